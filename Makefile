@@ -1,0 +1,51 @@
+# Every target does its own set-up: a virtual environment in .venv from the locked, hashed requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the whole story on this machine, with no AWS account
+	$(BIN)/posture demo
+
+test: $(READY) ## every test that this machine can run
+	$(BIN)/pytest -n $(WORKERS)
+
+check: $(READY) ## lint, format, types, import contracts, template lint, generated pages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=layers/posture/python:cli $(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+	$(BIN)/posture rules --format markdown | diff -u docs/rules.md -
+
+format: $(READY) ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## make the generated pages anew
+	$(BIN)/posture rules --format markdown > docs/rules.md
+
+lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
+	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/dev.txt
+	uv pip compile pyproject.toml --universal --python-version 3.13 --no-emit-package boto3 \
+	  --no-emit-package botocore --no-emit-package s3transfer --no-emit-package urllib3 \
+	  --no-emit-package python-dateutil --no-emit-package six \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade \
+	  -o layers/dependencies/requirements.txt
+
+clean: ## remove what was set up and built
+	rm -rf $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

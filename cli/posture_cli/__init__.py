@@ -1,0 +1,1 @@
+"""The `posture` command: for auditors, engineers and the local demo. Never in a layer."""

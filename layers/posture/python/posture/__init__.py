@@ -1,0 +1,1 @@
+"""VPC Endpoint Posture: by which path does traffic to AWS services leave, and who may use it?"""

@@ -1,0 +1,1 @@
+"""Transitions in the words of a mail and the JSON of a machine. Pure."""

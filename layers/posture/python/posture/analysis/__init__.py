@@ -1,0 +1,1 @@
+"""The heart: routing, names, reachability and policy, decided on a snapshot. Pure."""

@@ -1,0 +1,27 @@
+"""The exceptions that cross a module's edge. Each says what was expected and where."""
+
+from __future__ import annotations
+
+
+class PostureError(Exception):
+    """Anything this package refuses to go on with."""
+
+
+class MalformedChangeError(PostureError):
+    """A record does not have the shape CloudTrail, EventBridge or SQS gives it."""
+
+
+class BaselineError(PostureError):
+    """A baseline says something that cannot be required; `mistakes` names each field."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
+
+
+class SettingsError(PostureError):
+    """The environment of a function misses a setting or holds a wrong one."""
+
+
+class ScopeUnreadableError(PostureError):
+    """Not even the VPC itself could be read, so nothing can be said of the scope."""

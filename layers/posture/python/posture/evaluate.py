@@ -1,0 +1,1 @@
+"""The use case of a batch of changes: place them, look, judge, record."""

@@ -1,0 +1,1 @@
+"""Verdicts against stored findings: opened, changed, resolved. Pure."""

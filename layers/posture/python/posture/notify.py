@@ -1,0 +1,1 @@
+"""The use case of the findings stream: tell people what opened and what was resolved."""

@@ -1,0 +1,1 @@
+"""What ought to hold: one family a module, each rule a pure function with metadata."""

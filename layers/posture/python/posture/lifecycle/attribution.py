@@ -1,0 +1,42 @@
+"""Which change brought a transition about, as far as it can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from posture.lifecycle.bounds import cut
+from posture.model.change import Change, Outcome
+from posture.model.finding import Cause
+
+WORDS = 500  # bytes; a user agent is whatever its sender likes
+
+
+def cause_of(
+    changes: Iterable[Change], about: frozenset[str], *, subject: str, sure: bool = False
+) -> Cause | None:
+    """Choose the cause among the changes that made somebody look at the scope.
+
+    The latest change that names something the verdict is about wins; what names just the scope
+    itself (`subject`) comes second. Failing both it is the latest change, unless `sure` forbids
+    guessing: a fact that can no longer be read is not the doing of whoever made the last call.
+    """
+    applied = [change for change in changes if change.outcome is Outcome.APPLIED]
+    near = [change for change in applied if change.resource_ids & (about - {subject})]
+    far = [change for change in applied if change.resource_ids & about]
+    chosen = _latest(near) or _latest(far) or (None if sure else _latest(applied))
+    return _cause(chosen) if chosen else None
+
+
+def _latest(changes: Sequence[Change]) -> Change | None:
+    return max(changes, key=lambda change: (change.time, change.event_id), default=None)
+
+
+def _cause(change: Change) -> Cause:
+    return Cause(
+        event_id=cut(change.event_id, WORDS),
+        event_name=cut(change.event_name, WORDS),
+        actor=cut(str(change.actor), WORDS),
+        time=change.time,
+        source_ip=cut(change.source_ip, WORDS),
+        user_agent=cut(change.user_agent, WORDS),
+    )

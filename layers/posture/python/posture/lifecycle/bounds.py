@@ -1,0 +1,95 @@
+"""How much one finding may hold, so that no item, transaction or message outgrows AWS's limits.
+
+Verdicts are bounded before they are compared, so that a stored one and a fresh one of the same
+facts are equal. Bounding twice changes nothing. A DynamoDB item holds 400 KB, a transaction 4 MB:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from posture.model.verdict import Evidence, Remediation, Verdict
+
+SUMMARY = 1_000  # bytes, as are all sizes here
+SENTENCE = 1_000
+COMMAND = 4_000
+KEY = 100
+VALUE = 1_000
+FIELDS = 20
+FACTS = 40
+FACTS_IN_ALL = 24_000
+CONCERNS = 500
+CONCERN = 256
+RESOURCE = 512
+
+CUT = "…"
+LEFT_OUT = "left_out"  # the field of the last fact that tells how many there were besides
+
+
+def bounded(verdict: Verdict) -> Verdict:
+    """Give a verdict whose every text fits; what is left out is said in its place."""
+    return replace(
+        verdict,
+        resource=cut(verdict.resource, RESOURCE),
+        summary=cut(verdict.summary, SUMMARY),
+        evidence=_evidence(verdict.evidence),
+        remediation=_remediation(verdict.remediation),
+        concerns=frozenset(cut(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
+    )
+
+
+def truncated(verdict: Verdict) -> bool:
+    """Tell whether facts were left out of a bounded verdict."""
+    return any(LEFT_OUT in fact.record for fact in verdict.evidence[-1:])
+
+
+def cut(text: str, limit: int) -> str:
+    """Give text of at most `limit` bytes in UTF-8, an ellipsis showing where it was cut.
+
+    A lone surrogate, which JSON can carry and UTF-8 cannot, becomes a question mark.
+    """
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= limit:
+        return encoded.decode()
+    kept = encoded[: limit - len(CUT.encode())]
+    return kept.decode("utf-8", "ignore") + CUT
+
+
+def _evidence(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    facts = tuple(Evidence(cut(each.text, SENTENCE), _record(each.record)) for each in evidence)
+    if len(facts) <= FACTS and sum(map(_size, facts)) <= FACTS_IN_ALL:
+        return facts
+    # Which facts stay must not hang on the order EC2 happened to list them in.
+    kept: list[Evidence] = []
+    room = FACTS_IN_ALL - SENTENCE
+    for fact in sorted(facts, key=lambda each: (each.text, sorted(each.record.items()))):
+        room -= _size(fact)
+        if room < 0 or len(kept) == FACTS - 1:
+            break
+        kept.append(fact)
+    missing = str(len(facts) - len(kept))
+    return (*kept, Evidence(f"{missing} more facts are left out here.", {LEFT_OUT: missing}))
+
+
+def _record(record: Mapping[str, str]) -> dict[str, str]:
+    return {
+        cut(key, KEY) or "-": cut(record[key], VALUE)  # DynamoDB refuses an empty name
+        for key in sorted(record)[:FIELDS]
+    }
+
+
+def _remediation(remediation: Remediation | None) -> Remediation | None:
+    if remediation is None:
+        return None
+    command = remediation.command.encode("utf-8", "replace").decode()
+    if len(command.encode()) > COMMAND:
+        # Half a command is worse than none: somebody might run it.
+        command = ""
+    return Remediation(cut(remediation.text, SENTENCE), command)
+
+
+def _size(fact: Evidence) -> int:
+    fields = sum(len(key.encode()) + len(value.encode()) for key, value in fact.record.items())
+    return len(fact.text.encode()) + fields

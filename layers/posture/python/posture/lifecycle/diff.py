@@ -1,0 +1,205 @@
+"""What has happened to a scope's findings since they were last recorded. Pure.
+
+A finding is bad while it is open or unknown. A resolved one keeps the last bad verdict: it tells
+what was wrong, the transition's reason tells how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from posture.lifecycle.attribution import cause_of
+from posture.lifecycle.bounds import bounded
+from posture.model.change import Change
+from posture.model.finding import Finding, FindingStatus, Step, Transition, finding_id
+from posture.model.scope import Scope
+from posture.model.verdict import Status, Verdict
+
+REPAIRED = "repaired"
+NO_LONGER_APPLIES = "no longer applies"
+RESOURCE_GONE = "resource gone"
+READABLE_AGAIN = "can be judged again"
+
+BAD = {Status.FAIL: FindingStatus.OPEN, Status.UNKNOWN: FindingStatus.UNKNOWN}
+WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.PASS, Status.NOT_APPLICABLE)
+
+Findings = Mapping[str, Finding]  # by finding id
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """What every transition of one evaluation shares."""
+
+    scope: Scope
+    observed_at: datetime
+    changes: Sequence[Change]
+
+
+def transitions(
+    scope: Scope,
+    stored: Findings,
+    verdicts: Iterable[Verdict],
+    *,
+    observed_at: datetime,
+    changes: Sequence[Change] = (),
+) -> tuple[Transition, ...]:
+    """Compare the verdicts of one evaluation with the stored findings of its scope.
+
+    A failure or an unknown opens a finding, or changes it where status, severity, summary,
+    evidence or command differ; between open and unknown a finding changes, it is never resolved.
+    What passes, no longer applies or is no longer there is resolved. A rule that answered unknown
+    for the whole scope cannot see: what it found before stays as it is.
+
+    Args:
+        scope: The scope that was judged.
+        stored: All its findings by id, resolved ones included (they carry the version on).
+        verdicts: All answers, passes included.
+        observed_at: When the picture that was judged was taken.
+        changes: What made somebody look; empty in a sweep, which knows no cause.
+
+    Returns:
+        The transitions, the worst first; empty when nothing has happened.
+    """
+    now = _by_finding(scope, verdicts)
+    evaluation = _Evaluation(scope, observed_at, changes)
+    steps = (*_worsened(evaluation, stored, now), *_resolved(evaluation, stored, now))
+    return tuple(sorted(steps, key=_order))
+
+
+def gone(
+    scope: Scope,
+    stored: Findings,
+    observed_at: datetime,
+    reason: str,
+    changes: Sequence[Change] = (),
+) -> tuple[Transition, ...]:
+    """Resolve everything bad, as the scope no longer exists or is exempt (`reason` says which)."""
+    evaluation = _Evaluation(scope, observed_at, changes)
+    steps = (_resolve(evaluation, each, reason) for each in stored.values() if is_bad(each))
+    return tuple(sorted(steps, key=_order))
+
+
+def is_bad(finding: Finding) -> bool:
+    """Tell whether somebody still has to act on it."""
+    return finding.status is not FindingStatus.RESOLVED
+
+
+def apply(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
+    """Give the findings as they are after the transitions."""
+    return {**stored, **{step.finding.id: step.finding for step in steps}}
+
+
+def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+    """Bound the verdicts; of several on one resource by one rule the worst speaks."""
+    worst: dict[str, Verdict] = {}
+    for verdict in map(bounded, verdicts):
+        name = finding_id(scope, verdict.rule, verdict.resource)
+        worst[name] = min(worst.get(name, verdict), verdict, key=_badness)
+    return worst
+
+
+def _badness(verdict: Verdict) -> tuple[int, int, str]:
+    return WORST_FIRST.index(verdict.status), verdict.severity.rank, verdict.summary
+
+
+def _worsened(
+    evaluation: _Evaluation, stored: Findings, now: Mapping[str, Verdict]
+) -> Iterator[Transition]:
+    for name, verdict in now.items():
+        if verdict.status not in BAD:
+            continue
+        before = stored.get(name)
+        if before is None or not is_bad(before):
+            yield _open(evaluation, before, verdict)
+        elif before.status is not BAD[verdict.status] or _material(before.verdict) != _material(
+            verdict
+        ):
+            yield _change(evaluation, before, verdict)
+
+
+def _resolved(
+    evaluation: _Evaluation, stored: Findings, now: Mapping[str, Verdict]
+) -> Iterator[Transition]:
+    subject = evaluation.scope.subject
+    blind = {
+        verdict.rule
+        for verdict in now.values()
+        if verdict.status is Status.UNKNOWN and verdict.resource == subject
+    }
+    for name, finding in stored.items():
+        verdict = now.get(name)
+        if not is_bad(finding) or (verdict and verdict.status in BAD):
+            continue
+        if verdict or finding.rule not in blind:
+            yield _resolve(evaluation, finding, _reason(finding, verdict, subject))
+
+
+def _reason(finding: Finding, verdict: Verdict | None, subject: str) -> str:
+    if verdict and verdict.status is Status.NOT_APPLICABLE:
+        return NO_LONGER_APPLIES
+    if finding.status is FindingStatus.UNKNOWN and (verdict or finding.resource == subject):
+        return READABLE_AGAIN
+    return REPAIRED if verdict else RESOURCE_GONE
+
+
+def _material(verdict: Verdict) -> tuple[object, ...]:
+    """Give what a person would call a difference: not the order of facts, nor what they concern."""
+    evidence = sorted((fact.text, sorted(fact.record.items())) for fact in verdict.evidence)
+    command = verdict.remediation.command if verdict.remediation else ""
+    return verdict.status, verdict.severity, verdict.summary, evidence, command
+
+
+def _open(evaluation: _Evaluation, before: Finding | None, verdict: Verdict) -> Transition:
+    finding = Finding(
+        scope=evaluation.scope,
+        rule=verdict.rule,
+        resource=verdict.resource,
+        status=BAD[verdict.status],
+        severity=verdict.severity,
+        verdict=verdict,
+        version=before.version + 1 if before else 1,
+        opened_at=evaluation.observed_at,
+        updated_at=evaluation.observed_at,
+    )
+    return Transition(Step.OPENED, _caused(evaluation, finding, before))
+
+
+def _change(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Transition:
+    after = replace(
+        before,
+        status=BAD[verdict.status],
+        severity=verdict.severity,
+        verdict=verdict,
+        version=before.version + 1,
+        updated_at=evaluation.observed_at,
+    )
+    return Transition(Step.CHANGED, _caused(evaluation, after, before))
+
+
+def _resolve(evaluation: _Evaluation, before: Finding, reason: str) -> Transition:
+    after = replace(
+        before,
+        status=FindingStatus.RESOLVED,
+        version=before.version + 1,
+        updated_at=evaluation.observed_at,
+    )
+    return Transition(Step.RESOLVED, _caused(evaluation, after, before), reason)
+
+
+def _caused(evaluation: _Evaluation, after: Finding, before: Finding | None) -> Finding:
+    unknown = FindingStatus.UNKNOWN in (after.status, before.status if before else None)
+    about = after.verdict.concerns | {after.resource}
+    subject = evaluation.scope.subject
+    return replace(after, cause=cause_of(evaluation.changes, about, subject=subject, sure=unknown))
+
+
+def _order(step: Transition) -> tuple[int, int, str, str]:
+    finding = step.finding
+    return (
+        list(Step).index(step.step),
+        finding.severity.rank,
+        finding.rule,
+        finding.resource,
+    )

@@ -1,0 +1,79 @@
+"""Builders of what findings are made of: scopes, verdicts, changes, transitions."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from posture.lifecycle.diff import apply, transitions
+from posture.model.change import Actor, Change, Outcome
+from posture.model.finding import Finding, Transition
+from posture.model.scope import Region, Scope
+from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
+
+SCOPE = Scope("111122223333", "eu-west-1", "vpc-0a1b2c3d4e5f60718")
+OTHER = Scope("111122223333", "eu-west-1", "vpc-0fedcba9876543210")
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def at(minute: float) -> datetime:
+    """Give an instant so many minutes after noon."""
+    return NOON + timedelta(minutes=minute)
+
+
+def verdict(
+    rule: str = "route-missing",
+    resource: str = "subnet-0a",
+    status: Status = Status.FAIL,
+    *,
+    severity: Severity = Severity.HIGH,
+    summary: str = "",
+    evidence: Iterable[str] = ("Route table rtb-0a has no route to pl-0a.",),
+    command: str = "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0a",
+    concerns: Iterable[str] = ("rtb-0a",),
+) -> Verdict:
+    """Give one rule's answer for one resource."""
+    return Verdict(
+        rule=rule,
+        resource=resource,
+        status=status,
+        severity=severity,
+        summary=summary or f"Subnet {resource} reaches S3 through a NAT gateway.",
+        evidence=tuple(Evidence(text, {"route_table": "rtb-0a"}) for text in evidence),
+        remediation=Remediation("Associate the endpoint with the route table.", command),
+        concerns=frozenset(concerns),
+    )
+
+
+def change(
+    event_id: str = "e-1",
+    *names: str,
+    minute: float = -2,
+    outcome: Outcome = Outcome.APPLIED,
+    actor: str = "arn:aws:iam::111122223333:user/alice",
+) -> Change:
+    """Give one CloudTrail record that names these ids."""
+    return Change(
+        event_id=event_id,
+        event_name="DeleteRoute",
+        event_source="ec2.amazonaws.com",
+        time=at(minute),
+        region=Region("111122223333", "eu-west-1"),
+        actor=Actor(actor, "111122223333", "IAMUser"),
+        source_ip="198.51.100.7",
+        user_agent="aws-cli/2",
+        vpc_ids=frozenset(),
+        service_ids=frozenset(),
+        resource_ids=frozenset(names),
+        outcome=outcome,
+    )
+
+
+def opened(
+    *verdicts: Verdict, minute: float = 0, changes: Iterable[Change] = (), scope: Scope = SCOPE
+) -> tuple[Transition, ...]:
+    """Give what a first evaluation makes of these verdicts."""
+    return transitions(scope, {}, verdicts, observed_at=at(minute), changes=tuple(changes))
+
+
+def findings(*verdicts: Verdict, minute: float = 0) -> dict[str, Finding]:
+    """Give the findings that these verdicts open, by id."""
+    return apply({}, opened(*verdicts, minute=minute))

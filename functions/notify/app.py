@@ -1,1 +1,1 @@
-"""placeholder"""
+"""The handler of this function."""

@@ -1,29 +1,21 @@
-"""The `posture` command: its verbs, and how a mistake ends."""
+"""How the `posture` command starts, and how a mistake ends."""
 
 from __future__ import annotations
 
 import sys
 
-import typer
-
-from posture.errors import PostureError
-
-FINDINGS = 1  # exit code: something was found
-MISTAKE = 2  # exit code: the command could not do what was asked
-
-app = typer.Typer(
-    name="posture",
-    help="By which path does traffic to AWS services leave your VPCs, and who may use it?",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
+from posture_cli import exits
+from posture_cli.app import app
+from posture_cli.failure import sentence
 
 
 def run() -> None:
-    """Run the command; what it refuses is a sentence on standard error and exit code 2."""
+    """Run the command; what it cannot do is a sentence on standard error, never a traceback."""
     try:
         app()
-    except PostureError as error:
-        sys.stderr.write(f"posture: {error}\n")
-        sys.exit(MISTAKE)
+    except Exception as error:
+        text = sentence(error)
+        if text is None:
+            raise  # a mistake of ours, to be reported with its traceback
+        sys.stderr.write(f"posture: {text}\n")
+        sys.exit(exits.MISTAKE)

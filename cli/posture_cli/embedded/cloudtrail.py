@@ -18,11 +18,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.model import OperationModel
 
 from posture_cli.embedded import flat, wrapped
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 READ_ONLY = ("Describe", "Get", "List", "Search")
 SUCCESS = 300  # HTTP statuses from here on are failures
@@ -114,7 +117,7 @@ def record(call: Call) -> Json:
     return entry
 
 
-def envelope(entry: Json) -> Json:
+def envelope(entry: Json) -> PutEventsRequestEntryTypeDef:
     """Put a record in the entry that EventBridge's PutEvents takes.
 
     EventBridge refuses `aws.*` sources from customers; moto takes them, which is what makes this

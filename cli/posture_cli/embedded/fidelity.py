@@ -1,0 +1,93 @@
+"""What EC2 does and moto 5.2 does not, made good after the call.
+
+Every fact restored here is one of AWS's own; nothing of what the rules judge is made up:
+
+* adding or removing a gateway endpoint's route table adds or removes its prefix-list route
+  (https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html);
+* private DNS and the endpoint policy follow ModifyVpcEndpoint, also when the policy is reset;
+* an endpoint's network interfaces lie in its subnets, bear its security groups and are of the
+  type `vpc_endpoint`
+  (https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html);
+* a gateway endpoint has no private DNS.
+"""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.vpcs import VPCEndPoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+Json = dict[str, Any]
+REMEMBERED = "fidelity-parameters"
+RESERVED = 4  # the addresses at a subnet's beginning that AWS keeps for itself
+
+
+class Fidelity:
+    """Completes the endpoint calls of the clients it follows."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self._ec2 = ec2_backends[account][region]
+
+    def follow(self, client: EC2Client) -> None:
+        """Complete what this client does from now on."""
+        events = client.meta.events
+        events.register("before-parameter-build.ec2.ModifyVpcEndpoint", _remember)
+        events.register("after-call.ec2.ModifyVpcEndpoint", self._modified)
+        events.register("after-call.ec2.CreateVpcEndpoint", self._created)
+
+    def _created(self, parsed: Json, **_: Any) -> None:
+        if "VpcEndpoint" not in parsed:
+            return
+        endpoint = self._ec2.vpc_end_points[parsed["VpcEndpoint"]["VpcEndpointId"]]
+        if endpoint.network_interface_ids:
+            self._place_interfaces(endpoint)
+        else:
+            endpoint.private_dns_enabled = False
+
+    def _modified(self, parsed: Json, context: Json, **_: Any) -> None:
+        if "Error" in parsed:
+            return
+        asked = context[REMEMBERED]
+        endpoint = self._ec2.vpc_end_points[asked["VpcEndpointId"]]
+        for table in asked.get("AddRouteTableIds", []):
+            self._ec2.create_route(
+                table,
+                None,
+                gateway_id=endpoint.id,
+                destination_prefix_list_id=endpoint.destination_prefix_list_id,
+            )
+        for table in asked.get("RemoveRouteTableIds", []):
+            self._ec2.delete_route(table, str(endpoint.destination_prefix_list_id))
+        if "PrivateDnsEnabled" in asked:
+            endpoint.private_dns_enabled = asked["PrivateDnsEnabled"]
+        if asked.get("ResetPolicy"):
+            endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
+        if endpoint.network_interface_ids:
+            self._place_interfaces(endpoint)
+
+    def _place_interfaces(self, endpoint: Any) -> None:
+        groups = [
+            self._ec2.get_security_group_from_id(group) for group in endpoint.security_group_ids
+        ]
+        for interface_id in endpoint.network_interface_ids:
+            interface = self._ec2.enis[interface_id]
+            interface.interface_type = "vpc_endpoint"
+            interface.requester_managed = True
+            interface.description = f"VPC Endpoint Interface {endpoint.id}"
+            interface._group_set = groups  # noqa: SLF001 - moto offers no other way
+            block = ip_network(interface.subnet.cidr_block)
+            offset = RESERVED + endpoint.network_interface_ids.index(interface_id)
+            interface.private_ip_address = str(block[offset])
+            interface.private_ip_addresses = [
+                {"Primary": True, "PrivateIpAddress": interface.private_ip_address}
+            ]
+
+
+def _remember(params: Json, context: Json, **_: Any) -> None:
+    context[REMEMBERED] = dict(params)

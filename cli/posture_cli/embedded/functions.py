@@ -1,0 +1,64 @@
+"""The stack's functions, run in this process as Lambda would run them."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from posture_cli.embedded.environment import variables
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What Lambda tells a handler of its invocation."""
+
+    function_name: str
+    invoked_function_arn: str
+    memory_limit_in_mb: int = 512
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Lambda's clock; nothing here runs long enough to look at it twice."""
+        return 60_000
+
+
+class Function:
+    """One function: its `app.py`, loaded once, called with its own environment.
+
+    What it logs (and the metrics, which are log lines too) goes to `log`.
+    """
+
+    def __init__(self, name: str, app: Path, settings: Mapping[str, str], arn: str) -> None:
+        self.name = name
+        self.log = io.StringIO()
+        self._app = app
+        self._settings = settings
+        self._arn = arn
+        self._module: ModuleType | None = None
+
+    def __call__(self, event: Json) -> Any:
+        """Invoke the handler; what it raises is raised."""
+        with variables(self._settings), redirect_stdout(self.log):
+            handler: Callable[[Json, Context], Any] = self._load().handler
+            return handler(event, Context(self.name, self._arn))
+
+    def _load(self) -> ModuleType:
+        if self._module is None:
+            spec = importlib.util.spec_from_file_location(
+                f"embedded_{self._app.parent.name}", self._app
+            )
+            if spec is None or spec.loader is None:
+                raise FileNotFoundError(2, "no such function", str(self._app))
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            self._module = module
+        return self._module

@@ -1,0 +1,76 @@
+"""An inbox behind the alert topic: a queue that subscribes to it, as any subscriber would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.sns.models import sns_backends
+
+if TYPE_CHECKING:
+    import boto3
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One message as it reached its subscribers.
+
+    `body` is what machines get, `text` what e-mail subscribers get.
+    """
+
+    subject: str
+    text: str
+    body: Mapping[str, Any]
+    attributes: Mapping[str, str]
+    received_at: datetime
+
+
+class Mailbox:
+    """Subscribes a queue to the topic and reads what comes."""
+
+    def __init__(self, session: boto3.Session, topic_arn: str) -> None:
+        self._sqs = session.client("sqs")
+        self._topic_arn = topic_arn
+        self._url = self._sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])
+        session.client("sns").subscribe(
+            TopicArn=topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
+        )
+
+    def collect(self) -> list[Alert]:
+        """Take out the alerts that came since the last look, oldest first."""
+        alerts = []
+        while messages := self._receive():
+            for message in messages:
+                alerts.append(self._alert(json.loads(message["Body"])))
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return alerts
+
+    def _receive(self) -> list[Any]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+        )
+        return list(answer.get("Messages", []))
+
+    def _alert(self, notification: Mapping[str, Any]) -> Alert:
+        attributes = notification.get("MessageAttributes", {})
+        return Alert(
+            subject=notification.get("Subject", ""),
+            text=self._text(notification["MessageId"]),
+            body=json.loads(notification["Message"]),
+            attributes={name: str(value["Value"]) for name, value in attributes.items()},
+            received_at=datetime.now(UTC),
+        )
+
+    def _text(self, message_id: str) -> str:
+        """Give the text that an e-mail subscriber gets; moto sends no mail but keeps it."""
+        _, _, _, region, account, _ = self._topic_arn.split(":")
+        topic = sns_backends[account][region].topics[self._topic_arn]
+        for sent_id, message, *_ in topic.sent_notifications:
+            if sent_id == message_id:
+                texts = json.loads(message)
+                return str(texts.get("email") or texts["default"])
+        raise LookupError(f"message {message_id} was not published to {self._topic_arn}")

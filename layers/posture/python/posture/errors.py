@@ -25,3 +25,15 @@ class SettingsError(PostureError):
 
 class ScopeUnreadableError(PostureError):
     """Not even the VPC itself could be read, so nothing can be said of the scope."""
+
+
+class ConflictError(PostureError):
+    """Others kept writing the same scope; the same evaluation may succeed when tried again."""
+
+
+class CorruptItemError(PostureError):
+    """A stored item cannot be read back, so somebody must have edited it; names table and key."""
+
+
+class MissingHistoryError(PostureError):
+    """A commit was announced whose history cannot be found."""

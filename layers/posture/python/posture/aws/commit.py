@@ -1,0 +1,97 @@
+"""How the transitions of one evaluation are cut into transactions.
+
+A transaction holds 100 items and 4 MB at most:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from posture.aws.attributes import Item
+from posture.aws.items import finding_item, history_item
+from posture.aws.settings import Tables
+from posture.model.finding import Transition
+from posture.model.instant import iso
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+MOST = 49  # transitions: each is a finding and a history row, and the head comes on top
+BYTES = 3_000_000  # leaves a quarter for the head and for how DynamoDB counts
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One transaction of an evaluation: `number` from 1 of `parts`."""
+
+    number: int
+    parts: int
+    transitions: tuple[Transition, ...]
+    observed_at: datetime
+
+    @property
+    def commit(self) -> str:
+        """The name of the transaction, which its findings and history rows carry."""
+        return commit_name(self.observed_at, self.number)
+
+    @property
+    def last(self) -> bool:
+        """Whether it completes the evaluation."""
+        return self.number == self.parts
+
+
+def commit_name(observed_at: datetime, number: int) -> str:
+    """Name a transaction, as in 2026-01-31T12:00:00.000000Z#1."""
+    return f"{iso(observed_at)}#{number}"
+
+
+def parts_of(steps: Sequence[Transition], observed_at: datetime) -> tuple[Part, ...]:
+    """Cut an evaluation's transitions into transactions, in their order."""
+    chunks = list(_chunks(steps))
+    return tuple(
+        Part(number, len(chunks), chunk, observed_at) for number, chunk in enumerate(chunks, 1)
+    )
+
+
+def part_writes(part: Part, tables: Tables) -> list[TransactWriteItemTypeDef]:
+    """Give the writes of findings and history; a history row is never written twice."""
+    writes: list[TransactWriteItemTypeDef] = []
+    for step in part.transitions:
+        finding = finding_item(step.finding, part.commit)
+        row = history_item(step, part.commit, part.parts)
+        writes.append({"Put": {"TableName": tables.findings, "Item": finding}})
+        writes.append(
+            {
+                "Put": {
+                    "TableName": tables.history,
+                    "Item": row,
+                    "ConditionExpression": "attribute_not_exists(#entry)",
+                    "ExpressionAttributeNames": {"#entry": "entry"},
+                }
+            }
+        )
+    return writes
+
+
+def _chunks(steps: Sequence[Transition]) -> Iterator[tuple[Transition, ...]]:
+    chunk: list[Transition] = []
+    size = 0
+    for step in steps:
+        weight = _size(finding_item(step.finding, "")) + _size(history_item(step, "", 1))
+        if chunk and (len(chunk) == MOST or size + weight > BYTES):
+            yield tuple(chunk)
+            chunk, size = [], 0
+        chunk.append(step)
+        size += weight
+    if chunk:
+        yield tuple(chunk)
+
+
+def _size(item: Item) -> int:
+    """Give the bytes of the item on the wire, which is more than DynamoDB counts."""
+    return len(json.dumps(item, ensure_ascii=False).encode())

@@ -1,0 +1,170 @@
+"""The head of a scope: its clock, its revision and what was seen of it last.
+
+Every write to a scope goes through the head's condition, so that of two evaluations the one with
+the older picture loses, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from posture.aws.attributes import plain, text, typed, whole
+from posture.aws.items import SCHEMA, Stored, corrupt
+from posture.model.instant import iso, parse_iso
+from posture.model.scope import Region, Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
+
+HEAD = "#head"
+COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """A VPC's DNS attributes as last read, for a sweep that cannot ask for each VPC."""
+
+    support: bool | None
+    hostnames: bool | None
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head as stored. `commit` names the last transaction, "" before the first one."""
+
+    scope: Scope
+    observed_at: datetime
+    revision: int
+    commit: str = ""
+    coverage: Json | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    ownership_digest: str = ""
+    dns: Dns | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Under which condition the head may be written."""
+
+    condition: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unseen() -> Guard:
+    """Allow the first write of a scope."""
+    return Guard("attribute_not_exists(#scope)")
+
+
+def newer_than(head: Head) -> Guard:
+    """Allow a write that is newer than the head, while that is still the one compared with."""
+    return Guard("#observed_at < :observed_at AND #revision = :read", {":read": head.revision})
+
+
+def following(commit: str) -> Guard:
+    """Allow the next part of the evaluation that wrote `commit`."""
+    return Guard("#observed_at = :observed_at AND #commit = :previous", {":previous": commit})
+
+
+def head_update(
+    table: str, scope: Scope, fields: Mapping[str, Any], guard: Guard, *, revise: bool
+) -> UpdateTypeDef:
+    """Give the conditional update of a head.
+
+    `fields` replace the head's own, and None removes one; `observed_at` must be among them. Only
+    `revise` moves the revision, by one.
+    """
+    kept = {name: value for name, value in fields.items() if value is not None}
+    gone = [name for name, value in fields.items() if value is None]
+    assigned = [f"#{name} = :{name}" for name in kept]
+    assigned.append("#revision = if_not_exists(#revision, :zero)" + (" + :one" if revise else ""))
+    removed = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
+    values = {f":{name}": value for name, value in kept.items()} | {":zero": 0, **guard.values}
+    expression = f"SET {', '.join(assigned)}{removed}"
+    return {
+        "TableName": table,
+        "Key": head_key(scope),
+        "UpdateExpression": expression,
+        "ConditionExpression": guard.condition,
+        "ExpressionAttributeNames": {
+            name: name[1:] for name in re.findall(r"#\w+", f"{expression} {guard.condition}")
+        },
+        "ExpressionAttributeValues": typed(values | ({":one": 1} if revise else {})),
+    }
+
+
+def head_key(scope: Scope) -> dict[str, Any]:
+    """Give the key of a scope's head."""
+    return typed({"scope": str(scope), "item": HEAD})
+
+
+def index_fields(scope: Scope, *, exists: bool) -> dict[str, Any]:
+    """Give what marks a head; one whose subject is gone leaves the index of its region."""
+    region = str(Region(scope.account, scope.region)) if exists else None
+    return {"kind": "head", "schema": SCHEMA, "head_of": region}
+
+
+def coverage_fields(coverage: Json | None) -> dict[str, Any]:
+    """Give the coverage matrix compressed, or its size where even so it is too large."""
+    if coverage is None:
+        return {"coverage": None, "coverage_left_out": None}
+    packed = gzip.compress(json.dumps(coverage, sort_keys=True).encode(), mtime=0)
+    if len(packed) > COVERAGE_LIMIT:
+        return {"coverage": None, "coverage_left_out": len(packed)}
+    return {"coverage": packed, "coverage_left_out": None}
+
+
+def dns_fields(dns: Dns | None) -> dict[str, Any]:
+    """Give what was read of DNS; what could not be read leaves the last memory as it is."""
+    if dns is None:
+        return {}
+    return {
+        "dns": {
+            "support": dns.support,
+            "hostnames": dns.hostnames,
+            "observed_at": iso(dns.observed_at),
+        }
+    }
+
+
+def head_from(item: Stored) -> Head:
+    """Read a head back.
+
+    Raises:
+        CorruptItemError: an attribute is missing or malformed.
+    """
+    fields = plain(item)
+    try:
+        return Head(
+            scope=Scope.parse(text(fields, "scope")),
+            observed_at=parse_iso(text(fields, "observed_at")),
+            revision=whole(fields, "revision"),
+            commit=str(fields.get("commit", "")),
+            coverage=_coverage(fields.get("coverage")),
+            counts={name: int(count) for name, count in fields.get("counts", {}).items()},
+            ownership_digest=str(fields.get("ownership_digest", "")),
+            dns=_dns(fields.get("dns")),
+        )
+    except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
+        raise corrupt("head", fields.get("scope"), HEAD, error) from error
+
+
+def _coverage(packed: bytes | None) -> Json | None:
+    if packed is None:
+        return None
+    unpacked: Json = json.loads(gzip.decompress(packed))
+    return unpacked
+
+
+def _dns(fields: Mapping[str, Any] | None) -> Dns | None:
+    if fields is None:
+        return None
+    return Dns(fields["support"], fields["hostnames"], parse_iso(text(fields, "observed_at")))

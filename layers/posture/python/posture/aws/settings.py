@@ -1,0 +1,63 @@
+"""What a function is told by its environment, checked once and as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from posture.errors import SettingsError
+
+TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
+
+EXPECTED = {
+    "FINDINGS_TABLE": (TABLE, "the name of a DynamoDB table"),
+    "HISTORY_TABLE": (TABLE, "the name of a DynamoDB table"),
+    "BASELINE_TABLE": (TABLE, "the name of a DynamoDB table"),
+    "OWNERSHIP_TABLE": (TABLE, "the name of a DynamoDB table"),
+    "IDEMPOTENCY_TABLE": (TABLE, "the name of a DynamoDB table"),
+    "ALERT_TOPIC_ARN": (TOPIC, "the ARN of an SNS topic"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The names of the stack's tables."""
+
+    findings: str
+    history: str
+    baseline: str
+    ownership: str
+    idempotency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the functions read, write and publish."""
+
+    tables: Tables
+    topic_arn: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings from an environment.
+
+        Raises:
+            SettingsError: variables are missing or malformed; the text names every one of them.
+        """
+        mistakes = [
+            f"{name}: expected {expected}, got {environ.get(name, '')!r}"
+            for name, (form, expected) in EXPECTED.items()
+            if not form.fullmatch(environ.get(name, ""))
+        ]
+        if mistakes:
+            raise SettingsError("; ".join(mistakes))
+        tables = Tables(
+            findings=environ["FINDINGS_TABLE"],
+            history=environ["HISTORY_TABLE"],
+            baseline=environ["BASELINE_TABLE"],
+            ownership=environ["OWNERSHIP_TABLE"],
+            idempotency=environ["IDEMPOTENCY_TABLE"],
+        )
+        return cls(tables, environ["ALERT_TOPIC_ARN"])

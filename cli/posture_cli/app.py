@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from posture_cli.commands import findings
+
 app = typer.Typer(
     name="posture",
     no_args_is_help=True,
@@ -30,3 +32,6 @@ def posture(
     ] = False,
 ) -> None:
     """By which path does traffic to AWS services leave your VPCs, and who may use it?"""
+
+
+app.command("findings", epilog=findings.EXAMPLES)(findings.findings)

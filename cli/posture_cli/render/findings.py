@@ -1,0 +1,69 @@
+"""Verdicts and findings as records: the fields that JSON, CSV and tables show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posture.model.finding import Finding
+from posture.model.instant import iso
+from posture.model.scope import Scope
+from posture.model.verdict import Verdict
+
+VERDICT_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "region", "summary")
+FINDING_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "opened_at", "actor", "summary")
+VERDICT_CSV = (
+    "rule",
+    "status",
+    "severity",
+    "resource",
+    "account",
+    "region",
+    "vpc",
+    "summary",
+    "evidence",
+    "remediation",
+)
+FINDING_CSV = (*VERDICT_CSV, "id", "version", "opened_at", "updated_at", "actor")
+
+
+def verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
+    """Give a verdict's record."""
+    remedy = verdict.remediation
+    return {
+        "rule": verdict.rule,
+        "status": verdict.status.value,
+        "severity": verdict.severity.value,
+        "resource": verdict.resource,
+        "account": scope.account,
+        "region": scope.region,
+        "vpc": scope.vpc_id,
+        "scope": str(scope),
+        "summary": verdict.summary,
+        "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
+        "remediation": {"text": remedy.text, "command": remedy.command} if remedy else None,
+        "concerns": sorted(verdict.concerns),
+    }
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """Give a stored finding's record: its verdict's, with its life."""
+    cause = finding.cause
+    return {
+        **verdict_record(finding.scope, finding.verdict),
+        "id": finding.id,
+        "status": finding.status.value,
+        "version": finding.version,
+        "opened_at": iso(finding.opened_at),
+        "updated_at": iso(finding.updated_at),
+        "actor": cause.actor if cause else None,
+        "cause": None
+        if cause is None
+        else {
+            "event_id": cause.event_id,
+            "event_name": cause.event_name,
+            "actor": cause.actor,
+            "time": iso(cause.time),
+            "source_ip": cause.source_ip,
+            "user_agent": cause.user_agent,
+        },
+    }

@@ -1,0 +1,95 @@
+"""The reverse index: from any id to its scopes, also when the resource is gone."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from finding_builders import NOON, OTHER, SCOPE, at
+from posture.aws.ownership import KEPT, Ownership, digest_of
+from stack_tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def ownership(dynamodb: "DynamoDBClient") -> Ownership:
+    """Give an empty index."""
+    return Ownership(dynamodb, TABLES.ownership)
+
+
+def expiry(client: "DynamoDBClient", resource: str) -> str | None:
+    """Tell when an id of the scope expires, in seconds since 1970."""
+    key = {"resource": {"S": resource}, "scope": {"S": str(SCOPE)}}
+    item: dict[str, Any] = client.get_item(TableName="ownership", Key=key)["Item"]
+    return str(item["expires_at"]["N"]) if "expires_at" in item else None
+
+
+def test_every_id_leads_to_its_scopes(ownership: Ownership) -> None:
+    """An id may belong to several scopes, as a transit gateway does, or to none."""
+    ownership.remember(SCOPE, frozenset({"rtb-0a", "tgw-0a"}), NOON)
+    ownership.remember(OTHER, frozenset({"tgw-0a"}), NOON)
+    assert ownership.scopes_of(["rtb-0a", "tgw-0a", "rtb-0a", "sg-9"]) == {
+        "rtb-0a": {SCOPE},
+        "tgw-0a": {SCOPE, OTHER},
+        "sg-9": frozenset(),
+    }
+    assert ownership.scopes_of([]) == {}
+
+
+def test_what_is_gone_is_remembered_for_a_while(
+    ownership: Ownership, dynamodb: "DynamoDBClient"
+) -> None:
+    """A deleted table still leads to its VPC, and expires after ninety days."""
+    ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
+    ownership.remember(SCOPE, frozenset({"rtb-0b"}), at(1))
+    assert ownership.scopes_of(["rtb-0a"]) == {"rtb-0a": {SCOPE}}
+    assert expiry(dynamodb, "rtb-0a") == str(int((at(1) + KEPT).timestamp()))
+    assert expiry(dynamodb, "rtb-0b") is None
+
+
+def test_what_comes_back_no_longer_expires(
+    ownership: Ownership, dynamodb: "DynamoDBClient"
+) -> None:
+    """An id that an early look had missed is kept again; one that stays gone keeps its term."""
+    ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
+    ownership.remember(SCOPE, frozenset(), at(1))
+    ownership.remember(SCOPE, frozenset({"rtb-0a"}), at(2))
+    assert expiry(dynamodb, "rtb-0a") is None
+    assert expiry(dynamodb, "rtb-0b") == str(int((at(1) + KEPT).timestamp()))
+
+
+def test_many_ids_are_written_in_batches(ownership: Ownership) -> None:
+    """More ids than one call may write are all remembered."""
+    ids = frozenset(f"eni-{number:03}" for number in range(60))
+    ownership.remember(SCOPE, ids, NOON)
+    assert set(ownership.scopes_of(ids).values()) == {frozenset({SCOPE})}
+
+
+def test_what_dynamodb_left_unwritten_is_sent_again(
+    ownership: Ownership, dynamodb: "DynamoDBClient"
+) -> None:
+    """Unprocessed writes are repeated until all are written."""
+    real = dynamodb.batch_write_item
+    calls: list[int] = []
+
+    def half(RequestItems: dict[str, list[Any]]) -> Any:  # noqa: N803 - boto3's own name
+        (table, requests), *_ = RequestItems.items()
+        calls.append(len(requests))
+        if len(requests) > 1:
+            real(RequestItems={table: requests[1:]})
+            return {"UnprocessedItems": {table: requests[:1]}}
+        return real(RequestItems=RequestItems)
+
+    dynamodb.batch_write_item = half  # type: ignore[method-assign, assignment]
+    ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
+    assert calls == [2, 1]
+    assert ownership.scopes_of(["rtb-0a"])["rtb-0a"] == {SCOPE}
+
+
+def test_the_digest_asks_for_a_look_when_ids_or_month_change() -> None:
+    """Equal ids within a month need no look at the index."""
+    ids = frozenset({"rtb-0a", "rtb-0b"})
+    assert digest_of(ids, NOON) == digest_of(frozenset(sorted(ids)), at(60))
+    assert digest_of(ids, NOON) != digest_of(ids, at(24 * 60))
+    assert digest_of(ids, NOON) != digest_of(ids | {"rtb-0c"}, NOON)

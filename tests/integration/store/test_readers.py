@@ -1,0 +1,68 @@
+"""What people ask of findings and history."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from finding_builders import OTHER, SCOPE, at, verdict
+from posture.aws.findings import Findings
+from posture.aws.history import History
+from posture.aws.store import Evaluation, Store
+from posture.lifecycle.diff import transitions
+from posture.model.finding import FindingStatus
+from posture.model.scope import Scope
+from posture.model.verdict import Severity, Verdict
+from stack_tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def told(store: Store) -> None:
+    """Two scopes: one with a repaired and a bad finding, one with a mild one."""
+
+    def look(minute: float, scope: Scope, *verdicts: Verdict) -> None:
+        store.record(
+            Evaluation(scope, at(minute)),
+            lambda state: transitions(scope, state.findings, verdicts, observed_at=at(minute)),
+        )
+
+    look(0, SCOPE, verdict("route-missing"), verdict("no-policy", "vpce-0a"))
+    look(1, SCOPE, verdict("no-policy", "vpce-0a"))
+    look(2, OTHER, verdict("route-missing", severity=Severity.LOW))
+
+
+@pytest.mark.usefixtures("told")
+def test_findings_by_every_way(dynamodb: "DynamoDBClient") -> None:
+    """By scope all of them, by account and status the worst first, by rule, by resource."""
+    findings = Findings(dynamodb, TABLES.findings)
+    assert [each.rule for each in findings.of_scope(SCOPE)] == ["no-policy", "route-missing"]
+    by_account = findings.of_account("111122223333", FindingStatus.OPEN)
+    assert [(each.severity, each.scope) for each in by_account] == [
+        (Severity.HIGH, SCOPE),
+        (Severity.LOW, OTHER),
+    ]
+    resolved = findings.of_account("111122223333", FindingStatus.RESOLVED)
+    assert [each.rule for each in resolved] == ["route-missing"]
+    assert {each.scope for each in findings.of_rule("route-missing")} == {SCOPE, OTHER}
+    assert [each.rule for each in findings.of_resource("vpce-0a")] == ["no-policy"]
+
+
+@pytest.mark.usefixtures("told")
+def test_history_by_time(dynamodb: "DynamoDBClient") -> None:
+    """History is told in order, between two instants where they are given."""
+    history = History(dynamodb, TABLES.history)
+    steps = [(row.transition.step, row.transition.reason) for row in history.of_scope(SCOPE)]
+    assert sorted(steps) == [("opened", ""), ("opened", ""), ("resolved", "resource gone")]
+    assert [row.observed_at for row in history.of_scope(SCOPE, since=at(0.5))] == [at(1)]
+    assert [row.observed_at for row in history.of_scope(SCOPE, until=at(0))] == [at(0), at(0)]
+
+
+@pytest.mark.usefixtures("told")
+def test_history_of_one_commit(dynamodb: "DynamoDBClient") -> None:
+    """A commit's rows are those it wrote, and no other's."""
+    history = History(dynamodb, TABLES.history)
+    rows = history.of_commit(SCOPE, "2026-01-31T12:00:00.000000Z#1")
+    assert {row.transition.finding.rule for row in rows} == {"route-missing", "no-policy"}
+    assert history.of_commit(SCOPE, "2026-01-31T12:00:00.000000Z#2") == ()

@@ -1,7 +1,7 @@
 """What the emulator's CloudFormation leaves out of a stack, made by plain calls.
 
 Each filler takes a resource's resolved properties and its physical id. They do what
-CloudFormation does in AWS; the list is what moto 5.2 skips or ignores.
+CloudFormation does in AWS; the list is what moto 5.2 skips, ignores or does otherwise.
 """
 
 from __future__ import annotations
@@ -116,6 +116,13 @@ def _alarm(session: boto3.Session, name: str, properties: Properties) -> None:
     session.client("cloudwatch").put_metric_alarm(AlarmName=name, **properties)
 
 
+def _schedule(session: boto3.Session, rule: str, properties: Properties) -> None:
+    """Detach a schedule's targets: the emulator would send them every event, having no pattern."""
+    if "ScheduleExpression" in properties:
+        ids = [target["Id"] for target in properties["Targets"]]
+        session.client("events").remove_targets(Rule=rule, Ids=ids)
+
+
 FILLERS: Mapping[str, Filler] = {
     "AWS::EC2::VPC": _vpc,
     "AWS::EC2::SubnetRouteTableAssociation": _subnet_routes,
@@ -126,4 +133,5 @@ FILLERS: Mapping[str, Filler] = {
     "AWS::SNS::TopicPolicy": _topic_policy,
     "AWS::SNS::Subscription": _subscription,
     "AWS::CloudWatch::Alarm": _alarm,
+    "AWS::Events::Rule": _schedule,
 }

@@ -1,0 +1,106 @@
+"""From the transitions of one commit to one message that SNS takes.
+
+A message holds 256 KiB with its attributes:
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from posture.alerts.briefing import Briefing, Rules, worst_first
+from posture.alerts.machine import filterable, machine
+from posture.alerts.subject import subject
+from posture.alerts.text import text
+from posture.model.finding import Transition
+
+LIMIT = 262_144
+
+Attribute = Mapping[str, str]  # DataType and StringValue, as SNS has them
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One alert in all its forms. `attributes` are for subscription filter policies."""
+
+    subject: str
+    text: str
+    json: str
+    attributes: Mapping[str, Attribute]
+
+    @property
+    def body(self) -> str:
+        """The body for `MessageStructure=json`: text by mail, one line by phone, else JSON.
+
+        SQS, HTTPS, Lambda and Firehose subscribers get `default`; a copy for each of them would
+        leave room for a fifth of the findings.
+        """
+        return json.dumps({"default": self.json, "email": self.text, "sms": self.subject})
+
+    @property
+    def size(self) -> int:
+        """The bytes SNS counts: body, subject and attributes."""
+        attributes = sum(
+            len((name + value["DataType"] + value["StringValue"]).encode())
+            for name, value in self.attributes.items()
+        )
+        return len(self.body.encode()) + len(self.subject) + attributes
+
+
+def compose(
+    transitions: Sequence[Transition],
+    *,
+    commit: str,
+    parts: int,
+    observed_at: datetime,
+    rules: Rules,
+) -> Message:
+    """Make the message of one commit.
+
+    Where everything would be too large, the worst transitions are told in full and the rest are
+    counted, with the command that shows them. Nothing is ever cut in the middle.
+
+    Args:
+        transitions: What one transaction wrote: at least one, all of one scope.
+        commit: The transaction's name, `observed_at#part`.
+        parts: How many transactions the evaluation took.
+        observed_at: When the picture was taken.
+        rules: The catalogue, for titles and rationales.
+    """
+    ordered = worst_first(transitions)
+    briefing = Briefing(
+        scope=ordered[0].finding.scope,
+        commit=commit,
+        parts=parts,
+        observed_at=observed_at,
+        transitions=ordered,
+        rules=rules,
+        shown=len(ordered),
+    )
+    while (message := _message(briefing)).size > LIMIT and briefing.shown:
+        briefing = replace(briefing, shown=briefing.shown * 3 // 4)
+    return message
+
+
+def _message(briefing: Briefing) -> Message:
+    return Message(
+        subject=subject(briefing),
+        text=text(briefing),
+        json=machine(briefing),
+        attributes={
+            name: _attribute(value) for name, value in filterable(briefing).items() if value
+        },
+    )
+
+
+def _attribute(value: str | list[str]) -> Attribute:
+    """Give an attribute as https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html.
+
+    A list is JSON in ASCII, so that no character of a name is one SNS refuses.
+    """
+    if isinstance(value, str):
+        return {"DataType": "String", "StringValue": value}
+    return {"DataType": "String.Array", "StringValue": json.dumps(value)}

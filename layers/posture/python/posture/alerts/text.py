@@ -1,0 +1,113 @@
+"""The alert as a person reads it: what, where, who, since when, why it matters, how to fix it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from posture.alerts.briefing import Briefing, count, told_counts
+from posture.alerts.words import command_lines, label, line, moment
+from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
+
+SENTENCE = 600  # characters, as are all lengths here
+FACT = 300
+COMMAND = 4_000
+FACTS = 8
+
+
+def text(briefing: Briefing) -> str:
+    """Give the body of the mail, in plain text."""
+    return "\n".join(_lines(briefing)) + "\n"
+
+
+def _lines(briefing: Briefing) -> Iterator[str]:
+    yield from _head(briefing)
+    number = 0
+    for cause, steps in briefing.by_cause().items():
+        yield ""
+        yield from _cause(cause)
+        for step in steps:
+            number += 1
+            yield ""
+            yield from _finding(number, step)
+    if briefing.omitted:
+        yield ""
+        yield f"And {count(briefing.omitted)} more, counted above. See them all with"
+        yield f"  {more(briefing)}"
+    yield from _why(briefing)
+
+
+def more(briefing: Briefing) -> str:
+    """Give the command that shows everything of the scope."""
+    return f"posture findings --scope {line(str(briefing.scope), FACT)}"
+
+
+def _head(briefing: Briefing) -> Iterator[str]:
+    scope = briefing.scope
+    yield f"{told_counts(briefing.counts)} in {line(scope.subject, FACT)}"
+    yield f"Account {scope.account}, region {line(scope.region, FACT)}"
+    yield f"Observed {moment(briefing.observed_at)}"
+    if briefing.parts > 1:
+        yield f"Part {briefing.part} of {briefing.parts}: the others come as alerts of their own"
+
+
+def _cause(cause: Cause | None) -> Iterator[str]:
+    if cause is None:
+        yield "CAUSE: no change is known; the state was found by looking"
+        return
+    source = f" from {line(cause.source_ip, FACT)}" if cause.source_ip else ""
+    yield f"CAUSE: {line(cause.event_name, FACT)} at {moment(cause.time)}"
+    yield f"  by {line(cause.actor, FACT)}{source}"
+    yield f"  CloudTrail event {line(cause.event_id, FACT)}"
+
+
+def _finding(number: int, step: Transition) -> Iterator[str]:
+    finding = step.finding
+    ending = f" ({line(step.reason, FACT)})" if step.reason else ""
+    yield f"{number}. [{label(step)}] {step.step}{ending}: {line(finding.resource, FACT)}"
+    was = "Was: " if step.step is Step.RESOLVED else ""
+    yield f"  {was}{line(finding.verdict.summary, SENTENCE)}"
+    yield f"  Since {moment(finding.opened_at)}{_until(step)}"
+    if step.step is not Step.RESOLVED:
+        yield from _evidence(finding)
+        yield from _fix(finding)
+    yield f"  Finding {finding.id}, version {finding.version}, rule {line(finding.rule, FACT)}"
+
+
+def _until(step: Transition) -> str:
+    if step.step is Step.RESOLVED:
+        return f" until {moment(step.finding.updated_at)}"
+    unknown = step.finding.status is FindingStatus.UNKNOWN
+    return " (cannot be judged at present, which is not a pass)" if unknown else ""
+
+
+def _evidence(finding: Finding) -> Iterator[str]:
+    evidence = finding.verdict.evidence
+    if evidence:
+        yield "  Evidence:"
+    for fact in evidence[:FACTS]:
+        yield f"    - {line(fact.text, FACT)}"
+    if len(evidence) > FACTS:
+        yield f"    - and {count(len(evidence) - FACTS, 'fact')} more, kept with the finding"
+
+
+def _fix(finding: Finding) -> Iterator[str]:
+    remediation = finding.verdict.remediation
+    if remediation is None:
+        return
+    yield f"  Fix: {line(remediation.text, SENTENCE)}"
+    for each in command_lines(remediation.command, COMMAND):
+        yield f"    {each}"
+
+
+def _why(briefing: Briefing) -> Iterator[str]:
+    """Say each rule's reason once, however many findings it has."""
+    speaking = dict.fromkeys(
+        step.finding.rule for step in briefing.told if step.step is not Step.RESOLVED
+    )
+    known = [briefing.rules[rule] for rule in speaking if rule in briefing.rules]
+    if known:
+        yield ""
+        yield "WHY IT MATTERS"
+    for rule in known:
+        yield f"  {line(rule.title, FACT)}"
+        yield f"    {line(rule.rationale, SENTENCE)}"

@@ -1,0 +1,193 @@
+"""What an alert says, to people and to programs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from finding_builders import SCOPE, at, change, findings, opened, verdict
+from posture.alerts.message import Message, compose
+from posture.lifecycle.diff import transitions
+from posture.model.finding import Transition
+from posture.model.verdict import Remediation, Severity, Status
+from posture.rules.rule import Family, Rule, VpcCase
+
+COMMIT = "2026-01-31T12:00:00.000000Z#1"
+
+
+def rule(name: str, title: str) -> Rule[VpcCase]:
+    """Give a rule that judges nothing."""
+    return Rule(
+        id=name,
+        title=title,
+        family=Family.PATHS,
+        severity=Severity.HIGH,
+        rationale="Traffic that leaves the VPC is seen by others.",
+        remediation="Route it to the endpoint.",
+        judge=lambda _: (),
+        reads=frozenset(),
+    )
+
+
+RULES: Mapping[str, Rule[Any]] = {
+    "route-missing": rule("route-missing", "S3 leaves by NAT"),
+    "no-policy": rule("no-policy", "Endpoint policy is open"),
+}
+
+
+def alert(steps: Sequence[Transition], commit: str = COMMIT, parts: int = 1) -> Message:
+    """Compose the message of one commit."""
+    return compose(steps, commit=commit, parts=parts, observed_at=at(0), rules=RULES)
+
+
+ALICE = change("e-1", "rtb-0a")
+
+
+def test_one_finding_reads_well() -> None:
+    """The text tells what, where, who, since when, why it matters and how to fix it."""
+    assert alert(opened(verdict(), changes=[ALICE])).text == (
+        "1 finding opened in vpc-0a1b2c3d4e5f60718\n"
+        "Account 111122223333, region eu-west-1\n"
+        "Observed 2026-01-31 12:00:00 UTC\n"
+        "\n"
+        "CAUSE: DeleteRoute at 2026-01-31 11:58:00 UTC\n"
+        "  by arn:aws:iam::111122223333:user/alice from 198.51.100.7\n"
+        "  CloudTrail event e-1\n"
+        "\n"
+        "1. [HIGH] opened: subnet-0a\n"
+        "  Subnet subnet-0a reaches S3 through a NAT gateway.\n"
+        "  Since 2026-01-31 12:00:00 UTC\n"
+        "  Evidence:\n"
+        "    - Route table rtb-0a has no route to pl-0a.\n"
+        "  Fix: Associate the endpoint with the route table.\n"
+        "    aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0a\n"
+        "  Finding f-6371114f69d7ff8b09fc, version 1, rule route-missing\n"
+        "\n"
+        "WHY IT MATTERS\n"
+        "  S3 leaves by NAT\n"
+        "    Traffic that leaves the VPC is seen by others.\n"
+    )
+
+
+def test_a_repair_is_told_without_a_fix() -> None:
+    """What is over says what it was, how it ended and who ended it."""
+    steps = transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
+    told = alert(steps).text
+    assert "[RESOLVED] resolved (resource gone): subnet-0a" in told
+    assert "Was: Subnet subnet-0a reaches S3" in told
+    assert "Since 2026-01-31 12:00:00 UTC until 2026-01-31 12:09:00 UTC" in told
+    assert "by arn:aws:iam::111122223333:user/alice" in told
+    assert "Fix:" not in told
+    assert "WHY IT MATTERS" not in told
+
+
+def test_one_cause_and_one_reason_are_told_once() -> None:
+    """Thirty findings of one deleted route name its author and the rule's reason once."""
+    told = alert(opened(*(verdict(resource=f"subnet-{n}") for n in range(30)), changes=[ALICE]))
+    assert told.text.count("CloudTrail event e-1") == 1
+    assert told.text.count("Traffic that leaves") == 1
+    assert told.text.count("Finding f-") == 30
+    assert len(json.loads(told.json)["causes"]) == 1
+
+
+def test_two_causes_stand_over_their_own_findings() -> None:
+    """Findings are told beneath the change that brought each about."""
+    bob = change("e-2", "rtb-0b", actor="arn:aws:iam::111122223333:user/bob")
+    steps = opened(
+        verdict(resource="subnet-a", concerns=["rtb-0a"]),
+        verdict(resource="subnet-b", concerns=["rtb-0b"]),
+        changes=[ALICE, bob],
+    )
+    told = alert(steps).text
+    order = [told.index(each) for each in ("alice", ": subnet-a", "bob", ": subnet-b")]
+    assert order == sorted(order)
+
+
+def test_a_sweep_blames_nobody() -> None:
+    """A state found without an event says that no change is known."""
+    assert "CAUSE: no change is known" in alert(opened(verdict())).text
+
+
+@pytest.mark.parametrize(
+    ("steps", "subject"),
+    [
+        (
+            opened(verdict()),
+            ("HIGH", "1 finding opened - S3 leaves"),
+        ),
+        (
+            opened(verdict(severity=Severity.LOW), verdict("no-policy", "vpce-1")),
+            ("HIGH", "2 findings opened - Endpoint"),
+        ),
+        (
+            opened(verdict(status=Status.UNKNOWN)),
+            ("HIGH, UNKNOWN", "1 finding opened"),
+        ),
+        (
+            transitions(SCOPE, findings(verdict()), [], observed_at=at(1)),
+            ("RESOLVED", "1 finding resolved - S3"),
+        ),
+        (
+            transitions(
+                SCOPE, findings(verdict()), [verdict("retired", "vpce-1")], observed_at=at(1)
+            ),
+            ("HIGH", "1 finding opened, 1 resolved"),
+        ),
+    ],
+    ids=["one", "the worst leads", "unknown", "resolved", "mixed"],
+)
+def test_the_subject_tells_the_worst(steps: Sequence[Transition], subject: tuple[str, str]) -> None:
+    """A mail client's line says how bad, where, how many and what."""
+    label, what = subject
+    line = f"[{label}] {SCOPE.subject} (111122223333 eu-west-1): {what}"
+    assert alert(steps).subject.startswith(line)
+    assert len(alert(steps).subject) < 100
+
+
+def test_parts_are_told() -> None:
+    """One of several transactions says which it is."""
+    told = alert(opened(verdict()), commit=COMMIT.replace("#1", "#2"), parts=3)
+    assert "Part 2 of 3" in told.text
+    assert "2/3" in told.subject
+    assert (json.loads(told.json)["part"], json.loads(told.json)["parts"]) == (2, 3)
+
+
+def test_attributes_serve_filter_policies() -> None:
+    """A subscriber can ask for a severity, a step, an account, a VPC or a rule."""
+    worse = verdict("no-policy", "vpce-1", severity=Severity.LOW)
+    steps = transitions(SCOPE, findings(verdict()), [worse], observed_at=at(1))
+    attributes = alert(steps).attributes
+    assert {name: each["StringValue"] for name, each in attributes.items()} == {
+        "severity": "high",
+        "severities": '["high", "low"]',
+        "status": '["open", "resolved"]',
+        "steps": '["opened", "resolved"]',
+        "account": "111122223333",
+        "region": "eu-west-1",
+        "vpc": SCOPE.subject,
+        "rules": '["no-policy", "route-missing"]',
+    }
+    assert {"String", "String.Array"} == {each["DataType"] for each in attributes.values()}
+
+
+def test_programs_get_everything() -> None:
+    """The JSON carries ids, evidence, cause and command, and stands under `default`."""
+    told = alert(opened(verdict(), changes=[ALICE]))
+    body = json.loads(told.body)
+    assert body == {"default": told.json, "email": told.text, "sms": told.subject}
+    document = json.loads(told.json)
+    (finding,) = document["findings"]
+    assert finding["cause"] == document["causes"][0]["event_id"] == "e-1"
+    assert finding["evidence"][0]["record"] == {"route_table": "rtb-0a"}
+    assert finding["remediation"]["command"].startswith("aws ec2 modify-vpc-endpoint")
+    assert (document["scope"], document["commit"], document["omitted"]) == (str(SCOPE), COMMIT, 0)
+
+
+def test_a_command_is_exact_or_absent() -> None:
+    """A command that cannot be shown as it is to be typed is not shown at all."""
+    hidden = verdict(command="aws ec2 delete-route \u202e--cidr")
+    assert "aws ec2 delete-route" not in alert(opened(hidden)).text
+    lines = replace(verdict(), remediation=Remediation("Do.", "aws ec2 a \\\n  --b c"))
+    assert "    aws ec2 a \\\n      --b c\n" in alert(opened(lines)).text

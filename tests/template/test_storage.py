@@ -1,0 +1,110 @@
+"""What is kept, and how."""
+
+from typing import Any
+
+import pytest
+
+from stack_tables import INDEXES, KEYS
+from stack_template import RESOURCES, of_type
+
+TABLES = of_type("AWS::DynamoDB::Table")
+RETAINED = ("FindingsTable", "HistoryTable", "BaselineTable")
+TOPICS = of_type("AWS::SNS::Topic")
+QUEUES = of_type("AWS::SQS::Queue")
+each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+
+
+def key(schema: list[dict[str, str]]) -> tuple[str, ...]:
+    """Give the attribute names of a key."""
+    return tuple(it["AttributeName"] for it in schema)
+
+
+@each_table
+def test_every_table_is_paid_by_use(table: dict[str, Any]) -> None:
+    """A quiet month costs nothing."""
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@each_table
+def test_every_table_is_encrypted_with_our_key(table: dict[str, Any]) -> None:
+    """Who may read a table is also a question of who may use the key."""
+    assert table["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": {"Ref": "Key"},
+    }
+
+
+@each_table
+def test_every_table_can_be_restored_to_any_second(table: dict[str, Any]) -> None:
+    """Point-in-time recovery is on."""
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("name", RETAINED)
+def test_what_cannot_be_made_again_is_protected(name: str) -> None:
+    """Findings, history and baseline outlive a mistake, and the stack."""
+    assert TABLES[name]["DeletionProtectionEnabled"] is True
+    assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_key_outlives_the_stack_with_the_tables() -> None:
+    """A retained table whose key is gone is lost."""
+    assert RESOURCES["Key"]["DeletionPolicy"] == RESOURCES["Key"]["UpdateReplacePolicy"] == "Retain"
+    assert RESOURCES["Key"]["Properties"]["EnableKeyRotation"] is True
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_tests_use_the_tables_that_are_deployed(name: str) -> None:
+    """Keys and indexes of the tests' tables are those of the template."""
+    table = TABLES[f"{name.capitalize()}Table"]
+    indexes = {
+        it["IndexName"]: key(it["KeySchema"]) for it in table.get("GlobalSecondaryIndexes", [])
+    }
+    assert key(table["KeySchema"]) == KEYS[name]
+    assert indexes == INDEXES.get(name, {})
+
+
+def test_only_the_findings_are_streamed() -> None:
+    """Alerts need both images: what was, and what is."""
+    streams = {
+        name: it["StreamSpecification"]
+        for name, it in TABLES.items()
+        if "StreamSpecification" in it
+    }
+    assert streams == {"FindingsTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"}}
+
+
+def test_what_is_only_a_memory_expires() -> None:
+    """The reverse index and the idempotency records go by themselves."""
+    lives = {
+        name: it["TimeToLiveSpecification"]["AttributeName"]
+        for name, it in TABLES.items()
+        if "TimeToLiveSpecification" in it
+    }
+    assert lives == {"OwnershipTable": "expires_at", "IdempotencyTable": "expiration"}
+
+
+@pytest.mark.parametrize("holder", [*TOPICS.values(), *QUEUES.values()], ids=[*TOPICS, *QUEUES])
+def test_queues_and_topics_are_encrypted_with_our_key(holder: dict[str, Any]) -> None:
+    """Changes and alerts tell about networks and people."""
+    assert holder["KmsMasterKeyId"] == {"Ref": "Key"}
+
+
+@pytest.mark.parametrize("name", [*TOPICS, *QUEUES])
+def test_queues_and_topics_demand_tls(name: str) -> None:
+    """Each has a policy that denies whatever is not sent encrypted."""
+    policies = [
+        *((it["Topics"], it) for it in of_type("AWS::SNS::TopicPolicy").values()),
+        *((it["Queues"], it) for it in of_type("AWS::SQS::QueuePolicy").values()),
+    ]
+    [policy] = [it["PolicyDocument"] for holders, it in policies if {"Ref": name} in holders]
+    [deny] = [it for it in policy["Statement"] if it["Effect"] == "Deny"]
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": False}}
+    assert deny["Principal"] == "*"
+
+
+@pytest.mark.parametrize("name", [it for it in QUEUES if it != "ChangesQueue"])
+def test_dead_letters_wait_as_long_as_they_can(name: str) -> None:
+    """Fourteen days is the most SQS gives."""
+    assert QUEUES[name]["MessageRetentionPeriod"] == 14 * 86400

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posture_cli.commands import findings
+from posture_cli.commands import demo, findings
 
 app = typer.Typer(
     name="posture",
@@ -34,4 +34,5 @@ def posture(
     """By which path does traffic to AWS services leave your VPCs, and who may use it?"""
 
 
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)

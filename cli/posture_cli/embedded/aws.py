@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from moto import mock_aws
 
+from posture.aws import clients
 from posture.errors import PostureError
 from posture_cli.embedded.cloudtrail import Caller, Json, envelope
 from posture_cli.embedded.environment import secluded
@@ -63,16 +64,22 @@ class EmbeddedAws:
         self.stack: Stack
         self.session: boto3.Session
         self.mailbox: Mailbox
+        self.trail: list[Json] = []  # every record that went on the bus
         self.functions: dict[str, Function] = {}
         self._mappings: list[QueueMapping | StreamMapping] = []
 
     def __enter__(self) -> Self:
         self._exits.enter_context(secluded(self.region))
         self._exits.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
+        _forget_clients()
         self.session = boto3.Session(region_name=self.region)
         self.account = self.session.client("sts").get_caller_identity()["Account"]
         template = self._root / "template.yaml"
         self.stack = deploy(template, region=self.region, parameters=self._parameters)
+        self._fidelity = Fidelity(self.account, self.region)
+        for endpoint in self.stack.of_type("AWS::EC2::VPCEndpoint").values():
+            private_dns = endpoint.properties.get("PrivateDnsEnabled") is True
+            self._fidelity.adopt(endpoint.physical_id, private_dns=private_dns)
         self.functions = self._load_functions(read_template(template))
         self._mappings = [self._mapping(properties) for properties in self._mapping_properties()]
         self.mailbox = Mailbox(self.session, self.stack.outputs["AlertTopicArn"])
@@ -80,18 +87,20 @@ class EmbeddedAws:
         return self
 
     def __exit__(self, *reason: object) -> None:
+        _forget_clients()
         self._exits.close()
 
     def ec2(self, caller: Caller | None = None) -> EC2Client:
         """Give an EC2 client; with a caller, what it does is on the trail."""
         client = self.session.client("ec2")
-        Fidelity(self.account, self.region).follow(client)
+        self._fidelity.follow(client)
         if caller:
             Trail(self.deliver).follow(client, caller)
         return client
 
     def deliver(self, entry: Json) -> None:
         """Put a CloudTrail record on the event bus, where the stack's rules look at it."""
+        self.trail.append(entry)
         self._events.put_events(Entries=[envelope(entry)])
 
     def sweep(self) -> None:
@@ -165,3 +174,9 @@ class EmbeddedAws:
         }
         url = sqs.get_queue_url(QueueName=queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
+
+
+def _forget_clients() -> None:
+    """See to it that no client made outside serves inside, nor the other way round."""
+    for made_once in (clients.session, clients.ec2, clients.dynamodb, clients.sns):
+        made_once.cache_clear()

@@ -14,7 +14,7 @@ Every fact restored here is one of AWS's own; nothing of what the rules judge is
 from __future__ import annotations
 
 import json
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
@@ -41,14 +41,19 @@ class Fidelity:
         events.register("after-call.ec2.ModifyVpcEndpoint", self._modified)
         events.register("after-call.ec2.CreateVpcEndpoint", self._created)
 
+    def adopt(self, endpoint_id: str, *, private_dns: bool) -> None:
+        """Complete an endpoint that CloudFormation made: moto forgets its private DNS there."""
+        endpoint = self._ec2.vpc_end_points[endpoint_id]
+        endpoint.private_dns_enabled = private_dns
+        self._place_interfaces(endpoint)
+
     def _created(self, parsed: Json, **_: Any) -> None:
         if "VpcEndpoint" not in parsed:
             return
         endpoint = self._ec2.vpc_end_points[parsed["VpcEndpoint"]["VpcEndpointId"]]
-        if endpoint.network_interface_ids:
-            self._place_interfaces(endpoint)
-        else:
+        if not endpoint.network_interface_ids:
             endpoint.private_dns_enabled = False
+        self._place_interfaces(endpoint)
 
     def _modified(self, parsed: Json, context: Json, **_: Any) -> None:
         if "Error" in parsed:
@@ -68,8 +73,7 @@ class Fidelity:
             endpoint.private_dns_enabled = asked["PrivateDnsEnabled"]
         if asked.get("ResetPolicy"):
             endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
-        if endpoint.network_interface_ids:
-            self._place_interfaces(endpoint)
+        self._place_interfaces(endpoint)
 
     def _place_interfaces(self, endpoint: Any) -> None:
         groups = [
@@ -81,12 +85,19 @@ class Fidelity:
             interface.requester_managed = True
             interface.description = f"VPC Endpoint Interface {endpoint.id}"
             interface._group_set = groups  # noqa: SLF001 - moto offers no other way
-            block = ip_network(interface.subnet.cidr_block)
-            offset = RESERVED + endpoint.network_interface_ids.index(interface_id)
-            interface.private_ip_address = str(block[offset])
+            interface.private_ip_address = self._address(interface)
             interface.private_ip_addresses = [
                 {"Primary": True, "PrivateIpAddress": interface.private_ip_address}
             ]
+
+    def _address(self, interface: Any) -> str:
+        """Give the interface's address where it lies in its subnet, else the first free one."""
+        block = ip_network(interface.subnet.cidr_block)
+        if ip_address(interface.private_ip_address) in block:
+            return str(interface.private_ip_address)
+        taken = {other.private_ip_address for other in self._ec2.enis.values()}
+        candidates = (str(block[offset]) for offset in range(RESERVED, block.num_addresses - 1))
+        return next(address for address in candidates if address not in taken)
 
 
 def _remember(params: Json, context: Json, **_: Any) -> None:

@@ -1,0 +1,139 @@
+"""The story: a first sweep, then act by act what was done, found and told, and the repair.
+
+Nothing is taken for granted. What was found is read from the findings table, what was told is what
+reached a subscriber of the topic, and each beat is checked against the calls that were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from time import perf_counter
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from posture.model.finding import Finding
+from posture_cli.demo import checks
+from posture_cli.demo.acts import ACTS, Act, Cast
+from posture_cli.demo.organisation import Builder, Organisation
+from posture_cli.deployed import Wanted, findings
+from posture_cli.embedded.aws import EmbeddedAws
+from posture_cli.embedded.cloudtrail import Caller
+from posture_cli.embedded.mailbox import Alert
+
+PEOPLE = (  # role, session, address, the service that acts on their behalf
+    ("NetworkAdmin", "alice", "198.51.100.7", ""),
+    ("Deploy", "pipeline", "203.0.113.20", "cloudformation.amazonaws.com"),
+    ("PaymentsDeveloper", "bob", "198.51.100.44", ""),
+)
+NOWHERE = "192.0.2.0/24"  # no route table of the organisation has a route there
+
+
+class Phase(StrEnum):
+    """Where a beat stands in the story."""
+
+    SWEEP = "sweep"
+    BREAK = "break"
+    REPAIR = "repair"
+    REFUSED = "refused"  # a call that fails moves nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One step of the story: what was done, and what the monitor made of it.
+
+    `findings` are those that changed, as stored now. `seconds` lie between the calls' return and
+    the last alert's arrival. `faults` says where the monitor did not do what it should; it is
+    empty in a story that comes out well.
+    """
+
+    phase: Phase
+    title: str
+    actor: str
+    records: Sequence[Mapping[str, Any]]
+    findings: Sequence[Finding]
+    alerts: Sequence[Alert]
+    seconds: float
+    faults: Sequence[str]
+
+
+class Story:
+    """Plays the acts on an embedded AWS."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self._aws = aws
+        self._stored: Mapping[str, Finding] = {}
+        self.organisation: Organisation
+
+    def build(self) -> Organisation:
+        """Build the organisation, before anybody watches."""
+        self.organisation = Builder(self._aws.ec2(), self._aws.account).build()
+        return self.organisation
+
+    def play(self) -> Iterator[Beat]:
+        """Play the story; a beat comes out as soon as it has happened."""
+        yield self._sweep()
+        for number, act in enumerate(ACTS):
+            role, session, address, service = PEOPLE[number % len(PEOPLE)]
+            yield from self._act(
+                act, Caller(self._aws.account, role, session, address, invoked_by=service)
+            )
+        yield self._refused(Caller(self._aws.account, "ReadOnly", "mallory", "203.0.113.99"))
+
+    def stored(self) -> Mapping[str, Finding]:
+        """Give all findings of the table by id."""
+        table = self._aws.stack.outputs["FindingsTableName"]
+        client = self._aws.session.client("dynamodb")
+        return {finding.id: finding for finding in findings(client, table, Wanted())}
+
+    def _sweep(self) -> Beat:
+        start = perf_counter()
+        self._aws.sweep()
+        seen = self._look(start)
+        title = "the first sweep looks at the whole region"
+        return Beat(Phase.SWEEP, title, "schedule", (), *seen, tuple(checks.told(*seen[:2])))
+
+    def _act(self, act: Act, caller: Caller) -> Iterator[Beat]:
+        ec2 = self._aws.ec2(caller)
+        before = checks.standing(self._stored.values())
+        mark = len(self._aws.trail)
+        with act.deed(Cast(ec2, self.organisation, Builder(ec2, self._aws.account))):
+            seen = self._look(perf_counter())
+            records = tuple(self._aws.trail[mark:])
+            faults = [*checks.told(*seen[:2]), *checks.blamed(records, seen[0])]
+            yield Beat(Phase.BREAK, act.title, caller.arn, records, *seen, faults)
+            mark = len(self._aws.trail)
+        seen = self._look(perf_counter())
+        after = checks.standing(self._stored.values())
+        faults = [*checks.told(*seen[:2]), *checks.restored(before, after)]
+        records = tuple(self._aws.trail[mark:])
+        yield Beat(Phase.REPAIR, act.title, caller.arn, records, *seen, faults)
+
+    def _refused(self, caller: Caller) -> Beat:
+        mark = len(self._aws.trail)
+        table = self.organisation.payments.private_table
+        with suppress(ClientError):  # this call is in the story because it fails
+            self._aws.ec2(caller).delete_route(RouteTableId=table, DestinationCidrBlock=NOWHERE)
+        seen = self._look(perf_counter())
+        title = "a call that fails moves nothing, and nobody is told"
+        records = tuple(self._aws.trail[mark:])
+        return Beat(
+            Phase.REFUSED, title, caller.arn, records, *seen, tuple(checks.quiet(*seen[:2]))
+        )
+
+    def _look(self, start: float) -> tuple[Sequence[Finding], Sequence[Alert], float]:
+        """Let everything arrive; give what changed, what was told, and how long it took."""
+        self._aws.settle()
+        alerts = self._aws.mailbox.collect()
+        seconds = perf_counter() - start
+        before, self._stored = self._stored, self.stored()
+        changed = [
+            finding
+            for finding in self._stored.values()
+            if finding.id not in before or before[finding.id].version != finding.version
+        ]
+        changed.sort(key=lambda finding: (finding.severity.rank, finding.rule, finding.resource))
+        return changed, alerts, seconds

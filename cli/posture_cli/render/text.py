@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-HARMFUL = {"Cc", "Cf", "Co", "Cs"}  # control, format (direction marks), private use, surrogates
+# control, format (direction marks), private use, surrogates, line and paragraph separators
+HARMFUL = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
 def printable(text: object) -> str:

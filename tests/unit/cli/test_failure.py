@@ -1,0 +1,54 @@
+"""What goes wrong is told in a sentence that says what to do."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
+
+from posture.errors import BaselineError
+from posture_cli.failure import sentence
+
+
+def refused(code: str) -> ClientError:
+    """Give an error that AWS answers with."""
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeVpcs")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NoCredentialsError(), "no AWS credentials"),
+        (NoRegionError(), "--region"),
+        (ProfileNotFound(profile="work"), "work"),
+        (EndpointConnectionError(endpoint_url="https://ec2.example"), "cannot be reached"),
+        (refused("RequestExpired"), "expired"),
+        (refused("AuthFailure"), "does not know these credentials"),
+        (refused("UnauthorizedOperation"), "DescribeVpcs"),
+        (BaselineError(("services: no such service",)), "services: no such service"),
+        (FileNotFoundError(2, "No such file or directory", "missing.json"), "missing.json"),
+    ],
+)
+def test_sentence(error: Exception, words: str) -> None:
+    """Each failure names what is missing or what refused."""
+    text = sentence(error)
+    assert text is not None
+    assert words in text
+    assert "\n" not in text
+
+
+def test_own_mistakes_are_not_hidden() -> None:
+    """A fault of this program gives no sentence: its traceback is wanted."""
+    assert sentence(KeyError("x")) is None
+
+
+def test_hostile_message_is_harmless() -> None:
+    """What AWS or a file says reaches the terminal without control characters."""
+    text = sentence(BaselineError(("\x1b]0;owned\x07",)))
+    assert text is not None
+    assert not {"\x1b", "\x07"} & set(text)

@@ -1,0 +1,96 @@
+"""Records are written so that people, pipes and spreadsheets can take them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from posture_cli.render.records import Output, table, write
+from posture_cli.render.text import lines, printable
+
+COLUMNS = ("severity", "resource", "summary")
+HOSTILE = "\x1b[31mred\x1b[0m\n\u202e[bold]markup[/bold]\x07"
+
+
+def record(summary: str) -> dict[str, object]:
+    """Give a record."""
+    return {"severity": "high", "resource": "vpce-1", "summary": summary, "evidence": [{"a": 1}]}
+
+
+def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON holds the whole records, not the columns of the table."""
+    write([record("one")], COLUMNS, Output.JSON)
+    assert json.loads(capsys.readouterr().out) == [record("one")]
+
+
+def test_nothing_is_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:
+    """No record is an empty JSON array, and a header alone in a table."""
+    write([], COLUMNS, Output.JSON)
+    assert json.loads(capsys.readouterr().out) == []
+    write([], COLUMNS, Output.TABLE)
+    assert capsys.readouterr().out.split() == ["SEVERITY", "RESOURCE", "SUMMARY"]
+
+
+def test_pipe_gets_a_line_a_record(capsys: pytest.CaptureFixture[str]) -> None:
+    """What goes to a pipe is neither wrapped nor cut nor coloured."""
+    write([record("long " * 200), record("short")], COLUMNS, Output.TABLE)
+    header, first, second = capsys.readouterr().out.splitlines()
+    assert header.startswith("SEVERITY")
+    assert first.endswith(("long " * 200).strip())
+    assert second.split() == ["high", "vpce-1", "short"]
+    assert "\x1b" not in first
+
+
+def test_csv_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
+    """CSV keeps commas, quotes and nested values in their cells."""
+    write([record('a, "b"')], (*COLUMNS, "evidence"), Output.CSV)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["summary"] == 'a, "b"'
+    assert json.loads(row["evidence"]) == [{"a": 1}]
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+cmd", "-2", "@SUM(A1)"])
+def test_csv_holds_no_formula(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell that a spreadsheet would execute is marked as text."""
+    write([record(formula)], COLUMNS, Output.CSV)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["summary"] == f"'{formula}"
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_hostile_text_does_nothing(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
+    """No form lets a control character through."""
+    write([record(HOSTILE)], COLUMNS, output)
+    written = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\u202e"} & set(written)
+
+
+def test_markup_is_text() -> None:
+    """Rich's markup in a value is shown as it stands."""
+    file = io.StringIO()
+    Console(file=file, width=200).print(table([record("[bold]x[/bold] [/nonsense]")], COLUMNS))
+    assert "[bold]x[/bold] [/nonsense]" in file.getvalue()
+
+
+@given(st.text())
+def test_printable_is_one_harmless_line(text: str) -> None:
+    """Whatever comes in, one line without control characters comes out."""
+    shown = printable(text)
+    assert len(shown.splitlines()) <= 1
+    assert "\x1b" not in shown
+
+
+def test_printable_keeps_what_is_readable() -> None:
+    """Letters of every script stay as they are."""
+    assert printable("Zürich 東京") == "Zürich 東京"
+
+
+def test_lines_keeps_line_breaks() -> None:
+    """A text of several lines stays one."""
+    assert lines("a\nb\x1b") == "a\nb\\x1b"

@@ -1,9 +1,11 @@
 """What is kept, and how."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from posture.aws.head import Head
 from stack_tables import INDEXES, KEYS
 from stack_template import RESOURCES, of_type
 
@@ -63,6 +65,14 @@ def test_the_tests_use_the_tables_that_are_deployed(name: str) -> None:
     }
     assert key(table["KeySchema"]) == KEYS[name]
     assert indexes == INDEXES.get(name, {})
+
+
+def test_a_region_is_listed_with_all_of_each_head_but_its_coverage() -> None:
+    """The sweep's index carries what a head needs to be read, and leaves out what is large."""
+    indexes = TABLES["FindingsTable"]["GlobalSecondaryIndexes"]
+    [by_region] = [it for it in indexes if it["IndexName"] == "by-region"]
+    needed = {it.name for it in fields(Head)} - {"scope", "coverage"}
+    assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 
 
 def test_only_the_findings_are_streamed() -> None:

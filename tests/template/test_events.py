@@ -1,0 +1,58 @@
+"""What the stack listens to."""
+
+import json
+
+from posture.changes.catalogue import event_patterns
+from stack_template import RESOURCES, listed, of_type
+
+PATTERN_LIMIT = (
+    2048  # characters: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+)
+
+RULES = {
+    name: rule for name, rule in of_type("AWS::Events::Rule").items() if "EventPattern" in rule
+}
+
+
+def test_the_rules_are_those_of_the_catalogue() -> None:
+    """The template listens to the very names that the code knows, in the same words."""
+    assert list(event_patterns()) == [rule["EventPattern"] for rule in RULES.values()]
+
+
+def test_no_pattern_is_too_long() -> None:
+    """EventBridge takes every pattern."""
+    assert all(len(json.dumps(rule["EventPattern"])) <= PATTERN_LIMIT for rule in RULES.values())
+
+
+def test_no_name_is_listened_to_twice() -> None:
+    """One call comes as one message."""
+    names = [
+        name for rule in RULES.values() for name in rule["EventPattern"]["detail"]["eventName"]
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_failed_calls_are_left_out() -> None:
+    """A call with an error code moved nothing and wakes nobody."""
+    for rule in RULES.values():
+        assert rule["EventPattern"]["detail"]["errorCode"] == [{"exists": False}]
+
+
+def test_every_rule_hands_over_to_the_changes_queue_or_keeps_the_event() -> None:
+    """What cannot be delivered after a day of tries is not lost."""
+    for rule in RULES.values():
+        [target] = rule["Targets"]
+        assert target["Arn"] == {"Fn::GetAtt": ["ChangesQueue", "Arn"]}
+        assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
+        assert target["RetryPolicy"] == {
+            "MaximumRetryAttempts": 185,
+            "MaximumEventAgeInSeconds": 86400,
+        }
+
+
+def test_only_these_rules_may_send_to_the_queue() -> None:
+    """The queue's policy names each rule of ours, and no other sender."""
+    allow, _ = RESOURCES["ChangesQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    senders = listed(allow["Condition"]["ArnEquals"]["aws:SourceArn"])
+    assert [[name, "Arn"] for name in RULES] == [it["Fn::GetAtt"] for it in senders]
+    assert allow["Principal"] == {"Service": "events.amazonaws.com"}

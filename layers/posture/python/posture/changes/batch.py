@@ -1,0 +1,128 @@
+"""Many records at once: a batch of queue messages, or a CloudTrail log file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from posture.changes.cloudtrail import parse_record
+from posture.errors import MalformedChangeError
+from posture.model.change import Change
+
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A change and the queue message (or the place in a file) that brought it."""
+
+    message_id: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What cannot be read, and why. `body` is the text as it came."""
+
+    message_id: str
+    reason: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The readable and the unreadable; one never holds up the other."""
+
+    received: tuple[Received, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def from_sqs(event: Mapping[str, Any]) -> Batch:
+    """Read what Lambda hands over from the changes queue.
+
+    An EventBridge event handed over directly, without a queue, is taken for a batch of one.
+
+    Raises:
+        MalformedChangeError: the event is neither.
+    """
+    if "Records" not in event and "detail" in event:
+        return _batch([(str(event.get("id", "")), event)])
+    records = event.get("Records")
+    if not isinstance(records, list) or not all(isinstance(each, Mapping) for each in records):
+        raise MalformedChangeError("Records: expected the list of messages that SQS hands over")
+    return _batch([(str(each.get("messageId", "")), each.get("body", "")) for each in records])
+
+
+def from_file(content: bytes) -> Batch:
+    """Read a CloudTrail log file, gzipped or not.
+
+    `{"Records": […]}`, one record, one EventBridge event, a list of either, or one a line; a list
+    of queue messages as Lambda hands them over is read, too. A member is named by its number.
+
+    Raises:
+        MalformedChangeError: the file is no JSON at all.
+    """
+    text = _text(content)
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2 or not lines[0].lstrip().startswith("{"):  # noqa: PLR2004
+            raise MalformedChangeError(f"expected JSON: {error}") from None
+        return _batch([(f"line {number}", line) for number, line in enumerate(lines, 1)])
+    except RecursionError:
+        raise MalformedChangeError("expected JSON: nested too deeply") from None
+    return _batch([(f"record {number}", each) for number, each in enumerate(_records(value), 1)])
+
+
+def _text(content: bytes) -> str:
+    try:
+        if content.startswith(GZIP):
+            content = gzip.decompress(content)
+        return content.decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error) as error:
+        raise MalformedChangeError(f"expected a gzip file: {error}") from None
+    except UnicodeDecodeError as error:
+        raise MalformedChangeError(f"expected text in UTF-8: {error}") from None
+
+
+def _records(value: Any) -> list[Any]:
+    if isinstance(value, Mapping) and isinstance(value.get("Records"), list):
+        value = value["Records"]
+    records = value if isinstance(value, list) else [value]
+    return [
+        each["body"]
+        if isinstance(each, Mapping) and "messageId" in each and "body" in each
+        else each
+        for each in records
+    ]
+
+
+def _batch(bodies: Sequence[tuple[str, Any]]) -> Batch:
+    received: list[Received] = []
+    rejected: list[Rejected] = []
+    for message_id, body in bodies:
+        try:
+            received.append(Received(message_id, parse_record(_decoded(body))))
+        except MalformedChangeError as error:
+            rejected.append(Rejected(message_id, str(error), _shown(body)))
+    return Batch(tuple(received), tuple(rejected))
+
+
+def _decoded(body: Any) -> Any:
+    if not isinstance(body, str):
+        return body
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise MalformedChangeError(f"body: expected JSON: {error}") from None
+    except RecursionError:
+        raise MalformedChangeError("body: expected JSON, got one nested too deeply") from None
+
+
+def _shown(body: Any) -> str:
+    return body if isinstance(body, str) else json.dumps(body, default=str)

@@ -1,0 +1,157 @@
+"""One CloudTrail record, in EventBridge's envelope or bare, becomes a change.
+
+Record fields: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from posture.changes.catalogue import EVENT_NAMES, EVENT_SOURCE, SERVICE_EVENTS
+from posture.changes.shapes import account_id, ids_in, members, text, unwrap
+from posture.errors import MalformedChangeError
+from posture.model.change import Actor, Change, Outcome
+from posture.model.scope import Region
+
+DRY_RUN = "DryRunOperation"
+
+
+def parse_record(record: Any) -> Change:
+    """Read one record, or the EventBridge event around it.
+
+    Args:
+        record: The JSON value: a CloudTrail record, or an event that holds one in `detail`.
+
+    Returns:
+        The change; its outcome is `ignored`, with the reason, where nothing can have moved.
+
+    Raises:
+        MalformedChangeError: a field is missing or has another type; the text names its path.
+    """
+    if not isinstance(record, Mapping):
+        raise MalformedChangeError(f"record: expected an object, got {_shown(record)}")
+    detail, path = _detail(record)
+    region = Region(_account(record, detail, path), _text(detail, "awsRegion", path))
+    ignored = _why_ignored(detail)
+    unmoved = _unmoved(detail)
+    ids = _ids(detail, region.account) - unmoved
+    if not ignored and unmoved and not ids:
+        ignored = "every member of the call was unsuccessful"
+    name = _text(detail, "eventName", path)
+    services = frozenset(each for each in ids if each.startswith("vpce-svc-"))
+    return Change(
+        event_id=_text(detail, "eventID", path),
+        event_name=name,
+        event_source=_text(detail, "eventSource", path),
+        time=_time(detail, path),
+        region=region,
+        actor=_actor(detail.get("userIdentity"), path),
+        source_ip=text(detail.get("sourceIPAddress")),
+        user_agent=text(detail.get("userAgent")),
+        vpc_ids=frozenset(each for each in ids if _is_vpc(each)),
+        service_ids=services if name in SERVICE_EVENTS else frozenset(),
+        resource_ids=ids,
+        outcome=Outcome.IGNORED if ignored else Outcome.APPLIED,
+        ignored_because=ignored,
+    )
+
+
+def _detail(record: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """Give the record, and the path to it for messages."""
+    if "detail-type" not in record and "detail" not in record:
+        return record, ""
+    detail = record.get("detail")
+    if not isinstance(detail, Mapping):
+        raise MalformedChangeError(f"detail: expected a CloudTrail record, got {_shown(detail)}")
+    return detail, "detail."
+
+
+def _account(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) -> str:
+    """Give the account whose resources moved, which is not always the caller's."""
+    identity = detail.get("userIdentity")
+    caller = identity.get("accountId") if isinstance(identity, Mapping) else None
+    for candidate in (detail.get("recipientAccountId"), record.get("account"), caller):
+        if account := account_id(candidate):
+            return account
+    raise MalformedChangeError(
+        f"{path}recipientAccountId: expected an account of 12 digits, "
+        f"got {_shown(detail.get('recipientAccountId'))}"
+    )
+
+
+def _why_ignored(detail: Mapping[str, Any]) -> str:
+    """Say why the call cannot have moved posture; "" when it can."""
+    error = text(detail.get("errorCode"))
+    if error.endswith(DRY_RUN):
+        return "a dry run"
+    if error:
+        return f"the call failed: {error}"
+    if detail.get("eventType", "AwsApiCall") != "AwsApiCall":
+        return f"no management call: {text(detail.get('eventType'))}"
+    name = text(detail.get("eventName"))
+    if detail.get("readOnly") is True or name.startswith("Describe"):
+        return "the call only reads"
+    if detail.get("eventSource") != EVENT_SOURCE or name not in EVENT_NAMES:
+        return f"{name} moves no posture"
+    return ""
+
+
+def _unmoved(detail: Mapping[str, Any]) -> frozenset[str]:
+    """Give what a call that succeeded as a whole has not done: its `unsuccessful` members."""
+    response = unwrap(detail.get("responseElements"))
+    failed = (member for member in members(response.get("unsuccessful")))
+    return frozenset(
+        text(member.get("resourceId")) for member in failed if isinstance(member, Mapping)
+    )
+
+
+def _ids(detail: Mapping[str, Any], account: str) -> frozenset[str]:
+    blocks = (unwrap(detail.get(name)) for name in ("requestParameters", "responseElements"))
+    return frozenset(each for block in blocks for each in ids_in(block, account))
+
+
+def _is_vpc(resource: str) -> bool:
+    return resource.startswith("vpc-") and not resource.startswith("vpc-cidr-assoc-")
+
+
+def _actor(identity: Any, path: str) -> Actor:
+    if identity is None:  # some publishers strip it; the change still counts
+        return Actor("unknown", "", "Unknown")
+    if not isinstance(identity, Mapping):
+        raise MalformedChangeError(
+            f"{path}userIdentity: expected an object, got {_shown(identity)}"
+        )
+    invoked_by = text(identity.get("invokedBy"))
+    arn = text(identity.get("arn"))
+    return Actor(
+        arn=arn or invoked_by or text(identity.get("principalId")) or "unknown",
+        account=account_id(identity.get("accountId")),
+        kind=text(identity.get("type")) or "Unknown",
+        invoked_by=invoked_by if arn else "",
+    )
+
+
+def _time(detail: Mapping[str, Any], path: str) -> datetime:
+    value = detail.get("eventTime")
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        time = None
+    if time is None:
+        raise MalformedChangeError(
+            f"{path}eventTime: expected an ISO 8601 time, got {_shown(value)}"
+        )
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _text(detail: Mapping[str, Any], name: str, path: str) -> str:
+    value = detail.get(name)
+    if not isinstance(value, str) or not value:
+        raise MalformedChangeError(f"{path}{name}: expected a text, got {_shown(value)}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else repr(value)[:80]

@@ -1,0 +1,97 @@
+"""Pictures of VPCs as they are now, taken with the caller's own credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import NoRegionError
+
+from posture.aws.catalogue import RegionCatalogue
+from posture.aws.clients import CONFIG
+from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
+from posture.errors import PostureError, ScopeUnreadableError
+from posture.model.network import Facet, Snapshot
+from posture.model.scope import Region, Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")  # us-gov-west-1, eusc-de-east-1
+VPC = re.compile(r"vpc-[0-9a-f]+")
+ALL_VPCS = (
+    1_000_000  # ask for the DNS attributes of every VPC; a sweep bounds them, a scan does not
+)
+
+
+class TargetError(PostureError):
+    """There is no such region or VPC."""
+
+
+def collect(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapshot]:
+    """Take a picture of each VPC, one after the other.
+
+    Args:
+        regions: where to look; empty: the region of the caller's AWS settings.
+        vpcs: only these; empty: all.
+
+    Raises:
+        TargetError: a region or VPC is misspelt or does not exist.
+        ScopeUnreadableError: the caller may not even list VPCs.
+        ClientError, BotoCoreError: credentials, throttling or the network.
+    """
+    _require_form(REGION, regions, "a region", "eu-west-1")
+    _require_form(VPC, vpcs, "a VPC", "vpc-0123456789abcdef0")
+    session = boto3.Session()
+    names = regions or ([session.region_name] if session.region_name else [])
+    if not names:
+        raise NoRegionError
+    account = _account(session, names[0])
+    missing = set(vpcs)
+    for name in dict.fromkeys(names):
+        ec2 = session.client("ec2", region_name=name, config=CONFIG)
+        for snapshot in _region(ec2, Region(account, name), sorted(set(vpcs))):
+            missing.discard(snapshot.vpc.id)
+            yield snapshot
+    if missing:
+        raise TargetError(f"there is no {', '.join(sorted(missing))} in {', '.join(names)}")
+
+
+def _require_form(form: re.Pattern[str], names: Sequence[str], what: str, example: str) -> None:
+    for name in names:
+        if not form.fullmatch(name):
+            raise TargetError(f"{name!r} is not {what}, as in {example}")
+
+
+def _account(session: boto3.Session, region: str) -> str:
+    sts = session.client("sts", region_name=region, config=CONFIG)
+    return sts.get_caller_identity()["Account"]
+
+
+def _region(ec2: EC2Client, region: Region, vpcs: Sequence[str]) -> Iterator[Snapshot]:
+    catalogue = RegionCatalogue(ec2, _now)
+    if not vpcs:
+        picture = collect_region(
+            ec2, region, catalogue=catalogue, known_dns={}, now=_now, dns_budget=ALL_VPCS
+        )
+        _require_vpcs(picture)
+        yield from picture.vpcs.values()
+    for vpc in vpcs:
+        scope = Scope(region.account, region.name, vpc)
+        snapshot = collect_vpc(ec2, scope, catalogue=catalogue, now=_now)
+        if snapshot and Facet.VPC in snapshot.unreadable:
+            raise ScopeUnreadableError(f"{scope}: {snapshot.unreadable[Facet.VPC]}")
+        if snapshot:
+            yield snapshot
+
+
+def _require_vpcs(picture: RegionSnapshot) -> None:
+    if reason := picture.unreadable.get(Facet.VPC):
+        raise ScopeUnreadableError(f"{picture.region}: {reason}")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

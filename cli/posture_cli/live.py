@@ -13,6 +13,7 @@ from botocore.exceptions import NoRegionError
 from posture.aws.catalogue import RegionCatalogue
 from posture.aws.clients import CONFIG
 from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
+from posture.aws.dns_attributes import DnsMemory
 from posture.errors import PostureError, ScopeUnreadableError
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
 
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")  # us-gov-west-1, eusc-de-east-1
 VPC = re.compile(r"vpc-[0-9a-f]+")
-ALL_VPCS = (
-    1_000_000  # ask for the DNS attributes of every VPC; a sweep bounds them, a scan does not
-)
+# Ask for the DNS attributes of every VPC: a sweep bounds them, a scan does not.
+ALL_VPCS = 1_000_000
 
 
 class TargetError(PostureError):
@@ -75,7 +75,7 @@ def _region(ec2: EC2Client, region: Region, vpcs: Sequence[str]) -> Iterator[Sna
     catalogue = RegionCatalogue(ec2, _now)
     if not vpcs:
         picture = collect_region(
-            ec2, region, catalogue=catalogue, known_dns={}, now=_now, dns_budget=ALL_VPCS
+            ec2, region, catalogue=catalogue, memory=DnsMemory(budget=ALL_VPCS), now=_now
         )
         _require_vpcs(picture)
         yield from picture.vpcs.values()

@@ -1,51 +1,14 @@
-"""A small region in moto: one VPC with a bit of everything, one bare VPC."""
+"""The region that the collector's tests read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from posture.model.scope import Scope
-
-ACCOUNT = "111122223333"
-REGION = "eu-west-1"
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@dataclass
-class World:
-    """The ids of what was built, and the client that built it."""
-
-    ec2: Any
-    vpc: str
-    bare: str
-    subnet: str
-    table: str
-    gateway: str
-    interface: str
-    group: str
-    prefix_list: str
-    nat: str
-    igw: str
-
-    @property
-    def scope(self) -> Scope:
-        """The scope of the full VPC."""
-        return Scope(ACCOUNT, REGION, self.vpc)
-
-    def calls(self) -> list[str]:
-        """Record from now on the operations that the client is asked for."""
-        seen: list[str] = []
-        self.ec2.meta.events.register(
-            "provide-client-params.ec2.*", lambda model, **_: seen.append(model.name)
-        )
-        return seen
+from collect_world import ACCOUNT, REGION, World, build
 
 
 @pytest.fixture
@@ -56,57 +19,3 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     with mock_aws():
         yield build(boto3.session.Session().client("ec2", region_name=REGION))
-
-
-def build(ec2: Any) -> World:
-    """Make a VPC with a subnet, table, both kinds of endpoint, group, prefix list and gateways."""
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-    bare = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
-    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
-    ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
-    listed = ec2.create_managed_prefix_list(
-        PrefixListName="offices",
-        MaxEntries=5,
-        AddressFamily="IPv4",
-        Entries=[{"Cidr": "198.51.100.0/24"}],
-    )["PrefixList"]["PrefixListId"]
-    group = ec2.create_security_group(GroupName="endpoints", Description="x", VpcId=vpc)["GroupId"]
-    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
-    ec2.authorize_security_group_ingress(
-        GroupId=group, IpPermissions=[{**permission, "PrefixListIds": [{"PrefixListId": listed}]}]
-    )
-    igw = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=igw, VpcId=vpc)
-    return World(
-        ec2=ec2,
-        vpc=vpc,
-        bare=bare,
-        subnet=subnet,
-        table=table,
-        gateway=endpoint(ec2, vpc, "Gateway", "s3", RouteTableIds=[table]),
-        interface=endpoint(
-            ec2,
-            vpc,
-            "Interface",
-            "sns",
-            SubnetIds=[subnet],
-            SecurityGroupIds=[group],
-            PrivateDnsEnabled=True,
-        ),
-        group=group,
-        prefix_list=listed,
-        nat=ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")["NatGateway"][
-            "NatGatewayId"
-        ],
-        igw=igw,
-    )
-
-
-def endpoint(ec2: Any, vpc: str, kind: str, service: str, **options: Any) -> str:
-    """Make an endpoint and give its id."""
-    answer = ec2.create_vpc_endpoint(
-        VpcId=vpc, VpcEndpointType=kind, ServiceName=f"com.amazonaws.{REGION}.{service}", **options
-    )
-    return str(answer["VpcEndpoint"]["VpcEndpointId"])

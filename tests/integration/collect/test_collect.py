@@ -18,7 +18,7 @@ from posture.model.network import Facet, Snapshot, TargetKind
 from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
-    from conftest import World
+    from collect_world import World
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CATALOGUE = {"DescribeVpcEndpointServices", "DescribePrefixLists"}

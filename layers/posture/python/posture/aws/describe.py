@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from posture.aws.rows import Row
 
+K = TypeVar("K")
 T = TypeVar("T")
 Filters = Sequence[Mapping[str, object]]
 
@@ -173,7 +174,7 @@ def interfaces(ec2: EC2Client, ids: Collection[str]) -> Reading[NetworkInterface
     return Reading(tuple(items))
 
 
-def together(reads: Mapping[str, Callable[[], T]], limit: float = TIME_LIMIT) -> dict[str, T]:
+def together(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT) -> dict[K, T]:
     """Run reads side by side and give their results by name; the first failure is raised.
 
     Raises:

@@ -17,6 +17,7 @@ class Family(StrEnum):
     """The modules of the catalogue."""
 
     PATHS = "Paths"
+    ENDPOINTS = "Endpoints"
     INTERFACES = "Interface endpoints"
     TRUST = "Trust"
     SERVICES = "Endpoint services"

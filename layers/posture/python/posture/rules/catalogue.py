@@ -1,0 +1,18 @@
+"""Every rule there is, in the order of the page about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from posture.rules import endpoints, interfaces, paths, services, trust
+from posture.rules.rule import Rule, ServiceCase, VpcCase
+
+VPC_RULES: tuple[Rule[VpcCase], ...] = (
+    *paths.RULES,
+    *endpoints.RULES,
+    *interfaces.RULES,
+    *trust.RULES,
+)
+SERVICE_RULES: tuple[Rule[ServiceCase], ...] = services.RULES
+RULES: tuple[Rule[VpcCase] | Rule[ServiceCase], ...] = (*VPC_RULES, *SERVICE_RULES)
+RULES_BY_ID: Mapping[str, Rule[VpcCase] | Rule[ServiceCase]] = {rule.id: rule for rule in RULES}

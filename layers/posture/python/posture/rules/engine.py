@@ -1,0 +1,102 @@
+"""Runs the catalogue over one picture: every rule answers, and none can stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from posture.model.baseline import Baseline
+from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
+from posture.model.network import Facet, Snapshot
+from posture.model.scope import Scope
+from posture.model.verdict import Evidence, Remediation, Status, Verdict
+from posture.rules.catalogue import SERVICE_RULES, VPC_RULES
+from posture.rules.rule import CaseT, Judgement, Rule, ServiceCase, VpcCase
+
+Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
+
+
+def judge_vpc(
+    snapshot: Snapshot, baseline: Baseline, rules: Iterable[Rule[VpcCase]] = VPC_RULES
+) -> tuple[Verdict, ...]:
+    """Give every rule's verdicts on a VPC, passes included.
+
+    A rule that fails by a mistake of ours answers unknown for the whole VPC.
+    """
+    case = VpcCase(snapshot, baseline)
+    return _judged(rules, case, snapshot.scope, snapshot.unreadable)
+
+
+def judge_service(
+    snapshot: EndpointServiceSnapshot,
+    baseline: Baseline,
+    rules: Iterable[Rule[ServiceCase]] = SERVICE_RULES,
+) -> tuple[Verdict, ...]:
+    """Give every rule's verdicts on an endpoint service, as `judge_vpc` does."""
+    case = ServiceCase(snapshot, baseline)
+    return _judged(rules, case, snapshot.scope, snapshot.unreadable)
+
+
+def _judged(
+    rules: Iterable[Rule[CaseT]], case: CaseT, scope: Scope, unreadable: Unreadable
+) -> tuple[Verdict, ...]:
+    return tuple(verdict for rule in rules for verdict in _answers(rule, case, scope, unreadable))
+
+
+def _answers(
+    rule: Rule[CaseT], case: CaseT, scope: Scope, unreadable: Unreadable
+) -> Iterator[Verdict]:
+    """Let one rule answer: unknown on the whole scope where it may not read what it needs."""
+    denied = {facet.value: reason for facet, reason in unreadable.items() if facet in rule.reads}
+    if denied:
+        yield _denied(rule, scope, denied)
+        return
+    try:
+        judgements = list(rule.judge(case))
+    except Exception as error:  # noqa: BLE001 - a mistake in one rule must not hide the others
+        yield _failed(rule, scope, error)
+        return
+    yield from (_signed(rule, judgement) for judgement in judgements)
+
+
+def _signed(rule: Rule[CaseT], judgement: Judgement) -> Verdict:
+    return Verdict(
+        rule=rule.id,
+        resource=judgement.resource,
+        status=judgement.status,
+        severity=judgement.severity or rule.severity,
+        summary=judgement.summary,
+        evidence=judgement.evidence,
+        remediation=judgement.remediation or Remediation(rule.remediation),
+        concerns=judgement.concerns | {judgement.resource},
+    )
+
+
+def _denied(rule: Rule[CaseT], scope: Scope, denied: Mapping[str, str]) -> Verdict:
+    calls = ", ".join(f"ec2:{operation}" for operation in sorted(denied))
+    return Verdict(
+        rule=rule.id,
+        resource=scope.subject,
+        status=Status.UNKNOWN,
+        severity=rule.severity,
+        summary=f"{scope.subject} could not be judged: {calls} cannot be read",
+        evidence=tuple(
+            Evidence(f"{operation}: {reason}", {"operation": operation, "reason": reason})
+            for operation, reason in sorted(denied.items())
+        ),
+        remediation=Remediation(f"Let the monitor's role call {calls}."),
+        concerns=frozenset({scope.subject}),
+    )
+
+
+def _failed(rule: Rule[CaseT], scope: Scope, error: Exception) -> Verdict:
+    what = f"{type(error).__name__}: {error}"
+    return Verdict(
+        rule=rule.id,
+        resource=scope.subject,
+        status=Status.UNKNOWN,
+        severity=rule.severity,
+        summary=f"{scope.subject} could not be judged: the rule itself failed",
+        evidence=(Evidence(what, {"error": what}),),
+        remediation=Remediation("This is a mistake of the monitor: please report it."),
+        concerns=frozenset({scope.subject}),
+    )

@@ -1,0 +1,7 @@
+"""Rules about interface endpoints."""
+
+from __future__ import annotations
+
+from posture.rules.rule import Rule, VpcCase
+
+RULES: tuple[Rule[VpcCase], ...] = ()

@@ -1,0 +1,7 @@
+"""Rules about whom endpoints trust."""
+
+from __future__ import annotations
+
+from posture.rules.rule import Rule, VpcCase
+
+RULES: tuple[Rule[VpcCase], ...] = ()

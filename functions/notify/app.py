@@ -1,1 +1,40 @@
-"""The handler of this function."""
+"""The findings' stream: what was opened, changed or resolved is told to people."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from posture.aws import clients
+from posture.aws.alert_metrics import AlertMetrics
+from posture.aws.history import History
+from posture.aws.publish import Topic
+from posture.aws.settings import Settings
+from posture.notify import BatchResponse, Notifier, Ports
+from posture.rules.catalogue import RULES_BY_ID
+
+logger = Logger()
+metrics = Metrics()
+settings = Settings.from_env(os.environ)
+notifier = Notifier(
+    Ports(
+        history=History(clients.dynamodb(), settings.tables.history),
+        topic=Topic(clients.sns(), settings.topic_arn),
+        told=DynamoDBPersistenceLayer(settings.tables.idempotency, boto3_client=clients.dynamodb()),
+        measure=AlertMetrics(metrics).measure,
+    ),
+    RULES_BY_ID,
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: Mapping[str, Any], context: LambdaContext) -> BatchResponse:
+    """Tell a batch of stream records; report those that must come again."""
+    records = event["Records"]
+    metrics.add_metric("FindingsAnnounced", MetricUnit.Count, len(records))
+    return notifier.notify(records, context)

@@ -1,1 +1,138 @@
-"""The use case of the findings stream: tell people what opened and what was resolved."""
+"""The use case of the findings' stream: each commit becomes one alert, told once.
+
+A stream record only points to its commit; what is told comes from the commit's history, which
+never changes. So a replayed or differently cut batch says the same, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.idempotency import (
+    BasePersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from posture.alerts.briefing import Rules
+from posture.alerts.message import compose
+from posture.aws.announced import Announced, announced
+from posture.aws.history import History
+from posture.aws.items import Entry
+from posture.aws.publish import Topic
+from posture.errors import MissingHistoryError
+from posture.model.scope import Scope
+
+REMEMBERED = 30 * 24 * 3600  # seconds; longer than any queue or stream may hand a record over again
+
+logger = Logger()
+
+Measure = Callable[[Sequence[Entry], datetime], None]
+BatchResponse = dict[str, list[dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the notifier works with.
+
+    `measure` is told the entries of each published alert, and when it was published.
+    """
+
+    history: History
+    topic: Topic
+    told: BasePersistenceLayer
+    measure: Measure
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class Notifier:
+    """Tells each commit once, however often its records come."""
+
+    def __init__(self, ports: Ports, rules: Rules) -> None:
+        self._ports = ports
+        self._rules = rules
+        self._config = IdempotencyConfig(expires_after_seconds=REMEMBERED, hash_function="sha256")
+        # When telling fails, Powertools forgets the commit, so that the next attempt tells it.
+        self._once: Callable[..., str] = idempotent_function(
+            self._tell,
+            data_keyword_argument="commit",
+            persistence_store=ports.told,
+            config=self._config,
+            key_prefix="alert",
+        )
+
+    def notify(self, records: Iterable[Mapping[str, Any]], context: LambdaContext) -> BatchResponse:
+        """Handle a batch of stream records; report those that must come again.
+
+        Lambda repeats from the first one reported, so records after it come again as well, and
+        say nothing the second time.
+        https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+        """
+        self._config.register_lambda_context(context)
+        commits, failed = _grouped(records)
+        for commit, numbers in commits.items():
+            name = {"scope": str(commit.scope), "commit": commit.commit}
+            try:
+                self._once(commit=name)
+            except Exception:  # whatever fails, the batch's other commits are told
+                logger.exception("alert failed", extra=name)
+                failed += numbers
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+
+    def _tell(self, *, commit: Mapping[str, str]) -> str:
+        """Publish one commit's alert; give its message id."""
+        scope, name = Scope.parse(commit["scope"]), commit["commit"]
+        entries = self._ports.history.of_commit(scope, name)
+        if not entries:
+            raise MissingHistoryError(f"{scope}: no history of commit {name}")
+        message = compose(
+            [entry.transition for entry in entries],
+            commit=name,
+            parts=entries[0].parts,
+            observed_at=entries[0].observed_at,
+            rules=self._rules,
+        )
+        message_id = self._ports.topic.publish(message)
+        self._ports.measure(entries, self._ports.now())
+        _log(scope, name, entries, message_id)
+        return message_id
+
+
+def _grouped(
+    records: Iterable[Mapping[str, Any]],
+) -> tuple[dict[Announced, list[str]], list[str]]:
+    """Give the commits with the numbers of their records, and the numbers that name no commit."""
+    commits: dict[Announced, list[str]] = {}
+    failed: list[str] = []
+    for record in records:
+        number = str(record["dynamodb"]["SequenceNumber"])
+        try:
+            commit = announced(record)
+        except Exception:  # a bad record must not keep the others from being told
+            logger.exception("stream record unreadable", extra={"sequence_number": number})
+            failed.append(number)
+            continue
+        if commit:
+            commits.setdefault(commit, []).append(number)
+    return commits, failed
+
+
+def _log(scope: Scope, commit: str, entries: Sequence[Entry], message_id: str) -> None:
+    causes = {entry.transition.finding.cause for entry in entries}
+    events = sorted({cause.event_id for cause in causes if cause})
+    logger.info(
+        "alert published",
+        extra={
+            "correlation_id": events[0] if events else None,
+            "event_ids": events,
+            "scope": str(scope),
+            "commit": commit,
+            "findings": len(entries),
+            "message_id": message_id,
+        },
+    )

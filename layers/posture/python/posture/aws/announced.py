@@ -1,0 +1,39 @@
+"""What the stream of the findings table announces: the commit that wrote a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from posture.errors import CorruptItemError
+from posture.model.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One transaction of one scope."""
+
+    scope: Scope
+    commit: str
+
+
+def announced(record: Mapping[str, Any]) -> Announced | None:
+    """Read which commit a stream record comes from.
+
+    A record that brings no new commit tells of nothing: a deleted item, one touched by hand, a
+    head. The form is that of
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+
+    Raises:
+        CorruptItemError: the item carries no readable scope and commit.
+    """
+    images = record.get("dynamodb", {})
+    new, old = images.get("NewImage"), images.get("OldImage", {})
+    if new is None or new.get("kind") != {"S": "finding"} or new.get("commit") == old.get("commit"):
+        return None
+    try:
+        return Announced(Scope.parse(new["scope"]["S"]), new["commit"]["S"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        number = images.get("SequenceNumber")
+        raise CorruptItemError(f"stream record {number} names no commit: {error}") from error

@@ -1,1 +1,42 @@
-"""The handler of this function."""
+"""The changes queue: each batch of changes becomes an evaluation of the VPCs it concerns."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from posture.aws import clients
+from posture.aws.baselines import BaselineTable
+from posture.aws.observer import Observer
+from posture.aws.place import Places
+from posture.aws.rejections import Rejections
+from posture.aws.settings import Settings
+from posture.aws.store import Store
+from posture.evaluate import Evaluator, Ports
+
+logger = Logger()
+metrics = Metrics()
+settings = Settings.from_env(os.environ)
+store = Store(clients.dynamodb(), settings.tables)
+evaluator = Evaluator(
+    Ports(
+        observer=Observer(clients.ec2(settings.region.name), settings.region),
+        places=Places(clients.ec2, store.ownership),
+        store=store,
+        baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),
+        rejections=Rejections(clients.dynamodb(), settings.tables.history),
+    )
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
+    """Evaluate a batch of changes; report those that must come again."""
+    evaluated = evaluator.evaluate(event)
+    for name, number in evaluated.counts().items():
+        metrics.add_metric(name, MetricUnit.Count, number)
+    return evaluated.response()

@@ -1,1 +1,36 @@
-"""The handler of this function."""
+"""The schedule: the whole region is looked at, whatever the events told."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from posture.aws import clients
+from posture.aws.baselines import BaselineTable
+from posture.aws.observer import Observer
+from posture.aws.settings import Settings
+from posture.aws.store import Store
+from posture.sweep import Sweeper
+
+logger = Logger()
+metrics = Metrics()
+settings = Settings.from_env(os.environ)
+sweeper = Sweeper(
+    Observer(clients.ec2(settings.region.name), settings.region),
+    Store(clients.dynamodb(), settings.tables),
+    BaselineTable(clients.dynamodb(), settings.tables.baseline),
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
+    """Sweep the region; a scope that could not be recorded makes Lambda try again."""
+    swept = sweeper.sweep()
+    for name, number in swept.counts().items():
+        metrics.add_metric(name, MetricUnit.Count, number)
+    swept.require_complete()
+    return swept.counts()

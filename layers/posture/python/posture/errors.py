@@ -37,3 +37,7 @@ class CorruptItemError(PostureError):
 
 class MissingHistoryError(PostureError):
     """A commit was announced whose history cannot be found."""
+
+
+class SweepIncompleteError(PostureError):
+    """Some scopes of a region could not be recorded; a later sweep repairs them."""

@@ -1,1 +1,145 @@
-"""The use case of a schedule: look at a whole region, repair what was lost."""
+"""The use case of a schedule: look at a whole region in one go and repair what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from posture.assess import Assessment, Assessor
+from posture.aws.baselines import BaselineTable
+from posture.aws.collect import RegionSnapshot
+from posture.aws.collect_service import ServicesSnapshot
+from posture.aws.dns_attributes import DnsMemory
+from posture.aws.head import Head
+from posture.aws.observer import Observer
+from posture.aws.store import Outcome, Store
+from posture.errors import PostureError, SweepIncompleteError
+from posture.model.change import Change
+from posture.model.network import Facet
+from posture.model.scope import Region, Scope
+
+WRITERS = 8  # scopes recorded at once; each is some DynamoDB calls, of which ten fit in the pool
+
+logger = Logger()
+
+Task = Callable[[], Assessment]
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep came to; `failed` names each scope that could not be recorded, and why."""
+
+    region: Region
+    assessments: tuple[Assessment, ...] = ()
+    failed: Mapping[Scope, str] = field(default_factory=dict)
+
+    def require_complete(self) -> None:
+        """Refuse to call it done while a scope could not be recorded.
+
+        Raises:
+            SweepIncompleteError: it names each such scope, and why.
+        """
+        if self.failed:
+            told = "; ".join(f"{scope}: {reason}" for scope, reason in self.failed.items())
+            raise SweepIncompleteError(f"{len(self.failed)} scopes of {self.region}: {told}")
+
+    def counts(self) -> dict[str, int]:
+        """Give the sweep's metrics by name."""
+        done = [each.outcome for each in self.assessments]
+        return {
+            "ScopesSwept": len(done) + len(self.failed),
+            "ScopesFailed": len(self.failed),
+            # What no event had told: events that were lost, or posture that moves without any.
+            "FindingsRepaired": sum(len(each.transitions) for each in self.assessments),
+            "StaleEvaluations": done.count(Outcome.STALE),
+        }
+
+
+class Sweeper:
+    """Sweeps the region of one observer."""
+
+    def __init__(self, observer: Observer, store: Store, baselines: BaselineTable) -> None:
+        self._observer = observer
+        self._store = store
+        self._baselines = baselines
+
+    def sweep(self, changes: Sequence[Change] = ()) -> Swept:
+        """Judge every VPC and endpoint service of the region, and end what is gone.
+
+        `changes` are those that could not be placed in a VPC and made somebody sweep.
+
+        Raises:
+            ClientError, BotoCoreError: EC2 or the tables do not answer.
+            CorruptItemError: the baseline or a head cannot be read.
+        """
+        region = self._observer.region
+        heads = {head.scope: head for head in self._store.scopes_in(region)}
+        picture = self._observer.every_vpc(_memory(heads))
+        services = self._observer.services()
+        assessor = Assessor(self._store, self._baselines.load())
+        tasks: dict[Scope, Task] = {
+            **dict(_standing(assessor, picture, changes)),
+            **dict(_services(assessor, services, changes)),
+            **{
+                scope: partial(assessor.gone, scope, picture.observed_at, changes)
+                for scope in _gone(heads, picture, services)
+            },
+        }
+        return _swept(region, tasks)
+
+
+def _memory(heads: Mapping[Scope, Head]) -> DnsMemory:
+    return DnsMemory({scope.subject: head.dns for scope, head in heads.items() if head.dns})
+
+
+def _standing(
+    assessor: Assessor, picture: RegionSnapshot, changes: Sequence[Change]
+) -> Iterator[tuple[Scope, Task]]:
+    for vpc_id, snapshot in picture.vpcs.items():
+        dns = picture.dns.get(vpc_id)
+        yield snapshot.scope, partial(assessor.vpc, snapshot, changes, dns=dns)
+
+
+def _services(
+    assessor: Assessor, picture: ServicesSnapshot, changes: Sequence[Change]
+) -> Iterator[tuple[Scope, Task]]:
+    for snapshot in picture.services.values():
+        yield snapshot.scope, partial(assessor.service, snapshot, changes)
+
+
+def _gone(
+    heads: Iterable[Scope], vpcs: RegionSnapshot, services: ServicesSnapshot
+) -> Iterator[Scope]:
+    """Give what is stored and no longer there; what cannot be read is not known to be gone."""
+    vpcs_told = Facet.VPC not in vpcs.unreadable
+    for scope in heads:
+        if scope.vpc_id and vpcs_told and scope.vpc_id not in vpcs.vpcs:
+            yield scope
+        if not scope.vpc_id and not services.unreadable and scope.subject not in services.services:
+            yield scope
+
+
+def _swept(region: Region, tasks: Mapping[Scope, Task]) -> Swept:
+    """Run the tasks side by side; one that fails does not stop the others."""
+    with ThreadPoolExecutor(WRITERS, thread_name_prefix="record") as pool:
+        results = list(pool.map(_attempt, tasks, tasks.values()))
+    failed = {
+        scope: result
+        for scope, result in zip(tasks, results, strict=True)
+        if isinstance(result, str)
+    }
+    return Swept(region, tuple(each for each in results if isinstance(each, Assessment)), failed)
+
+
+def _attempt(scope: Scope, task: Task) -> Assessment | str:
+    """Run a task; give why it failed."""
+    try:
+        return task()
+    except (PostureError, ClientError, BotoCoreError) as error:
+        logger.exception("scope not recorded", extra={"scope": str(scope)})
+        return f"{type(error).__name__}: {error}"

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from posture.errors import SettingsError
+from posture.model.scope import ACCOUNT, Region
 
 TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
 
 EXPECTED = {
+    "AWS_REGION": (REGION, "a region, which Lambda sets"),
+    "MONITORED_ACCOUNT": (ACCOUNT, "an account of 12 digits"),
     "FINDINGS_TABLE": (TABLE, "the name of a DynamoDB table"),
     "HISTORY_TABLE": (TABLE, "the name of a DynamoDB table"),
     "BASELINE_TABLE": (TABLE, "the name of a DynamoDB table"),
@@ -34,8 +38,9 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the functions read, write and publish."""
+    """What the functions look at, and where they write and publish."""
 
+    region: Region
     tables: Tables
     topic_arn: str
 
@@ -60,4 +65,5 @@ class Settings:
             ownership=environ["OWNERSHIP_TABLE"],
             idempotency=environ["IDEMPOTENCY_TABLE"],
         )
-        return cls(tables, environ["ALERT_TOPIC_ARN"])
+        region = Region(environ["MONITORED_ACCOUNT"], environ["AWS_REGION"])
+        return cls(region, tables, environ["ALERT_TOPIC_ARN"])

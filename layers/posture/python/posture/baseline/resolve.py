@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from posture.baseline.document import BaselineDocument
 from posture.model.baseline import Baseline
 from posture.model.network import Tags
@@ -9,6 +11,13 @@ from posture.model.scope import Scope
 
 
 def resolve(document: BaselineDocument, scope: Scope, tags: Tags) -> Baseline:
-    """Apply every override that concerns the scope; its own account is always trusted."""
-    del scope, tags
-    return document.default
+    """Apply every override that concerns the scope, in order; its own account is always trusted.
+
+    An override replaces each field it sets as a whole, so of two that set the same one the later
+    wins.
+    """
+    baseline = document.default
+    for override in document.overrides:
+        if override.match.meets(scope, tags):
+            baseline = replace(baseline, **override.settings)
+    return replace(baseline, trusted_accounts=baseline.trusted_accounts | {scope.account})

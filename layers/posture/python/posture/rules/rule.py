@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Generic, TypeVar
 
+from posture.analysis.paths import Path, gateway_services, paths_from
+from posture.analysis.routing import table_of
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
-from posture.model.network import Facet, Snapshot
+from posture.model.network import (
+    Endpoint,
+    EndpointType,
+    Facet,
+    RouteTable,
+    Service,
+    Snapshot,
+    Subnet,
+)
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 
 
@@ -32,6 +43,40 @@ class VpcCase:
 
     snapshot: Snapshot
     baseline: Baseline
+
+    @cached_property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints that are there, in the order of their ids."""
+        known = sorted(self.snapshot.endpoints.items())
+        return tuple(endpoint for _, endpoint in known if not endpoint.deleted)
+
+    def endpoints_of(self, *types: EndpointType) -> tuple[Endpoint, ...]:
+        """Give the endpoints of these types."""
+        return tuple(each for each in self.endpoints if each.type in types)
+
+    @cached_property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """The subnets, in the order of their ids."""
+        return tuple(subnet for _, subnet in sorted(self.snapshot.subnets.items()))
+
+    @cached_property
+    def gateway_services(self) -> tuple[Service, ...]:
+        """The services that offer a gateway endpoint in this region."""
+        return gateway_services(self.snapshot)
+
+    @cached_property
+    def tables(self) -> Mapping[str, RouteTable | None]:
+        """The route table each subnet uses, by subnet id."""
+        return {subnet.id: table_of(self.snapshot, subnet.id) for subnet in self.subnets}
+
+    @cached_property
+    def paths(self) -> Mapping[tuple[str, str], tuple[Path, ...] | None]:
+        """The ways to each gateway service, by subnet id and service name."""
+        return {
+            (subnet.id, service.name): paths_from(self.snapshot, subnet, service)
+            for subnet in self.subnets
+            for service in self.gateway_services
+        }
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,203 @@
-"""Rules about endpoint services, the provider's side."""
+"""Rules about endpoint services, the provider's side of PrivateLink."""
 
 from __future__ import annotations
 
-from posture.rules.rule import Rule, ServiceCase
+import re
+from collections.abc import Iterator
 
-RULES: tuple[Rule[ServiceCase], ...] = ()
+from posture.model.endpoint_service import Connection, ServiceFacet
+from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.rules.controls import ACCESS, BOUNDARY
+from posture.rules.facts import listed
+from posture.rules.rule import Family, Judgement, Rule, ServiceCase
+
+ANYBODY = "*"
+ACCOUNT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):.+|(\d{12})")
+CONNECTED = frozenset({"available", "pending", "pendingacceptance"})
+
+PERMISSIONS = "https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html"
+
+
+def _service_id(case: ServiceCase) -> str:
+    return case.snapshot.scope.subject
+
+
+# --- who may connect -----------------------------------------------------------------------------
+
+
+def _principals(case: ServiceCase) -> Iterator[Judgement]:
+    service_id = _service_id(case)
+    principals = case.snapshot.principals
+    if ANYBODY in principals:
+        yield _anybody(case)
+        return
+    strangers = [each for each in principals if not _trusted(case, each)]
+    if not strangers:
+        summary = f"{service_id} lets just trusted accounts connect"
+        yield Judgement(service_id, Status.PASS, summary)
+        return
+    yield Judgement(
+        resource=service_id,
+        status=Status.FAIL,
+        severity=Severity.MEDIUM,
+        summary=f"{service_id} lets {listed(strangers)} connect, whom the baseline does not trust",
+        evidence=tuple(
+            Evidence(f"{each} is an allowed principal of {service_id}.", {"principal": each})
+            for each in strangers
+        ),
+        remediation=Remediation(
+            "Remove the principals, or trust their accounts in the baseline (trusted_accounts).",
+            _remove(service_id, strangers),
+        ),
+    )
+
+
+def _anybody(case: ServiceCase) -> Judgement:
+    service_id = _service_id(case)
+    by_itself = case.snapshot.acceptance_required is False
+    how = ", and accepts them by itself" if by_itself else ""
+    return Judgement(
+        resource=service_id,
+        status=Status.FAIL,
+        severity=Severity.CRITICAL if by_itself else None,
+        summary=f"{service_id} lets every AWS account connect{how}",
+        evidence=(
+            Evidence(
+                f"* is an allowed principal of {service_id}; acceptance is "
+                f"{'not ' if by_itself else ''}required.",
+                {"principal": ANYBODY, "acceptance_required": str(not by_itself).lower()},
+            ),
+        ),
+        remediation=Remediation(
+            "Allow just the accounts that are to connect.", _remove(service_id, [ANYBODY])
+        ),
+    )
+
+
+def _trusted(case: ServiceCase, principal: str) -> bool:
+    found = ACCOUNT.fullmatch(principal)
+    return found is not None and (found[1] or found[2]) in case.baseline.trusted_accounts
+
+
+def _remove(service_id: str, principals: list[str]) -> str:
+    quoted = " ".join(f"'{each}'" for each in principals)
+    return (
+        f"aws ec2 modify-vpc-endpoint-service-permissions --service-id {service_id} "
+        f"--remove-allowed-principals {quoted}"
+    )
+
+
+# --- who has connected ---------------------------------------------------------------------------
+
+
+def _connections(case: ServiceCase) -> Iterator[Judgement]:
+    service_id = _service_id(case)
+    live = [each for each in case.snapshot.connections if each.state in CONNECTED]
+    strange = [each for each in live if each.owner not in case.baseline.trusted_accounts]
+    concerns = frozenset({service_id, *(each.endpoint_id for each in live)})
+    if not strange:
+        summary = f"{len(live)} endpoints of trusted accounts are connected to {service_id}"
+        yield Judgement(service_id, Status.PASS, summary, concerns=concerns)
+        return
+    owners = sorted({each.owner for each in strange})
+    yield Judgement(
+        resource=service_id,
+        status=Status.FAIL,
+        summary=f"{service_id} is connected to endpoints of {listed(owners)}, whom the baseline "
+        "does not trust",
+        evidence=tuple(map(_connection_fact, strange)),
+        remediation=Remediation(
+            "Reject the connections, or trust the accounts in the baseline (trusted_accounts).",
+            f"aws ec2 reject-vpc-endpoint-connections --service-id {service_id} "
+            f"--vpc-endpoint-ids {' '.join(each.endpoint_id for each in strange)}",
+        ),
+        concerns=concerns,
+    )
+
+
+def _connection_fact(connection: Connection) -> Evidence:
+    return Evidence(
+        f"{connection.endpoint_id} of {connection.owner} is {connection.state}.",
+        {
+            "endpoint": connection.endpoint_id,
+            "owner": connection.owner,
+            "state": connection.state,
+        },
+    )
+
+
+# --- who decides ---------------------------------------------------------------------------------
+
+
+def _acceptance(case: ServiceCase) -> Iterator[Judgement]:
+    service_id = _service_id(case)
+    required = case.snapshot.acceptance_required
+    if required is None:
+        summary = f"{service_id}: EC2 does not tell whether it accepts connections by itself"
+        yield Judgement(service_id, Status.UNKNOWN, summary)
+        return
+    if required:
+        yield Judgement(service_id, Status.PASS, f"{service_id} waits for acceptance")
+        return
+    yield Judgement(
+        resource=service_id,
+        status=Status.FAIL,
+        summary=f"{service_id} accepts every connection of its principals by itself",
+        evidence=(
+            Evidence(
+                f"AcceptanceRequired of {service_id} is false.",
+                {"service": case.snapshot.name, "acceptance_required": "false"},
+            ),
+        ),
+        remediation=Remediation(
+            "Demand acceptance.",
+            "aws ec2 modify-vpc-endpoint-service-configuration "
+            f"--service-id {service_id} --acceptance-required",
+        ),
+    )
+
+
+RULES: tuple[Rule[ServiceCase], ...] = (
+    Rule(
+        id="service-open-to-strangers",
+        title="Endpoint services let only trusted accounts connect",
+        family=Family.SERVICES,
+        severity=Severity.HIGH,
+        rationale=(
+            "Whoever is an allowed principal may connect to the service from a network of their "
+            "own. With every principal allowed and no acceptance, that is everybody."
+        ),
+        remediation="Allow just the accounts that are to connect.",
+        judge=_principals,
+        reads=frozenset({ServiceFacet.PERMISSIONS}),
+        controls=ACCESS,
+        references=(PERMISSIONS,),
+    ),
+    Rule(
+        id="service-connected-to-stranger",
+        title="No endpoint of an untrusted account is connected to an endpoint service",
+        family=Family.SERVICES,
+        severity=Severity.HIGH,
+        rationale=(
+            "A connection outlives the permission it was made by: taking a principal away does not "
+            "cut it."
+        ),
+        remediation="Reject the connection.",
+        judge=_connections,
+        reads=frozenset({ServiceFacet.CONNECTIONS}),
+        controls=BOUNDARY,
+        references=(PERMISSIONS,),
+    ),
+    Rule(
+        id="service-accepts-by-itself",
+        title="Endpoint services wait for their owner to accept a connection",
+        family=Family.SERVICES,
+        severity=Severity.LOW,
+        rationale="Without acceptance nobody looks at who connects.",
+        remediation="Demand acceptance.",
+        judge=_acceptance,
+        reads=frozenset(),
+        controls=ACCESS,
+        references=(PERMISSIONS,),
+    ),
+)

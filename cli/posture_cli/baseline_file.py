@@ -1,0 +1,53 @@
+"""A baseline file as people write it, in YAML or JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from posture.baseline.document import BaselineDocument
+from posture.baseline.parse import parse_document
+from posture.errors import BaselineError
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain values only, and refuses a key that stands twice in one place."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise _mistake("a key must be a text; write it in quotes", key_node)
+            if key in seen:
+                raise _mistake(f"{key} stands twice; only one of them could hold", key_node)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def load(path: Path) -> BaselineDocument:
+    """Read a baseline file; JSON is YAML, too.
+
+    Raises:
+        BaselineError: it is no YAML, or its fields are wrong; each mistake is named.
+        OSError: the file cannot be read.
+    """
+    try:
+        raw = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 - derived from the safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise BaselineError((f"{path}: {where}{error.problem or error}",)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BaselineError((f"{path}: expected YAML or JSON: {error}",)) from None
+    except RecursionError:
+        raise BaselineError(
+            (f"{path}: expected YAML or JSON, got one nested too deeply",)
+        ) from None
+    return parse_document(raw)
+
+
+def _mistake(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)

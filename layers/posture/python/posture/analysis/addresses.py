@@ -1,0 +1,128 @@
+"""Sets of IP addresses, exact for both families: intervals of integers, never lists of addresses.
+
+Both families lie on one line of integers, IPv6 behind the last IPv4 address, so that one set holds
+a dual-stack destination and no operation needs to ask for the family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    summarize_address_range,
+)
+
+from posture.model.network import Network
+
+IPV6_START = 2**32
+END = IPV6_START + 2**128
+
+Span = tuple[int, int]  # first and last, both inside
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSet:
+    """A set of addresses as sorted, disjoint, non-adjacent spans."""
+
+    spans: tuple[Span, ...] = ()
+
+    @classmethod
+    def of(cls, networks: Iterable[Network]) -> AddressSet:
+        """Give the addresses of all these blocks."""
+        return cls(tuple(_merged(sorted(map(_span, networks)))))
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any address."""
+        return bool(self.spans)
+
+    def __or__(self, other: AddressSet) -> AddressSet:
+        """Give what is in either."""
+        return AddressSet(tuple(_merged(sorted((*self.spans, *other.spans)))))
+
+    def __and__(self, other: AddressSet) -> AddressSet:
+        """Give what is in both."""
+        return AddressSet(tuple(_common(self.spans, other.spans)))
+
+    def __sub__(self, other: AddressSet) -> AddressSet:
+        """Give what is here and not there."""
+        return self & AddressSet(tuple(_gaps(other.spans)))
+
+    def __ge__(self, other: AddressSet) -> bool:
+        """Tell whether all of the other is here."""
+        return not other - self
+
+    def networks(self) -> tuple[Network, ...]:
+        """Give the fewest blocks that hold just these addresses, IPv4 first."""
+        return tuple(block for span in self.spans for block in _blocks(span))
+
+    @property
+    def size(self) -> int:
+        """How many addresses there are."""
+        return sum(last - first + 1 for first, last in self.spans)
+
+    def __str__(self) -> str:
+        """The blocks in words."""
+        return ", ".join(map(str, self.networks())) or "nothing"
+
+
+NOTHING = AddressSet()
+IPV4 = AddressSet(((0, IPV6_START - 1),))
+IPV6 = AddressSet(((IPV6_START, END - 1),))
+
+
+def _span(network: Network) -> Span:
+    offset = IPV6_START if network.version == 6 else 0  # noqa: PLR2004 - the family's number
+    return offset + int(network.network_address), offset + int(network.broadcast_address)
+
+
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+    """Join sorted spans that overlap or touch; the two families never touch."""
+    current: Span | None = None
+    for first, last in spans:
+        if current is None:
+            current = first, last
+        elif first <= current[1] or (first == current[1] + 1 and first != IPV6_START):
+            current = current[0], max(current[1], last)
+        else:
+            yield current
+            current = first, last
+    if current is not None:
+        yield current
+
+
+def _common(these: tuple[Span, ...], those: tuple[Span, ...]) -> Iterator[Span]:
+    here = there = 0
+    while here < len(these) and there < len(those):
+        first = max(these[here][0], those[there][0])
+        last = min(these[here][1], those[there][1])
+        if first <= last:
+            yield first, last
+        if these[here][1] < those[there][1]:
+            here += 1
+        else:
+            there += 1
+
+
+def _gaps(spans: tuple[Span, ...]) -> Iterator[Span]:
+    """Give everything but these spans."""
+    start = 0
+    for first, last in spans:
+        if start < first:
+            yield start, first - 1
+        start = last + 1
+    if start < END:
+        yield start, END - 1
+
+
+def _blocks(span: Span) -> Iterator[IPv4Network | IPv6Network]:
+    first, last = span
+    if first < IPV6_START:
+        end = min(last, IPV6_START - 1)
+        yield from summarize_address_range(IPv4Address(first), IPv4Address(end))
+    if last >= IPV6_START:
+        start = max(first, IPV6_START) - IPV6_START
+        yield from summarize_address_range(IPv6Address(start), IPv6Address(last - IPV6_START))

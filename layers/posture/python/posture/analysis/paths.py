@@ -1,0 +1,223 @@
+"""By which path each part of a gateway service's addresses leaves a subnet.
+
+A gateway endpoint is a route to the service's prefix list; any other route that is as specific, or
+more, takes traffic past it.
+https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gateway-endpoint-routing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from posture.analysis.addresses import AddressSet
+from posture.analysis.routing import Leg, route_to, spoken_by, table_of
+from posture.model.network import (
+    Endpoint,
+    EndpointType,
+    NatGateway,
+    Route,
+    RouteTable,
+    Service,
+    Snapshot,
+    Subnet,
+    TargetKind,
+)
+
+
+class PathKind(StrEnum):
+    """The ways out of a subnet."""
+
+    GATEWAY_ENDPOINT = "gateway endpoint"
+    OTHER_ENDPOINT = "endpoint of another service"
+    LOAD_BALANCER_ENDPOINT = "Gateway Load Balancer endpoint"
+    NAT_GATEWAY = "NAT gateway"
+    INTERNET_GATEWAY = "internet gateway"
+    EGRESS_ONLY_GATEWAY = "egress-only internet gateway"
+    TRANSIT_GATEWAY = "transit gateway"
+    VIRTUAL_PRIVATE_GATEWAY = "virtual private gateway"
+    PEERING = "peering connection"
+    CARRIER_GATEWAY = "carrier gateway"
+    LOCAL_GATEWAY = "local gateway"
+    CORE_NETWORK = "core network"
+    APPLIANCE = "appliance"
+    LOCAL = "local"
+    BLACKHOLE = "blackhole"
+    NONE = "no route"
+    UNKNOWN = "unknown"
+
+
+# The ways that end in the internet.
+INTERNET = frozenset(
+    {PathKind.INTERNET_GATEWAY, PathKind.EGRESS_ONLY_GATEWAY, PathKind.CARRIER_GATEWAY}
+)
+
+KINDS = {
+    TargetKind.INTERNET_GATEWAY: PathKind.INTERNET_GATEWAY,
+    TargetKind.EGRESS_ONLY_GATEWAY: PathKind.EGRESS_ONLY_GATEWAY,
+    TargetKind.NAT_GATEWAY: PathKind.NAT_GATEWAY,
+    TargetKind.TRANSIT_GATEWAY: PathKind.TRANSIT_GATEWAY,
+    TargetKind.VIRTUAL_PRIVATE_GATEWAY: PathKind.VIRTUAL_PRIVATE_GATEWAY,
+    TargetKind.PEERING: PathKind.PEERING,
+    TargetKind.CARRIER_GATEWAY: PathKind.CARRIER_GATEWAY,
+    TargetKind.LOCAL_GATEWAY: PathKind.LOCAL_GATEWAY,
+    TargetKind.CORE_NETWORK: PathKind.CORE_NETWORK,
+    TargetKind.INSTANCE: PathKind.APPLIANCE,
+    TargetKind.NETWORK_INTERFACE: PathKind.APPLIANCE,
+    TargetKind.LOCAL: PathKind.LOCAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The way that some of a destination's addresses take.
+
+    `target` is the id of what the route points to, "" where there is no route. `onward` are the
+    ways a NAT gateway's own subnet takes with these addresses. `why` tells what makes it unknown.
+    """
+
+    addresses: AddressSet
+    kind: PathKind
+    target: str = ""
+    route: Route | None = None
+    onward: tuple[Path, ...] = ()
+    why: str = ""
+
+    @property
+    def to_internet(self) -> AddressSet:
+        """The addresses that are reached over the internet this way."""
+        if self.kind in INTERNET:
+            return self.addresses
+        ways = (way.to_internet for way in self.onward)
+        return AddressSet.of(block for each in ways for block in each.networks())
+
+
+def gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
+    """Give the services that offer a gateway endpoint in this region."""
+    return tuple(
+        service
+        for _, service in sorted(snapshot.services.items())
+        if EndpointType.GATEWAY in service.types
+    )
+
+
+def addresses_of(snapshot: Snapshot, service: Service) -> AddressSet | None:
+    """Give a gateway service's addresses; None where no list of it could be read.
+
+    Its lists bear its name, with `ipv6.` before the service where there is one for IPv6.
+    """
+    lists = [
+        each
+        for each in snapshot.prefix_lists.values()
+        if each.aws_managed and each.name.replace(".ipv6.", ".") == service.name
+    ]
+    if not lists or any(each.cidrs is None for each in lists):
+        return None
+    return AddressSet.of(cidr for each in lists for cidr in each.cidrs or ())
+
+
+def paths_from(snapshot: Snapshot, subnet: Subnet, service: Service) -> tuple[Path, ...] | None:
+    """Divide a gateway service's addresses by the way they leave a subnet.
+
+    Returns:
+        The paths, disjoint, those of the most specific routes first; None where the service's
+        addresses or the subnet's route table are not known.
+    """
+    table = table_of(snapshot, subnet.id)
+    addresses = addresses_of(snapshot, service)
+    if table is None or addresses is None:
+        return None
+    wanted = addresses & spoken_by(subnet)
+    return tuple(_paths(snapshot, table, wanted, service, follow=True))
+
+
+def _paths(
+    snapshot: Snapshot, table: RouteTable, wanted: AddressSet, service: Service, *, follow: bool
+) -> Iterator[Path]:
+    routing = route_to(table, wanted, snapshot.prefix_lists)
+    if routing.unread and wanted:
+        names = ", ".join(route.destination for route in routing.unread)
+        why = f"the entries of {names} in {table.id} cannot be read"
+        yield Path(wanted, PathKind.UNKNOWN, why=why)
+        return
+    for leg in routing.legs:
+        yield _path(snapshot, leg, service, follow=follow)
+
+
+def _path(snapshot: Snapshot, leg: Leg, service: Service, *, follow: bool) -> Path:
+    route = leg.route
+    if route is None:
+        if not leg.routes:
+            return Path(leg.addresses, PathKind.NONE)
+        targets = " or ".join(each.target.id for each in leg.routes)
+        return Path(leg.addresses, PathKind.UNKNOWN, why=f"AWS does not tell which: {targets}")
+    if route.blackhole:
+        return Path(leg.addresses, PathKind.BLACKHOLE, route.target.id, route)
+    kind, why = _kind(snapshot, route, service)
+    onward: tuple[Path, ...] = ()
+    if kind is PathKind.NAT_GATEWAY and follow:
+        onward = _onward(snapshot, route.target.id, leg.addresses, service)
+    return Path(leg.addresses, kind, route.target.id, route, onward, why)
+
+
+def _kind(snapshot: Snapshot, route: Route, service: Service) -> tuple[PathKind, str]:
+    if route.target.kind is TargetKind.VPC_ENDPOINT:
+        return _endpoint_kind(snapshot.endpoints.get(route.target.id), route, service)
+    kind = KINDS.get(route.target.kind, PathKind.UNKNOWN)
+    why = "" if kind is not PathKind.UNKNOWN else f"{route.target.id} is of no known kind"
+    return kind, why
+
+
+def _endpoint_kind(
+    endpoint: Endpoint | None, route: Route, service: Service
+) -> tuple[PathKind, str]:
+    if endpoint is None:
+        return PathKind.UNKNOWN, f"{route.target.id} is not among the VPC's endpoints"
+    if endpoint.type is EndpointType.GATEWAY_LOAD_BALANCER:
+        return PathKind.LOAD_BALANCER_ENDPOINT, ""
+    if endpoint.type is EndpointType.GATEWAY and endpoint.service_name == service.name:
+        return PathKind.GATEWAY_ENDPOINT, ""
+    return PathKind.OTHER_ENDPOINT, ""
+
+
+def _onward(
+    snapshot: Snapshot, nat_id: str, addresses: AddressSet, service: Service
+) -> tuple[Path, ...]:
+    """Follow a NAT gateway one step: by the routes of the subnet it stands in.
+
+    It does not send over endpoints, so their routes there change nothing, and what a private one
+    sends to an internet gateway is dropped.
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
+    """
+    nat = snapshot.nat_gateways.get(nat_id)
+    if nat is None:
+        return (_unknown(addresses, f"{nat_id} cannot be read or is in another VPC"),)
+    if nat.state not in {"available", "pending"}:
+        return (Path(addresses, PathKind.BLACKHOLE, nat_id),)
+    if nat.subnet_id is None:
+        return (_regional(nat, addresses),)
+    table = table_of(snapshot, nat.subnet_id)
+    if table is None:
+        return (_unknown(addresses, f"the route table of {nat.subnet_id} cannot be read"),)
+    routes = tuple(each for each in table.routes if each.target.kind is not TargetKind.VPC_ENDPOINT)
+    ways = _paths(snapshot, replace(table, routes=routes), addresses, service, follow=False)
+    return tuple(way if nat.public else _dropped_at_edge(way) for way in ways)
+
+
+def _dropped_at_edge(way: Path) -> Path:
+    return replace(way, kind=PathKind.BLACKHOLE) if way.kind in INTERNET else way
+
+
+def _regional(nat: NatGateway, addresses: AddressSet) -> Path:
+    """A regional NAT gateway stands in no subnet; a public one has its own way to the internet.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
+    """
+    if nat.public:
+        return Path(addresses, PathKind.INTERNET_GATEWAY)
+    return _unknown(addresses, f"{nat.id} stands in no subnet")
+
+
+def _unknown(addresses: AddressSet, why: str) -> Path:
+    return Path(addresses, PathKind.UNKNOWN, why=why)

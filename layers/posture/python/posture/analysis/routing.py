@@ -1,0 +1,154 @@
+"""Which route each address of a destination takes out of a subnet, exactly.
+
+The most specific route wins. Between equally specific ones:
+- a static route (the local ones included) before one by a prefix list,
+- one by a prefix list before a propagated one,
+- between two prefix lists, or two propagated routes, AWS does not tell which: then all of them
+  stand as candidates.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.model.network import (
+    Network,
+    PrefixList,
+    Route,
+    RouteOrigin,
+    RouteTable,
+    Snapshot,
+    Subnet,
+)
+
+STATIC, BY_LIST, PROPAGATED = range(3)
+PROPAGATING = frozenset({RouteOrigin.PROPAGATED, RouteOrigin.ADVERTISED})
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Part of a destination and the route it takes.
+
+    `routes` are the candidates: none where no route leads there, several where AWS does not tell
+    which of equally specific ones it takes.
+    """
+
+    addresses: AddressSet
+    routes: tuple[Route, ...]
+
+    @property
+    def route(self) -> Route | None:
+        """The one route, or nothing where there is none or nobody knows which."""
+        return self.routes[0] if len(self.routes) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The partition of a destination by route: the legs are disjoint and make up the whole.
+
+    `unread` are routes whose destination could not be read: each may take any part away from the
+    legs.
+    """
+
+    legs: tuple[Leg, ...]
+    unread: tuple[Route, ...] = ()
+
+
+def table_of(snapshot: Snapshot, subnet_id: str) -> RouteTable | None:
+    """Give the table a subnet uses: the one it is associated with, else the VPC's main one."""
+    tables = snapshot.route_tables.values()
+    explicit = (table for table in tables if subnet_id in table.subnet_ids)
+    return next(explicit, None) or next((table for table in tables if table.main), None)
+
+
+def subnets_of(snapshot: Snapshot, table: RouteTable) -> tuple[Subnet, ...]:
+    """Give the subnets that use a table, by association or because it is the main one."""
+    return tuple(
+        subnet for subnet in snapshot.subnets.values() if table_of(snapshot, subnet.id) is table
+    )
+
+
+def spoken_by(subnet: Subnet) -> AddressSet:
+    """Give the addresses that a subnet's hosts can send to: those of the families it has."""
+    return (IPV4 if subnet.cidr else NOTHING) | (IPV6 if subnet.ipv6_cidrs else NOTHING)
+
+
+def route_to(
+    table: RouteTable, destination: AddressSet, prefix_lists: Mapping[str, PrefixList]
+) -> Routing:
+    """Divide a destination by the route each part of it takes.
+
+    Args:
+        table: The route table of a subnet.
+        destination: Any addresses.
+        prefix_lists: Every list that the table's routes name, by id, AWS's own included.
+
+    Returns:
+        The legs, the most specific first; what no route leads to comes last, with no route.
+    """
+    entries, unread = _entries(table.routes, prefix_lists)
+    legs: list[Leg] = []
+    left = destination
+    for _, equals in groupby(sorted(entries, key=_rank), key=_rank):
+        for addresses, routes in _apart(equals):
+            if taken := addresses & left:
+                legs.append(Leg(taken, routes))
+                left -= taken
+    if left:
+        legs.append(Leg(left, ()))
+    return Routing(tuple(_joined(legs)), tuple(unread))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    network: Network
+    priority: int
+    route: Route
+
+
+def _rank(entry: _Entry) -> tuple[int, int]:
+    """Order by length, then by priority. Lengths of the two families never meet."""
+    return -entry.network.prefixlen, entry.priority
+
+
+def _entries(
+    routes: Iterable[Route], prefix_lists: Mapping[str, PrefixList]
+) -> tuple[list[_Entry], list[Route]]:
+    """Give every block that a route leads to, and the routes whose blocks are not known."""
+    entries: list[_Entry] = []
+    unread: list[Route] = []
+    for route in routes:
+        if route.cidr is not None:
+            priority = PROPAGATED if route.origin in PROPAGATING else STATIC
+            entries.append(_Entry(route.cidr, priority, route))
+            continue
+        named = prefix_lists.get(route.prefix_list_id or "")
+        if named is None or named.cidrs is None:
+            unread.append(route)
+            continue
+        entries += [_Entry(cidr, BY_LIST, route) for cidr in named.cidrs]
+    return entries, unread
+
+
+def _apart(entries: Iterable[_Entry]) -> Iterator[tuple[AddressSet, tuple[Route, ...]]]:
+    """Give each block of one rank with its routes; blocks of one length are equal or disjoint."""
+    by_block: dict[Network, list[Route]] = {}
+    for entry in entries:
+        by_block.setdefault(entry.network, []).append(entry.route)
+    for block, routes in by_block.items():
+        targets = {(route.target, route.blackhole) for route in routes}
+        # Several routes to one target are one way.
+        yield AddressSet.of([block]), tuple(routes) if len(targets) > 1 else tuple(routes[:1])
+
+
+def _joined(legs: Iterable[Leg]) -> Iterator[Leg]:
+    """Join legs that take the same routes: the blocks of a prefix list are one leg."""
+    by_routes: dict[tuple[Route, ...], AddressSet] = {}
+    for leg in legs:
+        by_routes[leg.routes] = by_routes.get(leg.routes, NOTHING) | leg.addresses
+    yield from (Leg(addresses, routes) for routes, addresses in by_routes.items())

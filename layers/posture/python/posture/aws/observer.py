@@ -1,0 +1,45 @@
+"""EC2 as one region of one account shows it, bound to a client, a catalogue and a clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from posture.aws.catalogue import Clock, RegionCatalogue
+from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
+from posture.aws.collect_service import ServicesSnapshot, collect_services
+from posture.aws.dns_attributes import DnsMemory
+from posture.model.network import Snapshot
+from posture.model.scope import Region, Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+
+def utc_now() -> datetime:
+    """Give the time now."""
+    return datetime.now(UTC)
+
+
+class Observer:
+    """Takes pictures; the region's catalogue is read once an hour and shared by all of them."""
+
+    def __init__(self, ec2: EC2Client, region: Region, now: Clock = utc_now) -> None:
+        self.region = region
+        self.now = now
+        self._ec2 = ec2
+        self._catalogue = RegionCatalogue(ec2, now)
+
+    def vpc(self, scope: Scope) -> Snapshot | None:
+        """Take a picture of a VPC; None where it is gone."""
+        return collect_vpc(self._ec2, scope, catalogue=self._catalogue, now=self.now)
+
+    def every_vpc(self, memory: DnsMemory) -> RegionSnapshot:
+        """Take a picture of every VPC of the region."""
+        return collect_region(
+            self._ec2, self.region, catalogue=self._catalogue, memory=memory, now=self.now
+        )
+
+    def services(self, only: str = "") -> ServicesSnapshot:
+        """Take a picture of every endpoint service of the region, or of one by its id."""
+        return collect_services(self._ec2, self.region, now=self.now, only=only)

@@ -1,0 +1,119 @@
+"""A baseline document out of plain values, as YAML, JSON or DynamoDB give them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from posture.baseline.document import BaselineDocument, Match, Override
+from posture.baseline.fields import CONDITIONS, EXEMPTION, REQUIREMENTS, Field, Mistakes, Sentence
+from posture.errors import BaselineError
+from posture.model.baseline import Baseline
+
+VERSION = 1
+MEMBERS = ("version", "default", "overrides")
+OVERRIDE = ("name", "match", "set")
+
+
+def parse_document(raw: Any) -> BaselineDocument:
+    """Read a document; what is left out is as sensible as with no document at all.
+
+    Raises:
+        BaselineError: it names every mistake by the path of its field.
+    """
+    mistakes = Mistakes()
+    document = _document(raw, mistakes)
+    if mistakes.found:
+        raise BaselineError(tuple(mistakes.found))
+    return document
+
+
+def dump_document(document: BaselineDocument) -> dict[str, Any]:
+    """Give the plain values that `parse_document` reads back, in a steady order."""
+    return {
+        "version": VERSION,
+        "default": _stated(document.default, REQUIREMENTS),
+        "overrides": [
+            {
+                "name": override.name,
+                "match": _stated(override.match, CONDITIONS),
+                "set": {name: _plain(value) for name, value in override.settings.items()},
+            }
+            for override in document.overrides
+        ],
+    }
+
+
+def _document(raw: Any, mistakes: Mistakes) -> BaselineDocument:
+    members = _members(raw, MEMBERS, "", mistakes)
+    if "version" in members and members["version"] != VERSION:
+        mistakes.expect("version", str(VERSION), members["version"])
+    default = _fields(members.get("default", {}), REQUIREMENTS, "default", mistakes)
+    overrides = members.get("overrides", [])
+    if not isinstance(overrides, list):
+        mistakes.expect("overrides", "a list", overrides)
+        overrides = []
+    read = tuple(
+        _override(each, f"overrides[{number}]", mistakes) for number, each in enumerate(overrides)
+    )
+    _unique((each.name for each in read), mistakes)
+    return BaselineDocument(Baseline(**default), read)
+
+
+def _override(raw: Any, path: str, mistakes: Mistakes) -> Override:
+    members = _members(raw, OVERRIDE, path, mistakes)
+    name = Sentence().read(members.get("name"), f"{path}.name", mistakes)
+    match = _fields(members.get("match"), CONDITIONS, f"{path}.match", mistakes)
+    if isinstance(members.get("match"), Mapping) and not any(match.values()):
+        mistakes.expect(f"{path}.match", "at least one of " + ", ".join(CONDITIONS), {})
+    settings = _fields(members.get("set"), {**REQUIREMENTS, **EXEMPTION}, f"{path}.set", mistakes)
+    if settings.get("exempt") and not settings.get("exempt_reason"):
+        mistakes.expect(f"{path}.set.exempt_reason", "why the scope is exempt", None)
+    return Override(name, Match(**match), settings)
+
+
+def _members(raw: Any, known: Iterable[str], path: str, mistakes: Mistakes) -> Mapping[str, Any]:
+    """Give the members of an object; one that nobody knows is a mistake, not skipped."""
+    where = path or "baseline"
+    if not isinstance(raw, Mapping):
+        mistakes.expect(where, "an object with " + ", ".join(known), raw)
+        return {}
+    names = list(known)
+    for name in raw:
+        if name not in names:
+            near = get_close_matches(str(name), names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            full = f"{path}.{name}" if path else str(name)
+            mistakes.found.append(f"{full}: expected one of {', '.join(names)}{hint}")
+    return {str(name): value for name, value in raw.items() if name in names}
+
+
+def _fields(raw: Any, fields: Mapping[str, Field], path: str, mistakes: Mistakes) -> dict[str, Any]:
+    members = _members(raw, fields, path, mistakes)
+    return {
+        name: fields[name].read(value, f"{path}.{name}", mistakes)
+        for name, value in members.items()
+    }
+
+
+def _unique(names: Iterable[str], mistakes: Mistakes) -> None:
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name and name in seen:
+            mistakes.expect(f"overrides[{number}].name", "a name of its own", name)
+        seen.add(name)
+
+
+def _stated(holder: Baseline | Match, fields: Iterable[str]) -> dict[str, Any]:
+    """Give the fields that hold something: an empty one says no more than a missing one."""
+    values = {name: _plain(getattr(holder, name)) for name in fields}
+    return {name: value for name, value in values.items() if value not in ([], {})}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return list(value) if isinstance(value, tuple) else value

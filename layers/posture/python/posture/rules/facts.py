@@ -1,0 +1,105 @@
+"""The facts of a picture as evidence: one wording for each kind, with the record behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from posture.analysis.addresses import AddressSet
+from posture.analysis.paths import Path, PathKind
+from posture.model.network import Endpoint, Route, RouteTable, SecurityGroupRule, Service
+from posture.model.verdict import Evidence
+
+BLOCKS = 8  # that a sentence names; the record holds them all
+
+
+def route_fact(table: RouteTable, route: Route) -> Evidence:
+    """Show a route."""
+    state = " (blackhole)" if route.blackhole else ""
+    return Evidence(
+        f"{table.id} routes {route.destination} to {route.target.id}{state}.",
+        {
+            "route_table": table.id,
+            "destination": route.destination,
+            "target": route.target.id,
+            "state": "blackhole" if route.blackhole else "active",
+            "origin": route.origin.value,
+        },
+    )
+
+
+def endpoint_fact(endpoint: Endpoint) -> Evidence:
+    """Show an endpoint with its service and state."""
+    return Evidence(
+        f"{endpoint.id} is a {endpoint.type.value} endpoint of {endpoint.service_name}, "
+        f"{endpoint.state}.",
+        {
+            "endpoint": endpoint.id,
+            "service": endpoint.service_name,
+            "type": endpoint.type.value,
+            "state": endpoint.state,
+        },
+    )
+
+
+def path_fact(service: Service, path: Path) -> Evidence:
+    """Show by which way some of a service's addresses go."""
+    record = {"service": service.name, "addresses": blocks(path.addresses), "path": path.kind.value}
+    if path.target:
+        record["target"] = path.target
+    if path.route:
+        record["route"] = f"{path.route.destination} to {path.route.target.id}"
+    onward = "".join(f", on {by(each)}" for each in path.onward)
+    return Evidence(f"{service.name}: {few(path.addresses)} {by(path)}{onward}.", record)
+
+
+def by(path: Path) -> str:
+    """Say which way a path is."""
+    if path.kind is PathKind.NONE:
+        return "has no route"
+    if path.kind is PathKind.UNKNOWN:
+        return f"goes nobody knows where: {path.why}"
+    if path.kind is PathKind.BLACKHOLE:
+        return f"is dropped at {path.target}"
+    why = f" (route {path.route.destination})" if path.route else ""
+    return f"goes by {path.kind.value} {path.target}".rstrip() + why
+
+
+def rule_fact(group_id: str, rule: SecurityGroupRule) -> Evidence:
+    """Show an ingress rule of a security group."""
+    peer = str(rule.cidr or rule.prefix_list_id or (rule.group.group_id if rule.group else "?"))
+    return Evidence(
+        f"{group_id} admits {peer} on {ports_of(rule)}.",
+        {"security_group": group_id, "peer": peer, "ports": ports_of(rule)},
+    )
+
+
+def ports_of(rule: SecurityGroupRule) -> str:
+    """Say which protocol and ports a rule is about."""
+    if rule.protocol == "-1":
+        return "all protocols and ports"
+    if (
+        rule.from_port is None
+        or rule.to_port is None
+        or (rule.from_port, rule.to_port) == (0, 65535)
+    ):
+        return f"{rule.protocol}, all ports"
+    first, last = rule.from_port, rule.to_port
+    return f"{rule.protocol}/{first}" if first == last else f"{rule.protocol}/{first}-{last}"
+
+
+def few(addresses: AddressSet) -> str:
+    """Name some blocks of a set of addresses, and how many there are besides."""
+    listed = addresses.networks()
+    named = ", ".join(map(str, listed[:BLOCKS]))
+    return named if len(listed) <= BLOCKS else f"{named} and {len(listed) - BLOCKS} blocks more"
+
+
+def blocks(addresses: AddressSet) -> str:
+    """Name all blocks of a set of addresses."""
+    return ", ".join(map(str, addresses.networks()))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Name several things in a sentence."""
+    *most, last = list(names)
+    return f"{', '.join(most)} and {last}" if most else last

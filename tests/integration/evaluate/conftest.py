@@ -1,0 +1,19 @@
+"""The emulated region that the monitor watches."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from collect_world import ACCOUNT, REGION
+from monitor_stage import Stage, staged
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Give a region, empty tables and an empty trail."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    with staged() as stage:
+        yield stage

@@ -1,0 +1,180 @@
+"""A monitor over a small emulated region: calls become records, records become evaluations."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from moto import mock_aws
+
+from collect_world import ACCOUNT, REGION, World, build
+from posture.aws.baselines import BaselineTable
+from posture.aws.history import History
+from posture.aws.observer import Observer
+from posture.aws.place import Places
+from posture.aws.rejections import Rejections
+from posture.aws.store import Store
+from posture.evaluate import Evaluated, Evaluator, Ports
+from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Region, Scope
+from posture.sweep import Sweeper, Swept
+from posture_cli.embedded.cloudtrail import Caller
+from posture_cli.embedded.trail import Trail
+from stack_tables import TABLES, create_tables
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+
+HOME = Region(ACCOUNT, REGION)
+ALICE = Caller(ACCOUNT, "NetworkAdmin", "alice")
+ANYBODY = {
+    "IpProtocol": "tcp",
+    "FromPort": 443,
+    "ToPort": 443,
+    "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
+}
+
+
+class Clock:
+    """A clock that goes on by a second at each look, so that no two pictures are of one time."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        """Give the time, a second after the last one."""
+        self.time += timedelta(seconds=1)
+        return self.time
+
+
+@dataclass
+class Stage:
+    """A region, the monitor's tables, and a trail of what is done to the region.
+
+    `alice` is an EC2 client whose calls are on the trail; `world.ec2` leaves no trace.
+    """
+
+    world: World
+    alice: Any
+    dynamodb: "DynamoDBClient"
+    trail: list[dict[str, Any]] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def store(self) -> Store:
+        """The monitor's store."""
+        return Store(self.dynamodb, TABLES)
+
+    def observer(self, now: Any = None) -> Observer:
+        """Give eyes on the region, with another clock if need be."""
+        return Observer(self.world.ec2, HOME, now or self.clock)
+
+    def evaluator(self, observer: Observer | None = None) -> Evaluator:
+        """Give a monitor as a new process would have it."""
+        return Evaluator(
+            Ports(
+                observer=observer or self.observer(),
+                places=Places(self._ec2, self.store.ownership),
+                store=self.store,
+                baselines=BaselineTable(self.dynamodb, TABLES.baseline),
+                rejections=Rejections(self.dynamodb, TABLES.history),
+            )
+        )
+
+    def evaluate(self, *records: Any) -> Evaluated:
+        """Evaluate records as one batch; without any, all that is on the trail so far."""
+        return self.evaluator().evaluate(batch(*(records or self.taken())))
+
+    def taken(self) -> list[dict[str, Any]]:
+        """Take the records off the trail."""
+        taken, self.trail[:] = list(self.trail), []
+        return taken
+
+    def sweep(self) -> Swept:
+        """Sweep the region."""
+        baselines = BaselineTable(self.dynamodb, TABLES.baseline)
+        return Sweeper(self.observer(), self.store, baselines).sweep()
+
+    def findings(self, scope: Scope | None = None) -> list[Finding]:
+        """Give the open findings of a scope; the full VPC's without one."""
+        stored = self.store.load(scope or self.world.scope).findings.values()
+        return [each for each in stored if each.status is FindingStatus.OPEN]
+
+    def about(self, resource: str) -> list[Finding]:
+        """Give the full VPC's open findings that concern a resource."""
+        return [each for each in self.findings() if resource in each.verdict.concerns]
+
+    def rows(self, scope: Scope | None = None) -> int:
+        """Count the rows of a scope's history."""
+        history = History(self.dynamodb, TABLES.history)
+        return len(list(history.of_scope(scope or self.world.scope)))
+
+    def refused(self) -> Mapping[str, str]:
+        """Give why messages were refused, by message id."""
+        answer = self.dynamodb.query(
+            TableName=TABLES.history,
+            KeyConditionExpression="#scope = :rejected",
+            ExpressionAttributeNames={"#scope": "scope"},
+            ExpressionAttributeValues={":rejected": {"S": "rejected"}},
+        )
+        return {item["entry"]["S"]: item["reason"]["S"] for item in answer["Items"]}
+
+    def open_group(self) -> None:
+        """Let anybody in at the interface endpoint, on the trail."""
+        self.alice.authorize_security_group_ingress(
+            GroupId=self.world.group, IpPermissions=[ANYBODY]
+        )
+
+    def close_group(self) -> None:
+        """Let nobody but the VPC in again, on the trail."""
+        self.alice.revoke_security_group_ingress(GroupId=self.world.group, IpPermissions=[ANYBODY])
+
+    def _ec2(self, region: str) -> "EC2Client":
+        assert region == REGION, "the monitor looks into its own region only"
+        client: EC2Client = self.world.ec2
+        return client
+
+
+def batch(*records: Any) -> dict[str, Any]:
+    """Give what Lambda hands over from the queue: `m-1`, `m-2` … are the messages' ids."""
+    return {
+        "Records": [
+            {
+                "messageId": f"m-{number}",
+                "body": record if isinstance(record, str) else event(record),
+            }
+            for number, record in enumerate(records, 1)
+        ]
+    }
+
+
+def event(record: Mapping[str, Any]) -> str:
+    """Wrap a CloudTrail record as EventBridge does."""
+    return json.dumps(
+        {
+            "version": "0",
+            "id": "59dbff89-35bd-4eac-99ed-be587ed81825",
+            "detail-type": "AWS API Call via CloudTrail",
+            "source": "aws.ec2",
+            "account": ACCOUNT,
+            "region": REGION,
+            "detail": record,
+        }
+    )
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """Build the region and empty tables."""
+    with mock_aws():
+        session = boto3.session.Session(region_name=REGION)
+        dynamodb = session.client("dynamodb")
+        create_tables(dynamodb)
+        alice = session.client("ec2")
+        stage = Stage(build(session.client("ec2")), alice, dynamodb)
+        Trail(stage.trail.append).follow(alice, ALICE)
+        yield stage

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posture_cli.commands import demo, findings
+from posture_cli.commands import baseline, demo, findings, replay, rules, scan
 
 app = typer.Typer(
     name="posture",
@@ -35,4 +35,8 @@ def posture(
 
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.command("scan", epilog=scan.EXAMPLES)(scan.scan)
+app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
+app.add_typer(baseline.app, name="baseline")
+app.command("rules", epilog=rules.EXAMPLES)(rules.rules)

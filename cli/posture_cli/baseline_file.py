@@ -8,8 +8,10 @@ from typing import Any
 import yaml
 
 from posture.baseline.document import BaselineDocument
-from posture.baseline.parse import parse_document
+from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError
+
+EXAMPLE = (Path(__file__).parent / "baseline.example.yaml").read_text(encoding="utf-8")
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,6 +49,12 @@ def load(path: Path) -> BaselineDocument:
             (f"{path}: expected YAML or JSON, got one nested too deeply",)
         ) from None
     return parse_document(raw)
+
+
+def dump(document: BaselineDocument) -> str:
+    """Give a document as YAML that `load` reads back."""
+    text: str = yaml.safe_dump(dump_document(document), sort_keys=False, allow_unicode=True)
+    return text
 
 
 def _mistake(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:

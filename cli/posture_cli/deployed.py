@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -18,6 +18,9 @@ from posture.model.finding import Finding, FindingStatus
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+SQS_BATCH = 10  # messages a SendMessageBatch call may hold
 
 
 class DeploymentError(PostureError):
@@ -47,8 +50,8 @@ class Wanted:
         )
 
 
-def table_of(stack: str, output: str, region: str | None) -> str:
-    """Give the name of a table by the stack's output of that name.
+def output_of(stack: str, output: str, region: str | None) -> str:
+    """Give what a stack tells under the name of an output: a table's name, a queue's URL.
 
     Raises:
         DeploymentError: there is no such stack, or it has no such output.
@@ -107,3 +110,26 @@ def _everywhere(client: DynamoDBClient, table: str) -> Iterator[Finding]:
     )
     for page in pages:
         yield from map(finding_of, page["Items"])
+
+
+def caller(region: str | None) -> str:
+    """Give the ARN of whoever runs the command."""
+    return boto3.Session(region_name=region).client("sts").get_caller_identity()["Arn"]
+
+
+def send(queue_url: str, bodies: Sequence[str], region: str | None) -> None:
+    """Put messages on a queue, in batches as large as SQS takes.
+
+    Raises:
+        DeploymentError: the queue refused some of them.
+    """
+    client = boto3.Session(region_name=region).client("sqs")
+    for start in range(0, len(bodies), SQS_BATCH):
+        chunk = bodies[start : start + SQS_BATCH]
+        answer = client.send_message_batch(
+            QueueUrl=queue_url,
+            Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(chunk)],
+        )
+        if failed := answer.get("Failed"):
+            reasons = "; ".join(sorted({each.get("Message", each["Code"]) for each in failed}))
+            raise DeploymentError(f"the queue refused {len(failed)} messages: {reasons}")

@@ -43,7 +43,7 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     """
     from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow every other verb down
 
-    name = table or deployed.table_of(stack, "FindingsTableName", region)
+    name = table or deployed.output_of(stack, "FindingsTableName", region)
     wanted = deployed.Wanted(
         statuses=frozenset(status or STANDING),
         severities=frozenset(severity or ()),

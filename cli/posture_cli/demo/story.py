@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from time import perf_counter
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from posture.aws.baselines import BaselineTable
 from posture.model.finding import Finding
 from posture_cli.demo import checks
 from posture_cli.demo.acts import ACTS, Act, Cast
 from posture_cli.demo.organisation import Builder, Organisation
+from posture_cli.demo.requirements import baseline
 from posture_cli.deployed import Wanted, findings
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import Caller
@@ -69,8 +72,15 @@ class Story:
         self.organisation: Organisation
 
     def build(self) -> Organisation:
-        """Build the organisation, before anybody watches."""
+        """Build the organisation, before anybody watches, and apply its baseline."""
         self.organisation = Builder(self._aws.ec2(), self._aws.account).build()
+        table = self._aws.stack.outputs["BaselineTableName"]
+        BaselineTable(self._aws.session.client("dynamodb"), table).apply(
+            baseline(),
+            after=0,
+            applied_at=datetime.now(UTC),
+            applied_by=Caller(self._aws.account, "SecurityTeam", "carol").arn,
+        )
         return self.organisation
 
     def play(self) -> Iterator[Beat]:

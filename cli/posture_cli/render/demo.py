@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
+from textwrap import indent
 from typing import Any
 
-from rich.console import Console, Group
-from rich.padding import Padding
-from rich.rule import Rule
+from rich.console import Console
 from rich.text import Text
 
 from posture.model.finding import Finding
 from posture_cli.demo.story import Beat, Phase
-from posture_cli.render.findings import FINDING_COLUMNS, finding_record
-from posture_cli.render.records import STYLES, table
+from posture_cli.render.findings import finding_record
+from posture_cli.render.records import STYLES, Output, write
 from posture_cli.render.text import lines, printable
 
 MARKS = {
@@ -23,7 +22,8 @@ MARKS = {
     Phase.REPAIR: ("✓", "green"),
     Phase.REFUSED: ("·", "dim"),
 }
-INDENT = (0, 0, 0, 4)
+INDENT = " " * 4
+END_COLUMNS = ("status", "severity", "rule", "resource", "vpc", "actor")
 
 
 def show_beat(console: Console, beat: Beat) -> None:
@@ -40,7 +40,7 @@ def show_beat(console: Console, beat: Beat) -> None:
         told = Text(f"{printable(alert.subject)}", style="bold")
         console.print(_labelled("alert", told + Text(f"  after {beat.seconds:.2f} s", "dim")))
         if beat.phase is Phase.BREAK:
-            console.print(Padding(Text(lines(alert.text)), INDENT))
+            console.print(Text(indent(lines(alert.text), INDENT)))
     if not beat.findings and not beat.alerts:
         console.print(_labelled("result", Text("no finding, no alert")))
     for fault in beat.faults:
@@ -52,7 +52,9 @@ def show_end(console: Console, findings: Sequence[Finding], beats: Sequence[Beat
     numbers = summary(beats)
     records = [finding_record(finding) for finding in findings]
     console.print()
-    console.print(Group(Rule("all findings at the end"), table(records, FINDING_COLUMNS)))
+    console.print(Text("All findings at the end", style="bold"))
+    write(records, END_COLUMNS, Output.TABLE)
+    console.print()
     for name, value in numbers.items():
         console.print(_labelled(name.replace("_", " "), Text(str(value)), width=30))
     if numbers["faults"]:

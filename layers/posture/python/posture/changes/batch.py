@@ -18,10 +18,14 @@ GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A change and the queue message (or the place in a file) that brought it."""
+    """A change and the queue message (or the place in a file) that brought it.
+
+    `body` is the text as it came.
+    """
 
     message_id: str
     change: Change
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def _batch(bodies: Sequence[tuple[str, Any]]) -> Batch:
     rejected: list[Rejected] = []
     for message_id, body in bodies:
         try:
-            received.append(Received(message_id, parse_record(_decoded(body))))
+            received.append(Received(message_id, parse_record(_decoded(body)), _shown(body)))
         except MalformedChangeError as error:
             rejected.append(Rejected(message_id, str(error), _shown(body)))
     return Batch(tuple(received), tuple(rejected))

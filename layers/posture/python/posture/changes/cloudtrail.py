@@ -33,7 +33,7 @@ def parse_record(record: Any) -> Change:
     if not isinstance(record, Mapping):
         raise MalformedChangeError(f"record: expected an object, got {_shown(record)}")
     detail, path = _detail(record)
-    region = Region(_account(record, detail, path), _text(detail, "awsRegion", path))
+    region = Region(_account(record, detail, path), _region(record, detail, path))
     ignored = _why_ignored(detail)
     unmoved = _unmoved(detail)
     ids = _ids(detail, region.account) - unmoved
@@ -79,6 +79,13 @@ def _account(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) ->
         f"{path}recipientAccountId: expected an account of 12 digits, "
         f"got {_shown(detail.get('recipientAccountId'))}"
     )
+
+
+def _region(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) -> str:
+    """Give the region; a record that lost it is of the region whose bus carried it."""
+    if "awsRegion" not in detail and detail is not record and isinstance(record.get("region"), str):
+        return _text(record, "region", "")
+    return _text(detail, "awsRegion", path)
 
 
 def _why_ignored(detail: Mapping[str, Any]) -> str:

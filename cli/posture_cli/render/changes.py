@@ -1,0 +1,44 @@
+"""Recorded changes as records: where each leads, or why it leads nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posture.changes.batch import Received, Rejected
+from posture.model.instant import iso
+
+MALFORMED = "malformed"
+COLUMNS = ("time", "event", "outcome", "account", "region", "looks_at", "actor", "reason")
+CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS)
+
+
+def change_record(file: str, received: Received) -> dict[str, Any]:
+    """Give the record of a change that could be read."""
+    change = received.change
+    named = sorted(change.vpc_ids | change.service_ids)
+    return {
+        "file": file,
+        "place": received.message_id,
+        "event_id": change.event_id,
+        "time": iso(change.time),
+        "event": change.event_name,
+        "outcome": change.outcome.value,
+        "account": change.region.account,
+        "region": change.region.name,
+        "vpcs": sorted(change.vpc_ids),
+        "services": sorted(change.service_ids),
+        "resources": sorted(change.resource_ids),
+        "looks_at": ", ".join(named or sorted(change.resource_ids)) or "the whole region",
+        "actor": str(change.actor),
+        "reason": change.ignored_because,
+    }
+
+
+def rejected_record(file: str, rejected: Rejected) -> dict[str, Any]:
+    """Give the record of what could not be read."""
+    return {
+        "file": file,
+        "place": rejected.message_id,
+        "outcome": MALFORMED,
+        "reason": rejected.reason,
+    }

@@ -15,6 +15,7 @@ from posture.aws.findings import Findings
 from posture.aws.items import finding_of
 from posture.errors import PostureError
 from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Scope
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,6 +38,7 @@ class Wanted:
     resource: str | None = None
     account: str | None = None
     vpc: str | None = None
+    scope: str | None = None
 
     def takes(self, finding: Finding) -> bool:
         """Whether a finding passes every filter."""
@@ -47,6 +49,7 @@ class Wanted:
             and self.resource in {None, finding.resource}
             and self.account in {None, finding.scope.account}
             and self.vpc in {None, finding.scope.vpc_id}
+            and self.scope in {None, str(finding.scope)}
         )
 
 
@@ -90,6 +93,8 @@ def findings(client: DynamoDBClient, table: str, wanted: Wanted) -> Iterator[Fin
 
 def _read(client: DynamoDBClient, table: str, wanted: Wanted) -> Iterator[Finding]:
     stored = Findings(client, table)
+    if wanted.scope:
+        return stored.of_scope(Scope.parse(wanted.scope))
     if wanted.resource:
         return stored.of_resource(wanted.resource)
     if wanted.rule:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from posture.model.finding import FindingStatus
+from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture_cli import exits
 from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
@@ -35,6 +36,9 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     resource: Annotated[str | None, typer.Option(help="The id of a resource.")] = None,
     account: Annotated[str | None, typer.Option(help="An account, twelve digits.")] = None,
     vpc: Annotated[str | None, typer.Option(help="A VPC.")] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="A scope as alerts name it: ACCOUNT/REGION/VPC.")
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List what the deployed monitor has found, the worst first.
@@ -51,6 +55,7 @@ def findings(  # noqa: PLR0913 - one parameter a filter
         resource=resource,
         account=account,
         vpc=vpc,
+        scope=_scope(scope),
     )
     found = sorted(
         deployed.findings(deployed.dynamodb(region), name, wanted),
@@ -59,3 +64,11 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     columns = shown.FINDING_CSV if output is Output.CSV else shown.FINDING_COLUMNS
     write([shown.finding_record(finding) for finding in found], columns, output)
     raise typer.Exit(exits.FINDINGS if found else exits.CLEAN)
+
+
+def _scope(text: str | None) -> str | None:
+    """Check a scope before anything is read."""
+    try:
+        return str(Scope.parse(text)) if text else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scope") from None

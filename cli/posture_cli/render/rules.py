@@ -10,8 +10,18 @@ from posture.rules.rule import Rule, ServiceCase, VpcCase
 
 AnyRule = Rule[VpcCase] | Rule[ServiceCase]
 
-COLUMNS = ("severity", "id", "title")
-CSV_COLUMNS = ("id", "family", "severity", "title", "rationale", "remediation", "reads", "controls")
+COLUMNS = ("severity", "id", "requirement")
+CSV_COLUMNS = (
+    "id",
+    "family",
+    "severity",
+    "title",
+    "requirement",
+    "rationale",
+    "remediation",
+    "reads",
+    "controls",
+)
 
 HEAD = """# Rules
 
@@ -32,6 +42,7 @@ def record(rule: AnyRule) -> dict[str, Any]:
         "family": rule.family.value,
         "severity": rule.severity.value,
         "title": rule.title,
+        "requirement": rule.requirement,
         "rationale": rule.rationale,
         "remediation": rule.remediation,
         "reads": sorted(f"ec2:{facet.value}" for facet in rule.reads),
@@ -49,7 +60,7 @@ def as_markdown(rules: Iterable[AnyRule]) -> str:
 def _overview(rules: Iterable[AnyRule]) -> Iterator[str]:
     yield from ("| rule | severity | what must hold |", "| --- | --- | --- |")
     for rule in rules:
-        yield f"| [`{rule.id}`](#{rule.id}) | {rule.severity.value} | {rule.title} |"
+        yield f"| [`{rule.id}`](#{rule.id}) | {rule.severity.value} | {rule.requirement} |"
     yield ""
 
 
@@ -62,7 +73,7 @@ def _families(rules: Iterable[AnyRule]) -> Iterator[str]:
 
 def _section(rule: AnyRule) -> Iterator[str]:
     told = record(rule)
-    yield from (f"### {rule.id}", "", f"**{rule.title}** ({rule.severity.value}).", "")
+    yield from (f"### {rule.id}", "", f"**{rule.requirement}** ({rule.severity.value}).", "")
     yield from (rule.rationale, "", f"*Remedy:* {rule.remediation}", "")
     reads = ", ".join(f"`{each}`" for each in told["reads"])
     yield f"- reads: {reads or 'only what names the resource'}"

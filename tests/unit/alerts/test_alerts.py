@@ -22,6 +22,7 @@ def rule(name: str, title: str) -> Rule[VpcCase]:
     return Rule(
         id=name,
         title=title,
+        requirement=f"not: {title}",
         family=Family.PATHS,
         severity=Severity.HIGH,
         rationale="Traffic that leaves the VPC is seen by others.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from posture.lifecycle.bounds import cut
 from posture.model.change import Change, Outcome
@@ -16,19 +17,25 @@ def cause_of(
 ) -> Cause | None:
     """Choose the cause among the changes that made somebody look at the scope.
 
-    The latest change that names something the verdict is about wins; what names just the scope
+    The latest change that names something the verdict is about wins; within one second, which is as
+    fine as CloudTrail tells the time, the one that names most of it. What names just the scope
     itself (`subject`) comes second. Failing both it is the latest change, unless `sure` forbids
     guessing: a fact that can no longer be read is not the doing of whoever made the last call.
     """
     applied = [change for change in changes if change.outcome is Outcome.APPLIED]
     near = [change for change in applied if change.resource_ids & (about - {subject})]
     far = [change for change in applied if change.resource_ids & about]
-    chosen = _latest(near) or _latest(far) or (None if sure else _latest(applied))
+    chosen = _latest(near, about) or _latest(far, about)
+    if chosen is None and not sure:
+        chosen = _latest(applied, about)
     return _cause(chosen) if chosen else None
 
 
-def _latest(changes: Sequence[Change]) -> Change | None:
-    return max(changes, key=lambda change: (change.time, change.event_id), default=None)
+def _latest(changes: Sequence[Change], about: frozenset[str]) -> Change | None:
+    def order(change: Change) -> tuple[datetime, int, str]:
+        return change.time, len(change.resource_ids & about), change.event_id
+
+    return max(changes, key=order, default=None)
 
 
 def _cause(change: Change) -> Cause:

@@ -208,7 +208,8 @@ def _regions(case: VpcCase) -> Iterator[Judgement]:
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
         id="required-service-without-endpoint",
-        title="Every service the baseline requires has an available endpoint",
+        title="required service has no endpoint",
+        requirement="Every service the baseline requires has an available endpoint",
         family=Family.ENDPOINTS,
         severity=Severity.HIGH,
         rationale=(
@@ -223,7 +224,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="endpoint-not-available",
-        title="Every endpoint is available",
+        title="endpoint is not available",
+        requirement="Every endpoint is available",
         family=Family.ENDPOINTS,
         severity=Severity.HIGH,
         rationale=(
@@ -238,7 +240,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="endpoint-in-other-region",
-        title="Endpoints lead to services of the VPC's own region or an allowed one",
+        title="endpoint leads to another region",
+        requirement="Endpoints lead to services of the VPC's own region or an allowed one",
         family=Family.ENDPOINTS,
         severity=Severity.MEDIUM,
         rationale=(

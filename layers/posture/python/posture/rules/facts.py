@@ -30,8 +30,8 @@ def route_fact(table: RouteTable, route: Route) -> Evidence:
 def endpoint_fact(endpoint: Endpoint) -> Evidence:
     """Show an endpoint with its service and state."""
     return Evidence(
-        f"{endpoint.id} is a {endpoint.type.value} endpoint of {endpoint.service_name}, "
-        f"{endpoint.state}.",
+        f"{endpoint.id} ({endpoint.type.value} endpoint of {endpoint.service_name}) is "
+        f"{endpoint.state or 'in no state that EC2 tells'}.",
         {
             "endpoint": endpoint.id,
             "service": endpoint.service_name,
@@ -48,7 +48,7 @@ def path_fact(service: Service, path: Path) -> Evidence:
         record["target"] = path.target
     if path.route:
         record["route"] = f"{path.route.destination} to {path.route.target.id}"
-    onward = "".join(f", on {by(each)}" for each in path.onward)
+    onward = "".join(f"; from there it {by(each)}" for each in path.onward)
     return Evidence(f"{service.name}: {few(path.addresses)} {by(path)}{onward}.", record)
 
 

@@ -351,7 +351,8 @@ def _permission(rule: SecurityGroupRule) -> dict[str, object]:
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
         id="endpoint-open-to-everybody",
-        title="No endpoint's security groups admit 0.0.0.0/0 or ::/0",
+        title="endpoint admits everybody",
+        requirement="No endpoint's security groups admit 0.0.0.0/0 or ::/0",
         family=Family.INTERFACES,
         severity=Severity.HIGH,
         rationale=(
@@ -366,7 +367,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="endpoint-with-default-group",
-        title="Every interface endpoint has a security group of its own, not the default one",
+        title="endpoint has no group of its own",
+        requirement="Every interface endpoint has a security group of its own, not the default one",
         family=Family.INTERFACES,
         severity=Severity.MEDIUM,
         rationale=(
@@ -381,7 +383,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="private-dns-ineffective",
-        title="Where an endpoint has private DNS on, the VPC's DNS attributes let it work",
+        title="private DNS has no effect",
+        requirement="Where an endpoint has private DNS on, the VPC's DNS attributes let it work",
         family=Family.INTERFACES,
         severity=Severity.HIGH,
         rationale=(
@@ -396,7 +399,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="private-dns-off",
-        title="Interface endpoints have private DNS on where the service offers it",
+        title="private DNS is off",
+        requirement="Interface endpoints have private DNS on where the service offers it",
         family=Family.INTERFACES,
         severity=Severity.MEDIUM,
         rationale=(
@@ -411,7 +415,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="endpoint-in-one-zone",
-        title="Interface endpoints stand in more than one availability zone",
+        title="endpoint stands in one zone only",
+        requirement="Interface endpoints stand in more than one availability zone",
         family=Family.INTERFACES,
         severity=Severity.LOW,
         rationale=(

@@ -402,7 +402,8 @@ def _within(path: Path, leak: _Leak) -> bool:
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
         id="gateway-service-leaves-by-internet",
-        title="S3 and DynamoDB are reached by their gateway endpoints, not by the internet",
+        title="S3 or DynamoDB leaves by the internet",
+        requirement="S3 and DynamoDB are reached by their gateway endpoints, not by the internet",
         family=Family.PATHS,
         severity=Severity.MEDIUM,
         rationale=(
@@ -419,7 +420,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="subnet-lacks-gateway-route",
-        title="Every subnet's route table leads to the VPC's gateway endpoints",
+        title="subnet lacks the gateway endpoint's route",
+        requirement="Every subnet's route table leads to the VPC's gateway endpoints",
         family=Family.PATHS,
         severity=Severity.MEDIUM,
         rationale=(
@@ -434,7 +436,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="endpoint-route-blackholed",
-        title="No route to an endpoint is a blackhole",
+        title="endpoint route is a blackhole",
+        requirement="No route to an endpoint is a blackhole",
         family=Family.PATHS,
         severity=Severity.HIGH,
         rationale=(
@@ -449,7 +452,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="prefix-list-routed-to-other-network",
-        title="A gateway service's prefix list is not routed to another network",
+        title="service's prefix list sent to another network",
+        requirement="A gateway service's prefix list is not routed to another network",
         family=Family.PATHS,
         severity=Severity.MEDIUM,
         rationale=(
@@ -465,7 +469,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="gateway-endpoint-unused",
-        title="Every gateway endpoint is associated with a route table that a subnet uses",
+        title="gateway endpoint serves no subnet",
+        requirement="Every gateway endpoint is associated with a route table that a subnet uses",
         family=Family.PATHS,
         severity=Severity.LOW,
         rationale=(

@@ -118,12 +118,15 @@ class Control:
 class Rule(Generic[CaseT]):
     """A pure function with what people need to know of it.
 
-    `reads` are the facets without which the answer is unknown; the engine sees to that before it
-    calls `judge`. `judge` yields one judgement for each resource it looked at, passes included.
+    `title` says in a few words what is wrong when it fails, as an alert's subject shows it;
+    `requirement` says what must hold. `reads` are the facets without which the answer is unknown;
+    the engine sees to that before it calls `judge`. `judge` yields one judgement for each resource
+    it looked at, passes included.
     """
 
     id: str
     title: str
+    requirement: str
     family: Family
     severity: Severity
     rationale: str

@@ -160,7 +160,8 @@ def _acceptance(case: ServiceCase) -> Iterator[Judgement]:
 RULES: tuple[Rule[ServiceCase], ...] = (
     Rule(
         id="service-open-to-strangers",
-        title="Endpoint services let only trusted accounts connect",
+        title="endpoint service open to strangers",
+        requirement="Endpoint services let only trusted accounts connect",
         family=Family.SERVICES,
         severity=Severity.HIGH,
         rationale=(
@@ -175,7 +176,8 @@ RULES: tuple[Rule[ServiceCase], ...] = (
     ),
     Rule(
         id="service-connected-to-stranger",
-        title="No endpoint of an untrusted account is connected to an endpoint service",
+        title="stranger connected to endpoint service",
+        requirement="No endpoint of an untrusted account is connected to an endpoint service",
         family=Family.SERVICES,
         severity=Severity.HIGH,
         rationale=(
@@ -190,7 +192,8 @@ RULES: tuple[Rule[ServiceCase], ...] = (
     ),
     Rule(
         id="service-accepts-by-itself",
-        title="Endpoint services wait for their owner to accept a connection",
+        title="endpoint service accepts by itself",
+        requirement="Endpoint services wait for their owner to accept a connection",
         family=Family.SERVICES,
         severity=Severity.LOW,
         rationale="Without acceptance nobody looks at who connects.",

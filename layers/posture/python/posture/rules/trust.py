@@ -134,7 +134,8 @@ def _owner(case: VpcCase, endpoint: Endpoint) -> str | None:
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
         id="endpoint-to-foreign-service",
-        title="Endpoints lead to AWS's services, or to those the baseline allows",
+        title="endpoint leads to a stranger's service",
+        requirement="Endpoints lead to AWS's services, or to those the baseline allows",
         family=Family.TRUST,
         severity=Severity.HIGH,
         rationale=(
@@ -149,7 +150,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
     ),
     Rule(
         id="endpoint-policy-full-access",
-        title="No endpoint has the full-access policy it gets by default",
+        title="endpoint policy allows everything",
+        requirement="No endpoint has the full-access policy it gets by default",
         family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(

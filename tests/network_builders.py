@@ -1,0 +1,245 @@
+"""Small pictures of VPCs, one part a call: what a test does not say is the ordinary case."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from posture.model.baseline import Baseline
+from posture.model.network import (
+    Endpoint,
+    EndpointType,
+    Facet,
+    GroupReference,
+    NatGateway,
+    Network,
+    PrefixList,
+    Route,
+    RouteOrigin,
+    RouteTable,
+    SecurityGroup,
+    SecurityGroupRule,
+    Service,
+    Snapshot,
+    Subnet,
+    Target,
+    TargetKind,
+    Vpc,
+)
+from posture.model.scope import Scope
+from posture.model.verdict import Status, Verdict
+from posture.rules.engine import judge_vpc
+
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+VPC_ID = "vpc-1"
+SCOPE = Scope(ACCOUNT, REGION, VPC_ID)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+S3 = f"com.amazonaws.{REGION}.s3"
+DYNAMODB = f"com.amazonaws.{REGION}.dynamodb"
+KMS = f"com.amazonaws.{REGION}.kms"
+CUSTOM = f"com.amazonaws.vpce.{REGION}.vpce-svc-0123456789abcdef0"
+
+S3_BLOCKS = ("52.218.0.0/17", "3.5.64.0/21")
+DYNAMODB_BLOCKS = ("52.94.24.0/23",)
+
+OWN_ONLY = (
+    '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",'
+    ' "Condition": {"StringEquals": {"aws:PrincipalAccount": "111122223333"}}}]}'
+)
+KINDS = {
+    "local": TargetKind.LOCAL,
+    "vpce": TargetKind.VPC_ENDPOINT,
+    "nat": TargetKind.NAT_GATEWAY,
+    "igw": TargetKind.INTERNET_GATEWAY,
+    "eigw": TargetKind.EGRESS_ONLY_GATEWAY,
+    "tgw": TargetKind.TRANSIT_GATEWAY,
+    "vgw": TargetKind.VIRTUAL_PRIVATE_GATEWAY,
+    "pcx": TargetKind.PEERING,
+    "eni": TargetKind.NETWORK_INTERFACE,
+}
+
+
+def subnet(name: str, zone: str = "a", *, ipv6: str | None = None) -> Subnet:
+    """Give `subnet-NAME` in a zone."""
+    return Subnet(
+        id=f"subnet-{name}",
+        vpc_id=VPC_ID,
+        owner=ACCOUNT,
+        zone=f"{REGION}{zone}",
+        zone_id=f"euw1-{zone}",
+        cidr=IPv4Network("10.0.0.0/24"),
+        ipv6_cidrs=(IPv6Network(ipv6),) if ipv6 else (),
+    )
+
+
+def route(
+    to: str,
+    target: str,
+    *,
+    blackhole: bool = False,
+    origin: RouteOrigin = RouteOrigin.STATIC,
+) -> Route:
+    """Give a route to a block or a prefix list (`pl-…`) by a target named as EC2 names it."""
+    kind = KINDS.get(target.partition("-")[0], TargetKind.UNKNOWN)
+    by_list = to.startswith("pl-")
+    return Route(
+        cidr=None if by_list else ip_network(to),
+        prefix_list_id=to if by_list else None,
+        target=Target(kind, target),
+        blackhole=blackhole,
+        origin=origin,
+    )
+
+
+LOCAL = route("10.0.0.0/16", "local", origin=RouteOrigin.TABLE)
+
+
+def table(name: str, *routes: Route, subnets: Iterable[str] = (), main: bool = False) -> RouteTable:
+    """Give `rtb-NAME` with the local route and these, associated with `subnet-…` of these names."""
+    return RouteTable(
+        id=f"rtb-{name}",
+        vpc_id=VPC_ID,
+        owner=ACCOUNT,
+        main=main,
+        subnet_ids=tuple(f"subnet-{each}" for each in subnets),
+        gateway_ids=(),
+        association_ids=tuple(f"rtbassoc-{each}" for each in subnets),
+        routes=(LOCAL, *routes),
+    )
+
+
+def gateway(name: str, service: str = S3, tables: Iterable[str] = (), **more: Any) -> Endpoint:
+    """Give a gateway endpoint `vpce-NAME` associated with `rtb-…` of these names."""
+    endpoint = Endpoint(
+        id=f"vpce-{name}",
+        type=EndpointType.GATEWAY,
+        vpc_id=VPC_ID,
+        owner=ACCOUNT,
+        service_name=service,
+        state="available",
+        policy=OWN_ONLY,
+        route_table_ids=tuple(f"rtb-{each}" for each in tables),
+        created_at=NOW,
+    )
+    return replace(endpoint, **more)
+
+
+def interface(name: str, service: str = KMS, **more: Any) -> Endpoint:
+    """Give an interface endpoint `vpce-NAME` in two zones, with a group of its own."""
+    endpoint = Endpoint(
+        id=f"vpce-{name}",
+        type=EndpointType.INTERFACE,
+        vpc_id=VPC_ID,
+        owner=ACCOUNT,
+        service_name=service,
+        state="available",
+        policy=OWN_ONLY,
+        subnet_ids=("subnet-a", "subnet-b"),
+        security_group_ids=("sg-endpoints",),
+        private_dns=True,
+        created_at=NOW,
+    )
+    return replace(endpoint, **more)
+
+
+def admits(
+    peer: str, ports: tuple[int, int] | None = (443, 443), protocol: str = "tcp"
+) -> SecurityGroupRule:
+    """Give an ingress rule for a block, a prefix list (`pl-…`) or a group (`sg-…`)."""
+    return SecurityGroupRule(
+        protocol=protocol,
+        from_port=ports[0] if ports else None,
+        to_port=ports[1] if ports else None,
+        cidr=None if peer.startswith(("pl-", "sg-")) else ip_network(peer),
+        prefix_list_id=peer if peer.startswith("pl-") else None,
+        group=GroupReference(peer) if peer.startswith("sg-") else None,
+    )
+
+
+def group(name: str, *ingress: SecurityGroupRule, group_name: str = "endpoints") -> SecurityGroup:
+    """Give `sg-NAME`."""
+    return SecurityGroup(f"sg-{name}", group_name, VPC_ID, ACCOUNT, ingress, ())
+
+
+def prefix_list(list_id: str, *blocks: str, name: str = "", owner: str = ACCOUNT) -> PrefixList:
+    """Give a prefix list; without blocks, one whose entries could not be read."""
+    cidrs: tuple[Network, ...] = tuple(map(ip_network, blocks))
+    return PrefixList(list_id, name, owner, cidrs or None)
+
+
+def service(name: str, *types: EndpointType, **more: Any) -> Service:
+    """Give a service of the catalogue that supports policies and private DNS."""
+    plain = Service(
+        name=name,
+        types=frozenset(types or {EndpointType.INTERFACE}),
+        owner="amazon",
+        private_dns_names=(f"{name.rpartition('.')[2]}.{REGION}.amazonaws.com",),
+        policy_supported=True,
+    )
+    return replace(plain, **more)
+
+
+AWS_LISTS = (
+    prefix_list("pl-s3", *S3_BLOCKS, name=S3, owner="AWS"),
+    prefix_list("pl-ddb", *DYNAMODB_BLOCKS, name=DYNAMODB, owner="AWS"),
+)
+SERVICES = (
+    service(S3, EndpointType.GATEWAY, EndpointType.INTERFACE),
+    service(DYNAMODB, EndpointType.GATEWAY),
+    service(KMS),
+)
+ENDPOINTS_GROUP = group("endpoints", admits("10.0.0.0/16"))
+VPC = Vpc(VPC_ID, ACCOUNT, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True)
+
+
+def picture(*parts: Any, vpc: Vpc = VPC, unreadable: dict[Facet, str] | None = None) -> Snapshot:
+    """Give a snapshot of parts of any kind, AWS's lists and three services beside them.
+
+    A part of the same id or name as one of these takes its place.
+    """
+
+    def of(kind: type, *given: Any, key: str = "id") -> dict[str, Any]:
+        return {getattr(each, key): each for each in (*given, *parts) if isinstance(each, kind)}
+
+    return Snapshot(
+        scope=SCOPE,
+        observed_at=NOW,
+        vpc=vpc,
+        subnets=of(Subnet),
+        route_tables=of(RouteTable),
+        endpoints=of(Endpoint),
+        security_groups=of(SecurityGroup, ENDPOINTS_GROUP),
+        nat_gateways=of(NatGateway),
+        prefix_lists=of(PrefixList, *AWS_LISTS),
+        services=of(Service, *SERVICES, key="name"),
+        unreadable=unreadable or {},
+    )
+
+
+def nat(name: str, subnet_name: str | None = "public", *, public: bool = True) -> NatGateway:
+    """Give `nat-NAME` in `subnet-…` of this name."""
+    place = f"subnet-{subnet_name}" if subnet_name else None
+    return NatGateway(f"nat-{name}", VPC_ID, place, "available", public)
+
+
+def verdicts(rule: str, snapshot: Snapshot, baseline: Baseline | None = None) -> dict[str, Verdict]:
+    """Give one rule's verdicts by resource, run by the engine as the monitor does."""
+    answers = judge_vpc(snapshot, baseline or Baseline())
+    return {each.resource: each for each in answers if each.rule == rule}
+
+
+def statuses(rule: str, snapshot: Snapshot, baseline: Baseline | None = None) -> dict[str, Status]:
+    """Give one rule's answers by resource."""
+    found = verdicts(rule, snapshot, baseline)
+    return {resource: verdict.status for resource, verdict in found.items()}
+
+
+def told(verdict: Verdict) -> str:
+    """Give all that a person reads of a verdict."""
+    facts = " ".join(fact.text for fact in verdict.evidence)
+    remedy = verdict.remediation
+    command = f"{remedy.text} {remedy.command}" if remedy else ""
+    return f"{verdict.summary} {facts} {command}"

@@ -1,0 +1,146 @@
+"""Each address takes the route AWS documents: checked against a choice made address by address."""
+
+from ipaddress import IPv4Network, ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from network_builders import LOCAL, picture, prefix_list, route, subnet, table
+from posture.analysis.addresses import NOTHING, AddressSet
+from posture.analysis.routing import Routing, route_to, subnets_of, table_of
+from posture.model.network import PrefixList, Route, RouteOrigin
+
+WORLD = IPv4Network("203.0.113.0/28")
+WHOLE = AddressSet.of([WORLD])
+LISTS = {
+    "pl-low": prefix_list("pl-low", "203.0.113.0/29"),
+    "pl-odd": prefix_list("pl-odd", "203.0.113.1/32", "203.0.113.8/30"),
+    "pl-all": prefix_list("pl-all", "203.0.113.0/28", "203.0.113.4/30"),
+}
+ORIGINS = [RouteOrigin.STATIC, RouteOrigin.PROPAGATED, RouteOrigin.ADVERTISED]
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> Route:
+    """Give a route to part of the world, static, propagated or by a list, to one of three ways."""
+    target = draw(st.sampled_from(["nat-1", "igw-1", "tgw-1"]))
+    if draw(st.booleans()):
+        return route(draw(st.sampled_from(sorted(LISTS))), target)
+    length = draw(st.integers(26, 32))
+    first = draw(st.integers(0, 15))
+    block = ip_network(f"203.0.113.{first}/{length}", strict=False)
+    return route(str(block), target, origin=draw(st.sampled_from(ORIGINS)))
+
+
+def choices(address: str, given_routes: list[Route]) -> set[str]:
+    """Choose by hand: the longest match, then static, then by list, then propagated."""
+    best: dict[tuple[int, int], set[str]] = {}
+    for each in given_routes:
+        blocks = [each.cidr] if each.cidr else list(LISTS[each.prefix_list_id or ""].cidrs or ())
+        priority = 1 if each.cidr is None else 0 if each.origin is RouteOrigin.STATIC else 2
+        for block in blocks:
+            if ip_address(address) in block:
+                best.setdefault((-block.prefixlen, priority), set()).add(each.target.id)
+    return best[min(best)] if best else set()
+
+
+@given(st.lists(routes(), max_size=8))
+def test_every_address_takes_the_route_chosen_by_hand(given_routes: list[Route]) -> None:
+    """The legs are a partition, and each address is in the leg of its own choice."""
+    found = route_to(table("1", *given_routes), WHOLE, LISTS)
+    seen = NOTHING
+    for leg in found.legs:
+        assert not seen & leg.addresses
+        seen |= leg.addresses
+        for block in leg.addresses.networks():
+            for address in block:
+                assert {each.target.id for each in leg.routes} == choices(
+                    str(address), given_routes
+                )
+    assert seen == WHOLE
+
+
+@given(st.permutations([route("pl-low", "nat-1"), route("203.0.113.0/28", "igw-1"), LOCAL]))
+def test_the_order_of_routes_does_not_matter(given_routes: list[Route]) -> None:
+    """EC2 lists them in any order."""
+    assert ways(route_to(table("1", *given_routes), WHOLE, LISTS)) == {
+        "203.0.113.0/29": ["nat-1"],
+        "203.0.113.8/29": ["igw-1"],
+    }
+
+
+def ways(routing: Routing) -> dict[str, list[str]]:
+    """Give each leg in words."""
+    return {str(leg.addresses): [each.target.id for each in leg.routes] for leg in routing.legs}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wins"),
+    [
+        (route("203.0.113.0/29", "nat-1"), route("pl-low", "igw-1"), ["nat-1"]),
+        (
+            route("203.0.113.0/29", "vgw-1", origin=RouteOrigin.PROPAGATED),
+            route("pl-low", "igw-1"),
+            ["igw-1"],
+        ),
+        (
+            route("203.0.113.0/29", "vgw-1", origin=RouteOrigin.PROPAGATED),
+            route("203.0.113.0/29", "nat-1"),
+            ["nat-1"],
+        ),
+        (route("203.0.113.0/28", "nat-1"), route("pl-low", "igw-1"), ["igw-1"]),
+        (route("pl-low", "nat-1"), route("pl-low", "igw-1"), ["nat-1", "igw-1"]),
+    ],
+    ids=[
+        "static before list",
+        "list before propagated",
+        "static before propagated",
+        "the more specific whatever it is",
+        "two lists: AWS does not tell",
+    ],
+)
+def test_priority_between_equal_routes(one: Route, other: Route, wins: list[str]) -> None:
+    """AWS's documented order."""
+    destination = AddressSet.of([ip_network("203.0.113.0/29")])
+    for pair in ([one, other], [other, one]):
+        (leg,) = route_to(table("1", *pair), destination, LISTS).legs
+        assert sorted(each.target.id for each in leg.routes) == sorted(wins)
+
+
+def test_two_routes_to_one_target_are_no_doubt() -> None:
+    """Whichever AWS takes, it is the same way."""
+    pair = [route("pl-low", "nat-1"), route("pl-all", "nat-1")]
+    found = route_to(table("1", *pair), AddressSet.of([WORLD]), LISTS)
+    assert all(len(leg.routes) == 1 for leg in found.legs)
+
+
+def test_what_no_route_leads_to_is_told() -> None:
+    """It is a leg of its own, without a route."""
+    found = route_to(table("1", route("pl-low", "nat-1")), WHOLE, LISTS)
+    assert ways(found) == {"203.0.113.0/29": ["nat-1"], "203.0.113.8/29": []}
+
+
+def test_a_list_that_cannot_be_read_is_told() -> None:
+    """It may take any part away."""
+    unread = route("pl-secret", "nat-1")
+    lists: dict[str, PrefixList] = {"pl-secret": prefix_list("pl-secret")}
+    assert route_to(table("1", unread), WHOLE, lists).unread == (unread,)
+    assert route_to(table("1", unread), WHOLE, {}).unread == (unread,)
+
+
+def test_a_blackhole_still_takes_what_it_matches() -> None:
+    """Its traffic is dropped, not sent by a less specific route."""
+    hole = route("203.0.113.0/29", "nat-9", blackhole=True)
+    found = route_to(table("1", hole, route("0.0.0.0/0", "igw-1")), WHOLE, {})
+    assert ways(found) == {"203.0.113.0/29": ["nat-9"], "203.0.113.8/29": ["igw-1"]}
+
+
+def test_a_subnet_uses_its_own_table_or_the_main_one() -> None:
+    """An association wins; without one the main table holds."""
+    own, main = table("own", subnets=["a"]), table("main", main=True)
+    snapshot = picture(subnet("a"), subnet("b"), main, own)
+    assert table_of(snapshot, "subnet-a") is own
+    assert table_of(snapshot, "subnet-b") is main
+    assert [each.id for each in subnets_of(snapshot, main)] == ["subnet-b"]
+    assert table_of(picture(subnet("a")), "subnet-a") is None

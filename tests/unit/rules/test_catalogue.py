@@ -1,0 +1,84 @@
+"""Every rule is whole: described, referenced, and safe to run."""
+
+import re
+from typing import Any
+
+import pytest
+
+from network_builders import picture
+from posture.model.baseline import Baseline
+from posture.model.network import Facet, Snapshot
+from posture.model.verdict import Severity, Status
+from posture.rules.catalogue import RULES, RULES_BY_ID, VPC_RULES
+from posture.rules.engine import judge_vpc
+from posture.rules.rule import Family, Judgement, Rule, VpcCase
+
+TITLE = 48  # characters that an alert's subject has room for
+
+
+def test_ids_are_unique_and_plain() -> None:
+    """They are keys of the findings table and anchors of the page."""
+    assert len(RULES_BY_ID) == len(RULES)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", rule.id) for rule in RULES)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_is_described(rule: Rule[Any]) -> None:
+    """A person can tell what it asks, why, and what to do."""
+    assert 0 < len(rule.title) <= TITLE
+    assert not rule.title.endswith(".")
+    assert rule.rationale.endswith(".")
+    assert rule.remediation.endswith(".")
+    assert rule.controls
+    assert rule.references
+    assert all(each.startswith("https://docs.aws.amazon.com/") for each in rule.references)
+
+
+def test_families_stand_together() -> None:
+    """The page has one section a family."""
+    families = [rule.family for rule in RULES]
+    assert sorted(families, key=list(Family).index) == families
+
+
+def test_an_empty_picture_harms_nobody() -> None:
+    """A VPC with nothing in it fails nothing."""
+    answers = judge_vpc(picture(), Baseline())
+    assert not {each.status for each in answers} & {Status.FAIL, Status.UNKNOWN}
+
+
+@pytest.mark.parametrize("facet", list(Facet))
+def test_a_denied_fact_degrades_just_the_rules_that_need_it(facet: Facet) -> None:
+    """They answer unknown for the VPC, and name the call; the others do not."""
+    answers = judge_vpc(picture(unreadable={facet: "AccessDenied"}), Baseline())
+    blind = {each.rule for each in answers if each.status is Status.UNKNOWN}
+    assert blind == {rule.id for rule in VPC_RULES if facet in rule.reads}
+    for each in answers:
+        if each.status is Status.UNKNOWN:
+            assert each.resource == "vpc-1"
+            assert facet.value in each.summary
+
+
+def failing(_case: VpcCase) -> list[Judgement]:
+    """Be a rule with a mistake in it."""
+    raise ZeroDivisionError("oops")
+
+
+def test_a_rule_that_fails_hides_no_other() -> None:
+    """It is unknown, and says that the mistake is ours."""
+    broken = Rule(
+        id="broken-rule",
+        title="broken",
+        requirement="nothing",
+        family=Family.PATHS,
+        severity=Severity.LOW,
+        rationale="",
+        remediation="",
+        judge=failing,
+        reads=frozenset(),
+    )
+    snapshot: Snapshot = picture()
+    answers = judge_vpc(snapshot, Baseline(), (broken, *VPC_RULES))
+    (own,) = [each for each in answers if each.rule == "broken-rule"]
+    assert own.status is Status.UNKNOWN
+    assert "ZeroDivisionError: oops" in own.evidence[0].text
+    assert answers[1:] == judge_vpc(snapshot, Baseline())

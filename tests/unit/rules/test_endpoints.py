@@ -1,0 +1,179 @@
+"""Which endpoints there are, and whether they work."""
+
+from datetime import timedelta
+
+import pytest
+
+from network_builders import (
+    KMS,
+    NOW,
+    S3,
+    gateway,
+    interface,
+    picture,
+    service,
+    statuses,
+    subnet,
+    table,
+    told,
+    verdicts,
+)
+from posture.model.baseline import Baseline
+from posture.model.network import Endpoint, EndpointType, Facet
+from posture.model.verdict import Status
+
+MISSING = "required-service-without-endpoint"
+BROKEN = "endpoint-not-available"
+ABROAD = "endpoint-in-other-region"
+NEEDS_KMS = Baseline(required_services=("kms",))
+
+
+# --- required services ---------------------------------------------------------------------------
+
+
+def test_nothing_is_required_by_default() -> None:
+    """Without a baseline nobody is told what to buy."""
+    assert statuses(MISSING, picture()) == {}
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "status"),
+    [
+        ([], Status.FAIL),
+        ([interface("1")], Status.PASS),
+        ([interface("1", state="pending")], Status.NOT_APPLICABLE),
+        ([interface("1", state="failed")], Status.FAIL),
+        ([interface("1", state="deleted")], Status.FAIL),
+        ([interface("1", S3)], Status.FAIL),
+        ([interface("1", type=EndpointType.GATEWAY_LOAD_BALANCER)], Status.FAIL),
+        ([interface("1", state="failed"), interface("2")], Status.PASS),
+    ],
+    ids=["none", "one", "coming", "failed", "deleted", "another's", "no such type", "one of two"],
+)
+def test_a_required_service(endpoints: list[Endpoint], status: Status) -> None:
+    """It needs an available endpoint; one that is on the way is not missing."""
+    assert statuses(MISSING, picture(*endpoints), NEEDS_KMS) == {KMS: status}
+
+
+def test_the_finding_is_about_the_service() -> None:
+    """There is no endpoint to name; the broken ones are evidence."""
+    verdict = verdicts(MISSING, picture(interface("1", state="failed")), NEEDS_KMS)[KMS]
+    assert "vpc-1 has no available endpoint of com.amazonaws.eu-west-1.kms" in verdict.summary
+    assert "vpce-1 (Interface endpoint" in told(verdict)
+    assert "vpc-1" in verdict.concerns
+
+
+def test_a_missing_gateway_endpoint_comes_with_its_command() -> None:
+    """It needs nothing but the route tables in use."""
+    snapshot = picture(subnet("a"), table("main", main=True))
+    verdict = verdicts(MISSING, snapshot, Baseline(required_services=("s3",)))[S3]
+    assert (
+        "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --vpc-endpoint-type Gateway "
+        f"--service-name {S3} --route-table-ids rtb-main" in told(verdict)
+    )
+
+
+def test_a_service_the_region_does_not_offer_is_unknown() -> None:
+    """A misspelt name must not pass, nor be taken for a missing endpoint."""
+    found = verdicts(MISSING, picture(), Baseline(required_services=("kmss",)))["kmss"]
+    assert found.status is Status.UNKNOWN
+    assert "Correct the name in the baseline" in told(found)
+
+
+@pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("ecr.dkr", "com.amazonaws.eu-west-1.ecr.dkr"),
+        ("kms", "cn.com.amazonaws.eu-west-1.kms"),
+        ("kendra-ranking", "aws.api.eu-west-1.kendra-ranking"),
+        ("com.amazonaws.iam", "com.amazonaws.iam"),
+    ],
+)
+def test_names_of_all_kinds_are_understood(short: str, full: str) -> None:
+    """Services are required by what comes after the region, or by their whole name."""
+    snapshot = picture(service(full), interface("1", full))
+    wanted = Baseline(required_services=(short,))
+    assert statuses(MISSING, snapshot, wanted) == {full: Status.PASS}
+
+
+def test_an_unread_catalogue_is_unknown() -> None:
+    """Nobody can say what the region offers."""
+    snapshot = picture(unreadable={Facet.SERVICES: "denied"})
+    assert statuses(MISSING, snapshot, NEEDS_KMS) == {"vpc-1": Status.UNKNOWN}
+
+
+# --- states --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("available", Status.PASS),
+        ("failed", Status.FAIL),
+        ("rejected", Status.FAIL),
+        ("expired", Status.FAIL),
+        ("partial", Status.FAIL),
+        ("levitating", Status.UNKNOWN),
+        ("", Status.UNKNOWN),
+    ],
+)
+def test_states(state: str, status: Status) -> None:
+    """What carries nothing fails; a state nobody heard of is unknown."""
+    assert statuses(BROKEN, picture(interface("1", state=state))) == {"vpce-1": status}
+
+
+@pytest.mark.parametrize("state", ["pending", "pendingacceptance"])
+@pytest.mark.parametrize(
+    ("minutes", "status"),
+    [(14, Status.NOT_APPLICABLE), (15, Status.NOT_APPLICABLE), (16, Status.FAIL)],
+)
+def test_pending_has_a_grace(state: str, minutes: int, status: Status) -> None:
+    """Fifteen minutes by default, to the minute."""
+    endpoint = interface("1", state=state, created_at=NOW - timedelta(minutes=minutes))
+    assert statuses(BROKEN, picture(endpoint)) == {"vpce-1": status}
+
+
+def test_the_grace_is_the_baselines() -> None:
+    """None at all is possible."""
+    endpoint = interface("1", state="pending", created_at=NOW - timedelta(seconds=1))
+    strict = Baseline(pending_grace_minutes=0)
+    assert statuses(BROKEN, picture(endpoint), strict) == {"vpce-1": Status.FAIL}
+
+
+def test_pending_since_nobody_knows_when() -> None:
+    """It cannot be told whether the grace is over."""
+    endpoint = interface("1", state="pending", created_at=None)
+    assert statuses(BROKEN, picture(endpoint)) == {"vpce-1": Status.UNKNOWN}
+
+
+def test_what_ec2_says_is_shown() -> None:
+    """The last error is the first thing to know."""
+    verdict = verdicts(BROKEN, picture(interface("1", state="failed", last_error="no addresses")))
+    assert "EC2 says: no addresses" in told(verdict["vpce-1"])
+
+
+# --- regions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status"),
+    [
+        (interface("1"), Status.PASS),
+        (interface("1", "com.amazonaws.eu-central-1.kms"), Status.FAIL),
+        (interface("1", KMS, service_region="eu-central-1"), Status.FAIL),
+        (interface("1", "com.amazonaws.s3-global.accesspoint"), Status.PASS),
+        (interface("1", "com.amazonaws.us-gov-west-1.kms"), Status.FAIL),
+        (gateway("1"), Status.PASS),
+    ],
+    ids=["own", "by name", "by what EC2 tells", "global", "other partition", "gateway"],
+)
+def test_regions(endpoint: Endpoint, status: Status) -> None:
+    """The region EC2 tells, else the one in the name; a global service has none."""
+    assert statuses(ABROAD, picture(endpoint)) == {"vpce-1": status}
+
+
+def test_an_allowed_region_passes() -> None:
+    """The baseline says which."""
+    endpoint = interface("1", "com.amazonaws.eu-central-1.kms")
+    allowed = Baseline(allowed_regions=frozenset({"eu-central-1"}))
+    assert statuses(ABROAD, picture(endpoint), allowed) == {"vpce-1": Status.PASS}

@@ -1,0 +1,92 @@
+"""Endpoint services of ours: who may connect, who has, who decides."""
+
+from dataclasses import replace
+
+import pytest
+
+from network_builders import ACCOUNT, NOW, REGION, told
+from posture.model.baseline import Baseline
+from posture.model.endpoint_service import Connection, EndpointServiceSnapshot, ServiceFacet
+from posture.model.scope import Scope
+from posture.model.verdict import Severity, Status, Verdict
+from posture.rules.engine import judge_service
+
+SERVICE_ID = "vpce-svc-1"
+STRANGER = "999988887777"
+TRUSTED = Baseline(trusted_accounts=frozenset({ACCOUNT}))
+PLAIN = EndpointServiceSnapshot(
+    scope=Scope(ACCOUNT, REGION, SERVICE_ID),
+    observed_at=NOW,
+    name=f"com.amazonaws.vpce.{REGION}.{SERVICE_ID}",
+    state="available",
+    acceptance_required=True,
+)
+
+OPEN = "service-open-to-strangers"
+CONNECTED = "service-connected-to-stranger"
+BY_ITSELF = "service-accepts-by-itself"
+
+
+def verdict(rule: str, snapshot: EndpointServiceSnapshot) -> Verdict:
+    """Give the one verdict of a rule."""
+    (found,) = [each for each in judge_service(snapshot, TRUSTED) if each.rule == rule]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("principals", "status"),
+    [
+        ((), Status.PASS),
+        ((f"arn:aws:iam::{ACCOUNT}:root",), Status.PASS),
+        ((f"arn:aws:iam::{ACCOUNT}:role/Deploy",), Status.PASS),
+        ((ACCOUNT,), Status.PASS),
+        ((f"arn:aws:iam::{STRANGER}:root",), Status.FAIL),
+        ((STRANGER,), Status.FAIL),
+        ((f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{STRANGER}:root"), Status.FAIL),
+        (("*",), Status.FAIL),
+        (("something else",), Status.FAIL),
+    ],
+)
+def test_who_may_connect(principals: tuple[str, ...], status: Status) -> None:
+    """Trusted accounts only; what names no account is nobody trusted."""
+    assert verdict(OPEN, replace(PLAIN, principals=principals)).status is status
+
+
+def test_everybody_without_acceptance_is_the_worst() -> None:
+    """With acceptance somebody still looks."""
+    everybody = replace(PLAIN, principals=("*",))
+    assert verdict(OPEN, everybody).severity is Severity.HIGH
+    found = verdict(OPEN, replace(everybody, acceptance_required=False))
+    assert found.severity is Severity.CRITICAL
+    assert "--remove-allowed-principals '*'" in told(found)
+
+
+@pytest.mark.parametrize(
+    ("owner", "state", "status"),
+    [
+        (ACCOUNT, "available", Status.PASS),
+        (STRANGER, "available", Status.FAIL),
+        (STRANGER, "pendingacceptance", Status.FAIL),
+        (STRANGER, "rejected", Status.PASS),
+        (STRANGER, "deleted", Status.PASS),
+    ],
+)
+def test_who_is_connected(owner: str, state: str, status: Status) -> None:
+    """A rejected endpoint is not connected."""
+    snapshot = replace(PLAIN, connections=(Connection("vpce-9", owner, state),))
+    assert verdict(CONNECTED, snapshot).status is status
+
+
+@pytest.mark.parametrize(
+    ("required", "status"), [(True, Status.PASS), (False, Status.FAIL), (None, Status.UNKNOWN)]
+)
+def test_who_decides(*, required: bool | None, status: Status) -> None:
+    """The owner ought to."""
+    assert verdict(BY_ITSELF, replace(PLAIN, acceptance_required=required)).status is status
+
+
+def test_a_denied_fact_is_unknown_for_its_rules_only() -> None:
+    """The others answer all the same."""
+    snapshot = replace(PLAIN, unreadable={ServiceFacet.PERMISSIONS: "denied"})
+    assert verdict(OPEN, snapshot).status is Status.UNKNOWN
+    assert verdict(CONNECTED, snapshot).status is Status.PASS

@@ -22,13 +22,17 @@ check: $(READY) ## lint, format, types, import contracts, template lint, generat
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/posture/python:cli $(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+	$(BIN)/posture rules --output markdown | diff docs/rules.md -
+	$(BIN)/posture events --output markdown | diff docs/events.md -
 
 format: $(READY) ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: $(READY) ## make the generated pages anew
-	$(BIN)/posture rules --format markdown > docs/rules.md
+	$(BIN)/posture rules --output markdown > docs/rules.md
+	$(BIN)/posture events --output markdown > docs/events.md
 
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posture_cli.commands import baseline, demo, findings, replay, rules, scan
+from posture_cli.commands import baseline, demo, events, findings, replay, rules, scan
 
 app = typer.Typer(
     name="posture",
@@ -40,3 +40,4 @@ app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
 app.add_typer(baseline.app, name="baseline")
 app.command("rules", epilog=rules.EXAMPLES)(rules.rules)
+app.command("events", epilog=events.EXAMPLES)(events.events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,20 @@ from posture_cli.render.records import Output
 
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="How to write the answer.", show_default=True)
+]
+
+
+class CatalogueOutput(StrEnum):
+    """How a list that comes with the program is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+CatalogueOutputOption = Annotated[
+    CatalogueOutput, typer.Option("--output", "-o", help="How to write the answer.")
 ]
 RegionsOption = Annotated[
     list[str] | None,

@@ -1,20 +1,21 @@
 """A monitor over a small emulated region: calls become records, records become evaluations."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from collect_world import ACCOUNT, REGION, World, build
 from posture.aws.baselines import BaselineTable
 from posture.aws.history import History
 from posture.aws.observer import Observer
-from posture.aws.place import Places
+from posture.aws.place import KINDS, Places
 from posture.aws.rejections import Rejections
 from posture.aws.store import Store
 from posture.evaluate import Evaluated, Evaluator, Ports
@@ -22,6 +23,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.sweep import Sweeper, Swept
 from posture_cli.embedded.cloudtrail import Caller
+from posture_cli.embedded.fidelity import teach_filters
 from posture_cli.embedded.trail import Trail
 from stack_tables import TABLES, create_tables
 
@@ -78,7 +80,7 @@ class Stage:
         return Evaluator(
             Ports(
                 observer=observer or self.observer(),
-                places=Places(self._ec2, self.store.ownership),
+                places=Places(self.client_of, self.store.ownership),
                 store=self.store,
                 baselines=BaselineTable(self.dynamodb, TABLES.baseline),
                 rejections=Rejections(self.dynamodb, TABLES.history),
@@ -123,6 +125,12 @@ class Stage:
         )
         return {item["entry"]["S"]: item["reason"]["S"] for item in answer["Items"]}
 
+    def load_balancer(self) -> str:
+        """Make a network load balancer, as an endpoint service needs one; give its ARN."""
+        client = boto3.Session(region_name=REGION).client("elbv2")
+        made = client.create_load_balancer(Name="nlb", Type="network", Subnets=[self.world.subnet])
+        return str(made["LoadBalancers"][0]["LoadBalancerArn"])
+
     def open_group(self) -> None:
         """Let anybody in at the interface endpoint, on the trail."""
         self.alice.authorize_security_group_ingress(
@@ -133,7 +141,26 @@ class Stage:
         """Let nobody but the VPC in again, on the trail."""
         self.alice.revoke_security_group_ingress(GroupId=self.world.group, IpPermissions=[ANYBODY])
 
-    def _ec2(self, region: str) -> "EC2Client":
+    def fail(self, operation: str, code: str) -> Callable[[], None]:
+        """Let EC2 refuse an operation from now on; give what ends that."""
+        name = f"before-call.ec2.{operation}"
+
+        def refuse(**_: Any) -> None:
+            error = {"Error": {"Code": code, "Message": "as the test wants it"}}
+            raise ClientError(error, operation)  # type: ignore[arg-type]
+
+        events = self.world.ec2.meta.events
+        events.register_first(name, refuse)
+        return lambda: events.unregister(name, refuse)
+
+    def blind(self) -> None:
+        """Let EC2 find nothing any more, as when everything is deleted."""
+        for operation in sorted({each.operation for each in KINDS.values()}):
+            name = "".join(part.title() for part in operation.split("_"))
+            self.fail(name, "InvalidID.NotFound")
+
+    def client_of(self, region: str) -> "EC2Client":
+        """Give the monitor's EC2 client of a region."""
         assert region == REGION, "the monitor looks into its own region only"
         client: EC2Client = self.world.ec2
         return client
@@ -171,6 +198,7 @@ def event(record: Mapping[str, Any]) -> str:
 def staged() -> Iterator[Stage]:
     """Build the region and empty tables."""
     with mock_aws():
+        teach_filters()
         session = boto3.session.Session(region_name=REGION)
         dynamodb = session.client("dynamodb")
         create_tables(dynamodb)

@@ -8,7 +8,8 @@ Every fact restored here is one of AWS's own; nothing of what the rules judge is
 * an endpoint's network interfaces lie in its subnets, bear its security groups and are of the
   type `vpc_endpoint`
   (https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html);
-* a gateway endpoint has no private DNS.
+* a gateway endpoint has no private DNS;
+* endpoints and network ACLs can be selected by their ids.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.vpcs import VPCEndPoint
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 REMEMBERED = "fidelity-parameters"
 RESERVED = 4  # the addresses at a subnet's beginning that AWS keeps for itself
+
+
+def teach_filters() -> None:
+    """Let the emulator select endpoints and network ACLs by their ids, as EC2 does."""
+    for kind, name in ((VPCEndPoint, "vpc_endpoint_id"), (NetworkAcl, "network_acl_id")):
+        setattr(kind, name, property(lambda self: self.id))
 
 
 class Fidelity:

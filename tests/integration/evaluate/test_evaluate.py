@@ -170,15 +170,10 @@ def test_throttling_hands_the_change_out_again(stage: Stage) -> None:
     """When EC2 does not answer, the message is reported as failed and nothing is written."""
     stage.open_group()
     (record,) = stage.taken()
-
-    def throttle(**_: Any) -> None:
-        error = {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}
-        raise ClientError(error, "DescribeSubnets")  # type: ignore[arg-type]
-
-    stage.world.ec2.meta.events.register_first("before-call.ec2.DescribeSubnets", throttle)
+    heal = stage.fail("DescribeSubnets", "RequestLimitExceeded")
     assert stage.evaluate(record).failed == ("m-1",)
     assert stage.rows() == 0
-    stage.world.ec2.meta.events.unregister("before-call.ec2.DescribeSubnets", throttle)
+    heal()
     assert stage.evaluate(record).failed == ()
     assert stage.about(stage.world.group)
 
@@ -195,3 +190,24 @@ def test_an_event_of_another_kind_is_an_error(stage: Stage) -> None:
     """It names what was expected."""
     with pytest.raises(MalformedChangeError, match="Records"):
         stage.evaluator().evaluate({"hello": "world"})
+
+
+def test_an_endpoint_service_is_judged_by_itself(stage: Stage) -> None:
+    """Opened to everybody: a finding in the scope of the service; deleted: its end."""
+    made = stage.world.ec2.create_vpc_endpoint_service_configuration(
+        NetworkLoadBalancerArns=[stage.load_balancer()], AcceptanceRequired=True
+    )
+    service = made["ServiceConfiguration"]["ServiceId"]
+    scope = Scope(stage.world.scope.account, stage.world.scope.region, service)
+    stage.alice.modify_vpc_endpoint_service_permissions(
+        ServiceId=service, AddAllowedPrincipals=["*"]
+    )
+    assert stage.evaluate().failed == ()
+    (finding,) = [
+        each for each in stage.findings(scope) if each.rule == "service-open-to-strangers"
+    ]
+    assert finding.cause is not None
+    assert finding.cause.event_name == "ModifyVpcEndpointServicePermissions"
+    stage.alice.delete_vpc_endpoint_service_configurations(ServiceIds=[service])
+    assert stage.evaluate().failed == ()
+    assert stage.findings(scope) == []

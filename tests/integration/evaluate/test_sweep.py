@@ -1,9 +1,6 @@
 """A sweep finds what no event told, and ends what is gone."""
 
-from typing import Any
-
 import pytest
-from botocore.exceptions import ClientError
 
 from collect_world import ACCOUNT, REGION
 from monitor_stage import ANYBODY, Stage
@@ -52,13 +49,8 @@ def test_what_is_gone_is_ended(stage: Stage) -> None:
 def test_nothing_is_gone_while_vpcs_cannot_be_read(stage: Stage) -> None:
     """A denied DescribeVpcs ends nothing."""
     stage.sweep()
-
-    def deny(**_: Any) -> None:
-        error = {"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}
-        raise ClientError(error, "DescribeVpcs")  # type: ignore[arg-type]
-
     before = {head.scope for head in stage.store.scopes_in(stage.observer().region)}
-    stage.world.ec2.meta.events.register_first("before-call.ec2.DescribeVpcs", deny)
+    stage.fail("DescribeVpcs", "UnauthorizedOperation")
     stage.sweep()
     assert {head.scope for head in stage.store.scopes_in(stage.observer().region)} == before
 

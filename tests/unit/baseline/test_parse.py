@@ -1,0 +1,205 @@
+"""A baseline is read whole or refused with every mistake named by its field."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posture.baseline.document import BaselineDocument, Match, Override
+from posture.baseline.parse import dump_document, parse_document
+from posture.errors import BaselineError
+from posture.model.baseline import Baseline
+
+FULL: dict[str, Any] = {
+    "version": 1,
+    "default": {
+        "required_services": ["s3", "kms"],
+        "trusted_accounts": ["111122223333"],
+        "trusted_organizations": ["o-a1b2c3d4e5"],
+        "allowed_endpoint_services": [
+            "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0",
+            "444455556666",
+        ],
+        "allowed_regions": ["eu-central-1"],
+        "allowed_actions": ["s3:Get*"],
+        "pending_grace_minutes": 30,
+    },
+    "overrides": [
+        {
+            "name": "play",
+            "match": {"accounts": ["444455556666"], "tags": {"stage": ["play", "sandbox"]}},
+            "set": {"exempt": True, "exempt_reason": "no data of value"},
+        }
+    ],
+}
+
+
+def mistakes(raw: Any) -> tuple[str, ...]:
+    """Give what is wrong with a document."""
+    with pytest.raises(BaselineError) as caught:
+        parse_document(raw)
+    return caught.value.mistakes
+
+
+def test_a_full_document_is_read() -> None:
+    """Every field ends up where the rules look for it."""
+    document = parse_document(FULL)
+    assert document.default == Baseline(
+        required_services=("s3", "kms"),
+        trusted_accounts=frozenset({"111122223333"}),
+        trusted_organizations=frozenset({"o-a1b2c3d4e5"}),
+        allowed_endpoint_services=frozenset(FULL["default"]["allowed_endpoint_services"]),
+        allowed_regions=frozenset({"eu-central-1"}),
+        allowed_actions=frozenset({"s3:Get*"}),
+        pending_grace_minutes=30,
+    )
+    assert document.overrides == (
+        Override(
+            "play",
+            Match(
+                accounts=frozenset({"444455556666"}),
+                tags={"stage": frozenset({"play", "sandbox"})},
+            ),
+            {"exempt": True, "exempt_reason": "no data of value"},
+        ),
+    )
+
+
+@pytest.mark.parametrize("raw", [{}, {"version": 1}, {"default": {}}, {"overrides": []}])
+def test_everything_may_be_left_out(raw: dict[str, Any]) -> None:
+    """It is as with no document at all."""
+    assert parse_document(raw) == BaselineDocument()
+
+
+@pytest.mark.parametrize(
+    ("raw", "mistake"),
+    [
+        (None, "baseline: expected an object"),
+        ([], "baseline: expected an object"),
+        ({"version": 2}, "version: expected 1, got 2"),
+        ({"defaults": {}}, "defaults: expected one of version, default, overrides; did you mean"),
+        ({"default": []}, "default: expected an object"),
+        ({"default": {"required_services": "s3"}}, "default.required_services: expected a list"),
+        ({"default": {"required_services": ["S3"]}}, "required_services[0]: expected the short"),
+        (
+            {"default": {"trusted_accounts": [111122223333]}},
+            "trusted_accounts[0]: expected an account of 12 digits in quotes, got 111122223333",
+        ),
+        ({"default": {"trusted_accounts": ["1111"]}}, "trusted_accounts[0]: expected an account"),
+        ({"default": {"trusted_accounts": [None]}}, "got nothing"),
+        ({"default": {"trusted_organizations": ["r-1"]}}, "expected an organisation id"),
+        ({"default": {"pending_grace_minutes": -1}}, "a whole number from 0 to 1440, got -1"),
+        ({"default": {"pending_grace_minutes": True}}, "a whole number from 0 to 1440, got True"),
+        ({"default": {"pending_grace_minutes": "15"}}, "a whole number from 0 to 1440, got '15'"),
+        ({"default": {"exempt": True}}, "default.exempt: expected one of required_services"),
+        ({"overrides": {}}, "overrides: expected a list"),
+        ({"overrides": [{}]}, "overrides[0].name: expected some words"),
+        (
+            {"overrides": [{"name": "x", "match": {}, "set": {}}]},
+            "overrides[0].match: expected at least one of accounts, regions, vpcs, tags",
+        ),
+        (
+            {"overrides": [{"name": "x", "match": {"vpcs": ["vpc-x!"]}, "set": {}}]},
+            "overrides[0].match.vpcs[0]: expected a VPC",
+        ),
+        (
+            {"overrides": [{"name": "x", "match": {"tags": ["a"]}, "set": {}}]},
+            "overrides[0].match.tags: expected tag keys",
+        ),
+        (
+            {"overrides": [{"name": "x", "match": {"tags": {"a": "b"}}, "set": {"exempt": True}}]},
+            "overrides[0].set.exempt_reason: expected why the scope is exempt",
+        ),
+    ],
+)
+def test_each_mistake_names_its_field(raw: Any, mistake: str) -> None:
+    """And what was expected there."""
+    assert any(mistake in each for each in mistakes(raw)), mistakes(raw)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Nobody wants to mend one to learn of the next."""
+    found = mistakes(
+        {
+            "default": {"trusted_accounts": ["1"], "pending_grace_minutes": 9999},
+            "overrides": [
+                {"name": "x", "match": {"regions": ["mars"]}, "set": {"requird_services": []}}
+            ],
+        }
+    )
+    assert len(found) == 4
+    assert "did you mean required_services?" in found[3]
+
+
+def test_names_of_overrides_are_unique() -> None:
+    """Or nobody could tell which one is meant."""
+    twice = {"name": "x", "match": {"regions": ["eu-west-1"]}, "set": {}}
+    assert mistakes({"overrides": [twice, twice]}) == (
+        "overrides[1].name: expected a name of its own, got 'x'",
+    )
+
+
+def test_one_tag_value_needs_no_list() -> None:
+    """It is written as people write it."""
+    raw = {"overrides": [{"name": "x", "match": {"tags": {"stage": "prod"}}, "set": {}}]}
+    assert parse_document(raw).overrides[0].match.tags == {"stage": frozenset({"prod"})}
+
+
+ACCOUNTS = st.lists(st.from_regex(r"\A[0-9]{12}\Z"), max_size=3)
+SERVICES = st.lists(st.sampled_from(["s3", "kms", "ecr.dkr"]), max_size=3, unique=True)
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "required_services": SERVICES,
+        "trusted_accounts": ACCOUNTS,
+        "pending_grace_minutes": st.integers(0, 1440),
+    },
+)
+MATCHES = st.fixed_dictionaries(
+    {"regions": st.just(["eu-west-1"])},
+    optional={
+        "accounts": ACCOUNTS,
+        "tags": st.dictionaries(st.text(max_size=8), st.lists(st.text(max_size=8), min_size=1)),
+    },
+)
+
+
+@given(SETTINGS, st.lists(st.tuples(MATCHES, SETTINGS), max_size=3))
+def test_what_is_written_out_is_read_back(
+    default: dict[str, Any], overrides: list[tuple[dict[str, Any], dict[str, Any]]]
+) -> None:
+    """Dumping and reading is the identity."""
+    document = parse_document(
+        {
+            "default": default,
+            "overrides": [
+                {"name": f"override {number}", "match": match, "set": settings}
+                for number, (match, settings) in enumerate(overrides)
+            ],
+        }
+    )
+    assert parse_document(dump_document(document)) == document
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["version", "default", "overrides", "name", "match", "set", "x"]),
+            children,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_any_value_is_read_or_refused(raw: Any) -> None:
+    """Nothing but the one typed error comes out."""
+    with suppress(BaselineError):
+        document = parse_document(raw)
+        assert parse_document(dump_document(document)) == document

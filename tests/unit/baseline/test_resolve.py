@@ -1,0 +1,83 @@
+"""What holds for one scope: the default, overridden in order."""
+
+from typing import Any
+
+import pytest
+
+from posture.baseline.parse import parse_document
+from posture.baseline.resolve import resolve
+from posture.model.scope import Scope
+
+OWN = "111122223333"
+SCOPE = Scope(OWN, "eu-west-1", "vpc-0aaaaaaaaaaaaaaa1")
+
+
+def override(match: dict[str, Any], name: str = "x", **settings: Any) -> dict[str, Any]:
+    """Give an override that requires KMS unless told otherwise."""
+    return {"name": name, "match": match, "set": settings or {"required_services": ["kms"]}}
+
+
+def required(*overrides: dict[str, Any], tags: dict[str, str] | None = None) -> tuple[str, ...]:
+    """Give the services that are required of the scope."""
+    document = parse_document(
+        {"default": {"required_services": ["s3"]}, "overrides": list(overrides)}
+    )
+    return resolve(document, SCOPE, tags or {}).required_services
+
+
+def test_without_overrides_the_default_holds() -> None:
+    """For every scope."""
+    assert required() == ("s3",)
+
+
+@pytest.mark.parametrize(
+    ("match", "concerns"),
+    [
+        ({"accounts": [OWN]}, True),
+        ({"accounts": ["444455556666"]}, False),
+        ({"accounts": ["444455556666", OWN]}, True),
+        ({"regions": ["eu-west-1"]}, True),
+        ({"regions": ["us-east-1"]}, False),
+        ({"vpcs": [SCOPE.subject]}, True),
+        ({"vpcs": ["vpc-0bbbbbbbbbbbbbbb1"]}, False),
+        ({"tags": {"stage": "prod"}}, True),
+        ({"tags": {"stage": ["test", "prod"]}}, True),
+        ({"tags": {"stage": "*"}}, True),
+        ({"tags": {"stage": "test"}}, False),
+        ({"tags": {"owner": "*"}}, False),
+        ({"tags": {"stage": "prod", "owner": "me"}}, False),
+        ({"accounts": [OWN], "regions": ["eu-west-1"], "tags": {"stage": "prod"}}, True),
+        ({"accounts": [OWN], "regions": ["us-east-1"]}, False),
+    ],
+)
+def test_every_condition_must_be_met(match: dict[str, Any], *, concerns: bool) -> None:
+    """By account, region, VPC and tag."""
+    found = required(override(match), tags={"stage": "prod"})
+    assert found == (("kms",) if concerns else ("s3",))
+
+
+def test_of_two_overrides_the_later_wins() -> None:
+    """Each replaces the field as a whole."""
+    first = override({"regions": ["eu-west-1"]}, "first", required_services=["sqs"])
+    second = override({"accounts": [OWN]}, "second", required_services=["sns"])
+    assert required(first, second) == ("sns",)
+    assert required(second, first) == ("sqs",)
+
+
+def test_a_field_that_is_not_set_stays() -> None:
+    """An override of one field leaves the others alone."""
+    other = override({"accounts": [OWN]}, pending_grace_minutes=1)
+    assert required(other) == ("s3",)
+
+
+def test_an_empty_list_is_a_setting() -> None:
+    """It takes the requirement away."""
+    assert required(override({"accounts": [OWN]}, required_services=[])) == ()
+
+
+def test_the_own_account_is_always_trusted() -> None:
+    """Nobody needs to write it down, or can take it away."""
+    document = parse_document(
+        {"overrides": [override({"accounts": [OWN]}, trusted_accounts=["444455556666"])]}
+    )
+    assert resolve(document, SCOPE, {}).trusted_accounts == {OWN, "444455556666"}

@@ -1,0 +1,203 @@
+"""The whole monitor on an emulated AWS: the real template, handlers, queue, stream and topic."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from posture.model.finding import FindingStatus
+from posture_cli.demo.acts import ACTS
+from posture_cli.demo.story import Beat, Phase, Story
+from posture_cli.embedded.aws import EmbeddedAws
+from posture_cli.embedded.cloudtrail import Caller
+from stack_template import PATH
+
+SUBJECT = 100  # characters SNS refuses from
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[EmbeddedAws]:
+    """Give an emulated AWS with the stack in it."""
+    with EmbeddedAws(PATH.parent) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def story(aws: EmbeddedAws) -> Story:
+    """Give the organisation that the story is about."""
+    story = Story(aws)
+    story.build()
+    return story
+
+
+@pytest.fixture(scope="module")
+def beats(story: Story) -> list[Beat]:
+    """Play the story to its end."""
+    return list(story.play())
+
+
+def beat(beats: list[Beat], title: str, phase: Phase = Phase.BREAK) -> Beat:
+    """Give the beat whose title begins so."""
+    (found,) = [each for each in beats if each.phase is phase and each.title.startswith(title)]
+    return found
+
+
+def test_every_change_is_found_told_and_taken_back(beats: list[Beat]) -> None:
+    """The story's own checks have nothing to complain about."""
+    assert [fault for each in beats for fault in each.faults] == []
+    assert len(beats) == 2 * len(ACTS) + 2
+
+
+@pytest.mark.parametrize(
+    ("title", "rules"),
+    [
+        ("a more specific route", {"gateway-service-leaves-by-internet"}),
+        (
+            "the DynamoDB endpoint loses",
+            {"gateway-service-leaves-by-internet", "subnet-lacks-gateway-route"},
+        ),
+        ("the S3 endpoint's policy", {"endpoint-policy-full-access"}),
+        ("the endpoints' security group", {"endpoint-open-to-everybody"}),
+        ("analytics switches", {"private-dns-ineffective"}),
+        ("a subnet moves", {"subnet-lacks-gateway-route"}),
+        ("the KMS endpoint", {"required-service-without-endpoint"}),
+    ],
+)
+def test_each_act_opens_just_what_it_breaks(beats: list[Beat], title: str, rules: set[str]) -> None:
+    """No rule speaks that has no cause to."""
+    assert {finding.rule for finding in beat(beats, title).findings} == rules
+
+
+def test_the_cause_is_the_call_that_did_it(beats: list[Beat]) -> None:
+    """Of two calls in the same second the one that moved the subnet."""
+    (finding,) = beat(beats, "a subnet moves").findings
+    assert finding.cause is not None
+    assert finding.cause.event_name == "ReplaceRouteTableAssociation"
+
+
+def test_an_alert_reads_well(beats: list[Beat]) -> None:
+    """What, where, who, since when, why, and the command that repairs it."""
+    (alert,) = beat(beats, "a more specific route").alerts
+    assert re.fullmatch(
+        r"\[HIGH\] vpc-\w+ \(\d{12} eu-west-1\): 2 findings opened - S3 or DynamoDB leaves.*",
+        alert.subject,
+    )
+    assert len(alert.subject) < SUBJECT
+    for part in (
+        "sends part of s3 out by NAT gateway past vpce-",
+        "goes by NAT gateway nat-",
+        "CAUSE: CreateRoute at ",
+        "assumed-role/NetworkAdmin/alice from 198.51.100.7",
+        "aws ec2 delete-route --route-table-id rtb-",
+        "WHY IT MATTERS",
+    ):
+        assert part in alert.text
+    assert alert.attributes["severity"]
+    assert {each["rule"] for each in alert.body["findings"]} == {
+        "gateway-service-leaves-by-internet"
+    }
+
+
+def test_a_refused_call_tells_nobody_anything(beats: list[Beat]) -> None:
+    """It never reaches the queue."""
+    (refused,) = [each for each in beats if each.phase is Phase.REFUSED]
+    assert len(refused.records) == 1
+    assert (refused.findings, refused.alerts) == ([], [])
+
+
+def test_the_monitors_own_vpc_passes_its_own_rules(
+    aws: EmbeddedAws, story: Story, beats: list[Beat]
+) -> None:
+    """Nothing was ever found there, and it was looked at."""
+    own = aws.stack.outputs["MonitorVpcId"]
+    assert beats
+    assert [each for each in story.stored().values() if each.scope.subject == own] == []
+    heads = aws.session.client("dynamodb").query(
+        TableName=aws.stack.outputs["FindingsTableName"],
+        IndexName="by-region",
+        KeyConditionExpression="head_of = :region",
+        ExpressionAttributeValues={":region": {"S": f"{aws.account}/{aws.region}"}},
+    )["Items"]
+    assert own in {each["scope"]["S"].rpartition("/")[2] for each in heads}
+
+
+def test_replaying_every_change_writes_nothing(
+    aws: EmbeddedAws, story: Story, beats: list[Beat]
+) -> None:
+    """Duplicates, late and all at once: the same findings, no alert."""
+    assert beats
+    before = story.stored()
+    for record in list(aws.trail):
+        aws.deliver(record)
+    aws.settle()
+    assert story.stored() == before
+    assert aws.mailbox.collect() == []
+
+
+def test_nothing_is_left_in_any_dead_letter_queue(aws: EmbeddedAws, beats: list[Beat]) -> None:
+    """Everything was handled."""
+    assert beats
+    sqs = aws.session.client("sqs")
+    for name, url in aws.stack.outputs.items():
+        if name.endswith("QueueUrl"):
+            numbers = sqs.get_queue_attributes(
+                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+            assert numbers["Attributes"]["ApproximateNumberOfMessages"] == "0", name
+
+
+def logged(aws: EmbeddedAws) -> list[dict[str, Any]]:
+    """Give the lines the functions logged."""
+    return [json.loads(line) for line in aws.logs() if line.startswith("{")]
+
+
+def test_logs_lead_from_the_event_to_the_evaluation(aws: EmbeddedAws, beats: list[Beat]) -> None:
+    """The correlation id is CloudTrail's event id; nothing failed on the way."""
+    lines = logged(aws)
+    (record,) = beat(beats, "the KMS endpoint").records
+    about = [each for each in lines if record["eventID"] in each.get("event_ids", [])]
+    assert any(each["message"] == "scope evaluated" for each in about)
+    assert not [each for each in lines if each.get("level") in {"ERROR", "CRITICAL"}]
+
+
+def test_metrics_are_emitted(aws: EmbeddedAws, beats: list[Beat]) -> None:
+    """In the embedded metric format, under the names that alarms and people go by."""
+    assert beats
+    names = {
+        metric["Name"]
+        for line in logged(aws)
+        if "_aws" in line
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+    assert {"ChangesReceived", "ScopesEvaluated", "ScopesSwept", "FindingsAnnounced"} <= names
+
+
+def test_a_malformed_change_ends_in_the_dead_letter_queue(aws: EmbeddedAws, story: Story) -> None:
+    """With its reason kept, and nothing else held up."""
+    url = aws.stack.outputs["ChangesQueueUrl"]
+    sqs = aws.session.client("sqs")
+    sqs.send_message(QueueUrl=url, MessageBody='{"detail": {"eventName": 3}}')
+    caller = Caller(aws.account, "NetworkAdmin", "alice")
+    vpc = story.organisation.analytics
+    aws.ec2(caller).modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": False})
+    aws.settle()
+    found = [each for each in story.stored().values() if each.scope.subject == vpc.id]
+    assert FindingStatus.OPEN in {each.status for each in found}
+    aws.ec2(caller).modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": True})
+    aws.settle()
+    aws.mailbox.collect()
+    dead = aws.stack.outputs["ChangesDeadLetterQueueUrl"]
+    (message,) = sqs.receive_message(QueueUrl=dead)["Messages"]
+    assert "eventName" in message["Body"]
+    refused = aws.session.client("dynamodb").query(
+        TableName=aws.stack.outputs["HistoryTableName"],
+        KeyConditionExpression="#scope = :rejected",
+        ExpressionAttributeNames={"#scope": "scope"},
+        ExpressionAttributeValues={":rejected": {"S": "rejected"}},
+    )["Items"]
+    assert [each["reason"]["S"] for each in refused] == [
+        "detail.recipientAccountId: expected an account of 12 digits, got nothing"
+    ]
+    sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])

@@ -1,0 +1,277 @@
+"""The verbs as people and scripts call them: what is printed, what is returned."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from collect_world import REGION, World, build
+from posture.rules.catalogue import RULES
+from posture_cli.app import app
+from posture_cli.main import run
+from stack_tables import TABLES, create_tables
+
+EXAMPLE = Path(__file__).parents[3] / "cli/posture_cli/baseline.example.yaml"
+RECORD = {
+    "eventID": "e-1",
+    "eventName": "DeleteRoute",
+    "eventSource": "ec2.amazonaws.com",
+    "eventTime": "2026-11-23T12:00:00Z",
+    "awsRegion": REGION,
+    "recipientAccountId": "111122223333",
+    "userIdentity": {"type": "Root", "arn": "arn:aws:iam::111122223333:root"},
+    "requestParameters": {"routeTableId": "rtb-0123456789abcdef0"},
+}
+QUEUED = {"messageId": "m-1", "body": json.dumps({"detail": RECORD})}
+FIELDS = {
+    "rule", "status", "severity", "resource", "account", "region", "vpc", "evidence", "remediation",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Give a small emulated region, and the monitor's tables."""
+    with mock_aws():
+        create_tables(boto3.client("dynamodb"))
+        yield build(boto3.client("ec2"))
+
+
+def posture(*arguments: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+def failed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command as a process does, and give the code it ends with."""
+    monkeypatch.setattr("sys.argv", ["posture", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+# --- scan ----------------------------------------------------------------------------------------
+
+
+def scanned(*arguments: str) -> list[dict[str, Any]]:
+    """Give what a scan finds, as JSON."""
+    found: list[dict[str, Any]] = json.loads(posture("scan", *arguments, "-o", "json").stdout)
+    return found
+
+
+def test_a_scan_tells_what_fails(world: World) -> None:
+    """Each finding has the fields that scripts go by; failures end with 1."""
+    result = posture("scan", "--vpc", world.vpc, "--output", "json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert found
+    assert all(each.keys() >= FIELDS for each in found)
+    assert {each["status"] for each in found} <= {"fail", "unknown"}
+    assert {each["vpc"] for each in found} == {world.vpc}
+
+
+def test_all_shows_what_passes(world: World) -> None:
+    """On top of what does not."""
+    bad, everything = scanned("--vpc", world.vpc), scanned("--vpc", world.vpc, "--all")
+    assert {each["status"] for each in everything} > {each["status"] for each in bad}
+    assert len([each for each in everything if each["status"] != "pass"]) == len(bad)
+
+
+def test_a_clean_vpc_ends_with_zero(world: World) -> None:
+    """A VPC with nothing in it."""
+    result = posture("scan", "--vpc", world.bare, "-o", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+def test_a_baseline_is_required(world: World, tmp_path: Path) -> None:
+    """What it requires is missing."""
+    file = tmp_path / "b.json"
+    file.write_text(json.dumps({"default": {"required_services": ["kms"]}}))
+    (found,) = scanned("--vpc", world.bare, "--baseline", str(file))
+    assert found["rule"] == "required-service-without-endpoint"
+
+
+def test_an_exempt_vpc_is_not_judged(world: World, tmp_path: Path) -> None:
+    """Not even its passes are told."""
+    override = {
+        "name": "x",
+        "match": {"vpcs": [world.vpc]},
+        "set": {"exempt": True, "exempt_reason": "because"},
+    }
+    file = tmp_path / "b.json"
+    file.write_text(json.dumps({"overrides": [override]}))
+    assert scanned("--vpc", world.vpc, "--all", "--baseline", str(file)) == []
+
+
+def test_csv_has_one_row_a_finding(world: World) -> None:
+    """With a header that scripts can rely on."""
+    rows = list(csv.DictReader(io.StringIO(posture("scan", "-o", "csv").stdout)))
+    assert rows
+    assert rows[0].keys() >= FIELDS
+    assert world.vpc in {row["vpc"] for row in rows}
+
+
+def test_a_pipe_gets_plain_lines(world: World) -> None:
+    """No colour, no frame, a line a finding."""
+    output = posture("scan", "--vpc", world.vpc).stdout
+    assert "\x1b" not in output
+    assert len(output.splitlines()) == 1 + len(scanned("--vpc", world.vpc))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--vpc", "subnet-1"], "'subnet-1' is not a VPC"),
+        (["--vpc", "vpc-0123456789abcdef0"], "there is no vpc-0123456789abcdef0"),
+        (["--region", "atlantis"], "'atlantis' is not a region"),
+        (["--baseline", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+@pytest.mark.usefixtures("world")
+def test_mistakes_are_sentences(
+    arguments: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And end with 2."""
+    assert failed(monkeypatch, "scan", *arguments) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert "Traceback" not in error
+
+
+# --- replay --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(RECORD).encode(),
+        json.dumps({"Records": [RECORD]}).encode(),
+        gzip.compress(json.dumps({"Records": [RECORD]}).encode()),
+        json.dumps({"detail-type": "AWS API Call via CloudTrail", "detail": RECORD}).encode(),
+        json.dumps([RECORD]).encode(),
+        json.dumps({"Records": [QUEUED]}).encode(),
+    ],
+    ids=["record", "log file", "gzipped", "event", "list", "queue batch"],
+)  # fmt: skip
+def test_records_are_read_in_every_form(content: bytes, tmp_path: Path) -> None:
+    """Each leads to the same route table."""
+    file = tmp_path / "trail"
+    file.write_bytes(content)
+    result = posture("replay", str(file), "-o", "json")
+    (row,) = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert (row["event"], row["outcome"]) == ("DeleteRoute", "applied")
+    assert row["resources"] == ["rtb-0123456789abcdef0"]
+
+
+def test_a_malformed_record_is_told_beside_the_others(tmp_path: Path) -> None:
+    """By its place in the file; the command ends with 1."""
+    file = tmp_path / "trail"
+    file.write_text(json.dumps({"Records": [RECORD, {"eventName": 3}]}))
+    result = posture("replay", str(file), "-o", "json")
+    good, bad = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (good["outcome"], bad["outcome"], bad["place"]) == ("applied", "malformed", "record 2")
+    assert "recipientAccountId" in bad["reason"]
+
+
+def test_a_file_that_is_no_json_is_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named."""
+    file = tmp_path / "notes.txt"
+    file.write_text("hello")
+    assert failed(monkeypatch, "replay", str(file)) == 2
+    assert f"{file}: expected JSON" in capsys.readouterr().err
+
+
+# --- baseline ------------------------------------------------------------------------------------
+
+
+def test_the_example_can_be_applied(tmp_path: Path) -> None:
+    """What is printed to start from is valid."""
+    file = tmp_path / "b.yaml"
+    file.write_text(posture("baseline", "example").stdout)
+    assert posture("baseline", "validate", str(file)).exit_code == 0
+    assert file.read_text() == EXAMPLE.read_text()
+
+
+def test_every_mistake_is_listed(tmp_path: Path) -> None:
+    """By its field, and the command ends with 2."""
+    file = tmp_path / "b.yaml"
+    file.write_text("default:\n  trusted_accounts: [1]\n  pending_grace_minutes: soon\n")
+    result = posture("baseline", "validate", str(file))
+    assert result.exit_code == 2
+    assert "has 2 mistakes" in result.stderr
+    assert "default.trusted_accounts[0]: expected an account of 12 digits" in result.stderr
+    assert "default.pending_grace_minutes: expected a whole number" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("default: {\n", "line 2, column 1"),
+        ("default: {}\ndefault: {}\n", "line 2, column 1: default stands twice"),
+        ("1: {}\n", "a key must be a text"),
+    ],
+)
+def test_yaml_mistakes_have_a_place(tmp_path: Path, text: str, told: str) -> None:
+    """Line and column."""
+    file = tmp_path / "b.yaml"
+    file.write_text(text)
+    result = posture("baseline", "validate", str(file))
+    assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
+
+
+@pytest.mark.usefixtures("world")
+def test_apply_then_show_gives_the_file_back(tmp_path: Path) -> None:
+    """With its version; applying it again changes nothing."""
+    table = ["--table", TABLES.baseline]
+    checked = posture("baseline", "apply", str(EXAMPLE), *table, "--check")
+    assert checked.exit_code == 1
+    assert "+  - s3" in checked.stdout
+    assert posture("baseline", "apply", str(EXAMPLE), *table).exit_code == 0
+    shown = posture("baseline", "show", *table)
+    assert "version 1" in shown.stderr
+    file = tmp_path / "shown.yaml"
+    file.write_text(shown.stdout)
+    again = posture("baseline", "apply", str(file), *table)
+    assert (again.exit_code, "already holds (version 1)" in again.stderr) == (0, True)
+
+
+# --- the catalogue -------------------------------------------------------------------------------
+
+
+def test_rules_lists_every_rule() -> None:
+    """In every form."""
+    listed = json.loads(posture("rules", "-o", "json").stdout)
+    assert [each["id"] for each in listed] == [rule.id for rule in RULES]
+    page = posture("rules", "-o", "markdown").stdout
+    assert all(f"### {rule.id}" in page for rule in RULES)
+    assert len(posture("rules").stdout.splitlines()) == 1 + len(RULES)
+
+
+@pytest.mark.parametrize("verb", ["demo", "scan", "replay", "findings", "rules", "events"])
+def test_help_teaches_by_example(verb: str) -> None:
+    """Each verb's help ends with calls to copy."""
+    output = posture(verb, "--help").stdout
+    assert "Examples:" in output
+    assert f"posture {verb}" in output

@@ -15,7 +15,7 @@ demo: $(READY) ## the whole story on this machine, with no AWS account
 	$(BIN)/posture demo
 
 test: $(READY) ## every test that this machine can run
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: $(READY) ## lint, format, types, import contracts, template lint, generated pages
 	$(BIN)/ruff check .

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from posture.model.finding import FindingStatus
 from posture_cli.demo.acts import ACTS
 from posture_cli.demo.story import Beat, Phase, Story
 from posture_cli.embedded.aws import EmbeddedAws
-from posture_cli.embedded.cloudtrail import Caller
 from stack_template import PATH
 
 SUBJECT = 100  # characters SNS refuses from
@@ -172,32 +170,3 @@ def test_metrics_are_emitted(aws: EmbeddedAws, beats: list[Beat]) -> None:
         for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
     }
     assert {"ChangesReceived", "ScopesEvaluated", "ScopesSwept", "FindingsAnnounced"} <= names
-
-
-def test_a_malformed_change_ends_in_the_dead_letter_queue(aws: EmbeddedAws, story: Story) -> None:
-    """With its reason kept, and nothing else held up."""
-    url = aws.stack.outputs["ChangesQueueUrl"]
-    sqs = aws.session.client("sqs")
-    sqs.send_message(QueueUrl=url, MessageBody='{"detail": {"eventName": 3}}')
-    caller = Caller(aws.account, "NetworkAdmin", "alice")
-    vpc = story.organisation.analytics
-    aws.ec2(caller).modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": False})
-    aws.settle()
-    found = [each for each in story.stored().values() if each.scope.subject == vpc.id]
-    assert FindingStatus.OPEN in {each.status for each in found}
-    aws.ec2(caller).modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": True})
-    aws.settle()
-    aws.mailbox.collect()
-    dead = aws.stack.outputs["ChangesDeadLetterQueueUrl"]
-    (message,) = sqs.receive_message(QueueUrl=dead)["Messages"]
-    assert "eventName" in message["Body"]
-    refused = aws.session.client("dynamodb").query(
-        TableName=aws.stack.outputs["HistoryTableName"],
-        KeyConditionExpression="#scope = :rejected",
-        ExpressionAttributeNames={"#scope": "scope"},
-        ExpressionAttributeValues={":rejected": {"S": "rejected"}},
-    )["Items"]
-    assert [each["reason"]["S"] for each in refused] == [
-        "detail.recipientAccountId: expected an account of 12 digits, got nothing"
-    ]
-    sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
+
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from posture_cli.embedded.environment import variables
 
@@ -49,6 +52,7 @@ class Function:
         """Invoke the handler; what it raises is raised."""
         with variables(self._settings), redirect_stdout(self.log):
             handler: Callable[[Json, Context], Any] = self._load().handler
+            _log_to(self.log)
             return handler(event, Context(self.name, self._arn))
 
     def _load(self) -> ModuleType:
@@ -62,3 +66,11 @@ class Function:
             spec.loader.exec_module(module)
             self._module = module
         return self._module
+
+
+def _log_to(stream: TextIO) -> None:
+    """Let every logger of the functions write here: it keeps the stream it was made with."""
+    for logger in logging.root.manager.loggerDict.values():
+        for handler in getattr(logger, "handlers", ()):
+            if isinstance(handler.formatter, LambdaPowertoolsFormatter):
+                handler.setStream(stream)

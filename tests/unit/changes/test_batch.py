@@ -110,6 +110,7 @@ def test_a_byte_order_mark_is_no_mistake() -> None:
         (b"\x1f\x8b broken", "expected a gzip file"),
         (gzip.compress(b"{}" * 100)[:-9], "expected a gzip file"),
     ],
+    ids=["text", "empty", "UTF-16", "no gzip", "half a gzip file"],
 )
 def test_a_file_that_cannot_be_read(content: bytes, told: str) -> None:
     """It says what was expected."""

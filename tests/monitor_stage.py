@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -23,7 +24,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.sweep import Sweeper, Swept
 from posture_cli.embedded.cloudtrail import Caller
-from posture_cli.embedded.fidelity import teach_filters
+from posture_cli.embedded.fidelity import complete_moto
 from posture_cli.embedded.trail import Trail
 from stack_tables import TABLES, create_tables
 
@@ -127,7 +128,7 @@ class Stage:
 
     def load_balancer(self) -> str:
         """Make a network load balancer, as an endpoint service needs one; give its ARN."""
-        client = boto3.Session(region_name=REGION).client("elbv2")
+        client = shared_session().client("elbv2")
         made = client.create_load_balancer(Name="nlb", Type="network", Subnets=[self.world.subnet])
         return str(made["LoadBalancers"][0]["LoadBalancerArn"])
 
@@ -194,12 +195,18 @@ def event(record: Mapping[str, Any]) -> str:
     )
 
 
+@lru_cache(maxsize=1)
+def shared_session() -> boto3.Session:
+    """Give one session for all tests of a process: it parses EC2's model of 4 MB once."""
+    return boto3.Session("testing", "testing", region_name=REGION)
+
+
 @contextmanager
 def staged() -> Iterator[Stage]:
     """Build the region and empty tables."""
     with mock_aws():
-        teach_filters()
-        session = boto3.session.Session(region_name=REGION)
+        complete_moto()
+        session = shared_session()
         dynamodb = session.client("dynamodb")
         create_tables(dynamodb)
         alice = session.client("ec2")

@@ -21,7 +21,7 @@ from posture.aws import clients
 from posture.errors import PostureError
 from posture_cli.embedded.cloudtrail import Caller, Json, envelope
 from posture_cli.embedded.environment import secluded
-from posture_cli.embedded.fidelity import Fidelity, teach_filters
+from posture_cli.embedded.fidelity import Fidelity, complete_moto
 from posture_cli.embedded.functions import Function
 from posture_cli.embedded.mailbox import Mailbox
 from posture_cli.embedded.queues import QueueMapping
@@ -72,7 +72,7 @@ class EmbeddedAws:
         self._exits.enter_context(secluded(self.region))
         self._exits.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
         _forget_clients()
-        teach_filters()
+        complete_moto()
         self.session = boto3.Session(region_name=self.region)
         self.account = self.session.client("sts").get_caller_identity()["Account"]
         template = self._root / "template.yaml"

@@ -9,15 +9,18 @@ Every fact restored here is one of AWS's own; nothing of what the rules judge is
   type `vpc_endpoint`
   (https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html);
 * a gateway endpoint has no private DNS;
-* endpoints and network ACLs can be selected by their ids.
+* endpoints and network ACLs can be selected by their ids;
+* a transaction sees the tables as no other request of the moment has half written them.
 """
 
 from __future__ import annotations
 
 import json
 from ipaddress import ip_address, ip_network
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.vpcs import VPCEndPoint
@@ -30,8 +33,23 @@ REMEMBERED = "fidelity-parameters"
 RESERVED = 4  # the addresses at a subnet's beginning that AWS keeps for itself
 
 
-def teach_filters() -> None:
-    """Let the emulator select endpoints and network ACLs by their ids, as EC2 does."""
+_TABLES = RLock()
+_ANSWER = DynamoHandler.call_action
+
+
+def complete_moto() -> None:
+    """Make the emulator's services do what they lack; doing it twice is doing it once."""
+    _teach_filters()
+    setattr(DynamoHandler, "call_action", _one_at_a_time)  # noqa: B010 - a method is replaced
+
+
+def _one_at_a_time(self: DynamoHandler) -> Any:
+    """Answer a DynamoDB request while no other one changes the tables that moto copies."""
+    with _TABLES:
+        return _ANSWER(self)
+
+
+def _teach_filters() -> None:
     for kind, name in ((VPCEndPoint, "vpc_endpoint_id"), (NetworkAcl, "network_acl_id")):
         setattr(kind, name, property(lambda self: self.id))
 

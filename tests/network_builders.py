@@ -3,17 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from posture.model.baseline import Baseline
 from posture.model.network import (
+    AclEntry,
     Endpoint,
     EndpointType,
     Facet,
     GroupReference,
     NatGateway,
     Network,
+    NetworkAcl,
+    NetworkInterface,
     PrefixList,
     Route,
     RouteOrigin,
@@ -62,7 +65,9 @@ KINDS = {
 }
 
 
-def subnet(name: str, zone: str = "a", *, ipv6: str | None = None) -> Subnet:
+def subnet(
+    name: str, zone: str = "a", cidr: str = "10.0.0.0/24", *, ipv6: str | None = None
+) -> Subnet:
     """Give `subnet-NAME` in a zone."""
     return Subnet(
         id=f"subnet-{name}",
@@ -70,7 +75,7 @@ def subnet(name: str, zone: str = "a", *, ipv6: str | None = None) -> Subnet:
         owner=ACCOUNT,
         zone=f"{REGION}{zone}",
         zone_id=f"euw1-{zone}",
-        cidr=IPv4Network("10.0.0.0/24"),
+        cidr=IPv4Network(cidr),
         ipv6_cidrs=(IPv6Network(ipv6),) if ipv6 else (),
     )
 
@@ -182,6 +187,40 @@ def service(name: str, *types: EndpointType, **more: Any) -> Service:
     return replace(plain, **more)
 
 
+def allow(number: int, cidr: str = "0.0.0.0/0", **more: Any) -> AclEntry:
+    """Give an inbound entry that allows all, unless told otherwise."""
+    plain = AclEntry(number, egress=False, allow=True, protocol="-1", cidr=ip_network(cidr))
+    return replace(plain, **more)
+
+
+def deny(number: int, cidr: str = "0.0.0.0/0", **more: Any) -> AclEntry:
+    """Give an inbound entry that denies all, unless told otherwise."""
+    return allow(number, cidr, allow=False, **more)
+
+
+def acl(name: str, *entries: AclEntry, subnets: Iterable[str]) -> NetworkAcl:
+    """Give `acl-NAME`, which guards `subnet-…` of these names."""
+    ids = tuple(f"subnet-{each}" for each in subnets)
+    return NetworkAcl(
+        f"acl-{name}", VPC_ID, default=False, subnet_ids=ids, association_ids=(), entries=entries
+    )
+
+
+def open_acl(name: str, subnets: Iterable[str]) -> NetworkAcl:
+    """Give the ACL that comes with a VPC: it lets all pass."""
+    return acl(name, allow(100), allow(100, egress=True), subnets=subnets)
+
+
+def eni(
+    name: str, subnet_name: str, *addresses: str, groups: Iterable[str] = ()
+) -> NetworkInterface:
+    """Give `eni-NAME` in `subnet-…` with these addresses and `sg-…` of these names."""
+    ids = tuple(f"sg-{each}" for each in groups) or ("sg-endpoints",)
+    return NetworkInterface(
+        f"eni-{name}", f"subnet-{subnet_name}", f"{REGION}a", tuple(map(ip_address, addresses)), ids
+    )
+
+
 AWS_LISTS = (
     prefix_list("pl-s3", *S3_BLOCKS, name=S3, owner="AWS"),
     prefix_list("pl-ddb", *DYNAMODB_BLOCKS, name=DYNAMODB, owner="AWS"),
@@ -212,7 +251,9 @@ def picture(*parts: Any, vpc: Vpc = VPC, unreadable: dict[Facet, str] | None = N
         route_tables=of(RouteTable),
         endpoints=of(Endpoint),
         security_groups=of(SecurityGroup, ENDPOINTS_GROUP),
+        network_acls=of(NetworkAcl),
         nat_gateways=of(NatGateway),
+        network_interfaces=of(NetworkInterface),
         prefix_lists=of(PrefixList, *AWS_LISTS),
         services=of(Service, *SERVICES, key="name"),
         unreadable=unreadable or {},

@@ -20,7 +20,7 @@ from network_builders import (
     verdicts,
 )
 from posture.analysis.addresses import AddressSet
-from posture.analysis.paths import PathKind, paths_from
+from posture.analysis.paths import PathKind, Paths
 from posture.model.network import Route, RouteOrigin, Snapshot
 from posture.model.verdict import Severity, Status
 
@@ -168,7 +168,7 @@ def test_paths_are_a_partition() -> None:
         route("3.5.64.0/22", "tgw-1", origin=RouteOrigin.PROPAGATED),
         route("3.5.68.0/22", "pcx-1", blackhole=True),
     )
-    paths = paths_from(snapshot, snapshot.subnets["subnet-a"], snapshot.services[S3])
+    paths = Paths(snapshot).of(snapshot.subnets["subnet-a"], snapshot.services[S3])
     assert paths is not None
     assert {path.kind: str(path.addresses) for path in paths} == {
         PathKind.NAT_GATEWAY: "52.218.0.0/18",

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.groups import covers, peers_of, ports_of
 from posture.model.network import PrefixList, SecurityGroup, SecurityGroupRule
 
 TRANSPORTS = ("tcp", "udp")  # what an endpoint can carry
-NUMBERS = {"6": "tcp", "17": "udp"}
-ALL = "-1"
 HTTPS = 443
-ANY_PORT = (0, 65535)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +44,14 @@ class Openness:
 def openness(groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixList]) -> Openness:
     """Tell whether groups together admit everybody on any port of TCP or UDP, HTTPS first."""
     admissions = [
-        Admission(group.id, rule, _addresses(rule, prefix_lists))
+        Admission(group.id, rule, peers_of(rule, prefix_lists))
         for group in groups
         for rule in group.ingress
         if rule.group is None
     ]
     unread = tuple(each for each in admissions if each.addresses is None)
     for protocol, port in _doors(admissions):
-        letting = [each for each in admissions if _covers(each.rule, protocol, port)]
+        letting = [each for each in admissions if covers(each.rule, protocol, port)]
         if found := _wide_open(letting, protocol, port):
             return found
     return Openness(unread=unread)
@@ -61,7 +59,7 @@ def openness(groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixL
 
 def _doors(admissions: Iterable[Admission]) -> list[tuple[str, int]]:
     """Give the protocol and port pairs to try: where a rule begins, something may open."""
-    ports = {HTTPS, *(_ports(each.rule)[0] for each in admissions)}
+    ports = {HTTPS, *(ports_of(each.rule)[0] for each in admissions)}
     ordered = sorted(ports, key=lambda port: (port != HTTPS, port))
     return [(protocol, port) for port in ordered for protocol in TRANSPORTS]
 
@@ -90,25 +88,3 @@ def _needed(by: Sequence[Admission], families: Sequence[AddressSet]) -> tuple[Ad
         if each.addresses and any(each.addresses >= all_of for all_of in families)
     )
     return alone or tuple(by)
-
-
-def _covers(rule: SecurityGroupRule, protocol: str, port: int) -> bool:
-    if rule.protocol == ALL:
-        return True
-    first, last = _ports(rule)
-    return NUMBERS.get(rule.protocol, rule.protocol) == protocol and first <= port <= last
-
-
-def _ports(rule: SecurityGroupRule) -> tuple[int, int]:
-    if rule.protocol == ALL or rule.from_port is None or rule.to_port is None:
-        return ANY_PORT
-    return max(rule.from_port, 0), rule.to_port if rule.to_port >= 0 else ANY_PORT[1]
-
-
-def _addresses(
-    rule: SecurityGroupRule, prefix_lists: Mapping[str, PrefixList]
-) -> AddressSet | None:
-    if rule.cidr is not None:
-        return AddressSet.of([rule.cidr])
-    named = prefix_lists.get(rule.prefix_list_id or "")
-    return AddressSet.of(named.cidrs) if named and named.cidrs is not None else None

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from ipaddress import ip_network
 
-from posture.analysis.addresses import AddressSet
+from posture.analysis.addresses import IPV4, NOTHING, AddressSet
 from posture.analysis.routing import Leg, route_to, spoken_by, table_of
 from posture.model.network import (
     Endpoint,
@@ -69,6 +70,18 @@ KINDS = {
 }
 
 
+# What is not for the public internet, by IANA's registries of special-purpose addresses:
+# https://www.iana.org/assignments/iana-ipv4-special-registry/
+# https://www.iana.org/assignments/iana-ipv6-special-registry/ (2000::/3 is all that is global)
+SPECIAL = (
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 "
+    "192.0.2.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3"
+)
+PUBLIC = (IPV4 - AddressSet.of(map(ip_network, SPECIAL.split()))) | AddressSet.of(
+    [ip_network("2000::/3")]
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Path:
     """The way that some of a destination's addresses take.
@@ -117,19 +130,55 @@ def addresses_of(snapshot: Snapshot, service: Service) -> AddressSet | None:
     return AddressSet.of(cidr for each in lists for cidr in each.cidrs or ())
 
 
-def paths_from(snapshot: Snapshot, subnet: Subnet, service: Service) -> tuple[Path, ...] | None:
-    """Divide a gateway service's addresses by the way they leave a subnet.
+class Paths:
+    """The ways out of a VPC's subnets; subnets of one table and the same families share them."""
 
-    Returns:
-        The paths, disjoint, those of the most specific routes first; None where the service's
-        addresses or the subnet's route table are not known.
-    """
-    table = table_of(snapshot, subnet.id)
-    addresses = addresses_of(snapshot, service)
-    if table is None or addresses is None:
-        return None
-    wanted = addresses & spoken_by(subnet)
-    return tuple(_paths(snapshot, table, wanted, service, follow=True))
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._addresses: dict[str, AddressSet | None] = {}
+        self._tables: dict[str, RouteTable | None] = {}
+        self._known: dict[tuple[str, AddressSet, str], tuple[Path, ...]] = {}
+
+    def table(self, subnet: Subnet) -> RouteTable | None:
+        """Give the route table a subnet uses."""
+        if subnet.id not in self._tables:
+            self._tables[subnet.id] = table_of(self._snapshot, subnet.id)
+        return self._tables[subnet.id]
+
+    def of(self, subnet: Subnet, service: Service) -> tuple[Path, ...] | None:
+        """Divide a service's own addresses by the way they leave a subnet.
+
+        Of a gateway service these are its prefix lists; of any other they are not told, so that
+        all public addresses stand for them, but those of the gateway services.
+
+        Returns:
+            The paths, disjoint, those of the most specific routes first; None where the service's
+            addresses or the subnet's route table are not known.
+        """
+        table, addresses = self.table(subnet), self._of_service(service)
+        if table is None or addresses is None:
+            return None
+        spoken = spoken_by(subnet)
+        by_gateway = EndpointType.GATEWAY in service.types
+        key = (table.id, spoken, service.name if by_gateway else "")
+        if key not in self._known:
+            ways = _paths(self._snapshot, table, addresses & spoken, service, follow=True)
+            self._known[key] = tuple(ways)
+        return self._known[key]
+
+    def _of_service(self, service: Service) -> AddressSet | None:
+        name = service.name if EndpointType.GATEWAY in service.types else ""
+        if name not in self._addresses:
+            self._addresses[name] = (
+                addresses_of(self._snapshot, service) if name else self._public()
+            )
+        return self._addresses[name]
+
+    def _public(self) -> AddressSet:
+        apart = NOTHING
+        for service in gateway_services(self._snapshot):
+            apart |= addresses_of(self._snapshot, service) or NOTHING
+        return PUBLIC - apart
 
 
 def _paths(

@@ -8,8 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from posture.analysis.paths import Path, gateway_services, paths_from
-from posture.analysis.routing import table_of
+from posture.analysis.coverage import Analysis
+from posture.analysis.paths import Path, gateway_services
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import (
@@ -65,15 +65,20 @@ class VpcCase:
         return gateway_services(self.snapshot)
 
     @cached_property
+    def analysis(self) -> Analysis:
+        """The paths, names and reachability of the picture."""
+        return Analysis(self.snapshot)
+
+    @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:
         """The route table each subnet uses, by subnet id."""
-        return {subnet.id: table_of(self.snapshot, subnet.id) for subnet in self.subnets}
+        return {subnet.id: self.analysis.paths.table(subnet) for subnet in self.subnets}
 
     @cached_property
     def paths(self) -> Mapping[tuple[str, str], tuple[Path, ...] | None]:
         """The ways to each gateway service, by subnet id and service name."""
         return {
-            (subnet.id, service.name): paths_from(self.snapshot, subnet, service)
+            (subnet.id, service.name): self.analysis.paths.of(subnet, service)
             for subnet in self.subnets
             for service in self.gateway_services
         }

@@ -1,0 +1,292 @@
+"""Who reaches an endpoint's interface: checked against single packets sent through every gate."""
+
+from collections import Counter
+from collections.abc import Callable
+from ipaddress import IPv4Network, ip_address
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from network_builders import (
+    acl,
+    admits,
+    allow,
+    deny,
+    eni,
+    group,
+    open_acl,
+    picture,
+    prefix_list,
+    subnet,
+)
+from posture.analysis.acls import EPHEMERAL
+from posture.analysis.reachability import Answer, Gate, Reach, Reachability
+from posture.model.network import AclEntry, NetworkAcl, SecurityGroupRule, Snapshot
+
+HERE = "10.0.1.0/28"
+TARGET = "10.0.2.9"
+PORTS = (1024, 2000, 32767, 32768, 49151, 49152, 60999, 61000, 65535)
+LISTS = (
+    prefix_list("pl-some", "10.0.1.0/30", "10.0.1.12/31"),
+    prefix_list("pl-none", "192.0.2.0/24"),
+)
+
+
+def network(
+    *rules: SecurityGroupRule,
+    here: NetworkAcl | None = None,
+    there: NetworkAcl | None = None,
+) -> Snapshot:
+    """Give a workload's subnet, an endpoint's subnet, their ACLs, and the endpoint's group."""
+    return picture(
+        subnet("here", "a", HERE, ipv6="2001:db8::/64"),
+        subnet("there", "b", "10.0.2.0/28"),
+        here or open_acl("here", ["here"]),
+        there or open_acl("there", ["there"]),
+        group("endpoints", *rules),
+        *LISTS,
+    )
+
+
+def reach(snapshot: Snapshot, *groups: str, at: str = TARGET, within: str = "there") -> Reach:
+    """Ask from the workload's subnet to the endpoint's interface."""
+    interface = eni("1", within, at)
+    here = snapshot.subnets["subnet-here"]
+    return Reachability(snapshot).reach(here, interface, frozenset(groups))
+
+
+# --- one packet at a time ------------------------------------------------------------------------
+
+
+def passes_acl(entries: tuple[AclEntry, ...], peer: str, port: int, *, egress: bool) -> bool:
+    """Let one packet meet an ACL, as AWS describes it."""
+    for entry in sorted(entries, key=lambda each: each.number):
+        if entry.egress is not egress or entry.protocol not in {"-1", "6"}:
+            continue
+        if entry.protocol == "6" and not (entry.from_port or 0) <= port <= (entry.to_port or 0):
+            continue
+        if ip_address(peer) in entry.cidr:
+            return entry.allow
+    return False
+
+
+def admitted(rules: tuple[SecurityGroupRule, ...], source: str) -> bool:
+    """Let one packet meet a security group."""
+    lists = {each.id: each.cidrs or () for each in LISTS}
+    for rule in rules:
+        if rule.protocol != "-1" and (
+            rule.protocol != "tcp" or not (rule.from_port or 0) <= 443 <= (rule.to_port or 0)
+        ):
+            continue
+        blocks = [rule.cidr] if rule.cidr else list(lists.get(rule.prefix_list_id or "", ()))
+        if any(ip_address(source) in block for block in blocks):
+            return True
+    return False
+
+
+def arrives(
+    here: NetworkAcl,
+    there: NetworkAcl,
+    rules: tuple[SecurityGroupRule, ...],
+    source: str,
+    port: int,
+) -> bool:
+    """Send one packet to the interface's port 443, and its answer back to the client's port."""
+    return (
+        passes_acl(here.entries, TARGET, 443, egress=True)
+        and passes_acl(there.entries, source, 443, egress=False)
+        and admitted(rules, source)
+        and passes_acl(there.entries, source, port, egress=True)
+        and passes_acl(here.entries, TARGET, port, egress=False)
+    )
+
+
+BLOCKS = ["0.0.0.0/0", "10.0.0.0/16", HERE, "10.0.1.0/29", "10.0.1.8/30", "10.0.1.3/32",
+          "10.0.2.0/28", f"{TARGET}/32", "::/0"]  # fmt: skip
+RANGES = [(0, 65535), (443, 443), (1024, 65535), (32768, 60999), (0, 1023), (49152, 65535)]
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> tuple[AclEntry, ...]:
+    """Give some entries, in any order of their numbers, and often the open ones at the end."""
+    numbers = draw(st.lists(st.integers(1, 99), max_size=5, unique=True))
+    found = [_entry(draw, number) for number in numbers]
+    if draw(st.booleans()):
+        found += [allow(100), allow(100, egress=True)]
+    return tuple(found)
+
+
+def _entry(draw: st.DrawFn, number: int) -> AclEntry:
+    make: Callable[..., AclEntry] = draw(st.sampled_from([allow, deny]))
+    cidr, egress = draw(st.sampled_from(BLOCKS)), draw(st.booleans())
+    if draw(st.booleans()):
+        return make(number, cidr, egress=egress)
+    first, last = draw(st.sampled_from(RANGES))
+    protocol = draw(st.sampled_from(["6", "17"]))
+    return make(number, cidr, egress=egress, protocol=protocol, from_port=first, to_port=last)
+
+
+RULES = st.lists(
+    st.builds(
+        admits,
+        st.sampled_from([*BLOCKS, "pl-some", "pl-none"]),
+        st.sampled_from(RANGES),
+        st.sampled_from(["tcp", "udp"]),
+    )
+    | st.builds(admits, st.sampled_from(BLOCKS), st.none(), st.just("-1")),
+    max_size=3,
+)
+
+SEEN: Counter[str] = Counter()
+
+
+@settings(max_examples=200)
+@given(entries(), entries(), RULES)
+def test_each_packet_fares_as_the_answer_says(
+    here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
+) -> None:
+    """Every address of the subnet and every boundary of the client's ports, one by one."""
+    acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
+    found = reach(network(*rules, here=acls[0], there=acls[1]))
+    SEEN[found.answer] += 1
+    reaching = {str(address) for block in found.reaching.networks() for address in block}
+    for address in IPv4Network(HERE):
+        for port in PORTS:
+            limited = any(
+                each.ports and each.ports[0] <= port <= each.ports[1]
+                for each in found.obstacles
+                if any(address in block for block in each.addresses.networks())
+            )
+            expected = arrives(acls[0], acls[1], tuple(rules), str(address), port)
+            assert (str(address) in reaching and not limited) == expected
+
+
+def test_the_generated_networks_are_worth_it() -> None:
+    """Among them all answers occur, none too seldom to matter."""
+    SEEN.clear()
+    test_each_packet_fares_as_the_answer_says()
+    total = sum(SEEN.values())
+    for answer in (Answer.YES, Answer.PARTLY, Answer.NO):
+        assert SEEN[answer] > total / 50, SEEN
+
+
+# --- by name -------------------------------------------------------------------------------------
+
+
+def test_the_open_acl_and_the_vpcs_addresses() -> None:
+    """The ordinary case."""
+    assert reach(network(admits("10.0.0.0/16"))).answer is Answer.YES
+
+
+def test_half_a_subnet() -> None:
+    """A rule that covers one half says which."""
+    found = reach(network(admits("10.0.1.0/29")))
+    assert found.answer is Answer.PARTLY
+    assert str(found.reaching) == "10.0.1.0/29"
+    (obstacle,) = found.obstacles
+    assert (obstacle.gate, str(obstacle.addresses)) == (Gate.GROUP, "10.0.1.8/29")
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer"),
+    [
+        (admits("10.0.0.0/16", None, "-1"), Answer.YES),
+        (admits("10.0.0.0/16", (0, 65535)), Answer.YES),
+        (admits("10.0.0.0/16", (440, 443)), Answer.YES),
+        (admits("10.0.0.0/16", (444, 450)), Answer.NO),
+        (admits("10.0.0.0/16", (443, 443), "udp"), Answer.NO),
+        (admits("10.0.0.0/16", (443, 443), "6"), Answer.YES),
+        (admits("::/0"), Answer.NO),
+        (admits("pl-some"), Answer.PARTLY),
+        (admits("pl-none"), Answer.NO),
+        (admits("pl-unread"), Answer.UNKNOWN),
+        (admits("sg-clients"), Answer.IF_GROUPED),
+    ],
+)
+def test_a_groups_rule(rule: SecurityGroupRule, answer: Answer) -> None:
+    """Protocols, ports, families, lists and groups."""
+    assert reach(network(rule)).answer is answer
+
+
+def test_a_stated_group_is_admitted() -> None:
+    """The group a rule names, among those the workload has; any other is not."""
+    snapshot = network(admits("sg-clients"))
+    assert reach(snapshot, "sg-clients").answer is Answer.YES
+    assert reach(snapshot, "sg-others").answer is Answer.IF_GROUPED
+    assert reach(snapshot).groups == {"sg-clients"}
+
+
+def test_the_endpoints_own_group_as_a_reference() -> None:
+    """A rule that names its own group admits workloads that have it."""
+    snapshot = network(admits("sg-endpoints"))
+    assert reach(snapshot, "sg-endpoints").answer is Answer.YES
+
+
+def test_inside_one_subnet_no_acl_is_asked() -> None:
+    """Packets that do not cross the subnet's edge never meet its ACL."""
+    closed = acl("here", subnets=["here"])
+    snapshot = network(admits("10.0.0.0/16"), here=closed)
+    assert reach(snapshot, at="10.0.1.9", within="here").answer is Answer.YES
+    assert reach(snapshot).answer is Answer.NO
+
+
+def test_an_answer_needs_an_entry_of_its_own() -> None:
+    """ACLs keep no state: the first half of the way is open, the second is not."""
+    there = acl(
+        "there", allow(100), allow(100, egress=True, protocol="6", from_port=443, to_port=443),
+        subnets=["there"],
+    )  # fmt: skip
+    found = reach(network(admits("10.0.0.0/16"), there=there))
+    assert found.answer is Answer.NO
+    assert {each.gate for each in found.obstacles} == {Gate.BACK_OUT}
+    assert found.obstacles[0].rule == "the final deny"
+
+
+def test_some_of_the_clients_ports() -> None:
+    """Open to Linux's ephemeral ports only: partly, and the others are named."""
+    there = acl(
+        "there", allow(100),
+        allow(100, egress=True, protocol="6", from_port=32768, to_port=60999),
+        subnets=["there"],
+    )  # fmt: skip
+    found = reach(network(admits("10.0.0.0/16"), there=there))
+    assert found.answer is Answer.PARTLY
+    assert {each.ports for each in found.obstacles} == {(1024, 32767), (61000, EPHEMERAL[1])}
+
+
+def test_the_first_matching_entry_decides() -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html: by number, not by order."""
+    entries_in_any_order = (allow(200), deny(100, "10.0.1.0/29"), allow(100, egress=True))
+    there = acl("there", *entries_in_any_order, subnets=["there"])
+    found = reach(network(admits("10.0.0.0/16"), there=there))
+    assert str(found.reaching) == "10.0.1.8/29"
+    assert found.obstacles[0].rule == "rule 100 denies 10.0.1.0/29"
+
+
+def test_ipv6_needs_its_own_entries() -> None:
+    """An ACL that allows all of IPv4 denies all of IPv6."""
+    snapshot = network(admits("10.0.0.0/16"), admits("::/0"))
+    assert reach(snapshot, at="2001:db8:0:1::9").answer is Answer.NO
+    assert reach(snapshot).answer is Answer.YES
+
+
+def test_a_missing_acl_or_group_is_unknown() -> None:
+    """What is not in the picture is not taken for open."""
+    snapshot = network(admits("10.0.0.0/16"))
+    alone = picture(snapshot.subnets["subnet-here"], *snapshot.security_groups.values())
+    assert reach(alone).answer is Answer.UNKNOWN
+    interface = eni("1", "there", TARGET, groups=["elsewhere"])
+    found = Reachability(snapshot).reach(snapshot.subnets["subnet-here"], interface)
+    assert found.answer is Answer.UNKNOWN
+
+
+def test_a_certain_stop_outweighs_what_is_not_known() -> None:
+    """An ACL that denies all makes the unread list irrelevant."""
+    there = acl("there", subnets=["there"])
+    assert reach(network(admits("pl-unread"), there=there)).answer is Answer.NO
+
+
+def test_blocks_outside_the_subnet_do_not_matter() -> None:
+    """The subnet has no such addresses."""
+    assert reach(network(admits("10.9.0.0/16"))).answer is Answer.NO

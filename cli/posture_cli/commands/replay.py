@@ -39,9 +39,9 @@ def replay(
 ) -> None:
     """Read recorded changes as the monitor reads them: where each makes it look, or why not.
 
-    Takes CloudTrail log files, single records, EventBridge events, and lists of any of them. With
-    --send a deployed monitor evaluates them again: it looks at what is true now, so replaying a
-    change that was handled writes nothing.
+    Takes CloudTrail log files, single records, EventBridge events, lists of any of them, and what
+    `aws cloudtrail lookup-events` answers. With --send a deployed monitor evaluates them again: it
+    looks at what is true now, so replaying a change that was handled writes nothing.
 
     Exit code: 0 when every record could be read, 1 when one could not, 2 on a mistake.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from posture.changes.batch import Received, Rejected
+from posture.model.change import Change, Outcome
 from posture.model.instant import iso
 
 MALFORMED = "malformed"
@@ -15,7 +16,6 @@ CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS)
 def change_record(file: str, received: Received) -> dict[str, Any]:
     """Give the record of a change that could be read."""
     change = received.change
-    named = sorted(change.vpc_ids | change.service_ids)
     return {
         "file": file,
         "place": received.message_id,
@@ -28,10 +28,18 @@ def change_record(file: str, received: Received) -> dict[str, Any]:
         "vpcs": sorted(change.vpc_ids),
         "services": sorted(change.service_ids),
         "resources": sorted(change.resource_ids),
-        "looks_at": ", ".join(named or sorted(change.resource_ids)) or "the whole region",
+        "looks_at": _looks_at(change),
         "actor": str(change.actor),
         "reason": change.ignored_because,
     }
+
+
+def _looks_at(change: Change) -> str:
+    """Say where the monitor looks: at what is named outright, or at the owner of what is named."""
+    if change.outcome is Outcome.IGNORED:
+        return ""
+    named = sorted(change.vpc_ids | change.service_ids) or sorted(change.resource_ids)
+    return ", ".join(named) or "the whole region"
 
 
 def rejected_record(file: str, rejected: Rejected) -> dict[str, Any]:

@@ -193,6 +193,15 @@ def test_a_malformed_record_is_told_beside_the_others(tmp_path: Path) -> None:
     assert "recipientAccountId" in bad["reason"]
 
 
+def test_what_is_ignored_makes_nobody_look(tmp_path: Path) -> None:
+    """The failed call still names its table; the monitor looks at nothing for it."""
+    file = tmp_path / "trail"
+    file.write_text(json.dumps({**RECORD, "errorCode": "Client.UnauthorizedOperation"}))
+    (row,) = json.loads(posture("replay", str(file), "-o", "json").stdout)
+    assert (row["outcome"], row["looks_at"]) == ("ignored", "")
+    assert row["resources"] == ["rtb-0123456789abcdef0"]
+
+
 def test_a_file_that_is_no_json_is_a_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

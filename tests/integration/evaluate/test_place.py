@@ -107,6 +107,14 @@ def test_an_endpoint_service_is_its_own_scope(stage: Stage) -> None:
     assert placed.regions == {}
 
 
+def test_an_endpoint_service_concerns_our_own_consumers(stage: Stage) -> None:
+    """Accepting or rejecting an endpoint of the same account changes that endpoint's VPC, too."""
+    service = f"vpce-svc-{ABSENT}"
+    placed = places(stage).place([change(service, stage.world.interface, f"vpce-{ABSENT}")])
+    assert {scope.subject for scope in placed.scopes} == {service, stage.world.vpc}
+    assert placed.regions == {}
+
+
 def test_what_nobody_knows_sweeps_its_region(stage: Stage) -> None:
     """It is never dropped."""
     lost = change(f"rtb-{ABSENT}")

@@ -68,6 +68,22 @@ def test_an_event_by_itself_is_a_batch_of_one() -> None:
     assert (len(received), rejected) == (1, {})
 
 
+def test_a_log_file_by_itself_is_a_batch_of_its_records() -> None:
+    """They are named by their number, as there are no messages."""
+    received, rejected = outcome(from_sqs({"Records": [GOOD, {"eventName": "DeleteVpc"}]}))
+    assert (received, list(rejected)) == (["record 1"], ["record 2"])
+
+
+@pytest.mark.parametrize("depth", [300, 700, 960])
+def test_parameters_nested_too_deeply_hold_up_no_other(depth: int) -> None:
+    """JSON of that depth can be read, but not walked through."""
+    nested = json.dumps(GOOD).replace(f'"{VPC}"', '{"a": ' * depth + "0" + "}" * depth)
+    received, rejected = outcome(from_sqs(queued(nested, GOOD)))
+    assert "m-2" in received
+    assert sorted([*received, *rejected]) == ["m-1", "m-2"]
+    assert all("nested too deeply" in reason for reason in rejected.values())
+
+
 @pytest.mark.parametrize("event", [{}, {"Records": None}, {"Records": [1]}, {"hello": "world"}])
 def test_what_is_no_batch_is_an_error(event: dict[str, Any]) -> None:
     """Nobody could say which message to hand out again."""
@@ -81,6 +97,9 @@ FILES = {
     "list of events": json.dumps([enveloped(GOOD), enveloped(GOOD)]),
     "one a line": f"{json.dumps(GOOD)}\n{json.dumps(enveloped(GOOD))}\n",
     "one a line, spaced": f"{json.dumps(GOOD)}\r\n\r\n{json.dumps(GOOD)}",
+    "looked up": json.dumps(
+        {"Events": [{"EventId": "e", "CloudTrailEvent": json.dumps(each)} for each in (GOOD, GOOD)]}
+    ),
     "queue batch": json.dumps(queued(enveloped(GOOD), enveloped(GOOD))),
 }
 

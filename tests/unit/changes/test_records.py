@@ -186,6 +186,23 @@ def test_a_peer_abroad_is_not_ours() -> None:
     assert parse_record(detail).vpc_ids == {VPC}
 
 
+@pytest.mark.parametrize(
+    ("place", "peer"),
+    [
+        ("groups", {"userId": ACCOUNT, "groupId": GROUP2, "vpcId": VPC2}),
+        ("referencedGroupInfo", {"userId": ACCOUNT, "groupId": GROUP2, "vpcId": VPC2}),
+        ("UserIdGroupPairs", {"UserId": ACCOUNT, "GroupId": GROUP2, "VpcId": VPC2}),
+    ],
+)
+def test_the_vpc_of_an_admitted_group_is_not_the_one_that_changes(place: str, peer: Any) -> None:
+    """A rule that admits a group of a peered VPC moves the VPC of the group that has the rule."""
+    rule = {"items": [{place: {"items": [peer]}}]}
+    detail = record("AuthorizeSecurityGroupIngress", {"groupId": GROUP, "ipPermissions": rule}, {})
+    change = parse_record(detail)
+    assert change.vpc_ids == frozenset()
+    assert change.resource_ids == {GROUP, GROUP2}
+
+
 # --- whose --------------------------------------------------------------------------------------
 
 
@@ -208,10 +225,12 @@ def test_the_account_is_the_one_whose_resources_moved(more: dict[str, Any], acco
 def test_the_envelope_tells_what_a_record_lost() -> None:
     """Some publishers strip account, region and identity."""
     detail = record("DeleteVpc", {"vpcId": VPC})
-    for name in ("recipientAccountId", "userIdentity", "awsRegion"):
+    for name in ("recipientAccountId", "userIdentity", "awsRegion", "eventType"):
         del detail[name]
-    change = parse_record(enveloped(detail))
-    assert change.region == Region(ACCOUNT, REGION)
+        change = parse_record(enveloped(detail))
+        assert change == parse_record(enveloped(detail | {name: None}))
+        assert change.region == Region(ACCOUNT, REGION)
+        assert change.outcome is Outcome.APPLIED
     assert change.actor.arn == "unknown"
 
 
@@ -323,6 +342,7 @@ def test_a_call_of_which_nothing_succeeded_is_ignored(asked: tuple[str, ...]) ->
         (record(""), "eventName: expected a text"),
         (record("DeleteVpc", eventID=7), "eventID: expected a text, got 7"),
         (record("DeleteVpc", eventTime="soon"), "eventTime: expected an ISO 8601 time, got 'soon'"),
+        (record("DeleteVpc", eventTime="0001-01-01T00:00:00+14:00"), "expected an ISO 8601 time"),
         (record("DeleteVpc", eventTime=1), "eventTime: expected an ISO 8601 time, got 1"),
         (record("DeleteVpc", userIdentity="me"), "userIdentity: expected an object, got 'me'"),
         (enveloped(record("DeleteVpc", eventID=None)), "detail.eventID: expected a text"),

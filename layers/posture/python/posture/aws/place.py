@@ -120,10 +120,15 @@ class Places:
 
 
 def leads(change: Change) -> frozenset[str]:
-    """Give the ids to look up: none when the change names its scope outright."""
-    if change.vpc_ids or change.service_ids or change.sweeps:
+    """Give the ids to look up: none when the change names its VPC outright.
+
+    A change of an endpoint service names its consumers' endpoints, which may be our own, too.
+    """
+    if change.vpc_ids or change.sweeps:
         return frozenset()
     ids = change.resource_ids
+    if change.service_ids:
+        return frozenset(each for each in ids if kind_of(each) == "vpce")
     inside = frozenset(each for each in ids if kind_of(each) in INSIDE)
     shared = SHARED.keys() | ONLY_REMEMBERED
     return inside or frozenset(each for each in ids if kind_of(each) in shared)
@@ -142,10 +147,13 @@ def scopes_of(change: Change, known: Known) -> frozenset[Scope]:
 def astray(change: Change, known: Known) -> bool:
     """Tell whether a change concerns something nobody can place, so that all must be looked at.
 
-    One call deletes several endpoints, perhaps of several VPCs: each of them must be placed.
+    One call deletes several endpoints, perhaps of several VPCs: each of them must be placed, but
+    for the consumers of an endpoint service, who may be anybody.
     """
     if change.sweeps or not scopes_of(change, known):
         return True
+    if change.service_ids:
+        return False
     return any(not known[each] for each in leads(change) if kind_of(each) == "vpce")
 
 

@@ -48,24 +48,31 @@ class Batch:
 def from_sqs(event: Mapping[str, Any]) -> Batch:
     """Read what Lambda hands over from the changes queue.
 
-    An EventBridge event handed over directly, without a queue, is taken for a batch of one.
+    An EventBridge event handed over directly, without a queue, is taken for a batch of one, and so
+    is a CloudTrail log file for a batch of its records.
 
     Raises:
-        MalformedChangeError: the event is neither.
+        MalformedChangeError: the event is none of them.
     """
     if "Records" not in event and "detail" in event:
         return _batch([(str(event.get("id", "")), event)])
     records = event.get("Records")
     if not isinstance(records, list) or not all(isinstance(each, Mapping) for each in records):
         raise MalformedChangeError("Records: expected the list of messages that SQS hands over")
-    return _batch([(str(each.get("messageId", "")), each.get("body", "")) for each in records])
+    return _batch(
+        [
+            (str(each.get("messageId", f"record {number}")), each.get("body", each))
+            for number, each in enumerate(records, 1)
+        ]
+    )
 
 
 def from_file(content: bytes) -> Batch:
     """Read a CloudTrail log file, gzipped or not.
 
     `{"Records": […]}`, one record, one EventBridge event, a list of either, or one a line; a list
-    of queue messages as Lambda hands them over is read, too. A member is named by its number.
+    of queue messages as Lambda hands them over is read, too, and so is what CloudTrail's
+    LookupEvents answers. A member is named by its number.
 
     Raises:
         MalformedChangeError: the file is no JSON at all.
@@ -95,15 +102,19 @@ def _text(content: bytes) -> str:
 
 
 def _records(value: Any) -> list[Any]:
-    if isinstance(value, Mapping) and isinstance(value.get("Records"), list):
-        value = value["Records"]
-    records = value if isinstance(value, list) else [value]
-    return [
-        each["body"]
-        if isinstance(each, Mapping) and "messageId" in each and "body" in each
-        else each
-        for each in records
-    ]
+    if isinstance(value, Mapping):
+        lists = (value.get(name) for name in ("Records", "Events"))
+        value = next((each for each in lists if isinstance(each, list)), value)
+    return [_inner(each) for each in (value if isinstance(value, list) else [value])]
+
+
+def _inner(value: Any) -> Any:
+    """Take a record out of the queue message or the looked-up event that quotes it."""
+    if isinstance(value, Mapping) and "messageId" in value and "body" in value:
+        return value["body"]
+    if isinstance(value, Mapping) and "CloudTrailEvent" in value:
+        return value["CloudTrailEvent"]
+    return value
 
 
 def _batch(bodies: Sequence[tuple[str, Any]]) -> Batch:
@@ -129,4 +140,7 @@ def _decoded(body: Any) -> Any:
 
 
 def _shown(body: Any) -> str:
-    return body if isinstance(body, str) else json.dumps(body, default=str)
+    try:
+        return body if isinstance(body, str) else json.dumps(body, default=str)
+    except RecursionError:
+        return "nested too deeply to be shown"

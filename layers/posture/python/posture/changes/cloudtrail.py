@@ -6,6 +6,7 @@ Record fields: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudt
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from posture.model.change import Actor, Change, Outcome
 from posture.model.scope import Region
 
 DRY_RUN = "DryRunOperation"
+API_CALL = "AwsApiCall"
 
 
 def parse_record(record: Any) -> Change:
@@ -30,6 +32,13 @@ def parse_record(record: Any) -> Change:
     Raises:
         MalformedChangeError: a field is missing or has another type; the text names its path.
     """
+    try:
+        return _change(record)
+    except RecursionError:
+        raise MalformedChangeError("record: nested too deeply") from None
+
+
+def _change(record: Any) -> Change:
     if not isinstance(record, Mapping):
         raise MalformedChangeError(f"record: expected an object, got {_shown(record)}")
     detail, path = _detail(record)
@@ -83,7 +92,8 @@ def _account(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) ->
 
 def _region(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) -> str:
     """Give the region; a record that lost it is of the region whose bus carried it."""
-    if "awsRegion" not in detail and detail is not record and isinstance(record.get("region"), str):
+    lost = detail.get("awsRegion") is None and detail is not record
+    if lost and isinstance(record.get("region"), str):
         return _text(record, "region", "")
     return _text(detail, "awsRegion", path)
 
@@ -95,8 +105,9 @@ def _why_ignored(detail: Mapping[str, Any]) -> str:
         return "a dry run"
     if error:
         return f"the call failed: {error}"
-    if detail.get("eventType", "AwsApiCall") != "AwsApiCall":
-        return f"no management call: {text(detail.get('eventType'))}"
+    kind = text(detail.get("eventType")) or API_CALL  # some publishers strip it
+    if kind != API_CALL:
+        return f"no management call: {kind}"
     name = text(detail.get("eventName"))
     if detail.get("readOnly") is True or name.startswith("Describe"):
         return "the call only reads"
@@ -142,15 +153,11 @@ def _actor(identity: Any, path: str) -> Actor:
 
 def _time(detail: Mapping[str, Any], path: str) -> datetime:
     value = detail.get("eventTime")
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        time = None
-    if time is None:
-        raise MalformedChangeError(
-            f"{path}eventTime: expected an ISO 8601 time, got {_shown(value)}"
-        )
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if isinstance(value, str):
+        with suppress(ValueError, OverflowError):  # no time, or none that UTC can tell
+            time = datetime.fromisoformat(value)
+            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    raise MalformedChangeError(f"{path}eventTime: expected an ISO 8601 time, got {_shown(value)}")
 
 
 def _text(detail: Mapping[str, Any], name: str, path: str) -> str:

@@ -24,6 +24,8 @@ DIGITS = re.compile(r"[0-9a-z]*[0-9][0-9a-z]*")
 FREE_TEXT = frozenset({"tag", "tagset", "tagspecification", "tagspecifications"}) | frozenset(
     {"tagspecificationset", "description", "groupdescription", "policydocument", "clienttoken"}
 )
+# The groups that a group's rules name: of a peered VPC perhaps, which the rule does not move.
+PEERS = frozenset({"groups", "useridgrouppairs", "referencedgroupinfo"})
 OWNERS = ("ownerId", "vpcOwnerId", "userId", "OwnerId", "UserId")
 
 
@@ -73,7 +75,8 @@ def ids_in(block: Any, account: str) -> Iterator[str]:
     """Give every id that a request or response names.
 
     What another account owns, as the other side of a peering or of a group rule, is left out: its
-    VPC is not ours to look at. So are tags and other free text.
+    VPC is not ours to look at. So are the VPCs of the groups that a rule admits, for it is the
+    admitting group's VPC that changes, and tags and other free text.
     """
     if isinstance(block, str):
         if is_id(block):
@@ -82,13 +85,13 @@ def ids_in(block: Any, account: str) -> Iterator[str]:
         for member in block:
             yield from ids_in(member, account)
     elif isinstance(block, Mapping):
-        foreign = _foreign(block, account)
+        foreign = ("vpc-", "sg-") if _foreign(block, account) else ()
         for name, value in block.items():
-            if str(name).casefold() not in FREE_TEXT or _is_index(name, value):
+            key = str(name).casefold()
+            if key not in FREE_TEXT or _is_index(name, value):
+                elsewhere = (*foreign, "vpc-") if key in PEERS else foreign
                 yield from (
-                    each
-                    for each in ids_in(value, account)
-                    if not (foreign and each.startswith(("vpc-", "sg-")))
+                    each for each in ids_in(value, account) if not each.startswith(elsewhere)
                 )
 
 

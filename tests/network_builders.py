@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from posture.analysis.coverage import Analysis, Cell, covered_services
 from posture.model.baseline import Baseline
 from posture.model.network import (
     AclEntry,
@@ -62,6 +63,11 @@ KINDS = {
     "vgw": TargetKind.VIRTUAL_PRIVATE_GATEWAY,
     "pcx": TargetKind.PEERING,
     "eni": TargetKind.NETWORK_INTERFACE,
+    "i": TargetKind.INSTANCE,
+    "cagw": TargetKind.CARRIER_GATEWAY,
+    "lgw": TargetKind.LOCAL_GATEWAY,
+    "core": TargetKind.CORE_NETWORK,
+    "odb": TargetKind.ODB_NETWORK,
 }
 
 
@@ -164,9 +170,17 @@ def admits(
     )
 
 
-def group(name: str, *ingress: SecurityGroupRule, group_name: str = "endpoints") -> SecurityGroup:
-    """Give `sg-NAME`."""
-    return SecurityGroup(f"sg-{name}", group_name, VPC_ID, ACCOUNT, ingress, ())
+ANYWHERE = (admits("0.0.0.0/0", None, "-1"), admits("::/0", None, "-1"))
+
+
+def group(
+    name: str,
+    *ingress: SecurityGroupRule,
+    group_name: str = "endpoints",
+    egress: Iterable[SecurityGroupRule] = ANYWHERE,
+) -> SecurityGroup:
+    """Give `sg-NAME`, which lets everything out as groups do unless somebody changes them."""
+    return SecurityGroup(f"sg-{name}", group_name, VPC_ID, ACCOUNT, ingress, tuple(egress))
 
 
 def prefix_list(list_id: str, *blocks: str, name: str = "", owner: str = ACCOUNT) -> PrefixList:
@@ -284,3 +298,10 @@ def told(verdict: Verdict) -> str:
     remedy = verdict.remediation
     command = f"{remedy.text} {remedy.command}" if remedy else ""
     return f"{verdict.summary} {facts} {command}"
+
+
+def cell(snapshot: Snapshot, subnet_name: str, service_name: str) -> Cell:
+    """Give the cell of `subnet-…` and a service, of the catalogue or of an endpoint."""
+    analysis = Analysis(snapshot)
+    (found,) = [each for each in covered_services(snapshot) if each.name == service_name]
+    return analysis.cell(snapshot.subnets[f"subnet-{subnet_name}"], found)

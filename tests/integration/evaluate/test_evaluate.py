@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from monitor_stage import ANYBODY, Stage, batch, event
+from posture.analysis.matrix import outcomes as outcomes_of
 from posture.aws.store import Outcome
 from posture.errors import MalformedChangeError
 from posture.model.finding import FindingStatus
@@ -64,6 +65,18 @@ def test_a_batch_about_one_vpc_is_one_evaluation(stage: Stage) -> None:
     stage.alice.create_tags(Resources=[stage.world.group], Tags=[{"Key": "a", "Value": "b"}])
     stage.alice.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsSupport={"Value": True})
     assert len(stage.evaluate().assessments) == 1
+
+
+def test_an_evaluation_stores_the_coverage_matrix(stage: Stage) -> None:
+    """With the head: which way each subnet's traffic goes in the picture that was judged."""
+    stage.open_group()
+    stage.evaluate()
+    head = stage.store.load(stage.world.scope).head
+    assert head is not None
+    assert head.coverage is not None
+    row = outcomes_of(head.coverage, stage.world.subnet)
+    short = [each["short"] for each in head.coverage["services"]]
+    assert dict(zip(short, row, strict=True))["s3"]["summary"] == f"all by {stage.world.gateway}"
 
 
 def test_the_same_change_twice_writes_once(stage: Stage) -> None:

@@ -19,9 +19,11 @@ from network_builders import (
     picture,
     prefix_list,
     subnet,
+    table,
 )
 from posture.analysis.acls import EPHEMERAL
-from posture.analysis.reachability import Answer, Gate, Reach, Reachability
+from posture.analysis.gates import Gate
+from posture.analysis.reachability import Answer, Reach, Reachability
 from posture.model.network import AclEntry, NetworkAcl, SecurityGroupRule, Snapshot
 
 HERE = "10.0.1.0/28"
@@ -42,6 +44,7 @@ def network(
     return picture(
         subnet("here", "a", HERE, ipv6="2001:db8::/64"),
         subnet("there", "b", "10.0.2.0/28"),
+        table("main", main=True),
         here or open_acl("here", ["here"]),
         there or open_acl("there", ["there"]),
         group("endpoints", *rules),

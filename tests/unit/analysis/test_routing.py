@@ -18,6 +18,8 @@ LISTS = {
     "pl-odd": prefix_list("pl-odd", "203.0.113.1/32", "203.0.113.8/30"),
     "pl-all": prefix_list("pl-all", "203.0.113.0/28", "203.0.113.4/30"),
 }
+INSIDE = IPv4Network("203.0.113.12/30")  # a block of the VPC inside the world
+VPC_ROUTE = route(str(INSIDE), "local", origin=RouteOrigin.TABLE)
 ORIGINS = [RouteOrigin.STATIC, RouteOrigin.PROPAGATED, RouteOrigin.ADVERTISED]
 
 
@@ -34,11 +36,18 @@ def routes(draw: st.DrawFn) -> Route:
 
 
 def choices(address: str, given_routes: list[Route]) -> set[str]:
-    """Choose by hand: the longest match, then static, then by list, then propagated."""
+    """Choose by hand: the longest match, then static, then by list, then propagated.
+
+    What a virtual private gateway propagates never goes before the local route.
+    """
     best: dict[tuple[int, int], set[str]] = {}
-    for each in given_routes:
+    inside = ip_address(address) in INSIDE
+    for each in (VPC_ROUTE, *given_routes):
+        if inside and each.origin is RouteOrigin.PROPAGATED and each.cidr:
+            continue
         blocks = [each.cidr] if each.cidr else list(LISTS[each.prefix_list_id or ""].cidrs or ())
-        priority = 1 if each.cidr is None else 0 if each.origin is RouteOrigin.STATIC else 2
+        static = each.origin in {RouteOrigin.STATIC, RouteOrigin.TABLE}
+        priority = 1 if each.cidr is None else 0 if static else 2
         for block in blocks:
             if ip_address(address) in block:
                 best.setdefault((-block.prefixlen, priority), set()).add(each.target.id)
@@ -48,7 +57,7 @@ def choices(address: str, given_routes: list[Route]) -> set[str]:
 @given(st.lists(routes(), max_size=8))
 def test_every_address_takes_the_route_chosen_by_hand(given_routes: list[Route]) -> None:
     """The legs are a partition, and each address is in the leg of its own choice."""
-    found = route_to(table("1", *given_routes), WHOLE, LISTS)
+    found = route_to(table("1", VPC_ROUTE, *given_routes), WHOLE, LISTS)
     seen = NOTHING
     for leg in found.legs:
         assert not seen & leg.addresses

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from posture.aws.head import Dns
+from aws_lambda_powertools import Logger
+
+from posture.analysis.matrix import record_of
+from posture.aws.head import Dns, Json
 from posture.aws.ownership_ids import ownership_of
 from posture.aws.store import Evaluation, Outcome, Recorded, ScopeState, Store
 from posture.baseline.document import BaselineDocument
@@ -18,7 +21,10 @@ from posture.model.finding import Transition
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
-from posture.rules.engine import judge_service, judge_vpc
+from posture.rules.engine import judge_case, judge_service
+from posture.rules.rule import VpcCase
+
+logger = Logger()
 
 VPC_GONE = "VPC gone"
 SERVICE_GONE = "endpoint service gone"
@@ -65,7 +71,9 @@ class Assessor:
         evaluation = Evaluation(snapshot.scope, snapshot.observed_at, dns=dns, owned=owned)
         if baseline.exempt:
             return self._end(evaluation, f"{EXEMPT}: {baseline.exempt_reason}", changes)
-        return self._record(evaluation, judge_vpc(snapshot, baseline), changes)
+        case = VpcCase(snapshot, baseline)
+        covered = replace(evaluation, coverage=_coverage(case))
+        return self._record(covered, judge_case(case), changes)
 
     def service(
         self, snapshot: EndpointServiceSnapshot, changes: Sequence[Change] = ()
@@ -104,6 +112,15 @@ class Assessor:
             return gone(evaluation.scope, state.findings, evaluation.observed_at, reason, changes)
 
         return _assessment(evaluation.scope, self._store.record(evaluation, compare))
+
+
+def _coverage(case: VpcCase) -> Json | None:
+    """Give the coverage matrix to store; without it findings are still worth recording."""
+    try:
+        return record_of(case.coverage, case.analysis)
+    except Exception:
+        logger.exception("coverage not told", extra={"scope": str(case.snapshot.scope)})
+        return None
 
 
 def _assessment(scope: Scope, recorded: Recorded) -> Assessment:

@@ -55,6 +55,11 @@ class AddressSet:
         """Tell whether all of the other is here."""
         return not other - self
 
+    @classmethod
+    def union(cls, sets: Iterable[AddressSet]) -> AddressSet:
+        """Give what is in any of these."""
+        return cls(tuple(_merged(sorted(span for each in sets for span in each.spans))))
+
     def networks(self) -> tuple[Network, ...]:
         """Give the fewest blocks that hold just these addresses, IPv4 first."""
         return tuple(block for span in self.spans for block in _blocks(span))

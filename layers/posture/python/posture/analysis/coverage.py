@@ -6,25 +6,34 @@ its answer shared, so that the cost grows with tables, groups and ACLs rather th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
-from posture.analysis.addresses import AddressSet
 from posture.analysis.names import LeadsTo, Resolution, resolve_names
-from posture.analysis.paths import Path, PathKind, Paths
+from posture.analysis.paths import OTHER_NETWORKS, Path, PathKind, Paths, gateway_services
 from posture.analysis.reachability import Answer, Reach, Reachability
-from posture.model.network import EndpointType, NetworkInterface, Service, Snapshot, Subnet
+from posture.analysis.services import named
+from posture.analysis.words import arrival, ways
+from posture.model.network import (
+    Endpoint,
+    EndpointType,
+    NetworkInterface,
+    Service,
+    Snapshot,
+    Subnet,
+)
 
 
 class Outcome(StrEnum):
     """How a subnet's traffic to a service fares."""
 
     PRIVATE = "endpoint"  # all of it reaches an endpoint
-    PARTLY = "partly"  # part of it does, part goes another way or nowhere
+    BY_GROUP = "by group"  # it reaches an endpoint from workloads that have one of certain groups
+    PARTLY = "partly"  # part of it reaches an endpoint, part goes another way or nowhere
     BLOCKED = "blocked"  # it is sent to an endpoint and stopped on the way
-    INTERNET = "internet"  # it leaves by a NAT or internet gateway
+    INTERNET = "internet"  # it leaves by a NAT or internet gateway, all of it or part
     OTHER_NETWORK = "other network"  # it is handed to another network, where our answer ends
     NOWHERE = "no way"  # nothing leads there
     UNKNOWN = "unknown"
@@ -34,16 +43,19 @@ class Outcome(StrEnum):
 class Cell:
     """One subnet and one service.
 
-    `paths` are the ways of the service's own addresses: of a gateway service its prefix list, of
+    `paths` are the ways of the service's own addresses: of a gateway service its prefix lists, of
     others the public ones; None where they are not known or do not matter. `reaches` are the
-    endpoint interfaces that the service's names lead to.
+    endpoint interfaces that the service's names lead to; `own_zone` tells whether one of them is
+    in the subnet's availability zone. `missing` names interfaces that could not be read.
     """
 
     outcome: Outcome
     summary: str
+    resolution: Resolution
     paths: tuple[Path, ...] | None = None
-    resolution: Resolution | None = None
     reaches: tuple[Reach, ...] = ()
+    own_zone: bool | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,28 @@ class Coverage:
     cells: Mapping[str, Mapping[str, Cell]]
 
 
+def covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> tuple[Service, ...]:
+    """Give the services that a VPC's matrix has columns for.
+
+    Those that have a gateway endpoint in the region, those of the VPC's interface endpoints, and
+    the required ones; every other service takes the ways of the public addresses.
+    """
+    found = {service.name: service for service in gateway_services(snapshot)}
+    for endpoint in snapshot.endpoints.values():
+        if endpoint.type is EndpointType.INTERFACE and not endpoint.deleted:
+            found[endpoint.service_name] = service_of(snapshot, endpoint)
+    for short in required:
+        if service := named(snapshot, short):
+            found[service.name] = service
+    return tuple(service for _, service in sorted(found.items()))
+
+
+def service_of(snapshot: Snapshot, endpoint: Endpoint) -> Service:
+    """Give an endpoint's service; one that the region's catalogue does not list is a bare name."""
+    bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="")
+    return snapshot.services.get(endpoint.service_name, bare)
+
+
 class Analysis:
     """Every analysis of one snapshot, each answer made once and kept."""
 
@@ -63,6 +97,8 @@ class Analysis:
         self.paths = Paths(snapshot)
         self.reachability = Reachability(snapshot)
         self._resolutions: dict[str, Resolution] = {}
+        self._cells: dict[tuple[str, str], Cell] = {}
+        self._interfaces: dict[str, tuple[tuple[NetworkInterface, ...], tuple[str, ...]]] = {}
 
     @cached_property
     def subnets(self) -> tuple[Subnet, ...]:
@@ -78,20 +114,19 @@ class Analysis:
         }
         return Coverage(listed, self.subnets, cells)
 
-    def cell(self, subnet: Subnet, service: Service) -> Cell:
-        """Tell how one subnet's traffic to one service fares."""
-        resolution = self.resolution(service)
-        if resolution.leads_to is LeadsTo.ENDPOINT:
-            return self._by_interfaces(subnet, resolution)
-        paths = self.paths.of(subnet, service)
-        if paths is None:
-            why = "the service's addresses or the subnet's route table could not be read"
-            return Cell(Outcome.UNKNOWN, why, resolution=resolution)
-        outcome = outcome_of(paths)
-        by_gateway = EndpointType.GATEWAY in service.types
-        if resolution.leads_to is LeadsTo.UNKNOWN and not by_gateway:
-            return Cell(Outcome.UNKNOWN, resolution.why, paths, resolution)
-        return Cell(outcome, ways(paths, exact=by_gateway), paths, resolution)
+    def cell(
+        self, subnet: Subnet, service: Service, workload_groups: frozenset[str] = frozenset()
+    ) -> Cell:
+        """Tell how one subnet's traffic to one service fares.
+
+        `workload_groups` are the security groups of the workload, as far as they are stated.
+        """
+        if workload_groups:
+            return self._cell(subnet, service, workload_groups)
+        key = subnet.id, service.name
+        if key not in self._cells:
+            self._cells[key] = self._cell(subnet, service)
+        return self._cells[key]
 
     def resolution(self, service: Service) -> Resolution:
         """Tell where a service's own names lead."""
@@ -99,100 +134,117 @@ class Analysis:
             self._resolutions[service.name] = resolve_names(self.snapshot, service)
         return self._resolutions[service.name]
 
-    def _by_interfaces(self, subnet: Subnet, resolution: Resolution) -> Cell:
-        reaches = tuple(
-            self.reachability.reach(subnet, interface)
-            for endpoint in resolution.endpoints
-            for interface in self._interfaces(endpoint.network_interface_ids)
-        )
-        ids = ", ".join(endpoint.id for endpoint in resolution.endpoints)
-        if not reaches:
-            summary = f"by {ids}, whose interfaces could not be read"
-            return Cell(Outcome.UNKNOWN, summary, None, resolution)
-        outcome, how = _arrival(reaches)
-        return Cell(outcome, f"by {ids}{how}", None, resolution, reaches)
+    def reached(
+        self, subnet: Subnet, endpoint: Endpoint, groups: frozenset[str] = frozenset()
+    ) -> tuple[Reach, ...]:
+        """Tell how a subnet reaches each known interface of an endpoint, by its names' families."""
+        interfaces, _ = self.interfaces(endpoint)
+        return tuple(self.reachability.reach(subnet, each, groups) for each in interfaces)
 
-    def _interfaces(self, ids: Iterable[str]) -> Iterable[NetworkInterface]:
-        known = self.snapshot.network_interfaces
-        return (known[each] for each in ids if each in known)
+    def interfaces(
+        self, endpoint: Endpoint
+    ) -> tuple[tuple[NetworkInterface, ...], tuple[str, ...]]:
+        """Give an endpoint's interfaces with the addresses that its names lead to.
+
+        Returns:
+            The interfaces, and the ids of those that could not be read.
+        """
+        if endpoint.id not in self._interfaces:
+            resolution = self.resolution(service_of(self.snapshot, endpoint))
+            versions = resolution.families or frozenset({4, 6})
+            known = self.snapshot.network_interfaces
+            found = tuple(
+                _of_families(known[each], versions)
+                for each in endpoint.network_interface_ids
+                if each in known
+            )
+            missing = tuple(each for each in endpoint.network_interface_ids if each not in known)
+            self._interfaces[endpoint.id] = found, missing
+        return self._interfaces[endpoint.id]
+
+    def _cell(self, subnet: Subnet, service: Service, groups: frozenset[str] = frozenset()) -> Cell:
+        resolution = self.resolution(service)
+        if resolution.leads_to is LeadsTo.ENDPOINT:
+            return self._by_interfaces(subnet, resolution, groups)
+        paths = self.paths.of(subnet, service)
+        if resolution.leads_to is LeadsTo.UNKNOWN:
+            return Cell(Outcome.UNKNOWN, resolution.why, resolution, paths)
+        if paths is None:
+            why = "the service's addresses or the subnet's route table could not be read"
+            return Cell(Outcome.UNKNOWN, why, resolution)
+        exact = EndpointType.GATEWAY in service.types
+        return Cell(outcome_of(paths), ways(paths, exact=exact), resolution, paths)
+
+    def _by_interfaces(
+        self, subnet: Subnet, resolution: Resolution, groups: frozenset[str]
+    ) -> Cell:
+        reaches: list[Reach] = []
+        missing: list[str] = []
+        for endpoint in resolution.endpoints:
+            reaches += self.reached(subnet, endpoint, groups)
+            missing += self.interfaces(endpoint)[1]
+        outcome = arrived(reaches)
+        if missing and outcome is not Outcome.BLOCKED:
+            outcome = Outcome.UNKNOWN
+        zones = {reach.interface.zone for reach in reaches}
+        ids = [endpoint.id for endpoint in resolution.endpoints]
+        return Cell(
+            outcome=outcome,
+            summary=f"by {' and '.join(ids)}{arrival(reaches, missing)}",
+            resolution=resolution,
+            reaches=tuple(reaches),
+            own_zone=subnet.zone in zones if not missing and zones else None,
+            missing=tuple(missing),
+        )
+
+
+def _of_families(interface: NetworkInterface, versions: frozenset[int]) -> NetworkInterface:
+    if all(address.version in versions for address in interface.addresses):
+        return interface
+    wanted = tuple(each for each in interface.addresses if each.version in versions)
+    return replace(interface, addresses=wanted)
 
 
 def outcome_of(paths: Iterable[Path]) -> Outcome:
     """Sum up ways in a word."""
-    kinds = {_outcome(path) for path in paths}
-    if len(kinds) == 1:
-        return next(iter(kinds))
-    if Outcome.UNKNOWN in kinds:
-        return Outcome.UNKNOWN
-    if Outcome.PRIVATE in kinds or not kinds:
-        return Outcome.PARTLY if kinds else Outcome.NOWHERE
-    return Outcome.INTERNET if Outcome.INTERNET in kinds else Outcome.OTHER_NETWORK
-
-
-def ways(paths: Iterable[Path], *, exact: bool) -> str:
-    """Say which addresses go which way, the larger parts last; `exact` names the addresses."""
-    listed = sorted(paths, key=lambda path: path.addresses.size)
-    if not listed:
-        return "no address that the subnet could send to"
-    if len(listed) == 1:
-        return f"all {way(listed[0])}"
-    if not exact:
-        return "its public addresses are not told; they may go " + " or ".join(
-            dict.fromkeys(map(way, listed))
-        )
-    *parts, rest = listed
-    return ", ".join(
-        [*(f"{few(path.addresses)} {way(path)}" for path in parts), f"the rest {way(rest)}"]
-    )
-
-
-def way(path: Path) -> str:
-    """Say which way a path is."""
-    if path.kind is PathKind.NONE:
-        return "by no route"
-    if path.kind is PathKind.BLACKHOLE:
-        return f"into the blackhole {path.target}"
-    if path.kind is PathKind.UNKNOWN:
-        return f"by an unknown way ({path.why})"
-    return f"by {path.target or path.kind.value}"
-
-
-def few(addresses: AddressSet, most: int = 4) -> str:
-    """Name some blocks, and how many there are besides."""
-    blocks = addresses.networks()
-    named = ", ".join(map(str, blocks[:most]))
-    return named if len(blocks) <= most else f"{named} and {len(blocks) - most} blocks more"
-
-
-def _outcome(path: Path) -> Outcome:
-    if path.kind is PathKind.GATEWAY_ENDPOINT:
-        return Outcome.PRIVATE
-    if path.to_internet:
-        return Outcome.INTERNET
-    if path.kind is PathKind.UNKNOWN or any(it.kind is PathKind.UNKNOWN for it in path.onward):
-        return Outcome.UNKNOWN
-    if path.kind in {PathKind.NONE, PathKind.BLACKHOLE, PathKind.NAT_GATEWAY, PathKind.LOCAL}:
+    kinds = {kind for path in paths for kind in _outcomes(path)}
+    if not kinds:
         return Outcome.NOWHERE
-    return Outcome.OTHER_NETWORK
+    if Outcome.PRIVATE in kinds and kinds - {Outcome.PRIVATE, Outcome.UNKNOWN}:
+        return Outcome.PARTLY
+    order = (Outcome.INTERNET, Outcome.UNKNOWN, Outcome.PRIVATE, Outcome.OTHER_NETWORK)
+    return next((each for each in order if each in kinds), Outcome.NOWHERE)
 
 
-def _arrival(reaches: Iterable[Reach]) -> tuple[Outcome, str]:
+def _outcomes(path: Path) -> Iterator[Outcome]:
+    if path.kind is PathKind.NAT_GATEWAY:
+        for onward in path.onward:
+            yield from _outcomes(onward)
+    elif path.kind is PathKind.GATEWAY_ENDPOINT:
+        yield Outcome.PRIVATE
+    elif path.to_internet:
+        yield Outcome.INTERNET
+    elif path.kind is PathKind.UNKNOWN:
+        yield Outcome.UNKNOWN
+    elif path.kind in OTHER_NETWORKS or path.kind in INSPECTING:
+        yield Outcome.OTHER_NETWORK
+    else:
+        yield Outcome.NOWHERE
+
+
+# What passes traffic on by rules of its own, which nobody here can see.
+INSPECTING = frozenset(
+    {PathKind.APPLIANCE, PathKind.LOAD_BALANCER_ENDPOINT, PathKind.OTHER_ENDPOINT}
+)
+
+
+def arrived(reaches: Iterable[Reach]) -> Outcome:
     """Sum up how interfaces are reached: a client may be given any of them."""
     answers = {reach.answer for reach in reaches}
-    if answers == {Answer.YES}:
-        return Outcome.PRIVATE, ""
-    if answers <= {Answer.YES, Answer.IF_GROUPED}:
-        groups = sorted({group for reach in reaches for group in reach.groups})
-        return Outcome.PRIVATE, f", for workloads in {' or '.join(groups)}"
+    if not answers or Answer.UNKNOWN in answers:
+        return Outcome.UNKNOWN
     if answers == {Answer.NO}:
-        return Outcome.BLOCKED, f", blocked: {_first_obstacle(reaches)}"
-    if Answer.UNKNOWN in answers:
-        unread = next((what for reach in reaches for what in reach.unread), "something")
-        return Outcome.UNKNOWN, f", unknown: {unread} could not be read"
-    return Outcome.PARTLY, f", in part: {_first_obstacle(reaches)}"
-
-
-def _first_obstacle(reaches: Iterable[Reach]) -> str:
-    obstacle = next(each for reach in reaches for each in reach.obstacles)
-    ports = f" to ports {obstacle.ports[0]}-{obstacle.ports[1]}" if obstacle.ports else ""
-    return f"{obstacle.by} stops {few(obstacle.addresses)}{ports} ({obstacle.rule})"
+        return Outcome.BLOCKED
+    if answers == {Answer.YES}:
+        return Outcome.PRIVATE
+    return Outcome.BY_GROUP if answers <= {Answer.YES, Answer.IF_GROUPED} else Outcome.PARTLY

@@ -45,12 +45,16 @@ def resolve_names(snapshot: Snapshot, service: Service) -> Resolution:
     A private hosted zone of the customer's with the same name would win over public DNS. Zones are
     Route 53's and are not read here, so they are named as what is not known; where an endpoint of
     the service stands without private DNS, which is how such zones are used, the answer itself is
-    unknown.
+    unknown. A service that offers no private DNS is reached by its endpoints' own names, which
+    lead nowhere else.
     """
     endpoints = _interface_endpoints(snapshot, service)
     named = [each for each in endpoints if each.private_dns]
     if named:
         return _by_private_dns(snapshot, service, named)
+    if endpoints and not service.private_dns_names:
+        why = f"{service.name} offers no private DNS: only the endpoint's own names lead to it"
+        return _to_endpoints(endpoints, why)
     if any(each.private_dns is None for each in endpoints):
         ids = ", ".join(each.id for each in endpoints)
         return Resolution(LeadsTo.UNKNOWN, f"EC2 does not tell whether {ids} has private DNS on")
@@ -98,12 +102,13 @@ def _by_private_dns(snapshot: Snapshot, service: Service, named: Sequence[Endpoi
             "that is from outside the VPC",
         )
     ids = ", ".join(each.id for each in inside)
-    return Resolution(
-        LeadsTo.ENDPOINT,
-        f"private DNS of {ids} is on, and so are both DNS attributes of {vpc.id}",
-        tuple(inside),
-        frozenset(version for each in inside for version in families(each)),
-    )
+    why = f"private DNS of {ids} is on, and so are both DNS attributes of {vpc.id}"
+    return _to_endpoints(inside, why)
+
+
+def _to_endpoints(endpoints: Sequence[Endpoint], why: str) -> Resolution:
+    versions = frozenset(version for each in endpoints for version in families(each))
+    return Resolution(LeadsTo.ENDPOINT, why, tuple(endpoints), versions)
 
 
 def _for_outside_only(endpoint: Endpoint, service: Service) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_network
 
-from posture.analysis.addresses import IPV4, NOTHING, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.routing import Leg, route_to, spoken_by, table_of
 from posture.model.network import (
     Endpoint,
@@ -42,6 +42,7 @@ class PathKind(StrEnum):
     CARRIER_GATEWAY = "carrier gateway"
     LOCAL_GATEWAY = "local gateway"
     CORE_NETWORK = "core network"
+    ODB_NETWORK = "Oracle Database network"
     APPLIANCE = "appliance"
     LOCAL = "local"
     BLACKHOLE = "blackhole"
@@ -52,6 +53,17 @@ class PathKind(StrEnum):
 # The ways that end in the internet.
 INTERNET = frozenset(
     {PathKind.INTERNET_GATEWAY, PathKind.EGRESS_ONLY_GATEWAY, PathKind.CARRIER_GATEWAY}
+)
+# The ways into another network, whose own routes decide what becomes of the traffic.
+OTHER_NETWORKS = frozenset(
+    {
+        PathKind.TRANSIT_GATEWAY,
+        PathKind.VIRTUAL_PRIVATE_GATEWAY,
+        PathKind.PEERING,
+        PathKind.CORE_NETWORK,
+        PathKind.LOCAL_GATEWAY,
+        PathKind.ODB_NETWORK,
+    }
 )
 
 KINDS = {
@@ -64,6 +76,7 @@ KINDS = {
     TargetKind.CARRIER_GATEWAY: PathKind.CARRIER_GATEWAY,
     TargetKind.LOCAL_GATEWAY: PathKind.LOCAL_GATEWAY,
     TargetKind.CORE_NETWORK: PathKind.CORE_NETWORK,
+    TargetKind.ODB_NETWORK: PathKind.ODB_NETWORK,
     TargetKind.INSTANCE: PathKind.APPLIANCE,
     TargetKind.NETWORK_INTERFACE: PathKind.APPLIANCE,
     TargetKind.LOCAL: PathKind.LOCAL,
@@ -87,7 +100,8 @@ class Path:
     """The way that some of a destination's addresses take.
 
     `target` is the id of what the route points to, "" where there is no route. `onward` are the
-    ways a NAT gateway's own subnet takes with these addresses. `why` tells what makes it unknown.
+    ways a NAT gateway's own subnet takes with these addresses. `why` tells what makes it unknown,
+    or drops it where no route does.
     """
 
     addresses: AddressSet
@@ -102,8 +116,7 @@ class Path:
         """The addresses that are reached over the internet this way."""
         if self.kind in INTERNET:
             return self.addresses
-        ways = (way.to_internet for way in self.onward)
-        return AddressSet.of(block for each in ways for block in each.networks())
+        return AddressSet.union(way.to_internet for way in self.onward)
 
 
 def gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
@@ -235,27 +248,43 @@ def _onward(
 ) -> tuple[Path, ...]:
     """Follow a NAT gateway one step: by the routes of the subnet it stands in.
 
-    It does not send over endpoints, so their routes there change nothing, and what a private one
-    sends to an internet gateway is dropped.
+    It does not send over gateway endpoints, so their routes there change nothing; what a private
+    one sends to an internet gateway is dropped; and what it translates is IPv4.
     https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
     """
     nat = snapshot.nat_gateways.get(nat_id)
     if nat is None:
         return (_unknown(addresses, f"{nat_id} cannot be read or is in another VPC"),)
     if nat.state not in {"available", "pending"}:
-        return (Path(addresses, PathKind.BLACKHOLE, nat_id),)
+        why = f"{nat_id} is {nat.state or 'in no state that EC2 tells'}"
+        return (Path(addresses, PathKind.BLACKHOLE, nat_id, why=why),)
+    if strange := addresses & IPV6:
+        why = f"{nat_id} translates IPv4 only"
+        dropped = Path(strange, PathKind.BLACKHOLE, nat_id, why=why)
+        rest = addresses - strange
+        return (dropped, *(_onward(snapshot, nat_id, rest, service) if rest else ()))
     if nat.subnet_id is None:
         return (_regional(nat, addresses),)
     table = table_of(snapshot, nat.subnet_id)
     if table is None:
         return (_unknown(addresses, f"the route table of {nat.subnet_id} cannot be read"),)
-    routes = tuple(each for each in table.routes if each.target.kind is not TargetKind.VPC_ENDPOINT)
+    routes = tuple(each for each in table.routes if not _to_gateway_endpoint(snapshot, each))
     ways = _paths(snapshot, replace(table, routes=routes), addresses, service, follow=False)
     return tuple(way if nat.public else _dropped_at_edge(way) for way in ways)
 
 
+def _to_gateway_endpoint(snapshot: Snapshot, route: Route) -> bool:
+    """Tell whether a route leads to a gateway endpoint: those are made for prefix lists only."""
+    if route.target.kind is not TargetKind.VPC_ENDPOINT:
+        return False
+    endpoint = snapshot.endpoints.get(route.target.id)
+    by_list = route.prefix_list_id is not None
+    return endpoint.type is EndpointType.GATEWAY if endpoint else by_list
+
+
 def _dropped_at_edge(way: Path) -> Path:
-    return replace(way, kind=PathKind.BLACKHOLE) if way.kind in INTERNET else way
+    why = "an internet gateway drops what a private NAT gateway sends"
+    return replace(way, kind=PathKind.BLACKHOLE, why=why) if way.kind in INTERNET else way
 
 
 def _regional(nat: NatGateway, addresses: AddressSet) -> Path:

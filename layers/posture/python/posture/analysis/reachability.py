@@ -1,9 +1,14 @@
 """Whether a subnet reaches an endpoint's network interface on HTTPS, and the answer its way back.
 
-Four gates, and only the first is not ours to see: the workload's own security group (unless it is
-stated), the ACL of its subnet, the ACL of the interface's subnet, the interface's security groups.
-Groups keep state, so an answer needs no rule; ACLs do not.
+Five gates, and only the first is not ours to see: the workload's own security groups (unless they
+are stated), the route out of its subnet, the ACL of its subnet, the ACL of the interface's subnet,
+the interface's security groups. Groups keep state, so an answer needs no rule; ACLs and routes do
+not.
 https://docs.aws.amazon.com/vpc/latest/userguide/infrastructure-security.html
+
+What lies inside the VPC is reached by the local route, unless a middlebox stands in the way: then
+what it lets pass is not known here.
+https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-tables-middlebox-routing
 """
 
 from __future__ import annotations
@@ -13,9 +18,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import ip_network
 
-from posture.analysis.acls import EPHEMERAL, Decision, decisions, open_families, port_classes
+from posture.analysis.acls import open_families
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.detours import Detour, detours
+from posture.analysis.gates import HTTPS, Gate, Obstacle, stops_on_the_way
 from posture.analysis.groups import covers, peers_of
+from posture.analysis.routing import table_of
 from posture.model.network import (
     NetworkAcl,
     NetworkInterface,
@@ -25,21 +33,7 @@ from posture.model.network import (
     Subnet,
 )
 
-HTTPS = 443
 FAMILIES = {4: IPV4, 6: IPV6}
-
-
-class Gate(StrEnum):
-    """Where packets are stopped."""
-
-    OUT = "the network ACL of the workload's subnet, outbound"
-    IN = "the network ACL of the endpoint's subnet, inbound"
-    GROUP = "the endpoint's security groups"
-    BACK_OUT = "the network ACL of the endpoint's subnet, outbound"
-    BACK_IN = "the network ACL of the workload's subnet, inbound"
-
-
-RETURNING = frozenset({Gate.BACK_OUT, Gate.BACK_IN})
 
 
 class Answer(StrEnum):
@@ -53,30 +47,17 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Some of a subnet's addresses and what stops them.
-
-    `by` is the id of the ACL or group; `rule` says which entry, in words. `ports` are the client's
-    ports that are stopped on the way back, where not all are.
-    """
-
-    addresses: AddressSet
-    gate: Gate
-    by: str
-    rule: str
-    ports: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Reach:
     """How a subnet reaches one interface: `reaching` of all its `sources`, the rest by obstacle.
 
-    `groups` are those of which a workload must have one; `unread` says what could not be read.
+    `stopped` are the sources that certainly do not reach it. `groups` are those of which a workload
+    must have one; `unread` says what could not be read.
     """
 
     interface: NetworkInterface
     sources: AddressSet
     reaching: AddressSet
+    stopped: AddressSet = NOTHING
     obstacles: tuple[Obstacle, ...] = ()
     groups: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
@@ -84,13 +65,15 @@ class Reach:
     @property
     def answer(self) -> Answer:
         """The whole in a word; a stop that is certain outweighs what is not known."""
-        if not self.reaching:
-            if self.unread and not any(each.gate is not Gate.GROUP for each in self.obstacles):
-                return Answer.UNKNOWN
-            return Answer.IF_GROUPED if self.groups else Answer.NO
+        if self.stopped >= self.sources:
+            return Answer.NO
+        if self.unread:
+            return Answer.UNKNOWN
         if self.reaching == self.sources and not self.obstacles:
-            return Answer.UNKNOWN if self.unread else Answer.YES
-        return Answer.PARTLY
+            return Answer.YES
+        if self.reaching or self.stopped:
+            return Answer.PARTLY
+        return Answer.IF_GROUPED if self.groups else Answer.NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +86,15 @@ class Admitted:
 
 
 def admitted_by(
-    groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixList]
+    groups: Iterable[SecurityGroup],
+    prefix_lists: Mapping[str, PrefixList],
+    *,
+    egress: bool = False,
 ) -> Admitted:
-    """Add up the ingress rules of groups for TCP 443."""
+    """Add up the ingress rules of groups for TCP 443, or the egress ones."""
     addresses, references, unread = NOTHING, set(), []
     for group in groups:
-        for rule in group.ingress:
+        for rule in group.egress if egress else group.ingress:
             if not covers(rule, "tcp", HTTPS):
                 continue
             if rule.group is not None:
@@ -133,6 +119,8 @@ class Reachability:
         self._open = {acl.id: open_families(acl) for acl in snapshot.network_acls.values()}
         self._admitted: dict[tuple[str, ...], Admitted] = {}
         self._sources: dict[tuple[str, frozenset[int]], AddressSet] = {}
+        self._detour: dict[str, tuple[Detour, ...]] = {}
+        self._lists = snapshot.prefix_lists
 
     def reach(
         self,
@@ -146,14 +134,16 @@ class Reachability:
             subnet: Where the workload is.
             interface: One of an endpoint's.
             workload_groups: The security groups of the workload, as far as they are stated: what
-                the endpoint admits by one of them is admitted. Their own egress is taken to be
-                open, as it is unless somebody changed it.
+                the endpoint admits by one of them is admitted, and their own egress rules are
+                asked. Unstated ones are taken to let everything out, as groups do unless somebody
+                changed them.
         """
         sources = self._from(subnet, interface)
         left = sources
-        obstacles: list[Obstacle] = []
-        for stopped in self._stops(subnet, interface, sources):
-            obstacles.append(stopped)
+        stops = list(self._stops(subnet, interface, sources))
+        if workload_groups:
+            stops += self._held_back(workload_groups, interface, sources)
+        for stopped in stops:
             if stopped.ports is None:
                 left -= stopped.addresses
         admitted = self._admits(interface.security_group_ids)
@@ -161,15 +151,21 @@ class Reachability:
         held = NOTHING if by_group else left - admitted.addresses
         if held:
             by = ", ".join(interface.security_group_ids) or "no security group"
-            obstacles.append(Obstacle(held, Gate.GROUP, by, "no rule admits them on 443"))
+            stops.append(Obstacle(held, Gate.GROUP, by, "no rule admits them on 443"))
+        open_question = admitted.groups or admitted.unread
         return Reach(
             interface=interface,
             sources=sources,
             reaching=left - held,
-            obstacles=tuple(obstacles),
+            stopped=sources - left if open_question else sources - (left - held),
+            obstacles=tuple(stops),
             groups=admitted.groups if held else frozenset(),
             unread=(*(admitted.unread if held else ()), *self._missing(subnet, interface)),
         )
+
+    def acl(self, subnet_id: str) -> NetworkAcl | None:
+        """Give the network ACL that guards a subnet."""
+        return self._acls.get(subnet_id)
 
     def _admits(self, ids: tuple[str, ...]) -> Admitted:
         if ids not in self._admitted:
@@ -193,22 +189,32 @@ class Reachability:
         return self._sources[key]
 
     def _missing(self, subnet: Subnet, interface: NetworkInterface) -> tuple[str, ...]:
-        """Name the ACLs on the way that are not known; inside one subnet there is none."""
+        """Name what is on the way and not known; inside one subnet there is nothing."""
         if subnet.id == interface.subnet_id:
             return ()
-        return tuple(
+        acls = (
             f"the network ACL of {each}"
             for each in (subnet.id, interface.subnet_id)
             if each not in self._acls
         )
+        passing = (
+            f"what becomes of it at {each.words}"
+            for _, _, each in self._detours(subnet, interface)
+            if not each.certain
+        )
+        return (*acls, *dict.fromkeys(passing))
 
     def _stops(
         self, subnet: Subnet, interface: NetworkInterface, sources: AddressSet
     ) -> Iterator[Obstacle]:
-        """Give what the ACLs stop, there and back; nothing inside one subnet."""
-        here, there = self._acls.get(subnet.id), self._acls.get(interface.subnet_id)
+        """Give what routes and ACLs stop, there and back; nothing inside one subnet."""
         if subnet.id == interface.subnet_id:
             return
+        for gate, addresses, each in self._detours(subnet, interface):
+            if each.certain:
+                stopped = addresses if gate is Gate.BACK_ROUTE else sources
+                yield Obstacle(stopped, gate, each.table_id, each.words)
+        here, there = self._acls.get(subnet.id), self._acls.get(interface.subnet_id)
         acls = [acl for acl in (here, there) if acl]
         versions = {address.version for address in interface.addresses}
         closed = {it for it in versions if any(it not in self._open[acl.id] for acl in acls)}
@@ -218,73 +224,45 @@ class Reachability:
         for version in sorted(closed):
             senders, receiver = sources & FAMILIES[version], target & FAMILIES[version]
             if senders and receiver:
-                yield from _stops_on_the_way(here, there, senders, receiver)
+                yield from stops_on_the_way(here, there, senders, receiver)
 
+    def _detours(
+        self, subnet: Subnet, interface: NetworkInterface
+    ) -> Iterator[tuple[Gate, AddressSet, Detour]]:
+        """Give the detours on the way to an interface and on the way back."""
+        there = self._look(subnet.id)
+        if there:
+            target = AddressSet.of(map(ip_network, interface.addresses))
+            yield from ((Gate.ROUTE, target, each) for each in there if each.addresses & target)
+        back = self._look(interface.subnet_id)
+        if back:
+            sources = self._from(subnet, interface)
+            for each in back:
+                if turned := each.addresses & sources:
+                    yield Gate.BACK_ROUTE, turned, each
 
-def _stops_on_the_way(
-    here: NetworkAcl | None, there: NetworkAcl | None, sources: AddressSet, target: AddressSet
-) -> Iterator[Obstacle]:
-    if here:
-        yield from _stops(here, Gate.OUT, target, sources)
-    if there:
-        yield from _stops(there, Gate.IN, sources, sources)
-        yield from _stops_back(there, Gate.BACK_OUT, sources, sources)
-    if here:
-        yield from _stops_back(here, Gate.BACK_IN, target, sources)
+    def _look(self, subnet_id: str) -> tuple[Detour, ...]:
+        """Give the detours out of a subnet, worked out once a route table."""
+        if subnet_id not in self._detour:
+            table = table_of(self._snapshot, subnet_id)
+            key = table.id if table else ""
+            if key not in self._detour:
+                self._detour[key] = detours(self._snapshot, table)
+            self._detour[subnet_id] = self._detour[key]
+        return self._detour[subnet_id]
 
-
-def _stops(
-    acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
-) -> Iterator[Obstacle]:
-    """Give what an ACL denies on the way to the interface's port 443."""
-    for decision in decisions(acl, peers, HTTPS, egress=gate is Gate.OUT):
-        if not decision.allowed:
-            stopped = _stopped(decision.addresses, peers, sources)
-            yield Obstacle(stopped, gate, acl.id, _words(decision))
-
-
-def _stops_back(
-    acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
-) -> Iterator[Obstacle]:
-    """Give what an ACL denies on the way back to a client's port: all ports, or some."""
-    egress = gate is Gate.BACK_OUT
-    starts = port_classes(acl, EPHEMERAL, egress=egress)
-    ends = (*(start - 1 for start in starts[1:]), EPHEMERAL[1])
-    denied = {
-        (start, end): [
-            each for each in decisions(acl, peers, start, egress=egress) if not each.allowed
-        ]
-        for start, end in zip(starts, ends, strict=True)
-    }
-    always = peers
-    for found in denied.values():
-        always &= _union(each.addresses for each in found)
-    for ports, found in denied.items():
-        for decision in found:
-            if some := decision.addresses - always:
-                stopped = _stopped(some, peers, sources)
-                yield Obstacle(stopped, gate, acl.id, _words(decision), ports)
-    if always:
-        deciding = [each for each in denied[starts[0], ends[0]] if each.addresses & always]
-        yield Obstacle(
-            _stopped(always, peers, sources), gate, acl.id, "; ".join(map(_words, deciding))
-        )
-
-
-def _stopped(denied: AddressSet, peers: AddressSet, sources: AddressSet) -> AddressSet:
-    """Give the sources that are stopped: all, where the interface is the peer that is denied."""
-    return denied if peers == sources else sources
-
-
-def _words(decision: Decision) -> str:
-    if decision.entry is None:
-        return "the final deny"
-    entry = decision.entry
-    return f"rule {entry.number} denies {entry.cidr}"
-
-
-def _union(sets: Iterable[AddressSet]) -> AddressSet:
-    whole = NOTHING
-    for each in sets:
-        whole |= each
-    return whole
+    def _held_back(
+        self, groups: frozenset[str], interface: NetworkInterface, sources: AddressSet
+    ) -> Iterator[Obstacle]:
+        """Give what a workload's own groups do not let out to an interface."""
+        known = self._snapshot.security_groups
+        if not groups <= known.keys():
+            return
+        target = AddressSet.of(map(ip_network, interface.addresses))
+        let = admitted_by((known[each] for each in sorted(groups)), self._lists, egress=True)
+        to_group = let.groups & frozenset(interface.security_group_ids)
+        kept = NOTHING if to_group or let.unread else target - let.addresses
+        for family in FAMILIES.values():
+            if kept & family and (held := sources & family):
+                by = ", ".join(sorted(groups))
+                yield Obstacle(held, Gate.WORKLOAD, by, "no egress rule lets them out to 443")

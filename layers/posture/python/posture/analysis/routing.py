@@ -5,13 +5,17 @@ The most specific route wins. Between equally specific ones:
 - one by a prefix list before a propagated one,
 - between two prefix lists, or two propagated routes, AWS does not tell which: then all of them
   stand as candidates.
-
 https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html
+
+Of what lies inside the VPC a virtual private gateway takes nothing away, however specific the
+routes are that it propagates; a static route for a whole subnet does, to a middlebox.
+https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-route-priority.html
+https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-tables-middlebox-routing
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -24,6 +28,7 @@ from posture.model.network import (
     RouteTable,
     Snapshot,
     Subnet,
+    TargetKind,
 )
 
 STATIC, BY_LIST, PROPAGATED = range(3)
@@ -92,16 +97,23 @@ def route_to(
         The legs, the most specific first; what no route leads to comes last, with no route.
     """
     entries, unread = _entries(table.routes, prefix_lists)
-    legs: list[Leg] = []
+    local = AddressSet.of(each.cidr for each in table.routes if each.cidr and _is_local(each))
+    parts: dict[tuple[Route, ...], AddressSet] = {}
     left = destination
     for _, equals in groupby(sorted(entries, key=_rank), key=_rank):
-        for addresses, routes in _apart(equals):
-            if taken := addresses & left:
-                legs.append(Leg(taken, routes))
+        for routes, blocks in _apart(equals).items():
+            taken = AddressSet.of(blocks) & left
+            if taken and all(each.origin is RouteOrigin.PROPAGATED for each in routes):
+                taken -= local
+            if taken:
+                parts[routes] = parts.get(routes, NOTHING) | taken
                 left -= taken
+        if not left:
+            break
+    legs = [Leg(addresses, routes) for routes, addresses in parts.items()]
     if left:
         legs.append(Leg(left, ()))
-    return Routing(tuple(_joined(legs)), tuple(unread))
+    return Routing(tuple(legs), tuple(unread))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +147,20 @@ def _entries(
     return entries, unread
 
 
-def _apart(entries: Iterable[_Entry]) -> Iterator[tuple[AddressSet, tuple[Route, ...]]]:
-    """Give each block of one rank with its routes; blocks of one length are equal or disjoint."""
+def _is_local(route: Route) -> bool:
+    """Tell whether a route keeps what it matches inside the VPC: it came with the table."""
+    return route.target.kind is TargetKind.LOCAL or route.origin is RouteOrigin.TABLE
+
+
+def _apart(entries: Iterable[_Entry]) -> dict[tuple[Route, ...], list[Network]]:
+    """Give the blocks of one rank by their routes; blocks of one length are equal or disjoint."""
     by_block: dict[Network, list[Route]] = {}
     for entry in entries:
         by_block.setdefault(entry.network, []).append(entry.route)
+    found: dict[tuple[Route, ...], list[Network]] = {}
     for block, routes in by_block.items():
         targets = {(route.target, route.blackhole) for route in routes}
         # Several routes to one target are one way.
-        yield AddressSet.of([block]), tuple(routes) if len(targets) > 1 else tuple(routes[:1])
-
-
-def _joined(legs: Iterable[Leg]) -> Iterator[Leg]:
-    """Join legs that take the same routes: the blocks of a prefix list are one leg."""
-    by_routes: dict[tuple[Route, ...], AddressSet] = {}
-    for leg in legs:
-        by_routes[leg.routes] = by_routes.get(leg.routes, NOTHING) | leg.addresses
-    yield from (Leg(addresses, routes) for routes, addresses in by_routes.items())
+        deciding = tuple(routes) if len(targets) > 1 else (routes[0],)
+        found.setdefault(deciding, []).append(block)
+    return found

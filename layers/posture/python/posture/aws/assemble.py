@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from posture.aws.describe import FIRST_ROUND, Facts, Reading
-from posture.aws.prefix_entries import customer_list, named_by
-from posture.model.network import Facet, Network, NetworkInterface, PrefixList, Snapshot, Vpc
+from posture.aws.prefix_entries import Blocks, blocks_of, customer_list, named_by
+from posture.model.network import Facet, NetworkInterface, PrefixList, Snapshot, Vpc
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,7 @@ class SecondRound:
     catalogue: Catalogue
     interfaces: Mapping[str, NetworkInterface] = field(default_factory=dict)
     interfaces_unreadable: str | None = None
-    prefix_lists: Mapping[str, Reading[Network]] = field(default_factory=dict)
+    prefix_lists: Mapping[str, Reading[Blocks]] = field(default_factory=dict)
     dns: Mapping[str, DnsReading] = field(default_factory=dict)
 
 
@@ -107,7 +107,7 @@ def named_lists(facts: Facts, later: SecondRound) -> dict[str, PrefixList]:
     """Give the lists that this VPC names and whose entries had to be asked for."""
     known = later.catalogue.prefix_lists
     return {
-        list_id: replace(known[list_id], cidrs=reading.items or None)
+        list_id: replace(known[list_id], cidrs=blocks_of(reading) or None)
         if list_id in known
         else customer_list(list_id, reading)
         for list_id in named_by(facts.route_tables.items, facts.security_groups.items)

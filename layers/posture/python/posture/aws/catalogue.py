@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from posture.aws import translate_endpoints
 from posture.aws.describe import Kind, Reading, read_all
-from posture.aws.prefix_entries import entries_of_all
+from posture.aws.prefix_entries import blocks_of, entries_of_all
 from posture.model.network import EndpointType, Facet, PrefixList, Service
 
 if TYPE_CHECKING:
@@ -132,6 +132,6 @@ def filled(
     if not empty:
         return {}
     return {
-        list_id: replace(empty[list_id], cidrs=reading.items or None)
+        list_id: replace(empty[list_id], cidrs=blocks_of(reading) or None)
         for list_id, reading in entries_of_all(ec2, empty).items()
     }

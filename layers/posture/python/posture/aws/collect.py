@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from posture.aws.assemble import SecondRound, by_id, by_vpc, snapshot, unreadable
 from posture.aws.describe import Facts, Reading, first_round, interfaces, together
 from posture.aws.dns_attributes import DnsMemory, DnsReading, for_region, read_attributes
-from posture.aws.prefix_entries import entries_of_all, named_by, without_entries
-from posture.model.network import Facet, Network, Snapshot
+from posture.aws.prefix_entries import Blocks, entries_of_all, named_by, without_entries
+from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def second_round(
     )
 
 
-def lists_read(ec2: EC2Client, ids: Iterable[str]) -> dict[str, Reading[Network]]:
+def lists_read(ec2: EC2Client, ids: Iterable[str]) -> dict[str, Reading[Blocks]]:
     """Read the entries of these lists, with no request where there is none."""
     wanted = frozenset(ids)
     return entries_of_all(ec2, wanted) if wanted else {}

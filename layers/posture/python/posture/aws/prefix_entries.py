@@ -15,35 +15,41 @@ from posture.model.network import Facet, Network, PrefixList, RouteTable, Securi
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
+Blocks = tuple[Network, ...]
+
 PAGE = 100  # the largest this operation gives
 
 
-def entries_of(ec2: EC2Client, list_id: str) -> Reading[Network]:
-    """Read the CIDR blocks of one prefix list."""
-    return guarded(
-        Facet.PREFIX_LISTS.value,
-        lambda: tuple(
-            cidr
-            for page in pages(
-                ec2, "get_managed_prefix_list_entries", PAGE, {"PrefixListId": list_id}
-            )
-            for cidr in networks(strings(page.get("Entries"), "Cidr"))
-        ),
+def entries_of(ec2: EC2Client, list_id: str) -> Reading[Blocks]:
+    """Read the CIDR blocks of one prefix list: one item, and none where the list is not found."""
+    return guarded(Facet.PREFIX_LISTS.value, lambda: (_entries(ec2, list_id),))
+
+
+def _entries(ec2: EC2Client, list_id: str) -> Blocks:
+    return tuple(
+        cidr
+        for page in pages(ec2, "get_managed_prefix_list_entries", PAGE, {"PrefixListId": list_id})
+        for cidr in networks(strings(page.get("Entries"), "Cidr"))
     )
 
 
-def entries_of_all(ec2: EC2Client, ids: Collection[str]) -> dict[str, Reading[Network]]:
+def entries_of_all(ec2: EC2Client, ids: Collection[str]) -> dict[str, Reading[Blocks]]:
     """Read several lists side by side, by id."""
     return together({list_id: _reader(ec2, list_id) for list_id in sorted(ids)})
 
 
-def _reader(ec2: EC2Client, list_id: str) -> Callable[[], Reading[Network]]:
+def _reader(ec2: EC2Client, list_id: str) -> Callable[[], Reading[Blocks]]:
     return lambda: entries_of(ec2, list_id)
 
 
-def customer_list(list_id: str, reading: Reading[Network]) -> PrefixList:
+def blocks_of(reading: Reading[Blocks]) -> Blocks | None:
+    """Give a list's blocks, which may be none; None where nobody can tell."""
+    return next(iter(reading.items), None)
+
+
+def customer_list(list_id: str, reading: Reading[Blocks]) -> PrefixList:
     """Make a list of what was read; its name and owner take a request that nothing here needs."""
-    return PrefixList(list_id, name="", owner="", cidrs=reading.items or None)
+    return PrefixList(list_id, name="", owner="", cidrs=blocks_of(reading))
 
 
 def named_by(tables: Iterable[RouteTable], groups: Iterable[SecurityGroup]) -> Iterator[str]:

@@ -22,8 +22,12 @@ def judge_vpc(
 
     A rule that fails by a mistake of ours answers unknown for the whole VPC.
     """
-    case = VpcCase(snapshot, baseline)
-    return _judged(rules, case, snapshot.scope, snapshot.unreadable)
+    return judge_case(VpcCase(snapshot, baseline), rules)
+
+
+def judge_case(case: VpcCase, rules: Iterable[Rule[VpcCase]] = VPC_RULES) -> tuple[Verdict, ...]:
+    """Judge a VPC whose analyses the caller wants to read, too."""
+    return _judged(rules, case, case.snapshot.scope, case.snapshot.unreadable)
 
 
 def judge_service(

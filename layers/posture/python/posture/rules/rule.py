@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from posture.analysis.coverage import Analysis
+from posture.analysis.coverage import Analysis, Coverage, covered_services
 from posture.analysis.paths import Path, gateway_services
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
@@ -68,6 +68,12 @@ class VpcCase:
     def analysis(self) -> Analysis:
         """The paths, names and reachability of the picture."""
         return Analysis(self.snapshot)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """The matrix of all subnets and the services that matter here."""
+        services = covered_services(self.snapshot, self.baseline.required_services)
+        return self.analysis.coverage(services)
 
     @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:

@@ -1,0 +1,71 @@
+"""Where a route table does not deliver inside the VPC what is meant for the VPC.
+
+What lies inside the VPC is reached by the local route, unless a more specific route for a whole
+subnet, or one in the local route's place, sends it to a middlebox.
+https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-tables-middlebox-routing
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from posture.analysis.addresses import IPV4, IPV6, AddressSet
+from posture.analysis.routing import Leg, route_to
+from posture.model.network import (
+    Network,
+    Route,
+    RouteOrigin,
+    RouteTable,
+    Snapshot,
+    Target,
+    TargetKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """Addresses of the VPC itself that a route table sends elsewhere than to where they are.
+
+    `certain` is what is dropped; what is passed on somewhere may arrive or not.
+    """
+
+    addresses: AddressSet
+    table_id: str
+    words: str
+    certain: bool
+
+
+def detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, ...]:
+    """Give where a table does not deliver locally what is inside the VPC.
+
+    Every table has a local route for each block of the VPC, told or not, unless it was replaced.
+    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html
+    """
+    if table is None:
+        return (Detour(IPV4 | IPV6, "", "a route table that could not be found", certain=False),)
+    blocks: set[Network] = {*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs}
+    if not blocks:
+        for subnet in snapshot.subnets.values():
+            blocks |= {*((subnet.cidr,) if subnet.cidr else ()), *subnet.ipv6_cidrs}
+    told = {route.cidr for route in table.routes}
+    local = Target(TargetKind.LOCAL, "local")
+    implied = [Route(block, None, local, origin=RouteOrigin.TABLE) for block in blocks - told]
+    whole = replace(table, routes=(*table.routes, *implied))
+    routing = route_to(whole, AddressSet.of(blocks), snapshot.prefix_lists)
+    unread = ", ".join(route.destination for route in routing.unread)
+    found = [_detour(table, leg) for leg in routing.legs if not _delivers(leg)]
+    if unread:
+        words = f"{unread}, whose entries {table.id} routes and nobody can read"
+        found.append(Detour(IPV4 | IPV6, table.id, words, certain=False))
+    return tuple(found)
+
+
+def _delivers(leg: Leg) -> bool:
+    return all(each.target.kind is TargetKind.LOCAL and not each.blackhole for each in leg.routes)
+
+
+def _detour(table: RouteTable, leg: Leg) -> Detour:
+    ways = " or ".join(f"{each.target.id} (route {each.destination})" for each in leg.routes)
+    certain = all(each.blackhole for each in leg.routes)
+    words = f"{table.id} drops it at {ways}" if certain else f"{ways} of {table.id}"
+    return Detour(leg.addresses, table.id, words, certain)

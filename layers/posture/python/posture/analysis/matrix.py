@@ -1,0 +1,163 @@
+"""The coverage matrix as plain JSON: each distinct answer once, and which cell has which.
+
+Subnets of one route table and one ACL fare alike, so that answers are far fewer than cells. Sets of
+addresses are told as the blocks they are made of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from posture.analysis.coverage import Analysis, Cell, Coverage
+from posture.analysis.gates import Obstacle
+from posture.analysis.paths import Path
+from posture.analysis.reachability import Answer, Reach
+from posture.analysis.services import short_name
+from posture.model.network import Route, Service, Subnet
+
+SCHEMA = 1
+
+Json = dict[str, Any]
+
+
+def record_of(coverage: Coverage, analysis: Analysis) -> Json:
+    """Give a matrix as JSON.
+
+    Returns:
+        `services` (the columns, with where their names lead), `subnets` (the rows, with what they
+        use), `answers` (each distinct one once), `cells` (by subnet id, the number of the answer
+        for each service in order) and `unreadable` (by EC2 operation, the reason).
+    """
+    answers = _Answers()
+    cells = {
+        subnet.id: [
+            answers.number(coverage.cells[subnet.id][service.name]) for service in coverage.services
+        ]
+        for subnet in coverage.subnets
+    }
+    return {
+        "schema": SCHEMA,
+        "services": [_service(analysis, each) for each in coverage.services],
+        "subnets": [_subnet(analysis, each) for each in coverage.subnets],
+        "answers": answers.listed,
+        "cells": cells,
+        "unreadable": {
+            facet.value: reason for facet, reason in analysis.snapshot.unreadable.items()
+        },
+    }
+
+
+def outcomes(record: Mapping[str, Any], subnet_id: str) -> Sequence[Mapping[str, Any]]:
+    """Give a row of a recorded matrix: the answers of one subnet, in the order of the services."""
+    return [record["answers"][number] for number in record["cells"][subnet_id]]
+
+
+class _Answers:
+    """Numbers answers, equal ones alike."""
+
+    def __init__(self) -> None:
+        self.listed: list[Json] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, cell: Cell) -> int:
+        answer = cell_record(cell)
+        text = json.dumps(answer, sort_keys=True)
+        if text not in self._numbers:
+            self._numbers[text] = len(self.listed)
+            self.listed.append(answer)
+        return self._numbers[text]
+
+
+def cell_record(cell: Cell) -> Json:
+    """Give one cell: its outcome and summary, its paths or the interfaces it reaches."""
+    record: Json = {"outcome": cell.outcome.value, "summary": cell.summary}
+    if cell.paths is not None:
+        record["paths"] = [path_record(each) for each in cell.paths]
+    if cell.reaches:
+        record["interfaces"] = [_reach(each) for each in cell.reaches]
+    if cell.own_zone is not None:
+        record["own_zone"] = cell.own_zone
+    if cell.missing:
+        record["missing"] = list(cell.missing)
+    return record
+
+
+def path_record(path: Path) -> Json:
+    """Give one path, its addresses as blocks."""
+    record: Json = {"addresses": str(path.addresses), "path": path.kind.value}
+    if path.target:
+        record["target"] = path.target
+    if path.route:
+        record["route"] = _route(path.route)
+    if path.why:
+        record["why"] = path.why
+    if path.onward:
+        record["onward"] = [path_record(each) for each in path.onward]
+    return record
+
+
+def _route(route: Route) -> Json:
+    return {
+        "destination": route.destination,
+        "target": route.target.id,
+        "origin": route.origin.value,
+        "state": "blackhole" if route.blackhole else "active",
+    }
+
+
+def _reach(reach: Reach) -> Json:
+    record: Json = {
+        "id": reach.interface.id,
+        "zone": reach.interface.zone,
+        "reached": reach.answer.value,
+    }
+    if reach.answer is Answer.YES:
+        return record
+    record["reaching"] = str(reach.reaching)
+    record["obstacles"] = [_obstacle(each) for each in reach.obstacles]
+    if reach.groups:
+        record["groups"] = sorted(reach.groups)
+    if reach.unread:
+        record["unread"] = list(reach.unread)
+    return record
+
+
+def _obstacle(obstacle: Obstacle) -> Json:
+    record: Json = {
+        "gate": obstacle.gate.value,
+        "by": obstacle.by,
+        "rule": obstacle.rule,
+        "stops": str(obstacle.addresses),
+    }
+    if obstacle.ports:
+        record["ports"] = list(obstacle.ports)
+    return record
+
+
+def _service(analysis: Analysis, service: Service) -> Json:
+    resolution = analysis.resolution(service)
+    return {
+        "name": service.name,
+        "short": short_name(service.name),
+        "names": list(service.private_dns_names),
+        "leads_to": resolution.leads_to.value,
+        "why": resolution.why,
+        "but": resolution.but,
+        "endpoints": [each.id for each in resolution.endpoints],
+    }
+
+
+def _subnet(analysis: Analysis, subnet: Subnet) -> Json:
+    table, acl = analysis.paths.table(subnet), analysis.reachability.acl(subnet.id)
+    blocks = (*((subnet.cidr,) if subnet.cidr else ()), *subnet.ipv6_cidrs)
+    return {
+        "id": subnet.id,
+        "name": subnet.tags.get("Name", ""),
+        "zone": subnet.zone,
+        "addresses": list(map(str, blocks)),
+        "route_table": table.id if table else None,
+        "main": bool(table) and subnet.id not in (table.subnet_ids if table else ()),
+        "network_acl": acl.id if acl else None,
+    }

@@ -1,0 +1,131 @@
+"""Where a service's own names lead from inside a VPC."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from network_builders import CUSTOM, KMS, S3, VPC, gateway, interface, picture, service
+from posture.analysis.coverage import service_of
+from posture.analysis.names import LeadsTo, Resolution, families, resolve_names
+from posture.model.network import Endpoint, Snapshot
+
+INBOUND_ONLY = "vpce-1 takes the names only for what comes by inbound resolver endpoints"
+
+
+def resolved(*parts: Any, name: str = KMS, **more: Any) -> Resolution:
+    """Resolve one service's names in a VPC of these parts."""
+    snapshot: Snapshot = picture(*parts, **more)
+    return resolve_names(snapshot, snapshot.services[name])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "leads_to"),
+    [
+        (interface("1"), LeadsTo.ENDPOINT),
+        (interface("1", state="pending"), LeadsTo.ENDPOINT),
+        (interface("1", state="failed"), LeadsTo.PUBLIC),
+        (interface("1", state="pendingacceptance"), LeadsTo.PUBLIC),
+        (interface("1", private_dns=False), LeadsTo.UNKNOWN),
+        (interface("1", private_dns=None), LeadsTo.UNKNOWN),
+        (interface("1", "com.amazonaws.eu-west-1.kms-fips"), LeadsTo.PUBLIC),
+    ],
+)
+def test_private_dns_of_a_working_endpoint_takes_the_names(
+    endpoint: Endpoint, leads_to: LeadsTo
+) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html."""
+    assert resolved(endpoint).leads_to is leads_to
+
+
+def test_no_endpoint_leaves_the_names_public_and_names_what_is_not_read() -> None:
+    """A private hosted zone could still win."""
+    found = resolved()
+    assert found.leads_to is LeadsTo.PUBLIC
+    assert "zones are not read" in found.but
+
+
+@pytest.mark.parametrize(
+    ("support", "hostnames", "leads_to"),
+    [
+        (True, True, LeadsTo.ENDPOINT),
+        (False, True, LeadsTo.PUBLIC),
+        (True, False, LeadsTo.PUBLIC),
+        (None, False, LeadsTo.PUBLIC),
+        (None, True, LeadsTo.UNKNOWN),
+        (True, None, LeadsTo.UNKNOWN),
+    ],
+)
+def test_both_attributes_of_the_vpc_are_needed(
+    *, support: bool | None, hostnames: bool | None, leads_to: LeadsTo
+) -> None:
+    """One that is off is enough for the public addresses, one unknown for not knowing."""
+    vpc = replace(VPC, dns_support=support, dns_hostnames=hostnames)
+    assert resolved(interface("1"), vpc=vpc).leads_to is leads_to
+
+
+def test_of_two_endpoints_the_one_with_private_dns_has_the_names() -> None:
+    """The other is reached only by its own names."""
+    found = resolved(interface("1", private_dns=False), interface("2"))
+    assert [each.id for each in found.endpoints] == ["vpce-2"]
+
+
+def test_s3_with_the_inbound_resolver_option_stays_with_the_gateway() -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html.
+
+    Inside the VPC the names keep leading to public addresses, which the gateway endpoint routes.
+    """
+    only = interface("1", S3, private_dns_only_for_inbound_resolver=True)
+    found = resolved(gateway("s3"), only, name=S3)
+    assert found.leads_to is LeadsTo.PUBLIC
+    assert INBOUND_ONLY in found.why
+
+
+def test_s3_without_the_option_goes_by_the_interface() -> None:
+    """Then a gateway endpoint beside it carries nothing that uses S3's own names."""
+    found = resolved(gateway("s3"), interface("1", S3), name=S3)
+    assert [each.id for each in found.endpoints] == ["vpce-1"]
+
+
+def test_s3_interface_without_private_dns_beside_a_gateway() -> None:
+    """S3's own names are public, and so routed by the gateway endpoint."""
+    found = resolved(gateway("s3"), interface("1", S3, private_dns=False), name=S3)
+    assert found.leads_to is LeadsTo.PUBLIC
+
+
+def test_a_service_without_private_dns_is_reached_by_the_endpoints_own_names() -> None:
+    """They lead nowhere else, private DNS or not."""
+    bare = service(KMS, private_dns_names=())
+    found = resolved(bare, interface("1", private_dns=False))
+    assert found.leads_to is LeadsTo.ENDPOINT
+    unlisted = interface("2", CUSTOM, private_dns=False)
+    snapshot = picture(unlisted)
+    assert resolve_names(snapshot, service_of(snapshot, unlisted)).leads_to is LeadsTo.ENDPOINT
+
+
+def test_each_of_a_products_services_has_names_of_its_own() -> None:
+    """An endpoint of ecr.api takes none of ecr.dkr's."""
+    api, dkr = (service(f"com.amazonaws.eu-west-1.ecr.{each}") for each in ("api", "dkr"))
+    endpoint = interface("1", api.name)
+    assert resolved(api, dkr, endpoint, name=api.name).leads_to is LeadsTo.ENDPOINT
+    assert resolved(api, dkr, endpoint, name=dkr.name).leads_to is LeadsTo.PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("record", "address", "versions"),
+    [
+        (None, None, {4}),
+        (None, "ipv6", {6}),
+        (None, "dualstack", {4, 6}),
+        ("ipv4", "dualstack", {4}),
+        ("ipv6", "dualstack", {6}),
+        ("dualstack", "dualstack", {4, 6}),
+        ("service-defined", "dualstack", {4, 6}),
+    ],
+)
+def test_the_versions_that_names_answer_with(
+    record: str | None, address: str | None, versions: set[int]
+) -> None:
+    """The DNS record type, else the endpoint's own address type."""
+    endpoint = interface("1", dns_record_ip_type=record, ip_address_type=address)
+    assert set(families(endpoint)) == versions

@@ -6,13 +6,33 @@ READY := $(VENV)/ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock clean
+.PHONY: help demo emulator invoke image test check format docs lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## the whole story on this machine, with no AWS account
 	$(BIN)/posture demo
+
+emulator: $(READY) ## an emulated AWS on port 4566 with the stack in it, for sam local and boto3
+	$(BIN)/posture emulate --host 0.0.0.0
+
+# Without EVENT: what there is to choose from, by events/README.md.
+invoke: $(READY) ## list the sample events; EVENT=evaluate/batch runs one in its container
+ifdef EVENT
+	$(BIN)/sam build
+	$(BIN)/sam local invoke $(FUNCTION_$(firstword $(subst /, ,$(EVENT)))) -e events/$(EVENT).json $(SAM_FLAGS)
+else
+	@awk -F '|' '/^\| `/ {gsub(/`| /, "", $$2); printf "  make invoke EVENT=%-24s %s\n", $$2, $$3}' events/README.md
+	@ls events/calls/*.json | sed 's#events/\(.*\).json#  make invoke EVENT=\1#'
+endif
+FUNCTION_evaluate := EvaluateFunction
+FUNCTION_calls := EvaluateFunction
+FUNCTION_sweep := SweepFunction
+FUNCTION_notify := NotifyFunction
+
+image: $(READY) ## a stand-in for Lambda's base image, where none can be pulled (root, debootstrap, Docker)
+	.ci/lambda-image/build $(BIN)/python
 
 test: $(READY) ## every test that this machine can run
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
@@ -37,6 +57,8 @@ docs: $(READY) ## make the generated pages anew
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/dev.txt
+	uv pip compile --group image --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/image.txt
 	uv pip compile pyproject.toml --universal --python-version 3.13 --no-emit-package boto3 \
 	  --no-emit-package botocore --no-emit-package s3transfer --no-emit-package urllib3 \
 	  --no-emit-package python-dateutil --no-emit-package six \

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posture_cli.commands import baseline, demo, events, findings, replay, rules, scan
+from posture_cli.commands import baseline, demo, emulate, events, findings, replay, rules, scan
 
 app = typer.Typer(
     name="posture",
@@ -35,6 +35,7 @@ def posture(
 
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
 app.command("scan", epilog=scan.EXAMPLES)(scan.scan)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)

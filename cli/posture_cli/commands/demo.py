@@ -28,7 +28,7 @@ ROOT = Path(posture_cli.__file__).resolve().parents[2]
 
 
 class DemoError(PostureError):
-    """The demo lacks what it is made of."""
+    """What an emulated AWS is made of is missing."""
 
 
 def demo(
@@ -49,12 +49,21 @@ def demo(
     """
     if output is Output.CSV:
         raise typer.BadParameter("a story is no table: use table or json", param_hint="--output")
-    if not (ROOT / "template.yaml").is_file():
-        raise DemoError("the demo deploys template.yaml: run it from a clone of the project")
-    if find_spec("moto") is None:
-        raise DemoError("the demo needs moto: pip install 'vpc-endpoint-posture[cli]'")
+    require_clone()
     faults = _play(pace, output)
     raise typer.Exit(exits.FINDINGS if faults else exits.CLEAN)
+
+
+def require_clone() -> None:
+    """Refuse to emulate anything without the project's files and moto.
+
+    Raises:
+        DemoError: one of them is missing.
+    """
+    if not (ROOT / "template.yaml").is_file():
+        raise DemoError("this deploys template.yaml: run it from a clone of the project")
+    if find_spec("moto") is None:
+        raise DemoError("this needs moto: pip install 'vpc-endpoint-posture[cli]'")
 
 
 def _play(pace: float, output: Output) -> int:

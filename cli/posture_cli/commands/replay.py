@@ -19,7 +19,7 @@ from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 
 EXAMPLES = examples(
-    "posture replay events/create-route.json",
+    "posture replay events/calls/create-route.json",
     "posture replay logs/*.json.gz --output csv",
     "posture replay --send --stack posture lost-events.json.gz",
 )

@@ -9,7 +9,7 @@ nothing, the mappings here do what Lambda's event source mappings do.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -96,8 +96,12 @@ class EmbeddedAws:
         client = self.session.client("ec2")
         self._fidelity.follow(client)
         if caller:
-            Trail(self.deliver).follow(client, caller)
+            self.record(client, caller, self.deliver)
         return client
+
+    def record(self, client: EC2Client, caller: Caller, deliver: Callable[[Json], None]) -> None:
+        """Hand on the CloudTrail record of whatever a client does from now on."""
+        Trail(deliver).follow(client, caller)
 
     def deliver(self, entry: Json) -> None:
         """Put a CloudTrail record on the event bus, where the stack's rules look at it."""

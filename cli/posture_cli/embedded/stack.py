@@ -71,7 +71,7 @@ def deploy(
     Raises:
         botocore.exceptions.ClientError: the emulator refuses the template.
     """
-    template = translate(template_path, region=region, parameters=parameters or {})
+    template = translate(template_path, region=region, parameters=parameters or {}, stack=name)
     session = boto3.Session(region_name=region)
     _create(session, template, name, parameters or {})
     stack = _read(session, template, name)

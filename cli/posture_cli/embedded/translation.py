@@ -33,6 +33,13 @@ CODE_PROPERTIES = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
 }
+# What gets its logical id as a name, where CloudFormation would add letters of its own: names that
+# can be known beforehand (env.json).
+NAMES = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+}
 CODE_BUCKET = "packaged-code"
 ADDRESS_BITS = 32
 
@@ -53,7 +60,9 @@ class Template:
     code: tuple[str, ...]
 
 
-def translate(path: Path, *, region: str, parameters: Mapping[str, str]) -> Template:
+def translate(
+    path: Path, *, region: str, parameters: Mapping[str, str], stack: str = "posture"
+) -> Template:
     """Translate a SAM template for the emulator.
 
     Raises:
@@ -65,6 +74,7 @@ def translate(path: Path, *, region: str, parameters: Mapping[str, str]) -> Temp
     body = Translator({}, Parser(), boto_session=session).translate(source, dict(parameters))
     values = _parameter_values(body, parameters)
     resources = _plainly(body["Resources"], region, values)
+    _name(resources, stack)
     types = {name: it["Type"] for name, it in resources.items()}
     outputs = body.get("Outputs", {})
     told = {name: f"PropertiesOf{name}" for name in resources}
@@ -91,6 +101,12 @@ def _package(source: Mapping[str, Any]) -> tuple[str, ...]:
     for name, where in packaged.items():
         source["Resources"][name]["Properties"][where] = f"s3://{CODE_BUCKET}/{name}"
     return tuple(packaged)
+
+
+def _name(resources: Mapping[str, Any], stack: str) -> None:
+    for logical_id, resource in resources.items():
+        if name := NAMES.get(resource["Type"]):
+            resource.setdefault("Properties", {})[name] = f"{stack}-{logical_id}"
 
 
 def _parameter_values(body: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, str]:

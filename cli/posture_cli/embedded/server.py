@@ -1,0 +1,29 @@
+"""The embedded AWS over HTTP, for processes and containers beside this one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from moto.server import ThreadedMotoServer
+
+LOCAL = "127.0.0.1"
+ANYWHERE = "0.0.0.0"  # noqa: S104 - the caller chose it
+
+
+@contextmanager
+def served(host: str = LOCAL, port: int = 0) -> Iterator[str]:
+    """Serve what moto holds in this process; give the URL at which this machine reaches it.
+
+    Raises:
+        OSError: the address is in use, or not one of this machine.
+    """
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line a request
+    server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
+    server.start()
+    try:
+        bound, number = server.get_host_and_port()
+        yield f"http://{LOCAL if bound == ANYWHERE else bound}:{number}"
+    finally:
+        server.stop()

@@ -1,0 +1,159 @@
+"""The functions in containers, by `sam local`, against the emulator of `posture emulate`."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from containers import lacking
+from posture_cli.deployed import Wanted, findings
+from sample_events import EXPECTED, Expected, failures, function_of, read
+from stack_template import PATH
+
+pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"sam local: {lacking()}")
+
+ROOT = PATH.parent
+TOOLS = Path(sys.executable).parent
+REGION = "eu-west-1"
+INVOKED = "Invoking app.handler (python3.13)"  # what sam tells as it starts the container
+
+
+@pytest.fixture(scope="module")
+def shell() -> Mapping[str, str]:
+    """Give the environment of a person who has no AWS account."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return own | {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_TELEMETRY": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextmanager
+def running(command: list[str], shell: Mapping[str, str], **streams: Any) -> Iterator[Any]:
+    """Run a command beside us until the block ends."""
+    with subprocess.Popen(command, env=shell, cwd=ROOT, text=True, **streams) as process:  # noqa: S603
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@pytest.fixture(scope="module")
+def emulator(shell: Mapping[str, str]) -> Iterator[str]:
+    """Start the emulator at a free port; give its URL."""
+    command = [str(TOOLS / "posture"), "emulate", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
+    with running(command, shell, stdout=subprocess.PIPE) as process:
+        line = process.stdout.readline()
+        yield line.split("AWS_ENDPOINT_URL=")[1].split()[0]
+
+
+@pytest.fixture(scope="module")
+def client(emulator: str) -> Any:
+    """Give a maker of clients that talk to the emulator."""
+    session = boto3.Session("testing", "testing", region_name=REGION)
+    config = Config(account_id_endpoint_mode="disabled")
+    return lambda service: session.client(service, endpoint_url=emulator, config=config)
+
+
+@pytest.fixture(scope="module")
+def built(shell: Mapping[str, str]) -> None:
+    """Build as README says."""
+    subprocess.run([TOOLS / "sam", "build"], env=shell, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+
+
+@pytest.fixture(scope="module")
+def variables(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give env.json with the port of this test's emulator."""
+    text = (ROOT / "env.json").read_text(encoding="utf-8")
+    path = tmp_path_factory.mktemp("sam") / "env.json"
+    path.write_text(text.replace(":4566", f":{emulator.rsplit(':', 1)[1]}"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def lambda_client(built: None, variables: Path, shell: Mapping[str, str]) -> Iterator[Any]:  # noqa: ARG001
+    """Start `sam local start-lambda`; give a client of it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(TOOLS / "sam"), "local", "start-lambda", "--port", str(port)]
+    options = ["--env-vars", str(variables), "--skip-pull-image"]
+    with running(command + options, shell, stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if "Running on" in line:
+                break
+        config = Config(read_timeout=120, retries={"total_max_attempts": 1})
+        session = boto3.Session("testing", "testing", region_name=REGION)
+        yield session.client("lambda", endpoint_url=f"http://127.0.0.1:{port}", config=config)
+
+
+def opened(client: Any) -> set[tuple[str, str]]:
+    """Give rule and resource of every open finding in the emulator's table."""
+    stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
+    outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
+    wanted = Wanted(statuses=frozenset({"open"}))
+    stored = findings(client("dynamodb"), outputs["FindingsTableName"], wanted)
+    return {(each.rule, each.resource) for each in stored}
+
+
+def test_sam_local_invoke_runs_a_function_in_its_container(
+    built: None,  # noqa: ARG001
+    client: Any,
+    variables: Path,
+    shell: Mapping[str, str],
+) -> None:
+    """The command of README writes the finding of the event into the emulator's table."""
+    name = "evaluate/single-change"
+    sam = str(TOOLS / "sam")
+    command = [sam, "local", "invoke", function_of(name), "-e", f"events/{name}.json"]
+    options = ["--env-vars", str(variables), "--skip-pull-image"]
+    done = subprocess.run(  # noqa: S603
+        command + options, env=shell, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert not failures(json.loads(done.stdout))
+    assert INVOKED in done.stderr
+    assert EXPECTED[name].opens <= opened(client)
+
+
+@pytest.mark.parametrize(("name", "expected"), EXPECTED.items())
+def test_start_lambda_runs_every_event(
+    lambda_client: Any, client: Any, name: str, expected: Expected
+) -> None:
+    """boto3's invoke, with what the README expects of each."""
+    answer = lambda_client.invoke(FunctionName=function_of(name), Payload=json.dumps(read(name)))
+    assert "FunctionError" not in answer
+    assert expected.failed == failures(json.loads(answer["Payload"].read()))
+    assert expected.opens <= opened(client)
+
+
+def test_an_alert_is_published_in_the_emulator(lambda_client: Any, client: Any) -> None:
+    """What the notifier's container sends reaches a queue that subscribed to the topic."""
+    sqs, sns = client("sqs"), client("sns")
+    stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
+    outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
+    queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=outputs["AlertTopicArn"], Protocol="sqs", Endpoint=arn["QueueArn"])
+    table = client("dynamodb")
+    for key in table.scan(TableName=outputs["IdempotencyTableName"])["Items"]:
+        table.delete_item(TableName=outputs["IdempotencyTableName"], Key={"id": key["id"]})
+    lambda_client.invoke(FunctionName="NotifyFunction", Payload=json.dumps(read("notify/opened")))
+    (message,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    assert json.loads(message["Body"])["Subject"].startswith(EXPECTED["notify/opened"].alert)

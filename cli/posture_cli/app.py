@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from posture_cli.commands import baseline, demo, emulate, events, findings, replay, rules, scan
+from posture_cli.commands import (
+    baseline,
+    coverage,
+    demo,
+    emulate,
+    events,
+    explain,
+    findings,
+    replay,
+    rules,
+    scan,
+)
 
 app = typer.Typer(
     name="posture",
@@ -37,6 +48,8 @@ def posture(
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
 app.command("scan", epilog=scan.EXAMPLES)(scan.scan)
+app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
 app.add_typer(baseline.app, name="baseline")

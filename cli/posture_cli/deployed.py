@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from posture.aws.attributes import typed
 from posture.aws.findings import Findings
+from posture.aws.head import Head, head_from
 from posture.aws.items import finding_of
 from posture.errors import PostureError
 from posture.model.finding import Finding, FindingStatus
@@ -115,6 +116,32 @@ def _everywhere(client: DynamoDBClient, table: str) -> Iterator[Finding]:
     )
     for page in pages:
         yield from map(finding_of, page["Items"])
+
+
+def heads(client: DynamoDBClient, table: str, vpcs: frozenset[str]) -> Iterator[Head]:
+    """Read what was seen last of each VPC that exists, or of these.
+
+    Raises:
+        CorruptItemError: an item cannot be read.
+        DeploymentError: there is no such table, or it knows nothing of one of the VPCs.
+    """
+    pages = client.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="#kind = :kind AND attribute_exists(#head_of)",
+        ExpressionAttributeNames={"#kind": "kind", "#head_of": "head_of"},
+        ExpressionAttributeValues=typed({":kind": "head"}),
+    )
+    missing = set(vpcs)
+    try:
+        for page in pages:
+            for head in map(head_from, page["Items"]):
+                if head.scope.vpc_id and (not vpcs or head.scope.vpc_id in vpcs):
+                    missing.discard(head.scope.vpc_id)
+                    yield head
+    except client.exceptions.ResourceNotFoundException as error:
+        raise DeploymentError(f"there is no table {table!r}") from error
+    if missing:
+        raise DeploymentError(f"the monitor has not seen {', '.join(sorted(missing))}")
 
 
 def caller(region: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import NoRegionError
 
+from posture.analysis.coverage import service_of
+from posture.analysis.services import named, short_name
 from posture.aws.catalogue import RegionCatalogue
 from posture.aws.clients import CONFIG
 from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
+from posture.aws.describe import SUBNETS, read_all
 from posture.aws.dns_attributes import DnsMemory
 from posture.errors import PostureError, ScopeUnreadableError
-from posture.model.network import Facet, Snapshot
+from posture.model.network import Facet, Service, Snapshot
 from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")  # us-gov-west-1, eusc-de-east-1
 VPC = re.compile(r"vpc-[0-9a-f]+")
+SUBNET = re.compile(r"subnet-[0-9a-f]+")
+ALIKE = 4  # names that an error proposes
 # Ask for the DNS attributes of every VPC: a sweep bounds them, a scan does not.
 ALL_VPCS = 1_000_000
 
@@ -46,18 +52,81 @@ def collect(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapshot]:
     _require_form(REGION, regions, "a region", "eu-west-1")
     _require_form(VPC, vpcs, "a VPC", "vpc-0123456789abcdef0")
     session = boto3.Session()
-    names = regions or ([session.region_name] if session.region_name else [])
-    if not names:
-        raise NoRegionError
+    names = _regions(session, regions)
     account = _account(session, names[0])
     missing = set(vpcs)
-    for name in dict.fromkeys(names):
+    for name in names:
         ec2 = session.client("ec2", region_name=name, config=CONFIG)
         for snapshot in _region(ec2, Region(account, name), sorted(set(vpcs))):
             missing.discard(snapshot.vpc.id)
             yield snapshot
     if missing:
         raise TargetError(f"there is no {', '.join(sorted(missing))} in {', '.join(names)}")
+
+
+def of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
+    """Take a picture of the VPC that a subnet is in.
+
+    Raises:
+        TargetError: the subnet is misspelt or in none of the regions; subnets alike are named.
+        ScopeUnreadableError: the caller may not list subnets or VPCs.
+        ClientError, BotoCoreError: credentials, throttling or the network.
+    """
+    _require_form(REGION, regions, "a region", "eu-west-1")
+    _require_form(SUBNET, [subnet], "a subnet", "subnet-0123456789abcdef0")
+    session = boto3.Session()
+    names = _regions(session, regions)
+    known: list[str] = []
+    for name in names:
+        ec2 = session.client("ec2", region_name=name, config=CONFIG)
+        listed = read_all(ec2, SUBNETS)
+        if listed.unreadable:
+            raise ScopeUnreadableError(f"{name}: {listed.unreadable}")
+        found = next((each for each in listed.items if each.id == subnet), None)
+        if found:
+            region = Region(_account(session, name), name)
+            return next(_region(ec2, region, [found.vpc_id]))
+        known += [each.id for each in listed.items]
+    raise TargetError(f"there is no {subnet} in {', '.join(names)}{_alike(subnet, known)}")
+
+
+def service(snapshot: Snapshot, name: str) -> Service:
+    """Give a service by the name people use, as s3 or ecr.dkr, or by its full one.
+
+    Raises:
+        TargetError: the region has none of that name; services alike are named.
+    """
+    if found := named(snapshot, name):
+        return found
+    own = {
+        endpoint.service_name: service_of(snapshot, endpoint)
+        for endpoint in snapshot.endpoints.values()
+    }
+    if name in own:
+        return own[name]
+    known = [*map(short_name, snapshot.services), *own]
+    raise TargetError(
+        f"{snapshot.scope.region} offers no endpoint service {name!r}{_alike(name, known)}"
+    )
+
+
+def _alike(name: str, known: Sequence[str]) -> str:
+    """Name what somebody may have meant."""
+    within = [each for each in known if name and name in each]
+    close = difflib.get_close_matches(name, known, n=ALIKE, cutoff=0.5)
+    within.sort(key=lambda each: (not each.startswith(name), len(each)))
+    alike = list(dict.fromkeys([*within, *close]))[:ALIKE]
+    if alike:
+        return f"; did you mean {' or '.join(alike)}?"
+    listed = ", ".join(sorted(known)[:ALIKE])
+    return f"; there are {listed}" if listed else ""
+
+
+def _regions(session: boto3.Session, regions: Sequence[str]) -> Sequence[str]:
+    names = regions or ([session.region_name] if session.region_name else [])
+    if not names:
+        raise NoRegionError
+    return tuple(dict.fromkeys(names))
 
 
 def _require_form(form: re.Pattern[str], names: Sequence[str], what: str, example: str) -> None:

@@ -212,14 +212,14 @@ def test_one_interface_of_two_is_blocked() -> None:
     snapshot = private(closed, open_acl("all", ["a", "public"]), kms())
     found = cell(snapshot, "a", KMS)
     assert found.outcome is Outcome.PARTLY
-    assert "acl-b stops 10.0.1.0/24 (the final deny)" in found.summary
+    assert "acl-b stops the whole subnet (the final deny)" in found.summary
 
 
 def test_a_group_that_admits_nobody_blocks() -> None:
     """The sentence names the group."""
     found = cell(private(kms(), group("endpoints", admits("10.9.0.0/16"))), "a", KMS)
     assert found.outcome is Outcome.BLOCKED
-    assert "sg-endpoints stops 10.0.1.0/24 (no rule admits them on 443)" in found.summary
+    assert "sg-endpoints stops the whole subnet (no rule admits them on 443)" in found.summary
 
 
 def test_a_group_that_admits_a_group() -> None:

@@ -154,7 +154,7 @@ class Analysis:
             versions = resolution.families or frozenset({4, 6})
             known = self.snapshot.network_interfaces
             found = tuple(
-                _of_families(known[each], versions)
+                _of_families(_of_endpoint(known[each], endpoint), versions)
                 for each in endpoint.network_interface_ids
                 if each in known
             )
@@ -196,6 +196,14 @@ class Analysis:
             own_zone=subnet.zone in zones if not missing and zones else None,
             missing=tuple(missing),
         )
+
+
+def _of_endpoint(interface: NetworkInterface, endpoint: Endpoint) -> NetworkInterface:
+    """Give an interface the groups that its endpoint has: EC2 keeps them the same, in time."""
+    groups = endpoint.security_group_ids or interface.security_group_ids
+    if groups == interface.security_group_ids:
+        return interface
+    return replace(interface, security_group_ids=groups)
 
 
 def _of_families(interface: NetworkInterface, versions: frozenset[int]) -> NetworkInterface:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
-from posture.analysis.routing import Leg, route_to
+from posture.analysis.routing import Leg, Routing, route_to
 from posture.model.network import (
     Network,
     Route,
@@ -36,28 +36,40 @@ class Detour:
 
 
 def detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, ...]:
-    """Give where a table does not deliver locally what is inside the VPC.
-
-    Every table has a local route for each block of the VPC, told or not, unless it was replaced.
-    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html
-    """
+    """Give where a table does not deliver locally what is inside the VPC."""
     if table is None:
         return (Detour(IPV4 | IPV6, "", "a route table that could not be found", certain=False),)
-    blocks: set[Network] = {*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs}
-    if not blocks:
-        for subnet in snapshot.subnets.values():
-            blocks |= {*((subnet.cidr,) if subnet.cidr else ()), *subnet.ipv6_cidrs}
-    told = {route.cidr for route in table.routes}
-    local = Target(TargetKind.LOCAL, "local")
-    implied = [Route(block, None, local, origin=RouteOrigin.TABLE) for block in blocks - told]
-    whole = replace(table, routes=(*table.routes, *implied))
-    routing = route_to(whole, AddressSet.of(blocks), snapshot.prefix_lists)
+    inside = AddressSet.of(_blocks(snapshot))
+    routing = delivery(snapshot, table, inside)
     unread = ", ".join(route.destination for route in routing.unread)
     found = [_detour(table, leg) for leg in routing.legs if not _delivers(leg)]
     if unread:
         words = f"{unread}, whose entries {table.id} routes and nobody can read"
         found.append(Detour(IPV4 | IPV6, table.id, words, certain=False))
     return tuple(found)
+
+
+def delivery(snapshot: Snapshot, table: RouteTable, towards: AddressSet) -> Routing:
+    """Give the routes by which a table leads to addresses inside the VPC.
+
+    Every table has a local route for each block of the VPC, told or not, unless it was replaced.
+    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-route-tables.html
+    """
+    told = {route.cidr for route in table.routes}
+    local = Target(TargetKind.LOCAL, "local")
+    implied = (
+        Route(block, None, local, origin=RouteOrigin.TABLE)
+        for block in _blocks(snapshot)
+        if block not in told
+    )
+    whole = replace(table, routes=(*table.routes, *implied))
+    return route_to(whole, towards, snapshot.prefix_lists)
+
+
+def _blocks(snapshot: Snapshot) -> tuple[Network, ...]:
+    """Give the VPC's blocks; where nobody tells them, those of its subnets."""
+    blocks: tuple[Network, ...] = (*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs)
+    return blocks or tuple(block for subnet in snapshot.subnets.values() for block in subnet.blocks)
 
 
 def _delivers(leg: Leg) -> bool:

@@ -15,7 +15,7 @@ from posture.analysis.gates import Obstacle
 from posture.analysis.paths import Path
 from posture.analysis.reachability import Answer, Reach
 from posture.analysis.services import short_name
-from posture.model.network import Route, Service, Subnet
+from posture.model.network import EndpointType, Route, Service, Subnet
 
 SCHEMA = 1
 
@@ -33,7 +33,8 @@ def record_of(coverage: Coverage, analysis: Analysis) -> Json:
     answers = _Answers()
     cells = {
         subnet.id: [
-            answers.number(coverage.cells[subnet.id][service.name]) for service in coverage.services
+            answers.number(coverage.cells[subnet.id][service.name], service)
+            for service in coverage.services
         ]
         for subnet in coverage.subnets
     }
@@ -61,8 +62,8 @@ class _Answers:
         self.listed: list[Json] = []
         self._numbers: dict[str, int] = {}
 
-    def number(self, cell: Cell) -> int:
-        answer = cell_record(cell)
+    def number(self, cell: Cell, service: Service) -> int:
+        answer = cell_record(cell, service)
         text = json.dumps(answer, sort_keys=True)
         if text not in self._numbers:
             self._numbers[text] = len(self.listed)
@@ -70,11 +71,12 @@ class _Answers:
         return self._numbers[text]
 
 
-def cell_record(cell: Cell) -> Json:
+def cell_record(cell: Cell, service: Service) -> Json:
     """Give one cell: its outcome and summary, its paths or the interfaces it reaches."""
     record: Json = {"outcome": cell.outcome.value, "summary": cell.summary}
     if cell.paths is not None:
-        record["paths"] = [path_record(each) for each in cell.paths]
+        exact = EndpointType.GATEWAY in service.types
+        record["paths"] = [path_record(each, exact=exact) for each in cell.paths]
     if cell.reaches:
         record["interfaces"] = [_reach(each) for each in cell.reaches]
     if cell.own_zone is not None:
@@ -84,9 +86,11 @@ def cell_record(cell: Cell) -> Json:
     return record
 
 
-def path_record(path: Path) -> Json:
-    """Give one path, its addresses as blocks."""
-    record: Json = {"addresses": str(path.addresses), "path": path.kind.value}
+def path_record(path: Path, *, exact: bool) -> Json:
+    """Give one path; its addresses as blocks where it is told which are the service's own."""
+    record: Json = {"path": path.kind.value}
+    if exact:
+        record["addresses"] = str(path.addresses)
     if path.target:
         record["target"] = path.target
     if path.route:
@@ -94,7 +98,7 @@ def path_record(path: Path) -> Json:
     if path.why:
         record["why"] = path.why
     if path.onward:
-        record["onward"] = [path_record(each) for each in path.onward]
+        record["onward"] = [path_record(each, exact=exact) for each in path.onward]
     return record
 
 
@@ -115,8 +119,9 @@ def _reach(reach: Reach) -> Json:
     }
     if reach.answer is Answer.YES:
         return record
-    record["reaching"] = str(reach.reaching)
-    record["obstacles"] = [_obstacle(each) for each in reach.obstacles]
+    if reach.reaching:
+        record["reaching"] = "all" if reach.reaching == reach.sources else str(reach.reaching)
+    record["obstacles"] = [_obstacle(each, reach) for each in reach.obstacles]
     if reach.groups:
         record["groups"] = sorted(reach.groups)
     if reach.unread:
@@ -124,12 +129,13 @@ def _reach(reach: Reach) -> Json:
     return record
 
 
-def _obstacle(obstacle: Obstacle) -> Json:
+def _obstacle(obstacle: Obstacle, reach: Reach) -> Json:
+    whole = obstacle.addresses >= reach.sources
     record: Json = {
         "gate": obstacle.gate.value,
         "by": obstacle.by,
         "rule": obstacle.rule,
-        "stops": str(obstacle.addresses),
+        "stops": "all" if whole else str(obstacle.addresses),
     }
     if obstacle.ports:
         record["ports"] = list(obstacle.ports)
@@ -151,12 +157,11 @@ def _service(analysis: Analysis, service: Service) -> Json:
 
 def _subnet(analysis: Analysis, subnet: Subnet) -> Json:
     table, acl = analysis.paths.table(subnet), analysis.reachability.acl(subnet.id)
-    blocks = (*((subnet.cidr,) if subnet.cidr else ()), *subnet.ipv6_cidrs)
     return {
         "id": subnet.id,
         "name": subnet.tags.get("Name", ""),
         "zone": subnet.zone,
-        "addresses": list(map(str, blocks)),
+        "addresses": list(map(str, subnet.blocks)),
         "route_table": table.id if table else None,
         "main": bool(table) and subnet.id not in (table.subnet_ids if table else ()),
         "network_acl": acl.id if acl else None,

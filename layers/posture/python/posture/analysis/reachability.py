@@ -120,6 +120,7 @@ class Reachability:
         self._admitted: dict[tuple[str, ...], Admitted] = {}
         self._sources: dict[tuple[str, frozenset[int]], AddressSet] = {}
         self._detour: dict[str, tuple[Detour, ...]] = {}
+        self._places: dict[str, AddressSet] = {}
         self._lists = snapshot.prefix_lists
 
     def reach(
@@ -163,6 +164,20 @@ class Reachability:
             unread=(*(admitted.unread if held else ()), *self._missing(subnet, interface)),
         )
 
+    def place(self, interface: NetworkInterface) -> AddressSet:
+        """Give an interface's addresses; where they are none of its subnet's, all of those.
+
+        AWS gives an interface no address outside its subnet; emulators do.
+        """
+        if interface.id not in self._places:
+            told = AddressSet.of(map(ip_network, interface.addresses))
+            subnet = self._snapshot.subnets.get(interface.subnet_id)
+            versions = {address.version for address in interface.addresses}
+            blocks = subnet.blocks if subnet else ()
+            room = AddressSet.of(block for block in blocks if block.version in versions)
+            self._places[interface.id] = told if not room or room >= told else room
+        return self._places[interface.id]
+
     def acl(self, subnet_id: str) -> NetworkAcl | None:
         """Give the network ACL that guards a subnet."""
         return self._acls.get(subnet_id)
@@ -182,9 +197,8 @@ class Reachability:
         versions = frozenset(address.version for address in interface.addresses)
         key = subnet.id, versions
         if key not in self._sources:
-            blocks = [*((subnet.cidr,) if subnet.cidr else ()), *subnet.ipv6_cidrs]
             self._sources[key] = AddressSet.of(
-                block for block in blocks if block.version in versions
+                block for block in subnet.blocks if block.version in versions
             )
         return self._sources[key]
 
@@ -220,7 +234,7 @@ class Reachability:
         closed = {it for it in versions if any(it not in self._open[acl.id] for acl in acls)}
         if not closed:
             return
-        target = AddressSet.of(map(ip_network, interface.addresses))
+        target = self.place(interface)
         for version in sorted(closed):
             senders, receiver = sources & FAMILIES[version], target & FAMILIES[version]
             if senders and receiver:
@@ -232,7 +246,7 @@ class Reachability:
         """Give the detours on the way to an interface and on the way back."""
         there = self._look(subnet.id)
         if there:
-            target = AddressSet.of(map(ip_network, interface.addresses))
+            target = self.place(interface)
             yield from ((Gate.ROUTE, target, each) for each in there if each.addresses & target)
         back = self._look(interface.subnet_id)
         if back:
@@ -258,7 +272,7 @@ class Reachability:
         known = self._snapshot.security_groups
         if not groups <= known.keys():
             return
-        target = AddressSet.of(map(ip_network, interface.addresses))
+        target = self.place(interface)
         let = admitted_by((known[each] for each in sorted(groups)), self._lists, egress=True)
         to_group = let.groups & frozenset(interface.security_group_ids)
         kept = NOTHING if to_group or let.unread else target - let.addresses

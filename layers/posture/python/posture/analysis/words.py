@@ -58,9 +58,9 @@ def arrival(reaches: Sequence[Reach], missing: Sequence[str]) -> str:
     """Say what keeps a subnet from interfaces; nothing where all are reached."""
     answers = {reach.answer for reach in reaches}
     if answers and answers <= {Answer.NO}:
-        return f", blocked: {_first(reaches)}"
+        return f", but {_first(reaches)}"
     if missing or not reaches or Answer.UNKNOWN in answers:
-        return f", unknown: {_unknown(reaches, missing)}"
+        return f", but {_unknown(reaches, missing)}"
     if answers <= {Answer.YES, Answer.IF_GROUPED}:
         groups = sorted({group for reach in reaches for group in reach.groups})
         return f", for workloads in {' or '.join(groups)}" if groups else ""
@@ -75,12 +75,12 @@ def _unknown(reaches: Sequence[Reach], missing: Sequence[str]) -> str:
 
 
 def _first(reaches: Iterable[Reach]) -> str:
-    obstacles = (each for reach in reaches for each in reach.obstacles)
-    first = next(obstacles, None)
-    return obstacle(first) if first else "the subnet and the endpoint share no IP version"
+    stops = (obstacle(each, reach.sources) for reach in reaches for each in reach.obstacles)
+    return next(stops, "the subnet and the endpoint share no IP version")
 
 
-def obstacle(each: Obstacle) -> str:
-    """Say what stops whom."""
+def obstacle(each: Obstacle, sources: AddressSet) -> str:
+    """Say what stops whom of a subnet's addresses."""
+    whom = "the whole subnet" if each.addresses >= sources else few(each.addresses)
     ports = f" to ports {each.ports[0]}-{each.ports[1]}" if each.ports else ""
-    return f"{each.by} stops {few(each.addresses)}{ports} ({each.rule})"
+    return f"{each.by} stops {whom}{ports} ({each.rule})"

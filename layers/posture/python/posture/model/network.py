@@ -59,6 +59,11 @@ class Subnet:
     ipv6_cidrs: tuple[IPv6Network, ...] = ()
     tags: Tags = field(default_factory=dict)
 
+    @property
+    def blocks(self) -> tuple[Network, ...]:
+        """Its addresses of both families."""
+        return (self.cidr, *self.ipv6_cidrs) if self.cidr else self.ipv6_cidrs
+
 
 class TargetKind(StrEnum):
     """What a route points to."""

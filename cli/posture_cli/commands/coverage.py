@@ -1,0 +1,119 @@
+"""`posture coverage`: by which way each subnet reaches each service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posture.analysis.coverage import covered_services
+from posture.analysis.matrix import record_of
+from posture.baseline.document import BaselineDocument
+from posture.baseline.resolve import resolve
+from posture.model.instant import iso
+from posture.rules.rule import VpcCase
+from posture_cli import exits
+from posture_cli.baseline_file import load
+from posture_cli.options import (
+    BaselineOption,
+    OutputOption,
+    RegionsOption,
+    VpcsOption,
+    examples,
+)
+from posture_cli.render import coverage as shown
+from posture_cli.render.console import notes
+from posture_cli.render.records import Output, write, write_json
+
+EXAMPLES = examples(
+    "posture coverage --region eu-west-1",
+    "posture coverage --vpc vpc-0123456789abcdef0 --service s3 --service kms",
+    "posture coverage --stack posture --output csv",
+    "posture coverage --output json | jq '.[].cells'",
+)
+ServicesOption = Annotated[
+    list[str] | None,
+    typer.Option("--service", "-s", help="Show this service, too, as in kms; repeat for several."),
+]
+
+
+def coverage(  # noqa: PLR0913 - one parameter an option
+    *,
+    region: RegionsOption = None,
+    vpc: VpcsOption = None,
+    service: ServicesOption = None,
+    baseline: BaselineOption = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(help="Show what this deployed monitor saw last, instead of looking now."),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="The monitor's findings table, if not a stack's.")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Draw which way the traffic of each subnet takes to each service, and whether it arrives.
+
+    Without --stack your VPCs are looked at now, read-only, with your own credentials. Columns are
+    the services with a gateway endpoint, those of your interface endpoints, those the baseline
+    requires, and those you name with --service.
+
+    Exit code: 0, or 2 on a mistake.
+    """
+    if stack or table:
+        matrices = _stored(stack or "", table, region or (), vpc or ())
+    else:
+        matrices = _live(region or (), vpc or (), service or (), baseline)
+    with notes().status("reading VPCs"):
+        found = list(matrices)
+    if output is Output.JSON:
+        write_json([each.json() for each in found])
+    elif output is Output.CSV:
+        write(shown.flat(found), shown.CSV_COLUMNS, output)
+    else:
+        shown.draw(found)
+    raise typer.Exit(exits.CLEAN)
+
+
+def _live(
+    regions: Sequence[str], vpcs: Sequence[str], services: Sequence[str], baseline: Path | None
+) -> Iterator[shown.Matrix]:
+    """Look now."""
+    from posture_cli import live  # noqa: PLC0415 - boto3 would slow every other verb down
+
+    document = load(baseline) if baseline else BaselineDocument()
+    for snapshot in live.collect(regions, vpcs):
+        wanted = [live.service(snapshot, each).name for each in services]
+        case = VpcCase(snapshot, resolve(document, snapshot.scope, snapshot.vpc.tags))
+        required = (*case.baseline.required_services, *wanted)
+        covered = case.analysis.coverage(covered_services(snapshot, required))
+        scope = snapshot.scope
+        yield shown.Matrix(
+            scope.account,
+            scope.region,
+            scope.subject,
+            iso(snapshot.observed_at),
+            record_of(covered, case.analysis),
+        )
+
+
+def _stored(
+    stack: str, table: str | None, regions: Sequence[str], vpcs: Sequence[str]
+) -> Iterator[shown.Matrix]:
+    """Read what a monitor saw last."""
+    from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow every other verb down
+
+    region = regions[0] if regions else None
+    name = table or deployed.output_of(stack, "FindingsTableName", region)
+    for head in deployed.heads(deployed.dynamodb(region), name, frozenset(vpcs)):
+        if head.coverage is not None:
+            scope = head.scope
+            yield shown.Matrix(
+                scope.account,
+                scope.region,
+                scope.subject,
+                iso(head.observed_at),
+                head.coverage,
+            )

@@ -1,0 +1,67 @@
+"""`posture explain`: why a subnet's traffic to a service goes as it does."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from posture.analysis.coverage import Analysis
+from posture.analysis.explain import explain as explained
+from posture_cli import exits
+from posture_cli.options import OutputOption, RegionsOption, examples
+from posture_cli.render import explain as shown
+from posture_cli.render.console import notes
+from posture_cli.render.records import Output, write, write_json
+
+EXAMPLES = examples(
+    "posture explain subnet-0123456789abcdef0 s3",
+    "posture explain subnet-0123456789abcdef0 kms --region eu-west-1",
+    "posture explain subnet-0123456789abcdef0 ecr.dkr --group sg-0123456789abcdef0",
+    "posture explain subnet-0123456789abcdef0 s3 --output json",
+)
+GROUP = re.compile(r"sg-[0-9a-f]+")
+
+
+def explain(
+    subnet: Annotated[str, typer.Argument(help="Where the traffic starts: subnet-…")],
+    service: Annotated[
+        str, typer.Argument(help="Where it is meant to go: s3, kms, ecr.dkr, or a full name.")
+    ],
+    *,
+    region: RegionsOption = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", "-g", help="A security group of the workload; repeat for several."),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Tell step by step which way a subnet's traffic to a service takes, and what decides it.
+
+    The route, the names, each network ACL entry and security group rule that decides is named. The
+    VPC is looked at now, read-only, with your own credentials. Without --group the workload's own
+    security groups are taken to let everything out.
+
+    Exit code: 0, or 2 on a mistake.
+    """
+    from posture_cli import live  # noqa: PLC0415 - boto3 would slow every other verb down
+
+    for each in group or ():
+        if not GROUP.fullmatch(each):
+            raise typer.BadParameter(
+                f"{each!r} is not a security group, as in sg-0123456789abcdef0",
+                param_hint="--group",
+            )
+    with notes().status(f"reading the VPC of {subnet}"):
+        snapshot = live.of_subnet(subnet, region or ())
+        wanted = live.service(snapshot, service)
+    found = explained(Analysis(snapshot), snapshot.subnets[subnet], wanted, frozenset(group or ()))
+    record = shown.record_of(snapshot, found)
+    if output is Output.JSON:
+        write_json(record)
+    elif output is Output.CSV:
+        write(record["steps"], shown.CSV_COLUMNS, output)
+    else:
+        shown.tell(snapshot, found)
+    raise typer.Exit(exits.CLEAN)

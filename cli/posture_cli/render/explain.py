@@ -1,0 +1,46 @@
+"""A reasoning for a terminal, and as a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from posture.analysis.explain import Explanation
+from posture.analysis.matrix import cell_record
+from posture.analysis.services import short_name
+from posture.model.instant import iso
+from posture.model.network import Snapshot
+from posture_cli.render.console import answers
+from posture_cli.render.coverage import LEGEND
+from posture_cli.render.text import printable
+
+CSV_COLUMNS = ("step", "about", "text")
+
+
+def record_of(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:
+    """Give a reasoning as one JSON document: the cell of the matrix, and the steps to it."""
+    return {
+        "scope": str(snapshot.scope),
+        "observed_at": iso(snapshot.observed_at),
+        "subnet": found.subnet.id,
+        "service": found.service.name,
+        **cell_record(found.cell, found.service),
+        "steps": [
+            {"step": number, "about": step.about, "text": step.text, "record": dict(step.record)}
+            for number, step in enumerate(found.steps, 1)
+        ],
+    }
+
+
+def tell(snapshot: Snapshot, found: Explanation) -> None:
+    """Tell a reasoning on standard output: the answer first, then the steps."""
+    console = answers()
+    outcome = found.cell.outcome.value
+    head = Text(f"{short_name(found.service.name)} from {found.subnet.id} in {snapshot.scope}: ")
+    head.append(outcome, LEGEND[outcome][0])
+    console.print(head.append(f", {printable(found.cell.summary)}"))
+    console.print()
+    for number, step in enumerate(found.steps, 1):
+        about = Text(f"{number:>3}. {step.about}: ", "bold")
+        console.print(about.append(printable(step.text), "not bold"))

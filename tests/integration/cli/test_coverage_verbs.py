@@ -1,0 +1,214 @@
+"""`posture coverage` and `posture explain`, looking now and at what a monitor stored."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from collect_world import ACCOUNT, REGION, World, build
+from posture.analysis.coverage import Analysis, covered_services
+from posture.analysis.matrix import record_of
+from posture.aws.store import Evaluation, Store
+from posture_cli import live
+from posture_cli.app import app
+from posture_cli.main import run
+from stack_tables import TABLES, create_tables
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Give a small emulated region, and the monitor's tables."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    with mock_aws():
+        create_tables(boto3.client("dynamodb"))
+        yield build(boto3.client("ec2"))
+
+
+def posture(*arguments: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(app, list(arguments))
+
+
+def mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> str:
+    """Run the command as a process does, see it end with 2, and give what it says."""
+    monkeypatch.setattr("sys.argv", ["posture", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+# --- coverage ------------------------------------------------------------------------------------
+
+
+def test_the_matrix_is_drawn(world: World) -> None:
+    """Subnets down, services across, what is not private below, and a legend."""
+    result = posture("coverage", "--vpc", world.vpc)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(f"{world.vpc}  {ACCOUNT} {REGION}")
+    (header,) = [line for line in lines if line.strip().startswith("SUBNET")]
+    assert header.split() == ["SUBNET", "ZONE", "dynamodb", "s3", "sns"]
+    (row,) = [line for line in lines if line.strip().startswith(world.subnet)]
+    assert row.split()[2:] == ["no", "way", "endpoint", "blocked"]
+    assert any(f"sns from {world.subnet}: blocked" in line for line in lines)
+    assert any("reaches an endpoint (1)" in line for line in lines)
+
+
+def test_no_colour_in_a_pipe(world: World) -> None:
+    """And none where NO_COLOR is set."""
+    assert "\x1b" not in posture("coverage", "--vpc", world.vpc).stdout
+
+
+def test_a_service_can_be_named(world: World) -> None:
+    """It becomes a column of its own."""
+    result = posture("coverage", "--vpc", world.vpc, "--service", "kms", "--output", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert {row["service"]: row["outcome"] for row in rows} == {
+        "dynamodb": "no way",
+        "kms": "no way",
+        "s3": "endpoint",
+        "sns": "blocked",
+    }
+    assert {(row["account"], row["vpc"], row["subnet"]) for row in rows} == {
+        (ACCOUNT, world.vpc, world.subnet)
+    }
+
+
+def test_the_matrix_as_json(world: World) -> None:
+    """Answers once, cells by number."""
+    (found,) = json.loads(posture("coverage", "--vpc", world.vpc, "-o", "json").stdout)
+    assert found["vpc"] == world.vpc
+    short = [each["short"] for each in found["services"]]
+    numbers = found["cells"][world.subnet]
+    answer = found["answers"][numbers[short.index("s3")]]
+    assert (answer["outcome"], answer["summary"]) == ("endpoint", f"all by {world.gateway}")
+
+
+def test_a_vpc_without_subnets_says_so(world: World) -> None:
+    """Nothing to draw is told in words."""
+    assert "no subnets" in posture("coverage", "--vpc", world.bare).stdout
+
+
+def stored(world: World) -> dict[str, Any]:
+    """Store the matrix of the full VPC as the monitor does, and give it."""
+    (snapshot,) = live.collect((), [world.vpc])
+    analysis = Analysis(snapshot)
+    record = record_of(analysis.coverage(covered_services(snapshot)), analysis)
+    Store(boto3.client("dynamodb"), TABLES).record(
+        Evaluation(snapshot.scope, NOW, coverage=record), lambda _: ()
+    )
+    return record
+
+
+def test_what_a_monitor_stored_is_drawn(world: World) -> None:
+    """With when it was seen; nothing is looked at."""
+    record = stored(world)
+    seen = world.calls()
+    result = posture("coverage", "--table", TABLES.findings, "-o", "json")
+    (found,) = json.loads(result.stdout)
+    assert found["observed_at"].startswith("2026-11-25T12:00:00")
+    assert {name: found[name] for name in record} == json.loads(json.dumps(record))
+    assert seen == []
+
+
+def test_a_vpc_that_the_monitor_never_saw(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a mistake, not an empty picture."""
+    text = mistake(monkeypatch, capsys, "coverage", "--table", TABLES.findings, "--vpc", world.bare)
+    assert f"the monitor has not seen {world.bare}" in text
+
+
+def test_a_table_that_is_not_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named."""
+    assert world.vpc
+    text = mistake(monkeypatch, capsys, "coverage", "--table", "nothing")
+    assert "there is no table 'nothing'" in text
+
+
+# --- explain -------------------------------------------------------------------------------------
+
+
+def test_the_reasoning_is_told_step_by_step(world: World) -> None:
+    """The answer first, then what decides it."""
+    result = posture("explain", world.subnet, "s3")
+    assert result.exit_code == 0
+    assert f"endpoint, all by {world.gateway}" in result.stdout.splitlines()[0]
+    assert f"uses the route table {world.table} (associated with it)" in result.stdout
+    assert f"to {world.gateway} (static) decides" in result.stdout
+
+
+def test_the_reasoning_as_json(world: World) -> None:
+    """The cell of the matrix and the steps, each with its record."""
+    found = json.loads(posture("explain", world.subnet, "sns", "-o", "json").stdout)
+    assert (found["subnet"], found["outcome"]) == (world.subnet, "blocked")
+    assert found["service"] == f"com.amazonaws.{REGION}.sns"
+    steps = {step["about"]: step["record"] for step in found["steps"]}
+    assert steps["security group"]["group"] == world.group
+    assert steps["names"]["endpoints"] == world.interface
+
+
+def test_a_full_name_is_understood(world: World) -> None:
+    """As EC2 spells it."""
+    assert posture("explain", world.subnet, f"com.amazonaws.{REGION}.s3").exit_code == 0
+
+
+def test_an_unknown_service_names_those_alike(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, with what may have been meant."""
+    text = mistake(monkeypatch, capsys, "explain", world.subnet, "ecr")
+    assert "no endpoint service 'ecr'; did you mean ecr.api or ecr.dkr" in text
+
+
+def test_an_unknown_subnet_names_those_alike(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, with what may have been meant."""
+    wrong = world.subnet[:-1] + ("0" if world.subnet[-1] != "0" else "1")
+    text = mistake(monkeypatch, capsys, "explain", wrong, "s3")
+    assert f"there is no {wrong} in {REGION}; did you mean {world.subnet}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("vpc-1", "s3"), "'vpc-1' is not a subnet"),
+        (("subnet-0a", "s3", "--region", "europe"), "'europe' is not a region"),
+    ],
+)
+def test_misspelt_arguments(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    told: str,
+) -> None:
+    """What was expected is said before anything is read."""
+    seen = world.calls()
+    assert told in mistake(monkeypatch, capsys, "explain", *arguments)
+    assert seen == []
+
+
+def test_a_misspelt_group(world: World) -> None:
+    """It is named with its option."""
+    result = posture("explain", world.subnet, "s3", "--group", "web")
+    assert result.exit_code == 2
+    assert "'web' is not a security group" in result.stderr

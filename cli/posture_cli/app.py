@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Annotated
 
@@ -43,6 +44,9 @@ def posture(
     ] = False,
 ) -> None:
     """By which path does traffic to AWS services leave your VPCs, and who may use it?"""
+    # The AWS CLI and all SDKs but boto3 read AWS_REGION, and read it first.
+    if region := os.environ.get("AWS_REGION"):
+        os.environ["AWS_DEFAULT_REGION"] = region
 
 
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)

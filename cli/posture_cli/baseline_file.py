@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError
+from posture_cli import exits
+from posture_cli.render.console import notes
+from posture_cli.render.text import printable
 
 EXAMPLE = (Path(__file__).parent / "baseline.example.yaml").read_text(encoding="utf-8")
 
@@ -49,6 +53,20 @@ def load(path: Path) -> BaselineDocument:
             (f"{path}: expected YAML or JSON, got one nested too deeply",)
         ) from None
     return parse_document(raw)
+
+
+def explained(path: Path) -> BaselineDocument:
+    """Read a file, or list its mistakes one a line and end."""
+    try:
+        return load(path)
+    except BaselineError as error:
+        console = notes()
+        number = len(error.mistakes)
+        many = f"{number} mistakes" if number > 1 else "a mistake"
+        console.print(f"posture: {path} has {many}:", style="bold red")
+        for mistake in error.mistakes:
+            console.print(f"  {printable(mistake.removeprefix(f'{path}: '))}")
+        raise typer.Exit(exits.MISTAKE) from None
 
 
 def dump(document: BaselineDocument) -> str:

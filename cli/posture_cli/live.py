@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from posture.analysis.services import named, short_name
 from posture.aws.catalogue import RegionCatalogue
 from posture.aws.clients import CONFIG
 from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
+from posture.aws.collect_service import collect_services
 from posture.aws.describe import SUBNETS, read_all
 from posture.aws.dns_attributes import DnsMemory
 from posture.errors import PostureError, ScopeUnreadableError
+from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Service, Snapshot
 from posture.model.scope import Region, Scope
 
@@ -62,6 +65,29 @@ def collect(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapshot]:
             yield snapshot
     if missing:
         raise TargetError(f"there is no {', '.join(sorted(missing))} in {', '.join(names)}")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadServices:
+    """A region whose endpoint services the caller may not list."""
+
+    region: Region
+    reason: str
+
+
+def services(regions: Sequence[str]) -> Iterator[EndpointServiceSnapshot | UnreadServices]:
+    """Take a picture of each endpoint service of the regions; raises what `collect` does."""
+    _require_form(REGION, regions, "a region", "eu-west-1")
+    session = boto3.Session()
+    names = _regions(session, regions)
+    account = _account(session, names[0])
+    for name in names:
+        region = Region(account, name)
+        ec2 = session.client("ec2", region_name=name, config=CONFIG)
+        picture = collect_services(ec2, region, now=_now)
+        if picture.unreadable:
+            yield UnreadServices(region, picture.unreadable)
+        yield from picture.services.values()
 
 
 def of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posture.baseline.document import BaselineDocument
-from posture.errors import BaselineError
 from posture_cli import exits
-from posture_cli.baseline_file import EXAMPLE, dump, load
+from posture_cli.baseline_file import EXAMPLE, dump, explained
 from posture_cli.options import StackOption, StackRegionOption, examples
 from posture_cli.render.console import answers, notes
 from posture_cli.render.text import printable
@@ -45,7 +43,7 @@ def validate(file: FileArgument) -> None:
 
     Exit code: 0 when it can be applied, 2 when not.
     """
-    _explained(file)
+    explained(file)
     notes().print(f"{file} can be applied")
 
 
@@ -86,7 +84,7 @@ def apply(
     Exit code: 0 when it was applied or nothing differs, 1 with --check when it would change
     something, 2 on a mistake.
     """
-    document = _explained(file)
+    document = explained(file)
     baselines = _table(stack, table, region)
     current = baselines.current()
     if current.version and current.document == document:
@@ -102,18 +100,6 @@ def apply(
         applied_by=_caller(region),
     )
     notes().print(f"{file} holds from now on (version {version})")
-
-
-def _explained(file: Path) -> BaselineDocument:
-    """Read a file, or list its mistakes one a line and end."""
-    try:
-        return load(file)
-    except BaselineError as error:
-        console = notes()
-        console.print(f"posture: {file} has {len(error.mistakes)} mistakes:", style="bold red")
-        for mistake in error.mistakes:
-            console.print(f"  {printable(mistake)}")
-        raise typer.Exit(exits.MISTAKE) from None
 
 
 def _show_difference(before: str, after: str) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
 
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
+from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
-from posture.model.scope import Scope
-from posture.model.verdict import Status, Verdict
-from posture.rules.engine import judge_vpc
+from posture.model.scope import Region, Scope
+from posture.model.verdict import Evidence, Status, Verdict
+from posture.rules.catalogue import SERVICE_RULES
+from posture.rules.engine import judge_service, judge_vpc
 from posture_cli import exits
-from posture_cli.baseline_file import load
+from posture_cli.baseline_file import explained
 from posture_cli.options import (
     BaselineOption,
     OutputOption,
@@ -24,7 +29,7 @@ from posture_cli.options import (
 )
 from posture_cli.render import findings as shown
 from posture_cli.render.console import notes
-from posture_cli.render.records import Output, write
+from posture_cli.render.records import Output, Record, write
 
 EXAMPLES = examples(
     "posture scan --region eu-west-1",
@@ -32,6 +37,7 @@ EXAMPLES = examples(
     "posture scan --vpc vpc-0123456789abcdef0 --baseline baseline.yaml",
     "posture scan --all --output json",
 )
+Judged = tuple[Scope, Verdict]
 ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2}
 
 
@@ -45,37 +51,84 @@ def scan(
 ) -> None:
     """Judge your VPCs now, read-only, with your own credentials; nothing needs to be deployed.
 
-    Without --region the region of your AWS settings is looked at. What could not be read or
+    Without --region the region of your AWS settings is looked at. Without --vpc the region's
+    endpoint services are judged, too. What could not be read or
     decided is listed as unknown.
 
     Exit code: 0 when all is well, 1 when something fails or is unknown, 2 on a mistake.
     """
     from posture_cli import live  # noqa: PLC0415 - boto3 would slow every other verb down
 
-    document = load(baseline) if baseline else BaselineDocument()
-    found: list[tuple[Scope, Verdict]] = []
+    document = explained(baseline) if baseline else BaselineDocument()
+    found: list[Judged] = []
+    looked: Counter[str] = Counter()
     with notes().status("reading VPCs") as progress:
-        for snapshot in live.collect(region or (), vpc or ()):
-            progress.update(f"judging {snapshot.scope}")
-            found += _judged(snapshot, document)
+        of_services = live.services(region or ()) if not vpc else ()
+        for picture in chain(live.collect(region or (), vpc or ()), of_services):
+            if isinstance(picture, live.UnreadServices):
+                found += _unread(picture.region, picture.reason)
+                continue
+            progress.update(f"judging {picture.scope}")
+            looked["VPC" if picture.scope.vpc_id else "endpoint service"] += 1
+            found += _judged(picture, document)
     bad = [pair for pair in found if pair[1].status is not Status.PASS]
-    chosen = sorted(found if everything else bad, key=_order)
-    columns = shown.VERDICT_CSV if output is Output.CSV else shown.VERDICT_COLUMNS
-    write([shown.verdict_record(*pair) for pair in chosen], columns, output)
+    records = [
+        shown.verdict_record(*pair) for pair in sorted(found if everything else bad, key=_order)
+    ]
+    write(records, _columns(records, output), output)
+    _sum_up(looked, found)
     raise typer.Exit(exits.FINDINGS if bad else exits.CLEAN)
 
 
-def _judged(snapshot: Snapshot, document: BaselineDocument) -> Iterator[tuple[Scope, Verdict]]:
-    """Judge one VPC; an exempt one gives nothing."""
-    baseline = resolve(document, snapshot.scope, snapshot.vpc.tags)
+def _columns(records: Sequence[Record], output: Output) -> tuple[str, ...]:
+    if output is Output.CSV:
+        return shown.VERDICT_CSV
+    return shown.screen_columns(records) if sys.stdout.isatty() else shown.VERDICT_COLUMNS
+
+
+def _judged(
+    picture: Snapshot | EndpointServiceSnapshot, document: BaselineDocument
+) -> Iterator[Judged]:
+    """Judge one VPC or endpoint service; an exempt one gives nothing."""
+    tags = picture.vpc.tags if isinstance(picture, Snapshot) else picture.tags
+    baseline = resolve(document, picture.scope, tags)
     if baseline.exempt:
         return
-    for verdict in judge_vpc(snapshot, baseline):
+    verdicts = (
+        judge_vpc(picture, baseline)
+        if isinstance(picture, Snapshot)
+        else judge_service(picture, baseline)
+    )
+    for verdict in verdicts:
         if verdict.status is not Status.NOT_APPLICABLE:
-            yield snapshot.scope, verdict
+            yield picture.scope, verdict
 
 
-def _order(pair: tuple[Scope, Verdict]) -> tuple[Any, ...]:
+def _unread(region: Region, reason: str) -> Iterator[Judged]:
+    """Tell of each rule about endpoint services that none of the region's could be judged by it."""
+    for rule in SERVICE_RULES:
+        yield (
+            Scope(region.account, region.name, ""),
+            Verdict(
+                rule=rule.id,
+                resource=region.name,
+                status=Status.UNKNOWN,
+                severity=rule.severity,
+                summary=f"the endpoint services of {region.name} cannot be listed",
+                evidence=(Evidence(reason, {"reason": reason}),),
+            ),
+        )
+
+
+def _sum_up(looked: Counter[str], found: Iterable[Judged]) -> None:
+    """Say what was looked at, so that nothing found is not taken for nothing done."""
+    many = [f"{number} {what}{'s' if number > 1 else ''}" for what, number in looked.items()]
+    statuses = Counter(verdict.status for _, verdict in found)
+    told = ", ".join(f"{statuses[status]} {status}" for status in ORDER)
+    notes().print(f"judged {' and '.join(many) or 'nothing: there is no VPC'}: {told}")
+
+
+def _order(pair: Judged) -> tuple[Any, ...]:
     scope, verdict = pair
     rank = ORDER[verdict.status], verdict.severity.rank
     return *rank, str(scope), verdict.rule, verdict.resource

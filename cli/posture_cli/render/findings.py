@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from posture.model.finding import Finding
 from posture.model.instant import iso
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
+from posture_cli.render.records import Record
 
 VERDICT_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "region", "summary")
 FINDING_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "opened_at", "actor", "summary")
@@ -24,6 +26,12 @@ VERDICT_CSV = (
     "remediation",
 )
 FINDING_CSV = (*VERDICT_CSV, "id", "version", "opened_at", "updated_at", "actor")
+
+
+def screen_columns(records: Sequence[Record]) -> tuple[str, ...]:
+    """Give what a terminal has room for: summaries name the resource, one VPC needs no column."""
+    same = {name for name in ("vpc", "region") if len({each[name] for each in records}) == 1}
+    return tuple(name for name in VERDICT_COLUMNS if name not in {"resource", *same})
 
 
 def verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from collect_world import REGION, World, build
-from posture.rules.catalogue import RULES
+from posture.aws.collect_service import ServicesSnapshot
+from posture.rules.catalogue import RULES, SERVICE_RULES
 from posture_cli.app import app
 from posture_cli.main import run
 from stack_tables import TABLES, create_tables
@@ -116,6 +117,61 @@ def test_an_exempt_vpc_is_not_judged(world: World, tmp_path: Path) -> None:
     file = tmp_path / "b.json"
     file.write_text(json.dumps({"overrides": [override]}))
     assert scanned("--vpc", world.vpc, "--all", "--baseline", str(file)) == []
+
+
+def test_endpoint_services_are_judged_too(world: World) -> None:
+    """Each is a scope of its own, beside the VPCs; --vpc leaves them out."""
+    balancer = boto3.client("elbv2").create_load_balancer(
+        Name="nlb", Type="network", Subnets=[world.subnet]
+    )["LoadBalancers"][0]["LoadBalancerArn"]
+    made = world.ec2.create_vpc_endpoint_service_configuration(
+        NetworkLoadBalancerArns=[balancer], AcceptanceRequired=False
+    )
+    service = made["ServiceConfiguration"]["ServiceId"]
+    (accepts,) = [each for each in scanned() if each["rule"] == "service-accepts-by-itself"]
+    assert (accepts["resource"], accepts["status"], accepts["vpc"]) == (service, "fail", None)
+    assert service not in {each["resource"] for each in scanned("--vpc", world.bare)}
+
+
+@pytest.mark.usefixtures("world")
+def test_endpoint_services_that_cannot_be_listed_are_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Never a pass: one line a rule that could not be asked."""
+    monkeypatch.setattr(
+        "posture_cli.live.collect_services",
+        lambda *_, **__: ServicesSnapshot({}, "UnauthorizedOperation: denied"),
+    )
+    told = {each["rule"]: each["status"] for each in scanned() if each["resource"] == REGION}
+    assert told == {rule.id: "unknown" for rule in SERVICE_RULES}
+
+
+def test_a_scan_says_what_it_looked_at(world: World) -> None:
+    """So that nothing found is not taken for nothing done."""
+    assert posture("scan", "--vpc", world.bare).stderr.endswith(
+        "judged 1 VPC: 0 fail, 0 unknown, 0 pass\n"
+    )
+
+
+@pytest.mark.usefixtures("world")
+def test_the_region_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_REGION is read, and read first, as the AWS CLI does it; boto3 by itself does not."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    assert {each["region"] for each in scanned()} == {REGION}
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert {each["region"] for each in scanned()} == {REGION}
+
+
+@pytest.mark.usefixtures("world")
+def test_a_scan_lists_the_mistakes_of_its_baseline(tmp_path: Path) -> None:
+    """One a line, by file and field, and looks at nothing."""
+    file = tmp_path / "b.yaml"
+    file.write_text("default: {required_services: s3}\n")
+    result = posture("scan", "--baseline", str(file))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"posture: {file} has a mistake:" in result.stderr
+    assert "\n  default.required_services: expected a list" in result.stderr
 
 
 def test_csv_has_one_row_a_finding(world: World) -> None:

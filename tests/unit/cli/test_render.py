@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from posture_cli.render.findings import screen_columns
 from posture_cli.render.records import Output, table, write
 from posture_cli.render.text import lines, printable
 
@@ -94,3 +95,11 @@ def test_printable_keeps_what_is_readable() -> None:
 def test_lines_keeps_line_breaks() -> None:
     """A text of several lines stays one."""
     assert lines("a\nb\x1b") == "a\nb\\x1b"
+
+
+def test_a_screen_has_no_column_for_what_is_the_same_everywhere() -> None:
+    """Nor for the resource, which the summary names; what differs keeps its column."""
+    one = {"vpc": "vpc-1", "region": "eu-west-1"}
+    other = {"vpc": "vpc-2", "region": "eu-west-1"}
+    assert screen_columns([one, one]) == ("severity", "status", "rule", "summary")
+    assert screen_columns([one, other]) == ("severity", "status", "rule", "vpc", "summary")

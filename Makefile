@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator invoke image test check format docs lock clean
+.PHONY: help demo emulator invoke image test faults check format docs lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ image: $(READY) ## a stand-in for Lambda's base image, where none can be pulled 
 
 test: $(READY) ## every test that this machine can run
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+STORIES ?= 100
+SEED ?= 0
+faults: $(READY) ## strike every AWS call with every fault, and tell STORIES=100 stories from SEED=0
+	FAULT_STORIES=$(STORIES) $(BIN)/pytest tests/faults -q --hypothesis-seed=$(SEED)
 
 check: $(READY) ## lint, format, types, import contracts, template lint, generated pages
 	$(BIN)/ruff check .

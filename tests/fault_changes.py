@@ -1,0 +1,70 @@
+"""What people do to the emulated region, every call on the trail, those that fail as well."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from collect_world import REGION
+from monitor_stage import Stage
+
+OPEN = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+NARROW = OPEN | {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::ours/*"}
+
+
+def _policy(stage: Stage, statement: dict[str, str]) -> None:
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    stage.alice.modify_vpc_endpoint(VpcEndpointId=stage.world.interface, PolicyDocument=document)
+
+
+def _route(stage: Stage) -> None:
+    stage.alice.create_route(
+        RouteTableId=stage.world.table, DestinationCidrBlock="0.0.0.0/0", GatewayId=stage.world.igw
+    )
+
+
+def _unroute(stage: Stage) -> None:
+    stage.alice.delete_route(RouteTableId=stage.world.table, DestinationCidrBlock="0.0.0.0/0")
+
+
+def _associate(stage: Stage) -> None:
+    stage.alice.associate_route_table(RouteTableId=stage.world.table, SubnetId=stage.world.subnet)
+
+
+def _disassociate(stage: Stage) -> None:
+    tables = stage.world.ec2.describe_route_tables(RouteTableIds=[stage.world.table])
+    for association in tables["RouteTables"][0]["Associations"]:
+        stage.alice.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
+
+
+def _hostnames(stage: Stage, *, on: bool) -> None:
+    stage.alice.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": on})
+
+
+def _endpoint(stage: Stage) -> None:
+    stage.alice.create_vpc_endpoint(
+        VpcId=stage.world.bare, VpcEndpointType="Gateway", ServiceName=f"com.amazonaws.{REGION}.s3"
+    )
+
+
+def _remove_interface(stage: Stage) -> None:
+    stage.alice.delete_vpc_endpoints(VpcEndpointIds=[stage.world.interface])
+
+
+CHANGES: Mapping[str, Callable[[Stage], object]] = {
+    "open the group": Stage.open_group,
+    "close the group": Stage.close_group,
+    "open the policy": lambda stage: _policy(stage, OPEN),
+    "narrow the policy": lambda stage: _policy(stage, NARROW),
+    "add a way out": _route,
+    "remove the way out": _unroute,
+    "associate the table": _associate,
+    "disassociate the table": _disassociate,
+    "turn host names on": lambda stage: _hostnames(stage, on=True),
+    "turn host names off": lambda stage: _hostnames(stage, on=False),
+    "tag the group": lambda stage: stage.alice.create_tags(
+        Resources=[stage.world.group], Tags=[{"Key": "a", "Value": "b"}]
+    ),
+    "endpoint for the bare VPC": _endpoint,
+    "delete the interface endpoint": _remove_interface,
+    "make a VPC": lambda stage: stage.alice.create_vpc(CidrBlock="10.77.0.0/16"),
+    "delete the bare VPC": lambda stage: stage.alice.delete_vpc(VpcId=stage.world.bare),
+}

@@ -1,0 +1,39 @@
+"""Credentials for the emulator, and the report of what was struck."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from collect_world import REGION
+from faulty_monitor import tampered
+
+
+@pytest.fixture(autouse=True, scope="session")
+def credentials() -> Any:
+    """Let no setting of the person's own reach the emulator."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        patch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
+        yield
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many runs there were, and which fault struck which call how often."""
+    if not tampered.cache_info().currsize or not (counted := tampered()[1]).runs:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("faults")
+    runs = ", ".join(f"{number} {name}" for name, number in sorted(counted.runs.items()))
+    write(f"{counted.runs.total()} invocations ({runs})")
+    places = {(run, call) for run, call, _ in counted.points}
+    write(
+        f"{counted.points.total()} faults struck {len(places)} calls in {len(counted.points)} ways"
+    )
+    by_fault = Counter[str]()
+    for (_, _, fault), number in counted.points.items():
+        by_fault[str(fault)] += number
+    for name, number in by_fault.most_common():
+        write(f"  {number:6} {name}")

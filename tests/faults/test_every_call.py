@@ -1,0 +1,90 @@
+"""Every AWS call of every function is struck in turn, and the monitor gets over it."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from fault_injection import Fault, Run
+from faulty_monitor import FaultyMonitor, faulty
+
+THOROUGH = bool(os.environ.get("FAULT_STORIES"))
+# A kill after one call is a kill before the next one, so only `make faults` strikes both.
+KINDS = list(Fault) if THOROUGH else [Fault.KILLED_AFTER]
+
+
+@pytest.fixture(scope="module")
+def monitor() -> Iterator[FaultyMonitor]:
+    """Give a monitor that has seen its region."""
+    with faulty() as monitor:
+        monitor.settle()
+        yield monitor
+
+
+def move(monitor: FaultyMonitor) -> None:
+    """Open the group, or close it where it is open; the record is in the queue."""
+    stage = monitor.stage
+    (stage.close_group if stage.about(stage.world.group) else stage.open_group)()
+    for record in stage.taken():
+        monitor.send(record)
+
+
+def assert_sound(monitor: FaultyMonitor) -> None:
+    """What was moved is found, and each of its steps told."""
+    scope = monitor.stage.world.scope
+    assert monitor.stored(scope).keys() == monitor.truth_of(scope).keys()
+    steps = {
+        (each.transition.finding.id, each.transition.finding.version)
+        for each in monitor.history(scope)
+    }
+    told = monitor.told()
+    assert steps <= told.keys()
+    assert {each for each, times in told.items() if times > 1} <= monitor.excused
+
+
+@pytest.mark.parametrize("fault", KINDS)
+def test_the_evaluator_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
+    """Struck at any call, a change is handed out again and recorded and told once."""
+    number, calls = 0, 1
+    while number < calls:
+        move(monitor)
+        run = monitor.evaluate(list(monitor.queue), Run("evaluate", {number: fault}))
+        while monitor.queue:
+            calls = max(calls, len(monitor.evaluate(list(monitor.queue)).calls))
+        calls = max(calls, len(run.calls))
+        if fault in {Fault.STALE, Fault.DENIED}:  # what was seen is wrong, so a second look comes
+            monitor.send_again()
+            monitor.evaluate(list(monitor.queue))
+        monitor.tell()
+        assert_sound(monitor)
+        number += 1
+    assert calls > 15
+
+
+@pytest.mark.parametrize("fault", KINDS)
+def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
+    """Struck at any call, the next sweep does what this one left undone."""
+    number, calls = 0, 1
+    while number < calls:
+        move(monitor)
+        monitor.queue.clear()
+        calls = max(calls, len(monitor.sweep(Run("sweep", {number: fault})).calls))
+        calls = max(calls, len(monitor.sweep().calls))
+        monitor.tell()
+        assert_sound(monitor)
+        number += 1 if THOROUGH else 3
+    assert calls > 15
+
+
+@pytest.mark.parametrize("fault", KINDS)
+def test_the_notifier_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
+    """Struck at any call, an alert is told all the same, twice only if struck in the telling."""
+    number, calls = 0, 1
+    while number < calls:
+        move(monitor)
+        monitor.evaluate(list(monitor.queue))
+        monitor.notify(Run("notify", {number: fault}))
+        calls = max(calls, monitor.tell())
+        assert_sound(monitor)
+        number += 1
+    assert calls > 3

@@ -1,0 +1,331 @@
+"""The whole monitor on an emulated region, each of its invocations open to faults."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import boto3
+import pytest
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto import mock_aws
+from moto.sns.models import sns_backends
+
+from collect_world import ACCOUNT, REGION, build
+from fault_injection import Injector, Run
+from monitor_stage import ALICE, HOME, Stage, event, shared_session
+from notify_stage import STREAMS
+from posture.aws.alert_metrics import AlertMetrics
+from posture.aws.baselines import BaselineTable
+from posture.aws.history import History
+from posture.aws.items import Entry
+from posture.aws.observer import Observer
+from posture.aws.place import Places
+from posture.aws.publish import Topic
+from posture.aws.rejections import Rejections
+from posture.aws.store import Store
+from posture.baseline.document import BaselineDocument
+from posture.baseline.resolve import resolve
+from posture.evaluate import Evaluator, Ports
+from posture.lifecycle.diff import apply, transitions
+from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Scope
+from posture.notify import Notifier
+from posture.notify import Ports as NotifyPorts
+from posture.rules.catalogue import RULES_BY_ID
+from posture.rules.engine import judge_vpc
+from posture.sweep import Sweeper
+from posture_cli.embedded.fidelity import complete_moto
+from posture_cli.embedded.trail import Trail
+from stack_tables import TABLES, create_tables
+
+RECEIVES = 5  # as in template.yaml: then the message is a dead letter
+TRIES = 10  # as in template.yaml: then the stream gives its records up
+# Where threads would make the order of calls a matter of chance, there is one.
+THREADS = (
+    "posture.evaluate.SCOPES_AT_ONCE",
+    "posture.sweep.WRITERS",
+    "posture.aws.ownership.QUERIES",
+    "posture.aws.describe.CONCURRENCY",
+)
+
+Told = tuple[str, int]  # a finding's id and version
+
+
+class OutOfTime(LambdaContext):
+    """The context of an invocation whose claims expire at once, so that retries need not wait."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        """Give the time left."""
+        return -1
+
+
+@dataclass
+class Letter:
+    """A message in the changes queue."""
+
+    message_id: str
+    body: str
+    received: int = 0
+
+
+@lru_cache(maxsize=1)
+def tampered() -> tuple[boto3.Session, Injector]:
+    """Give the one session whose clients meet faults: EC2's model is parsed once a process."""
+    session = boto3.Session("testing", "testing", region_name=REGION)
+    return session, Injector(session)
+
+
+@dataclass
+class FaultyMonitor:
+    """A region, the monitor's queue, functions, tables, stream and topic.
+
+    `stage` has clients that meet no fault: the truth and the test's own looks go by them.
+    """
+
+    stage: Stage
+    injector: Injector
+    ec2: Any
+    dynamodb: Any
+    sns: Any
+    streams: Any
+    topic_arn: str
+    queue: list[Letter] = field(default_factory=list)
+    dead: list[Letter] = field(default_factory=list)
+    excused: set[Told] = field(default_factory=set)  # delivery was struck as it told of these
+    abandoned: list[Any] = field(default_factory=list)  # stream records, after all retries
+    _sent: int = 0
+    _last: str = ""
+    _position: int = 0
+    _tries: int = 0
+
+    def __post_init__(self) -> None:
+        self._evaluator = self._new_evaluator()
+        self._sweeper = self._new_sweeper()
+
+    def send(self, record: Any) -> Letter:
+        """Put a record into the queue."""
+        self._sent += 1
+        body = record if isinstance(record, str) else event(record)
+        self._last = body
+        letter = Letter(f"m-{self._sent}", body)
+        self.queue.append(letter)
+        return letter
+
+    def evaluate(self, letters: Sequence[Letter], run: Run | None = None) -> Run:
+        """Hand messages to the evaluator, as Lambda does; what fails goes back or is dead."""
+        run = run or Run("evaluate")
+        taken = [each for each in letters if each in self.queue]
+        for each in taken:
+            self.queue.remove(each)
+            each.received += 1
+        failed = {each.message_id for each in taken}
+        records = [{"messageId": each.message_id, "body": each.body} for each in taken]
+        with self.injector.running(run):
+            try:
+                answer = self._evaluator.evaluate({"Records": records})
+            except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
+                self._evaluator = self._new_evaluator()
+            else:
+                failed = {each["itemIdentifier"] for each in answer.response()["batchItemFailures"]}
+        if run.dead:
+            self._evaluator = self._new_evaluator()  # a killed container is not used again
+        for each in taken:
+            if each.message_id in failed:
+                (self.dead if each.received >= RECEIVES else self.queue).append(each)
+        return run
+
+    def sweep(self, run: Run | None = None) -> Run:
+        """Sweep the region."""
+        run = run or Run("sweep")
+        with self.injector.running(run):
+            try:
+                self._sweeper.sweep()
+            except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
+                self._sweeper = self._new_sweeper()
+        if run.dead:
+            self._sweeper = self._new_sweeper()
+        return run
+
+    def notify(self, run: Run | None = None, size: int = 100) -> Run:
+        """Hand the next stream records to the notifier, as Lambda does."""
+        run = run or Run("notify")
+        fresh = self._records()[self._position :]
+        batch = fresh[:size]
+        if not batch:
+            return run
+        done = 0
+        sent = len(self._notifications())
+        with self.injector.running(run):
+            with suppress(Exception):  # whatever a handler raises, Lambda retries
+                answer = self._notifier().notify(batch, OutOfTime())
+                failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+                numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
+                done = min((at for at, n in enumerate(numbers) if n in failed), default=len(batch))
+        if run.met:
+            self.excused.update(self._told(self._notifications()[sent:]))
+        self._advance(batch, done)
+        return run
+
+    def send_again(self) -> None:
+        """Put the last message into the queue once more."""
+        self.queue.append(Letter(f"again-{self._sent}", self._last))
+
+    def tell(self) -> int:
+        """Let the notifier tell all there is to tell; give the most calls it needed at once."""
+        most = 0
+        while self._position < len(self._records()):
+            most = max(most, len(self.notify().calls))
+        return most
+
+    def settle(self) -> None:
+        """Heal everything: drain the queue, sweep, tell."""
+        while self.queue:
+            self.evaluate(list(self.queue))
+        self.sweep()
+        self.tell()
+
+    def scopes(self) -> set[Scope]:
+        """Give every scope that something is stored of."""
+        items = self.stage.dynamodb.scan(TableName=TABLES.findings)["Items"]
+        return {Scope.parse(item["scope"]["S"]) for item in items}
+
+    def clocks(self) -> dict[Scope, tuple[datetime, int]]:
+        """Give the time and revision of each scope's head."""
+        heads = {scope: self.stage.store.load(scope).head for scope in self.scopes()}
+        return {scope: (head.observed_at, head.revision) for scope, head in heads.items() if head}
+
+    def stored(self, scope: Scope) -> dict[str, Finding]:
+        """Give the findings of a scope that are not resolved."""
+        findings = self.stage.store.load(scope).findings
+        return {
+            name: each
+            for name, each in findings.items()
+            if each.status is not FindingStatus.RESOLVED
+        }
+
+    def history(self, scope: Scope) -> list[Entry]:
+        """Give a scope's history, oldest first."""
+        return list(History(self.stage.dynamodb, TABLES.history).of_scope(scope))
+
+    def truth(self) -> dict[Scope, dict[str, Finding]]:
+        """Judge every VPC directly, with nothing stored and nothing in between."""
+        vpcs = self.stage.world.ec2.describe_vpcs()["Vpcs"]
+        return {
+            scope: self.truth_of(scope)
+            for scope in (Scope(ACCOUNT, REGION, each["VpcId"]) for each in vpcs)
+        }
+
+    def truth_of(self, scope: Scope) -> dict[str, Finding]:
+        """Judge one VPC directly."""
+        snapshot = Observer(self.stage.world.ec2, HOME).vpc(scope)
+        assert snapshot is not None
+        baseline = resolve(BaselineDocument(), scope, snapshot.vpc.tags)
+        verdicts = judge_vpc(snapshot, baseline)
+        return apply({}, transitions(scope, {}, verdicts, observed_at=snapshot.observed_at))
+
+    def told(self) -> Counter[Told]:
+        """Count how often each version of each finding was alerted."""
+        return Counter(self._told(self._notifications()))
+
+    def _notifications(self) -> list[Any]:
+        return list(sns_backends[ACCOUNT][REGION].topics[self.topic_arn].sent_notifications)
+
+    @staticmethod
+    def _told(notifications: Sequence[Any]) -> list[Told]:
+        bodies = [json.loads(json.loads(each[1])["default"]) for each in notifications]
+        return [(each["id"], each["version"]) for body in bodies for each in body["findings"]]
+
+    def _records(self) -> list[Any]:
+        """Give what the mapping's filter lets through of the stream."""
+        arn = self.stage.dynamodb.describe_table(TableName=TABLES.findings)["Table"]
+        shards = self.streams.describe_stream(StreamArn=arn["LatestStreamArn"])
+        iterator = self.streams.get_shard_iterator(
+            StreamArn=arn["LatestStreamArn"],
+            ShardId=shards["StreamDescription"]["Shards"][0]["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )["ShardIterator"]
+        records = self.streams.get_records(ShardIterator=iterator)["Records"]
+        return [
+            each
+            for each in records
+            if each["dynamodb"].get("NewImage", {}).get("kind") == {"S": "finding"}
+            and each["dynamodb"].get("OldImage") != each["dynamodb"]["NewImage"]
+        ]
+
+    def _advance(self, batch: Sequence[Any], done: int) -> None:
+        self._tries = 0 if done else self._tries + 1
+        self._position += done
+        if self._tries >= TRIES:
+            self.abandoned += batch
+            self._position += len(batch)
+            self._tries = 0
+
+    def _new_evaluator(self) -> Evaluator:
+        store = Store(self.dynamodb, TABLES)
+        return Evaluator(
+            Ports(
+                observer=Observer(self.ec2, HOME, self.stage.clock),
+                places=Places(lambda _: self.ec2, store.ownership),
+                store=store,
+                baselines=BaselineTable(self.dynamodb, TABLES.baseline),
+                rejections=Rejections(self.dynamodb, TABLES.history),
+            )
+        )
+
+    def _new_sweeper(self) -> Sweeper:
+        return Sweeper(
+            Observer(self.ec2, HOME, self.stage.clock),
+            Store(self.dynamodb, TABLES),
+            BaselineTable(self.dynamodb, TABLES.baseline),
+        )
+
+    def _notifier(self) -> Notifier:
+        metrics = Metrics(namespace="VpcEndpointPosture", service="notify")
+        return Notifier(
+            NotifyPorts(
+                history=History(self.dynamodb, TABLES.history),
+                topic=Topic(self.sns, self.topic_arn),
+                told=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=self.dynamodb),
+                measure=AlertMetrics(metrics).measure,
+            ),
+            RULES_BY_ID,
+        )
+
+
+@contextmanager
+def faulty() -> Iterator[FaultyMonitor]:
+    """Build the region and empty tables; every order of calls is repeatable."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        for name in THREADS:
+            patch.setattr(name, 1)
+        patch.setattr("time.sleep", lambda _: None)
+        patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+        complete_moto()
+        clean, (session, injector) = shared_session(), tampered()
+        injector.forget()
+        dynamodb, alice = clean.client("dynamodb"), clean.client("ec2")
+        create_tables(dynamodb)
+        stage = Stage(build(clean.client("ec2")), alice, dynamodb)
+        Trail(stage.trail.append).follow(alice, ALICE)
+        topic_arn = clean.client("sns").create_topic(Name="alerts")["TopicArn"]
+        yield FaultyMonitor(
+            stage=stage,
+            injector=injector,
+            ec2=session.client("ec2"),
+            dynamodb=session.client("dynamodb"),
+            sns=session.client("sns"),
+            streams=clean.client("dynamodbstreams", config=STREAMS),
+            topic_arn=topic_arn,
+        )
+        Metrics(namespace="VpcEndpointPosture", service="notify").clear_metrics()
+
+
+Act = Callable[[FaultyMonitor], object]

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +34,7 @@ from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.evaluate import Evaluator, Ports
 from posture.lifecycle.diff import apply, transitions
-from posture.model.finding import Finding, FindingStatus
+from posture.model.finding import Finding, FindingStatus, Step
 from posture.model.scope import Scope
 from posture.notify import Notifier
 from posture.notify import Ports as NotifyPorts
@@ -163,12 +163,12 @@ class FaultyMonitor:
             return run
         done = 0
         sent = len(self._notifications())
-        with self.injector.running(run):
-            with suppress(Exception):  # whatever a handler raises, Lambda retries
-                answer = self._notifier().notify(batch, OutOfTime())
-                failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
-                numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
-                done = min((at for at, n in enumerate(numbers) if n in failed), default=len(batch))
+        # Whatever a handler raises, Lambda retries.
+        with self.injector.running(run), suppress(Exception):
+            answer = self._notifier().notify(batch, OutOfTime())
+            failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+            numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
+            done = min((at for at, n in enumerate(numbers) if n in failed), default=len(batch))
         if run.met:
             self.excused.update(self._told(self._notifications()[sent:]))
         self._advance(batch, done)
@@ -328,4 +328,16 @@ def faulty() -> Iterator[FaultyMonitor]:
         Metrics(namespace="VpcEndpointPosture", service="notify").clear_metrics()
 
 
-Act = Callable[[FaultyMonitor], object]
+def assert_history_replays(monitor: FaultyMonitor) -> None:
+    """The rows of each finding count its versions from 1 and end in what is stored."""
+    for scope in monitor.scopes():
+        replayed: dict[str, Any] = {}
+        for entry in monitor.history(scope):
+            step, finding = entry.transition.step, entry.transition.finding
+            before = replayed.get(finding.id)
+            assert finding.version == (before.version if before else 0) + 1
+            bad = before is not None and before.status is not FindingStatus.RESOLVED
+            assert bad == (step is not Step.OPENED)
+            assert before is None or finding.updated_at > before.updated_at
+            replayed[finding.id] = finding
+        assert replayed == monitor.stage.store.load(scope).findings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from fault_injection import Fault, Run
-from faulty_monitor import FaultyMonitor, faulty
+from faulty_monitor import FaultyMonitor, assert_history_replays, faulty
 
 THOROUGH = bool(os.environ.get("FAULT_STORIES"))
 # A kill after one call is a kill before the next one, so only `make faults` strikes both.
@@ -88,3 +88,16 @@ def test_the_notifier_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None
         assert_sound(monitor)
         number += 1
     assert calls > 3
+
+
+def test_another_evaluator_gets_in_between(monitor: FaultyMonitor) -> None:
+    """Whichever call a whole sweep overtakes, versions neither skip nor repeat."""
+    for _ in range(2):  # the first one reads what the process remembers from then on
+        move(monitor)
+        calls = monitor.evaluate(list(monitor.queue)).calls
+    for number in (at for at, call in enumerate(calls) if THOROUGH or call.service == "dynamodb"):
+        move(monitor)
+        monitor.evaluate(list(monitor.queue), Run("evaluate", meanwhile={number: monitor.sweep}))
+        monitor.settle()
+        assert_sound(monitor)
+        assert_history_replays(monitor)

@@ -18,8 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fault_changes import CHANGES
 from fault_injection import Fault, Run
-from faulty_monitor import FaultyMonitor, faulty
-from posture.model.finding import FindingStatus, Step
+from faulty_monitor import FaultyMonitor, assert_history_replays, faulty
 from posture.model.scope import Scope
 
 STORIES = int(os.environ.get("FAULT_STORIES", "0"))
@@ -143,21 +142,6 @@ def assert_true_to_the_network(monitor: FaultyMonitor) -> None:
         }, scope
 
 
-def assert_history_replays(monitor: FaultyMonitor) -> None:
-    """The rows of each finding count its versions from 1 and end in what is stored."""
-    for scope in monitor.scopes():
-        replayed: dict[str, Any] = {}
-        for entry in monitor.history(scope):
-            step, finding = entry.transition.step, entry.transition.finding
-            before = replayed.get(finding.id)
-            assert finding.version == (before.version if before else 0) + 1
-            bad = before is not None and before.status is not FindingStatus.RESOLVED
-            assert bad == (step is not Step.OPENED)
-            assert before is None or finding.updated_at > before.updated_at
-            replayed[finding.id] = finding
-        assert replayed == monitor.stage.store.load(scope).findings
-
-
 def assert_told_once(monitor: FaultyMonitor) -> None:
     """Each step was alerted; more than once only where a fault struck its delivery."""
     told = monitor.told()
@@ -179,8 +163,8 @@ def _told_of(finding: Any) -> tuple[Any, ...]:
 
 TestMonitoring = Monitoring.TestCase
 TestMonitoring.settings = settings(
-    max_examples=STORIES or 10,
-    stateful_step_count=40 if STORIES else 16,
+    max_examples=STORIES or 6,
+    stateful_step_count=40 if STORIES else 14,
     derandomize=not STORIES,
     deadline=timedelta(minutes=5),
     suppress_health_check=list(HealthCheck),

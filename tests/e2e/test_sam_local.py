@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -156,4 +157,4 @@ def test_an_alert_is_published_in_the_emulator(lambda_client: Any, client: Any) 
         table.delete_item(TableName=outputs["IdempotencyTableName"], Key={"id": key["id"]})
     lambda_client.invoke(FunctionName="NotifyFunction", Payload=json.dumps(read("notify/opened")))
     (message,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    assert json.loads(message["Body"])["Subject"].startswith(EXPECTED["notify/opened"].alert)
+    assert re.fullmatch(EXPECTED["notify/opened"].alert, json.loads(message["Body"])["Subject"])

@@ -46,19 +46,6 @@ def test_a_call_is_evaluated(aws: EmbeddedAws, name: str) -> None:
     assert not failures(function(read(name)))
 
 
-def test_a_commit_is_told_once_whichever_record_came_first() -> None:
-    """Seven records of two commits, two of them again: two alerts, the opened and the resolved."""
-    with EmbeddedAws(PATH.parent) as aws:
-        World(aws).build()
-        function = aws.functions[aws.stack.physical_id("NotifyFunction")]
-        for name in ("notify/opened", "notify/duplicate", "notify/resolved", "notify/opened"):
-            assert not failures(function(read(name)))
-        subjects = [alert.subject for alert in aws.mailbox.collect()]
-    begins = [EXPECTED[name].alert for name in ("notify/opened", "notify/resolved")]
-    assert len(subjects) == len(begins)
-    assert all(map(str.startswith, subjects, begins))
-
-
 def test_env_json_names_what_the_emulator_made(aws: EmbeddedAws) -> None:
     """The variables that sam local sets are the ones that the stack's functions have."""
     made = aws.stack.environment("EvaluateFunction")

@@ -79,7 +79,7 @@ def test_an_alert_reads_well(beats: list[Beat]) -> None:
     """What, where, who, since when, why, and the command that repairs it."""
     (alert,) = beat(beats, "a more specific route").alerts
     assert re.fullmatch(
-        r"\[HIGH\] vpc-\w+ \(\d{12} eu-west-1\): 2 findings opened - S3 or DynamoDB leaves.*",
+        r"\[HIGH\] S3 or DynamoDB leaves by the internet, 1 more - vpc-\w+ \d{12} eu-west-1",
         alert.subject,
     )
     assert len(alert.subject) < SUBJECT

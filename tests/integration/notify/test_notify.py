@@ -26,7 +26,8 @@ def test_one_commit_is_one_message(stage: Stage) -> None:
     stage.look(0, *(verdict(resource=f"subnet-{n}") for n in range(3)))
     assert stage.notify(stage.records()) == NOTHING_FAILED
     (letter,) = stage.inbox()
-    assert letter["Subject"].startswith("[HIGH] vpc-0a1b2c3d4e5f60718")
+    place = "vpc-0a1b2c3d4e5f60718 111122223333 eu-west-1"
+    assert letter["Subject"] == f"[HIGH] route-missing, 2 more - {place}"
     told = json.loads(letter["Message"])
     assert [each["resource"] for each in told["findings"]] == ["subnet-0", "subnet-1", "subnet-2"]
     assert told["causes"][0]["event_id"] == "e-1"
@@ -49,10 +50,11 @@ def test_each_commit_has_its_own_message(stage: Stage) -> None:
     stage.look(2, verdict(), scope=OTHER)
     stage.notify(stage.records())
     subjects = [letter["Subject"] for letter in stage.inbox()]
-    assert [subject.partition(" (")[0] for subject in subjects] == [
-        "[HIGH] vpc-0a1b2c3d4e5f60718",
-        "[RESOLVED] vpc-0a1b2c3d4e5f60718",
-        "[HIGH] vpc-0fedcba9876543210",
+    told = [(subject.split("]")[0], subject.split()[-3]) for subject in subjects]
+    assert told == [
+        ("[HIGH", "vpc-0a1b2c3d4e5f60718"),
+        ("[RESOLVED", "vpc-0a1b2c3d4e5f60718"),
+        ("[HIGH", "vpc-0fedcba9876543210"),
     ]
 
 

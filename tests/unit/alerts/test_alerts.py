@@ -111,40 +111,47 @@ def test_a_sweep_blames_nobody() -> None:
     assert "CAUSE: no change is known" in alert(opened(verdict())).text
 
 
+PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
+
+
 @pytest.mark.parametrize(
-    ("steps", "subject"),
+    ("steps", "told"),
     [
-        (
-            opened(verdict()),
-            ("HIGH", "1 finding opened - S3 leaves"),
-        ),
+        (opened(verdict()), "[HIGH] S3 leaves by NAT"),
         (
             opened(verdict(severity=Severity.LOW), verdict("no-policy", "vpce-1")),
-            ("HIGH", "2 findings opened - Endpoint"),
+            "[HIGH] Endpoint policy is open, 1 more",
         ),
-        (
-            opened(verdict(status=Status.UNKNOWN)),
-            ("HIGH, UNKNOWN", "1 finding opened"),
-        ),
+        (opened(verdict(status=Status.UNKNOWN)), "[HIGH, UNKNOWN] S3 leaves by NAT"),
         (
             transitions(SCOPE, findings(verdict()), [], observed_at=at(1)),
-            ("RESOLVED", "1 finding resolved - S3"),
+            "[RESOLVED] S3 leaves by NAT",
         ),
         (
             transitions(
                 SCOPE, findings(verdict()), [verdict("retired", "vpce-1")], observed_at=at(1)
             ),
-            ("HIGH", "1 finding opened, 1 resolved"),
+            "[HIGH] retired, 1 more",
+        ),
+        (
+            transitions(
+                SCOPE, findings(verdict()), [verdict(summary="otherwise")], observed_at=at(1)
+            ),
+            "[HIGH] S3 leaves by NAT (changed)",
         ),
     ],
-    ids=["one", "the worst leads", "unknown", "resolved", "mixed"],
+    ids=["one", "the worst leads", "unknown", "resolved", "mixed", "changed"],
 )
-def test_the_subject_tells_the_worst(steps: Sequence[Transition], subject: tuple[str, str]) -> None:
-    """A mail client's line says how bad, where, how many and what."""
-    label, what = subject
-    line = f"[{label}] {SCOPE.subject} (111122223333 eu-west-1): {what}"
-    assert alert(steps).subject.startswith(line)
-    assert len(alert(steps).subject) < 100
+def test_the_subject_tells_the_worst(steps: Sequence[Transition], told: str) -> None:
+    """A mail client's line says how bad, what, how much more, where."""
+    assert alert(steps).subject == f"{told} - {PLACE}"
+
+
+def test_a_long_title_gives_way_to_the_place() -> None:
+    """Two alerts that say the same are told apart by where."""
+    said = alert(opened(verdict("long-rule-name-" * 9, "vpce-1"), verdict())).subject
+    assert len(said) == 99
+    assert said.endswith(f"..., 1 more - {PLACE}")
 
 
 def test_parts_are_told() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from textwrap import indent
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from posture.changes.shapes import ids_in
 from posture.model.finding import Finding
 from posture_cli.demo.story import Beat, Phase
 from posture_cli.render.findings import finding_record
@@ -112,20 +113,9 @@ def _change(record: Mapping[str, Any]) -> Text:
     words = [record["eventName"], "by", who, "from", record["sourceIPAddress"]]
     words += ["through", through] if through else []
     words += ["which failed:", record["errorCode"]] if "errorCode" in record else []
-    ids = ", ".join(_ids(record["requestParameters"]))
+    request = ids_in(record["requestParameters"], record["recipientAccountId"])
+    ids = ", ".join(dict.fromkeys(request))
     return Text(f"{' '.join(words)}  ({printable(ids)})")
-
-
-def _ids(value: Any) -> Iterator[str]:
-    """Name what a call was about: every id in its parameters."""
-    members = value.values() if isinstance(value, dict) else value
-    if isinstance(value, str):
-        head, _, tail = value.partition("-")
-        if head.isalpha() and tail.isalnum():
-            yield value
-    elif isinstance(value, (dict, list)):
-        for member in members:
-            yield from _ids(member)
 
 
 def _finding(finding: Finding) -> Text:

@@ -160,6 +160,16 @@ def test_the_commands_switch_on_just_what_is_off() -> None:
     assert "--enable-dns-hostnames" not in text
 
 
+def test_each_call_of_a_command_names_the_region() -> None:
+    """The shell it is typed in may be at home in another one."""
+    vpc = replace(VPC, dns_support=False, dns_hostnames=False)
+    verdict = verdicts(NO_EFFECT, picture(interface("1"), vpc=vpc))["vpce-1"]
+    assert verdict.remediation is not None
+    calls = verdict.remediation.command.split(" && ")
+    assert len(calls) == 2
+    assert all(call.endswith(" --region eu-west-1") for call in calls)
+
+
 def test_without_private_dns_the_attributes_do_not_matter() -> None:
     """There is nothing to be without effect."""
     vpc = replace(VPC, dns_support=False)

@@ -50,7 +50,7 @@ def _not_offered(case: VpcCase, short: str) -> Judgement:
         ),
         remediation=Remediation(
             "Correct the name in the baseline, or override it for this region.",
-            f"aws ec2 describe-vpc-endpoint-services --region {region} --query ServiceNames",
+            "aws ec2 describe-vpc-endpoint-services --query ServiceNames",
         ),
         concerns=frozenset({case.snapshot.vpc.id}),
     )

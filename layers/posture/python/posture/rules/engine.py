@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
@@ -59,10 +60,11 @@ def _answers(
     except Exception as error:  # noqa: BLE001 - a mistake in one rule must not hide the others
         yield _failed(rule, scope, error)
         return
-    yield from (_signed(rule, judgement) for judgement in judgements)
+    yield from (_signed(rule, judgement, scope.region) for judgement in judgements)
 
 
-def _signed(rule: Rule[CaseT], judgement: Judgement) -> Verdict:
+def _signed(rule: Rule[CaseT], judgement: Judgement, region: str) -> Verdict:
+    remedy = judgement.remediation or Remediation(rule.remediation)
     return Verdict(
         rule=rule.id,
         resource=judgement.resource,
@@ -70,8 +72,20 @@ def _signed(rule: Rule[CaseT], judgement: Judgement) -> Verdict:
         severity=judgement.severity or rule.severity,
         summary=judgement.summary,
         evidence=judgement.evidence,
-        remediation=judgement.remediation or Remediation(rule.remediation),
+        remediation=replace(remedy, command=_in_region(remedy.command, region)),
         concerns=judgement.concerns | {judgement.resource},
+    )
+
+
+def _in_region(command: str, region: str) -> str:
+    """Name the region in each call of a command: the shell it is typed in may be at home elsewhere.
+
+    `--region` is an option of every call:
+    https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
+    """
+    calls = command.split(" && ") if command else ()
+    return " && ".join(
+        f"{call} --region {region}" if call.startswith("aws ") else call for call in calls
     )
 
 

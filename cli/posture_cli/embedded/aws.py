@@ -69,22 +69,11 @@ class EmbeddedAws:
         self._mappings: list[QueueMapping | StreamMapping] = []
 
     def __enter__(self) -> Self:
-        self._exits.enter_context(secluded(self.region))
-        self._exits.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
-        _forget_clients()
-        complete_moto()
-        self.session = boto3.Session(region_name=self.region)
-        self.account = self.session.client("sts").get_caller_identity()["Account"]
-        template = self._root / "template.yaml"
-        self.stack = deploy(template, region=self.region, parameters=self._parameters)
-        self._fidelity = Fidelity(self.account, self.region)
-        for endpoint in self.stack.of_type("AWS::EC2::VPCEndpoint").values():
-            private_dns = endpoint.properties.get("PrivateDnsEnabled") is True
-            self._fidelity.adopt(endpoint.physical_id, private_dns=private_dns)
-        self.functions = self._load_functions(read_template(template))
-        self._mappings = [self._mapping(properties) for properties in self._mapping_properties()]
-        self.mailbox = Mailbox(self.session, self.stack.outputs["AlertTopicArn"])
-        self._events = self.session.client("events")
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()  # or the next one would start in what this one left
+            raise
         return self
 
     def __exit__(self, *reason: object) -> None:
@@ -131,6 +120,24 @@ class EmbeddedAws:
     def logs(self) -> Sequence[str]:
         """What the functions logged, line by line."""
         return [line for f in self.functions.values() for line in f.log.getvalue().splitlines()]
+
+    def _start(self) -> None:
+        self._exits.enter_context(secluded(self.region))
+        self._exits.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
+        _forget_clients()
+        complete_moto()
+        self.session = boto3.Session(region_name=self.region)
+        self.account = self.session.client("sts").get_caller_identity()["Account"]
+        template = self._root / "template.yaml"
+        self.stack = deploy(template, region=self.region, parameters=self._parameters)
+        self._fidelity = Fidelity(self.account, self.region)
+        for endpoint in self.stack.of_type("AWS::EC2::VPCEndpoint").values():
+            private_dns = endpoint.properties.get("PrivateDnsEnabled") is True
+            self._fidelity.adopt(endpoint.physical_id, private_dns=private_dns)
+        self.functions = self._load_functions(read_template(template))
+        self._mappings = [self._mapping(properties) for properties in self._mapping_properties()]
+        self.mailbox = Mailbox(self.session, self.stack.outputs["AlertTopicArn"])
+        self._events = self.session.client("events")
 
     def _load_functions(self, template: Mapping[str, Any]) -> dict[str, Function]:
         functions = {}

@@ -70,6 +70,17 @@ def test_every_address_takes_the_route_chosen_by_hand(given_routes: list[Route])
     assert seen == WHOLE
 
 
+def test_of_equals_only_the_propagated_one_gives_way_to_the_local_route() -> None:
+    """A route server's route as specific as a gateway's propagated one keeps what is inside."""
+    mixed = [
+        route("203.0.113.12/31", "nat-1", origin=RouteOrigin.ADVERTISED),
+        route("203.0.113.12/31", "igw-1", origin=RouteOrigin.PROPAGATED),
+    ]
+    found = ways(route_to(table("1", VPC_ROUTE, *mixed), WHOLE, LISTS))
+    assert found["203.0.113.12/31"] == ["nat-1"]
+    assert found["203.0.113.14/31"] == ["local"]
+
+
 @given(st.permutations([route("pl-low", "nat-1"), route("203.0.113.0/28", "igw-1"), LOCAL]))
 def test_the_order_of_routes_does_not_matter(given_routes: list[Route]) -> None:
     """EC2 lists them in any order."""

@@ -15,7 +15,7 @@ https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -103,11 +103,9 @@ def route_to(
     for _, equals in groupby(sorted(entries, key=_rank), key=_rank):
         for routes, blocks in _apart(equals).items():
             taken = AddressSet.of(blocks) & left
-            if taken and all(each.origin is RouteOrigin.PROPAGATED for each in routes):
-                taken -= local
-            if taken:
-                parts[routes] = parts.get(routes, NOTHING) | taken
-                left -= taken
+            for chosen, part in _not_past_local(routes, taken, local):
+                parts[chosen] = parts.get(chosen, NOTHING) | part
+                left -= part
         if not left:
             break
     legs = [Leg(addresses, routes) for routes, addresses in parts.items()]
@@ -159,8 +157,30 @@ def _apart(entries: Iterable[_Entry]) -> dict[tuple[Route, ...], list[Network]]:
         by_block.setdefault(entry.network, []).append(entry.route)
     found: dict[tuple[Route, ...], list[Network]] = {}
     for block, routes in by_block.items():
-        targets = {(route.target, route.blackhole) for route in routes}
-        # Several routes to one target are one way.
-        deciding = tuple(routes) if len(targets) > 1 else (routes[0],)
-        found.setdefault(deciding, []).append(block)
+        found.setdefault(_deciding(routes), []).append(block)
     return found
+
+
+def _deciding(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """Give the candidates; several routes to one target are one way, told by one not propagated."""
+    targets = {(route.target, route.blackhole) for route in routes}
+    return tuple(routes) if len(targets) > 1 else (min(routes, key=_propagated),)
+
+
+def _propagated(route: Route) -> bool:
+    return route.origin is RouteOrigin.PROPAGATED
+
+
+def _not_past_local(
+    routes: tuple[Route, ...], taken: AddressSet, local: AddressSet
+) -> Iterator[tuple[tuple[Route, ...], AddressSet]]:
+    """Give what the candidates take; a gateway's propagated route takes nothing local."""
+    if not any(map(_propagated, routes)):
+        if taken:
+            yield routes, taken
+        return
+    if outside := taken - local:
+        yield routes, outside
+    others = [route for route in routes if not _propagated(route)]
+    if others and (inside := taken & local):
+        yield _deciding(others), inside

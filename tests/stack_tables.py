@@ -23,10 +23,17 @@ KEYS = {
 }
 INDEXES = {
     "findings": {
+        "by-status": ("status", "severity_updated"),
         "by-account-status": ("account_status", "severity_updated"),
         "by-rule": ("rule", "updated_at"),
         "by-resource": ("resource", "updated_at"),
         "by-region": ("head_of", "scope"),
+        "all-scopes": ("listed", "scope"),
+    },
+    "history": {
+        "by-finding": ("id", "entry"),
+        "by-resource": ("resource", "entry"),
+        "by-actor": ("actor", "entry"),
     },
     "ownership": {"by-scope": ("scope", "resource")},
 }

@@ -19,6 +19,7 @@ from posture_cli.commands import (
     replay,
     rules,
     scan,
+    verify,
 )
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(baseline.app, name="baseline")
 app.command("rules", epilog=rules.EXAMPLES)(rules.rules)
 app.command("events", epilog=events.EXAMPLES)(events.events)

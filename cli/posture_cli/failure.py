@@ -23,6 +23,9 @@ CODES = {  # error codes of AWS
     "AuthFailure": f"AWS does not know these credentials; {CREDENTIALS}",
     "InvalidClientTokenId": f"AWS does not know these credentials; {CREDENTIALS}",
     "UnrecognizedClientException": f"AWS does not know these credentials; {CREDENTIALS}",
+    "ResourceNotFoundException": (
+        "there is no such table in this region; say which stack or region with --stack and --region"
+    ),
     "SignatureDoesNotMatch": f"AWS does not accept the secret key; {CREDENTIALS}",
 }
 MODULES = ("botocore.", "boto3.", "urllib3.")

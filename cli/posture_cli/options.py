@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from posture.model.scope import Scope
 from posture_cli.render.records import Output
+from posture_cli.times import first, last
+
+
+def _scope(text: str) -> Scope:
+    try:
+        return Scope.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="How to write the answer.", show_default=True)
@@ -44,6 +55,40 @@ StackOption = Annotated[
 ]
 StackRegionOption = Annotated[
     str | None, typer.Option("--region", "-r", help="The region of the stack.")
+]
+FindingsTableOption = Annotated[
+    str | None,
+    typer.Option("--findings-table", "--table", help="The findings table, if not the stack's."),
+]
+HistoryTableOption = Annotated[
+    str | None,
+    typer.Option("--history-table", help="The history table, if not the stack's."),
+]
+ScopeOption = Annotated[
+    Scope | None,
+    typer.Option(
+        parser=_scope, metavar="SCOPE", help="A scope as alerts name it: ACCOUNT/REGION/VPC."
+    ),
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of", parser=last, metavar="TIME", help="What held then, rebuilt from history."
+    ),
+]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(parser=first, metavar="TIME", help="Only what happened from then on."),
+]
+UntilOption = Annotated[
+    datetime | None,
+    typer.Option(parser=last, metavar="TIME", help="Only what happened until then."),
+]
+LimitOption = Annotated[
+    int | None, typer.Option(min=1, help="List so many at most, and read no further.")
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Also say what was read, in DynamoDB's read units.")
 ]
 
 

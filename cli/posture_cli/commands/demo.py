@@ -47,7 +47,7 @@ def demo(
 
     Exit code: 0 when every change was found, told and taken back, 1 when not, 2 on a mistake.
     """
-    if output is Output.CSV:
+    if output not in {Output.TABLE, Output.JSON}:
         raise typer.BadParameter("a story is no table: use table or json", param_hint="--output")
     require_clone()
     faults = _play(pace, output)

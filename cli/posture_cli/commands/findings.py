@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posture.model.finding import FindingStatus
-from posture.model.scope import Scope
+from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
 from posture_cli import exits
-from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
+from posture_cli.options import (
+    AsOfOption,
+    FindingsTableOption,
+    HistoryTableOption,
+    LimitOption,
+    OutputOption,
+    ScopeOption,
+    SinceOption,
+    StackOption,
+    StackRegionOption,
+    UntilOption,
+    VerboseOption,
+    examples,
+)
+from posture_cli.orders import Sort
 from posture_cli.render import findings as shown
+from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
+
+if TYPE_CHECKING:
+    from posture_cli.audit.opened import Opened
+    from posture_cli.audit.wanted import Wanted
 
 EXAMPLES = examples(
     "posture findings",
-    "posture findings --severity critical --severity high",
+    "posture findings --severity critical --severity high --limit 20",
     "posture findings --vpc vpc-0123456789abcdef0 --output json",
-    "posture findings --status resolved --account 111122223333 --output csv",
+    "posture findings --status resolved --since 30d --sort updated --output csv",
+    "posture findings --actor alice --output markdown",
+    "posture findings --as-of 2026-09-30 --account 111122223333",
 )
-STANDING = (FindingStatus.OPEN, FindingStatus.UNKNOWN)
+STANDING = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
 
 
 def findings(  # noqa: PLR0913 - one parameter a filter
     *,
     stack: StackOption = "posture",
-    table: Annotated[str | None, typer.Option(help="The findings table, if not a stack's.")] = None,
     region: StackRegionOption = None,
     status: Annotated[
         list[FindingStatus] | None, typer.Option(help="Repeat for several; default: not resolved.")
@@ -35,40 +56,72 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     rule: Annotated[str | None, typer.Option(help="The id of a rule.")] = None,
     resource: Annotated[str | None, typer.Option(help="The id of a resource.")] = None,
     account: Annotated[str | None, typer.Option(help="An account, twelve digits.")] = None,
-    vpc: Annotated[str | None, typer.Option(help="A VPC.")] = None,
-    scope: Annotated[
-        str | None, typer.Option(help="A scope as alerts name it: ACCOUNT/REGION/VPC.")
+    in_region: Annotated[str | None, typer.Option(help="The region of the finding.")] = None,
+    vpc: Annotated[str | None, typer.Option(help="A VPC, or vpce-svc-… .")] = None,
+    scope: ScopeOption = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Whose change it was: the ARN or a part of it.")
     ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    as_of: AsOfOption = None,
+    sort: Annotated[Sort, typer.Option(help="What comes first.")] = Sort.SEVERITY,
+    limit: LimitOption = None,
+    findings_table: FindingsTableOption = None,
+    history_table: HistoryTableOption = None,
     output: OutputOption = Output.TABLE,
+    verbose: VerboseOption = False,
 ) -> None:
     """List what the deployed monitor has found, the worst first.
 
+    Findings are shown as they are read. Sorted by severity (or, of one rule or resource, by
+    updated) nothing is read beyond --limit; other orders read all that match first.
+
+    A time is a day (2026-09-30), a time (2026-09-30T12:00Z) or an age (36h, 7d), in UTC. --since
+    and --until ask when a finding last changed. --as-of rebuilds what was known at that time.
+
     Exit code: 0 when nothing is listed, 1 when something is, 2 on a mistake.
     """
-    from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow every other verb down
+    from posture_cli.audit.opened import opened  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.wanted import Wanted  # noqa: PLC0415
 
-    name = table or deployed.output_of(stack, "FindingsTableName", region)
-    wanted = deployed.Wanted(
+    wanted = Wanted(
         statuses=frozenset(status or STANDING),
         severities=frozenset(severity or ()),
         rule=rule,
         resource=resource,
         account=account,
+        region=in_region,
         vpc=vpc,
-        scope=_scope(scope),
+        scope=scope,
+        actor=actor,
+        since=since,
+        until=until,
     )
-    found = sorted(
-        deployed.findings(deployed.dynamodb(region), name, wanted),
-        key=lambda finding: (finding.severity.rank, str(finding.scope), finding.rule, finding.id),
-    )
+    needed = {"findings": findings_table} | ({"history": history_table} if as_of else {})
+    tables = opened(stack, region, **needed)
+    found = _found(tables, wanted, as_of, sort, None if limit is None else limit + 1)
     columns = shown.FINDING_CSV if output is Output.CSV else shown.FINDING_COLUMNS
-    write([shown.finding_record(finding) for finding in found], columns, output)
-    raise typer.Exit(exits.FINDINGS if found else exits.CLEAN)
+    count = write(map(shown.finding_record, _at_most(found, limit)), columns, output)
+    tables.tell_cost(verbose=verbose)
+    raise typer.Exit(exits.FINDINGS if count else exits.CLEAN)
 
 
-def _scope(text: str | None) -> str | None:
-    """Check a scope before anything is read."""
-    try:
-        return str(Scope.parse(text)) if text else None
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--scope") from None
+def _found(
+    tables: Opened, wanted: Wanted, as_of: datetime | None, sort: Sort, limit: int | None
+) -> Iterator[Finding]:
+    from posture_cli.audit.wanted import now, ordered, then  # noqa: PLC0415 - as above
+
+    if as_of is None:
+        return now(tables.findings, wanted, sort, limit)
+    with notes().status(f"rebuilding what was known at {as_of}"):
+        return ordered(then(tables.findings, tables.history, wanted, as_of), sort, limit)
+
+
+def _at_most(found: Iterator[Finding], limit: int | None) -> Iterator[Finding]:
+    """Give no more than were asked for, and say so where there are."""
+    for number, finding in enumerate(found):
+        if number == limit:
+            notes().print(f"the first {limit} are shown; there are more")
+            return
+        yield finding

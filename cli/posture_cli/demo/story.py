@@ -17,12 +17,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from posture.aws.baselines import BaselineTable
-from posture.model.finding import Finding
+from posture.aws.findings import Findings
+from posture.model.finding import Finding, FindingStatus
 from posture_cli.demo import checks
 from posture_cli.demo.acts import ACTS, Act, Cast
 from posture_cli.demo.organisation import Builder, Organisation
 from posture_cli.demo.requirements import baseline
-from posture_cli.deployed import Wanted, findings
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import Caller
 from posture_cli.embedded.mailbox import Alert
@@ -96,8 +96,12 @@ class Story:
     def stored(self) -> Mapping[str, Finding]:
         """Give all findings of the table by id."""
         table = self._aws.stack.outputs["FindingsTableName"]
-        client = self._aws.session.client("dynamodb")
-        return {finding.id: finding for finding in findings(client, table, Wanted())}
+        findings = Findings(self._aws.session.client("dynamodb"), table)
+        return {
+            finding.id: finding
+            for status in FindingStatus
+            for finding in findings.of_status(status)
+        }
 
     def _sweep(self) -> Beat:
         start = perf_counter()

@@ -1,12 +1,15 @@
-"""Records in the three forms: a table, JSON, CSV."""
+"""Records in every form: a table, JSON, a line of JSON each, CSV, Markdown."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
+from textwrap import indent
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -28,9 +31,14 @@ STYLES = {
     "unknown": "magenta",
     "pass": "green",
     "resolved": "green",
+    "waived": "blue",
+    "intact": "green",
+    "altered": "bold red",
     "malformed": "red",
     "applied": "green",
 }
+CHUNK = 1_000  # rows of a table that are held to align them
+MARKUP = re.compile(r"[\\`*_{}\[\]()#|~!]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would execute
 
 
@@ -39,25 +47,36 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    NDJSON = "ndjson"  # one JSON object a line
     CSV = "csv"
+    MARKDOWN = "markdown"
 
 
-def write(records: Sequence[Record], columns: Sequence[str], output: Output) -> None:
-    """Write records to standard output.
+def write(records: Iterable[Record], columns: Sequence[str], output: Output) -> int:
+    """Write records to standard output as they come, and give how many there were.
 
     Args:
-        records: what to write; JSON holds them whole.
-        columns: the fields that a table and CSV show, in order.
+        records: what to write; JSON holds them whole. None is held longer than it takes to write
+            it, but those of a table, whose columns are as wide as each thousand rows need.
+        columns: the fields that a table, CSV and Markdown show, in order.
         output: the form.
     """
-    if output is Output.JSON:
-        write_json(list(records))
-    elif output is Output.CSV:
-        _write_csv(records, columns)
-    elif sys.stdout.isatty():
-        answers().print(table(records, columns))
-    else:
-        _write_plain(records, columns)
+    counted = _Counted(records)
+    WRITERS[output](counted, columns)
+    return counted.number
+
+
+class _Counted:
+    """Records that are counted as they pass."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._records = records
+        self.number = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        for record in self._records:
+            self.number += 1
+            yield record
 
 
 def write_json(value: object) -> None:
@@ -75,16 +94,49 @@ def table(records: Sequence[Record], columns: Sequence[str]) -> Table:
     return grid
 
 
-def _write_csv(records: Sequence[Record], columns: Sequence[str]) -> None:
+def _write_array(records: Iterable[Record], _: Sequence[str]) -> None:
+    """Write the JSON array that `write_json` would, one element at a time."""
+    before = "["
+    for record in records:
+        element = indent(json.dumps(record, indent=2, default=str), "  ")
+        sys.stdout.write(f"{before}\n{element}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+
+
+def _write_lines(records: Iterable[Record], _: Sequence[str]) -> None:
+    for record in records:
+        sys.stdout.write(json.dumps(record, default=str) + "\n")
+
+
+def _write_csv(records: Iterable[Record], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for record in records:
         writer.writerow([_harmless(_cell(record.get(column))) for column in columns])
 
 
-def _write_plain(records: Sequence[Record], columns: Sequence[str]) -> None:
+def _write_markdown(records: Iterable[Record], columns: Sequence[str]) -> None:
+    sys.stdout.write(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n")
+    for record in records:
+        cells = (_cell(record.get(column)) for column in columns)
+        sys.stdout.write(f"| {' | '.join(map(_in_markdown, cells))} |\n")
+
+
+def _write_table(records: Iterable[Record], columns: Sequence[str]) -> None:
+    coming = iter(records)
+    chunk, first = list(islice(coming, CHUNK)), True
+    while chunk or first:
+        if sys.stdout.isatty():
+            answers().print(table(chunk, columns))
+        else:
+            _write_plain(chunk, columns, header=first)
+        chunk, first = list(islice(coming, CHUNK)), False
+
+
+def _write_plain(records: Sequence[Record], columns: Sequence[str], *, header: bool) -> None:
     """Write aligned columns, a line a record: for pipes, grep and log files."""
-    rows = [[column.upper() for column in columns]]
+    rows = [[column.upper() for column in columns]] if header else []
     rows += [[_cell(record.get(column)) for column in columns] for record in records]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -106,3 +158,17 @@ def _cell(value: object) -> str:
 
 def _harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _in_markdown(cell: str) -> str:
+    """Make text that says nothing in Markdown nor in the HTML it may hold."""
+    return MARKUP.sub(r"\\\g<0>", cell).replace("&", "&amp;").replace("<", "&lt;")
+
+
+WRITERS: Mapping[Output, Callable[[Iterable[Record], Sequence[str]], None]] = {
+    Output.TABLE: _write_table,
+    Output.JSON: _write_array,
+    Output.NDJSON: _write_lines,
+    Output.CSV: _write_csv,
+    Output.MARKDOWN: _write_markdown,
+}

@@ -38,12 +38,12 @@ def test_findings_by_every_way(dynamodb: "DynamoDBClient") -> None:
     """By scope all of them, by account and status the worst first, by rule, by resource."""
     findings = Findings(dynamodb, TABLES.findings)
     assert [each.rule for each in findings.of_scope(SCOPE)] == ["no-policy", "route-missing"]
-    by_account = findings.of_account("111122223333", FindingStatus.OPEN)
+    by_account = findings.of_status(FindingStatus.OPEN, account="111122223333")
     assert [(each.severity, each.scope) for each in by_account] == [
         (Severity.HIGH, SCOPE),
         (Severity.LOW, OTHER),
     ]
-    resolved = findings.of_account("111122223333", FindingStatus.RESOLVED)
+    resolved = findings.of_status(FindingStatus.RESOLVED, account="111122223333")
     assert [each.rule for each in resolved] == ["route-missing"]
     assert {each.scope for each in findings.of_rule("route-missing")} == {SCOPE, OTHER}
     assert [each.rule for each in findings.of_resource("vpce-0a")] == ["no-policy"]

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from posture.aws.attributes import Item
+from posture.aws.chain import Chain, link
 from posture.aws.items import finding_item, history_item
 from posture.aws.settings import Tables
 from posture.model.finding import Transition
@@ -27,12 +28,17 @@ BYTES = 3_000_000  # leaves a quarter for the head and for how DynamoDB counts
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One transaction of an evaluation: `number` from 1 of `parts`."""
+    """One transaction of an evaluation: `number` from 1 of `parts`.
+
+    `rows` are its history, linked to what the scope has; `chain` is how they leave the chain.
+    """
 
     number: int
     parts: int
     transitions: tuple[Transition, ...]
     observed_at: datetime
+    rows: tuple[Item, ...]
+    chain: Chain
 
     @property
     def commit(self) -> str:
@@ -50,32 +56,40 @@ def commit_name(observed_at: datetime, number: int) -> str:
     return f"{iso(observed_at)}#{number}"
 
 
-def parts_of(steps: Sequence[Transition], observed_at: datetime) -> tuple[Part, ...]:
-    """Cut an evaluation's transitions into transactions, in their order."""
+def parts_of(steps: Sequence[Transition], observed_at: datetime, chain: Chain) -> tuple[Part, ...]:
+    """Cut an evaluation's transitions into transactions, in their order, on from a chain."""
     chunks = list(_chunks(steps))
-    return tuple(
-        Part(number, len(chunks), chunk, observed_at) for number, chunk in enumerate(chunks, 1)
-    )
+    parts = []
+    for number, chunk in enumerate(chunks, 1):
+        commit = commit_name(observed_at, number)
+        rows = []
+        for step in chunk:
+            row, chain = link(history_item(step, commit, len(chunks)), chain)
+            rows.append(row)
+        parts.append(Part(number, len(chunks), chunk, observed_at, tuple(rows), chain))
+    return tuple(parts)
 
 
 def part_writes(part: Part, tables: Tables) -> list[TransactWriteItemTypeDef]:
-    """Give the writes of findings and history; a history row is never written twice."""
+    """Give the writes of findings and history."""
     writes: list[TransactWriteItemTypeDef] = []
-    for step in part.transitions:
+    for step, row in zip(part.transitions, part.rows, strict=True):
         finding = finding_item(step.finding, part.commit)
-        row = history_item(step, part.commit, part.parts)
         writes.append({"Put": {"TableName": tables.findings, "Item": finding}})
-        writes.append(
-            {
-                "Put": {
-                    "TableName": tables.history,
-                    "Item": row,
-                    "ConditionExpression": "attribute_not_exists(#entry)",
-                    "ExpressionAttributeNames": {"#entry": "entry"},
-                }
-            }
-        )
+        writes.append(append(tables.history, row))
     return writes
+
+
+def append(table: str, row: Item) -> TransactWriteItemTypeDef:
+    """Give the write of a history row; one that is there already is never written over."""
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": row,
+            "ConditionExpression": "attribute_not_exists(#entry)",
+            "ExpressionAttributeNames": {"#entry": "entry"},
+        }
+    }
 
 
 def _chunks(steps: Sequence[Transition]) -> Iterator[tuple[Transition, ...]]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.aws.attributes import plain, text, typed, whole
+from posture.aws.chain import Chain, chain_of
 from posture.aws.items import SCHEMA, Stored, corrupt
 from posture.model.instant import iso, parse_iso
 from posture.model.scope import Region, Scope
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 HEAD = "#head"
+LISTED = "scope"  # what every head carries under `listed`, so that one index lists them all
 COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
 
 Json = Mapping[str, Any]
@@ -49,6 +51,7 @@ class Head:
     counts: Mapping[str, int] = field(default_factory=dict)
     ownership_digest: str = ""
     dns: Dns | None = None
+    chain: Chain = field(default_factory=Chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,12 @@ def newer_than(head: Head) -> Guard:
     return Guard("#observed_at < :observed_at AND #revision = :read", {":read": head.revision})
 
 
-def following(commit: str) -> Guard:
-    """Allow the next part of the evaluation that wrote `commit`."""
-    return Guard("#observed_at = :observed_at AND #commit = :previous", {":previous": commit})
+def following(commit: str, chain: Chain) -> Guard:
+    """Allow the next part of the evaluation that wrote `commit` and left the chain like this."""
+    return Guard(
+        "#observed_at = :observed_at AND #commit = :previous AND #chain_tip = :left",
+        {":previous": commit, ":left": chain.tip},
+    )
 
 
 def head_update(
@@ -109,7 +115,7 @@ def head_key(scope: Scope) -> dict[str, Any]:
 def index_fields(scope: Scope, *, exists: bool) -> dict[str, Any]:
     """Give what marks a head; one whose subject is gone leaves the index of its region."""
     region = str(Region(scope.account, scope.region)) if exists else None
-    return {"kind": "head", "schema": SCHEMA, "head_of": region}
+    return {"kind": "head", "schema": SCHEMA, "listed": LISTED, "head_of": region}
 
 
 def coverage_fields(coverage: Json | None) -> dict[str, Any]:
@@ -152,6 +158,7 @@ def head_from(item: Stored) -> Head:
             counts={name: int(count) for name, count in fields.get("counts", {}).items()},
             ownership_digest=str(fields.get("ownership_digest", "")),
             dns=_dns(fields.get("dns")),
+            chain=chain_of(fields, written=bool(fields.get("commit"))),
         )
     except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
         raise corrupt("head", fields.get("scope"), HEAD, error) from error

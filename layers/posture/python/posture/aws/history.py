@@ -1,4 +1,4 @@
-"""Reading history: what happened in a scope, and what one commit brought."""
+"""Reading history: what happened in a scope, to a finding, to a resource, by an actor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from posture.aws.attributes import typed
-from posture.aws.items import Entry, entry_of
+from posture.aws.items import Entry, Stored, entry_of
 from posture.model.instant import iso
 from posture.model.scope import Scope
 
@@ -18,9 +18,11 @@ AFTER_ALL = "~"  # sorts after every character of an instant
 
 
 class History:
-    """The history table as its readers see it, page by page.
+    """The history table as its readers see it, page by page, oldest first.
 
-    Every method raises `CorruptItemError` at a row that cannot be read.
+    `since` and `until` are both included. What comes from an index (by finding, resource or actor)
+    may be a moment old. Every method that gives entries raises `CorruptItemError` at a row that
+    cannot be read.
     """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
@@ -30,24 +32,58 @@ class History:
     def of_scope(
         self, scope: Scope, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Entry]:
-        """Give what happened in a scope from `since` to `until`, both included, oldest first."""
-        start = iso(since) if since else "0"
-        end = iso(until) + AFTER_ALL if until else AFTER_ALL
-        return self._between(scope, start, end)
+        """Give what happened in a scope."""
+        return self._entries("scope", str(scope), since, until)
+
+    def of_finding(
+        self, finding_id: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Entry]:
+        """Give a finding's life."""
+        return self._entries("id", finding_id, since, until, "by-finding")
+
+    def of_resource(
+        self, resource: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Entry]:
+        """Give what happened to the findings about a resource."""
+        return self._entries("resource", resource, since, until, "by-resource")
+
+    def of_actor(
+        self, actor: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Entry]:
+        """Give what somebody's changes brought about."""
+        return self._entries("actor", actor, since, until, "by-actor")
 
     def of_commit(self, scope: Scope, commit: str) -> tuple[Entry, ...]:
         """Give the rows that one transaction wrote; they never change."""
         observed_at = commit.partition("#")[0]
-        rows = self._between(scope, f"{observed_at}#", f"{observed_at}#{AFTER_ALL}")
-        return tuple(row for row in rows if row.commit == commit)
+        rows = self._rows("scope", str(scope), f"{observed_at}#", f"{observed_at}#{AFTER_ALL}")
+        return tuple(row for row in map(entry_of, rows) if row.commit == commit)
 
-    def _between(self, scope: Scope, start: str, end: str) -> Iterator[Entry]:
+    def stored(self, partition: str) -> Iterator[Stored]:
+        """Give a partition's rows as they are stored, for whoever proves them."""
+        return self._rows("scope", partition, "0", AFTER_ALL)
+
+    def _entries(
+        self,
+        name: str,
+        value: str,
+        since: datetime | None,
+        until: datetime | None,
+        index: str | None = None,
+    ) -> Iterator[Entry]:
+        start = iso(since) if since else "0"
+        end = iso(until) + AFTER_ALL if until else AFTER_ALL
+        return map(entry_of, self._rows(name, value, start, end, index))
+
+    def _rows(
+        self, name: str, value: str, start: str, end: str, index: str | None = None
+    ) -> Iterator[Stored]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="#scope = :scope AND #entry BETWEEN :start AND :end",
-            ExpressionAttributeNames={"#scope": "scope", "#entry": "entry"},
-            ExpressionAttributeValues=typed({":scope": str(scope), ":start": start, ":end": end}),
-            ConsistentRead=True,
+            KeyConditionExpression="#key = :key AND #entry BETWEEN :start AND :end",
+            ExpressionAttributeNames={"#key": name, "#entry": "entry"},
+            ExpressionAttributeValues=typed({":key": value, ":start": start, ":end": end}),
+            **({"IndexName": index} if index else {"ConsistentRead": True}),
         )
         for page in pages:
-            yield from map(entry_of, page["Items"])
+            yield from page["Items"]

@@ -23,7 +23,7 @@ from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdi
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-SCHEMA = 1
+SCHEMA = 2  # since 2 the rows of history are chained, and `actor` stands by itself
 
 Stored = Mapping[str, "AttributeValueTypeDef"]
 
@@ -131,6 +131,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "opened_at": iso(finding.opened_at),
         "updated_at": iso(finding.updated_at),
         "cause": _cause_map(finding.cause),
+        "actor": (finding.cause.actor or None) if finding.cause else None,
     }
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from posture.aws.attributes import typed
+from posture.aws.chain import Chain
 from posture.aws.commit import Part, part_writes, parts_of
 from posture.aws.head import (
     HEAD,
@@ -142,6 +143,17 @@ class Store:
                 continue
         raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
 
+    def head(self, scope: Scope) -> Head | None:
+        """Read a scope's head, consistently.
+
+        Raises:
+            CorruptItemError: it cannot be read.
+        """
+        answer = self._client.get_item(
+            TableName=self._tables.findings, Key=head_key(scope), ConsistentRead=True
+        )
+        return head_from(answer["Item"]) if "Item" in answer else None
+
     def scopes_in(self, region: Region) -> tuple[Head, ...]:
         """Give the heads of all scopes of a region that exist as far as is known.
 
@@ -184,11 +196,12 @@ class Store:
         if not steps:
             return self._touch(evaluation, seen, guard)
         written: tuple[Transition, ...] = ()
-        for part in parts_of(steps, evaluation.observed_at):
+        chain = state.head.chain if state.head else Chain()
+        for part in parts_of(steps, evaluation.observed_at, chain):
             if not self._write(evaluation, part, seen if part.last else {}, guard):
                 return Recorded(Outcome.STALE, written)
             written += part.transitions
-            guard = following(part.commit)
+            guard = following(part.commit, part.chain)
         return Recorded(Outcome.COMMITTED, written)
 
     def _touch(self, evaluation: Evaluation, seen: Mapping[str, Any], guard: Guard) -> Recorded:
@@ -212,13 +225,18 @@ class Store:
             ConditionFailedError: the findings compared with are no longer the stored ones.
             ConflictError: the head moved between two parts in a way that none of us does.
         """
-        fields = {**self._clock(evaluation), **seen, "commit": part.commit}
+        fields = {
+            **self._clock(evaluation),
+            **seen,
+            **part.chain.fields(),
+            "commit": part.commit,
+        }
         head = head_update(self._tables.findings, evaluation.scope, fields, guard, revise=True)
         try:
             transact(self._client, [*part_writes(part, self._tables), {"Update": head}])
         except ConditionFailedError:
-            stored = self._head(evaluation.scope)
-            if stored and stored.commit == part.commit:
+            stored = self.head(evaluation.scope)
+            if stored and (stored.commit, stored.chain) == (part.commit, part.chain):
                 return True  # it was written, and only the answer was lost
             if self._overtaken(evaluation):
                 return False
@@ -234,11 +252,5 @@ class Store:
         }
 
     def _overtaken(self, evaluation: Evaluation) -> bool:
-        stored = self._head(evaluation.scope)
+        stored = self.head(evaluation.scope)
         return stored is not None and stored.observed_at >= evaluation.observed_at
-
-    def _head(self, scope: Scope) -> Head | None:
-        answer = self._client.get_item(
-            TableName=self._tables.findings, Key=head_key(scope), ConsistentRead=True
-        )
-        return head_from(answer["Item"]) if "Item" in answer else None

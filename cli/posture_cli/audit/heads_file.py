@@ -1,0 +1,73 @@
+"""Chain heads in a file, to be kept where whoever runs the tables cannot reach."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from posture.aws.chain import Chain
+from posture.errors import PostureError
+from posture.model.instant import iso
+from posture.model.scope import Scope
+from posture_cli.audit.verify import Heads, Proof
+
+VERSION = 1
+
+
+class HeadsFileError(PostureError):
+    """The file is not one that `posture verify --heads` wrote; names the field."""
+
+
+def write(path: Path, proofs: Iterable[Proof], *, table: str, exported_at: datetime) -> None:
+    """Write where every chain ends.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    chains = [
+        {"scope": proof.scope, "length": proof.chain.length, "tip": proof.chain.tip}
+        for proof in sorted(proofs, key=lambda proof: proof.scope)
+    ]
+    document = {
+        "version": VERSION,
+        "table": table,
+        "exported_at": iso(exported_at),
+        "chains": chains,
+    }
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> Heads:
+    """Read the heads back.
+
+    Raises:
+        HeadsFileError: the file has another form.
+        OSError: it cannot be read.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise HeadsFileError(f"{path}: expected JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise HeadsFileError(f"{path}: version: expected {VERSION}, as verify --heads writes it")
+    chains = document.get("chains")
+    if not isinstance(chains, list):
+        raise HeadsFileError(f"{path}: chains: expected a list")
+    return dict(_head(path, number, each) for number, each in enumerate(chains))
+
+
+def _head(path: Path, number: int, raw: Any) -> tuple[str, Chain]:
+    fields = raw if isinstance(raw, dict) else {}
+    scope, length, tip = (fields.get(name) for name in ("scope", "length", "tip"))
+    try:
+        name = str(Scope.parse(str(scope)))
+    except ValueError as error:
+        raise HeadsFileError(f"{path}: chains[{number}].scope: {error}") from None
+    if not isinstance(length, int) or isinstance(length, bool) or length < 0:
+        raise HeadsFileError(f"{path}: chains[{number}].length: expected a number, got {length!r}")
+    if not isinstance(tip, str):
+        raise HeadsFileError(f"{path}: chains[{number}].tip: expected a digest, got {tip!r}")
+    return name, Chain(length, tip)

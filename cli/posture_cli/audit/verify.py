@@ -1,0 +1,124 @@
+"""Proving a table: every scope's chain, its head, and the findings that the history leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from posture.aws.chain import Chain
+from posture.aws.history import History
+from posture.aws.items import entry_of
+from posture.aws.store import Store
+from posture.errors import ConflictError, CorruptItemError
+from posture.lifecycle.diff import apply
+from posture.model.finding import Finding, Transition
+from posture.model.scope import Scope
+from posture_cli.audit.walk import Fault, Row, Walk
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from posture.aws.settings import Tables
+
+ATTEMPTS = 3  # a scope that is written while it is walked is walked again
+
+Heads = Mapping[str, Chain]  # by scope
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a scope's history came to.
+
+    Attributes:
+        scope: The partition.
+        chain: Where its chain ends; kept elsewhere, it shows later that nothing was rewritten.
+        unchained: How many rows are from before there were chains, and are taken as they are.
+        fault: The first thing wrong, if anything is.
+    """
+
+    scope: str
+    chain: Chain
+    unchained: int = 0
+    fault: Fault | None = None
+
+
+class Verifier:
+    """Walks the chains of a stack's history."""
+
+    def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
+        self._store = Store(client, tables)
+        self._history = History(client, tables.history)
+
+    def verify(self, scopes: Iterator[Scope], exported: Heads) -> Iterator[Proof]:
+        """Prove each scope, and that every exported head is still part of its chain.
+
+        Raises:
+            ConflictError: a scope was written each time that it was walked.
+        """
+        seen = set()
+        for scope in scopes:
+            seen.add(str(scope))
+            yield self._prove(scope, exported.get(str(scope)))
+        for name in sorted(set(exported) - seen):
+            yield self._prove(Scope.parse(name), exported[name])
+
+    def _prove(self, scope: Scope, exported: Chain | None) -> Proof:
+        try:
+            return self._walked(scope, exported)
+        except CorruptItemError as error:
+            return Proof(str(scope), Chain(), fault=Fault("", f"altered: {error}"))
+
+    def _walked(self, scope: Scope, exported: Chain | None) -> Proof:
+        for _ in range(ATTEMPTS):
+            state = self._store.load(scope)
+            head = state.head.chain if state.head else Chain()
+            walk = Walk(frozenset({exported.length} if exported else ()))
+            findings, fault = _replayed(walk.over(self._history.stored(str(scope))))
+            fault = walk.fault or fault or walk.end(head)
+            fault = fault or _kept(walk, exported) or _differing(state.findings, findings)
+            if fault is None or self._chain(scope) == head:
+                return Proof(str(scope), walk.chain, walk.unchained, fault)
+        raise ConflictError(f"{scope}: it was written each time it was walked; verify it again")
+
+    def _chain(self, scope: Scope) -> Chain:
+        head = self._store.head(scope)
+        return head.chain if head else Chain()
+
+
+def _replayed(rows: Iterator[Row]) -> tuple[dict[str, Finding], Fault | None]:
+    """Give the findings that the rows lead to."""
+    steps: list[Transition] = []
+    for row in rows:
+        try:
+            steps.append(entry_of(row).transition)
+        except CorruptItemError as error:
+            return {}, Fault(row["entry"].get("S", ""), f"altered: {error}")
+    return apply({}, steps), None
+
+
+def _kept(walk: Walk, exported: Chain | None) -> Fault | None:
+    """Compare a chain with what was exported of it."""
+    if exported is None or exported.length == 0:
+        return None
+    if walk.chain.length < exported.length:
+        problem = f"removed: {walk.chain.length} rows are left of the {exported.length} exported"
+    elif walk.passed[exported.length] != exported.tip:
+        problem = f"altered: rewritten up to row {exported.length} since its head was exported"
+    else:
+        return None
+    return Fault("", problem)
+
+
+def _differing(stored: Mapping[str, Finding], told: Mapping[str, Finding]) -> Fault | None:
+    """Compare the findings with what the history says of them."""
+    for name in sorted({*stored, *told}):
+        finding = told.get(name) or stored[name]
+        key = f"{finding.rule}#{finding.resource}"
+        if name not in stored:
+            return Fault(key, "removed: the finding is missing from the findings table")
+        if name not in told:
+            return Fault(key, "inserted: no row of history tells of this finding")
+        if stored[name] != told[name]:
+            return Fault(key, "altered: the finding is not as its last row of history tells")
+    return None

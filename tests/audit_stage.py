@@ -1,0 +1,106 @@
+"""A monitor's tables with a life in them, and the `posture` command that reads them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from typer.testing import CliRunner, Result
+
+from finding_builders import SCOPE, at, change
+from posture.aws.attributes import typed
+from posture.aws.chain import Chain
+from posture.aws.commit import part_writes, parts_of
+from posture.aws.head import head_key, index_fields
+from posture.aws.store import Evaluation, Recorded, Store
+from posture.lifecycle.diff import apply, transitions
+from posture.model.finding import Finding, Transition
+from posture.model.instant import iso
+from posture.model.scope import Scope
+from posture.model.verdict import Verdict
+from posture_cli.app import app
+from stack_tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ON_TABLES = ("--findings-table", TABLES.findings, "--history-table", TABLES.history)
+ALICE = "arn:aws:iam::111122223333:user/alice"
+NAMED_TABLES = {
+    "verify": ON_TABLES,
+    "history": ON_TABLES,
+    "finding": ON_TABLES,
+    "diff": ON_TABLES,
+    "findings": ON_TABLES,
+}
+
+
+def look(
+    store: Store,
+    minute: float,
+    *verdicts: Verdict,
+    scope: Scope = SCOPE,
+    actor: str | None = ALICE,
+) -> Recorded:
+    """Record one evaluation of a scope, caused by somebody's change."""
+    changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
+    return store.record(
+        Evaluation(scope, at(minute)),
+        lambda state: transitions(
+            scope, state.findings, verdicts, observed_at=at(minute), changes=changes
+        ),
+    )
+
+
+class Scribe:
+    """Writes what the store would, without its transactions: moto copies every table for each."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        self._chains: dict[Scope, Chain] = {}
+        self.findings: dict[Scope, dict[str, Finding]] = {}
+
+    def look(
+        self, minute: float, *verdicts: Verdict, scope: Scope = SCOPE, actor: str | None = ALICE
+    ) -> None:
+        """Record one evaluation of a scope, caused by somebody's change."""
+        changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
+        stored = self.findings.setdefault(scope, {})
+        steps = transitions(scope, stored, verdicts, observed_at=at(minute), changes=changes)
+        self.write(scope, steps, at(minute))
+
+    def write(self, scope: Scope, steps: Sequence[Transition], instant: datetime) -> None:
+        """Record transitions of a scope."""
+        stored = self.findings.setdefault(scope, {})
+        chain = self._chains.get(scope, Chain())
+        commit = ""
+        for part in parts_of(steps, instant, chain):
+            for write in part_writes(part, TABLES):
+                self._client.put_item(**write["Put"])
+            chain, commit = part.chain, part.commit
+        self._chains[scope] = chain
+        self.findings[scope] = apply(stored, steps)
+        told = {"observed_at": iso(instant), "revision": 1, "commit": commit, **chain.fields()}
+        fields = {**index_fields(scope, exists=True), **told}
+        item = {**head_key(scope), **typed(fields)}
+        self._client.put_item(TableName=TABLES.findings, Item=item)
+
+
+def posture(verb: str, *arguments: str) -> Result:
+    """Run a verb on the tables."""
+    return CliRunner().invoke(app, [verb, *NAMED_TABLES.get(verb, ()), *arguments])
+
+
+def rows(client: "DynamoDBClient", table: str, scope: object = SCOPE) -> list[dict[str, Any]]:
+    """Give a scope's items of a table, by key."""
+    answer = client.query(
+        TableName=table,
+        KeyConditionExpression="#scope = :scope",
+        ExpressionAttributeNames={"#scope": "scope"},
+        ExpressionAttributeValues={":scope": {"S": str(scope)}},
+    )
+    return [dict(item) for item in answer["Items"]]
+
+
+def day(instant: datetime) -> str:
+    """Give a time as people write it."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,258 @@
+"""Asking for findings: every filter, every order, no more read than is wanted, nothing scanned."""
+
+import csv
+import io
+import json
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from audit_stage import ALICE, Scribe, day, look, posture
+from finding_builders import OTHER, SCOPE, at, verdict
+from posture.aws.findings import Findings
+from posture.aws.history import History
+from posture.aws.store import Store
+from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Scope
+from posture.model.verdict import Severity, Status
+from posture_cli.audit.wanted import KEYS, Wanted, now, ordered, then
+from posture_cli.orders import Sort
+from stack_tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BOB = "arn:aws:iam::111122223333:user/bob"
+ABROAD = Scope("444455556666", "us-east-1", "vpc-0c")
+RULES = ("route-missing", "no-policy", "single-az")
+RESOURCES = ("subnet-0a", "subnet-0b", "vpce-0a")
+
+
+@pytest.fixture(autouse=True)
+def _no_scan(dynamodb: "DynamoDBClient") -> None:
+    """Whatever is asked, no table is ever scanned."""
+
+    def refuse(**_: Any) -> None:
+        raise AssertionError("a table is scanned")
+
+    dynamodb.meta.events.register("before-call.dynamodb.Scan", refuse)
+
+
+@pytest.fixture
+def everything(dynamodb: "DynamoDBClient") -> list[Finding]:
+    """A random life of three scopes, and all their findings as they are now."""
+    scribe = Scribe(dynamodb)
+    dice = random.Random(7)  # noqa: S311 - a test repeats what it did
+    for minute in range(30):
+        scope = dice.choice([SCOPE, OTHER, ABROAD])
+        verdicts = [
+            verdict(
+                rule,
+                resource,
+                dice.choice([Status.FAIL, Status.FAIL, Status.UNKNOWN, Status.PASS]),
+                severity=dice.choice(list(Severity)),
+            )
+            for rule in RULES
+            for resource in RESOURCES
+            if dice.random() < 0.7
+        ]
+        scribe.look(minute, *verdicts, scope=scope, actor=dice.choice([ALICE, BOB, None]))
+    return [each for found in scribe.findings.values() for each in found.values()]
+
+
+def some(dice: random.Random) -> Wanted:
+    """Give a random choice of filters."""
+
+    def maybe(*values: Any) -> Any:
+        return dice.choice([None, None, *values])
+
+    return Wanted(
+        statuses=frozenset(dice.sample(list(FindingStatus), dice.randrange(4))),
+        severities=frozenset(dice.sample(list(Severity), dice.randrange(3))),
+        rule=maybe(*RULES),
+        resource=maybe(*RESOURCES),
+        account=maybe("111122223333", "444455556666"),
+        region=maybe("eu-west-1", "us-east-1"),
+        vpc=maybe(SCOPE.subject),
+        scope=maybe(OTHER),
+        actor=maybe("alice", BOB),
+        since=maybe(at(10)),
+        until=maybe(at(25)),
+    )
+
+
+def test_every_way_of_reading_gives_what_filtering_everything_would(
+    everything: list[Finding], dynamodb: "DynamoDBClient"
+) -> None:
+    """Whichever index is chosen, in whichever order, with or without a limit."""
+    findings, dice = Findings(dynamodb, TABLES.findings), random.Random(8)  # noqa: S311 - as above
+    for _ in range(150):
+        wanted, sort = some(dice), dice.choice(list(Sort))
+        limit = dice.choice([None, 1, 3])
+        expected = sorted(filter(wanted.takes, everything), key=KEYS[sort])
+        found = list(now(findings, wanted, sort, limit))
+        key = KEYS[Sort.UPDATED if sort is Sort.UPDATED else sort]
+        same = [(key(each)[:-1], each.status) for each in found]
+        assert len(found) == len(expected[:limit]), wanted
+        assert [it for it, _ in same] == [key(each)[:-1] for each in expected[:limit]], wanted
+        if limit is None:
+            assert {it.id: it for it in found} == {it.id: it for it in expected}
+
+
+def test_no_more_is_read_than_is_wanted(
+    everything: list[Finding], dynamodb: "DynamoDBClient"
+) -> None:
+    """The first findings come before the rest is asked for."""
+    asked: list[str] = []
+    dynamodb.meta.events.register("before-call.dynamodb.Query", lambda **_: asked.append(""))
+    wanted = Wanted(severities=frozenset(Severity), statuses=frozenset({FindingStatus.OPEN}))
+    found = now(Findings(dynamodb, TABLES.findings), wanted, Sort.SEVERITY, 1)
+    assert next(found) in everything
+    assert len(asked) < len(Severity)
+
+
+# --- as of ---------------------------------------------------------------------------------------
+
+
+def seen(
+    client: "DynamoDBClient", steps: int, seed: int
+) -> Iterator[tuple[datetime, dict[str, Finding]]]:
+    """Let a random life happen; give what is known after each step, with its time."""
+    scribe = Scribe(client)
+    dice = random.Random(seed)  # noqa: S311 - as above
+    minute = 0.0
+    for _ in range(steps):
+        minute += dice.choice([0.000001, 0.5, 7])
+        scope = dice.choice([SCOPE, OTHER])
+        verdicts = [
+            verdict(
+                "route-missing",
+                f"subnet-{n}",
+                dice.choice(list(Status)),
+                severity=dice.choice(list(Severity)),
+            )
+            for n in range(5)
+            if dice.random() < 0.6
+        ]
+        scribe.look(minute, *verdicts, scope=scope)
+        found = scribe.findings
+        yield at(minute), {**found.get(SCOPE, {}), **found.get(OTHER, {})}
+
+
+def test_what_the_store_wrote_is_rebuilt_too(store: Store, dynamodb: "DynamoDBClient") -> None:
+    """As what it keeps itself, after each of its transactions."""
+    findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
+    for minute, severity in enumerate(Severity):
+        look(store, minute, verdict(severity=severity), verdict(resource=f"subnet-{minute}"))
+        rebuilt = {it.id: it for it in then(findings, history, Wanted(), at(minute))}
+        assert rebuilt == store.load(SCOPE).findings
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_held_then_is_what_was_seen_then(dynamodb: "DynamoDBClient", seed: int) -> None:
+    """Rebuilt from history, at every instant of a long random life and between them."""
+    truth = list(seen(dynamodb, 60, seed))
+    findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
+
+    def rebuilt(instant: datetime) -> dict[str, Finding]:
+        return {it.id: it for it in then(findings, history, Wanted(), instant)}
+
+    moment = timedelta(microseconds=1)
+    before: dict[str, Finding] = {}
+    for instant, stored in truth:
+        assert rebuilt(instant) == stored
+        assert rebuilt(instant - moment) == before
+        before = stored
+
+
+def test_ordering_holds_no_more_than_the_limit() -> None:
+    """An order over any number of findings is that of all of them, cut."""
+    assert list(ordered(iter(()), Sort.SCOPE, 3)) == []
+
+
+# --- the verb ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(dynamodb: "DynamoDBClient") -> None:
+    """A bad finding that was mild first, and a repaired one."""
+    scribe = Scribe(dynamodb)
+    scribe.look(0, verdict(severity=Severity.LOW), verdict("no-policy", "vpce-0a"))
+    scribe.look(10, verdict(severity=Severity.CRITICAL), actor=BOB)
+
+
+@pytest.mark.usefixtures("two")
+@pytest.mark.parametrize(
+    ("arguments", "resources"),
+    [
+        ([], ["subnet-0a"]),
+        (["--status", "resolved"], ["vpce-0a"]),
+        (
+            ["--status", "open", "--status", "resolved", "--sort", "resource"],
+            ["subnet-0a", "vpce-0a"],
+        ),
+        (["--severity", "low"], []),
+        (["--actor", "bob"], ["subnet-0a"]),
+        (["--actor", "alice"], []),
+        (["--in-region", "us-east-1"], []),
+        (["--since", day(at(5))], ["subnet-0a"]),
+        (["--until", day(at(5))], []),
+        (["--as-of", day(at(5)), "--sort", "rule"], ["vpce-0a", "subnet-0a"]),
+        (["--as-of", day(at(5)), "--severity", "low"], ["subnet-0a"]),
+        (["--as-of", day(at(-5))], []),
+        (["--as-of", day(at(5)), "--limit", "1"], ["vpce-0a"]),
+    ],
+)
+def test_filters_and_times(arguments: list[str], resources: list[str]) -> None:
+    """Each narrows what is listed; the code tells whether anything is."""
+    result = posture("findings", *arguments, "--output", "json")
+    found = json.loads(result.stdout)
+    assert [each["resource"] for each in found] == resources
+    assert result.exit_code == bool(resources)
+
+
+@pytest.mark.usefixtures("two")
+def test_every_form_tells_the_same() -> None:
+    """A line of JSON each, CSV, Markdown, and aligned lines in a pipe."""
+    chosen = ("--status", "open", "--status", "resolved")
+
+    def told(output: str) -> str:
+        return posture("findings", *chosen, "--output", output).stdout
+
+    whole = json.loads(told("json"))
+    assert [json.loads(line) for line in told("ndjson").splitlines()] == whole
+    ids = [each["id"] for each in whole]
+    assert [row["id"] for row in csv.DictReader(io.StringIO(told("csv")))] == ids
+    for output in ("markdown", "table"):
+        lines = told(output).splitlines()
+        assert [each["resource"] in line for each, line in zip(whole, lines[-2:], strict=True)]
+    assert told("markdown").splitlines()[1].startswith("| --- |")
+
+
+@pytest.mark.usefixtures("two")
+def test_a_cut_list_says_so() -> None:
+    """And one that is not cut does not."""
+    arguments = ("--status", "open", "--status", "resolved", "--limit")
+    assert "there are more" in posture("findings", *arguments, "1").stderr
+    assert "there are more" not in posture("findings", *arguments, "2").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--since", "yesterday"], "expected a day"),
+        (["--scope", "vpc-1"], "expected ACCOUNT/REGION/VPC"),
+        (["--limit", "0"], "greater than or equal to 1"),
+        (["--status", "bad"], "'bad' is not one of"),
+        (["--sort", "colour"], "'colour' is not one of"),
+    ],
+)
+def test_mistakes_name_the_option(arguments: list[str], told: str) -> None:
+    """With what was expected, and code 2."""
+    result = posture("findings", *arguments)
+    assert result.exit_code == 2
+    assert arguments[0] in result.stderr
+    assert told in result.stderr

@@ -1,0 +1,369 @@
+"""Whether anybody altered what was recorded: each way of doing so, and the row it is seen by."""
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from audit_stage import look, posture, rows
+from finding_builders import OTHER, SCOPE, at, verdict
+from posture.aws.chain import Chain, digest_of, link
+from posture.aws.store import Evaluation, Outcome, ScopeState, Store
+from posture.lifecycle.diff import transitions
+from posture.model.finding import Transition
+from posture.model.verdict import Severity, Status
+from posture_cli.audit.heads_file import HeadsFileError, read
+from posture_cli.audit.verify import Proof, Verifier
+from stack_tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Row = dict[str, Any]
+MANY = [verdict(resource=f"subnet-{number:04}") for number in range(9)]
+
+
+def prove(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> Proof:
+    """Prove the scope of the tests."""
+    [proof] = Verifier(client, TABLES).verify(iter([SCOPE]), exported or {})
+    return proof
+
+
+def problem(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> tuple[str, str]:
+    """Give the kind of the fault, and the entry it names."""
+    fault = prove(client, exported).fault
+    assert fault is not None
+    return fault.problem.partition(":")[0], fault.entry
+
+
+def in_chain(client: "DynamoDBClient") -> list[Row]:
+    """Give the rows in the order of their chain."""
+    return sorted(rows(client, "history"), key=lambda row: int(row["number"]["N"]))
+
+
+def put(client: "DynamoDBClient", row: Row) -> None:
+    """Write a row as somebody who may do anything."""
+    client.put_item(TableName="history", Item=row)
+
+
+def drop(client: "DynamoDBClient", row: Row) -> None:
+    """Delete a row."""
+    client.delete_item(TableName="history", Key={key: row[key] for key in ("scope", "entry")})
+
+
+def set_head(client: "DynamoDBClient", chain: Chain) -> None:
+    """Let the head end the chain somewhere else."""
+    client.update_item(
+        TableName="findings",
+        Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
+        UpdateExpression="SET chain_length = :length, chain_tip = :tip",
+        ExpressionAttributeValues={":length": {"N": str(chain.length)}, ":tip": {"S": chain.tip}},
+    )
+
+
+@pytest.fixture(autouse=True)
+def _small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a few findings take several transactions; how many fit is not the question here."""
+    monkeypatch.setattr("posture.aws.commit.MOST", 4)
+
+
+@pytest.fixture
+def life(store: Store) -> None:
+    """A scope with several evaluations behind it, one of them of three transactions."""
+    look(store, 0, verdict())
+    look(store, 1, verdict(severity=Severity.LOW))
+    look(store, 2, *MANY)
+    look(store, 3, *MANY[:7])
+
+
+@pytest.mark.usefixtures("life")
+def test_what_was_only_added_to_is_intact(dynamodb: "DynamoDBClient") -> None:
+    """Each row follows the one before it, over evaluations and transactions."""
+    proof = prove(dynamodb)
+    assert (proof.fault, proof.unchained) == (None, 0)
+    chained = in_chain(dynamodb)
+    assert proof.chain == Chain(len(chained), chained[-1]["digest"]["S"])
+    assert [row["number"]["N"] for row in chained] == [str(n + 1) for n in range(len(chained))]
+    assert chained[0]["previous"] == {"S": "first"}
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize("number", [0, 5, -1])
+def test_an_altered_row_is_named(dynamodb: "DynamoDBClient", number: int) -> None:
+    """Whatever is changed in it, a row no longer has the digest that it carries."""
+    row = in_chain(dynamodb)[number]
+    put(dynamodb, {**row, "severity": {"S": "informational"}})
+    assert problem(dynamodb) == ("altered", row["entry"]["S"])
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize("number", [0, 5, -1])
+def test_an_altered_row_with_a_new_digest_is_named(dynamodb: "DynamoDBClient", number: int) -> None:
+    """Whoever works out its digest anew is given away by the next row, or by the head."""
+    row = {**in_chain(dynamodb)[number], "severity": {"S": "informational"}}
+    put(dynamodb, {**row, "digest": {"S": digest_of(row)}})
+    assert problem(dynamodb) == ("altered", row["entry"]["S"])
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize(("number", "named"), [(0, 1), (5, 6), (-1, -2)])
+def test_a_removed_row_is_noticed(dynamodb: "DynamoDBClient", number: int, named: int) -> None:
+    """The row after it is named; of the last one, the row before it, by the head."""
+    chained = in_chain(dynamodb)
+    drop(dynamodb, chained[number])
+    assert problem(dynamodb) == ("removed", chained[named]["entry"]["S"])
+
+
+@pytest.mark.usefixtures("life")
+def test_an_inserted_row_is_named(dynamodb: "DynamoDBClient") -> None:
+    """A row can neither share another's number nor do without one."""
+    row = in_chain(dynamodb)[1]
+    later = row["entry"]["S"].replace("12:01", "12:09")
+    forged = {**row, "entry": {"S": later}}
+    put(dynamodb, {**forged, "digest": {"S": digest_of(forged)}})
+    assert problem(dynamodb) == ("inserted", later)
+    put(dynamodb, {name: value for name, value in forged.items() if name != "digest"})
+    assert problem(dynamodb) == ("inserted", later)
+
+
+@pytest.mark.usefixtures("life")
+def test_a_row_added_at_the_end_is_noticed(dynamodb: "DynamoDBClient") -> None:
+    """It fits the chain, but the head knows nothing of it."""
+    last = in_chain(dynamodb)[-1]
+    later = last["entry"]["S"].replace("12:03", "12:09")
+    bare = {
+        name: value for name, value in last.items() if name not in {"digest", "number", "previous"}
+    }
+    forged, _ = link({**bare, "entry": {"S": later}}, prove(dynamodb).chain)
+    put(dynamodb, forged)
+    assert problem(dynamodb) == ("inserted", later)
+
+
+@pytest.mark.usefixtures("life")
+def test_a_chain_written_anew_is_given_away_by_an_exported_head(
+    dynamodb: "DynamoDBClient",
+) -> None:
+    """Who may write both tables can forge everything but what was exported before."""
+    exported = {str(SCOPE): prove(dynamodb).chain}
+    chain = Chain()
+    for row in in_chain(dynamodb):
+        bare = {name: row[name] for name in row if name not in {"digest", "number", "previous"}}
+        forged, chain = link({**bare, "actor": {"S": "mallory"}}, chain)
+        put(dynamodb, forged)
+    set_head(dynamodb, chain)
+    assert prove(dynamodb).fault is None
+    assert problem(dynamodb, exported) == ("altered", "")
+
+
+@pytest.mark.usefixtures("life")
+def test_a_shorter_chain_is_given_away_by_an_exported_head(dynamodb: "DynamoDBClient") -> None:
+    """Rows taken from the end together with the head's word for them."""
+    exported = {str(SCOPE): prove(dynamodb).chain}
+    *kept, last = in_chain(dynamodb)
+    drop(dynamodb, last)
+    set_head(dynamodb, Chain(len(kept), kept[-1]["digest"]["S"]))
+    assert problem(dynamodb, exported) == ("removed", "")
+
+
+@pytest.mark.usefixtures("life")
+def test_a_longer_chain_still_holds_its_exported_head(
+    dynamodb: "DynamoDBClient", store: Store
+) -> None:
+    """What was added since is no fault."""
+    exported = {str(SCOPE): prove(dynamodb).chain}
+    look(store, 9)
+    assert prove(dynamodb, exported).fault is None
+
+
+@pytest.mark.usefixtures("life")
+def test_findings_must_be_what_history_leads_to(dynamodb: "DynamoDBClient") -> None:
+    """Altering, hiding or inventing a finding is noticed, though no row was touched."""
+    [finding, *_] = [it for it in rows(dynamodb, "findings") if it["kind"] == {"S": "finding"}]
+    table, key = "findings", {name: finding[name] for name in ("scope", "item")}
+    named = finding["item"]["S"]
+    dynamodb.put_item(TableName=table, Item={**finding, "status": {"S": "resolved"}})
+    assert problem(dynamodb) == ("altered", named)
+    dynamodb.delete_item(TableName=table, Key=key)
+    assert problem(dynamodb) == ("removed", named)
+    invented = {**finding, "item": {"S": "x#y"}, "rule": {"S": "x"}, "resource": {"S": "y"}}
+    dynamodb.put_item(TableName=table, Item=finding)
+    dynamodb.put_item(TableName=table, Item=invented)
+    assert problem(dynamodb) == ("inserted", "x#y")
+
+
+def unchain(client: "DynamoDBClient") -> None:
+    """Make the tables as they were before there were chains."""
+    for row in rows(client, "history"):
+        put(client, {n: v for n, v in row.items() if n not in {"digest", "number", "previous"}})
+    client.update_item(
+        TableName="findings",
+        Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
+        UpdateExpression="REMOVE chain_length, chain_tip",
+    )
+
+
+def test_rows_from_before_there_were_chains_are_told(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """They are counted, not proven; the chain begins after them, and nothing may join them."""
+    look(store, 0, verdict(), verdict(resource="vpce-0a"))
+    unchain(dynamodb)
+    assert prove(dynamodb) == Proof(str(SCOPE), Chain(), unchained=2)
+    look(store, 1, verdict())
+    proof = prove(dynamodb)
+    assert (proof.fault, proof.unchained, proof.chain.length) == (None, 2, 1)
+    assert in_chain_of(dynamodb)[0]["previous"] == {"S": "unchained"}
+
+
+def in_chain_of(client: "DynamoDBClient") -> list[Row]:
+    """Give the rows that are chained."""
+    return [row for row in rows(client, "history") if "digest" in row]
+
+
+def test_a_scope_that_was_always_chained_has_no_other_rows(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """A row dated before the chain's first one was put there later."""
+    look(store, 5, verdict())
+    [row] = rows(dynamodb, "history")
+    earlier = row["entry"]["S"].replace("12:05", "12:01")
+    old = {n: v for n, v in row.items() if n not in {"digest", "number", "previous"}}
+    put(dynamodb, {**old, "entry": {"S": earlier}})
+    assert problem(dynamodb) == ("inserted", earlier)
+
+
+def interleaved(store: Store, script: Sequence[tuple[float, int]]) -> None:
+    """Let evaluations overlap: each is recorded while the one before it is comparing."""
+    if not script:
+        return
+    (minute, count), *rest = script
+    started = iter([None])
+
+    def compare(state: ScopeState) -> tuple[Transition, ...]:
+        if next(started, 1) is None:
+            interleaved(store, rest)
+        return transitions(SCOPE, state.findings, MANY[:count], observed_at=at(minute))
+
+    store.record(Evaluation(SCOPE, at(minute)), compare)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_overlapping_evaluations_make_one_chain(
+    store: Store, dynamodb: "DynamoDBClient", seed: int
+) -> None:
+    """Whoever wins, each row has its place, and there is exactly one of each."""
+    dice = random.Random(seed)  # noqa: S311 - a test repeats what it did
+    for start in range(0, 12, 4):
+        times = [start + dice.random() * 4 for _ in range(3)]
+        interleaved(store, [(minute, dice.choice([0, 3, 9])) for minute in times])
+    assert prove(dynamodb).fault is None
+
+
+def test_a_transaction_of_somebody_with_the_same_instant_is_not_ours(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """Of two evaluations of one microsecond one is stale, though their commits share a name."""
+    real = dynamodb.transact_write_items
+    other = verdict(resource="subnet-0b")
+
+    def transact(**request: Any) -> Any:
+        dynamodb.transact_write_items = real  # type: ignore[method-assign]
+        look(store, 0, other)
+        return real(**request)
+
+    dynamodb.transact_write_items = transact  # type: ignore[method-assign]
+    assert look(store, 0, verdict()).outcome is Outcome.STALE
+    assert prove(dynamodb).fault is None
+
+
+# --- the verb ------------------------------------------------------------------------------------
+
+
+def told(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    """Give the exit code and what the verb says of each scope."""
+    result = posture("verify", *arguments, "--output", "json")
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_the_verb_walks_every_scope(store: Store, dynamodb: "DynamoDBClient") -> None:
+    """Those that are gone included; without a fault it ends with 0, with one it names the row."""
+    look(store, 0, verdict())
+    look(store, 0, verdict(), scope=OTHER)
+    assert told()[0] == 0
+    [row] = rows(dynamodb, "history", OTHER)
+    put(dynamodb, {**row, "resource": {"S": "subnet-0f"}})
+    code, found = told()
+    assert code == 1
+    assert {each["scope"]: (each["verdict"], each["entry"]) for each in found} == {
+        str(SCOPE): ("intact", None),
+        str(OTHER): ("altered", row["entry"]["S"]),
+    }
+    assert told("--scope", str(SCOPE))[0] == 0
+
+
+def test_heads_are_exported_and_asked_for(
+    store: Store, dynamodb: "DynamoDBClient", tmp_path: Path
+) -> None:
+    """A scope whose every trace was removed is missed by the file that was kept elsewhere."""
+    file = tmp_path / "heads.json"
+    look(store, 0, verdict(status=Status.FAIL))
+    look(store, 0, verdict(), scope=OTHER)
+    assert told("--heads", str(file))[0] == 0
+    assert set(read(file)) == {str(SCOPE), str(OTHER)}
+    for table in ("findings", "history"):
+        key = "item" if table == "findings" else "entry"
+        for row in rows(dynamodb, table, OTHER):
+            dynamodb.delete_item(TableName=table, Key={n: row[n] for n in ("scope", key)})
+    assert told()[0] == 0
+    code, found = told("--against", str(file))
+    assert code == 1
+    assert [each["problem"] for each in found if each["scope"] == str(OTHER)] == [
+        "removed: 0 rows are left of the 1 exported"
+    ]
+
+
+def test_no_heads_are_written_of_altered_chains(
+    store: Store, dynamodb: "DynamoDBClient", tmp_path: Path
+) -> None:
+    """An export is something to rely on."""
+    look(store, 0, verdict())
+    [row] = rows(dynamodb, "history")
+    put(dynamodb, {**row, "summary": {"S": "nothing"}})
+    file = tmp_path / "heads.json"
+    assert told("--heads", str(file))[0] == 1
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{", "expected JSON"),
+        ("[]", "version"),
+        ('{"version": 1}', "chains"),
+        ('{"version": 1, "chains": [{"scope": "x"}]}', r"chains\[0\]\.scope"),
+        (
+            '{"version": 1, "chains": [{"scope": "111122223333/r/v", "length": "1"}]}',
+            r"chains\[0\]\.length",
+        ),
+        (
+            '{"version": 1, "chains": [{"scope": "111122223333/r/v", "length": 1}]}',
+            r"chains\[0\]\.tip",
+        ),
+    ],
+)
+def test_a_wrong_heads_file_is_refused(text: str, named: str, tmp_path: Path) -> None:
+    """The field is named."""
+    file = tmp_path / "heads.json"
+    file.write_text(text)
+    with pytest.raises(HeadsFileError, match=named):
+        read(file)
+
+
+@pytest.mark.usefixtures("life")
+def test_reading_costs_are_told() -> None:
+    """In read units, as DynamoDB counts them."""
+    result = posture("verify", "--verbose")
+    assert "read units in" in result.stderr

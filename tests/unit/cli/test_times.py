@@ -1,0 +1,42 @@
+"""Instants as people write them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+
+from posture_cli.times import first, last, parse
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-09-30", datetime(2026, 9, 30, tzinfo=UTC)),
+        ("2026-09-30T12:00", datetime(2026, 9, 30, 12, tzinfo=UTC)),
+        ("2026-09-30T12:00Z", datetime(2026, 9, 30, 12, tzinfo=UTC)),
+        ("2026-09-30T12:00+02:00", datetime(2026, 9, 30, 10, tzinfo=UTC)),
+        ("36h", NOW - timedelta(hours=36)),
+        ("7d", NOW - timedelta(days=7)),
+    ],
+)
+def test_times_are_read(text: str, instant: datetime) -> None:
+    """A day, a time or an age, in UTC where no zone is said."""
+    assert instant == parse(text, NOW, end=False)
+
+
+def test_a_day_is_meant_whole() -> None:
+    """From its beginning, until its end; a time of it means just that."""
+    assert first("2026-09-30") == datetime(2026, 9, 30, tzinfo=UTC)
+    assert last("2026-09-30") == datetime(2026, 9, 30, 23, 59, 59, 999_999, UTC)
+    assert last("2026-09-30T12:00") == datetime(2026, 9, 30, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-13-01", "7y", "999999w", "2026-09-30T25:00"]
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """With what was expected."""
+    with pytest.raises(typer.BadParameter, match="expected a day"):
+        first(text)

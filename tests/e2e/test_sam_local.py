@@ -17,7 +17,8 @@ import pytest
 from botocore.config import Config
 
 from containers import lacking
-from posture_cli.deployed import Wanted, findings
+from posture.aws.findings import Findings
+from posture.model.finding import FindingStatus
 from sample_events import EXPECTED, Expected, failures, function_of, read
 from stack_template import PATH
 
@@ -109,8 +110,8 @@ def opened(client: Any) -> set[tuple[str, str]]:
     """Give rule and resource of every open finding in the emulator's table."""
     stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
-    wanted = Wanted(statuses=frozenset({"open"}))
-    stored = findings(client("dynamodb"), outputs["FindingsTableName"], wanted)
+    findings = Findings(client("dynamodb"), outputs["FindingsTableName"])
+    stored = findings.of_status(FindingStatus.OPEN)
     return {(each.rule, each.resource) for each in stored}
 
 

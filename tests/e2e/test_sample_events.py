@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from posture.aws.findings import Findings
+from posture.model.finding import FindingStatus
 from posture_cli.demo.world import World
-from posture_cli.deployed import Wanted, findings
 from posture_cli.embedded.aws import EmbeddedAws
 from sample_events import EXPECTED, failures, function_of, names, read
 from stack_template import PATH
@@ -26,8 +27,8 @@ def opened(aws: EmbeddedAws) -> set[tuple[str, str]]:
     """Give rule and resource of every open finding."""
     table = aws.stack.outputs["FindingsTableName"]
     client = aws.session.client("dynamodb")
-    wanted = Wanted(statuses=frozenset({"open"}))
-    return {(each.rule, each.resource) for each in findings(client, table, wanted)}
+    findings = Findings(client, table).of_status(FindingStatus.OPEN)
+    return {(each.rule, each.resource) for each in findings}
 
 
 @pytest.mark.parametrize("name", EXPECTED)

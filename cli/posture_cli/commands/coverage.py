@@ -70,7 +70,7 @@ def coverage(  # noqa: PLR0913 - one parameter an option
         found = list(matrices)
     if output is Output.JSON:
         write_json([each.json() for each in found])
-    elif output is Output.CSV:
+    elif output is not Output.TABLE:
         write(shown.flat(found), shown.CSV_COLUMNS, output)
     else:
         shown.draw(found)

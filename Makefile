@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+MINISTACK := $(VENV)/ministack/ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -34,7 +35,7 @@ FUNCTION_notify := NotifyFunction
 image: $(READY) ## a stand-in for Lambda's base image, where none can be pulled (root, debootstrap, Docker)
 	.ci/lambda-image/build $(BIN)/python
 
-test: $(READY) ## every test that this machine can run
+test: $(READY) $(MINISTACK) ## every test that this machine can run
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 STORIES ?= 100
@@ -62,6 +63,8 @@ docs: $(READY) ## make the generated pages anew
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/dev.txt
+	uv pip compile --group ministack --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/ministack.txt
 	uv pip compile --group image --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/image.txt
 	uv pip compile pyproject.toml --universal --python-version 3.13 --no-emit-package boto3 \
@@ -77,4 +80,9 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(MINISTACK): requirements/ministack.txt $(READY)
+	$(PYTHON) -m venv $(VENV)/ministack
+	$(VENV)/ministack/bin/pip install --quiet --no-deps --require-hashes -r requirements/ministack.txt
 	touch $@

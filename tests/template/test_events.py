@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from posture.changes.catalogue import event_patterns
 from stack_template import RESOURCES, listed, of_type
 
@@ -38,11 +40,13 @@ def test_failed_calls_are_left_out() -> None:
         assert rule["EventPattern"]["detail"]["errorCode"] == [{"exists": False}]
 
 
-def test_every_rule_hands_over_to_the_changes_queue_or_keeps_the_event() -> None:
+@pytest.mark.parametrize(("at", "queue"), [(0, "ChangesQueue"), (1, "SecondLooksQueue")])
+def test_every_rule_hands_over_to_both_queues_or_keeps_the_event(at: int, queue: str) -> None:
     """What cannot be delivered after a day of tries is not lost."""
     for rule in RULES.values():
-        [target] = rule["Targets"]
-        assert target["Arn"] == {"Fn::GetAtt": ["ChangesQueue", "Arn"]}
+        assert len(rule["Targets"]) == 2
+        target = rule["Targets"][at]
+        assert target["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
         assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["UndeliveredQueue", "Arn"]}
         assert target["RetryPolicy"] == {
             "MaximumRetryAttempts": 185,

@@ -53,20 +53,28 @@ def test_the_functions_are_told_what_they_ask_for() -> None:
     assert set(EXPECTED) - {"AWS_REGION"} <= set(variables)  # Lambda sets the region
 
 
-def test_a_message_stays_hidden_while_it_may_be_worked_on() -> None:
+@pytest.mark.parametrize("looks", ["Changes", "SecondLooks"])
+def test_a_message_stays_hidden_while_it_may_be_worked_on(looks: str) -> None:
     """Lambda asks for six times the timeout, and the batching window on top."""
-    batching = mapping("EvaluateFunction", "Changes")["MaximumBatchingWindowInSeconds"]
+    batching = mapping("EvaluateFunction", looks)["MaximumBatchingWindowInSeconds"]
     timeout = FUNCTIONS["EvaluateFunction"]["Timeout"]
-    queue = RESOURCES["ChangesQueue"]["Properties"]
+    queue = RESOURCES[f"{looks}Queue"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * timeout + batching
 
 
-def test_one_bad_change_does_not_block_its_batch() -> None:
+def test_a_second_look_comes_when_reads_have_settled() -> None:
+    """EC2's documentation asks to wait up to five minutes; the first look waits for nothing."""
+    assert RESOURCES["SecondLooksQueue"]["Properties"]["DelaySeconds"] == 300
+    assert "DelaySeconds" not in RESOURCES["ChangesQueue"]["Properties"]
+
+
+@pytest.mark.parametrize("looks", ["Changes", "SecondLooks"])
+def test_one_bad_change_does_not_block_its_batch(looks: str) -> None:
     """Failures are told one by one, and a change is given up after five tries."""
-    assert mapping("EvaluateFunction", "Changes")["FunctionResponseTypes"] == [
+    assert mapping("EvaluateFunction", looks)["FunctionResponseTypes"] == [
         "ReportBatchItemFailures"
     ]
-    assert RESOURCES["ChangesQueue"]["Properties"]["RedrivePolicy"] == {
+    assert RESOURCES[f"{looks}Queue"]["Properties"]["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["ChangesDeadLetterQueue", "Arn"]},
         "maxReceiveCount": 5,
     }

@@ -8,7 +8,8 @@ from stack_template import PATH, RESOURCES, TEMPLATE, of_type
 
 INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
 ALARMS = of_type("AWS::CloudWatch::Alarm")
-DEAD_LETTERS = [name for name in of_type("AWS::SQS::Queue") if name != "ChangesQueue"]
+WORK = {"ChangesQueue", "SecondLooksQueue"}
+DEAD_LETTERS = [name for name in of_type("AWS::SQS::Queue") if name not in WORK]
 FUNCTIONS = list(of_type("AWS::Serverless::Function"))
 
 

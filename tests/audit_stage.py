@@ -28,7 +28,7 @@ ALICE = "arn:aws:iam::111122223333:user/alice"
 NAMED_TABLES = {
     "verify": ON_TABLES,
     "history": ON_TABLES,
-    "finding": ON_TABLES,
+    "finding": ON_TABLES[2:],
     "diff": ON_TABLES,
     "findings": ON_TABLES,
 }

@@ -12,10 +12,13 @@ from posture_cli.commands import (
     baseline,
     coverage,
     demo,
+    diff,
     emulate,
     events,
     explain,
+    finding,
     findings,
+    history,
     replay,
     rules,
     scan,
@@ -57,6 +60,9 @@ app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
+app.command("finding", epilog=finding.EXAMPLES)(finding.finding)
+app.command("history", epilog=history.EXAMPLES)(history.history)
+app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(baseline.app, name="baseline")
 app.command("rules", epilog=rules.EXAMPLES)(rules.rules)

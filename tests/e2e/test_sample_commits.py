@@ -1,5 +1,7 @@
 """The sample records of the findings' stream, in a world where nothing was told yet."""
 
+import re
+
 from posture_cli.demo.world import World
 from posture_cli.embedded.aws import EmbeddedAws
 from sample_events import EXPECTED, failures, read
@@ -14,6 +16,6 @@ def test_a_commit_is_told_once_whichever_record_came_first() -> None:
         for name in ("notify/opened", "notify/duplicate", "notify/resolved", "notify/opened"):
             assert not failures(function(read(name)))
         subjects = [alert.subject for alert in aws.mailbox.collect()]
-    begins = [EXPECTED[name].alert for name in ("notify/opened", "notify/resolved")]
-    assert len(subjects) == len(begins)
-    assert all(map(str.startswith, subjects, begins))
+    expected = [EXPECTED[name].alert for name in ("notify/opened", "notify/resolved")]
+    assert len(subjects) == len(expected)
+    assert all(map(re.fullmatch, expected, subjects))

@@ -1,6 +1,7 @@
 """Which endpoints there are, and whether they work."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from network_builders import (
     NOW,
     S3,
     gateway,
+    group,
     interface,
     picture,
     service,
@@ -71,6 +73,40 @@ def test_a_missing_gateway_endpoint_comes_with_its_command() -> None:
         "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --vpc-endpoint-type Gateway "
         f"--service-name {S3} --route-table-ids rtb-main" in told(verdict)
     )
+
+
+SNS = "com.amazonaws.eu-west-1.sns"
+
+
+def test_a_missing_interface_endpoint_is_made_like_its_neighbours() -> None:
+    """In a subnet of each zone, with the groups that the VPC's other endpoints have."""
+    subnets = [subnet("a", "a"), subnet("b", "b"), subnet("c", "b")]
+    snapshot = picture(*subnets, interface("1", SNS))
+    assert (
+        "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --vpc-endpoint-type Interface "
+        f"--service-name {KMS} --private-dns-enabled --subnet-ids subnet-a subnet-b "
+        "--security-group-ids sg-endpoints --region eu-west-1"
+        in told(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
+    )
+
+
+@pytest.mark.parametrize(
+    "neighbours",
+    [
+        [],
+        [gateway("1")],
+        [interface("1", SNS, state="failed")],
+        [
+            interface("1", SNS, security_group_ids=("sg-default",)),
+            group("default", group_name="default"),
+        ],
+    ],
+    ids=["none", "a gateway endpoint", "a failed one", "one with the default group"],
+)
+def test_without_neighbours_people_must_say_which_groups(neighbours: list[Any]) -> None:
+    """A command with a gap in it is none."""
+    snapshot = picture(subnet("a"), *neighbours)
+    assert "create-vpc-endpoint" not in told(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
 
 
 def test_a_service_the_region_does_not_offer_is_unknown() -> None:

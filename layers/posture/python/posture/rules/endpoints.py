@@ -97,15 +97,42 @@ def _gateway(service: Service) -> bool:
 
 
 def _create(case: VpcCase, service: Service) -> str:
-    """Give the command; which security group an interface endpoint needs is for people to say."""
     if not _gateway(service):
-        return ""
+        return _create_interface(case, service)
     tables = sorted({table.id for table in case.tables.values() if table})
     chosen = f" --route-table-ids {' '.join(tables)}" if tables else ""
     return (
         f"aws ec2 create-vpc-endpoint --vpc-id {case.snapshot.vpc.id} "
         f"--vpc-endpoint-type Gateway --service-name {service.name}{chosen}"
     )
+
+
+def _create_interface(case: VpcCase, service: Service) -> str:
+    """Give the command where other endpoints of the VPC show which security groups endpoints get.
+
+    Where none does, nobody but people can say.
+    """
+    groups = next(filter(None, (_own_groups(case, each) for each in case.endpoints)), ())
+    offered = [each for each in case.subnets if not service.zones or each.zone in service.zones]
+    by_zone = {subnet.zone: subnet.id for subnet in reversed(offered)}
+    if not groups or not by_zone:
+        return ""
+    dns = " --private-dns-enabled" if service.private_dns_names else ""
+    return (
+        f"aws ec2 create-vpc-endpoint --vpc-id {case.snapshot.vpc.id} "
+        f"--vpc-endpoint-type Interface --service-name {service.name}{dns} "
+        f"--subnet-ids {' '.join(by_zone[zone] for zone in sorted(by_zone))} "
+        f"--security-group-ids {' '.join(groups)}"
+    )
+
+
+def _own_groups(case: VpcCase, endpoint: Endpoint) -> tuple[str, ...]:
+    """Give the groups of an available interface endpoint, unless the default one is among them."""
+    if endpoint.type is not EndpointType.INTERFACE or endpoint.state != AVAILABLE:
+        return ()
+    known = case.snapshot.security_groups
+    groups = [known[each] for each in endpoint.security_group_ids if each in known]
+    return () if any(each.name == "default" for each in groups) else endpoint.security_group_ids
 
 
 # --- an endpoint that does not work --------------------------------------------------------------

@@ -1,0 +1,77 @@
+"""The tokens of patterns: one character or many, of a class."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+Class = str  # the name of a class, or the characters it consists of
+
+ANY = "any"
+FIELD = "field"  # of an ARN: no colon
+IDENTITY = "identity"  # of a principal: no line break, which sets the session's name apart
+DIGIT = "digit"
+BUCKET = "bucket"
+WORD = "word"
+
+MEMBERS: Mapping[Class, Callable[[str], bool]] = {
+    ANY: lambda _: True,
+    FIELD: lambda character: character not in ":\n",
+    IDENTITY: lambda character: character != "\n",
+    DIGIT: lambda character: character in string.digits,
+    BUCKET: lambda character: character in string.ascii_lowercase + string.digits + ".-",
+    WORD: lambda character: character in string.ascii_lowercase + string.digits,
+}
+POOL = "x0aX-./:_ ~é\n" + string.ascii_lowercase + string.digits + string.ascii_uppercase
+POOL += "+=,@#$%&()[]{}|<>!;'\"^`ßçñøЖ漢"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One character of a class, or any number of them."""
+
+    of: Class
+    many: bool = False
+
+
+ONES: dict[Class, Token] = {name: Token(name) for name in MEMBERS}
+STARS: dict[Class, Token] = {name: Token(name, many=True) for name in MEMBERS}
+LITERALS: dict[str, Token] = {}
+
+
+def one(of: Class) -> Token:
+    """Give the token of one character of a class."""
+    return ONES[of]
+
+
+def star(of: Class) -> Token:
+    """Give the token of any number of characters of a class."""
+    return STARS[of]
+
+
+def literal(character: str, *, any_case: bool = False) -> Token:
+    """Give the token of a character, or of both its cases."""
+    of = "".join(sorted({character.lower(), character.upper()})) if any_case else character
+    if of not in LITERALS:
+        LITERALS[of] = Token(of)
+    return LITERALS[of]
+
+
+def text(value: str) -> tuple[Token, ...]:
+    """Give the tokens of a literal text."""
+    return tuple(literal(character) for character in value)
+
+
+def representatives(classes: Iterable[Class]) -> str:
+    """Give the characters to try: each that a pattern names, and one of every other kind."""
+    wanted = set(classes)
+    named = dict.fromkeys(
+        character for of in sorted(wanted) if of not in MEMBERS for character in of
+    )
+    general = [MEMBERS[of] for of in sorted(wanted) if of in MEMBERS]
+    others: dict[tuple[bool, ...], str] = {}
+    for character in POOL:
+        if character not in named:
+            others.setdefault(tuple(belongs(character) for belongs in general), character)
+    return "".join((*others.values(), *named))

@@ -1,0 +1,48 @@
+"""Numbers, dates and networks as condition values write them.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+Network = IPv4Network | IPv6Network
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
+SHORT_DATE = re.compile(r"\d{4}")  # a year
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def number(text: str) -> Fraction | None:
+    """Read a number; None when it is none."""
+    return Fraction(text.strip()) if NUMBER.fullmatch(text.strip()) else None
+
+
+@lru_cache(maxsize=256)
+def instant(text: str) -> Fraction | None:
+    """Read an ISO 8601 date or seconds since 1970, as seconds; None when it is neither."""
+    text = text.strip()
+    if not SHORT_DATE.fullmatch(text) and (seconds := number(text)) is not None:
+        return seconds
+    try:
+        moment = datetime.fromisoformat(
+            f"{text}-01-01"[:10] if len(text) <= len("2026-11") else text
+        )
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    since = moment - EPOCH
+    return Fraction(since.days * 86_400 + since.seconds) + Fraction(since.microseconds, 10**6)
+
+
+@lru_cache(maxsize=1024)
+def network_of(text: str) -> Network | None:
+    """Read a CIDR block or an address; None when it is neither."""
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None

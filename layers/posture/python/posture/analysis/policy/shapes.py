@@ -1,0 +1,147 @@
+"""What the open texts of a world may look like at all: actions, ARNs, paths."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from posture.analysis.policy import catalogue, keys
+from posture.analysis.policy.alphabet import (
+    ANY,
+    BUCKET,
+    DIGIT,
+    FIELD,
+    IDENTITY,
+    WORD,
+    one,
+    star,
+    text,
+)
+from posture.analysis.policy.automata import Pattern, Union, union
+from posture.analysis.policy.world import CallerKind, OwnerKind, World
+
+ACTION = "action"  # the names of the two open texts that are no condition keys
+RESOURCE = "resource"
+SESSION = "\n"  # sets a session's name behind the role's ARN apart
+SOME: Pattern = (one(ANY), star(ANY))
+SOME_FIELD: Pattern = (one(FIELD), star(FIELD))
+NAME: Pattern = (one(IDENTITY), star(IDENTITY))
+
+ACCOUNTS = union((one(DIGIT),) * 12)
+ORGANIZATIONS = union((*text("o-"), *(one(WORD),) * 10, star(WORD)))
+
+
+@lru_cache(maxsize=512)
+def actions(prefix: str) -> Union:
+    """Give the actions of a service, in lower case."""
+    return union((*text(f"{prefix.lower()}:"), one(WORD), star(WORD)))
+
+
+@lru_cache(maxsize=256)
+def named_actions(prefix: str, names: tuple[str, ...]) -> Union:
+    """Give these actions; `*` means every one of the service."""
+    if "*" in names:
+        return actions(prefix)
+    return union(*(text(f"{prefix}:{name}".lower()) for name in names))
+
+
+@lru_cache(maxsize=512)
+def principals(partition: str, account: str, kind: str) -> Union:
+    """Give the ARNs of an account's principals, a role's with the name of its session."""
+    iam = f"arn:{partition}:iam::{account}:"
+    forms: dict[str, Pattern] = {
+        "AssumedRole": (*text(f"{iam}role/"), *NAME, *text(SESSION), *NAME),
+        "User": (*text(f"{iam}user/"), *NAME),
+        "Account": text(f"{iam}root"),
+        "FederatedUser": (*text(f"arn:{partition}:sts::{account}:federated-user/"), *NAME),
+    }
+    return union(*([forms[kind]] if kind else forms.values()))
+
+
+@lru_cache(maxsize=1024)
+def resources(partition: str, service: str, kind: OwnerKind, account: str) -> Union:
+    """Give the ARNs of the resources of an owner that a service's actions are about."""
+    if kind is OwnerKind.CALLER:
+        return union(text("*"))
+    start = f"arn:{partition}:"
+    if kind is OwnerKind.AWS:
+        ends = catalogue.OF_AWS.get(service, (f"{service}:*:aws:",))
+        forms = [_begun(start, each) for each in ends]
+        return union(*forms, *(_buckets(start) if service == "s3" else ()))
+    about = catalogue.ABOUT.get(service, (service,))
+    if service not in catalogue.OWN_PREFIX:
+        forms = [_begun(start, f"*:*:{account}:"), _begun(start, "*:*::")]
+    else:
+        forms = [_begun(start, f"{each}:*:{account}:") for each in about]
+    forms += [_begun(start, each) for each in catalogue.ACCOUNTLESS.get(service, ())]
+    if service not in catalogue.PLAIN and service in catalogue.OWN_PREFIX - {"s3", "iam", "sts"}:
+        # What actions of one service are about may belong to another.
+        forms.append(_begun(start, f"*:*:{account}:"))
+    return union(*forms, *(_buckets(start) if service == "s3" else ()))
+
+
+def _begun(start: str, rest: str) -> Pattern:
+    tokens: list[Pattern] = [text(start)]
+    tokens += [text(part) if part != "*" else (star(FIELD),) for part in _split(rest)]
+    return (*(token for part in tokens for token in part), *SOME)
+
+
+def _split(rest: str) -> list[str]:
+    before, *after = rest.split("*")
+    found = [before]
+    for part in after:
+        found += ["*", part]
+    return [part for part in found if part]
+
+
+def _buckets(start: str) -> tuple[Pattern, Pattern]:
+    bucket = (*text(f"{start}s3:::"), *(one(BUCKET),) * 3, star(BUCKET))
+    return bucket, (*bucket, *text("/"), star(ANY))
+
+
+@lru_cache(maxsize=256)
+def paths(organization: str) -> Union:
+    """Give the paths of an organisation's units."""
+    return union((*text(f"{organization}/r-"), *SOME_FIELD, *text("/"), star(ANY)))
+
+
+def shape_of(key: str, world: World) -> Union | None:
+    """Give what an open text must look like in a world; None: like anything."""
+    service, owner, caller = world.service or "", world.owner, world.caller
+    if key == ACTION:
+        return actions(service)
+    if key == RESOURCE and owner:
+        return resources(world.partition, service, owner.kind, owner.account)
+    if key == keys.PRINCIPAL_ARN:
+        return principals(world.partition, caller.account, caller.type)
+    if key == keys.PRINCIPAL_PATHS and caller.organization:
+        return paths(caller.organization)
+    if key == keys.RESOURCE_PATHS and owner and owner.organization:
+        return paths(owner.organization)
+    return None
+
+
+def hints_of(key: str, world: World) -> tuple[str, ...]:
+    """Give what reads well, to be tried first."""
+    service, owner, caller = world.service or "", world.owner, world.caller
+    if key == ACTION:
+        return tuple(f"{service}:{name}".lower() for name in catalogue.TYPICAL.get(service, ()))
+    if key == RESOURCE and owner:
+        return _resource_hints(world, service, owner.account)
+    if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
+        iam = f"arn:{world.partition}:iam::{caller.account}:"
+        return f"{iam}role/SomeRole{SESSION}session", f"{iam}user/SomeUser", f"{iam}root"
+    if key == keys.PRINCIPAL_PATHS:
+        return (f"{caller.organization}/r-ab12/ou-ab12-11111111/",)
+    if key == keys.RESOURCE_PATHS and owner:
+        return (f"{owner.organization}/r-ab12/ou-ab12-11111111/",)
+    return ("x", "xxxxxxxx")
+
+
+def _resource_hints(world: World, service: str, account: str) -> tuple[str, ...]:
+    start = f"arn:{world.partition}"
+    if service == "s3":
+        return f"{start}:s3:::strangers-bucket/object", f"{start}:s3:::strangers-bucket"
+    region = "" if service in catalogue.GLOBAL else world.site.region or catalogue.REGIONAL
+    about = catalogue.ABOUT.get(service, (service,))[0]
+    end = catalogue.EXAMPLES.get(about, f"strangers-{service}")
+    return (f"{start}:{about}:{region}:{account}:{end}",)

@@ -1,97 +1,23 @@
-"""Whom endpoints trust: the default policy, and other people's services."""
-
-import json
-from typing import Any
+"""Whose services endpoints lead to."""
 
 import pytest
 
 from network_builders import (
     CUSTOM,
-    KMS,
     gateway,
     interface,
     picture,
     service,
     statuses,
-    told,
     verdicts,
 )
 from posture.model.baseline import Baseline
 from posture.model.network import EndpointType
 from posture.model.verdict import Status
 
-POLICY = "endpoint-policy-full-access"
 FOREIGN = "endpoint-to-foreign-service"
 
-ALLOW_ALL = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 STRANGER = "999988887777"
-
-
-def policy(*statements: Any) -> str:
-    """Write a policy document."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [
-        (policy(ALLOW_ALL), Status.FAIL),
-        (json.dumps({"Statement": ALLOW_ALL}), Status.FAIL),
-        (policy({**ALLOW_ALL, "Sid": "x", "Principal": {"AWS": "*"}}), Status.FAIL),
-        (policy({**ALLOW_ALL, "Principal": {"AWS": ["*"]}, "Action": ["*"]}), Status.FAIL),
-        (policy({**ALLOW_ALL, "Action": ["s3:Get*", "*"]}), Status.FAIL),
-        (policy({**ALLOW_ALL, "Action": "kms:*"}, ALLOW_ALL), Status.FAIL),
-        (policy({**ALLOW_ALL, "Action": "kms:*"}), Status.PASS),
-        (policy({**ALLOW_ALL, "Resource": "arn:aws:s3:::mine/*"}), Status.PASS),
-        (policy({**ALLOW_ALL, "Condition": {"Bool": {"aws:x": "true"}}}), Status.PASS),
-        (policy({**ALLOW_ALL, "Principal": {"AWS": STRANGER}}), Status.PASS),
-        (policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "s3:*"}), Status.PASS),
-        (policy({**ALLOW_ALL, "Effect": "Deny"}), Status.PASS),
-        (policy(), Status.PASS),
-        ("not a policy", Status.UNKNOWN),
-        ('"text"', Status.UNKNOWN),
-        ('{"Statement": 3}', Status.UNKNOWN),
-        (None, Status.UNKNOWN),
-    ],
-)
-def test_the_default_policy(text: str | None, status: Status) -> None:
-    """One statement that lets everybody do everything, and nothing that limits it."""
-    assert statuses(POLICY, picture(interface("1", policy=text))) == {"vpce-1": status}
-
-
-def test_a_service_without_policies_is_not_faulted() -> None:
-    """Its endpoints show the default policy, and nobody can change it."""
-    snapshot = picture(
-        service(KMS, policy_supported=False), interface("1", policy=policy(ALLOW_ALL))
-    )
-    assert statuses(POLICY, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
-
-
-def test_unknown_support_is_unknown() -> None:
-    """Where EC2 does not tell, or the catalogue does not list the service."""
-    open_policy = policy(ALLOW_ALL)
-    untold = picture(service(KMS, policy_supported=None), interface("1", policy=open_policy))
-    unlisted = picture(interface("1", CUSTOM, policy=open_policy))
-    assert statuses(POLICY, untold) == {"vpce-1": Status.UNKNOWN}
-    assert statuses(POLICY, unlisted) == {"vpce-1": Status.UNKNOWN}
-
-
-def test_a_restrictive_policy_passes_whatever_is_known_of_the_service() -> None:
-    """It would not be there if the service did not support it."""
-    assert statuses(POLICY, picture(interface("1", CUSTOM))) == {"vpce-1": Status.PASS}
-
-
-def test_the_statement_is_the_evidence() -> None:
-    """A person can look it up."""
-    verdict = verdicts(POLICY, picture(gateway("1", policy=policy(ALLOW_ALL))))["vpce-1"]
-    assert json.loads(verdict.evidence[0].record["statement"]) == ALLOW_ALL
-    assert "modify-vpc-endpoint --vpc-endpoint-id vpce-1 --policy-document" in told(verdict)
-
-
-def test_load_balancer_endpoints_have_no_policy() -> None:
-    """They are not judged."""
-    endpoint = interface("1", type=EndpointType.GATEWAY_LOAD_BALANCER, policy=None)
-    assert statuses(POLICY, picture(endpoint)) == {}
 
 
 # --- other people's services ---------------------------------------------------------------------

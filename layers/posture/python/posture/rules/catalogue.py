@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from posture.rules import endpoints, interfaces, paths, services, trust
+from posture.rules import endpoints, interfaces, paths, policies, services, trust
 from posture.rules.rule import Rule, ServiceCase, VpcCase
 
 VPC_RULES: tuple[Rule[VpcCase], ...] = (
@@ -12,6 +12,7 @@ VPC_RULES: tuple[Rule[VpcCase], ...] = (
     *endpoints.RULES,
     *interfaces.RULES,
     *trust.RULES,
+    *policies.RULES,
 )
 SERVICE_RULES: tuple[Rule[ServiceCase], ...] = services.RULES
 RULES: tuple[Rule[VpcCase] | Rule[ServiceCase], ...] = (*VPC_RULES, *SERVICE_RULES)

@@ -1,81 +1,21 @@
-"""Rules about whom endpoints trust."""
+"""Rules about whose services endpoints lead to."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
-from posture.analysis.policy import UnreadablePolicyError, full_access
-from posture.analysis.services import CUSTOM, short_name
-from posture.model.network import Endpoint, EndpointType, Facet
+from posture.analysis.services import CUSTOM
+from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
-from posture.rules.controls import ACCESS, BOUNDARY
+from posture.rules.controls import BOUNDARY
 from posture.rules.facts import endpoint_fact
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
-WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 ARN_OWNER = re.compile(r"arn:[a-z-]+:vpc-lattice:[a-z0-9-]+:(\d{12}):.+")
 OWNER = re.compile(r"\d{12}")
 
-POLICIES = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"
 SHARED = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-saas.html"
-
-
-def _name(endpoint: Endpoint) -> str:
-    return f"{endpoint.id} ({short_name(endpoint.service_name)})"
-
-
-# --- the policy that is as good as none ----------------------------------------------------------
-
-
-def _full_access(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in case.endpoints_of(*WITH_POLICY):
-        yield _policy(case, endpoint)
-
-
-def _policy(case: VpcCase, endpoint: Endpoint) -> Judgement:
-    name = _name(endpoint)
-    service = case.snapshot.services.get(endpoint.service_name)
-    supported = service.policy_supported if service else None
-    if supported is False:
-        summary = f"{name}: the service supports no endpoint policy"
-        return Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
-    if endpoint.policy is None:
-        return _undecided(endpoint, f"{name}: EC2 told no policy", "no policy was told")
-    try:
-        statement = full_access(endpoint.policy)
-    except UnreadablePolicyError as error:
-        return _undecided(endpoint, f"{name}: the policy cannot be read", str(error))
-    if statement is None:
-        return Judgement(endpoint.id, Status.PASS, f"{name} has a policy that is not full access")
-    if supported is None:
-        why = "whether the service supports another policy is not known"
-        return _undecided(endpoint, f"{name} lets everybody do everything; {why}", why)
-    return Judgement(
-        resource=endpoint.id,
-        status=Status.FAIL,
-        summary=f"the policy of {name} lets everybody do everything",
-        evidence=(
-            Evidence(
-                f"One statement of {endpoint.id} allows every action on every resource to every "
-                "principal, and nothing denies.",
-                {"endpoint": endpoint.id, "statement": json.dumps(statement, sort_keys=True)},
-            ),
-        ),
-        remediation=Remediation(
-            "Write a policy that lets just your own principals reach just your own resources, "
-            "with the condition keys aws:PrincipalOrgID or aws:PrincipalAccount and "
-            "aws:ResourceOrgID or aws:ResourceAccount.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
-            "--policy-document file://policy.json",
-        ),
-    )
-
-
-def _undecided(endpoint: Endpoint, summary: str, why: str) -> Judgement:
-    fact = Evidence(f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "why": why})
-    return Judgement(endpoint.id, Status.UNKNOWN, summary, (fact,))
 
 
 # --- an endpoint to somebody else's service ------------------------------------------------------
@@ -91,6 +31,11 @@ def _is_somebodys(endpoint: Endpoint) -> bool:
     """Tell whether an endpoint leads to a customer's service, not to one of AWS's own."""
     name = endpoint.service_name
     return bool(CUSTOM.fullmatch(name) or ARN_OWNER.fullmatch(name))
+
+
+def _undecided(endpoint: Endpoint, summary: str, why: str) -> Judgement:
+    fact = Evidence(f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "why": why})
+    return Judgement(endpoint.id, Status.UNKNOWN, summary, (fact,))
 
 
 def _ownership(case: VpcCase, endpoint: Endpoint) -> Judgement:
@@ -147,22 +92,5 @@ RULES: tuple[Rule[VpcCase], ...] = (
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=BOUNDARY,
         references=(SHARED,),
-    ),
-    Rule(
-        id="endpoint-policy-full-access",
-        title="endpoint policy allows everything",
-        requirement="No endpoint has the full-access policy it gets by default",
-        family=Family.TRUST,
-        severity=Severity.MEDIUM,
-        rationale=(
-            "With the default policy the endpoint carries any request of anybody's credentials to "
-            "anybody's resources: a stolen file leaves through it to a stranger's bucket. An "
-            "endpoint whose service supports no policy is not faulted."
-        ),
-        remediation="Write an endpoint policy.",
-        judge=_full_access,
-        reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
-        controls=ACCESS,
-        references=(POLICIES,),
     ),
 )

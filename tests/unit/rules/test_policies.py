@@ -1,0 +1,232 @@
+"""What endpoint policies let through, as the rules tell it."""
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+
+from network_builders import (
+    ACCOUNT,
+    CUSTOM,
+    KMS,
+    REGION,
+    gateway,
+    interface,
+    picture,
+    service,
+    statuses,
+    told,
+    verdicts,
+)
+from posture.model.baseline import Baseline
+from posture.model.network import EndpointType
+from posture.model.verdict import Status
+
+OPEN = "endpoint-policy-full-access"
+PRINCIPAL = "endpoint-policy-untrusted-principal"
+RESOURCE = "endpoint-policy-untrusted-resource"
+ACTIONS = "endpoint-policy-outside-allowed-actions"
+NEEDS = "endpoint-policy-breaks-required-service"
+READABLE = "endpoint-policy-unreadable"
+
+ATHENA = f"com.amazonaws.{REGION}.athena"
+STRANGER = "999988887777"
+ORGANIZATION = "o-a1b2c3d4e5"
+ALLOW_ALL = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+
+
+def policy(*statements: Any) -> str:
+    """Write a policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (policy(ALLOW_ALL), Status.FAIL),
+        (json.dumps({"Statement": ALLOW_ALL}), Status.FAIL),
+        (policy({**ALLOW_ALL, "Sid": "x", "Principal": {"AWS": "*"}}), Status.FAIL),
+        (policy({**ALLOW_ALL, "Principal": {"AWS": ["*"]}, "Action": ["*"]}), Status.FAIL),
+        (policy({**ALLOW_ALL, "Action": ["s3:Get*", "*"]}), Status.FAIL),
+        (policy({**ALLOW_ALL, "Action": "kms:*"}, ALLOW_ALL), Status.FAIL),
+        (policy({**ALLOW_ALL, "Action": "kms:*"}), Status.FAIL),
+        (policy({**ALLOW_ALL, "Action": "kms:Get*"}), Status.PASS),
+        (policy({**ALLOW_ALL, "Resource": "arn:aws:s3:::mine/*"}), Status.PASS),
+        (policy({**ALLOW_ALL, "Condition": {"Bool": {"aws:x": "true"}}}), Status.PASS),
+        (policy({**ALLOW_ALL, "Principal": {"AWS": STRANGER}}), Status.PASS),
+        (policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "s3:*"}), Status.FAIL),
+        (policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "kms:Put*"}), Status.PASS),
+        (policy({**ALLOW_ALL, "Effect": "Deny"}), Status.PASS),
+        (policy(), Status.PASS),
+        ("not a policy", Status.UNKNOWN),
+        ('"text"', Status.UNKNOWN),
+        ('{"Statement": 3}', Status.UNKNOWN),
+        (None, Status.UNKNOWN),
+    ],
+)
+def test_the_default_policy(text: str | None, status: Status) -> None:
+    """At an endpoint of KMS, its actions are everything; what concerns others limits nothing."""
+    assert statuses(OPEN, picture(interface("1", policy=text))) == {"vpce-1": status}
+
+
+def test_a_service_without_policies_is_not_faulted() -> None:
+    """Its endpoints show the default policy, and nobody can change it."""
+    snapshot = picture(
+        service(KMS, policy_supported=False), interface("1", policy=policy(ALLOW_ALL))
+    )
+    assert statuses(OPEN, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
+
+
+def test_unknown_support_is_unknown() -> None:
+    """Where EC2 does not tell, or the catalogue does not list the service."""
+    open_policy = policy(ALLOW_ALL)
+    untold = picture(service(KMS, policy_supported=None), interface("1", policy=open_policy))
+    unlisted = picture(interface("1", ATHENA, policy=open_policy))
+    assert statuses(OPEN, untold) == {"vpce-1": Status.UNKNOWN}
+    assert statuses(OPEN, unlisted) == {"vpce-1": Status.UNKNOWN}
+
+
+def test_somebodys_service_takes_no_policy() -> None:
+    """Whose service it is, another rule asks."""
+    assert statuses(OPEN, picture(interface("1", CUSTOM))) == {"vpce-1": Status.NOT_APPLICABLE}
+
+
+def test_the_statement_is_the_evidence() -> None:
+    """A person can look it up."""
+    verdict = verdicts(OPEN, picture(gateway("1", policy=policy(ALLOW_ALL))))["vpce-1"]
+    assert json.loads(verdict.evidence[0].record["statement"]) == ALLOW_ALL
+    assert "modify-vpc-endpoint --vpc-endpoint-id vpce-1 --policy-document" in told(verdict)
+
+
+def test_load_balancer_endpoints_have_no_policy() -> None:
+    """They are not judged."""
+    endpoint = interface("1", type=EndpointType.GATEWAY_LOAD_BALANCER, policy=None)
+    assert statuses(OPEN, picture(endpoint)) == {}
+
+
+# --- strangers -----------------------------------------------------------------------------------
+
+PERIMETER = {
+    **ALLOW_ALL,
+    "Effect": "Deny",
+    "Condition": {
+        "StringNotEqualsIfExists": {
+            "aws:PrincipalOrgID": ORGANIZATION,
+            "aws:PrincipalAccount": ACCOUNT,
+        },
+        "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+    },
+}
+TRUSTED = Baseline(trusted_organizations=frozenset({ORGANIZATION}))
+
+
+def test_full_access_is_told_once() -> None:
+    """The rules about strangers leave it to the rule about full access."""
+    snapshot = picture(interface("1", policy=policy(ALLOW_ALL)), service(KMS))
+    assert statuses(PRINCIPAL, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
+    assert statuses(RESOURCE, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
+
+
+def test_a_perimeter_is_understood_and_its_exception_told() -> None:
+    """Deny statements count, and AWS's services are no strangers."""
+    snapshot = picture(interface("1", policy=policy(ALLOW_ALL, PERIMETER)))
+    verdict = verdicts(PRINCIPAL, snapshot, TRUSTED)["vpce-1"]
+    assert verdict.status is Status.PASS
+    assert "Let through all the same: an AWS service" in verdict.evidence[0].text
+
+
+def test_a_stranger_is_shown_with_what_lets_him_in() -> None:
+    """A complete request, and the statement as it is written."""
+    statement = {**ALLOW_ALL, "Action": "kms:Decrypt", "Principal": {"AWS": STRANGER}}
+    verdict = verdicts(PRINCIPAL, picture(interface("1", policy=policy(statement))))["vpce-1"]
+    witness = json.loads(verdict.evidence[0].record["witness"])
+    assert verdict.status is Status.FAIL
+    assert (witness["account"], witness["action"]) == (STRANGER, "kms:Decrypt")
+    assert json.loads(verdict.evidence[0].record["statement"]) == statement
+
+
+def test_the_remedy_is_a_policy_that_passes() -> None:
+    """What the command would set is judged like any other policy."""
+    for text in (
+        policy({**ALLOW_ALL, "Action": "kms:Decrypt"}),
+        policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "kms:Put*"}),
+    ):
+        verdict = verdicts(PRINCIPAL, picture(interface("1", policy=text)), TRUSTED)["vpce-1"]
+        assert verdict.remediation is not None
+        suggested = shlex.split(verdict.remediation.command)[-1]
+        again = picture(interface("1", policy=suggested))
+        assert statuses(PRINCIPAL, again, TRUSTED) == {"vpce-1": Status.PASS}
+        assert statuses(RESOURCE, again, TRUSTED) == {"vpce-1": Status.PASS}
+
+
+def test_a_wildcard_in_a_bucket_name_leads_to_strangers() -> None:
+    """A name in full does not."""
+    own = {"Condition": {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}}
+    wild = {**ALLOW_ALL, **own, "Resource": "arn:aws:s3:::corp-*"}
+    full = {**wild, "Resource": ["arn:aws:s3:::corp-data", "arn:aws:s3:::corp-data/*"]}
+    snapshot = picture(gateway("1", policy=policy(wild)), gateway("2", policy=policy(full)))
+    assert statuses(RESOURCE, snapshot) == {"vpce-1": Status.FAIL, "vpce-2": Status.PASS}
+
+
+def test_the_endpoints_own_vpc_is_no_restriction() -> None:
+    """Every request at it comes from there."""
+    own = {**ALLOW_ALL, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
+    other = {**ALLOW_ALL, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-2"}}}
+    snapshot = picture(
+        service(KMS), interface("1", policy=policy(own)), interface("2", policy=policy(other))
+    )
+    assert statuses(OPEN, snapshot) == {"vpce-1": Status.FAIL, "vpce-2": Status.PASS}
+
+
+# --- the baseline's actions and services ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowed", "status"),
+    [
+        ((), Status.NOT_APPLICABLE),
+        (("kms:*",), Status.PASS),
+        (("kms:D*", "kms:Encrypt"), Status.PASS),
+        (("kms:Encrypt",), Status.FAIL),
+    ],
+)
+def test_actions_outside_the_allow_list(allowed: tuple[str, ...], status: Status) -> None:
+    """Patterns cover patterns, in any case."""
+    text = policy({**ALLOW_ALL, "Action": ["KMS:Decrypt", "kms:Describe*"]})
+    baseline = Baseline(allowed_actions=frozenset(allowed))
+    assert statuses(ACTIONS, picture(interface("1", policy=text)), baseline) == {"vpce-1": status}
+
+
+def test_ecr_needs_its_layers() -> None:
+    """They lie in a bucket of AWS's own, which the S3 endpoint must let be read."""
+    layers = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"
+    mine = {**ALLOW_ALL, "Resource": "arn:aws:s3:::mine/*"}
+    both = {**ALLOW_ALL, "Resource": ["arn:aws:s3:::mine/*", layers]}
+    snapshot = picture(gateway("1", policy=policy(mine)), gateway("2", policy=policy(both)))
+    needing = Baseline(required_services=("ecr.dkr", "ecr.api"))
+    found = verdicts(NEEDS, snapshot, needing)
+    assert {each.resource: each.status for each in found.values()} == {
+        "vpce-1": Status.FAIL,
+        "vpce-2": Status.PASS,
+    }
+    assert "starport-layer-bucket" in found["vpce-1"].summary
+    assert statuses(NEEDS, snapshot)["vpce-1"] is Status.NOT_APPLICABLE
+
+
+def test_a_required_service_must_get_something_through() -> None:
+    """A policy that only denies allows nothing."""
+    snapshot = picture(interface("1", policy=policy({**ALLOW_ALL, "Effect": "Deny"})))
+    needing = Baseline(required_services=("kms",))
+    assert statuses(NEEDS, snapshot, needing) == {"vpce-1": Status.FAIL}
+
+
+def test_an_unreadable_policy_is_a_finding() -> None:
+    """With the place of the mistake; the other rules do not know."""
+    text = '{"Statement": [{"Effect": "Allow", "Principle": "*"}]}'
+    snapshot = picture(interface("1", policy=text), interface("2"))
+    found = verdicts(READABLE, snapshot)
+    assert found["vpce-1"].status is Status.FAIL
+    assert "line 1, column 36" in found["vpce-1"].evidence[0].text
+    assert found["vpce-2"].status is Status.PASS
+    assert statuses(PRINCIPAL, snapshot)["vpce-1"] is Status.UNKNOWN

@@ -19,6 +19,7 @@ from posture_cli.commands import (
     finding,
     findings,
     history,
+    policy,
     replay,
     rules,
     scan,
@@ -65,5 +66,6 @@ app.command("history", epilog=history.EXAMPLES)(history.history)
 app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(policy.app, name="policy")
 app.command("rules", epilog=rules.EXAMPLES)(rules.rules)
 app.command("events", epilog=events.EXAMPLES)(events.events)

@@ -154,7 +154,8 @@ def test_the_remedy_is_a_policy_that_passes() -> None:
     ):
         verdict = verdicts(PRINCIPAL, picture(interface("1", policy=text)), TRUSTED)["vpce-1"]
         assert verdict.remediation is not None
-        suggested = shlex.split(verdict.remediation.command)[-1]
+        words = shlex.split(verdict.remediation.command)
+        suggested = words[words.index("--policy-document") + 1]
         again = picture(interface("1", policy=suggested))
         assert statuses(PRINCIPAL, again, TRUSTED) == {"vpce-1": Status.PASS}
         assert statuses(RESOURCE, again, TRUSTED) == {"vpce-1": Status.PASS}

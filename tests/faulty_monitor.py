@@ -51,6 +51,7 @@ TRIES = 10  # as in template.yaml: then the stream gives its records up
 THREADS = (
     "posture.evaluate.SCOPES_AT_ONCE",
     "posture.sweep.WRITERS",
+    "posture.storm.CLAIMS",
     "posture.aws.ownership.QUERIES",
     "posture.aws.describe.CONCURRENCY",
 )

@@ -76,9 +76,13 @@ def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
     assert calls > 15
 
 
+@pytest.mark.parametrize("many", [5, 0], ids=["alone", "in digests"])
 @pytest.mark.parametrize("fault", KINDS)
-def test_the_notifier_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
+def test_the_notifier_gets_over_it(
+    monitor: FaultyMonitor, fault: Fault, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Struck at any call, an alert is told all the same, twice only if struck in the telling."""
+    monkeypatch.setattr("posture.notify.MANY", many)
     number, calls = 0, 1
     while number < calls:
         move(monitor)

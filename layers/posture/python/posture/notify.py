@@ -1,53 +1,35 @@
 """The use case of the findings' stream: each commit becomes one alert, told once.
 
 A stream record only points to its commit; what is told comes from the commit's history, which
-never changes. So a replayed or differently cut batch says the same, or nothing.
+never changes. So a replayed or differently cut batch says the same, or nothing. In a storm, the
+commits of a batch are claimed one by one all the same, and told together in digests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.idempotency import (
-    BasePersistenceLayer,
-    IdempotencyConfig,
-    idempotent_function,
-)
+from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent_function
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.alerts.briefing import Rules
 from posture.alerts.message import compose
 from posture.aws.announced import Announced, announced
-from posture.aws.history import History
 from posture.aws.items import Entry
-from posture.aws.publish import Topic
-from posture.errors import MissingHistoryError
 from posture.model.scope import Scope
+from posture.storm import Storm
+from posture.telling import KEY, Ports, name_of, rows_of
+
+__all__ = ["BatchResponse", "Notifier", "Ports"]
 
 REMEMBERED = 30 * 24 * 3600  # seconds; longer than any queue or stream may hand a record over again
+MANY = 5  # commits of a batch; more are a storm, which is told in digests
 
 logger = Logger()
 
-Measure = Callable[[Sequence[Entry], datetime], None]
 BatchResponse = dict[str, list[dict[str, str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What the notifier works with.
-
-    `measure` is told the entries of each published alert, and when it was published.
-    """
-
-    history: History
-    topic: Topic
-    told: BasePersistenceLayer
-    measure: Measure
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class Notifier:
@@ -63,8 +45,10 @@ class Notifier:
             data_keyword_argument="commit",
             persistence_store=ports.told,
             config=self._config,
-            key_prefix="alert",
+            key_prefix=KEY,
         )
+        ports.told.configure(self._config, key_prefix=KEY)
+        self._storm = Storm(ports, rules)
 
     def notify(self, records: Iterable[Mapping[str, Any]], context: LambdaContext) -> BatchResponse:
         """Handle a batch of stream records; report those that must come again.
@@ -75,21 +59,23 @@ class Notifier:
         """
         self._config.register_lambda_context(context)
         commits, failed = _grouped(records)
+        if len(commits) > MANY:
+            late = self._storm.tell(commits, context.get_remaining_time_in_millis())
+            failed += [number for commit in late for number in commits[commit]]
+            return _response(failed)
         for commit, numbers in commits.items():
-            name = {"scope": str(commit.scope), "commit": commit.commit}
+            name = name_of(commit)
             try:
                 self._once(commit=name)
             except Exception:  # whatever fails, the batch's other commits are told
                 logger.exception("alert failed", extra=name)
                 failed += numbers
-        return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+        return _response(failed)
 
     def _tell(self, *, commit: Mapping[str, str]) -> str:
         """Publish one commit's alert; give its message id."""
         scope, name = Scope.parse(commit["scope"]), commit["commit"]
-        entries = self._ports.history.of_commit(scope, name)
-        if not entries:
-            raise MissingHistoryError(f"{scope}: no history of commit {name}")
+        entries = rows_of(self._ports.history, scope, name)
         message = compose(
             [entry.transition for entry in entries],
             commit=name,
@@ -101,6 +87,10 @@ class Notifier:
         self._ports.measure(entries, self._ports.now())
         _log(scope, name, entries, message_id)
         return message_id
+
+
+def _response(failed: Iterable[str]) -> BatchResponse:
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
 def _grouped(

@@ -90,10 +90,13 @@ def _message(briefing: Briefing) -> Message:
         subject=subject(briefing),
         text=text(briefing),
         json=machine(briefing),
-        attributes={
-            name: _attribute(value) for name, value in filterable(briefing).items() if value
-        },
+        attributes=attributes_of(filterable(briefing)),
     )
+
+
+def attributes_of(filters: Mapping[str, str | list[str]]) -> dict[str, Attribute]:
+    """Give the message attributes of what subscribers filter by."""
+    return {name: _attribute(value) for name, value in filters.items() if value}
 
 
 def _attribute(value: str | list[str]) -> Attribute:

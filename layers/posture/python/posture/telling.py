@@ -1,0 +1,50 @@
+"""What telling works with, whether a commit is told alone or together with others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
+
+from posture.aws.announced import Announced
+from posture.aws.history import History
+from posture.aws.items import Entry
+from posture.aws.publish import Topic
+from posture.errors import MissingHistoryError
+from posture.model.scope import Scope
+
+KEY = "alert"  # the prefix of the names under which it is remembered what was told
+
+Measure = Callable[[Sequence[Entry], datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the notifier works with.
+
+    `measure` is told the entries of each published alert, and when it was published.
+    """
+
+    history: History
+    topic: Topic
+    told: BasePersistenceLayer
+    measure: Measure
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def name_of(commit: Announced) -> dict[str, str]:
+    """Give the name under which it is remembered that a commit was told."""
+    return {"scope": str(commit.scope), "commit": commit.commit}
+
+
+def rows_of(history: History, scope: Scope, commit: str) -> tuple[Entry, ...]:
+    """Give a commit's rows.
+
+    Raises:
+        MissingHistoryError: there are none.
+    """
+    if entries := history.of_commit(scope, commit):
+        return entries
+    raise MissingHistoryError(f"{scope}: no history of commit {commit}")

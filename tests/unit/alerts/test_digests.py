@@ -1,0 +1,88 @@
+"""A storm of transitions as few messages: readable, within SNS's limit, nothing left out."""
+
+import json
+from typing import Any
+
+from finding_builders import SCOPE, at, opened, verdict
+from posture.alerts.digest import digests
+from posture.alerts.message import LIMIT, Message
+from posture.lifecycle.diff import apply, transitions
+from posture.model.finding import Transition
+from posture.model.scope import Scope
+from posture.model.verdict import Severity
+
+SEVERITIES = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
+
+
+def storm(scopes: int, each: int) -> list[Transition]:
+    """Open findings of every severity in many VPCs."""
+    return [
+        step
+        for number in range(scopes)
+        for step in opened(
+            *(
+                verdict(resource=f"subnet-{number:08x}{at:09x}", severity=SEVERITIES[at % 4])
+                for at in range(each)
+            ),
+            scope=Scope(f"{number % 3:012}", "eu-west-1", f"vpc-{number:017x}"),
+        )
+    ]
+
+
+def bodies(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """Give what programs read."""
+    return [json.loads(each.json) for each in messages]
+
+
+def test_ten_thousand_transitions_are_few_messages_that_lose_none() -> None:
+    """Each transition is named once, each message fits, and there are fewer than thirty."""
+    steps = storm(1000, 10)
+    messages = digests(steps, {})
+    told = [(f["id"], f["version"]) for body in bodies(messages) for f in body["findings"]]
+    assert sorted(told) == sorted((each.finding.id, each.finding.version) for each in steps)
+    assert len(messages) < 30
+    assert max(each.size for each in messages) <= LIMIT
+
+
+def test_whoever_filters_by_severity_gets_all_of_it_and_nothing_else() -> None:
+    """A message holds one severity, which its attributes name."""
+    steps = storm(50, 8)
+    for severity in SEVERITIES:
+        mine = [
+            json.loads(each.json)
+            for each in digests(steps, {})
+            if each.attributes["severity"]["StringValue"] == severity.value
+        ]
+        told = {finding["id"] for body in mine for finding in body["findings"]}
+        assert told == {each.finding.id for each in steps if each.finding.severity is severity}
+
+
+def test_whoever_filters_by_account_or_vpc_gets_their_share() -> None:
+    """Attributes list every account and VPC that a message tells of."""
+    for message in digests(storm(40, 4), {}):
+        findings = json.loads(message.json)["findings"]
+        scopes = [Scope.parse(each["scope"]) for each in findings]
+        listed = {
+            name: set(json.loads(message.attributes[name]["StringValue"]))
+            for name in ("account", "vpc")
+        }
+        assert listed["account"] == {each.account for each in scopes}
+        assert listed["vpc"] == {each.subject for each in scopes}
+
+
+def test_people_read_counts_and_where_to_look() -> None:
+    """The text counts by rule, by cause and by VPC, and stays within two screens."""
+    (message, *_) = digests(storm(200, 4), {})
+    assert message.subject == "[CRITICAL] Digest: 200 findings opened in 200 VPCs"
+    assert "BY RULE\n     200  opened: route-missing" in message.text
+    assert "and 140 VPCs more" in message.text
+    assert "posture findings --severity critical" in message.text
+    assert len(message.text.splitlines()) < 100
+
+
+def test_what_is_over_is_told_as_over() -> None:
+    """A digest of repairs says so in its subject."""
+    findings = apply({}, opened(verdict()))
+    steps = transitions(SCOPE, findings, [], observed_at=at(1))
+    (message,) = digests(steps, {})
+    assert message.subject == "[RESOLVED, HIGH] Digest: 1 finding resolved in 1 VPC"

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from posture.analysis.coverage import Analysis, Cell, covered_services
+from posture.analysis.coverage import Analysis, Cell
+from posture.analysis.services import covered_services
 from posture.model.baseline import Baseline
 from posture.model.network import (
     AclEntry,

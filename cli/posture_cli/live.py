@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import NoRegionError
 
-from posture.analysis.coverage import service_of
-from posture.analysis.services import named, short_name
+from posture.analysis.services import named, service_of, short_name
 from posture.aws.catalogue import RegionCatalogue
 from posture.aws.clients import CONFIG
 from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc

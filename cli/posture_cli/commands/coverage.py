@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from posture.analysis.coverage import covered_services
 from posture.analysis.matrix import record_of
+from posture.analysis.services import covered_services
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.model.instant import iso

@@ -13,8 +13,9 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from collect_world import ACCOUNT, REGION, World, build
-from posture.analysis.coverage import Analysis, covered_services
+from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import record_of
+from posture.analysis.services import covered_services
 from posture.aws.store import Evaluation, Store
 from posture_cli import live
 from posture_cli.app import app

@@ -14,7 +14,9 @@ from network_builders import (
     VPC,
     acl,
     admits,
+    allow,
     cell,
+    deny,
     eni,
     gateway,
     group,
@@ -28,11 +30,12 @@ from network_builders import (
     subnet,
     table,
 )
-from posture.analysis.coverage import Analysis, Outcome, covered_services
+from posture.analysis.coverage import Analysis, Outcome
 from posture.analysis.matrix import outcomes, record_of
 from posture.analysis.names import LeadsTo
 from posture.analysis.paths import PathKind
-from posture.model.network import Endpoint, EndpointType, Facet, Route, Snapshot
+from posture.analysis.services import covered_services
+from posture.model.network import AclEntry, Endpoint, EndpointType, Facet, Route, Snapshot
 
 BY_NAT = route("0.0.0.0/0", "nat-1")
 TO_S3 = route("pl-s3", "vpce-s3")
@@ -132,6 +135,52 @@ def test_a_service_without_endpoint_takes_the_way_of_public_addresses() -> None:
     found = analysis.cell(snapshot.subnets["subnet-a"], snapshot.services[KMS])
     assert (found.outcome, found.summary) == (Outcome.INTERNET, "all by nat-1")
     assert found.resolution.leads_to is LeadsTo.PUBLIC
+
+
+# --- the subnet's ACL before a gateway endpoint --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entries", "outcome", "told"),
+    [
+        ((allow(100), allow(100, egress=True)), Outcome.PRIVATE, ""),
+        ((allow(100),), Outcome.BLOCKED, "acl-a stops all of it (the final deny)"),
+        ((allow(100, egress=True),), Outcome.BLOCKED, "acl-a stops all of it"),
+        (
+            (allow(100), allow(100, "10.0.0.0/8", egress=True)),
+            Outcome.BLOCKED,
+            "acl-a stops all of it",
+        ),
+        (
+            (allow(100), allow(100, egress=True), deny(50, "52.218.0.0/17", egress=True)),
+            Outcome.PARTLY,
+            "acl-a stops 52.218.0.0/17 (rule 50 denies 52.218.0.0/17)",
+        ),
+        (
+            (
+                allow(100, protocol="6", from_port=32768, to_port=65535),
+                allow(100, egress=True),
+            ),
+            Outcome.PARTLY,
+            "stops all of it on its way back to ports 1024-32767",
+        ),
+    ],
+)
+def test_an_acl_before_a_gateway_endpoint(
+    entries: tuple[AclEntry, ...], outcome: Outcome, told: str
+) -> None:
+    """It sees the service's public addresses, out on 443 and back to the client's ports."""
+    guards = (acl("a", *entries, subnets=["a"]), open_acl("all", ["b", "public"]))
+    found = cell(private(gateway("s3"), *guards, routes=(TO_S3,)), "a", S3)
+    assert found.outcome is outcome
+    assert told in found.summary
+
+
+def test_an_unknown_acl_before_a_gateway_endpoint() -> None:
+    """It may stop all of it."""
+    found = cell(private(gateway("s3"), open_acl("all", ["b"]), routes=(TO_S3,)), "a", S3)
+    assert found.outcome is Outcome.UNKNOWN
+    assert "the network ACL of subnet-a could not be told" in found.summary
 
 
 # --- a NAT gateway's own way ---------------------------------------------------------------------

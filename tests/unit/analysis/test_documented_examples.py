@@ -105,14 +105,15 @@ def test_the_local_route_goes_before_any_propagated_one() -> None:
 def test_a_gateway_endpoints_route_goes_before_the_default_route() -> None:
     """GATEWAYS, "Routing": the service's addresses are more specific than 0.0.0.0/0."""
     rules = (route("pl-s3", "vpce-s3"), route("0.0.0.0/0", "igw-1"))
-    snapshot = picture(gateway("s3"), subnet("a"), table("main", *rules, main=True))
+    guard = open_acl("all", ["a"])
+    snapshot = picture(gateway("s3"), subnet("a"), table("main", *rules, main=True), guard)
     assert cell(snapshot, "a", S3).outcome is Outcome.PRIVATE
 
 
 def test_a_subnet_without_the_endpoints_table_does_not_use_it() -> None:
     """GATEWAYS: what comes from a subnet whose table is not associated goes another way."""
     snapshot = picture(
-        gateway("s3", tables=["own"]), subnet("a"), subnet("b"),
+        gateway("s3", tables=["own"]), subnet("a"), subnet("b"), open_acl("all", ["a", "b"]),
         table("own", route("pl-s3", "vpce-s3"), subnets=["a"]),
         table("main", route("0.0.0.0/0", "igw-1"), main=True),
     )  # fmt: skip
@@ -169,7 +170,7 @@ def test_acl_rules_apply_in_order_whatever_comes_later() -> None:
 def test_a_nat_gateway_sends_nothing_over_a_gateway_endpoint() -> None:
     """NAT_BASICS: the private subnet's own table must have the endpoint's route."""
     snapshot = picture(
-        gateway("s3"), nat("1"), subnet("public"), subnet("a"),
+        gateway("s3"), nat("1"), subnet("public"), subnet("a"), open_acl("all", ["a", "public"]),
         table(
             "public", route("0.0.0.0/0", "igw-1"), route("pl-s3", "vpce-s3"), subnets=["public"]
         ),

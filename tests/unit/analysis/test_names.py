@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from network_builders import CUSTOM, KMS, S3, VPC, gateway, interface, picture, service
-from posture.analysis.coverage import service_of
 from posture.analysis.names import LeadsTo, Resolution, families, resolve_names
+from posture.analysis.services import service_of
 from posture.model.network import Endpoint, Snapshot
 
 INBOUND_ONLY = "vpce-1 takes the names only for what comes by inbound resolver endpoints"

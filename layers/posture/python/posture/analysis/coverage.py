@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
+from posture.analysis.addresses import AddressSet
+from posture.analysis.gates import Obstacle
 from posture.analysis.names import LeadsTo, Resolution, resolve_names
-from posture.analysis.paths import OTHER_NETWORKS, Path, PathKind, Paths, gateway_services
+from posture.analysis.paths import OTHER_NETWORKS, Path, PathKind, Paths
 from posture.analysis.reachability import Answer, Reach, Reachability
-from posture.analysis.services import named
-from posture.analysis.words import arrival, ways
+from posture.analysis.services import service_of
+from posture.analysis.words import arrival, kept, ways
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -47,6 +49,7 @@ class Cell:
     others the public ones; None where they are not known or do not matter. `reaches` are the
     endpoint interfaces that the service's names lead to; `own_zone` tells whether one of them is
     in the subnet's availability zone. `missing` names interfaces that could not be read.
+    `obstacles` are what the subnet's ACL stops of a gateway endpoint's addresses.
     """
 
     outcome: Outcome
@@ -56,6 +59,7 @@ class Cell:
     reaches: tuple[Reach, ...] = ()
     own_zone: bool | None = None
     missing: tuple[str, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +69,6 @@ class Coverage:
     services: tuple[Service, ...]
     subnets: tuple[Subnet, ...]
     cells: Mapping[str, Mapping[str, Cell]]
-
-
-def covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> tuple[Service, ...]:
-    """Give the services that a VPC's matrix has columns for.
-
-    Those that have a gateway endpoint in the region, those of the VPC's interface endpoints, and
-    the required ones; every other service takes the ways of the public addresses.
-    """
-    found = {service.name: service for service in gateway_services(snapshot)}
-    for endpoint in snapshot.endpoints.values():
-        if endpoint.type is EndpointType.INTERFACE and not endpoint.deleted:
-            found[endpoint.service_name] = service_of(snapshot, endpoint)
-    for short in required:
-        if service := named(snapshot, short):
-            found[service.name] = service
-    return tuple(service for _, service in sorted(found.items()))
-
-
-def service_of(snapshot: Snapshot, endpoint: Endpoint) -> Service:
-    """Give an endpoint's service; one that the region's catalogue does not list is a bare name."""
-    bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="")
-    return snapshot.services.get(endpoint.service_name, bare)
 
 
 class Analysis:
@@ -173,7 +155,28 @@ class Analysis:
             why = "the service's addresses or the subnet's route table could not be read"
             return Cell(Outcome.UNKNOWN, why, resolution)
         exact = EndpointType.GATEWAY in service.types
-        return Cell(outcome_of(paths), ways(paths, exact=exact), resolution, paths)
+        cell = Cell(outcome_of(paths), ways(paths, exact=exact), resolution, paths)
+        return self._guarded(subnet, cell) if exact else cell
+
+    def _guarded(self, subnet: Subnet, cell: Cell) -> Cell:
+        """Ask the subnet's ACL for what goes by a gateway endpoint."""
+        private = AddressSet.union(
+            path.addresses for path in cell.paths or () if path.kind is PathKind.GATEWAY_ENDPOINT
+        )
+        stops = self.reachability.towards(subnet, private) if private else ()
+        if stops is None:
+            summary = f"{cell.summary}, but the network ACL of {subnet.id} could not be told"
+            return replace(cell, outcome=Outcome.UNKNOWN, summary=summary)
+        if not stops:
+            return cell
+        stopped = AddressSet.union(each.addresses for each in stops if not each.ports)
+        whole = cell.outcome is Outcome.PRIVATE and stopped >= private
+        return replace(
+            cell,
+            outcome=Outcome.BLOCKED if whole else Outcome.PARTLY,
+            summary=f"{cell.summary}, but {kept(stops[0], private)}",
+            obstacles=stops,
+        )
 
     def _by_interfaces(
         self, subnet: Subnet, resolution: Resolution, groups: frozenset[str]

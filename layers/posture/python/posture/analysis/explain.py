@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
-from posture.analysis.explain_interfaces import interface_steps
+from posture.analysis.explain_interfaces import asked, interface_steps
+from posture.analysis.gates import Gate
 from posture.analysis.paths import Path, PathKind
 from posture.analysis.routing import route_to
 from posture.analysis.step import Step
@@ -125,6 +127,13 @@ def _routes(analysis: Analysis, subnet: Subnet, service: Service, cell: Cell) ->
     for path in cell.paths:
         yield _route(analysis.snapshot, table, path, exact=exact)
         yield from (_onward(path, onward) for onward in path.onward)
+    acl = analysis.reachability.acl(subnet.id)
+    private = AddressSet.union(
+        path.addresses for path in cell.paths if path.kind is PathKind.GATEWAY_ENDPOINT
+    )
+    if exact and acl and private:
+        yield from asked(acl, Gate.OUT, private)
+        yield from asked(acl, Gate.BACK_IN, private)
 
 
 def _route(snapshot: Snapshot, table: RouteTable, path: Path, *, exact: bool) -> Step:

@@ -72,10 +72,10 @@ class _Gates:
                     f"{stopped.gate.value.capitalize()}: {obstacle(stopped, reach.sources)}.",
                     {"gate": stopped.gate.value, "by": stopped.by, "stops": str(stopped.addresses)},
                 )
-        yield from _asked(here, Gate.OUT, target)
-        yield from _asked(there, Gate.IN, reach.sources)
-        yield from _asked(there, Gate.BACK_OUT, reach.sources)
-        yield from _asked(here, Gate.BACK_IN, target)
+        yield from asked(here, Gate.OUT, target)
+        yield from asked(there, Gate.IN, reach.sources)
+        yield from asked(there, Gate.BACK_OUT, reach.sources)
+        yield from asked(here, Gate.BACK_IN, target)
 
     def _delivered(self, target: AddressSet) -> Iterator[Step]:
         """Say by which route of the subnet's table the interface is reached."""
@@ -122,7 +122,8 @@ class _Gates:
                 )
 
 
-def _asked(acl: NetworkAcl | None, gate: Gate, peers: AddressSet) -> Iterator[Step]:
+def asked(acl: NetworkAcl | None, gate: Gate, peers: AddressSet) -> Iterator[Step]:
+    """Give which entries of an ACL decide on peers at one of its gates."""
     if acl is None or not peers:
         return
     egress = gate in {Gate.OUT, Gate.BACK_OUT}

@@ -64,6 +64,15 @@ def stops_on_the_way(
         yield from _stops_back(here, Gate.BACK_IN, target, sources)
 
 
+def stops_towards(acl: NetworkAcl, destinations: AddressSet) -> Iterator[Obstacle]:
+    """Give the destinations outside the VPC that a subnet's ACL stops, or whose answers it does.
+
+    The obstacles' addresses are destinations here, not the subnet's own.
+    """
+    yield from _stops(acl, Gate.OUT, destinations, destinations)
+    yield from _stops_back(acl, Gate.BACK_IN, destinations, destinations)
+
+
 def _stops(
     acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
 ) -> Iterator[Obstacle]:

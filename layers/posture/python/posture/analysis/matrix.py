@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell, Coverage
 from posture.analysis.gates import Obstacle
 from posture.analysis.paths import Path
@@ -81,6 +82,8 @@ def cell_record(cell: Cell, service: Service) -> Json:
         record["interfaces"] = [_reach(each) for each in cell.reaches]
     if cell.own_zone is not None:
         record["own_zone"] = cell.own_zone
+    if cell.obstacles:
+        record["obstacles"] = [_obstacle(each, None) for each in cell.obstacles]
     if cell.missing:
         record["missing"] = list(cell.missing)
     return record
@@ -121,7 +124,7 @@ def _reach(reach: Reach) -> Json:
         return record
     if reach.reaching:
         record["reaching"] = "all" if reach.reaching == reach.sources else str(reach.reaching)
-    record["obstacles"] = [_obstacle(each, reach) for each in reach.obstacles]
+    record["obstacles"] = [_obstacle(each, reach.sources) for each in reach.obstacles]
     if reach.groups:
         record["groups"] = sorted(reach.groups)
     if reach.unread:
@@ -129,8 +132,8 @@ def _reach(reach: Reach) -> Json:
     return record
 
 
-def _obstacle(obstacle: Obstacle, reach: Reach) -> Json:
-    whole = obstacle.addresses >= reach.sources
+def _obstacle(obstacle: Obstacle, sources: AddressSet | None) -> Json:
+    whole = sources is not None and obstacle.addresses >= sources
     record: Json = {
         "gate": obstacle.gate.value,
         "by": obstacle.by,

@@ -21,7 +21,13 @@ from ipaddress import ip_network
 from posture.analysis.acls import open_families
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.detours import Detour, detours
-from posture.analysis.gates import HTTPS, Gate, Obstacle, stops_on_the_way
+from posture.analysis.gates import (
+    HTTPS,
+    Gate,
+    Obstacle,
+    stops_on_the_way,
+    stops_towards,
+)
 from posture.analysis.groups import covers, peers_of
 from posture.analysis.routing import table_of
 from posture.model.network import (
@@ -121,6 +127,7 @@ class Reachability:
         self._sources: dict[tuple[str, frozenset[int]], AddressSet] = {}
         self._detour: dict[str, tuple[Detour, ...]] = {}
         self._places: dict[str, AddressSet] = {}
+        self._towards: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
         self._lists = snapshot.prefix_lists
 
     def reach(
@@ -177,6 +184,20 @@ class Reachability:
             room = AddressSet.of(block for block in blocks if block.version in versions)
             self._places[interface.id] = told if not room or room >= told else room
         return self._places[interface.id]
+
+    def towards(self, subnet: Subnet, destinations: AddressSet) -> tuple[Obstacle, ...] | None:
+        """Give what a subnet's ACL stops of destinations outside the VPC; None if it is unknown."""
+        acl = self._acls.get(subnet.id)
+        if acl is None:
+            return None
+        key = acl.id, destinations
+        if key not in self._towards:
+            closed = (FAMILIES[it] for it in FAMILIES if it not in self._open[acl.id])
+            wanted = (destinations & family for family in closed)
+            self._towards[key] = tuple(
+                stop for each in wanted if each for stop in stops_towards(acl, each)
+            )
+        return self._towards[key]
 
     def acl(self, subnet_id: str) -> NetworkAcl | None:
         """Give the network ACL that guards a subnet."""

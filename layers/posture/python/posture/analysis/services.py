@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from posture.model.network import Service, Snapshot
+from posture.analysis.paths import gateway_services
+from posture.model.network import Endpoint, EndpointType, Service, Snapshot
 
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 CUSTOM = re.compile(r"(?:[a-z]+\.)?com\.amazonaws\.vpce\.[a-z0-9-]+\.vpce-svc-[0-9a-f]+")
@@ -25,6 +27,28 @@ def named(snapshot: Snapshot, short: str) -> Service | None:
         if short_name(name) == short or name == short
     )
     return next(found, None)
+
+
+def covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> tuple[Service, ...]:
+    """Give the services that a VPC's matrix has columns for.
+
+    Those that have a gateway endpoint in the region, those of the VPC's interface endpoints, and
+    the required ones; every other service takes the ways of the public addresses.
+    """
+    found = {service.name: service for service in gateway_services(snapshot)}
+    for endpoint in snapshot.endpoints.values():
+        if endpoint.type is EndpointType.INTERFACE and not endpoint.deleted:
+            found[endpoint.service_name] = service_of(snapshot, endpoint)
+    for short in required:
+        if service := named(snapshot, short):
+            found[service.name] = service
+    return tuple(service for _, service in sorted(found.items()))
+
+
+def service_of(snapshot: Snapshot, endpoint: Endpoint) -> Service:
+    """Give an endpoint's service; one that the region's catalogue does not list is a bare name."""
+    bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="")
+    return snapshot.services.get(endpoint.service_name, bare)
 
 
 def short_name(service_name: str) -> str:

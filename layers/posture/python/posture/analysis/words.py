@@ -84,3 +84,10 @@ def obstacle(each: Obstacle, sources: AddressSet) -> str:
     whom = "the whole subnet" if each.addresses >= sources else few(each.addresses)
     ports = f" to ports {each.ports[0]}-{each.ports[1]}" if each.ports else ""
     return f"{each.by} stops {whom}{ports} ({each.rule})"
+
+
+def kept(each: Obstacle, private: AddressSet) -> str:
+    """Say what of a service's addresses an ACL stops."""
+    what = "all of it" if each.addresses >= private else few(each.addresses)
+    ports = f" on its way back to ports {each.ports[0]}-{each.ports[1]}" if each.ports else ""
+    return f"{each.by} stops {what}{ports} ({each.rule})"

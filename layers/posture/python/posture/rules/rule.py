@@ -8,8 +8,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from posture.analysis.coverage import Analysis, Coverage, covered_services
+from posture.analysis.coverage import Analysis, Coverage
 from posture.analysis.paths import Path, gateway_services
+from posture.analysis.services import covered_services
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import (

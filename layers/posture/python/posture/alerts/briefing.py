@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from posture.alerts.impact import Impact, impacts
 from posture.lifecycle.bounds import cut
 from posture.model.finding import Cause, FindingStatus, Step, Transition
 from posture.model.scope import Scope
@@ -82,6 +83,11 @@ class Briefing:
         """The rules that speak, the worst first, as many as an attribute may name."""
         rules = dict.fromkeys(cut(step.finding.rule, NAME) for step in self.transitions)
         return tuple(rules)[:RULES]
+
+    @property
+    def impacts(self) -> tuple[Impact, ...]:
+        """What several of the transitions have at their root."""
+        return impacts(self.transitions)
 
     def title(self, rule: str) -> str:
         """Give a rule's title, or its id where the catalogue no longer has it."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from posture.alerts.briefing import NAME, Briefing
+from posture.alerts.impact import Impact, impacts
 from posture.alerts.text import more
 from posture.alerts.words import line
 from posture.model.finding import Cause, Transition
@@ -49,6 +50,7 @@ def _alert(briefing: Briefing) -> Json:
         "observed_at": iso(briefing.observed_at),
         "counts": briefing.counts,
         "causes": [_cause(cause) for cause in causes],
+        "impacts": [_impact(impact) for impact in impacts(briefing.told)],
         "findings": [_finding(briefing, step) for step in briefing.told],
         "omitted": briefing.omitted,
         "more": more(briefing),
@@ -68,6 +70,7 @@ def _finding(briefing: Briefing, step: Transition) -> Json:
         "title": briefing.title(finding.rule),
         "resource": finding.resource,
         "summary": finding.verdict.summary,
+        "root": finding.verdict.root,
         "evidence": [
             {"text": fact.text, "record": dict(fact.record)} for fact in finding.verdict.evidence
         ],
@@ -75,6 +78,16 @@ def _finding(briefing: Briefing, step: Transition) -> Json:
         "opened_at": iso(finding.opened_at),
         "updated_at": iso(finding.updated_at),
         "cause": finding.cause.event_id if finding.cause else None,
+    }
+
+
+def _impact(impact: Impact) -> Json:
+    return {
+        "root": impact.root,
+        "step": impact.step.value,
+        "told": impact.told,
+        "resources": impact.resources,
+        "findings": [each.finding.id for each in impact.transitions],
     }
 
 

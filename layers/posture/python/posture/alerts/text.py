@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.alerts.briefing import Briefing, count, told_counts
+from posture.alerts.impact import impacts
 from posture.alerts.words import command_lines, label, line, moment
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
 
@@ -25,10 +26,14 @@ def _lines(briefing: Briefing) -> Iterator[str]:
     for cause, steps in briefing.by_cause().items():
         yield ""
         yield from _cause(cause)
+        for impact in impacts(steps):
+            yield f"IMPACT: {line(impact.told, SENTENCE)}"
+        told: dict[tuple[object, ...], int] = {}
         for step in steps:
             number += 1
             yield ""
-            yield from _finding(number, step)
+            like = told.setdefault(_alike(number, step), number)
+            yield from _finding(number, step) if like == number else _another(number, step, like)
     if briefing.omitted:
         yield ""
         yield f"And {count(briefing.omitted)} more, counted above. See them all with"
@@ -71,6 +76,21 @@ def _finding(number: int, step: Transition) -> Iterator[str]:
         yield from _evidence(finding)
         yield from _fix(finding)
     yield f"  Finding {finding.id}, version {finding.version}, rule {line(finding.rule, FACT)}"
+
+
+def _alike(number: int, step: Transition) -> tuple[object, ...]:
+    """Give what findings share that need be told in full only once; nothing without a root."""
+    verdict = step.finding.verdict
+    if not verdict.root:
+        return (number,)
+    return verdict.rule, verdict.root, step.step, step.finding.severity, verdict.remediation
+
+
+def _another(number: int, step: Transition, like: int) -> Iterator[str]:
+    finding = step.finding
+    yield f"{number}. [{label(step)}] {step.step}: {line(finding.resource, FACT)}, as {like}."
+    yield f"  {line(finding.verdict.summary, SENTENCE)}"
+    yield f"  Finding {finding.id}, version {finding.version}"
 
 
 def _until(step: Transition) -> str:

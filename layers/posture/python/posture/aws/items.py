@@ -127,6 +127,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "truncated": truncated(verdict) or None,
         "remediation": _remediation_map(verdict.remediation),
         "concerns": sorted(verdict.concerns),
+        "root": verdict.root or None,
         "version": finding.version,
         "opened_at": iso(finding.opened_at),
         "updated_at": iso(finding.updated_at),
@@ -184,6 +185,7 @@ def _verdict(fields: Mapping[str, Any]) -> Verdict:
         ),
         remediation=Remediation(text(remedy, "text"), text(remedy, "command")) if remedy else None,
         concerns=frozenset(map(str, fields["concerns"])),
+        root=str(fields.get("root") or ""),
     )
 
 

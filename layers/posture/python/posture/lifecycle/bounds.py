@@ -23,6 +23,7 @@ FACTS_IN_ALL = 24_000
 CONCERNS = 500
 CONCERN = 256
 RESOURCE = 512
+ROOT = 300
 
 CUT = "…"
 LEFT_OUT = "left_out"  # the field of the last fact that tells how many there were besides
@@ -36,6 +37,7 @@ def bounded(verdict: Verdict) -> Verdict:
         summary=cut(verdict.summary, SUMMARY),
         evidence=_evidence(verdict.evidence),
         remediation=_remediation(verdict.remediation),
+        root=cut(verdict.root, ROOT),
         concerns=frozenset(cut(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
     )
 

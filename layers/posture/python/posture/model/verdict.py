@@ -52,7 +52,8 @@ class Verdict:
     """One rule's answer for one resource.
 
     `summary` is a full sentence that names the resource. `concerns` are the ids of everything that
-    brought the answer about: a change that names one of them is taken for its cause.
+    brought the answer about: a change that names one of them is taken for its cause. `root` says
+    what is wrong at the root, the same words for all the resources that suffer from it.
     """
 
     rule: str
@@ -63,3 +64,4 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
     remediation: Remediation | None = None
     concerns: frozenset[str] = frozenset()
+    root: str = ""

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from posture.rules import endpoints, interfaces, paths, policies, services, trust
+from posture.rules import (
+    costs,
+    endpoints,
+    interfaces,
+    leaving,
+    paths,
+    policies,
+    reaching,
+    services,
+    shadowing,
+    sharing,
+    trust,
+)
 from posture.rules.rule import Rule, ServiceCase, VpcCase
 
 VPC_RULES: tuple[Rule[VpcCase], ...] = (
+    *leaving.RULES,
     *paths.RULES,
+    *shadowing.RULES,
     *endpoints.RULES,
     *interfaces.RULES,
+    *reaching.RULES,
+    *sharing.RULES,
+    *costs.RULES,
     *trust.RULES,
     *policies.RULES,
 )

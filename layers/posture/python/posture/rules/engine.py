@@ -74,6 +74,7 @@ def _signed(rule: Rule[CaseT], judgement: Judgement, region: str) -> Verdict:
         evidence=judgement.evidence,
         remediation=replace(remedy, command=_in_region(remedy.command, region)),
         concerns=judgement.concerns | {judgement.resource},
+        root=judgement.root,
     )
 
 

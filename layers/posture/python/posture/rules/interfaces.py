@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 
 from posture.analysis.openness import Admission, openness
-from posture.analysis.services import short_name
+from posture.analysis.services import service_of, short_name
+from posture.analysis.words import ways
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -19,6 +20,7 @@ from posture.model.network import (
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY, BOUNDARY, INBOUND
 from posture.rules.facts import listed, rule_fact
+from posture.rules.prices import interface_hours
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
 # Endpoints whose interfaces have security groups; those of Gateway Load Balancers have none.
@@ -135,12 +137,33 @@ def _private_dns(case: VpcCase, endpoint: Endpoint, service: Service | None) -> 
                 f"{endpoint.service_name} offers private DNS for {names}; it is off.",
                 {"endpoint": endpoint.id, "names": names, "private_dns": "off"},
             ),
+            *_instead(case, service),
+            Evidence(
+                "A private hosted zone may still take the names to the endpoint: zones are not "
+                "read.",
+                {"private_hosted_zones": "not read"},
+            ),
+            interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         remediation=Remediation(
             "Switch private DNS on, or see to it that clients use the endpoint's own names.",
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --private-dns-enabled",
         ),
     )
+
+
+def _instead(case: VpcCase, service: Service) -> Iterator[Evidence]:
+    """Say which way subnets send to a service's public addresses, as its names lead there."""
+    by_way: dict[str, list[str]] = {}
+    for subnet in case.subnets:
+        paths = case.analysis.paths.of(subnet, service)
+        if paths:
+            by_way.setdefault(ways(paths, exact=False), []).append(subnet.id)
+    for way, subnets in by_way.items():
+        yield Evidence(
+            f"From {listed(subnets)} the public addresses of {short_name(service.name)}: {way}.",
+            {"subnets": ", ".join(subnets), "way": way},
+        )
 
 
 def _answers_instead(case: VpcCase, endpoint: Endpoint) -> Endpoint | None:
@@ -205,7 +228,12 @@ def _dns_attributes(case: VpcCase, endpoint: Endpoint) -> Judgement:
         status=Status.FAIL,
         summary=f"{_name(endpoint)} has private DNS on, without effect: {listed(off)} of {vpc.id} "
         f"{'are' if len(off) > 1 else 'is'} off",
-        evidence=facts,
+        evidence=(
+            *facts,
+            *_instead(case, service_of(case.snapshot, endpoint)),
+            interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
+        ),
+        root=f"{listed(off)} of {vpc.id} {'are' if len(off) > 1 else 'is'} off",
         remediation=Remediation(
             "Switch the VPC's DNS attributes on.",
             " && ".join(
@@ -421,7 +449,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         severity=Severity.LOW,
         rationale=(
             "When the zone of its only interface fails, every subnet loses the service; until "
-            "then, what other zones send is charged for crossing between them."
+            "then, what other zones send crosses between them, which takes longer."
         ),
         remediation="Add a subnet in another zone.",
         judge=_zones,

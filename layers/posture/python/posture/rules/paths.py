@@ -7,11 +7,8 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from posture.analysis.addresses import AddressSet
-from posture.analysis.paths import Path, PathKind
 from posture.analysis.routing import subnets_of
 from posture.analysis.services import short_name
 from posture.model.network import (
@@ -20,13 +17,13 @@ from posture.model.network import (
     Facet,
     Route,
     RouteTable,
-    Service,
     Subnet,
     TargetKind,
 )
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY, LEAST_PATH
-from posture.rules.facts import endpoint_fact, listed, path_fact, route_fact
+from posture.rules.facts import endpoint_fact, listed, route_fact
+from posture.rules.repairs import Serving, add_table, delete_routes, has_route, serving
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
 NOT_TRANSITIVE = {
@@ -35,14 +32,10 @@ NOT_TRANSITIVE = {
     TargetKind.VIRTUAL_PRIVATE_GATEWAY: "virtual private gateway",
     TargetKind.CORE_NETWORK: "core network",
 }
-WORKING = frozenset({"available", "pending"})
-
 GATEWAY_GUIDE = "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html"
 ROUTE_PRIORITY = "https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html"
-NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html"
 
 NEEDED = frozenset({Facet.SUBNETS, Facet.ROUTE_TABLES, Facet.ENDPOINTS})
-WITH_ADDRESSES = NEEDED | {Facet.SERVICES, Facet.AWS_PREFIX_LISTS}
 
 
 # --- a gateway endpoint that no subnet uses ------------------------------------------------------
@@ -97,24 +90,12 @@ def _use_of(case: VpcCase, endpoint: Endpoint) -> Judgement:
 
 
 def _missing_route(case: VpcCase) -> Iterator[Judgement]:
-    serving = _gateways(case)
-    if serving:
-        yield from (_routes_of(case, subnet, serving) for subnet in case.subnets)
+    endpoints = serving(case)
+    if endpoints:
+        yield from (_routes_of(case, subnet, endpoints) for subnet in case.subnets)
 
 
-def _gateways(case: VpcCase) -> dict[str, tuple[Endpoint, ...]]:
-    """Give the working gateway endpoints by the name of their service."""
-    found: dict[str, tuple[Endpoint, ...]] = {}
-    for endpoint in case.endpoints_of(EndpointType.GATEWAY):
-        if endpoint.state in WORKING:
-            name = endpoint.service_name
-            found[name] = (*found.get(name, ()), endpoint)
-    return found
-
-
-def _routes_of(
-    case: VpcCase, subnet: Subnet, serving: dict[str, tuple[Endpoint, ...]]
-) -> Judgement:
+def _routes_of(case: VpcCase, subnet: Subnet, endpoints: Serving) -> Judgement:
     table = case.tables[subnet.id]
     if table is None:
         return Judgement(
@@ -123,14 +104,12 @@ def _routes_of(
             f"{subnet.id}: the route table it uses could not be found",
             concerns=frozenset({subnet.id}),
         )
-    lacking = {
-        name: endpoints for name, endpoints in serving.items() if not _has_route(table, endpoints)
-    }
+    lacking = {name: each for name, each in endpoints.items() if not has_route(table, each)}
     concerns = frozenset(
         {subnet.id, table.id, *table.association_ids}
-        | {endpoint.id for endpoints in serving.values() for endpoint in endpoints}
+        | {endpoint.id for of_one in endpoints.values() for endpoint in of_one}
     )
-    names = listed(map(short_name, sorted(lacking or serving)))
+    names = listed(map(short_name, sorted(lacking or endpoints)))
     if not lacking:
         summary = f"{subnet.id} has the routes to {names}"
         return Judgement(subnet.id, Status.PASS, summary, concerns=concerns)
@@ -142,19 +121,11 @@ def _routes_of(
         evidence=tuple(_lack(table, lacking[name]) for name in sorted(lacking)),
         remediation=Remediation(
             "Associate the endpoint with the route table.",
-            " && ".join(
-                f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {lacking[name][0].id} "
-                f"--add-route-table-ids {table.id}"
-                for name in sorted(lacking)
-            ),
+            " && ".join(add_table(lacking[name][0], table) for name in sorted(lacking)),
         ),
         concerns=concerns,
+        root=f"route table {table.id} has no route to the gateway endpoint of {names}",
     )
-
-
-def _has_route(table: RouteTable, endpoints: Iterable[Endpoint]) -> bool:
-    targets = {route.target.id for route in table.routes}
-    return any(endpoint.id in targets for endpoint in endpoints)
 
 
 def _lack(table: RouteTable, endpoints: Sequence[Endpoint]) -> Evidence:
@@ -197,7 +168,7 @@ def _blackholed(case: VpcCase) -> Iterator[Judgement]:
             evidence=tuple(route_fact(table, route) for route in dropping),
             remediation=Remediation(
                 "Make the endpoint anew, or take the route away so that another one holds.",
-                _delete_routes(table, dropping),
+                delete_routes(table, dropping),
             ),
             concerns=concerns,
         )
@@ -215,22 +186,6 @@ def _gateway_lists(case: VpcCase) -> frozenset[str]:
 
 def _is_endpoint_route(route: Route, lists: frozenset[str]) -> bool:
     return route.target.kind is TargetKind.VPC_ENDPOINT or route.prefix_list_id in lists
-
-
-def _delete_routes(table: RouteTable, routes: Sequence[Route]) -> str:
-    """Give the commands that delete routes; an endpoint's own routes cannot be deleted so."""
-    return " && ".join(
-        f"aws ec2 delete-route --route-table-id {table.id} {_option(route)}"
-        for route in routes
-        if not (route.prefix_list_id and route.target.kind is TargetKind.VPC_ENDPOINT)
-    )
-
-
-def _option(route: Route) -> str:
-    if route.cidr is None:
-        return f"--destination-prefix-list-id {route.prefix_list_id}"
-    family = "ipv6-" if route.cidr.version == 6 else ""  # noqa: PLR2004 - the family's number
-    return f"--destination-{family}cidr-block {route.cidr}"
 
 
 # --- a service's prefix list sent to another network ---------------------------------------------
@@ -257,167 +212,13 @@ def _transitive(case: VpcCase) -> Iterator[Judgement]:
             evidence=tuple(route_fact(table, route) for route in away),
             remediation=Remediation(
                 "Make a gateway endpoint in this VPC, and delete the route.",
-                _delete_routes(table, away),
+                delete_routes(table, away),
             ),
             concerns=concerns,
         )
 
 
-# --- traffic that leaves by the internet although a gateway endpoint is free ---------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Leak:
-    """What of one service leaves a subnet towards the internet."""
-
-    service: Service
-    paths: tuple[Path, ...]
-    endpoints: tuple[Endpoint, ...]
-    whole: bool
-
-    @property
-    def by_nat(self) -> bool:
-        return any(path.kind is PathKind.NAT_GATEWAY for path in self.paths)
-
-
-def _leaving(case: VpcCase) -> Iterator[Judgement]:
-    serving = _gateways(case)
-    yield from (_ways_of(case, subnet, serving) for subnet in case.subnets)
-
-
-def _ways_of(case: VpcCase, subnet: Subnet, serving: dict[str, tuple[Endpoint, ...]]) -> Judgement:
-    leaks: list[_Leak] = []
-    unknown: list[Evidence] = []
-    for service in case.gateway_services:
-        paths = case.paths[subnet.id, service.name]
-        if paths is None:
-            unknown.append(_no_answer(subnet, service))
-            continue
-        out = tuple(path for path in paths if path.to_internet)
-        if out:
-            whole = all(path in out for path in paths)
-            leaks.append(_Leak(service, out, serving.get(service.name, ()), whole))
-        unknown += [
-            path_fact(service, path)
-            for path in paths
-            if any(way.kind is PathKind.UNKNOWN for way in (path, *path.onward))
-        ]
-    concerns = _path_concerns(case, subnet, serving)
-    if leaks:
-        return _leaves(case, subnet, leaks, concerns)
-    if unknown:
-        summary = f"{subnet.id}: the way of some traffic to gateway services is not known"
-        return Judgement(subnet.id, Status.UNKNOWN, summary, tuple(unknown), concerns=concerns)
-    summary = f"nothing {subnet.id} sends to S3 or DynamoDB leaves by a NAT or internet gateway"
-    return Judgement(subnet.id, Status.PASS, summary, concerns=concerns)
-
-
-def _no_answer(subnet: Subnet, service: Service) -> Evidence:
-    return Evidence(
-        f"The addresses of {service.name} or the route table of {subnet.id} could not be read.",
-        {"service": service.name, "subnet": subnet.id},
-    )
-
-
-def _path_concerns(
-    case: VpcCase, subnet: Subnet, serving: dict[str, tuple[Endpoint, ...]]
-) -> frozenset[str]:
-    """Give what the way of a subnet's traffic hangs on."""
-    table = case.tables[subnet.id]
-    concerns = {subnet.id, *(each.id for endpoints in serving.values() for each in endpoints)}
-    if table is None:
-        return frozenset(concerns)
-    concerns |= {table.id, *table.association_ids}
-    for service in case.gateway_services:
-        for path in case.paths[subnet.id, service.name] or ():
-            concerns |= {each.target for each in (path, *path.onward) if each.target}
-    return frozenset(concerns - {"local"})
-
-
-def _leaves(
-    case: VpcCase, subnet: Subnet, leaks: Sequence[_Leak], concerns: frozenset[str]
-) -> Judgement:
-    despite = any(leak.endpoints for leak in leaks)
-    parts = [
-        f"{'all' if leak.whole else 'part'} of {short_name(leak.service.name)}" for leak in leaks
-    ]
-    ways = sorted({path.kind.value for leak in leaks for path in leak.paths})
-    endpoints = sorted({each.id for leak in leaks for each in leak.endpoints})
-    tail = f" past {listed(endpoints)}" if despite else "; a gateway endpoint is free"
-    return Judgement(
-        resource=subnet.id,
-        status=Status.FAIL,
-        severity=Severity.HIGH if despite else None,
-        summary=f"{subnet.id} sends {listed(parts)} out by {listed(ways)}{tail}",
-        evidence=tuple(path_fact(leak.service, path) for leak in leaks for path in leak.paths),
-        remediation=Remediation(_advice(leaks), _command(case, subnet, leaks)),
-        concerns=concerns,
-    )
-
-
-def _advice(leaks: Sequence[_Leak]) -> str:
-    cost = " What passes a NAT gateway is charged by the gigabyte." if _any_nat(leaks) else ""
-    if all(leak.endpoints and not leak.whole for leak in leaks):
-        return f"Delete the routes that are more specific than the endpoint's.{cost}"
-    return f"Send the traffic by a gateway endpoint, which costs nothing.{cost}"
-
-
-def _any_nat(leaks: Sequence[_Leak]) -> bool:
-    return any(leak.by_nat for leak in leaks)
-
-
-def _command(case: VpcCase, subnet: Subnet, leaks: Sequence[_Leak]) -> str:
-    table = case.tables[subnet.id]
-    if table is None:
-        return ""
-    steps = [step for leak in leaks for step in _steps(case, table, leak)]
-    return " && ".join(dict.fromkeys(steps))
-
-
-def _steps(case: VpcCase, table: RouteTable, leak: _Leak) -> Iterator[str]:
-    if not leak.endpoints:
-        yield (
-            f"aws ec2 create-vpc-endpoint --vpc-id {case.snapshot.vpc.id} "
-            f"--vpc-endpoint-type Gateway --service-name {leak.service.name} "
-            f"--route-table-ids {table.id}"
-        )
-    elif not _has_route(table, leak.endpoints):
-        yield (
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {leak.endpoints[0].id} "
-            f"--add-route-table-ids {table.id}"
-        )
-    else:
-        specific = [path.route for path in leak.paths if path.route and _within(path, leak)]
-        yield from filter(None, [_delete_routes(table, specific)])
-
-
-def _within(path: Path, leak: _Leak) -> bool:
-    """Tell whether a route serves nothing but the service: a default route is not to be deleted."""
-    route = path.route
-    if route is None or route.cidr is None or leak.whole:
-        return False
-    return path.addresses >= AddressSet.of([route.cidr])
-
-
 RULES: tuple[Rule[VpcCase], ...] = (
-    Rule(
-        id="gateway-service-leaves-by-internet",
-        title="S3 or DynamoDB leaves by the internet",
-        requirement="S3 and DynamoDB are reached by their gateway endpoints, not by the internet",
-        family=Family.PATHS,
-        severity=Severity.MEDIUM,
-        rationale=(
-            "Traffic to S3 or DynamoDB that takes a NAT or internet gateway leaves past the "
-            "endpoint's policy, and by NAT it is charged by the gigabyte. A gateway endpoint "
-            "costs nothing. A route that is more specific than the endpoint's takes part of the "
-            "traffic away although the endpoint stands."
-        ),
-        remediation="Send the traffic by a gateway endpoint.",
-        judge=_leaving,
-        reads=WITH_ADDRESSES | {Facet.NAT_GATEWAYS},
-        controls=BOUNDARY,
-        references=(GATEWAY_GUIDE, ROUTE_PRIORITY, NAT_PRICES),
-    ),
     Rule(
         id="subnet-lacks-gateway-route",
         title="subnet lacks the gateway endpoint's route",

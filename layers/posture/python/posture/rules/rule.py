@@ -31,6 +31,7 @@ class Family(StrEnum):
     PATHS = "Paths"
     ENDPOINTS = "Endpoints"
     INTERFACES = "Interface endpoints"
+    COSTS = "Costs"
     TRUST = "Trust"
     SERVICES = "Endpoint services"
 
@@ -106,7 +107,8 @@ CaseT = TypeVar("CaseT", VpcCase, ServiceCase)
 class Judgement:
     """A rule's answer for one resource, before the rule signs it.
 
-    `severity` is set only where this case is worse or milder than the rule's own.
+    `severity` is set only where this case is worse or milder than the rule's own. `root` says what
+    is wrong at the root in words that other judgements of the same cause share.
     """
 
     resource: str
@@ -116,6 +118,7 @@ class Judgement:
     remediation: Remediation | None = None
     concerns: frozenset[str] = frozenset()
     severity: Severity | None = None
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

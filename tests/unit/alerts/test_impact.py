@@ -1,0 +1,87 @@
+"""One cause is named once, however many findings it opens."""
+
+import json
+from dataclasses import replace
+
+from finding_builders import SCOPE, at, change, findings, opened, verdict
+from posture.alerts.impact import impacts
+from posture.alerts.message import compose
+from posture.lifecycle.diff import transitions
+from posture.model.finding import Transition
+from posture.model.verdict import Verdict
+
+ROOT = "route table rtb-0a has no route to the gateway endpoint of s3"
+ALICE = change("e-1", "rtb-0a")
+
+
+def rooted(resource: str, root: str = ROOT) -> Verdict:
+    """Give a failure that has this at its root."""
+    return replace(verdict(resource=resource), root=root)
+
+
+SUBNETS = tuple(rooted(f"subnet-0{number:x}") for number in range(14))
+
+
+def told(steps: tuple[Transition, ...]) -> str:
+    """Give the mail."""
+    return compose(steps, commit="2026#1", parts=1, observed_at=at(0), rules={}).text
+
+
+def test_fourteen_subnets_have_one_impact() -> None:
+    """It is said with what it hits, and how many."""
+    (found,) = impacts(opened(*SUBNETS))
+    assert found.told == f"{ROOT}: 14 subnets"
+    assert found.short == "14 subnets by rtb-0a"
+
+
+def test_the_mail_names_it_once_under_its_cause() -> None:
+    """The first finding is told in full, the others refer to it."""
+    text = told(opened(*SUBNETS, changes=[ALICE]))
+    assert text.count("CAUSE:") == 1
+    assert text.count(f"IMPACT: {ROOT}: 14 subnets") == 1
+    assert text.count("Fix:") == 1
+    assert "2. [HIGH] opened: subnet-01, as 1." in text
+    assert text.count("  Finding f-") == 14
+
+
+def test_the_subject_names_it_instead_of_a_count() -> None:
+    """What is hit and by what."""
+    steps = opened(*SUBNETS)
+    message = compose(steps, commit="2026#1", parts=1, observed_at=at(0), rules={})
+    assert message.subject.startswith("[HIGH] route-missing, 14 subnets by rtb-0a - ")
+
+
+def test_machines_learn_which_findings_belong_together() -> None:
+    """By their ids."""
+    steps = opened(*SUBNETS)
+    message = compose(steps, commit="2026#1", parts=1, observed_at=at(0), rules={})
+    (found,) = json.loads(message.json)["impacts"]
+    assert (found["root"], found["step"], found["resources"]) == (ROOT, "opened", {"subnets": 14})
+    assert found["findings"] == [each.finding.id for each in steps]
+
+
+def test_resources_of_several_kinds_are_counted_apart() -> None:
+    """As in two subnets and their table."""
+    steps = opened(rooted("subnet-1"), rooted("subnet-2"), rooted("rtb-0a"))
+    (found,) = impacts(steps)
+    assert found.told == f"{ROOT}: 2 subnets, 1 route table"
+
+
+def test_a_single_finding_and_those_without_root_have_none() -> None:
+    """There is nothing to say twice."""
+    assert impacts(opened(rooted("subnet-1"), verdict(resource="subnet-2"))) == ()
+    assert impacts(opened(verdict(resource="subnet-1"), verdict(resource="subnet-2"))) == ()
+
+
+def test_different_roots_stay_apart() -> None:
+    """Each has its own."""
+    other = "network ACL acl-1 stops the answers of endpoints"
+    steps = opened(*SUBNETS[:2], rooted("acl-1", other), rooted("acl-2", other))
+    assert {each.root for each in impacts(steps)} == {ROOT, other}
+
+
+def test_a_repair_is_one_as_well() -> None:
+    """What was resolved together was one thing, too."""
+    steps = transitions(SCOPE, findings(*SUBNETS), [], observed_at=at(9), changes=[ALICE])
+    (found,) = impacts(steps)
+    assert found.told == f"no longer: {ROOT}: 14 subnets"

@@ -1,0 +1,242 @@
+"""Gateway services sent to other networks, routes in the shadow of others, names led elsewhere."""
+
+import pytest
+
+from network_builders import (
+    DYNAMODB,
+    S3,
+    gateway,
+    interface,
+    nat,
+    picture,
+    prefix_list,
+    route,
+    statuses,
+    subnet,
+    table,
+    told,
+    verdicts,
+)
+from posture.model.network import Route, RouteOrigin, Snapshot
+from posture.model.verdict import Severity, Status
+
+LEAVES = "gateway-service-leaves-by-internet"
+ELSEWHERE = "gateway-service-by-other-network"
+SHADOWED = "endpoint-route-shadowed"
+
+TO_S3, TO_DDB = route("pl-s3", "vpce-s3"), route("pl-ddb", "vpce-ddb")
+ENDPOINTS = (gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]))
+
+
+def vpc(*routes: Route, **more: object) -> Snapshot:
+    """Give a VPC with both gateway endpoints and one subnet with these routes."""
+    return picture(
+        *ENDPOINTS, nat("1", None), subnet("a"), table("main", *routes, main=True), *more.values()
+    )
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def test_what_an_interface_endpoint_takes_does_not_leave() -> None:
+    """S3's names lead to the interface, whatever the routes to S3's public addresses are."""
+    by_nat = route("0.0.0.0/0", "nat-1")
+    lacking = picture(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
+                      gateway("ddb", DYNAMODB))  # fmt: skip
+    assert statuses(LEAVES, lacking)["subnet-a"] is Status.FAIL
+    taken = picture(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
+                    gateway("ddb", DYNAMODB), interface("x", S3))  # fmt: skip
+    assert statuses(LEAVES, taken)["subnet-a"] is Status.PASS
+
+
+def test_names_that_nobody_can_follow_make_a_leak_unknown() -> None:
+    """With S3's interface endpoint and unread DNS attributes, S3 may go either way."""
+    by_nat = route("0.0.0.0/0", "nat-1")
+    snapshot = picture(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
+                       gateway("ddb", DYNAMODB), interface("x", S3, private_dns=None))  # fmt: skip
+    assert statuses(LEAVES, snapshot)["subnet-a"] is Status.UNKNOWN
+
+
+def test_each_service_is_told_with_its_own_endpoint() -> None:
+    """One goes past its endpoint, the other has none."""
+    snapshot = picture(
+        gateway("s3", S3, ["main"]), nat("1", None), subnet("a"),
+        table(
+            "main",
+            TO_S3,
+            route("52.218.0.0/18", "nat-1"),
+            route("0.0.0.0/0", "nat-1"),
+            main=True,
+        ),
+    )  # fmt: skip
+    assert verdicts(LEAVES, snapshot)["subnet-a"].summary == (
+        "subnet-a sends part of s3 out by NAT gateway past vpce-s3; and all of dynamodb out by NAT "
+        "gateway, though a gateway endpoint is free"
+    )
+
+
+def test_subnets_of_one_table_share_the_root() -> None:
+    """However many there are, one thing is wrong."""
+    many = [subnet(name) for name in "abc"]
+    lacking = picture(
+        *many, nat("1", None), gateway("s3"), table("main", route("0.0.0.0/0", "nat-1"), main=True)
+    )
+    assert {each.root for each in verdicts(LEAVES, lacking).values()} == {
+        "route table rtb-main has no route to a gateway endpoint of dynamodb and s3"
+    }
+    assert {each.root for each in verdicts("subnet-lacks-gateway-route", lacking).values()} == {
+        "route table rtb-main has no route to the gateway endpoint of s3"
+    }
+
+
+def test_a_leak_and_its_shadow_have_one_root() -> None:
+    """The subnet's finding and the table's are about the same route."""
+    snapshot = vpc(TO_S3, TO_DDB, route("52.218.0.0/18", "nat-1"))
+    roots = {
+        verdicts(LEAVES, snapshot)["subnet-a"].root,
+        verdicts(SHADOWED, snapshot)["rtb-main"].root,
+    }
+    assert roots == {"route table rtb-main has routes past the gateway endpoint: 52.218.0.0/18"}
+
+
+# --- other networks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("tgw-1", Status.FAIL),
+        ("pcx-1", Status.FAIL),
+        ("vgw-1", Status.FAIL),
+        ("core-1", Status.FAIL),
+        ("lgw-1", Status.FAIL),
+        ("nat-1", Status.PASS),
+        ("igw-1", Status.PASS),
+        ("eni-1", Status.PASS),
+    ],
+)
+def test_a_default_route_into_another_network(target: str, status: Status) -> None:
+    """Without an endpoint's route S3 goes there, where no gateway endpoint can be used."""
+    snapshot = picture(
+        nat("1", None), subnet("a"), table("main", route("0.0.0.0/0", target), main=True)
+    )
+    verdict = verdicts(ELSEWHERE, snapshot)["subnet-a"]
+    assert verdict.status is status
+    if status is Status.FAIL:
+        assert verdict.severity is Severity.LOW
+        assert f"all of dynamodb and all of s3 to another network by {target}" in verdict.summary
+        assert "create-vpc-endpoint" in told(verdict)
+
+
+def test_the_endpoints_routes_keep_it_at_home() -> None:
+    """A default route to a transit gateway does no harm beside them."""
+    snapshot = vpc(TO_S3, TO_DDB, route("0.0.0.0/0", "tgw-1"))
+    assert statuses(ELSEWHERE, snapshot) == {"subnet-a": Status.PASS}
+
+
+def test_part_sent_away_past_an_endpoint_is_worse() -> None:
+    """A propagated route that is more specific takes it."""
+    stolen = route("52.218.0.0/18", "vgw-1", origin=RouteOrigin.PROPAGATED)
+    verdict = verdicts(ELSEWHERE, vpc(TO_S3, TO_DDB, stolen))["subnet-a"]
+    assert verdict.severity is Severity.MEDIUM
+    assert "part of s3 to another network by vgw-1 past vpce-s3" in verdict.summary
+
+
+def test_a_private_nat_before_a_transit_gateway() -> None:
+    """What it sends on counts as well."""
+    snapshot = picture(
+        subnet("hop"), table("hop", route("0.0.0.0/0", "tgw-1"), subnets=["hop"]),
+        nat("1", "hop", public=False), subnet("a"),
+        table("main", route("0.0.0.0/0", "nat-1"), main=True),
+    )  # fmt: skip
+    assert statuses(ELSEWHERE, snapshot)["subnet-a"] is Status.FAIL
+
+
+# --- shadowed ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["nat-1", "igw-1", "tgw-1", "pcx-1", "eni-1", "vpce-ddb"])
+def test_any_more_specific_route_shadows(target: str) -> None:
+    """Wherever it leads; the evidence names both routes and the addresses."""
+    verdict = verdicts(SHADOWED, vpc(TO_S3, TO_DDB, route("52.218.0.0/18", target)))["rtb-main"]
+    assert verdict.status is Status.FAIL
+    assert "52.218.0.0/18 of s3" in verdict.summary
+    assert "rtb-main routes pl-s3 to vpce-s3." in told(verdict)
+    assert (
+        "aws ec2 delete-route --route-table-id rtb-main --destination-cidr-block 52.218.0.0/18"
+        in told(verdict)
+    )
+
+
+def test_a_blackhole_shadows_as_well() -> None:
+    """What it takes is dropped."""
+    hole = route("52.218.0.0/18", "pcx-gone", blackhole=True)
+    assert statuses(SHADOWED, vpc(TO_S3, hole)) == {"rtb-main": Status.FAIL}
+
+
+def test_an_equal_static_route_shadows_the_list() -> None:
+    """A static route goes before a prefix list of the same length."""
+    verdict = verdicts(SHADOWED, vpc(TO_S3, route("52.218.0.0/17", "nat-1")))["rtb-main"]
+    assert "52.218.0.0/17 of s3" in verdict.summary
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        route("0.0.0.0/0", "nat-1"),
+        route("52.0.0.0/8", "nat-1"),
+        route("52.218.0.0/17", "vgw-1", origin=RouteOrigin.PROPAGATED),
+        route("198.51.100.0/24", "nat-1"),
+    ],
+    ids=["default", "wider", "equal and propagated", "elsewhere"],
+)
+def test_what_does_not_shadow(harmless: Route) -> None:
+    """Less specific, behind in priority, or about other addresses."""
+    assert statuses(SHADOWED, vpc(TO_S3, harmless)) == {"rtb-main": Status.PASS}
+
+
+def test_a_customers_list_can_shadow() -> None:
+    """Its entries are routes like others."""
+    own = prefix_list("pl-own", "52.218.0.0/18")
+    snapshot = picture(
+        *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)
+    )
+    assert statuses(SHADOWED, snapshot) == {"rtb-main": Status.FAIL}
+
+
+def test_a_wider_list_is_not_to_be_deleted() -> None:
+    """The command is only for routes that carry nothing else."""
+    own = prefix_list("pl-own", "52.218.0.0/18", "10.9.0.0/16")
+    snapshot = picture(
+        *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)
+    )
+    assert "delete-route" not in told(verdicts(SHADOWED, snapshot)["rtb-main"])
+
+
+def test_two_equal_lists_are_unknown() -> None:
+    """AWS does not tell which it takes."""
+    own = prefix_list("pl-own", "52.218.0.0/17")
+    snapshot = picture(
+        *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)
+    )
+    assert statuses(SHADOWED, snapshot) == {"rtb-main": Status.UNKNOWN}
+
+
+def test_an_unread_list_is_unknown() -> None:
+    """It may take any part."""
+    snapshot = picture(
+        *ENDPOINTS, subnet("a"), table("main", TO_S3, route("pl-secret", "nat-1"), main=True)
+    )
+    assert statuses(SHADOWED, snapshot) == {"rtb-main": Status.UNKNOWN}
+
+
+def test_a_table_that_no_subnet_uses_is_mild() -> None:
+    """Nothing goes astray yet."""
+    idle = table("idle", TO_S3, route("52.218.0.0/18", "nat-1"))
+    snapshot = picture(*ENDPOINTS, subnet("a"), table("main", main=True), idle)
+    assert verdicts(SHADOWED, snapshot)["rtb-idle"].severity is Severity.LOW
+
+
+def test_a_table_without_an_endpoints_route_is_not_judged() -> None:
+    """There is nothing to shadow."""
+    assert statuses(SHADOWED, vpc(route("52.218.0.0/18", "nat-1"))) == {}

@@ -1,0 +1,228 @@
+"""Subnets that are kept from endpoints, on the way there or on the way back."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from network_builders import (
+    CUSTOM,
+    KMS,
+    S3,
+    acl,
+    admits,
+    allow,
+    deny,
+    eni,
+    gateway,
+    group,
+    interface,
+    open_acl,
+    picture,
+    route,
+    statuses,
+    subnet,
+    table,
+    told,
+    verdicts,
+)
+from posture.model.network import Endpoint, Snapshot
+from posture.model.verdict import Severity, Status
+
+BLOCKED = "endpoint-blocked-on-https"
+ANSWERS = "network-acl-stops-answers"
+
+A, B, C = (
+    subnet("a", "a", "10.0.1.0/24"),
+    subnet("b", "b", "10.0.2.0/24"),
+    subnet("c", "a", "10.0.3.0/24"),
+)
+OPEN = open_acl("all", ["a", "b", "c"])
+
+
+def kms(**more: Any) -> Endpoint:
+    """Give KMS's endpoint, its one interface in `subnet-c`."""
+    plain = interface("kms", KMS, network_interface_ids=("eni-1",), subnet_ids=("subnet-c",))
+    return replace(plain, **more)
+
+
+def vpc(*parts: Any, endpoint: Endpoint | None = None) -> Snapshot:
+    """Give three subnets, one of which holds KMS's interface."""
+    return picture(
+        A,
+        B,
+        C,
+        table("main", main=True),
+        OPEN,
+        eni("1", "c", "10.0.3.9"),
+        endpoint or kms(),
+        *parts,
+    )
+
+
+def test_everything_open_passes() -> None:
+    """The ordinary case."""
+    assert statuses(BLOCKED, vpc()) == {"vpce-kms": Status.PASS}
+    assert statuses(ANSWERS, vpc()) == {"acl-all": Status.PASS}
+
+
+def test_a_group_without_a_rule_for_443_blocks_everybody() -> None:
+    """That is worse than some subnets left out; it works at other ports only."""
+    verdict = verdicts(BLOCKED, vpc(group("endpoints", admits("10.0.0.0/16", (80, 80)))))[
+        "vpce-kms"
+    ]
+    assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.HIGH)
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for every subnet"
+    assert verdict.root == "sg-endpoints stops what is sent to endpoints on 443"
+    assert "sg-endpoints" in verdict.concerns
+
+
+def test_subnets_that_are_left_out_are_named() -> None:
+    """With the command that admits them."""
+    rules = (admits("10.0.1.0/24"), admits("10.0.3.0/24"))
+    verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
+    assert verdict.severity is Severity.MEDIUM
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-b"
+    assert "stops the whole subnet (no rule admits them on 443), before subnet-b." in told(verdict)
+    assert "--group-id sg-endpoints" in told(verdict)
+    assert "{CidrIp=10.0.2.0/24}" in told(verdict)
+
+
+def test_half_a_subnet_is_mild() -> None:
+    """The evidence says which half."""
+    rules = (admits("10.0.1.0/24"), admits("10.0.2.0/25"), admits("10.0.3.0/24"))
+    verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
+    assert verdict.severity is Severity.LOW
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for part of subnet-b"
+    assert "10.0.2.128/25" in told(verdict)
+
+
+def test_a_group_reference_blocks_nobody_for_sure() -> None:
+    """Which workloads have the group is not known here."""
+    assert statuses(BLOCKED, vpc(group("endpoints", admits("sg-clients")))) == {
+        "vpce-kms": Status.PASS
+    }
+
+
+def test_an_acl_before_the_endpoint_blocks() -> None:
+    """Inbound at the endpoint's subnet; inside that subnet nothing is asked."""
+    guard = acl("c", deny(50, "10.0.1.0/24"), allow(100), allow(100, egress=True), subnets=["c"])
+    verdict = verdicts(BLOCKED, vpc(open_acl("all", ["a", "b"]), guard))["vpce-kms"]
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
+    assert "rule 50 denies 10.0.1.0/24" in told(verdict)
+    assert "authorize-security-group-ingress" not in told(verdict)
+    assert "acl-c" in verdict.concerns
+
+
+def test_an_acl_at_the_workloads_subnet_blocks() -> None:
+    """Outbound to the endpoint's address."""
+    guard = acl("a", deny(50, "10.0.3.0/24", egress=True), allow(100), allow(100, egress=True),
+                subnets=["a"])  # fmt: skip
+    verdict = verdicts(BLOCKED, vpc(open_acl("all", ["b", "c"]), guard))["vpce-kms"]
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
+
+
+def test_a_blackhole_inside_the_vpc_blocks() -> None:
+    """A middlebox's route whose target is gone."""
+    hole = table("a", route("10.0.3.0/24", "eni-gone", blackhole=True), subnets=["a"])
+    verdict = verdicts(BLOCKED, vpc(hole))["vpce-kms"]
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
+    assert "rtb-a drops it at eni-gone (route 10.0.3.0/24)" in told(verdict)
+
+
+def test_no_ip_version_in_common_blocks() -> None:
+    """An IPv6-only subnet and an IPv4 endpoint."""
+    lonely = replace(subnet("b", "b", ipv6="2001:db8:0:2::/64"), cidr=None)
+    verdict = verdicts(BLOCKED, vpc(lonely))["vpce-kms"]
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-b"
+    assert "share no IP version" in told(verdict)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        kms(network_interface_ids=("eni-secret",)),
+        kms(network_interface_ids=()),
+        kms(security_group_ids=("sg-elsewhere",)),
+    ],
+)
+def test_what_cannot_be_seen_is_unknown(endpoint: Endpoint) -> None:
+    """An interface or a group that is not in the picture."""
+    assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {"vpce-kms": Status.UNKNOWN}
+
+
+def test_a_middlebox_between_makes_it_unknown() -> None:
+    """What it lets pass is not ours to see."""
+    through = table("a", route("10.0.3.0/24", "eni-firewall"), subnets=["a"])
+    verdict = verdicts(BLOCKED, vpc(through))["vpce-kms"]
+    assert verdict.status is Status.UNKNOWN
+    assert "eni-firewall (route 10.0.3.0/24) of rtb-a" in told(verdict)
+
+
+@pytest.mark.parametrize("service", [CUSTOM, "com.amazonaws.eu-west-1.email-smtp"])
+def test_services_on_other_ports_are_not_judged(service: str) -> None:
+    """Whether 443 is open to them says nothing."""
+    endpoint = kms(service_name=service, security_group_ids=("sg-none",))
+    assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {}
+
+
+@pytest.mark.parametrize("state", ["failed", "rejected", "deleted", "pendingacceptance"])
+def test_an_endpoint_that_does_not_work_is_told_elsewhere(state: str) -> None:
+    """It has a rule of its own."""
+    assert statuses(BLOCKED, vpc(endpoint=kms(state=state))) == {}
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+HTTPS_ONLY: dict[str, Any] = {"protocol": "6", "from_port": 443, "to_port": 443}
+
+
+def test_an_acl_that_forgets_the_answers() -> None:
+    """443 in, and only 443 out: nothing comes back; it is no matter of the way there."""
+    guard = acl("c", allow(100), allow(100, egress=True, **HTTPS_ONLY), subnets=["c"])
+    snapshot = vpc(open_acl("all", ["a", "b"]), guard)
+    verdict = verdicts(ANSWERS, snapshot)["acl-c"]
+    assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.MEDIUM)
+    assert verdict.summary == (
+        "acl-c lets requests to vpce-kms pass and stops the answers, for subnet-a and subnet-b"
+    )
+    assert statuses(BLOCKED, snapshot) == {"vpce-kms": Status.PASS}
+    assert statuses(ANSWERS, snapshot)["acl-all"] is Status.PASS
+
+
+def test_an_acl_at_the_workloads_subnet_that_lets_nothing_back() -> None:
+    """443 out, and nothing in on the ephemeral ports."""
+    guard = acl("a", allow(100, **HTTPS_ONLY), allow(100, egress=True), subnets=["a"])
+    verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
+    assert "for subnet-a" in verdict.summary
+    assert "the final deny" in told(verdict)
+
+
+def test_some_ephemeral_ports_are_mild() -> None:
+    """It depends on the client's system."""
+    some: dict[str, Any] = {"protocol": "6", "from_port": 32768, "to_port": 65535}
+    guard = acl("a", allow(100, **some), allow(100, egress=True), subnets=["a"])
+    verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
+    assert verdict.severity is Severity.LOW
+    assert "but for some client ports" in verdict.summary
+    assert "ports 1024-32767" in told(verdict)
+
+
+def test_what_never_arrives_needs_no_answer() -> None:
+    """An ACL that stops the way there is not blamed for the way back."""
+    guard = acl("c", allow(100, "10.9.0.0/16"), subnets=["c"])
+    snapshot = vpc(open_acl("all", ["a", "b"]), guard)
+    assert statuses(ANSWERS, snapshot)["acl-c"] is Status.PASS
+    assert statuses(BLOCKED, snapshot) == {"vpce-kms": Status.FAIL}
+
+
+def test_a_gateway_endpoints_answers_count_as_well() -> None:
+    """They come from the service's public addresses."""
+    guard = acl("a", allow(100, "10.0.0.0/8"), allow(100, egress=True), subnets=["a"])
+    snapshot = picture(
+        A, gateway("s3", S3, ["main"]), table("main", route("pl-s3", "vpce-s3"), main=True), guard
+    )
+    verdict = verdicts(ANSWERS, snapshot)["acl-a"]
+    assert verdict.summary == (
+        "acl-a lets requests to vpce-s3 pass and stops the answers, for subnet-a"
+    )

@@ -59,9 +59,11 @@ def build(ec2: Any) -> World:
     )["PrefixList"]["PrefixListId"]
     group = ec2.create_security_group(GroupName="endpoints", Description="x", VpcId=vpc)["GroupId"]
     permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
-    ec2.authorize_security_group_ingress(
-        GroupId=group, IpPermissions=[{**permission, "PrefixListIds": [{"PrefixListId": listed}]}]
-    )
+    peers = {
+        "PrefixListIds": [{"PrefixListId": listed}],
+        "IpRanges": [{"CidrIp": "10.0.0.0/16"}],
+    }
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**permission, **peers}])
     igw = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=igw, VpcId=vpc)
     return World(

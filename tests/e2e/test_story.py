@@ -51,10 +51,21 @@ def test_every_change_is_found_told_and_taken_back(beats: list[Beat]) -> None:
 @pytest.mark.parametrize(
     ("title", "rules"),
     [
-        ("a more specific route", {"gateway-service-leaves-by-internet"}),
+        (
+            "a more specific route",
+            {
+                "gateway-service-leaves-by-internet",
+                "endpoint-route-shadowed",
+                "nat-cost-avoidable",
+            },
+        ),
         (
             "the DynamoDB endpoint loses",
-            {"gateway-service-leaves-by-internet", "subnet-lacks-gateway-route"},
+            {
+                "gateway-service-leaves-by-internet",
+                "subnet-lacks-gateway-route",
+                "nat-cost-avoidable",
+            },
         ),
         ("the S3 endpoint's policy", {"endpoint-policy-full-access"}),
         ("the endpoints' security group", {"endpoint-open-to-everybody"}),
@@ -79,7 +90,7 @@ def test_an_alert_reads_well(beats: list[Beat]) -> None:
     """What, where, who, since when, why, and the command that repairs it."""
     (alert,) = beat(beats, "a more specific route").alerts
     assert re.fullmatch(
-        r"\[HIGH\] S3 or DynamoDB leaves by the internet, 1 more - vpc-\w+ \d{12} eu-west-1",
+        r"\[HIGH\] S3 or DynamoDB [\w .]+, 2 subnets, 1 more - vpc-\w+ \d{12} eu-west-1",
         alert.subject,
     )
     assert len(alert.subject) < SUBJECT

@@ -97,6 +97,12 @@ def test_a_default_route_makes_every_private_address_a_neighbour() -> None:
     assert verdict["vpce-kms"].summary.endswith("from other networks: 10.1.0.0/16")
 
 
+def test_an_endpoint_open_to_everybody_is_told_once() -> None:
+    """By the rule about that."""
+    snapshot = hub(admits("0.0.0.0/0"), routes=(route("10.9.0.0/16", "pcx-1"),))
+    assert statuses(SHARED, snapshot) == {"vpce-kms": Status.NOT_APPLICABLE}
+
+
 def test_an_acl_before_the_endpoint_keeps_them_out() -> None:
     """Inbound, or their answers."""
     guard = acl("all", deny(50, "10.9.0.0/16"), allow(100), allow(100, egress=True), subnets=["a"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ KINDS = {
     "nat": ("NAT gateway", "NAT gateways"),
 }
 OTHER = ("resource", "resources")
-ID = re.compile(r"\b(?:rtb|acl|sg|vpce|nat|vpc)-[0-9a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,10 @@ class Impact:
         return f"{ended}{self.root}: {counts}"
 
     @property
-    def short(self) -> str:
-        """As in `14 subnets by rtb-1`, for a line that has little room."""
+    def most(self) -> str:
+        """The resources it hits most of, as in `14 subnets`, for a line that has little room."""
         name, count = next(iter(self.resources.items()))
-        culprit = ID.search(self.root)
-        return f"{count} {name} by {culprit.group()}" if culprit else f"{count} {name}"
+        return f"{count} {name}"
 
 
 def impacts(transitions: Iterable[Transition]) -> tuple[Impact, ...]:

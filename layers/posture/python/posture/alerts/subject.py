@@ -14,7 +14,7 @@ def subject(briefing: Briefing) -> str:
     """Give the subject in ASCII, as SNS and every mail client take it.
 
     `[HIGH] S3 leaves by NAT, 2 more - vpc-0a 111122223333 eu-west-1`, or, where several have one
-    root, `[HIGH] S3 leaves by NAT, 14 subnets by rtb-0a - vpc-0a 111122223333 eu-west-1`
+    root, `[HIGH] S3 leaves by NAT, 14 subnets - vpc-0a 111122223333 eu-west-1`
 
     What is wrong comes first, as lists of mails are cut at the right. Where all is too long, the
     title gives way: the place is what tells two alerts apart.
@@ -30,7 +30,7 @@ def subject(briefing: Briefing) -> str:
 def _besides(briefing: Briefing) -> str:
     changed = " (changed)" if briefing.lead.step is Step.CHANGED else ""
     impact = next((it for it in briefing.impacts if briefing.lead in it.transitions), None)
-    together = f", {impact.short}" if impact else ""
+    together = f", {impact.most}" if impact else ""
     others = len(briefing.transitions) - (len(impact.transitions) if impact else 1)
     more = f", {others} more" if others else ""
     part = f", part {briefing.part}/{briefing.parts}" if briefing.parts > 1 else ""

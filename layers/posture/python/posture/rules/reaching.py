@@ -191,6 +191,8 @@ class _Answers:
 
 def _answers(case: VpcCase) -> Iterator[Judgement]:
     found: dict[str, _Answers] = {}
+    if not case.endpoints:
+        return
     for subnet in case.subnets:
         _by_interfaces(case, subnet, found)
         _by_gateway(case, subnet, found)

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.gates import stops_on_the_way
 from posture.analysis.groups import covers
+from posture.analysis.openness import openness
 from posture.analysis.reachability import admitted_by
 from posture.analysis.routing import route_to, table_of
 from posture.analysis.services import short_name
@@ -70,6 +71,10 @@ def _shared(case: VpcCase) -> Iterator[Judgement]:
         interfaces, missing = case.analysis.interfaces(endpoint)
         known = case.snapshot.security_groups
         groups = [known[each] for each in endpoint.security_group_ids if each in known]
+        if openness(groups, case.snapshot.prefix_lists).open_to:
+            summary = f"{_name(endpoint)}: told by endpoint-open-to-everybody"
+            yield Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
+            continue
         lost = [each for each in endpoint.security_group_ids if each not in known]
         facts: list[Evidence] = []
         allowed = NOTHING

@@ -105,8 +105,13 @@ def test_an_alert_reads_well(beats: list[Beat]) -> None:
         assert part in alert.text
     assert alert.attributes["severity"]
     assert {each["rule"] for each in alert.body["findings"]} == {
-        "gateway-service-leaves-by-internet"
+        "gateway-service-leaves-by-internet",
+        "endpoint-route-shadowed",
+        "nat-cost-avoidable",
     }
+    (impact,) = alert.body["impacts"]
+    assert impact["resources"] == {"subnets": 2, "route table": 1}
+    assert f"IMPACT: {impact['told']}" in alert.text
 
 
 def test_a_refused_call_tells_nobody_anything(beats: list[Beat]) -> None:

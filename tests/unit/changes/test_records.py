@@ -234,6 +234,17 @@ def test_the_envelope_tells_what_a_record_lost() -> None:
     assert change.actor.arn == "unknown"
 
 
+def test_a_record_without_any_account_is_of_the_owner_of_what_was_made() -> None:
+    """Only where there is one owner; of two nobody can tell whose call it was."""
+    stripped = {"recipientAccountId": None, "userIdentity": None}
+    made = {"vpcEndpoint": {"ownerId": int(OTHER), "vpcId": VPC}}
+    change = parse_record(wrapped("CreateVpcEndpoint", {"VpcId": VPC}, made, **stripped))
+    assert (change.region.account, change.vpc_ids) == (OTHER, {VPC})
+    peers = {"a": {"ownerId": ACCOUNT}, "b": [{"ownerId": OTHER}]}
+    with pytest.raises(MalformedChangeError, match="recipientAccountId"):
+        parse_record(record("AcceptVpcPeeringConnection", {}, peers, **stripped))
+
+
 @pytest.mark.parametrize(
     ("identity", "told"),
     [

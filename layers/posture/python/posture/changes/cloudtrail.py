@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from posture.changes.catalogue import EVENT_NAMES, EVENT_SOURCE, SERVICE_EVENTS
-from posture.changes.shapes import account_id, ids_in, members, text, unwrap
+from posture.changes.shapes import account_id, ids_in, members, owners_in, text, unwrap
 from posture.errors import MalformedChangeError
 from posture.model.change import Actor, Change, Outcome
 from posture.model.scope import Region
@@ -84,6 +84,10 @@ def _account(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) ->
     for candidate in (detail.get("recipientAccountId"), record.get("account"), caller):
         if account := account_id(candidate):
             return account
+    # Some publishers strip all three; what the call made still has its owner.
+    owners = set(owners_in(detail.get("responseElements")))
+    if len(owners) == 1:
+        return owners.pop()
     raise MalformedChangeError(
         f"{path}recipientAccountId: expected an account of 12 digits, "
         f"got {_shown(detail.get('recipientAccountId'))}"

@@ -95,6 +95,18 @@ def ids_in(block: Any, account: str) -> Iterator[str]:
                 )
 
 
+def owners_in(block: Any) -> Iterator[str]:
+    """Give every account that a response calls the owner of something."""
+    if isinstance(block, list):
+        for member in block:
+            yield from owners_in(member)
+    elif isinstance(block, Mapping):
+        for name, value in block.items():
+            if name in OWNERS and (account := account_id(value)):
+                yield account
+            yield from owners_in(value)
+
+
 def _foreign(block: Mapping[str, Any], account: str) -> bool:
     owners = {account_id(block.get(name)) for name in OWNERS} - {""}
     return bool(owners) and account not in owners

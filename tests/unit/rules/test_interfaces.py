@@ -68,8 +68,20 @@ def test_a_service_in_one_zone_can_do_no_better() -> None:
 
 
 def test_a_subnet_that_is_not_in_the_picture_is_unknown() -> None:
-    """Its zone is not known."""
+    """Its zone is not known; where two others are, it does not matter."""
     assert statuses(ZONES, picture(A, interface("1"))) == {"vpce-1": Status.UNKNOWN}
+    three = interface("1", subnet_ids=("subnet-a", "subnet-b", "subnet-shared"))
+    assert statuses(ZONES, picture(A, B, three)) == {"vpce-1": Status.PASS}
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("available", Status.FAIL), ("pending", Status.NOT_APPLICABLE)]
+)
+def test_an_endpoint_without_subnets_stands_nowhere(state: str, status: Status) -> None:
+    """EC2 makes one when it is told no subnet; nothing reaches it."""
+    assert statuses(ZONES, picture(A, B, interface("1", subnet_ids=(), state=state))) == {
+        "vpce-1": status
+    }
 
 
 def test_gateway_endpoints_stand_in_no_zone() -> None:

@@ -56,13 +56,14 @@ def _spread(case: VpcCase, endpoint: Endpoint) -> Judgement:
     held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
     concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
     name = _name(endpoint)
-    if strange or not endpoint.subnet_ids:
-        what = listed(strange) if strange else "its subnets"
-        summary = f"{name}: {what} could not be found"
-        return Judgement(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
+    if not endpoint.subnet_ids:
+        return _nowhere(endpoint, name)
     if len(held) > 1:
         summary = f"{name} stands in {listed(sorted(held))}"
         return Judgement(endpoint.id, Status.PASS, summary, concerns=concerns)
+    if strange:
+        summary = f"{name}: {listed(strange)} could not be found"
+        return Judgement(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
     others = [
         each for each in case.subnets if each.zone not in held and _offered(case, endpoint, each)
     ]
@@ -92,6 +93,19 @@ def _spread(case: VpcCase, endpoint: Endpoint) -> Judgement:
             f"--add-subnet-ids {others[0].id}",
         ),
         concerns=concerns,
+    )
+
+
+def _nowhere(endpoint: Endpoint, name: str) -> Judgement:
+    """Judge an endpoint without subnets, as the API makes it when it is given none."""
+    summary = f"{name} stands in no subnet, so that nothing reaches it"
+    return Judgement(
+        resource=endpoint.id,
+        status=Status.FAIL if endpoint.state == "available" else Status.NOT_APPLICABLE,
+        severity=Severity.MEDIUM,
+        summary=summary,
+        evidence=(Evidence(f"{endpoint.id} lists no subnet.", {"endpoint": endpoint.id}),),
+        remediation=Remediation("Add a subnet in each zone, or delete the endpoint."),
     )
 
 

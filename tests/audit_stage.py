@@ -31,6 +31,7 @@ NAMED_TABLES = {
     "finding": ON_TABLES[2:],
     "diff": ON_TABLES,
     "findings": ON_TABLES,
+    "report": ON_TABLES,
 }
 
 

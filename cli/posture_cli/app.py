@@ -21,6 +21,7 @@ from posture_cli.commands import (
     history,
     policy,
     replay,
+    report,
     rules,
     scan,
     verify,
@@ -64,6 +65,7 @@ app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
 app.command("finding", epilog=finding.EXAMPLES)(finding.finding)
 app.command("history", epilog=history.EXAMPLES)(history.history)
 app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(policy.app, name="policy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,11 +19,13 @@ from posture_cli.render.records import Output, write_json
 
 if TYPE_CHECKING:
     from posture_cli.demo.story import Beat, Story
+    from posture_cli.embedded.aws import EmbeddedAws
 
 EXAMPLES = examples(
     "posture demo",
     "posture demo --pace 3",
     "posture demo --output json",
+    "posture demo --report posture.html",
 )
 ROOT = Path(posture_cli.__file__).resolve().parents[2]
 
@@ -36,6 +39,10 @@ def demo(
     pace: Annotated[
         float, typer.Option(min=0, help="Seconds to wait after each step, to read along.")
     ] = 0.0,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the page of `posture report` at the end."),
+    ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Play the whole story on this machine: no AWS account, no network, no containers.
@@ -50,7 +57,7 @@ def demo(
     if output not in {Output.TABLE, Output.JSON}:
         raise typer.BadParameter("a story is no table: use table or json", param_hint="--output")
     require_clone()
-    faults = _play(pace, output)
+    faults = _play(pace, output, report)
     raise typer.Exit(exits.FINDINGS if faults else exits.CLEAN)
 
 
@@ -66,7 +73,7 @@ def require_clone() -> None:
         raise DemoError("this needs moto: pip install 'vpc-endpoint-posture[cli]'")
 
 
-def _play(pace: float, output: Output) -> int:
+def _play(pace: float, output: Output, report: Path | None) -> int:
     with notes().status("starting an emulated AWS in this process") as status:
         # Only the demo pays for importing moto.
         from posture_cli.demo.story import Story  # noqa: PLC0415
@@ -78,7 +85,29 @@ def _play(pace: float, output: Output) -> int:
             status.update("building an organisation of three VPCs")
             story.build()
             status.stop()
-            return _tell(story, pace, output)
+            faults = _tell(story, pace, output)
+            if report:
+                _report(aws, report)
+            return faults
+
+
+def _report(aws: EmbeddedAws, file: Path) -> None:
+    """Write the page about what the monitor holds at the end of the story."""
+    from posture_cli.audit.gather import Period, gather  # noqa: PLC0415 - only where it is wanted
+    from posture_cli.audit.opened import opened  # noqa: PLC0415
+    from posture_cli.report.page import render  # noqa: PLC0415
+
+    tables = opened(aws.stack.name, aws.region, findings=None, history=None)
+    now = datetime.now(UTC)
+    material = gather(
+        tables.client,
+        tables.tables,
+        list(tables.findings.scopes()),
+        "the demo's organisation",
+        Period(now - timedelta(minutes=2), now, latest=True),
+    )
+    file.write_text(render(material), encoding="utf-8")
+    notes().print(f"wrote {file}")
 
 
 def _tell(story: Story, pace: float, output: Output) -> int:

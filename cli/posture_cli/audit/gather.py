@@ -1,0 +1,78 @@
+"""What a report is made from, read out of a stack's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from posture.aws.history import History
+from posture.aws.store import Store
+from posture.lifecycle.diff import apply
+from posture.model.finding import Transition
+from posture.model.scope import Scope
+from posture_cli.audit.verify import Verifier
+from posture_cli.report.contents import Material, Picture, Proven
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from posture.aws.settings import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What time a report is about.
+
+    Attributes:
+        since: Where the trend begins.
+        until: When everything held.
+        latest: Whether that is now: matrices are kept of the latest look only.
+    """
+
+    since: datetime
+    until: datetime
+    latest: bool
+
+
+def gather(
+    client: DynamoDBClient, tables: Tables, scopes: Sequence[Scope], title: str, period: Period
+) -> Material:
+    """Read the history of scopes and what it led to, and prove it.
+
+    Raises:
+        CorruptItemError: a stored item cannot be read.
+        ConflictError: a scope was written each time it was walked.
+    """
+    transitions = list(_transitions(History(client, tables.history), scopes, period.until))
+    proofs = list(Verifier(client, tables).verify(iter(scopes), {}))
+    faults = [
+        f"{proof.scope} {proof.fault.entry}: {proof.fault.problem}"
+        for proof in proofs
+        if proof.fault
+    ]
+    pictures = _pictures(Store(client, tables), scopes) if period.latest else ()
+    return Material(
+        title=title,
+        since=period.since,
+        until=period.until,
+        transitions=transitions,
+        findings=list(apply({}, transitions).values()),
+        pictures=list(pictures),
+        proven=Proven(len(proofs), sum(proof.chain.length for proof in proofs), faults),
+    )
+
+
+def _transitions(
+    history: History, scopes: Sequence[Scope], until: datetime
+) -> Iterator[Transition]:
+    for scope in scopes:
+        yield from (row.transition for row in history.of_scope(scope, until=until))
+
+
+def _pictures(store: Store, scopes: Sequence[Scope]) -> Iterator[Picture]:
+    for scope in scopes:
+        head = store.head(scope)
+        if head and head.coverage is not None:
+            yield Picture(scope, head.observed_at, head.coverage)

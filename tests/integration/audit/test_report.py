@@ -1,0 +1,85 @@
+"""The report as a verb: what it reads, what it says, what it refuses."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from audit_stage import Scribe, day, look, posture
+from finding_builders import SCOPE, at, verdict
+from posture.aws.store import Evaluation, Store
+from posture.lifecycle.diff import transitions
+from posture.model.verdict import Severity
+from report_material import matrix
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def reported(file: Path, *arguments: str) -> str:
+    """Write a report and give its text."""
+    result = posture("report", "--html", str(file), *arguments)
+    assert result.exit_code == 0, result.stderr
+    return file.read_text()
+
+
+def test_it_tells_what_the_tables_hold(store: Store, tmp_path: Path) -> None:
+    """The finding with its evidence, the matrix of the last look, and that nothing was altered."""
+    store.record(
+        Evaluation(SCOPE, at(0), coverage=matrix(hostile=False)),
+        lambda state: transitions(SCOPE, state.findings, [verdict()], observed_at=at(0)),
+    )
+    page = reported(tmp_path / "r.html", "--days", "3650")
+    for told in (
+        "1 high finding is open in one network.",
+        "Route table rtb-0a has no route to pl-0a.",
+        "payments-private-a",
+        "1 row of history in 1 chain",
+    ):
+        assert told in page
+
+
+def test_it_tells_what_held_then(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+    """Later findings and today's matrix are not in it."""
+    scribe = Scribe(dynamodb)
+    scribe.look(0, verdict(severity=Severity.LOW))
+    scribe.look(10, verdict(severity=Severity.LOW), verdict("no-policy", "vpce-0f"))
+    then = reported(tmp_path / "r.html", "--as-of", day(at(5)))
+    assert "1 low finding is open" in then
+    assert "vpce-0f" not in then
+    assert "No matrix is recorded for this time" in then
+
+
+def test_it_says_that_history_was_altered(
+    store: Store, dynamodb: "DynamoDBClient", tmp_path: Path
+) -> None:
+    """A report on forged rows names the first of them."""
+    look(store, 0, verdict())
+    row: dict[str, Any] = dynamodb.scan(TableName="history")["Items"][0]
+    dynamodb.put_item(TableName="history", Item={**row, "summary": {"S": "all is well"}})
+    page = reported(tmp_path / "r.html")
+    assert "The history is not as it was written" in page
+    assert row["entry"]["S"] in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "--html"),
+        (["--html", "x.html", "--days", "0"], "--days"),
+        (["--html", "x.html", "--as-of", "soon"], "expected a day"),
+    ],
+)
+def test_mistakes_name_the_option(arguments: list[str], told: str) -> None:
+    """With code 2."""
+    result = posture("report", *arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_nothing_known_is_no_empty_page(tmp_path: Path) -> None:
+    """A page without anything would look like good news."""
+    result = posture("report", "--html", str(tmp_path / "r.html"))
+    assert "no such scope" in str(result.exception)
+    assert not (tmp_path / "r.html").exists()

@@ -1,0 +1,161 @@
+"""Material for reports of any size, with names as hostile as AWS lets them be."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from finding_builders import verdict
+from posture.lifecycle.diff import apply, transitions
+from posture.model.change import Actor, Change, Outcome
+from posture.model.finding import Transition
+from posture.model.scope import Region, Scope
+from posture.model.verdict import Severity, Status
+from posture.rules.catalogue import RULES_BY_ID
+from posture_cli.report.contents import Material, Picture, Proven
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+START = NOW - timedelta(days=90)
+HOSTILE = (
+    "<script>document.title='pwned'</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'; DROP TABLE findings; --",
+    "</details></style>{{ 7*7 }}",
+    "javascript:alert(1)",
+)
+SCOPES = tuple(
+    Scope("111122223333", "eu-west-1", f"vpc-0a1b2c3d4e5f6071{number}") for number in range(4)
+)
+
+
+def material(count: int, *, hostile: bool = False) -> Material:
+    """Give what a report of so many standing findings is made from; half as many are resolved."""
+    dice = random.Random(count)  # noqa: S311 - the same page at every run
+    steps: list[Transition] = []
+    for number, scope in enumerate(SCOPES):
+        mine = range(number, count, len(SCOPES))
+        steps += _life(dice, scope, len(mine), hostile=hostile)
+    return Material(
+        title="stack posture",
+        since=START,
+        until=NOW,
+        transitions=steps,
+        findings=list(apply({}, steps).values()),
+        pictures=[
+            Picture(scope, NOW, matrix(hostile=hostile)) for scope in SCOPES[: 2 if count else 1]
+        ],
+        waivers=[waiver(hostile=hostile)] if count else [],
+        proven=Proven(len(SCOPES), len(steps), ()),
+    )
+
+
+def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Sequence[Transition]:
+    """Let findings open over three months, and some of them be repaired."""
+    rules = list(RULES_BY_ID)
+    names = HOSTILE if hostile else ("subnet-0a1b2c3d4e5f6071", "rtb-0a1b2c3d4e5f6071")
+    verdicts = [
+        verdict(
+            dice.choice(rules),
+            f"{dice.choice(names)}{number}",
+            dice.choice([Status.FAIL] * 9 + [Status.UNKNOWN]),
+            severity=dice.choice(list(Severity)),
+            summary=f"Subnet {dice.choice(names)}{number} sends part of its S3 traffic to a NAT.",
+            evidence=[f"Route table rtb-{number} has 52.216.0.0/15 to nat-0a, more specific."] * 2,
+        )
+        for number in range(count * 3 // 2)
+    ]
+    steps: list[Transition] = []
+    found: dict[str, Any] = {}
+    rounds = 12
+    for turn in range(rounds):
+        instant = START + (NOW - START) * (turn + 1) / (rounds + 1)
+        upto = len(verdicts) * (turn + 1) // rounds
+        gone = len(verdicts) // 3 if turn == rounds - 1 else 0
+        alice = "arn:aws:iam::111122223333:user/alice"
+        actor = names[turn % len(names)] if hostile else alice
+        change = Change(
+            event_id=f"e-{turn}",
+            event_name="CreateRoute",
+            event_source="ec2.amazonaws.com",
+            time=instant - timedelta(minutes=1),
+            region=Region(scope.account, scope.region),
+            actor=Actor(actor, scope.account, "IAMUser"),
+            source_ip="198.51.100.7",
+            user_agent="<b>agent</b>" if hostile else "terraform/1.9",
+            vpc_ids=frozenset(),
+            service_ids=frozenset(),
+            resource_ids=frozenset({"rtb-0a"}),
+            outcome=Outcome.APPLIED,
+        )
+        new = transitions(scope, found, verdicts[gone:upto], observed_at=instant, changes=[change])
+        steps += new
+        found = apply(found, new)
+    return steps
+
+
+def waiver(*, hostile: bool) -> dict[str, str]:
+    """Give a row of the table of waivers."""
+    return {
+        "rule": "subnet-internet-path",
+        "where": HOSTILE[0] if hostile else "vpc-0a1b2c3d4e5f60710",
+        "who": "alice",
+        "why": HOSTILE[1] if hostile else "migration until Christmas",
+        "until": "2026-12-24",
+    }
+
+
+def matrix(*, hostile: bool) -> dict[str, Any]:
+    """Give a recorded matrix in which everything occurs."""
+    name = HOSTILE[0] if hostile else "payments"
+    services = ["dynamodb", "s3", "kms", "sqs", "ecr.dkr"]
+    dynamodb, s3, nat, blackhole = (
+        {"path": path, "target": target}
+        for path, target in (
+            ("gateway-endpoint", "vpce-0dynamodb"),
+            ("gateway-endpoint", "vpce-0s3"),
+            ("nat-gateway", "nat-0a"),
+            ("blackhole", "pcx-0a"),
+        )
+    )
+    answers: list[dict[str, Any]] = [
+        {"outcome": "endpoint", "summary": "all by vpce-0dynamodb", "paths": [dynamodb]},
+        {"outcome": "internet", "summary": "a part by nat-0a", "paths": [nat, s3]},
+        {"outcome": "endpoint", "summary": "by vpce-0kms", "interfaces": [{"id": "eni-1"}]},
+        {"outcome": "blocked", "summary": f"stopped by {name}", "interfaces": [{"id": "eni-2"}]},
+        {"outcome": "unknown", "summary": "the route table could not be read"},
+        {"outcome": "no way", "summary": "into the blackhole pcx-0a", "paths": [blackhole]},
+        {"outcome": "endpoint", "summary": "all by vpce-0s3", "paths": [s3]},
+    ]
+    rows = {
+        "private-a": [0, 6, 2, 3, 4],
+        "private-b": [0, 6, 2, 2, 5],
+        "private-c": [0, 6, 2, 2, 5],
+        "legacy-a": [0, 1, 2, 3, 5],
+    }
+    return {
+        "schema": 1,
+        "services": [
+            {
+                "name": f"com.amazonaws.eu-west-1.{it}",
+                "short": it,
+                "endpoints": [f"vpce-0{it}"],
+                "names": [],
+            }
+            for it in services
+        ],
+        "subnets": [
+            {
+                "id": f"subnet-{it}",
+                "name": f"{name}-{it}",
+                "zone": f"eu-west-1{it[-1]}",
+                "addresses": ["10.0.0.0/24"],
+                "route_table": f"rtb-{it.partition('-')[0]}",
+                "main": False,
+                "network_acl": "acl-1",
+            }
+            for it in rows
+        ],
+        "answers": answers,
+        "cells": {f"subnet-{it}": row for it, row in rows.items()},
+        "unreadable": {},
+    }

@@ -48,7 +48,7 @@ check: $(READY) ## lint, format, types, import contracts, template lint, generat
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/posture/python:cli $(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml member.yaml
 	$(BIN)/posture rules --output markdown | diff docs/rules.md -
 	$(BIN)/posture events --output markdown | diff docs/events.md -
 

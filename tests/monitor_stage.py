@@ -160,9 +160,9 @@ class Stage:
             name = "".join(part.title() for part in operation.split("_"))
             self.fail(name, "InvalidID.NotFound")
 
-    def client_of(self, region: str) -> "EC2Client":
+    def client_of(self, region: Region) -> "EC2Client":
         """Give the monitor's EC2 client of a region."""
-        assert region == REGION, "the monitor looks into its own region only"
+        assert region.name == REGION, "the monitor looks into its own region only"
         client: EC2Client = self.world.ec2
         return client
 

@@ -23,19 +23,24 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def statements_of(policy: Mapping[str, Any]) -> Iterator[Statement]:
+    """Give a policy's statements, those included that depend on a condition."""
+    for each in policy["Statement"]:
+        yield each["Fn::If"][1] if "Fn::If" in each else each
+
+
 def identity_statements() -> Iterator[tuple[str, Statement]]:
     """Give every statement that a role has, with the logical id of where it stands."""
     for name, role in of_type("AWS::IAM::Role").items():
         for policy in role["Policies"]:
-            yield from ((name, it) for it in policy["PolicyDocument"]["Statement"])
+            yield from ((name, it) for it in statements_of(policy["PolicyDocument"]))
     for name, policy in of_type("AWS::IAM::ManagedPolicy").items():
-        yield from ((name, it) for it in policy["PolicyDocument"]["Statement"])
+        yield from ((name, it) for it in statements_of(policy["PolicyDocument"]))
 
 
 def endpoint_statements(endpoint: str) -> list[Statement]:
     """Give the statements of an endpoint's policy."""
-    statements: list[Statement] = RESOURCES[endpoint]["Properties"]["PolicyDocument"]["Statement"]
-    return statements
+    return list(statements_of(RESOURCES[endpoint]["Properties"]["PolicyDocument"]))
 
 
 def allowed_to(role: str) -> list[Statement]:

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.aws import clients
 from posture.aws.baselines import BaselineTable
+from posture.aws.members import assumed
 from posture.aws.observer import Observer
 from posture.aws.place import Places
 from posture.aws.rejections import Rejections
@@ -21,10 +22,13 @@ logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
 store = Store(clients.dynamodb(), settings.tables)
+home = Observer(clients.ec2(settings.region.name), settings.region)
+members = assumed(settings.region, settings.members, settings.partition)
 evaluator = Evaluator(
     Ports(
-        observer=Observer(clients.ec2(settings.region.name), settings.region),
-        places=Places(clients.ec2, store.ownership),
+        observer=home,
+        members=members,
+        places=Places(lambda region: members.get(region.account, home).ec2, store.ownership),
         store=store,
         baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),
         rejections=Rejections(clients.dynamodb(), settings.tables.history),

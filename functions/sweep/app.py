@@ -10,26 +10,26 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.aws import clients
 from posture.aws.baselines import BaselineTable
+from posture.aws.members import assumed
 from posture.aws.observer import Observer
 from posture.aws.settings import Settings
 from posture.aws.store import Store
-from posture.sweep import Sweeper
+from posture.sweep import sweep_all
 
 logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
-sweeper = Sweeper(
-    Observer(clients.ec2(settings.region.name), settings.region),
-    Store(clients.dynamodb(), settings.tables),
-    BaselineTable(clients.dynamodb(), settings.tables.baseline),
-)
+home = Observer(clients.ec2(settings.region.name), settings.region)
+members = assumed(settings.region, settings.members, settings.partition)
+store = Store(clients.dynamodb(), settings.tables)
+baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
-    """Sweep the region; a scope that could not be recorded makes Lambda try again."""
-    swept = sweeper.sweep()
+    """Sweep the region, here and in the members; what could not be makes Lambda try again."""
+    swept = sweep_all(home, members.values(), store, baselines)
     for name, number in swept.counts().items():
         metrics.add_metric(name, MetricUnit.Count, number)
     swept.require_complete()

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from posture.changes.catalogue import event_patterns
-from stack_template import RESOURCES, listed, of_type
+from posture_cli.embedded.translation import read_template
+from stack_template import PATH, RESOURCES, listed, of_type
 
 PATTERN_LIMIT = (
     2048  # characters: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
@@ -14,11 +15,29 @@ PATTERN_LIMIT = (
 RULES = {
     name: rule for name, rule in of_type("AWS::Events::Rule").items() if "EventPattern" in rule
 }
+OWN_RULES = {name: rule for name, rule in RULES.items() if "EventBusName" not in rule}
+MEMBER = read_template(PATH.parent / "member.yaml")["Resources"]
 
 
 def test_the_rules_are_those_of_the_catalogue() -> None:
     """The template listens to the very names that the code knows, in the same words."""
-    assert list(event_patterns()) == [rule["EventPattern"] for rule in RULES.values()]
+    assert list(event_patterns()) == [rule["EventPattern"] for rule in OWN_RULES.values()]
+
+
+def test_members_forward_what_the_stack_listens_to() -> None:
+    """The same patterns, in the same words, to the bus of the organisation."""
+    rules = [it["Properties"] for it in MEMBER.values() if it["Type"] == "AWS::Events::Rule"]
+    assert list(event_patterns()) == [rule["EventPattern"] for rule in rules]
+    assert all(rule["Targets"][0]["Arn"] == {"Ref": "MembersBusArn"} for rule in rules)
+
+
+def test_the_members_bus_admits_the_organisation_only() -> None:
+    """Whoever is of another organisation, or of none, cannot put anything there."""
+    statement = RESOURCES["MembersBusPolicy"]["Properties"]["Statement"]
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}}
+    }
+    assert statement["Action"] == "events:PutEvents"
 
 
 def test_no_pattern_is_too_long() -> None:
@@ -29,7 +48,7 @@ def test_no_pattern_is_too_long() -> None:
 def test_no_name_is_listened_to_twice() -> None:
     """One call comes as one message."""
     names = [
-        name for rule in RULES.values() for name in rule["EventPattern"]["detail"]["eventName"]
+        name for rule in OWN_RULES.values() for name in rule["EventPattern"]["detail"]["eventName"]
     ]
     assert len(names) == len(set(names))
 
@@ -58,5 +77,6 @@ def test_only_these_rules_may_send_to_the_queue() -> None:
     """The queue's policy names each rule of ours, and no other sender."""
     allow, _ = RESOURCES["ChangesQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = listed(allow["Condition"]["ArnEquals"]["aws:SourceArn"])
-    assert [[name, "Arn"] for name in RULES] == [it["Fn::GetAtt"] for it in senders]
+    named = [it["Fn::If"][1] if "Fn::If" in it else it for it in senders]
+    assert [[name, "Arn"] for name in RULES] == [it["Fn::GetAtt"] for it in named]
     assert allow["Principal"] == {"Service": "events.amazonaws.com"}

@@ -4,8 +4,11 @@ import pytest
 
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
+from posture_cli.embedded.translation import read_template
 from stack_template import (
+    PATH,
     RESOURCES,
+    TEMPLATE,
     Statement,
     actions_on,
     allowed_to,
@@ -17,6 +20,7 @@ from stack_template import (
 
 EVALUATORS = ("EvaluateRole", "SweepRole")
 ROLES = (*EVALUATORS, "NotifyRole")
+ENDPOINTS = ("DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint", "StsEndpoint")
 
 # The statements that are about everything; the template says why where they stand.
 ABOUT_EVERYTHING = {
@@ -86,7 +90,7 @@ def test_history_can_only_grow(role: str, actions: set[str]) -> None:
 def test_evaluators_only_read_the_baseline(role: str) -> None:
     """What the organisation requires is for people to say."""
     about = [it for it in allowed_to(role) if "BaselineTable" in resources_of(it)]
-    assert actions_on(about, "dynamodb") == {"dynamodb:GetItem", "dynamodb:Query"}
+    assert actions_on(about, "dynamodb") == {"dynamodb:GetItem"}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -98,23 +102,53 @@ def test_only_the_notifier_publishes(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_passes_or_assumes_another(role: str) -> None:
-    """A function cannot become more than it is."""
+    """A function cannot become more than it is; evaluators look into members by one role."""
     statements = allowed_to(role)
-    assert not actions_on(statements, "iam") | actions_on(statements, "sts")
+    assumes = [it for it in statements if actions_on([it], "sts")]
+    assert not actions_on(statements, "iam")
+    assert [it["Sid"] for it in assumes] == ["LookAtMembers"] * (role in EVALUATORS)
+    for statement in assumes:
+        assert statement["Resource"]["Fn::Sub"].endswith(":role/${MemberRoleName}-${AWS::Region}")
 
 
-@pytest.mark.parametrize("endpoint", ["DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint"])
+def test_nobody_assumes_anything_without_members() -> None:
+    """The statement, the endpoint and the bus exist only with member accounts."""
+    statements = RESOURCES["EvaluationPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    [conditional] = [it["Fn::If"] for it in statements if "Fn::If" in it]
+    assert (conditional[0], conditional[1]["Sid"]) == ("HasMembers", "LookAtMembers")
+    assert RESOURCES["StsEndpoint"]["Condition"] == "OwnStsEndpoint"
+    assert TEMPLATE["Conditions"]["OwnStsEndpoint"]["Fn::And"][0] == {"Condition": "HasMembers"}
+    assert RESOURCES["MembersBus"]["Condition"] == "HasMembers"
+
+
+def test_members_let_the_monitor_look_and_nothing_else() -> None:
+    """What an evaluator may read at home it may read there, with the external id, by two roles."""
+    role = read_template(PATH.parent / "member.yaml")["Resources"]["LookRole"]["Properties"]
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"]["StringEquals"] == {"sts:ExternalId": {"Ref": "ExternalId"}}
+    roles = [{"Ref": "EvaluateRoleArn"}, {"Ref": "SweepRoleArn"}]
+    assert trust["Condition"]["ArnEquals"] == {"aws:PrincipalArn": roles}
+    there = role["Policies"][0]["PolicyDocument"]["Statement"]
+    home = [it for where, it in identity_statements() if where == "EvaluationPolicy"]
+    assert actions_on(there, "ec2") == actions_on(home, "ec2")
+    assert {it["Effect"] for it in there} == {"Allow"}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_endpoints_let_only_our_roles_through(endpoint: str) -> None:
     """Each statement of an endpoint's policy names the roles it is for."""
     for statement in endpoint_statements(endpoint):
+        assert not [it for it in listed(statement["Action"]) if "*" in it]
+        if statement["Sid"] == "MembersRolesLookAtNetworks":
+            assert set(statement["Condition"]) == {"StringEquals", "ArnLike"}
+            continue
         callers = listed(statement["Condition"]["ArnEquals"]["aws:PrincipalArn"])
         assert {it["Fn::GetAtt"][0] for it in callers} <= set(ROLES)
-        assert not [it for it in listed(statement["Action"]) if "*" in it]
 
 
 @pytest.mark.parametrize(
     ("endpoint", "service"),
-    [("DynamoDbEndpoint", "dynamodb"), ("Ec2Endpoint", "ec2"), ("SnsEndpoint", "sns")],
+    list(zip(ENDPOINTS, ("dynamodb", "ec2", "sns", "sts"), strict=True)),
 )
 @pytest.mark.parametrize("role", ROLES)
 def test_endpoints_let_a_role_do_what_it_may(role: str, endpoint: str, service: str) -> None:
@@ -129,7 +163,10 @@ def test_endpoints_let_a_role_do_what_it_may(role: str, endpoint: str, service: 
         it
         for it in endpoint_statements(endpoint)
         if [role, "Arn"]
-        in [arn["Fn::GetAtt"] for arn in listed(it["Condition"]["ArnEquals"]["aws:PrincipalArn"])]
+        in [
+            arn["Fn::GetAtt"]
+            for arn in listed(it["Condition"].get("ArnEquals", {}).get("aws:PrincipalArn", []))
+        ]
     ]
     assert _pairs(of_code, service) <= _pairs(through, service)
     assert actions_on(of_code, service) == actions_on(through, service)

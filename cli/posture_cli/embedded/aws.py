@@ -131,9 +131,7 @@ class EmbeddedAws:
         template = self._root / "template.yaml"
         self.stack = deploy(template, region=self.region, parameters=self._parameters)
         self._fidelity = Fidelity(self.account, self.region)
-        for endpoint in self.stack.of_type("AWS::EC2::VPCEndpoint").values():
-            private_dns = endpoint.properties.get("PrivateDnsEnabled") is True
-            self._fidelity.adopt(endpoint.physical_id, private_dns=private_dns)
+        self._fidelity.adopt(self.stack)
         self.functions = self._load_functions(read_template(template))
         self._mappings = [self._mapping(properties) for properties in self._mapping_properties()]
         self.mailbox = Mailbox(self.session, self.stack.outputs["AlertTopicArn"])

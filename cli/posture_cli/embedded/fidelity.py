@@ -28,6 +28,8 @@ from moto.ec2.models.vpcs import VPCEndPoint
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
+    from posture_cli.embedded.stack import Stack
+
 Json = dict[str, Any]
 REMEMBERED = "fidelity-parameters"
 RESERVED = 4  # the addresses at a subnet's beginning that AWS keeps for itself
@@ -67,8 +69,13 @@ class Fidelity:
         events.register("after-call.ec2.ModifyVpcEndpoint", self._modified)
         events.register("after-call.ec2.CreateVpcEndpoint", self._created)
 
-    def adopt(self, endpoint_id: str, *, private_dns: bool) -> None:
-        """Complete an endpoint that CloudFormation made: moto forgets its private DNS there."""
+    def adopt(self, stack: Stack) -> None:
+        """Complete the endpoints that CloudFormation made: moto forgets their private DNS there."""
+        for made in stack.of_type("AWS::EC2::VPCEndpoint").values():
+            private_dns = made.properties.get("PrivateDnsEnabled") is True
+            self._adopt(made.physical_id, private_dns=private_dns)
+
+    def _adopt(self, endpoint_id: str, *, private_dns: bool) -> None:
         endpoint = self._ec2.vpc_end_points[endpoint_id]
         endpoint.private_dns_enabled = private_dns
         self._place_interfaces(endpoint)
@@ -121,7 +128,11 @@ class Fidelity:
         block = ip_network(interface.subnet.cidr_block)
         if ip_address(interface.private_ip_address) in block:
             return str(interface.private_ip_address)
-        taken = {other.private_ip_address for other in self._ec2.enis.values()}
+        taken = {
+            other.private_ip_address
+            for other in self._ec2.enis.values()
+            if other.subnet.id == interface.subnet.id
+        }
         candidates = (str(block[offset]) for offset in range(RESERVED, block.num_addresses - 1))
         return next(address for address in candidates if address not in taken)
 

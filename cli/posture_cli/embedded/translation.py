@@ -23,6 +23,7 @@ from samtranslator.yaml_helper import yaml_parse
 # mappings, for which it would take messages off the queue and run no code.
 UNMADE = {
     "AWS::CloudWatch::Alarm",
+    "AWS::Events::EventBusPolicy",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::EventSourceMapping",
     "AWS::SNS::Subscription",

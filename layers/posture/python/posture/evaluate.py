@@ -39,13 +39,29 @@ CAUGHT = (PostureError, ClientError, BotoCoreError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the evaluator works with; all of it concerns the observer's account and region."""
+    """What the evaluator works with.
+
+    `observer` looks at the monitor's own account and region, `members` at the same region of other
+    accounts, by account.
+    """
 
     observer: Observer
     places: Places
     store: Store
     baselines: BaselineTable
     rejections: Rejections
+    members: Mapping[str, Observer] = field(default_factory=dict)
+
+    def observer_of(self, account: str) -> Observer:
+        """Give who looks at an account; KeyError where it is not watched."""
+        return self.observer if account == self.observer.region.account else self.members[account]
+
+    def watches(self, region: Region) -> bool:
+        """Whether changes of this account and region are for this monitor."""
+        home = self.observer.region
+        return region.name == home.name and (
+            region.account == home.account or region.account in self.members
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +129,7 @@ class Evaluator:
     def _ours(self, batch: Batch) -> Batch:
         """Reject changes of accounts and regions that cannot be read from here."""
         home = self._ports.observer.region
-        foreign = [each for each in batch.received if each.change.region != home]
+        foreign = [each for each in batch.received if not self._ports.watches(each.change.region)]
         rejected = [
             Rejected(
                 each.message_id,
@@ -146,8 +162,8 @@ class _Look:
         """Record every scope once; give the changes that must come again."""
         assessor = Assessor(self._ports.store, self._ports.baselines.load())
         placed, failures = self._placed()
-        if unplaced := [each for changes in placed.regions.values() for each in changes]:
-            failures |= self._sweep(unplaced)
+        for region, unplaced in placed.regions.items():
+            failures |= self._sweep(region, unplaced)
         scopes = placed.scopes
         with ThreadPoolExecutor(SCOPES_AT_ONCE, thread_name_prefix="scope") as pool:
             results = pool.map(lambda scope: self._attempt(assessor, scope, scopes[scope]), scopes)
@@ -179,12 +195,13 @@ class _Look:
                 regions[region] = (*regions.get(region, ()), *found)
         return Placed(scopes, regions), failures
 
-    def _sweep(self, changes: Sequence[Change]) -> Failures:
+    def _sweep(self, region: Region, changes: Sequence[Change]) -> Failures:
         """Look at the whole region for the changes that lead to no VPC in particular."""
         ports = self._ports
         events = [each.event_id for each in changes]
+        observer = ports.observer_of(region.account)
         try:
-            swept = Sweeper(ports.observer, ports.store, ports.baselines).sweep(changes)
+            swept = Sweeper(observer, ports.store, ports.baselines).sweep(changes)
         except CAUGHT as error:
             logger.exception("region not swept", extra={"event_ids": events})
             return dict.fromkeys(events, _why(error))
@@ -213,7 +230,7 @@ class _Look:
         return done
 
     def _assessed(self, assessor: Assessor, scope: Scope, changes: Sequence[Change]) -> Assessment:
-        observer = self._ports.observer
+        observer = self._ports.observer_of(scope.account)
         observed_at = observer.now()
         if scope.vpc_id is None:
             return self._service(assessor, scope, changes)
@@ -223,8 +240,9 @@ class _Look:
         return assessor.vpc(snapshot, changes, dns=_dns(snapshot))
 
     def _service(self, assessor: Assessor, scope: Scope, changes: Sequence[Change]) -> Assessment:
-        observed_at = self._ports.observer.now()
-        picture = self._ports.observer.services(scope.subject)
+        observer = self._ports.observer_of(scope.account)
+        observed_at = observer.now()
+        picture = observer.services(scope.subject)
         if picture.unreadable:
             raise ScopeUnreadableError(f"{scope}: {picture.unreadable}")
         if scope.subject not in picture.services:

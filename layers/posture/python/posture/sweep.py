@@ -32,21 +32,27 @@ Task = Callable[[], Assessment]
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep came to; `failed` names each scope that could not be recorded, and why."""
+    """What a sweep came to.
+
+    `failed` names each scope that could not be recorded, `unswept` each account, and why.
+    """
 
     region: Region
     assessments: tuple[Assessment, ...] = ()
     failed: Mapping[Scope, str] = field(default_factory=dict)
+    unswept: Mapping[Region, str] = field(default_factory=dict)
 
     def require_complete(self) -> None:
-        """Refuse to call it done while a scope could not be recorded.
+        """Refuse to call it done while a scope could not be recorded, or an account not swept.
 
         Raises:
-            SweepIncompleteError: it names each such scope, and why.
+            SweepIncompleteError: it names each of them, and why.
         """
-        if self.failed:
-            told = "; ".join(f"{scope}: {reason}" for scope, reason in self.failed.items())
-            raise SweepIncompleteError(f"{len(self.failed)} scopes of {self.region}: {told}")
+        missing = [f"{where}: {reason}" for where, reason in self.unswept.items()]
+        missing += [f"{where}: {reason}" for where, reason in self.failed.items()]
+        if missing:
+            told = "; ".join(missing)
+            raise SweepIncompleteError(f"{len(missing)} missing of {self.region}: {told}")
 
     def counts(self) -> dict[str, int]:
         """Give the sweep's metrics by name."""
@@ -54,10 +60,31 @@ class Swept:
         return {
             "ScopesSwept": len(done) + len(self.failed),
             "ScopesFailed": len(self.failed),
+            "AccountsNotSwept": len(self.unswept),
             # What no event had told: events that were lost, or posture that moves without any.
             "FindingsRepaired": sum(len(each.transitions) for each in self.assessments),
             "StaleEvaluations": done.count(Outcome.STALE),
         }
+
+
+def sweep_all(
+    home: Observer, members: Iterable[Observer], store: Store, baselines: BaselineTable
+) -> Swept:
+    """Sweep home, then each member account; one that fails does not stop the others."""
+    done: list[Swept] = []
+    unswept: dict[Region, str] = {}
+    for observer in (home, *members):
+        try:
+            done.append(Sweeper(observer, store, baselines).sweep())
+        except (PostureError, ClientError, BotoCoreError, TimeoutError) as error:
+            logger.exception("account not swept", extra={"region": str(observer.region)})
+            unswept[observer.region] = f"{type(error).__name__}: {error}"
+    return Swept(
+        home.region,
+        tuple(each for swept in done for each in swept.assessments),
+        {scope: why for swept in done for scope, why in swept.failed.items()},
+        unswept,
+    )
 
 
 class Sweeper:
@@ -79,7 +106,8 @@ class Sweeper:
         """
         region = self._observer.region
         heads = {head.scope: head for head in self._store.scopes_in(region)}
-        picture = self._observer.every_vpc(_memory(heads))
+        known = [scope.subject for scope in heads if scope.vpc_id]
+        picture = self._observer.every_vpc(_memory(heads), known)
         services = self._observer.services()
         assessor = Assessor(self._store, self._baselines.load())
         tasks: dict[Scope, Task] = {

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from posture.aws.assemble import SecondRound, by_id, by_vpc, snapshot, unreadable
+from posture.aws.assemble import SecondRound, by_id, by_vpc, dealt_facts, snapshot, unreadable
 from posture.aws.describe import Facts, Reading, first_round, interfaces, together
 from posture.aws.dns_attributes import DnsMemory, DnsReading, for_region, read_attributes
 from posture.aws.prefix_entries import Blocks, entries_of_all, named_by, without_entries
@@ -70,17 +70,20 @@ def collect_vpc(
     return snapshot(scope, observed_at, facts, second_round(ec2, facts, offered, dns))
 
 
-def collect_region(
+def collect_region(  # noqa: PLR0913 - where, and what is known already
     ec2: EC2Client,
     region: Region,
     *,
     catalogue: RegionCatalogue,
     memory: DnsMemory,
     now: Clock,
+    known: Iterable[str] = (),
 ) -> RegionSnapshot:
     """Read every VPC of a region by pages and join them in memory.
 
     `memory` is what each VPC's head remembers of DNS attributes, and how many may be asked anew.
+    `known` are VPCs of earlier pictures: where VPCs may not be listed, they are in this one as
+    unreadable instead of being left out.
 
     Raises:
         ClientError, BotoCoreError: throttling, a server error or a timeout outlived the retries.
@@ -91,7 +94,9 @@ def collect_region(
     offered = told.pop("catalogue")
     facts = Facts(**told)
     dealt = by_vpc(facts)
-    shown = dealt if facts.vpcs.unreadable else {vpc.id: dealt[vpc.id] for vpc in facts.vpcs.items}
+    blind = {vpc_id: dealt_facts(facts, {}) for vpc_id in known}
+    listed = {vpc.id: dealt[vpc.id] for vpc in facts.vpcs.items}
+    shown = blind | dealt if facts.vpcs.unreadable else listed
     dns = for_region(ec2, shown, facts.endpoints.items, memory, observed_at)
     later = second_round(ec2, facts, offered, dns)
     return RegionSnapshot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -27,19 +28,24 @@ class Observer:
     def __init__(self, ec2: EC2Client, region: Region, now: Clock = utc_now) -> None:
         self.region = region
         self.now = now
-        self._ec2 = ec2
+        self.ec2 = ec2
         self._catalogue = RegionCatalogue(ec2, now)
 
     def vpc(self, scope: Scope) -> Snapshot | None:
         """Take a picture of a VPC; None where it is gone."""
-        return collect_vpc(self._ec2, scope, catalogue=self._catalogue, now=self.now)
+        return collect_vpc(self.ec2, scope, catalogue=self._catalogue, now=self.now)
 
-    def every_vpc(self, memory: DnsMemory) -> RegionSnapshot:
-        """Take a picture of every VPC of the region."""
+    def every_vpc(self, memory: DnsMemory, known: Iterable[str] = ()) -> RegionSnapshot:
+        """Take a picture of every VPC of the region; `known` are to be there if it is denied."""
         return collect_region(
-            self._ec2, self.region, catalogue=self._catalogue, memory=memory, now=self.now
+            self.ec2,
+            self.region,
+            catalogue=self._catalogue,
+            memory=memory,
+            known=known,
+            now=self.now,
         )
 
     def services(self, only: str = "") -> ServicesSnapshot:
         """Take a picture of every endpoint service of the region, or of one by its id."""
-        return collect_services(self._ec2, self.region, now=self.now, only=only)
+        return collect_services(self.ec2, self.region, now=self.now, only=only)

@@ -76,9 +76,9 @@ class Placed:
 
 
 class Places:
-    """Places changes; `ec2_of` gives the EC2 client of a region."""
+    """Places changes; `ec2_of` gives the EC2 client of an account's region."""
 
-    def __init__(self, ec2_of: Callable[[str], EC2Client], ownership: Ownership) -> None:
+    def __init__(self, ec2_of: Callable[[Region], EC2Client], ownership: Ownership) -> None:
         self._ec2_of = ec2_of
         self._ownership = ownership
 
@@ -108,7 +108,7 @@ class Places:
     def _known(self, region: Region, ids: Collection[str]) -> Known:
         """Give what the index and EC2 know of these ids, for one region of one account."""
         remembered = self._ownership.scopes_of(ids) if ids else {}
-        existing = described(self._ec2_of(region.name), region, ids)
+        existing = described(self._ec2_of(region), region, ids)
         return {
             each: frozenset(
                 scope

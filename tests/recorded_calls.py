@@ -1,0 +1,84 @@
+"""Which IAM actions each function's code makes use of, derived from the API calls it makes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from posture.aws import clients
+from posture_cli.embedded.aws import EmbeddedAws
+from posture_cli.embedded.functions import Function
+
+# A transaction is authorised as the writes that it is made of.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+IN_TRANSACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Use:
+    """An action on what the template calls so; "*" where the call names nothing of ours."""
+
+    action: str
+    resource: str
+
+
+@dataclass
+class Recorder:
+    """Records what functions use; `uses` is by function name.
+
+    `names` gives the logical id of a table, index or topic by its physical name.
+    """
+
+    names: Mapping[str, str]
+    uses: dict[str, set[Use]] = field(default_factory=dict)
+    running: str = ""
+
+    def record(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        """Take note of a call that is about to be made."""
+        if self.running:
+            service = model.service_model.service_name
+            found = self._uses(service, model.name, params)
+            self.uses.setdefault(self.running, set()).update(found)
+
+    def _uses(self, service: str, operation: str, params: Mapping[str, Any]) -> Iterator[Use]:
+        if operation == "TransactWriteItems":
+            for write in params["TransactItems"]:
+                ((kind, item),) = write.items()
+                yield Use(f"dynamodb:{IN_TRANSACTIONS[kind]}", self.names[item["TableName"]])
+        elif operation == "BatchWriteItem":
+            for table in params["RequestItems"]:
+                yield Use("dynamodb:BatchWriteItem", self.names[table])
+        elif service == "dynamodb":
+            index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+            yield Use(f"dynamodb:{operation}", self.names[params["TableName"]] + index)
+        elif service == "sns":
+            yield Use(f"sns:{operation}", self.names[params["TopicArn"]])
+        else:
+            yield Use(f"{service}:{operation}", "*")
+
+
+@contextmanager
+def recording(aws: EmbeddedAws) -> Iterator[Recorder]:
+    """Record the calls of the stack's functions, which must not have run before."""
+    made = aws.stack.resources.items()
+    recorder = Recorder({it.physical_id: name for name, it in made if it.physical_id})
+    clients.session().events.register("before-parameter-build.*.*", recorder.record)
+    run = Function.__call__
+
+    def recorded(self: Function, event: Any) -> Any:
+        recorder.running = self.name
+        try:
+            return run(self, event)
+        finally:
+            recorder.running = ""
+
+    Function.__call__ = recorded  # type: ignore[method-assign]
+    try:
+        yield recorder
+    finally:
+        Function.__call__ = run  # type: ignore[method-assign]

@@ -13,6 +13,9 @@ from posture.aws.store import Outcome
 from posture.errors import MalformedChangeError
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
+from posture.model.verdict import Verdict
+from posture.rules.engine import judge_case
+from posture.rules.rule import VpcCase
 
 
 def outcomes(evaluated: Any) -> list[Outcome]:
@@ -189,6 +192,26 @@ def test_throttling_hands_the_change_out_again(stage: Stage) -> None:
     heal()
     assert stage.evaluate(record).failed == ()
     assert stage.about(stage.world.group)
+
+
+def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its message comes again, those of the others are done."""
+
+    def mistaken(case: VpcCase) -> tuple[Verdict, ...]:
+        if case.snapshot.vpc.id == stage.world.bare:
+            raise KeyError("nobody thought of that")
+        return judge_case(case)
+
+    monkeypatch.setattr("posture.assess.judge_case", mistaken)
+    evaluated = stage.evaluate(
+        attribute_change(stage.world.bare) | {"eventID": "other"},
+        attribute_change(stage.world.vpc),
+    )
+    assert evaluated.failed == ("m-1",)
+    assert [each.scope.subject for each in evaluated.assessments] == [stage.world.vpc]
+    assert [scope.subject for scope in stage.sweep().failed] == [stage.world.bare]
 
 
 def test_one_eventbridge_event_by_itself_is_a_batch_of_one(stage: Stage) -> None:

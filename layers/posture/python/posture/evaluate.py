@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 
 from posture.assess import Assessment, Assessor
 from posture.aws.baselines import BaselineTable
@@ -23,7 +22,7 @@ from posture.aws.rejections import Rejections
 from posture.aws.store import Outcome as Recording
 from posture.aws.store import Store
 from posture.changes.batch import Batch, Rejected, from_sqs
-from posture.errors import PostureError, ScopeUnreadableError
+from posture.errors import ScopeUnreadableError
 from posture.model.change import Change, Outcome
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
@@ -34,7 +33,9 @@ SCOPES_AT_ONCE = 4  # each reads EC2 by ten requests at once
 logger = Logger()
 
 Failures = Mapping[str, str]  # event id -> why
-CAUGHT = (PostureError, ClientError, BotoCoreError, TimeoutError)
+# Whatever goes wrong about one change or scope, a mistake of ours included: the others go on, and
+# this one comes again and at last lies in the dead-letter queue.
+CAUGHT = Exception
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
 
 from posture.assess import Assessment, Assessor
 from posture.aws.baselines import BaselineTable
@@ -18,7 +17,7 @@ from posture.aws.dns_attributes import DnsMemory
 from posture.aws.head import Head
 from posture.aws.observer import Observer
 from posture.aws.store import Outcome, Store
-from posture.errors import PostureError, SweepIncompleteError
+from posture.errors import SweepIncompleteError
 from posture.model.change import Change
 from posture.model.network import Facet
 from posture.model.scope import Region, Scope
@@ -165,9 +164,9 @@ def _swept(region: Region, tasks: Mapping[Scope, Task]) -> Swept:
 
 
 def _attempt(scope: Scope, task: Task) -> Assessment | str:
-    """Run a task; give why it failed."""
+    """Run a task; give why it failed, be it by a mistake of ours."""
     try:
         return task()
-    except (PostureError, ClientError, BotoCoreError) as error:
+    except Exception as error:
         logger.exception("scope not recorded", extra={"scope": str(scope)})
         return f"{type(error).__name__}: {error}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from network_builders import picture
+from network_builders import interface, picture, subnet, table
 from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
 from posture.model.verdict import Severity, Status
@@ -56,6 +56,15 @@ def test_a_denied_fact_degrades_just_the_rules_that_need_it(facet: Facet) -> Non
         if each.status is Status.UNKNOWN:
             assert each.resource == "vpc-1"
             assert facet.value in each.summary
+
+
+def test_there_is_nothing_to_do_about_what_passes() -> None:
+    """Whatever fails or is unknown says what to do, nothing else does."""
+    parts = [subnet("a"), table("main", main=True), interface("1"), interface("2", state="failed")]
+    answers = judge_vpc(picture(*parts), Baseline())
+    bad = {Status.FAIL, Status.UNKNOWN}
+    assert {each.status for each in answers} > {Status.PASS, Status.FAIL}
+    assert [each for each in answers if (each.remediation is None) == (each.status in bad)] == []
 
 
 def failing(_case: VpcCase) -> list[Judgement]:

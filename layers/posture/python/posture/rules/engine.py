@@ -64,7 +64,6 @@ def _answers(
 
 
 def _signed(rule: Rule[CaseT], judgement: Judgement, region: str) -> Verdict:
-    remedy = judgement.remediation or Remediation(rule.remediation)
     return Verdict(
         rule=rule.id,
         resource=judgement.resource,
@@ -72,10 +71,18 @@ def _signed(rule: Rule[CaseT], judgement: Judgement, region: str) -> Verdict:
         severity=judgement.severity or rule.severity,
         summary=judgement.summary,
         evidence=judgement.evidence,
-        remediation=replace(remedy, command=_in_region(remedy.command, region)),
+        remediation=_remedy(rule, judgement, region),
         concerns=judgement.concerns | {judgement.resource},
         root=judgement.root,
     )
+
+
+def _remedy(rule: Rule[CaseT], judgement: Judgement, region: str) -> Remediation | None:
+    """Give what to do; there is nothing to do about what passes or does not apply."""
+    if judgement.status not in {Status.FAIL, Status.UNKNOWN}:
+        return None
+    remedy = judgement.remediation or Remediation(rule.remediation)
+    return replace(remedy, command=_in_region(remedy.command, region))
 
 
 def _in_region(command: str, region: str) -> str:

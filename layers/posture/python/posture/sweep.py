@@ -75,7 +75,7 @@ def sweep_all(
     for observer in (home, *members):
         try:
             done.append(Sweeper(observer, store, baselines).sweep())
-        except (PostureError, ClientError, BotoCoreError, TimeoutError) as error:
+        except Exception as error:
             logger.exception("account not swept", extra={"region": str(observer.region)})
             unswept[observer.region] = f"{type(error).__name__}: {error}"
     return Swept(

@@ -14,6 +14,7 @@ IDENTITY = "identity"  # of a principal: no line break, which sets the session's
 DIGIT = "digit"
 BUCKET = "bucket"
 WORD = "word"
+REGION = "region"
 
 MEMBERS: Mapping[Class, Callable[[str], bool]] = {
     ANY: lambda _: True,
@@ -21,6 +22,7 @@ MEMBERS: Mapping[Class, Callable[[str], bool]] = {
     IDENTITY: lambda character: character != "\n",
     DIGIT: lambda character: character in string.digits,
     BUCKET: lambda character: character in string.ascii_lowercase + string.digits + ".-",
+    REGION: lambda character: character in string.ascii_lowercase + string.digits + "-",
     WORD: lambda character: character in string.ascii_lowercase + string.digits,
 }
 POOL = "x0aX-./:_ ~é\n" + string.ascii_lowercase + string.digits + string.ascii_uppercase

@@ -132,7 +132,7 @@ class Cases:
         """Give values to the keys that variables refer to: a sample, what is named, nothing."""
         open_keys = self.references
         options = [
-            [*dict.fromkeys((SAMPLE, *self.known.literals.get(key, ())[:2])), None]
+            [*dict.fromkeys((SAMPLE, *self.known.literals.get(key, ())[:2], STRANGERS[0])), None]
             for key in open_keys
         ]
         for values in islice(product(*options), MOST_ASSIGNMENTS):

@@ -46,15 +46,28 @@ def evaluate(policy: Policy, request: Request, *, gateway: bool = False) -> Outc
     Raises:
         UnsupportedElementError: the outcome depends on something nobody documents.
     """
-    allowing: Statement | None = None
-    for statement in policy.statements:
-        if statement.allows and allowing:
-            continue
-        if _applies(policy, statement, request, gateway=gateway):
-            if not statement.allows:
-                return Outcome(allowed=False, statement=statement)
-            allowing = statement
-    return Outcome(allowed=allowing is not None, statement=allowing)
+    for allows in (False, True):
+        statements = [each for each in policy.statements if each.allows is allows]
+        applying = _first_applying(policy, statements, request, gateway=gateway)
+        if applying:
+            return Outcome(allowed=allows, statement=applying)
+    return Outcome(allowed=False)
+
+
+def _first_applying(
+    policy: Policy, statements: Iterable[Statement], request: Request, *, gateway: bool
+) -> Statement | None:
+    """Give a statement that applies; what is not documented of others does not matter then."""
+    unsupported: UnsupportedElementError | None = None
+    for statement in statements:
+        try:
+            if _applies(policy, statement, request, gateway=gateway):
+                return statement
+        except UnsupportedElementError as error:
+            unsupported = error
+    if unsupported:
+        raise unsupported
+    return None
 
 
 def _applies(policy: Policy, statement: Statement, request: Request, *, gateway: bool) -> bool:

@@ -72,7 +72,7 @@ def _resolved(resource: str, world: World, cases: Cases) -> str:
 
 
 def _known(reference: Variable, world: World) -> str:
-    value = value_of(reference.key, world)
+    value = value_of(reference.key, world) if reference.key in keys.FIXED else None
     return value[0] if isinstance(value, tuple) and value else "*"
 
 

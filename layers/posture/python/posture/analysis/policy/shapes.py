@@ -11,6 +11,7 @@ from posture.analysis.policy.alphabet import (
     DIGIT,
     FIELD,
     IDENTITY,
+    REGION,
     WORD,
     one,
     star,
@@ -23,6 +24,7 @@ ACTION = "action"  # the names of the two open texts that are no condition keys
 RESOURCE = "resource"
 SESSION = "\n"  # sets a session's name behind the role's ARN apart
 SOME: Pattern = (one(ANY), star(ANY))
+A_REGION: Pattern = (one(REGION), star(REGION), *text("-"), one(DIGIT))
 SOME_FIELD: Pattern = (one(FIELD), star(FIELD))
 NAME: Pattern = (one(IDENTITY), star(IDENTITY))
 
@@ -65,32 +67,28 @@ def resources(partition: str, service: str, kind: OwnerKind, account: str) -> Un
     start = f"arn:{partition}:"
     if kind is OwnerKind.AWS:
         ends = catalogue.OF_AWS.get(service, (f"{service}:*:aws:",))
-        forms = [_begun(start, each) for each in ends]
+        forms = [form for each in ends for form in _begun(start, each)]
         return union(*forms, *(_buckets(start) if service == "s3" else ()))
-    about = catalogue.ABOUT.get(service, (service,))
-    if service not in catalogue.OWN_PREFIX:
-        forms = [_begun(start, f"*:*:{account}:"), _begun(start, "*:*::")]
-    else:
-        forms = [_begun(start, f"{each}:*:{account}:") for each in about]
-    forms += [_begun(start, each) for each in catalogue.ACCOUNTLESS.get(service, ())]
-    if service not in catalogue.PLAIN and service in catalogue.OWN_PREFIX - {"s3", "iam", "sts"}:
-        # What actions of one service are about may belong to another.
-        forms.append(_begun(start, f"*:*:{account}:"))
+    ends = [f"{each}:*:{account}:" for each in catalogue.ABOUT.get(service, (service,))]
+    if service not in catalogue.OWN_PREFIX:  # little is known of it
+        ends = [f"*:*:{account}:", "*:*::"]
+    elif service not in catalogue.PLAIN | {"s3", "iam", "sts"}:
+        ends.append(f"*:*:{account}:")  # its actions may be about another's resources
+    ends += catalogue.ACCOUNTLESS.get(service, ())
+    forms = [form for each in ends for form in _begun(start, each)]
     return union(*forms, *(_buckets(start) if service == "s3" else ()))
 
 
-def _begun(start: str, rest: str) -> Pattern:
-    tokens: list[Pattern] = [text(start)]
-    tokens += [text(part) if part != "*" else (star(FIELD),) for part in _split(rest)]
-    return (*(token for part in tokens for token in part), *SOME)
+def _begun(start: str, rest: str) -> list[Pattern]:
+    """Give an ARN from its beginning on: SERVICE:REGION:ACCOUNT:…, `*` for any service or region.
 
-
-def _split(rest: str) -> list[str]:
-    before, *after = rest.split("*")
-    found = [before]
-    for part in after:
-        found += ["*", part]
-    return [part for part in found if part]
+    The region may be left out, as global services do.
+    """
+    service, region, end = rest.split(":", 2)
+    before = (*text(start), *((star(FIELD),) if service == "*" else text(service)), *text(":"))
+    after = (*text(f":{end}"), *SOME)
+    regions = [(), A_REGION] if region == "*" else [text(region)]
+    return [(*before, *each, *after) for each in regions]
 
 
 def _buckets(start: str) -> tuple[Pattern, Pattern]:

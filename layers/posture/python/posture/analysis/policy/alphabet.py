@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 Class = str  # the name of a class, or the characters it consists of
 
@@ -65,9 +66,9 @@ def text(value: str) -> tuple[Token, ...]:
     return tuple(literal(character) for character in value)
 
 
-def representatives(classes: Iterable[Class]) -> str:
+@lru_cache(maxsize=1024)
+def representatives(wanted: frozenset[Class]) -> str:
     """Give the characters to try: each that a pattern names, and one of every other kind."""
-    wanted = set(classes)
     named = dict.fromkeys(
         character for of in sorted(wanted) if of not in MEMBERS for character in of
     )

@@ -13,7 +13,9 @@ from functools import lru_cache
 
 from posture.analysis.policy.alphabet import MEMBERS, Class, Token, representatives
 
+MOST_STATES = 20_000  # of one search
 Pattern = tuple[Token, ...]
+END = "\0"  # goes on with nothing: no pattern names it
 
 
 class ExhaustedError(Exception):
@@ -42,8 +44,11 @@ class Union:
 
     __slots__ = (
         "_advance",
+        "_choices",
+        "_hash",
         "_loops",
         "_moves",
+        "_open",
         "_stars",
         "accepting",
         "classes",
@@ -52,12 +57,13 @@ class Union:
     )
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self.patterns = frozenset(patterns)
+        listed = tuple(dict.fromkeys(patterns))  # in a steady order, so that examples are, too
+        self.patterns = frozenset(listed)
         self._advance: dict[Class, int] = {}
         self._loops: dict[Class, int] = {}
         self._moves: dict[str, tuple[int, int]] = {}
         begin, self.accepting, position = 0, 0, 0
-        for pattern in self.patterns:
+        for pattern in listed:
             begin |= 1 << position
             for token in pattern:
                 table = self._loops if token.many else self._advance
@@ -67,6 +73,12 @@ class Union:
             position += 1
         self.classes = frozenset((*self._advance, *self._loops))
         self._stars = sum(self._loops.values())
+        self._open = self._stars  # where more than a few named characters go on
+        for of, positions in self._advance.items():
+            if of in MEMBERS:
+                self._open |= positions
+        self._choices: dict[int, str | None] = {}
+        self._hash = hash(self.patterns)
         self.start = self._skipping(begin)
 
     def _skipping(self, positions: int) -> int:
@@ -87,6 +99,17 @@ class Union:
         reached = (positions & advancing) << 1 | positions & looping
         return self._skipping(reached) if reached else 0
 
+    def choices(self, positions: int) -> str | None:
+        """Give the only characters that go on; None where a whole class does."""
+        if positions & self._open:
+            return None
+        found = self._choices.get(positions)
+        if found is None:
+            found = self._choices[positions] = "".join(
+                of for of, where in self._advance.items() if positions & where
+            )
+        return found
+
     def accepts(self, value: str) -> bool:
         """Tell whether a text matches."""
         positions = self.start
@@ -100,7 +123,7 @@ class Union:
         return isinstance(other, Union) and self.patterns == other.patterns
 
     def __hash__(self) -> int:
-        return hash(self.patterns)
+        return self._hash
 
 
 @lru_cache(maxsize=2048)
@@ -128,18 +151,24 @@ def shortest(
     Raises:
         ExhaustedError: too many states were looked at.
     """
-    for hint in (*hints, *_single(meeting)):
+    for hint in (*hints, *(text for each in meeting for text in _literals(each))):
         if _fits(hint, meeting, avoiding):
             return hint
-    return _searched(meeting, avoiding, budget)
+    found, states = _searched(tuple(dict.fromkeys(meeting)), tuple(dict.fromkeys(avoiding)))
+    budget.spend(states)  # of a search that is remembered, too: what is decided is not chance
+    return found
 
 
-def _single(meeting: Sequence[Union]) -> Iterable[str]:
+@lru_cache(maxsize=2048)
+def _literals(each: Union) -> tuple[str, ...]:
     """Give the literal texts of a union: they are tried by themselves before any search."""
-    for each in meeting:
-        for pattern in each.patterns:
-            if not any(token.many or token.of in MEMBERS for token in pattern):
-                yield "".join(token.of[-1] for token in pattern)
+    return tuple(
+        sorted(
+            "".join(token.of[-1] for token in pattern)
+            for pattern in each.patterns
+            if not any(token.many or token.of in MEMBERS for token in pattern)
+        )
+    )
 
 
 def _fits(value: str, meeting: Sequence[Union], avoiding: Sequence[Union]) -> bool:
@@ -148,10 +177,13 @@ def _fits(value: str, meeting: Sequence[Union], avoiding: Sequence[Union]) -> bo
     )
 
 
-def _searched(meeting: Sequence[Union], avoiding: Sequence[Union], budget: Budget) -> str | None:
+@lru_cache(maxsize=4096)
+def _searched(meeting: tuple[Union, ...], avoiding: tuple[Union, ...]) -> tuple[str | None, int]:
+    """Give a shortest text, and how many states were looked at."""
+    budget = Budget(MOST_STATES)
     unions = (*meeting, *avoiding)
     must = len(meeting)
-    letters = representatives(of for each in unions for of in each.classes)
+    letters = representatives(frozenset(of for each in unions for of in each.classes))
     start = tuple(each.start for each in unions)
     came_from: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
     waiting = deque([start])
@@ -159,12 +191,21 @@ def _searched(meeting: Sequence[Union], avoiding: Sequence[Union], budget: Budge
         state = waiting.popleft()
         budget.spend()
         if _accepted(state, unions, must):
-            return _spelt(state, came_from)
-        for letter in letters:
+            return _spelt(state, came_from), MOST_STATES - budget.left
+        for letter in _choices(state, unions[:must]) or letters:
             reached = _stepped(state, letter, unions, must)
             if reached and reached not in came_from:
                 came_from[reached] = state, letter
                 waiting.append(reached)
+    return None, MOST_STATES - budget.left
+
+
+def _choices(state: tuple[int, ...], meeting: Iterable[Union]) -> str | None:
+    """Give the only characters that any text to be found may go on with, where they are few."""
+    for positions, each in zip(state, meeting, strict=False):
+        found = each.choices(positions)
+        if found is not None:
+            return found or END
     return None
 
 
@@ -206,7 +247,7 @@ def kinds(shape: Union, unions: Sequence[Union], budget: Budget) -> list[str]:
         ExhaustedError: too many states were looked at.
     """
     everything = (shape, *unions)
-    letters = representatives(of for each in everything for of in each.classes)
+    letters = representatives(frozenset(of for each in everything for of in each.classes))
     start = tuple(each.start for each in everything)
     seen = {start: ""}
     waiting = deque([start])

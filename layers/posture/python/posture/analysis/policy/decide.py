@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from posture.analysis.policy.automata import Budget, ExhaustedError, Union, union
@@ -133,6 +134,11 @@ class _Decider:
         self.clauses = Clauses(policy)
         self.now = instant(case.now.isoformat()) if case.now else None
 
+    @cached_property
+    def cases(self) -> Cases:
+        """The worlds of the policy, the same for every question."""
+        return Cases(self.policy, self.case.site, self.case.trust, Budget(self.states))
+
     def full_access(self) -> Finding:
         """Full access is that nothing is refused."""
         if takes_no_policy(self.case.site.service):
@@ -204,7 +210,7 @@ class _Decider:
         """Ask at every endpoint it may be; where they differ, nothing is decided."""
         budget = Budget(self.states)
         try:
-            cases = Cases(self.policy, self.case.site, self.case.trust, budget)
+            cases = self.cases
             search = Search(cases, self.clauses, budget, self.now, avoiding)
             found = [self._at(site, look, search, allowed=allowed) for site in cases.sites()]
         except ExhaustedError:

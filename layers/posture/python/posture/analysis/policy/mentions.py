@@ -33,14 +33,14 @@ class Names:
     """The literal names of one kind, each with its places, and the patterns for them."""
 
     places: dict[str, set[Place]] = field(default_factory=dict)
-    patterns: set[Pattern] = field(default_factory=set)
+    patterns: dict[Pattern, None] = field(default_factory=dict)
 
     def add(self, text: str, place: Place, form: re.Pattern[str]) -> None:
         """Note a name or a pattern; what is neither is nobody's."""
         if form.fullmatch(text):
             self.places.setdefault(text, set()).add(place)
         elif "*" in text or "?" in text:
-            self.patterns.add(glob(pieces(text, variables=False)))
+            self.patterns[glob(pieces(text, variables=False))] = None
 
     def examples(
         self,
@@ -54,7 +54,7 @@ class Names:
         unions = [union(each) for each in self.patterns if len(each) > 1 or not each[0].many]
         fresh = [next(each for each in strangers if each not in known)]
         if unions:
-            told = [*unions, union(*(glob((each,)) for each in known))]
+            told = [*unions, union(*(glob((each,)) for each in sorted(known)))]
             fresh += [each for each in kinds(shape, told, budget) if each not in known]
         trusted = frozenset(trusted)
         chosen: dict[object, str] = {}

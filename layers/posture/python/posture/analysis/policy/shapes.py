@@ -66,8 +66,8 @@ def resources(partition: str, service: str, kind: OwnerKind, account: str) -> Un
         return union(text("*"))
     start = f"arn:{partition}:"
     if kind is OwnerKind.AWS:
-        ends = catalogue.OF_AWS.get(service, (f"{service}:*:aws:",))
-        forms = [form for each in ends for form in _begun(start, each)]
+        aws = catalogue.OF_AWS.get(service, (f"{service}:*:aws:",))
+        forms = [form for each in aws for form in _begun(start, each)]
         return union(*forms, *(_buckets(start) if service == "s3" else ()))
     ends = [f"{each}:*:{account}:" for each in catalogue.ABOUT.get(service, (service,))]
     if service not in catalogue.OWN_PREFIX:  # little is known of it

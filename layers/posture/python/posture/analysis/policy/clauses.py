@@ -26,6 +26,7 @@ from posture.analysis.policy.template import (
     arn,
     glob,
     is_literal,
+    is_whole_arn,
     pieces,
     resolved,
 )
@@ -278,10 +279,10 @@ def _patterns(condition: Condition, values: Iterable[tuple[Piece, ...]]) -> Iter
     wide = IDENTITY if is_principal else ANY
     any_case = condition.operator.test == "ignore-case"
     for parts in values:
-        if condition.operator.family is Family.ARN:
-            pattern = arn(parts, wide=wide)
-        else:
-            pattern = glob(parts, any_case=any_case, wide=wide)
+        is_arn = condition.operator.family is Family.ARN
+        if is_arn and not is_whole_arn(parts) and any(part is not MANY for part in parts):
+            continue  # an ARN operator takes whole ARNs, or * for any
+        pattern = arn(parts, wide=wide) if is_arn else glob(parts, any_case=any_case, wide=wide)
         yield pattern
         if is_principal:
             yield (*pattern, *text(SESSION), WHATEVER)

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 from posture.analysis.policy.operators import Family, Operator
 from posture.analysis.policy.scalars import instant, network_of, number
-from posture.analysis.policy.wildcards import Text, arn_matches, glob_matches
+from posture.analysis.policy.wildcards import Text, glob_matches, whole_arn_matches
 
 ORDER: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "equals": python.eq,
@@ -26,7 +26,7 @@ ORDER: dict[str, Callable[[Fraction, Fraction], bool]] = {
 def compare(operator: Operator, value: str, stated: Text) -> bool:
     """Tell whether the operator's test holds, its negation left aside."""
     if operator.family is Family.ARN:
-        return arn_matches(stated, value)
+        return whole_arn_matches(stated, value)
     if operator.test == "like":
         return glob_matches(stated, value)
     written = "".join(each or "" for each in stated)

@@ -108,14 +108,19 @@ def glob(parts: Iterable[Piece], *, any_case: bool = False, wide: Class = ANY) -
     return tuple(found)
 
 
+def is_whole_arn(parts: Iterable[Piece]) -> bool:
+    """Tell whether a text has all the fields of an ARN."""
+    return sum(part.count(":") for part in parts if isinstance(part, str)) >= FIELDS - 1
+
+
 def arn(parts: Iterable[Piece], *, wide: Class = ANY) -> tuple[Token, ...]:
     """Give the tokens of an ARN, whose wildcards stay within the first five fields.
 
     Fields that are left out at the end are taken as `*`, as AWS completes them.
     """
     parts = tuple(parts)
-    if parts and isinstance(parts[0], Wildcard):  # `*` alone, or no ARN at all
-        return glob(parts, wide=wide)
+    if parts and isinstance(parts[0], Wildcard) and not is_whole_arn(parts):
+        return glob(parts, wide=wide)  # `*` alone, or no ARN at all
     found: list[Token] = []
     colons = 0
     for part in parts:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 # The characters of a pattern; None stands for `*`, and "" for `?`.
 Text = tuple[str | None, ...]
 
+FIELDS = 6  # of an ARN
 REFERENCE = re.compile(r"\$\{\s*([^,'*?$\s{}][^,'*?${}]*?)\s*(?:,\s*'([^'{}]*)')?\s*\}")
 SPECIAL = re.compile(r"\$\{([*?$])\}")
 
@@ -64,10 +65,13 @@ def glob_matches(pattern: Text, text: str) -> bool:
 
 
 def arn_matches(pattern: Text, arn: str) -> bool:
-    """Tell whether an ARN matches field by field; the sixth field may hold colons."""
-    if pattern[:1] in {(None,), ("",)}:
-        return glob_matches(pattern, arn)
+    """Tell whether an ARN matches field by field; the sixth field may hold colons.
+
+    Fields that a resource leaves out at the end stand for anything.
+    """
     wanted = _fields(pattern)
+    if len(wanted) < FIELDS and pattern[:1] in {(None,), ("",)}:
+        return glob_matches(pattern, arn)
     given = arn.split(":", 5)
     if len(given) < len(wanted):
         return False
@@ -75,10 +79,18 @@ def arn_matches(pattern: Text, arn: str) -> bool:
     return all(map(glob_matches, wanted, given))
 
 
+def whole_arn_matches(pattern: Text, arn: str) -> bool:
+    """Tell whether an ARN matches one of a condition, which has all fields, or is `*`."""
+    if all(each is None for each in pattern):
+        return True
+    both = len(_fields(pattern)) == FIELDS and arn.count(":") >= FIELDS - 1
+    return both and arn_matches(pattern, arn)
+
+
 def _fields(pattern: Text) -> list[Text]:
     fields: list[Text] = []
     rest = pattern
-    while ":" in rest and len(fields) < 5:  # noqa: PLR2004 - six fields, as in every ARN
+    while ":" in rest and len(fields) < FIELDS - 1:
         end = rest.index(":")
         fields.append(rest[:end])
         rest = rest[end + 1 :]

@@ -46,6 +46,11 @@ def endpoint_statements(endpoint: str) -> list[Statement]:
 def allowed_to(role: str) -> list[Statement]:
     """Give what a role may do: its own statements and those of the policies it shares."""
     shared = {it["Ref"] for it in RESOURCES[role]["Properties"]["ManagedPolicyArns"]}
+    shared |= {
+        name
+        for name, policy in of_type("AWS::IAM::ManagedPolicy").items()
+        if {"Ref": role} in policy.get("Roles", [])
+    }
     return [
         statement
         for where, statement in identity_statements()

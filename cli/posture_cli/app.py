@@ -20,6 +20,7 @@ from posture_cli.commands import (
     findings,
     history,
     policy,
+    redrive,
     replay,
     report,
     rules,
@@ -60,6 +61,7 @@ app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
 app.command("scan", epilog=scan.EXAMPLES)(scan.scan)
 app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
+app.command("redrive", epilog=redrive.EXAMPLES)(redrive.redrive)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
 app.command("finding", epilog=finding.EXAMPLES)(finding.finding)

@@ -118,9 +118,18 @@ def _read(session: boto3.Session, template: Template, name: str) -> Stack:
             logical_id: Resource(
                 type=template.types[logical_id],
                 physical_id=physical_ids.get(logical_id, ""),
-                properties=json.loads(outputs[output]),
+                properties=_without_nothing(json.loads(outputs[output])),
             )
             for logical_id, output in template.properties.items()
             if output in outputs
         },
     )
+
+
+def _without_nothing(value: Any) -> Any:
+    """Leave out of lists what `AWS::NoValue` stood for; the emulator keeps a null in its place."""
+    if isinstance(value, list):
+        return [_without_nothing(each) for each in value if each is not None]
+    if isinstance(value, dict):
+        return {name: _without_nothing(each) for name, each in value.items()}
+    return value

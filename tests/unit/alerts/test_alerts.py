@@ -1,8 +1,10 @@
 """What an alert says, to people and to programs."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from posture.model.finding import Transition
 from posture.model.verdict import Remediation, Severity, Status
 from posture.rules.rule import Family, Rule, VpcCase
 
+PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 COMMIT = "2026-01-31T12:00:00.000000Z#1"
 
 
@@ -199,3 +202,13 @@ def test_a_command_is_exact_or_absent() -> None:
     assert "aws ec2 delete-route" not in alert(opened(hidden)).text
     lines = replace(verdict(), remediation=Remediation("Do.", "aws ec2 a \\\n  --b c"))
     assert "    aws ec2 a \\\n      --b c\n" in alert(opened(lines)).text
+
+
+def test_the_page_tells_every_field() -> None:
+    """What a program can read is documented, at every level; so are the message attributes."""
+    told = alert(opened(verdict(), changes=[ALICE]))
+    body = json.loads(told.json)
+    named = set(re.findall(r"`(\w+)`", PAGE.read_text(encoding="utf-8")))
+    levels = [body, *body["causes"], *body["findings"], *body["findings"][0]["evidence"]]
+    assert {name for level in levels for name in level} - named == set()
+    assert told.attributes.keys() - named == set()

@@ -42,6 +42,7 @@ def _alert(briefing: Briefing) -> Json:
     causes = [cause for cause in briefing.by_cause() if cause]
     return {
         "schema": SCHEMA,
+        "kind": "alert",
         **filterable(briefing),
         "scope": str(briefing.scope),
         "commit": briefing.commit,

@@ -1,0 +1,134 @@
+"""Our plain evaluator against one that this project did not write, over thousands of requests.
+
+It is the npm package `@cloud-copilot/iam-simulate`, of exactly the version in `package.json`, run
+in a process of its own. docs/policies.md tells what the two disagree about, and why.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from policy_strategies import DOCUMENTS, requests, text_of
+from posture.analysis.policy import Request, evaluate, parse
+from posture.analysis.policy.world import CallerKind
+
+HERE = Path(__file__).parent
+EXAMPLES = 600  # documents, each with REQUESTS requests
+REQUESTS = 6
+INSTALL = "npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error"
+
+Pair = tuple[list[dict[str, Any]], Request]
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Give node, with the packages installed; or say why that cannot be had here."""
+    found, npm = shutil.which("node"), shutil.which("npm")
+    if not found or not npm:
+        pytest.skip("node and npm are not installed")
+    try:
+        subprocess.run(  # noqa: S603 - npm itself, with fixed arguments
+            [npm, *INSTALL.split()[1:]], cwd=HERE, check=True, capture_output=True, timeout=180
+        )
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"npm cannot install the packages here: {error}")
+    return found
+
+
+def drawn() -> list[Pair]:
+    """Draw the same policies and requests at every run."""
+    pairs: list[Pair] = []
+
+    @settings(
+        max_examples=EXAMPLES,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        phases=[Phase.generate],
+    )
+    @given(DOCUMENTS, st.lists(requests(), min_size=REQUESTS, max_size=REQUESTS))
+    def collect(stated: list[dict[str, Any]], asked: list[Request]) -> None:
+        pairs.extend((stated, request) for request in asked)
+
+    collect()
+    return pairs
+
+
+def plain(stated: list[dict[str, Any]], request: Request) -> dict[str, Any]:
+    """Give a pair as the other evaluator takes it: a role's session as its principal."""
+    principal: Any = request.principal
+    if request.session:
+        role = request.principal.rpartition("/")[2]
+        account = request.account
+        principal = f"arn:aws:sts::{account}:assumed-role/{role}/{request.session}"
+    if request.kind is CallerKind.ANONYMOUS:
+        principal = {"type": "Anonymous"}
+    return {
+        "policy": json.loads(text_of(stated)),
+        "request": {
+            "principal": principal,
+            "action": request.action,
+            "resource": request.resource,
+            "owner": request.owner,
+            "context": {key: values[0] for key, values in request.context.items()},
+        },
+    }
+
+
+def conditions_of(stated: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """Give each operator, key and value of a policy."""
+    for statement in stated:
+        for operator, tests in statement.get("Condition", {}).items():
+            for key, values in tests.items():
+                for value in values if isinstance(values, list) else [values]:
+                    yield operator, key, value
+
+
+def explained(stated: list[dict[str, Any]], request: Request) -> bool:
+    """Tell whether a pair holds what the two are known to disagree about.
+
+    They say that ArnNotLike fails for a value that is no ARN, and that a negated operator fails
+    where a variable has no value; we say that what does not match meets a negated operator.
+    """
+    return any(
+        (operator == "ArnNotLike" and key != "aws:PrincipalArn")
+        or ("Not" in operator and _refers_to_nothing(value, request))
+        for operator, key, value in conditions_of(stated)
+    )
+
+
+def _refers_to_nothing(value: str, request: Request) -> bool:
+    found = re.search(r"\$\{(.*?)\}", value)
+    return found is not None and found[1].lower() not in request.context
+
+
+def test_both_say_the_same(node: str) -> None:
+    """But for what is written up."""
+    pairs = drawn()
+    assert len(pairs) >= 3000
+    given_to = json.dumps([plain(*pair) for pair in pairs])
+    ran = subprocess.run(  # noqa: S603 - node itself, with our own script
+        [node, str(HERE / "simulate.cjs")],
+        input=given_to,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    theirs: list[bool] = json.loads(ran.stdout)
+    differing = [
+        (stated, request, their)
+        for (stated, request), their in zip(pairs, theirs, strict=True)
+        if evaluate(parse(text_of(stated)), request).allowed != their
+        and not explained(stated, request)
+    ]
+    assert sum(theirs) > len(theirs) / 20  # it is not all refused
+    assert not differing, f"{len(differing)}, as {differing[:3]}"

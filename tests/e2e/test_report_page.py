@@ -148,7 +148,7 @@ def test_filters_work(browser: Chrome, pages: dict[str, str]) -> None:
     search.send_keys(" nothing-like-it")
     assert shown(browser)[1] == 0
     assert browser.find_element(By.ID, "none").is_displayed()
-    browser.find_element(By.CSS_SELECTOR, "button[type=reset]").send_keys(" ")
+    browser.find_element(By.ID, "clear").send_keys(" ")
     assert shown(browser) == (f"{everything} findings", everything)
     status = browser.find_element(By.NAME, "status")
     status.send_keys("resolved")

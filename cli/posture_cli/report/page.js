@@ -32,7 +32,7 @@
 
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(filter));
+  document.getElementById("clear").addEventListener("click", () => { form.reset(); filter(); });
   document.getElementById("unfold").addEventListener("click", (event) => {
     const visible = findings.filter((finding) => !finding.hidden).slice(0, 500);
     const open = visible.some((finding) => !finding.open);

@@ -26,6 +26,7 @@ from posture_cli.commands import (
     rules,
     scan,
     verify,
+    waiver,
 )
 
 app = typer.Typer(
@@ -70,6 +71,7 @@ app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
 app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(waiver.app, name="waiver")
 app.add_typer(policy.app, name="policy")
 app.command("rules", epilog=rules.EXAMPLES)(rules.rules)
 app.command("events", epilog=events.EXAMPLES)(events.events)

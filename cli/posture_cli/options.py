@@ -64,6 +64,10 @@ HistoryTableOption = Annotated[
     str | None,
     typer.Option("--history-table", help="The history table, if not the stack's."),
 ]
+BaselineTableOption = Annotated[
+    str | None,
+    typer.Option("--baseline-table", help="The baseline table, if not the stack's."),
+]
 ScopeOption = Annotated[
     Scope | None,
     typer.Option(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from posture.aws.history import History
 from posture.aws.store import Store
+from posture.aws.waivers import WaiverTable
 from posture.lifecycle.diff import apply
 from posture.model.finding import Transition
 from posture.model.scope import Scope
+from posture.model.waiver import Waiver
 from posture_cli.audit.verify import Verifier
 from posture_cli.report.contents import Material, Picture, Proven
 
@@ -52,6 +54,7 @@ def gather(
         for proof in proofs
         if proof.fault
     ]
+    waivers = WaiverTable(client, tables.baseline).load() if tables.baseline else ()
     pictures = _pictures(Store(client, tables), scopes) if period.latest else ()
     return Material(
         title=title,
@@ -60,8 +63,22 @@ def gather(
         transitions=transitions,
         findings=list(apply({}, transitions).values()),
         pictures=list(pictures),
+        waivers=[_waiver(it, period.until) for it in waivers],
         proven=Proven(len(proofs), sum(proof.chain.length for proof in proofs), faults),
     )
+
+
+def _waiver(waiver: Waiver, at: datetime) -> Mapping[str, str]:
+    return {
+        "State": waiver.state(at),
+        "Rule": waiver.rule,
+        "Resource": waiver.resource,
+        "Scope": waiver.scope,
+        "Why": f"{waiver.reason} ({waiver.ticket})",
+        "Requested by": waiver.requested_by,
+        "Approved by": waiver.approved_by or "nobody yet",
+        "Expires": f"{waiver.expires_at:%Y-%m-%d}",
+    }
 
 
 def _transitions(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posture.aws.chain import Chain
+from posture.aws.waivers import PARTITION
 from posture.errors import PostureError
 from posture.model.instant import iso
 from posture.model.scope import Scope
@@ -63,7 +64,7 @@ def _head(path: Path, number: int, raw: Any) -> tuple[str, Chain]:
     fields = raw if isinstance(raw, dict) else {}
     scope, length, tip = (fields.get(name) for name in ("scope", "length", "tip"))
     try:
-        name = str(Scope.parse(str(scope)))
+        name = PARTITION if scope == PARTITION else str(Scope.parse(str(scope)))
     except ValueError as error:
         raise HeadsFileError(f"{path}: chains[{number}].scope: {error}") from None
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:

@@ -10,6 +10,7 @@ from posture.aws.chain import Chain
 from posture.aws.history import History
 from posture.aws.items import entry_of
 from posture.aws.store import Store
+from posture.aws.waivers import PARTITION, WaiverTable
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import apply
 from posture.model.finding import Finding, Transition
@@ -49,6 +50,7 @@ class Verifier:
     def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
         self._store = Store(client, tables)
         self._history = History(client, tables.history)
+        self._waivers = WaiverTable(client, tables.baseline)
 
     def verify(self, scopes: Iterator[Scope], exported: Heads) -> Iterator[Proof]:
         """Prove each scope, and that every exported head is still part of its chain.
@@ -60,8 +62,20 @@ class Verifier:
         for scope in scopes:
             seen.add(str(scope))
             yield self._prove(scope, exported.get(str(scope)))
-        for name in sorted(set(exported) - seen):
+        for name in sorted(set(exported) - seen - {PARTITION}):
             yield self._prove(Scope.parse(name), exported[name])
+
+    def waivers(self, exported: Chain | None) -> Proof:
+        """Prove the history of the waivers, whose chain ends in the baseline table."""
+        for _ in range(ATTEMPTS):
+            head = self._waivers.chain()
+            walk = Walk(frozenset({exported.length} if exported else ()))
+            for _ in walk.over(self._history.stored(PARTITION)):
+                pass
+            fault = walk.end(head) or _kept(walk, exported)
+            if fault is None or self._waivers.chain() == head:
+                return Proof(PARTITION, walk.chain, walk.unchained, fault)
+        raise ConflictError(f"{PARTITION}: written each time they were walked; verify them again")
 
     def _prove(self, scope: Scope, exported: Chain | None) -> Proof:
         try:

@@ -97,7 +97,7 @@ def _report(aws: EmbeddedAws, file: Path) -> None:
     from posture_cli.audit.opened import opened  # noqa: PLC0415
     from posture_cli.report.page import render  # noqa: PLC0415
 
-    tables = opened(aws.stack.name, aws.region, findings=None, history=None)
+    tables = opened(aws.stack.name, aws.region, findings=None, history=None, baseline=None)
     now = datetime.now(UTC)
     material = gather(
         tables.client,

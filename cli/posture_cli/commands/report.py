@@ -12,6 +12,7 @@ from posture.errors import PostureError
 from posture_cli import exits
 from posture_cli.options import (
     AsOfOption,
+    BaselineTableOption,
     FindingsTableOption,
     HistoryTableOption,
     ScopeOption,
@@ -45,6 +46,7 @@ def report(  # noqa: PLR0913 - one parameter an option
     region: StackRegionOption = None,
     findings_table: FindingsTableOption = None,
     history_table: HistoryTableOption = None,
+    baseline_table: BaselineTableOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Write the posture as one self-contained page: for a board, an auditor and an engineer.
@@ -61,7 +63,10 @@ def report(  # noqa: PLR0913 - one parameter an option
     from posture_cli.audit.wanted import Wanted, scopes  # noqa: PLC0415
     from posture_cli.report.page import render  # noqa: PLC0415
 
-    tables = opened(stack, region, findings=findings_table, history=history_table)
+    named = {"findings": findings_table, "history": history_table}
+    if baseline_table or not all(named.values()):
+        named["baseline"] = baseline_table
+    tables = opened(stack, region, **named)
     with notes().status("reading findings, history and ways"):
         wanted = Wanted(account=account, vpc=vpc, scope=scope)
         listed = list(scopes(tables.findings, wanted))

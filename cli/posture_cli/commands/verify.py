@@ -12,6 +12,7 @@ import typer
 from posture.model.scope import Scope
 from posture_cli import exits
 from posture_cli.options import (
+    BaselineTableOption,
     FindingsTableOption,
     HistoryTableOption,
     OutputOption,
@@ -53,6 +54,7 @@ def verify(  # noqa: PLR0913 - one parameter an option
     ] = None,
     findings_table: FindingsTableOption = None,
     history_table: HistoryTableOption = None,
+    baseline_table: BaselineTableOption = None,
     output: OutputOption = Output.TABLE,
     verbose: VerboseOption = False,
 ) -> None:
@@ -70,7 +72,10 @@ def verify(  # noqa: PLR0913 - one parameter an option
     from posture_cli.audit.opened import opened  # noqa: PLC0415
 
     exported = heads_file.read(against) if against else {}
-    tables = opened(stack, region, findings=findings_table, history=history_table)
+    named = {"findings": findings_table, "history": history_table}
+    if baseline_table or not all(named.values()):
+        named["baseline"] = baseline_table
+    tables = opened(stack, region, **named)
     proofs = _proofs(tables, scope, exported)
     write(
         [_record(proof) for proof in proofs],
@@ -90,16 +95,20 @@ def verify(  # noqa: PLR0913 - one parameter an option
 
 
 def _proofs(tables: Opened, scope: Scope | None, exported: Heads) -> Sequence[Proof]:
-    from posture_cli.audit.verify import Verifier  # noqa: PLC0415 - as above
+    from posture.aws.waivers import PARTITION  # noqa: PLC0415 - as above
+    from posture_cli.audit.verify import Verifier  # noqa: PLC0415
 
     scopes = iter([scope]) if scope else tables.findings.scopes()
     if scope:
         exported = {name: chain for name, chain in exported.items() if name == str(scope)}
     proofs = []
     with notes().status("walking the chains") as progress:
-        for proof in Verifier(tables.client, tables.tables).verify(scopes, exported):
+        verifier = Verifier(tables.client, tables.tables)
+        for proof in verifier.verify(scopes, exported):
             proofs.append(proof)
             progress.update(f"walked {len(proofs)} chains, last {proof.scope}")
+        if tables.tables.baseline and not scope:
+            proofs.append(verifier.waivers(exported.get(PARTITION)))
     return proofs
 
 

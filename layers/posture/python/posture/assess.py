@@ -15,6 +15,8 @@ from posture.aws.store import Evaluation, Outcome, Recorded, ScopeState, Store
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.lifecycle.diff import gone, transitions
+from posture.lifecycle.waiving import Waivers
+from posture.model.baseline import Baseline
 from posture.model.change import Change
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.finding import Transition
@@ -73,7 +75,7 @@ class Assessor:
             return self._end(evaluation, f"{EXEMPT}: {baseline.exempt_reason}", changes)
         case = VpcCase(snapshot, baseline)
         covered = replace(evaluation, coverage=_coverage(case))
-        return self._record(covered, judge_case(case), changes)
+        return self._record(covered, judge_case(case), changes, baseline)
 
     def service(
         self, snapshot: EndpointServiceSnapshot, changes: Sequence[Change] = ()
@@ -83,7 +85,7 @@ class Assessor:
         evaluation = Evaluation(snapshot.scope, snapshot.observed_at)
         if baseline.exempt:
             return self._end(evaluation, f"{EXEMPT}: {baseline.exempt_reason}", changes)
-        return self._record(evaluation, judge_service(snapshot, baseline), changes)
+        return self._record(evaluation, judge_service(snapshot, baseline), changes, baseline)
 
     def gone(
         self, scope: Scope, observed_at: datetime, changes: Sequence[Change] = ()
@@ -94,8 +96,16 @@ class Assessor:
         return self._end(evaluation, reason, changes)
 
     def _record(
-        self, evaluation: Evaluation, verdicts: Sequence[Verdict], changes: Sequence[Change]
+        self,
+        evaluation: Evaluation,
+        verdicts: Sequence[Verdict],
+        changes: Sequence[Change],
+        baseline: Baseline,
     ) -> Assessment:
+        waivers = Waivers(
+            evaluation.scope, evaluation.observed_at, self._document.waivers, baseline
+        )
+
         def compare(state: ScopeState) -> tuple[Transition, ...]:
             return transitions(
                 evaluation.scope,
@@ -103,6 +113,7 @@ class Assessor:
                 verdicts,
                 observed_at=evaluation.observed_at,
                 changes=changes,
+                waivers=waivers,
             )
 
         return _assessment(evaluation.scope, self._store.record(evaluation, compare))

@@ -19,6 +19,10 @@ class BaselineError(PostureError):
         self.mistakes = mistakes
 
 
+class WaiverError(PostureError):
+    """A waiver cannot become what is asked of it."""
+
+
 class SettingsError(PostureError):
     """The environment of a function misses a setting or holds a wrong one."""
 

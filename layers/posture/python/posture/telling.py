@@ -13,6 +13,7 @@ from posture.aws.history import History
 from posture.aws.items import Entry
 from posture.aws.publish import Topic
 from posture.errors import MissingHistoryError
+from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 
 KEY = "alert"  # the prefix of the names under which it is remembered what was told
@@ -40,11 +41,13 @@ def name_of(commit: Announced) -> dict[str, str]:
 
 
 def rows_of(history: History, scope: Scope, commit: str) -> tuple[Entry, ...]:
-    """Give a commit's rows.
+    """Give a commit's rows, but for those of findings that somebody has accepted.
 
     Raises:
         MissingHistoryError: there are none.
     """
-    if entries := history.of_commit(scope, commit):
-        return entries
+    rows = history.of_commit(scope, commit)
+    told = tuple(row for row in rows if row.transition.finding.status is not FindingStatus.WAIVED)
+    if told:
+        return told
     raise MissingHistoryError(f"{scope}: no history of commit {commit}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posture.errors import CorruptItemError
+from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 
 
@@ -22,7 +23,7 @@ def announced(record: Mapping[str, Any]) -> Announced | None:
     """Read which commit a stream record comes from.
 
     A record that brings no new commit tells of nothing: a deleted item, one touched by hand, a
-    head. The form is that of
+    head. Nor does a waived finding: somebody has accepted it. The form is that of
     https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 
     Raises:
@@ -31,6 +32,8 @@ def announced(record: Mapping[str, Any]) -> Announced | None:
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage"), images.get("OldImage", {})
     if new is None or new.get("kind") != {"S": "finding"} or new.get("commit") == old.get("commit"):
+        return None
+    if new.get("status") == {"S": FindingStatus.WAIVED}:
         return None
     try:
         return Announced(Scope.parse(new["scope"]["S"]), new["commit"]["S"])

@@ -6,7 +6,7 @@ on, so that auditors see what was required when, and who said so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from posture.aws.attributes import plain, text, typed, whole
 from posture.aws.items import corrupt
 from posture.aws.transact import ConditionFailedError, transact
+from posture.aws.waivers import WaiverTable
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError, ConflictError
@@ -47,12 +48,15 @@ class BaselineTable:
         self._table = table
 
     def load(self) -> BaselineDocument:
-        """Read the document that holds; with none applied, the one that demands nothing special.
+        """Read the document that holds, and the waivers there are.
+
+        With none applied, it is the one that demands nothing special.
 
         Raises:
-            CorruptItemError: the stored document cannot be read.
+            CorruptItemError: the stored document or a waiver cannot be read.
         """
-        return self.current().document
+        waivers = WaiverTable(self._client, self._table).load()
+        return replace(self.current().document, waivers=waivers)
 
     def current(self) -> AppliedBaseline:
         """Read the document that holds, with its version and who applied it.

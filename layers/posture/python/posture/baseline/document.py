@@ -9,6 +9,7 @@ from typing import Any
 from posture.model.baseline import Baseline
 from posture.model.network import Tags
 from posture.model.scope import Scope
+from posture.model.waiver import Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,14 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class BaselineDocument:
-    """The requirements of every scope that no override concerns, and the overrides in order."""
+    """The requirements of every scope that no override concerns, and the overrides in order.
+
+    `waivers` are what is accepted for a time; they are kept beside the document, not in it.
+    """
 
     default: Baseline = field(default_factory=Baseline)
     overrides: tuple[Override, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
 
 def _met(value: str | None, wanted: frozenset[str]) -> bool:

@@ -139,6 +139,8 @@ REQUIREMENTS: Mapping[str, Field] = {
     "allowed_regions": Texts(REGION, "a region, as in eu-west-1"),
     "allowed_actions": Texts(ACTION, "an IAM action, as in s3:Get*"),
     "pending_grace_minutes": Number(0, 24 * 60),
+    "waiver_approval": Flag(),
+    "waiver_max_days": Number(1, 366),
 }
 EXEMPTION: Mapping[str, Field] = {"exempt": Flag(), "exempt_reason": Sentence()}
 CONDITIONS: Mapping[str, Field] = {

@@ -1,7 +1,7 @@
 """What has happened to a scope's findings since they were last recorded. Pure.
 
-A finding is bad while it is open or unknown. A resolved one keeps the last bad verdict: it tells
-what was wrong, the transition's reason tells how it ended.
+A finding is bad while it is open, unknown or waived. A resolved one keeps the last bad verdict: it
+tells what was wrong, the transition's reason tells how it ended.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from datetime import datetime
 
 from posture.lifecycle.attribution import cause_of
 from posture.lifecycle.bounds import bounded
+from posture.lifecycle.waiving import Waivers, ended_by, waived_by
 from posture.model.change import Change
 from posture.model.finding import Finding, FindingStatus, Step, Transition, finding_id
+from posture.model.instant import iso
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
 
@@ -35,15 +37,23 @@ class _Evaluation:
     scope: Scope
     observed_at: datetime
     changes: Sequence[Change]
+    waivers: Waivers
+
+    def status(self, verdict: Verdict) -> FindingStatus:
+        """Give the status that a bad verdict has by now."""
+        if verdict.status is Status.FAIL and self.waivers.excusing(verdict.rule, verdict.resource):
+            return FindingStatus.WAIVED
+        return BAD[verdict.status]
 
 
-def transitions(
+def transitions(  # noqa: PLR0913 - all of it is what one evaluation knows
     scope: Scope,
     stored: Findings,
     verdicts: Iterable[Verdict],
     *,
     observed_at: datetime,
     changes: Sequence[Change] = (),
+    waivers: Waivers | None = None,
 ) -> tuple[Transition, ...]:
     """Compare the verdicts of one evaluation with the stored findings of its scope.
 
@@ -52,18 +62,23 @@ def transitions(
     What passes, no longer applies or is no longer there is resolved. A rule that answered unknown
     for the whole scope cannot see: what it found before stays as it is.
 
+    A failure that a waiver excuses is waived: it stays a finding, and opens again once the waiver
+    has ended. What cannot be read is never waived: nobody knows what they would accept.
+
     Args:
         scope: The scope that was judged.
         stored: All its findings by id, resolved ones included (they carry the version on).
         verdicts: All answers, passes included.
         observed_at: When the picture that was judged was taken.
         changes: What made somebody look; empty in a sweep, which knows no cause.
+        waivers: What is accepted for now; None accepts nothing.
 
     Returns:
         The transitions, the worst first; empty when nothing has happened.
     """
     now = _by_finding(scope, verdicts)
-    evaluation = _Evaluation(scope, observed_at, changes)
+    waivers = waivers or Waivers(scope, observed_at)
+    evaluation = _Evaluation(scope, observed_at, changes, waivers)
     steps = (*_worsened(evaluation, stored, now), *_resolved(evaluation, stored, now))
     return tuple(sorted(steps, key=_order))
 
@@ -76,7 +91,7 @@ def gone(
     changes: Sequence[Change] = (),
 ) -> tuple[Transition, ...]:
     """Resolve everything bad, as the scope no longer exists or is exempt (`reason` says which)."""
-    evaluation = _Evaluation(scope, observed_at, changes)
+    evaluation = _Evaluation(scope, observed_at, changes, Waivers(scope, observed_at))
     steps = (_resolve(evaluation, each, reason) for each in stored.values() if is_bad(each))
     return tuple(sorted(steps, key=_order))
 
@@ -110,13 +125,13 @@ def _worsened(
     for name, verdict in now.items():
         if verdict.status not in BAD:
             continue
-        before = stored.get(name)
+        before, status = stored.get(name), evaluation.status(verdict)
         if before is None or not is_bad(before):
-            yield _open(evaluation, before, verdict)
-        elif before.status is not BAD[verdict.status] or _material(before.verdict) != _material(
-            verdict
-        ):
-            yield _change(evaluation, before, verdict)
+            yield _open(evaluation, before, verdict, status)
+        elif before.status is FindingStatus.WAIVED and status is FindingStatus.OPEN:
+            yield _reopen(evaluation, before, verdict)
+        elif before.status is not status or _material(before.verdict) != _material(verdict):
+            yield _change(evaluation, before, verdict, status)
 
 
 def _resolved(
@@ -151,30 +166,63 @@ def _material(verdict: Verdict) -> tuple[object, ...]:
     return verdict.status, verdict.severity, verdict.summary, evidence, command
 
 
-def _open(evaluation: _Evaluation, before: Finding | None, verdict: Verdict) -> Transition:
+def _open(
+    evaluation: _Evaluation, before: Finding | None, verdict: Verdict, status: FindingStatus
+) -> Transition:
     finding = Finding(
         scope=evaluation.scope,
         rule=verdict.rule,
         resource=verdict.resource,
-        status=BAD[verdict.status],
+        status=status,
         severity=verdict.severity,
         verdict=verdict,
         version=before.version + 1 if before else 1,
         opened_at=evaluation.observed_at,
         updated_at=evaluation.observed_at,
     )
-    return Transition(Step.OPENED, _caused(evaluation, finding, before))
+    return _waived(evaluation, finding) or Transition(
+        Step.OPENED, _caused(evaluation, finding, before)
+    )
 
 
-def _change(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Transition:
+def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Transition:
+    """Open what was waived: it has been bad since before, and somebody must act on it again."""
+    ended = evaluation.waivers.ended(verdict.rule, verdict.resource)
     after = replace(
         before,
-        status=BAD[verdict.status],
+        status=FindingStatus.OPEN,
+        severity=verdict.severity,
+        verdict=verdict,
+        version=before.version + 1,
+        updated_at=evaluation.observed_at,
+        cause=ended_by(ended),
+    )
+    reason = ended.ended(evaluation.observed_at) if ended else "no longer waived"
+    return Transition(Step.OPENED, after, reason)
+
+
+def _waived(evaluation: _Evaluation, after: Finding) -> Transition | None:
+    """Give the step of a finding that a waiver excuses from now on."""
+    waiver = evaluation.waivers.excusing(after.rule, after.resource)
+    if waiver is None or after.status is not FindingStatus.WAIVED:
+        return None
+    reason = f"waiver {waiver.id} until {iso(waiver.expires_at)}: {waiver.reason}"
+    return Transition(Step.WAIVED, replace(after, cause=waived_by(waiver)), reason)
+
+
+def _change(
+    evaluation: _Evaluation, before: Finding, verdict: Verdict, status: FindingStatus
+) -> Transition:
+    after = replace(
+        before,
+        status=status,
         severity=verdict.severity,
         verdict=verdict,
         version=before.version + 1,
         updated_at=evaluation.observed_at,
     )
+    if before.status is not FindingStatus.WAIVED and (waived := _waived(evaluation, after)):
+        return waived
     return Transition(Step.CHANGED, _caused(evaluation, after, before))
 
 

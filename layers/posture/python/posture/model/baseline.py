@@ -21,5 +21,7 @@ class Baseline:
     allowed_regions: frozenset[str] = frozenset()  # besides the VPC's own
     allowed_actions: frozenset[str] = frozenset()  # for endpoint policies; empty: any
     pending_grace_minutes: int = 15
+    waiver_approval: bool = False  # a waiver holds only once a second person has approved it
+    waiver_max_days: int = 90  # a waiver that lasts longer excuses nothing
     exempt: bool = False
     exempt_reason: str = ""

@@ -26,6 +26,7 @@ class Step(StrEnum):
     OPENED = "opened"
     CHANGED = "changed"
     RESOLVED = "resolved"
+    WAIVED = "waived"  # somebody accepts it for a time
 
 
 @dataclass(frozen=True, slots=True)

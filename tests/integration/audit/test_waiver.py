@@ -1,0 +1,212 @@
+"""Waivers as people make them: the verb, the table, its history, and the silence."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import Result
+
+from audit_stage import posture, rows
+from finding_builders import SCOPE, at, verdict
+from notify_stage import Stage, emulated
+from posture.aws.announced import announced
+from posture.aws.baselines import BaselineTable
+from posture.aws.store import Evaluation, Store
+from posture.aws.waivers import PARTITION, WaiverTable
+from posture.baseline.document import BaselineDocument
+from posture.errors import ConflictError, CorruptItemError, WaiverError
+from posture.lifecycle.diff import transitions
+from posture.lifecycle.waiving import Waivers
+from posture.model.baseline import Baseline
+from posture.model.finding import FindingStatus
+from posture.model.waiver import Waiver
+from posture.rules.catalogue import RULES_BY_ID
+from posture_cli.audit.verify import Verifier
+from stack_tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ALICE = "arn:aws:iam::111122223333:user/alice"
+BOB = "arn:aws:iam::111122223333:user/bob"
+RULE = next(iter(RULES_BY_ID))
+GIVEN = ("--rule", RULE, "--reason", "follows in December", "--ticket", "SEC-1")
+HELD = Waiver(
+    "w-1", "route-missing", "*", str(SCOPE), "for now", "SEC-1", ALICE, at(0), at(60), ALICE, at(0)
+)
+
+
+@pytest.fixture
+def table(dynamodb: "DynamoDBClient") -> WaiverTable:
+    """Give the waivers' table, empty."""
+    return WaiverTable(dynamodb, TABLES.baseline, TABLES.history)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every client a region and credentials."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+def waiver(*arguments: str, by: str = ALICE) -> Result:
+    """Run one of the verbs as somebody."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("posture_cli.deployed.caller", lambda _: by)
+        tables = ["--baseline-table", TABLES.baseline]
+        if arguments[0] != "list":
+            tables += ["--history-table", TABLES.history]
+        return posture("waiver", *arguments, *tables)
+
+
+def listed(*arguments: str) -> list[dict[str, Any]]:
+    """Give the waivers that are listed."""
+    found: list[dict[str, Any]] = json.loads(waiver("list", *arguments, "-o", "json").stdout)
+    return found
+
+
+def test_a_waiver_is_added_listed_and_revoked(
+    table: WaiverTable, dynamodb: "DynamoDBClient"
+) -> None:
+    """Each step is a row of history, chained, with who took it."""
+    assert waiver("add", *GIVEN, "--resource", "vpce-0a", "--expires", _soon()).exit_code == 0
+    [found] = listed()
+    assert (found["state"], found["rule"], found["resource"]) == ("in force", RULE, "vpce-0a")
+    assert waiver("revoke", found["id"], by=BOB).exit_code == 0
+    assert listed() == []
+    [over] = listed("--all")
+    assert (over["state"], over["revoked_by"]) == ("revoked", BOB)
+    steps = [(row["step"]["S"], row["by"]["S"]) for row in rows(dynamodb, "history", PARTITION)]
+    assert steps == [("requested", ALICE), ("revoked", BOB)]
+    proof = Verifier(dynamodb, TABLES).waivers(None)
+    assert (proof.fault, proof.chain) == (None, table.chain())
+
+
+def test_somebody_else_must_approve(dynamodb: "DynamoDBClient") -> None:
+    """If the baseline says so, a waiver waits for a second person."""
+    demand(dynamodb, Baseline(waiver_approval=True))
+    assert waiver("add", *GIVEN, "--resource", "vpce-0a", "--expires", _soon()).exit_code == 0
+    [found] = listed()
+    assert found["state"] == "requested"
+    assert "somebody else must approve" in str(waiver("approve", found["id"]).exception)
+    assert waiver("approve", found["id"], by=BOB).exit_code == 0
+    assert [(each["state"], each["approved_by"]) for each in listed()] == [("in force", BOB)]
+    assert "nothing to approve" in str(waiver("approve", found["id"], by=BOB).exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--resource", "x", "--expires", "2020-01-01"], "a time to come"),
+        (["--resource", "x", "--expires", "2999-01-01"], "at most 90 days"),
+        (["--resource", "x", "--expires", "soon"], "expected a day"),
+        (["--resource", "x"], "--expires"),
+        (["--expires", "SOON"], "everywhere is refused"),
+        (["--resource", "*", "--scope", "*/*", "--expires", "SOON"], "everywhere is refused"),
+        (["--resource", "x", "--expires", "SOON", "--ticket", " "], "some words"),
+        (["--resource", "x", "--expires", "SOON", "--rule", "nothing"], "no rule 'nothing'"),
+    ],
+)
+@pytest.mark.usefixtures("dynamodb")
+def test_mistakes_are_refused(arguments: list[str], told: str) -> None:
+    """And nothing is written."""
+    result = waiver("add", *GIVEN, *(_soon() if it == "SOON" else it for it in arguments))
+    assert result.exit_code != 0
+    assert told in result.stderr + str(result.exception)
+    assert listed("--all") == []
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_an_unknown_waiver_is_a_sentence() -> None:
+    """There is none of that id."""
+    assert "there is no waiver w-0" in str(waiver("revoke", "w-0").exception)
+
+
+def test_two_steps_at_once(table: WaiverTable) -> None:
+    """Of two people who change a waiver, one is told to look again."""
+    table.add(replace(HELD, approved_by="", approved_at=None))
+    stale = table.get("w-1")
+    table.approve(stale, BOB, at(1))
+    with pytest.raises(ConflictError, match="w-1"):
+        table.revoke(stale, BOB, at(2))
+    with pytest.raises(WaiverError, match="w-2"):
+        table.get("w-2")
+
+
+def test_a_waiver_that_cannot_be_read_stops_evaluations(
+    table: WaiverTable, dynamodb: "DynamoDBClient"
+) -> None:
+    """Guessing what was accepted would be worse."""
+    table.add(HELD)
+    dynamodb.update_item(
+        TableName=TABLES.baseline,
+        Key={"kind": {"S": "waiver"}, "name": {"S": "w-1"}},
+        UpdateExpression="REMOVE expires_at",
+    )
+    with pytest.raises(CorruptItemError, match="w-1"):
+        BaselineTable(dynamodb, TABLES.baseline).load()
+
+
+def test_the_monitor_reads_waivers_with_the_baseline(
+    table: WaiverTable, dynamodb: "DynamoDBClient"
+) -> None:
+    """Just as they were written, and in every form of life."""
+    table.add(HELD)
+    document = BaselineTable(dynamodb, TABLES.baseline).load()
+    assert document == BaselineDocument(waivers=(HELD,))
+
+
+def test_a_waived_finding_is_not_told() -> None:
+    """Others of its commit are; once the waiver has ended, it is told again."""
+    with emulated() as stage:
+        excused = verdict()
+        watched = verdict(resource="vpce-0a", rule="no-policy")
+        _look(stage, 1, [excused])
+        assert stage.notify(stage.records()) == {"batchItemFailures": []}
+        assert stage.inbox() == []
+        _look(stage, 2, [excused, watched])
+        stage.notify(stage.records())
+        [letter] = stage.inbox()
+        assert [each["resource"] for each in _told(letter)] == ["vpce-0a"]
+        _look(stage, 61, [excused, watched])
+        stage.notify(stage.records())
+        [letter] = stage.inbox()
+        [found] = _told(letter)
+        assert (found["step"], found["reason"]) == ("opened", "waiver w-1 has expired")
+
+
+def test_a_stream_record_of_a_waived_finding_announces_nothing() -> None:
+    """Nothing is read, and nothing claimed, for it."""
+    image = {"kind": {"S": "finding"}, "commit": {"S": "c#1"}, "scope": {"S": str(SCOPE)}}
+    for status in FindingStatus:
+        record = {"dynamodb": {"NewImage": {**image, "status": {"S": status.value}}}}
+        assert (announced(record) is None) is (status is FindingStatus.WAIVED)
+
+
+def _look(stage: Stage, minute: float, verdicts: list[Any]) -> None:
+    holding = Waivers(SCOPE, at(minute), (HELD,))
+    Store(stage.dynamodb, TABLES).record(
+        Evaluation(SCOPE, at(minute)),
+        lambda state: transitions(
+            SCOPE, state.findings, verdicts, observed_at=at(minute), waivers=holding
+        ),
+    )
+
+
+def _told(letter: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(letter["Message"])["findings"]
+    return found
+
+
+def _soon() -> str:
+    return f"{datetime.now(UTC) + timedelta(days=5):%Y-%m-%d}"
+
+
+def demand(client: "DynamoDBClient", baseline: Baseline) -> None:
+    """Apply a baseline."""
+    BaselineTable(client, TABLES.baseline).apply(
+        BaselineDocument(baseline), after=0, applied_at=at(0), applied_by=ALICE
+    )

@@ -9,8 +9,12 @@ import typer
 
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain as explained
+from posture.analysis.policy import Trust
+from posture.baseline.document import BaselineDocument
+from posture.baseline.resolve import resolve
 from posture_cli import exits
-from posture_cli.options import OutputOption, RegionsOption, examples
+from posture_cli.baseline_file import load
+from posture_cli.options import BaselineOption, OutputOption, RegionsOption, examples
 from posture_cli.render import explain as shown
 from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write, write_json
@@ -19,12 +23,13 @@ EXAMPLES = examples(
     "posture explain subnet-0123456789abcdef0 s3",
     "posture explain subnet-0123456789abcdef0 kms --region eu-west-1",
     "posture explain subnet-0123456789abcdef0 ecr.dkr --group sg-0123456789abcdef0",
+    "posture explain subnet-0123456789abcdef0 s3 --baseline baseline.yaml",
     "posture explain subnet-0123456789abcdef0 s3 --output json",
 )
 GROUP = re.compile(r"sg-[0-9a-f]+")
 
 
-def explain(
+def explain(  # noqa: PLR0913 - one option a fact
     subnet: Annotated[str, typer.Argument(help="Where the traffic starts: subnet-…")],
     service: Annotated[
         str, typer.Argument(help="Where it is meant to go: s3, kms, ecr.dkr, or a full name.")
@@ -35,13 +40,15 @@ def explain(
         list[str] | None,
         typer.Option("--group", "-g", help="A security group of the workload; repeat for several."),
     ] = None,
+    baseline: BaselineOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Tell step by step which way a subnet's traffic to a service takes, and what decides it.
 
-    The route, the names, each network ACL entry and security group rule that decides is named. The
-    VPC is looked at now, read-only, with your own credentials. Without --group the workload's own
-    security groups are taken to let everything out.
+    The route, the names, each network ACL entry and security group rule that decides is named, and
+    what the endpoint's policy lets through, by whom the baseline trusts. The VPC is looked at now,
+    read-only, with your own credentials. Without --group the workload's own security groups are
+    taken to let everything out.
 
     Exit code: 0, or 2 on a mistake.
     """
@@ -53,10 +60,15 @@ def explain(
                 f"{each!r} is not a security group, as in sg-0123456789abcdef0",
                 param_hint="--group",
             )
+    document = load(baseline) if baseline else BaselineDocument()
     with notes().status(f"reading the VPC of {subnet}"):
         snapshot = live.of_subnet(subnet, region or ())
         wanted = live.service(snapshot, service)
-    found = explained(Analysis(snapshot), snapshot.subnets[subnet], wanted, frozenset(group or ()))
+    required = resolve(document, snapshot.scope, snapshot.vpc.tags)
+    trust = Trust(required.trusted_accounts, required.trusted_organizations)
+    found = explained(
+        Analysis(snapshot), snapshot.subnets[subnet], wanted, frozenset(group or ()), trust
+    )
     record = shown.record_of(snapshot, found)
     if output is Output.JSON:
         write_json(record)

@@ -166,6 +166,16 @@ def test_the_reasoning_as_json(world: World) -> None:
     assert steps["names"]["endpoints"] == world.interface
 
 
+def test_the_policys_verdict_belongs_to_it(world: World) -> None:
+    """With its answers for machines."""
+    result = posture("explain", world.subnet, "s3")
+    assert f"The policy of {world.gateway} is full access" in result.stdout
+    found = json.loads(posture("explain", world.subnet, "s3", "-o", "json").stdout)
+    steps = {step["about"]: step["record"] for step in found["steps"]}
+    assert steps["policy"]["endpoint"] == world.gateway
+    assert steps["policy"]["untrusted_principal"] == "yes"
+
+
 def test_a_full_name_is_understood(world: World) -> None:
     """As EC2 spells it."""
     assert posture("explain", world.subnet, f"com.amazonaws.{REGION}.s3").exit_code == 0

@@ -25,6 +25,7 @@ PLAIN = EndpointServiceSnapshot(
 OPEN = "service-open-to-strangers"
 CONNECTED = "service-connected-to-stranger"
 BY_ITSELF = "service-accepts-by-itself"
+UNVERIFIED = "service-private-dns-unverified"
 
 
 def verdict(rule: str, snapshot: EndpointServiceSnapshot) -> Verdict:
@@ -90,3 +91,21 @@ def test_a_denied_fact_is_unknown_for_its_rules_only() -> None:
     snapshot = replace(PLAIN, unreadable={ServiceFacet.PERMISSIONS: "denied"})
     assert verdict(OPEN, snapshot).status is Status.UNKNOWN
     assert verdict(CONNECTED, snapshot).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "status"),
+    [
+        (None, None, Status.NOT_APPLICABLE),
+        ("api.example.com", "verified", Status.PASS),
+        ("api.example.com", "pendingverification", Status.FAIL),
+        ("api.example.com", "failed", Status.FAIL),
+        ("api.example.com", None, Status.UNKNOWN),
+    ],
+)
+def test_a_private_name_is_verified(name: str | None, state: str | None, status: Status) -> None:
+    """Nobody can use another; a service without a name is not asked."""
+    found = verdict(UNVERIFIED, replace(PLAIN, private_dns_name=name, private_dns_state=state))
+    assert found.status is status
+    if status is Status.FAIL:
+        assert "start-vpc-endpoint-service-private-dns-verification --service-id" in told(found)

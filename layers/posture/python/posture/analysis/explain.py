@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.explain_interfaces import asked, interface_steps
+from posture.analysis.explain_policies import policy_steps
 from posture.analysis.gates import Gate
 from posture.analysis.paths import Path, PathKind
+from posture.analysis.policy import Trust
 from posture.analysis.routing import route_to
 from posture.analysis.step import Step
 from posture.analysis.words import few, way
@@ -22,6 +24,7 @@ ORIGINS = {
     "Advertisement": "advertised by a route server",
     "unknown": "of unknown origin",
 }
+NOBODY = Trust()
 RIVALS = 3  # routes besides the deciding one that a step names
 
 
@@ -40,6 +43,7 @@ def explain(
     subnet: Subnet,
     service: Service,
     workload_groups: frozenset[str] = frozenset(),
+    trust: Trust = NOBODY,
 ) -> Explanation:
     """Tell how a subnet's traffic to a service fares, and why.
 
@@ -48,6 +52,7 @@ def explain(
         subnet: Where the traffic starts.
         service: Where it is meant to go.
         workload_groups: The security groups of the workload, as far as they are stated.
+        trust: Whom the policies of endpoints may trust besides their own account.
     """
     cell = analysis.cell(subnet, service, workload_groups)
     steps = (
@@ -55,6 +60,7 @@ def explain(
         _names(analysis.snapshot, service, cell),
         *_routes(analysis, subnet, service, cell),
         *interface_steps(analysis, subnet, cell),
+        *policy_steps(analysis.snapshot, service, trust),
     )
     return Explanation(subnet, service, cell, steps)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from posture.model.endpoint_service import Connection, ServiceFacet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
-from posture.rules.controls import ACCESS, BOUNDARY
+from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.facts import listed
 from posture.rules.rule import Family, Judgement, Rule, ServiceCase
 
@@ -15,6 +15,8 @@ ANYBODY = "*"
 ACCOUNT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):.+|(\d{12})")
 CONNECTED = frozenset({"available", "pending", "pendingacceptance"})
 
+VERIFIED = "verified"
+NAMES = "https://docs.aws.amazon.com/vpc/latest/privatelink/manage-dns-names.html"
 PERMISSIONS = "https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html"
 
 
@@ -157,6 +159,41 @@ def _acceptance(case: ServiceCase) -> Iterator[Judgement]:
     )
 
 
+# --- whose name it has ---------------------------------------------------------------------------
+
+
+def _private_name(case: ServiceCase) -> Iterator[Judgement]:
+    service_id, snapshot = _service_id(case), case.snapshot
+    name, state = snapshot.private_dns_name, snapshot.private_dns_state
+    if not name:
+        summary = f"{service_id} has no private DNS name"
+        yield Judgement(service_id, Status.NOT_APPLICABLE, summary)
+        return
+    fact = Evidence(
+        f"The private DNS name {name} of {service_id} is in state {state or 'unknown'}.",
+        {"service": snapshot.name, "private_dns_name": name, "state": state or ""},
+    )
+    if state is None:
+        summary = f"{service_id}: EC2 does not tell whether {name} is verified"
+        yield Judgement(service_id, Status.UNKNOWN, summary, (fact,))
+        return
+    if state == VERIFIED:
+        yield Judgement(service_id, Status.PASS, f"{service_id} may use {name}", (fact,))
+        return
+    yield Judgement(
+        resource=service_id,
+        status=Status.FAIL,
+        summary=f"the private DNS name {name} of {service_id} is not verified ({state})",
+        evidence=(fact,),
+        remediation=Remediation(
+            "Set the TXT record that EC2 names in the domain's public zone, then start the "
+            "verification; or take the name away.",
+            "aws ec2 start-vpc-endpoint-service-private-dns-verification "
+            f"--service-id {service_id}",
+        ),
+    )
+
+
 RULES: tuple[Rule[ServiceCase], ...] = (
     Rule(
         id="service-open-to-strangers",
@@ -202,5 +239,22 @@ RULES: tuple[Rule[ServiceCase], ...] = (
         reads=frozenset(),
         controls=ACCESS,
         references=(PERMISSIONS,),
+    ),
+    Rule(
+        id="service-private-dns-unverified",
+        title="private DNS name not verified",
+        requirement="The private DNS name of an endpoint service is verified",
+        family=Family.SERVICES,
+        severity=Severity.LOW,
+        rationale=(
+            "Until the owner of the domain has proved it, consumers cannot use the name: their "
+            "software takes another way, or none. A name that fails later was lost with its domain "
+            "or its TXT record."
+        ),
+        remediation="Verify the name.",
+        judge=_private_name,
+        reads=frozenset(),
+        controls=AVAILABILITY,
+        references=(NAMES,),
     ),
 )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Network, ip_address
 
 import pytest
@@ -9,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from network_builders import (
+    KMS,
     acl,
     admits,
     allow,
+    cell,
     deny,
     eni,
     group,
+    interface,
     open_acl,
     picture,
     prefix_list,
@@ -22,6 +26,7 @@ from network_builders import (
     table,
 )
 from posture.analysis.acls import EPHEMERAL
+from posture.analysis.coverage import Analysis, Outcome
 from posture.analysis.gates import Gate
 from posture.analysis.reachability import Answer, Reach, Reachability
 from posture.model.network import AclEntry, NetworkAcl, SecurityGroupRule, Snapshot
@@ -160,6 +165,27 @@ def test_each_packet_fares_as_the_answer_says(
             )
             expected = arrives(acls[0], acls[1], tuple(rules), str(address), port)
             assert (str(address) in reaching and not limited) == expected
+
+
+@settings(max_examples=200, derandomize=True)
+@given(entries(), entries(), RULES)
+def test_the_quick_answer_never_says_more_than_the_exact_one(
+    here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
+) -> None:
+    """Where nothing seems to stand in the way, nothing does; and where nothing does, it says so."""
+    acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
+    endpoint = interface("1", KMS, network_interface_ids=("eni-1",))
+    snapshot = network(*rules, here=acls[0], there=acls[1])
+    snapshot = replace(
+        snapshot,
+        endpoints={endpoint.id: endpoint},
+        network_interfaces={"eni-1": eni("1", "there", TARGET)},
+    )
+    found = reach(snapshot)
+    quick = Analysis(snapshot).openly(snapshot.subnets["subnet-here"], endpoint)
+    assert not quick or found.answer is Answer.YES
+    assert quick or found.answer is not Answer.YES
+    assert (cell(snapshot, "here", KMS).outcome is Outcome.PRIVATE) is (found.answer is Answer.YES)
 
 
 def test_the_generated_networks_are_worth_it() -> None:

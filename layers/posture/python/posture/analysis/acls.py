@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
@@ -59,6 +59,40 @@ def _decided(acl: NetworkAcl, peers: AddressSet, port: int, *, egress: bool) -> 
             left -= taken
     if left:
         yield Decision(left, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What an ACL denies of some peers: HTTPS towards them, from them, and any answer of those.
+
+    An answer counts as denied where only some of the client's ports are.
+    """
+
+    out: AddressSet
+    into: AddressSet
+    back_out: AddressSet
+    back_in: AddressSet
+
+
+def closed_to(acl: NetworkAcl, peers: AddressSet, port: int) -> Closed:
+    """Give at once what an ACL denies of peers, without saying by which entry."""
+    return Closed(
+        out=_denied(acl, peers, (port,), egress=True),
+        into=_denied(acl, peers, (port,), egress=False),
+        back_out=_denied(acl, peers, port_classes(acl, EPHEMERAL, egress=True), egress=True),
+        back_in=_denied(acl, peers, port_classes(acl, EPHEMERAL, egress=False), egress=False),
+    )
+
+
+def _denied(
+    acl: NetworkAcl, peers: AddressSet, ports: Iterable[int], *, egress: bool
+) -> AddressSet:
+    return AddressSet.union(
+        each.addresses
+        for port in ports
+        for each in decisions(acl, peers, port, egress=egress)
+        if not each.allowed
+    )
 
 
 def open_families(acl: NetworkAcl) -> frozenset[int]:

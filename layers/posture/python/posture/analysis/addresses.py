@@ -6,6 +6,7 @@ a dual-stack destination and no operation needs to ask for the family.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import (
@@ -50,6 +51,10 @@ class AddressSet:
     def __sub__(self, other: AddressSet) -> AddressSet:
         """Give what is here and not there."""
         return self & AddressSet(tuple(_gaps(other.spans)))
+
+    def isdisjoint(self, other: AddressSet) -> bool:
+        """Tell whether nothing is in both."""
+        return not _common(self.spans, other.spans)
 
     def __ge__(self, other: AddressSet) -> bool:
         """Tell whether all of the other is here."""
@@ -99,17 +104,24 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
         yield current
 
 
-def _common(these: tuple[Span, ...], those: tuple[Span, ...]) -> Iterator[Span]:
-    here = there = 0
-    while here < len(these) and there < len(those):
-        first = max(these[here][0], those[there][0])
-        last = min(these[here][1], those[there][1])
-        if first <= last:
-            yield first, last
-        if these[here][1] < those[there][1]:
-            here += 1
-        else:
-            there += 1
+def _common(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
+    """Give what is in both: for each span of the smaller a slice of the larger, cut at its ends."""
+    few, many = (these, those) if len(these) < len(those) else (those, these)
+    found: list[Span] = []
+    for first, last in few:
+        start = bisect_left(many, (first,))
+        if start and many[start - 1][1] >= first:
+            start -= 1
+        end = bisect_right(many, (last, END), start)
+        if start == end:
+            continue
+        begun = len(found)
+        found.extend(many[start:end])
+        if found[begun][0] < first:
+            found[begun] = first, found[begun][1]
+        if found[-1][1] > last:
+            found[-1] = found[-1][0], last
+    return found
 
 
 def _gaps(spans: tuple[Span, ...]) -> Iterator[Span]:

@@ -47,9 +47,10 @@ class Cell:
 
     `paths` are the ways of the service's own addresses: of a gateway service its prefix lists, of
     others the public ones; None where they are not known or do not matter. `reaches` are the
-    endpoint interfaces that the service's names lead to; `own_zone` tells whether one of them is
-    in the subnet's availability zone. `missing` names interfaces that could not be read.
-    `obstacles` are what the subnet's ACL stops of a gateway endpoint's addresses.
+    endpoint interfaces that the service's names lead to, as the whole VPC reaches them where
+    nothing stands in the way. `own_zone` tells whether one of them is in the subnet's availability
+    zone. `missing` names interfaces that could not be read. `obstacles` are what the subnet's ACL
+    stops of a gateway endpoint's addresses.
     """
 
     outcome: Outcome
@@ -80,6 +81,9 @@ class Analysis:
         self.reachability = Reachability(snapshot)
         self._resolutions: dict[str, Resolution] = {}
         self._cells: dict[tuple[str, str], Cell] = {}
+        self._residues: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
+        self._summed: dict[int, tuple[Outcome, str]] = {}
+        self._open_cells: dict[tuple[str, bool], Cell] = {}
         self._interfaces: dict[str, tuple[tuple[NetworkInterface, ...], tuple[str, ...]]] = {}
 
     @cached_property
@@ -123,6 +127,32 @@ class Analysis:
         interfaces, _ = self.interfaces(endpoint)
         return tuple(self.reachability.reach(subnet, each, groups) for each in interfaces)
 
+    def openly(self, subnet: Subnet, endpoint: Endpoint) -> bool:
+        """Tell quickly whether nothing at all stands between a subnet and an endpoint.
+
+        Where the answer is no, something may: `reached` tells.
+        """
+        key = (*self.reachability.gates(subnet), endpoint.id)
+        if key not in self._residues:
+            self._residues[key] = self._residue(subnet, endpoint)
+        residue = self._residues[key]
+        if residue is None:
+            return False
+        versions, addresses = residue
+        sources = self.reachability.addresses(subnet, versions)
+        return bool(sources) and sources.isdisjoint(addresses)
+
+    def _residue(
+        self, subnet: Subnet, endpoint: Endpoint
+    ) -> tuple[frozenset[int], AddressSet] | None:
+        interfaces, missing = self.interfaces(endpoint)
+        versions = {frozenset(it.version for it in each.addresses) for each in interfaces}
+        if missing or len(versions) != 1:
+            return None
+        found = [self.reachability.residue(subnet, each) for each in interfaces]
+        known = [each for each in found if each is not None]
+        return (versions.pop(), AddressSet.union(known)) if len(known) == len(found) else None
+
     def interfaces(
         self, endpoint: Endpoint
     ) -> tuple[tuple[NetworkInterface, ...], tuple[str, ...]]:
@@ -147,6 +177,8 @@ class Analysis:
     def _cell(self, subnet: Subnet, service: Service, groups: frozenset[str] = frozenset()) -> Cell:
         resolution = self.resolution(service)
         if resolution.leads_to is LeadsTo.ENDPOINT:
+            if not groups and all(self.openly(subnet, each) for each in resolution.endpoints):
+                return self._open_cell(subnet, service, resolution)
             return self._by_interfaces(subnet, resolution, groups)
         paths = self.paths.of(subnet, service)
         if resolution.leads_to is LeadsTo.UNKNOWN:
@@ -155,8 +187,29 @@ class Analysis:
             why = "the service's addresses or the subnet's route table could not be read"
             return Cell(Outcome.UNKNOWN, why, resolution)
         exact = EndpointType.GATEWAY in service.types
-        cell = Cell(outcome_of(paths), ways(paths, exact=exact), resolution, paths)
+        key = id(paths)  # the paths themselves are kept, and shared by many cells
+        if key not in self._summed:
+            self._summed[key] = outcome_of(paths), ways(paths, exact=exact)
+        cell = Cell(*self._summed[key], resolution, paths)
         return self._guarded(subnet, cell) if exact else cell
+
+    def _open_cell(self, subnet: Subnet, service: Service, resolution: Resolution) -> Cell:
+        """Give the one cell of all subnets that reach a service's endpoints without obstacle."""
+        interfaces = [
+            interface for each in resolution.endpoints for interface in self.interfaces(each)[0]
+        ]
+        own_zone = any(each.zone == subnet.zone for each in interfaces)
+        key = service.name, own_zone
+        if key not in self._open_cells:
+            inside = self.reachability.inside
+            self._open_cells[key] = Cell(
+                outcome=Outcome.PRIVATE,
+                summary=f"by {' and '.join(each.id for each in resolution.endpoints)}",
+                resolution=resolution,
+                reaches=tuple(Reach(each, inside, inside) for each in interfaces),
+                own_zone=own_zone,
+            )
+        return self._open_cells[key]
 
     def _guarded(self, subnet: Subnet, cell: Cell) -> Cell:
         """Ask the subnet's ACL for what goes by a gateway endpoint."""

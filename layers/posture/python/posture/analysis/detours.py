@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
@@ -39,7 +40,9 @@ def detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, ...]:
     """Give where a table does not deliver locally what is inside the VPC."""
     if table is None:
         return (Detour(IPV4 | IPV6, "", "a route table that could not be found", certain=False),)
-    inside = AddressSet.of(_blocks(snapshot))
+    inside = AddressSet.of(blocks_of(snapshot))
+    if not _may_divert(snapshot, table):
+        return ()
     routing = delivery(snapshot, table, inside)
     unread = ", ".join(route.destination for route in routing.unread)
     found = [_detour(table, leg) for leg in routing.legs if not _delivers(leg)]
@@ -47,6 +50,33 @@ def detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, ...]:
         words = f"{unread}, whose entries {table.id} routes and nobody can read"
         found.append(Detour(IPV4 | IPV6, table.id, words, certain=False))
     return tuple(found)
+
+
+def _may_divert(snapshot: Snapshot, table: RouteTable) -> bool:
+    """Tell quickly whether some route could go before a local one, or stands in its place."""
+    blocks = blocks_of(snapshot)
+    shortest = min((block.prefixlen for block in blocks), default=0)
+    for route in table.routes:
+        if route.target.kind is TargetKind.LOCAL and not route.blackhole:
+            continue
+        named = snapshot.prefix_lists.get(route.prefix_list_id or "")
+        listed = named.cidrs if named else None
+        if route.cidr is None and listed is None:
+            return True
+        for cidr in (route.cidr,) if route.cidr else listed or ():
+            if cidr.prefixlen >= shortest and _meet(cidr, blocks):
+                return True
+    return False
+
+
+def _meet(cidr: Network, blocks: Iterable[Network]) -> bool:
+    first, last = int(cidr.network_address), int(cidr.broadcast_address)
+    return any(
+        block.version == cidr.version
+        and first <= int(block.broadcast_address)
+        and last >= int(block.network_address)
+        for block in blocks
+    )
 
 
 def delivery(snapshot: Snapshot, table: RouteTable, towards: AddressSet) -> Routing:
@@ -59,14 +89,14 @@ def delivery(snapshot: Snapshot, table: RouteTable, towards: AddressSet) -> Rout
     local = Target(TargetKind.LOCAL, "local")
     implied = (
         Route(block, None, local, origin=RouteOrigin.TABLE)
-        for block in _blocks(snapshot)
+        for block in blocks_of(snapshot)
         if block not in told
     )
     whole = replace(table, routes=(*table.routes, *implied))
     return route_to(whole, towards, snapshot.prefix_lists)
 
 
-def _blocks(snapshot: Snapshot) -> tuple[Network, ...]:
+def blocks_of(snapshot: Snapshot) -> tuple[Network, ...]:
     """Give the VPC's blocks; where nobody tells them, those of its subnets."""
     blocks: tuple[Network, ...] = (*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs)
     return blocks or tuple(block for subnet in snapshot.subnets.values() for block in subnet.blocks)

@@ -59,7 +59,7 @@ def explain(
         _subnet(analysis, subnet),
         _names(analysis.snapshot, service, cell),
         *_routes(analysis, subnet, service, cell),
-        *interface_steps(analysis, subnet, cell),
+        *interface_steps(analysis, subnet, cell, workload_groups),
         *policy_steps(analysis.snapshot, service, trust),
     )
     return Explanation(subnet, service, cell, steps)

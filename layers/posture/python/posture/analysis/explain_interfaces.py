@@ -17,11 +17,14 @@ from posture.analysis.words import few, obstacle
 from posture.model.network import NetworkAcl, Subnet
 
 
-def interface_steps(analysis: Analysis, subnet: Subnet, cell: Cell) -> Iterator[Step]:
+def interface_steps(
+    analysis: Analysis, subnet: Subnet, cell: Cell, workload_groups: frozenset[str]
+) -> Iterator[Step]:
     """Give the steps to every interface that a cell's names lead to."""
     gates = _Gates(analysis, subnet)
-    for reach in cell.reaches:
-        yield from gates.of(reach)
+    for endpoint in cell.resolution.endpoints:
+        for reach in analysis.reached(subnet, endpoint, workload_groups):
+            yield from gates.of(reach)
     for each in cell.missing:
         yield Step("interface", f"{each} could not be read.", {"interface": each})
 

@@ -62,9 +62,17 @@ class _Answers:
     def __init__(self) -> None:
         self.listed: list[Json] = []
         self._numbers: dict[str, int] = {}
+        self._seen: dict[tuple[object, ...], int] = {}
 
     def number(self, cell: Cell, service: Service) -> int:
-        answer = cell_record(cell, service)
+        # What many cells share is one object, kept by the analysis: the quick way to tell it again.
+        parts = id(cell.paths), id(cell.reaches), id(cell.obstacles), cell.missing
+        key = (cell.outcome, cell.summary, cell.own_zone, *parts)
+        if key not in self._seen:
+            self._seen[key] = self._number(cell_record(cell, service))
+        return self._seen[key]
+
+    def _number(self, answer: Json) -> int:
         text = json.dumps(answer, sort_keys=True)
         if text not in self._numbers:
             self._numbers[text] = len(self.listed)

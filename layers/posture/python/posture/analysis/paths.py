@@ -13,7 +13,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.routing import Leg, route_to, spoken_by, table_of
+from posture.analysis.routing import Leg, Router, spoken_by, table_of
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -151,6 +151,7 @@ class Paths:
         self._addresses: dict[str, AddressSet | None] = {}
         self._tables: dict[str, RouteTable | None] = {}
         self._known: dict[tuple[str, AddressSet, str], tuple[Path, ...]] = {}
+        self._routers = _Routers(snapshot)
 
     def table(self, subnet: Subnet) -> RouteTable | None:
         """Give the route table a subnet uses."""
@@ -175,8 +176,8 @@ class Paths:
         by_gateway = EndpointType.GATEWAY in service.types
         key = (table.id, spoken, service.name if by_gateway else "")
         if key not in self._known:
-            ways = _paths(self._snapshot, table, addresses & spoken, service, follow=True)
-            self._known[key] = tuple(ways)
+            router, wanted = self._routers.of(table), addresses & spoken
+            self._known[key] = tuple(_paths(self._routers, router, wanted, service, follow=True))
         return self._known[key]
 
     def _of_service(self, service: Service) -> AddressSet | None:
@@ -194,20 +195,45 @@ class Paths:
         return PUBLIC - apart
 
 
+class _Routers:
+    """The VPC's route tables made ready, as its subnets use them and as its NAT gateways do."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._known: dict[tuple[str, bool], Router] = {}
+
+    def of(self, table: RouteTable, *, nat: bool = False) -> Router:
+        """Give a table; for a NAT gateway, without the routes to gateway endpoints."""
+        key = table.id, nat
+        if key not in self._known:
+            kept = (it for it in table.routes if not nat or not self._to_gateway_endpoint(it))
+            whole = replace(table, routes=tuple(kept))
+            self._known[key] = Router(whole, self.snapshot.prefix_lists)
+        return self._known[key]
+
+    def _to_gateway_endpoint(self, route: Route) -> bool:
+        """Tell whether a route leads to a gateway endpoint: those are for prefix lists only."""
+        if route.target.kind is not TargetKind.VPC_ENDPOINT:
+            return False
+        endpoint = self.snapshot.endpoints.get(route.target.id)
+        by_list = route.prefix_list_id is not None
+        return endpoint.type is EndpointType.GATEWAY if endpoint else by_list
+
+
 def _paths(
-    snapshot: Snapshot, table: RouteTable, wanted: AddressSet, service: Service, *, follow: bool
+    routers: _Routers, router: Router, wanted: AddressSet, service: Service, *, follow: bool
 ) -> Iterator[Path]:
-    routing = route_to(table, wanted, snapshot.prefix_lists)
+    routing = router.to(wanted)
     if routing.unread and wanted:
         names = ", ".join(route.destination for route in routing.unread)
-        why = f"the entries of {names} in {table.id} cannot be read"
+        why = f"the entries of {names} in {router.table_id} cannot be read"
         yield Path(wanted, PathKind.UNKNOWN, why=why)
         return
     for leg in routing.legs:
-        yield _path(snapshot, leg, service, follow=follow)
+        yield _path(routers, leg, service, follow=follow)
 
 
-def _path(snapshot: Snapshot, leg: Leg, service: Service, *, follow: bool) -> Path:
+def _path(routers: _Routers, leg: Leg, service: Service, *, follow: bool) -> Path:
     route = leg.route
     if route is None:
         if not leg.routes:
@@ -216,10 +242,10 @@ def _path(snapshot: Snapshot, leg: Leg, service: Service, *, follow: bool) -> Pa
         return Path(leg.addresses, PathKind.UNKNOWN, why=f"AWS does not tell which: {targets}")
     if route.blackhole:
         return Path(leg.addresses, PathKind.BLACKHOLE, route.target.id, route)
-    kind, why = _kind(snapshot, route, service)
+    kind, why = _kind(routers.snapshot, route, service)
     onward: tuple[Path, ...] = ()
     if kind is PathKind.NAT_GATEWAY and follow:
-        onward = _onward(snapshot, route.target.id, leg.addresses, service)
+        onward = _onward(routers, route.target.id, leg.addresses, service)
     return Path(leg.addresses, kind, route.target.id, route, onward, why)
 
 
@@ -244,7 +270,7 @@ def _endpoint_kind(
 
 
 def _onward(
-    snapshot: Snapshot, nat_id: str, addresses: AddressSet, service: Service
+    routers: _Routers, nat_id: str, addresses: AddressSet, service: Service
 ) -> tuple[Path, ...]:
     """Follow a NAT gateway one step: by the routes of the subnet it stands in.
 
@@ -252,7 +278,7 @@ def _onward(
     one sends to an internet gateway is dropped; and what it translates is IPv4.
     https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
     """
-    nat = snapshot.nat_gateways.get(nat_id)
+    nat = routers.snapshot.nat_gateways.get(nat_id)
     if nat is None:
         return (_unknown(addresses, f"{nat_id} cannot be read or is in another VPC"),)
     if nat.state not in {"available", "pending"}:
@@ -262,24 +288,14 @@ def _onward(
         why = f"{nat_id} translates IPv4 only"
         dropped = Path(strange, PathKind.BLACKHOLE, nat_id, why=why)
         rest = addresses - strange
-        return (dropped, *(_onward(snapshot, nat_id, rest, service) if rest else ()))
+        return (dropped, *(_onward(routers, nat_id, rest, service) if rest else ()))
     if nat.subnet_id is None:
         return (_regional(nat, addresses),)
-    table = table_of(snapshot, nat.subnet_id)
+    table = table_of(routers.snapshot, nat.subnet_id)
     if table is None:
         return (_unknown(addresses, f"the route table of {nat.subnet_id} cannot be read"),)
-    routes = tuple(each for each in table.routes if not _to_gateway_endpoint(snapshot, each))
-    ways = _paths(snapshot, replace(table, routes=routes), addresses, service, follow=False)
+    ways = _paths(routers, routers.of(table, nat=True), addresses, service, follow=False)
     return tuple(way if nat.public else _dropped_at_edge(way) for way in ways)
-
-
-def _to_gateway_endpoint(snapshot: Snapshot, route: Route) -> bool:
-    """Tell whether a route leads to a gateway endpoint: those are made for prefix lists only."""
-    if route.target.kind is not TargetKind.VPC_ENDPOINT:
-        return False
-    endpoint = snapshot.endpoints.get(route.target.id)
-    by_list = route.prefix_list_id is not None
-    return endpoint.type is EndpointType.GATEWAY if endpoint else by_list
 
 
 def _dropped_at_edge(way: Path) -> Path:

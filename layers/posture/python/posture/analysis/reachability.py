@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import ip_network
 
-from posture.analysis.acls import open_families
+from posture.analysis.acls import Closed, closed_to, open_families
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.detours import Detour, detours
+from posture.analysis.detours import Detour, blocks_of, detours
 from posture.analysis.gates import (
     HTTPS,
     Gate,
@@ -126,6 +127,8 @@ class Reachability:
         self._admitted: dict[tuple[str, ...], Admitted] = {}
         self._sources: dict[tuple[str, frozenset[int]], AddressSet] = {}
         self._detour: dict[str, tuple[Detour, ...]] = {}
+        self._gates: dict[str, tuple[str, str]] = {}
+        self._closed: dict[str, Closed] = {}
         self._places: dict[str, AddressSet] = {}
         self._towards: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
         self._lists = snapshot.prefix_lists
@@ -171,6 +174,43 @@ class Reachability:
             unread=(*(admitted.unread if held else ()), *self._missing(subnet, interface)),
         )
 
+    def residue(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet | None:
+        """Give the addresses of which something stands between a subnet's gates and an interface.
+
+        Whatever subnet has none of them, and the same gates, reaches it without any obstacle. It is
+        the quick answer for the many; what is in it need not be stopped, and None is not known.
+        """
+        here, there = self._acls.get(subnet.id), self._acls.get(interface.subnet_id)
+        if here is None or there is None:
+            return None
+        target = self.place(interface)
+        near, far = self._closed_to(here), self._closed_to(there)
+        ahead = (near.out, near.back_in, *(each.addresses for each in self._look(subnet.id)))
+        if not all(target.isdisjoint(each) for each in ahead):
+            return None
+        behind = (each.addresses for each in self._look(interface.subnet_id))
+        admitted = self._admits(interface.security_group_ids).addresses
+        return AddressSet.union([far.into, far.back_out, self.inside - admitted, *behind])
+
+    @cached_property
+    def inside(self) -> AddressSet:
+        """All addresses that the VPC's subnets and endpoints can have."""
+        subnets = (block for each in self._snapshot.subnets.values() for block in each.blocks)
+        return AddressSet.of((*blocks_of(self._snapshot), *subnets))
+
+    def gates(self, subnet: Subnet) -> tuple[str, str]:
+        """Name a subnet's gates: those of one name are alike for whatever is inside the VPC."""
+        if subnet.id not in self._gates:
+            acl, found = self._acls.get(subnet.id), self._look(subnet.id)
+            detoured = ",".join(f"{it.table_id} {it.words}" for it in found)
+            self._gates[subnet.id] = acl.id if acl else subnet.id, detoured
+        return self._gates[subnet.id]
+
+    def _closed_to(self, acl: NetworkAcl) -> Closed:
+        if acl.id not in self._closed:
+            self._closed[acl.id] = closed_to(acl, self.inside, HTTPS)
+        return self._closed[acl.id]
+
     def place(self, interface: NetworkInterface) -> AddressSet:
         """Give an interface's addresses; where they are none of its subnet's, all of those.
 
@@ -215,7 +255,10 @@ class Reachability:
 
     def _from(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet:
         """Give the subnet's addresses of the families the interface answers to."""
-        versions = frozenset(address.version for address in interface.addresses)
+        return self.addresses(subnet, frozenset(each.version for each in interface.addresses))
+
+    def addresses(self, subnet: Subnet, versions: frozenset[int]) -> AddressSet:
+        """Give a subnet's addresses of these IP versions."""
         key = subnet.id, versions
         if key not in self._sources:
             self._sources[key] = AddressSet.of(

@@ -71,13 +71,6 @@ def table_of(snapshot: Snapshot, subnet_id: str) -> RouteTable | None:
     return next(explicit, None) or next((table for table in tables if table.main), None)
 
 
-def subnets_of(snapshot: Snapshot, table: RouteTable) -> tuple[Subnet, ...]:
-    """Give the subnets that use a table, by association or because it is the main one."""
-    return tuple(
-        subnet for subnet in snapshot.subnets.values() if table_of(snapshot, subnet.id) is table
-    )
-
-
 def spoken_by(subnet: Subnet) -> AddressSet:
     """Give the addresses that a subnet's hosts can send to: those of the families it has."""
     return (IPV4 if subnet.cidr else NOTHING) | (IPV6 if subnet.ipv6_cidrs else NOTHING)
@@ -96,22 +89,40 @@ def route_to(
     Returns:
         The legs, the most specific first; what no route leads to comes last, with no route.
     """
-    entries, unread = _entries(table.routes, prefix_lists)
-    local = AddressSet.of(each.cidr for each in table.routes if each.cidr and _is_local(each))
-    parts: dict[tuple[Route, ...], AddressSet] = {}
-    left = destination
-    for _, equals in groupby(sorted(entries, key=_rank), key=_rank):
-        for routes, blocks in _apart(equals).items():
-            taken = AddressSet.of(blocks) & left
-            for chosen, part in _not_past_local(routes, taken, local):
+    return Router(table, prefix_lists).to(destination)
+
+
+class Router:
+    """A route table made ready to be asked for many destinations, as `route_to` is for one."""
+
+    def __init__(self, table: RouteTable, prefix_lists: Mapping[str, PrefixList]) -> None:
+        self.table_id = table.id
+        entries, self._unread = _entries(table.routes, prefix_lists)
+        self._local = AddressSet.of(
+            each.cidr for each in table.routes if each.cidr and _is_local(each)
+        )
+        self._ranked = [
+            (routes, AddressSet.of(blocks))
+            for _, equals in groupby(sorted(entries, key=_rank), key=_rank)
+            for routes, blocks in _apart(equals).items()
+        ]
+
+    def to(self, destination: AddressSet) -> Routing:
+        """Divide a destination by the route each part of it takes."""
+        parts: dict[tuple[Route, ...], AddressSet] = {}
+        left = destination
+        for routes, blocks in self._ranked:
+            if not left:
+                break
+            if blocks.isdisjoint(left):
+                continue
+            for chosen, part in _not_past_local(routes, blocks & left, self._local):
                 parts[chosen] = parts.get(chosen, NOTHING) | part
                 left -= part
-        if not left:
-            break
-    legs = [Leg(addresses, routes) for routes, addresses in parts.items()]
-    if left:
-        legs.append(Leg(left, ()))
-    return Routing(tuple(legs), tuple(unread))
+        legs = [Leg(addresses, routes) for routes, addresses in parts.items()]
+        if left:
+            legs.append(Leg(left, ()))
+        return Routing(tuple(legs), tuple(self._unread))
 
 
 @dataclass(frozen=True, slots=True)

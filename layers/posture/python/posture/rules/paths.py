@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posture.analysis.routing import subnets_of
 from posture.analysis.services import short_name
 from posture.model.network import (
     Endpoint,
@@ -157,7 +156,7 @@ def _blackholed(case: VpcCase) -> Iterator[Judgement]:
             summary = f"the endpoint routes of {table.id} are active"
             yield Judgement(table.id, Status.PASS, summary, concerns=concerns)
             continue
-        used_by = [subnet.id for subnet in subnets_of(case.snapshot, table)]
+        used_by = [subnet.id for subnet in case.users.get(table.id, ())]
         yield Judgement(
             resource=table.id,
             status=Status.FAIL,

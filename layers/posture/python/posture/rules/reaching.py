@@ -108,7 +108,10 @@ def _blocked(case: VpcCase) -> Iterator[Judgement]:
             continue
         found = _Reached()
         for subnet in case.subnets:
-            found.add(subnet, case.analysis.reached(subnet, endpoint))
+            if case.analysis.openly(subnet, endpoint):
+                found.well.append(subnet.id)
+            else:
+                found.add(subnet, case.analysis.reached(subnet, endpoint))
         yield _told(case, endpoint, name, found)
 
 
@@ -207,6 +210,8 @@ def _answers(case: VpcCase) -> Iterator[Judgement]:
 
 def _by_interfaces(case: VpcCase, subnet: Subnet, found: dict[str, _Answers]) -> None:
     for endpoint in _judged(case):
+        if case.analysis.openly(subnet, endpoint):
+            continue
         for reach in case.analysis.reached(subnet, endpoint):
             there = _there(reach)
             if there and _wholly(reach, there):

@@ -83,6 +83,15 @@ class VpcCase:
         return {subnet.id: self.analysis.paths.table(subnet) for subnet in self.subnets}
 
     @cached_property
+    def users(self) -> Mapping[str, tuple[Subnet, ...]]:
+        """The subnets that use each route table, by the table's id."""
+        found: dict[str, tuple[Subnet, ...]] = {}
+        for subnet in self.subnets:
+            if table := self.tables[subnet.id]:
+                found[table.id] = (*found.get(table.id, ()), subnet)
+        return found
+
+    @cached_property
     def paths(self) -> Mapping[tuple[str, str], tuple[Path, ...] | None]:
         """The ways to each gateway service, by subnet id and service name."""
         return {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.routing import Leg, Routing, route_to, subnets_of
+from posture.analysis.routing import Leg, Routing, route_to
 from posture.analysis.services import short_name
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -94,7 +94,7 @@ def _doubts(table: RouteTable, routing: Routing) -> Iterator[Evidence]:
 def _told(
     case: VpcCase, table: RouteTable, shadows: Sequence[_Shadow], concerns: frozenset[str]
 ) -> Judgement:
-    used_by = [subnet.id for subnet in subnets_of(case.snapshot, table)]
+    used_by = [subnet.id for subnet in case.users.get(table.id, ())]
     parts = listed(map(_part, shadows))
     targets = listed(
         sorted({leg.route.target.id for it in shadows for leg in it.taken if leg.route})

@@ -26,6 +26,30 @@ OutputOption = Annotated[
 ]
 
 
+class ScanOutput(StrEnum):
+    """How a scan's verdicts are written: as records, or as a CI pipeline takes them."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+class FindingsOutput(StrEnum):
+    """How findings are written: as records, or as other tools take them."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    OCSF = "ocsf"  # a line an event
+    ASFF = "asff"  # a JSON array, as BatchImportFindings takes it, a hundred at a time
+
+
 class CatalogueOutput(StrEnum):
     """How a list that comes with the program is written."""
 

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posture.alerts.asff import asff
 from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
+from posture.rules.catalogue import RULES_BY_ID
 from posture_cli import exits
+from posture_cli.interchange import ocsf
 from posture_cli.options import (
     AsOfOption,
+    FindingsOutput,
     FindingsTableOption,
     HistoryTableOption,
     LimitOption,
-    OutputOption,
     ScopeOption,
     SinceOption,
     StackOption,
@@ -40,6 +43,7 @@ EXAMPLES = examples(
     "posture findings --vpc vpc-0123456789abcdef0 --output json",
     "posture findings --status resolved --since 30d --sort updated --output csv",
     "posture findings --actor alice --output markdown",
+    "posture findings --status open --status resolved --output ocsf > findings.ocsf.ndjson",
     "posture findings --as-of 2026-09-30 --account 111122223333",
 )
 STANDING = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
@@ -69,7 +73,9 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     limit: LimitOption = None,
     findings_table: FindingsTableOption = None,
     history_table: HistoryTableOption = None,
-    output: OutputOption = Output.TABLE,
+    output: Annotated[
+        FindingsOutput, typer.Option("--output", "-o", help="How to write the answer.")
+    ] = FindingsOutput.TABLE,
     verbose: VerboseOption = False,
 ) -> None:
     """List what the deployed monitor has found, the worst first.
@@ -101,8 +107,7 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     needed = {"findings": findings_table} | ({"history": history_table} if as_of else {})
     tables = opened(stack, region, **needed)
     found = _found(tables, wanted, as_of, sort, None if limit is None else limit + 1)
-    columns = shown.FINDING_CSV if output is Output.CSV else shown.FINDING_COLUMNS
-    count = write(map(shown.finding_record, _at_most(found, limit)), columns, output)
+    count = _write(_at_most(found, limit), output)
     tables.tell_cost(verbose=verbose)
     raise typer.Exit(exits.FINDINGS if count else exits.CLEAN)
 
@@ -116,6 +121,17 @@ def _found(
         return now(tables.findings, wanted, sort, limit)
     with notes().status(f"rebuilding what was known at {as_of}"):
         return ordered(then(tables.findings, tables.history, wanted, as_of), sort, limit)
+
+
+def _write(found: Iterator[Finding], output: FindingsOutput) -> int:
+    """Write findings as they come, and give how many there were."""
+    if output is FindingsOutput.OCSF:
+        return write(map(ocsf.event, found), (), Output.NDJSON)
+    if output is FindingsOutput.ASFF:
+        return write((asff(each, RULES_BY_ID) for each in found), (), Output.JSON)
+    plain = Output(output.value)
+    columns = shown.FINDING_CSV if plain is Output.CSV else shown.FINDING_COLUMNS
+    return write(map(shown.finding_record, found), columns, plain)
 
 
 def _at_most(found: Iterator[Finding], limit: int | None) -> Iterator[Finding]:

@@ -20,22 +20,24 @@ from posture.rules.catalogue import SERVICE_RULES
 from posture.rules.engine import judge_service, judge_vpc
 from posture_cli import exits
 from posture_cli.baseline_file import explained
+from posture_cli.interchange import junit, sarif
 from posture_cli.options import (
     BaselineOption,
-    OutputOption,
     RegionsOption,
+    ScanOutput,
     VpcsOption,
     examples,
 )
 from posture_cli.render import findings as shown
 from posture_cli.render.console import notes
-from posture_cli.render.records import Output, Record, write
+from posture_cli.render.records import Output, Record, write, write_json
 
 EXAMPLES = examples(
     "posture scan --region eu-west-1",
     "posture scan --region eu-west-1 --region us-east-1 --output csv",
     "posture scan --vpc vpc-0123456789abcdef0 --baseline baseline.yaml",
     "posture scan --all --output json",
+    "posture scan --region eu-west-1 --output sarif > posture.sarif",
 )
 Judged = tuple[Scope, Verdict]
 ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2}
@@ -47,13 +49,17 @@ def scan(
     vpc: VpcsOption = None,
     baseline: BaselineOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also show what passes.")] = False,
-    output: OutputOption = Output.TABLE,
+    output: Annotated[
+        ScanOutput, typer.Option("--output", "-o", help="How to write the answer.")
+    ] = ScanOutput.TABLE,
 ) -> None:
     """Judge your VPCs now, read-only, with your own credentials; nothing needs to be deployed.
 
     Without --region the region of your AWS settings is looked at. Without --vpc the region's
     endpoint services are judged, too. What could not be read or
     decided is listed as unknown.
+
+    For a CI pipeline: sarif goes to code scanning, junit to test reports (with all that passes).
 
     Exit code: 0 when all is well, 1 when something fails or is unknown, 2 on a mistake.
     """
@@ -72,12 +78,20 @@ def scan(
             looked["VPC" if picture.scope.vpc_id else "endpoint service"] += 1
             found += _judged(picture, document)
     bad = [pair for pair in found if pair[1].status is not Status.PASS]
-    records = [
-        shown.verdict_record(*pair) for pair in sorted(found if everything else bad, key=_order)
-    ]
-    write(records, _columns(records, output), output)
+    _write(sorted(found if everything else bad, key=_order), found, output)
     _sum_up(looked, found)
     raise typer.Exit(exits.FINDINGS if bad else exits.CLEAN)
+
+
+def _write(chosen: Sequence[Judged], found: Sequence[Judged], output: ScanOutput) -> None:
+    if output is ScanOutput.SARIF:
+        write_json(sarif.log(chosen))
+    elif output is ScanOutput.JUNIT:
+        sys.stdout.write(junit.document(found))
+    else:
+        records = [shown.verdict_record(*pair) for pair in chosen]
+        plain = Output(output.value)
+        write(records, _columns(records, plain), plain)
 
 
 def _columns(records: Sequence[Record], output: Output) -> tuple[str, ...]:

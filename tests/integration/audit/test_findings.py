@@ -256,3 +256,16 @@ def test_mistakes_name_the_option(arguments: list[str], told: str) -> None:
     assert result.exit_code == 2
     assert arguments[0] in result.stderr
     assert told in result.stderr
+
+
+@pytest.mark.usefixtures("two")
+def test_other_tools_take_findings() -> None:
+    """OCSF a line an event, ASFF an array, by the same filters."""
+    chosen = ("--status", "open", "--status", "resolved", "--output")
+    events = [json.loads(it) for it in posture("findings", *chosen, "ocsf").stdout.splitlines()]
+    assert [it["class_uid"] for it in events] == [2003, 2003]
+    found = json.loads(posture("findings", *chosen, "asff").stdout)
+    assert {it["Compliance"]["Status"] for it in found} == {"FAILED", "PASSED"}
+    assert [it["ProductFields"]["posture/id"] for it in found] == [
+        it["finding_info"]["uid"] for it in events
+    ]

@@ -1,0 +1,1 @@
+"""Findings and verdicts in the forms that other tools take. Pure."""

@@ -1,0 +1,57 @@
+"""A scan's verdicts as JUnit XML: a suite a rule, a case a resource.
+
+https://github.com/testmoapp/junitxml
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from xml.etree import ElementTree as ET
+
+from posture.model.scope import Scope
+from posture.model.verdict import Status, Verdict
+from posture_cli.render.text import lines, printable
+
+Judged = tuple[Scope, Verdict]
+
+
+def document(judged: Sequence[Judged]) -> str:
+    """Give the document. What fails is a failure, what is unknown an error."""
+    root = ET.Element("testsuites", {"name": "VPC Endpoint Posture", **_counts(judged)})
+    ordered = sorted(judged, key=lambda it: (it[1].rule, it[0], it[1].resource))
+    for rule, members in groupby(ordered, key=lambda it: it[1].rule):
+        suite = list(members)
+        element = ET.SubElement(root, "testsuite", {"name": rule, **_counts(suite)})
+        for scope, verdict in suite:
+            _case(element, scope, verdict)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _counts(judged: Sequence[Judged]) -> dict[str, str]:
+    statuses = [verdict.status for _, verdict in judged]
+    return {
+        "tests": str(len(statuses)),
+        "failures": str(statuses.count(Status.FAIL)),
+        "errors": str(statuses.count(Status.UNKNOWN)),
+    }
+
+
+def _case(suite: ET.Element, scope: Scope, verdict: Verdict) -> None:
+    where = str(scope).strip("/").replace("/", ".")
+    case = ET.SubElement(suite, "testcase", name=printable(verdict.resource), classname=where)
+    if verdict.status is Status.PASS:
+        return
+    kind = "failure" if verdict.status is Status.FAIL else "error"
+    element = ET.SubElement(
+        case, kind, message=printable(verdict.summary), type=verdict.severity.value
+    )
+    element.text = lines("\n".join(_words(verdict)))
+
+
+def _words(verdict: Verdict) -> Iterator[str]:
+    yield from (fact.text for fact in verdict.evidence)
+    if verdict.remediation:
+        yield verdict.remediation.text
+        yield verdict.remediation.command

@@ -1,0 +1,163 @@
+"""A finding as an OCSF event of the class Compliance Finding.
+
+https://schema.ocsf.io/1.5.0/classes/compliance_finding
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from posture.alerts.asff import partition, resource
+from posture.model.finding import Finding, FindingStatus
+from posture.model.verdict import Severity
+from posture.rules.catalogue import RULES_BY_ID
+
+VERSION = "1.5.0"
+CATEGORY, CLASS = 2, 2003  # Findings, Compliance Finding
+SEVERITY = {
+    Severity.INFORMATIONAL: (1, "Informational"),
+    Severity.LOW: (2, "Low"),
+    Severity.MEDIUM: (3, "Medium"),
+    Severity.HIGH: (4, "High"),
+    Severity.CRITICAL: (5, "Critical"),
+}
+STATUS = {
+    FindingStatus.OPEN: (1, "New"),
+    FindingStatus.UNKNOWN: (1, "New"),
+    FindingStatus.WAIVED: (3, "Suppressed"),
+    FindingStatus.RESOLVED: (4, "Resolved"),
+}
+COMPLIANCE = {
+    FindingStatus.OPEN: (3, "Fail"),
+    FindingStatus.WAIVED: (3, "Fail"),
+    FindingStatus.UNKNOWN: (0, "Unknown"),
+    FindingStatus.RESOLVED: (1, "Pass"),
+}
+ACTIVITY = {1: "Create", 2: "Update", 3: "Close"}
+RULE = 1  # the type of an analytic
+
+
+def event(finding: Finding) -> dict[str, Any]:
+    """Give one event. Times are milliseconds since 1970, as OCSF has them."""
+    severity, status = SEVERITY[finding.severity], STATUS[finding.status]
+    activity = _activity(finding)
+    return {
+        "activity_id": activity,
+        "activity_name": ACTIVITY[activity],
+        "category_name": "Findings",
+        "category_uid": CATEGORY,
+        "class_name": "Compliance Finding",
+        "class_uid": CLASS,
+        "type_name": f"Compliance Finding: {ACTIVITY[activity]}",
+        "type_uid": CLASS * 100 + activity,
+        "time": _time(finding.updated_at),
+        "severity_id": severity[0],
+        "severity": severity[1],
+        "status_id": status[0],
+        "status": status[1],
+        "status_code": finding.status.value,
+        "message": finding.verdict.summary,
+        "metadata": _metadata(finding),
+        "cloud": {
+            "provider": "AWS",
+            "region": finding.scope.region,
+            "account": {"uid": finding.scope.account, "type": "AWS Account", "type_id": 10},
+        },
+        "finding_info": _info(finding),
+        "compliance": _compliance(finding),
+        "resources": [_resource(finding)],
+        **_remediation(finding),
+        "unmapped": _unmapped(finding),
+    }
+
+
+def _activity(finding: Finding) -> int:
+    if finding.status is FindingStatus.RESOLVED:
+        return 3
+    return 1 if finding.updated_at == finding.opened_at else 2
+
+
+def _metadata(finding: Finding) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "profiles": ["cloud"],
+        "uid": f"{finding.id}/{finding.version}",
+        "product": {
+            "name": "VPC Endpoint Posture",
+            "vendor_name": "VPC Endpoint Posture",
+            "version": version("vpc-endpoint-posture"),
+        },
+    }
+
+
+def _info(finding: Finding) -> dict[str, Any]:
+    rule = RULES_BY_ID.get(finding.rule)
+    title = rule.title if rule else finding.rule
+    return {
+        "uid": finding.id,
+        "title": title,
+        "desc": finding.verdict.summary,
+        "created_time": _time(finding.opened_at),
+        "first_seen_time": _time(finding.opened_at),
+        "modified_time": _time(finding.updated_at),
+        "last_seen_time": _time(finding.updated_at),
+        "types": [rule.family.value] if rule else [],
+        "analytic": {"uid": finding.rule, "name": title, "type_id": RULE, "type": "Rule"},
+    }
+
+
+def _compliance(finding: Finding) -> dict[str, Any]:
+    rule = RULES_BY_ID.get(finding.rule)
+    controls = rule.controls if rule else ()
+    number, _ = COMPLIANCE[finding.status]
+    return {
+        "control": finding.rule,
+        "standards": sorted({each.framework for each in controls}),
+        "requirements": [f"{each.framework} {each.id}" for each in controls],
+        "status_id": number,
+    }
+
+
+def _resource(finding: Finding) -> dict[str, Any]:
+    about = resource(finding.scope, finding.resource)
+    return {
+        "uid": about["Id"],
+        "name": finding.resource,
+        "type": about["Type"],
+        "region": finding.scope.region,
+        "cloud_partition": partition(finding.scope.region),
+        "labels": [f"scope={finding.scope}"],
+    }
+
+
+def _remediation(finding: Finding) -> dict[str, Any]:
+    remedy = finding.verdict.remediation
+    if remedy is None:
+        return {}
+    words = f"{remedy.text} {remedy.command}".strip()
+    return {"remediation": {"desc": words}}
+
+
+def _unmapped(finding: Finding) -> dict[str, Any]:
+    cause = finding.cause
+    told: dict[str, Any] = {
+        "scope": str(finding.scope),
+        "evidence": [
+            {"text": fact.text, "record": dict(fact.record)} for fact in finding.verdict.evidence
+        ],
+    }
+    if cause:
+        told["cause"] = {
+            "actor": cause.actor,
+            "event_name": cause.event_name,
+            "event_id": cause.event_id,
+            "time": _time(cause.time),
+            "source_ip": cause.source_ip,
+        }
+    return told
+
+
+def _time(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)

@@ -1,0 +1,93 @@
+"""A scan's verdicts as SARIF 2.1.0, for code scanning and CI gates.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+from posture.model.finding import finding_id
+from posture.model.scope import Scope
+from posture.model.verdict import Severity, Status, Verdict
+from posture.rules.catalogue import RULES_BY_ID
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+KINDS = {Status.FAIL: "fail", Status.UNKNOWN: "open", Status.PASS: "pass"}
+LEVELS = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+    Severity.INFORMATIONAL: "note",
+}
+# What GitHub sorts by: https://docs.github.com/en/code-security/code-scanning (security-severity)
+SCORES = {
+    Severity.CRITICAL: "9.5",
+    Severity.HIGH: "8.0",
+    Severity.MEDIUM: "5.5",
+    Severity.LOW: "3.0",
+    Severity.INFORMATIONAL: "0.5",
+}
+
+
+def log(judged: Sequence[tuple[Scope, Verdict]]) -> dict[str, Any]:
+    """Give the whole log; its one run holds a result for each verdict."""
+    rules = sorted({verdict.rule for _, verdict in judged})
+    driver = {
+        "name": "VPC Endpoint Posture",
+        "semanticVersion": version("vpc-endpoint-posture"),
+        "rules": [_rule(rule) for rule in rules],
+    }
+    results = [_result(scope, verdict, rules) for scope, verdict in judged]
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+
+
+def _rule(name: str) -> dict[str, Any]:
+    rule = RULES_BY_ID[name]
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.requirement},
+        "help": {"text": f"{rule.rationale}\n\n{rule.remediation}"},
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {
+            "security-severity": SCORES[rule.severity],
+            "tags": ["security", *(f"{each.framework} {each.id}" for each in rule.controls)],
+        },
+    }
+
+
+def _result(scope: Scope, verdict: Verdict, rules: Sequence[str]) -> dict[str, Any]:
+    failed = verdict.status is Status.FAIL
+    place = "/".join(filter(None, (str(scope), verdict.resource)))
+    return {
+        "ruleId": verdict.rule,
+        "ruleIndex": rules.index(verdict.rule),
+        "kind": KINDS[verdict.status],
+        "level": LEVELS[verdict.severity] if failed else "none",
+        "message": {"text": " ".join(_words(verdict))},
+        "locations": [
+            {
+                "physicalLocation": {"artifactLocation": {"uri": quote(f"aws/{place}")}},
+                "logicalLocations": [{"fullyQualifiedName": place, "kind": "resource"}],
+            }
+        ],
+        "partialFingerprints": {
+            "finding": finding_id(scope, verdict.rule, verdict.resource),
+        },
+    }
+
+
+def _words(verdict: Verdict) -> Iterable[str]:
+    yield verdict.summary
+    yield from (fact.text for fact in verdict.evidence)
+    if verdict.remediation:
+        yield verdict.remediation.text

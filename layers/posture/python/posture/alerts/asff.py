@@ -1,0 +1,124 @@
+"""A finding in the AWS Security Finding Format, as BatchImportFindings takes it.
+
+https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format-syntax.html
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from posture.alerts.briefing import Rules
+from posture.lifecycle.bounds import cut
+from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Scope
+
+SCHEMA = "2018-10-08"
+TITLE, DESCRIPTION, RECOMMENDATION, FIELD = 256, 1_024, 512, 1_024  # bytes; AWS counts characters
+REQUIREMENTS = 32
+TYPES = ["Software and Configuration Checks/AWS Security Best Practices/Network Reachability"]
+COMPLIANCE = {
+    FindingStatus.OPEN: "FAILED",
+    FindingStatus.WAIVED: "FAILED",
+    FindingStatus.UNKNOWN: "WARNING",
+    FindingStatus.RESOLVED: "PASSED",
+}
+# By the beginning of an id: ASFF's type, and how its ARN names it.
+KINDS = {
+    "vpc": ("AwsEc2Vpc", "vpc"),
+    "subnet": ("AwsEc2Subnet", "subnet"),
+    "rtb": ("AwsEc2RouteTable", "route-table"),
+    "sg": ("AwsEc2SecurityGroup", "security-group"),
+    "acl": ("AwsEc2NetworkAcl", "network-acl"),
+    "vpce": ("Other", "vpc-endpoint"),
+    "vpce-svc": ("AwsEc2VpcEndpointService", "vpc-endpoint-service"),
+}
+
+
+def asff(finding: Finding, rules: Rules) -> dict[str, Any]:
+    """Give one finding; `rules` are the catalogue by id, for titles and controls.
+
+    A resolved finding has passed and is archived; a waived one is suppressed. Workflow is taken by
+    Security Hub only when a finding is new, so an update leaves what people set there.
+    """
+    scope, verdict = finding.scope, finding.verdict
+    rule = rules.get(finding.rule)
+    controls = rule.controls if rule else ()
+    record: dict[str, Any] = {
+        "SchemaVersion": SCHEMA,
+        "Id": f"{scope}/{finding.id}",
+        "ProductArn": product_arn(scope),
+        "GeneratorId": f"vpc-endpoint-posture/{finding.rule}",
+        "AwsAccountId": scope.account,
+        "Region": scope.region,
+        "CreatedAt": _time(finding.opened_at),
+        "UpdatedAt": _time(finding.updated_at),
+        "Title": cut(rule.title if rule else finding.rule, TITLE),
+        "Description": cut(verdict.summary, DESCRIPTION),
+        "FindingProviderFields": {
+            "Severity": {"Label": finding.severity.value.upper()},
+            "Types": TYPES,
+        },
+        "Compliance": {
+            "Status": COMPLIANCE[finding.status],
+            "RelatedRequirements": [f"{it.framework} {it.id}" for it in controls][:REQUIREMENTS],
+        },
+        "Workflow": {"Status": "SUPPRESSED" if _waived(finding) else "NEW"},
+        "RecordState": "ARCHIVED" if finding.status is FindingStatus.RESOLVED else "ACTIVE",
+        "Resources": [resource(scope, finding.resource)],
+        "ProductFields": _fields(finding),
+    }
+    if verdict.remediation:
+        text = cut(verdict.remediation.text, RECOMMENDATION)
+        record["Remediation"] = {"Recommendation": {"Text": text}}
+    return record
+
+
+def product_arn(scope: Scope) -> str:
+    """Give the account's own product, under which findings are imported into Security Hub."""
+    where = f"{partition(scope.region)}:securityhub:{scope.region}:{scope.account}"
+    return f"arn:{where}:product/{scope.account}/default"
+
+
+def partition(region: str) -> str:
+    """Give the partition that a region belongs to."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def resource(scope: Scope, name: str) -> dict[str, str]:
+    """Give what a finding is about; what has no ARN of its own goes by its name."""
+    kind, noun = KINDS.get(name.rpartition("-")[0], ("Other", ""))
+    arn = f"arn:{partition(scope.region)}:ec2:{scope.region}:{scope.account}:{noun}/{name}"
+    return {
+        "Type": kind,
+        "Id": arn if noun else cut(name, 512),
+        "Partition": partition(scope.region),
+        "Region": scope.region,
+    }
+
+
+def _waived(finding: Finding) -> bool:
+    return finding.status is FindingStatus.WAIVED
+
+
+def _fields(finding: Finding) -> dict[str, str]:
+    cause = finding.cause
+    told = {
+        "posture/id": finding.id,
+        "posture/rule": finding.rule,
+        "posture/scope": str(finding.scope),
+        "posture/version": str(finding.version),
+        "posture/evidence": " ".join(fact.text for fact in finding.verdict.evidence),
+        "posture/command": finding.verdict.remediation.command
+        if finding.verdict.remediation
+        else "",
+        "posture/actor": cause.actor if cause else "",
+        "posture/event": f"{cause.event_name} {cause.event_id}" if cause else "",
+    }
+    return {name: cut(value, FIELD) for name, value in told.items() if value}
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"

@@ -90,7 +90,7 @@ def test_an_alert_reads_well(beats: list[Beat]) -> None:
     """What, where, who, since when, why, and the command that repairs it."""
     (alert,) = beat(beats, "a more specific route").alerts
     assert re.fullmatch(
-        r"\[HIGH\] S3 or DynamoDB [\w .]+, 2 subnets, 1 more - vpc-\w+ \d{12} eu-west-1",
+        r"\[HIGH\] S3/DynamoDB leaves by internet, 2 subnets - vpc-\w+ \d{12} eu-west-1",
         alert.subject,
     )
     assert len(alert.subject) < SUBJECT

@@ -151,10 +151,17 @@ def test_the_subject_tells_the_worst(steps: Sequence[Transition], told: str) -> 
 
 
 def test_a_long_title_gives_way_to_the_place() -> None:
-    """Two alerts that say the same are told apart by where."""
+    """Two alerts that say the same are told apart by where; the number of others stands below."""
     said = alert(opened(verdict("long-rule-name-" * 9, "vpce-1"), verdict())).subject
     assert len(said) == 99
-    assert said.endswith(f"..., 1 more - {PLACE}")
+    assert said.endswith(f"... - {PLACE}")
+
+
+def test_the_number_of_others_gives_way_to_the_title() -> None:
+    """What is wrong is worth more than how much besides."""
+    title = "l" * 45
+    said = alert(opened(verdict(title, "vpce-1"), verdict())).subject
+    assert said == f"[HIGH] {title} - {PLACE}"
 
 
 def test_parts_are_told() -> None:

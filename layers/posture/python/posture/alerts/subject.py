@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posture.alerts.briefing import Briefing
+from posture.alerts.impact import Impact
 from posture.alerts.words import ascii_line, label
 from posture.model.finding import Step
 
@@ -17,21 +18,36 @@ def subject(briefing: Briefing) -> str:
     root, `[HIGH] S3 leaves by NAT, 14 subnets - vpc-0a 111122223333 eu-west-1`
 
     What is wrong comes first, as lists of mails are cut at the right. Where all is too long, the
-    title gives way: the place is what tells two alerts apart.
+    number of others gives way, then the title: the place is what tells two alerts apart.
     """
     scope = briefing.scope
     before = f"[{label(briefing.lead)}] "
-    after = f"{_besides(briefing)} - {scope.subject} {scope.account} {scope.region}"
-    title = briefing.title(briefing.lead.finding.rule)
-    room = max(LEAST, LIMIT - len(before) - len(ascii_line(after, LIMIT)))
-    return ascii_line(f"{before}{ascii_line(title, room)}{after}", LIMIT)
+    place = ascii_line(f"{scope.subject} {scope.account} {scope.region}", LIMIT)
+    title = ascii_line(briefing.title(briefing.lead.finding.rule), LIMIT)
+    for besides in (_together(briefing) + _others(briefing), _together(briefing)):
+        after = f"{besides}{_part(briefing)} - {place}"
+        room = LIMIT - len(before) - len(after)
+        if len(title) <= room:
+            break
+    return ascii_line(f"{before}{ascii_line(title, max(LEAST, room))}{after}", LIMIT)
 
 
-def _besides(briefing: Briefing) -> str:
+def _together(briefing: Briefing) -> str:
     changed = " (changed)" if briefing.lead.step is Step.CHANGED else ""
-    impact = next((it for it in briefing.impacts if briefing.lead in it.transitions), None)
-    together = f", {impact.most}" if impact else ""
+    impact = _impact(briefing)
+    return f"{changed}, {impact.most}" if impact else changed
+
+
+def _others(briefing: Briefing) -> str:
+    impact = _impact(briefing)
     others = len(briefing.transitions) - (len(impact.transitions) if impact else 1)
-    more = f", {others} more" if others else ""
-    part = f", part {briefing.part}/{briefing.parts}" if briefing.parts > 1 else ""
-    return f"{changed}{together}{more}{part}"
+    return f", {others} more" if others else ""
+
+
+def _part(briefing: Briefing) -> str:
+    return f", part {briefing.part}/{briefing.parts}" if briefing.parts > 1 else ""
+
+
+def _impact(briefing: Briefing) -> Impact | None:
+    """Give what the lead shares its root with."""
+    return next((it for it in briefing.impacts if briefing.lead in it.transitions), None)

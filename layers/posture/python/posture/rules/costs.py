@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from posture.analysis.names import LeadsTo
 from posture.analysis.paths import Path, PathKind
@@ -56,8 +56,17 @@ def _by_nat(case: VpcCase) -> Iterator[Judgement]:
                 "Send the traffic by a gateway endpoint: see gateway-service-leaves-by-internet "
                 "for the command of each subnet.",
             ),
-            concerns=frozenset({nat_id, *senders}),
+            concerns=frozenset({nat_id, *_hangs_on(case, senders)}),
         )
+
+
+def _hangs_on(case: VpcCase, subnets: Iterable[str]) -> Iterator[str]:
+    """Give what decides whether these subnets need the NAT gateway."""
+    for subnet_id in subnets:
+        yield subnet_id
+        if table := case.tables[subnet_id]:
+            yield from (table.id, *table.association_ids)
+    yield from (endpoint.id for endpoint in case.endpoints_of(EndpointType.GATEWAY))
 
 
 # --- by interface endpoint -----------------------------------------------------------------------

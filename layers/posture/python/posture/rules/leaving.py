@@ -265,7 +265,7 @@ def _ids_of(leaks: Sequence[_Leak]) -> frozenset[str]:
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
         id="gateway-service-leaves-by-internet",
-        title="S3 or DynamoDB leaves by the internet",
+        title="S3/DynamoDB leaves by internet",
         requirement="S3 and DynamoDB are reached by their gateway endpoints, not by the internet",
         family=Family.PATHS,
         severity=Severity.MEDIUM,

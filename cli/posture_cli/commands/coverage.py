@@ -63,6 +63,11 @@ def coverage(  # noqa: PLR0913 - one parameter an option
     Exit code: 0, or 2 on a mistake.
     """
     if stack or table:
+        if service or baseline:
+            raise typer.BadParameter(
+                "a deployed monitor's columns are fixed by its own baseline",
+                param_hint="--service and --baseline with --stack or --table",
+            )
         matrices = _stored(stack or "", table, region or (), vpc or ())
     else:
         matrices = _live(region or (), vpc or (), service or (), baseline)

@@ -127,6 +127,14 @@ def test_what_a_monitor_stored_is_drawn(world: World) -> None:
     assert seen == []
 
 
+def test_a_stored_matrix_has_the_monitors_columns(world: World) -> None:
+    """Asking for others is a mistake, not silently ignored."""
+    stored(world)
+    result = posture("coverage", "--table", TABLES.findings, "--service", "kms")
+    assert result.exit_code == 2
+    assert "fixed by its own baseline" in result.stderr
+
+
 def test_a_vpc_that_the_monitor_never_saw(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

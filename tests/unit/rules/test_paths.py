@@ -1,5 +1,6 @@
 """Where traffic to S3 and DynamoDB goes, and what is wrong with it."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -199,6 +200,14 @@ def test_a_route_in_another_table_does_not_help() -> None:
     assert verdict.status is Status.FAIL
     assert "its route table rtb-own has no route to the gateway endpoint of s3" in verdict.summary
     assert "--vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-own" in told(verdict)
+
+
+def test_a_gateways_own_table_is_no_subnets() -> None:
+    """A table with an edge association routes what comes in; no subnet follows it."""
+    edge = replace(table("edge"), gateway_ids=("igw-1",))
+    snapshot = picture(gateway("s3"), subnet("a"), edge, table("main", TO_S3, main=True))
+    assert statuses(LACKS, snapshot) == {"subnet-a": Status.PASS}
+    assert statuses(LEAVES, snapshot)["subnet-a"] is Status.PASS
 
 
 def test_the_main_table_is_named_as_such() -> None:

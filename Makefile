@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 MINISTACK := $(VENV)/ministack/ready
+CHECKOV := $(VENV)/checkov/ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator invoke image test faults check format docs lock clean
+.PHONY: help demo emulator invoke image scan test faults check format docs lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,10 @@ FUNCTION_evaluate := EvaluateFunction
 FUNCTION_calls := EvaluateFunction
 FUNCTION_sweep := SweepFunction
 FUNCTION_notify := NotifyFunction
+
+scan: $(CHECKOV) ## checkov over both templates; what it may not find is said in them, with the reason
+	$(VENV)/checkov/bin/checkov --framework cloudformation --file template.yaml member.yaml \
+	  --compact --quiet --skip-download
 
 image: $(READY) ## a stand-in for Lambda's base image, where none can be pulled (root, debootstrap, Docker)
 	.ci/lambda-image/build $(BIN)/python
@@ -65,6 +70,8 @@ lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/dev.txt
 	uv pip compile --group ministack --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/ministack.txt
+	uv pip compile --group checkov --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/checkov.txt
 	uv pip compile --group image --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/image.txt
 	uv pip compile pyproject.toml --universal --python-version 3.13 --no-emit-package boto3 \
@@ -85,4 +92,9 @@ $(READY): requirements/dev.txt pyproject.toml
 $(MINISTACK): requirements/ministack.txt $(READY)
 	$(PYTHON) -m venv $(VENV)/ministack
 	$(VENV)/ministack/bin/pip install --quiet --no-deps --require-hashes -r requirements/ministack.txt
+	touch $@
+
+$(CHECKOV): requirements/checkov.txt $(READY)
+	$(PYTHON) -m venv $(VENV)/checkov
+	$(VENV)/checkov/bin/pip install --quiet --no-deps --require-hashes -r requirements/checkov.txt
 	touch $@

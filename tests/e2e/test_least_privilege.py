@@ -28,13 +28,18 @@ BY_LAMBDA = {
     "SendTraces",
     "WriteLogs",
 }
+MEMBERS = {
+    "OrganizationId": "o-exampleorgid",
+    "MemberAccounts": "210987654321",  # of events/evaluate/cross-account.json
+    "MemberExternalId": "our-external-id",
+}
 BY_SERVICES = {"UseKeyThroughServices"}  # DynamoDB, SQS and SNS, as the condition says
 
 
 @pytest.fixture(scope="module")
 def used() -> Iterator[Mapping[str, set[Use]]]:
     """Run all that the monitor can meet; give what each function used."""
-    with EmbeddedAws(PATH.parent) as aws, recording(aws) as recorder:
+    with EmbeddedAws(PATH.parent, parameters=MEMBERS) as aws, recording(aws) as recorder:
         story = Story(aws)
         story.build()
         list(story.play())

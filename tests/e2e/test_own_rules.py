@@ -24,7 +24,15 @@ from stack_template import PATH
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
-STRICT = Baseline(required_services=("dynamodb", "ec2", "sns"))
+MEMBERS = {
+    "OrganizationId": "o-exampleorgid",
+    "MemberAccounts": "111111111111",
+    "MemberExternalId": "our-external-id",
+}
+STRICT = Baseline(
+    required_services=("dynamodb", "ec2", "sns"),
+    trusted_organizations=frozenset({MEMBERS["OrganizationId"]}),
+)
 Resources = dict[str, Any]
 
 
@@ -61,7 +69,7 @@ def failed(verdicts: tuple[Verdict, ...]) -> set[str]:
     ("stack", "parameters"),
     [
         ("default", {}),
-        ("three-zones", {"ZoneCount": "3"}),
+        ("members", {"ZoneCount": "3", **MEMBERS}),
     ],
 )
 @pytest.mark.usefixtures("aws")

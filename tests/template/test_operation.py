@@ -1,9 +1,13 @@
 """What an operator sees: parameters, alarms, outputs."""
 
+import json
 from typing import Any
 
 import pytest
 
+from posture.evaluate import Evaluated
+from posture.model.scope import Region
+from posture.sweep import Swept
 from stack_template import PATH, RESOURCES, TEMPLATE, of_type
 
 INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
@@ -100,3 +104,19 @@ def test_the_network_has_no_way_out() -> None:
     """Neither NAT nor internet gateway nor route of our own is in the template."""
     kinds = {it["Type"].removeprefix("AWS::EC2::") for it in RESOURCES.values()}
     assert not kinds & {"NatGateway", "InternetGateway", "EgressOnlyInternetGateway", "Route"}
+
+
+def test_the_dashboard_draws_what_the_functions_measure() -> None:
+    """It is JSON, and each metric of ours on it is one that a function counts."""
+    text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(text)["widgets"]
+    counted = {*Evaluated().counts(), *Swept(Region("111122223333", "eu-west-1")).counts()}
+    counted |= {"DetectionLatency"}
+    drawn: list[str] = []
+    ours = False
+    for row in (row for it in widgets for row in it["properties"]["metrics"]):
+        ours = row[0] == "VpcEndpointPosture" or (ours and row[0] == ".")
+        if ours and len(row) > 1:
+            drawn.append(row[1])
+    assert len(drawn) >= 8
+    assert set(drawn) <= counted

@@ -90,7 +90,7 @@ def test_history_can_only_grow(role: str, actions: set[str]) -> None:
 def test_evaluators_only_read_the_baseline(role: str) -> None:
     """What the organisation requires is for people to say."""
     about = [it for it in allowed_to(role) if "BaselineTable" in resources_of(it)]
-    assert actions_on(about, "dynamodb") == {"dynamodb:GetItem"}
+    assert actions_on(about, "dynamodb") == {"dynamodb:GetItem", "dynamodb:Query"}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -139,6 +139,10 @@ def test_endpoints_let_only_our_roles_through(endpoint: str) -> None:
         assert not [it for it in listed(statement["Action"]) if "*" in it]
         if statement["Sid"] == "MembersRolesLookAtNetworks":
             assert set(statement["Condition"]) == {"StringEquals", "ArnLike"}
+            assert set(statement["Condition"]["StringEquals"]) == {
+                "aws:PrincipalOrgID",
+                "aws:ResourceOrgID",
+            }
             continue
         callers = listed(statement["Condition"]["ArnEquals"]["aws:PrincipalArn"])
         assert {it["Fn::GetAtt"][0] for it in callers} <= set(ROLES)

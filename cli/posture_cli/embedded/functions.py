@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import io
 import logging
+import sys
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -63,9 +64,19 @@ class Function:
             if spec is None or spec.loader is None:
                 raise FileNotFoundError(2, "no such function", str(self._app))
             module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            with _no_bytecode():  # it would lie beside the handler and be deployed with it
+                spec.loader.exec_module(module)
             self._module = module
         return self._module
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _log_to(stream: TextIO) -> None:

@@ -1,0 +1,94 @@
+"""What `sam build` makes: the same twice, and nothing in it that does not run."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from samcli.lib.utils.hash import dir_checksum
+
+from stack_template import PATH
+
+ROOT = PATH.parent
+LAYERS = ("PostureLayer", "DependenciesLayer")
+FUNCTIONS = ("evaluate", "notify", "sweep")
+# What starts slowly or belongs to other places: none of it may be loaded by a handler.
+UNWANTED = {
+    "aws_lambda_powertools.utilities.data_classes",
+    "aws_lambda_powertools.utilities.parser",
+    "aws_xray_sdk",
+    "moto",
+    "pydantic",
+    "requests",
+    "rich",
+    "typer",
+    "yaml",
+}
+LOADED = "import json, sys; import app; print(json.dumps(sorted(sys.modules)))"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """Build twice; between the builds the package was imported, which leaves bytecode."""
+    litter = ROOT / "layers/posture/python/posture/__pycache__"
+    kept = litter.exists()
+    folders = (tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("other"))
+    for folder in folders:
+        command = [
+            str(Path(sys.executable).parent / "sam"),
+            "build",
+            "--no-cached",
+            "-b",
+            str(folder),
+        ]
+        environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-1"}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
+        litter.mkdir(exist_ok=True)
+        (litter / "litter.pyc").write_bytes(b"bytecode")
+    yield folders
+    (litter / "litter.pyc").unlink()
+    if not kept:
+        litter.rmdir()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_two_builds_have_one_digest(built: tuple[Path, Path], layer: str) -> None:
+    """The digest that sam names its uploads by, so that an unchanged layer is not deployed."""
+    one, other = (dir_checksum(str(folder / layer)) for folder in built)
+    assert one == other
+
+
+def test_the_layers_hold_what_runs_and_nothing_else(built: tuple[Path, Path]) -> None:
+    """Our package and the locked dependencies; boto3 comes with Lambda's runtime."""
+    ours = {path.name for path in (built[1] / "PostureLayer/python").iterdir()}
+    theirs = {path.name for path in (built[1] / "DependenciesLayer/python").iterdir()}
+    assert ours == {"posture"}
+    packages = {name for name in theirs if not name.endswith(".dist-info")}
+    assert packages == {"aws_lambda_powertools", "jmespath", "typing_extensions.py"}
+    assert not [*built[1].rglob("*.pyc"), *built[1].rglob("*.so")]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_handler_loads_nothing_it_does_not_need(built: tuple[Path, Path], function: str) -> None:
+    """Imported from the built layers, with boto3 as the runtime has it, and no client made yet."""
+    path = [ROOT / "functions" / function, *(built[1] / layer / "python" for layer in LAYERS)]
+    tables = ("FINDINGS", "HISTORY", "BASELINE", "OWNERSHIP", "IDEMPOTENCY")
+    environment = {f"{name}_TABLE": name.lower() for name in tables} | {
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "MONITORED_ACCOUNT": "123456789012",
+        "ALERT_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:alerts",
+        "POWERTOOLS_METRICS_NAMESPACE": "VpcEndpointPosture",
+        "POWERTOOLS_SERVICE_NAME": function,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    command = [sys.executable, "-B", "-c", LOADED]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)  # noqa: S603
+    loaded = set(json.loads(done.stdout))
+    assert loaded & UNWANTED == set()
+    others = {"evaluate": "posture.notify", "sweep": "posture.notify", "notify": "posture.sweep"}
+    assert others[function] not in loaded

@@ -1,5 +1,7 @@
 """Who is named for a transition."""
 
+from dataclasses import replace
+
 import pytest
 
 from finding_builders import SCOPE, at, change, findings, opened, verdict
@@ -26,6 +28,8 @@ def cause(*changes: Change) -> str | None:
         ([change("e-1", "sg-1", minute=-1), change("e-2", "sg-2", minute=-5)], "e-1"),
         ([change("e-1", "rtb-0a", outcome=Outcome.IGNORED)], None),
         ([], None),
+        ([replace(change("e-1", "sg-1"), sweeps=True)], None),
+        ([replace(change("e-1", "rtb-0a"), sweeps=True)], "e-1"),
     ],
     ids=[
         "names what is concerned",
@@ -37,6 +41,8 @@ def cause(*changes: Change) -> str | None:
         "the latest of the scope",
         "a failed call causes nothing",
         "a sweep knows none",
+        "what made somebody sweep",
+        "what made somebody sweep, and names it",
     ],
 )
 def test_the_likeliest_change_is_named(changes: list[Change], named: str | None) -> None:

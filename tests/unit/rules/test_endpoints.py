@@ -65,6 +65,12 @@ def test_the_finding_is_about_the_service() -> None:
     assert "vpc-1" in verdict.concerns
 
 
+def test_a_deleted_endpoint_is_still_concerned() -> None:
+    """So that whoever deleted it is named, not whoever came last."""
+    gone = interface("9", state="deleted")
+    assert "vpce-9" in verdicts(MISSING, picture(gone), NEEDS_KMS)[KMS].concerns
+
+
 def test_a_missing_gateway_endpoint_comes_with_its_command() -> None:
     """It needs nothing but the route tables in use."""
     snapshot = picture(subnet("a"), table("main", main=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from aws_lambda_powertools import Logger
@@ -97,13 +97,15 @@ class Sweeper:
     def sweep(self, changes: Sequence[Change] = ()) -> Swept:
         """Judge every VPC and endpoint service of the region, and end what is gone.
 
-        `changes` are those that could not be placed in a VPC and made somebody sweep.
+        `changes` are those that could not be placed in a VPC and made somebody sweep; only where
+        one names what a finding is about is it taken for the cause.
 
         Raises:
             ClientError, BotoCoreError: EC2 or the tables do not answer.
             CorruptItemError: the baseline or a head cannot be read.
         """
         region = self._observer.region
+        changes = [replace(change, sweeps=True) for change in changes]
         heads = {head.scope: head for head in self._store.scopes_in(region)}
         known = [scope.subject for scope in heads if scope.vpc_id]
         picture = self._observer.every_vpc(_memory(heads), known)

@@ -19,15 +19,17 @@ def cause_of(
 
     The latest change that names something the verdict is about wins; within one second, which is as
     fine as CloudTrail tells the time, the one that names most of it. What names just the scope
-    itself (`subject`) comes second. Failing both it is the latest change, unless `sure` forbids
-    guessing: a fact that can no longer be read is not the doing of whoever made the last call.
+    itself (`subject`) comes second. Failing both it is the latest change that led here, unless
+    `sure` forbids guessing: a fact that can no longer be read is not the doing of whoever made the
+    last call. Nor is what a sweep finds the doing of whoever made somebody sweep, unless their
+    change names it.
     """
     applied = [change for change in changes if change.outcome is Outcome.APPLIED]
     near = [change for change in applied if change.resource_ids & (about - {subject})]
     far = [change for change in applied if change.resource_ids & about]
     chosen = _latest(near, about) or _latest(far, about)
     if chosen is None and not sure:
-        chosen = _latest(applied, about)
+        chosen = _latest([change for change in applied if not change.sweeps], about)
     return _cause(chosen) if chosen else None
 
 

@@ -61,7 +61,9 @@ def _presence(case: VpcCase, service: Service) -> Judgement:
     working = [each for each in having if each.state == AVAILABLE]
     coming = [each for each in having if each.state in ON_THE_WAY]
     vpc = case.snapshot.vpc.id
-    concerns = frozenset({vpc, *(each.id for each in having)})
+    # EC2 shows a deleted endpoint for a while: whoever deleted it is the cause.
+    own = (each for each in case.snapshot.endpoints.values() if each.service_name == service.name)
+    concerns = frozenset({vpc, *(each.id for each in own)})
     if working:
         ids = listed(each.id for each in working)
         summary = f"{service.name} is reached by {ids}"

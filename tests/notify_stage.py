@@ -16,6 +16,7 @@ from moto import mock_aws
 from finding_builders import SCOPE, at, change
 from posture.aws.alert_metrics import AlertMetrics
 from posture.aws.history import History
+from posture.aws.hub import SecurityHub
 from posture.aws.publish import Topic
 from posture.aws.store import Evaluation, Store
 from posture.lifecycle.diff import transitions
@@ -80,7 +81,10 @@ class Stage:
         return list(self.streams.get_records(ShardIterator=iterator)["Records"])
 
     def notify(
-        self, records: list[Any], topic: Callable[["Stage"], Topic] | None = None
+        self,
+        records: list[Any],
+        topic: Callable[["Stage"], Topic] | None = None,
+        hub: SecurityHub | None = None,
     ) -> BatchResponse:
         """Let the notifier handle stream records."""
         ports = Ports(
@@ -89,6 +93,7 @@ class Stage:
             told=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=self.dynamodb),
             measure=AlertMetrics(self.metrics).measure,
             now=lambda: at(1),
+            hub=hub,
         )
         return Notifier(ports, {}).notify(records, Minute())
 

@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from posture.aws import clients
 from posture.aws.alert_metrics import AlertMetrics
 from posture.aws.history import History
+from posture.aws.hub import SecurityHub
 from posture.aws.publish import Topic
 from posture.aws.settings import Settings
 from posture.notify import BatchResponse, Notifier, Ports
@@ -26,6 +27,9 @@ notifier = Notifier(
         topic=Topic(clients.sns(), settings.topic_arn),
         told=DynamoDBPersistenceLayer(settings.tables.idempotency, boto3_client=clients.dynamodb()),
         measure=AlertMetrics(metrics).measure,
+        hub=SecurityHub(clients.security_hub(), settings.region, RULES_BY_ID)
+        if settings.security_hub
+        else None,
     ),
     RULES_BY_ID,
 )

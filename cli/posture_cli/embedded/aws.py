@@ -188,5 +188,11 @@ class EmbeddedAws:
 
 def _forget_clients() -> None:
     """See to it that no client made outside serves inside, nor the other way round."""
-    for made_once in (clients.session, clients.ec2, clients.dynamodb, clients.sns):
+    for made_once in (
+        clients.session,
+        clients.ec2,
+        clients.dynamodb,
+        clients.sns,
+        clients.security_hub,
+    ):
         made_once.cache_clear()

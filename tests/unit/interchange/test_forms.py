@@ -75,7 +75,7 @@ def test_asff_is_what_security_hub_takes(validator: Any, status: FindingStatus) 
     [
         (FindingStatus.OPEN, ("FAILED", "ACTIVE", "NEW")),
         (FindingStatus.UNKNOWN, ("WARNING", "ACTIVE", "NEW")),
-        (FindingStatus.WAIVED, ("FAILED", "ACTIVE", "SUPPRESSED")),
+        (FindingStatus.WAIVED, ("FAILED", "ARCHIVED", "SUPPRESSED")),
         (FindingStatus.RESOLVED, ("PASSED", "ARCHIVED", "NEW")),
     ],
 )

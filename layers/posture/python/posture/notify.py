@@ -58,7 +58,10 @@ class Notifier:
         https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
         """
         self._config.register_lambda_context(context)
-        commits, failed = _grouped(records)
+        listed = list(records)
+        commits, failed = _grouped(listed)
+        if self._ports.hub:
+            failed += self._ports.hub.take(listed)
         if len(commits) > MANY:
             late = self._storm.tell(commits, context.get_remaining_time_in_millis())
             failed += [number for commit in late for number in commits[commit]]

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
 
 from posture.aws.announced import Announced
 from posture.aws.history import History
+from posture.aws.hub import SecurityHub
 from posture.aws.items import Entry
 from posture.aws.publish import Topic
 from posture.errors import MissingHistoryError
@@ -25,7 +26,8 @@ Measure = Callable[[Sequence[Entry], datetime], None]
 class Ports:
     """What the notifier works with.
 
-    `measure` is told the entries of each published alert, and when it was published.
+    `measure` is told the entries of each published alert, and when it was published. `hub` is
+    where findings go besides, if anywhere.
     """
 
     history: History
@@ -33,6 +35,7 @@ class Ports:
     told: BasePersistenceLayer
     measure: Measure
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    hub: SecurityHub | None = None
 
 
 def name_of(commit: Announced) -> dict[str, str]:

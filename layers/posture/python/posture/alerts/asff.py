@@ -11,12 +11,13 @@ from typing import Any
 from posture.alerts.briefing import Rules
 from posture.lifecycle.bounds import cut
 from posture.model.finding import Finding, FindingStatus
-from posture.model.scope import Scope
+from posture.model.scope import Region, Scope
 
 SCHEMA = "2018-10-08"
 TITLE, DESCRIPTION, RECOMMENDATION, FIELD = 256, 1_024, 512, 1_024  # bytes; AWS counts characters
 REQUIREMENTS = 32
 TYPES = ["Software and Configuration Checks/AWS Security Best Practices/Network Reachability"]
+QUIET = frozenset({FindingStatus.RESOLVED, FindingStatus.WAIVED})
 COMPLIANCE = {
     FindingStatus.OPEN: "FAILED",
     FindingStatus.WAIVED: "FAILED",
@@ -35,22 +36,29 @@ KINDS = {
 }
 
 
-def asff(finding: Finding, rules: Rules) -> dict[str, Any]:
-    """Give one finding; `rules` are the catalogue by id, for titles and controls.
+def asff(finding: Finding, rules: Rules, importer: Region | None = None) -> dict[str, Any]:
+    """Give one finding.
 
-    A resolved finding has passed and is archived; a waived one is suppressed. Workflow is taken by
-    Security Hub only when a finding is new, so an update leaves what people set there.
+    A resolved finding has passed and is archived; a waived one is archived until its waiver ends.
+    Workflow is taken by Security Hub only when a finding is new, so an update leaves what people
+    set there.
+
+    Args:
+        finding: The finding.
+        rules: The catalogue by id, for titles and controls.
+        importer: The account and region that import it; without one, the finding's own.
     """
     scope, verdict = finding.scope, finding.verdict
+    home = importer or Region(scope.account, scope.region)
     rule = rules.get(finding.rule)
     controls = rule.controls if rule else ()
     record: dict[str, Any] = {
         "SchemaVersion": SCHEMA,
         "Id": f"{scope}/{finding.id}",
-        "ProductArn": product_arn(scope),
+        "ProductArn": product_arn(home),
         "GeneratorId": f"vpc-endpoint-posture/{finding.rule}",
-        "AwsAccountId": scope.account,
-        "Region": scope.region,
+        "AwsAccountId": home.account,
+        "Region": home.name,
         "CreatedAt": _time(finding.opened_at),
         "UpdatedAt": _time(finding.updated_at),
         "Title": cut(rule.title if rule else finding.rule, TITLE),
@@ -64,7 +72,7 @@ def asff(finding: Finding, rules: Rules) -> dict[str, Any]:
             "RelatedRequirements": [f"{it.framework} {it.id}" for it in controls][:REQUIREMENTS],
         },
         "Workflow": {"Status": "SUPPRESSED" if _waived(finding) else "NEW"},
-        "RecordState": "ARCHIVED" if finding.status is FindingStatus.RESOLVED else "ACTIVE",
+        "RecordState": "ARCHIVED" if finding.status in QUIET else "ACTIVE",
         "Resources": [resource(scope, finding.resource)],
         "ProductFields": _fields(finding),
     }
@@ -74,10 +82,10 @@ def asff(finding: Finding, rules: Rules) -> dict[str, Any]:
     return record
 
 
-def product_arn(scope: Scope) -> str:
+def product_arn(home: Region) -> str:
     """Give the account's own product, under which findings are imported into Security Hub."""
-    where = f"{partition(scope.region)}:securityhub:{scope.region}:{scope.account}"
-    return f"arn:{where}:product/{scope.account}/default"
+    where = f"{partition(home.name)}:securityhub:{home.name}:{home.account}"
+    return f"arn:{where}:product/{home.account}/default"
 
 
 def partition(region: str) -> str:

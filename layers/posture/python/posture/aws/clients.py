@@ -14,6 +14,7 @@ from botocore.session import get_session
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_securityhub import SecurityHubClient
     from mypy_boto3_sns import SNSClient
 
 CONCURRENCY = 10  # requests in flight at once; the connection pool holds as many
@@ -79,3 +80,9 @@ def dynamodb() -> DynamoDBClient:
 def sns() -> SNSClient:
     """Give the SNS client of the function's own region."""
     return session().client("sns", config=CONFIG)
+
+
+@lru_cache(maxsize=1)
+def security_hub() -> SecurityHubClient:
+    """Give the Security Hub client of the function's own region."""
+    return session().client("securityhub", config=CONFIG)

@@ -27,6 +27,7 @@ EXPECTED = {
     "IDEMPOTENCY_TABLE": (TABLE, "the name of a DynamoDB table"),
     "ALERT_TOPIC_ARN": (TOPIC, "the ARN of an SNS topic"),
 }
+HUB = re.compile("|off|on|by-your-endpoint")
 
 
 EXPECTED_OF_MEMBERS = {
@@ -63,6 +64,7 @@ class Settings:
     tables: Tables
     topic_arn: str
     members: MemberAccess = MemberAccess()
+    security_hub: bool = False
 
     @property
     def partition(self) -> str:
@@ -76,7 +78,11 @@ class Settings:
         Raises:
             SettingsError: variables are missing or malformed; the text names every one of them.
         """
-        expectations = {**EXPECTED, "MEMBER_ACCOUNTS": (MEMBERS, "accounts, commas between")}
+        expectations = {
+            **EXPECTED,
+            "MEMBER_ACCOUNTS": (MEMBERS, "accounts, commas between"),
+            "SECURITY_HUB": (HUB, "off, on or by-your-endpoint"),
+        }
         if environ.get("MEMBER_ACCOUNTS"):
             expectations |= EXPECTED_OF_MEMBERS
         mistakes = [
@@ -94,7 +100,8 @@ class Settings:
             idempotency=environ["IDEMPOTENCY_TABLE"],
         )
         region = Region(environ["MONITORED_ACCOUNT"], environ["AWS_REGION"])
-        return cls(region, tables, environ["ALERT_TOPIC_ARN"], _members(environ))
+        hub = environ.get("SECURITY_HUB", "") not in {"", "off"}
+        return cls(region, tables, environ["ALERT_TOPIC_ARN"], _members(environ), hub)
 
 
 def _members(environ: Mapping[str, str]) -> MemberAccess:

@@ -1,0 +1,20 @@
+"""The stack with Security Hub on: what the sweep finds is there as well."""
+
+from pathlib import Path
+
+from posture_cli.demo.organisation import Builder
+from posture_cli.embedded.aws import EmbeddedAws
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_findings_reach_security_hub() -> None:
+    """By the real template's function, environment and stream."""
+    with EmbeddedAws(ROOT, parameters={"SecurityHub": "on"}) as aws:
+        client = aws.session.client("securityhub")
+        client.enable_security_hub()
+        Builder(aws.ec2(), aws.account).build()
+        aws.sweep()
+        found = client.get_findings()["Findings"]
+        assert {it["RecordState"] for it in found} == {"ACTIVE"}
+        assert {it["AwsAccountId"] for it in found} == {aws.account}

@@ -16,6 +16,7 @@ DIGIT = "digit"
 BUCKET = "bucket"
 WORD = "word"
 REGION = "region"
+NAME = "name"  # of a user or role, with its path
 
 MEMBERS: Mapping[Class, Callable[[str], bool]] = {
     ANY: lambda _: True,
@@ -24,6 +25,7 @@ MEMBERS: Mapping[Class, Callable[[str], bool]] = {
     DIGIT: lambda character: character in string.digits,
     BUCKET: lambda character: character in string.ascii_lowercase + string.digits + ".-",
     REGION: lambda character: character in string.ascii_lowercase + string.digits + "-",
+    NAME: lambda character: character in string.ascii_letters + string.digits + "+=,.@_-/",
     WORD: lambda character: character in string.ascii_lowercase + string.digits,
 }
 POOL = "x0aX-./:_ ~é\n" + string.ascii_lowercase + string.digits + string.ascii_uppercase

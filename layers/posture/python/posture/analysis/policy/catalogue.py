@@ -64,7 +64,8 @@ OF_AWS: dict[str, tuple[str, ...]] = {
     "ssm": ("ssm:*::parameter/aws/", "ssm:*::document/AWS"),
     "bedrock": ("bedrock:*::foundation-model/",),
 }
-# Actions that are about no resource but the caller's own account: their resource is `*`.
+# Actions that are about no resource but the caller's own account, or that only tell of what others
+# have shared with it: their resource is `*`.
 WITHOUT_RESOURCE: dict[str, tuple[str, ...]] = {
     "s3": ("ListAllMyBuckets", "GetAccountPublicAccessBlock", "ListAccessPoints"),
     "ecr": ("GetAuthorizationToken", "DescribeRegistry", "GetRegistryPolicy"),
@@ -75,7 +76,7 @@ WITHOUT_RESOURCE: dict[str, tuple[str, ...]] = {
     "sns": ("ListTopics", "ListSubscriptions"),
     "dynamodb": ("ListTables", "DescribeLimits"),
     "lambda": ("ListFunctions", "GetAccountSettings"),
-    "ec2": ("DescribeInstances", "DescribeVpcs", "DescribeSubnets", "DescribeRegions"),
+    "ec2": ("Describe*", "GetManagedPrefixListEntries"),
     "cloudwatch": ("PutMetricData", "ListMetrics", "GetMetricData", "GetMetricStatistics"),
     "ssm": ("DescribeParameters", "DescribeInstanceInformation"),
     "xray": ("PutTraceSegments", "PutTelemetryRecords"),

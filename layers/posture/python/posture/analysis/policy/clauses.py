@@ -37,10 +37,12 @@ ACCOUNT = re.compile(r"\d{12}")
 PRINCIPAL = re.compile(
     r"arn:(?P<partition>[a-z-]+):(?P<service>iam|sts)::(?P<account>\d{12}):(?P<name>[^*?]+)"
 )
+WILD = re.compile(r"arn:[a-z*-]+:(?:iam|sts)::([\d*?]+):.+")  # with a wildcard somewhere
 SESSION_OF = re.compile(r"assumed-role/(?P<role>[^/]+)/(?P<session>[^/]+)")
 UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")  # what is left of a deleted user or role
 ONLY_STARS = re.compile(r"\*+")
 WHATEVER = star(ANY)
+WHOLE_ACCOUNT: tuple[Pattern, ...] = ((WHATEVER,),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +203,10 @@ def principals(statement: Statement, world: World) -> Truth:
 def _named(statement: Statement, world: World) -> Truth:
     named, kind = statement.principals, world.caller.kind
     if kind is CallerKind.FEDERATED:
-        if named.federated and not named.everybody:
-            return Opaque(f"the federated principal of {statement}")
-        return named.everybody
+        if named.everybody or "*" in named.federated:
+            return True
+        providers = union(*map(text, named.federated))
+        return bool(named.federated) and Need(keys.PROVIDER, Test(Family.STRING, providers))
     if named.anybody:
         return True
     if kind is CallerKind.SERVICE:
@@ -214,23 +217,38 @@ def _named(statement: Statement, world: World) -> Truth:
 
 
 def _principal(named: Principals, statement: Statement, world: World) -> Truth:
-    found: list[Pattern] = []
-    unclear = bool(named.canonical)
-    for each in named.aws:
-        if ACCOUNT.fullmatch(each):
-            each = f"arn:{world.partition}:iam::{each}:root"  # noqa: PLW2901 - the same in full
-        parts = PRINCIPAL.fullmatch(each)
-        if parts is None:
-            unclear = unclear or not UNIQUE_ID.fullmatch(each)
-        elif parts["account"] == world.caller.account:
-            if parts["name"] == "root" and not world.site.gateway:
-                return True
-            found += _identities(each, parts)
-    if unclear:
+    meant = [_meant(each, world) for each in named.aws]
+    if any(each is WHOLE_ACCOUNT for each in meant):
+        return True
+    if named.canonical or any(each is None for each in meant):
         return Opaque(f"the principals of {statement}")
+    found = [pattern for each in meant for pattern in each or ()]
+    loose = any("*" in each or "?" in each for each in named.aws)
     if not found:
         return False
-    return Need(keys.PRINCIPAL_ARN, Test(Family.STRING, union(*found)))
+    if loose and statement.excludes_principals:
+        return Opaque(f"the principals of {statement}")
+    return Need(keys.PRINCIPAL_ARN, Test(Family.STRING, union(*found)), loose)
+
+
+def _meant(named: str, world: World) -> tuple[Pattern, ...] | None:
+    """Give the identities of the caller's account that a principal stands for.
+
+    None where that cannot be known. AWS takes no wildcard here; if it did, it would mean these.
+    """
+    account = world.caller.account
+    if ACCOUNT.fullmatch(named):
+        named = f"arn:{world.partition}:iam::{named}:root"
+    if parts := PRINCIPAL.fullmatch(named):
+        if parts["account"] != account:
+            return ()
+        if parts["name"] == "root" and not world.site.gateway:
+            return WHOLE_ACCOUNT
+        return tuple(_identities(named, parts))
+    if wild := WILD.fullmatch(named):
+        could = union(glob(pieces(wild[1], variables=False))).accepts(account)
+        return ((*glob(pieces(named, variables=False)), WHATEVER),) if could else ()
+    return () if UNIQUE_ID.fullmatch(named) else None
 
 
 def _identities(whole: str, parts: re.Match[str]) -> Iterable[Pattern]:

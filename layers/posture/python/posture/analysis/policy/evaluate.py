@@ -110,9 +110,8 @@ def _principal(  # noqa: PLR0911 - one return a kind of caller
     if named.everybody:
         return True
     if request.kind is CallerKind.FEDERATED:
-        if named.federated:
-            raise UnsupportedElementError("a federated principal")
-        return False
+        provider = request.context.get("aws:federatedprovider", ("",))[0]
+        return "*" in named.federated or provider in named.federated
     if "*" in named.aws:
         return True
     if request.kind is CallerKind.SERVICE:
@@ -121,9 +120,17 @@ def _principal(  # noqa: PLR0911 - one return a kind of caller
         return False
     if any(_identity(each, request, gateway=gateway) for each in named.aws):
         return True
-    if named.canonical or any("*" in each or "?" in each for each in named.aws):
+    if named.canonical or any(_may_mean(each, request.account) for each in named.aws):
         raise UnsupportedElementError("a principal")
     return False
+
+
+def _may_mean(named: str, account: str) -> bool:
+    """Tell whether a principal with a wildcard would mean one of an account, if AWS took it."""
+    if "*" not in named and "?" not in named:
+        return False
+    fields = named.split(":")
+    return len(fields) < 6 or "*" in fields[4] or "?" in fields[4] or fields[4] == account  # noqa: PLR2004 - an ARN has six
 
 
 def _identity(named: str, request: Request, *, gateway: bool) -> bool:

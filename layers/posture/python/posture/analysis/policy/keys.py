@@ -78,7 +78,6 @@ SIGNED = frozenset(
         "aws:ec2instancesourceprivateipv4",
         "aws:chatbotsourcearn",
         "aws:assumedroot",
-        "aws:federatedprovider",
         "ec2:sourceinstancearn",
         "ec2:roledelivery",
         "glue:roleassumedby",
@@ -88,6 +87,24 @@ SIGNED = frozenset(
     }
 )
 SIGNED_PREFIXES = ("aws:principaltag/", "sts:", "aws:signin")
+# Only in requests to sign in: which provider vouches for the caller.
+PROVIDER = "aws:federatedprovider"
+# Held by some requests of any caller.
+OPTIONAL = frozenset(
+    {
+        "aws:referer",
+        "aws:useragent",
+        "aws:tagkeys",
+        "aws:userid",
+        "aws:principaltype",
+        "aws:principalisawsservice",
+        "aws:viaawsservice",
+        "aws:vpceaccount",
+        "aws:sourcevpcarn",
+        "aws:ismcpserviceaction",
+    }
+)
+TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
 # That tell the kind of a principal apart; see world.Caller.type.
 BY_TYPE = frozenset({"aws:principaltype", "aws:username", "aws:userid"})
 MULTIVALUED = frozenset(
@@ -138,6 +155,14 @@ def holders(key: str) -> frozenset[str] | None:
     if "." in prefix or prefix in IDENTITY_PROVIDERS:
         return frozenset({"sts"})
     return HOLDERS.get(prefix, frozenset({prefix}))
+
+
+def is_known(key: str) -> bool:
+    """Tell whether a global key is one that AWS documents; a service's own is taken for one."""
+    if not key.startswith("aws:"):
+        return True
+    known = ALWAYS | NEVER | BY_SERVICES | FORWARDED | SIGNED | OPTIONAL | FIXED | UNKNOWABLE
+    return key in known or key == PROVIDER or key.startswith((*TAGS, *SIGNED_PREFIXES))
 
 
 def is_signed(key: str) -> bool:

@@ -162,7 +162,7 @@ class Search:
                     return None
             if isinstance(truth, Need):
                 if truth.loose:
-                    self.unclear[f"a variable in {statement}"] = None
+                    self.unclear[_element(truth, statement)] = None
                     if not loose:
                         return None
                 needs[truth.key] = (*needs.get(truth.key, ()), (truth.test, True))
@@ -207,8 +207,11 @@ class Search:
         return None
 
 
-def _element(truth: Truth, statement: Statement) -> str:
-    return truth.element if isinstance(truth, Opaque) else f"a variable in {statement}"
+def _element(truth: Truth, statement: Statement | None) -> str:
+    if isinstance(truth, Opaque):
+        return truth.element
+    is_principal = isinstance(truth, Need) and truth.key == keys.PRINCIPAL_ARN
+    return f"{'a principal' if is_principal else 'a variable'} of {statement}"
 
 
 class _Rooms:

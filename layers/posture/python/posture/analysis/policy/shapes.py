@@ -10,7 +10,7 @@ from posture.analysis.policy.alphabet import (
     BUCKET,
     DIGIT,
     FIELD,
-    IDENTITY,
+    NAME,
     REGION,
     WORD,
     one,
@@ -18,6 +18,7 @@ from posture.analysis.policy.alphabet import (
     text,
 )
 from posture.analysis.policy.automata import Pattern, Union, union
+from posture.analysis.policy.template import glob, pieces
 from posture.analysis.policy.world import CallerKind, OwnerKind, World
 
 ACTION = "action"  # the names of the two open texts that are no condition keys
@@ -26,7 +27,7 @@ SESSION = "\n"  # sets a session's name behind the role's ARN apart
 SOME: Pattern = (one(ANY), star(ANY))
 A_REGION: Pattern = (one(REGION), star(REGION), *text("-"), one(DIGIT))
 SOME_FIELD: Pattern = (one(FIELD), star(FIELD))
-NAME: Pattern = (one(IDENTITY), star(IDENTITY))
+A_NAME: Pattern = (one(NAME), star(NAME))
 
 ACCOUNTS = union((one(DIGIT),) * 12)
 ORGANIZATIONS = union((*text("o-"), *(one(WORD),) * 10, star(WORD)))
@@ -40,10 +41,10 @@ def actions(prefix: str) -> Union:
 
 @lru_cache(maxsize=256)
 def named_actions(prefix: str, names: tuple[str, ...]) -> Union:
-    """Give these actions; `*` means every one of the service."""
-    if "*" in names:
-        return actions(prefix)
-    return union(*(text(f"{prefix}:{name}".lower()) for name in names))
+    """Give these actions, which may be patterns."""
+    return union(
+        *(glob(pieces(f"{prefix}:{name}".lower(), variables=False), wide=WORD) for name in names)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -51,10 +52,10 @@ def principals(partition: str, account: str, kind: str) -> Union:
     """Give the ARNs of an account's principals, a role's with the name of its session."""
     iam = f"arn:{partition}:iam::{account}:"
     forms: dict[str, Pattern] = {
-        "AssumedRole": (*text(f"{iam}role/"), *NAME, *text(SESSION), *NAME),
-        "User": (*text(f"{iam}user/"), *NAME),
+        "AssumedRole": (*text(f"{iam}role/"), *A_NAME, *text(SESSION), *A_NAME),
+        "User": (*text(f"{iam}user/"), *A_NAME),
         "Account": text(f"{iam}root"),
-        "FederatedUser": (*text(f"arn:{partition}:sts::{account}:federated-user/"), *NAME),
+        "FederatedUser": (*text(f"arn:{partition}:sts::{account}:federated-user/"), *A_NAME),
     }
     return union(*([forms[kind]] if kind else forms.values()))
 

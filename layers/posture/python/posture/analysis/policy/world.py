@@ -87,7 +87,7 @@ Constant = tuple[str, ...] | None  # None: the key is absent
 
 def value_of(key: str, world: World) -> Constant | Open:
     """Give what a key holds in a world, the key in lower case."""
-    if key in keys.UNKNOWABLE:
+    if key in keys.UNKNOWABLE or not keys.is_known(key):
         return Open.UNKNOWABLE
     if key in keys.NEVER:
         return None
@@ -192,6 +192,8 @@ def _scoped(key: str, world: World) -> Constant | Open:  # noqa: PLR0911 - one r
 
 
 def _of_identity(key: str, caller: Caller) -> Constant | Open:
+    if key == keys.PROVIDER and caller.kind is not CallerKind.FEDERATED:
+        return None
     principal = caller.kind is CallerKind.PRINCIPAL
     if key == "aws:userid" and caller.kind is CallerKind.ANONYMOUS:
         return (ANONYMOUS_ACCOUNT,)
@@ -206,7 +208,7 @@ def _of_identity(key: str, caller: Caller) -> Constant | Open:
 
 def presence(key: str, caller: Caller) -> keys.Presence:
     """Tell whether a key that is free in its world is always there."""
-    fixed = {keys.PRINCIPAL_ARN, keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS}
+    fixed = {keys.PRINCIPAL_ARN, keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS, keys.PROVIDER}
     if key in keys.ALWAYS or key in fixed or (key == "aws:username" and caller.type == "User"):
         return keys.Presence.ALWAYS
     return keys.Presence.MAYBE

@@ -53,7 +53,10 @@ def policy(*statements: Any) -> str:
         (policy({**ALLOW_ALL, "Action": "kms:*"}), Status.FAIL),
         (policy({**ALLOW_ALL, "Action": "kms:Get*"}), Status.PASS),
         (policy({**ALLOW_ALL, "Resource": "arn:aws:s3:::mine/*"}), Status.PASS),
-        (policy({**ALLOW_ALL, "Condition": {"Bool": {"aws:x": "true"}}}), Status.PASS),
+        (
+            policy({**ALLOW_ALL, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}),
+            Status.PASS,
+        ),
         (policy({**ALLOW_ALL, "Principal": {"AWS": STRANGER}}), Status.PASS),
         (policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "s3:*"}), Status.FAIL),
         (policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "kms:Put*"}), Status.PASS),

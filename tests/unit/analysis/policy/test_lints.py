@@ -40,6 +40,7 @@ def under(**condition: Any) -> dict[str, Any]:
         (under(IpAddress={"aws:SourceIp": "10.0.0.0/8"}), "key-never-there"),
         (under(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-a"}), "if-exists-on-negated"),
         (under(StringEquals={"aws:PrincipalArn": "arn:*"}), "literal-asterisk"),
+        (under(StringEquals={"aws:PrincipalOrganization": "o-a"}), "unknown-key"),
         (under(StringMagic={"aws:PrincipalArn": "arn:*"}), "unknown-operator"),
         ({**ALLOW, "Principal": {"AWS": "arn:aws:iam::*:root"}}, "wildcard-in-principal"),
         ({**ALLOW, "Action": ["s3:*", "kms:Decrypt"]}, "action-of-other-service"),

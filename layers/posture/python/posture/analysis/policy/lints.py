@@ -91,6 +91,8 @@ def _condition(
         yield Lint("unknown-operator", number, f"AWS documents no such operator: {where}.")
         return
     yield from _set_operator(where, number, key, operator)
+    if not keys.is_known(key):
+        yield Lint("unknown-key", number, f"No global key of this name is known: {where}.")
     if key in keys.NEVER:
         text = (
             f"Requests through an endpoint hold no {condition.key}: {where}; see aws:VpcSourceIp."

@@ -1,9 +1,9 @@
 """Who reaches an endpoint's interface: checked against single packets sent through every gate."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +26,7 @@ from network_builders import (
     table,
 )
 from posture.analysis.acls import EPHEMERAL
+from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.coverage import Analysis, Outcome
 from posture.analysis.gates import Gate
 from posture.analysis.reachability import Answer, Reach, Reachability
@@ -74,7 +75,7 @@ def passes_acl(entries: tuple[AclEntry, ...], peer: str, port: int, *, egress: b
             continue
         if entry.protocol == "6" and not (entry.from_port or 0) <= port <= (entry.to_port or 0):
             continue
-        if ip_address(peer) in entry.cidr:
+        if ip_address(peer).version == entry.cidr.version and ip_address(peer) in entry.cidr:
             return entry.allow
     return False
 
@@ -99,35 +100,41 @@ def arrives(
     rules: tuple[SecurityGroupRule, ...],
     source: str,
     port: int,
+    *,
+    target: str = TARGET,
 ) -> bool:
     """Send one packet to the interface's port 443, and its answer back to the client's port."""
     return (
-        passes_acl(here.entries, TARGET, 443, egress=True)
+        passes_acl(here.entries, target, 443, egress=True)
         and passes_acl(there.entries, source, 443, egress=False)
         and admitted(rules, source)
         and passes_acl(there.entries, source, port, egress=True)
-        and passes_acl(here.entries, TARGET, port, egress=False)
+        and passes_acl(here.entries, target, port, egress=False)
     )
 
 
 BLOCKS = ["0.0.0.0/0", "10.0.0.0/16", HERE, "10.0.1.0/29", "10.0.1.8/30", "10.0.1.3/32",
           "10.0.2.0/28", f"{TARGET}/32", "::/0"]  # fmt: skip
+HERE6, TARGET6 = "2001:db8:0:1::/124", "2001:db8:0:2::9"
+BLOCKS6 = [*BLOCKS, "::/0", HERE6, "2001:db8:0:1::8/125", "2001:db8::/48", f"{TARGET6}/128"]
 RANGES = [(0, 65535), (443, 443), (1024, 65535), (32768, 60999), (0, 1023), (49152, 65535)]
 
 
 @st.composite
-def entries(draw: st.DrawFn) -> tuple[AclEntry, ...]:
+def entries(draw: st.DrawFn, blocks: Sequence[str] = BLOCKS) -> tuple[AclEntry, ...]:
     """Give some entries, in any order of their numbers, and often the open ones at the end."""
     numbers = draw(st.lists(st.integers(1, 99), max_size=3, unique=True))
-    found = [_entry(draw, number) for number in numbers]
+    found = [_entry(draw, number, blocks) for number in numbers]
     if draw(st.integers(0, 5)):
         found += [allow(100), allow(100, egress=True)]
+    if blocks is BLOCKS6 and draw(st.integers(0, 5)):
+        found += [allow(101, "::/0"), allow(101, "::/0", egress=True)]
     return tuple(found)
 
 
-def _entry(draw: st.DrawFn, number: int) -> AclEntry:
+def _entry(draw: st.DrawFn, number: int, blocks: Sequence[str]) -> AclEntry:
     make: Callable[..., AclEntry] = draw(st.sampled_from([allow, deny]))
-    cidr, egress = draw(st.sampled_from(BLOCKS)), draw(st.booleans())
+    cidr, egress = draw(st.sampled_from(blocks)), draw(st.booleans())
     if draw(st.booleans()):
         return make(number, cidr, egress=egress)
     first, last = draw(st.sampled_from(RANGES))
@@ -167,6 +174,49 @@ def test_each_packet_fares_as_the_answer_says(
             assert (str(address) in reaching and not limited) == expected
 
 
+def dual_stack(
+    here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
+) -> Reach:
+    """Ask from a dual-stack subnet to a dual-stack interface."""
+    snapshot = picture(
+        subnet("here", "a", HERE, ipv6=HERE6), subnet("there", "b", "10.0.2.0/28",
+                                                      ipv6="2001:db8:0:2::/124"),
+        table("main", main=True), group("endpoints", *rules), *LISTS,
+        acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"]),
+    )  # fmt: skip
+    interface = eni("1", "there", TARGET, TARGET6)
+    return Reachability(snapshot).reach(snapshot.subnets["subnet-here"], interface)
+
+
+RULES6 = st.lists(st.builds(admits, st.sampled_from(BLOCKS6)), max_size=3)
+
+
+@settings(max_examples=150, derandomize=True)
+@given(entries(BLOCKS6), entries(BLOCKS6), RULES6)
+def test_packets_of_both_families_fare_as_the_answer_says(
+    here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
+) -> None:
+    """Each goes to the interface's address of its own family."""
+    found = dual_stack(here, there, rules)
+    acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
+    for block, target in ((IPv4Network(HERE), TARGET), (IPv6Network(HERE6), TARGET6)):
+        for address in block:
+            reaching = _in(address, found.reaching)
+            for port in PORTS:
+                limited = any(
+                    each.ports and each.ports[0] <= port <= each.ports[1]
+                    for each in found.obstacles
+                    if _in(address, each.addresses)
+                )
+                expected = arrives(*acls, tuple(rules), str(address), port, target=target)
+                assert (reaching and not limited) == expected
+
+
+def _in(address: IPv4Address | IPv6Address, addresses: AddressSet) -> bool:
+    blocks = addresses.networks()
+    return any(address.version == block.version and address in block for block in blocks)
+
+
 @settings(max_examples=200, derandomize=True)
 @given(entries(), entries(), RULES)
 def test_the_quick_answer_never_says_more_than_the_exact_one(
@@ -202,10 +252,25 @@ def test_the_generated_networks_are_worth_it() -> None:
         seen[found.answer] += 1
         seen["denied by an entry"] += any("denies" in each.rule for each in found.obstacles)
         seen["some ports"] += any(each.ports is not None for each in found.obstacles)
+        half = found.reaching.size in range(1, found.sources.size)
+        seen["half a subnet"] += half
+
+    @settings(max_examples=400, derandomize=True, database=None)
+    @given(entries(BLOCKS6), entries(BLOCKS6), RULES6)
+    def look_at_both(
+        here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
+    ) -> None:
+        found = dual_stack(here, there, rules)
+        six, four = found.reaching & IPV6, found.reaching & IPV4
+        seen["IPv6 arrives"] += bool(six)
+        seen["IPv6 alone arrives"] += bool(six) and not four
+        seen["half of IPv6 arrives"] += six.size in range(1, 16)
 
     look()
-    kinds = (Answer.YES, Answer.PARTLY, Answer.NO, "denied by an entry", "some ports")
-    assert {kind for kind in kinds if seen[kind] >= 8} == set(kinds), seen
+    look_at_both()
+    kinds = {Answer.YES, Answer.PARTLY, Answer.NO, "denied by an entry", "some ports"}
+    kinds |= {"half a subnet", "IPv6 arrives", "IPv6 alone arrives", "half of IPv6 arrives"}
+    assert {kind for kind in kinds if seen[kind] >= 8} == kinds, seen
 
 
 # --- by name -------------------------------------------------------------------------------------

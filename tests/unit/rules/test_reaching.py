@@ -26,7 +26,7 @@ from network_builders import (
     told,
     verdicts,
 )
-from posture.model.network import Endpoint, Snapshot
+from posture.model.network import Endpoint, GroupReference, Snapshot
 from posture.model.verdict import Severity, Status
 
 BLOCKED = "endpoint-blocked-on-https"
@@ -149,6 +149,20 @@ def test_no_ip_version_in_common_blocks() -> None:
 def test_what_cannot_be_seen_is_unknown(endpoint: Endpoint) -> None:
     """An interface or a group that is not in the picture."""
     assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {"vpce-kms": Status.UNKNOWN}
+
+
+def test_a_pending_endpoint_has_no_interface_yet() -> None:
+    """Nobody need hear of it for the minute it takes."""
+    endpoint = kms(network_interface_ids=(), state="pending")
+    assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {"vpce-kms": Status.NOT_APPLICABLE}
+
+
+def test_a_group_of_a_peered_vpc_admits_no_subnet_of_this_one() -> None:
+    """No workload here can have it."""
+    theirs = GroupReference("sg-theirs", "444455556666", "vpc-9", "pcx-1")
+    rule = replace(admits("sg-theirs"), group=theirs)
+    verdict = verdicts(BLOCKED, vpc(group("endpoints", rule)))["vpce-kms"]
+    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for every subnet"
 
 
 def test_a_middlebox_between_makes_it_unknown() -> None:

@@ -107,7 +107,9 @@ class _Gates:
                     continue
                 record = {"group": group_id, "gate": Gate.GROUP.value}
                 if rule.group is not None:
-                    text = f"{group_id} admits workloads that have {rule.group.group_id}."
+                    peering = rule.group.peering_id
+                    there = f" in a VPC peered by {peering}" if peering else ""
+                    text = f"{group_id} admits workloads that have {rule.group.group_id}{there}."
                     yield Step("security group", text, record | {"peer": rule.group.group_id})
                     continue
                 peer = str(rule.cidr or rule.prefix_list_id)

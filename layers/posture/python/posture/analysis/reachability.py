@@ -105,7 +105,9 @@ def admitted_by(
             if not covers(rule, "tcp", HTTPS):
                 continue
             if rule.group is not None:
-                references.add(rule.group.group_id)
+                # A group of a peered VPC is no workload's of this one.
+                if rule.group.peering_id is None:
+                    references.add(rule.group.group_id)
                 continue
             found = peers_of(rule, prefix_lists)
             if found is None:

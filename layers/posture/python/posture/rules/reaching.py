@@ -101,6 +101,10 @@ def _blocked(case: VpcCase) -> Iterator[Judgement]:
     for endpoint in _judged(case):
         interfaces, missing = case.analysis.interfaces(endpoint)
         name = f"{endpoint.id} ({short_name(endpoint.service_name)})"
+        if not endpoint.network_interface_ids and endpoint.state == "pending":
+            summary = f"{name} is pending and has no interface yet"
+            yield Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
+            continue
         if missing or not interfaces:
             what = listed(missing) if missing else "its interfaces"
             summary = f"{name}: {what} could not be found"

@@ -16,6 +16,7 @@ from posture.analysis.policy.world import Caller, CallerKind, Owner, OwnerKind
 
 TYPES = ("AssumedRole", "User", "Account", "FederatedUser")
 FRESH_SERVICES = ("sqs", "sns", "lambda", "kinesis", "states", "glue", "athena", "events", "logs")
+OF_AWS = "aws"  # what stands for the account of AWS's own resources, as in their ARNs
 SAMPLE = "sample"  # what a variable stands for when nothing better is known
 MOST_SITES = 16
 MOST_ASSIGNMENTS = 64
@@ -53,7 +54,7 @@ class Cases:
                 Owner(OwnerKind.ACCOUNT, account, organization, each)
                 for each, account, organization in product(keyed, accounts, of_owners)
             ),
-            Owner(OwnerKind.AWS),
+            Owner(OwnerKind.AWS, OF_AWS),
             Owner(OwnerKind.CALLER),
         )
         self.references = sorted(self.known.references - keys.FIXED)

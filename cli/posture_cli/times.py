@@ -31,6 +31,20 @@ def last(text: str) -> datetime:
     return _read(text, end=True)
 
 
+def ahead(text: str) -> datetime:
+    """Read a time to come on the command line; a day alone means its end, 30d in thirty days.
+
+    Raises:
+        typer.BadParameter: the text is no time, or none to come.
+    """
+    now = datetime.now(UTC)
+    ago = AGO.fullmatch(text)
+    instant = now + (now - _read(text, end=True)) if ago else _read(text, end=True)
+    if instant <= now:
+        raise typer.BadParameter(f"expected a time to come, got {text!r}")
+    return instant
+
+
 def parse(text: str, now: datetime, *, end: bool) -> datetime:
     """Read a time; one without a zone is UTC.
 

@@ -63,7 +63,7 @@ def gather(
         transitions=transitions,
         findings=list(apply({}, transitions).values()),
         pictures=list(pictures),
-        waivers=[_waiver(it, period.until) for it in waivers],
+        waivers=[_waiver(it, period.until) for it in waivers if it.requested_at <= period.until],
         proven=Proven(len(proofs), sum(proof.chain.length for proof in proofs), faults),
     )
 

@@ -23,7 +23,7 @@ from posture_cli.options import (
 )
 from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
-from posture_cli.times import last
+from posture_cli.times import ahead
 
 if TYPE_CHECKING:
     from posture.aws.waivers import WaiverTable
@@ -45,7 +45,7 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `posture waive
     epilog=examples(
         "posture waiver add --rule endpoint-in-one-zone --resource vpce-0123456789abcdef0 \\",
         "    --expires 2026-12-24 --ticket SEC-1234 --reason 'second zone follows in December'",
-        "posture waiver add --rule nat-cost-avoidable --scope '111122223333/*/*' --expires …",
+        "posture waiver add --rule nat-cost-avoidable --scope '111122223333/*/*' --expires 30d …",
     )
 )
 def add(  # noqa: PLR0913 - one parameter an option
@@ -54,7 +54,8 @@ def add(  # noqa: PLR0913 - one parameter an option
     reason: Annotated[str, typer.Option(help="Why that is acceptable.")],
     ticket: Annotated[str, typer.Option(help="Where it was decided.")],
     expires: Annotated[
-        datetime, typer.Option(parser=last, metavar="TIME", help="Until when; a day: its end.")
+        datetime,
+        typer.Option(parser=ahead, metavar="TIME", help="Until when: a day, or 30d for 30 days."),
     ],
     resource: Annotated[str, typer.Option(help="Of which resource; * for any.")] = "*",
     scope: Annotated[str, typer.Option(help="In which ACCOUNT/REGION/VPC; * for any.")] = "*",
@@ -75,8 +76,6 @@ def add(  # noqa: PLR0913 - one parameter an option
     now = datetime.now(UTC)
     table, baseline = _tables(stack, region, baseline_table, history_table)
     _check(rule, resource, scope, (reason, ticket))
-    if expires <= now:
-        raise typer.BadParameter("expected a time to come", param_hint="--expires")
     if expires - now > timedelta(days=baseline.waiver_max_days):
         raise typer.BadParameter(
             f"expected at most {baseline.waiver_max_days} days from now (the baseline's "

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from posture_cli.times import first, last, parse
+from posture_cli.times import ahead, first, last, parse
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -31,6 +31,14 @@ def test_a_day_is_meant_whole() -> None:
     assert first("2026-09-30") == datetime(2026, 9, 30, tzinfo=UTC)
     assert last("2026-09-30") == datetime(2026, 9, 30, 23, 59, 59, 999_999, UTC)
     assert last("2026-09-30T12:00") == datetime(2026, 9, 30, 12, tzinfo=UTC)
+
+
+def test_what_is_to_come() -> None:
+    """An age is taken for what lies ahead, and the past is refused."""
+    assert ahead("2999-01-01").year == 2999
+    assert timedelta(days=29) < ahead("30d") - datetime.now(UTC) < timedelta(days=31)
+    with pytest.raises(typer.BadParameter, match="a time to come"):
+        ahead("2020-01-01")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def explain(  # noqa: PLR0913 - one option a fact
     record = shown.record_of(snapshot, found)
     if output is Output.JSON:
         write_json(record)
-    elif output is Output.CSV:
+    elif output is not Output.TABLE:
         write(record["steps"], shown.CSV_COLUMNS, output)
     else:
         shown.tell(snapshot, found)

@@ -184,6 +184,12 @@ def test_the_policys_verdict_belongs_to_it(world: World) -> None:
     assert steps["policy"]["untrusted_principal"] == "yes"
 
 
+def test_the_reasoning_a_step_a_line(world: World) -> None:
+    """For programs that read lines."""
+    lines = posture("explain", world.subnet, "s3", "-o", "ndjson").stdout.splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
+
+
 def test_a_full_name_is_understood(world: World) -> None:
     """As EC2 spells it."""
     assert posture("explain", world.subnet, f"com.amazonaws.{REGION}.s3").exit_code == 0

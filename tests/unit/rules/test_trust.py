@@ -49,12 +49,21 @@ def test_what_the_baseline_allows_passes(baseline: Baseline) -> None:
     assert statuses(FOREIGN, picture(*somebodys(STRANGER)), baseline) == {"vpce-1": Status.PASS}
 
 
-def test_an_unknown_owner_is_unknown() -> None:
-    """Unless the service itself is allowed."""
-    snapshot = picture(interface("1", CUSTOM))
+@pytest.mark.parametrize(
+    ("items", "without"),
+    [
+        ((interface("1", CUSTOM),), Status.FAIL),
+        (somebodys("aws-marketplace"), Status.UNKNOWN),
+    ],
+    ids=["not listed: nobody lets this account find it", "listed without an account"],
+)
+def test_a_service_whose_owner_is_not_told_is_allowed_by_name_alone(
+    items: tuple[object, ...], without: Status
+) -> None:
+    """Whether it fails or is unknown otherwise."""
     allowed = Baseline(allowed_endpoint_services=frozenset({CUSTOM}))
-    assert statuses(FOREIGN, snapshot) == {"vpce-1": Status.UNKNOWN}
-    assert statuses(FOREIGN, snapshot, allowed) == {"vpce-1": Status.PASS}
+    assert statuses(FOREIGN, picture(*items)) == {"vpce-1": without}
+    assert statuses(FOREIGN, picture(*items), allowed) == {"vpce-1": Status.PASS}
 
 
 def test_awss_own_services_are_nobodys() -> None:

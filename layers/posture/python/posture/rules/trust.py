@@ -44,21 +44,25 @@ def _ownership(case: VpcCase, endpoint: Endpoint) -> Judgement:
     name = f"{endpoint.id} to {endpoint.service_name}"
     if endpoint.service_name in allowed:
         return Judgement(endpoint.id, Status.PASS, f"{name}: the baseline allows the service")
-    if owner is None:
-        return _undecided(endpoint, f"{name}: whose service it is is not known", "no owner is told")
     if owner in allowed or owner in case.baseline.trusted_accounts:
         return Judgement(endpoint.id, Status.PASS, f"{name}: the baseline allows {owner}")
+    if owner:
+        told, whom = f"{endpoint.service_name} is owned by {owner}.", f" of {owner}, whom"
+    elif endpoint.service_name in case.snapshot.services:
+        return _undecided(endpoint, f"{name}: whose service it is is not known", "no owner is told")
+    else:
+        told = (
+            f"The region's catalogue does not list {endpoint.service_name}: nobody lets this "
+            "account find it, and whose it is is not told."
+        )
+        whom = ", which"
     return Judgement(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{endpoint.id} leads to {endpoint.service_name} of {owner}, whom the baseline "
-        "does not allow",
+        summary=f"{endpoint.id} leads to {endpoint.service_name}{whom} the baseline does not allow",
         evidence=(
             endpoint_fact(endpoint),
-            Evidence(
-                f"{endpoint.service_name} is owned by {owner}.",
-                {"service": endpoint.service_name, "owner": owner},
-            ),
+            Evidence(told, {"service": endpoint.service_name, "owner": owner or "unknown"}),
         ),
         remediation=Remediation(
             "Delete the endpoint, or allow the service or its owner in the baseline "
@@ -85,7 +89,8 @@ RULES: tuple[Rule[VpcCase], ...] = (
         severity=Severity.HIGH,
         rationale=(
             "An endpoint to somebody's own service is a private way out of the VPC that no "
-            "firewall sees: its owner receives whatever is sent there."
+            "firewall sees: its owner receives whatever is sent there. One that the region's "
+            "catalogue does not list is allowed by its name alone, as its owner is not told."
         ),
         remediation="Delete the endpoint, or allow the service in the baseline.",
         judge=_foreign,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from finding_builders import verdict
+from posture.analysis.paths import PathKind
 from posture.lifecycle.diff import apply, transitions
 from posture.model.change import Actor, Change, Outcome
 from posture.model.finding import Transition
@@ -111,10 +112,10 @@ def matrix(*, hostile: bool) -> dict[str, Any]:
     dynamodb, s3, nat, blackhole = (
         {"path": path, "target": target}
         for path, target in (
-            ("gateway-endpoint", "vpce-0dynamodb"),
-            ("gateway-endpoint", "vpce-0s3"),
-            ("nat-gateway", "nat-0a"),
-            ("blackhole", "pcx-0a"),
+            (PathKind.GATEWAY_ENDPOINT.value, "vpce-0dynamodb"),
+            (PathKind.GATEWAY_ENDPOINT.value, "vpce-0s3"),
+            (PathKind.NAT_GATEWAY.value, "nat-0a"),
+            (PathKind.BLACKHOLE.value, "pcx-0a"),
         )
     )
     answers: list[dict[str, Any]] = [

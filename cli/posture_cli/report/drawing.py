@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from posture.analysis.matrix import outcomes
+from posture.analysis.paths import PathKind
 
 Record = Mapping[str, Any]
 
-SUBNETS, TABLES, TARGETS = 0.0, 330.0, 560.0  # where the columns begin
-SUBNET_WIDTH, TABLE_WIDTH, TARGET_WIDTH = 240.0, 150.0, 260.0
+SUBNETS, TABLES, TARGETS = 0.0, 310.0, 570.0  # where the columns begin
+SUBNET_WIDTH, TABLE_WIDTH, TARGET_WIDTH = 240.0, 185.0, 260.0
 WIDTH = TARGETS + TARGET_WIDTH
 BOX, GAP, TOP = 46.0, 14.0, 26.0
-NAMES = 3  # subnets that one box names
+NAMES = 2  # subnets that one box names
 
 # How each outcome of the matrix is drawn, the worst first.
 TONES = {
@@ -29,14 +30,14 @@ TONES = {
     "endpoint": "good",
 }
 WORST = ("bad", "warn", "unknown", "other", "idle", "good")
-PATHS = {
-    "gateway-endpoint": "good",
-    "nat-gateway": "bad",
-    "internet-gateway": "bad",
-    "egress-only-internet-gateway": "bad",
-    "blackhole": "bad",
-    "none": "idle",
-    "unknown": "unknown",
+PATHS: Mapping[str, str] = {
+    PathKind.GATEWAY_ENDPOINT: "good",
+    PathKind.NAT_GATEWAY: "bad",
+    PathKind.INTERNET_GATEWAY: "bad",
+    PathKind.EGRESS_ONLY_GATEWAY: "bad",
+    PathKind.BLACKHOLE: "bad",
+    PathKind.NONE: "idle",
+    PathKind.UNKNOWN: "unknown",
 }
 
 

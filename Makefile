@@ -8,7 +8,7 @@ CHECKOV := $(VENV)/checkov/ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator invoke image scan test faults check format docs lock clean
+.PHONY: help demo emulator invoke image scan test faults bench compare check format docs lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,22 @@ SEED ?= 0
 faults: $(READY) ## strike every AWS call with every fault, and tell STORIES=100 stories from SEED=0
 	FAULT_STORIES=$(STORIES) $(BIN)/pytest tests/faults -q --hypothesis-seed=$(SEED)
 
+bench: $(READY) ## what a burst, a sweep, one change, a cold start and a storm of alerts take
+	$(BIN)/python benchmarks/run.py
+
+PROWLER := 5.46.0
+CUSTODIAN := 0.9.53
+compare: $(READY) .peers/ready-$(PROWLER)-$(CUSTODIAN) ## side by side with Prowler and Cloud Custodian
+	$(BIN)/python benchmarks/peers/compare.py
+	$(BIN)/python benchmarks/peers/lost_events.py
+
+.peers/ready-$(PROWLER)-$(CUSTODIAN):
+	$(PYTHON) -m venv .peers/prowler
+	.peers/prowler/bin/pip install --quiet prowler==$(PROWLER)
+	$(PYTHON) -m venv .peers/custodian
+	.peers/custodian/bin/pip install --quiet c7n==$(CUSTODIAN)
+	touch $@
+
 check: $(READY) ## lint, format, types, import contracts, template lint, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,6 +80,7 @@ format: $(READY) ## put the code in shape
 docs: $(READY) ## make the generated pages anew
 	$(BIN)/posture rules --output markdown > docs/rules.md
 	$(BIN)/posture events --output markdown > docs/events.md
+	$(BIN)/python layers/dependencies/slim_ec2.py
 
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \

@@ -148,9 +148,7 @@ class PolicyCase:
     def _remedy(self) -> Remediation:
         """Suggest a policy without the holes, as one line that a shell takes."""
         decided = self.decided
-        suggested = closing(
-            self.endpoint.policy or "", decided.policy, decided.decision, self.expected
-        )
+        suggested = closing(self.endpoint.policy or "", decided.decision, self.expected)
         command = (
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {self.endpoint.id} --policy-document "
         )

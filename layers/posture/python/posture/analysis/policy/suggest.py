@@ -8,8 +8,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from posture.analysis.policy import catalogue, keys
@@ -21,9 +23,11 @@ from posture.analysis.policy.words import CANONICAL
 
 SIGNED_IN = [f"sts:{name}" for name in catalogue.FEDERATED]
 NOT_A_SERVICE = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
+# What must stand in a text, escaped or not, for it to tell one endpoint or hour from another.
+SITED = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
 
 
-def closing(text: str, policy: Policy, decision: Decision, case: Case) -> str | None:
+def closing(text: str, decision: Decision, case: Case) -> str | None:
     """Give a policy document without the holes that a decision found.
 
     None where there is no hole that statements can close, or where the result would be too long.
@@ -32,6 +36,14 @@ def closing(text: str, policy: Policy, decision: Decision, case: Case) -> str | 
     resources = decision.untrusted_resource.answer is Answer.YES
     if not (principals or resources) or catalogue.takes_no_policy(case.site.service):
         return None
+    if not SITED.search(text):  # most policies are one and the same text at many endpoints
+        case = replace(case, now=None, site=replace(case.site, vpc=None, endpoint=None))
+    return _closed(text, case, principals=principals, resources=resources)
+
+
+@lru_cache(maxsize=256)
+def _closed(text: str, case: Case, *, principals: bool, resources: bool) -> str | None:
+    policy = parse(text)
     case = replace(case, trust=case.trust.with_account(case.site.account))
     denies = [*(_principals(case) if principals else ()), *_resources(policy, case, resources)]
     suggested = _joined(text, denies)

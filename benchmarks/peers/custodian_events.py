@@ -1,0 +1,32 @@
+"""Hand events to Cloud Custodian's Lambda handler; runs in its virtual environment.
+
+Reads JSON on standard input: `policies` (its config.json) and `events`; prints what the handler
+returned for each, and the milliseconds it took.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+
+told = json.load(sys.stdin)
+folder = tempfile.mkdtemp()
+os.chdir(folder)
+with open("config.json", "w", encoding="utf-8") as file:  # noqa: PTH123 - where its handler looks
+    json.dump(told["policies"], file)
+os.environ["C7N_OUTPUT_DIR"] = folder
+os.environ["AWS_LAMBDA_FUNCTION_NAME"] = "custodian"
+
+from c7n import handler  # noqa: E402 - it reads the environment when imported
+from c7n.resources import load_resources  # noqa: E402
+
+load_resources(("aws.vpc-endpoint",))
+for event in told["events"]:
+    started = time.perf_counter()
+    try:
+        returned = repr(handler.dispatch_event(event, None))
+    except Exception as error:  # noqa: BLE001 - whatever it raises is the answer
+        returned = f"raised {type(error).__name__}: {error}"
+    took = (time.perf_counter() - started) * 1000
+    print(json.dumps({"returned": returned, "milliseconds": round(took, 1)}))

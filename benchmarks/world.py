@@ -1,0 +1,142 @@
+"""The region that is measured: VPCs of one plan, built once in moto and copied.
+
+A VPC: four subnets in two zones, two route tables besides the main one, an internet gateway, a
+gateway endpoint for S3 and two interface endpoints in two zones each, three security groups. Two
+subnets' S3 traffic leaves by the internet gateway and every policy is the default one, so that
+there is something to find.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from moto import mock_aws
+from synthetic_aws import ACCOUNT, LISTS, REGION, SyntheticAws, copies
+
+from posture.aws import clients
+from posture.aws.baselines import BaselineTable
+from posture.aws.observer import Observer
+from posture.aws.place import Places
+from posture.aws.rejections import Rejections
+from posture.aws.settings import Tables
+from posture.aws.store import Store
+from posture.evaluate import Evaluator, Ports
+from posture.model.scope import Region
+from posture.sweep import Sweeper
+from posture_cli.embedded.fidelity import Fidelity, complete_moto
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+TABLES = Tables("findings", "history", "baseline", "ownership", "idempotency")
+HOME = Region(ACCOUNT, REGION)
+OWN_FILTERS = {"DescribeNatGateways": "Filter"}
+
+
+def build_vpc(ec2: EC2Client, block: str = "10.0") -> str:
+    """Make one VPC after the plan; give its id."""
+    vpc = ec2.create_vpc(CidrBlock=f"{block}.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+    subnets = [
+        ec2.create_subnet(
+            VpcId=vpc, CidrBlock=f"{block}.{at}.0/24", AvailabilityZone=f"{REGION}{'ab'[at % 2]}"
+        )["Subnet"]["SubnetId"]
+        for at in range(4)
+    ]
+    tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
+    for at, subnet in enumerate(subnets):
+        ec2.associate_route_table(RouteTableId=tables[at // 2], SubnetId=subnet)
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    ec2.create_route(RouteTableId=tables[1], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    groups = [
+        ec2.create_security_group(GroupName=f"g{at}", Description="g", VpcId=vpc)["GroupId"]
+        for at in range(3)
+    ]
+    for group in groups:
+        permission: Any = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+        ec2.authorize_security_group_ingress(
+            GroupId=group,
+            IpPermissions=[permission | {"IpRanges": [{"CidrIp": f"{block}.0.0/16"}]}],
+        )
+    ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        VpcEndpointType="Gateway",
+        ServiceName=f"com.amazonaws.{REGION}.s3",
+        RouteTableIds=[tables[0]],
+    )
+    for service, group in zip(("sns", "sqs"), groups, strict=False):
+        ec2.create_vpc_endpoint(
+            VpcId=vpc,
+            VpcEndpointType="Interface",
+            ServiceName=f"com.amazonaws.{REGION}.{service}",
+            SubnetIds=subnets[:2],
+            SecurityGroupIds=[group],
+            PrivateDnsEnabled=True,
+        )
+    return vpc
+
+
+def region_of(number: int) -> tuple[boto3.Session, SyntheticAws]:
+    """Give a session whose AWS is a region of so many VPCs."""
+    with mock_aws():
+        complete_moto()
+        plain = boto3.Session(region_name=REGION)
+        ec2 = plain.client("ec2")
+        Fidelity(ACCOUNT, REGION).follow(ec2)
+        vpc = build_vpc(ec2)
+        rows = {operation: _read(ec2, operation, vpc) for operation in LISTS}
+        shared = _shared(ec2)
+    session = boto3.Session(region_name=REGION)
+    return session, SyntheticAws(session, copies(rows, number), shared)
+
+
+def _read(ec2: EC2Client, operation: str, vpc: str) -> list[Any]:
+    method = "".join(f"_{char.lower()}" if char.isupper() else char for char in operation)[1:]
+    filters = {OWN_FILTERS.get(operation, "Filters"): [{"Name": "vpc-id", "Values": [vpc]}]}
+    return list(getattr(ec2, method)(**filters)[LISTS[operation]])
+
+
+def _shared(ec2: EC2Client) -> dict[str, Any]:
+    """Give the answers that are the same for every VPC."""
+    pages = ec2.get_paginator("describe_vpc_endpoint_services").paginate()
+    lists = ec2.describe_prefix_lists()["PrefixLists"]
+    return {
+        "DescribeVpcEndpointServices": pages.build_full_result(),
+        "DescribePrefixLists": {"PrefixLists": lists},
+        **{
+            f"GetManagedPrefixListEntries{each['PrefixListId']}": {
+                "Entries": ec2.get_managed_prefix_list_entries(PrefixListId=each["PrefixListId"])[
+                    "Entries"
+                ]
+            }
+            for each in lists
+        },
+    }
+
+
+def sweeper_of(session: boto3.Session) -> Sweeper:
+    """Give a sweeper as the function has it."""
+    dynamodb = session.client("dynamodb", config=clients.CONFIG)
+    return Sweeper(
+        Observer(session.client("ec2", config=clients.CONFIG), HOME),
+        Store(dynamodb, TABLES),
+        BaselineTable(dynamodb, TABLES.baseline),
+    )
+
+
+def evaluator_of(session: boto3.Session) -> Evaluator:
+    """Give an evaluator as the function has it."""
+    dynamodb = session.client("dynamodb", config=clients.CONFIG)
+    ec2 = session.client("ec2", config=clients.CONFIG)
+    store = Store(dynamodb, TABLES)
+    return Evaluator(
+        Ports(
+            observer=Observer(ec2, HOME),
+            places=Places(lambda _: ec2, store.ownership),
+            store=store,
+            baselines=BaselineTable(dynamodb, TABLES.baseline),
+            rejections=Rejections(dynamodb, TABLES.history),
+        )
+    )

@@ -1,12 +1,14 @@
 """Credentials for the emulator, and the report of what was struck."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from collect_world import REGION
+from collect_world import ACCOUNT, REGION
 from faulty_monitor import tampered
+from monitor_stage import Stage, staged
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,6 +20,14 @@ def credentials() -> Any:
         patch.setenv("AWS_DEFAULT_REGION", REGION)
         patch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
         yield
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Give a region, empty tables and an empty trail."""
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    with staged() as stage:
+        yield stage
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -33,7 +33,7 @@ JSON = st.recursive(
 
 def paths_of(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Give the way to every part of a record."""
-    inner = value.items() if isinstance(value, dict) else ()
+    inner: Any = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list):
         inner = enumerate(value)
     return [at, *(path for key, each in inner for path in paths_of(each, (*at, key)))]

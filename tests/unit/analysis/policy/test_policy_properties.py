@@ -166,7 +166,7 @@ def test_the_suggested_policy_closes_the_hole_and_keeps_the_rest(
     """Trusted principals reach trusted resources as before."""
     text = text_of(stated)
     policy = parse(text)
-    suggested = closing(text, policy, decide(policy, case), case)
+    suggested = closing(text, decide(policy, case), case)
     if suggested is None:
         return
     closed = parse(suggested)

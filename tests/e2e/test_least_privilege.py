@@ -28,7 +28,8 @@ BY_LAMBDA = {
     "SendTraces",
     "WriteLogs",
 }
-MEMBERS = {
+EVERYTHING = {  # that a parameter can switch on
+    "SecurityHub": "on",
     "OrganizationId": "o-exampleorgid",
     "MemberAccounts": "210987654321",  # of events/evaluate/cross-account.json
     "MemberExternalId": "our-external-id",
@@ -39,7 +40,7 @@ BY_SERVICES = {"UseKeyThroughServices"}  # DynamoDB, SQS and SNS, as the conditi
 @pytest.fixture(scope="module")
 def used() -> Iterator[Mapping[str, set[Use]]]:
     """Run all that the monitor can meet; give what each function used."""
-    with EmbeddedAws(PATH.parent, parameters=MEMBERS) as aws, recording(aws) as recorder:
+    with EmbeddedAws(PATH.parent, parameters=EVERYTHING) as aws, recording(aws) as recorder:
         story = Story(aws)
         story.build()
         list(story.play())

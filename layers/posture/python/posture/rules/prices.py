@@ -1,6 +1,6 @@
 """What things cost, and estimates that say what they assume.
 
-List prices of us-east-1 in dollars, from the pages named here (the same since 2020); other regions
+List prices of us-east-1 in dollars, from the pages named here; other regions
 charge up to twice as much, and contracts less. No price is asked for at run time: an estimate is
 there to tell cents from hundreds of dollars.
 """

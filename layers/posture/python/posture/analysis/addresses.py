@@ -42,6 +42,8 @@ class AddressSet:
 
     def __or__(self, other: AddressSet) -> AddressSet:
         """Give what is in either."""
+        if not self.spans or not other.spans:
+            return self if self.spans else other
         return AddressSet(tuple(_merged(sorted((*self.spans, *other.spans)))))
 
     def __and__(self, other: AddressSet) -> AddressSet:
@@ -50,11 +52,22 @@ class AddressSet:
 
     def __sub__(self, other: AddressSet) -> AddressSet:
         """Give what is here and not there."""
+        if self.isdisjoint(other):
+            return self
         return self & AddressSet(tuple(_gaps(other.spans)))
 
     def isdisjoint(self, other: AddressSet) -> bool:
         """Tell whether nothing is in both."""
-        return not _common(self.spans, other.spans)
+        few, many = self.spans, other.spans
+        if len(few) > len(many):
+            few, many = many, few
+        for first, last in few:
+            after = bisect_left(many, (first,))
+            if after < len(many) and many[after][0] <= last:
+                return False
+            if after and many[after - 1][1] >= first:
+                return False
+        return True
 
     def __ge__(self, other: AddressSet) -> bool:
         """Tell whether all of the other is here."""

@@ -83,7 +83,7 @@ class Analysis:
         self._cells: dict[tuple[str, str], Cell] = {}
         self._residues: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
         self._summed: dict[int, tuple[Outcome, str]] = {}
-        self._open_cells: dict[tuple[str, bool], Cell] = {}
+        self._open_cells: dict[tuple[str, str], Cell] = {}
         self._interfaces: dict[str, tuple[tuple[NetworkInterface, ...], tuple[str, ...]]] = {}
 
     @cached_property
@@ -194,20 +194,19 @@ class Analysis:
         return self._guarded(subnet, cell) if exact else cell
 
     def _open_cell(self, subnet: Subnet, service: Service, resolution: Resolution) -> Cell:
-        """Give the one cell of all subnets that reach a service's endpoints without obstacle."""
-        interfaces = [
-            interface for each in resolution.endpoints for interface in self.interfaces(each)[0]
-        ]
-        own_zone = any(each.zone == subnet.zone for each in interfaces)
-        key = service.name, own_zone
+        """Give the one cell of a zone's subnets that nothing keeps from a service's endpoints."""
+        key = service.name, subnet.zone
         if key not in self._open_cells:
+            interfaces = [
+                interface for each in resolution.endpoints for interface in self.interfaces(each)[0]
+            ]
             inside = self.reachability.inside
             self._open_cells[key] = Cell(
                 outcome=Outcome.PRIVATE,
                 summary=f"by {' and '.join(each.id for each in resolution.endpoints)}",
                 resolution=resolution,
                 reaches=tuple(Reach(each, inside, inside) for each in interfaces),
-                own_zone=own_zone,
+                own_zone=any(each.zone == subnet.zone for each in interfaces),
             )
         return self._open_cells[key]
 

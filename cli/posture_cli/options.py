@@ -80,6 +80,10 @@ StackOption = Annotated[
 StackRegionOption = Annotated[
     str | None, typer.Option("--region", "-r", help="The region of the stack.")
 ]
+StackRegionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--region", "-r", help="The region of a stack; repeat for several."),
+]
 FindingsTableOption = Annotated[
     str | None,
     typer.Option("--findings-table", "--table", help="The findings table, if not the stack's."),

@@ -112,6 +112,11 @@ def ordered(found: Iterable[Finding], sort: Sort, limit: int | None) -> Iterator
     return iter(nsmallest(limit, found, key=KEYS[sort]))
 
 
+def merged(found: Iterable[Iterator[Finding]], sort: Sort, limit: int | None) -> Iterator[Finding]:
+    """Give the findings of several stacks, each in this order already, as one list in it."""
+    return islice(merge(*found, key=KEYS[sort]), limit)
+
+
 def _read(findings: Findings, wanted: Wanted) -> tuple[Iterator[Finding], Sort | None]:
     """Give findings that hold all the wanted ones, and the order in which they come, if any."""
     if wanted.scope or wanted.vpc:

@@ -23,7 +23,7 @@ from posture_cli.options import (
     ScopeOption,
     SinceOption,
     StackOption,
-    StackRegionOption,
+    StackRegionsOption,
     UntilOption,
     VerboseOption,
     examples,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "posture findings",
     "posture findings --severity critical --severity high --limit 20",
+    "posture findings --region eu-west-1 --region us-east-1",
     "posture findings --vpc vpc-0123456789abcdef0 --output json",
     "posture findings --status resolved --since 30d --sort updated --output csv",
     "posture findings --actor alice --output markdown",
@@ -52,7 +53,7 @@ STANDING = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
 def findings(  # noqa: PLR0913 - one parameter a filter
     *,
     stack: StackOption = "posture",
-    region: StackRegionOption = None,
+    region: StackRegionsOption = None,
     status: Annotated[
         list[FindingStatus] | None, typer.Option(help="Repeat for several; default: not resolved.")
     ] = None,
@@ -85,11 +86,12 @@ def findings(  # noqa: PLR0913 - one parameter a filter
 
     A time is a day (2026-09-30), a time (2026-09-30T12:00Z) or an age (36h, 7d), in UTC. --since
     and --until ask when a finding last changed. --as-of rebuilds what was known at that time.
+    A stack sees one region: several --region list what the stacks of all of them have found.
 
     Exit code: 0 when nothing is listed, 1 when something is, 2 on a mistake.
     """
     from posture_cli.audit.opened import opened  # noqa: PLC0415 - boto3 slows other verbs
-    from posture_cli.audit.wanted import Wanted  # noqa: PLC0415
+    from posture_cli.audit.wanted import Wanted, merged  # noqa: PLC0415
 
     wanted = Wanted(
         statuses=frozenset(status or STANDING),
@@ -105,10 +107,12 @@ def findings(  # noqa: PLR0913 - one parameter a filter
         until=until,
     )
     needed = {"findings": findings_table} | ({"history": history_table} if as_of else {})
-    tables = opened(stack, region, **needed)
-    found = _found(tables, wanted, as_of, sort, None if limit is None else limit + 1)
+    stacks = [opened(stack, each, **needed) for each in region or (None,)]
+    most = None if limit is None else limit + 1
+    found = merged((_found(each, wanted, as_of, sort, most) for each in stacks), sort, most)
     count = _write(_at_most(found, limit), output)
-    tables.tell_cost(verbose=verbose)
+    for each in stacks:
+        each.tell_cost(verbose=verbose)
     raise typer.Exit(exits.FINDINGS if count else exits.CLEAN)
 
 

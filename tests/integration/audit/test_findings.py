@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from audit_stage import ALICE, Scribe, day, look, posture
@@ -20,7 +21,7 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
 from posture_cli.audit.wanted import KEYS, Wanted, now, ordered, then
 from posture_cli.orders import Sort
-from stack_tables import TABLES
+from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -269,3 +270,23 @@ def test_other_tools_take_findings() -> None:
     assert [it["ProductFields"]["posture/id"] for it in found] == [
         it["finding_info"]["uid"] for it in events
     ]
+
+
+# --- several regions -----------------------------------------------------------------------------
+
+
+def test_stacks_of_several_regions_are_listed_as_one(dynamodb: "DynamoDBClient") -> None:
+    """In the order that is asked for, and no more of them than that."""
+    abroad = boto3.client("dynamodb", region_name="us-east-1")
+    create_tables(abroad)
+    Scribe(dynamodb).look(1, verdict("single-az", "vpce-0a", severity=Severity.LOW))
+    Scribe(dynamodb).look(2, verdict("no-policy", "vpce-0b", severity=Severity.HIGH), scope=OTHER)
+    Scribe(abroad).look(3, verdict("route-missing", severity=Severity.MEDIUM), scope=ABROAD)
+    both = ("--region", "eu-west-1", "--region", "us-east-1")
+    listed = json.loads(posture("findings", *both, "--output", "json").stdout)
+    assert [each["severity"] for each in listed] == ["high", "medium", "low"]
+    assert {each["region"] for each in listed} == {"eu-west-1", "us-east-1"}
+    first = json.loads(posture("findings", *both, "--limit", "2", "--output", "json").stdout)
+    assert first == listed[:2]
+    one = json.loads(posture("findings", *both[2:], "--output", "json").stdout)
+    assert one == listed[1:2]

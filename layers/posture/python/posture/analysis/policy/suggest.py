@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -19,12 +18,11 @@ from posture.analysis.policy.decide import Answer, Case, Decision, decide
 from posture.analysis.policy.document import LONGEST, Policy
 from posture.analysis.policy.ownership import accountless
 from posture.analysis.policy.parse import parse
+from posture.analysis.policy.sited import unsited
 from posture.analysis.policy.words import CANONICAL
 
 SIGNED_IN = [f"sts:{name}" for name in catalogue.FEDERATED]
 NOT_A_SERVICE = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
-# What must stand in a text, escaped or not, for it to tell one endpoint or hour from another.
-SITED = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
 
 
 def closing(text: str, decision: Decision, case: Case) -> str | None:
@@ -36,9 +34,7 @@ def closing(text: str, decision: Decision, case: Case) -> str | None:
     resources = decision.untrusted_resource.answer is Answer.YES
     if not (principals or resources) or catalogue.takes_no_policy(case.site.service):
         return None
-    if not SITED.search(text):  # most policies are one and the same text at many endpoints
-        case = replace(case, now=None, site=replace(case.site, vpc=None, endpoint=None))
-    return _closed(text, case, principals=principals, resources=resources)
+    return _closed(text, unsited(text, case), principals=principals, resources=resources)
 
 
 @lru_cache(maxsize=256)

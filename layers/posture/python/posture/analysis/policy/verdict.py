@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from posture.analysis.policy.decide import Answer, Case, Decision, Finding, deci
 from posture.analysis.policy.document import Policy
 from posture.analysis.policy.lints import Lint, lint
 from posture.analysis.policy.parse import parse
+from posture.analysis.policy.sited import at, unsited
 from posture.analysis.policy.words import decision_record
 
 
@@ -27,13 +28,20 @@ class Decided:
         return decision_record(self.decision, self.policy, remarks)
 
 
-@lru_cache(maxsize=256)
 def decide_text(text: str, case: Case) -> Decided:
     """Decide a policy; of names that stand twice, both readings are decided.
+
+    A text is decided once for all the endpoints and hours that it cannot tell apart.
 
     Raises:
         UnreadablePolicyError: the text is no policy document; names the place.
     """
+    decided = _decided(text, unsited(text, case))
+    return replace(decided, decision=at(case.site, decided.decision))
+
+
+@lru_cache(maxsize=256)
+def _decided(text: str, case: Case) -> Decided:
     policy = parse(text)
     decision = decide(policy, case)
     if policy.duplicates:

@@ -58,6 +58,8 @@ class Stage:
         default_factory=lambda: Metrics(namespace="VpcEndpointPosture", service="notify")
     )
 
+    pauses: list[float] = field(default_factory=list)
+
     def look(self, minute: float, *verdicts: Verdict, scope: Scope = SCOPE) -> None:
         """Record an evaluation that a change two minutes before noon caused."""
         Store(self.dynamodb, TABLES).record(
@@ -94,6 +96,7 @@ class Stage:
             measure=AlertMetrics(self.metrics).measure,
             now=lambda: at(1),
             hub=hub,
+            pause=self.pauses.append,
         )
         return Notifier(ports, {}).notify(records, Minute())
 

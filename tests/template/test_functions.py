@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from posture.aws.settings import EXPECTED
+from posture.notify import PAUSE
 from stack_template import RESOURCES, TEMPLATE, of_type
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
@@ -89,6 +90,12 @@ def test_a_bad_record_does_not_block_the_stream() -> None:
     assert 0 < stream["MaximumRecordAgeInSeconds"] < 86400
     destination = stream["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination == {"Fn::GetAtt": ["AlertFailuresQueue", "Arn"]}
+
+
+def test_the_stream_is_retried_for_longer_than_a_claim_lasts() -> None:
+    """A claim ends with the time of the invocation that was killed at it."""
+    retries = mapping("NotifyFunction", "Findings")["MaximumRetryAttempts"]
+    assert (retries - 1) * PAUSE > RESOURCES["NotifyFunction"]["Properties"]["Timeout"]
 
 
 def test_a_failed_sweep_is_kept() -> None:

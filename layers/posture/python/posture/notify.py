@@ -12,6 +12,9 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig, idempotent_function
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+)
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.alerts.briefing import Rules
@@ -25,6 +28,9 @@ from posture.telling import KEY, Ports, name_of, rows_of
 __all__ = ["BatchResponse", "Notifier", "Ports"]
 
 REMEMBERED = 30 * 24 * 3600  # seconds; longer than any queue or stream may hand a record over again
+# Seconds before a commit is tried again whose claim is held, most likely by an invocation that was
+# killed: the stream repeats at once, and its few retries would be over before the claim is.
+PAUSE = 10
 MANY = 5  # commits of a batch; more are a storm, which is told in digests
 
 logger = Logger()
@@ -64,16 +70,24 @@ class Notifier:
             failed += self._ports.hub.take(listed)
         if len(commits) > MANY:
             late = self._storm.tell(commits, context.get_remaining_time_in_millis())
-            failed += [number for commit in late for number in commits[commit]]
-            return _response(failed)
-        for commit, numbers in commits.items():
+        else:
+            late = self._one_by_one(commits)
+        if any(isinstance(why, IdempotencyAlreadyInProgressError) for why in late.values()):
+            left = context.get_remaining_time_in_millis() / 1000 - 1
+            self._ports.pause(max(0, min(PAUSE, left)))
+        return _response([*failed, *(number for commit in late for number in commits[commit])])
+
+    def _one_by_one(self, commits: Iterable[Announced]) -> dict[Announced, Exception]:
+        """Tell each commit by itself; give those that must come again, and why."""
+        late: dict[Announced, Exception] = {}
+        for commit in commits:
             name = name_of(commit)
             try:
                 self._once(commit=name)
-            except Exception:  # whatever fails, the batch's other commits are told
+            except Exception as error:  # whatever fails, the batch's other commits are told
                 logger.exception("alert failed", extra=name)
-                failed += numbers
-        return _response(failed)
+                late[commit] = error
+        return late
 
     def _tell(self, *, commit: Mapping[str, str]) -> str:
         """Publish one commit's alert; give its message id."""

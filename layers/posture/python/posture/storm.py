@@ -34,16 +34,16 @@ class Storm:
         self._ports = ports
         self._rules = rules
 
-    def tell(self, commits: Iterable[Announced], remaining: int) -> list[Announced]:
-        """Publish digests of the commits that nobody told yet; give those that must come again.
+    def tell(self, commits: Iterable[Announced], remaining: int) -> dict[Announced, Exception]:
+        """Publish digests of the commits nobody told yet; give those to come again, and why.
 
         `remaining` are the milliseconds that this invocation has: no claim outlives it.
         """
-        late: list[Announced] = []
+        late: dict[Announced, Exception] = {}
         claimed: dict[Announced, tuple[Entry, ...]] = {}
         for commit, claim in side_by_side(lambda each: self._claim(each, remaining), commits):
             if isinstance(claim, Exception):
-                late.append(commit)
+                late[commit] = claim
             elif claim:
                 claimed[commit] = claim
         if not claimed:
@@ -53,9 +53,9 @@ class Storm:
         except Exception as error:  # whatever fails, what was claimed is given back
             logger.exception("digest failed", extra={"commits": len(claimed)})
             side_by_side(partial(self._release, error=error), claimed)
-            return [*late, *claimed]
-        outcomes = side_by_side(lambda each: self._keep(each, message_ids), claimed)
-        return [*late, *(each for each, outcome in outcomes if isinstance(outcome, Exception))]
+            return late | dict.fromkeys(claimed, error)
+        kept = side_by_side(lambda each: self._keep(each, message_ids), claimed)
+        return late | {each: outcome for each, outcome in kept if isinstance(outcome, Exception)}
 
     def _claim(self, commit: Announced, remaining: int) -> tuple[Entry, ...]:
         """Claim a commit and give its rows; none where it was told already.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import sleep
 
 from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
 
@@ -27,7 +28,7 @@ class Ports:
     """What the notifier works with.
 
     `measure` is told the entries of each published alert, and when it was published. `hub` is
-    where findings go besides, if anywhere.
+    where findings go besides, if anywhere. `pause` waits some seconds.
     """
 
     history: History
@@ -36,6 +37,7 @@ class Ports:
     measure: Measure
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     hub: SecurityHub | None = None
+    pause: Callable[[float], None] = sleep
 
 
 def name_of(commit: Announced) -> dict[str, str]:

@@ -18,6 +18,7 @@ from posture.aws.settings import MemberAccess
 from posture.evaluate import Evaluator, Ports
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
+from posture.rules.catalogue import SERVICE_RULES
 from posture.sweep import Swept, sweep_all
 from posture_cli.embedded.cloudtrail import Caller
 from posture_cli.embedded.trail import Trail
@@ -60,6 +61,18 @@ class Organisation:
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ANYBODY])
         return trail[0]
 
+    def open_service(self, account: str) -> tuple[Scope, dict[str, Any]]:
+        """Let anybody connect to an endpoint service of a member; give it and the call's record."""
+        trail: list[dict[str, Any]] = []
+        ec2 = self.client(account)
+        made = ec2.create_vpc_endpoint_service_configuration(
+            NetworkLoadBalancerArns=[self.stage.load_balancer()]
+        )
+        Trail(trail.append).follow(ec2, Caller(account, "NetworkAdmin", "bob"))
+        service = made["ServiceConfiguration"]["ServiceId"]
+        ec2.modify_vpc_endpoint_service_permissions(ServiceId=service, AddAllowedPrincipals=["*"])
+        return Scope(account, REGION, service), trail[0]
+
     def evaluate(self, *records: Any) -> tuple[str, ...]:
         """Evaluate records as one batch; give the messages that come again."""
         stage = self.stage
@@ -86,7 +99,11 @@ class Organisation:
     def findings(self, account: str, status: FindingStatus = FindingStatus.OPEN) -> list[Finding]:
         """Give the findings of the full VPC of a member."""
         world: World = self.worlds[account]
-        stored = self.stage.store.load(Scope(account, REGION, world.scope.subject)).findings
+        return self.of(Scope(account, REGION, world.scope.subject), status)
+
+    def of(self, scope: Scope, status: FindingStatus) -> list[Finding]:
+        """Give the findings of a scope."""
+        stored = self.stage.store.load(scope).findings
         return [each for each in stored.values() if each.status is status]
 
     def _assume(self, params: dict[str, str], **_: Any) -> None:
@@ -180,3 +197,27 @@ def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
     swept = organisation.sweep()
     assert [region.account for region in swept.unswept] == [ONE]
     assert {each.scope.account for each in swept.assessments} == {ACCOUNT, OTHER}
+
+
+def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
+    organisation: Organisation,
+) -> None:
+    """By a change and by a sweep, with no message again; what was found is open once more after."""
+    scope, record = organisation.open_service(ONE)
+    assert organisation.evaluate(record) == ()
+    (before,) = organisation.of(scope, FindingStatus.OPEN)
+    unread = organisation.of(scope, FindingStatus.UNKNOWN)  # connections, which moto does not tell
+    assert before.rule == "service-open-to-strangers"
+    organisation.denied.add(ONE)
+    organisation.members = assumed(HOME, ACCESS, "aws")
+    for look in (lambda: organisation.evaluate(record), lambda: organisation.sweep().failed):
+        assert not look()
+        unknown = organisation.of(scope, FindingStatus.UNKNOWN)
+        assert {it.rule for it in unknown} == {rule.id for rule in SERVICE_RULES}
+        assert before.id in {it.id for it in unknown}
+        assert all("AccessDenied" in it.verdict.evidence[0].text for it in unknown)
+    organisation.denied.clear()
+    assert not organisation.sweep().failed
+    assert [it.id for it in organisation.of(scope, FindingStatus.OPEN)] == [before.id]
+    after = organisation.of(scope, FindingStatus.UNKNOWN)
+    assert {it.id for it in after} == {it.id for it in unread}

@@ -93,6 +93,12 @@ def test_a_denied_fact_is_unknown_for_its_rules_only() -> None:
     assert verdict(CONNECTED, snapshot).status is Status.PASS
 
 
+def test_a_service_that_may_not_be_listed_is_unknown_to_every_rule() -> None:
+    """Nothing of it is told, so nothing passes."""
+    snapshot = replace(PLAIN, unreadable={ServiceFacet.CONFIGURATION: "denied"})
+    assert {each.status for each in judge_service(snapshot, TRUSTED)} == {Status.UNKNOWN}
+
+
 @pytest.mark.parametrize(
     ("name", "state", "status"),
     [

@@ -22,7 +22,6 @@ from posture.aws.rejections import Rejections
 from posture.aws.store import Outcome as Recording
 from posture.aws.store import Store
 from posture.changes.batch import Batch, Rejected, from_sqs
-from posture.errors import ScopeUnreadableError
 from posture.model.change import Change, Outcome
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
@@ -244,8 +243,6 @@ class _Look:
         observer = self._ports.observer_of(scope.account)
         observed_at = observer.now()
         picture = observer.services(scope.subject)
-        if picture.unreadable:
-            raise ScopeUnreadableError(f"{scope}: {picture.unreadable}")
         if scope.subject not in picture.services:
             return assessor.gone(scope, observed_at, changes)
         return assessor.service(picture.services[scope.subject], changes)

@@ -109,7 +109,9 @@ class Sweeper:
         heads = {head.scope: head for head in self._store.scopes_in(region)}
         known = [scope.subject for scope in heads if scope.vpc_id]
         picture = self._observer.every_vpc(_memory(heads), known)
-        services = self._observer.services()
+        services = self._observer.services(
+            known=[scope.subject for scope in heads if not scope.vpc_id]
+        )
         assessor = Assessor(self._store, self._baselines.load())
         tasks: dict[Scope, Task] = {
             **dict(_standing(assessor, picture, changes)),

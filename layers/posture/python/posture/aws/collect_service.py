@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpointSe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,8 @@ PAGE = 1000
 class ServicesSnapshot:
     """A frozen picture of the endpoint services of a region, by service id.
 
-    With `unreadable` set, a service that is missing here need not be gone.
+    With `unreadable` set, the services are those that were known already, with nothing told of
+    them, and one that is missing here need not be gone.
     """
 
     services: Mapping[str, EndpointServiceSnapshot]
@@ -48,9 +49,12 @@ class _Told:
 
 
 def collect_services(
-    ec2: EC2Client, region: Region, *, now: Clock, only: str = ""
+    ec2: EC2Client, region: Region, *, now: Clock, only: str = "", known: Iterable[str] = ()
 ) -> ServicesSnapshot:
     """Read every endpoint service of a region, or `only` the one of this id.
+
+    `known` are services of earlier pictures: where services may not be listed, they are in this one
+    as unreadable, and so is `only`, instead of being left out.
 
     Raises:
         ClientError, BotoCoreError: throttling, a server error or a timeout outlived the retries.
@@ -65,9 +69,12 @@ def collect_services(
         "ServiceConfigurations",
         by_id,
     )
+    if rows.unreadable:
+        blind = {*known, only} - {""}
+        return _unread(region, observed_at, blind, rows.unreadable)
     found = {str(row["ServiceId"]): row for row in rows.items if _exists(row)}
     if not found:
-        return ServicesSnapshot({}, rows.unreadable)
+        return ServicesSnapshot({})
     told = _Told(
         connections=_read(
             ec2,
@@ -82,7 +89,25 @@ def collect_services(
         service_id: _service(Scope(region.account, region.name, service_id), observed_at, row, told)
         for service_id, row in found.items()
     }
-    return ServicesSnapshot(services, rows.unreadable)
+    return ServicesSnapshot(services)
+
+
+def _unread(
+    region: Region, observed_at: datetime, service_ids: Iterable[str], reason: str
+) -> ServicesSnapshot:
+    """Give services that may be there, or be gone: only their ids are told."""
+    services = {
+        service_id: EndpointServiceSnapshot(
+            scope=Scope(region.account, region.name, service_id),
+            observed_at=observed_at,
+            name="",
+            state="",
+            acceptance_required=None,
+            unreadable={ServiceFacet.CONFIGURATION: reason},
+        )
+        for service_id in service_ids
+    }
+    return ServicesSnapshot(services, reason)
 
 
 def _exists(row: Row) -> bool:

@@ -46,6 +46,9 @@ class Observer:
             now=self.now,
         )
 
-    def services(self, only: str = "") -> ServicesSnapshot:
-        """Take a picture of every endpoint service of the region, or of one by its id."""
-        return collect_services(self.ec2, self.region, now=self.now, only=only)
+    def services(self, only: str = "", known: Iterable[str] = ()) -> ServicesSnapshot:
+        """Take a picture of every endpoint service of the region, or of one by its id.
+
+        `known` are to be there if listing them is denied.
+        """
+        return collect_services(self.ec2, self.region, now=self.now, only=only, known=known)

@@ -1,0 +1,121 @@
+"""The policies of the monitor's own endpoints, as deployed, decided by our own policy analysis."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from posture.analysis.policy import keys
+from posture.analysis.policy.document import Policy
+from posture.analysis.policy.evaluate import evaluate
+from posture.analysis.policy.parse import parse
+from posture.analysis.policy.request import Request
+from posture.analysis.policy.world import CallerKind
+from posture_cli.demo.story import Story
+from posture_cli.embedded.aws import EmbeddedAws
+from recorded_calls import Use, recording
+from stack_template import PATH
+
+STRANGER = "999988887777"
+GATEWAY = "dynamodb"
+
+
+class Deployed:
+    """The stack after a story: what its functions used, and its endpoints' policies by service."""
+
+    def __init__(self, aws: EmbeddedAws, uses: Mapping[str, set[Use]]) -> None:
+        self._aws = aws
+        endpoints = aws.session.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+        own = {it.physical_id for it in aws.stack.of_type("AWS::EC2::VPCEndpoint").values()}
+        self.policies: dict[str, Policy] = {
+            it["ServiceName"].rpartition(".")[2]: parse(it["PolicyDocument"])
+            for it in endpoints
+            if it["VpcEndpointId"] in own
+        }
+        self.requests = [
+            self._request(function, use) for function, used in uses.items() for use in sorted(used)
+        ]
+
+    def allows(self, request: Request) -> bool:
+        """Decide a request at the endpoint of its service."""
+        service = request.action.partition(":")[0]
+        return evaluate(self.policies[service], request, gateway=service == GATEWAY).allowed
+
+    def _request(self, function: str, use: Use) -> Request:
+        account = self._aws.account
+        name = function.removeprefix("posture-").title()
+        role = f"arn:aws:iam::{account}:role/{self._aws.stack.physical_id(f'{name}Role')}"
+        context = {
+            keys.PRINCIPAL_ARN: (role,),
+            keys.PRINCIPAL_ACCOUNT: (account,),
+            keys.RESOURCE_ACCOUNT: (account,),
+        }
+        resource = self._arn(use)
+        return Request(
+            CallerKind.PRINCIPAL,
+            account,
+            role,
+            name,
+            use.action,
+            resource,
+            account,
+            context=context,
+        )
+
+    def _arn(self, use: Use) -> str:
+        """Give the ARN of what a call was about; EC2's reads are about no resource, or a list."""
+        aws = self._aws
+        name, slash, index = use.resource.partition("/")
+        if use.action == "ec2:GetManagedPrefixListEntries":
+            return f"arn:aws:ec2:{aws.region}:{aws.account}:prefix-list/pl-0123456789abcdef0"
+        if name == "*":
+            return "*"
+        found = aws.stack.physical_id(name)
+        if found.startswith("arn:"):
+            return found
+        return f"arn:aws:dynamodb:{aws.region}:{aws.account}:table/{found}{slash}{index}"
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Deployed]:
+    """Deploy the stack and play a story."""
+    with EmbeddedAws(PATH.parent) as aws, recording(aws) as recorder:
+        story = Story(aws)
+        story.build()
+        list(story.play())
+        aws.sweep()
+        yield Deployed(aws, recorder.uses)
+
+
+def as_caller(request: Request, account: str, arn: str) -> Request:
+    """Give the same request of somebody else."""
+    who: dict[str, Any] = {keys.PRINCIPAL_ARN: (arn,), keys.PRINCIPAL_ACCOUNT: (account,)}
+    return replace(request, account=account, principal=arn, context={**request.context, **who})
+
+
+def test_everything_the_functions_do_gets_through(deployed: Deployed) -> None:
+    """Each recorded call is allowed at the endpoint of its service."""
+    assert {it.action.partition(":")[0] for it in deployed.requests} == set(deployed.policies)
+    assert [it for it in deployed.requests if not deployed.allows(it)] == []
+
+
+def test_nobody_else_gets_through(deployed: Deployed) -> None:
+    """Neither another role of the account nor a role of the same name in another account."""
+    for request in deployed.requests:
+        other = f"arn:aws:iam::{request.account}:role/Workload"
+        assert not deployed.allows(as_caller(request, request.account, other))
+        namesake = request.principal.replace(request.account, STRANGER)
+        assert not deployed.allows(as_caller(request, STRANGER, namesake))
+
+
+def test_nothing_else_gets_through(deployed: Deployed) -> None:
+    """Neither another action on the same, nor the same action on what is another's."""
+    for request in deployed.requests:
+        service = request.action.partition(":")[0]
+        assert not deployed.allows(replace(request, action=f"{service}:DeleteEverything"))
+        theirs = {**request.context, keys.RESOURCE_ACCOUNT: (STRANGER,)}
+        resource = request.resource.replace(request.account, STRANGER)
+        assert not deployed.allows(
+            replace(request, resource=resource, owner=STRANGER, context=theirs)
+        )

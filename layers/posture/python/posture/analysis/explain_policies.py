@@ -9,16 +9,15 @@ from posture.analysis.policy import (
     Case,
     Decided,
     Finding,
-    Site,
     Trust,
     UnreadablePolicyError,
     decide_text,
 )
 from posture.analysis.policy.words import in_words
+from posture.analysis.sites import WITH_POLICY, site_of
 from posture.analysis.step import Step
-from posture.model.network import Endpoint, EndpointType, Service, Snapshot
+from posture.model.network import Endpoint, Service, Snapshot
 
-WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 QUESTIONS = {
     "untrusted_principal": ("lets in untrusted principals", "lets in trusted principals only"),
     "untrusted_resource": ("reaches untrusted resources", "reaches trusted resources only"),
@@ -37,13 +36,7 @@ def _step(snapshot: Snapshot, service: Service, endpoint: Endpoint, trust: Trust
         why = "EC2 tells no policy" if endpoint.policy is None else "the service takes no policy"
         return Step("policy", f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "answer": ""})
     case = Case(
-        Site(
-            snapshot.scope.account,
-            endpoint.service_name,
-            endpoint.type is EndpointType.GATEWAY,
-            endpoint.vpc_id,
-            endpoint.id,
-        ),
+        site_of(snapshot, endpoint),
         trust,
         snapshot.observed_at,
     )

@@ -7,14 +7,14 @@ from functools import partial
 
 from posture.analysis.policy import Answer, Finding
 from posture.analysis.policy.necessities import missing
-from posture.model.network import EndpointType, Facet
+from posture.analysis.sites import WITH_POLICY
+from posture.model.network import Facet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.facts import listed
 from posture.rules.policy_case import PolicyCase
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
-WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 READS = frozenset({Facet.ENDPOINTS, Facet.SERVICES})
 
 POLICIES = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"

@@ -11,7 +11,6 @@ from posture.analysis.policy import (
     Case,
     Decided,
     Finding,
-    Site,
     Trust,
     UnreadablePolicyError,
     decide_text,
@@ -20,7 +19,8 @@ from posture.analysis.policy.catalogue import takes_no_policy
 from posture.analysis.policy.suggest import closing
 from posture.analysis.policy.words import finding_record, in_words
 from posture.analysis.services import short_name
-from posture.model.network import Endpoint, EndpointType
+from posture.analysis.sites import site_of
+from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status
 from posture.rules.rule import Judgement, VpcCase
 
@@ -48,15 +48,9 @@ class PolicyCase:
     @property
     def expected(self) -> Case:
         """Where the policy stands, and whom it may trust."""
-        baseline, endpoint = self.case.baseline, self.endpoint
+        baseline = self.case.baseline
         return Case(
-            Site(
-                account=self.case.snapshot.scope.account,
-                service=endpoint.service_name,
-                gateway=endpoint.type is EndpointType.GATEWAY,
-                vpc=endpoint.vpc_id,
-                endpoint=endpoint.id,
-            ),
+            site_of(self.case.snapshot, self.endpoint),
             Trust(baseline.trusted_accounts, baseline.trusted_organizations),
             self.case.snapshot.observed_at,
             baseline.allowed_actions,

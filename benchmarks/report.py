@@ -13,7 +13,7 @@ from time import perf_counter
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "builders"))
 
 from posture_cli.report.page import render
 from report_material import material

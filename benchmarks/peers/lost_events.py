@@ -15,7 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-sys.path += [str(ROOT / "tests"), str(HERE)]
+sys.path += [str(ROOT / "tests" / "stages"), str(HERE)]
 
 import boto3  # noqa: E402
 from compare import ENV, PEERS, REGION  # noqa: E402 - it sets moto's account

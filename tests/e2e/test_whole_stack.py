@@ -1,6 +1,6 @@
 """The stack as a person deploys it: built and deployed by SAM, run, updated and deleted.
 
-In ministack, with roles enforced; tests/whole_stack.py says what of the template it cannot take.
+In ministack, with roles enforced; `whole_stack` says what of the template it cannot take.
 """
 
 import json

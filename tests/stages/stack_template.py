@@ -6,7 +6,7 @@ from typing import Any
 
 from posture_cli.embedded.translation import read_template
 
-PATH = Path(__file__).parent.parent / "template.yaml"
+PATH = Path(__file__).parents[2] / "template.yaml"
 TEMPLATE = read_template(PATH)
 RESOURCES: Mapping[str, Mapping[str, Any]] = TEMPLATE["Resources"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -78,26 +78,37 @@ def dynamodb(region: str | None) -> DynamoDBClient:
     return boto3.Session(region_name=region).client("dynamodb")
 
 
-def heads(client: DynamoDBClient, table: str, vpcs: frozenset[str]) -> Iterator[Head]:
+def heads(tables: Iterable[tuple[DynamoDBClient, str]], vpcs: frozenset[str]) -> Iterator[Head]:
     """Read what was seen last of each VPC that exists, or of these.
+
+    Args:
+        tables: The findings tables of one or several stacks, each with a client of its region.
+        vpcs: Only these; empty: all.
 
     Raises:
         CorruptItemError: an item cannot be read.
-        DeploymentError: there is no such table, or it knows nothing of one of the VPCs.
+        DeploymentError: there is no such table, or none knows anything of one of the VPCs.
     """
     missing = set(vpcs)
+    for client, table in tables:
+        for head in _heads(client, table, vpcs):
+            missing.discard(head.scope.subject)
+            yield head
+    if missing:
+        raise DeploymentError(f"the monitor has not seen {', '.join(sorted(missing))}")
+
+
+def _heads(client: DynamoDBClient, table: str, vpcs: frozenset[str]) -> Iterator[Head]:
     try:
         for scope in Findings(client, table).scopes():
             if scope.vpc_id is None or (vpcs and scope.vpc_id not in vpcs):
                 continue
             item = client.get_item(TableName=table, Key=head_key(scope)).get("Item", {})
             if "head_of" in item:
-                missing.discard(scope.vpc_id)
                 yield head_from(item)
     except client.exceptions.ResourceNotFoundException as error:
-        raise DeploymentError(f"there is no table {table!r}") from error
-    if missing:
-        raise DeploymentError(f"the monitor has not seen {', '.join(sorted(missing))}")
+        where = client.meta.region_name
+        raise DeploymentError(f"there is no table {table!r} in {where}") from error
 
 
 def caller(region: str | None) -> str:

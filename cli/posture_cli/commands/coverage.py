@@ -12,7 +12,6 @@ from posture.analysis.matrix import record_of
 from posture.analysis.services import covered_services
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
-from posture.model.instant import iso
 from posture.rules.rule import VpcCase
 from posture_cli import exits
 from posture_cli.baseline_file import load
@@ -31,6 +30,7 @@ EXAMPLES = examples(
     "posture coverage --region eu-west-1",
     "posture coverage --vpc vpc-0123456789abcdef0 --service s3 --service kms",
     "posture coverage --stack posture --output csv",
+    "posture coverage --stack posture --region eu-west-1 --region us-east-1",
     "posture coverage --output json | jq '.[].cells'",
 )
 ServicesOption = Annotated[
@@ -58,7 +58,8 @@ def coverage(  # noqa: PLR0913 - one parameter an option
 
     Without --stack your VPCs are looked at now, read-only, with your own credentials. Columns are
     the services with a gateway endpoint, those of your interface endpoints, those the baseline
-    requires, and those you name with --service.
+    requires, and those you name with --service. With --stack what the monitor saw last is shown,
+    with its own columns; a stack sees one region, several --region ask the stacks of all of them.
 
     Exit code: 0, or 2 on a mistake.
     """
@@ -73,6 +74,8 @@ def coverage(  # noqa: PLR0913 - one parameter an option
         matrices = _live(region or (), vpc or (), service or (), baseline)
     with notes().status("reading VPCs"):
         found = list(matrices)
+    if not found:
+        notes().print("no VPC to show")
     if output is Output.JSON:
         write_json([each.json() for each in found])
     elif output is not Output.TABLE:
@@ -94,31 +97,20 @@ def _live(
         case = VpcCase(snapshot, resolve(document, snapshot.scope, snapshot.vpc.tags))
         required = (*case.baseline.required_services, *wanted)
         covered = case.analysis.coverage(covered_services(snapshot, required))
-        scope = snapshot.scope
-        yield shown.Matrix(
-            scope.account,
-            scope.region,
-            scope.subject,
-            iso(snapshot.observed_at),
-            record_of(covered, case.analysis),
-        )
+        yield shown.Matrix(snapshot.scope, snapshot.observed_at, record_of(covered, case.analysis))
 
 
 def _stored(
     stack: str, table: str | None, regions: Sequence[str], vpcs: Sequence[str]
 ) -> Iterator[shown.Matrix]:
-    """Read what a monitor saw last."""
+    """Read what the monitors of these regions saw last."""
     from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow every other verb down
+    from posture_cli.audit.opened import opened  # noqa: PLC0415
 
-    region = regions[0] if regions else None
-    name = table or deployed.output_of(stack, "FindingsTableName", region)
-    for head in deployed.heads(deployed.dynamodb(region), name, frozenset(vpcs)):
-        if head.coverage is not None:
-            scope = head.scope
-            yield shown.Matrix(
-                scope.account,
-                scope.region,
-                scope.subject,
-                iso(head.observed_at),
-                head.coverage,
-            )
+    stacks = [opened(stack, each, findings=table) for each in dict.fromkeys(regions) or (None,)]
+    tables = ((each.client, each.tables.findings) for each in stacks)
+    for head in deployed.heads(tables, frozenset(vpcs)):
+        if head.coverage is None:
+            notes().print(f"no matrix is kept of {head.scope}: look now, without --stack")
+        else:
+            yield shown.Matrix(head.scope, head.observed_at, head.coverage)

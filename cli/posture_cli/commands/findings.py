@@ -107,7 +107,7 @@ def findings(  # noqa: PLR0913 - one parameter a filter
         until=until,
     )
     needed = {"findings": findings_table} | ({"history": history_table} if as_of else {})
-    stacks = [opened(stack, each, **needed) for each in region or (None,)]
+    stacks = [opened(stack, each, **needed) for each in dict.fromkeys(region or (None,))]
     most = None if limit is None else limit + 1
     found = merged((_found(each, wanted, as_of, sort, most) for each in stacks), sort, most)
     count = _write(_at_most(found, limit), output)

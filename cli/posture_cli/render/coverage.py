@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -13,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from posture.analysis.matrix import outcomes
+from posture.model.instant import iso
+from posture.model.scope import Scope
 from posture_cli.render.console import answers
 from posture_cli.render.text import printable
 
@@ -48,16 +51,19 @@ GAP = 3  # columns between two columns of the table
 class Matrix:
     """A recorded matrix of one VPC, with where and when."""
 
-    account: str
-    region: str
-    vpc: str
-    observed_at: str
+    scope: Scope
+    observed_at: datetime
     record: Mapping[str, Any]
+
+    @property
+    def where(self) -> dict[str, str]:
+        """The account, region and VPC, as every form names them."""
+        scope = self.scope
+        return {"account": scope.account, "region": scope.region, "vpc": scope.subject}
 
     def json(self) -> dict[str, Any]:
         """Give it as one JSON document."""
-        where = {"account": self.account, "region": self.region, "vpc": self.vpc}
-        return {**where, "observed_at": self.observed_at, **self.record}
+        return {**self.where, "observed_at": iso(self.observed_at), **self.record}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give one row a cell."""
@@ -65,9 +71,7 @@ class Matrix:
             row = outcomes(self.record, subnet["id"])
             for service, answer in zip(self.record["services"], row, strict=True):
                 yield {
-                    "account": self.account,
-                    "region": self.region,
-                    "vpc": self.vpc,
+                    **self.where,
                     "subnet": subnet["id"],
                     "name": subnet["name"],
                     "zone": subnet["zone"],
@@ -89,9 +93,8 @@ def draw(matrices: Sequence[Matrix]) -> None:
 
 
 def _one(console: Console, matrix: Matrix) -> None:
-    console.print(
-        Text(f"{matrix.vpc}  {matrix.account} {matrix.region}, seen {matrix.observed_at}", "bold")
-    )
+    scope, seen = matrix.scope, iso(matrix.observed_at)
+    console.print(Text(f"{scope.subject}  {scope.account} {scope.region}, seen {seen}", "bold"))
     services = matrix.record["services"]
     if not matrix.record["subnets"] or not services:
         console.print(Text("  no subnets, or no services to reach\n"))

@@ -17,6 +17,7 @@ from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import record_of
 from posture.analysis.services import covered_services
 from posture.aws.store import Evaluation, Store
+from posture.model.scope import Scope
 from posture_cli import live
 from posture_cli.app import app
 from posture_cli.main import run
@@ -150,6 +151,61 @@ def test_a_table_that_is_not_there(
     assert world.vpc
     text = mistake(monkeypatch, capsys, "coverage", "--table", "nothing")
     assert "there is no table 'nothing'" in text
+
+
+ABROAD = "us-east-1"
+
+
+def stored_abroad(coverage: dict[str, Any] | None) -> Scope:
+    """Store a matrix in another region's stack, and give whose it is."""
+    abroad = boto3.client("dynamodb", region_name=ABROAD)
+    create_tables(abroad)
+    scope = Scope(ACCOUNT, ABROAD, "vpc-0abcdef0123456789")
+    Store(abroad, TABLES).record(Evaluation(scope, NOW, coverage=coverage), lambda _: ())
+    return scope
+
+
+def test_the_stacks_of_several_regions_are_drawn_one_after_the_other(world: World) -> None:
+    """Each VPC with its region, in every form; a region that is named twice counts once."""
+    abroad = stored_abroad(stored(world))
+    both = ("coverage", "--table", TABLES.findings, "-r", REGION, "-r", ABROAD, "-r", REGION)
+    whole = json.loads(posture(*both, "-o", "json").stdout)
+    assert [(it["region"], it["vpc"]) for it in whole] == [
+        (REGION, world.vpc),
+        (ABROAD, abroad.subject),
+    ]
+    rows = list(csv.DictReader(io.StringIO(posture(*both, "-o", "csv").stdout)))
+    assert [row["region"] for row in rows] == [REGION] * 3 + [ABROAD] * 3
+    headings = [line for line in posture(*both).stdout.splitlines() if ", seen " in line]
+    assert [line.split(",")[0] for line in headings] == [
+        f"{world.vpc}  {ACCOUNT} {REGION}",
+        f"{abroad.subject}  {ACCOUNT} {ABROAD}",
+    ]
+
+
+def test_a_vpc_is_looked_for_in_every_named_region(world: World) -> None:
+    """It need be known in one of them only."""
+    abroad = stored_abroad(stored(world))
+    both = ("coverage", "--table", TABLES.findings, "--region", REGION, "--region", ABROAD)
+    (found,) = json.loads(posture(*both, "--vpc", abroad.subject, "-o", "json").stdout)
+    assert (found["region"], found["vpc"]) == (ABROAD, abroad.subject)
+
+
+def test_a_vpc_whose_matrix_was_not_kept_is_told_of(world: World) -> None:
+    """It does not go missing from the picture in silence."""
+    assert world.vpc
+    abroad = stored_abroad(None)
+    result = posture("coverage", "--table", TABLES.findings, "--region", ABROAD)
+    assert result.exit_code == 0
+    assert f"no matrix is kept of {abroad}: look now, without --stack" in result.stderr
+
+
+def test_a_monitor_that_saw_nothing_yet_says_so(world: World) -> None:
+    """An empty answer is told from a broken pipe."""
+    assert world.vpc
+    result = posture("coverage", "--table", TABLES.findings)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no VPC to show" in result.stderr
 
 
 # --- explain -------------------------------------------------------------------------------------

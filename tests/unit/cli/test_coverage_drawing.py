@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from finding_builders import NOON, SCOPE
 from posture_cli.render import coverage
 from posture_cli.render.coverage import LEGEND, Matrix, draw
 
@@ -21,7 +22,7 @@ def matrix(outcome: str = "internet", subnets: int = 1) -> Matrix:
         "answers": [{"outcome": outcome, "summary": "all by nat-1"}],
         "cells": {each: [0] * len(SERVICES) for each in ids},
     }
-    return Matrix("111122223333", "eu-west-1", "vpc-1", "2026-11-25T12:00:00Z", record)
+    return Matrix(SCOPE, NOON, record)
 
 
 def drawn(

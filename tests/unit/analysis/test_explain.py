@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from network_builders import (
     KMS,
     S3,
@@ -17,21 +19,24 @@ from network_builders import (
     open_acl,
     picture,
     route,
+    service,
     subnet,
     table,
 )
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain
 from posture.analysis.step import Step
-from posture.model.network import DnsEntry, Snapshot
+from posture.model.network import DnsEntry, Service, Snapshot
+
+OWN = "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0"
 
 
-def steps(snapshot: Snapshot, service: str, *groups: str) -> tuple[Step, ...]:
+def steps(snapshot: Snapshot, name: str, *groups: str) -> tuple[Step, ...]:
     """Explain one service from `subnet-a`."""
     found = explain(
         Analysis(snapshot),
         snapshot.subnets["subnet-a"],
-        snapshot.services[service],
+        snapshot.services[name],
         frozenset(groups),
     )
     return found.steps
@@ -169,3 +174,21 @@ def test_inside_one_subnet_no_gate_is_asked() -> None:
     """Neither routes nor ACLs see it."""
     found = steps(by_interface(eni("1", "a", "10.0.1.9")), KMS)
     assert "Inside one subnet neither routes nor ACLs are asked." in about(found, "network ACL")
+
+
+# --- policies ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "known", [service(OWN, policy_supported=True), service(KMS, policy_supported=False)]
+)
+def test_a_service_that_takes_no_policy_has_none_decided(known: Service) -> None:
+    """Somebody's own never does, whatever EC2 tells of it; the others by what EC2 tells."""
+    found = steps(by_interface(known, interface("taken", known.name)), known.name)
+    assert "vpce-taken: the service takes no policy." in about(found, "policy")
+
+
+def test_a_policy_that_ec2_does_not_tell_is_said_to_be_missing() -> None:
+    """It is not taken for full access, nor for none."""
+    found = steps(by_interface(interface("untold", KMS, policy=None)), KMS)
+    assert "vpce-untold: EC2 tells no policy." in about(found, "policy")

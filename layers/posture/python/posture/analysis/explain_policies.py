@@ -14,7 +14,7 @@ from posture.analysis.policy import (
     decide_text,
 )
 from posture.analysis.policy.words import in_words
-from posture.analysis.sites import WITH_POLICY, site_of
+from posture.analysis.sites import WITH_POLICY, policy_supported, site_of
 from posture.analysis.step import Step
 from posture.model.network import Endpoint, Service, Snapshot
 
@@ -28,18 +28,15 @@ def policy_steps(snapshot: Snapshot, service: Service, trust: Trust) -> Iterator
     """Tell what the policy of each endpoint of a service lets through."""
     for _, endpoint in sorted(snapshot.endpoints.items()):
         if endpoint.service_name == service.name and endpoint.type in WITH_POLICY:
-            yield _step(snapshot, service, endpoint, trust)
+            yield _step(snapshot, endpoint, trust)
 
 
-def _step(snapshot: Snapshot, service: Service, endpoint: Endpoint, trust: Trust) -> Step:
-    if endpoint.policy is None or service.policy_supported is False:
-        why = "EC2 tells no policy" if endpoint.policy is None else "the service takes no policy"
+def _step(snapshot: Snapshot, endpoint: Endpoint, trust: Trust) -> Step:
+    unsupported = policy_supported(snapshot, endpoint) is False
+    if unsupported or endpoint.policy is None:
+        why = "the service takes no policy" if unsupported else "EC2 tells no policy"
         return Step("policy", f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "answer": ""})
-    case = Case(
-        site_of(snapshot, endpoint),
-        trust,
-        snapshot.observed_at,
-    )
+    case = Case(site_of(snapshot, endpoint), trust, snapshot.observed_at)
     try:
         decided = decide_text(endpoint.policy, case)
     except UnreadablePolicyError as error:

@@ -1,8 +1,9 @@
-"""Which endpoints have a policy, and where it stands."""
+"""Which endpoints have a policy, whether it counts, and where it stands."""
 
 from __future__ import annotations
 
 from posture.analysis.policy import Site
+from posture.analysis.policy.catalogue import takes_no_policy
 from posture.model.network import Endpoint, EndpointType, Snapshot
 
 WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
@@ -17,3 +18,11 @@ def site_of(snapshot: Snapshot, endpoint: Endpoint) -> Site:
         vpc=endpoint.vpc_id,
         endpoint=endpoint.id,
     )
+
+
+def policy_supported(snapshot: Snapshot, endpoint: Endpoint) -> bool | None:
+    """Tell whether an endpoint's service takes a policy; None where EC2 does not tell."""
+    if takes_no_policy(endpoint.service_name):
+        return False
+    service = snapshot.services.get(endpoint.service_name)
+    return service.policy_supported if service else None

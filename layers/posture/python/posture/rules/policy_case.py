@@ -15,11 +15,10 @@ from posture.analysis.policy import (
     UnreadablePolicyError,
     decide_text,
 )
-from posture.analysis.policy.catalogue import takes_no_policy
 from posture.analysis.policy.suggest import closing
 from posture.analysis.policy.words import finding_record, in_words
 from posture.analysis.services import short_name
-from posture.analysis.sites import site_of
+from posture.analysis.sites import policy_supported, site_of
 from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status
 from posture.rules.rule import Judgement, VpcCase
@@ -40,10 +39,7 @@ class PolicyCase:
     @property
     def supported(self) -> bool | None:
         """Whether the service takes a policy; None where EC2 does not tell."""
-        if takes_no_policy(self.endpoint.service_name):
-            return False
-        service = self.case.snapshot.services.get(self.endpoint.service_name)
-        return service.policy_supported if service else None
+        return policy_supported(self.case.snapshot, self.endpoint)
 
     @property
     def expected(self) -> Case:

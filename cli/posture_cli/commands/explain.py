@@ -50,6 +50,10 @@ def explain(  # noqa: PLR0913 - one option a fact
     read-only, with your own credentials. Without --group the workload's own security groups are
     taken to let everything out.
 
+    Of a deployed monitor there is no such thing to ask: it keeps each answer with the routes and
+    rules that stop it, but not the names, entries and policies that let through. What it saw last
+    is told by: posture coverage --stack STACK --vpc VPC --output json
+
     Exit code: 0, or 2 on a mistake.
     """
     from posture_cli import live  # noqa: PLC0415 - boto3 would slow every other verb down

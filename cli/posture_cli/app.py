@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from posture_cli.commands import (
     verify,
     waiver,
 )
+from posture_cli.verb import Verb
 
 app = typer.Typer(
     name="posture",
@@ -57,21 +59,25 @@ def posture(
         os.environ["AWS_DEFAULT_REGION"] = region
 
 
-app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
-app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
-app.command("scan", epilog=scan.EXAMPLES)(scan.scan)
-app.command("coverage", epilog=coverage.EXAMPLES)(coverage.coverage)
-app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
-app.command("redrive", epilog=redrive.EXAMPLES)(redrive.redrive)
-app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
-app.command("findings", epilog=findings.EXAMPLES)(findings.findings)
-app.command("finding", epilog=finding.EXAMPLES)(finding.finding)
-app.command("history", epilog=history.EXAMPLES)(history.history)
-app.command("diff", epilog=diff.EXAMPLES)(diff.diff)
-app.command("report", epilog=report.EXAMPLES)(report.report)
-app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
+def _verb(verb: Callable[..., None], examples: str) -> None:
+    app.command(verb.__name__, cls=Verb, epilog=examples)(verb)
+
+
+_verb(demo.demo, demo.EXAMPLES)
+_verb(emulate.emulate, emulate.EXAMPLES)
+_verb(scan.scan, scan.EXAMPLES)
+_verb(coverage.coverage, coverage.EXAMPLES)
+_verb(explain.explain, explain.EXAMPLES)
+_verb(redrive.redrive, redrive.EXAMPLES)
+_verb(replay.replay, replay.EXAMPLES)
+_verb(findings.findings, findings.EXAMPLES)
+_verb(finding.finding, finding.EXAMPLES)
+_verb(history.history, history.EXAMPLES)
+_verb(diff.diff, diff.EXAMPLES)
+_verb(report.report, report.EXAMPLES)
+_verb(verify.verify, verify.EXAMPLES)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(waiver.app, name="waiver")
 app.add_typer(policy.app, name="policy")
-app.command("rules", epilog=rules.EXAMPLES)(rules.rules)
-app.command("events", epilog=events.EXAMPLES)(events.events)
+_verb(rules.rules, rules.EXAMPLES)
+_verb(events.events, events.EXAMPLES)

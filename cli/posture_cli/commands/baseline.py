@@ -15,6 +15,7 @@ from posture_cli.baseline_file import EXAMPLE, dump, explained
 from posture_cli.options import StackOption, StackRegionOption, examples
 from posture_cli.render.console import answers, notes
 from posture_cli.render.text import printable
+from posture_cli.verb import Verb
 
 if TYPE_CHECKING:
     from posture.aws.baselines import BaselineTable
@@ -31,13 +32,13 @@ TableOption = Annotated[
 ]
 
 
-@app.command(epilog=examples("posture baseline example > baseline.yaml"))
+@app.command(cls=Verb, epilog=examples("posture baseline example > baseline.yaml"))
 def example() -> None:
     """Print a baseline to start from, every field explained."""
     sys.stdout.write(EXAMPLE)
 
 
-@app.command(epilog=examples("posture baseline validate baseline.yaml"))
+@app.command(cls=Verb, epilog=examples("posture baseline validate baseline.yaml"))
 def validate(file: FileArgument) -> None:
     """Check a baseline file; every mistake is named by its field.
 
@@ -47,7 +48,9 @@ def validate(file: FileArgument) -> None:
     notes().print(f"{file} can be applied")
 
 
-@app.command(epilog=examples("posture baseline show", "posture baseline show --stack posture"))
+@app.command(
+    cls=Verb, epilog=examples("posture baseline show", "posture baseline show --stack posture")
+)
 def show(
     *, stack: StackOption = "posture", table: TableOption = None, region: StackRegionOption = None
 ) -> None:
@@ -64,7 +67,10 @@ def show(
 
 
 @app.command(
-    epilog=examples("posture baseline apply baseline.yaml", "posture baseline apply b.yaml --check")
+    cls=Verb,
+    epilog=examples(
+        "posture baseline apply baseline.yaml", "posture baseline apply b.yaml --check"
+    ),
 )
 def apply(
     file: FileArgument,

@@ -22,6 +22,7 @@ from posture_cli.baseline_file import load
 from posture_cli.options import BaselineOption, examples
 from posture_cli.render.policy import show_decision
 from posture_cli.render.records import write_json
+from posture_cli.verb import Verb
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,12 +53,13 @@ def _of_form(form: str, expected: str, values: list[str] | None, option: str) ->
 
 
 @app.command(
+    cls=Verb,
     epilog=examples(
         "posture policy check policy.json --account 111122223333",
         "posture policy check policy.json --account 111122223333 --trusted-org o-a1b2c3d4e5",
         "posture policy check - --account 111122223333 --service s3 --type gateway < policy.json",
         "posture policy check policy.json --account 111122223333 --baseline baseline.yaml -o json",
-    )
+    ),
 )
 def check(  # noqa: PLR0913 - one option a fact
     file: Annotated[str, typer.Argument(help="The policy document; - for standard input.")],

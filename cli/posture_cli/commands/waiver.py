@@ -24,6 +24,7 @@ from posture_cli.options import (
 from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 from posture_cli.times import ahead
+from posture_cli.verb import Verb
 
 if TYPE_CHECKING:
     from posture.aws.waivers import WaiverTable
@@ -42,11 +43,12 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `posture waive
 
 
 @app.command(
+    cls=Verb,
     epilog=examples(
         "posture waiver add --rule endpoint-in-one-zone --resource vpce-0123456789abcdef0 \\",
         "    --expires 2026-12-24 --ticket SEC-1234 --reason 'second zone follows in December'",
         "posture waiver add --rule nat-cost-avoidable --scope '111122223333/*/*' --expires 30d …",
-    )
+    ),
 )
 def add(  # noqa: PLR0913 - one parameter an option
     *,
@@ -102,7 +104,7 @@ def add(  # noqa: PLR0913 - one parameter an option
     notes().print(f"added {waiver.id} until {expires:%Y-%m-%d %H:%M} UTC; {how}")
 
 
-@app.command(epilog=examples("posture waiver approve w-0123abcd"))
+@app.command(cls=Verb, epilog=examples("posture waiver approve w-0123abcd"))
 def approve(
     id_: IdArgument,
     *,
@@ -120,7 +122,7 @@ def approve(
     notes().print(f"approved {id_}; it holds from the next evaluation on")
 
 
-@app.command(epilog=examples("posture waiver revoke w-0123abcd"))
+@app.command(cls=Verb, epilog=examples("posture waiver revoke w-0123abcd"))
 def revoke(
     id_: IdArgument,
     *,
@@ -138,7 +140,9 @@ def revoke(
     notes().print(f"revoked {id_}")
 
 
-@app.command("list", epilog=examples("posture waiver list", "posture waiver list --all -o csv"))
+@app.command(
+    "list", cls=Verb, epilog=examples("posture waiver list", "posture waiver list --all -o csv")
+)
 def list_(
     *,
     everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,

@@ -18,7 +18,7 @@ from posture.aws.clients import CONFIG
 from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
 from posture.aws.collect_service import collect_services
 from posture.aws.describe import SUBNETS, read_all
-from posture.aws.dns_attributes import DnsMemory
+from posture.aws.dns_attributes import EVERY, DnsMemory
 from posture.errors import PostureError, ScopeUnreadableError
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Service, Snapshot
@@ -31,8 +31,6 @@ REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")  # us-gov-west-1, eusc-de-east-
 VPC = re.compile(r"vpc-[0-9a-f]+")
 SUBNET = re.compile(r"subnet-[0-9a-f]+")
 ALIKE = 4  # names that an error proposes
-# Ask for the DNS attributes of every VPC: a sweep bounds them, a scan does not.
-ALL_VPCS = 1_000_000
 
 
 class TargetError(PostureError):
@@ -169,7 +167,7 @@ def _region(ec2: EC2Client, region: Region, vpcs: Sequence[str]) -> Iterator[Sna
     catalogue = RegionCatalogue(ec2, _now)
     if not vpcs:
         picture = collect_region(
-            ec2, region, catalogue=catalogue, memory=DnsMemory(budget=ALL_VPCS), now=_now
+            ec2, region, catalogue=catalogue, memory=DnsMemory(budget=EVERY), now=_now
         )
         _require_vpcs(picture)
         yield from picture.vpcs.values()

@@ -195,6 +195,20 @@ def event(record: Mapping[str, Any]) -> str:
     )
 
 
+def attribute_change(vpc: str) -> dict[str, Any]:
+    """Give a record that names this VPC and nothing else."""
+    return {
+        "eventID": "attribute-changed",
+        "eventName": "ModifyVpcAttribute",
+        "eventSource": "ec2.amazonaws.com",
+        "eventTime": "2026-11-23T12:00:00Z",
+        "awsRegion": "eu-west-1",
+        "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "Root", "arn": "arn:aws:iam::111122223333:root"},
+        "requestParameters": {"vpcId": vpc},
+    }
+
+
 @lru_cache(maxsize=1)
 def shared_session() -> boto3.Session:
     """Give one session for all tests of a process: it parses EC2's model of 4 MB once."""

@@ -162,16 +162,16 @@ def test_private_names_have_their_dns_attributes_read_first(world: World) -> Non
 
 
 def test_a_remembered_attribute_keeps_its_age(world: World) -> None:
-    """What was remembered is used for a day, and still told to be as old as it is."""
-    remembered = Dns(support=False, hostnames=False, observed_at=NOW - timedelta(hours=23))
+    """What was remembered is used for a day and a half, and told to be as old as it is."""
+    remembered = Dns(support=False, hostnames=False, observed_at=NOW - timedelta(hours=35))
     found = region(world, DnsMemory({world.bare: remembered}))
     assert found.vpcs[world.bare].vpc.dns_support is False
     assert found.dns[world.bare] == remembered
 
 
-def test_a_memory_older_than_a_day_is_unknown(world: World) -> None:
+def test_a_memory_older_than_a_day_and_a_half_is_unknown(world: World) -> None:
     """A stale memory is no fact."""
-    stale = Dns(support=True, hostnames=True, observed_at=NOW - timedelta(hours=24))
+    stale = Dns(support=True, hostnames=True, observed_at=NOW - timedelta(hours=36))
     found = region(world, DnsMemory({world.bare: stale}, budget=0))
     assert found.vpcs[world.bare].vpc.dns_support is None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from monitor_stage import ANYBODY, Stage, batch, event
+from monitor_stage import ANYBODY, Stage, attribute_change, batch, event
 from posture.analysis.matrix import outcomes as outcomes_of
 from posture.aws.store import Outcome
 from posture.errors import MalformedChangeError
@@ -21,20 +21,6 @@ from posture.rules.rule import VpcCase
 def outcomes(evaluated: Any) -> list[Outcome]:
     """Give what became of each evaluation of a batch."""
     return [each.outcome for each in evaluated.assessments]
-
-
-def attribute_change(vpc: str) -> dict[str, Any]:
-    """Give a record that names this VPC and nothing else."""
-    return {
-        "eventID": "attribute-changed",
-        "eventName": "ModifyVpcAttribute",
-        "eventSource": "ec2.amazonaws.com",
-        "eventTime": "2026-11-23T12:00:00Z",
-        "awsRegion": "eu-west-1",
-        "recipientAccountId": "111122223333",
-        "userIdentity": {"type": "Root", "arn": "arn:aws:iam::111122223333:root"},
-        "requestParameters": {"vpcId": vpc},
-    }
 
 
 def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:

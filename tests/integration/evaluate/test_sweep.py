@@ -1,11 +1,15 @@
 """A sweep finds what no event told, and ends what is gone."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from collect_world import ACCOUNT, REGION
-from monitor_stage import ANYBODY, Stage
+from monitor_stage import ANYBODY, Stage, attribute_change
 from posture.aws.store import Outcome
 from posture.errors import SweepIncompleteError
+from posture.model.finding import Finding
 from posture.model.scope import Scope
 
 
@@ -70,3 +74,56 @@ def test_a_scope_that_cannot_be_recorded_is_told(stage: Stage) -> None:
     assert len(swept.assessments) > 0
     with pytest.raises(SweepIncompleteError, match=stage.world.vpc):
         swept.require_complete()
+
+
+def test_a_lost_attribute_change_is_found_in_its_turn(stage: Stage) -> None:
+    """While a memory stands it is believed; within a day and a half every VPC is asked again."""
+    stage.sweep()
+    stage.evaluate(attribute_change(stage.world.vpc))  # so that it is another one's turn
+    stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
+    stage.sweep()
+    before = len(dns_findings(stage))
+    stage.clock.time += timedelta(hours=36)
+    stage.sweep()
+    assert (before, len(dns_findings(stage))) == (0, 1)
+
+
+def test_a_sweep_asks_for_no_more_attributes_than_its_turn(stage: Stage) -> None:
+    """Known an hour ago, by an event or a sweep alike, they are remembered but for one VPC's."""
+    stage.sweep()
+    stage.evaluate(attribute_change(stage.world.vpc))
+    stage.clock.time += timedelta(hours=1)
+    calls = stage.world.calls()
+    stage.sweep()
+    assert calls.count("DescribeVpcAttribute") == 2
+
+
+def test_an_attribute_change_of_nobody_knows_which_vpc_asks_for_all(stage: Stage) -> None:
+    """No memory stands for what an event says has moved."""
+    vpcs = len(stage.sweep().assessments)
+    stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
+    calls = stage.world.calls()
+    assert stage.evaluate(attribute_change("")).swept == 1
+    assert calls.count("DescribeVpcAttribute") == 2 * vpcs
+    assert len(dns_findings(stage)) == 1
+
+
+def test_a_newer_look_at_the_attributes_beats_a_sweeps_memory(stage: Stage) -> None:
+    """An event is evaluated while a sweep reads: the sweep's older attributes never win."""
+    stage.sweep()
+    stage.evaluate(attribute_change(stage.world.vpc))  # so that it is another one's turn
+    stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
+
+    def evaluate_meanwhile(**_: Any) -> None:
+        stage.world.ec2.meta.events.unregister("before-call.ec2.DescribeVpcs", evaluate_meanwhile)
+        stage.evaluate(attribute_change(stage.world.vpc))
+
+    stage.world.ec2.meta.events.register("before-call.ec2.DescribeVpcs", evaluate_meanwhile)
+    swept = {each.scope: each.outcome for each in stage.sweep().assessments}
+    assert len(dns_findings(stage)) == 1
+    assert swept[stage.world.scope] is Outcome.STALE
+
+
+def dns_findings(stage: Stage) -> list[Finding]:
+    """Give the open findings on private names that do not resolve."""
+    return [each for each in stage.findings() if each.rule == "private-dns-ineffective"]

@@ -61,7 +61,7 @@ def test_a_finding_comes_back_as_it_was_written(store: Store) -> None:
 def test_what_was_seen_comes_back_with_the_head(store: Store) -> None:
     """The head keeps coverage, counts and DNS attributes."""
     seen = Evaluation(
-        SCOPE, at(0), coverage={"subnet-0a": {"s3": "nat"}}, dns=Dns(True, None, at(-5))
+        SCOPE, at(0), coverage={"subnet-0a": {"s3": "nat"}}, dns=Dns(True, None, at(0))
     )
     store.record(seen, judged(0, verdict()))
     head = store.load(SCOPE).head
@@ -69,6 +69,19 @@ def test_what_was_seen_comes_back_with_the_head(store: Store) -> None:
     assert (head.coverage, head.dns) == (seen.coverage, seen.dns)
     assert (head.observed_at, head.revision, head.counts) == (at(0), 1, {"open": 1})
     assert head.commit == "2026-01-31T12:00:00.000000Z#1"
+
+
+def test_a_memory_of_dns_attributes_is_never_written_back(store: Store) -> None:
+    """The head keeps what it has; a memory that was written as new would never grow old."""
+    seen = Dns(True, True, at(0))
+    store.record(Evaluation(SCOPE, at(0), dns=seen), judged(0, verdict()))
+    remembered = Evaluation(SCOPE, at(9), dns=Dns(False, False, at(-5)))
+    older = Evaluation(SCOPE, at(8), dns=seen)
+    assert store.record(older, judged(8, verdict())).outcome is Outcome.UNCHANGED
+    assert store.record(remembered, judged(9)).outcome is Outcome.STALE
+    head = store.load(SCOPE).head
+    assert head is not None
+    assert (head.dns, head.observed_at) == (seen, at(8))
 
 
 def test_nothing_new_writes_no_finding_and_no_history(

@@ -13,7 +13,7 @@ from posture.assess import Assessment, Assessor
 from posture.aws.baselines import BaselineTable
 from posture.aws.collect import RegionSnapshot
 from posture.aws.collect_service import ServicesSnapshot
-from posture.aws.dns_attributes import DnsMemory
+from posture.aws.dns_attributes import EVERY, MOVED_BY, DnsMemory
 from posture.aws.head import Head
 from posture.aws.observer import Observer
 from posture.aws.store import Outcome, Store
@@ -108,7 +108,7 @@ class Sweeper:
         changes = [replace(change, sweeps=True) for change in changes]
         heads = {head.scope: head for head in self._store.scopes_in(region)}
         known = [scope.subject for scope in heads if scope.vpc_id]
-        picture = self._observer.every_vpc(_memory(heads), known)
+        picture = self._observer.every_vpc(_memory(heads, changes), known)
         services = self._observer.services(
             known=[scope.subject for scope in heads if not scope.vpc_id]
         )
@@ -124,7 +124,10 @@ class Sweeper:
         return _swept(region, tasks)
 
 
-def _memory(heads: Mapping[Scope, Head]) -> DnsMemory:
+def _memory(heads: Mapping[Scope, Head], changes: Iterable[Change]) -> DnsMemory:
+    """Give what heads remember; nothing stands once attributes moved and nobody knows whose."""
+    if any(change.event_name == MOVED_BY for change in changes):
+        return DnsMemory(budget=EVERY)
     return DnsMemory({scope.subject: head.dns for scope, head in heads.items() if head.dns})
 
 

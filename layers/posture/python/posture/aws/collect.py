@@ -2,7 +2,7 @@
 
 Ten kinds of request a VPC at the most, plus two for the region's catalogue; their number grows with
 pages, not with resources. The exceptions are DNS attributes (two requests a VPC, see
-docs/decisions/0006) and customer-managed prefix lists (one each).
+docs/decisions/0043) and customer-managed prefix lists (one each).
 """
 
 from __future__ import annotations

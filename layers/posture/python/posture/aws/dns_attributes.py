@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from posture.aws.describe import Reading, guarded, together
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
     from posture.aws.rows import Row
 
-MEMORY = timedelta(hours=24)  # how long a remembered value stands for the present one
+MEMORY = timedelta(hours=36)  # how long a remembered value stands for the present one
+ROUND = 36  # sweeps in which each VPC has its turn: with hourly ones before its memory ends
 BUDGET = 200  # VPCs whose attributes one sweep may ask for
+EVERY = 1_000_000  # a budget that no region exceeds
+MOVED_BY = "ModifyVpcAttribute"  # the one event that tells of a move
 
 Attribute = Literal["enableDnsSupport", "enableDnsHostnames"]
 MEMBERS: Mapping[Attribute, str] = {
@@ -91,26 +95,38 @@ def for_region(
     memory: DnsMemory,
     observed_at: datetime,
 ) -> dict[str, DnsReading]:
-    """Give each VPC's attributes: read anew where they matter, else remembered, else unknown."""
-    fresh = {
-        vpc_id: DnsReading(dns)
-        for vpc_id, dns in memory.known.items()
-        if observed_at - dns.observed_at < MEMORY
-    }
+    """Give each VPC's attributes: read anew where it is time, else remembered, else unknown."""
     ids = list(vpc_ids)
-    chosen = worth_asking(ids, endpoints, fresh)[: memory.budget]
-    asked = read_attributes(ec2, chosen, observed_at)
-    return {vpc_id: asked.get(vpc_id) or fresh.get(vpc_id) or DnsReading() for vpc_id in ids}
+    fresh = {
+        vpc_id: memory.known[vpc_id]
+        for vpc_id in ids
+        if vpc_id in memory.known and stands(memory.known[vpc_id], observed_at)
+    }
+    asked = read_attributes(ec2, to_ask(ids, endpoints, fresh, memory.budget), observed_at)
+    remembered = {vpc_id: DnsReading(dns) for vpc_id, dns in fresh.items()}
+    return {vpc_id: asked.get(vpc_id) or remembered.get(vpc_id) or DnsReading() for vpc_id in ids}
 
 
-def worth_asking(
-    vpc_ids: Iterable[str], endpoints: Iterable[Endpoint], fresh: Collection[str]
+def stands(dns: Dns, now: datetime) -> bool:
+    """Tell whether a memory may still stand for what is true: it is whole, and not too old."""
+    whole = dns.support is not None and dns.hostnames is not None
+    return whole and now - dns.observed_at < MEMORY
+
+
+def to_ask(
+    vpc_ids: Collection[str], endpoints: Iterable[Endpoint], fresh: Mapping[str, Dns], budget: int
 ) -> list[str]:
-    """Give the VPCs to ask for, those first in which a private name hangs on the answer."""
+    """Give the VPCs to ask for: those without a memory that stands, then the oldest memories.
+
+    The former come first where a private name hangs on the answer. Of the latter just as many as
+    let every VPC have its turn within a `ROUND` of sweeps, so that they never all end at once.
+    """
     private = {
         endpoint.vpc_id
         for endpoint in endpoints
         if endpoint.type is EndpointType.INTERFACE and endpoint.private_dns and not endpoint.deleted
     }
-    asking = [vpc_id for vpc_id in vpc_ids if vpc_id in private or vpc_id not in fresh]
-    return sorted(asking, key=lambda vpc_id: (vpc_id not in private, vpc_id in fresh, vpc_id))
+    due = sorted(set(vpc_ids) - fresh.keys(), key=lambda vpc_id: (vpc_id not in private, vpc_id))
+    oldest = sorted(fresh, key=lambda vpc_id: (fresh[vpc_id].observed_at, vpc_id))
+    turn = ceil(len(vpc_ids) / ROUND)
+    return [*due, *oldest[: max(0, turn - len(due))]][:budget]

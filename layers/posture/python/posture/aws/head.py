@@ -128,9 +128,9 @@ def coverage_fields(coverage: Json | None) -> dict[str, Any]:
     return {"coverage": packed, "coverage_left_out": None}
 
 
-def dns_fields(dns: Dns | None) -> dict[str, Any]:
-    """Give what was read of DNS; what could not be read leaves the last memory as it is."""
-    if dns is None:
+def dns_fields(dns: Dns | None, observed_at: datetime) -> dict[str, Any]:
+    """Give what was read of DNS; what was not read with the picture leaves the memory as it is."""
+    if dns is None or dns.observed_at < observed_at:
         return {}
     return {
         "dns": {

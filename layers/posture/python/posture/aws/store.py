@@ -61,7 +61,9 @@ class Evaluation:
         scope: What was looked at.
         observed_at: When, taken before the first read.
         coverage: The coverage matrix as JSON; None forgets the stored one.
-        dns: The VPC's DNS attributes where they were read; None keeps the stored ones.
+        dns: The VPC's DNS attributes, with when they were truly seen; None where nobody can tell.
+            Older than the picture, they are a memory: never written, and void once a head knows
+            newer ones.
         owned: Every id that leads to the scope; None keeps the stored ones.
         exists: False once the VPC or service is gone: the scope leaves its region's index.
     """
@@ -79,7 +81,7 @@ class Outcome(StrEnum):
 
     COMMITTED = "committed"
     UNCHANGED = "unchanged"  # nothing new: only the head's clock moved
-    STALE = "stale"  # somebody with a newer picture was faster
+    STALE = "stale"  # somebody with a newer picture, or newer DNS attributes, was faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Store:
         """
         for _ in range(ATTEMPTS):
             state = self.load(evaluation.scope)
-            if state.head and state.head.observed_at >= evaluation.observed_at:
+            if state.head and _overtaken_by(state.head, evaluation):
                 return Recorded(Outcome.STALE)
             steps = tuple(compare(state))
             seen = self._seen(state, evaluation, steps)
@@ -176,7 +178,7 @@ class Store:
         seen = {
             "counts": dict(Counter(finding.status.value for finding in findings)),
             **coverage_fields(evaluation.coverage),
-            **dns_fields(evaluation.dns),
+            **dns_fields(evaluation.dns, evaluation.observed_at),
         }
         if evaluation.owned is None:
             return seen
@@ -253,4 +255,12 @@ class Store:
 
     def _overtaken(self, evaluation: Evaluation) -> bool:
         stored = self.head(evaluation.scope)
-        return stored is not None and stored.observed_at >= evaluation.observed_at
+        return stored is not None and _overtaken_by(stored, evaluation)
+
+
+def _overtaken_by(head: Head, evaluation: Evaluation) -> bool:
+    """Tell whether a head knows something newer than what an evaluation was judged from."""
+    if head.observed_at >= evaluation.observed_at:
+        return True
+    known, used = head.dns, evaluation.dns
+    return known is not None and used is not None and known.observed_at > used.observed_at

@@ -120,6 +120,22 @@ def test_it_opens_in_silence(
     assert width <= size[0]
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_labels_of_a_drawing_can_be_read(
+    browser: Chrome, pages: dict[str, str], size: tuple[int, int]
+) -> None:
+    """None is wider than its box, none smaller than small print."""
+    opened(browser, pages["hostile"], size)
+    labels = browser.execute_script(
+        "const room = (it) => it.parentNode.querySelector('rect').width.baseVal.value - 22;"
+        "return [...document.querySelectorAll('.map .box text')].map((it) => [it.textContent,"
+        " it.getComputedTextLength() - room(it), it.getBoundingClientRect().height])"
+    )
+    assert len(labels) > 20
+    assert [label for label, over, _ in labels if over > 0] == []
+    assert min(height for *_, height in labels) >= 11
+
+
 def test_hostile_names_are_only_text(browser: Chrome, pages: dict[str, str]) -> None:
     """No element is made of them, and none of them runs."""
     opened(browser, pages["hostile"])

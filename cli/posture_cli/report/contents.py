@@ -14,7 +14,8 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.rules.catalogue import RULES_BY_ID
 from posture.rules.rule import Control
-from posture_cli.report.drawing import Drawing, draw, tone_of
+from posture_cli.report.drawing import Drawing, draw
+from posture_cli.report.tones import tone_of
 from posture_cli.report.trend import Band, Point, bands, instants, points, time_to_repair
 
 LIFE = 10  # steps of a life that the page shows, the last ones

@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from posture.analysis.matrix import outcomes
-from posture.analysis.paths import PathKind
+from posture_cli.report.labels import columns, lines, listed
+from posture_cli.report.tones import WORST, path_tone, tone_of, worst
 
 Record = Mapping[str, Any]
 
-SUBNETS, TABLES, TARGETS = 0.0, 310.0, 570.0  # where the columns begin
-SUBNET_WIDTH, TABLE_WIDTH, TARGET_WIDTH = 240.0, 185.0, 260.0
-WIDTH = TARGETS + TARGET_WIDTH
-BOX, GAP, TOP = 46.0, 14.0, 26.0
-NAMES = 2  # subnets that one box names
-
-# How each outcome of the matrix is drawn, the worst first.
-TONES = {
-    "internet": "bad",
-    "blocked": "bad",
-    "partly": "warn",
-    "unknown": "unknown",
-    "no way": "idle",
-    "other network": "other",
-    "by group": "good",
-    "endpoint": "good",
-}
-WORST = ("bad", "warn", "unknown", "other", "idle", "good")
-PATHS: Mapping[str, str] = {
-    PathKind.GATEWAY_ENDPOINT: "good",
-    PathKind.NAT_GATEWAY: "bad",
-    PathKind.INTERNET_GATEWAY: "bad",
-    PathKind.EGRESS_ONLY_GATEWAY: "bad",
-    PathKind.BLACKHOLE: "bad",
-    PathKind.NONE: "idle",
-    PathKind.UNKNOWN: "unknown",
-}
+SUBNETS, TABLES, TARGETS = (0.0, 240.0), (310.0, 185.0), (570.0, 260.0)  # left ends and widths
+WIDTH = sum(TARGETS)
+LINE, PADDING, GAP, TOP = 16.0, 14.0, 14.0, 26.0
+MARGIN = 22.0  # of a box, left and right of its text together
+LETTER, SMALL_LETTER = 7.3, 6.2  # how wide a letter is at the most that names are made of
+NAMES = 3  # lines that one box has for its names
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with two lines of text; `tone` tells how it fares."""
+    """A rectangle with lines of text.
+
+    Attributes:
+        x: Where it begins.
+        width: How wide it is.
+        kind: What it stands for.
+        lines: Its names, a line each, as far as they fit.
+        detail: A small line below them, as far as it fits.
+        told: All the names and details, for whoever points at it.
+        tone: How it fares.
+        y: Where it begins, from the top.
+    """
 
     x: float
-    y: float
     width: float
-    title: str
-    detail: str
     kind: str
+    lines: Sequence[str]
+    detail: str
+    told: str
     tone: str = ""
+    y: float = 0.0
+
+    @property
+    def height(self) -> float:
+        """How high it is with all its lines."""
+        return PADDING + LINE * (len(self.lines) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,37 +85,21 @@ class _Group:
         return worst(tone_of(each) for each in self.answers)
 
 
-def tone_of(answer: Record) -> str:
-    """Give how an answer of the matrix is drawn."""
-    return TONES.get(str(answer["outcome"]), "unknown")
-
-
-def worst(tones: Iterable[str]) -> str:
-    """Give the worst of several ways to fare."""
-    return min(tones, key=WORST.index, default="idle")
-
-
 def draw(record: Record) -> Drawing:
     """Draw a recorded matrix; subnets that fare alike share a box."""
     groups = _groups(record)
-    services = [str(each["short"]) for each in record["services"]]
-    ways = _ways(groups, services)
-    tables = list(dict.fromkeys(group.table for group in groups))
+    ways = _ways(groups, [str(each["short"]) for each in record["services"]])
+    tables = dict.fromkeys(group.table for group in groups)
     targets = sorted({target for _, target in ways}, key=lambda it: _rank(it, ways))
-    rows = max(len(groups), len(tables), len(targets), 1)
-    height = TOP + rows * (BOX + GAP)
-    places = {
-        **_column(SUBNETS, [group.name for group in groups], height),
-        **_column(TABLES, [f"table:{each}" for each in tables], height),
-        **_column(TARGETS, targets, height),
-    }
-    boxes = [
-        *(_subnet_box(group, places[group.name]) for group in groups),
-        *(_table_box(each, places[f"table:{each}"]) for each in tables),
-        *(_target_box(each, places[each], ways, record) for each in targets),
-    ]
-    edges = [*_associations(groups, places), *_routes(ways, places)]
-    return Drawing(WIDTH, height, boxes, edges, _sentence(groups, record))
+    drawn = (
+        {group.name: _subnet_box(group) for group in groups},
+        {f"table:{each}": _table_box(each) for each in tables},
+        {each: _target_box(each, ways, record) for each in targets},
+    )
+    height = TOP + max(sum(box.height + GAP for box in column.values()) for column in drawn)
+    boxes = {name: box for column in drawn for name, box in _column(column, height)}
+    edges = [*_associations(groups, boxes), *_routes(ways, boxes)]
+    return Drawing(WIDTH, height, [*boxes.values()], edges, _sentence(groups, record))
 
 
 def _groups(record: Record) -> list[_Group]:
@@ -133,7 +114,7 @@ def _groups(record: Record) -> list[_Group]:
 
 
 Ways = Mapping[tuple[str, str], tuple[str, tuple[str, ...]]]
-Places = Mapping[str, tuple[float, float]]
+Boxes = Mapping[str, Box]
 
 
 def _ways(groups: Sequence[_Group], services: Sequence[str]) -> Ways:
@@ -146,7 +127,7 @@ def _ways(groups: Sequence[_Group], services: Sequence[str]) -> Ways:
                 continue
             for path in answer.get("paths", ()):
                 key = f"table:{group.table}", _target(path)
-                found[key].append((_path_tone(path, answer), service))
+                found[key].append((path_tone(path, answer), service))
     return {
         key: (worst(tone for tone, _ in told), tuple(dict.fromkeys(name for _, name in told)))
         for key, told in found.items()
@@ -157,70 +138,86 @@ def _target(path: Record) -> str:
     return f"{path['path']}:{path.get('target', '')}"
 
 
-def _path_tone(path: Record, answer: Record) -> str:
-    return PATHS.get(str(path["path"]), "other" if answer["outcome"] != "unknown" else "unknown")
-
-
 def _rank(target: str, ways: Ways) -> tuple[int, str]:
     return -WORST.index(worst(tone for (_, to), (tone, _) in ways.items() if to == target)), target
 
 
-def _column(x: float, things: Sequence[str], height: float) -> dict[str, tuple[float, float]]:
-    used = len(things) * (BOX + GAP)
-    first = TOP + (height - TOP - used) / 2
-    return {thing: (x, first + number * (BOX + GAP)) for number, thing in enumerate(things)}
+def _column(boxes: Boxes, height: float) -> Iterator[tuple[str, Box]]:
+    """Place boxes below each other, in the middle of the drawing."""
+    used = sum(box.height + GAP for box in boxes.values())
+    y = TOP + (height - TOP - used) / 2
+    for name, box in boxes.items():
+        yield name, replace(box, y=y)
+        y += box.height + GAP
 
 
-def _subnet_box(group: _Group, place: tuple[float, float]) -> Box:
+def _box(
+    place: tuple[float, float], kind: str, names: Sequence[str], detail: Sequence[str], tone: str
+) -> Box:
+    """Make a box; `detail` is what its small line starts with, and what it lists."""
+    x, width = place
+    first, *rest = detail
+    room = int((width - MARGIN) / SMALL_LETTER) - columns(first)
+    return Box(
+        x,
+        width,
+        kind,
+        lines(names, int((width - MARGIN) / LETTER), NAMES),
+        first + listed(rest, room),
+        f"{', '.join(names)} ({first}{', '.join(rest)})",
+        tone,
+    )
+
+
+def _subnet_box(group: _Group) -> Box:
     names = [str(each["name"] or each["id"]) for each in group.subnets]
-    title = ", ".join(names[:NAMES])
-    if len(names) > NAMES:
-        title = f"{title} and {len(names) - NAMES} more"
-    zones = ", ".join(sorted({str(each["zone"]) for each in group.subnets}))
-    return Box(*place, SUBNET_WIDTH, title, zones, "subnet", group.tone)
+    zones = sorted({str(each["zone"]) for each in group.subnets})
+    return _box(SUBNETS, "subnet", names, ["", *zones], group.tone)
 
 
-def _table_box(table: str, place: tuple[float, float]) -> Box:
-    return Box(*place, TABLE_WIDTH, table, "route table", "table")
+def _table_box(table: str) -> Box:
+    return _box(TABLES, "table", [table], ["route table"], "")
 
 
-def _target_box(target: str, place: tuple[float, float], ways: Ways, record: Record) -> Box:
+def _target_box(target: str, ways: Ways, record: Record) -> Box:
     kind, _, name = target.partition(":")
     told = [(tone, names) for (_, to), (tone, names) in ways.items() if to == target]
-    services = ", ".join(dict.fromkeys(name for _, names in told for name in names))
+    services = list(dict.fromkeys(name for _, names in told for name in names))
     tone = worst(tone for tone, _ in told)
     if kind == "endpoint":
         column = next(each for each in record["services"] if each["short"] == name)
-        ids = ", ".join(map(str, column["endpoints"]))
-        return Box(*place, TARGET_WIDTH, ids, f"interface endpoint: {name}", kind, tone)
-    words = kind.replace("-", " ")
-    return Box(*place, TARGET_WIDTH, name or words, f"{words}: {services}", kind, tone)
+        names, detail = list(map(str, column["endpoints"])), ["interface endpoint: ", name]
+    else:
+        words = kind.replace("-", " ")
+        names, detail = [name or words], [f"{words}: ", *services]
+    return _box(TARGETS, kind, names, detail, tone)
 
 
-def _associations(groups: Sequence[_Group], places: Places) -> Iterable[Edge]:
+def _associations(groups: Sequence[_Group], boxes: Boxes) -> Iterator[Edge]:
     for group in groups:
-        told = f"{len(group.subnets)} subnets use {group.table}"
-        yield Edge(
-            _curve(places[group.name], SUBNET_WIDTH, places[f"table:{group.table}"]), "link", told
-        )
+        told = f"{_counted(len(group.subnets))} by {group.table}"
+        yield Edge(_curve(boxes[group.name], boxes[f"table:{group.table}"]), "link", told)
 
 
-def _routes(ways: Ways, places: Places) -> Iterable[Edge]:
+def _routes(ways: Ways, boxes: Boxes) -> Iterator[Edge]:
     ordered = sorted(ways.items(), key=lambda item: -WORST.index(item[1][0]))
     for (source, target), (tone, services) in ordered:
-        width = TABLE_WIDTH if source.startswith("table:") else SUBNET_WIDTH
         told = f"{', '.join(services)} by {target.replace(':', ' ').strip()}"
-        yield Edge(_curve(places[source], width, places[target]), tone, told)
+        yield Edge(_curve(boxes[source], boxes[target]), tone, told)
 
 
-def _curve(start: tuple[float, float], width: float, end: tuple[float, float]) -> str:
-    x1, y1 = start[0] + width, start[1] + BOX / 2
-    x2, y2 = end[0], end[1] + BOX / 2
+def _curve(start: Box, end: Box) -> str:
+    x1, y1 = start.x + start.width, start.y + start.height / 2
+    x2, y2 = end.x, end.y + end.height / 2
     bend = (x2 - x1) / 2
     return f"M{x1:.0f} {y1:.1f}C{x1 + bend:.0f} {y1:.1f} {x2 - bend:.0f} {y2:.1f} {x2:.0f} {y2:.1f}"
 
 
+def _counted(subnets: int) -> str:
+    return "1 subnet" if subnets == 1 else f"{subnets} subnets"
+
+
 def _sentence(groups: Sequence[_Group], record: Record) -> str:
     bad = sum(len(group.subnets) for group in groups if group.tone == "bad")
-    total = len(record["subnets"])
-    return f"{total} subnets, of which {bad} send traffic to AWS services the wrong way"
+    total = _counted(len(record["subnets"]))
+    return f"{total}, of which {bad} send traffic to AWS services the wrong way"

@@ -1,13 +1,17 @@
 """How a VPC is drawn: what is private in green, what is broken in red."""
 
+from itertools import pairwise
+
 from posture.analysis.paths import PathKind
-from posture_cli.report.drawing import PATHS, draw
+from posture_cli.report.drawing import Box, draw
+from posture_cli.report.labels import columns
+from posture_cli.report.tones import PATHS
 from report_material import matrix
 
 
 def tones() -> dict[str, str]:
-    """Give the tone of each box by its title."""
-    return {box.title: box.tone for box in draw(matrix(hostile=False)).boxes}
+    """Give the tone of each box by its first line."""
+    return {box.lines[0]: box.tone for box in draw(matrix(hostile=False)).boxes}
 
 
 def test_ways_have_their_colour() -> None:
@@ -17,9 +21,44 @@ def test_ways_have_their_colour() -> None:
     assert {found["nat-0a"], found["pcx-0a"], found["vpce-0sqs"]} == {"bad"}
 
 
+def box_of(*names: str) -> Box:
+    """Draw subnets of these names that fare alike, and give their box."""
+    record = matrix(hostile=False)
+    (like, *_) = record["subnets"]
+    record["subnets"] = [{**like, "name": name} for name in names]
+    return draw(record).boxes[0]
+
+
 def test_subnets_that_fare_alike_share_a_box() -> None:
-    """And it names them."""
-    assert "payments-private-b, payments-private-c" in tones()
+    """And it names them, a line each."""
+    boxes = draw(matrix(hostile=False)).boxes
+    assert ("payments-private-b", "payments-private-c") in {box.lines for box in boxes}
+
+
+def test_a_box_grows_with_its_lines_and_overlaps_no_other() -> None:
+    """Each line has its room."""
+    one, three = box_of("a"), box_of("a", "b", "c")
+    assert three.height - one.height == 32
+    boxes = sorted(draw(matrix(hostile=False)).boxes, key=lambda it: (it.x, it.y))
+    for above, below in pairwise(boxes):
+        assert above.x < below.x or above.y + above.height < below.y
+
+
+def test_more_subnets_than_lines_are_counted() -> None:
+    """Whoever points at the box is told all of them."""
+    found = box_of(*"abcde")
+    assert found.lines == ("a", "b", "and 3 more")
+    assert found.told.startswith("a, b, c, d, e (eu-west-1")
+
+
+def test_a_long_name_keeps_its_ends() -> None:
+    """Names of one VPC differ there."""
+    name = "payments-production-eu-west-1-private-workload"
+    (first, second) = box_of(f"{name}-a", f"{name}-b").lines
+    assert first != second
+    assert first.startswith("payments-")
+    assert first.endswith("workload-a")
+    assert columns(first) < columns(name)
 
 
 def test_every_way_out_is_red() -> None:

@@ -11,10 +11,8 @@ from posture.rules import (
     leaving,
     paths,
     policies,
-    reaching,
     services,
     shadowing,
-    sharing,
     trust,
 )
 from posture.rules.rule import Rule, ServiceCase, VpcCase
@@ -25,8 +23,6 @@ VPC_RULES: tuple[Rule[VpcCase], ...] = (
     *shadowing.RULES,
     *endpoints.RULES,
     *interfaces.RULES,
-    *reaching.RULES,
-    *sharing.RULES,
     *costs.RULES,
     *trust.RULES,
     *policies.RULES,

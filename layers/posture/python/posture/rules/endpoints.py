@@ -9,7 +9,7 @@ from posture.analysis.services import named, region_in, short_name
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY, BOUNDARY, PRESENCE
-from posture.rules.facts import endpoint_fact, listed
+from posture.rules.facts import endpoint_fact, endpoint_name, listed
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
 AVAILABLE = "available"
@@ -145,7 +145,7 @@ def _states(case: VpcCase) -> Iterator[Judgement]:
 
 
 def _state(case: VpcCase, endpoint: Endpoint) -> Judgement:
-    name = f"{endpoint.id} ({short_name(endpoint.service_name)})"
+    name = endpoint_name(endpoint)
     if endpoint.state == AVAILABLE:
         return Judgement(endpoint.id, Status.PASS, f"{name} is available")
     if endpoint.state in ON_THE_WAY:
@@ -210,7 +210,7 @@ def _repair(endpoint: Endpoint) -> Remediation:
 def _regions(case: VpcCase) -> Iterator[Judgement]:
     own = case.snapshot.scope.region
     for endpoint in case.endpoints:
-        name = f"{endpoint.id} ({short_name(endpoint.service_name)})"
+        name = endpoint_name(endpoint)
         region = endpoint.service_region or region_in(endpoint.service_name)
         if region is None or region == own:
             yield Judgement(endpoint.id, Status.PASS, f"{name} leads to no other region")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.paths import Path, PathKind
+from posture.analysis.services import short_name
 from posture.model.network import Endpoint, Route, RouteTable, SecurityGroupRule, Service
 from posture.model.verdict import Evidence
 
@@ -39,6 +40,11 @@ def endpoint_fact(endpoint: Endpoint) -> Evidence:
             "state": endpoint.state,
         },
     )
+
+
+def endpoint_name(endpoint: Endpoint) -> str:
+    """Name an endpoint with its service."""
+    return f"{endpoint.id} ({short_name(endpoint.service_name)})"
 
 
 def path_fact(service: Service, path: Path) -> Evidence:

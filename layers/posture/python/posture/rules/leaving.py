@@ -5,25 +5,16 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.names import LeadsTo
-from posture.analysis.paths import OTHER_NETWORKS, Path, PathKind
-from posture.analysis.services import short_name
-from posture.model.network import Endpoint, Facet, RouteTable, Service, Subnet
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.analysis.paths import OTHER_NETWORKS, Path
+from posture.model.network import Facet, RouteTable, Subnet
+from posture.model.verdict import Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY
 from posture.rules.facts import listed, path_fact
-from posture.rules.repairs import (
-    Serving,
-    add_table,
-    create_gateway,
-    delete_routes,
-    has_route,
-    serving,
-)
+from posture.rules.leaks import Leak, Ways, ids_of, parts, root_of, ways_of
+from posture.rules.repairs import add_table, create_gateway, delete_routes, has_route, serving
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
 GATEWAY_GUIDE = "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html"
@@ -42,106 +33,13 @@ NEEDED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Leak:
-    """What of one service takes a way that it should not take out of a subnet."""
-
-    service: Service
-    paths: tuple[Path, ...]
-    endpoints: tuple[Endpoint, ...]
-    whole: bool
-
-    @property
-    def short(self) -> str:
-        return short_name(self.service.name)
-
-    @property
-    def by_nat(self) -> bool:
-        return any(path.kind is PathKind.NAT_GATEWAY for path in self.paths)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ways:
-    """A subnet's ways to the gateway services: the leaks, and what is not known."""
-
-    leaks: tuple[_Leak, ...]
-    unknown: tuple[Evidence, ...]
-    concerns: frozenset[str]
-
-
-def _ways_of(
-    case: VpcCase, subnet: Subnet, endpoints: Serving, leaves: Callable[[Path], bool]
-) -> _Ways:
-    leaks: list[_Leak] = []
-    unknown: list[Evidence] = []
-    for service in case.gateway_services:
-        resolution = case.analysis.resolution(service)
-        if resolution.leads_to is LeadsTo.ENDPOINT:
-            continue  # its names lead to an interface endpoint, whatever routes there are
-        paths = case.paths[subnet.id, service.name]
-        if paths is None:
-            unknown.append(_no_answer(subnet, service))
-            continue
-        out = tuple(path for path in paths if leaves(path))
-        if out and resolution.leads_to is LeadsTo.UNKNOWN:
-            unknown.append(Evidence(f"{service.name}: {resolution.why}.", {"names": "unknown"}))
-        elif out:
-            whole = all(path in out for path in paths)
-            leaks.append(_Leak(service, out, endpoints.get(service.name, ()), whole))
-        unknown += [
-            path_fact(service, path)
-            for path in paths
-            if any(way.kind is PathKind.UNKNOWN for way in (path, *path.onward))
-        ]
-    concerns = _path_concerns(case, subnet, endpoints)
-    return _Ways(tuple(leaks), tuple(unknown), concerns)
-
-
-def _no_answer(subnet: Subnet, service: Service) -> Evidence:
-    return Evidence(
-        f"The addresses of {service.name} or the route table of {subnet.id} could not be read.",
-        {"service": service.name, "subnet": subnet.id},
-    )
-
-
-def _path_concerns(case: VpcCase, subnet: Subnet, endpoints: Serving) -> frozenset[str]:
-    """Give what the way of a subnet's traffic hangs on."""
-    table = case.tables[subnet.id]
-    concerns = {subnet.id, *(each.id for of_one in endpoints.values() for each in of_one)}
-    if table is None:
-        return frozenset(concerns)
-    concerns |= {table.id, *table.association_ids}
-    for service in case.gateway_services:
-        for path in case.paths[subnet.id, service.name] or ():
-            concerns |= {each.target for each in (path, *path.onward) if each.target}
-    return frozenset(concerns - {"local"})
-
-
-def _parts(leaks: Sequence[_Leak]) -> str:
-    return listed(f"{'all' if leak.whole else 'part'} of {leak.short}" for leak in leaks)
-
-
-def _root(case: VpcCase, subnet: Subnet, leaks: Sequence[_Leak]) -> str:
-    """Say what is wrong with the subnet's route table, in words that its other subnets share."""
-    table = case.tables[subnet.id]
-    if table is None:
-        return ""
-    lacking = [leak.short for leak in leaks if not has_route(table, leak.endpoints)]
-    if lacking:
-        return f"route table {table.id} has no route to a gateway endpoint of {listed(lacking)}"
-    routes = sorted(
-        {str(path.route.destination) for it in leaks for path in it.paths if path.route}
-    )
-    return f"route table {table.id} has routes past the gateway endpoint: {listed(routes)}"
-
-
 # --- by the internet -----------------------------------------------------------------------------
 
 
 def _leaving(case: VpcCase) -> Iterator[Judgement]:
     endpoints = serving(case)
     for subnet in case.subnets:
-        ways = _ways_of(case, subnet, endpoints, lambda path: bool(path.to_internet))
+        ways = ways_of(case, subnet, endpoints, lambda path: bool(path.to_internet))
         if ways.leaks:
             yield _leaves(case, subnet, ways)
         elif ways.unknown:
@@ -156,14 +54,14 @@ def _leaving(case: VpcCase) -> Iterator[Judgement]:
             yield Judgement(subnet.id, Status.PASS, summary, concerns=ways.concerns)
 
 
-def _leaves(case: VpcCase, subnet: Subnet, ways: _Ways) -> Judgement:
+def _leaves(case: VpcCase, subnet: Subnet, ways: Ways) -> Judgement:
     leaks = ways.leaks
     past = [leak for leak in leaks if leak.endpoints]
     free = [leak for leak in leaks if not leak.endpoints]
     clauses = [
-        *((f"{_parts(past)} out by {_by(past)} past {_ids(past)}",) if past else ()),
+        *((f"{parts(past)} out by {_by(past)} past {ids_of(past)}",) if past else ()),
         *(
-            (f"{_parts(free)} out by {_by(free)}, though a gateway endpoint is free",)
+            (f"{parts(free)} out by {_by(free)}, though a gateway endpoint is free",)
             if free
             else ()
         ),
@@ -176,19 +74,15 @@ def _leaves(case: VpcCase, subnet: Subnet, ways: _Ways) -> Judgement:
         evidence=tuple(path_fact(leak.service, path) for leak in leaks for path in leak.paths),
         remediation=Remediation(_advice(leaks), _command(case, subnet, leaks)),
         concerns=ways.concerns,
-        root=_root(case, subnet, leaks),
+        root=root_of(case, subnet, leaks),
     )
 
 
-def _by(leaks: Sequence[_Leak]) -> str:
+def _by(leaks: Sequence[Leak]) -> str:
     return listed(sorted({path.kind.value for leak in leaks for path in leak.paths}))
 
 
-def _ids(leaks: Sequence[_Leak]) -> str:
-    return listed(sorted({each.id for leak in leaks for each in leak.endpoints}))
-
-
-def _advice(leaks: Sequence[_Leak]) -> str:
+def _advice(leaks: Sequence[Leak]) -> str:
     by_nat = any(leak.by_nat for leak in leaks)
     cost = " What passes a NAT gateway is charged by the gigabyte." if by_nat else ""
     if all(leak.endpoints and not leak.whole for leak in leaks):
@@ -196,7 +90,7 @@ def _advice(leaks: Sequence[_Leak]) -> str:
     return f"Send the traffic by a gateway endpoint, which costs nothing.{cost}"
 
 
-def _command(case: VpcCase, subnet: Subnet, leaks: Sequence[_Leak]) -> str:
+def _command(case: VpcCase, subnet: Subnet, leaks: Sequence[Leak]) -> str:
     table = case.tables[subnet.id]
     if table is None:
         return ""
@@ -204,7 +98,7 @@ def _command(case: VpcCase, subnet: Subnet, leaks: Sequence[_Leak]) -> str:
     return " && ".join(dict.fromkeys(steps))
 
 
-def _steps(case: VpcCase, table: RouteTable, leak: _Leak) -> Iterator[str]:
+def _steps(case: VpcCase, table: RouteTable, leak: Leak) -> Iterator[str]:
     if not leak.endpoints:
         yield create_gateway(case, leak.service.name, table)
     elif not has_route(table, leak.endpoints):
@@ -214,7 +108,7 @@ def _steps(case: VpcCase, table: RouteTable, leak: _Leak) -> Iterator[str]:
         yield from filter(None, [delete_routes(table, specific)])
 
 
-def _within(path: Path, leak: _Leak) -> bool:
+def _within(path: Path, leak: Leak) -> bool:
     """Tell whether a route serves nothing but the service: a default route is not to be deleted."""
     route = path.route
     if route is None or route.cidr is None or leak.whole:
@@ -232,7 +126,7 @@ def _elsewhere(path: Path) -> bool:
 def _by_other_network(case: VpcCase) -> Iterator[Judgement]:
     endpoints = serving(case)
     for subnet in case.subnets:
-        ways = _ways_of(case, subnet, endpoints, _elsewhere)
+        ways = ways_of(case, subnet, endpoints, _elsewhere)
         leaks = ways.leaks
         if not leaks:
             summary = f"{subnet.id} sends nothing of S3 or DynamoDB to another network"
@@ -241,12 +135,12 @@ def _by_other_network(case: VpcCase) -> Iterator[Judgement]:
         targets = listed(
             sorted({path.target for leak in leaks for path in leak.paths if path.target})
         )
-        past = f" past {_ids(leaks)}" if _ids_of(leaks) else ""
+        past = f" past {ids_of(leaks)}" if any(leak.endpoints for leak in leaks) else ""
         yield Judgement(
             resource=subnet.id,
             status=Status.FAIL,
             severity=Severity.MEDIUM if past else None,
-            summary=f"{subnet.id} sends {_parts(leaks)} to another network by {targets}{past}; no "
+            summary=f"{subnet.id} sends {parts(leaks)} to another network by {targets}{past}; no "
             "gateway endpoint there can be used",
             evidence=tuple(path_fact(leak.service, path) for leak in leaks for path in leak.paths),
             remediation=Remediation(
@@ -254,12 +148,8 @@ def _by_other_network(case: VpcCase) -> Iterator[Judgement]:
                 _command(case, subnet, leaks),
             ),
             concerns=ways.concerns,
-            root=_root(case, subnet, leaks),
+            root=root_of(case, subnet, leaks),
         )
-
-
-def _ids_of(leaks: Sequence[_Leak]) -> frozenset[str]:
-    return frozenset(each.id for leak in leaks for each in leak.endpoints)
 
 
 RULES: tuple[Rule[VpcCase], ...] = (

@@ -21,7 +21,7 @@ from posture.model.network import (
 )
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY, LEAST_PATH
-from posture.rules.facts import endpoint_fact, listed, route_fact
+from posture.rules.facts import endpoint_fact, endpoint_name, listed, route_fact
 from posture.rules.repairs import Serving, add_table, delete_routes, has_route, serving
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
@@ -65,7 +65,7 @@ def _use_of(case: VpcCase, endpoint: Endpoint) -> Judgement:
     return Judgement(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{endpoint.id} ({short_name(endpoint.service_name)}) is associated with {what}",
+        summary=f"{endpoint_name(endpoint)} is associated with {what}",
         evidence=(
             endpoint_fact(endpoint),
             Evidence(

@@ -17,10 +17,10 @@ from posture.analysis.policy import (
 )
 from posture.analysis.policy.suggest import closing
 from posture.analysis.policy.words import finding_record, in_words
-from posture.analysis.services import short_name
 from posture.analysis.sites import policy_supported, site_of
 from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status
+from posture.rules.facts import endpoint_name
 from posture.rules.rule import Judgement, VpcCase
 
 
@@ -34,7 +34,7 @@ class PolicyCase:
     @property
     def name(self) -> str:
         """The endpoint with its service."""
-        return f"{self.endpoint.id} ({short_name(self.endpoint.service_name)})"
+        return endpoint_name(self.endpoint)
 
     @property
     def supported(self) -> bool | None:

@@ -1,4 +1,4 @@
-"""The gateway endpoints and routes that rules speak of, and the commands that mend them."""
+"""The working endpoints and the routes that rules speak of, and the commands that mend them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def serving(case: VpcCase) -> Serving:
             name = endpoint.service_name
             found[name] = (*found.get(name, ()), endpoint)
     return found
+
+
+def working_interfaces(case: VpcCase) -> tuple[Endpoint, ...]:
+    """Give the working interface endpoints."""
+    found = case.endpoints_of(EndpointType.INTERFACE)
+    return tuple(each for each in found if each.state in WORKING)
 
 
 def has_route(table: RouteTable, endpoints: Iterable[Endpoint]) -> bool:

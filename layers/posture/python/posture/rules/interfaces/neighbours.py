@@ -1,4 +1,4 @@
-"""Interface endpoints that other networks can use, duplicates, and zones without an interface."""
+"""Endpoints that hosts of other networks can use."""
 
 from __future__ import annotations
 
@@ -11,22 +11,18 @@ from posture.analysis.groups import covers
 from posture.analysis.openness import openness
 from posture.analysis.reachability import admitted_by
 from posture.analysis.routing import route_to, table_of
-from posture.analysis.services import short_name
 from posture.model.network import (
     Endpoint,
-    EndpointType,
     Facet,
     NetworkInterface,
     Route,
     SecurityGroup,
-    Subnet,
     TargetKind,
 )
 from posture.model.verdict import Evidence, Remediation, Severity, Status
-from posture.rules.controls import AVAILABILITY, INBOUND, LEAST_PATH
-from posture.rules.facts import blocks, endpoint_fact, few, listed, route_fact
-from posture.rules.prices import ZONES_FREE, interface_hours
-from posture.rules.repairs import WORKING
+from posture.rules.controls import INBOUND
+from posture.rules.facts import blocks, endpoint_name, few, listed, route_fact
+from posture.rules.repairs import working_interfaces
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
 # By these another network's hosts send to the VPC's own addresses.
@@ -46,7 +42,6 @@ PRIVATE_USE = AddressSet.of(
     map(ip_network, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"])
 )
 
-CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 ACCESS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html"
 WHITEPAPER = (
     "https://docs.aws.amazon.com/whitepapers/latest/building-scalable-secure-multi-vpc-network-"
@@ -54,25 +49,13 @@ WHITEPAPER = (
 )
 
 
-def _name(endpoint: Endpoint) -> str:
-    return f"{endpoint.id} ({short_name(endpoint.service_name)})"
-
-
-def _working(case: VpcCase) -> tuple[Endpoint, ...]:
-    found = case.endpoints_of(EndpointType.INTERFACE)
-    return tuple(each for each in found if each.state in WORKING)
-
-
-# --- used from other networks --------------------------------------------------------------------
-
-
 def _shared(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in _working(case):
+    for endpoint in working_interfaces(case):
         interfaces, missing = case.analysis.interfaces(endpoint)
         known = case.snapshot.security_groups
         groups = [known[each] for each in endpoint.security_group_ids if each in known]
         if openness(groups, case.snapshot.prefix_lists).open_to:
-            summary = f"{_name(endpoint)}: told by endpoint-open-to-everybody"
+            summary = f"{endpoint_name(endpoint)}: told by endpoint-open-to-everybody"
             yield Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
             continue
         lost = [each for each in endpoint.security_group_ids if each not in known]
@@ -102,7 +85,7 @@ def _use(
     unread: Sequence[str],
     concerns: frozenset[str],
 ) -> Judgement:
-    name = _name(endpoint)
+    name = endpoint_name(endpoint)
     if facts:
         whom = few(allowed) if allowed else "groups of other VPCs"
         return Judgement(
@@ -193,102 +176,6 @@ def _groups_abroad(case: VpcCase, groups: Sequence[SecurityGroup]) -> Iterator[E
                 )
 
 
-# --- two of one service --------------------------------------------------------------------------
-
-
-def _duplicates(case: VpcCase) -> Iterator[Judgement]:
-    by_service: dict[str, list[Endpoint]] = {}
-    for endpoint in _working(case):
-        by_service.setdefault(endpoint.service_name, []).append(endpoint)
-    for endpoints in by_service.values():
-        # The one that has the service's names stays; the oldest where none has.
-        first, *others = sorted(endpoints, key=lambda each: (not each.private_dns, _age(each)))
-        concerns = frozenset(each.id for each in endpoints)
-        summary = f"{_name(first)} is the one that the service's names lead to"
-        yield Judgement(first.id, Status.PASS, summary, concerns=concerns)
-        yield from (_second(first, each, concerns) for each in others)
-
-
-def _age(endpoint: Endpoint) -> tuple[str, str]:
-    return str(endpoint.created_at or ""), endpoint.id
-
-
-def _second(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> Judgement:
-    return Judgement(
-        resource=second.id,
-        status=Status.FAIL,
-        summary=f"{second.id} is a second endpoint of {second.service_name} beside {first.id}",
-        evidence=(
-            endpoint_fact(first),
-            endpoint_fact(second),
-            Evidence(
-                f"Private DNS of {second.id} is {'on' if second.private_dns else 'off'}: only who "
-                "uses its own names reaches it.",
-                {"endpoint": second.id, "private_dns": str(second.private_dns)},
-            ),
-            interface_hours(len(second.network_interface_ids or second.subnet_ids)),
-        ),
-        remediation=Remediation(
-            "Delete the one that is not needed; if both are, say so by a waiver.",
-            f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {second.id}",
-        ),
-        concerns=concerns,
-    )
-
-
-# --- a zone without an interface -----------------------------------------------------------------
-
-
-def _zones(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in _working(case):
-        subnets = case.snapshot.subnets
-        held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
-        concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
-        if len(held) < 2 or any(each not in subnets for each in endpoint.subnet_ids):  # noqa: PLR2004
-            # One zone only, or nobody knows: that is told by endpoint-in-one-zone.
-            summary = f"{_name(endpoint)}: told by endpoint-in-one-zone"
-            yield Judgement(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
-            continue
-        service = case.snapshot.services.get(endpoint.service_name)
-        offered = frozenset(service.zones) if service else frozenset()
-        without = [
-            each
-            for each in case.subnets
-            if each.zone not in held and (not offered or each.zone in offered)
-        ]
-        yield _lacking(endpoint, held, without, concerns)
-
-
-def _lacking(
-    endpoint: Endpoint, held: set[str], without: Sequence[Subnet], concerns: frozenset[str]
-) -> Judgement:
-    if not without:
-        summary = f"{_name(endpoint)} stands in every zone that has subnets"
-        return Judgement(endpoint.id, Status.PASS, summary, concerns=concerns)
-    zones = sorted({each.zone for each in without})
-    first = {zone: next(each.id for each in without if each.zone == zone) for zone in zones}
-    return Judgement(
-        resource=endpoint.id,
-        status=Status.FAIL,
-        summary=f"{_name(endpoint)} has no interface in {listed(zones)}, where "
-        f"{listed(each.id for each in without)} {'is' if len(without) == 1 else 'are'}",
-        evidence=(
-            Evidence(
-                f"{endpoint.id} stands in {listed(sorted(held))}. What crosses zones to it is not "
-                f"charged ({ZONES_FREE}), but takes longer and fails with the other zone.",
-                {"zones": ", ".join(sorted(held)), "without": ", ".join(zones)},
-            ),
-            interface_hours(len(zones)),
-        ),
-        remediation=Remediation(
-            "Add a subnet of each zone, or say by a waiver that crossing zones is meant.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
-            f"--add-subnet-ids {' '.join(first.values())}",
-        ),
-        concerns=concerns | {each.id for each in without},
-    )
-
-
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
         id="endpoint-open-to-other-networks",
@@ -316,38 +203,5 @@ RULES: tuple[Rule[VpcCase], ...] = (
         ),
         controls=INBOUND,
         references=(ACCESS, WHITEPAPER),
-    ),
-    Rule(
-        id="duplicate-interface-endpoint",
-        title="second endpoint of one service",
-        requirement="A VPC has one interface endpoint of a service",
-        family=Family.INTERFACES,
-        severity=Severity.LOW,
-        rationale=(
-            "Only one endpoint of a service can have its names. A second one is charged by the "
-            "hour, and is a second policy and security group to keep right, for whoever uses its "
-            "own names."
-        ),
-        remediation="Delete the one that is not needed.",
-        judge=_duplicates,
-        reads=frozenset({Facet.ENDPOINTS}),
-        controls=LEAST_PATH,
-        references=(ACCESS,),
-    ),
-    Rule(
-        id="zone-without-endpoint-interface",
-        title="zone has no interface of the endpoint",
-        requirement="Interface endpoints stand in every availability zone that has subnets",
-        family=Family.INTERFACES,
-        severity=Severity.INFORMATIONAL,
-        rationale=(
-            "Subnets of a zone without an interface reach the endpoint across zones: it takes "
-            "longer, and fails when the other zone does."
-        ),
-        remediation="Add a subnet of each zone.",
-        judge=_zones,
-        reads=frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.SERVICES}),
-        controls=AVAILABILITY,
-        references=(CREATE,),
     ),
 )

@@ -1,44 +1,23 @@
-"""Rules about whether subnets reach the VPC's endpoints on 443, and answers come back."""
+"""Subnets that do not reach an endpoint on 443."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from posture.analysis.gates import RETURNING, Obstacle
-from posture.analysis.paths import PathKind
+from posture.analysis.gates import Obstacle
 from posture.analysis.reachability import Answer, Reach
-from posture.analysis.services import CUSTOM, short_name
-from posture.analysis.words import kept, obstacle
-from posture.model.network import Endpoint, EndpointType, Facet, Subnet
+from posture.analysis.words import obstacle
+from posture.model.network import Endpoint, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY
-from posture.rules.facts import listed
-from posture.rules.repairs import WORKING
+from posture.rules.facts import endpoint_name, listed
+from posture.rules.interfaces.https import NEEDED, judged, stops_there, wholly
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
-
-# AWS's services answer on 443; these do so on ports of their own, and customers' as they like.
-OTHER_PORTS = frozenset({"email-smtp"})
 
 TROUBLE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
-PORTS = "https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html"
-
-WAYS = frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.ROUTE_TABLES, Facet.NETWORK_ACLS})
-NEEDED = WAYS | {Facet.NETWORK_INTERFACES, Facet.SECURITY_GROUPS}
-
-
-def _judged(case: VpcCase) -> Iterator[Endpoint]:
-    """Give the interface endpoints that are expected to answer on 443."""
-    for endpoint in case.endpoints_of(EndpointType.INTERFACE):
-        custom = CUSTOM.fullmatch(endpoint.service_name)
-        other = short_name(endpoint.service_name) in OTHER_PORTS
-        if endpoint.state in WORKING and not custom and not other:
-            yield endpoint
-
-
-# --- blocked on the way there --------------------------------------------------------------------
 
 
 @dataclass
@@ -60,9 +39,9 @@ class _Reached:
             self.blocked.append(subnet.id)
             self.strangers.append(subnet.id)
             return
-        there = [(each, _there(each)) for each in reaches]
+        there = [(each, stops_there(each)) for each in reaches]
         stopped = [(reach, stops) for reach, stops in there if stops]
-        if len(stopped) == len(reaches) and all(_wholly(*each) for each in stopped):
+        if len(stopped) == len(reaches) and all(wholly(*each) for each in stopped):
             self.blocked.append(subnet.id)
         elif stopped:
             self.partly.append(subnet.id)
@@ -80,27 +59,10 @@ class _Reached:
                     subnets.append(subnet.id)
 
 
-def _there(reach: Reach) -> list[Obstacle]:
-    """Give what certainly stops a subnet on the way to an interface, not on the way back."""
-    sure = not reach.groups and not reach.unread
-    return [
-        each
-        for each in reach.obstacles
-        if each.gate not in RETURNING and (sure or each.addresses <= reach.stopped)
-    ]
-
-
-def _wholly(reach: Reach, stops: Iterable[Obstacle]) -> bool:
-    left = reach.sources
-    for each in stops:
-        left -= each.addresses
-    return not left
-
-
 def _blocked(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in _judged(case):
+    for endpoint in judged(case):
         interfaces, missing = case.analysis.interfaces(endpoint)
-        name = f"{endpoint.id} ({short_name(endpoint.service_name)})"
+        name = endpoint_name(endpoint)
         if not endpoint.network_interface_ids and endpoint.state == "pending":
             summary = f"{name} is pending and has no interface yet"
             yield Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
@@ -184,95 +146,6 @@ def _admit(case: VpcCase, endpoint: Endpoint, found: _Reached, by: AbstractSet[s
     )
 
 
-# --- blocked on the way back ---------------------------------------------------------------------
-
-
-@dataclass
-class _Answers:
-    """What one ACL does to answers: by sentence, the subnets that wait in vain."""
-
-    whole: bool = False
-    waiting: dict[str, list[str]] = field(default_factory=dict)
-    endpoints: set[str] = field(default_factory=set)
-
-
-def _answers(case: VpcCase) -> Iterator[Judgement]:
-    found: dict[str, _Answers] = {}
-    if not case.endpoints:
-        return
-    for subnet in case.subnets:
-        _by_interfaces(case, subnet, found)
-        _by_gateway(case, subnet, found)
-    for _, acl in sorted(case.snapshot.network_acls.items()):
-        concerns = frozenset({acl.id, *acl.association_ids, *acl.subnet_ids})
-        if acl.id not in found:
-            summary = f"{acl.id} lets the answers of endpoints pass"
-            yield Judgement(acl.id, Status.PASS, summary, concerns=concerns)
-            continue
-        yield _unanswered(acl.id, found[acl.id], concerns)
-
-
-def _by_interfaces(case: VpcCase, subnet: Subnet, found: dict[str, _Answers]) -> None:
-    for endpoint in _judged(case):
-        if case.analysis.openly(subnet, endpoint):
-            continue
-        for reach in case.analysis.reached(subnet, endpoint):
-            there = _there(reach)
-            if there and _wholly(reach, there):
-                continue
-            for each in reach.obstacles:
-                if each.gate in RETURNING and each.by in case.snapshot.network_acls:
-                    _note(found, each, obstacle(each, reach.sources), subnet, endpoint.id)
-
-
-def _by_gateway(case: VpcCase, subnet: Subnet, found: dict[str, _Answers]) -> None:
-    for service in case.gateway_services:
-        cell = case.analysis.cell(subnet, service)
-        ways = [path for path in cell.paths or () if path.kind is PathKind.GATEWAY_ENDPOINT]
-        for each in cell.obstacles:
-            if each.gate in RETURNING:
-                private = ways[0].addresses
-                _note(found, each, kept(each, private), subnet, ways[0].target)
-
-
-def _note(
-    found: dict[str, _Answers], each: Obstacle, text: str, subnet: Subnet, endpoint: str
-) -> None:
-    answers = found.setdefault(each.by, _Answers())
-    answers.whole |= each.ports is None
-    waiting = answers.waiting.setdefault(f"{each.gate.value}: {text}", [])
-    if subnet.id not in waiting:
-        waiting.append(subnet.id)
-    answers.endpoints.add(endpoint)
-
-
-def _unanswered(acl_id: str, answers: _Answers, concerns: frozenset[str]) -> Judgement:
-    subnets = sorted({each for waiting in answers.waiting.values() for each in waiting})
-    what = "lets requests to" if answers.whole else "lets requests to, but for some client ports,"
-    return Judgement(
-        resource=acl_id,
-        status=Status.FAIL,
-        severity=None if answers.whole else Severity.LOW,
-        summary=f"{acl_id} {what} {listed(sorted(answers.endpoints))} pass and stops the answers, "
-        f"for {listed(subnets)}",
-        evidence=tuple(_waiting(answers.waiting)),
-        remediation=Remediation(
-            "Network ACLs keep no state: allow TCP to the clients' ephemeral ports (1024-65535) "
-            "on the way back.",
-        ),
-        concerns=concerns | frozenset(subnets) | answers.endpoints,
-        root=f"network ACL {acl_id} stops the answers of endpoints",
-    )
-
-
-def _waiting(waiting: Mapping[str, Sequence[str]]) -> Iterator[Evidence]:
-    for text, subnets in waiting.items():
-        yield Evidence(
-            f"{text[0].upper()}{text[1:]}, for {listed(subnets)}.",
-            {"subnets": ", ".join(subnets), "stop": text},
-        )
-
-
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
         id="endpoint-blocked-on-https",
@@ -290,23 +163,5 @@ RULES: tuple[Rule[VpcCase], ...] = (
         reads=NEEDED,
         controls=AVAILABILITY,
         references=(TROUBLE, ACLS),
-    ),
-    Rule(
-        id="network-acl-stops-answers",
-        title="network ACL stops the endpoint's answers",
-        requirement="Network ACLs that let requests to endpoints pass let the answers pass, too",
-        family=Family.INTERFACES,
-        severity=Severity.MEDIUM,
-        rationale=(
-            "Network ACLs keep no state. One that allows 443 out and not the ephemeral ports back "
-            "in, or the other way round at the endpoint's subnet, makes requests that hang until "
-            "they time out. One that allows only some of the ephemeral ports does so now and then, "
-            "depending on the client's system."
-        ),
-        remediation="Allow the clients' ephemeral ports on the way back.",
-        judge=_answers,
-        reads=NEEDED,
-        controls=AVAILABILITY,
-        references=(PORTS, ACLS),
     ),
 )

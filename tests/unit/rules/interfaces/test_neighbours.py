@@ -1,0 +1,122 @@
+"""Endpoints that hosts of other networks can use."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from network_builders import (
+    KMS,
+    acl,
+    admits,
+    allow,
+    deny,
+    eni,
+    group,
+    interface,
+    open_acl,
+    picture,
+    prefix_list,
+    route,
+    statuses,
+    subnet,
+    table,
+    told,
+    verdicts,
+)
+from posture.model.network import GroupReference, Route, SecurityGroupRule, Snapshot
+from posture.model.verdict import Status
+
+SHARED = "endpoint-open-to-other-networks"
+
+
+def hub(*rules: SecurityGroupRule, routes: tuple[Route, ...] = (), more: Any = ()) -> Snapshot:
+    """Give KMS's endpoint behind a group of these rules, in a subnet with these routes."""
+    return picture(
+        subnet("a", "a", "10.0.1.0/24"), table("main", *routes, main=True), open_acl("all", ["a"]),
+        eni("1", "a", "10.0.1.9"), group("endpoints", *rules),
+        interface("kms", KMS, network_interface_ids=("eni-1",), subnet_ids=("subnet-a",)), *more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["pcx-1", "tgw-1", "vgw-1", "core-1", "lgw-1"])
+def test_a_network_that_is_admitted_and_answered(target: str) -> None:
+    """The group admits it, and a route leads back."""
+    snapshot = hub(admits("10.0.0.0/8"), routes=(route("10.9.0.0/16", target),))
+    verdict = verdicts(SHARED, snapshot)["vpce-kms"]
+    assert verdict.status is Status.FAIL
+    assert "can be used from other networks: 10.9.0.0/16" in verdict.summary
+    assert f"rtb-main routes 10.9.0.0/16 to {target}." in told(verdict)
+    assert {target, "sg-endpoints", "vpce-kms"} <= verdict.concerns
+
+
+@pytest.mark.parametrize(
+    ("rules", "routes"),
+    [
+        ([admits("10.0.0.0/16")], [route("10.9.0.0/16", "pcx-1")]),
+        ([admits("10.0.0.0/8")], []),
+        ([admits("10.0.0.0/8")], [route("10.9.0.0/16", "pcx-1", blackhole=True)]),
+        ([admits("10.0.0.0/8")], [route("0.0.0.0/0", "igw-1")]),
+        ([admits("10.0.0.0/8")], [route("10.9.0.0/16", "nat-1")]),
+        ([admits("10.0.0.0/8", (80, 80))], [route("10.9.0.0/16", "pcx-1")]),
+        ([admits("198.51.100.0/24")], [route("0.0.0.0/0", "tgw-1")]),
+    ],
+    ids=[
+        "not admitted",
+        "no way back",
+        "a dead way back",
+        "the internet is no neighbour",
+        "a NAT is no neighbour",
+        "another port",
+        "public addresses are none of a default route's neighbours",
+    ],
+)
+def test_networks_that_cannot_use_it(rules: list[SecurityGroupRule], routes: list[Route]) -> None:
+    """Both must hold: admitted on 443, and answered."""
+    assert statuses(SHARED, hub(*rules, routes=tuple(routes))) == {"vpce-kms": Status.PASS}
+
+
+def test_a_default_route_makes_every_private_address_a_neighbour() -> None:
+    """As far as the group admits them, and but for the VPC's own."""
+    verdict = verdicts(SHARED, hub(admits("10.0.0.0/15"), routes=(route("0.0.0.0/0", "tgw-1"),)))
+    assert verdict["vpce-kms"].summary.endswith("from other networks: 10.1.0.0/16")
+
+
+def test_an_endpoint_open_to_everybody_is_told_once() -> None:
+    """By the rule about that."""
+    snapshot = hub(admits("0.0.0.0/0"), routes=(route("10.9.0.0/16", "pcx-1"),))
+    assert statuses(SHARED, snapshot) == {"vpce-kms": Status.NOT_APPLICABLE}
+
+
+def test_an_acl_before_the_endpoint_keeps_them_out() -> None:
+    """Inbound, or their answers."""
+    guard = acl("all", deny(50, "10.9.0.0/16"), allow(100), allow(100, egress=True), subnets=["a"])
+    snapshot = hub(admits("10.0.0.0/8"), routes=(route("10.9.0.0/16", "pcx-1"),), more=(guard,))
+    assert statuses(SHARED, snapshot) == {"vpce-kms": Status.PASS}
+
+
+def test_a_group_of_a_peered_vpc() -> None:
+    """It is named with the peering."""
+    peer = GroupReference("sg-theirs", "444455556666", "vpc-9", "pcx-1")
+    verdict = verdicts(SHARED, hub(replace(admits("sg-theirs"), group=peer)))["vpce-kms"]
+    assert verdict.status is Status.FAIL
+    assert "admits workloads in sg-theirs of vpc-9 by pcx-1 on 443" in told(verdict)
+    assert "pcx-1" in verdict.concerns
+
+
+def test_a_group_of_the_own_vpc_is_no_stranger() -> None:
+    """EC2 names the VPC of a referenced group, too."""
+    own = GroupReference("sg-ours", "111122223333", "vpc-1")
+    assert statuses(SHARED, hub(replace(admits("sg-ours"), group=own))) == {"vpce-kms": Status.PASS}
+
+
+def test_an_unread_list_is_unknown() -> None:
+    """It may admit another network."""
+    assert statuses(SHARED, hub(admits("pl-secret"))) == {"vpce-kms": Status.UNKNOWN}
+
+
+def test_prefix_lists_in_groups_are_read() -> None:
+    """A list admits what its entries hold."""
+    listed = prefix_list("pl-own", "10.9.0.0/16")
+    snapshot = hub(admits("pl-own"), routes=(route("10.9.0.0/16", "pcx-1"),), more=(listed,))
+    assert statuses(SHARED, snapshot) == {"vpce-kms": Status.FAIL}

@@ -1,0 +1,149 @@
+"""Endpoints' security groups: none, the default one, or one that admits everybody."""
+
+import pytest
+
+from network_builders import (
+    admits,
+    group,
+    interface,
+    picture,
+    prefix_list,
+    statuses,
+    subnet,
+    told,
+    verdicts,
+)
+from posture.model.network import EndpointType, Facet, SecurityGroupRule
+from posture.model.verdict import Status
+
+GROUP = "endpoint-with-default-group"
+OPEN = "endpoint-open-to-everybody"
+
+A, B, A2 = subnet("a", "a"), subnet("b", "b"), subnet("a2", "a")
+
+
+# --- none, or the default one --------------------------------------------------------------------
+
+
+def test_a_group_of_its_own_passes() -> None:
+    """Named anything but default."""
+    assert statuses(GROUP, picture(interface("1"))) == {"vpce-1": Status.PASS}
+
+
+def test_the_default_group_fails() -> None:
+    """Also beside another one, when it can just be taken off."""
+    default = group("default", group_name="default")
+    alone = interface("1", security_group_ids=("sg-default",))
+    both = interface("2", security_group_ids=("sg-endpoints", "sg-default"))
+    found = verdicts(GROUP, picture(default, alone, both))
+    assert {each.status for each in found.values()} == {Status.FAIL}
+    assert "--remove-security-group-ids sg-default" in told(found["vpce-2"])
+    assert "--remove-security-group-ids" not in told(found["vpce-1"])
+
+
+def test_no_group_fails() -> None:
+    """Nothing says who may come in."""
+    assert statuses(GROUP, picture(interface("1", security_group_ids=()))) == {
+        "vpce-1": Status.FAIL
+    }
+
+
+def test_a_group_that_is_not_in_the_picture_is_unknown() -> None:
+    """It may be the default one."""
+    snapshot = picture(interface("1", security_group_ids=("sg-elsewhere",)))
+    assert statuses(GROUP, snapshot) == {"vpce-1": Status.UNKNOWN}
+
+
+def test_load_balancer_endpoints_have_no_groups() -> None:
+    """They are not judged."""
+    endpoint = interface(
+        "1", type=EndpointType.GATEWAY_LOAD_BALANCER, security_group_ids=(), private_dns=None
+    )
+    assert statuses(GROUP, picture(endpoint)) == {}
+
+
+# --- open to everybody ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ([admits("10.0.0.0/8")], Status.PASS),
+        ([admits("0.0.0.0/0")], Status.FAIL),
+        ([admits("::/0")], Status.FAIL),
+        ([admits("0.0.0.0/0", None, "-1")], Status.FAIL),
+        ([admits("0.0.0.0/0", (0, 65535))], Status.FAIL),
+        ([admits("0.0.0.0/0", (22, 22))], Status.FAIL),
+        ([admits("0.0.0.0/0", (443, 443), "6")], Status.FAIL),
+        ([admits("0.0.0.0/0", (53, 53), "udp")], Status.FAIL),
+        ([admits("0.0.0.0/0", (-1, -1), "icmp")], Status.PASS),
+        ([admits("0.0.0.0/1"), admits("128.0.0.0/1")], Status.FAIL),
+        ([admits("0.0.0.0/1"), admits("128.0.0.0/2")], Status.PASS),
+        ([admits("0.0.0.0/1"), admits("128.0.0.0/1", (80, 80))], Status.PASS),
+        ([admits("0.0.0.0/1"), admits("128.0.0.0/1", (440, 450))], Status.FAIL),
+        ([admits("0.0.0.0/1", (80, 90)), admits("128.0.0.0/1", (85, 95))], Status.FAIL),
+        ([admits("0.0.0.0/1"), admits("128.0.0.0/1", None, "-1")], Status.FAIL),
+        ([admits("pl-all")], Status.FAIL),
+        ([admits("0.0.0.0/1"), admits("pl-half")], Status.FAIL),
+        ([admits("pl-secret")], Status.UNKNOWN),
+        ([admits("pl-secret"), admits("0.0.0.0/0")], Status.FAIL),
+        ([admits("sg-clients")], Status.PASS),
+        ([], Status.PASS),
+    ],
+)
+def test_whom_the_groups_admit(rules: list[SecurityGroupRule], status: Status) -> None:
+    """All of a family on any one port of TCP or UDP, in one rule or in pieces."""
+    lists = (
+        prefix_list("pl-all", "0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/1"),
+        prefix_list("pl-half", "128.0.0.0/1"),
+    )
+    snapshot = picture(*lists, interface("1"), group("endpoints", *rules))
+    assert statuses(OPEN, snapshot) == {"vpce-1": status}
+
+
+def test_groups_add_up() -> None:
+    """Half of the world by each of two groups is the whole."""
+    snapshot = picture(
+        interface("1", security_group_ids=("sg-low", "sg-high")),
+        group("low", admits("0.0.0.0/1")),
+        group("high", admits("128.0.0.0/1")),
+    )
+    verdict = verdicts(OPEN, snapshot)["vpce-1"]
+    assert verdict.status is Status.FAIL
+    assert "sg-low admits 0.0.0.0/1" in told(verdict)
+    assert "sg-high admits 128.0.0.0/1" in told(verdict)
+
+
+def test_the_evidence_names_only_what_opens() -> None:
+    """A narrow rule beside the open one is no evidence, and is not revoked."""
+    rules = (admits("10.0.0.0/8"), admits("0.0.0.0/0"))
+    verdict = verdicts(OPEN, picture(interface("1"), group("endpoints", *rules)))["vpce-1"]
+    assert "10.0.0.0/8" not in told(verdict)
+    assert (
+        "aws ec2 revoke-security-group-ingress --group-id sg-endpoints --ip-permissions "
+        '\'[{"IpProtocol":"tcp","FromPort":443,"ToPort":443,"IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]\''
+        in told(verdict)
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "part"),
+    [
+        (admits("::/0", None, "-1"), '[{"IpProtocol":"-1","Ipv6Ranges":[{"CidrIpv6":"::/0"}]}]'),
+        (
+            admits("pl-all", (0, 65535)),
+            '"FromPort":0,"ToPort":65535,"PrefixListIds":[{"PrefixListId":"pl-all"}]',
+        ),
+    ],
+)
+def test_the_command_revokes_just_that_rule(rule: SecurityGroupRule, part: str) -> None:
+    """In the form EC2 takes for IPv6 and for prefix lists."""
+    lists = prefix_list("pl-all", "0.0.0.0/0")
+    snapshot = picture(lists, interface("1"), group("endpoints", rule))
+    assert part in told(verdicts(OPEN, snapshot)["vpce-1"])
+
+
+def test_denied_groups_are_unknown() -> None:
+    """Nobody can say whom they admit."""
+    snapshot = picture(interface("1"), unreadable={Facet.SECURITY_GROUPS: "denied"})
+    assert statuses(OPEN, snapshot) == {"vpc-1": Status.UNKNOWN}

@@ -1,0 +1,78 @@
+"""NAT gateways and endpoints whose cost can be avoided."""
+
+from typing import Any
+
+import pytest
+
+from network_builders import (
+    DYNAMODB,
+    S3,
+    gateway,
+    interface,
+    nat,
+    picture,
+    route,
+    statuses,
+    subnet,
+    table,
+    told,
+    verdicts,
+)
+from posture.model.network import Route, Snapshot
+from posture.model.verdict import Status
+
+NAT_COST = "nat-cost-avoidable"
+ENDPOINT_COST = "interface-endpoint-cost-avoidable"
+
+A, B = subnet("a", "a"), subnet("b", "b")
+
+
+def by_nat(*routes: Route) -> Snapshot:
+    """Give two subnets that send everything by a NAT, but for these routes."""
+    return picture(
+        A, B, nat("1", None), gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]),
+        table("main", route("0.0.0.0/0", "nat-1"), *routes, main=True),
+    )  # fmt: skip
+
+
+def test_a_nat_that_carries_what_is_free_otherwise() -> None:
+    """The estimate states its volume, price and source."""
+    verdict = verdicts(NAT_COST, by_nat(route("pl-ddb", "vpce-ddb")))["nat-1"]
+    assert verdict.status is Status.FAIL
+    assert "carrying s3 from subnet-a and subnet-b" in verdict.summary
+    assert "45.00 dollars a month" in told(verdict)
+    assert "1000 GB a month, 0.045 dollars a GB" in told(verdict)
+    assert "https://aws.amazon.com/vpc/pricing/" in told(verdict)
+
+
+def test_a_nat_beside_both_endpoints_passes() -> None:
+    """It carries what it is for."""
+    snapshot = by_nat(route("pl-s3", "vpce-s3"), route("pl-ddb", "vpce-ddb"))
+    assert statuses(NAT_COST, snapshot) == {"nat-1": Status.PASS}
+
+
+def test_s3_by_an_interface_endpoint_from_inside() -> None:
+    """Charged by the hour and gigabyte, where a gateway endpoint is free."""
+    verdict = verdicts(ENDPOINT_COST, picture(A, gateway("s3"), interface("x", S3)))["vpce-x"]
+    assert verdict.status is Status.FAIL
+    assert "10.00 dollars a month" in told(verdict)
+    assert "PrivateDnsOnlyForInboundResolverEndpoint=true" in told(verdict)
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"private_dns": False}, Status.PASS),
+        ({"private_dns_only_for_inbound_resolver": True}, Status.PASS),
+        ({"private_dns": None}, Status.UNKNOWN),
+    ],
+)
+def test_what_the_vpc_itself_does_not_send_there(more: dict[str, Any], status: Status) -> None:
+    """Then it is for other networks."""
+    snapshot = picture(A, gateway("s3"), interface("x", S3, **more))
+    assert statuses(ENDPOINT_COST, snapshot) == {"vpce-x": status}
+
+
+def test_other_services_have_no_gateway_endpoint() -> None:
+    """An interface endpoint is the only one there is."""
+    assert statuses(ENDPOINT_COST, picture(A, interface("1"))) == {}

@@ -180,8 +180,8 @@ def _scoped(key: str, world: World) -> Constant | Open:  # noqa: PLR0911 - one r
     caller = world.caller
     if not there:
         return None
-    if key == keys.KMS_CALLER and caller.kind is CallerKind.PRINCIPAL:
-        return (caller.account,)
+    if key == keys.KMS_CALLER and caller.kind is not CallerKind.SERVICE:
+        return (caller.account,) if caller.kind is CallerKind.PRINCIPAL else None
     if key in keys.BY_SERVICES and caller.kind is not CallerKind.SERVICE:
         return None
     if key in keys.FORWARDED and not caller.forwarded:

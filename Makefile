@@ -51,17 +51,14 @@ faults: $(READY) ## strike every AWS call with every fault, and tell STORIES=100
 bench: $(READY) ## what a burst, a sweep, one change, a cold start and a storm of alerts take
 	$(BIN)/python benchmarks/run.py
 
-PROWLER := 5.46.0
-CUSTODIAN := 0.9.53
-compare: $(READY) .peers/ready-$(PROWLER)-$(CUSTODIAN) ## side by side with Prowler and Cloud Custodian
-	$(BIN)/python benchmarks/peers/compare.py
+PEERS_PYTHON ?= $(PYTHON)
+compare: $(READY) .peers/ready ## side by side with Prowler and Cloud Custodian (installs them: 2 GB, 15 minutes)
+	$(BIN)/python benchmarks/peers/compare.py docs/labelled-cases.md
 	$(BIN)/python benchmarks/peers/lost_events.py
+	$(BIN)/python benchmarks/peers/race.py
 
-.peers/ready-$(PROWLER)-$(CUSTODIAN):
-	$(PYTHON) -m venv .peers/prowler
-	.peers/prowler/bin/pip install --quiet prowler==$(PROWLER)
-	$(PYTHON) -m venv .peers/custodian
-	.peers/custodian/bin/pip install --quiet c7n==$(CUSTODIAN)
+.peers/ready: benchmarks/peers/install.py
+	$(PEERS_PYTHON) benchmarks/peers/install.py
 	touch $@
 
 check: $(READY) ## lint, format, types, import contracts, template lint, generated pages

@@ -1,249 +1,169 @@
-"""Side by side on one emulated account: what each tool finds of what is labelled, and its price.
+"""Side by side on one emulated account: what each tool finds of what is labelled.
 
-Run: `make compare`. Peers live in virtual environments of their own under .peers/, which the make
-target fills. The account is moto's, served on this machine; a call is a request that reached it.
+Run: `make compare`, or `.venv/bin/python benchmarks/peers/compare.py [CASES.md]`. Prints a table in
+Markdown; with a file, writes every case with its label, the reason and each tool's answer to it.
+Peers live in virtual environments of their own under .peers/, which the make target fills.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-PEERS = ROOT / ".peers"
-ACCOUNT, REGION = "111122223333", "eu-west-1"
-os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
+from emulated import served
+from labelled import build
+from labelled.case import HOME, Case
+from questions import QUESTIONS
+from tools import TOOLS, Answers, Took
 
-import boto3  # noqa: E402 - moto reads the account when it is imported
-from labelled import Account, Case  # noqa: E402
-from moto.core.responses import BaseResponse  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
-from werkzeug.serving import WSGIRequestHandler  # noqa: E402
+Heard = Mapping[str, Mapping[str, Answers]]  # by tool and region
+PAPER = "Security Hub, on paper"
+RIGHT = {True: "TP", False: "TN"}
+WRONG = {True: "FN", False: "FP"}
+OUTCOMES = ("TP", "TN", "FP", "FN", "none")
 
-from posture_cli.embedded.fidelity import complete_moto  # noqa: E402
 
-ENV = {
-    "AWS_ACCESS_KEY_ID": "compared",
-    "AWS_SECRET_ACCESS_KEY": "compared",
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "NO_COLOR": "1",
-    "PATH": os.environ["PATH"],
-    "HOME": tempfile.gettempdir(),
+def outcome(case: Case, answers: Answers) -> str:
+    """Give TP, TN, FP or FN; `none` where the tool gives no answer."""
+    if case.question in answers.silent or case.resources & answers.undecided[case.question]:
+        return "none"
+    called = bool(case.resources & answers.bad[case.question])
+    return (RIGHT if called == case.bad else WRONG)[case.bad]
+
+
+def on_paper(case: Case) -> str:
+    """Give the outcome of Security Hub's control, by its documentation."""
+    if case.paper == "not told":
+        return "none"
+    return (RIGHT if (case.paper == "bad") == case.bad else WRONG)[case.bad]
+
+
+def outcomes(case: Case, heard: Heard) -> dict[str, str]:
+    """Give each tool's outcome; a tool that is not asked is missing."""
+    told = {
+        tool.name: outcome(case, heard[tool.name][case.region])
+        for tool in TOOLS
+        if case.question in tool.questions
+    }
+    return told | ({PAPER: on_paper(case)} if QUESTIONS[case.question].control else {})
+
+
+def counted(found: Iterable[str]) -> str:
+    """Give the outcomes as counts."""
+    numbers = Counter(found)
+    return " ".join(f"{name} {numbers[name]}" for name in OUTCOMES if numbers[name])
+
+
+def summary(cases: list[Case], heard: Heard) -> Iterator[str]:
+    """Give the table of outcomes by question and tool."""
+    columns = [*(tool.name for tool in TOOLS), PAPER]
+    yield row("question (cases)", *columns)
+    yield row(*["---"] * (len(columns) + 1))
+    told = [(case, outcomes(case, heard)) for case in cases]
+    for question in QUESTIONS:
+        mine = [found for case, found in told if case.question == question]
+        cells = (
+            counted(found[name] for found in mine) if name in mine[0] else "not asked"
+            for name in columns
+        )
+        yield row(f"{question} ({len(mine)})", *cells)
+    answers = [[found[name] for _, found in told if name in found] for name in columns]
+    yield row(
+        f"**right, of those asked** ({len(cases)})",
+        *(f"**{sum(each in RIGHT.values() for each in of)} of {len(of)}**" for of in answers),
+    )
+
+
+def by_case(cases: list[Case], heard: Heard) -> Iterator[str]:
+    """Give every case with its label, the reason, and each tool's answer."""
+    columns = [tool.name for tool in TOOLS]
+    for question, asked in QUESTIONS.items():
+        names = [*columns, PAPER] if asked.control else columns
+        yield f"\n## {question}\n"
+        yield row("set-up", "right answer", "why", *names)
+        yield row(*["---"] * (len(names) + 3))
+        for case in cases:
+            if case.question == question:
+                found = outcomes(case, heard)
+                yield row(
+                    case.name,
+                    "yes" if case.bad else "no",
+                    case.why,
+                    *(WORDS[found.get(name, "")] for name in names),
+                )
+
+
+WORDS = {
+    "": "not asked",
+    "none": "**no answer**",
+    "TP": "yes",
+    "TN": "no",
+    "FP": "**yes**",
+    "FN": "**no**",
 }
-OURS = {
-    # Who lets in everybody for everything is told so, and not of strangers besides.
-    "strangers get in": {"endpoint-policy-untrusted-principal", "endpoint-policy-full-access"},
-    "stands in one zone": {"endpoint-in-one-zone"},
-    "VPC lacks an EC2 endpoint": {"required-service-without-endpoint"},
-    "group open to everybody": {"endpoint-open-to-everybody"},
-    "strangers may connect to a service": {"service-open-to-strangers"},
-}
-PROWLER = {
-    "strangers get in": "vpc_endpoint_connections_trust_boundaries",
-    "stands in one zone": "vpc_endpoint_multi_az_enabled",
-    "VPC lacks an EC2 endpoint": "vpc_endpoint_for_ec2_enabled",
-    "strangers may connect to a service": (
-        "vpc_endpoint_services_allowed_principals_trust_boundaries"
-    ),
-}
-CUSTODIAN = {
-    "strangers get in": "trust",
-    "stands in one zone": "zones",
-    "VPC lacks an EC2 endpoint": "required",
-    "group open to everybody": "groups",
-}
+HEAD = """# Every labelled case
 
-Found = Mapping[str, Collection[str]]  # by question: the resources that are called bad
-calls: Counter[str] = Counter()
-ANSWER = BaseResponse.call_action
-UNSUPPORTED = (
-    "<Response><Errors><Error><Code>UnsupportedOperation</Code><Message>{}</Message></Error>"
-    "</Errors><RequestID>r</RequestID></Response>"
+Made by `make compare`; what it comes to is told in [comparison](comparison.md). Wrong answers are
+in bold; *no answer* is a check that broke off, or a tool that says it cannot tell. The policies
+stand in [strangers.yaml](../benchmarks/peers/labelled/strangers.yaml) and
+[full_access.yaml](../benchmarks/peers/labelled/full_access.yaml).
+"""
+
+
+def row(*cells: str) -> str:
+    """Give a row of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def took(name: str, run: Took) -> str:
+    """Give a row about what a run took."""
+    return row(
+        name,
+        f"{run.wall:.1f}",
+        f"{run.cpu:.1f}",
+        f"{run.megabytes:.0f}",
+        str(sum(run.calls.values())),
+        f"{run.answering:.1f}",
+    )
+
+
+TOOK = (
+    row("", "seconds", "own CPU seconds", "peak memory, MB", "API calls", "emulator's CPU seconds"),
+    row(*["---"] * 6),
 )
 
 
-@dataclass
-class Result:
-    """What a tool took, and what it found; a question it does not ask is missing."""
-
-    tool: str
-    seconds: float
-    megabytes: float
-    calls: int
-    found: Found
+def say(text: str) -> None:
+    """Tell how far it is, where it disturbs no table."""
+    print(text, file=sys.stderr, flush=True)
 
 
-def _answer(self: BaseResponse) -> Any:
-    """Refuse what moto lacks as AWS refuses what a region lacks, instead of failing at it."""
-    try:
-        return ANSWER(self)
-    except NotImplementedError as error:
-        return 400, {}, UNSUPPORTED.format(error)
-
-
-def _count(handler: Any, *_: Any) -> None:
-    calls[handler.path.partition("?")[0]] += 1
-
-
-def run(tool: str, command: list[str], read: Callable[[str, Path], Found]) -> Result:
-    """Run a tool as people do; give what it took and found."""
-    with tempfile.TemporaryDirectory() as folder:
-        filled = [part.replace("FOLDER", folder) for part in command]
-        calls.clear()
-        started = time.perf_counter()
-        timed = ["/usr/bin/env", sys.executable, str(HERE / "peak.py"), *filled]
-        done = subprocess.run(timed, env=ENV, capture_output=True, text=True, check=False)  # noqa: S603
-        seconds = time.perf_counter() - started
-        megabytes = float(done.stderr.rsplit("peak-megabytes:", 1)[-1])
-        try:
-            found = read(done.stdout, Path(folder))
-        except Exception:
-            print(done.stdout[-2000:], done.stderr[-3000:], file=sys.stderr)
-            raise
-        return Result(tool, seconds, megabytes, calls.total(), found)
-
-
-def read_ours(output: str, _: Path) -> Found:
-    """Read `posture scan --output json`."""
-    failed = [each for each in json.loads(output) if each["status"] == "fail"]
-    return {
-        question: {each["resource"] for each in failed if each["rule"] in rules}
-        | {each["vpc"] for each in failed if each["rule"] in rules and "lacks" in question}
-        for question, rules in OURS.items()
-    }
-
-
-def read_prowler(_: str, folder: Path) -> Found:
-    """Read Prowler's OCSF."""
-    (report,) = folder.glob("*.ocsf.json")
-    findings = json.loads(report.read_text())
-    found: dict[str, set[str]] = {question: set() for question in PROWLER}
-    for finding in findings:
-        for question, check in PROWLER.items():
-            if finding["metadata"]["event_code"] == check and finding["status_code"] == "FAIL":
-                uid = finding["resources"][0]["uid"]
-                found[question].add(uid.rsplit("/", 1)[-1])
-    return found
-
-
-def read_custodian(_: str, folder: Path) -> Found:
-    """Read Custodian's resources.json of each policy."""
-    return {
-        question: {
-            str(each.get("VpcEndpointId") or each["VpcId"])
-            for each in json.loads((folder / policy / "resources.json").read_text())
+def main(file: str = "") -> None:
+    """Build the account, run the tools, print the tables."""
+    heard: dict[str, dict[str, Answers]] = {tool.name: {} for tool in TOOLS}
+    runs: dict[str, Took] = {}
+    with served() as account:
+        say("building the labelled account")
+        cases = list(build(account.session))
+        asked = {
+            region: [case.question for case in cases if case.region == region]
+            for region in sorted({case.region for case in cases})
         }
-        for question, policy in CUSTODIAN.items()
-    }
-
-
-def scored(cases: list[Case], result: Result, question: str) -> str:
-    """Give true and false positives and negatives, and the cases that were wrong."""
-    if question not in result.found:
-        return "not asked"
-    right, wrong = Counter[str](), []
-    for case in (each for each in cases if each.question == question):
-        called = case.resource in result.found[question]
-        right[("T" if called == case.bad else "F") + ("P" if called else "N")] += 1
-        if called != case.bad:
-            wrong.append(case.name)
-    told = " ".join(f"{name} {right[name]}" for name in ("TP", "TN", "FP", "FN"))
-    return told + (f" (wrong: {'; '.join(wrong)})" if wrong else "")
-
-
-def main() -> None:
-    """Build the account, run the tools, print two tables in Markdown."""
-    WSGIRequestHandler.log_request = _count  # type: ignore[method-assign,assignment]
-    complete_moto()
-    setattr(BaseResponse, "call_action", _answer)  # noqa: B010 - a method is replaced
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=True)
-    server.start()
-    host, port = server.get_host_and_port()
-    ENV["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
-    session = boto3.Session("compared", "compared", region_name=REGION)
-    os.environ["AWS_ENDPOINT_URL"] = ENV["AWS_ENDPOINT_URL"]
-    cases = list(Account(session).cases())
-    posture = str(ROOT / ".venv/bin/posture")
-    results = [
-        run(
-            "posture",
-            [
-                posture,
-                "scan",
-                "--region",
-                REGION,
-                "--baseline",
-                str(HERE / "baseline.yaml"),
-                "-o",
-                "json",
-            ],
-            read_ours,
-        ),
-        run(
-            "Prowler",
-            [
-                str(PEERS / "prowler/bin/prowler"),
-                "aws",
-                "--region",
-                REGION,
-                "--checks",
-                *PROWLER.values(),
-                "-M",
-                "json-ocsf",
-                "-o",
-                "FOLDER",
-                "-F",
-                "report",
-                "--config-file",
-                str(HERE / "prowler.yaml"),
-                "--no-banner",
-                "--ignore-exit-code-3",
-                "--scan-unused-services",
-            ],
-            read_prowler,
-        ),
-        run(
-            "Cloud Custodian",
-            [
-                str(PEERS / "custodian/bin/custodian"),
-                "run",
-                "--region",
-                REGION,
-                "-s",
-                "FOLDER",
-                "--cache-period",
-                "0",
-                str(HERE / "custodian.yml"),
-            ],
-            read_custodian,
-        ),
-    ]
-    server.stop()
-    report(cases, results)
-
-
-def report(cases: list[Case], results: list[Result]) -> None:
-    """Print the tables."""
-    print("| | " + " | ".join(each.tool for each in results) + " |")
-    print("| --- |" + " --- |" * len(results))
-    print("| seconds | " + " | ".join(f"{each.seconds:.1f}" for each in results) + " |")
-    print("| peak memory, MB | " + " | ".join(f"{each.megabytes:.0f}" for each in results) + " |")
-    print("| API calls | " + " | ".join(str(each.calls) for each in results) + " |")
-    for question in dict.fromkeys(case.question for case in cases):
-        row = [scored(cases, each, question) for each in results]
-        print(f"| {question} | " + " | ".join(row) + " |")
+        for tool in TOOLS:
+            for region, questions in asked.items():
+                say(f"{tool.name}: {region}, {len(questions)} labelled")
+                heard[tool.name][region], run = tool.run(
+                    account, region, tuple(dict.fromkeys(questions))
+                )
+                if region == HOME:
+                    runs[tool.name] = run
+    print("\n".join(summary(cases, heard)), end="\n\n")
+    print("\n".join([*TOOK, *(took(name, run) for name, run in runs.items())]))
+    if file:
+        Path(file).write_text(HEAD + "\n".join(by_case(cases, heard)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

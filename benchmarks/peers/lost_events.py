@@ -18,9 +18,10 @@ ROOT = HERE.parent.parent
 sys.path += [str(ROOT / "tests" / "stages"), str(HERE)]
 
 import boto3  # noqa: E402
-from compare import ENV, PEERS, REGION  # noqa: E402 - it sets moto's account
+from labelled.case import HOME as REGION  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
 from moto.sns.models import sns_backends  # noqa: E402
+from tools import ENV, PEERS  # noqa: E402 - it sets moto's account
 
 from collect_world import ACCOUNT  # noqa: E402
 from monitor_stage import Stage, staged  # noqa: E402
@@ -191,7 +192,7 @@ def _told(case: CaseOf, stage: Stage, url: str) -> list[str]:
         swept = "region swept, " if evaluated.swept else ""
         rows.append(f"{swept}{steps} transitions")
     mine = "; ".join(rows) + (f"; {failed} handed out again" if failed else "")
-    their = "; ".join(f"{each['returned']} in {each['milliseconds']} ms" for each in answers)
+    their = "; ".join(f"returns {each['returned']}" for each in answers)
     return [case.name, case.right, mine, f"{their}; {sent} alerts"]
 
 

@@ -1,0 +1,75 @@
+"""What the tools are asked, and which part of each of them answers.
+
+Only what at least one peer can be asked is here. Security Hub cannot be run on an emulator: its
+controls are named where it has one, and answer by their documentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, and who answers it.
+
+    Attributes:
+        rules: ours; a failure of any of them is a yes.
+        checks: Prowler's; empty where it has none.
+        policy: the name of Custodian's, in custodian.yml.
+        control: Security Hub's.
+        service: for rules that answer by service, the service's short name.
+    """
+
+    rules: tuple[str, ...]
+    checks: tuple[str, ...] = ()
+    policy: str = ""
+    control: str = ""
+    service: str = ""
+
+
+QUESTIONS = {
+    "strangers get in": Question(
+        # Who lets in everybody for everything is told so, and not of strangers besides.
+        rules=("endpoint-policy-untrusted-principal", "endpoint-policy-full-access"),
+        checks=("vpc_endpoint_connections_trust_boundaries",),
+        policy="strangers",
+    ),
+    "everything gets through": Question(
+        rules=("endpoint-policy-full-access",), policy="everything"
+    ),
+    "stands in one zone": Question(
+        rules=("endpoint-in-one-zone",), checks=("vpc_endpoint_multi_az_enabled",), policy="zones"
+    ),
+    "VPC lacks an endpoint of ec2": Question(
+        rules=("required-service-without-endpoint",),
+        checks=("vpc_endpoint_for_ec2_enabled",),
+        policy="ec2",
+        control="EC2.10",
+        service="ec2",
+    ),
+    "VPC lacks an endpoint of ssm": Question(
+        rules=("required-service-without-endpoint",), policy="ssm", control="EC2.57", service="ssm"
+    ),
+    "does not work": Question(rules=("endpoint-not-available",), policy="broken"),
+    "names lead past the endpoint": Question(rules=("private-dns-off",), policy="names"),
+    "private DNS has no effect": Question(rules=("private-dns-ineffective",), policy="attributes"),
+    "group admits everybody": Question(
+        rules=("endpoint-open-to-everybody",),
+        checks=(
+            "ec2_securitygroup_allow_ingress_from_internet_to_any_port",
+            "ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
+        ),
+        policy="groups",
+    ),
+    "has the VPC's default group": Question(
+        rules=("endpoint-with-default-group",), policy="default"
+    ),
+    "strangers may connect to a service": Question(
+        rules=("service-open-to-strangers",),
+        checks=("vpc_endpoint_services_allowed_principals_trust_boundaries",),
+    ),
+    "a service accepts by itself": Question(
+        rules=("service-accepts-by-itself",), policy="acceptance"
+    ),
+}

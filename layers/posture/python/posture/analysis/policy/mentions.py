@@ -117,8 +117,9 @@ def _references(policy: Policy) -> Iterator[str]:
 
 
 def _service(name: str, found: Mentions) -> None:
-    if SERVICE.fullmatch(name):
-        found.services[name.lower()] = None
+    lowered = name.lower()  # actions are compared without regard to case
+    if SERVICE.fullmatch(lowered):
+        found.services[lowered] = None
 
 
 def _principal(principal: str, statement: Statement, found: Mentions) -> None:

@@ -8,7 +8,8 @@ a text can reach are ever looked at.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 
 from posture.analysis.policy.alphabet import MEMBERS, Class, Token, representatives
@@ -37,6 +38,16 @@ class Budget:
         self.left -= states
         if self.left < 0:
             raise ExhaustedError
+
+    @contextmanager
+    def share(self, one_of: int) -> Iterator[None]:
+        """Within it there is but one of so many equal parts; what is not spent is kept."""
+        aside = self.left - self.left // one_of
+        self.left -= aside
+        try:
+            yield
+        finally:
+            self.left = max(self.left, 0) + aside
 
 
 class Union:

@@ -13,7 +13,7 @@ from itertools import product
 
 from posture.analysis.policy import catalogue, keys
 from posture.analysis.policy.alphabet import text
-from posture.analysis.policy.automata import Budget, Union, union
+from posture.analysis.policy.automata import Budget, ExhaustedError, Union, union
 from posture.analysis.policy.cases import Cases, Question
 from posture.analysis.policy.clauses import LATER, Clauses, Need, Opaque, Truth
 from posture.analysis.policy.document import Statement
@@ -72,13 +72,33 @@ class Search:
     def find(
         self, question: Question, site: Site, assigned: Mapping[str, str | None], *, loose: bool
     ) -> Found | None:
-        """Give a request that counts and is let through, or nothing."""
-        for statement in self.allows:
+        """Give a request that counts and is let through, or nothing.
+
+        A statement that takes too long does not keep the others from being looked at: each has its
+        share, and those that need more come last.
+
+        Raises:
+            ExhaustedError: no other statement lets one through, and there is not enough for these.
+        """
+
+        def look(statement: Statement) -> Found | None:
             for world in self._worlds(question, statement, site, assigned, loose=loose):
                 chosen = self._in(world, question, statement, self.denies, loose=loose)
                 if chosen is not None:
                     return Found(world, chosen, statement)
-        return None
+            return None
+
+        late: list[Statement] = []
+        for at, statement in enumerate(self.allows):
+            try:
+                with self.budget.share(len(self.allows) - at):
+                    found = look(statement)
+            except ExhaustedError:
+                late.append(statement)
+            else:
+                if found:
+                    return found
+        return next(filter(None, map(look, late)), None)
 
     def find_refused(
         self, site: Site, assigned: Mapping[str, str | None], *, loose: bool

@@ -78,7 +78,9 @@ def build_vpc(ec2: EC2Client, block: str = "10.0") -> str:
     return vpc
 
 
-def region_of(number: int) -> tuple[boto3.Session, SyntheticAws]:
+def region_of(
+    number: int, kind: type[SyntheticAws] = SyntheticAws
+) -> tuple[boto3.Session, SyntheticAws]:
     """Give a session whose AWS is a region of so many VPCs."""
     with mock_aws():
         complete_moto()
@@ -89,7 +91,7 @@ def region_of(number: int) -> tuple[boto3.Session, SyntheticAws]:
         rows = {operation: _read(ec2, operation, vpc) for operation in LISTS}
         shared = _shared(ec2)
     session = boto3.Session(region_name=REGION)
-    return session, SyntheticAws(session, copies(rows, number), shared)
+    return session, kind(session, copies(rows, number), shared)
 
 
 def _read(ec2: EC2Client, operation: str, vpc: str) -> list[Any]:

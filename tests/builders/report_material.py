@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from finding_builders import verdict
-from posture.analysis.paths import PathKind
+from posture.analysis.path import PathKind
 from posture.lifecycle.diff import apply, transitions
 from posture.model.change import Actor, Change, Outcome
 from posture.model.finding import Transition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from posture.analysis.paths import PathKind
+from posture.analysis.path import PathKind
 
 Record = Mapping[str, Any]
 

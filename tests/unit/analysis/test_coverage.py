@@ -30,10 +30,11 @@ from network_builders import (
     subnet,
     table,
 )
-from posture.analysis.coverage import Analysis, Outcome
+from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import outcomes, record_of
 from posture.analysis.names import LeadsTo
-from posture.analysis.paths import PathKind
+from posture.analysis.outcome import Outcome
+from posture.analysis.path import PathKind
 from posture.analysis.services import covered_services
 from posture.model.network import AclEntry, Endpoint, EndpointType, Facet, Route, Snapshot
 

@@ -28,7 +28,7 @@ from network_builders import (
 )
 from posture.analysis.acls import decisions
 from posture.analysis.addresses import AddressSet
-from posture.analysis.coverage import Outcome
+from posture.analysis.outcome import Outcome
 from posture.analysis.routing import route_to
 from posture.model.network import EndpointType, PrefixList, Route, RouteOrigin
 

@@ -25,7 +25,8 @@ from network_builders import (
     subnet,
     table,
 )
-from posture.analysis.paths import Path, PathKind, Paths
+from posture.analysis.path import Path, PathKind
+from posture.analysis.paths import Paths
 from posture.model.network import (
     EndpointType,
     PrefixList,

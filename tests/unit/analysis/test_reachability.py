@@ -27,9 +27,11 @@ from network_builders import (
 )
 from posture.analysis.acls import EPHEMERAL
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
-from posture.analysis.coverage import Analysis, Outcome
+from posture.analysis.coverage import Analysis
 from posture.analysis.gates import Gate
-from posture.analysis.reachability import Answer, Reach, Reachability
+from posture.analysis.outcome import Outcome
+from posture.analysis.reach import Answer, Reach
+from posture.analysis.reachability import Reachability
 from posture.model.network import AclEntry, NetworkAcl, SecurityGroupRule, Snapshot
 
 HERE = "10.0.1.0/28"

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from posture.analysis.paths import PathKind
+from posture.analysis.path import PathKind
 from posture_cli.report.drawing import Box, draw
 from posture_cli.report.labels import columns
 from posture_cli.report.tones import PATHS

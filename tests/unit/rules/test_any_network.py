@@ -26,9 +26,10 @@ from network_builders import (
     subnet,
     table,
 )
-from posture.analysis.coverage import Analysis, Outcome
+from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain
 from posture.analysis.matrix import outcomes, record_of
+from posture.analysis.outcome import Outcome
 from posture.analysis.services import covered_services
 from posture.model.baseline import Baseline
 from posture.model.network import EndpointType, Facet, RouteOrigin, Snapshot

@@ -21,7 +21,8 @@ from network_builders import (
     verdicts,
 )
 from posture.analysis.addresses import AddressSet
-from posture.analysis.paths import PathKind, Paths
+from posture.analysis.path import PathKind
+from posture.analysis.paths import Paths
 from posture.model.network import Route, RouteOrigin, Snapshot
 from posture.model.verdict import Severity, Status
 

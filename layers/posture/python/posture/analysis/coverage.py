@@ -6,16 +6,18 @@ its answer shared, so that the cost grows with tables, groups and ACLs rather th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.gates import Obstacle
 from posture.analysis.names import LeadsTo, Resolution, resolve_names
-from posture.analysis.paths import OTHER_NETWORKS, Path, PathKind, Paths
-from posture.analysis.reachability import Answer, Reach, Reachability
+from posture.analysis.outcome import Outcome, arrived, outcome_of
+from posture.analysis.path import Path, PathKind
+from posture.analysis.paths import Paths
+from posture.analysis.reach import Reach
+from posture.analysis.reachability import Reachability
 from posture.analysis.services import service_of
 from posture.analysis.words import arrival, kept, ways
 from posture.model.network import (
@@ -26,19 +28,6 @@ from posture.model.network import (
     Snapshot,
     Subnet,
 )
-
-
-class Outcome(StrEnum):
-    """How a subnet's traffic to a service fares."""
-
-    PRIVATE = "endpoint"  # all of it reaches an endpoint
-    BY_GROUP = "by group"  # it reaches an endpoint from workloads that have one of certain groups
-    PARTLY = "partly"  # part of it reaches an endpoint, part goes another way or nowhere
-    BLOCKED = "blocked"  # it is sent to an endpoint and stopped on the way
-    INTERNET = "internet"  # it leaves by a NAT or internet gateway, all of it or part
-    OTHER_NETWORK = "other network"  # it is handed to another network, where our answer ends
-    NOWHERE = "no way"  # nothing leads there
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,48 +255,3 @@ def _of_families(interface: NetworkInterface, versions: frozenset[int]) -> Netwo
         return interface
     wanted = tuple(each for each in interface.addresses if each.version in versions)
     return replace(interface, addresses=wanted)
-
-
-def outcome_of(paths: Iterable[Path]) -> Outcome:
-    """Sum up ways in a word."""
-    kinds = {kind for path in paths for kind in _outcomes(path)}
-    if not kinds:
-        return Outcome.NOWHERE
-    if Outcome.PRIVATE in kinds and kinds - {Outcome.PRIVATE, Outcome.UNKNOWN}:
-        return Outcome.PARTLY
-    order = (Outcome.INTERNET, Outcome.UNKNOWN, Outcome.PRIVATE, Outcome.OTHER_NETWORK)
-    return next((each for each in order if each in kinds), Outcome.NOWHERE)
-
-
-def _outcomes(path: Path) -> Iterator[Outcome]:
-    if path.kind is PathKind.NAT_GATEWAY:
-        for onward in path.onward:
-            yield from _outcomes(onward)
-    elif path.kind is PathKind.GATEWAY_ENDPOINT:
-        yield Outcome.PRIVATE
-    elif path.to_internet:
-        yield Outcome.INTERNET
-    elif path.kind is PathKind.UNKNOWN:
-        yield Outcome.UNKNOWN
-    elif path.kind in OTHER_NETWORKS or path.kind in INSPECTING:
-        yield Outcome.OTHER_NETWORK
-    else:
-        yield Outcome.NOWHERE
-
-
-# What passes traffic on by rules of its own, which nobody here can see.
-INSPECTING = frozenset(
-    {PathKind.APPLIANCE, PathKind.LOAD_BALANCER_ENDPOINT, PathKind.OTHER_ENDPOINT}
-)
-
-
-def arrived(reaches: Iterable[Reach]) -> Outcome:
-    """Sum up how interfaces are reached: a client may be given any of them."""
-    answers = {reach.answer for reach in reaches}
-    if not answers or Answer.UNKNOWN in answers:
-        return Outcome.UNKNOWN
-    if answers == {Answer.NO}:
-        return Outcome.BLOCKED
-    if answers == {Answer.YES}:
-        return Outcome.PRIVATE
-    return Outcome.BY_GROUP if answers <= {Answer.YES, Answer.IF_GROUPED} else Outcome.PARTLY

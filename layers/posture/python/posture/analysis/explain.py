@@ -10,7 +10,7 @@ from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.explain_interfaces import asked, interface_steps
 from posture.analysis.explain_policies import policy_steps
 from posture.analysis.gates import Gate
-from posture.analysis.paths import Path, PathKind
+from posture.analysis.path import Path, PathKind
 from posture.analysis.policy import Trust
 from posture.analysis.routing import route_to
 from posture.analysis.step import Step

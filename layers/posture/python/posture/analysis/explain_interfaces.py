@@ -10,7 +10,7 @@ from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.detours import delivery
 from posture.analysis.gates import HTTPS, Gate
 from posture.analysis.groups import covers, peers_of
-from posture.analysis.reachability import Reach
+from posture.analysis.reach import Reach
 from posture.analysis.routing import table_of
 from posture.analysis.step import Step
 from posture.analysis.words import few, obstacle

@@ -13,8 +13,8 @@ from typing import Any
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell, Coverage
 from posture.analysis.gates import Obstacle
-from posture.analysis.paths import Path
-from posture.analysis.reachability import Answer, Reach
+from posture.analysis.path import Path
+from posture.analysis.reach import Answer, Reach
 from posture.analysis.services import short_name
 from posture.model.network import EndpointType, Route, Service, Subnet
 

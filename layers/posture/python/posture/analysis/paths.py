@@ -8,11 +8,11 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gatewa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.path import INTERNET, Path, PathKind
 from posture.analysis.routing import Leg, Router, spoken_by, table_of
 from posture.model.network import (
     Endpoint,
@@ -24,46 +24,6 @@ from posture.model.network import (
     Snapshot,
     Subnet,
     TargetKind,
-)
-
-
-class PathKind(StrEnum):
-    """The ways out of a subnet."""
-
-    GATEWAY_ENDPOINT = "gateway endpoint"
-    OTHER_ENDPOINT = "endpoint of another service"
-    LOAD_BALANCER_ENDPOINT = "Gateway Load Balancer endpoint"
-    NAT_GATEWAY = "NAT gateway"
-    INTERNET_GATEWAY = "internet gateway"
-    EGRESS_ONLY_GATEWAY = "egress-only internet gateway"
-    TRANSIT_GATEWAY = "transit gateway"
-    VIRTUAL_PRIVATE_GATEWAY = "virtual private gateway"
-    PEERING = "peering connection"
-    CARRIER_GATEWAY = "carrier gateway"
-    LOCAL_GATEWAY = "local gateway"
-    CORE_NETWORK = "core network"
-    ODB_NETWORK = "Oracle Database network"
-    APPLIANCE = "appliance"
-    LOCAL = "local"
-    BLACKHOLE = "blackhole"
-    NONE = "no route"
-    UNKNOWN = "unknown"
-
-
-# The ways that end in the internet.
-INTERNET = frozenset(
-    {PathKind.INTERNET_GATEWAY, PathKind.EGRESS_ONLY_GATEWAY, PathKind.CARRIER_GATEWAY}
-)
-# The ways into another network, whose own routes decide what becomes of the traffic.
-OTHER_NETWORKS = frozenset(
-    {
-        PathKind.TRANSIT_GATEWAY,
-        PathKind.VIRTUAL_PRIVATE_GATEWAY,
-        PathKind.PEERING,
-        PathKind.CORE_NETWORK,
-        PathKind.LOCAL_GATEWAY,
-        PathKind.ODB_NETWORK,
-    }
 )
 
 KINDS = {
@@ -82,7 +42,6 @@ KINDS = {
     TargetKind.LOCAL: PathKind.LOCAL,
 }
 
-
 # What is not for the public internet, by IANA's registries of special-purpose addresses:
 # https://www.iana.org/assignments/iana-ipv4-special-registry/
 # https://www.iana.org/assignments/iana-ipv6-special-registry/ (2000::/3 is all that is global)
@@ -93,30 +52,6 @@ SPECIAL = (
 PUBLIC = (IPV4 - AddressSet.of(map(ip_network, SPECIAL.split()))) | AddressSet.of(
     [ip_network("2000::/3")]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """The way that some of a destination's addresses take.
-
-    `target` is the id of what the route points to, "" where there is no route. `onward` are the
-    ways a NAT gateway's own subnet takes with these addresses. `why` tells what makes it unknown,
-    or drops it where no route does.
-    """
-
-    addresses: AddressSet
-    kind: PathKind
-    target: str = ""
-    route: Route | None = None
-    onward: tuple[Path, ...] = ()
-    why: str = ""
-
-    @property
-    def to_internet(self) -> AddressSet:
-        """The addresses that are reached over the internet this way."""
-        if self.kind in INTERNET:
-            return self.addresses
-        return AddressSet.union(way.to_internet for way in self.onward)
 
 
 def gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:

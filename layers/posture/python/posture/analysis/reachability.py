@@ -13,14 +13,14 @@ https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_network
 
 from posture.analysis.acls import Closed, closed_to, open_families
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.admission import Admitted, admitted_by
 from posture.analysis.detours import Detour, blocks_of, detours
 from posture.analysis.gates import (
     HTTPS,
@@ -29,92 +29,16 @@ from posture.analysis.gates import (
     stops_on_the_way,
     stops_towards,
 )
-from posture.analysis.groups import covers, peers_of
+from posture.analysis.reach import Reach
 from posture.analysis.routing import table_of
 from posture.model.network import (
     NetworkAcl,
     NetworkInterface,
-    PrefixList,
-    SecurityGroup,
     Snapshot,
     Subnet,
 )
 
 FAMILIES = {4: IPV4, 6: IPV6}
-
-
-class Answer(StrEnum):
-    """Whether a subnet reaches an interface."""
-
-    YES = "yes"
-    PARTLY = "partly"  # some addresses of the subnet, or some of the client's ports
-    NO = "no"
-    IF_GROUPED = "if grouped"  # only workloads that have one of certain security groups
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How a subnet reaches one interface: `reaching` of all its `sources`, the rest by obstacle.
-
-    `stopped` are the sources that certainly do not reach it. `groups` are those of which a workload
-    must have one; `unread` says what could not be read.
-    """
-
-    interface: NetworkInterface
-    sources: AddressSet
-    reaching: AddressSet
-    stopped: AddressSet = NOTHING
-    obstacles: tuple[Obstacle, ...] = ()
-    groups: frozenset[str] = frozenset()
-    unread: tuple[str, ...] = ()
-
-    @property
-    def answer(self) -> Answer:
-        """The whole in a word; a stop that is certain outweighs what is not known."""
-        if self.stopped >= self.sources:
-            return Answer.NO
-        if self.unread:
-            return Answer.UNKNOWN
-        if self.reaching == self.sources and not self.obstacles:
-            return Answer.YES
-        if self.reaching or self.stopped:
-            return Answer.PARTLY
-        return Answer.IF_GROUPED if self.groups else Answer.NO
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Whom an interface's groups admit on HTTPS: by address, by group, and what is not known."""
-
-    addresses: AddressSet
-    groups: frozenset[str] = frozenset()
-    unread: tuple[str, ...] = ()
-
-
-def admitted_by(
-    groups: Iterable[SecurityGroup],
-    prefix_lists: Mapping[str, PrefixList],
-    *,
-    egress: bool = False,
-) -> Admitted:
-    """Add up the ingress rules of groups for TCP 443, or the egress ones."""
-    addresses, references, unread = NOTHING, set(), []
-    for group in groups:
-        for rule in group.egress if egress else group.ingress:
-            if not covers(rule, "tcp", HTTPS):
-                continue
-            if rule.group is not None:
-                # A group of a peered VPC is no workload's of this one.
-                if rule.group.peering_id is None:
-                    references.add(rule.group.group_id)
-                continue
-            found = peers_of(rule, prefix_lists)
-            if found is None:
-                unread.append(f"the entries of {rule.prefix_list_id}, which {group.id} admits")
-            else:
-                addresses |= found
-    return Admitted(addresses, frozenset(references), tuple(unread))
 
 
 class Reachability:

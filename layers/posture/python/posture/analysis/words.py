@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.gates import Obstacle
-from posture.analysis.paths import Path, PathKind
-from posture.analysis.reachability import Answer, Reach
+from posture.analysis.path import Path, PathKind
+from posture.analysis.reach import Answer, Reach
 
 MOST = 4  # blocks that a sentence names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from posture.analysis.names import LeadsTo
-from posture.analysis.paths import Path, PathKind
+from posture.analysis.path import Path, PathKind
 from posture.analysis.services import service_of, short_name
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.verdict import Evidence, Remediation, Severity, Status

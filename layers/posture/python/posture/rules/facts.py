@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.paths import Path, PathKind
+from posture.analysis.path import Path, PathKind
 from posture.analysis.services import short_name
 from posture.model.network import Endpoint, Route, RouteTable, SecurityGroupRule, Service
 from posture.model.verdict import Evidence

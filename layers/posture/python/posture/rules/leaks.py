@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from posture.analysis.names import LeadsTo
-from posture.analysis.paths import Path, PathKind
+from posture.analysis.path import Path, PathKind
 from posture.analysis.services import short_name
 from posture.model.network import Endpoint, Service, Subnet
 from posture.model.verdict import Evidence

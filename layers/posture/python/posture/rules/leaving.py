@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.paths import OTHER_NETWORKS, Path
+from posture.analysis.path import OTHER_NETWORKS, Path
 from posture.model.network import Facet, RouteTable, Subnet
 from posture.model.verdict import Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from posture.analysis.coverage import Analysis, Coverage
-from posture.analysis.paths import Path, gateway_services
+from posture.analysis.path import Path
+from posture.analysis.paths import gateway_services
 from posture.analysis.services import covered_services
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet

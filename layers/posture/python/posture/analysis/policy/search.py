@@ -15,11 +15,12 @@ from posture.analysis.policy import catalogue, keys
 from posture.analysis.policy.alphabet import text
 from posture.analysis.policy.automata import Budget, ExhaustedError, Union, union
 from posture.analysis.policy.cases import Cases, Question
-from posture.analysis.policy.clauses import LATER, Clauses, Need, Opaque, Truth
+from posture.analysis.policy.clauses import Clauses
 from posture.analysis.policy.document import Statement
 from posture.analysis.policy.ownership import presumed_own
 from posture.analysis.policy.shapes import ACTION, RESOURCE, hints_of, named_actions, shape_of
 from posture.analysis.policy.trust import Site
+from posture.analysis.policy.truth import LATER, Need, Opaque, Truth
 from posture.analysis.policy.values import Room, Wanted, choose
 from posture.analysis.policy.world import (
     CallerKind,

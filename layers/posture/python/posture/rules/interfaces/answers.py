@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from posture.analysis.gates import RETURNING, Obstacle
-from posture.analysis.paths import PathKind
+from posture.analysis.path import PathKind
 from posture.analysis.words import kept, obstacle
 from posture.model.network import Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from posture.analysis.gates import RETURNING, Obstacle
-from posture.analysis.reachability import Reach
+from posture.analysis.reach import Reach
 from posture.analysis.services import CUSTOM, short_name
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.rules.repairs import WORKING

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.admission import admitted_by
 from posture.analysis.gates import stops_on_the_way
 from posture.analysis.groups import covers
 from posture.analysis.openness import openness
-from posture.analysis.reachability import admitted_by
 from posture.analysis.routing import route_to, table_of
 from posture.model.network import (
     Endpoint,

@@ -110,8 +110,8 @@ def _beat_record(beat: Beat) -> dict[str, Any]:
 def _change(record: Mapping[str, Any]) -> Text:
     who = record["userIdentity"]["arn"].rsplit(":", 1)[-1]
     through = record["userIdentity"].get("invokedBy")
-    words = [record["eventName"], "by", who, "from", record["sourceIPAddress"]]
-    words += ["through", through] if through else []
+    words = [record["eventName"], "by", who]
+    words += ["through", through] if through else ["from", record["sourceIPAddress"]]
     words += ["which failed:", record["errorCode"]] if "errorCode" in record else []
     request = ids_in(record["requestParameters"], record["recipientAccountId"])
     ids = ", ".join(dict.fromkeys(request))

@@ -60,7 +60,7 @@ def test_one_finding_reads_well() -> None:
         "  by arn:aws:iam::111122223333:user/alice from 198.51.100.7\n"
         "  CloudTrail event e-1\n"
         "\n"
-        "1. [HIGH] opened: subnet-0a\n"
+        "1. [HIGH] opened: S3 leaves by NAT, subnet-0a\n"
         "  Subnet subnet-0a reaches S3 through a NAT gateway.\n"
         "  Since 2026-01-31 12:00:00 UTC\n"
         "  Evidence:\n"
@@ -79,7 +79,7 @@ def test_a_repair_is_told_without_a_fix() -> None:
     """What is over says what it was, how it ended and who ended it."""
     steps = transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
     told = alert(steps).text
-    assert "[RESOLVED] resolved (resource gone): subnet-0a" in told
+    assert "1. [RESOLVED] resource gone: S3 leaves by NAT, subnet-0a" in told
     assert "Was: Subnet subnet-0a reaches S3" in told
     assert "Since 2026-01-31 12:00:00 UTC until 2026-01-31 12:09:00 UTC" in told
     assert "by arn:aws:iam::111122223333:user/alice" in told
@@ -105,7 +105,7 @@ def test_two_causes_stand_over_their_own_findings() -> None:
         changes=[ALICE, bob],
     )
     told = alert(steps).text
-    order = [told.index(each) for each in ("alice", ": subnet-a", "bob", ": subnet-b")]
+    order = [told.index(each) for each in ("alice", ", subnet-a", "bob", ", subnet-b")]
     assert order == sorted(order)
 
 

@@ -17,7 +17,7 @@ from network_builders import (
     told,
     verdicts,
 )
-from posture.model.network import Route, RouteOrigin, Snapshot
+from posture.model.network import Endpoint, Route, RouteOrigin, Snapshot
 from posture.model.verdict import Severity, Status
 
 LEAVES = "gateway-service-leaves-by-internet"
@@ -75,28 +75,42 @@ def test_each_service_is_told_with_its_own_endpoint() -> None:
     )
 
 
-def test_subnets_of_one_table_share_the_root() -> None:
-    """However many there are, one thing is wrong."""
+def roots(snapshot: Snapshot, *rules: str) -> set[str]:
+    """Give the roots of all that these rules find."""
+    return {each.root for rule in rules for each in verdicts(rule, snapshot).values()}
+
+
+def by_nat(*parts: Endpoint) -> Snapshot:
+    """Give three subnets of one table whose only way out is a NAT gateway."""
     many = [subnet(name) for name in "abc"]
-    lacking = picture(
-        *many, nat("1", None), gateway("s3"), table("main", route("0.0.0.0/0", "nat-1"), main=True)
+    return picture(
+        *many, nat("1", None), *parts, table("main", route("0.0.0.0/0", "nat-1"), main=True)
     )
-    assert {each.root for each in verdicts(LEAVES, lacking).values()} == {
-        "route table rtb-main has no route to a gateway endpoint of dynamodb and s3"
-    }
-    assert {each.root for each in verdicts("subnet-lacks-gateway-route", lacking).values()} == {
+
+
+def test_subnets_of_one_table_share_the_root() -> None:
+    """However many there are, and whichever rule speaks, one thing is wrong."""
+    both = LEAVES, "subnet-lacks-gateway-route"
+    assert roots(by_nat(gateway("s3")), *both) == {
         "route table rtb-main has no route to the gateway endpoint of s3"
     }
+    ddb = gateway("ddb", DYNAMODB)
+    assert roots(by_nat(gateway("s3"), ddb), *both) == {
+        "route table rtb-main has no route to the gateway endpoint of dynamodb and s3"
+    }
+
+
+def test_a_vpc_without_endpoints_is_one_root() -> None:
+    """Whatever tables it has."""
+    assert roots(by_nat(), LEAVES) == {"vpc-1 has no gateway endpoint of dynamodb and s3"}
 
 
 def test_a_leak_and_its_shadow_have_one_root() -> None:
     """The subnet's finding and the table's are about the same route."""
-    snapshot = vpc(TO_S3, TO_DDB, route("52.218.0.0/18", "nat-1"))
-    roots = {
-        verdicts(LEAVES, snapshot)["subnet-a"].root,
-        verdicts(SHADOWED, snapshot)["rtb-main"].root,
-    }
-    assert roots == {"route table rtb-main has routes past the gateway endpoint: 52.218.0.0/18"}
+    specific = route("52.218.0.0/18", "nat-1"), route("52.218.64.0/18", "nat-1")
+    (root,) = roots(vpc(TO_S3, TO_DDB, *specific), LEAVES, SHADOWED)
+    past = "52.218.0.0/18 and 52.218.64.0/18"
+    assert root == f"route table rtb-main has routes past the gateway endpoint ({past})"
 
 
 # --- other networks ------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ def text(briefing: Briefing) -> str:
 def _lines(briefing: Briefing) -> Iterator[str]:
     yield from _head(briefing)
     number = 0
+    fixes: dict[str, int] = {}
     for cause, steps in briefing.by_cause().items():
         yield ""
         yield from _cause(cause)
@@ -33,7 +34,10 @@ def _lines(briefing: Briefing) -> Iterator[str]:
             number += 1
             yield ""
             like = told.setdefault(_alike(number, step), number)
-            yield from _finding(number, step) if like == number else _another(number, step, like)
+            if like == number:
+                yield from _finding(number, step, briefing.title(step.finding.rule), fixes)
+            else:
+                yield from _another(number, step, like)
     if briefing.omitted:
         yield ""
         yield f"And {count(briefing.omitted)} more, counted above. See them all with"
@@ -59,23 +63,31 @@ def _cause(cause: Cause | None) -> Iterator[str]:
     if cause is None:
         yield "CAUSE: no change is known; the state was found by looking"
         return
-    source = f" from {line(cause.source_ip, FACT)}" if cause.source_ip else ""
+    told = cause.source_ip and cause.source_ip not in cause.actor  # a service acts from its name
+    source = f" from {line(cause.source_ip, FACT)}" if told else ""
     yield f"CAUSE: {line(cause.event_name, FACT)} at {moment(cause.time)}"
     yield f"  by {line(cause.actor, FACT)}{source}"
     yield f"  CloudTrail event {line(cause.event_id, FACT)}"
 
 
-def _finding(number: int, step: Transition) -> Iterator[str]:
+def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -> Iterator[str]:
     finding = step.finding
-    ending = f" ({line(step.reason, FACT)})" if step.reason else ""
-    yield f"{number}. [{label(step)}] {step.step}{ending}: {line(finding.resource, FACT)}"
+    yield f"{number}. {_what(step)}: {line(title, FACT)}, {line(finding.resource, FACT)}"
     was = "Was: " if step.step is Step.RESOLVED else ""
     yield f"  {was}{line(finding.verdict.summary, SENTENCE)}"
     yield f"  Since {moment(finding.opened_at)}{_until(step)}"
     if step.step is not Step.RESOLVED:
         yield from _evidence(finding)
-        yield from _fix(finding)
+        yield from _fix(number, finding, fixes)
     yield f"  Finding {finding.id}, version {finding.version}, rule {line(finding.rule, FACT)}"
+
+
+def _what(step: Transition) -> str:
+    """Say what happened, as in `[HIGH] opened` or `[RESOLVED] repaired`."""
+    if step.step is Step.RESOLVED:
+        return f"[{label(step)}] {line(step.reason, FACT) or 'no longer so'}"
+    ending = f" ({line(step.reason, FACT)})" if step.reason else ""
+    return f"[{label(step)}] {step.step}{ending}"
 
 
 def _alike(number: int, step: Transition) -> tuple[object, ...]:
@@ -88,7 +100,7 @@ def _alike(number: int, step: Transition) -> tuple[object, ...]:
 
 def _another(number: int, step: Transition, like: int) -> Iterator[str]:
     finding = step.finding
-    yield f"{number}. [{label(step)}] {step.step}: {line(finding.resource, FACT)}, as {like}."
+    yield f"{number}. {_what(step)}: {line(finding.resource, FACT)}, as {like}."
     yield f"  {line(finding.verdict.summary, SENTENCE)}"
     yield f"  Finding {finding.id}, version {finding.version}"
 
@@ -110,9 +122,14 @@ def _evidence(finding: Finding) -> Iterator[str]:
         yield f"    - and {count(len(evidence) - FACTS, 'fact')} more, kept with the finding"
 
 
-def _fix(finding: Finding) -> Iterator[str]:
+def _fix(number: int, finding: Finding, fixes: dict[str, int]) -> Iterator[str]:
+    """Tell the fix; a command that has been told already is that of the finding's number."""
     remediation = finding.verdict.remediation
     if remediation is None:
+        return
+    told = fixes.setdefault(remediation.command, number) if remediation.command else number
+    if told != number:
+        yield f"  Fix: as {told}."
         return
     yield f"  Fix: {line(remediation.text, SENTENCE)}"
     for each in command_lines(remediation.command, COMMAND):

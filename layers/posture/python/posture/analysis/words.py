@@ -32,7 +32,7 @@ def ways(paths: Iterable[Path], *, exact: bool) -> str:
 def way(path: Path) -> str:
     """Say which way a path is."""
     if path.kind is PathKind.NONE:
-        return "by no route"
+        return "without a route"
     if path.kind is PathKind.BLACKHOLE:
         return f"into the blackhole {path.target}" + (f" ({path.why})" if path.why else "")
     if path.kind is PathKind.UNKNOWN:

@@ -78,8 +78,7 @@ def _presence(case: VpcCase, service: Service) -> Judgement:
         summary=f"{vpc} has no available endpoint of {service.name}, which the baseline requires",
         evidence=(
             Evidence(
-                f"None of the {len(case.endpoints)} endpoints of {vpc} is an available one of "
-                f"{service.name}.",
+                f"{vpc} has {_counted(len(case.endpoints))} available one of {service.name}.",
                 {"vpc": vpc, "service": service.name, "required_as": short_name(service.name)},
             ),
             *map(endpoint_fact, having),
@@ -92,6 +91,10 @@ def _presence(case: VpcCase, service: Service) -> Judgement:
         ),
         concerns=concerns,
     )  # fmt: skip
+
+
+def _counted(endpoints: int) -> str:
+    return f"{endpoints} endpoints, but no" if endpoints > 1 else "no"
 
 
 def _gateway(service: Service) -> bool:

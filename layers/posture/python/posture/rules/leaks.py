@@ -11,7 +11,7 @@ from posture.analysis.services import short_name
 from posture.model.network import Endpoint, Service, Subnet
 from posture.model.verdict import Evidence
 from posture.rules.facts import listed, path_fact
-from posture.rules.repairs import Serving, has_route
+from posture.rules.repairs import Serving, has_route, no_route, past_the_endpoint
 from posture.rules.rule import VpcCase
 
 
@@ -110,13 +110,14 @@ def root_of(case: VpcCase, subnet: Subnet, leaks: Sequence[Leak]) -> str:
     table = case.tables[subnet.id]
     if table is None:
         return ""
-    lacking = [leak.short for leak in leaks if not has_route(table, leak.endpoints)]
+    lacking = [it.service.name for it in leaks if not has_route(table, it.endpoints)]
+    unused = [it.service.name for it in leaks if it.endpoints and it.service.name in lacking]
+    if unused:
+        return no_route(table, unused)
     if lacking:
-        return f"route table {table.id} has no route to a gateway endpoint of {listed(lacking)}"
-    routes = sorted(
-        {str(path.route.destination) for it in leaks for path in it.paths if path.route}
-    )
-    return f"route table {table.id} has routes past the gateway endpoint: {listed(routes)}"
+        names = listed(map(short_name, sorted(lacking)))
+        return f"{case.snapshot.vpc.id} has no gateway endpoint of {names}"
+    return past_the_endpoint(table, (path.route for it in leaks for path in it.paths))
 
 
 def ids_of(leaks: Sequence[Leak]) -> str:

@@ -22,7 +22,7 @@ from posture.model.network import (
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY, LEAST_PATH
 from posture.rules.facts import endpoint_fact, endpoint_name, listed, route_fact
-from posture.rules.repairs import Serving, add_table, delete_routes, has_route, serving
+from posture.rules.repairs import Serving, add_table, delete_routes, has_route, no_route, serving
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
 
 NOT_TRANSITIVE = {
@@ -123,15 +123,18 @@ def _routes_of(case: VpcCase, subnet: Subnet, endpoints: Serving) -> Judgement:
             " && ".join(add_table(lacking[name][0], table) for name in sorted(lacking)),
         ),
         concerns=concerns,
-        root=f"route table {table.id} has no route to the gateway endpoint of {names}",
+        root=no_route(table, lacking),
     )
+
+
+def _counted(routes: Sequence[Route]) -> str:
+    return f"{len(routes)} routes, none of them" if len(routes) > 1 else "no route"
 
 
 def _lack(table: RouteTable, endpoints: Sequence[Endpoint]) -> Evidence:
     ids = listed(endpoint.id for endpoint in endpoints)
     return Evidence(
-        f"None of the {len(table.routes)} routes of {table.id} leads to {ids} "
-        f"({endpoints[0].service_name}).",
+        f"{table.id} has {_counted(table.routes)} to {ids} ({endpoints[0].service_name}).",
         {
             "route_table": table.id,
             "endpoint": ids,

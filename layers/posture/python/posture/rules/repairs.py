@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from posture.analysis.services import short_name
 from posture.model.network import Endpoint, EndpointType, Route, RouteTable, TargetKind
+from posture.rules.facts import listed
 from posture.rules.rule import VpcCase
 
 WORKING = frozenset({"available", "pending"})
@@ -50,11 +52,16 @@ def _option(route: Route) -> str:
     return f"--destination-{family}cidr-block {route.cidr}"
 
 
+def no_route(table: RouteTable, services: Iterable[str]) -> str:
+    """Say what is wrong with a table that lacks an endpoint's route, alike in every rule."""
+    names = listed(map(short_name, sorted(services)))
+    return f"route table {table.id} has no route to the gateway endpoint of {names}"
+
+
 def past_the_endpoint(table: RouteTable, routes: Iterable[Route | None]) -> str:
     """Say what is wrong with a table whose routes go before its endpoint's, alike in every rule."""
-    destinations = sorted({route.destination for route in routes if route})
-    named = ", ".join(destinations)
-    return f"route table {table.id} has routes past the gateway endpoint: {named}"
+    named = listed(sorted({route.destination for route in routes if route}))
+    return f"route table {table.id} has routes past the gateway endpoint ({named})"
 
 
 def create_gateway(case: VpcCase, service_name: str, table: RouteTable) -> str:

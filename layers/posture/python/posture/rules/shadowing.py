@@ -131,8 +131,8 @@ def _facts(table: RouteTable, shadow: _Shadow) -> Iterator[Evidence]:
         if leg.route:
             yield route_fact(table, leg.route)
             yield Evidence(
-                f"{leg.route.destination} is more specific than, or goes before, what "
-                f"{shadow.route.destination} holds for {few(leg.addresses)}.",
+                f"{leg.route.destination} goes before {shadow.route.destination} for "
+                f"{few(leg.addresses)}: it is more specific, or as specific and preferred.",
                 {"route": leg.route.destination, "addresses": blocks(leg.addresses)},
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from posture.analysis.openness import Admission, openness
+from posture.analysis.openness import Admission, Openness, openness
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import INBOUND
@@ -110,6 +110,7 @@ def _admission(case: VpcCase, endpoint: Endpoint) -> Judgement:
                 " && ".join(map(_revoke, found.by)),
             ),
             concerns=concerns,
+            root=_root(found),
         )
     if found.unread or lost:
         facts = tuple(rule_fact(each.group_id, each.rule) for each in found.unread)
@@ -120,6 +121,12 @@ def _admission(case: VpcCase, endpoint: Endpoint) -> Judgement:
         return Judgement(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
     summary = f"{name} does not admit everybody"
     return Judgement(endpoint.id, Status.PASS, summary, concerns=concerns)
+
+
+def _root(found: Openness) -> str:
+    """Say which groups open it, in words that the other endpoints with them share."""
+    groups = listed(sorted({each.group_id for each in found.by}))
+    return f"{groups} admits {listed(found.open_to)} on {found.protocol}/{found.port}"
 
 
 def _revoke(admission: Admission) -> str:

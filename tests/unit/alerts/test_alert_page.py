@@ -1,0 +1,64 @@
+"""The mail that docs/alerts.md shows is one that the monitor sends."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from finding_builders import SCOPE, at, change
+from network_builders import (
+    DYNAMODB,
+    gateway,
+    nat,
+    open_acl,
+    picture,
+    route,
+    subnet,
+    table,
+)
+from posture.alerts.message import Message, compose
+from posture.lifecycle.diff import apply, transitions
+from posture.model.baseline import Baseline
+from posture.model.network import Snapshot
+from posture.rules.catalogue import RULES_BY_ID
+from posture.rules.engine import judge_vpc
+
+PAGE = Path(__file__).parents[3] / "docs/alerts.md"
+
+
+def network(*tables_of_dynamodb: str) -> Snapshot:
+    """Give two subnets of one table, whose endpoint of DynamoDB has these."""
+    to_dynamodb = [route("pl-ddb", "vpce-ddb")] if tables_of_dynamodb else []
+    return picture(
+        subnet("a", "a"), subnet("b", "b"), nat("1", None), open_acl("all", ["a", "b"]),
+        gateway("s3", tables=["main"]), gateway("ddb", DYNAMODB, tables_of_dynamodb),
+        table(
+            "main", route("pl-s3", "vpce-s3"), *to_dynamodb, route("0.0.0.0/0", "nat-1"), main=True
+        ),
+    )  # fmt: skip
+
+
+def alert() -> Message:
+    """Compose what is told when DynamoDB's endpoint loses the table that the subnets use."""
+    before = transitions(SCOPE, {}, judge_vpc(network("main"), Baseline()), observed_at=at(-60))
+    steps = transitions(
+        SCOPE,
+        apply({}, before),
+        judge_vpc(network(), Baseline()),
+        observed_at=at(0),
+        changes=[replace(change("e-1", "vpce-ddb"), event_name="ModifyVpcEndpoint")],
+    )
+    return compose(
+        steps, commit="2026-01-31T12:00:00Z#1", parts=1, observed_at=at(0), rules=RULES_BY_ID
+    )
+
+
+def test_the_mail_on_the_page_is_what_is_sent() -> None:
+    """Subject and text, word by word."""
+    page, sent = PAGE.read_text(encoding="utf-8"), alert()
+    assert f"```\n{sent.subject}\n\n{sent.text}```" in page
+
+
+def test_one_thing_that_is_wrong_is_said_once() -> None:
+    """However many rules see it, and whatever they say of it: one impact, one command."""
+    text = alert().text
+    assert text.count("IMPACT:") == 1
+    assert text.count("aws ec2 modify-vpc-endpoint") == 1

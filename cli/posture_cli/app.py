@@ -59,25 +59,25 @@ def posture(
         os.environ["AWS_DEFAULT_REGION"] = region
 
 
-def _verb(verb: Callable[..., None], examples: str) -> None:
-    app.command(verb.__name__, cls=Verb, epilog=examples)(verb)
+def _verb(verb: Callable[..., None], examples: str, short: str) -> None:
+    app.command(verb.__name__, cls=Verb, epilog=examples, short_help=short)(verb)
 
 
-_verb(demo.demo, demo.EXAMPLES)
-_verb(emulate.emulate, emulate.EXAMPLES)
-_verb(scan.scan, scan.EXAMPLES)
-_verb(coverage.coverage, coverage.EXAMPLES)
-_verb(explain.explain, explain.EXAMPLES)
-_verb(redrive.redrive, redrive.EXAMPLES)
-_verb(replay.replay, replay.EXAMPLES)
-_verb(findings.findings, findings.EXAMPLES)
-_verb(finding.finding, finding.EXAMPLES)
-_verb(history.history, history.EXAMPLES)
-_verb(diff.diff, diff.EXAMPLES)
-_verb(report.report, report.EXAMPLES)
-_verb(verify.verify, verify.EXAMPLES)
+_verb(demo.demo, demo.EXAMPLES, "the whole story on this machine")
+_verb(emulate.emulate, emulate.EXAMPLES, "an emulated AWS with the stack, for sam local and boto3")
+_verb(scan.scan, scan.EXAMPLES, "judge VPCs and endpoint services now, read-only")
+_verb(coverage.coverage, coverage.EXAMPLES, "which way each subnet takes to each service")
+_verb(explain.explain, explain.EXAMPLES, "why: the route, names and rules that decide")
+_verb(redrive.redrive, redrive.EXAMPLES, "put what could not be processed back on the queue")
+_verb(replay.replay, replay.EXAMPLES, "read CloudTrail files as the monitor does")
+_verb(findings.findings, findings.EXAMPLES, "what a deployed monitor has found")
+_verb(finding.finding, finding.EXAMPLES, "one finding: evidence, fix, cause and its life")
+_verb(history.history, history.EXAMPLES, "what happened, to what, by whom")
+_verb(diff.diff, diff.EXAMPLES, "what changed between two times")
+_verb(report.report, report.EXAMPLES, "the whole posture as one page")
+_verb(verify.verify, verify.EXAMPLES, "prove that history was only ever added to")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(waiver.app, name="waiver")
 app.add_typer(policy.app, name="policy")
-_verb(rules.rules, rules.EXAMPLES)
-_verb(events.events, events.EXAMPLES)
+_verb(rules.rules, rules.EXAMPLES, "what is checked")
+_verb(events.events, events.EXAMPLES, "which calls are listened to")

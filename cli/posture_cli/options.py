@@ -64,37 +64,57 @@ CatalogueOutputOption = Annotated[
 ]
 RegionsOption = Annotated[
     list[str] | None,
-    typer.Option("--region", "-r", help="A region to look at; repeat for several."),
+    typer.Option(
+        "--region", "-r", metavar="REGION", help="A region to look at; repeat for several."
+    ),
 ]
 VpcsOption = Annotated[
     list[str] | None,
-    typer.Option("--vpc", help="Only this VPC; repeat for several."),
+    typer.Option("--vpc", metavar="VPC", help="Only this VPC; repeat for several."),
 ]
 BaselineOption = Annotated[
     Path | None,
-    typer.Option("--baseline", help="A baseline file; without one, sensible defaults hold."),
+    typer.Option(
+        "--baseline", metavar="FILE", help="A baseline file; without one, sensible defaults hold."
+    ),
 ]
 StackOption = Annotated[
-    str, typer.Option("--stack", help="The stack that was deployed.", show_default=True)
+    str,
+    typer.Option("--stack", metavar="NAME", help="The stack that was deployed.", show_default=True),
 ]
 StackRegionOption = Annotated[
-    str | None, typer.Option("--region", "-r", help="The region of the stack.")
+    str | None, typer.Option("--region", "-r", metavar="REGION", help="The region of the stack.")
 ]
 StackRegionsOption = Annotated[
     list[str] | None,
-    typer.Option("--region", "-r", help="The region of a stack; repeat for several."),
+    typer.Option(
+        "--region", "-r", metavar="REGION", help="The region of a stack; repeat for several."
+    ),
 ]
 FindingsTableOption = Annotated[
     str | None,
-    typer.Option("--findings-table", "--table", help="The findings table, if not the stack's."),
+    typer.Option(
+        "--findings-table",
+        "--table",
+        metavar="TABLE",
+        help="The findings table, if not the stack's.",
+    ),
 ]
 HistoryTableOption = Annotated[
     str | None,
-    typer.Option("--history-table", help="The history table, if not the stack's."),
+    typer.Option("--history-table", metavar="TABLE", help="The history table, if not the stack's."),
 ]
 BaselineTableOption = Annotated[
     str | None,
-    typer.Option("--baseline-table", help="The baseline table, if not the stack's."),
+    typer.Option(
+        "--baseline-table", metavar="TABLE", help="The baseline table, if not the stack's."
+    ),
+]
+AccountOption = Annotated[
+    str | None, typer.Option("--account", metavar="ACCOUNT", help="An account, twelve digits.")
+]
+SubjectOption = Annotated[
+    str | None, typer.Option("--vpc", metavar="VPC", help="A VPC, or an endpoint service.")
 ]
 ScopeOption = Annotated[
     Scope | None,
@@ -117,7 +137,8 @@ UntilOption = Annotated[
     typer.Option(parser=last, metavar="TIME", help="Only what happened until then."),
 ]
 LimitOption = Annotated[
-    int | None, typer.Option(min=1, help="List so many at most, and read no further.")
+    int | None,
+    typer.Option(min=1, metavar="NUMBER", help="List so many at most, and read no further."),
 ]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also say what was read, in DynamoDB's read units.")

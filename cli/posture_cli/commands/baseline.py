@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="What the organisation requires: show it, check a file, apply one.",
+    help="What the organisation requires.",
+    short_help="what the organisation requires: show, validate, apply",
 )
 
-FileArgument = Annotated[Path, typer.Argument(help="A baseline file, YAML or JSON.")]
+FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A baseline file, YAML or JSON.")
+]
 TableOption = Annotated[
-    str | None, typer.Option("--table", help="The baseline table, if not a stack's.")
+    str | None,
+    typer.Option("--table", metavar="TABLE", help="The baseline table, if not a stack's."),
 ]
 
 

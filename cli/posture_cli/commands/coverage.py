@@ -35,7 +35,12 @@ EXAMPLES = examples(
 )
 ServicesOption = Annotated[
     list[str] | None,
-    typer.Option("--service", "-s", help="Show this service, too, as in kms; repeat for several."),
+    typer.Option(
+        "--service",
+        "-s",
+        metavar="SERVICE",
+        help="Show this service, too, as in kms; repeat for several.",
+    ),
 ]
 
 
@@ -47,10 +52,13 @@ def coverage(  # noqa: PLR0913 - one parameter an option
     baseline: BaselineOption = None,
     stack: Annotated[
         str | None,
-        typer.Option(help="Show what this deployed monitor saw last, instead of looking now."),
+        typer.Option(
+            metavar="NAME", help="Show what this deployed monitor saw last, instead of looking now."
+        ),
     ] = None,
     table: Annotated[
-        str | None, typer.Option(help="The monitor's findings table, if not a stack's.")
+        str | None,
+        typer.Option(metavar="TABLE", help="The monitor's findings table, if not a stack's."),
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:

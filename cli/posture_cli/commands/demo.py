@@ -37,7 +37,10 @@ class DemoError(PostureError):
 def demo(
     *,
     pace: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait after each step, to read along.")
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Seconds to wait after each step, to read along."
+        ),
     ] = 0.0,
     report: Annotated[
         Path | None,

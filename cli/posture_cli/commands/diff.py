@@ -9,12 +9,14 @@ import typer
 
 from posture_cli import exits
 from posture_cli.options import (
+    AccountOption,
     FindingsTableOption,
     HistoryTableOption,
     OutputOption,
     ScopeOption,
     StackOption,
     StackRegionOption,
+    SubjectOption,
     VerboseOption,
     examples,
 )
@@ -38,8 +40,8 @@ def diff(  # noqa: PLR0913 - one parameter an option
         typer.Argument(metavar="T2", parser=last, help="A day means its end; default: now."),
     ] = None,
     *,
-    account: Annotated[str | None, typer.Option(help="An account, twelve digits.")] = None,
-    vpc: Annotated[str | None, typer.Option(help="A VPC, or vpce-svc-….")] = None,
+    account: AccountOption = None,
+    vpc: SubjectOption = None,
     scope: ScopeOption = None,
     stack: StackOption = "posture",
     region: StackRegionOption = None,

@@ -26,11 +26,14 @@ LOOK = 0.5  # seconds between two looks into the mailbox
 def emulate(
     *,
     host: Annotated[
-        str, typer.Option(help="The address to listen at; 0.0.0.0 lets containers in.")
+        str,
+        typer.Option(
+            metavar="ADDRESS", help="The address to listen at; 0.0.0.0 lets containers in."
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = (
-        4566
-    ),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="NUMBER", help="The port; 0 takes a free one.")
+    ] = (4566),
 ) -> None:
     """Serve an emulated AWS with the stack in it, for `sam local invoke` and boto3.
 

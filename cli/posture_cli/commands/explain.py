@@ -30,15 +30,25 @@ GROUP = re.compile(r"sg-[0-9a-f]+")
 
 
 def explain(  # noqa: PLR0913 - one option a fact
-    subnet: Annotated[str, typer.Argument(help="Where the traffic starts: subnet-…")],
+    subnet: Annotated[
+        str, typer.Argument(metavar="SUBNET", help="Where the traffic starts: subnet-…")
+    ],
     service: Annotated[
-        str, typer.Argument(help="Where it is meant to go: s3, kms, ecr.dkr, or a full name.")
+        str,
+        typer.Argument(
+            metavar="SERVICE", help="Where it is meant to go: s3, kms, ecr.dkr, or a full name."
+        ),
     ],
     *,
     region: RegionsOption = None,
     group: Annotated[
         list[str] | None,
-        typer.Option("--group", "-g", help="A security group of the workload; repeat for several."),
+        typer.Option(
+            "--group",
+            "-g",
+            metavar="GROUP",
+            help="A security group of the workload; repeat for several.",
+        ),
     ] = None,
     baseline: BaselineOption = None,
     output: OutputOption = Output.TABLE,

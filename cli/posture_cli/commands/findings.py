@@ -15,6 +15,7 @@ from posture.rules.catalogue import RULES_BY_ID
 from posture_cli import exits
 from posture_cli.interchange import ocsf
 from posture_cli.options import (
+    AccountOption,
     AsOfOption,
     FindingsOutput,
     FindingsTableOption,
@@ -24,6 +25,7 @@ from posture_cli.options import (
     SinceOption,
     StackOption,
     StackRegionsOption,
+    SubjectOption,
     UntilOption,
     VerboseOption,
     examples,
@@ -55,17 +57,27 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     stack: StackOption = "posture",
     region: StackRegionsOption = None,
     status: Annotated[
-        list[FindingStatus] | None, typer.Option(help="Repeat for several; default: not resolved.")
+        list[FindingStatus] | None,
+        typer.Option(
+            metavar="|".join(FindingStatus), help="Repeat for several; default: not resolved."
+        ),
     ] = None,
-    severity: Annotated[list[Severity] | None, typer.Option(help="Repeat for several.")] = None,
-    rule: Annotated[str | None, typer.Option(help="The id of a rule.")] = None,
-    resource: Annotated[str | None, typer.Option(help="The id of a resource.")] = None,
-    account: Annotated[str | None, typer.Option(help="An account, twelve digits.")] = None,
-    in_region: Annotated[str | None, typer.Option(help="The region of the finding.")] = None,
-    vpc: Annotated[str | None, typer.Option(help="A VPC, or vpce-svc-… .")] = None,
+    severity: Annotated[
+        list[Severity] | None, typer.Option(metavar="|".join(Severity), help="Repeat for several.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(metavar="RULE", help="The id of a rule.")] = None,
+    resource: Annotated[
+        str | None, typer.Option(metavar="RESOURCE", help="The id of a resource.")
+    ] = None,
+    account: AccountOption = None,
+    in_region: Annotated[
+        str | None, typer.Option(metavar="REGION", help="The region of the finding.")
+    ] = None,
+    vpc: SubjectOption = None,
     scope: ScopeOption = None,
     actor: Annotated[
-        str | None, typer.Option(help="Whose change it was: the ARN or a part of it.")
+        str | None,
+        typer.Option(metavar="ARN", help="Whose change it was: the ARN or a part of it."),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,

@@ -20,6 +20,7 @@ from posture_cli.options import (
     SinceOption,
     StackOption,
     StackRegionOption,
+    SubjectOption,
     UntilOption,
     VerboseOption,
     examples,
@@ -41,10 +42,15 @@ EXAMPLES = examples(
 def history(  # noqa: PLR0913 - one parameter an option
     *,
     scope: ScopeOption = None,
-    vpc: Annotated[str | None, typer.Option(help="A VPC, or vpce-svc-….")] = None,
-    resource: Annotated[str | None, typer.Option(help="What the findings are about.")] = None,
+    vpc: SubjectOption = None,
+    resource: Annotated[
+        str | None, typer.Option(metavar="RESOURCE", help="What the findings are about.")
+    ] = None,
     actor: Annotated[
-        str | None, typer.Option(help="Whose changes brought it about: the ARN, as findings show.")
+        str | None,
+        typer.Option(
+            metavar="ARN", help="Whose changes brought it about: the ARN, as findings show."
+        ),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,

@@ -28,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="What endpoint policies really let through.",
+    short_help="what an endpoint policy really lets through",
 )
 
 
@@ -62,26 +63,45 @@ def _of_form(form: str, expected: str, values: list[str] | None, option: str) ->
     ),
 )
 def check(  # noqa: PLR0913 - one option a fact
-    file: Annotated[str, typer.Argument(help="The policy document; - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The policy document; - for standard input.")
+    ],
     *,
     account: Annotated[
-        str | None, typer.Option("--account", help="The endpoint's account; it is trusted.")
+        str | None,
+        typer.Option("--account", metavar="ACCOUNT", help="The endpoint's account; it is trusted."),
     ] = None,
     trusted_account: Annotated[
         list[str] | None,
-        typer.Option("--trusted-account", help="Another trusted account; repeat for several."),
+        typer.Option(
+            "--trusted-account",
+            metavar="ACCOUNT",
+            help="Another trusted account; repeat for several.",
+        ),
     ] = None,
     trusted_org: Annotated[
         list[str] | None,
-        typer.Option("--trusted-org", help="A trusted organisation; repeat for several."),
+        typer.Option(
+            "--trusted-org",
+            metavar="ORGANISATION",
+            help="A trusted organisation; repeat for several.",
+        ),
     ] = None,
     service: Annotated[
         str,
-        typer.Option("--service", help="The endpoint's service, as in s3 or ecr.dkr, or in full."),
+        typer.Option(
+            "--service",
+            metavar="SERVICE",
+            help="The endpoint's service, as in s3 or ecr.dkr, or in full.",
+        ),
     ] = "",
     kind: Annotated[Kind, typer.Option("--type", help="The endpoint's type.")] = Kind.INTERFACE,
-    vpc: Annotated[str | None, typer.Option("--vpc", help="The endpoint's VPC.")] = None,
-    endpoint: Annotated[str | None, typer.Option("--endpoint", help="The endpoint's id.")] = None,
+    vpc: Annotated[
+        str | None, typer.Option("--vpc", metavar="VPC", help="The endpoint's VPC.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="The endpoint's id.")
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option(

@@ -28,7 +28,10 @@ EXAMPLES = examples(
 def replay(
     *,
     files: Annotated[
-        list[Path], typer.Argument(help="CloudTrail log files (gzipped or not), records, events.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="CloudTrail log files (gzipped or not), records, events."
+        ),
     ],
     send: Annotated[
         bool, typer.Option("--send", help="Also put what applies on the stack's changes queue.")

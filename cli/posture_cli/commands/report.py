@@ -11,6 +11,7 @@ import typer
 from posture.errors import PostureError
 from posture_cli import exits
 from posture_cli.options import (
+    AccountOption,
     AsOfOption,
     BaselineTableOption,
     FindingsTableOption,
@@ -18,6 +19,7 @@ from posture_cli.options import (
     ScopeOption,
     StackOption,
     StackRegionOption,
+    SubjectOption,
     VerboseOption,
     examples,
 )
@@ -37,10 +39,12 @@ class NothingToReportError(PostureError):
 def report(  # noqa: PLR0913 - one parameter an option
     *,
     html: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the page.")],
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How far back the trend goes.")] = 90,
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, metavar="NUMBER", help="How far back the trend goes.")
+    ] = 90,
     as_of: AsOfOption = None,
-    account: Annotated[str | None, typer.Option(help="An account, twelve digits.")] = None,
-    vpc: Annotated[str | None, typer.Option(help="A VPC, or vpce-svc-….")] = None,
+    account: AccountOption = None,
+    vpc: SubjectOption = None,
     scope: ScopeOption = None,
     stack: StackOption = "posture",
     region: StackRegionOption = None,

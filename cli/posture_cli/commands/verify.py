@@ -46,11 +46,15 @@ def verify(  # noqa: PLR0913 - one parameter an option
     scope: ScopeOption = None,
     heads: Annotated[
         Path | None,
-        typer.Option(help="Write where every chain ends to this file, to be kept elsewhere."),
+        typer.Option(
+            metavar="FILE", help="Write where every chain ends to this file, to be kept elsewhere."
+        ),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(help="Also prove that what this file tells of is still in the chains."),
+        typer.Option(
+            metavar="FILE", help="Also prove that what this file tells of is still in the chains."
+        ),
     ] = None,
     findings_table: FindingsTableOption = None,
     history_table: HistoryTableOption = None,

@@ -34,6 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Risks that somebody accepts for a time: add, approve, list, revoke.",
+    short_help="accept a risk for a time: add, approve, list, revoke",
 )
 COLUMNS = ("id", "state", "rule", "resource", "scope", "expires_at", "ticket", "requested_by")
 CSV_COLUMNS = (
@@ -52,15 +53,19 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `posture waive
 )
 def add(  # noqa: PLR0913 - one parameter an option
     *,
-    rule: Annotated[str, typer.Option(help="Whose failures are accepted.")],
-    reason: Annotated[str, typer.Option(help="Why that is acceptable.")],
-    ticket: Annotated[str, typer.Option(help="Where it was decided.")],
+    rule: Annotated[str, typer.Option(metavar="RULE", help="Whose failures are accepted.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why that is acceptable.")],
+    ticket: Annotated[str, typer.Option(metavar="TICKET", help="Where it was decided.")],
     expires: Annotated[
         datetime,
         typer.Option(parser=ahead, metavar="TIME", help="Until when: a day, or 30d for 30 days."),
     ],
-    resource: Annotated[str, typer.Option(help="Of which resource; * for any.")] = "*",
-    scope: Annotated[str, typer.Option(help="In which ACCOUNT/REGION/VPC; * for any.")] = "*",
+    resource: Annotated[
+        str, typer.Option(metavar="RESOURCE", help="Of which resource; * for any.")
+    ] = "*",
+    scope: Annotated[
+        str, typer.Option(metavar="SCOPE", help="In which ACCOUNT/REGION/VPC; * for any.")
+    ] = "*",
     stack: StackOption = "posture",
     region: StackRegionOption = None,
     baseline_table: BaselineTableOption = None,

@@ -1,9 +1,17 @@
-"""An option that holds one value is not given several of which all but the last are lost."""
+"""What every verb has in common: help that teaches, and no option that is lost in silence."""
+
+import re
 
 import pytest
 from typer.testing import CliRunner
 
 from posture_cli.app import app
+
+GROUPS = {
+    "baseline": ("example", "validate", "show", "apply"),
+    "waiver": ("add", "approve", "revoke", "list"),
+    "policy": ("check",),
+}
 
 
 @pytest.mark.parametrize(
@@ -35,3 +43,22 @@ def test_a_repeated_flag_loses_nothing() -> None:
     """Said twice it says the same."""
     result = CliRunner().invoke(app, ["demo", "--help", "--help"])
     assert result.exit_code == 0
+
+
+VERBS = [
+    *(each.callback.__name__ for each in app.registered_commands if each.callback),
+    *(f"{group} {name}" for group, verbs in GROUPS.items() for name in verbs),
+]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_names_what_each_option_holds(verb: str) -> None:
+    """And shows how it is called."""
+    told = CliRunner().invoke(app, [*verb.split(), "--help"]).stdout
+    assert re.findall(r"^ +-.*<(?:str|list|path|int|float).*", told, re.MULTILINE) == []
+    assert f"    posture {verb}" in told
+
+
+def test_the_list_of_verbs_is_not_cut() -> None:
+    """Each says on its line what it is for."""
+    assert "..." not in CliRunner().invoke(app, ["--help"]).stdout.partition("Commands:")[2]

@@ -28,6 +28,7 @@ CODES = {  # error codes of AWS
     ),
     "SignatureDoesNotMatch": f"AWS does not accept the secret key; {CREDENTIALS}",
 }
+UNREACHED = frozenset({"HTTPClientError", "ConnectionError", "HTTPError"})  # botocore, urllib3
 MODULES = ("botocore.", "boto3.", "urllib3.")
 
 
@@ -35,10 +36,10 @@ def sentence(error: BaseException) -> str | None:
     """Say what went wrong, or nothing where this is a mistake of ours."""
     if isinstance(error, PostureError):
         return printable(error)
+    if type(error).__module__.startswith(MODULES):  # some of which are an OSError, too
+        return printable(_aws(error))
     if isinstance(error, OSError):
         return printable(f"{error.filename or 'cannot read or write'}: {error.strerror or error}")
-    if type(error).__module__.startswith(MODULES):
-        return printable(_aws(error))
     return None
 
 
@@ -46,6 +47,7 @@ def _aws(error: Any) -> str:
     if hasattr(error, "response"):
         code = error.response.get("Error", {}).get("Code", "")
         return CODES.get(code) or f"AWS refused {error.operation_name}: {error}"
-    names = (kind.__name__ for kind in type(error).__mro__)
+    names = [kind.__name__ for kind in type(error).__mro__]
     known = next((SENTENCES[name] for name in names if name in SENTENCES), None)
-    return known or f"AWS cannot be reached: {error}"
+    unreached = "AWS cannot be reached: " if UNREACHED.intersection(names) else ""
+    return known or f"{unreached}{error}"

@@ -27,7 +27,6 @@ from posture.model.scope import Region, Scope
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")  # us-gov-west-1, eusc-de-east-1
 VPC = re.compile(r"vpc-[0-9a-f]+")
 SUBNET = re.compile(r"subnet-[0-9a-f]+")
 ALIKE = 4  # names that an error proposes
@@ -45,11 +44,10 @@ def collect(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapshot]:
         vpcs: only these; empty: all.
 
     Raises:
-        TargetError: a region or VPC is misspelt or does not exist.
+        TargetError: a VPC is misspelt or does not exist.
         ScopeUnreadableError: the caller may not even list VPCs.
         ClientError, BotoCoreError: credentials, throttling or the network.
     """
-    _require_form(REGION, regions, "a region", "eu-west-1")
     _require_form(VPC, vpcs, "a VPC", "vpc-0123456789abcdef0")
     session = boto3.Session()
     names = _regions(session, regions)
@@ -74,7 +72,6 @@ class UnreadServices:
 
 def services(regions: Sequence[str]) -> Iterator[EndpointServiceSnapshot | UnreadServices]:
     """Take a picture of each endpoint service of the regions; raises what `collect` does."""
-    _require_form(REGION, regions, "a region", "eu-west-1")
     session = boto3.Session()
     names = _regions(session, regions)
     account = _account(session, names[0])
@@ -95,7 +92,6 @@ def of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
         ScopeUnreadableError: the caller may not list subnets or VPCs.
         ClientError, BotoCoreError: credentials, throttling or the network.
     """
-    _require_form(REGION, regions, "a region", "eu-west-1")
     _require_form(SUBNET, [subnet], "a subnet", "subnet-0123456789abcdef0")
     session = boto3.Session()
     names = _regions(session, regions)

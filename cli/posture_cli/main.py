@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from posture_cli import exits
@@ -12,13 +11,14 @@ from posture_cli.failure import sentence
 
 def run() -> None:
     """Run the command; what it cannot do is a sentence on standard error, never a traceback."""
+    answers = sys.stdout
     try:
         app()
-    except BrokenPipeError:
-        # Whoever read our answer has enough of it, as `head` has; Python must not complain either
-        # when it flushes what is left. https://docs.python.org/3/library/signal.html#note-on-sigpipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(exits.CLEAN)
+    except SystemExit:
+        # Where nobody reads any more, typer swaps the stream and ends with 1, which means findings.
+        if sys.stdout is not answers:
+            sys.exit(exits.UNREAD)
+        raise
     except Exception as error:
         text = sentence(error)
         if text is None:

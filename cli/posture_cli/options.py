@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,14 @@ import typer
 from posture.model.scope import Scope
 from posture_cli.render.records import Output
 from posture_cli.times import first, last
+
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")  # us-gov-west-1, eusc-de-east-1
+
+
+def _region(text: str) -> str:
+    if not REGION.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is not a region, as in eu-west-1")
+    return text
 
 
 def _scope(text: str) -> Scope:
@@ -65,7 +74,11 @@ CatalogueOutputOption = Annotated[
 RegionsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--region", "-r", metavar="REGION", help="A region to look at; repeat for several."
+        "--region",
+        "-r",
+        parser=_region,
+        metavar="REGION",
+        help="A region to look at; repeat for several.",
     ),
 ]
 VpcsOption = Annotated[
@@ -83,12 +96,19 @@ StackOption = Annotated[
     typer.Option("--stack", metavar="NAME", help="The stack that was deployed.", show_default=True),
 ]
 StackRegionOption = Annotated[
-    str | None, typer.Option("--region", "-r", metavar="REGION", help="The region of the stack.")
+    str | None,
+    typer.Option(
+        "--region", "-r", parser=_region, metavar="REGION", help="The region of the stack."
+    ),
 ]
 StackRegionsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--region", "-r", metavar="REGION", help="The region of a stack; repeat for several."
+        "--region",
+        "-r",
+        parser=_region,
+        metavar="REGION",
+        help="The region of a stack; repeat for several.",
     ),
 ]
 FindingsTableOption = Annotated[

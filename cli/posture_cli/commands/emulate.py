@@ -33,7 +33,7 @@ def emulate(
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="NUMBER", help="The port; 0 takes a free one.")
-    ] = (4566),
+    ] = 4566,
 ) -> None:
     """Serve an emulated AWS with the stack in it, for `sam local invoke` and boto3.
 
@@ -52,12 +52,11 @@ def emulate(
         from posture_cli.embedded.server import served  # noqa: PLC0415
 
         aws = EmbeddedAws(ROOT)
-    with aws:
+    with aws, served(host, port) as url:
         World(aws).build()
-        with served(host, port) as url:
-            notes().print(f"serving account {aws.account}, region {aws.region}")
-            answers().print(f"export AWS_ENDPOINT_URL={url} AWS_REGION={aws.region}")
-            _tell(aws)
+        notes().print(f"serving account {aws.account}, region {aws.region}")
+        answers().print(f"export AWS_ENDPOINT_URL={url} AWS_REGION={aws.region}")
+        _tell(aws)
 
 
 def _tell(aws: EmbeddedAws) -> None:

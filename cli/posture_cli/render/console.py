@@ -6,6 +6,8 @@ pipe is never wrapped.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 from rich.console import Console
@@ -13,10 +15,18 @@ from rich.console import Console
 UNWRAPPED = 100_000  # columns
 
 
+class _Answers(Console):
+    """A console that leaves a closed pipe to whoever started the command."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what rich would end the process for, with the exit code of findings."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def answers() -> Console:
     """Give the console of standard output."""
     width = None if sys.stdout.isatty() else UNWRAPPED
-    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    return _Answers(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 
 def notes() -> Console:

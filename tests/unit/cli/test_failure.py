@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import (
     ClientError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
@@ -25,8 +26,9 @@ def refused(code: str) -> ClientError:
     [
         (NoCredentialsError(), "no AWS credentials"),
         (NoRegionError(), "--region"),
-        (ProfileNotFound(profile="work"), "work"),
-        (EndpointConnectionError(endpoint_url="https://ec2.example"), "cannot be reached"),
+        (ProfileNotFound(profile="work"), "The config profile (work) could not be found"),
+        (EndpointConnectionError(endpoint_url="https://ec2.example"), "AWS cannot be reached: "),
+        (ConnectTimeoutError(endpoint_url="https://ec2.example"), "AWS cannot be reached: "),
         (refused("RequestExpired"), "expired"),
         (refused("AuthFailure"), "does not know these credentials"),
         (refused("UnauthorizedOperation"), "DescribeVpcs"),
@@ -40,6 +42,13 @@ def test_sentence(error: Exception, words: str) -> None:
     assert text is not None
     assert words in text
     assert "\n" not in text
+
+
+def test_only_what_is_not_reached_is_said_not_to_be() -> None:
+    """A profile that is missing says nothing of AWS."""
+    text = sentence(ProfileNotFound(profile="work"))
+    assert text is not None
+    assert "reached" not in text
 
 
 def test_own_mistakes_are_not_hidden() -> None:

@@ -13,6 +13,8 @@ from textwrap import indent
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -37,6 +39,9 @@ STYLES = {
     "malformed": "red",
     "applied": "green",
 }
+WHOLE = 45  # letters of the longest word that a table keeps whole: longer than any id
+FOLDED = 24  # columns that sentences and ARNs may be folded to
+PADDING = 3  # columns between two of a table's
 CHUNK = 1_000  # rows of a table that are held to align them
 MARKUP = re.compile(r"[\\`*_{}\[\]()#|~!]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would execute
@@ -85,10 +90,11 @@ def write_json(value: object) -> None:
 
 
 def table(records: Sequence[Record], columns: Sequence[str]) -> Table:
-    """Draw a table for a terminal; long cells fold, none is cut."""
+    """Draw a table for a terminal; sentences fold, ids do not, nothing is cut."""
     grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        grid.add_column(column.upper(), overflow="fold")
+        least = _least(records, column)
+        grid.add_column(column.upper(), overflow="fold", min_width=least)
     for record in records:
         grid.add_row(*(_styled(_cell(record.get(column))) for column in columns))
     return grid
@@ -128,10 +134,38 @@ def _write_table(records: Iterable[Record], columns: Sequence[str]) -> None:
     chunk, first = list(islice(coming, CHUNK)), True
     while chunk or first:
         if sys.stdout.isatty():
-            answers().print(table(chunk, columns))
+            _show(chunk, columns)
         else:
             _write_plain(chunk, columns, header=first)
         chunk, first = list(islice(coming, CHUNK)), False
+
+
+def _show(records: Sequence[Record], columns: Sequence[str]) -> None:
+    """Draw a table where the terminal has room for one, else record below record."""
+    console = answers()
+    needed = sum(_least(records, column) + PADDING for column in columns)
+    if needed <= console.width:
+        console.print(table(records, columns))
+        return
+    for record in records:
+        console.print(stacked(record, columns))
+
+
+def _least(records: Sequence[Record], column: str) -> int:
+    """Give the width below which a column would break words that people copy, as ids are."""
+    cells = [_cell(record.get(column)) for record in records]
+    longest = max(map(len, cells), default=0)
+    whole = longest <= WHOLE and not any(" " in cell for cell in cells)
+    return max(len(column), longest if whole else min(longest, FOLDED))
+
+
+def stacked(record: Record, columns: Sequence[str]) -> Group:
+    """Give a record on lines that break between its values, the last value below the others."""
+    *before, last = columns
+    cells = [_cell(record.get(column)) for column in before]
+    head = Text("  ").join(_styled(cell) for cell in cells if cell)
+    below = _cell(record.get(last))
+    return Group(head, Padding(_styled(below), (0, 0, 1, 2)) if below else "")
 
 
 def _write_plain(records: Sequence[Record], columns: Sequence[str], *, header: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,31 @@ def test_markup_is_text() -> None:
     file = io.StringIO()
     Console(file=file, width=200).print(table([record("[bold]x[/bold] [/nonsense]")], COLUMNS))
     assert "[bold]x[/bold] [/nonsense]" in file.getvalue()
+
+
+FINDING = {
+    "severity": "high",
+    "rule": "gateway-service-leaves-by-internet",
+    "resource": "subnet-0aaaaaaaaaaaaaaa6",
+    "actor": "arn:aws:sts::111122223333:assumed-role/NetworkAdmin/alice",
+    "summary": "subnet-0aaaaaaaaaaaaaaa6 sends all of s3 out by internet gateway",
+}
+
+
+@pytest.mark.parametrize(("width", "drawn"), [(200, True), (150, True), (100, False), (60, False)])
+def test_a_terminal_breaks_no_id(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, *, drawn: bool
+) -> None:
+    """Where a table has no room, records stand below each other, and what is copied is whole."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    write([FINDING, FINDING | {"actor": ""}], tuple(FINDING), Output.TABLE)
+    text = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert ("RULE" in text) is drawn
+    assert max(map(len, text.splitlines())) <= width
+    for name in ("rule", "resource"):
+        assert text.count(f" {FINDING[name]}") >= 2
 
 
 @given(st.text())

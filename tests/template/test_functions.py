@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from posture.aws.rejections import LAST_TRY
 from posture.aws.settings import EXPECTED
 from posture.notify import PAUSE
 from stack_template import RESOURCES, TEMPLATE, of_type
@@ -77,7 +78,7 @@ def test_one_bad_change_does_not_block_its_batch(looks: str) -> None:
     ]
     assert RESOURCES[f"{looks}Queue"]["Properties"]["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["ChangesDeadLetterQueue", "Arn"]},
-        "maxReceiveCount": 5,
+        "maxReceiveCount": LAST_TRY,
     }
 
 

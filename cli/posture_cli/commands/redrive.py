@@ -1,4 +1,4 @@
-"""`posture redrive`: what could not be processed goes back, each with its reason."""
+"""`posture redrive`: what could not be processed is done again, each with its reason."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from posture_cli.render.records import Output, write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from posture_cli.dead_letters import DeadLetters
+    from posture_cli.dead_letters.queue import DeadLetters
 
 EXAMPLES = examples(
     "posture redrive --dry-run",
     "posture redrive",
     "posture redrive undelivered --region eu-west-1",
+    "posture redrive sweeps",
+    "posture redrive alerts --dry-run",
     "posture redrive --output json > redriven.json",
 )
 COLUMNS = ("event", "account", "region", "time", "tries", "outcome", "reason")
@@ -32,6 +34,8 @@ class Letters(StrEnum):
 
     CHANGES = "changes"
     UNDELIVERED = "undelivered"
+    SWEEPS = "sweeps"
+    ALERTS = "alerts"
 
 
 def redrive(
@@ -40,7 +44,7 @@ def redrive(
         Letters,
         typer.Argument(
             help="changes: what the evaluator gave up; undelivered: what EventBridge could not "
-            "hand to the queue."
+            "hand over; sweeps: sweeps that failed; alerts: findings that nobody was told of."
         ),
     ] = Letters.CHANGES,
     dry_run: Annotated[
@@ -50,23 +54,25 @@ def redrive(
     region: StackRegionOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Put dead letters back on the changes queue, once the cause of their failure is gone.
+    """Do again what was given up, once the cause of its failure is gone.
 
-    Shows each with the reason that was kept of it. A message leaves the dead letters only after
-    the changes queue has it, so that an interruption loses none; it may send one twice, which the
-    monitor tolerates: it looks at what is true now. What fails again comes back.
+    Shows each dead letter with the reason that was kept of it. Changes go back to their queue. For
+    sweeps that failed one sweep is started: it looks at everything. For alerts the notifier is
+    handed all that was recorded at the time; it tells what it has not told.
 
-    Exit code: 0 when all were put back or none was there, 1 when some could not be (or, with
+    A letter is removed only after it is taken care of, so that an interruption loses none; it may
+    do one twice, which the monitor tolerates. What fails again comes back.
+
+    Exit code: 0 when all were done again or none was there, 1 when some could not be (or, with
     --dry-run, some wait), 2 on a mistake.
     """
-    from posture_cli.dead_letters import of_changes, of_undelivered  # noqa: PLC0415 - boto3 is slow
+    from posture_cli.dead_letters.opened import opened  # noqa: PLC0415 - boto3 is slow
 
-    opened = of_changes if letters is Letters.CHANGES else of_undelivered
-    found = opened(stack, region)
+    found = opened(letters, stack, region)
     rows = list(_rows(found, dry_run=dry_run))
     write(rows, COLUMNS, output)
-    left = sum(row["outcome"] != "put back" for row in rows)
-    notes().print(_told(letters, len(rows), left, dry_run=dry_run))
+    left = sum(row["outcome"] != found.kind.outcome for row in rows)
+    notes().print(_told(letters, found.kind.outcome, len(rows), left, dry_run=dry_run))
     raise typer.Exit(exits.FINDINGS if left else exits.CLEAN)
 
 
@@ -76,21 +82,22 @@ def _rows(letters: DeadLetters, *, dry_run: bool) -> Iterator[dict[str, Any]]:
         letters.read(), f"{waiting} waiting", total=waiting, console=notes(), transient=True
     )
     for letter in shown:
+        row = letters.row(letter)
         if dry_run:
             outcome = "waits"
         elif problem := letters.put_back(letter):
             outcome = f"stays: {problem}"
         else:
-            outcome = "put back"
-        yield letter.told() | {"outcome": outcome}
+            outcome = letters.kind.outcome
+        yield row | {"outcome": outcome}
     if dry_run:
         letters.release()
 
 
-def _told(letters: Letters, found: int, left: int, *, dry_run: bool) -> str:
+def _told(letters: Letters, done: str, found: int, left: int, *, dry_run: bool) -> str:
     if not found:
         return f"no dead letters among {letters}"
     if dry_run:
-        return f"{found} wait among {letters}; without --dry-run they are put back"
+        return f"{found} wait among {letters}; without --dry-run they are {done}"
     stay = f"; {left} stay" if left else ""
-    return f"{found - left} of {found} put back on the changes queue{stay}"
+    return f"{found - left} of {found} {done}{stay}"

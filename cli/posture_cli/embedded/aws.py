@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -176,14 +177,22 @@ class EmbeddedAws:
         """Tell the failure queue which records were given up, as Lambda does: by their numbers."""
         sqs = self.session.client("sqs")
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+        arrivals = [record["dynamodb"]["ApproximateCreationDateTime"] for record in records]
         info = {
             "batchSize": len(records),
             "startSequenceNumber": numbers[0],
             "endSequenceNumber": numbers[-1],
+            "approximateArrivalOfFirstRecord": _second(arrivals[0]),
+            "approximateArrivalOfLastRecord": _second(arrivals[-1]),
             "streamArn": records[0]["eventSourceARN"],
         }
         url = sqs.get_queue_url(QueueName=queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
+
+
+def _second(timestamp: float) -> str:
+    """Write a time as Lambda does, to the second."""
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _forget_clients() -> None:

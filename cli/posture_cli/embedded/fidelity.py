@@ -11,6 +11,8 @@ Every fact restored here is one of AWS's own; nothing of what the rules judge is
 * a gateway endpoint has no private DNS;
 * endpoints and network ACLs can be selected by their ids;
 * a transaction sees the tables as no other request of the moment has half written them.
+
+Besides, its answers are written faster.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from ipaddress import ip_address, ip_network
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.network_acls import NetworkAcl
@@ -37,12 +40,28 @@ RESERVED = 4  # the addresses at a subnet's beginning that AWS keeps for itself
 
 _TABLES = RLock()
 _ANSWER = DynamoHandler.call_action
+_PICK = AttributePicker.__call__
 
 
 def complete_moto() -> None:
     """Make the emulator's services do what they lack; doing it twice is doing it once."""
     _teach_filters()
     setattr(DynamoHandler, "call_action", _one_at_a_time)  # noqa: B010 - a method is replaced
+    setattr(AttributePicker, "__call__", _pick_at_once)  # noqa: B010 - a method is replaced
+
+
+def _pick_at_once(self: AttributePicker, context: AttributePickerContext) -> Any:
+    """Take what is there under its own name, or is a stored item's and not there.
+
+    moto tries a dozen other names for each, which took half of the time of a test.
+    """
+    found = context.obj
+    if type(found) is dict and not self.response_transformers:
+        if context.key in found:
+            return found[context.key]
+        if getattr(context.shape, "parent", context.shape).name == "AttributeValue":
+            return None
+    return _PICK(self, context)
 
 
 def _one_at_a_time(self: DynamoHandler) -> Any:

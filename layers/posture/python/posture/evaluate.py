@@ -18,10 +18,10 @@ from posture.aws.baselines import BaselineTable
 from posture.aws.head import Dns
 from posture.aws.observer import Observer
 from posture.aws.place import Placed, Places
-from posture.aws.rejections import Rejections
+from posture.aws.rejections import LAST_TRY, Rejections
 from posture.aws.store import Outcome as Recording
 from posture.aws.store import Store
-from posture.changes.batch import Batch, Rejected, from_sqs
+from posture.changes.batch import Batch, Received, Rejected, from_sqs
 from posture.model.change import Change, Outcome
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
@@ -115,7 +115,12 @@ class Evaluator:
         applied = [each for each in batch.received if each.change.outcome is Outcome.APPLIED]
         changes = {each.change.event_id: each.change for each in applied}
         looked = _Look(self._ports, list(changes.values()))
-        failures = looked.run() if changes else {}
+        try:
+            failures = looked.run() if changes else {}
+        except CAUGHT as error:
+            self._give_up(applied, dict.fromkeys(changes, _why(error)))
+            raise
+        self._give_up(applied, failures)
         late = [each.message_id for each in applied if each.change.event_id in failures]
         return Evaluated(
             changes=len(batch.received) + len(batch.rejected),
@@ -140,6 +145,17 @@ class Evaluator:
         ]
         received = tuple(each for each in batch.received if each not in foreign)
         return Batch(received, (*batch.rejected, *rejected))
+
+    def _give_up(self, applied: Iterable[Received], failures: Failures) -> None:
+        """Keep why a change failed at its last try: a dead letter itself does not tell."""
+        for each in applied:
+            if each.tries < LAST_TRY or each.change.event_id not in failures:
+                continue
+            reason = f"failed {each.tries} times, at last by {failures[each.change.event_id]}"
+            try:
+                self._reject([Rejected(each.message_id, reason, each.body)])
+            except CAUGHT:  # the log has it, and the others of the batch must not fail for it
+                logger.exception("reason not kept", extra={"message_id": each.message_id})
 
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         now = self._ports.observer.now()

@@ -59,9 +59,11 @@ class History:
         rows = self._rows("scope", str(scope), f"{observed_at}#", f"{observed_at}#{AFTER_ALL}")
         return tuple(row for row in map(entry_of, rows) if row.commit == commit)
 
-    def stored(self, partition: str) -> Iterator[Stored]:
-        """Give a partition's rows as they are stored, for whoever proves them."""
-        return self._rows("scope", partition, "0", AFTER_ALL)
+    def stored(
+        self, partition: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Stored]:
+        """Give a partition's rows as they are stored, for whoever proves or hands them on."""
+        return self._rows("scope", partition, *_between(since, until))
 
     def _entries(
         self,
@@ -71,9 +73,7 @@ class History:
         until: datetime | None,
         index: str | None = None,
     ) -> Iterator[Entry]:
-        start = iso(since) if since else "0"
-        end = iso(until) + AFTER_ALL if until else AFTER_ALL
-        return map(entry_of, self._rows(name, value, start, end, index))
+        return map(entry_of, self._rows(name, value, *_between(since, until), index))
 
     def _rows(
         self, name: str, value: str, start: str, end: str, index: str | None = None
@@ -87,3 +87,8 @@ class History:
         )
         for page in pages:
             yield from page["Items"]
+
+
+def _between(since: datetime | None, until: datetime | None) -> tuple[str, str]:
+    """Give the first and the last key of a time."""
+    return iso(since) if since else "0", iso(until) + AFTER_ALL if until else AFTER_ALL

@@ -1,4 +1,4 @@
-"""Why a change was refused: kept where operators look, as the queue keeps only the message."""
+"""Why a change was refused or given up: a dead letter itself holds only the message."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PARTITION = "rejected"
+LAST_TRY = 5  # the queues' maxReceiveCount: after it a message is a dead letter
 BODY = 200_000  # bytes; an item holds 400 KB, a queue message 1 MB
 
 

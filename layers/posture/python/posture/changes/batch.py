@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from posture.changes.cloudtrail import parse_record
@@ -20,12 +21,13 @@ GZIP = b"\x1f\x8b"
 class Received:
     """A change and the queue message (or the place in a file) that brought it.
 
-    `body` is the text as it came.
+    `body` is the text as it came, `tries` how often the queue has handed it out, now included.
     """
 
     message_id: str
     change: Change
     body: str = ""
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def from_sqs(event: Mapping[str, Any]) -> Batch:
         [
             (str(each.get("messageId", f"record {number}")), each.get("body", each))
             for number, each in enumerate(records, 1)
-        ]
+        ],
+        [_tries(each.get("attributes")) for each in records],
     )
 
 
@@ -117,12 +120,18 @@ def _inner(value: Any) -> Any:
     return value
 
 
-def _batch(bodies: Sequence[tuple[str, Any]]) -> Batch:
+def _tries(attributes: Any) -> int:
+    count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, Mapping) else None
+    return int(count) if isinstance(count, str) and count.isdecimal() else 1
+
+
+def _batch(bodies: Sequence[tuple[str, Any]], tries: Iterable[int] = repeat(1)) -> Batch:
     received: list[Received] = []
     rejected: list[Rejected] = []
-    for message_id, body in bodies:
+    for (message_id, body), tried in zip(bodies, tries, strict=False):
         try:
-            received.append(Received(message_id, parse_record(_decoded(body)), _shown(body)))
+            change = parse_record(_decoded(body))
+            received.append(Received(message_id, change, _shown(body), tried))
         except MalformedChangeError as error:
             rejected.append(Rejected(message_id, str(error), _shown(body)))
     return Batch(tuple(received), tuple(rejected))

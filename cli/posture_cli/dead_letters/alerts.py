@@ -1,0 +1,112 @@
+"""Alerts that could not be sent: what was committed at the time is handed to the notifier again.
+
+A letter holds no stream records, only their positions in a stream that forgets them after a day,
+and when they arrived. History never forgets, so the commits of that time are found there; the
+notifier remembers for 30 days what it told, longer than a letter lasts, and tells only the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from posture.aws.findings import Findings
+from posture.aws.history import History
+from posture_cli.dead_letters.functions import Function, reason_of_invocation, told_of_invocation
+
+if TYPE_CHECKING:
+    from posture.aws.items import Stored
+    from posture_cli.dead_letters.queue import Letter
+
+# A commit bears the time of its picture, which is up to a sweep's whole time before its record.
+BEFORE = timedelta(minutes=16)
+AFTER = timedelta(minutes=1)  # arrivals are told in whole seconds, and clocks differ
+MOST = 500  # records an invocation, far below the function's minute
+BYTES = 4_000_000  # of the 6 MB that an invocation may carry
+
+Record = dict[str, Any]
+
+
+class Alerts:
+    """Dead letters of the findings' stream."""
+
+    outcome = "told"
+
+    def __init__(self, findings: Findings, history: History, notify: Function) -> None:
+        self._findings = findings
+        self._history = history
+        self._notify = notify
+        self._handed: set[tuple[str, str]] = set()
+
+    def told(self, letter: Letter) -> Mapping[str, Any]:
+        """Give where and when it failed."""
+        return told_of_invocation(letter, "alert")
+
+    def reason(self, letter: Letter) -> str:
+        """Say how many records were given up, and why as far as Lambda tells it."""
+        records = _info(letter).get("batchSize", "some")
+        return f"{records} stream records, {reason_of_invocation(letter)}; see the notifier's log"
+
+    def again(self, letter: Letter) -> str:
+        """Hand to the notifier what history has of that time."""
+        try:
+            info = _info(letter)
+            first = datetime.fromisoformat(info["approximateArrivalOfFirstRecord"])
+            last = datetime.fromisoformat(info["approximateArrivalOfLastRecord"])
+        except (KeyError, ValueError, TypeError):
+            return "it does not say when its records arrived"
+        rows = self._rows(first - BEFORE, last + AFTER)
+        for batch in _batches(rows):
+            answer, problem = self._notify.call({"Records": batch})
+            if problem:
+                return problem
+            if failed := answer.get("batchItemFailures"):
+                return f"{len(failed)} of {len(batch)} still fail: see the notifier's log"
+            self._handed.update(_commit_of(each["dynamodb"]["NewImage"]) for each in batch)
+        return ""
+
+    def _rows(self, since: datetime, until: datetime) -> Iterator[Stored]:
+        """Give the rows of that time that this command has not handed over yet."""
+        for scope in self._findings.scopes():
+            for row in self._history.stored(str(scope), since=since, until=until):
+                if _commit_of(row) not in self._handed:
+                    yield row
+
+
+def _info(letter: Letter) -> Mapping[str, Any]:
+    info = letter.content().get("DDBStreamBatchInfo")
+    return info if isinstance(info, dict) else {}
+
+
+def _commit_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["scope"]["S"], row["commit"]["S"]
+
+
+def _batches(rows: Iterator[Stored]) -> Iterator[Sequence[Record]]:
+    """Give the rows as records of the stream, as many as an invocation may carry."""
+    batch: list[Record] = []
+    size = 0
+    for number, row in enumerate(rows, 1):
+        record = _record(row, number)
+        weight = len(json.dumps(record).encode())
+        if batch and (len(batch) == MOST or size + weight > BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(record)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _record(row: Stored, number: int) -> Record:
+    """Give a row as the stream once brought its finding: it holds all of that and a step."""
+    return {
+        "eventName": "MODIFY",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {
+            "SequenceNumber": str(number),
+            "NewImage": {**row, "kind": {"S": "finding"}},
+        },
+    }

@@ -1,0 +1,99 @@
+"""Changes that the evaluator gave up, and events that EventBridge could not hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from posture.aws.attributes import typed
+from posture.aws.rejections import PARTITION
+from posture.changes.batch import from_sqs
+from posture.errors import MalformedChangeError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+    from posture_cli.dead_letters.queue import Letter
+
+UNKNOWN = "no reason was kept: it was given up without being refused; see the evaluator's log"
+
+
+class Changes:
+    """Dead letters of the changes queue; why they were given up lies in the history table."""
+
+    outcome = "put back"
+
+    def __init__(
+        self, sqs: SQSClient, queue_url: str, dynamodb: DynamoDBClient, history: str
+    ) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._dynamodb = dynamodb
+        self._history = history
+
+    def told(self, letter: Letter) -> Mapping[str, Any]:
+        """Give the event's own fields where it has them."""
+        return told_of_event(letter)
+
+    def reason(self, letter: Letter) -> str:
+        """Give what the evaluator wrote down as it refused the message, or gave it up."""
+        key = typed({"scope": PARTITION, "entry": letter.message_id})
+        row = self._dynamodb.get_item(TableName=self._history, Key=key).get("Item", {})
+        return str(row.get("reason", {}).get("S", UNKNOWN))
+
+    def again(self, letter: Letter) -> str:
+        """Send it to the changes queue."""
+        return sent(self._sqs, self._queue_url, letter)
+
+
+class Undelivered:
+    """What EventBridge could not deliver; it says why in the message's attributes.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+
+    outcome = "put back"
+
+    def __init__(self, sqs: SQSClient, queue_url: str, sweep: Callable[[], str]) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._sweep = sweep
+
+    def told(self, letter: Letter) -> Mapping[str, Any]:
+        """Give the event's own fields; the schedule's call of the sweep has none."""
+        return {"event": "sweep"} if _for_sweep(letter) else told_of_event(letter)
+
+    def reason(self, letter: Letter) -> str:
+        """Give EventBridge's own words."""
+        names = [name for name in ("ERROR_CODE", "ERROR_MESSAGE") if name in letter.attributes]
+        return ": ".join(letter.attributes[name] for name in names) or UNKNOWN
+
+    def again(self, letter: Letter) -> str:
+        """Send it to the changes queue, or start the sweep that was due."""
+        return self._sweep() if _for_sweep(letter) else sent(self._sqs, self._queue_url, letter)
+
+
+def _for_sweep(letter: Letter) -> bool:
+    """Tell whether it was for a function: our rules call only the sweep's, all others a queue."""
+    return ":function:" in letter.attributes.get("TARGET_ARN", "")
+
+
+def told_of_event(letter: Letter) -> Mapping[str, Any]:
+    """Give what an EventBridge event tells of itself."""
+    event = letter.content()
+    detail = event.get("detail")
+    name = detail.get("eventName") if isinstance(detail, dict) else None
+    return {**event, "event": name or "unreadable"}
+
+
+def sent(sqs: SQSClient, queue_url: str, letter: Letter) -> str:
+    """Send a letter to the changes queue; say why where that's no use."""
+    try:
+        readable = from_sqs({"Records": [{"messageId": "again", "body": letter.body}]}).received
+    except MalformedChangeError:
+        readable = ()
+    if not readable:
+        return "no change that this version can read"
+    sqs.send_message(QueueUrl=queue_url, MessageBody=letter.body)
+    return ""

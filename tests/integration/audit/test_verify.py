@@ -201,7 +201,9 @@ def unchain(client: "DynamoDBClient") -> None:
     client.update_item(
         TableName="findings",
         Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
-        UpdateExpression="REMOVE chain_length, chain_tip",
+        UpdateExpression="SET #schema = :first REMOVE chain_length, chain_tip",
+        ExpressionAttributeNames={"#schema": "schema"},
+        ExpressionAttributeValues={":first": {"N": "1"}},
     )
 
 

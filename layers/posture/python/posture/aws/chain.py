@@ -50,17 +50,15 @@ def digest_of(row: Mapping[str, AttributeValueTypeDef]) -> str:
     return hashlib.sha256(form.encode()).hexdigest()
 
 
-def chain_of(fields: Mapping[str, Any], *, written: bool) -> Chain:
+def chain_of(fields: Mapping[str, Any]) -> Chain:
     """Read back what `Chain.fields` wrote into a head.
 
     Args:
-        fields: The head's attributes in plain Python.
-        written: Whether rows were ever written under this head: without a chain in it, they are
-            from before there were chains.
+        fields: The head's attributes in plain Python; one without a chain is at its beginning.
 
     Raises:
         ValueError: an attribute is missing or malformed.
     """
     if "chain_length" not in fields:
-        return Chain(0, UNCHAINED if written else FIRST)
+        return Chain()
     return Chain(whole(fields, "chain_length"), text(fields, "chain_tip"))

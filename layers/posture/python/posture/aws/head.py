@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from posture.aws.attributes import plain, text, typed, whole
 from posture.aws.chain import Chain, chain_of
-from posture.aws.items import SCHEMA, Stored, corrupt
+from posture.aws.items import Stored, corrupt
+from posture.aws.schema import SCHEMA, upgraded
 from posture.model.instant import iso, parse_iso
 from posture.model.scope import Region, Scope
 
@@ -147,8 +148,9 @@ def head_from(item: Stored) -> Head:
     Raises:
         CorruptItemError: an attribute is missing or malformed.
     """
-    fields = plain(item)
+    fields: Json = plain(item)
     try:
+        fields = upgraded(fields)
         return Head(
             scope=Scope.parse(text(fields, "scope")),
             observed_at=parse_iso(text(fields, "observed_at")),
@@ -158,7 +160,7 @@ def head_from(item: Stored) -> Head:
             counts={name: int(count) for name, count in fields.get("counts", {}).items()},
             ownership_digest=str(fields.get("ownership_digest", "")),
             dns=_dns(fields.get("dns")),
-            chain=chain_of(fields, written=bool(fields.get("commit"))),
+            chain=chain_of(fields),
         )
     except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
         raise corrupt("head", fields.get("scope"), HEAD, error) from error

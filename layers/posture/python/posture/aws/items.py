@@ -1,8 +1,8 @@
 """Findings and their history as items of the tables, and back.
 
 Attribute names are plain words, so that an auditor can query them. Reading ignores attributes it
-does not know; an item that cannot be read raises, naming table and key: a finding that is
-skipped would be a finding that nobody is told of.
+does not know and upgrades what an older version wrote (`schema`). An item that cannot be read
+raises, naming table and key: a finding that is skipped would be one that nobody is told of.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.aws.attributes import Item, plain, text, typed, whole
+from posture.aws.schema import SCHEMA, upgraded
 from posture.errors import CorruptItemError
 from posture.lifecycle.bounds import truncated
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
@@ -22,8 +23,6 @@ from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdi
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-SCHEMA = 2  # since 2 the rows of history are chained, and `actor` stands by itself
 
 Stored = Mapping[str, "AttributeValueTypeDef"]
 
@@ -79,7 +78,7 @@ def finding_of(item: Stored) -> Finding:
     """
     fields = plain(item)
     try:
-        return _finding(fields)
+        return _finding(upgraded(fields))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise corrupt("finding", fields.get("scope"), fields.get("item"), error) from error
 
@@ -94,7 +93,7 @@ def entry_of(item: Stored) -> Entry:
     try:
         step, reason = Step(text(fields, "step")), text(fields, "reason")
         return Entry(
-            transition=Transition(step, _finding(fields), reason),
+            transition=Transition(step, _finding(upgraded(fields)), reason),
             commit=text(fields, "commit"),
             parts=whole(fields, "parts"),
             observed_at=parse_iso(text(fields, "observed_at")),

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from posture.aws.attributes import plain, text, typed
+from posture.aws.items import corrupt
 from posture.errors import ConflictError
 from posture.model.scope import Scope
 
@@ -55,7 +56,11 @@ class Ownership:
         self._put([*((each, None) for each in new), *((each, expires_at) for each in gone)], scope)
 
     def scopes_of(self, ids: Iterable[str]) -> Mapping[str, frozenset[Scope]]:
-        """Give the scopes of each id; an id that nobody remembers has none."""
+        """Give the scopes of each id; an id that nobody remembers has none.
+
+        Raises:
+            CorruptItemError: an item cannot be read.
+        """
         wanted = sorted(set(ids))
         with ThreadPoolExecutor(QUERIES) as pool:
             return dict(zip(wanted, pool.map(self._scopes, wanted), strict=True))
@@ -67,9 +72,7 @@ class Ownership:
             ExpressionAttributeNames={"#resource": "resource"},
             ExpressionAttributeValues=typed({":resource": resource}),
         )
-        return frozenset(
-            Scope.parse(text(plain(item), "scope")) for page in pages for item in page["Items"]
-        )
+        return frozenset(_scope(plain(item)) for page in pages for item in page["Items"])
 
     def _known(self, scope: Scope) -> Iterator[tuple[str, object]]:
         """Give each id of the scope, and when it expires where it is gone."""
@@ -108,3 +111,10 @@ class Ownership:
                 return
             time.sleep(PAUSE * 2**attempt)
         raise ConflictError(f"{self._table}: {len(left)} writes stay unprocessed")
+
+
+def _scope(fields: Mapping[str, Any]) -> Scope:
+    try:
+        return Scope.parse(text(fields, "scope"))
+    except ValueError as error:
+        raise corrupt("ownership", fields.get("resource"), fields.get("scope"), error) from error

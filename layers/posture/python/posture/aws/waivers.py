@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from posture.aws.attributes import plain, text, typed
 from posture.aws.chain import Chain, chain_of, link
 from posture.aws.commit import append
-from posture.aws.items import SCHEMA, Stored, corrupt
+from posture.aws.items import Stored, corrupt
+from posture.aws.schema import SCHEMA, upgraded
 from posture.aws.transact import ConditionFailedError, transact
 from posture.errors import ConflictError, WaiverError
 from posture.model.instant import iso, parse_iso
@@ -61,7 +63,7 @@ class WaiverTable:
     def chain(self) -> Chain:
         """Give where the chain of the waivers' history stands."""
         answer = self._client.get_item(TableName=self._table, Key=HEAD, ConsistentRead=True)
-        return chain_of(plain(answer.get("Item", {})), written=False)
+        return chain_of(plain(answer.get("Item", {})))
 
     def add(self, waiver: Waiver) -> None:
         """Keep a new waiver.
@@ -159,8 +161,9 @@ def _fields(waiver: Waiver) -> dict[str, Any]:
 
 
 def _waiver(item: Stored) -> Waiver:
-    stored = plain(item)
+    stored: Mapping[str, Any] = plain(item)
     try:
+        stored = upgraded(stored)
         return Waiver(
             id=text(stored, "waiver"),
             rule=text(stored, "rule"),
@@ -180,5 +183,5 @@ def _waiver(item: Stored) -> Waiver:
         raise corrupt("waiver", KIND, stored.get("name"), error) from error
 
 
-def _time(stored: dict[str, Any], name: str) -> datetime | None:
+def _time(stored: Mapping[str, Any], name: str) -> datetime | None:
     return parse_iso(text(stored, name)) if name in stored else None

@@ -1,0 +1,215 @@
+"""Whatever somebody makes of a stored item: nothing crashes a batch, and the reason is kept."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from finding_builders import OTHER, SCOPE, verdict
+from monitor_stage import Stage, batch, event
+from notify_stage import Stage as Telling
+from notify_stage import emulated
+from posture.aws.rejections import LAST_TRY
+
+GONE: Any = None  # the attribute is taken away
+HARMS = {  # by table, the item's kind: an attribute and what it becomes
+    "finding": [
+        ("status", {"S": "eaten"}),
+        ("status", GONE),
+        ("version", {"S": "one"}),
+        ("evidence", {"S": "gone"}),
+        ("evidence", {"L": [{"S": "gone"}]}),
+        ("opened_at", {"S": "yesterday"}),
+        ("severity", {"N": "3"}),
+        ("schema", {"N": "99"}),
+        ("cause", {"S": "alice"}),
+    ],
+    "head": [
+        ("revision", {"S": "three"}),
+        ("observed_at", GONE),
+        ("coverage", {"B": b"no gzip"}),
+        ("counts", {"S": "many"}),
+        ("dns", {"M": {}}),
+        ("chain_tip", {"N": "1"}),
+        ("schema", {"S": "new"}),
+    ],
+}
+CASES = [(kind, attribute, value) for kind, harms in HARMS.items() for attribute, value in harms]
+
+
+def at_last_try(*records: Any) -> dict[str, Any]:
+    """Give a batch whose messages were handed out as often as they may be."""
+    handed = batch(*records)
+    for each in handed["Records"]:
+        each["attributes"] = {"ApproximateReceiveCount": str(LAST_TRY)}
+    return handed
+
+
+def edited(stage: Stage, kind: str, attribute: str, value: Any) -> Callable[[], object]:
+    """Let somebody edit the full VPC's item of a kind; give what puts it right."""
+    (item, *_) = [
+        each
+        for each in stage.dynamodb.scan(TableName="findings")["Items"]
+        if each["kind"] == {"S": kind} and each["scope"] == {"S": str(stage.world.scope)}
+    ]
+    harmed = {**item, attribute: value}
+    if value is GONE:
+        del harmed[attribute]
+    stage.dynamodb.put_item(TableName="findings", Item=harmed)
+    return lambda: stage.dynamodb.put_item(TableName="findings", Item=item)
+
+
+def of_both(stage: Stage) -> list[Any]:
+    """Change both VPCs; give the records."""
+    stage.open_group()
+    stage.alice.modify_vpc_attribute(VpcId=stage.world.bare, EnableDnsSupport={"Value": True})
+    return stage.taken()
+
+
+@pytest.mark.parametrize(("kind", "attribute", "value"), CASES)
+def test_a_finding_or_head_holds_up_its_own_scope_only(
+    stage: Stage, kind: str, attribute: str, value: Any
+) -> None:
+    """The change's reason names item and attribute; put right, the same message works."""
+    stage.sweep()
+    mend = edited(stage, kind, attribute, value)
+    records = of_both(stage)
+    evaluated = stage.evaluator().evaluate(at_last_try(*records))
+    assert evaluated.failed == ("m-1",)
+    assert [each.scope.subject for each in evaluated.assessments] == [stage.world.bare]
+    reason = stage.refused()["m-1"]
+    assert f"CorruptItemError: {kind} {stage.world.scope}" in reason
+    mend()
+    assert stage.evaluate(records[0]).failed == ()
+    assert stage.about(stage.world.group)
+
+
+@pytest.mark.parametrize("kind", ["finding", "head"])
+def test_an_attribute_that_nobody_knows_is_left_alone(stage: Stage, kind: str) -> None:
+    """A note of somebody's own harms nothing."""
+    stage.sweep()
+    edited(stage, kind, "note", {"S": "ask Bob"})
+    assert stage.evaluate(*of_both(stage)).failed == ()
+
+
+def test_a_sweep_gets_past_a_finding_that_cannot_be_read(stage: Stage) -> None:
+    """It names the scope, and records all the others."""
+    stage.sweep()
+    edited(stage, "finding", "status", {"S": "eaten"})
+    swept = stage.sweep()
+    assert list(swept.failed) == [stage.world.scope]
+    assert stage.world.bare in {each.scope.subject for each in swept.assessments}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"kind": {"S": "baseline"}, "name": {"S": "current"}, "document": {"S": "later"}},
+        {"kind": {"S": "baseline"}, "name": {"S": "current"}},
+        {"kind": {"S": "waiver"}, "name": {"S": "w-1"}, "reason": {"S": "because"}},
+        {"kind": {"S": "waiver"}, "name": {"S": "w-1"}, "schema": {"N": "99"}},
+    ],
+    ids=["document", "no document", "waiver", "newer waiver"],
+)
+def test_a_baseline_that_cannot_be_read_is_nobodys_pass(stage: Stage, item: Any) -> None:
+    """All wait, as all are judged by it; each keeps the reason, and the sweep says it too."""
+    stage.dynamodb.put_item(TableName="baseline", Item=item)
+    records = of_both(stage)
+    with pytest.raises(Exception, match="cannot be read"):
+        stage.evaluator().evaluate(at_last_try(*records))
+    assert {"m-1", "m-2"} == stage.refused().keys()
+    assert all("CorruptItemError" in why for why in stage.refused().values())
+    with pytest.raises(Exception, match="cannot be read"):
+        stage.sweep()
+    stage.dynamodb.delete_item(
+        TableName="baseline", Key={name: item[name] for name in ("kind", "name")}
+    )
+    assert stage.evaluate(*records).failed == ()
+
+
+@pytest.mark.parametrize("scope", ["", "vpc-1", "1/2/3/4", "\u0000", "11/eu-west-1/vpc-1"])
+def test_an_ownership_entry_holds_up_its_own_id_only(stage: Stage, scope: str) -> None:
+    """The reason names the id; without the entry the change is placed by EC2."""
+    key = {"resource": {"S": stage.world.group}, "scope": {"S": scope or " "}}
+    stage.dynamodb.put_item(TableName="ownership", Item=key)
+    records = of_both(stage)
+    evaluated = stage.evaluator().evaluate(at_last_try(*records))
+    assert evaluated.failed == ("m-1",)
+    assert stage.world.group in stage.refused()["m-1"]
+    stage.dynamodb.delete_item(TableName="ownership", Key=key)
+    assert stage.evaluate(*records).failed == ()
+
+
+def test_a_reason_that_somebody_edited_is_not_written_over(stage: Stage) -> None:
+    """The first one stays, whatever it is, and the message is refused all the same."""
+    item = {"scope": {"S": "rejected"}, "entry": {"S": "m-1"}, "reason": {"N": "3"}}
+    stage.dynamodb.put_item(TableName="history", Item=item)
+    assert stage.evaluator().evaluate(batch("no JSON", event({}))).failed == ("m-1", "m-2")
+    kept = stage.dynamodb.get_item(
+        TableName="history", Key={"scope": item["scope"], "entry": item["entry"]}
+    )
+    assert kept["Item"] == item
+
+
+@pytest.fixture
+def telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Telling]:
+    """Give two scopes' findings that nobody was told of yet."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with emulated() as telling:
+        telling.look(0, verdict())
+        telling.look(0, verdict(), scope=OTHER)
+        yield telling
+
+
+@pytest.mark.parametrize("many", [5, 0], ids=["alone", "in digests"])
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("step", {"S": "eaten"}), ("commit", {"N": "1"}), ("schema", {"N": "9"})],
+)
+def test_a_row_of_history_holds_up_its_own_alert_only(
+    telling: Telling, many: int, attribute: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream repeats that one; put right, it is told."""
+    monkeypatch.setattr("posture.notify.MANY", many)
+    (row,) = rows(telling)
+    telling.dynamodb.put_item(TableName="history", Item={**row, attribute: value})
+    records = telling.records()
+    answer = telling.notify(records)
+    assert len(answer["batchItemFailures"]) == 1
+    assert told(telling) == {str(OTHER)}
+    telling.dynamodb.put_item(TableName="history", Item=row)
+    assert telling.notify(records)["batchItemFailures"] == []
+    assert told(telling) == {str(SCOPE)}
+
+
+def rows(telling: Telling) -> list[Any]:
+    """Give the history of the first scope."""
+    items = telling.dynamodb.scan(TableName="history")["Items"]
+    return [each for each in items if each["scope"] == {"S": str(SCOPE)}]
+
+
+def told(telling: Telling) -> set[str]:
+    """Give the scopes that the inbox tells of."""
+    bodies = [json.loads(letter["Message"]) for letter in telling.inbox()]
+    return {
+        finding.get("scope", body.get("scope")) for body in bodies for finding in body["findings"]
+    }
+
+
+@pytest.mark.parametrize("many", [5, 0], ids=["alone", "in digests"])
+def test_what_is_remembered_of_an_alert_holds_up_that_one_only(
+    telling: Telling, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim of no known state is nobody's leave to tell twice; without it, it is told."""
+    monkeypatch.setattr("posture.notify.MANY", many)
+    records = telling.records()
+    telling.notify(records)
+    assert told(telling) == {str(SCOPE), str(OTHER)}
+    (first, *_) = telling.dynamodb.scan(TableName="idempotency")["Items"]
+    telling.dynamodb.put_item(TableName="idempotency", Item={**first, "status": {"S": "eaten"}})
+    assert len(telling.notify(records)["batchItemFailures"]) == 1
+    assert told(telling) == set()
+    telling.dynamodb.put_item(TableName="idempotency", Item=first)
+    assert telling.notify(records)["batchItemFailures"] == []
+    assert told(telling) == set()

@@ -1,0 +1,141 @@
+"""Items of other versions: older ones are upgraded in place, newer ones are refused by name."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from finding_builders import SCOPE, at, change, opened, verdict
+from posture.aws import schema
+from posture.aws.history import History
+from posture.aws.schema import SCHEMA, upgraded
+from posture.aws.store import Evaluation, Outcome, Store
+from posture.errors import CorruptItemError
+from posture.lifecycle.diff import transitions
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+FINDING = {"scope": {"S": str(SCOPE)}, "item": {"S": "route-missing#subnet-0a"}}
+HEAD = {"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}}
+
+
+def look(store: Store, minute: float, *verdicts: Any) -> Outcome:
+    """Record what was seen so many minutes after noon."""
+    cause = change("e-1", "rtb-0a")
+    return store.record(
+        Evaluation(SCOPE, at(minute)),
+        lambda state: transitions(
+            SCOPE, state.findings, verdicts, observed_at=at(minute), changes=[cause]
+        ),
+    ).outcome
+
+
+def item(client: "DynamoDBClient", key: Any) -> dict[str, Any]:
+    """Give what is stored under a key."""
+    return dict(client.get_item(TableName="findings", Key=key)["Item"])
+
+
+def put(client: "DynamoDBClient", changed: Mapping[str, Any]) -> None:
+    """Store an item as another version would have."""
+    client.put_item(TableName="findings", Item=dict(changed))
+
+
+def as_first_version(client: "DynamoDBClient") -> None:
+    """Make the scope's items those of schema 1."""
+    finding, head = item(client, FINDING), item(client, HEAD)
+    put(client, {name: value for name, value in finding.items() if name not in {"schema", "actor"}})
+    kept = {name: value for name, value in head.items() if not name.startswith("chain")}
+    put(client, {**kept, "schema": {"N": "1"}})
+
+
+def test_an_older_scope_is_read_and_its_next_write_is_of_today(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """The finding goes on where it was, and the chain of its history begins."""
+    look(store, 0, verdict())
+    as_first_version(dynamodb)
+    state = store.load(SCOPE)
+    assert state.head is not None
+    assert (state.head.chain.length, state.head.chain.tip) == (0, "unchained")
+    assert look(store, 1) is Outcome.COMMITTED
+    finding, head = item(dynamodb, FINDING), item(dynamodb, HEAD)
+    assert (finding["status"], finding["version"]) == ({"S": "resolved"}, {"N": "2"})
+    assert finding["schema"] == head["schema"] == {"N": str(SCHEMA)}
+    assert finding["actor"] == {"S": "arn:aws:iam::111122223333:user/alice"}
+    assert head["chain_length"] == {"N": "1"}
+
+
+def test_a_look_that_sees_nothing_new_upgrades_the_head_alone(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """A finding that does not move stays as it was written, and is read all the same."""
+    look(store, 0, verdict())
+    as_first_version(dynamodb)
+    assert look(store, 1, verdict()) is Outcome.UNCHANGED
+    assert item(dynamodb, HEAD)["schema"] == {"N": str(SCHEMA)}
+    assert "schema" not in item(dynamodb, FINDING)
+    (finding,) = store.load(SCOPE).findings.values()
+    assert finding.version == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "complaint"),
+    [
+        ({"N": str(SCHEMA + 1)}, f"schema {SCHEMA + 1} is newer than {SCHEMA}"),
+        ({"N": "0"}, "schema 0 is no version"),
+        ({"S": "two"}, "schema is no whole number"),
+    ],
+)
+@pytest.mark.parametrize("key", [FINDING, HEAD], ids=["finding", "head"])
+def test_what_is_of_a_newer_version_or_of_none_is_refused_by_name(
+    store: Store, dynamodb: "DynamoDBClient", key: Any, number: Any, complaint: str
+) -> None:
+    """Nothing is guessed, and nothing written over."""
+    look(store, 0, verdict())
+    newer = {**item(dynamodb, key), "schema": number}
+    put(dynamodb, newer)
+    with pytest.raises(CorruptItemError) as refused:
+        look(store, 1)
+    assert complaint in str(refused.value)
+    assert str(SCOPE) in str(refused.value)
+    assert item(dynamodb, key) == newer
+
+
+def test_rows_of_another_version_are_read_or_refused_alike(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """History is never written again, so its rows keep the form they had."""
+    look(store, 0, verdict())
+    (row,) = dynamodb.scan(TableName="history")["Items"]
+    dynamodb.put_item(TableName="history", Item={**row, "schema": {"N": "1"}})
+    history = History(dynamodb, "history")
+    (entry,) = history.of_scope(SCOPE)
+    (step,) = opened(verdict(), changes=[change("e-1", "rtb-0a")])
+    assert entry.transition == step
+    dynamodb.put_item(TableName="history", Item={**row, "schema": {"N": "9"}})
+    with pytest.raises(CorruptItemError, match="schema 9 is newer"):
+        list(history.of_scope(SCOPE))
+
+
+def test_an_item_climbs_every_step_up_to_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each version needs to know the one before it only."""
+    monkeypatch.setattr(schema, "SCHEMA", 4)
+    monkeypatch.setitem(schema.STEPS, (2, "finding"), lambda it: {**it, "trail": ["to 3"]})
+    monkeypatch.setitem(
+        schema.STEPS, (3, "finding"), lambda it: {**it, "trail": [*it["trail"], "to 4"]}
+    )
+    cause = {"actor": "alice"}
+    assert upgraded({"kind": "finding", "cause": cause}) == {
+        "kind": "finding",
+        "cause": cause,
+        "actor": "alice",
+        "trail": ["to 3", "to 4"],
+        "schema": 4,
+    }
+    assert upgraded({"kind": "waiver", "schema": 2}) == {"kind": "waiver", "schema": 4}
+
+
+def test_every_step_leads_from_a_version_there_was() -> None:
+    """None is registered for a version that nobody writes."""
+    assert {version for version, _ in schema.STEPS} <= set(range(1, SCHEMA))

@@ -35,6 +35,28 @@ def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
     assert "0.0.0.0/0" in " ".join(fact.text for fact in finding.verdict.evidence)
 
 
+def test_a_picture_is_no_newer_than_its_first_read(stage: Stage) -> None:
+    """What happens while a VPC is read is news to the picture, and must not lose against it."""
+    first_reads = []
+    stage.world.ec2.meta.events.register(
+        "before-call.ec2.DescribeVpcs", lambda **_: first_reads.append(stage.clock.time)
+    )
+    stage.open_group()
+    assert stage.evaluate().failed == ()
+    head = stage.store.head(stage.world.scope)
+    assert head is not None
+    assert head.observed_at <= first_reads[0]
+
+
+def test_what_failed_is_reported_by_its_message(stage: Stage) -> None:
+    """Lambda deletes every message that the answer does not name."""
+    stage.open_group()
+    evaluated = stage.evaluate("no JSON", *stage.taken(), "nor this")
+    assert evaluated.response() == {
+        "batchItemFailures": [{"itemIdentifier": "m-1"}, {"itemIdentifier": "m-3"}]
+    }
+
+
 def test_the_repair_resolves_the_finding(stage: Stage) -> None:
     """What is mended is resolved, and its history stays."""
     stage.open_group()

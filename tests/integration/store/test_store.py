@@ -155,6 +155,14 @@ def test_a_newer_evaluation_in_between_wins(store: Store) -> None:
     assert bad(store) == []
 
 
+def test_a_newer_look_that_saw_nothing_new_wins_as_well(store: Store) -> None:
+    """It wrote nothing but its time, and that is enough."""
+    look(store, 0)
+    slow = interrupted(judged(1, verdict()), lambda: look(store, 2))
+    assert store.record(Evaluation(SCOPE, at(1)), slow).outcome is Outcome.STALE
+    assert bad(store) == []
+
+
 def test_an_older_evaluation_in_between_is_compared_again(store: Store) -> None:
     """Who read too early compares once more with what the older one wrote meanwhile."""
     look(store, 0)

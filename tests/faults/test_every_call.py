@@ -53,7 +53,7 @@ def test_the_evaluator_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> Non
             calls = max(calls, len(monitor.evaluate(list(monitor.queue)).calls))
         calls = max(calls, len(run.calls))
         if fault in {Fault.STALE, Fault.DENIED}:  # what was seen is wrong, so a second look comes
-            monitor.send_again()
+            monitor.send_again(monitor.records[-1:])
             monitor.evaluate(list(monitor.queue))
         monitor.tell()
         assert_sound(monitor)

@@ -7,10 +7,12 @@ and longer stories; a failure prints the steps that lead to it and the seed.
 
 import contextlib
 import os
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -23,8 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from fault_changes import CHANGES
-from fault_injection import Fault, Run
+from fault_changes import CHANGES, FLIPS
+from fault_injection import Fault, Point, Run
 from faulty_monitor import FaultyMonitor, assert_history_replays, faulty, tampered
 from posture.model.scope import Scope
 
@@ -37,19 +39,39 @@ PROFILE = settings(
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
-ACTS = ("evaluate", "sweep", "change", "notify")
+# Where others get in between or a fault strikes: a call by its number, or one that matters.
+READS = ("DescribeVpcs", "DescribeSecurityGroups", "DescribeNetworkInterfaces")
+WRITES = ("Query", "GetItem", "TransactWriteItems", "UpdateItem", "BatchWriteItem", "PutItem")
+TELLS = ("Query", "PutItem", "UpdateItem", "Publish", "GetItem", "DeleteItem")
+# Between what an evaluation saw and what it writes of it: here the winner is decided.
+RACES = ("DescribeNetworkInterfaces", "Query", "TransactWriteItems", "UpdateItem")
+LOOKS = ("evaluate", "sweep", "notify", "nobody yet")
+
+Strikes = Mapping[Point, Fault]
+Besides = tuple[Point, list[tuple[str | None, str]]]
 
 
-def faults(calls: int) -> st.SearchStrategy[dict[int, Fault]]:
-    """Give faults at some of about so many calls; one beyond the last call strikes nothing."""
-    return st.dictionaries(
-        st.integers(0, calls), st.sampled_from(list(Fault)), min_size=1, max_size=4
+def points(calls: int, *names: str) -> st.SearchStrategy[Point]:
+    """Give one of about so many calls; one beyond the last call is none."""
+    return st.integers(0, calls) | st.sampled_from(names)
+
+
+def faults(where: st.SearchStrategy[Point]) -> st.SearchStrategy[Any]:
+    """Give faults at some calls."""
+    return st.dictionaries(where, st.sampled_from(list(Fault)), min_size=1, max_size=4)
+
+
+def besides(where: st.SearchStrategy[Point]) -> st.SearchStrategy[Besides]:
+    """Give what goes on just before a call: changes, each looked at by somebody or not yet."""
+    change = st.none() | st.sampled_from(sorted(FLIPS))
+    return st.tuples(
+        where, st.lists(st.tuples(change, st.sampled_from(LOOKS)), min_size=1, max_size=2)
     )
 
 
-def meanwhile(calls: int) -> st.SearchStrategy[tuple[int, str] | None]:
-    """Give what goes on besides, and at which call, or nothing."""
-    return st.none() | st.tuples(st.integers(0, calls), st.sampled_from(ACTS))
+LOOKING = points(26, *READS, *WRITES)
+SWEEPING = points(34, *READS, *WRITES)
+TELLING = points(10, *TELLS)
 
 
 class Monitoring(RuleBasedStateMachine):
@@ -60,10 +82,18 @@ class Monitoring(RuleBasedStateMachine):
         self._exits = ExitStack()
         self.monitor: FaultyMonitor = self._exits.enter_context(faulty())
         self._clocks: dict[Scope, Any] = {}
+        self._lost = False
 
-    @initialize(sweep=st.booleans())
-    def deploy(self, sweep: bool) -> None:
-        """The monitor starts in a region it has seen, or not."""
+    @initialize(sweep=st.booleans(), most=st.sampled_from([2, 49]), many=st.sampled_from([0, 5]))
+    def deploy(self, sweep: bool, most: int, many: int) -> None:
+        """The monitor starts in a region it has seen, or not.
+
+        Few transitions are cut into several transactions, few commits told in digests, as if they
+        were many.
+        """
+        patch = self._exits.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr("posture.aws.commit.MOST", most)
+        patch.setattr("posture.notify.MANY", many)
         if sweep:
             self.monitor.sweep()
             self.monitor.notify()
@@ -91,9 +121,22 @@ class Monitoring(RuleBasedStateMachine):
     def lose(self, pick: int) -> None:
         """A record never arrives."""
         self.monitor.stage.trail.pop(pick % len(self.monitor.stage.trail))
+        self._lost = True
 
-    @rule(name=st.sampled_from(sorted(CHANGES)), strikes=faults(26), telling=faults(10))
-    def trouble(self, name: str, strikes: dict[int, Fault], telling: dict[int, Fault]) -> None:
+    @rule(
+        name=st.sampled_from(sorted(FLIPS)),
+        back=st.booleans(),
+        at=st.sampled_from(RACES),
+        meanwhile=besides(st.sampled_from(RACES)),
+    )
+    def race(self, name: str, back: bool, at: str, meanwhile: Besides) -> None:
+        """While a change is evaluated it is taken back, or others happen, and others look at it."""
+        self.change(name, arrives=True)
+        others: Besides = (at, [(name, "evaluate")]) if back else meanwhile
+        self.monitor.evaluate(list(self.monitor.queue), self._run("evaluate", {}, others))
+
+    @rule(name=st.sampled_from(sorted(CHANGES)), strikes=faults(LOOKING), telling=faults(TELLING))
+    def trouble(self, name: str, strikes: Strikes, telling: Strikes) -> None:
         """A change is evaluated and told at once, each of them struck."""
         self.change(name, arrives=True)
         self.monitor.evaluate(list(self.monitor.queue), Run("evaluate", strikes))
@@ -101,23 +144,30 @@ class Monitoring(RuleBasedStateMachine):
 
     @precondition(lambda self: self.monitor.queue)
     @rule(
-        strikes=faults(26), besides=meanwhile(26), start=st.integers(0, 5), size=st.integers(1, 9)
+        strikes=faults(LOOKING),
+        meanwhile=st.none() | besides(LOOKING),
+        start=st.integers(0, 5),
+        size=st.integers(1, 9),
     )
-    def evaluate(self, strikes: dict[int, Fault], besides: Any, start: int, size: int) -> None:
+    def evaluate(self, strikes: Strikes, meanwhile: Any, start: int, size: int) -> None:
         """A batch is evaluated."""
         start %= len(self.monitor.queue)
-        run = self._run("evaluate", strikes, besides)
+        run = self._run("evaluate", strikes, meanwhile)
         self.monitor.evaluate(self.monitor.queue[start : start + size], run)
 
-    @rule(strikes=faults(34), besides=meanwhile(34))
-    def sweep(self, strikes: dict[int, Fault], besides: Any) -> None:
+    @rule(strikes=faults(SWEEPING), meanwhile=st.none() | besides(SWEEPING))
+    def sweep(self, strikes: Strikes, meanwhile: Any) -> None:
         """The schedule's time has come."""
-        self.monitor.sweep(self._run("sweep", strikes, besides))
+        self.monitor.sweep(self._run("sweep", strikes, meanwhile))
 
-    @rule(strikes=faults(10), besides=meanwhile(10), size=st.integers(1, 40))
-    def notify(self, strikes: dict[int, Fault], besides: Any, size: int) -> None:
+    @rule(
+        strikes=faults(TELLING),
+        meanwhile=st.none() | besides(TELLING),
+        size=st.integers(1, 40),
+    )
+    def notify(self, strikes: Strikes, meanwhile: Any, size: int) -> None:
         """A batch of the stream is told."""
-        self.monitor.notify(self._run("notify", strikes, besides), size)
+        self.monitor.notify(self._run("notify", strikes, meanwhile), size)
 
     @invariant()
     def no_clock_goes_back(self) -> None:
@@ -129,35 +179,47 @@ class Monitoring(RuleBasedStateMachine):
         self._clocks = clocks
 
     def teardown(self) -> None:
-        """All is well again: the queue drains, a sweep comes, and what must hold holds."""
+        """All is well again: what must hold by the changes alone holds, and then, swept, all."""
         try:
-            self.monitor.settle()
-            assert_true_to_the_network(self.monitor)
-            assert_history_replays(self.monitor)
-            assert_told_once(self.monitor)
+            monitor = self.monitor
+            for record in monitor.stage.taken():
+                monitor.send(record)
+            monitor.redrive()
+            monitor.drain()
+            if monitor.misled:
+                monitor.send_again(monitor.records)
+                monitor.drain()
+            if not self._lost and not monitor.region_misled:
+                assert_true_to_the_network(monitor, monitor.scopes())
+            monitor.settle()
+            assert_true_to_the_network(monitor, monitor.scopes() | monitor.truth().keys())
+            assert_history_replays(monitor)
+            assert_told_once(monitor)
         finally:
             self._exits.close()
 
-    def _run(self, name: str, strikes: dict[int, Fault], besides: Any) -> Run:
-        if besides is None:
+    def _run(self, name: str, strikes: Strikes, meanwhile: Besides | None) -> Run:
+        if meanwhile is None:
             return Run(name, strikes)
-        at, what = besides
-        monitor = self.monitor
-        acts = {
-            "evaluate": lambda: monitor.evaluate(list(monitor.queue)),
-            "sweep": monitor.sweep,
-            "change": lambda: self.change("open the group", arrives=True),
-            "notify": monitor.notify,
-        }
-        if what == name == "notify":
-            return Run(name, strikes)  # a shard has one reader at a time
-        return Run(name, strikes, {at: acts[what]})
+        at, others = meanwhile
+        return Run(name, strikes, {at: lambda: self._others(name, others)})
+
+    def _others(self, name: str, others: Sequence[tuple[str | None, str]]) -> None:
+        for change, look in others:
+            if change:
+                self.change(change, arrives=True)
+            if look == "evaluate":
+                self.monitor.evaluate(list(self.monitor.queue))
+            elif look == "sweep":
+                self.monitor.sweep()
+            elif look == "notify" != name:  # a shard has one reader at a time
+                self.monitor.notify()
 
 
-def assert_true_to_the_network(monitor: FaultyMonitor) -> None:
+def assert_true_to_the_network(monitor: FaultyMonitor, scopes: Collection[Scope]) -> None:
     """The findings are those of a direct look at each VPC; what is gone has none."""
     truth = monitor.truth()
-    for scope in monitor.scopes() | truth.keys():
+    for scope in scopes:
         expected = truth.get(scope, {})
         stored = monitor.stored(scope)
         assert {name: _told_of(each) for name, each in expected.items()} == {

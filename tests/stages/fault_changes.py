@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from collect_world import REGION
 from monitor_stage import Stage
 
+ANYWHERE = "0.0.0.0/0"
 OPEN = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 NARROW = OPEN | {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::ours/*"}
 
@@ -17,12 +18,12 @@ def _policy(stage: Stage, statement: dict[str, str]) -> None:
 
 def _route(stage: Stage) -> None:
     stage.alice.create_route(
-        RouteTableId=stage.world.table, DestinationCidrBlock="0.0.0.0/0", GatewayId=stage.world.igw
+        RouteTableId=stage.world.table, DestinationCidrBlock=ANYWHERE, GatewayId=stage.world.igw
     )
 
 
 def _unroute(stage: Stage) -> None:
-    stage.alice.delete_route(RouteTableId=stage.world.table, DestinationCidrBlock="0.0.0.0/0")
+    stage.alice.delete_route(RouteTableId=stage.world.table, DestinationCidrBlock=ANYWHERE)
 
 
 def _associate(stage: Stage) -> None:
@@ -49,6 +50,32 @@ def _remove_interface(stage: Stage) -> None:
     stage.alice.delete_vpc_endpoints(VpcEndpointIds=[stage.world.interface])
 
 
+def _open(stage: Stage) -> bool:
+    groups = stage.world.ec2.describe_security_groups(GroupIds=[stage.world.group])
+    permissions = groups["SecurityGroups"][0]["IpPermissions"]
+    return any(each["CidrIp"] == ANYWHERE for one in permissions for each in one["IpRanges"])
+
+
+def _flip_policy(stage: Stage) -> None:
+    endpoints = stage.world.ec2.describe_vpc_endpoints(VpcEndpointIds=[stage.world.interface])
+    narrow = NARROW["Resource"] in endpoints["VpcEndpoints"][0]["PolicyDocument"]
+    _policy(stage, OPEN if narrow else NARROW)
+
+
+def _flip_way_out(stage: Stage) -> None:
+    tables = stage.world.ec2.describe_route_tables(RouteTableIds=[stage.world.table])
+    routes = tables["RouteTables"][0]["Routes"]
+    out = any(each.get("DestinationCidrBlock") == ANYWHERE for each in routes)
+    (_unroute if out else _route)(stage)
+
+
+# What always changes something, back and forth: for races, in which every look sees another world.
+FLIPS: Mapping[str, Callable[[Stage], object]] = {
+    "flip the group": lambda stage: (stage.close_group if _open(stage) else stage.open_group)(),
+    "flip the policy": _flip_policy,
+    "flip the way out": _flip_way_out,
+}
+
 CHANGES: Mapping[str, Callable[[Stage], object]] = {
     "open the group": Stage.open_group,
     "close the group": Stage.close_group,
@@ -67,4 +94,5 @@ CHANGES: Mapping[str, Callable[[Stage], object]] = {
     "delete the interface endpoint": _remove_interface,
     "make a VPC": lambda stage: stage.alice.create_vpc(CidrBlock="10.77.0.0/16"),
     "delete the bare VPC": lambda stage: stage.alice.delete_vpc(VpcId=stage.world.bare),
+    **FLIPS,
 }

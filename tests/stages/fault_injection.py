@@ -14,6 +14,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 
 Json = dict[str, Any]
+Point = int | str  # a run's call by its number, or the first one of an operation by its name
 
 
 class Killed(BaseException):
@@ -78,12 +79,26 @@ class Run:
     """
 
     name: str
-    faults: Mapping[int, Fault] = field(default_factory=dict)
-    meanwhile: Mapping[int, Callable[[], object]] = field(default_factory=dict)
+    faults: Mapping[Point, Fault] = field(default_factory=dict)
+    meanwhile: Mapping[Point, Callable[[], object]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     carried_out: set[int] = field(default_factory=set)
     met: dict[int, Fault] = field(default_factory=dict)
     dead: bool = False
+
+    def begin(self, call: Call) -> tuple[int, Fault | None, Callable[[], object] | None]:
+        """Count a call; give its number, the fault meant for it and what happens meanwhile."""
+        number, names = len(self.calls), {each.name for each in self.calls}
+        self.calls.append(call)
+        points: list[Point] = [number] if call.name in names else [number, call.name]
+        faults = [self.faults[each] for each in points if each in self.faults]
+        others = [self.meanwhile[each] for each in points if each in self.meanwhile]
+        return number, faults[0] if faults else None, others[0] if others else None
+
+    @property
+    def misled(self) -> bool:
+        """Whether it was told something that is not true (any more), or nothing."""
+        return not {Fault.STALE, Fault.DENIED}.isdisjoint(self.met.values())
 
 
 class Injector:
@@ -93,7 +108,7 @@ class Injector:
         session.events.register("before-call", self._before)
         session.events.register("after-call", self._after)
         self._runs: list[Run] = []
-        self._answers: dict[Call, Json] = {}
+        self._answers: dict[Call, list[Json]] = {}
         self.runs: Counter[str] = Counter()
         self.points: Counter[tuple[str, str, Fault]] = Counter()
 
@@ -123,15 +138,13 @@ class Injector:
         run = self._runs[-1]
         if run.dead:
             raise Killed  # a thread that the kill has not reached yet
-        number = len(run.calls)
         body = params.get("body", b"")
         text = body.decode() if isinstance(body, bytes) else repr(sorted(body.items()))
         call = Call(model.service_model.service_name, model.name, text)
-        run.calls.append(call)
-        context["faulty-call"] = (run, number)
-        if number in run.meanwhile:
-            run.meanwhile[number]()
-        fault = run.faults.get(number)
+        number, fault, others = run.begin(call)
+        context["faulty-call"] = (run, number, fault)
+        if others:
+            others()
         if fault is None or fault in AFTER or not fault.fits(call):
             return None
         run.met[number] = fault
@@ -140,15 +153,14 @@ class Injector:
     def _after(self, http_response: Any, parsed: Json, context: Json, **_: Any) -> None:
         if "faulty-call" not in context:
             return
-        run, number = context.pop("faulty-call")
-        call, fault = run.calls[number], run.faults.get(number)
+        run, number, fault = context.pop("faulty-call")
+        call = run.calls[number]
         if number in run.met:
             return  # refused beforehand
-        older = self._answers.get(call)
+        older: Json | None = None
         if http_response.status_code < 300:
             run.carried_out.add(number)
-            if call.lags:
-                self._answers.setdefault(call, copy.deepcopy(parsed))
+            older = self._older(call, parsed)
         if fault is None or fault not in AFTER or not fault.fits(call):
             return
         if fault is Fault.STALE:
@@ -163,6 +175,15 @@ class Injector:
             parsed.clear()
             parsed.update(refused[1])
 
+    def _older(self, call: Call, parsed: Json) -> Json | None:
+        """Give the last answer to the same question that was another one, and keep this one."""
+        if not call.lags:
+            return None
+        kept = self._answers.setdefault(call, [])
+        if not kept or not _same(kept[-1], parsed):
+            kept[:] = [*kept[-1:], copy.deepcopy(parsed)]
+        return kept[0] if len(kept) > 1 else None
+
     def _strike(self, run: Run, fault: Fault, call: Call) -> tuple[AWSResponse, Json]:
         if fault in DEADLY:
             run.dead = True
@@ -170,6 +191,12 @@ class Injector:
         if fault in {Fault.TIMED_OUT_BEFORE, Fault.TIMED_OUT_AFTER}:
             raise ReadTimeoutError(endpoint_url=call.service)
         return _refusal(fault, call)
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Tell whether two answers say the same; each request has metadata of its own."""
+    metadata = {"ResponseMetadata": None}
+    return one | metadata == other | metadata
 
 
 def _refusal(fault: Fault, call: Call) -> tuple[AWSResponse, Json]:

@@ -15,20 +15,22 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+from moto.moto_api._internal import mock_random
 from moto.sns.models import sns_backends
 
 from collect_world import ACCOUNT, REGION, build
 from fault_injection import Injector, Run
 from monitor_stage import ALICE, HOME, Stage, event, shared_session
-from notify_stage import STREAMS
 from posture.aws.alert_metrics import AlertMetrics
 from posture.aws.baselines import BaselineTable
+from posture.aws.head import head_from
 from posture.aws.history import History
 from posture.aws.items import Entry
 from posture.aws.observer import Observer
 from posture.aws.place import Places
 from posture.aws.publish import Topic
-from posture.aws.rejections import Rejections
+from posture.aws.rejections import LAST_TRY, Rejections
 from posture.aws.store import Store
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
@@ -45,7 +47,6 @@ from posture_cli.embedded.fidelity import complete_moto
 from posture_cli.embedded.trail import Trail
 from stack_tables import TABLES, create_tables
 
-RECEIVES = 5  # as in template.yaml: then the message is a dead letter
 TRIES = 10  # as in template.yaml: then the stream gives its records up
 # Where threads would make the order of calls a matter of chance, there is one.
 THREADS = (
@@ -96,14 +97,17 @@ class FaultyMonitor:
     ec2: Any
     dynamodb: Any
     sns: Any
-    streams: Any
     topic_arn: str
     queue: list[Letter] = field(default_factory=list)
     dead: list[Letter] = field(default_factory=list)
-    excused: set[Told] = field(default_factory=set)  # delivery was struck as it told of these
+    records: list[Any] = field(default_factory=list)  # all that ever arrived
+    misled: bool = False  # an evaluation was told what is not true: its second look is due
+    region_misled: bool = False  # so was a look at the region: the next sweep is due
+    excused: set[Told] = field(default_factory=set)  # struck between publishing and recording
     abandoned: list[Any] = field(default_factory=list)  # stream records, after all retries
     _sent: int = 0
-    _last: str = ""
+    _seen: int = 0
+    _read: list[Any] = field(default_factory=list)
     _position: int = 0
     _tries: int = 0
 
@@ -115,7 +119,7 @@ class FaultyMonitor:
         """Put a record into the queue."""
         self._sent += 1
         body = record if isinstance(record, str) else event(record)
-        self._last = body
+        self.records.append(body)
         letter = Letter(f"m-{self._sent}", body)
         self.queue.append(letter)
         return letter
@@ -128,19 +132,30 @@ class FaultyMonitor:
             self.queue.remove(each)
             each.received += 1
         failed = {each.message_id for each in taken}
-        records = [{"messageId": each.message_id, "body": each.body} for each in taken]
+        swept = 0
+        records = [
+            {
+                "messageId": each.message_id,
+                "body": each.body,
+                "attributes": {"ApproximateReceiveCount": str(each.received)},
+            }
+            for each in taken
+        ]
         with self.injector.running(run):
             try:
                 answer = self._evaluator.evaluate({"Records": records})
             except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
                 self._evaluator = self._new_evaluator()
             else:
+                swept = answer.swept
                 failed = {each["itemIdentifier"] for each in answer.response()["batchItemFailures"]}
+        self.misled |= run.misled
+        self.region_misled |= run.misled and (swept > 0 or run.dead)
         if run.dead:
             self._evaluator = self._new_evaluator()  # a killed container is not used again
         for each in taken:
             if each.message_id in failed:
-                (self.dead if each.received >= RECEIVES else self.queue).append(each)
+                (self.dead if each.received >= LAST_TRY else self.queue).append(each)
         return run
 
     def sweep(self, run: Run | None = None) -> Run:
@@ -151,6 +166,7 @@ class FaultyMonitor:
                 self._sweeper.sweep()
             except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
                 self._sweeper = self._new_sweeper()
+        self.region_misled |= run.misled
         if run.dead:
             self._sweeper = self._new_sweeper()
         return run
@@ -170,14 +186,27 @@ class FaultyMonitor:
             failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
             numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
             done = min((at for at, n in enumerate(numbers) if n in failed), default=len(batch))
-        if run.met:
+        told = [at for at, call in enumerate(run.calls) if call.name == "Publish"]
+        first = min(run.carried_out.intersection(told), default=len(run.calls))
+        if any(at >= first for at in run.met):
             self.excused.update(self._told(self._notifications()[sent:]))
         self._advance(batch, done)
         return run
 
-    def send_again(self) -> None:
-        """Put the last message into the queue once more."""
-        self.queue.append(Letter(f"again-{self._sent}", self._last))
+    def send_again(self, records: Sequence[Any]) -> None:
+        """Let the second looks at these be due."""
+        for record in records:
+            self.queue.append(Letter(f"again-{self._sent}-{len(self.queue)}", record))
+
+    def redrive(self) -> None:
+        """Put the dead letters back on the queue, as `posture redrive` does."""
+        self.queue += [Letter(each.message_id, each.body) for each in self.dead]
+        self.dead.clear()
+
+    def drain(self) -> None:
+        """Let the evaluator handle all that is in the queue."""
+        while self.queue:
+            self.evaluate(list(self.queue))
 
     def tell(self) -> int:
         """Let the notifier tell all there is to tell; give the most calls it needed at once."""
@@ -188,20 +217,24 @@ class FaultyMonitor:
 
     def settle(self) -> None:
         """Heal everything: drain the queue, sweep, tell."""
-        while self.queue:
-            self.evaluate(list(self.queue))
+        self.drain()
         self.sweep()
         self.tell()
 
     def scopes(self) -> set[Scope]:
         """Give every scope that something is stored of."""
-        items = self.stage.dynamodb.scan(TableName=TABLES.findings)["Items"]
-        return {Scope.parse(item["scope"]["S"]) for item in items}
+        return set(self.clocks())
 
     def clocks(self) -> dict[Scope, tuple[datetime, int]]:
         """Give the time and revision of each scope's head."""
-        heads = {scope: self.stage.store.load(scope).head for scope in self.scopes()}
-        return {scope: (head.observed_at, head.revision) for scope, head in heads.items() if head}
+        found = self.stage.dynamodb.scan(
+            TableName=TABLES.findings,
+            FilterExpression="#kind = :head",
+            ExpressionAttributeNames={"#kind": "kind"},
+            ExpressionAttributeValues={":head": {"S": "head"}},
+        )
+        heads = map(head_from, found["Items"])
+        return {head.scope: (head.observed_at, head.revision) for head in heads}
 
     def stored(self, scope: Scope) -> dict[str, Finding]:
         """Give the findings of a scope that are not resolved."""
@@ -245,21 +278,20 @@ class FaultyMonitor:
         return [(each["id"], each["version"]) for body in bodies for each in body["findings"]]
 
     def _records(self) -> list[Any]:
-        """Give what the mapping's filter lets through of the stream."""
-        arn = self.stage.dynamodb.describe_table(TableName=TABLES.findings)["Table"]
-        shards = self.streams.describe_stream(StreamArn=arn["LatestStreamArn"])
-        iterator = self.streams.get_shard_iterator(
-            StreamArn=arn["LatestStreamArn"],
-            ShardId=shards["StreamDescription"]["Shards"][0]["ShardId"],
-            ShardIteratorType="TRIM_HORIZON",
-        )["ShardIterator"]
-        records = self.streams.get_records(ShardIterator=iterator)["Records"]
-        return [
+        """Give what the mapping's filter lets through of the stream, from its beginning.
+
+        No iterator is kept: moto's look at a copy of the table once a transaction is cancelled.
+        """
+        shard: Any = dynamodb_backends[ACCOUNT][REGION].tables[TABLES.findings].stream_shard
+        fresh = shard.get(shard.starting_sequence_number + self._seen, len(shard.items))
+        self._seen += len(fresh)
+        self._read += [
             each
-            for each in records
+            for each in fresh
             if each["dynamodb"].get("NewImage", {}).get("kind") == {"S": "finding"}
             and each["dynamodb"].get("OldImage") != each["dynamodb"]["NewImage"]
         ]
+        return self._read
 
     def _advance(self, batch: Sequence[Any], done: int) -> None:
         self._tries = 0 if done else self._tries + 1
@@ -308,6 +340,7 @@ def faulty() -> Iterator[FaultyMonitor]:
         for name in THREADS:
             patch.setattr(name, 1)
         patch.setattr("time.sleep", lambda _: None)
+        mock_random.seed(0)  # the ids of what is made are those of the last time
         patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
         complete_moto()
         clean, (session, injector) = shared_session(), tampered()
@@ -323,7 +356,6 @@ def faulty() -> Iterator[FaultyMonitor]:
             ec2=session.client("ec2"),
             dynamodb=session.client("dynamodb"),
             sns=session.client("sns"),
-            streams=clean.client("dynamodbstreams", config=STREAMS),
             topic_arn=topic_arn,
         )
         Metrics(namespace="VpcEndpointPosture", service="notify").clear_metrics()

@@ -1,0 +1,106 @@
+"""Ten thousand transitions in a minute: few messages, none lost, each subscriber's share."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto.dynamodb.models import dynamodb_backends
+
+from finding_builders import at, opened, verdict
+from notify_stage import Stage, emulated
+from posture.aws.commit import commit_name
+from posture.aws.items import finding_item, history_item
+from posture.model.scope import Scope
+from posture.model.verdict import Severity
+from stack_template import RESOURCES
+
+SCOPES = 1_000 if os.environ.get("FAULT_STORIES") else 40
+SEVERITIES = tuple(Severity)
+ACCOUNT = "123456789012"  # the emulator's own
+A_SCOPE = 2 * len(SEVERITIES)
+MAPPING = RESOURCES["NotifyFunction"]["Properties"]["Events"]["Findings"]["Properties"]
+WINDOW = 5  # seconds at least from one batch to the next, where there is not more than one holds
+assert MAPPING["MaximumBatchingWindowInSeconds"] == WINDOW
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Give an empty stack."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with emulated() as stage:
+        yield stage
+
+
+def subscriber(stage: Stage, severity: Severity) -> str:
+    """Subscribe somebody to one severity by SNS's own filter; give the queue's URL."""
+    url = stage.sqs.create_queue(QueueName=severity.value)["QueueUrl"]
+    found = stage.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    stage.sns.subscribe(
+        TopicArn=stage.topic_arn,
+        Protocol="sqs",
+        Endpoint=found["Attributes"]["QueueArn"],
+        Attributes={"FilterPolicy": json.dumps({"severity": [severity.value]})},
+    )
+    return url
+
+
+def letters(stage: Stage, url: str) -> list[Any]:
+    """Take all that a queue holds."""
+    taken: list[Any] = []
+    while found := stage.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in found:
+            taken.append(json.loads(message["Body"]))
+            stage.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return taken
+
+
+def broken() -> list[Any]:
+    """Write what the evaluations of a minute commit, each of one VPC; give the stream's records."""
+    history = dynamodb_backends[ACCOUNT]["eu-west-1"].tables["history"]
+    records: list[Any] = []
+    for number in range(SCOPES):
+        scope = Scope("111122223333", "eu-west-1", f"vpc-{number:017x}")
+        verdicts = [
+            verdict(f"rule-{each % 4}", f"subnet-{number:08x}{each}", severity=SEVERITIES[each % 5])
+            for each in range(A_SCOPE)
+        ]
+        minute = number / SCOPES
+        commit = commit_name(at(minute), 1)
+        for step in opened(*verdicts, minute=minute, scope=scope):
+            history.put_item(history_item(step, commit, 1))
+            image = finding_item(step.finding, commit)
+            sequence = str(len(records))
+            records.append(
+                {
+                    "eventName": "INSERT",
+                    "dynamodb": {"SequenceNumber": sequence, "NewImage": image},
+                }
+            )
+    return records
+
+
+def test_a_minutes_storm_is_few_messages_and_nothing_is_lost(stage: Stage) -> None:
+    """All that is opened is told once, in so few messages that people can read them."""
+    shares = {severity: subscriber(stage, severity) for severity in SEVERITIES}
+    records = broken()
+    assert len(records) == SCOPES * A_SCOPE
+    size = MAPPING["BatchSize"]
+    for start in range(0, len(records), size):
+        assert stage.notify(records[start : start + size]) == {"batchItemFailures": []}
+    sent = letters(stage, stage.queue_url)
+    told = Counter(
+        (each["id"], each["version"])
+        for letter in sent
+        for each in json.loads(letter["Message"])["findings"]
+    )
+    assert told == {(each["dynamodb"]["NewImage"]["id"]["S"], 1): 1 for each in records}
+    batches = -(-len(records) // size)
+    assert len(sent) <= 2 * len(SEVERITIES) * batches
+    assert all(len(letter["Subject"]) < 100 for letter in sent)
+    for severity, url in shares.items():
+        share = [json.loads(letter["Message"]) for letter in letters(stage, url)]
+        assert {each["severity"] for each in share} == {severity.value}
+        assert sum(len(each["findings"]) for each in share) == len(records) // len(SEVERITIES)

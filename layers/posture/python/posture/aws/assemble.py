@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from posture.aws.describe import FIRST_ROUND, Facts, Reading
@@ -80,8 +81,8 @@ def snapshot(scope: Scope, observed_at: datetime, facts: Facts, later: SecondRou
 
 
 def by_id(items: Iterable[Part]) -> dict[str, Part]:
-    """Key items by their ids."""
-    return {item.id: item for item in items}
+    """Key items by their ids, in order of these."""
+    return {item.id: item for item in sorted(items, key=attrgetter("id"))}
 
 
 def the_vpc(scope: Scope, facts: Facts, dns: DnsReading | None) -> Vpc:

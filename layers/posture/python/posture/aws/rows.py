@@ -19,8 +19,13 @@ def tags(rows: Iterable[Row] | None) -> Tags:
 
 
 def strings(rows: Iterable[Row] | None, key: str) -> tuple[str, ...]:
-    """Read one member of each row, leaving out rows without it."""
-    return tuple(str(row[key]) for row in rows or () if row.get(key))
+    """Read one member of each row, leaving out rows without it, in order."""
+    return ids(str(row[key]) for row in rows or () if row.get(key))
+
+
+def ids(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """Put in order what EC2 lists in any: the same network is then told by the same words."""
+    return tuple(sorted(texts or ()))
 
 
 def network(text: str | None) -> Network | None:
@@ -32,7 +37,7 @@ def network(text: str | None) -> Network | None:
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Read CIDR blocks."""
+    """Read CIDR blocks, in the order they are given in."""
     return tuple(cidr for text in texts if (cidr := network(text)) is not None)
 
 

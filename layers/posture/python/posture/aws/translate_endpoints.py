@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from posture.aws.rows import networks, strings, tags
+from posture.aws.rows import ids, networks, strings, tags
 from posture.model.endpoint_service import Connection
 from posture.model.network import DnsEntry, Endpoint, EndpointType, PrefixList, Service
 
@@ -36,10 +36,10 @@ def endpoint(row: Row) -> Endpoint:
         service_name=leads_to(row),
         state=row.get("State", "").lower(),
         policy=row.get("PolicyDocument") or None,
-        route_table_ids=tuple(row.get("RouteTableIds", ())),
-        subnet_ids=tuple(row.get("SubnetIds", ())),
+        route_table_ids=ids(row.get("RouteTableIds")),
+        subnet_ids=ids(row.get("SubnetIds")),
         security_group_ids=strings(row.get("Groups"), "GroupId"),
-        network_interface_ids=tuple(row.get("NetworkInterfaceIds", ())),
+        network_interface_ids=ids(row.get("NetworkInterfaceIds")),
         private_dns=row.get("PrivateDnsEnabled"),
         ip_address_type=row.get("IpAddressType"),
         dns_record_ip_type=options.get("DnsRecordIpType"),
@@ -79,14 +79,14 @@ def last_error(row: Row) -> str | None:
 def service(row: Row) -> Service:
     """Read one entry of the region's catalogue of endpoint services."""
     types = strings(row.get("ServiceType"), "ServiceType")
-    names = strings(row.get("PrivateDnsNames"), "PrivateDnsName")
+    names = (each.get("PrivateDnsName") for each in row.get("PrivateDnsNames") or ())
     return Service(
         name=row.get("ServiceName", ""),
         types=frozenset(endpoint_type(name) for name in types),
         owner=row.get("Owner", ""),
-        private_dns_names=names or tuple(filter(None, [row.get("PrivateDnsName")])),
+        private_dns_names=tuple(dict.fromkeys(filter(None, [row.get("PrivateDnsName"), *names]))),
         policy_supported=row.get("VpcEndpointPolicySupported"),
-        zones=tuple(row.get("AvailabilityZones", ())),
+        zones=ids(row.get("AvailabilityZones")),
         acceptance_required=row.get("AcceptanceRequired"),
     )
 

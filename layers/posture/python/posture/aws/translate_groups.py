@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from posture.aws.rows import network, tags
@@ -24,13 +24,25 @@ def security_group(row: Row) -> SecurityGroup:
         name=row.get("GroupName", ""),
         vpc_id=row.get("VpcId", ""),
         owner=row.get("OwnerId", ""),
-        ingress=tuple(rule for line in row.get("IpPermissions", ()) for rule in rules(line)),
-        egress=tuple(rule for line in row.get("IpPermissionsEgress", ()) for rule in rules(line)),
+        ingress=rules(row.get("IpPermissions", ())),
+        egress=rules(row.get("IpPermissionsEgress", ())),
         tags=tags(row.get("Tags")),
     )
 
 
-def rules(row: Row) -> Iterator[SecurityGroupRule]:
+def rules(permissions: Iterable[Row]) -> tuple[SecurityGroupRule, ...]:
+    """Read the rules of one direction, in an order of their own: EC2 promises none."""
+    return tuple(sorted((rule for line in permissions for rule in split(line)), key=in_order))
+
+
+def in_order(rule: SecurityGroupRule) -> tuple[str, ...]:
+    """Order rules by what they admit to whom."""
+    peer = rule.group.group_id if rule.group else rule.prefix_list_id or ""
+    ports = f"{rule.from_port} {rule.to_port}"
+    return rule.protocol, ports, str(rule.cidr or ""), peer, rule.description
+
+
+def split(row: Row) -> Iterator[SecurityGroupRule]:
     """Split one permission by its peers: CIDR blocks, prefix lists, groups."""
     for member, key in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")):
         for peer in row.get(member, ()):

@@ -62,7 +62,10 @@ def route_table(row: Row) -> RouteTable:
         gateway_ids=strings(live, "GatewayId"),
         association_ids=strings(live, "RouteTableAssociationId"),
         routes=tuple(
-            route(line) for line in row.get("Routes", ()) if line.get("State") != FILTERED
+            sorted(
+                (route(line) for line in row.get("Routes", ()) if line.get("State") != FILTERED),
+                key=in_order,
+            )
         ),
         propagating_gateway_ids=strings(row.get("PropagatingVgws"), "GatewayId"),
         tags=tags(row.get("Tags")),
@@ -78,6 +81,11 @@ def route(row: Row) -> Route:
         blackhole=row.get("State") == "blackhole",
         origin=origin(row.get("Origin")),
     )
+
+
+def in_order(route: Route) -> tuple[bool, str, str]:
+    """Order the routes of a table, in which EC2 promises none: the local ones come first."""
+    return route.target.kind is not TargetKind.LOCAL, route.destination, route.target.id
 
 
 def target(row: Row) -> Target:

@@ -55,12 +55,13 @@ class Measured:
 
     evaluation_cpu: float = 0.023  # `make bench`, one change in a known VPC
     evaluation_waiting: float = 0.24  # the same with 30 ms a call
-    sweep_cpu: float = 0.07  # `benchmarks/sweep.py 2 0.03`, from the second one on
-    sweep_waiting: float = 0.30
+    sweep_cpu: float = 0.035  # `benchmarks/sweep.py 2 0.03`, from the second one on
+    sweep_waiting: float = 0.25
     role: float = 0.1  # assumed: its assumption, and the first connection, for each place
-    evaluation_reads: float = 6  # `benchmarks/units.py`, as all units
+    # `benchmarks/units.py`, as all units: 6 where a change is judged, 2 at its second look.
+    evaluation_reads: float = 4
     evaluation_writes: float = 5
-    sweep_reads: float = 4.4  # a VPC
+    sweep_reads: float = 1.4  # a VPC: 1.25 where nothing is new, 4.4 the once a day it is judged
     sweep_writes: float = 5
     transition_writes: float = 27
 

@@ -9,6 +9,7 @@ long as EC2's. An injected latency makes each call take as long as over a networ
 from __future__ import annotations
 
 import json
+import operator
 import os
 import re
 import time
@@ -39,6 +40,12 @@ LISTS = {
     "DescribeNetworkInterfaces": "NetworkInterfaces",
 }
 
+COMPARED = {"<": operator.lt, "<=": operator.le, "=": operator.eq}
+# What index by-region of template.yaml holds of a head.
+PROJECTED = {"scope", "item", "head_of", "observed_at", "revision", "commit", "counts"} | {
+    "ownership_digest",
+    "dns",
+}
 KEYS = {
     "findings": ("scope", "item"),
     "history": ("scope", "entry"),
@@ -70,6 +77,14 @@ class Raw:
         yield self._body
 
 
+class RefusedError(Exception):
+    """A condition does not hold; `answer` is what DynamoDB says then."""
+
+    def __init__(self, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.answer: Json = {"__type": f"com.amazonaws.dynamodb.v20120810#{error}", **more}
+
+
 class SyntheticAws:
     """EC2, DynamoDB and SNS for the clients of a session; counts calls, adds a latency to each."""
 
@@ -92,7 +107,7 @@ class SyntheticAws:
         return self._rows[operation]
 
     def _answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
-        started = time.perf_counter()
+        started, status = time.perf_counter(), 200
         service, operation = event_name.split(".")[1:3]
         self.calls[f"{service}:{operation}"] += 1
         if service == "ec2":
@@ -101,11 +116,15 @@ class SyntheticAws:
             self.messages.append(dict(parse_qsl(_text(request.body))))
             body = b"<R><PublishResult><MessageId>m</MessageId></PublishResult></R>"
         else:
-            body = json.dumps(self._dynamodb(operation, json.loads(request.body))).encode()
+            try:
+                answer = self._dynamodb(operation, json.loads(request.body))
+            except RefusedError as refused:
+                answer, status = refused.answer, 400
+            body = json.dumps(answer).encode()
         self.answering += time.perf_counter() - started
         if self.latency:
             time.sleep(self.latency)
-        return AWSResponse(request.url, 200, {}, Raw(body))  # type: ignore[arg-type]
+        return AWSResponse(request.url, status, {}, Raw(body))  # type: ignore[arg-type]
 
     def _ec2(self, operation: str, query: Mapping[str, str]) -> bytes:
         key = (operation, tuple(sorted(query.items())))
@@ -143,6 +162,8 @@ class SyntheticAws:
         if operation == "PutItem":
             self._put(asked["TableName"], asked["Item"])
         elif operation == "UpdateItem":
+            if not self._allowed(asked):
+                raise RefusedError("ConditionalCheckFailedException")
             self._update(asked)
         elif operation == "BatchWriteItem":
             for table, writes in asked["RequestItems"].items():
@@ -150,6 +171,7 @@ class SyntheticAws:
                     self._put(table, write["PutRequest"]["Item"])
             return {"UnprocessedItems": {}}
         elif operation == "TransactWriteItems":
+            self._check(asked["TransactItems"])
             for write in asked["TransactItems"]:
                 if "Put" in write:
                     self._put(write["Put"]["TableName"], write["Put"]["Item"])
@@ -157,13 +179,46 @@ class SyntheticAws:
                     self._update(write["Update"])
         return {}
 
+    def _check(self, writes: list[Json]) -> None:
+        """Refuse a transaction in which some head's condition does not hold."""
+        codes = [
+            "None" if "Put" in write or self._allowed(write["Update"]) else "ConditionalCheckFailed"
+            for write in writes
+        ]
+        if set(codes) != {"None"}:
+            reasons = [{"Code": code} for code in codes]
+            raise RefusedError("TransactionCanceledException", CancellationReasons=reasons)
+
+    def _allowed(self, asked: Json) -> bool:
+        """Tell whether the condition of an update holds: comparisons, all of which must."""
+        partition, key = _keys(asked["TableName"], asked["Key"])
+        item = self.tables[asked["TableName"]][partition].get(key, {})
+        names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
+        condition = asked["ConditionExpression"]
+        if condition.startswith("attribute_not_exists"):
+            return not item
+        for left, compare, right in re.findall(r"(#\w+) (<=|<|=) ([#:]\w+)", condition):
+            stored = item.get(names[left])
+            given = values[right] if right in values else item.get(names[right])
+            if (
+                stored is None
+                or given is None
+                or not COMPARED[compare](_bare(stored), _bare(given))
+            ):
+                return False
+        return True
+
     def _queried(self, asked: Json) -> list[Json]:
         table = self.tables[asked["TableName"]]
         values = [next(iter(each.values())) for each in asked["ExpressionAttributeValues"].values()]
         index = asked.get("IndexName")
         if index == "by-region":
             heads = (items.get("#head", {}) for items in table.values())
-            return [head for head in heads if head.get("head_of", {}).get("S") == values[0]]
+            return [
+                {name: value for name, value in head.items() if name in PROJECTED}
+                for head in heads
+                if head.get("head_of", {}).get("S") == values[0]
+            ]
         if index == "by-scope":
             return list(self.tables["by-scope"][values[0]].values())
         items = table[values[0]]
@@ -183,9 +238,17 @@ class SyntheticAws:
         names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
         for name, value in re.findall(r"(#\w+) = (:\w+)", asked["UpdateExpression"]):
             item[names[name]] = values[value]
+        for name in re.findall(r"#\w+", asked["UpdateExpression"].partition(" REMOVE ")[2]):
+            item.pop(names[name], None)
         if "if_not_exists" in asked["UpdateExpression"]:
             more = int(values.get(":one", {"N": "0"})["N"])
             item["revision"] = {"N": str(int(item.get("revision", {"N": "0"})["N"]) + more)}
+
+
+def _bare(value: Json) -> Any:
+    """Give an attribute value as it compares."""
+    ((kind, bare),) = value.items()
+    return int(bare) if kind == "N" else bare
 
 
 def _text(body: Any) -> str:

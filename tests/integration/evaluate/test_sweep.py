@@ -1,5 +1,6 @@
 """A sweep finds what no event told, and ends what is gone."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,12 +27,21 @@ def test_a_lost_event_is_repaired(stage: Stage) -> None:
 
 
 def test_a_second_sweep_writes_nothing(stage: Stage) -> None:
-    """All is as it was: only the heads' clocks move."""
-    stage.sweep()
-    rows = stage.rows()
+    """All is as it was: nothing is judged, only the heads' clocks move."""
+    first = stage.sweep()
+    rows, before = stage.rows(), stage.store.load(stage.world.scope).head
     swept = stage.sweep()
-    assert {each.outcome for each in swept.assessments} == {Outcome.UNCHANGED}
+    assert {(each.outcome, each.judged) for each in swept.assessments} == {
+        (Outcome.UNCHANGED, False)
+    }
+    assert {each.scope for each in swept.assessments} == {each.scope for each in first.assessments}
+    assert (first.counts()["ScopesUnchanged"], swept.counts()["ScopesUnchanged"]) == (0, 3)
     assert stage.rows() == rows
+    after = stage.store.load(stage.world.scope).head
+    assert before
+    assert after
+    assert after.observed_at > before.observed_at
+    assert replace(after, observed_at=before.observed_at, dns=before.dns) == before
 
 
 def test_every_vpc_is_swept(stage: Stage) -> None:
@@ -62,6 +72,7 @@ def test_nothing_is_gone_while_vpcs_cannot_be_read(stage: Stage) -> None:
 def test_a_scope_that_cannot_be_recorded_is_told(stage: Stage) -> None:
     """The others are recorded; the sweep does not pass for done."""
     stage.sweep()
+    stage.open_group()
     stage.dynamodb.update_item(  # somebody edits a finding by hand, and wrongly
         TableName="findings",
         Key={"scope": {"S": str(stage.world.scope)}, "item": {"S": "rule#sg-1"}},

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from posture.assess import Assessment, Assessor
+from posture.assess import Assessment, Assessor, Look
 from posture.aws.baselines import BaselineTable
 from posture.aws.head import Dns
 from posture.aws.observer import Observer
@@ -28,6 +29,7 @@ from posture.model.scope import Region, Scope
 from posture.sweep import Sweeper
 
 SCOPES_AT_ONCE = 4  # each reads EC2 by ten requests at once
+SETTLED = timedelta(minutes=4)  # what is older was looked at before: the second look is due by 5
 
 logger = Logger()
 
@@ -92,6 +94,7 @@ class Evaluated:
             "ChangesFailed": len(self.failed) - self.rejected,
             "RegionsSwept": self.swept,
             "ScopesEvaluated": len(outcomes),
+            "ScopesUnchanged": sum(not each.judged for each in self.assessments),
             "StaleEvaluations": outcomes.count(Recording.STALE),
         }
 
@@ -241,27 +244,33 @@ class _Look:
         except CAUGHT as error:
             logger.exception("scope not evaluated", extra=about)
             return _why(error)
-        outcome = {"outcome": done.outcome.value, "transitions": len(done.transitions)}
+        outcome = {
+            "outcome": done.outcome.value,
+            "judged": done.judged,
+            "transitions": len(done.transitions),
+        }
         logger.info("scope evaluated", extra=about | outcome)
         return done
 
     def _assessed(self, assessor: Assessor, scope: Scope, changes: Sequence[Change]) -> Assessment:
         observer = self._ports.observer_of(scope.account)
         observed_at = observer.now()
-        if scope.vpc_id is None:
-            return self._service(assessor, scope, changes)
-        snapshot = observer.vpc(scope)
-        if snapshot is None:
+        look = self._look(assessor, observer, scope, changes)
+        if look is None:
             return assessor.gone(scope, observed_at, changes)
-        return assessor.vpc(snapshot, changes, dns=_dns(snapshot))
+        settled = all(observed_at - each.time > SETTLED for each in changes)
+        return assessor.assess(look, settled=settled)
 
-    def _service(self, assessor: Assessor, scope: Scope, changes: Sequence[Change]) -> Assessment:
-        observer = self._ports.observer_of(scope.account)
-        observed_at = observer.now()
-        picture = observer.services(scope.subject)
-        if scope.subject not in picture.services:
-            return assessor.gone(scope, observed_at, changes)
-        return assessor.service(picture.services[scope.subject], changes)
+    @staticmethod
+    def _look(
+        assessor: Assessor, observer: Observer, scope: Scope, changes: Sequence[Change]
+    ) -> Look | None:
+        """Take a scope's picture; None where there is nothing any more."""
+        if scope.vpc_id is None:
+            service = observer.services(scope.subject).services.get(scope.subject)
+            return assessor.service(service, changes) if service else None
+        snapshot = observer.vpc(scope)
+        return assessor.vpc(snapshot, changes, dns=_dns(snapshot)) if snapshot else None
 
 
 def _why(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 
 from aws_lambda_powertools import Logger
 
-from posture.assess import Assessment, Assessor
+from posture.assess import Assessment, Assessor, Look, unchanged
 from posture.aws.baselines import BaselineTable
 from posture.aws.collect import RegionSnapshot
 from posture.aws.collect_service import ServicesSnapshot
@@ -18,6 +18,7 @@ from posture.aws.head import Head
 from posture.aws.observer import Observer
 from posture.aws.store import Outcome, Store
 from posture.errors import SweepIncompleteError
+from posture.lifecycle.picture import may_be_same
 from posture.model.change import Change
 from posture.model.network import Facet
 from posture.model.scope import Region, Scope
@@ -62,6 +63,7 @@ class Swept:
             "AccountsNotSwept": len(self.unswept),
             # What no event had told: events that were lost, or posture that moves without any.
             "FindingsRepaired": sum(len(each.transitions) for each in self.assessments),
+            "ScopesUnchanged": sum(not each.judged for each in self.assessments),
             "StaleEvaluations": done.count(Outcome.STALE),
         }
 
@@ -113,15 +115,20 @@ class Sweeper:
             known=[scope.subject for scope in heads if not scope.vpc_id]
         )
         assessor = Assessor(self._store, self._baselines.load())
+        looks = [*_standing(assessor, picture, changes), *_services(assessor, services, changes)]
+        same = _unchanged(assessor, looks, heads)
         tasks: dict[Scope, Task] = {
-            **dict(_standing(assessor, picture, changes)),
-            **dict(_services(assessor, services, changes)),
+            **{
+                look.scope: partial(assessor.assess, look)
+                for look in looks
+                if look.scope not in same
+            },
             **{
                 scope: partial(assessor.gone, scope, picture.observed_at, changes)
                 for scope in _gone(heads, picture, services)
             },
         }
-        return _swept(region, tasks)
+        return _swept(region, tasks, same)
 
 
 def _memory(heads: Mapping[Scope, Head], changes: Iterable[Change]) -> DnsMemory:
@@ -133,17 +140,33 @@ def _memory(heads: Mapping[Scope, Head], changes: Iterable[Change]) -> DnsMemory
 
 def _standing(
     assessor: Assessor, picture: RegionSnapshot, changes: Sequence[Change]
-) -> Iterator[tuple[Scope, Task]]:
+) -> Iterator[Look]:
     for vpc_id, snapshot in picture.vpcs.items():
-        dns = picture.dns.get(vpc_id)
-        yield snapshot.scope, partial(assessor.vpc, snapshot, changes, dns=dns)
+        yield assessor.vpc(snapshot, changes, dns=picture.dns.get(vpc_id))
 
 
 def _services(
     assessor: Assessor, picture: ServicesSnapshot, changes: Sequence[Change]
-) -> Iterator[tuple[Scope, Task]]:
+) -> Iterator[Look]:
     for snapshot in picture.services.values():
-        yield snapshot.scope, partial(assessor.service, snapshot, changes)
+        yield assessor.service(snapshot, changes)
+
+
+def _unchanged(
+    assessor: Assessor, looks: Iterable[Look], heads: Mapping[Scope, Head]
+) -> frozenset[Scope]:
+    """Give the scopes in which nothing is new; failing that, each of them finds out by itself."""
+    likely = (
+        look
+        for look in looks
+        if (head := heads.get(look.scope))
+        and may_be_same(look.scope, head.observed_at, look.seen.observed_at)
+    )
+    try:
+        return assessor.unchanged(likely)
+    except Exception:
+        logger.exception("unchanged scopes not recorded together")
+        return frozenset()
 
 
 def _gone(
@@ -158,7 +181,7 @@ def _gone(
             yield scope
 
 
-def _swept(region: Region, tasks: Mapping[Scope, Task]) -> Swept:
+def _swept(region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope]) -> Swept:
     """Run the tasks side by side; one that fails does not stop the others."""
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="record") as pool:
         results = list(pool.map(_attempt, tasks, tasks.values()))
@@ -167,7 +190,8 @@ def _swept(region: Region, tasks: Mapping[Scope, Task]) -> Swept:
         for scope, result in zip(tasks, results, strict=True)
         if isinstance(result, str)
     }
-    return Swept(region, tuple(each for each in results if isinstance(each, Assessment)), failed)
+    done = [each for each in results if isinstance(each, Assessment)]
+    return Swept(region, (*map(unchanged, same), *done), failed)
 
 
 def _attempt(scope: Scope, task: Task) -> Assessment | str:

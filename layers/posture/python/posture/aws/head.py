@@ -42,7 +42,11 @@ class Dns:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head as stored. `commit` names the last transaction, "" before the first one."""
+    """The head as stored. `commit` names the last transaction, "" before the first one.
+
+    `picture` is the digest of what the findings, counts and coverage beside it were judged by; ""
+    where they are not all there is to say of one picture.
+    """
 
     scope: Scope
     observed_at: datetime
@@ -53,6 +57,13 @@ class Head:
     ownership_digest: str = ""
     dns: Dns | None = None
     chain: Chain = field(default_factory=Chain)
+    picture: str = ""
+
+    def overtakes(self, observed_at: datetime, dns: Dns | None) -> bool:
+        """Tell whether it knows something newer than what was seen, or was remembered, then."""
+        if self.observed_at >= observed_at:
+            return True
+        return self.dns is not None and dns is not None and self.dns.observed_at > dns.observed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,17 @@ def following(commit: str, chain: Chain) -> Guard:
     return Guard(
         "#observed_at = :observed_at AND #commit = :previous AND #chain_tip = :left",
         {":previous": commit, ":left": chain.tip},
+    )
+
+
+def showing(picture: str) -> Guard:
+    """Allow a clock to move that still stands where this picture was judged, or seen again, last.
+
+    A clock that somebody moved who does not know of pictures vouches for none.
+    """
+    return Guard(
+        "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at",
+        {":picture": picture},
     )
 
 
@@ -142,6 +164,11 @@ def dns_fields(dns: Dns | None, observed_at: datetime) -> dict[str, Any]:
     }
 
 
+def picture_fields(picture: str, at: datetime) -> dict[str, Any]:
+    """Give which picture the head vouches for since when; an empty one stands for none."""
+    return {"picture": picture or None, "picture_at": iso(at) if picture else None}
+
+
 def head_from(item: Stored) -> Head:
     """Read a head back.
 
@@ -161,9 +188,15 @@ def head_from(item: Stored) -> Head:
             ownership_digest=str(fields.get("ownership_digest", "")),
             dns=_dns(fields.get("dns")),
             chain=chain_of(fields),
+            picture=_picture(fields),
         )
     except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
         raise corrupt("head", fields.get("scope"), HEAD, error) from error
+
+
+def _picture(fields: Mapping[str, Any]) -> str:
+    current = fields.get("picture_at") == fields["observed_at"]
+    return str(fields.get("picture", "")) if current else ""
 
 
 def _coverage(packed: bytes | None) -> Json | None:

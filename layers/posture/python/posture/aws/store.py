@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from posture.aws.attributes import typed
 from posture.aws.chain import Chain
+from posture.aws.clocks import Clocks
 from posture.aws.commit import Part, part_writes, parts_of
 from posture.aws.head import (
     HEAD,
@@ -26,6 +27,7 @@ from posture.aws.head import (
     head_update,
     index_fields,
     newer_than,
+    picture_fields,
     unseen,
 )
 from posture.aws.items import finding_of
@@ -52,6 +54,10 @@ class ScopeState:
     head: Head | None
     findings: Mapping[str, Finding]
 
+    def shows(self, picture: str) -> bool:
+        """Whether all of it is what judging this picture comes to."""
+        return bool(picture) and self.head is not None and self.head.picture == picture
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -66,6 +72,7 @@ class Evaluation:
             newer ones.
         owned: Every id that leads to the scope; None keeps the stored ones.
         exists: False once the VPC or service is gone: the scope leaves its region's index.
+        picture: The digest of all that it was judged by; "" where it must be judged again.
     """
 
     scope: Scope
@@ -74,6 +81,7 @@ class Evaluation:
     dns: Dns | None = None
     owned: frozenset[str] | None = None
     exists: bool = True
+    picture: str = ""
 
 
 class Outcome(StrEnum):
@@ -99,6 +107,7 @@ class Store:
         self._client = client
         self._tables = tables
         self.ownership = Ownership(client, tables.ownership)
+        self.clocks = Clocks(client, tables.findings)
 
     def load(self, scope: Scope) -> ScopeState:
         """Read a scope, consistently and whole.
@@ -121,28 +130,32 @@ class Store:
         )
 
     def record(
-        self, evaluation: Evaluation, compare: Callable[[ScopeState], Sequence[Transition]]
+        self,
+        evaluation: Evaluation,
+        compare: Callable[[ScopeState], Sequence[Transition]],
+        state: ScopeState | None = None,
     ) -> Recorded:
         """Compare an evaluation with what is stored and write what is new.
 
-        `compare` is called again with a fresh state when somebody else wrote the scope meanwhile,
-        so it must be free of side effects. The reverse index is written before the findings: a
-        crash in between leaves ids too many, which costs a look in vain, never ids too few.
+        `state` is what is stored, where it was read just now. `compare` is called again with a
+        fresh one when somebody else wrote the scope meanwhile, so it must be free of side effects.
+        The reverse index is written before the findings: a crash in between leaves ids too many,
+        which costs a look in vain, never ids too few.
 
         Raises:
             ConflictError: others kept writing; the evaluation may be tried again.
             CorruptItemError: a stored item cannot be read.
         """
         for _ in range(ATTEMPTS):
-            state = self.load(evaluation.scope)
-            if state.head and _overtaken_by(state.head, evaluation):
+            state = state or self.load(evaluation.scope)
+            if state.head and state.head.overtakes(evaluation.observed_at, evaluation.dns):
                 return Recorded(Outcome.STALE)
             steps = tuple(compare(state))
             seen = self._seen(state, evaluation, steps)
             try:
                 return self._commit(state, evaluation, steps, seen)
             except ConditionFailedError:
-                continue
+                state = None
         raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
 
     def head(self, scope: Scope) -> Head | None:
@@ -177,6 +190,7 @@ class Store:
         findings = apply(state.findings, steps).values()
         seen = {
             "counts": dict(Counter(finding.status.value for finding in findings)),
+            **picture_fields(evaluation.picture, evaluation.observed_at),
             **coverage_fields(evaluation.coverage),
             **dns_fields(evaluation.dns, evaluation.observed_at),
         }
@@ -248,19 +262,13 @@ class Store:
         return True
 
     def _clock(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Give the head's new time, vouching for no picture: `_seen` does, once all is written."""
         return {
             **index_fields(evaluation.scope, exists=evaluation.exists),
+            **picture_fields("", evaluation.observed_at),
             "observed_at": iso(evaluation.observed_at),
         }
 
     def _overtaken(self, evaluation: Evaluation) -> bool:
         stored = self.head(evaluation.scope)
-        return stored is not None and _overtaken_by(stored, evaluation)
-
-
-def _overtaken_by(head: Head, evaluation: Evaluation) -> bool:
-    """Tell whether a head knows something newer than what an evaluation was judged from."""
-    if head.observed_at >= evaluation.observed_at:
-        return True
-    known, used = head.dns, evaluation.dns
-    return known is not None and used is not None and known.observed_at > used.observed_at
+        return stored is not None and stored.overtakes(evaluation.observed_at, evaluation.dns)

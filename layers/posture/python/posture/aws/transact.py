@@ -52,6 +52,22 @@ def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef])
     raise ConflictError(f"a transaction was cancelled {ATTEMPTS} times")
 
 
+def failed_items(
+    client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef]
+) -> frozenset[int]:
+    """Try to write all or nothing, once; give which writes stood in the way, by their places.
+
+    With none of them it is written. A cancellation that names none is taken for one of them all.
+    """
+    try:
+        client.transact_write_items(TransactItems=writes)
+    except client.exceptions.TransactionCanceledException as error:
+        codes = [each.get("Code", "None") for each in _reasons(error)]
+        named = frozenset(at for at, code in enumerate(codes) if code != "None")
+        return named or frozenset(range(len(writes)))
+    return frozenset()
+
+
 def update(client: DynamoDBClient, write: UpdateTypeDef) -> None:
     """Update one item on its condition, trying again while a transaction holds it.
 

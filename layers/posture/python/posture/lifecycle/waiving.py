@@ -26,6 +26,10 @@ class Waivers:
         holding = [it for it in self._about(rule, resource) if self._holds(it)]
         return max(holding, key=lambda it: (it.expires_at, it.id), default=None)
 
+    def holding(self) -> tuple[Waiver, ...]:
+        """Give all that excuse anything in the scope now."""
+        return tuple(it for it in self.listed if it.concerns(self.scope) and self._holds(it))
+
     def ended(self, rule: str, resource: str) -> Waiver | None:
         """Give the waiver that excused a failure until lately."""
         over = [it for it in self._about(rule, resource) if not self._holds(it)]

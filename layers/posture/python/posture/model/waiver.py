@@ -34,11 +34,11 @@ class Waiver:
 
     def covers(self, scope: Scope, rule: str, resource: str) -> bool:
         """Tell whether it speaks of a finding."""
-        return (
-            self.rule == rule
-            and fnmatchcase(resource, self.resource)
-            and fnmatchcase(str(scope), self.scope)
-        )
+        return self.rule == rule and fnmatchcase(resource, self.resource) and self.concerns(scope)
+
+    def concerns(self, scope: Scope) -> bool:
+        """Tell whether it speaks of findings of this scope."""
+        return fnmatchcase(str(scope), self.scope)
 
     def state(self, at: datetime) -> str:
         """Give how it stands: requested, in force, expired or revoked."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
+from posture.analysis.grace import in_grace
 from posture.analysis.services import named, region_in, short_name
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -166,11 +166,10 @@ def _state(case: VpcCase, endpoint: Endpoint) -> Judgement:
 
 
 def _pending(case: VpcCase, endpoint: Endpoint, name: str) -> Judgement:
-    grace = timedelta(minutes=case.baseline.pending_grace_minutes)
     if endpoint.created_at is None:
         summary = f"{name} is {endpoint.state}, nobody knows since when"
         return Judgement(endpoint.id, Status.UNKNOWN, summary, (endpoint_fact(endpoint),))
-    if case.snapshot.observed_at - endpoint.created_at <= grace:
+    if in_grace(endpoint, case.baseline, case.snapshot.observed_at):
         summary = f"{name} is {endpoint.state}, and still may be"
         return Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
     since = f"{endpoint.created_at:%Y-%m-%d %H:%M} UTC"

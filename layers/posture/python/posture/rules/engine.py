@@ -13,6 +13,8 @@ from posture.model.verdict import Evidence, Remediation, Status, Verdict
 from posture.rules.catalogue import SERVICE_RULES, VPC_RULES
 from posture.rules.rule import CaseT, Judgement, Rule, ServiceCase, VpcCase
 
+MISTAKE = "could not be judged: the rule itself failed"
+
 Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
 
 
@@ -39,6 +41,11 @@ def judge_service(
     """Give every rule's verdicts on an endpoint service, as `judge_vpc` does."""
     case = ServiceCase(snapshot, baseline)
     return _judged(rules, case, snapshot.scope, snapshot.unreadable)
+
+
+def is_mistake(verdict: Verdict) -> bool:
+    """Tell whether it stands in for the verdict of a rule that failed."""
+    return verdict.status is Status.UNKNOWN and verdict.summary.endswith(MISTAKE)
 
 
 def _judged(
@@ -121,7 +128,7 @@ def _failed(rule: Rule[CaseT], scope: Scope, error: Exception) -> Verdict:
         resource=scope.subject,
         status=Status.UNKNOWN,
         severity=rule.severity,
-        summary=f"{scope.subject} could not be judged: the rule itself failed",
+        summary=f"{scope.subject} {MISTAKE}",
         evidence=(Evidence(what, {"error": what}),),
         remediation=Remediation("This is a mistake of the monitor: please report it."),
         concerns=frozenset({scope.subject}),

@@ -12,6 +12,7 @@ from posture.analysis.policy.trust import Site
 
 # What must stand in a text, escaped or not, for it to tell one endpoint or hour from another.
 SITED = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
+TIMED = re.compile(rf"{keys.NOW}|{keys.EPOCH}|\\u", re.IGNORECASE)
 
 
 def unsited(text: str, case: Case) -> Case:
@@ -19,6 +20,11 @@ def unsited(text: str, case: Case) -> Case:
     if SITED.search(text):
         return case
     return replace(case, now=None, site=replace(case.site, vpc=None, endpoint=None))
+
+
+def asks_the_hour(text: str) -> bool:
+    """Tell whether what a policy lets through may hang on the time of the request."""
+    return TIMED.search(text) is not None
 
 
 def at(site: Site, decision: Decision) -> Decision:

@@ -12,7 +12,7 @@ from moto.dynamodb.models import dynamodb_backends
 from finding_builders import at, opened, verdict
 from notify_stage import Stage, emulated
 from posture.aws.commit import commit_name
-from posture.aws.items import finding_item, history_item
+from posture.aws.items import committed, written
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from stack_template import RESOURCES
@@ -70,8 +70,9 @@ def broken() -> list[Any]:
         minute = number / SCOPES
         commit = commit_name(at(minute), 1)
         for step in opened(*verdicts, minute=minute, scope=scope):
-            history.put_item(history_item(step, commit, 1))
-            image = finding_item(step.finding, commit)
+            items = written(step)
+            history.put_item(committed(items.row, commit, 1))
+            image = committed(items.finding, commit)
             sequence = str(len(records))
             records.append(
                 {

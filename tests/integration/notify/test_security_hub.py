@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from finding_builders import SCOPE, at, verdict
 from notify_stage import Stage
 from posture.aws.hub import SecurityHub
-from posture.aws.items import finding_item
+from posture.aws.items import committed, written
 from posture.lifecycle.diff import transitions
 from posture.model.scope import Region
 from posture.model.verdict import Severity
@@ -27,7 +27,7 @@ def records(*minutes: float, count: int = 1) -> list[dict[str, Any]]:
             for n in range(count)
         ]
         steps = transitions(SCOPE, {}, bad, observed_at=at(minute))
-        images = [finding_item(step.finding, "c#1") for step in steps]
+        images = [committed(written(step).finding, "c#1") for step in steps]
         found += [
             {"dynamodb": {"SequenceNumber": f"{minute}-{n}", "NewImage": image}}
             for n, image in enumerate(images)

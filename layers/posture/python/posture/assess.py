@@ -116,15 +116,17 @@ class Assessor:
 
         return Look(seen, judge)
 
-    def assess(self, look: Look, *, settled: bool = False) -> Assessment:
+    def assess(self, look: Look, *, settled: bool = False, unknown: bool = False) -> Assessment:
         """Judge a picture and record what changed since the last one, unless it is the last one.
 
         With `settled` that is likely, and found out by one write instead of a read and a write.
+        With `unknown` nothing is likely to be stored of the scope yet, so it is not read before it
+        is written. Should either be wrong, the write's condition fails, and all is read and done.
         """
         seen, clocks = look.seen, self._store.clocks
         if settled and seen.picture and clocks.move(seen):
             return unchanged(look.scope)
-        state = self._store.load(look.scope)
+        state = ScopeState(look.scope, None, {}) if unknown else self._store.load(look.scope)
         if state.shows(seen.picture) and clocks.move(seen):
             return unchanged(look.scope)
         if state.head and state.head.overtakes(seen.observed_at, seen.dns):

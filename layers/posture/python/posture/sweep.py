@@ -119,7 +119,7 @@ class Sweeper:
         same = _unchanged(assessor, looks, heads)
         tasks: dict[Scope, Task] = {
             **{
-                look.scope: partial(assessor.assess, look)
+                look.scope: partial(assessor.assess, look, unknown=look.scope not in heads)
                 for look in looks
                 if look.scope not in same
             },

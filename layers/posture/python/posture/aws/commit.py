@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from posture.aws.attributes import Item
 from posture.aws.chain import Chain, link
-from posture.aws.items import finding_item, history_item
+from posture.aws.items import Written, committed, written
 from posture.aws.settings import Tables
 from posture.model.finding import Transition
 from posture.model.instant import iso
@@ -30,13 +30,15 @@ BYTES = 3_000_000  # leaves a quarter for the head and for how DynamoDB counts
 class Part:
     """One transaction of an evaluation: `number` from 1 of `parts`.
 
-    `rows` are its history, linked to what the scope has; `chain` is how they leave the chain.
+    `findings` are its items of the findings table, `rows` its history, linked to what the scope
+    has; `chain` is how they leave the chain.
     """
 
     number: int
     parts: int
     transitions: tuple[Transition, ...]
     observed_at: datetime
+    findings: tuple[Item, ...]
     rows: tuple[Item, ...]
     chain: Chain
 
@@ -63,18 +65,19 @@ def parts_of(steps: Sequence[Transition], observed_at: datetime, chain: Chain) -
     for number, chunk in enumerate(chunks, 1):
         commit = commit_name(observed_at, number)
         rows = []
-        for step in chunk:
-            row, chain = link(history_item(step, commit, len(chunks)), chain)
+        for _, items in chunk:
+            row, chain = link(committed(items.row, commit, len(chunks)), chain)
             rows.append(row)
-        parts.append(Part(number, len(chunks), chunk, observed_at, tuple(rows), chain))
+        findings = tuple(committed(items.finding, commit) for _, items in chunk)
+        taken = tuple(step for step, _ in chunk)
+        parts.append(Part(number, len(chunks), taken, observed_at, findings, tuple(rows), chain))
     return tuple(parts)
 
 
 def part_writes(part: Part, tables: Tables) -> list[TransactWriteItemTypeDef]:
     """Give the writes of findings and history."""
     writes: list[TransactWriteItemTypeDef] = []
-    for step, row in zip(part.transitions, part.rows, strict=True):
-        finding = finding_item(step.finding, part.commit)
+    for finding, row in zip(part.findings, part.rows, strict=True):
         writes.append({"Put": {"TableName": tables.findings, "Item": finding}})
         writes.append(append(tables.history, row))
     return writes
@@ -92,15 +95,16 @@ def append(table: str, row: Item) -> TransactWriteItemTypeDef:
     }
 
 
-def _chunks(steps: Sequence[Transition]) -> Iterator[tuple[Transition, ...]]:
-    chunk: list[Transition] = []
+def _chunks(steps: Sequence[Transition]) -> Iterator[tuple[tuple[Transition, Written], ...]]:
+    chunk: list[tuple[Transition, Written]] = []
     size = 0
     for step in steps:
-        weight = _size(finding_item(step.finding, "")) + _size(history_item(step, "", 1))
+        items = written(step)
+        weight = _size(items.finding) + _size(items.row)
         if chunk and (len(chunk) == MOST or size + weight > BYTES):
             yield tuple(chunk)
             chunk, size = [], 0
-        chunk.append(step)
+        chunk.append((step, items))
         size += weight
     if chunk:
         yield tuple(chunk)

@@ -37,37 +37,38 @@ class Entry:
     observed_at: datetime
 
 
-def finding_item(finding: Finding, commit: str) -> Item:
-    """Give the item of the findings table."""
-    written = iso(finding.updated_at)
-    return typed(
-        {
-            **_fields(finding),
-            "item": f"{finding.rule}#{finding.resource}",
-            "kind": "finding",
-            "commit": commit,
-            "account_status": f"{finding.scope.account}#{finding.status}",
-            "severity_updated": f"{finding.severity.rank}-{finding.severity}#{written}",
-        }
-    )
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transition writes, but for the commit: the finding's item and the row of history."""
+
+    finding: Item
+    row: Item
 
 
-def history_item(transition: Transition, commit: str, parts: int) -> Item:
-    """Give the row of the history table; its key orders a scope's rows by time."""
+def written(transition: Transition) -> Written:
+    """Give the items of a transition; what both tell of the finding is made once."""
     finding = transition.finding
-    observed_at = iso(finding.updated_at)
-    return typed(
-        {
-            **_fields(finding),
-            "entry": f"{observed_at}#{finding.id}#{finding.version}",
-            "kind": "transition",
-            "step": transition.step.value,
-            "reason": transition.reason,
-            "observed_at": observed_at,
-            "commit": commit,
-            "parts": parts,
-        }
-    )
+    updated_at = iso(finding.updated_at)
+    told = typed(_fields(finding))
+    of_finding = {
+        "item": f"{finding.rule}#{finding.resource}",
+        "kind": "finding",
+        "account_status": f"{finding.scope.account}#{finding.status}",
+        "severity_updated": f"{finding.severity.rank}-{finding.severity}#{updated_at}",
+    }
+    of_row = {
+        "entry": f"{updated_at}#{finding.id}#{finding.version}",  # orders a scope's rows by time
+        "kind": "transition",
+        "step": transition.step.value,
+        "reason": transition.reason,
+        "observed_at": updated_at,
+    }
+    return Written({**told, **typed(of_finding)}, {**told, **typed(of_row)})
+
+
+def committed(item: Item, commit: str, parts: int | None = None) -> Item:
+    """Give an item with the commit that writes it, a row of history with how many parts it has."""
+    return {**item, **typed({"commit": commit, "parts": parts})}
 
 
 def finding_of(item: Stored) -> Finding:

@@ -43,17 +43,24 @@ class Ownership:
         self._client = client
         self._table = table
 
-    def remember(self, scope: Scope, ids: frozenset[str], observed_at: datetime) -> None:
+    def remember(
+        self, scope: Scope, ids: frozenset[str], observed_at: datetime, *, new: bool = False
+    ) -> None:
         """Keep that these ids, and from now on no others, belong to the scope.
 
         Only differences are written. An id that is gone stays for `KEPT`, as events about it may
         still come. Doing it twice, or half and again, ends the same.
+
+        Of a `new` scope nothing is known yet, so nothing is read. Should an evaluation that died
+        have left ids that are gone by now, the month's comparison ends them.
         """
-        known = dict(self._known(scope))
+        known = {} if new else dict(self._known(scope))
         expires_at = int((observed_at + KEPT).timestamp())
-        new = sorted(each for each in ids if each not in known or known[each] is not None)
+        found = sorted(each for each in ids if each not in known or known[each] is not None)
         gone = sorted(each for each, ends in known.items() if ends is None and each not in ids)
-        self._put([*((each, None) for each in new), *((each, expires_at) for each in gone)], scope)
+        self._put(
+            [*((each, None) for each in found), *((each, expires_at) for each in gone)], scope
+        )
 
     def scopes_of(self, ids: Iterable[str]) -> Mapping[str, frozenset[Scope]]:
         """Give the scopes of each id; an id that nobody remembers has none.

@@ -198,7 +198,9 @@ class Store:
             return seen
         digest = digest_of(evaluation.owned, evaluation.observed_at)
         if state.head is None or state.head.ownership_digest != digest:
-            self.ownership.remember(evaluation.scope, evaluation.owned, evaluation.observed_at)
+            self.ownership.remember(
+                evaluation.scope, evaluation.owned, evaluation.observed_at, new=state.head is None
+            )
         return {**seen, "ownership_digest": digest}
 
     def _commit(

@@ -8,6 +8,7 @@ there is something to find.
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -91,7 +92,10 @@ def region_of(
         rows = {operation: _read(ec2, operation, vpc) for operation in LISTS}
         shared = _shared(ec2)
     session = boto3.Session(region_name=REGION)
-    return session, kind(session, copies(rows, number), shared)
+    aws = kind(session, copies(rows, number), shared)
+    gc.collect()  # as the functions do, so that no collection goes through what only stands for AWS
+    gc.freeze()
+    return session, aws
 
 
 def _read(ec2: EC2Client, operation: str, vpc: str) -> list[Any]:

@@ -1,5 +1,6 @@
 """The changes queue: each batch of changes becomes an evaluation of the VPCs it concerns."""
 
+import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -34,6 +35,8 @@ evaluator = Evaluator(
         rejections=Rejections(clients.dynamodb(), settings.tables.history),
     )
 )
+# What is made above lives as long as the process: the collector need not go through it each time.
+gc.freeze()
 
 
 @logger.inject_lambda_context

@@ -1,5 +1,6 @@
 """The findings' stream: what was opened, changed or resolved is told to people."""
 
+import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +34,8 @@ notifier = Notifier(
     ),
     RULES_BY_ID,
 )
+# What is made above lives as long as the process: the collector need not go through it each time.
+gc.freeze()
 
 
 @logger.inject_lambda_context

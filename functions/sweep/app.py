@@ -1,5 +1,6 @@
 """The schedule: the whole region is looked at, whatever the events told."""
 
+import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,8 @@ home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assumed(settings.region, settings.members, settings.partition)
 store = Store(clients.dynamodb(), settings.tables)
 baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
+# What is made above lives as long as the process: the collector need not go through it each time.
+gc.freeze()
 
 
 @logger.inject_lambda_context

@@ -134,6 +134,9 @@ class Monitoring(RuleBasedStateMachine):
         self.change(name, arrives=True)
         others: Besides = (at, [(name, "evaluate")]) if back else meanwhile
         self.monitor.evaluate(list(self.monitor.queue), self._run("evaluate", {}, others))
+        if back and not (self.monitor.misled or self.monitor.region_misled):
+            self.monitor.drain()
+            assert_true_to_the_network(self.monitor, {self.monitor.stage.world.scope})
 
     @rule(name=st.sampled_from(sorted(CHANGES)), strikes=faults(LOOKING), telling=faults(TELLING))
     def trouble(self, name: str, strikes: Strikes, telling: Strikes) -> None:
@@ -214,6 +217,7 @@ class Monitoring(RuleBasedStateMachine):
                 self.monitor.sweep()
             elif look == "notify" != name:  # a shard has one reader at a time
                 self.monitor.notify()
+        self.no_clock_goes_back()  # nor behind what others wrote meanwhile
 
 
 def assert_true_to_the_network(monitor: FaultyMonitor, scopes: Collection[Scope]) -> None:

@@ -1,5 +1,6 @@
 """Credentials for the emulator, and the report of what was struck."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -30,8 +31,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         yield stage
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many runs there were, and which fault struck which call how often."""
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how many runs there were, which fault struck which call how often, and how to repeat."""
     if not tampered.cache_info().currsize or not (counted := tampered()[1]).runs:
         return
     write = terminalreporter.write_line
@@ -47,3 +48,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         by_fault[str(fault)] += number
     for name, number in by_fault.most_common():
         write(f"  {number:6} {name}")
+    if stories := os.environ.get("FAULT_STORIES"):
+        seed = config.getoption("hypothesis_seed", None)
+        write(f"again: make faults STORIES={stories} SEED={seed}")

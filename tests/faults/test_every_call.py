@@ -3,11 +3,18 @@
 import os
 from collections.abc import Iterator
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from fault_injection import Fault, Run
-from faulty_monitor import FaultyMonitor, assert_history_replays, faulty
+from collect_world import REGION, World, build
+from fault_injection import Fault, Run, Strikes
+from faulty_monitor import FaultyMonitor, assert_history_replays, faulty, judged, tampered
+from monitor_stage import ANYBODY, shared_session
+from posture.aws.observer import Observer
+from posture.model.scope import Region, Scope
 
+MEMBER = "222222222222"
 THOROUGH = bool(os.environ.get("FAULT_STORIES"))
 # A kill after one call is a kill before the next one, so only `make faults` strikes both.
 KINDS = list(Fault) if THOROUGH else [Fault.KILLED_AFTER]
@@ -73,6 +80,51 @@ def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
         monitor.tell()
         assert_sound(monitor)
         number += 1 if THOROUGH else 3
+    assert calls > 15
+
+
+@pytest.fixture
+def member(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Give a network in a member account, as its own administrator made it."""
+    monkeypatch.setattr("posture.aws.clients.session", lambda: tampered()[0])
+    sts = shared_session().client("sts")
+    role = f"arn:aws:iam::{MEMBER}:role/Admin"
+    made = sts.assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
+    session = boto3.Session(
+        made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"], region_name=REGION
+    )
+    return build(session.client("ec2"))
+
+
+def flip(world: World) -> None:
+    """Let anybody in at the endpoint, or nobody any more."""
+    rule = {"GroupId": world.group, "IpPermissions": [ANYBODY]}
+    try:
+        world.ec2.authorize_security_group_ingress(**rule)
+    except ClientError:
+        world.ec2.revoke_security_group_ingress(**rule)
+
+
+@pytest.mark.parametrize("fault", KINDS)
+def test_the_sweep_of_a_member_gets_over_it(
+    monitor: FaultyMonitor, member: World, fault: Fault
+) -> None:
+    """Struck at any call, the one that assumes its role included, the next sweep mends it."""
+    home = Region(MEMBER, REGION)
+    scope = Scope(MEMBER, REGION, member.vpc)
+    number, calls, names = 0, 1, set[str]()
+    while number < calls:
+        flip(member)
+        for struck in (number, None):
+            strikes: Strikes = {} if struck is None else {struck: fault}
+            run = monitor.sweep(Run("sweep of a member", strikes), monitor.member(home))
+            calls = max(calls, len(run.calls))
+            names |= {each.name for each in run.calls}
+        truth = judged(Observer(member.ec2, home), scope)
+        assert monitor.stored(scope).keys() == truth.keys()
+        number += 1 if THOROUGH else 5
+    assert_history_replays(monitor)
+    assert "AssumeRole" in names
     assert calls > 15
 
 

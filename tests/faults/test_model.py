@@ -7,7 +7,7 @@ and longer stories; a failure prints the steps that lead to it and the seed.
 
 import contextlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from fault_changes import CHANGES, FLIPS
-from fault_injection import Fault, Point, Run
+from fault_injection import Fault, Point, Run, Strikes
 from faulty_monitor import FaultyMonitor, assert_history_replays, faulty, tampered
 from posture.model.scope import Scope
 
@@ -47,7 +47,6 @@ TELLS = ("Query", "PutItem", "UpdateItem", "Publish", "GetItem", "DeleteItem")
 RACES = ("DescribeNetworkInterfaces", "Query", "TransactWriteItems", "UpdateItem")
 LOOKS = ("evaluate", "sweep", "notify", "nobody yet")
 
-Strikes = Mapping[Point, Fault]
 Besides = tuple[Point, list[tuple[str | None, str]]]
 
 

@@ -45,10 +45,16 @@ class Fault(StrEnum):
         return True
 
 
+Strikes = Mapping[Point, Fault]
+
 AFTER = frozenset({Fault.KILLED_AFTER, Fault.TIMED_OUT_AFTER, Fault.CONDITION, Fault.STALE})
 DEADLY = frozenset({Fault.KILLED_BEFORE, Fault.KILLED_AFTER})
 THROTTLES = {"ec2": "RequestLimitExceeded", "dynamodb": "ThrottlingException", "sns": "Throttled"}
-DENIALS = {"ec2": "UnauthorizedOperation", "sns": "AuthorizationError"}
+DENIALS = {
+    "ec2": "UnauthorizedOperation",
+    "sns": "AuthorizationError",
+    "sts": "AccessDenied",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Run:
     """
 
     name: str
-    faults: Mapping[Point, Fault] = field(default_factory=dict)
+    faults: Strikes = field(default_factory=dict)
     meanwhile: Mapping[Point, Callable[[], object]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     carried_out: set[int] = field(default_factory=set)
@@ -105,12 +111,16 @@ class Injector:
     """Sees each call of the clients of one session, and lets happen what the run wants."""
 
     def __init__(self, session: boto3.Session) -> None:
-        session.events.register("before-call", self._before)
-        session.events.register("after-call", self._after)
+        self.follow(session.events)
         self._runs: list[Run] = []
         self._answers: dict[Call, list[Json]] = {}
         self.runs: Counter[str] = Counter()
         self.points: Counter[tuple[str, str, Fault]] = Counter()
+
+    def follow(self, events: Any) -> None:
+        """See the calls of whatever has these events as well."""
+        events.register("before-call", self._before)
+        events.register("after-call", self._after)
 
     def forget(self) -> None:
         """Forget older answers, as the world they tell of is gone."""

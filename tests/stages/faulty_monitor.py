@@ -22,22 +22,25 @@ from moto.sns.models import sns_backends
 from collect_world import ACCOUNT, REGION, build
 from fault_injection import Injector, Run
 from monitor_stage import ALICE, HOME, Stage, event, shared_session
+from posture.aws import clients
 from posture.aws.alert_metrics import AlertMetrics
 from posture.aws.baselines import BaselineTable
 from posture.aws.head import head_from
 from posture.aws.history import History
 from posture.aws.items import Entry
+from posture.aws.members import Members
 from posture.aws.observer import Observer
 from posture.aws.place import Places
 from posture.aws.publish import Topic
 from posture.aws.rejections import LAST_TRY, Rejections
+from posture.aws.settings import MemberAccess
 from posture.aws.store import Store
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.evaluate import Evaluator, Ports
 from posture.lifecycle.diff import apply, transitions
 from posture.model.finding import Finding, FindingStatus, Step
-from posture.model.scope import Scope
+from posture.model.scope import Region, Scope
 from posture.notify import Notifier
 from posture.notify import Ports as NotifyPorts
 from posture.rules.catalogue import RULES_BY_ID
@@ -158,12 +161,12 @@ class FaultyMonitor:
                 (self.dead if each.received >= LAST_TRY else self.queue).append(each)
         return run
 
-    def sweep(self, run: Run | None = None) -> Run:
-        """Sweep the region."""
+    def sweep(self, run: Run | None = None, member: Sweeper | None = None) -> Run:
+        """Sweep the region, or that of a member."""
         run = run or Run("sweep")
         with self.injector.running(run):
             try:
-                self._sweeper.sweep()
+                (member or self._sweeper).sweep()
             except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
                 self._sweeper = self._new_sweeper()
         self.region_misled |= run.misled
@@ -259,11 +262,22 @@ class FaultyMonitor:
 
     def truth_of(self, scope: Scope) -> dict[str, Finding]:
         """Judge one VPC directly."""
-        snapshot = Observer(self.stage.world.ec2, HOME).vpc(scope)
-        assert snapshot is not None
-        baseline = resolve(BaselineDocument(), scope, snapshot.vpc.tags)
-        verdicts = judge_vpc(snapshot, baseline)
-        return apply({}, transitions(scope, {}, verdicts, observed_at=snapshot.observed_at))
+        return judged(Observer(self.stage.world.ec2, HOME), scope)
+
+    def member(self, region: Region) -> Sweeper:
+        """Give what sweeps a member account, as a new process would have it."""
+
+        def client_of(account: str) -> Any:
+            role = f"arn:aws:iam::{account}:role/posture-look"
+            client = clients.member_ec2(role, "our-external-id", region.name)
+            self.injector.follow(client.meta.events)
+            return client
+
+        access = MemberAccess((region.account,), "posture-look", "our-external-id")
+        observer = Members(HOME, access, client_of)[region.account]
+        return Sweeper(
+            observer, Store(self.dynamodb, TABLES), BaselineTable(self.dynamodb, TABLES.baseline)
+        )
 
     def told(self) -> Counter[Told]:
         """Count how often each version of each finding was alerted."""
@@ -359,6 +373,15 @@ def faulty() -> Iterator[FaultyMonitor]:
             topic_arn=topic_arn,
         )
         Metrics(namespace="VpcEndpointPosture", service="notify").clear_metrics()
+
+
+def judged(observer: Observer, scope: Scope) -> dict[str, Finding]:
+    """Judge a VPC directly, with nothing stored."""
+    snapshot = observer.vpc(scope)
+    assert snapshot is not None
+    baseline = resolve(BaselineDocument(), scope, snapshot.vpc.tags)
+    verdicts = judge_vpc(snapshot, baseline)
+    return apply({}, transitions(scope, {}, verdicts, observed_at=snapshot.observed_at))
 
 
 def assert_history_replays(monitor: FaultyMonitor) -> None:

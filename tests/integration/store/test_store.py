@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -277,6 +278,34 @@ def test_a_lost_answer_is_not_a_lost_write(store: Store, dynamodb: "DynamoDBClie
     dynamodb.transact_write_items = transact  # type: ignore[method-assign]
     assert look(store, 0, *MANY[:60]).outcome is Outcome.COMMITTED
     assert len(rows(dynamodb, "history")) == 60
+
+
+@pytest.mark.parametrize(("held", "bad_after"), [(3, 1), (99, 0)])
+def test_a_conflict_is_no_write(
+    store: Store,
+    dynamodb: "DynamoDBClient",
+    monkeypatch: pytest.MonkeyPatch,
+    held: int,
+    bad_after: int,
+) -> None:
+    """While others hold an item the transaction is tried again, and at last the look fails."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    real, conflicts = dynamodb.transact_write_items, ["TransactionConflict"] * held
+
+    def transact(**request: Any) -> Any:
+        if not conflicts:
+            return real(**request)
+        answer: Any = {
+            "Error": {"Code": "TransactionCanceledException"},
+            "CancellationReasons": [{"Code": "None"}, {"Code": conflicts.pop()}],
+        }
+        raise dynamodb.exceptions.TransactionCanceledException(answer, "TransactWriteItems")
+
+    dynamodb.transact_write_items = transact  # type: ignore[method-assign]
+    refused = pytest.raises(ConflictError) if held > 5 else nullcontext()
+    with refused:
+        assert look(store, 0, verdict()).outcome is Outcome.COMMITTED
+    assert len(bad(store)) == bad_after
 
 
 def test_scopes_do_not_meet(store: Store) -> None:

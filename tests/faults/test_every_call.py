@@ -20,7 +20,7 @@ THOROUGH = bool(os.environ.get("FAULT_STORIES"))
 KINDS = list(Fault) if THOROUGH else [Fault.KILLED_AFTER]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def monitor() -> Iterator[FaultyMonitor]:
     """Give a monitor that has seen its region."""
     with faulty() as monitor:

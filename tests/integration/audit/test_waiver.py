@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 ALICE = "arn:aws:iam::111122223333:user/alice"
 BOB = "arn:aws:iam::111122223333:user/bob"
 RULE = next(iter(RULES_BY_ID))
-GIVEN = ("--rule", RULE, "--reason", "follows in December", "--ticket", "SEC-1")
+WANTED = {"--rule": RULE, "--reason": "follows in December", "--ticket": "SEC-1"}
+GIVEN = tuple(chain.from_iterable(WANTED.items()))
 HELD = Waiver(
     "w-1", "route-missing", "*", str(SCOPE), "for now", "SEC-1", ALICE, at(0), at(60), ALICE, at(0)
 )
@@ -98,22 +100,23 @@ def test_somebody_else_must_approve(dynamodb: "DynamoDBClient") -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("options", "told"),
     [
-        (["--resource", "x", "--expires", "2020-01-01"], "a time to come"),
-        (["--resource", "x", "--expires", "2999-01-01"], "at most 90 days"),
-        (["--resource", "x", "--expires", "soon"], "expected a day"),
-        (["--resource", "x"], "--expires"),
-        (["--expires", "SOON"], "everywhere is refused"),
-        (["--resource", "*", "--scope", "*/*", "--expires", "SOON"], "everywhere is refused"),
-        (["--resource", "x", "--expires", "SOON", "--ticket", " "], "some words"),
-        (["--resource", "x", "--expires", "SOON", "--rule", "nothing"], "no rule 'nothing'"),
+        ({"--resource": "x", "--expires": "2020-01-01"}, "a time to come"),
+        ({"--resource": "x", "--expires": "2999-01-01"}, "at most 90 days"),
+        ({"--resource": "x", "--expires": "soon"}, "expected a day"),
+        ({"--resource": "x"}, "--expires"),
+        ({"--expires": "SOON"}, "everywhere is refused"),
+        ({"--resource": "*", "--scope": "*/*", "--expires": "SOON"}, "everywhere is refused"),
+        ({"--resource": "x", "--expires": "SOON", "--ticket": " "}, "some words"),
+        ({"--resource": "x", "--expires": "SOON", "--rule": "nothing"}, "no rule 'nothing'"),
     ],
 )
 @pytest.mark.usefixtures("dynamodb")
-def test_mistakes_are_refused(arguments: list[str], told: str) -> None:
+def test_mistakes_are_refused(options: dict[str, str], told: str) -> None:
     """And nothing is written."""
-    result = waiver("add", *GIVEN, *(_soon() if it == "SOON" else it for it in arguments))
+    given = chain.from_iterable((WANTED | options).items())
+    result = waiver("add", *(_soon() if it == "SOON" else it for it in given))
     assert result.exit_code != 0
     assert told in result.stderr + str(result.exception)
     assert listed("--all") == []

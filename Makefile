@@ -95,7 +95,7 @@ lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	  -o layers/dependencies/requirements.txt
 
 clean: ## remove what was set up and built
-	rm -rf $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .peers .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -8,52 +8,42 @@ Peers live in virtual environments of their own under .peers/, which the make ta
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emulated import served
 from labelled import build
 from labelled.case import HOME, Case
 from questions import QUESTIONS
+from scoring import called, counted, outcome, right
 from tools import TOOLS, Answers, Took
 
 Heard = Mapping[str, Mapping[str, Answers]]  # by tool and region
 PAPER = "Security Hub, on paper"
-RIGHT = {True: "TP", False: "TN"}
-WRONG = {True: "FN", False: "FP"}
-OUTCOMES = ("TP", "TN", "FP", "FN", "none")
+SAID = {"bad": True, "good": False, "not told": None}  # by its documentation
 
 
-def outcome(case: Case, answers: Answers) -> str:
-    """Give TP, TN, FP or FN; `none` where the tool gives no answer."""
-    if case.question in answers.silent or case.resources & answers.undecided[case.question]:
-        return "none"
-    called = bool(case.resources & answers.bad[case.question])
-    return (RIGHT if called == case.bad else WRONG)[case.bad]
-
-
-def on_paper(case: Case) -> str:
-    """Give the outcome of Security Hub's control, by its documentation."""
-    if case.paper == "not told":
-        return "none"
-    return (RIGHT if (case.paper == "bad") == case.bad else WRONG)[case.bad]
+def scored(case: Case, answers: Answers) -> str:
+    """Give the outcome of a tool's answer to a case."""
+    said = called(
+        case.resources,
+        bad=answers.bad[case.question],
+        undecided=answers.undecided[case.question],
+        silent=case.question in answers.silent,
+    )
+    return outcome(bad=case.bad, called_bad=said)
 
 
 def outcomes(case: Case, heard: Heard) -> dict[str, str]:
     """Give each tool's outcome; a tool that is not asked is missing."""
     told = {
-        tool.name: outcome(case, heard[tool.name][case.region])
+        tool.name: scored(case, heard[tool.name][case.region])
         for tool in TOOLS
         if case.question in tool.questions
     }
-    return told | ({PAPER: on_paper(case)} if QUESTIONS[case.question].control else {})
-
-
-def counted(found: Iterable[str]) -> str:
-    """Give the outcomes as counts."""
-    numbers = Counter(found)
-    return " ".join(f"{name} {numbers[name]}" for name in OUTCOMES if numbers[name])
+    if QUESTIONS[case.question].control:
+        told[PAPER] = outcome(bad=case.bad, called_bad=SAID[case.paper])
+    return told
 
 
 def summary(cases: list[Case], heard: Heard) -> Iterator[str]:
@@ -72,7 +62,7 @@ def summary(cases: list[Case], heard: Heard) -> Iterator[str]:
     answers = [[found[name] for _, found in told if name in found] for name in columns]
     yield row(
         f"**right, of those asked** ({len(cases)})",
-        *(f"**{sum(each in RIGHT.values() for each in of)} of {len(of)}**" for of in answers),
+        *(f"**{right(of)} of {len(of)}**" for of in answers),
     )
 
 

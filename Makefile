@@ -52,14 +52,11 @@ bench: $(READY) ## what a burst, a sweep, one change, a cold start and a storm o
 	$(BIN)/python benchmarks/run.py
 
 PEERS_PYTHON ?= $(PYTHON)
-compare: $(READY) .peers/ready ## side by side with Prowler and Cloud Custodian (installs them: 2 GB, 15 minutes)
+compare: $(READY) ## side by side with Prowler and Cloud Custodian (installs them: 2 GB, 15 minutes)
+	$(PEERS_PYTHON) benchmarks/peers/install.py
 	$(BIN)/python benchmarks/peers/compare.py docs/labelled-cases.md
 	$(BIN)/python benchmarks/peers/lost_events.py
 	$(BIN)/python benchmarks/peers/race.py
-
-.peers/ready: benchmarks/peers/install.py
-	$(PEERS_PYTHON) benchmarks/peers/install.py
-	touch $@
 
 check: $(READY) ## lint, format, types, import contracts, template lint, generated pages
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Install the peers, each in a virtual environment of its own under .peers/; `make compare` does.
 
-Run: `python3 benchmarks/peers/install.py`. Development only: nothing of the project needs them.
+Run: `python3 benchmarks/peers/install.py`; what is installed already is left as it is. Development
+only: nothing of the project needs them.
 """
 
 from __future__ import annotations
@@ -49,12 +50,15 @@ ALL = (
 
 
 def install(peer: Peer, folder: Path = PEERS) -> None:
-    """Install a peer afresh, and tell how far it is.
+    """Install a peer, unless this version is there already, and tell how far it is.
 
     Raises:
         SystemExit: it cannot be installed; the text says why and what to do.
     """
     home, log = folder / peer.folder, folder / f"{peer.folder}.log"
+    ready = home / f"ready-{peer.version}"  # the last thing to be made
+    if ready.exists():
+        return
     shutil.rmtree(home, ignore_errors=True)
     folder.mkdir(exist_ok=True)
     say(f"{peer.name} {peer.version}: installing, {peer.size} on disk")
@@ -71,6 +75,7 @@ def install(peer: Peer, folder: Path = PEERS) -> None:
             file,
             "can the package index be reached?",
         )
+    ready.touch()
     say(f"{peer.name} {peer.version}: installed in {time.monotonic() - started:.0f} s")
 
 
@@ -82,14 +87,17 @@ def _run(command: list[str], log: Path, file: object, hint: str) -> None:
             code = process.wait(BEAT)
             break
         except subprocess.TimeoutExpired:
-            say(f"  {time.monotonic() - started:.0f} s, {_collected(log)} packages found")
+            say(f"  {time.monotonic() - started:.0f} s, {_stage(log)}")
     if code:
         told = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-TAIL:])
         raise SystemExit(f"{' '.join(command)}\nfailed ({hint}), the end of {log}:\n{told}")
 
 
-def _collected(log: Path) -> int:
-    return log.read_text(encoding="utf-8").count("\nCollecting ")
+def _stage(log: Path) -> str:
+    told = log.read_text(encoding="utf-8")
+    found = told.count("\nCollecting ")
+    unpacking = "\nInstalling collected packages" in told
+    return f"unpacking {found} packages" if unpacking else f"{found} packages found"
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -6,6 +6,8 @@ Run: `.venv/bin/python benchmarks/peers/lost_events.py`; prints a table in Markd
 from __future__ import annotations
 
 import json
+import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +18,7 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path += [str(ROOT / "tests" / "stages"), str(HERE)]
+os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # before the monitor is imported
 
 import boto3  # noqa: E402
 from labelled.case import HOME as REGION  # noqa: E402
@@ -128,12 +131,14 @@ def theirs(
 
 def main() -> None:
     """Print the table."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
     rows = []
     for case in CASES:
+        print(case.name, file=sys.stderr, flush=True)
         with staged() as stage:
             rows.append(_told(case, stage, url))
     server.stop()

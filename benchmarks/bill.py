@@ -53,16 +53,15 @@ PRICES = {
 class Measured:
     """What one piece of work takes, from the benchmarks; seconds are of a whole vCPU."""
 
-    evaluation_cpu: float = 0.023  # `make bench`, one change in a known VPC
-    evaluation_waiting: float = 0.24  # the same with 30 ms a call
-    sweep_cpu: float = 0.035  # `benchmarks/sweep.py 2 0.03`, from the second one on
-    sweep_waiting: float = 0.25
+    evaluation_cpu: float = 0.026  # `benchmarks/change.py 0.03`, in a known VPC
+    evaluation_waiting: float = 0.20  # the same with 30 ms a call
+    sweep_cpu: float = 0.033  # `benchmarks/sweep.py 2 0.03`, from the second one on
+    sweep_waiting: float = 0.26
     role: float = 0.1  # assumed: its assumption, and the first connection, for each place
-    # `benchmarks/units.py`, as all units: 6 where a change is judged, 2 at its second look.
-    evaluation_reads: float = 4
-    evaluation_writes: float = 5
-    sweep_reads: float = 1.4  # a VPC: 1.25 where nothing is new, 4.4 the once a day it is judged
-    sweep_writes: float = 5
+    evaluation_reads: float = 2  # `benchmarks/units.py`, as all units
+    evaluation_writes: float = 4
+    sweep_reads: float = 0.25  # a VPC
+    sweep_writes: float = 6
     transition_writes: float = 27
 
 

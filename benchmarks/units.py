@@ -23,7 +23,7 @@ from world import evaluator_of, region_of, sweeper_of
 from stack_tables import INDEXES
 
 READ, WRITE = 4096, 1024  # bytes of a unit
-KEYS_ONLY = {"all-scopes"}
+ONE_UNIT = {"by-region", "all-scopes"}  # indexes of keys and a few attributes
 
 
 def size_of(value: Any) -> int:
@@ -88,7 +88,7 @@ class Metered(SyntheticAws):
         self.units["write"] += units * (2 if transaction else 1)
         for name, keys in INDEXES.get(table, {}).items():
             if all(key in item for key in keys):
-                self.units["write"] += 1 if name in KEYS_ONLY else units
+                self.units["write"] += 1 if name in ONE_UNIT else units
 
     def of_transition(self) -> float:
         """Give the units that writing a finding and its row of history takes on average."""

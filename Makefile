@@ -74,7 +74,8 @@ format: $(READY) ## put the code in shape
 docs: $(READY) ## make the generated pages anew
 	$(BIN)/posture rules --output markdown > docs/rules.md
 	$(BIN)/posture events --output markdown > docs/events.md
-	$(BIN)/python layers/dependencies/slim_ec2.py
+	$(BIN)/python layers/posture/rule_texts.py
+	$(BIN)/python layers/dependencies/slim_models.py
 
 lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
 	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \

@@ -124,17 +124,17 @@ def starts() -> list[str]:
     """Cold starts."""
     told = measured("start")
     lines = [
-        "### Cold start, CPU milliseconds of a fresh process (median of 9)",
+        "### Cold start, CPU milliseconds of a fresh process (medians of 9, in turns)",
         "",
-        row("function", "bare boto3 with its clients", "the whole function", "ratio"),
-        row(*["---"] * 4),
+        row("function", "layers as", "bare boto3", "import", "ratio", "with first event"),
+        row(*["---"] * 6),
     ]
     lines += [
-        row(name, told[name]["bare"], told[name]["whole"], told[name]["ratio"])
-        for name in ("evaluate", "sweep", "notify")
+        row(name, kind, each["bare"], each["whole"], each["ratio"], each["first"])
+        for kind in ("sources", "bytecode")
+        for name, each in told[kind].items()
     ]
-    layers = f"{told['layer_posture']:.1f} MB ours, {told['layer_dependencies']:.1f} MB others'"
-    return [*lines, "", f"Layers, unpacked: {layers}."]
+    return [*lines, "", f"Both layers' sources, unpacked: {told['layer']:.1f} MB."]
 
 
 def alerts() -> list[str]:

@@ -55,6 +55,7 @@ KEYS = {
 }
 
 Json = dict[str, Any]
+Taped = tuple[str, str, int, bytes]  # operation, request, and the answer's status and body
 
 # Before anything of the monitor is imported: its logger reads its level then.
 os.environ.update(
@@ -96,6 +97,7 @@ class SyntheticAws:
         self.tables: dict[str, dict[str, dict[str, Json]]] = defaultdict(lambda: defaultdict(dict))
         self.messages: list[Json] = []
         self.answering = 0.0  # seconds spent in here, which are not the monitor's
+        self.tape: list[Taped] | None = None
         self._rows = rows
         self._shared = shared
         self._bytes: dict[Any, bytes] = {}
@@ -121,6 +123,8 @@ class SyntheticAws:
             except RefusedError as refused:
                 answer, status = refused.answer, 400
             body = json.dumps(answer).encode()
+        if self.tape is not None:
+            self.tape.append((f"{service}:{operation}", _text(request.body), status, body))
         self.answering += time.perf_counter() - started
         if self.latency:
             time.sleep(self.latency)

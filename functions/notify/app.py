@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from posture.alerts.rule_texts import stored
 from posture.aws import clients
 from posture.aws.alert_metrics import AlertMetrics
 from posture.aws.history import History
@@ -17,22 +18,22 @@ from posture.aws.hub import SecurityHub
 from posture.aws.publish import Topic
 from posture.aws.settings import Settings
 from posture.notify import BatchResponse, Notifier, Ports
-from posture.rules.catalogue import RULES_BY_ID
 
 logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
+rules = stored()
 notifier = Notifier(
     Ports(
         history=History(clients.dynamodb(), settings.tables.history),
         topic=Topic(clients.sns(), settings.topic_arn),
         told=DynamoDBPersistenceLayer(settings.tables.idempotency, boto3_client=clients.dynamodb()),
         measure=AlertMetrics(metrics).measure,
-        hub=SecurityHub(clients.security_hub(), settings.region, RULES_BY_ID)
+        hub=SecurityHub(clients.security_hub(), settings.region, rules)
         if settings.security_hub
         else None,
     ),
-    RULES_BY_ID,
+    rules,
 )
 # What is made above lives as long as the process: the collector need not go through it each time.
 gc.freeze()

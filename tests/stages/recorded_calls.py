@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from posture.aws import clients
 from posture_cli.embedded.aws import EmbeddedAws
@@ -67,7 +67,7 @@ def recording(aws: EmbeddedAws) -> Iterator[Recorder]:
     """Record the calls of the stack's functions, which must not have run before."""
     made = aws.stack.resources.items()
     recorder = Recorder({it.physical_id: name for name, it in made if it.physical_id})
-    clients.session().events.register("before-parameter-build.*.*", recorder.record)
+    clients.session().register("before-parameter-build.*.*", cast("Any", recorder.record))
     run = Function.__call__
 
     def recorded(self: Function, event: Any) -> Any:

@@ -13,7 +13,7 @@ from posture.model.finding import Finding, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.rules.catalogue import RULES_BY_ID
-from posture.rules.rule import Control
+from posture.rules.controls import Control
 from posture_cli.report.drawing import Drawing, draw
 from posture_cli.report.tones import tone_of
 from posture_cli.report.trend import Band, Point, bands, instants, points, time_to_repair

@@ -1,16 +1,19 @@
-"""The EC2 model in the layer is what the template permits, and sees what the whole one sees."""
+"""The models in the layer are what the template permits, and the clients made of them see all."""
 
 import gzip
 import importlib.util
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import botocore.session
+import pytest
 
 from collect_world import NOW, REGION, World
+from posture.aws import clients
 from posture.aws.observer import Observer
 from posture.aws.place import KINDS
 from posture.model.scope import Region
@@ -21,8 +24,8 @@ MODELS = ROOT / "layers/posture/python/posture/models"
 
 def generator() -> Any:
     """Give the module that writes the model."""
-    path = ROOT / "layers/dependencies/slim_ec2.py"
-    spec = importlib.util.spec_from_file_location("slim_ec2", path)
+    path = ROOT / "layers/dependencies/slim_models.py"
+    spec = importlib.util.spec_from_file_location("slim_models", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -39,11 +42,47 @@ def slim_client() -> Any:
     )
 
 
-def test_the_model_is_that_of_the_template_and_the_locked_botocore() -> None:
-    """`make docs` writes it anew."""
+def test_the_models_are_those_of_the_template_and_the_locked_botocore() -> None:
+    """`make docs` writes them anew."""
     module = generator()
-    stored = json.loads(gzip.decompress(module.TARGET.read_bytes()))
-    assert stored == module.slim(module.TEMPLATE.read_text())
+    models = module.slim(module.TEMPLATE.read_text())
+    stored = {name: gzip.decompress(module.place(name).read_bytes()) for name in models}
+    assert {name: json.loads(text) for name, text in stored.items()} == models
+    lying = {path.relative_to(MODELS) for path in MODELS.rglob("*") if path.is_file()}
+    assert lying == {module.place(name).relative_to(MODELS) for name in models}
+
+
+def test_everything_that_a_model_refers_to_is_in_it() -> None:
+    """Parameters, answers and errors of every operation."""
+    module = generator()
+    for name, model in module.slim(module.TEMPLATE.read_text()).items():
+        for reference in re.findall(r'"shape": "(\w+)"', json.dumps(model)):
+            assert reference in model["shapes"], (name, reference)
+
+
+SERVICES = ["dynamodb", "ec2", "securityhub", "sns", "sts"]
+REGIONS = ["eu-west-1", "us-east-1", "cn-north-1", "us-gov-west-1", "ap-future-9"]
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_client_goes_where_the_whole_models_send_it(
+    service: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Endpoint, signature and retries are the same, in regions that nobody knows of yet as well."""
+    monkeypatch.setenv("AWS_DATA_PATH", str(MODELS))
+    clients.session.cache_clear()
+    slim = clients.session().create_client(service, region, config=clients.CONFIG)
+    clients.session.cache_clear()
+    monkeypatch.delenv("AWS_DATA_PATH")
+    whole = botocore.session.get_session().create_client(service, region, config=clients.CONFIG)
+    assert slim.meta.endpoint_url == whole.meta.endpoint_url
+    assert slim.meta.partition == whole.meta.partition
+    configs = [vars(each.meta.config) for each in (slim, whole)]
+    assert configs[0]["signature_version"] == configs[1]["signature_version"]
+    assert set(slim.meta.service_model.operation_names) < set(
+        whole.meta.service_model.operation_names
+    )
 
 
 def test_every_lookup_of_a_change_is_in_the_model() -> None:

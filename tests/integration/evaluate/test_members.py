@@ -1,7 +1,7 @@
 """Several accounts in one monitor: each is looked at by its own role, and harms no other."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -35,7 +35,9 @@ class Organisation:
         self.stage = stage
         self.assumed: list[dict[str, str]] = []
         self.denied: set[str] = set()
-        clients.session().events.register("before-parameter-build.sts.AssumeRole", self._assume)
+        clients.session().register(
+            "before-parameter-build.sts.AssumeRole", cast("Any", self._assume)
+        )
         self.members: Members = assumed(HOME, ACCESS, "aws")
         self.worlds = {account: build(self.client(account)) for account in (ONE, OTHER)}
 

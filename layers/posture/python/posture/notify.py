@@ -17,8 +17,8 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from posture.alerts.briefing import Rules
 from posture.alerts.message import compose
+from posture.alerts.rule_texts import Rules
 from posture.aws.announced import Announced, announced
 from posture.aws.items import Entry
 from posture.model.scope import Scope

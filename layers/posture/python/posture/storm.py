@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
 )
 
-from posture.alerts.briefing import Rules
 from posture.alerts.digest import digests
+from posture.alerts.rule_texts import Rules
 from posture.aws.announced import Announced
 from posture.aws.items import Entry
 from posture.telling import Ports, name_of, rows_of

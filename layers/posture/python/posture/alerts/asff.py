@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from posture.alerts.briefing import Rules
+from posture.alerts.rule_texts import Rules
 from posture.lifecycle.bounds import cut
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope

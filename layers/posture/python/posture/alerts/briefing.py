@@ -6,19 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from posture.alerts.impact import Impact, impacts
+from posture.alerts.rule_texts import Rules
 from posture.lifecycle.bounds import cut
 from posture.model.finding import Cause, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture.rules.rule import Rule
 
 RULES = 60
 NAME = 200  # bytes of a rule's name
-
-Rules = Mapping[str, Rule[Any]]  # by id
 
 
 @dataclass(frozen=True, slots=True)

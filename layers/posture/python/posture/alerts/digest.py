@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posture.alerts.briefing import NAME, RULES, Rules, count, told_counts, worst_first
+from posture.alerts.briefing import NAME, RULES, count, told_counts, worst_first
 from posture.alerts.machine import SCHEMA
 from posture.alerts.message import Message, attributes_of
+from posture.alerts.rule_texts import Rules
 from posture.alerts.subject import LIMIT as SUBJECT
 from posture.alerts.words import ascii_line, line, moment
 from posture.lifecycle.bounds import cut

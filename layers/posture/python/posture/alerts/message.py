@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from posture.alerts.briefing import Briefing, Rules, worst_first
+from posture.alerts.briefing import Briefing, worst_first
 from posture.alerts.machine import filterable, machine
+from posture.alerts.rule_texts import Rules
 from posture.alerts.subject import subject
 from posture.alerts.text import text
 from posture.model.finding import Transition

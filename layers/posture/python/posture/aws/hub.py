@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from posture.alerts.asff import asff
-from posture.alerts.briefing import Rules
+from posture.alerts.rule_texts import Rules
 from posture.aws.items import finding_of
 from posture.errors import CorruptItemError
 from posture.model.scope import Region

@@ -24,6 +24,7 @@ from posture.model.network import (
     Subnet,
 )
 from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.rules.controls import Control
 
 
 class Family(StrEnum):
@@ -129,14 +130,6 @@ class Judgement:
     concerns: frozenset[str] = frozenset()
     severity: Severity | None = None
     root: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A control of a published framework that this rule helps to show."""
-
-    framework: str  # "Security Hub", "NIST SP 800-53 r5", "PCI DSS 4.0.1"
-    id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,17 +75,19 @@ def changes() -> list[str]:
     lines = [
         "### One change, warm, CPU milliseconds (median of 40)",
         "",
-        row("VPC", *parts, "calls", "wall with 30 ms a call"),
-        row(*["---"] * 9),
+        row("VPC", *parts, "least", "calls", "transitions", "wall with 30 ms a call"),
+        row(*["---"] * 11),
     ]
     lines += [
         row(
             name,
             *(told[name].get(part, 0) for part in parts),
+            told[name]["least"],
             told[name]["calls"],
+            told[name]["transitions"],
             slow[name]["wall"],
         )
-        for name in ("new", "known")
+        for name in ("new", "changed", "same")
     ]
     return lines
 

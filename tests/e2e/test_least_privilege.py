@@ -11,7 +11,7 @@ from posture.aws import clients
 from posture_cli.demo.story import Story
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import Caller
-from recorded_calls import Use, recording
+from recorded_calls import Recorder, Use, recording
 from sample_events import names, read
 from stack_template import PATH, RESOURCES, allowed_to, identity_statements, listed
 
@@ -38,8 +38,8 @@ BY_SERVICES = {"UseKeyThroughServices"}  # DynamoDB, SQS and SNS, as the conditi
 
 
 @pytest.fixture(scope="module")
-def used() -> Iterator[Mapping[str, set[Use]]]:
-    """Run all that the monitor can meet; give what each function used."""
+def recorder() -> Iterator[Recorder]:
+    """Run all that the monitor can meet, and record its calls."""
     with EmbeddedAws(PATH.parent, parameters=EVERYTHING) as aws, recording(aws) as recorder:
         story = Story(aws)
         story.build()
@@ -52,7 +52,13 @@ def used() -> Iterator[Mapping[str, set[Use]]]:
         _untold(aws)
         for function, payload in (("sweep", {}), ("evaluate", read("evaluate/batch"))):
             _lost_race(aws, f"posture-{function}", payload)
-        yield recorder.uses
+        yield recorder
+
+
+@pytest.fixture(scope="module")
+def used(recorder: Recorder) -> Mapping[str, set[Use]]:
+    """Give what each function used."""
+    return recorder.uses
 
 
 def _services(aws: EmbeddedAws) -> None:
@@ -160,6 +166,12 @@ def test_a_function_does_all_its_role_allows(used: Mapping[str, set[Use]], funct
         if (each.action, each.resource.partition("/")[0]) not in actions
     }
     assert unused == set()
+
+
+def test_every_call_has_valid_parameters(recorder: Recorder) -> None:
+    """By botocore's validator, which the functions' own clients leave out."""
+    assert len(recorder.uses) == 3
+    assert recorder.invalid == []
 
 
 def test_what_lambda_does_is_named_and_nothing_else() -> None:

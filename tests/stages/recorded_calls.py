@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from botocore.validate import ParamValidator
+
 from posture.aws import clients
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.functions import Function
@@ -36,11 +38,18 @@ class Recorder:
 
     names: Mapping[str, str]
     uses: dict[str, set[Use]] = field(default_factory=dict)
+    invalid: list[str] = field(default_factory=list)
     running: str = ""
 
     def record(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        """Take note of a call that is about to be made."""
+        """Take note of a call that is about to be made, whose parameters must be valid.
+
+        The functions' clients do not validate, see `posture.aws.clients`.
+        """
         if self.running:
+            report = ParamValidator().validate(params, model.input_shape)
+            if report.has_errors():
+                self.invalid.append(f"{model.name}: {report.generate_report()}")
             service = model.service_model.service_name
             found = self._uses(service, model.name, params)
             self.uses.setdefault(self.running, set()).update(found)

@@ -13,10 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "functions/sweep")]
 
-from start import ENVIRONMENT  # noqa: E402
+from bundle import SETTINGS  # noqa: E402
 
 os.environ |= {
-    **ENVIRONMENT,
+    **SETTINGS,
+    "MONITORED_ACCOUNT": "111122223333",
+    "AWS_DATA_PATH": str(ROOT / "layers/posture/python/posture/models"),
     "AWS_LAMBDA_FUNCTION_NAME": "sweep",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
 }

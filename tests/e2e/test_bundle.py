@@ -1,10 +1,12 @@
 """What `sam build` makes: the same twice, and nothing in it that does not run."""
 
 import json
+import marshal
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from stack_template import PATH
 ROOT = PATH.parent
 LAYERS = ("PostureLayer", "DependenciesLayer")
 FUNCTIONS = ("evaluate", "notify", "sweep")
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+UNCHECKED = (1).to_bytes(4, "little")  # https://peps.python.org/pep-0552/
 # What starts slowly or belongs to other places: none of it may be loaded by a handler.
 UNWANTED = {
     "aws_lambda_powertools.utilities.data_classes",
@@ -44,7 +48,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path
             "-b",
             str(folder),
         ]
-        environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-1"}
+        environment = os.environ | {
+            "SAM_CLI_TELEMETRY": "0",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            # As on a machine that has Lambda's Python: here the one that the tests run with is it.
+            "LAYER_PYTHON": VERSION,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
         subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
         litter.mkdir(exist_ok=True)
         (litter / "litter.pyc").write_bytes(b"bytecode")
@@ -66,9 +76,23 @@ def test_the_layers_hold_what_runs_and_nothing_else(built: tuple[Path, Path]) ->
     ours = {path.name for path in (built[1] / "PostureLayer/python").iterdir()}
     theirs = {path.name for path in (built[1] / "DependenciesLayer/python").iterdir()}
     assert ours == {"posture"}
-    packages = {name for name in theirs if not name.endswith(".dist-info")}
-    assert packages == {"aws_lambda_powertools", "jmespath", "typing_extensions.py"}
-    assert not [*built[1].rglob("*.pyc"), *built[1].rglob("*.so")]
+    theirs = {name for name in theirs if not name.endswith((".dist-info", "__pycache__"))}
+    assert theirs == {"aws_lambda_powertools", "jmespath", "typing_extensions.py"}
+    assert not [*built[1].rglob("*.so")]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_module_is_compiled(built: tuple[Path, Path], layer: str) -> None:
+    """Into bytecode that Python takes as it is, and that names the place where it will run."""
+    folder = built[1] / layer / "python"
+    sources = sorted(folder.rglob("*.py"))
+    compiled = [Path(cache_from_source(str(source))) for source in sources]
+    assert sorted(folder.rglob("*.pyc")) == sorted(compiled)
+    for source, bytecode in zip(sources, compiled, strict=True):
+        content = bytecode.read_bytes()
+        assert content[:8] == MAGIC_NUMBER + UNCHECKED
+        place = f"/opt/python/{source.relative_to(folder)}"
+        assert marshal.loads(content[16:]).co_filename == place  # noqa: S302 - our own
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -15,7 +15,8 @@ from botocore.exceptions import NoRegionError
 from posture.analysis.services import named, service_of, short_name
 from posture.aws.catalogue import RegionCatalogue
 from posture.aws.clients import CONFIG
-from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
+from posture.aws.collect import collect_vpc
+from posture.aws.collect_region import RegionCollector, RegionSnapshot
 from posture.aws.collect_service import collect_services
 from posture.aws.describe import SUBNETS, read_all
 from posture.aws.dns_attributes import EVERY, DnsMemory
@@ -162,11 +163,10 @@ def _account(session: boto3.Session, region: str) -> str:
 def _region(ec2: EC2Client, region: Region, vpcs: Sequence[str]) -> Iterator[Snapshot]:
     catalogue = RegionCatalogue(ec2, _now)
     if not vpcs:
-        picture = collect_region(
-            ec2, region, catalogue=catalogue, memory=DnsMemory(budget=EVERY), now=_now
-        )
-        _require_vpcs(picture)
-        yield from picture.vpcs.values()
+        collector = RegionCollector(ec2, region, catalogue=catalogue, now=_now)
+        for picture in collector.all(DnsMemory(budget=EVERY)):
+            _require_vpcs(picture)
+            yield from picture.vpcs.values()
     for vpc in vpcs:
         scope = Scope(region.account, region.name, vpc)
         snapshot = collect_vpc(ec2, scope, catalogue=catalogue, now=_now)

@@ -17,6 +17,7 @@ from posture.aws.place import Places
 from posture.aws.rejections import Rejections
 from posture.aws.settings import Settings
 from posture.aws.store import Store
+from posture.deadline import Deadline
 from posture.evaluate import Evaluator, Ports
 
 logger = Logger()
@@ -41,9 +42,10 @@ gc.freeze()
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Evaluate a batch of changes; report those that must come again."""
-    evaluated = evaluator.evaluate(event)
+    deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    evaluated = evaluator.evaluate(event, deadline)
     for name, number in evaluated.counts().items():
         metrics.add_metric(name, MetricUnit.Count, number)
     return evaluated.response()

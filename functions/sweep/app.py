@@ -15,7 +15,8 @@ from posture.aws.members import assumed
 from posture.aws.observer import Observer
 from posture.aws.settings import Settings
 from posture.aws.store import Store
-from posture.sweep import sweep_all
+from posture.deadline import Deadline
+from posture.sweep_all import sweep_all
 
 logger = Logger()
 metrics = Metrics()
@@ -32,7 +33,8 @@ gc.freeze()
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
     """Sweep the region, here and in the members; what could not be makes Lambda try again."""
-    swept = sweep_all(home, members.values(), store, baselines)
+    deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    swept = sweep_all(home, members.values(), store, baselines, deadline=deadline)
     for name, number in swept.counts().items():
         metrics.add_metric(name, MetricUnit.Count, number)
     swept.require_complete()

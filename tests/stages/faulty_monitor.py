@@ -53,7 +53,7 @@ from stack_tables import TABLES, create_tables
 TRIES = 10  # as in template.yaml: then the stream gives its records up
 # Where threads would make the order of calls a matter of chance, there is one.
 THREADS = (
-    "posture.evaluate.SCOPES_AT_ONCE",
+    "posture.batch_look.SCOPES_AT_ONCE",
     "posture.sweep.WRITERS",
     "posture.storm.CLAIMS",
     "posture.aws.ownership.QUERIES",

@@ -22,7 +22,8 @@ from posture.aws.store import Store
 from posture.evaluate import Evaluated, Evaluator, Ports
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
-from posture.sweep import Sweeper, Swept
+from posture.sweep import Sweeper
+from posture.swept import Swept
 from posture_cli.embedded.cloudtrail import Caller
 from posture_cli.embedded.fidelity import complete_moto
 from posture_cli.embedded.trail import Trail
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 HOME = Region(ACCOUNT, REGION)
+SECONDS = 100.0  # what a slice takes by a `SliceClock`
 ALICE = Caller(ACCOUNT, "NetworkAdmin", "alice")
 ANYBODY = {
     "IpProtocol": "tcp",
@@ -165,6 +167,21 @@ class Stage:
         assert region.name == REGION, "the monitor looks into its own region only"
         client: EC2Client = self.world.ec2
         return client
+
+
+class SliceClock:
+    """Time that only reading a slice takes: `SECONDS` each."""
+
+    def __init__(self, stage: Stage, seconds: float) -> None:
+        self._left = seconds
+        stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", self._take)
+
+    def __call__(self) -> float:
+        """Give the seconds that are left."""
+        return self._left
+
+    def _take(self, **_: Any) -> None:
+        self._left -= SECONDS
 
 
 def batch(*records: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from posture.evaluate import Evaluated
 from posture.model.scope import Region
-from posture.sweep import Swept
+from posture.swept import Swept
 from stack_template import PATH, RESOURCES, TEMPLATE, of_type
 
 INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]

@@ -11,8 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from posture.aws.catalogue import RegionCatalogue
-from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
-from posture.aws.dns_attributes import DnsMemory
+from posture.aws.collect import collect_vpc
+from posture.aws.collect_region import RegionCollector, RegionSnapshot
+from posture.aws.dns_attributes import EVERY, DnsMemory
 from posture.aws.head import Dns
 from posture.model.network import Facet, Snapshot, TargetKind
 from posture.model.scope import Region, Scope
@@ -38,13 +39,14 @@ def catalogue(world: World) -> RegionCatalogue:
 
 def region(world: World, memory: DnsMemory | None = None) -> RegionSnapshot:
     """Collect the region, with nothing remembered unless told."""
-    return collect_region(
+    collector = RegionCollector(
         world.ec2,
         Region(world.scope.account, world.scope.region),
         catalogue=catalogue(world),
         now=lambda: NOW,
-        memory=memory or DnsMemory(),
     )
+    (picture,) = collector.all(memory or DnsMemory())
+    return picture
 
 
 def fail(world: World, operation: str, code: str, status: int = 403) -> None:
@@ -137,6 +139,20 @@ def test_a_region_tells_of_a_vpc_what_the_vpc_alone_tells(world: World) -> None:
         alone = collect_vpc(world.ec2, scope, catalogue=catalogue(world), now=lambda: NOW)
         assert alone == snapshot
     assert {world.vpc, world.bare} <= set(whole.vpcs)
+
+
+def test_a_slice_tells_of_a_vpc_what_the_region_tells(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every VPC is in one slice, and looks there as in the picture of all."""
+    whole = region(world)
+    monkeypatch.setattr("posture.aws.collect_region.SLICE", 2)
+    collector = RegionCollector(
+        world.ec2, whole.region, catalogue=catalogue(world), now=lambda: NOW
+    )
+    parts = list(collector.all(DnsMemory(budget=EVERY)))
+    assert [len(part.vpcs) for part in parts] == [2, 1]
+    assert {vpc_id: found for part in parts for vpc_id, found in part.vpcs.items()} == whole.vpcs
 
 
 def test_a_region_costs_pages_not_vpcs(world: World) -> None:

@@ -19,7 +19,8 @@ from posture.evaluate import Evaluator, Ports
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.rules.catalogue import SERVICE_RULES
-from posture.sweep import Swept, sweep_all
+from posture.sweep_all import sweep_all
+from posture.swept import Swept
 from posture_cli.embedded.cloudtrail import Caller
 from posture_cli.embedded.trail import Trail
 from stack_tables import TABLES

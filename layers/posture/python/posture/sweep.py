@@ -1,27 +1,32 @@
-"""The use case of a schedule: look at a whole region in one go and repair what was lost."""
+"""The use case of a schedule: look at a whole region and repair what was lost.
+
+A region is swept slice by slice, the longest unseen VPCs first: what is held at once is bounded,
+and a sweep that runs out of time leaves to the next one what was seen last.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from aws_lambda_powertools import Logger
 
 from posture.assess import Assessment, Assessor, Look, unchanged
 from posture.aws.baselines import BaselineTable
-from posture.aws.collect import RegionSnapshot
+from posture.aws.collect_region import Listing, RegionSnapshot
 from posture.aws.collect_service import ServicesSnapshot
 from posture.aws.dns_attributes import EVERY, MOVED_BY, DnsMemory
 from posture.aws.head import Head
 from posture.aws.observer import Observer
-from posture.aws.store import Outcome, Store
-from posture.errors import SweepIncompleteError
+from posture.aws.store import Store
+from posture.deadline import Deadline
 from posture.lifecycle.picture import may_be_same
 from posture.model.change import Change
-from posture.model.network import Facet
 from posture.model.scope import Region, Scope
+from posture.swept import Swept, joined
 
 WRITERS = 8  # scopes recorded at once; each is some DynamoDB calls, of which ten fit in the pool
 
@@ -30,126 +35,140 @@ logger = Logger()
 Task = Callable[[], Assessment]
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What a sweep came to.
-
-    `failed` names each scope that could not be recorded, `unswept` each account, and why.
-    """
-
-    region: Region
-    assessments: tuple[Assessment, ...] = ()
-    failed: Mapping[Scope, str] = field(default_factory=dict)
-    unswept: Mapping[Region, str] = field(default_factory=dict)
-
-    def require_complete(self) -> None:
-        """Refuse to call it done while a scope could not be recorded, or an account not swept.
-
-        Raises:
-            SweepIncompleteError: it names each of them, and why.
-        """
-        missing = [f"{where}: {reason}" for where, reason in self.unswept.items()]
-        missing += [f"{where}: {reason}" for where, reason in self.failed.items()]
-        if missing:
-            told = "; ".join(missing)
-            raise SweepIncompleteError(f"{len(missing)} missing of {self.region}: {told}")
-
-    def counts(self) -> dict[str, int]:
-        """Give the sweep's metrics by name."""
-        done = [each.outcome for each in self.assessments]
-        return {
-            "ScopesSwept": len(done) + len(self.failed),
-            "ScopesFailed": len(self.failed),
-            "AccountsNotSwept": len(self.unswept),
-            # What no event had told: events that were lost, or posture that moves without any.
-            "FindingsRepaired": sum(len(each.transitions) for each in self.assessments),
-            "ScopesUnchanged": sum(not each.judged for each in self.assessments),
-            "StaleEvaluations": done.count(Outcome.STALE),
-        }
-
-
-def sweep_all(
-    home: Observer, members: Iterable[Observer], store: Store, baselines: BaselineTable
-) -> Swept:
-    """Sweep home, then each member account; one that fails does not stop the others."""
-    done: list[Swept] = []
-    unswept: dict[Region, str] = {}
-    for observer in (home, *members):
-        try:
-            done.append(Sweeper(observer, store, baselines).sweep())
-        except Exception as error:
-            logger.exception("account not swept", extra={"region": str(observer.region)})
-            unswept[observer.region] = f"{type(error).__name__}: {error}"
-    return Swept(
-        home.region,
-        tuple(each for swept in done for each in swept.assessments),
-        {scope: why for swept in done for scope, why in swept.failed.items()},
-        unswept,
-    )
-
-
 class Sweeper:
     """Sweeps the region of one observer."""
 
     def __init__(self, observer: Observer, store: Store, baselines: BaselineTable) -> None:
+        self.region = observer.region
         self._observer = observer
         self._store = store
         self._baselines = baselines
 
-    def sweep(self, changes: Sequence[Change] = ()) -> Swept:
+    def sweep(self, changes: Sequence[Change] = (), deadline: Deadline | None = None) -> Swept:
         """Judge every VPC and endpoint service of the region, and end what is gone.
 
         `changes` are those that could not be placed in a VPC and made somebody sweep; only where
-        one names what a finding is about is it taken for the cause.
+        one names what a finding is about is it taken for the cause. A slice that cannot be read
+        does not stop the others; what the deadline forbids is left.
 
         Raises:
-            ClientError, BotoCoreError: EC2 or the tables do not answer.
+            ClientError, BotoCoreError: EC2 does not list what there is, or the tables not answer.
             CorruptItemError: the baseline or a head cannot be read.
         """
-        region = self._observer.region
-        changes = [replace(change, sweeps=True) for change in changes]
-        heads = {head.scope: head for head in self._store.scopes_in(region)}
-        known = [scope.subject for scope in heads if scope.vpc_id]
-        picture = self._observer.every_vpc(_memory(heads, changes), known)
-        services = self._observer.services(
-            known=[scope.subject for scope in heads if not scope.vpc_id]
-        )
+        deadline = deadline or Deadline()
+        parts = self.parts(changes)
+        done: list[Swept] = []
+        while not done or (done[-1].left and deadline.allows()):
+            with deadline.step():
+                done.append(next(parts))
+        return joined(self.region, [*(replace(part, left=()) for part in done[:-1]), done[-1]])
+
+    def parts(self, changes: Sequence[Change] = ()) -> Iterator[Swept]:
+        """Sweep slice by slice; each part tells what is left after it. Raises what `sweep` does."""
+        known = {head.scope: head for head in self._store.scopes_in(self.region)}
         assessor = Assessor(self._store, self._baselines.load())
-        looks = [*_standing(assessor, picture, changes), *_services(assessor, services, changes)]
-        same = _unchanged(assessor, looks, heads)
-        tasks: dict[Scope, Task] = {
-            **{
-                look.scope: partial(assessor.assess, look, unknown=look.scope not in heads)
+        round_ = _Round(
+            observer=self._observer,
+            assessor=assessor,
+            changes=[replace(change, sweeps=True) for change in changes],
+            heads={scope.subject: head for scope, head in known.items() if scope.vpc_id},
+            listing=self._observer.listing(),
+        )
+        services = self._observer.services(
+            known=[scope.subject for scope in known if not scope.vpc_id]
+        )
+        looks = list(round_.services(services))
+        tasks = dict(round_.gone(known, services))
+        slices = round_.slices()
+        for number, ids in enumerate(slices, 1):
+            failed: dict[Scope, str] = {}
+            try:
+                picture = round_.picture(ids)
+                looks += round_.standing(picture)
+                tasks |= round_.vanished(picture, ids)
+            except Exception as error:
+                logger.exception("VPCs not read", extra={"region": str(self.region)})
+                failed = dict.fromkeys(map(round_.scope, ids), _why(error))
+            same = _unchanged(assessor, looks, known)
+            tasks |= {
+                look.scope: partial(assessor.assess, look, unknown=look.scope not in known)
                 for look in looks
                 if look.scope not in same
-            },
-            **{
-                scope: partial(assessor.gone, scope, picture.observed_at, changes)
-                for scope in _gone(heads, picture, services)
-            },
-        }
-        return _swept(region, tasks, same)
+            }
+            done = _recorded(self.region, tasks, same)
+            left = tuple(round_.scope(each) for later in slices[number:] for each in later)
+            looks, tasks = [], {}
+            yield replace(done, failed={**done.failed, **failed}, left=left)
+
+    def last_seen(self) -> datetime | None:
+        """Tell when the longest unseen of the region's known scopes was looked at; None for none.
+
+        Raises:
+            ClientError, BotoCoreError: the tables do not answer.
+            CorruptItemError: a head cannot be read.
+        """
+        return min((head.observed_at for head in self._store.scopes_in(self.region)), default=None)
 
 
-def _memory(heads: Mapping[Scope, Head], changes: Iterable[Change]) -> DnsMemory:
-    """Give what heads remember; nothing stands once attributes moved and nobody knows whose."""
-    if any(change.event_name == MOVED_BY for change in changes):
-        return DnsMemory(budget=EVERY)
-    return DnsMemory({scope.subject: head.dns for scope, head in heads.items() if head.dns})
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One round through a region, with what is known of it already: `heads` by VPC id."""
 
+    observer: Observer
+    assessor: Assessor
+    changes: Sequence[Change]
+    heads: Mapping[str, Head]
+    listing: Listing
 
-def _standing(
-    assessor: Assessor, picture: RegionSnapshot, changes: Sequence[Change]
-) -> Iterator[Look]:
-    for vpc_id, snapshot in picture.vpcs.items():
-        yield assessor.vpc(snapshot, changes, dns=picture.dns.get(vpc_id))
+    def scope(self, vpc_id: str) -> Scope:
+        """Give the scope of a VPC."""
+        return Scope(self.observer.region.account, self.observer.region.name, vpc_id)
 
+    def slices(self) -> Sequence[Sequence[str]]:
+        """Cut what is listed into slices, the longest unseen first."""
+        return self.listing.slices(
+            {vpc_id: head.observed_at for vpc_id, head in self.heads.items()}
+        )
 
-def _services(
-    assessor: Assessor, picture: ServicesSnapshot, changes: Sequence[Change]
-) -> Iterator[Look]:
-    for snapshot in picture.services.values():
-        yield assessor.service(snapshot, changes)
+    def picture(self, ids: Sequence[str]) -> RegionSnapshot:
+        """Read a slice."""
+        return self.observer.vpcs.part(self.listing, ids, self._memory(), self.heads)
+
+    def standing(self, picture: RegionSnapshot) -> Iterator[Look]:
+        """Give the VPCs that are there."""
+        for vpc_id, snapshot in picture.vpcs.items():
+            yield self.assessor.vpc(snapshot, self.changes, dns=picture.dns.get(vpc_id))
+
+    def services(self, picture: ServicesSnapshot) -> Iterator[Look]:
+        """Give the endpoint services that are there."""
+        for snapshot in picture.services.values():
+            yield self.assessor.service(snapshot, self.changes)
+
+    def vanished(self, picture: RegionSnapshot, ids: Sequence[str]) -> Iterator[tuple[Scope, Task]]:
+        """End what went since it was listed."""
+        for vpc_id in filter(picture.lacks, ids):
+            if vpc_id in self.heads:
+                yield self.scope(vpc_id), self._end(self.scope(vpc_id), picture.observed_at)
+
+    def gone(
+        self, known: Iterable[Scope], services: ServicesSnapshot
+    ) -> Iterator[tuple[Scope, Task]]:
+        """End what is stored and no longer there; what cannot be read is not known to be gone."""
+        listed = {vpc.id for vpc in self.listing.vpcs.items}
+        for scope in known:
+            there = listed if scope.vpc_id else services.services.keys()
+            unread = self.listing.vpcs.unreadable if scope.vpc_id else services.unreadable
+            if scope.subject not in there and not unread:
+                yield scope, self._end(scope, self.listing.observed_at)
+
+    def _end(self, scope: Scope, observed_at: datetime) -> Task:
+        return partial(self.assessor.gone, scope, observed_at, self.changes)
+
+    def _memory(self) -> DnsMemory:
+        """Give what heads remember; nothing stands once attributes moved and nobody knows whose."""
+        if any(change.event_name == MOVED_BY for change in self.changes):
+            return DnsMemory(budget=EVERY)
+        return DnsMemory({vpc_id: head.dns for vpc_id, head in self.heads.items() if head.dns})
 
 
 def _unchanged(
@@ -169,19 +188,7 @@ def _unchanged(
         return frozenset()
 
 
-def _gone(
-    heads: Iterable[Scope], vpcs: RegionSnapshot, services: ServicesSnapshot
-) -> Iterator[Scope]:
-    """Give what is stored and no longer there; what cannot be read is not known to be gone."""
-    vpcs_told = Facet.VPC not in vpcs.unreadable
-    for scope in heads:
-        if scope.vpc_id and vpcs_told and scope.vpc_id not in vpcs.vpcs:
-            yield scope
-        if not scope.vpc_id and not services.unreadable and scope.subject not in services.services:
-            yield scope
-
-
-def _swept(region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope]) -> Swept:
+def _recorded(region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope]) -> Swept:
     """Run the tasks side by side; one that fails does not stop the others."""
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="record") as pool:
         results = list(pool.map(_attempt, tasks, tasks.values()))
@@ -200,4 +207,8 @@ def _attempt(scope: Scope, task: Task) -> Assessment | str:
         return task()
     except Exception as error:
         logger.exception("scope not recorded", extra={"scope": str(scope)})
-        return f"{type(error).__name__}: {error}"
+        return _why(error)
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

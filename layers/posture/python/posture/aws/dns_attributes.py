@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +47,10 @@ class DnsMemory:
 
     known: Mapping[str, Dns] = field(default_factory=dict)
     budget: int = BUDGET
+
+    def share(self, part: float) -> DnsMemory:
+        """Give a part of the region its part of the budget."""
+        return replace(self, budget=ceil(self.budget * part))
 
 
 def attribute_reader(

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from posture.aws.catalogue import Clock, RegionCatalogue
-from posture.aws.collect import RegionSnapshot, collect_region, collect_vpc
+from posture.aws.collect import collect_vpc
+from posture.aws.collect_region import Listing, RegionCollector, list_vpcs
 from posture.aws.collect_service import ServicesSnapshot, collect_services
-from posture.aws.dns_attributes import DnsMemory
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
 
@@ -23,28 +23,25 @@ def utc_now() -> datetime:
 
 
 class Observer:
-    """Takes pictures; the region's catalogue is read once an hour and shared by all of them."""
+    """Takes pictures; the region's catalogue is read once an hour and shared by all of them.
+
+    `vpcs` takes pictures of many VPCs at once.
+    """
 
     def __init__(self, ec2: EC2Client, region: Region, now: Clock = utc_now) -> None:
         self.region = region
         self.now = now
         self.ec2 = ec2
         self._catalogue = RegionCatalogue(ec2, now)
+        self.vpcs = RegionCollector(ec2, region, catalogue=self._catalogue, now=now)
 
     def vpc(self, scope: Scope) -> Snapshot | None:
         """Take a picture of a VPC; None where it is gone."""
         return collect_vpc(self.ec2, scope, catalogue=self._catalogue, now=self.now)
 
-    def every_vpc(self, memory: DnsMemory, known: Iterable[str] = ()) -> RegionSnapshot:
-        """Take a picture of every VPC of the region; `known` are to be there if it is denied."""
-        return collect_region(
-            self.ec2,
-            self.region,
-            catalogue=self._catalogue,
-            memory=memory,
-            known=known,
-            now=self.now,
-        )
+    def listing(self) -> Listing:
+        """List the VPCs of the region."""
+        return list_vpcs(self.ec2, self.now)
 
     def services(self, only: str = "", known: Iterable[str] = ()) -> ServicesSnapshot:
         """Take a picture of every endpoint service of the region, or of one by its id.

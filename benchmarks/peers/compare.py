@@ -96,8 +96,9 @@ WORDS = {
 HEAD = """# Every labelled case
 
 Made by `make compare`; what it comes to is told in [comparison](comparison.md). Wrong answers are
-in bold; *no answer* is a check that broke off, or a tool that says it cannot tell. The policies
-stand in [strangers.yaml](../benchmarks/peers/labelled/strangers.yaml) and
+in bold; *no answer* is a check that broke off, or a tool that says it cannot tell. Trusted are the
+account itself (111122223333), a partner's (222233334444) and the organisation o-a1b2c3d4e5. The
+policies stand in [strangers.yaml](../benchmarks/peers/labelled/strangers.yaml) and
 [full_access.yaml](../benchmarks/peers/labelled/full_access.yaml).
 """
 

@@ -103,7 +103,7 @@ class SyntheticAws:
         self._shared = shared
         self._bytes: dict[Any, bytes] = {}
         self._model = session.client("ec2", region_name=REGION).meta.service_model
-        session.events.register_first("before-send", cast("Any", self._answer))
+        session.events.register_first("before-send", cast("Any", self._intercept))
 
     def rows(self, operation: str) -> list[Json]:
         """Give what a Describe lists."""
@@ -119,26 +119,31 @@ class SyntheticAws:
             ]
         self._bytes.clear()
 
-    def _answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
+    def answer(self, service: str, operation: str, asked: str) -> tuple[int, bytes]:
+        """Give the status and the body of an answer to the body of a request."""
         started, status = time.thread_time(), 200
-        service, operation = event_name.split(".")[1:3]
         self.calls[f"{service}:{operation}"] += 1
         if service == "ec2":
-            body = self._ec2(operation, dict(parse_qsl(_text(request.body))))
+            body = self._ec2(operation, dict(parse_qsl(asked)))
         elif service == "sns":
-            self.messages.append(dict(parse_qsl(_text(request.body))))
+            self.messages.append(dict(parse_qsl(asked)))
             body = b"<R><PublishResult><MessageId>m</MessageId></PublishResult></R>"
         else:
             try:
-                answer = self._dynamodb(operation, json.loads(request.body))
+                answer = self._dynamodb(operation, json.loads(asked))
             except RefusedError as refused:
                 answer, status = refused.answer, 400
             body = json.dumps(answer).encode()
         if self.tape is not None:
-            self.tape.append((f"{service}:{operation}", _text(request.body), status, body))
+            self.tape.append((f"{service}:{operation}", asked, status, body))
         self.answering += time.thread_time() - started
         if self.latency:
             time.sleep(self.latency)
+        return status, body
+
+    def _intercept(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
+        service, operation = event_name.split(".")[1:3]
+        status, body = self.answer(service, operation, _text(request.body))
         return AWSResponse(request.url, status, {}, Raw(body))  # type: ignore[arg-type]
 
     def _ec2(self, operation: str, query: Mapping[str, str]) -> bytes:

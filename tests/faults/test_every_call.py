@@ -86,7 +86,7 @@ def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
 @pytest.fixture
 def member(monkeypatch: pytest.MonkeyPatch) -> World:
     """Give a network in a member account, as its own administrator made it."""
-    monkeypatch.setattr("posture.aws.clients.session", lambda: tampered()[0])
+    monkeypatch.setattr("posture.aws.clients.session", lambda: tampered()[0]._session)
     sts = shared_session().client("sts")
     role = f"arn:aws:iam::{MEMBER}:role/Admin"
     made = sts.assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]

@@ -158,20 +158,23 @@ def guarded(operation: str, read: Callable[[], tuple[T, ...]]) -> Reading[T]:
 
 
 def interfaces(ec2: EC2Client, ids: Collection[str]) -> Reading[NetworkInterface]:
-    """Read the network interfaces of these ids, some hundreds a request.
+    """Read the network interfaces of these ids, some hundreds a request, side by side.
 
     By filter, so that an interface that has gone since is left out instead of failing the rest.
     """
-    items: list[NetworkInterface] = []
     ordered = sorted(ids)
-    for start in range(0, len(ordered), FILTER_VALUES):
-        chunk = ordered[start : start + FILTER_VALUES]
-        by_id = [{"Name": "network-interface-id", "Values": chunk}]
-        reading = read_all(ec2, NETWORK_INTERFACES, by_id)
-        if reading.unreadable:
-            return reading
-        items.extend(reading.items)
-    return Reading(tuple(items))
+
+    def reader(chunk: Sequence[str]) -> Callable[[], Reading[NetworkInterface]]:
+        filters = [{"Name": "network-interface-id", "Values": chunk}]
+        return lambda: read_all(ec2, NETWORK_INTERFACES, filters)
+
+    starts = range(0, len(ordered), FILTER_VALUES)
+    readings = together(
+        {start: reader(ordered[start : start + FILTER_VALUES]) for start in starts}
+    ).values()
+    denied = next((each.unreadable for each in readings if each.unreadable), None)
+    items = () if denied else tuple(item for each in readings for item in each.items)
+    return Reading(items, denied)
 
 
 def together(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT) -> dict[K, T]:

@@ -210,11 +210,11 @@ class SyntheticAws:
             raise RefusedError("TransactionCanceledException", CancellationReasons=reasons)
 
     def _allowed(self, asked: Json) -> bool:
-        """Tell whether the condition of an update holds: comparisons, all of which must."""
+        """Tell whether an update's condition holds, if it has one: comparisons, all of which must."""
         partition, key = _keys(asked["TableName"], asked["Key"])
         item = self.tables[asked["TableName"]][partition].get(key, {})
         names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
-        condition = asked["ConditionExpression"]
+        condition = asked.get("ConditionExpression", "")
         if condition.startswith("attribute_not_exists"):
             return not item
         for left, compare, right in re.findall(r"(#\w+) (<=|<|=) ([#:]\w+)", condition):

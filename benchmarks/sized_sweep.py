@@ -131,8 +131,8 @@ def main(vpcs: int, size: int, number: int) -> None:
         url = f"http://127.0.0.1:{served.stdout.readline().strip()}"
         try:
             for told in sweeps(url, folders, number):
-                told = {"vpcs": vpcs, "mb": size, "limited": bool(folders)} | told
-                print(json.dumps(told), flush=True)
+                run = {"vpcs": vpcs, "mb": size, "limited": bool(folders)}
+                print(json.dumps(run | told), flush=True)
         finally:
             served.terminate()
 

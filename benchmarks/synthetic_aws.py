@@ -210,7 +210,7 @@ class SyntheticAws:
             raise RefusedError("TransactionCanceledException", CancellationReasons=reasons)
 
     def _allowed(self, asked: Json) -> bool:
-        """Tell whether an update's condition holds, if it has one: comparisons, all of which must."""
+        """Tell whether an update's condition holds, if any: comparisons, all of which must."""
         partition, key = _keys(asked["TableName"], asked["Key"])
         item = self.tables[asked["TableName"]][partition].get(key, {})
         names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]

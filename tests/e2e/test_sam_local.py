@@ -1,14 +1,9 @@
 """The functions in containers, by `sam local`, against the emulator of `posture emulate`."""
 
 import json
-import os
 import re
-import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +14,11 @@ from botocore.config import Config
 from containers import lacking
 from posture.aws.findings import Findings
 from posture.model.finding import FindingStatus
+from processes import ROOT, TOOLS, free_port, running, without_account
 from sample_events import EXPECTED, Expected, failures, function_of, read
-from stack_template import PATH
 
 pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"sam local: {lacking()}")
 
-ROOT = PATH.parent
-TOOLS = Path(sys.executable).parent
 REGION = "eu-west-1"
 INVOKED = "Invoking app.handler (python3.13)"  # what sam tells as it starts the container
 
@@ -33,28 +26,7 @@ INVOKED = "Invoking app.handler (python3.13)"  # what sam tells as it starts the
 @pytest.fixture(scope="module")
 def shell() -> Mapping[str, str]:
     """Give the environment of a person who has no AWS account."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return own | {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "SAM_CLI_TELEMETRY": "0",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-@contextmanager
-def running(command: list[str], shell: Mapping[str, str], **streams: Any) -> Iterator[Any]:
-    """Run a command beside us until the block ends."""
-    with subprocess.Popen(command, env=shell, cwd=ROOT, text=True, **streams) as process:  # noqa: S603
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    return without_account()
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +64,7 @@ def variables(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def lambda_client(built: None, variables: Path, shell: Mapping[str, str]) -> Iterator[Any]:  # noqa: ARG001
     """Start `sam local start-lambda`; give a client of it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(TOOLS / "sam"), "local", "start-lambda", "--port", str(port)]
     options = ["--env-vars", str(variables), "--skip-pull-image"]
     with running(command + options, shell, stderr=subprocess.PIPE) as process:

@@ -5,11 +5,7 @@ IAM is enforced: a function may do what its role says, and a topic lets in whom 
 """
 
 import json
-import os
-import signal
-import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,10 +17,8 @@ from typing import Any
 import boto3
 from samcli.yamlhelper import yaml_parse
 
-from stack_template import PATH
+from processes import ROOT, TOOLS, free_port, running, without_account
 
-ROOT = PATH.parent
-TOOLS = Path(sys.executable).parent
 MINISTACK = TOOLS.parent / "ministack" / "bin" / "ministack"
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -81,14 +75,7 @@ def run(shell: Mapping[str, str], *command: str) -> str:
 @contextmanager
 def started(folder: Path) -> Iterator[Deployed]:
     """Build the stack, start both emulators, and stop them at the end."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    shell = own | {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "SAM_CLI_TELEMETRY": "0",
-        "PYTHONUNBUFFERED": "1",
-    }
+    shell = without_account()
     with ExitStack() as exits:
         network = exits.enter_context(
             process([str(TOOLS / "posture"), "emulate", "--port", "0"], shell, "AWS_ENDPOINT_URL=")
@@ -115,27 +102,12 @@ def started(folder: Path) -> Iterator[Deployed]:
 @contextmanager
 def process(command: list[str], shell: Mapping[str, str], ready: str) -> Iterator[str]:
     """Run a command beside us; give the rest of the line by which it says that it is ready."""
-    with subprocess.Popen(  # noqa: S603
-        command, env=shell, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as running:
-        lines = running.stdout or ()
-        try:
-            said = next(line.partition(ready)[2] for line in lines if ready in line)
-            Thread(target=deque, args=(lines, 0), daemon=True).start()  # or its pipe fills
-            yield said
-        finally:
-            running.send_signal(signal.SIGINT)
-            try:
-                running.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                running.kill()
-
-
-def free_port() -> int:
-    """Give a port nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with running(command, shell, **streams) as beside:
+        lines = beside.stdout
+        said = next(line.partition(ready)[2] for line in lines if ready in line)
+        Thread(target=deque, args=(lines, 0), daemon=True).start()  # or its pipe fills
+        yield said
 
 
 def for_emulator(built: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from posture.aws.baselines import BaselineTable
 from posture.aws.observer import Observer
 from posture.deadline import Deadline
 from posture.model.scope import Region
-from posture.sweep_all import NO_TIME, sweep_all
-from posture.swept import Swept
+from posture.sweep_all import sweep_all
+from posture.swept import NO_TIME, Swept
 from stack_tables import TABLES
 
 ONE, OTHER = Region("222222222222", REGION), Region("333333333333", REGION)

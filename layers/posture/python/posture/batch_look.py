@@ -13,7 +13,8 @@ from aws_lambda_powertools import Logger
 
 from posture.assess import Assessment, Assessor, Look
 from posture.aws.baselines import BaselineTable
-from posture.aws.collect_region import RegionSnapshot, cut
+from posture.aws.collect_region import RegionSnapshot
+from posture.aws.describe import cut
 from posture.aws.dns_attributes import EVERY, DnsMemory
 from posture.aws.head import Dns
 from posture.aws.observer import Observer
@@ -21,6 +22,7 @@ from posture.aws.place import Placed, Places
 from posture.aws.rejections import Rejections
 from posture.aws.store import Store
 from posture.deadline import Deadline
+from posture.errors import reason_of
 from posture.model.change import Change
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
@@ -106,7 +108,7 @@ class BatchLook:
             try:
                 placed = self._ports.places.place([change])
             except CAUGHT as error:
-                failures[change.event_id] = why(error)
+                failures[change.event_id] = reason_of(error)
                 continue
             for scope, found in placed.scopes.items():
                 scopes[scope] = (*scopes.get(scope, ()), *found)
@@ -123,7 +125,7 @@ class BatchLook:
             swept = Sweeper(observer, ports.store, ports.baselines).sweep(changes, self._deadline)
         except CAUGHT as error:
             logger.exception("region not swept", extra={"event_ids": events})
-            return dict.fromkeys(events, why(error))
+            return dict.fromkeys(events, reason_of(error))
         self.swept += 1
         self.assessments += swept.assessments
         missing = "; ".join(swept.missing())
@@ -136,18 +138,13 @@ class BatchLook:
         VPCs that cannot be read together, are read one by one: one that cannot be read at all
         fails no other.
         """
-        by_account: dict[str, list[str]] = defaultdict(list)
+        by_account: dict[str, list[Scope]] = defaultdict(list)
         alone: list[Scope] = []
         for scope in scopes:
-            if scope.vpc_id:
-                by_account[scope.account].append(scope.vpc_id)
-            else:
-                alone.append(scope)
-        for account, vpc_ids in by_account.items():
-            region = self._ports.observer_of(account).region
-            for ids in cut(vpc_ids):
-                group = [Scope(account, region.name, vpc_id) for vpc_id in ids]
-                if picture := self._picture(account, ids):
+            (by_account[scope.account] if scope.vpc_id else alone).append(scope)
+        for account, vpcs in by_account.items():
+            for group in cut(vpcs):
+                if picture := self._picture(account, [scope.subject for scope in group]):
                     yield _Group(group, picture)
                 else:
                     alone += group
@@ -199,7 +196,7 @@ class BatchLook:
             done = self._assessed(assessor, scope, changes, picture)
         except CAUGHT as error:
             logger.exception("scope not evaluated", extra=about)
-            return why(error)
+            return reason_of(error)
         outcome = {
             "outcome": done.outcome.value,
             "judged": done.judged,
@@ -237,11 +234,6 @@ class BatchLook:
             return assessor.service(service, changes) if service else None
         snapshot = picture.vpcs.get(scope.vpc_id) if picture else observer.vpc(scope)
         return assessor.vpc(snapshot, changes, dns=_dns(snapshot)) if snapshot else None
-
-
-def why(error: BaseException) -> str:
-    """Give an error as the reason of a failure."""
-    return f"{type(error).__name__}: {error}"
 
 
 def _dns(snapshot: Snapshot) -> Dns | None:

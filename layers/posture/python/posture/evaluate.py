@@ -15,9 +15,10 @@ from aws_lambda_powertools import Logger
 from posture.assess import Assessment
 from posture.aws.rejections import LAST_TRY
 from posture.aws.store import Outcome as Recording
-from posture.batch_look import CAUGHT, BatchLook, Failures, Ports, why
+from posture.batch_look import CAUGHT, BatchLook, Failures, Ports
 from posture.changes.batch import Batch, Received, Rejected, from_sqs
 from posture.deadline import Deadline
+from posture.errors import reason_of
 from posture.model.change import Outcome
 
 __all__ = ["Evaluated", "Evaluator", "Ports"]
@@ -82,7 +83,7 @@ class Evaluator:
         try:
             failures = looked.run() if changes else {}
         except CAUGHT as error:
-            self._give_up(applied, dict.fromkeys(changes, why(error)))
+            self._give_up(applied, dict.fromkeys(changes, reason_of(error)))
             raise
         self._give_up(applied, failures)
         late = [each.message_id for each in applied if each.change.event_id in failures]

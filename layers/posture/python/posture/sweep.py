@@ -23,6 +23,7 @@ from posture.aws.head import Head
 from posture.aws.observer import Observer
 from posture.aws.store import Store
 from posture.deadline import Deadline
+from posture.errors import reason_of
 from posture.lifecycle.picture import may_be_same
 from posture.model.change import Change
 from posture.model.scope import Region, Scope
@@ -66,12 +67,14 @@ class Sweeper:
     def parts(self, changes: Sequence[Change] = ()) -> Iterator[Swept]:
         """Sweep slice by slice; each part tells what is left after it. Raises what `sweep` does."""
         known = {head.scope: head for head in self._store.scopes_in(self.region)}
+        heads = {scope.subject: head for scope, head in known.items() if scope.vpc_id}
         assessor = Assessor(self._store, self._baselines.load())
         round_ = _Round(
             observer=self._observer,
             assessor=assessor,
             changes=[replace(change, sweeps=True) for change in changes],
-            heads={scope.subject: head for scope, head in known.items() if scope.vpc_id},
+            heads=heads,
+            memory=_memory(heads, changes),
             listing=self._observer.listing(),
         )
         services = self._observer.services(
@@ -88,7 +91,7 @@ class Sweeper:
                 tasks |= round_.vanished(picture, ids)
             except Exception as error:
                 logger.exception("VPCs not read", extra={"region": str(self.region)})
-                failed = dict.fromkeys(map(round_.scope, ids), _why(error))
+                failed = dict.fromkeys(map(round_.scope, ids), reason_of(error))
             same = _unchanged(assessor, looks, known)
             tasks |= {
                 look.scope: partial(assessor.assess, look, unknown=look.scope not in known)
@@ -118,6 +121,7 @@ class _Round:
     assessor: Assessor
     changes: Sequence[Change]
     heads: Mapping[str, Head]
+    memory: DnsMemory
     listing: Listing
 
     def scope(self, vpc_id: str) -> Scope:
@@ -132,7 +136,7 @@ class _Round:
 
     def picture(self, ids: Sequence[str]) -> RegionSnapshot:
         """Read a slice."""
-        return self.observer.vpcs.part(self.listing, ids, self._memory(), self.heads)
+        return self.observer.vpcs.part(self.listing, ids, self.memory, self.heads)
 
     def standing(self, picture: RegionSnapshot) -> Iterator[Look]:
         """Give the VPCs that are there."""
@@ -164,11 +168,12 @@ class _Round:
     def _end(self, scope: Scope, observed_at: datetime) -> Task:
         return partial(self.assessor.gone, scope, observed_at, self.changes)
 
-    def _memory(self) -> DnsMemory:
-        """Give what heads remember; nothing stands once attributes moved and nobody knows whose."""
-        if any(change.event_name == MOVED_BY for change in self.changes):
-            return DnsMemory(budget=EVERY)
-        return DnsMemory({vpc_id: head.dns for vpc_id, head in self.heads.items() if head.dns})
+
+def _memory(heads: Mapping[str, Head], changes: Iterable[Change]) -> DnsMemory:
+    """Give what heads remember; nothing stands once attributes moved and nobody knows whose."""
+    if any(change.event_name == MOVED_BY for change in changes):
+        return DnsMemory(budget=EVERY)
+    return DnsMemory({vpc_id: head.dns for vpc_id, head in heads.items() if head.dns})
 
 
 def _unchanged(
@@ -207,8 +212,4 @@ def _attempt(scope: Scope, task: Task) -> Assessment | str:
         return task()
     except Exception as error:
         logger.exception("scope not recorded", extra={"scope": str(scope)})
-        return _why(error)
-
-
-def _why(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+        return reason_of(error)

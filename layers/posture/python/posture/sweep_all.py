@@ -14,13 +14,13 @@ from posture.aws.baselines import BaselineTable
 from posture.aws.observer import Observer
 from posture.aws.store import Store
 from posture.deadline import Deadline
+from posture.errors import reason_of
 from posture.model.scope import Region
 from posture.sweep import Sweeper
-from posture.swept import Swept, joined
+from posture.swept import NO_TIME, Swept, joined
 
 DAY = timedelta(days=1)
 LAST = datetime.max.replace(tzinfo=UTC)
-NO_TIME = "no time was left"
 
 logger = Logger()
 
@@ -74,7 +74,7 @@ class _Turn:
             self._last = next(self._parts)
         except Exception as error:
             logger.exception("account not swept", extra={"region": str(self._region)})
-            self._last = _unswept(self._region, f"{type(error).__name__}: {error}")
+            self._last = _unswept(self._region, reason_of(error))
         return replace(self._last, left=())
 
     def given_up(self) -> Swept:

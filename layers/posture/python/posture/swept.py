@@ -11,6 +11,7 @@ from posture.aws.store import Outcome
 from posture.errors import SweepIncompleteError
 from posture.model.scope import Region, Scope
 
+NO_TIME = "no time was left"
 SOME = 5  # scopes that a message names; of more it tells how many there are
 
 
@@ -36,7 +37,7 @@ class Swept:
         told = [f"{where}: {reason}" for where, reason in self.unswept.items()]
         told += [f"{_named(scopes)}: {reason}" for reason, scopes in by_reason.items()]
         if self.left:
-            told.append(f"{_named(self.left)}: no time was left")
+            told.append(f"{_named(self.left)}: {NO_TIME}")
         return tuple(told)
 
     def require_complete(self) -> None:

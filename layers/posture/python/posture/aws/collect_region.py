@@ -19,6 +19,7 @@ from posture.aws.describe import (
     Facts,
     Filters,
     Reading,
+    cut,
     first_round,
     read_all,
     together,
@@ -69,17 +70,12 @@ class Listing:
         ids = sorted(
             (vpc.id for vpc in self.vpcs.items), key=lambda each: (last_seen.get(each, NEVER), each)
         )
-        return cut(ids) or ((),)
+        return cut(ids, SLICE) or ((),)
 
     @property
     def small(self) -> bool:
         """Whether all can be read at once, with no filter."""
         return len(self.vpcs.items) <= SLICE
-
-
-def cut(ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Cut ids into slices."""
-    return tuple(tuple(ids[start : start + SLICE]) for start in range(0, len(ids), SLICE))
 
 
 def list_vpcs(ec2: EC2Client, now: Clock) -> Listing:

@@ -157,21 +157,22 @@ def guarded(operation: str, read: Callable[[], tuple[T, ...]]) -> Reading[T]:
         return Reading(unreadable=reason)
 
 
+def cut(items: Sequence[T], size: int = FILTER_VALUES) -> tuple[tuple[T, ...], ...]:
+    """Cut into slices: of what one filter may hold, or smaller ones."""
+    return tuple(tuple(items[start : start + size]) for start in range(0, len(items), size))
+
+
 def interfaces(ec2: EC2Client, ids: Collection[str]) -> Reading[NetworkInterface]:
     """Read the network interfaces of these ids, some hundreds a request, side by side.
 
     By filter, so that an interface that has gone since is left out instead of failing the rest.
     """
-    ordered = sorted(ids)
 
     def reader(chunk: Sequence[str]) -> Callable[[], Reading[NetworkInterface]]:
         filters = [{"Name": "network-interface-id", "Values": chunk}]
         return lambda: read_all(ec2, NETWORK_INTERFACES, filters)
 
-    starts = range(0, len(ordered), FILTER_VALUES)
-    readings = together(
-        {start: reader(ordered[start : start + FILTER_VALUES]) for start in starts}
-    ).values()
+    readings = together({chunk: reader(chunk) for chunk in cut(sorted(ids))}).values()
     denied = next((each.unreadable for each in readings if each.unreadable), None)
     items = () if denied else tuple(item for each in readings for item in each.items)
     return Reading(items, denied)

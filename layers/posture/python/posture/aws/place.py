@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from posture.aws.describe import FILTER_VALUES, Reading, guarded, pages, together
+from posture.aws.describe import Reading, cut, guarded, pages, together
 from posture.model.change import Change
 from posture.model.scope import Region, Scope
 
@@ -189,9 +189,8 @@ def _reader(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Callable[[], 
 
 
 def _rows(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Iterator[Row]:
-    for start in range(0, len(ids), FILTER_VALUES):
-        chunk = list(ids[start : start + FILTER_VALUES])
-        parameters = {lookup.filters: [{"Name": lookup.filter, "Values": chunk}]}
+    for chunk in cut(ids):
+        parameters = {lookup.filters: [{"Name": lookup.filter, "Values": list(chunk)}]}
         for page in pages(ec2, lookup.operation, PAGE, parameters):
             yield from (row for row in page.get(lookup.member, ()) if row.get("VpcId"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from posture.errors import reason_of
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
@@ -122,7 +123,7 @@ def _denied(rule: Rule[CaseT], scope: Scope, denied: Mapping[str, str]) -> Verdi
 
 
 def _failed(rule: Rule[CaseT], scope: Scope, error: Exception) -> Verdict:
-    what = f"{type(error).__name__}: {error}"
+    what = reason_of(error)
     return Verdict(
         rule=rule.id,
         resource=scope.subject,

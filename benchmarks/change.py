@@ -22,21 +22,21 @@ from burst import queue_event, record_of
 from synthetic_aws import ACCOUNT, REGION, SyntheticAws
 from world import HOME, evaluator_of, region_of
 
-import posture.assess
-import posture.evaluate
-from posture.aws.observer import Observer
-from posture.aws.place import Places
-from posture.aws.store import Store
-from posture.evaluate import Evaluator
+import posture.evaluation.changes
+import posture.evaluation.scope
+from posture.ec2.observer import Observer
+from posture.evaluation.changes import Evaluator
+from posture.evaluation.scope_resolver import Places
 from posture.model.scope import Scope
+from posture.store.scope_store import Store
 
 RUNS = 40
 WARM = 5
 PARTS = (
-    (posture.evaluate, "from_sqs", "parse"),
+    (posture.evaluation.changes, "from_sqs", "parse"),
     (Places, "place", "place"),
     (Observer, "vpc", "collect"),
-    (posture.assess, "judge_case", "analyse"),
+    (posture.evaluation.scope, "judge_case", "analyse"),
     (Store, "record", "store"),
 )
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import yaml
 
-from posture.analysis.policy import Case, Site, Trust, decide, parse
-from posture.analysis.policy.document import LONGEST
+from posture.policy import Case, Site, Trust, decide, parse
+from posture.policy.document import LONGEST
 
-CORPUS = Path(__file__).parents[1] / "tests/unit/analysis/policy/corpus"
+CORPUS = Path(__file__).parents[1] / "tests/unit/policy/corpus"
 OWN = "111122223333"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
@@ -135,7 +135,7 @@ def main() -> None:
         decision = decide(parse(text), CASE)
         told = ", ".join(each.answer.value for each in decision.findings)
         print(f"hard, {len(text)} characters, {name}: {took_one:.0f} ms ({told})")
-    ours, bare = imported("posture.analysis.policy"), imported("boto3")
+    ours, bare = imported("posture.policy"), imported("boto3")
     print(f"import: {ours * 1000:.0f} ms, {ours / bare:.2f} x boto3")
 
 

@@ -16,12 +16,12 @@ from burst import queue_event, record_of
 from synthetic_aws import SyntheticAws
 from world import TABLES, evaluator_of, region_of, sweeper_of
 
-from posture.aws import clients
-from posture.aws.alert_metrics import AlertMetrics
-from posture.aws.history import History
-from posture.aws.publish import Topic
-from posture.notify import Notifier, Ports
-from posture.rules.catalogue import RULES_BY_ID
+from posture.notification.metrics import AlertMetrics
+from posture.notification.notify import Notifier, Ports
+from posture.notification.topic import Topic
+from posture.rules.rule_catalogue import RULES_BY_ID
+from posture.runtime import clients
+from posture.store.history import History
 
 
 class Minute(LambdaContext):

@@ -15,16 +15,16 @@ import boto3
 from moto import mock_aws
 from synthetic_aws import ACCOUNT, LISTS, REGION, SyntheticAws, copies
 
-from posture.aws import clients
-from posture.aws.baselines import BaselineTable
-from posture.aws.observer import Observer
-from posture.aws.place import Places
-from posture.aws.rejections import Rejections
-from posture.aws.settings import Tables
-from posture.aws.store import Store
-from posture.evaluate import Evaluator, Ports
+from posture.ec2.observer import Observer
+from posture.evaluation.changes import Evaluator, Ports
+from posture.evaluation.region_sweep import Sweeper
+from posture.evaluation.scope_resolver import Places
 from posture.model.scope import Region
-from posture.sweep import Sweeper
+from posture.runtime import clients
+from posture.runtime.settings import Tables
+from posture.store.baselines import BaselineTable
+from posture.store.rejections import Rejections
+from posture.store.scope_store import Store
 from posture_cli.embedded.fidelity import Fidelity, complete_moto
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from posture_cli.command import Verb
 from posture_cli.commands import (
     baseline,
     coverage,
@@ -29,7 +30,6 @@ from posture_cli.commands import (
     verify,
     waiver,
 )
-from posture_cli.verb import Verb
 
 app = typer.Typer(
     name="posture",

@@ -11,7 +11,7 @@ import yaml
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.render.console import notes
 from posture_cli.render.text import printable
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from posture.aws.findings import Findings
-from posture.aws.head import Head, head_from, head_key
-from posture.aws.settings import Tables
 from posture.errors import PostureError
+from posture.runtime.settings import Tables
+from posture.store.findings import Findings
+from posture.store.scope_record import Head, head_from, head_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

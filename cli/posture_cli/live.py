@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import NoRegionError
 
-from posture.analysis.services import named, service_of, short_name
-from posture.aws.catalogue import RegionCatalogue
-from posture.aws.clients import CONFIG
-from posture.aws.collect import collect_vpc
-from posture.aws.collect_region import RegionCollector, RegionSnapshot
-from posture.aws.collect_service import collect_services
-from posture.aws.describe import SUBNETS, read_all
-from posture.aws.dns_attributes import EVERY, DnsMemory
+from posture.analysis.services import named, service_of
+from posture.ec2.describe import SUBNETS, read_all
+from posture.ec2.dns_attributes import EVERY, DnsMemory
+from posture.ec2.endpoint_services import collect_services
+from posture.ec2.region import RegionCollector, RegionSnapshot
+from posture.ec2.region_catalogue import RegionCatalogue
+from posture.ec2.vpc import collect_vpc
 from posture.errors import PostureError, ScopeUnreadableError
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Service, Snapshot
 from posture.model.scope import Region, Scope
+from posture.model.service_names import short_name
+from posture.runtime.clients import CONFIG
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

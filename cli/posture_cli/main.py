@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.app import app
 from posture_cli.failure import sentence
 

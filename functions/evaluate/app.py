@@ -9,16 +9,16 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from posture.aws import clients
-from posture.aws.baselines import BaselineTable
-from posture.aws.members import assumed
-from posture.aws.observer import Observer
-from posture.aws.place import Places
-from posture.aws.rejections import Rejections
-from posture.aws.settings import Settings
-from posture.aws.store import Store
-from posture.deadline import Deadline
-from posture.evaluate import Evaluator, Ports
+from posture.ec2.members import assumed
+from posture.ec2.observer import Observer
+from posture.evaluation.changes import Evaluator, Ports
+from posture.evaluation.scope_resolver import Places
+from posture.runtime import clients
+from posture.runtime.deadline import Deadline
+from posture.runtime.settings import Settings
+from posture.store.baselines import BaselineTable
+from posture.store.rejections import Rejections
+from posture.store.scope_store import Store
 
 logger = Logger()
 metrics = Metrics()

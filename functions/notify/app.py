@@ -11,13 +11,13 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.alerts.rule_texts import stored
-from posture.aws import clients
-from posture.aws.alert_metrics import AlertMetrics
-from posture.aws.history import History
-from posture.aws.hub import SecurityHub
-from posture.aws.publish import Topic
-from posture.aws.settings import Settings
-from posture.notify import BatchResponse, Notifier, Ports
+from posture.notification.metrics import AlertMetrics
+from posture.notification.notify import BatchResponse, Notifier, Ports
+from posture.notification.security_hub import SecurityHub
+from posture.notification.topic import Topic
+from posture.runtime import clients
+from posture.runtime.settings import Settings
+from posture.store.history import History
 
 logger = Logger()
 metrics = Metrics()

@@ -9,14 +9,14 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from posture.aws import clients
-from posture.aws.baselines import BaselineTable
-from posture.aws.members import assumed
-from posture.aws.observer import Observer
-from posture.aws.settings import Settings
-from posture.aws.store import Store
-from posture.deadline import Deadline
-from posture.sweep_all import sweep_all
+from posture.ec2.members import assumed
+from posture.ec2.observer import Observer
+from posture.evaluation.account_sweep import sweep_all
+from posture.runtime import clients
+from posture.runtime.deadline import Deadline
+from posture.runtime.settings import Settings
+from posture.store.baselines import BaselineTable
+from posture.store.scope_store import Store
 
 logger = Logger()
 metrics = Metrics()

@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from posture.analysis.policy import Case, Request, Site, Trust
-from posture.analysis.policy.world import CallerKind
+from posture.policy import Case, Request, Site, Trust
+from posture.policy.request_case import CallerKind
 
 OWN = "111122223333"
 PARTNER = "222233334444"

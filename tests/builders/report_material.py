@@ -12,8 +12,8 @@ from posture.model.change import Actor, Change, Outcome
 from posture.model.finding import Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status
-from posture.rules.catalogue import RULES_BY_ID
-from posture_cli.report.contents import Material, Picture, Proven
+from posture.rules.rule_catalogue import RULES_BY_ID
+from posture_cli.report.report_model import Material, Picture, Proven
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 START = NOW - timedelta(days=90)

@@ -17,8 +17,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from policy_strategies import DOCUMENTS, requests, text_of
-from posture.analysis.policy import Request, evaluate, parse
-from posture.analysis.policy.world import CallerKind
+from posture.policy import Request, evaluate, parse
+from posture.policy.request_case import CallerKind
 
 HERE = Path(__file__).parent
 EXAMPLES = 600  # documents, each with REQUESTS requests

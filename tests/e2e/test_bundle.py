@@ -114,5 +114,9 @@ def test_a_handler_loads_nothing_it_does_not_need(built: tuple[Path, Path], func
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)  # noqa: S603
     loaded = set(json.loads(done.stdout))
     assert loaded & UNWANTED == set()
-    others = {"evaluate": "posture.notify", "sweep": "posture.notify", "notify": "posture.sweep"}
+    others = {
+        "evaluate": "posture.notification.notify",
+        "sweep": "posture.notification.notify",
+        "notify": "posture.evaluation.region_sweep",
+    }
     assert others[function] not in loaded

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from posture.analysis.policy import keys
-from posture.analysis.policy.document import Policy
-from posture.analysis.policy.evaluate import evaluate
-from posture.analysis.policy.parse import parse
-from posture.analysis.policy.request import Request
-from posture.analysis.policy.world import CallerKind
+from posture.policy import keys
+from posture.policy.document import Policy
+from posture.policy.evaluate import evaluate
+from posture.policy.parse import parse
+from posture.policy.request import Request
+from posture.policy.request_case import CallerKind
 from posture_cli.demo.story import Story
 from posture_cli.embedded.aws import EmbeddedAws
 from recorded_calls import Use, recording

@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from typer.testing import CliRunner
 
-from posture.aws import clients
 from posture.model.finding import FindingStatus
+from posture.runtime import clients
 from posture_cli.app import app
-from posture_cli.dead_letters.opened import QUEUES
+from posture_cli.dead_letters.open_queues import QUEUES
 from posture_cli.demo.story import Story
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import Caller

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from posture.aws import clients
+from posture.runtime import clients
 from posture_cli.demo.story import Story
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import Caller

@@ -9,9 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from posture.aws.catalogue import RegionCatalogue
-from posture.aws.collect import collect_vpc
-from posture.aws.observer import utc_now
+from posture.ec2.observer import utc_now
+from posture.ec2.region_catalogue import RegionCatalogue
+from posture.ec2.vpc import collect_vpc
 from posture.model.baseline import Baseline
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict

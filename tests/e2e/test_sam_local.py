@@ -12,8 +12,8 @@ import pytest
 from botocore.config import Config
 
 from containers import lacking
-from posture.aws.findings import Findings
 from posture.model.finding import FindingStatus
+from posture.store.findings import Findings
 from processes import ROOT, TOOLS, free_port, running, without_account
 from sample_events import EXPECTED, Expected, failures, function_of, read
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from posture.aws.findings import Findings
 from posture.model.finding import FindingStatus
+from posture.store.findings import Findings
 from posture_cli.demo.world import World
 from posture_cli.embedded.aws import EmbeddedAws
 from sample_events import EXPECTED, failures, function_of, names, read

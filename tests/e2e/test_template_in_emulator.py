@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from posture.changes.catalogue import EVENT_NAMES, OUT
+from posture.changes.event_names import EVENT_NAMES, OUT
 from posture_cli.embedded.stack import Stack, deploy
 from stack_template import PATH
 

@@ -10,7 +10,7 @@ from finding_builders import OTHER, SCOPE, verdict
 from monitor_stage import Stage, batch, event
 from notify_stage import Stage as Telling
 from notify_stage import emulated
-from posture.aws.rejections import LAST_TRY
+from posture.store.rejections import LAST_TRY
 
 GONE: Any = None  # the attribute is taken away
 HARMS = {  # by table, the item's kind: an attribute and what it becomes
@@ -173,7 +173,7 @@ def test_a_row_of_history_holds_up_its_own_alert_only(
     telling: Telling, many: int, attribute: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stream repeats that one; put right, it is told."""
-    monkeypatch.setattr("posture.notify.MANY", many)
+    monkeypatch.setattr("posture.notification.notify.MANY", many)
     (row,) = rows(telling)
     telling.dynamodb.put_item(TableName="history", Item={**row, attribute: value})
     records = telling.records()
@@ -204,7 +204,7 @@ def test_what_is_remembered_of_an_alert_holds_up_that_one_only(
     telling: Telling, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A claim of no known state is nobody's leave to tell twice; without it, it is told."""
-    monkeypatch.setattr("posture.notify.MANY", many)
+    monkeypatch.setattr("posture.notification.notify.MANY", many)
     records = telling.records()
     telling.notify(records)
     assert told(telling) == {str(SCOPE), str(OTHER)}

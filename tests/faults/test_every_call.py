@@ -11,7 +11,7 @@ from collect_world import REGION, World, build
 from fault_injection import Fault, Run, Strikes
 from faulty_monitor import FaultyMonitor, assert_history_replays, faulty, judged, tampered
 from monitor_stage import ANYBODY, shared_session
-from posture.aws.observer import Observer
+from posture.ec2.observer import Observer
 from posture.model.scope import Region, Scope
 
 MEMBER = "222222222222"
@@ -86,7 +86,7 @@ def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
 @pytest.fixture
 def member(monkeypatch: pytest.MonkeyPatch) -> World:
     """Give a network in a member account, as its own administrator made it."""
-    monkeypatch.setattr("posture.aws.clients.session", lambda: tampered()[0]._session)
+    monkeypatch.setattr("posture.runtime.clients.session", lambda: tampered()[0]._session)
     sts = shared_session().client("sts")
     role = f"arn:aws:iam::{MEMBER}:role/Admin"
     made = sts.assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
@@ -134,7 +134,7 @@ def test_the_notifier_gets_over_it(
     monitor: FaultyMonitor, fault: Fault, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Struck at any call, an alert is told all the same, twice only if struck in the telling."""
-    monkeypatch.setattr("posture.notify.MANY", many)
+    monkeypatch.setattr("posture.notification.notify.MANY", many)
     number, calls = 0, 1
     while number < calls:
         move(monitor)

@@ -91,8 +91,8 @@ class Monitoring(RuleBasedStateMachine):
         were many.
         """
         patch = self._exits.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("posture.aws.commit.MOST", most)
-        patch.setattr("posture.notify.MANY", many)
+        patch.setattr("posture.store.transactions.MOST", most)
+        patch.setattr("posture.notification.notify.MANY", many)
         if sweep:
             self.monitor.sweep()
             self.monitor.notify()

@@ -11,10 +11,10 @@ from moto.dynamodb.models import dynamodb_backends
 
 from finding_builders import at, opened, verdict
 from notify_stage import Stage, emulated
-from posture.aws.commit import commit_name
-from posture.aws.items import committed, written
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
+from posture.store.items import committed, written
+from posture.store.transactions import commit_name
 from stack_template import RESOURCES
 
 SCOPES = 1_000 if os.environ.get("FAULT_STORIES") else 40

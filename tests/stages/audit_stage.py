@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from typer.testing import CliRunner, Result
 
 from finding_builders import SCOPE, at, change
-from posture.aws.attributes import typed
-from posture.aws.chain import Chain
-from posture.aws.commit import part_writes, parts_of
-from posture.aws.head import head_key, index_fields
-from posture.aws.store import Evaluation, Recorded, Store
 from posture.lifecycle.diff import apply, transitions
 from posture.model.finding import Finding, Transition
 from posture.model.instant import iso
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
+from posture.store.attribute_values import typed
+from posture.store.hash_chain import Chain
+from posture.store.scope_record import head_key, index_fields
+from posture.store.scope_store import Evaluation, Recorded, Store
+from posture.store.transactions import part_writes, parts_of
 from posture_cli.app import app
 from stack_tables import TABLES
 

@@ -22,30 +22,30 @@ from moto.sns.models import sns_backends
 from collect_world import ACCOUNT, REGION, build
 from fault_injection import Injector, Run
 from monitor_stage import ALICE, HOME, Stage, event, shared_session
-from posture.aws import clients
-from posture.aws.alert_metrics import AlertMetrics
-from posture.aws.baselines import BaselineTable
-from posture.aws.head import head_from
-from posture.aws.history import History
-from posture.aws.items import Entry
-from posture.aws.members import Members
-from posture.aws.observer import Observer
-from posture.aws.place import Places
-from posture.aws.publish import Topic
-from posture.aws.rejections import LAST_TRY, Rejections
-from posture.aws.settings import MemberAccess
-from posture.aws.store import Store
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
-from posture.evaluate import Evaluator, Ports
+from posture.ec2.members import Members
+from posture.ec2.observer import Observer
+from posture.evaluation.changes import Evaluator, Ports
+from posture.evaluation.region_sweep import Sweeper
+from posture.evaluation.scope_resolver import Places
 from posture.lifecycle.diff import apply, transitions
 from posture.model.finding import Finding, FindingStatus, Step
 from posture.model.scope import Region, Scope
-from posture.notify import Notifier
-from posture.notify import Ports as NotifyPorts
-from posture.rules.catalogue import RULES_BY_ID
+from posture.notification.metrics import AlertMetrics
+from posture.notification.notify import Notifier
+from posture.notification.notify import Ports as NotifyPorts
+from posture.notification.topic import Topic
 from posture.rules.engine import judge_vpc
-from posture.sweep import Sweeper
+from posture.rules.rule_catalogue import RULES_BY_ID
+from posture.runtime import clients
+from posture.runtime.settings import MemberAccess
+from posture.store.baselines import BaselineTable
+from posture.store.history import History
+from posture.store.items import Entry
+from posture.store.rejections import LAST_TRY, Rejections
+from posture.store.scope_record import head_from
+from posture.store.scope_store import Store
 from posture_cli.embedded.fidelity import complete_moto
 from posture_cli.embedded.trail import Trail
 from stack_tables import TABLES, create_tables
@@ -53,11 +53,11 @@ from stack_tables import TABLES, create_tables
 TRIES = 10  # as in template.yaml: then the stream gives its records up
 # Where threads would make the order of calls a matter of chance, there is one.
 THREADS = (
-    "posture.batch_look.SCOPES_AT_ONCE",
-    "posture.sweep.WRITERS",
-    "posture.storm.CLAIMS",
-    "posture.aws.ownership.QUERIES",
-    "posture.aws.describe.CONCURRENCY",
+    "posture.evaluation.batch.SCOPES_AT_ONCE",
+    "posture.evaluation.region_sweep.WRITERS",
+    "posture.notification.digest.CLAIMS",
+    "posture.store.resource_index.QUERIES",
+    "posture.ec2.describe.CONCURRENCY",
 )
 
 Told = tuple[str, int]  # a finding's id and version

@@ -13,17 +13,17 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from collect_world import ACCOUNT, REGION, World, build
-from posture.aws.baselines import BaselineTable
-from posture.aws.history import History
-from posture.aws.observer import Observer
-from posture.aws.place import KINDS, Places
-from posture.aws.rejections import Rejections
-from posture.aws.store import Store
-from posture.evaluate import Evaluated, Evaluator, Ports
+from posture.ec2.observer import Observer
+from posture.evaluation.changes import Evaluated, Evaluator, Ports
+from posture.evaluation.region_sweep import Sweeper
+from posture.evaluation.scope_resolver import KINDS, Places
+from posture.evaluation.sweep_result import Swept
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
-from posture.sweep import Sweeper
-from posture.swept import Swept
+from posture.store.baselines import BaselineTable
+from posture.store.history import History
+from posture.store.rejections import Rejections
+from posture.store.scope_store import Store
 from posture_cli.embedded.cloudtrail import Caller
 from posture_cli.embedded.fidelity import complete_moto
 from posture_cli.embedded.trail import Trail

@@ -14,15 +14,15 @@ from botocore.config import Config
 from moto import mock_aws
 
 from finding_builders import SCOPE, at, change
-from posture.aws.alert_metrics import AlertMetrics
-from posture.aws.history import History
-from posture.aws.hub import SecurityHub
-from posture.aws.publish import Topic
-from posture.aws.store import Evaluation, Store
 from posture.lifecycle.diff import transitions
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
-from posture.notify import BatchResponse, Notifier, Ports
+from posture.notification.metrics import AlertMetrics
+from posture.notification.notify import BatchResponse, Notifier, Ports
+from posture.notification.security_hub import SecurityHub
+from posture.notification.topic import Topic
+from posture.store.history import History
+from posture.store.scope_store import Evaluation, Store
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:

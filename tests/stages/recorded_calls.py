@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from botocore.validate import ParamValidator
 
-from posture.aws import clients
+from posture.runtime import clients
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.functions import Function
 
@@ -44,7 +44,7 @@ class Recorder:
     def record(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         """Take note of a call that is about to be made, whose parameters must be valid.
 
-        The functions' clients do not validate, see `posture.aws.clients`.
+        The functions' clients do not validate, see `posture.runtime.clients`.
         """
         if self.running:
             report = ParamValidator().validate(params, model.input_shape)

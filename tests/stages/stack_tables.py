@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from posture.aws.settings import Tables
+from posture.runtime.settings import Tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

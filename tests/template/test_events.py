@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from posture.changes.catalogue import event_patterns
+from posture.changes.event_names import event_patterns
 from posture_cli.embedded.translation import read_template
 from stack_template import PATH, RESOURCES, listed, of_type
 

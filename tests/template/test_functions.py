@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from posture.aws.rejections import LAST_TRY
-from posture.aws.settings import EXPECTED
-from posture.notify import PAUSE
+from posture.notification.notify import PAUSE
+from posture.runtime.settings import EXPECTED
+from posture.store.rejections import LAST_TRY
 from stack_template import RESOURCES, TEMPLATE, of_type
 
 FUNCTIONS = of_type("AWS::Serverless::Function")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from posture.evaluate import Evaluated
+from posture.evaluation.changes import Evaluated
+from posture.evaluation.sweep_result import Swept
 from posture.model.scope import Region
-from posture.swept import Swept
 from stack_template import PATH, RESOURCES, TEMPLATE, of_type
 
 INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]

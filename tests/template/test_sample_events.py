@@ -2,10 +2,10 @@
 
 import pytest
 
-from posture.aws.announced import announced
 from posture.changes.batch import from_sqs
-from posture.changes.catalogue import EVENT_NAMES
+from posture.changes.event_names import EVENT_NAMES
 from posture.model.change import Outcome
+from posture.store.stream_records import announced
 from sample_events import EXPECTED, FOLDER, FUNCTIONS, names, read, rows_of
 from stack_template import RESOURCES
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from posture.aws.head import Head
+from posture.store.scope_record import Head
 from stack_tables import INDEXES, KEYS
 from stack_template import RESOURCES, of_type
 

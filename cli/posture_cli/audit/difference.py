@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from posture.aws.history import History
 from posture.lifecycle.diff import apply
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
+from posture.store.history import History
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from posture.aws.history import History
-from posture.aws.store import Store
-from posture.aws.waivers import WaiverTable
 from posture.lifecycle.diff import apply
 from posture.model.finding import Transition
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
+from posture.store.history import History
+from posture.store.scope_store import Store
+from posture.store.waivers import WaiverTable
 from posture_cli.audit.verify import Verifier
-from posture_cli.report.contents import Material, Picture, Proven
+from posture_cli.report.report_model import Material, Picture, Proven
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from posture.aws.settings import Tables
+    from posture.runtime.settings import Tables
 
 
 @dataclass(frozen=True, slots=True)

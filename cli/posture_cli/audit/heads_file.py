@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from posture.aws.chain import Chain
-from posture.aws.waivers import PARTITION
 from posture.errors import PostureError
 from posture.model.instant import iso
 from posture.model.scope import Scope
+from posture.store.hash_chain import Chain
+from posture.store.waivers import PARTITION
 from posture_cli.audit.verify import Heads, Proof
 
 VERSION = 1

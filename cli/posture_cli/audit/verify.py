@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from posture.aws.chain import Chain
-from posture.aws.history import History
-from posture.aws.items import entry_of
-from posture.aws.store import Store
-from posture.aws.waivers import PARTITION, WaiverTable
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import apply
 from posture.model.finding import Finding, Transition
 from posture.model.scope import Scope
+from posture.store.hash_chain import Chain
+from posture.store.history import History
+from posture.store.items import entry_of
+from posture.store.scope_store import Store
+from posture.store.waivers import PARTITION, WaiverTable
 from posture_cli.audit.walk import Fault, Row, Walk
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from posture.aws.settings import Tables
+    from posture.runtime.settings import Tables
 
 ATTEMPTS = 3  # a scope that is written while it is walked is walked again
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from posture.aws.chain import DIGEST, FIRST, Chain, digest_of
+from posture.store.hash_chain import DIGEST, FIRST, Chain, digest_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

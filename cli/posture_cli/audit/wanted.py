@@ -9,13 +9,13 @@ from heapq import merge, nsmallest
 from itertools import chain, islice
 from typing import Any
 
-from posture.aws.findings import Findings
-from posture.aws.history import History
 from posture.lifecycle.diff import apply
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture_cli.orders import Sort
+from posture.store.findings import Findings
+from posture.store.history import History
+from posture_cli.sort_orders import Sort
 
 Key = Callable[[Finding], Any]
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import EXAMPLE, dump, explained
+from posture_cli.command import Verb
 from posture_cli.options import StackOption, StackRegionOption, examples
 from posture_cli.render.console import answers, notes
 from posture_cli.render.text import printable
-from posture_cli.verb import Verb
 
 if TYPE_CHECKING:
-    from posture.aws.baselines import BaselineTable
+    from posture.store.baselines import BaselineTable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -120,7 +120,7 @@ def _show_difference(before: str, after: str) -> None:
 
 
 def _table(stack: str, table: str | None, region: str | None) -> BaselineTable:
-    from posture.aws.baselines import BaselineTable  # noqa: PLC0415 - boto3 slows other verbs
+    from posture.store.baselines import BaselineTable  # noqa: PLC0415 - boto3 slows other verbs
     from posture_cli import deployed  # noqa: PLC0415
 
     name = table or deployed.output_of(stack, "BaselineTableName", region)

@@ -13,7 +13,7 @@ from posture.analysis.services import covered_services
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.rules.rule import VpcCase
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import load
 from posture_cli.options import (
     BaselineOption,
@@ -113,7 +113,7 @@ def _stored(
 ) -> Iterator[shown.Matrix]:
     """Read what the monitors of these regions saw last."""
     from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow every other verb down
-    from posture_cli.audit.opened import opened  # noqa: PLC0415
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
 
     stacks = [opened(stack, each, findings=table) for each in dict.fromkeys(regions) or (None,)]
     tables = ((each.client, each.tables.findings) for each in stacks)

@@ -12,7 +12,7 @@ import typer
 
 import posture_cli
 from posture.errors import PostureError
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.options import OutputOption, examples
 from posture_cli.render.console import answers, notes
 from posture_cli.render.records import Output, write_json
@@ -97,7 +97,7 @@ def _play(pace: float, output: Output, report: Path | None) -> int:
 def _report(aws: EmbeddedAws, file: Path) -> None:
     """Write the page about what the monitor holds at the end of the story."""
     from posture_cli.audit.gather import Period, gather  # noqa: PLC0415 - only where it is wanted
-    from posture_cli.audit.opened import opened  # noqa: PLC0415
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
     from posture_cli.report.page import render  # noqa: PLC0415
 
     tables = opened(aws.stack.name, aws.region, findings=None, history=None, baseline=None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.options import (
     AccountOption,
     FindingsTableOption,
@@ -61,7 +61,7 @@ def diff(  # noqa: PLR0913 - one parameter an option
     if until < first_time:
         raise typer.BadParameter(f"T2 ({until:%F %T}) lies before T1 ({first_time:%F %T})")
     from posture_cli.audit.difference import differences  # noqa: PLC0415 - boto3 slows other verbs
-    from posture_cli.audit.opened import opened  # noqa: PLC0415
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
     from posture_cli.audit.wanted import Wanted, scopes  # noqa: PLC0415
     from posture_cli.render import history as shown  # noqa: PLC0415
 

@@ -6,8 +6,8 @@ import sys
 
 import typer
 
-from posture.changes.catalogue import IN, OUT, as_markdown
-from posture_cli import exits
+from posture.changes.event_names import IN, OUT, as_markdown
+from posture_cli import exit_codes as exits
 from posture_cli.options import CatalogueOutput, CatalogueOutputOption, examples
 from posture_cli.render.records import Output, write
 

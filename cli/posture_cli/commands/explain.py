@@ -9,10 +9,10 @@ import typer
 
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain as explained
-from posture.analysis.policy import Trust
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
-from posture_cli import exits
+from posture.policy import Trust
+from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import load
 from posture_cli.options import BaselineOption, OutputOption, RegionsOption, examples
 from posture_cli.render import explain as shown

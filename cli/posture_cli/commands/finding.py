@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from posture.errors import PostureError
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.options import (
     HistoryTableOption,
     OutputOption,
@@ -46,7 +46,7 @@ def finding(  # noqa: PLR0913 - one parameter an option
     """
     if not ID.fullmatch(id_):
         raise typer.BadParameter(f"expected f- and 20 hexadecimal digits, got {id_!r}")
-    from posture_cli.audit.opened import opened  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415 - boto3 slows other verbs
     from posture_cli.render import history as shown  # noqa: PLC0415
     from posture_cli.render.findings import finding_record  # noqa: PLC0415
 

@@ -11,8 +11,8 @@ import typer
 from posture.alerts.asff import asff
 from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
-from posture.rules.catalogue import RULES_BY_ID
-from posture_cli import exits
+from posture.rules.rule_catalogue import RULES_BY_ID
+from posture_cli import exit_codes as exits
 from posture_cli.interchange import ocsf
 from posture_cli.options import (
     AccountOption,
@@ -30,13 +30,13 @@ from posture_cli.options import (
     VerboseOption,
     examples,
 )
-from posture_cli.orders import Sort
 from posture_cli.render import findings as shown
 from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
+from posture_cli.sort_orders import Sort
 
 if TYPE_CHECKING:
-    from posture_cli.audit.opened import Opened
+    from posture_cli.audit.open_tables import Opened
     from posture_cli.audit.wanted import Wanted
 
 EXAMPLES = examples(
@@ -102,7 +102,7 @@ def findings(  # noqa: PLR0913 - one parameter a filter
 
     Exit code: 0 when nothing is listed, 1 when something is, 2 on a mistake.
     """
-    from posture_cli.audit.opened import opened  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415 - boto3 slows other verbs
     from posture_cli.audit.wanted import Wanted, merged  # noqa: PLC0415
 
     wanted = Wanted(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture.model.scope import Scope
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.options import (
     FindingsTableOption,
     HistoryTableOption,
@@ -28,8 +28,8 @@ from posture_cli.options import (
 from posture_cli.render.records import Output, write
 
 if TYPE_CHECKING:
-    from posture.aws.items import Entry
-    from posture_cli.audit.opened import Opened
+    from posture.store.items import Entry
+    from posture_cli.audit.open_tables import Opened
 
 EXAMPLES = examples(
     "posture history --vpc vpc-0123456789abcdef0 --since 30d",
@@ -71,7 +71,7 @@ def history(  # noqa: PLR0913 - one parameter an option
     """
     if sum(each is not None for each in (scope, vpc, resource, actor)) != 1:
         raise typer.BadParameter("name one of --scope, --vpc, --resource and --actor")
-    from posture_cli.audit.opened import opened  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415 - boto3 slows other verbs
     from posture_cli.render import history as shown  # noqa: PLC0415
 
     needed = {"history": history_table} | ({"findings": findings_table} if vpc else {})

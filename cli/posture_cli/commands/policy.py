@@ -11,18 +11,18 @@ from typing import Annotated
 
 import typer
 
-from posture.analysis.policy import Case, Site, Trust, UnreadablePolicyError, decide_text
-from posture.analysis.policy.decide import Answer
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.model.baseline import Baseline
 from posture.model.scope import Scope
-from posture_cli import exits
+from posture.policy import Case, Site, Trust, UnreadablePolicyError, decide_text
+from posture.policy.decide import Answer
+from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import load
+from posture_cli.command import Verb
 from posture_cli.options import BaselineOption, examples
 from posture_cli.render.policy import show_decision
 from posture_cli.render.records import write_json
-from posture_cli.verb import Verb
 
 app = typer.Typer(
     no_args_is_help=True,

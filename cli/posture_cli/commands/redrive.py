@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import track
 
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
 from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
@@ -66,7 +66,7 @@ def redrive(
     Exit code: 0 when all were done again or none was there, 1 when some could not be (or, with
     --dry-run, some wait), 2 on a mistake.
     """
-    from posture_cli.dead_letters.opened import opened  # noqa: PLC0415 - boto3 is slow
+    from posture_cli.dead_letters.open_queues import opened  # noqa: PLC0415 - boto3 is slow
 
     found = opened(letters, stack, region)
     rows = list(_rows(found, dry_run=dry_run))

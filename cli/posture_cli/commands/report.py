@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from posture.errors import PostureError
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.options import (
     AccountOption,
     AsOfOption,
@@ -63,7 +63,7 @@ def report(  # noqa: PLR0913 - one parameter an option
     Exit code: 0 when the page is written, 2 on a mistake.
     """
     from posture_cli.audit.gather import Period, gather  # noqa: PLC0415 - boto3 slows other verbs
-    from posture_cli.audit.opened import opened  # noqa: PLC0415
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
     from posture_cli.audit.wanted import Wanted, scopes  # noqa: PLC0415
     from posture_cli.report.page import render  # noqa: PLC0415
 

@@ -6,8 +6,8 @@ import sys
 
 import typer
 
-from posture.rules.catalogue import RULES
-from posture_cli import exits
+from posture.rules.rule_catalogue import RULES
+from posture_cli import exit_codes as exits
 from posture_cli.options import CatalogueOutput, CatalogueOutputOption, examples
 from posture_cli.render import rules as shown
 from posture_cli.render.records import Output, write

@@ -16,9 +16,9 @@ from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Evidence, Status, Verdict
-from posture.rules.catalogue import SERVICE_RULES
 from posture.rules.engine import judge_service, judge_vpc
-from posture_cli import exits
+from posture.rules.rule_catalogue import SERVICE_RULES
+from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import explained
 from posture_cli.interchange import junit, sarif
 from posture_cli.options import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posture.model.scope import Scope
-from posture_cli import exits
+from posture_cli import exit_codes as exits
 from posture_cli.options import (
     BaselineTableOption,
     FindingsTableOption,
@@ -26,7 +26,7 @@ from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 
 if TYPE_CHECKING:
-    from posture_cli.audit.opened import Opened
+    from posture_cli.audit.open_tables import Opened
     from posture_cli.audit.verify import Heads, Proof
 
 EXAMPLES = examples(
@@ -73,7 +73,7 @@ def verify(  # noqa: PLR0913 - one parameter an option
     Exit code: 0 when all is as it was written, 1 when something was altered, 2 on a mistake.
     """
     from posture_cli.audit import heads_file  # noqa: PLC0415 - boto3 would slow other verbs down
-    from posture_cli.audit.opened import opened  # noqa: PLC0415
+    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
 
     exported = heads_file.read(against) if against else {}
     named = {"findings": findings_table, "history": history_table}
@@ -99,7 +99,7 @@ def verify(  # noqa: PLR0913 - one parameter an option
 
 
 def _proofs(tables: Opened, scope: Scope | None, exported: Heads) -> Sequence[Proof]:
-    from posture.aws.waivers import PARTITION  # noqa: PLC0415 - as above
+    from posture.store.waivers import PARTITION  # noqa: PLC0415 - as above
     from posture_cli.audit.verify import Verifier  # noqa: PLC0415
 
     scopes = iter([scope]) if scope else tables.findings.scopes()

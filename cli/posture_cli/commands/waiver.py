@@ -11,8 +11,9 @@ import typer
 from posture.errors import WaiverError
 from posture.model.instant import iso
 from posture.model.waiver import Waiver
-from posture.rules.catalogue import RULES_BY_ID
-from posture_cli import exits
+from posture.rules.rule_catalogue import RULES_BY_ID
+from posture_cli import exit_codes as exits
+from posture_cli.command import Verb
 from posture_cli.options import (
     BaselineTableOption,
     HistoryTableOption,
@@ -24,11 +25,10 @@ from posture_cli.options import (
 from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 from posture_cli.times import ahead
-from posture_cli.verb import Verb
 
 if TYPE_CHECKING:
-    from posture.aws.waivers import WaiverTable
     from posture.model.baseline import Baseline
+    from posture.store.waivers import WaiverTable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -198,8 +198,8 @@ def _tables(
     stack: str, region: str | None, baseline: str | None, history: str | None
 ) -> tuple[WaiverTable, Baseline]:
     """Open the waivers, with what the baseline demands of them everywhere."""
-    from posture.aws.baselines import BaselineTable  # noqa: PLC0415 - boto3 slows other verbs
-    from posture.aws.waivers import WaiverTable  # noqa: PLC0415
+    from posture.store.baselines import BaselineTable  # noqa: PLC0415 - boto3 slows other verbs
+    from posture.store.waivers import WaiverTable  # noqa: PLC0415
     from posture_cli import deployed  # noqa: PLC0415
 
     needed = {"baseline": baseline} | ({} if history == "" else {"history": history})

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from posture.aws.findings import Findings
-from posture.aws.history import History
+from posture.store.findings import Findings
+from posture.store.history import History
 from posture_cli.dead_letters.functions import Function, reason_of_invocation, told_of_invocation
 
 if TYPE_CHECKING:
-    from posture.aws.items import Stored
+    from posture.store.items import Stored
     from posture_cli.dead_letters.queue import Letter
 
 # A commit bears the time of its picture, which is up to a sweep's whole time before its record.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from posture.aws.attributes import typed
-from posture.aws.rejections import PARTITION
 from posture.changes.batch import from_sqs
 from posture.errors import MalformedChangeError
+from posture.store.attribute_values import typed
+from posture.store.rejections import PARTITION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

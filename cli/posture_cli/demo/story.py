@@ -16,9 +16,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from posture.aws.baselines import BaselineTable
-from posture.aws.findings import Findings
 from posture.model.finding import Finding, FindingStatus
+from posture.store.baselines import BaselineTable
+from posture.store.findings import Findings
 from posture_cli.demo import checks
 from posture_cli.demo.acts import ACTS, Act, Cast
 from posture_cli.demo.organisation import Builder, Organisation

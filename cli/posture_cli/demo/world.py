@@ -15,15 +15,15 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from posture.aws.baselines import BaselineTable
-from posture.aws.observer import Observer
-from posture.aws.place import Places
-from posture.aws.rejections import Rejections
-from posture.aws.settings import Tables
-from posture.aws.store import Store
-from posture.evaluate import Evaluator, Ports
+from posture.ec2.observer import Observer
+from posture.evaluation.changes import Evaluator, Ports
+from posture.evaluation.region_sweep import Sweeper
+from posture.evaluation.scope_resolver import Places
 from posture.model.scope import Region
-from posture.sweep import Sweeper
+from posture.runtime.settings import Tables
+from posture.store.baselines import BaselineTable
+from posture.store.rejections import Rejections
+from posture.store.scope_store import Store
 from posture_cli.demo.acts import ACTS, Cast
 from posture_cli.demo.organisation import Builder, Organisation
 from posture_cli.demo.story import Story

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from moto import mock_aws
 
-from posture.aws import clients
 from posture.errors import PostureError
+from posture.runtime import clients
 from posture_cli.embedded.cloudtrail import Caller, Json, envelope
 from posture_cli.embedded.environment import secluded
 from posture_cli.embedded.fidelity import Fidelity, complete_moto

@@ -12,7 +12,7 @@ from typing import Any
 from posture.alerts.asff import partition, resource
 from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
-from posture.rules.catalogue import RULES_BY_ID
+from posture.rules.rule_catalogue import RULES_BY_ID
 
 VERSION = "1.5.0"
 CATEGORY, CLASS = 2, 2003  # Findings, Compliance Finding

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from posture.model.finding import finding_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
-from posture.rules.catalogue import RULES_BY_ID
+from posture.rules.rule_catalogue import RULES_BY_ID
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 KINDS = {Status.FAIL: "fail", Status.UNKNOWN: "open", Status.PASS: "pass"}

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from posture.analysis.explain import Explanation
 from posture.analysis.matrix import cell_record
-from posture.analysis.services import short_name
 from posture.model.instant import iso
 from posture.model.network import Snapshot
+from posture.model.service_names import short_name
 from posture_cli.render.console import answers
 from posture_cli.render.coverage import LEGEND
 from posture_cli.render.text import printable

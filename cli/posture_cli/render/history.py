@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from textwrap import indent
 from typing import Any
 
-from posture.aws.items import Entry
 from posture.model.finding import Finding
 from posture.model.instant import iso
+from posture.store.items import Entry
 from posture_cli.audit.difference import Difference
 from posture_cli.render.findings import finding_record
 from posture_cli.render.text import lines, printable

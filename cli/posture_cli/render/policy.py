@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from posture.analysis.policy import Answer, Decided, Finding
-from posture.analysis.policy.words import in_words
+from posture.policy import Answer, Decided, Finding
+from posture.policy.descriptions import in_words
 from posture_cli.render.console import answers
 from posture_cli.render.text import printable
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from posture.analysis.matrix import outcomes
 from posture_cli.report.labels import columns, lines, listed
-from posture_cli.report.tones import WORST, path_tone, tone_of, worst
+from posture_cli.report.severity_colours import WORST, path_tone, tone_of, worst
 
 Record = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from posture.model.verdict import Severity
-from posture_cli.report.contents import Contents, Material, contents
+from posture_cli.report.report_model import Contents, Material, contents
 from posture_cli.report.trend import HEIGHT, WIDTH
 
 TONES = {

@@ -13,14 +13,14 @@ import pytest
 
 from audit_stage import ALICE, Scribe, day, look, posture
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.aws.findings import Findings
-from posture.aws.history import History
-from posture.aws.store import Store
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
+from posture.store.findings import Findings
+from posture.store.history import History
+from posture.store.scope_store import Store
 from posture_cli.audit.wanted import KEYS, Wanted, now, ordered, then
-from posture_cli.orders import Sort
+from posture_cli.sort_orders import Sort
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:

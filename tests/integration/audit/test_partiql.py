@@ -13,12 +13,12 @@ import pytest
 
 from audit_stage import ALICE, Scribe
 from finding_builders import SCOPE, at, verdict
-from posture.aws.rejections import Rejections
-from posture.aws.waivers import WaiverTable
 from posture.changes.batch import Rejected
 from posture.model.finding import finding_id
 from posture.model.verdict import Severity
 from posture.model.waiver import Waiver
+from posture.store.rejections import Rejections
+from posture.store.waivers import WaiverTable
 from stack_tables import INDEXES, KEYS, TABLES
 
 if TYPE_CHECKING:

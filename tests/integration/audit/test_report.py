@@ -7,9 +7,9 @@ import pytest
 
 from audit_stage import Scribe, day, look, posture
 from finding_builders import SCOPE, at, verdict
-from posture.aws.store import Evaluation, Store
 from posture.lifecycle.diff import transitions
 from posture.model.verdict import Severity
+from posture.store.scope_store import Evaluation, Store
 from report_material import matrix
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import pytest
 
 from audit_stage import look, posture, rows
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.aws.chain import Chain, digest_of, link
-from posture.aws.store import Evaluation, Outcome, ScopeState, Store
 from posture.lifecycle.diff import transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Severity, Status
+from posture.store.hash_chain import Chain, digest_of, link
+from posture.store.scope_store import Evaluation, Outcome, ScopeState, Store
 from posture_cli.audit.heads_file import HeadsFileError, read
 from posture_cli.audit.verify import Proof, Verifier
 from stack_tables import TABLES
@@ -67,7 +67,7 @@ def set_head(client: "DynamoDBClient", chain: Chain) -> None:
 @pytest.fixture(autouse=True)
 def _small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few findings take several transactions; how many fit is not the question here."""
-    monkeypatch.setattr("posture.aws.commit.MOST", 4)
+    monkeypatch.setattr("posture.store.transactions.MOST", 4)
 
 
 @pytest.fixture

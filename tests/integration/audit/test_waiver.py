@@ -12,10 +12,6 @@ from typer.testing import Result
 from audit_stage import posture, rows
 from finding_builders import SCOPE, at, verdict
 from notify_stage import Stage, emulated
-from posture.aws.announced import announced
-from posture.aws.baselines import BaselineTable
-from posture.aws.store import Evaluation, Store
-from posture.aws.waivers import PARTITION, WaiverTable
 from posture.baseline.document import BaselineDocument
 from posture.errors import ConflictError, CorruptItemError, WaiverError
 from posture.lifecycle.diff import transitions
@@ -23,7 +19,11 @@ from posture.lifecycle.waiving import Waivers
 from posture.model.baseline import Baseline
 from posture.model.finding import FindingStatus
 from posture.model.waiver import Waiver
-from posture.rules.catalogue import RULES_BY_ID
+from posture.rules.rule_catalogue import RULES_BY_ID
+from posture.store.baselines import BaselineTable
+from posture.store.scope_store import Evaluation, Store
+from posture.store.stream_records import announced
+from posture.store.waivers import PARTITION, WaiverTable
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES
 

@@ -8,10 +8,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from posture.aws.baselines import BaselineTable
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import parse_document
 from posture.errors import ConflictError, CorruptItemError
+from posture.store.baselines import BaselineTable
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:

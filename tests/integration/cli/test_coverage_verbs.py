@@ -16,8 +16,8 @@ from collect_world import ACCOUNT, REGION, World, build
 from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import record_of
 from posture.analysis.services import covered_services
-from posture.aws.store import Evaluation, Store
 from posture.model.scope import Scope
+from posture.store.scope_store import Evaluation, Store
 from posture_cli import live
 from posture_cli.app import app
 from posture_cli.main import run

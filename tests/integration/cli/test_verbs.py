@@ -14,8 +14,8 @@ from moto import mock_aws
 from typer.testing import CliRunner, Result
 
 from collect_world import REGION, World, build
-from posture.aws.collect_service import ServicesSnapshot
-from posture.rules.catalogue import RULES, SERVICE_RULES
+from posture.ec2.endpoint_services import ServicesSnapshot
+from posture.rules.rule_catalogue import RULES, SERVICE_RULES
 from posture_cli.app import app
 from posture_cli.main import run
 from stack_tables import TABLES, create_tables

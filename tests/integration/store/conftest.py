@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from posture.aws.store import Store
+from posture.store.scope_store import Store
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:

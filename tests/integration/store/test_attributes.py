@@ -8,7 +8,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture.aws.attributes import plain, typed
+from posture.store.attribute_values import plain, typed
 
 SCALARS = st.one_of(
     st.text(), st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.binary(min_size=1)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.aws.clocks import LEAST, MOST, Clocks, Seen
-from posture.aws.head import Dns, Head
-from posture.aws.store import Evaluation, Store
 from posture.lifecycle.diff import transitions
+from posture.model.dns import Dns
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
+from posture.store.last_observed import LEAST, MOST, Clocks, Seen
+from posture.store.scope_record import Head
+from posture.store.scope_store import Evaluation, Store
 from stack_tables import TABLES
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import json
 
 from finding_builders import at, opened, verdict
-from posture.aws.chain import Chain
-from posture.aws.commit import part_writes, parts_of
+from posture.store.hash_chain import Chain
+from posture.store.transactions import part_writes, parts_of
 from stack_tables import TABLES
 
 MEGABYTES = 1024 * 1024

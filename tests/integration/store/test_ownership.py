@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from finding_builders import NOON, OTHER, SCOPE, at
-from posture.aws.ownership import KEPT, Ownership, digest_of
+from posture.store.resource_index import KEPT, Ownership, digest_of
 from stack_tables import TABLES
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.aws.findings import Findings
-from posture.aws.history import History
-from posture.aws.store import Evaluation, Store
 from posture.lifecycle.diff import transitions
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Verdict
+from posture.store.findings import Findings
+from posture.store.history import History
+from posture.store.scope_store import Evaluation, Store
 from stack_tables import TABLES
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from finding_builders import SCOPE, at, change, opened, verdict
-from posture.aws import schema
-from posture.aws.history import History
-from posture.aws.schema import SCHEMA, upgraded
-from posture.aws.store import Evaluation, Outcome, Store
 from posture.errors import CorruptItemError
 from posture.lifecycle.diff import transitions
+from posture.store import schema
+from posture.store.history import History
+from posture.store.schema import SCHEMA, upgraded
+from posture.store.scope_store import Evaluation, Outcome, Store
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

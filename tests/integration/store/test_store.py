@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from finding_builders import OTHER, SCOPE, at, change, verdict
-from posture.aws.head import Dns
-from posture.aws.store import Evaluation, Outcome, Recorded, ScopeState, Store
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import gone, is_bad, transitions
+from posture.model.dns import Dns
 from posture.model.finding import FindingStatus, Step, Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status, Verdict
+from posture.store.scope_store import Evaluation, Outcome, Recorded, ScopeState, Store
 from stack_tables import TABLES
 
 if TYPE_CHECKING:

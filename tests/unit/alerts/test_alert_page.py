@@ -18,8 +18,8 @@ from posture.alerts.message import Message, compose
 from posture.lifecycle.diff import apply, transitions
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
-from posture.rules.catalogue import RULES_BY_ID
 from posture.rules.engine import judge_vpc
+from posture.rules.rule_catalogue import RULES_BY_ID
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finding_builders import SCOPE, at
+from posture.alerts.formatting import UNSHOWN
 from posture.alerts.message import LIMIT, compose
-from posture.alerts.words import UNSHOWN
 from posture.lifecycle.diff import transitions
 from posture.model.change import Actor, Change
 from posture.model.scope import Region

@@ -1,7 +1,7 @@
 """What alerts say of rules is what the catalogue says, without loading the catalogue."""
 
 from posture.alerts.rule_texts import STORED, stored, written
-from posture.rules.catalogue import RULES
+from posture.rules.rule_catalogue import RULES
 
 
 def test_the_stored_texts_are_those_of_the_rules() -> None:

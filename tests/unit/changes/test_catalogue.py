@@ -4,7 +4,7 @@ import json
 
 import botocore.session
 
-from posture.changes.catalogue import IN, OUT, PATTERN_LIMIT, as_markdown, event_patterns
+from posture.changes.event_names import IN, OUT, PATTERN_LIMIT, as_markdown, event_patterns
 
 CANDIDATES = 158
 

@@ -27,8 +27,8 @@ from change_records import (
     tagged,
     wrapped,
 )
-from posture.changes.catalogue import EVENT_NAMES
 from posture.changes.cloudtrail import parse_record
+from posture.changes.event_names import EVENT_NAMES
 from posture.errors import MalformedChangeError
 from posture.model.change import Outcome
 from posture.model.scope import Region

@@ -19,7 +19,7 @@ from posture.alerts.asff import asff
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Severity, Status
-from posture.rules.catalogue import RULES_BY_ID
+from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli.interchange import junit, ocsf, sarif
 
 RULE = next(iter(RULES_BY_ID))

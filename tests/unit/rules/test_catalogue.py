@@ -9,9 +9,9 @@ from network_builders import interface, picture, subnet, table
 from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
 from posture.model.verdict import Severity, Status
-from posture.rules.catalogue import RULES, RULES_BY_ID, VPC_RULES
 from posture.rules.engine import judge_vpc
 from posture.rules.rule import Family, Judgement, Rule, VpcCase
+from posture.rules.rule_catalogue import RULES, RULES_BY_ID, VPC_RULES
 
 TITLE = 48  # characters that an alert's subject has room for
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from posture.alerts.briefing import NAME, RULES, count, told_counts, worst_first
+from posture.alerts.formatting import ascii_line, line, moment
 from posture.alerts.machine import SCHEMA
 from posture.alerts.message import Message, attributes_of
 from posture.alerts.rule_texts import Rules
 from posture.alerts.subject import LIMIT as SUBJECT
-from posture.alerts.words import ascii_line, line, moment
 from posture.lifecycle.bounds import cut
 from posture.model.finding import Cause, FindingStatus, Step, Transition
 from posture.model.instant import iso

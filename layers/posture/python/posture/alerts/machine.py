@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from posture.alerts.briefing import NAME, Briefing
+from posture.alerts.formatting import line
 from posture.alerts.impact import Impact, impacts
 from posture.alerts.text import more
-from posture.alerts.words import line
 from posture.model.finding import Cause, Transition
 from posture.model.instant import iso
 from posture.model.verdict import Remediation

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from posture.alerts.briefing import Briefing
+from posture.alerts.formatting import ascii_line, label
 from posture.alerts.impact import Impact
-from posture.alerts.words import ascii_line, label
 from posture.model.finding import Step
 
 LIMIT = 99  # "less than 100 characters": boto3's SNS.Client.publish, Subject

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.alerts.briefing import Briefing, count, told_counts
+from posture.alerts.formatting import command_lines, label, line, moment
 from posture.alerts.impact import impacts
-from posture.alerts.words import command_lines, label, line, moment
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
 
 SENTENCE = 600  # characters, as are all lengths here

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from posture.analysis.addresses import AddressSet
+from posture.analysis.descriptions import arrival, kept, ways
 from posture.analysis.gates import Obstacle
 from posture.analysis.names import LeadsTo, Resolution, resolve_names
 from posture.analysis.outcome import Outcome, arrived, outcome_of
@@ -19,7 +20,6 @@ from posture.analysis.paths import Paths
 from posture.analysis.reach import Reach
 from posture.analysis.reachability import Reachability
 from posture.analysis.services import service_of
-from posture.analysis.words import arrival, kept, ways
 from posture.model.network import (
     Endpoint,
     EndpointType,

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
+from posture.analysis.descriptions import few, way
 from posture.analysis.explain_interfaces import asked, interface_steps
 from posture.analysis.explain_policies import policy_steps
 from posture.analysis.gates import Gate
 from posture.analysis.path import Path, PathKind
-from posture.analysis.policy import Trust
 from posture.analysis.routing import route_to
 from posture.analysis.step import Step
-from posture.analysis.words import few, way
 from posture.model.network import EndpointType, Route, RouteTable, Service, Snapshot, Subnet
+from posture.policy import Trust
 
 ORIGINS = {
     "CreateRouteTable": "came with the table",

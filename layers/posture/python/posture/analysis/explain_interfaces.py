@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from posture.analysis.acls import EPHEMERAL, Decision, decisions, port_classes
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
+from posture.analysis.descriptions import few, obstacle
 from posture.analysis.detours import delivery
 from posture.analysis.gates import HTTPS, Gate
 from posture.analysis.groups import covers, peers_of
 from posture.analysis.reach import Reach
 from posture.analysis.routing import table_of
 from posture.analysis.step import Step
-from posture.analysis.words import few, obstacle
 from posture.model.network import NetworkAcl, Subnet
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from posture.analysis.policy import (
+from posture.analysis.endpoint_contexts import WITH_POLICY, policy_supported, site_of
+from posture.analysis.step import Step
+from posture.model.network import Endpoint, Service, Snapshot
+from posture.policy import (
     Answer,
     Case,
     Decided,
@@ -13,10 +16,7 @@ from posture.analysis.policy import (
     UnreadablePolicyError,
     decide_text,
 )
-from posture.analysis.policy.words import in_words
-from posture.analysis.sites import WITH_POLICY, policy_supported, site_of
-from posture.analysis.step import Step
-from posture.model.network import Endpoint, Service, Snapshot
+from posture.policy.descriptions import in_words
 
 QUESTIONS = {
     "untrusted_principal": ("lets in untrusted principals", "lets in trusted principals only"),

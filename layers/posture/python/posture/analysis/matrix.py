@@ -15,8 +15,8 @@ from posture.analysis.coverage import Analysis, Cell, Coverage
 from posture.analysis.gates import Obstacle
 from posture.analysis.path import Path
 from posture.analysis.reach import Answer, Reach
-from posture.analysis.services import short_name
 from posture.model.network import EndpointType, Route, Service, Subnet
+from posture.model.service_names import short_name
 
 SCHEMA = 1
 

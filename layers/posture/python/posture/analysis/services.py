@@ -5,14 +5,11 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from posture.analysis.paths import gateway_services
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot
-
-REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
-CUSTOM = re.compile(r"(?:[a-z]+\.)?com\.amazonaws\.vpce\.[a-z0-9-]+\.vpce-svc-[0-9a-f]+")
+from posture.model.service_names import short_name
 
 
 def named(snapshot: Snapshot, short: str) -> Service | None:
@@ -49,19 +46,3 @@ def service_of(snapshot: Snapshot, endpoint: Endpoint) -> Service:
     """Give an endpoint's service; one that the region's catalogue does not list is a bare name."""
     bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="")
     return snapshot.services.get(endpoint.service_name, bare)
-
-
-def short_name(service_name: str) -> str:
-    """Give what comes after the region in AWS's own services' names; else the name itself."""
-    if CUSTOM.fullmatch(service_name):
-        return service_name
-    parts = service_name.split(".")
-    for number, part in enumerate(parts[:-1]):
-        if REGION.fullmatch(part):
-            return ".".join(parts[number + 1 :])
-    return service_name
-
-
-def region_in(service_name: str) -> str | None:
-    """Give the region in a service's name; None for a global service."""
-    return next((part for part in service_name.split(".") if REGION.fullmatch(part)), None)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from posture.changes.catalogue import EVENT_NAMES, EVENT_SOURCE, SERVICE_EVENTS
+from posture.changes.event_names import EVENT_NAMES, EVENT_SOURCE, SERVICE_EVENTS
 from posture.changes.shapes import account_id, ids_in, members, owners_in, text, unwrap
 from posture.errors import MalformedChangeError
 from posture.model.change import Actor, Change, Outcome

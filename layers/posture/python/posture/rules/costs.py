@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from posture.analysis.names import LeadsTo
 from posture.analysis.path import Path, PathKind
-from posture.analysis.services import service_of, short_name
+from posture.analysis.services import service_of
 from posture.model.network import Endpoint, EndpointType, Facet
+from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import LEAST_PATH
 from posture.rules.facts import listed, path_fact

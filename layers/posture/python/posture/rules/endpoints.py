@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.analysis.grace import in_grace
-from posture.analysis.services import named, region_in, short_name
+from posture.analysis.services import named
 from posture.model.network import Endpoint, EndpointType, Facet, Service
+from posture.model.service_names import region_in, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY, BOUNDARY, PRESENCE
 from posture.rules.facts import endpoint_fact, endpoint_name, listed

@@ -11,8 +11,8 @@ from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Status, Verdict
-from posture.rules.catalogue import SERVICE_RULES, VPC_RULES
 from posture.rules.rule import CaseT, Judgement, Rule, ServiceCase, VpcCase
+from posture.rules.rule_catalogue import SERVICE_RULES, VPC_RULES
 
 MISTAKE = "could not be judged: the rule itself failed"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.path import Path, PathKind
-from posture.analysis.services import short_name
 from posture.model.network import Endpoint, Route, RouteTable, SecurityGroupRule, Service
+from posture.model.service_names import short_name
 from posture.model.verdict import Evidence
 
 BLOCKS = 8  # that a sentence names; the record holds them all

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from posture.analysis.names import LeadsTo
 from posture.analysis.path import Path, PathKind
-from posture.analysis.services import short_name
 from posture.model.network import Endpoint, Service, Subnet
+from posture.model.service_names import short_name
 from posture.model.verdict import Evidence
 from posture.rules.facts import listed, path_fact
 from posture.rules.repairs import Serving, has_route, no_route, past_the_endpoint

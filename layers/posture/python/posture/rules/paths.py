@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posture.analysis.services import short_name
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -19,6 +18,7 @@ from posture.model.network import (
     Subnet,
     TargetKind,
 )
+from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY, LEAST_PATH
 from posture.rules.facts import endpoint_fact, endpoint_name, listed, route_fact

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from posture.analysis.policy import Answer, Finding
-from posture.analysis.policy.necessities import missing
-from posture.analysis.sites import WITH_POLICY
+from posture.analysis.endpoint_contexts import WITH_POLICY
 from posture.model.network import Facet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.policy import Answer, Finding
+from posture.policy.necessities import missing
 from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.facts import listed
 from posture.rules.policy_case import PolicyCase

@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from posture.analysis.policy import (
+from posture.analysis.endpoint_contexts import policy_supported, site_of
+from posture.model.network import Endpoint
+from posture.model.verdict import Evidence, Remediation, Status
+from posture.policy import (
     Answer,
     Case,
     Decided,
@@ -15,11 +18,8 @@ from posture.analysis.policy import (
     UnreadablePolicyError,
     decide_text,
 )
-from posture.analysis.policy.suggest import closing
-from posture.analysis.policy.words import finding_record, in_words
-from posture.analysis.sites import policy_supported, site_of
-from posture.model.network import Endpoint
-from posture.model.verdict import Evidence, Remediation, Status
+from posture.policy.descriptions import finding_record, in_words
+from posture.policy.suggest import closing
 from posture.rules.facts import endpoint_name
 from posture.rules.rule import Judgement, VpcCase
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from posture.analysis.services import short_name
 from posture.model.network import Endpoint, EndpointType, Route, RouteTable, TargetKind
+from posture.model.service_names import short_name
 from posture.rules.facts import listed
 from posture.rules.rule import VpcCase
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.routing import Leg, Routing, route_to
-from posture.analysis.services import short_name
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
+from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY
 from posture.rules.facts import blocks, few, listed, route_fact

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from posture.analysis.services import CUSTOM
 from posture.model.network import Endpoint, Facet
+from posture.model.service_names import CUSTOM
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY
 from posture.rules.facts import endpoint_fact

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from posture.analysis.descriptions import kept, obstacle
 from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.path import PathKind
-from posture.analysis.words import kept, obstacle
 from posture.model.network import Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY

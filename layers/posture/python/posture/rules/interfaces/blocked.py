@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from posture.analysis.descriptions import obstacle
 from posture.analysis.gates import Obstacle
 from posture.analysis.reach import Answer, Reach
-from posture.analysis.words import obstacle
 from posture.model.network import Endpoint, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY

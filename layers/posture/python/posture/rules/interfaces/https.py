@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.reach import Reach
-from posture.analysis.services import CUSTOM, short_name
 from posture.model.network import Endpoint, EndpointType, Facet
+from posture.model.service_names import CUSTOM, short_name
 from posture.rules.repairs import WORKING
 from posture.rules.rule import VpcCase
 

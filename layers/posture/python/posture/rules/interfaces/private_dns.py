@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posture.analysis.services import service_of, short_name
-from posture.analysis.words import ways
+from posture.analysis.descriptions import ways
+from posture.analysis.services import service_of
 from posture.model.network import Endpoint, EndpointType, Facet, Service
+from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY
 from posture.rules.facts import endpoint_name, listed

@@ -1,0 +1,28 @@
+"""Which endpoints have a policy, whether it counts, and where it stands."""
+
+from __future__ import annotations
+
+from posture.model.network import Endpoint, EndpointType, Snapshot
+from posture.policy import Site
+from posture.policy.service_actions import takes_no_policy
+
+WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
+
+
+def site_of(snapshot: Snapshot, endpoint: Endpoint) -> Site:
+    """Give the account, service, VPC and endpoint that an endpoint's policy stands at."""
+    return Site(
+        account=snapshot.scope.account,
+        service=endpoint.service_name,
+        gateway=endpoint.type is EndpointType.GATEWAY,
+        vpc=endpoint.vpc_id,
+        endpoint=endpoint.id,
+    )
+
+
+def policy_supported(snapshot: Snapshot, endpoint: Endpoint) -> bool | None:
+    """Tell whether an endpoint's service takes a policy; None where EC2 does not tell."""
+    if takes_no_policy(endpoint.service_name):
+        return False
+    service = snapshot.services.get(endpoint.service_name)
+    return service.policy_supported if service else None

@@ -1,0 +1,207 @@
+"""From the ids a change names to the scopes it concerns, by what EC2 and our own index know.
+
+EC2 knows what exists, our index what was deleted. Both are asked about all the changes of a batch
+at once, by one request (and its pages) a kind of id.
+Filters: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from posture.ec2.describe import Reading, cut, guarded, pages, together
+from posture.model.change import Change
+from posture.model.scope import Region, Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+    from posture.ec2.parse.fields import Row
+    from posture.store.resource_index import Ownership
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A request whose rows tell the VPC of ids of one kind, and the filter that selects by id."""
+
+    operation: str
+    member: str
+    filter: str
+    filters: str = "Filters"
+
+
+def _tables(by: str) -> Lookup:
+    return Lookup("describe_route_tables", "RouteTables", by)
+
+
+# Each of these lies in one VPC: a change that names one concerns that VPC.
+INSIDE: Mapping[str, Lookup] = {
+    "rtb": _tables("route-table-id"),
+    "rtbassoc": _tables("association.route-table-association-id"),
+    "subnet": Lookup("describe_subnets", "Subnets", "subnet-id"),
+    "vpce": Lookup("describe_vpc_endpoints", "VpcEndpoints", "vpc-endpoint-id"),
+    "sg": Lookup("describe_security_groups", "SecurityGroups", "group-id"),
+    "acl": Lookup("describe_network_acls", "NetworkAcls", "network-acl-id"),
+    "aclassoc": Lookup("describe_network_acls", "NetworkAcls", "association.association-id"),
+    "eni": Lookup("describe_network_interfaces", "NetworkInterfaces", "network-interface-id"),
+    "nat": Lookup("describe_nat_gateways", "NatGateways", "nat-gateway-id", filters="Filter"),
+}
+# These may serve many VPCs: those whose routes lead there. Looked up only for a change that names
+# nothing inside a VPC, as a route to S3's prefix list does not concern everybody who has one.
+SHARED: Mapping[str, Lookup] = {
+    "pl": _tables("route.destination-prefix-list-id"),
+    "igw": _tables("route.gateway-id"),
+    "vgw": _tables("route.gateway-id"),
+    "eigw": _tables("route.egress-only-internet-gateway-id"),
+    "pcx": _tables("route.vpc-peering-connection-id"),
+    "tgw": _tables("route.transit-gateway-id"),
+}
+ONLY_REMEMBERED = frozenset({"cagw", "lgw"})  # no filter finds them; the index does
+KINDS: Mapping[str, Lookup] = {**INSIDE, **SHARED}
+
+Known = Mapping[str, frozenset[Scope]]  # by the id of a resource
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where to look, and the changes that point there; `regions` are to be swept."""
+
+    scopes: Mapping[Scope, tuple[Change, ...]]
+    regions: Mapping[Region, tuple[Change, ...]]
+
+
+class Places:
+    """Places changes; `ec2_of` gives the EC2 client of an account's region."""
+
+    def __init__(self, ec2_of: Callable[[Region], EC2Client], ownership: Ownership) -> None:
+        self._ec2_of = ec2_of
+        self._ownership = ownership
+
+    def place(self, changes: Sequence[Change]) -> Placed:
+        """Find the scopes of each change; the region of what cannot be placed is to be swept.
+
+        Raises:
+            ClientError, BotoCoreError: EC2 or the index did not answer, though retried.
+        """
+        wanted: dict[Region, set[str]] = defaultdict(set)
+        for change in changes:
+            wanted[change.region].update(leads(change))
+        known = {region: self._known(region, ids) for region, ids in wanted.items()}
+        scopes: dict[Scope, list[Change]] = defaultdict(list)
+        regions: dict[Region, list[Change]] = defaultdict(list)
+        for change in changes:
+            found = known[change.region]
+            for scope in sorted(scopes_of(change, found)):
+                scopes[scope].append(change)
+            if astray(change, found):
+                regions[change.region].append(change)
+        return Placed(
+            {scope: tuple(found) for scope, found in scopes.items()},
+            {region: tuple(found) for region, found in regions.items()},
+        )
+
+    def _known(self, region: Region, ids: Collection[str]) -> Known:
+        """Give what the index and EC2 know of these ids, for one region of one account."""
+        remembered = self._ownership.scopes_of(ids) if ids else {}
+        existing = described(self._ec2_of(region), region, ids)
+        return {
+            each: frozenset(
+                scope
+                for scope in remembered.get(each, frozenset()) | existing.get(each, frozenset())
+                if (scope.account, scope.region) == (region.account, region.name)
+            )
+            for each in ids
+        }
+
+
+def leads(change: Change) -> frozenset[str]:
+    """Give the ids to look up: none when the change names its VPC outright.
+
+    A change of an endpoint service names its consumers' endpoints, which may be our own, too.
+    """
+    if change.vpc_ids or change.sweeps:
+        return frozenset()
+    ids = change.resource_ids
+    if change.service_ids:
+        return frozenset(each for each in ids if kind_of(each) == "vpce")
+    inside = frozenset(each for each in ids if kind_of(each) in INSIDE)
+    shared = SHARED.keys() | ONLY_REMEMBERED
+    return inside or frozenset(each for each in ids if kind_of(each) in shared)
+
+
+def scopes_of(change: Change, known: Known) -> frozenset[Scope]:
+    """Give the scopes a change concerns, as far as they are known."""
+    region = change.region
+    named = {
+        Scope(region.account, region.name, subject)
+        for subject in change.vpc_ids | change.service_ids
+    }
+    return frozenset(named).union(*(known[each] for each in leads(change)))
+
+
+def astray(change: Change, known: Known) -> bool:
+    """Tell whether a change concerns something nobody can place, so that all must be looked at.
+
+    One call deletes several endpoints, perhaps of several VPCs: each of them must be placed, but
+    for the consumers of an endpoint service, who may be anybody.
+    """
+    if change.sweeps or not scopes_of(change, known):
+        return True
+    if change.service_ids:
+        return False
+    return any(not known[each] for each in leads(change) if kind_of(each) == "vpce")
+
+
+def kind_of(resource: str) -> str:
+    """Give the prefix of an id, as in `vpce-svc` of `vpce-svc-0123`."""
+    return resource.rpartition("-")[0]
+
+
+def described(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
+    """Ask EC2 for the VPC of each id; what is gone, or may not be asked for, has none.
+
+    A denied look-up counts as not found: then the whole region is swept, which finds it.
+    """
+    by_lookup: dict[Lookup, list[str]] = defaultdict(list)
+    for each in sorted(ids):
+        if lookup := KINDS.get(kind_of(each)):
+            by_lookup[lookup].append(each)
+    if not by_lookup:
+        return {}
+    rows = together({lookup: _reader(ec2, lookup, by_lookup[lookup]) for lookup in by_lookup})
+    found: dict[str, set[Scope]] = defaultdict(set)
+    for lookup, reading in rows.items():
+        wanted = set(by_lookup[lookup])
+        for row in reading.items:
+            scope = Scope(region.account, region.name, str(row["VpcId"]))
+            for each in wanted.intersection(_texts(row)):
+                found[each].add(scope)
+    return {each: frozenset(scopes) for each, scopes in found.items()}
+
+
+def _reader(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Callable[[], Reading[Any]]:
+    return lambda: guarded(lookup.operation, lambda: tuple(_rows(ec2, lookup, ids)))
+
+
+def _rows(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Iterator[Row]:
+    for chunk in cut(ids):
+        parameters = {lookup.filters: [{"Name": lookup.filter, "Values": list(chunk)}]}
+        for page in pages(ec2, lookup.operation, PAGE, parameters):
+            yield from (row for row in page.get(lookup.member, ()) if row.get("VpcId"))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give every text in a row: the ids it is about are among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

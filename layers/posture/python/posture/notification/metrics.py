@@ -1,0 +1,45 @@
+"""What is counted of published alerts, in CloudWatch's embedded metric format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from aws_lambda_powertools import Metrics, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from posture.store.items import Entry
+
+
+class AlertMetrics:
+    """Counts alerts and findings, and how long it took from a change to its alert."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def measure(self, entries: Sequence[Entry], published_at: datetime) -> None:
+        """Count one alert: its findings by step and severity, the delay of each of its causes."""
+        self._metrics.add_metric("AlertsPublished", MetricUnit.Count, 1)
+        causes = {entry.transition.finding.cause for entry in entries}
+        for cause in causes:
+            if cause:
+                delay = (published_at - cause.time).total_seconds()
+                self._metrics.add_metric("DetectionLatency", MetricUnit.Seconds, delay)
+        self._count(entries)
+
+    def _count(self, entries: Sequence[Entry]) -> None:
+        kinds = Counter(
+            (entry.transition.step.value, entry.transition.finding.severity.value)
+            for entry in entries
+        )
+        for (step, severity), number in kinds.items():
+            with single_metric(
+                name="Findings",
+                unit=MetricUnit.Count,
+                value=number,
+                namespace=self._metrics.namespace,
+                default_dimensions={"service": self._metrics.service},
+            ) as metric:
+                metric.add_dimension("step", step)
+                metric.add_dimension("severity", severity)

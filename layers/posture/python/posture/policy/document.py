@@ -1,0 +1,92 @@
+"""A policy document as its author wrote it, every scalar a list of one.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from posture.policy.operators import Operator
+
+LONGEST = 20_480  # characters, white space included
+WITH_VARIABLES = "2012-10-17"
+VERSIONS = ("2008-10-17", WITH_VARIABLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Principals:
+    """Whom a statement names. `everybody` is the bare `*`; `aws` may hold a `*`, too."""
+
+    everybody: bool = False
+    aws: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    federated: tuple[str, ...] = ()
+    canonical: tuple[str, ...] = ()
+
+    @property
+    def anybody(self) -> bool:
+        """Whether every account's principals are meant."""
+        return self.everybody or "*" in self.aws
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator and key with its values; the key as it is written, to be read in any case."""
+
+    operator: Operator
+    key: str
+    values: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The key as it is compared."""
+        return self.key.lower()
+
+    def __str__(self) -> str:
+        return f"{self.operator.written} {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement; `number` counts from 1. Each `excludes_…` tells the Not-form of the element.
+
+    `line` is where it begins in the text.
+    """
+
+    number: int
+    allows: bool
+    principals: Principals
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: tuple[Condition, ...] = ()
+    excludes_principals: bool = False
+    excludes_actions: bool = False
+    excludes_resources: bool = False
+    sid: str = ""
+    line: int = 1
+
+    def __str__(self) -> str:
+        return f"statement {self.number}" + (f" ({self.sid})" if self.sid else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A name that stands twice in one object."""
+
+    name: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A whole document. Without a version it is of 2008, and variables are literal text."""
+
+    statements: tuple[Statement, ...]
+    version: str = VERSIONS[0]
+    duplicates: tuple[Duplicate, ...] = field(default=())
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether `${…}` means something."""
+        return self.version == WITH_VARIABLES

@@ -1,0 +1,106 @@
+"""What services need to get through an endpoint, so that a policy does not break workloads.
+
+Amazon ECR keeps the layers of images in a bucket of AWS's own, and Systems Manager its agents and
+patch baselines: the S3 endpoint's policy must let them be read.
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-agent-technical-details.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from posture.model.service_names import short_name
+from posture.policy import keys
+from posture.policy import service_actions as catalogue
+from posture.policy.decide import Answer, Decision
+from posture.policy.document import Policy
+from posture.policy.evaluate import UnsupportedElementError, evaluate
+from posture.policy.request import Request
+from posture.policy.request_case import CallerKind
+from posture.policy.trust import Site
+
+# By required service: the endpoint's service, and what must be readable there.
+READ: dict[str, tuple[str, str]] = {
+    "ecr.dkr": ("s3", "arn:{partition}:s3:::prod-{region}-starport-layer-bucket/layer"),
+    "ecr.api": ("s3", "arn:{partition}:s3:::prod-{region}-starport-layer-bucket/layer"),
+    "ssm": ("s3", "arn:{partition}:s3:::aws-ssm-{region}/file"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Something that is needed and refused: what, why, and by which required service."""
+
+    what: str
+    why: str
+    needed_by: str
+
+
+def missing(
+    policy: Policy, decision: Decision, site: Site, required: Iterable[str]
+) -> list[Lacking] | None:
+    """Give what required services need of an endpoint and do not get; None: they need nothing."""
+    service = short_name(site.service)
+    concerned = [each for each in required if each == service or _reads(each, service)]
+    if not concerned:
+        return None
+    return list(_refused(policy, decision, site, concerned, service))
+
+
+def _reads(required: str, service: str) -> bool:
+    return required in READ and READ[required][0] == service
+
+
+def _refused(
+    policy: Policy, decision: Decision, site: Site, required: Iterable[str], service: str
+) -> Iterator[Lacking]:
+    told: set[str] = set()
+    for each in required:
+        if each == service and decision.anything.answer is Answer.NO:
+            yield Lacking(f"every request to {service}", "the policy allows nothing", each)
+        elif _reads(each, service) and site.region:
+            request = _request(each, site)
+            if request.resource in told:
+                continue
+            told.add(request.resource)
+            if why := _why_refused(policy, request, site):
+                yield Lacking(f"{request.action} on {request.resource}", why, each)
+
+
+def _why_refused(policy: Policy, request: Request, site: Site) -> str | None:
+    try:
+        outcome = evaluate(policy, request, gateway=site.gateway)
+    except UnsupportedElementError:
+        return None  # not known, and this is advice only
+    if outcome.allowed:
+        return None
+    return f"{outcome.statement} denies it" if outcome.statement else "no statement allows it"
+
+
+def _request(required: str, site: Site) -> Request:
+    """Give the request of a role of the account itself."""
+    role = f"arn:{site.partition}:iam::{site.account}:role/Workload"
+    resource = READ[required][1].format(partition=site.partition, region=site.region)
+    context = {
+        keys.PRINCIPAL_ACCOUNT: (site.account,),
+        keys.PRINCIPAL_ARN: (role,),
+        "aws:principaltype": ("AssumedRole",),
+        "aws:principalisawsservice": ("false",),
+        "aws:viaawsservice": ("false",),
+        "aws:securetransport": ("true",),
+        "aws:requestedregion": (site.region or catalogue.REGIONAL,),
+        keys.SOURCE_VPC: (site.vpc or "",),
+        keys.SOURCE_ENDPOINT: (site.endpoint or "",),
+    }
+    return Request(
+        CallerKind.PRINCIPAL,
+        site.account,
+        role,
+        "session",
+        "s3:GetObject",
+        resource,
+        "aws",
+        context=context,
+    )

@@ -1,0 +1,187 @@
+"""A policy document out of its text: what AWS takes is taken, the rest is refused with its place.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from posture.policy.document import (
+    LONGEST,
+    VERSIONS,
+    Condition,
+    Duplicate,
+    Policy,
+    Principals,
+    Statement,
+)
+from posture.policy.jsontext import Member, Node, read, unreadable
+from posture.policy.operators import operator
+
+DOCUMENT = ("Version", "Id", "Statement")
+STATEMENT = (
+    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource",
+    "NotResource", "Condition",
+)  # fmt: skip
+PRINCIPALS = ("AWS", "Service", "Federated", "CanonicalUser")
+ACTION = re.compile(r"\*+|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+")
+
+
+def parse(text: str, *, keep: str = "last") -> Policy:
+    """Read a policy document.
+
+    Args:
+        text: the document, at most 20,480 characters.
+        keep: which of two members of the same name holds, `last` or `first`.
+
+    Raises:
+        UnreadablePolicyError: AWS would not take it; names what was expected, line and column.
+    """
+    if len(text) > LONGEST:
+        problem = f"{len(text)} characters; an endpoint policy has {LONGEST} at most"
+        raise unreadable(text, LONGEST, problem)
+    return _Parser(text, keep).policy(read(text.removeprefix("\ufeff")))
+
+
+class _Parser:
+    def __init__(self, text: str, keep: str) -> None:
+        self.text = text
+        self.keep = keep
+        self.duplicates: list[Duplicate] = []
+
+    def policy(self, root: Node) -> Policy:
+        members = self.members(root, DOCUMENT, "a policy document")
+        version = self.version(members.get("Version"))
+        stated = members.get("Statement")
+        if stated is None:
+            raise unreadable(self.text, root.at, "the document has no Statement")
+        statements = tuple(
+            self.statement(number, each) for number, each in enumerate(stated.items, start=1)
+        )
+        return Policy(statements, version, tuple(self.duplicates))
+
+    def version(self, node: Node | None) -> str:
+        if node is None:
+            return VERSIONS[0]
+        if node.value not in VERSIONS:
+            raise unreadable(self.text, node.at, f"Version: expected {' or '.join(VERSIONS)}")
+        return str(node.value)
+
+    def statement(self, number: int, node: Node) -> Statement:
+        members = self.members(node, STATEMENT, "a statement")
+        principals, excludes_principals = self.one_of(members, node, "Principal", "NotPrincipal")
+        actions, excludes_actions = self.one_of(members, node, "Action", "NotAction")
+        resources, excludes_resources = self.one_of(members, node, "Resource", "NotResource")
+        condition = members.get("Condition")
+        sid = members.get("Sid")
+        return Statement(
+            number=number,
+            allows=self.effect(members.get("Effect"), node),
+            principals=self.principals(principals),
+            actions=tuple(self.actions(actions)),
+            resources=tuple(self.resources(resources)),
+            conditions=tuple(self.conditions(condition)) if condition else (),
+            excludes_principals=excludes_principals,
+            excludes_actions=excludes_actions,
+            excludes_resources=excludes_resources,
+            sid=self.string(sid, "Sid") if sid else "",
+            line=self.text.count("\n", 0, node.at) + 1,
+        )
+
+    def effect(self, node: Node | None, statement: Node) -> bool:
+        if node is None:
+            raise unreadable(self.text, statement.at, "the statement has no Effect")
+        if node.value not in {"Allow", "Deny"}:
+            raise unreadable(self.text, node.at, "Effect: expected Allow or Deny, in this case")
+        return node.value == "Allow"
+
+    def one_of(
+        self, members: Mapping[str, Node], statement: Node, plain: str, excluding: str
+    ) -> tuple[Node, bool]:
+        found = [name for name in (plain, excluding) if name in members]
+        if not found:
+            raise unreadable(self.text, statement.at, f"expected {plain} or {excluding}")
+        if len(found) > 1:
+            at = members[excluding].at
+            raise unreadable(self.text, at, f"{plain} and {excluding} exclude each other")
+        return members[found[0]], found[0] == excluding
+
+    def principals(self, node: Node) -> Principals:
+        if node.kind == "string":
+            if node.value != "*":
+                expected = 'expected "*" or an object, as in {"AWS": "111122223333"}'
+                raise unreadable(self.text, node.at, f"Principal: {expected}")
+            return Principals(everybody=True)
+        named = {
+            name: tuple(self.string(each, f"Principal.{name}") for each in value.items)
+            for name, value in self.members(node, PRINCIPALS, "principals").items()
+        }
+        return Principals(
+            aws=named.get("AWS", ()),
+            services=named.get("Service", ()),
+            federated=named.get("Federated", ()),
+            canonical=named.get("CanonicalUser", ()),
+        )
+
+    def actions(self, node: Node) -> Iterator[str]:
+        for each in node.items:
+            action = self.string(each, "Action")
+            if not ACTION.fullmatch(action):
+                raise unreadable(self.text, each.at, f"Action: {action!r} is no SERVICE:ACTION")
+            yield action
+
+    def resources(self, node: Node) -> Iterator[str]:
+        for each in node.items:
+            resource = self.string(each, "Resource")
+            if not resource.startswith(("arn:", "*", "?", "${")):
+                raise unreadable(self.text, each.at, f"Resource: {resource!r} is no ARN and no *")
+            yield resource
+
+    def conditions(self, node: Node) -> Iterator[Condition]:
+        for test in self.entries(node, "Condition"):
+            for key in self.entries(test.value, test.name):
+                values = tuple(self.scalar(each, key.name) for each in key.value.items)
+                yield Condition(operator(test.name), key.name, values)
+
+    def members(self, node: Node, known: Iterable[str], what: str) -> dict[str, Node]:
+        """Give the members of an object by name; one that nobody knows is refused."""
+        names = tuple(known)
+        found: dict[str, Node] = {}
+        for member in self.entries(node, what):
+            if member.name not in names:
+                near = next((name for name in names if name.lower() == member.name.lower()), "")
+                hint = f"; write {near}, names are case-sensitive" if near else ""
+                expected = f"expected one of {', '.join(names)}{hint}"
+                raise unreadable(self.text, member.at, f"{member.name}: {expected}")
+            found[member.name] = member.value
+        return found
+
+    def entries(self, node: Node, what: str) -> list[Member]:
+        """Give the members of an object, of duplicates the one to keep."""
+        if node.kind != "object":
+            raise unreadable(self.text, node.at, f"expected {what} as an object, got {node.kind}")
+        by_name: dict[str, Member] = {}
+        for member in node.members:
+            if member.name in by_name:
+                line = self.text.count("\n", 0, member.at) + 1
+                self.duplicates.append(Duplicate(member.name, line))
+                if self.keep == "first":
+                    continue
+            by_name[member.name] = member
+        return list(by_name.values())
+
+    def string(self, node: Node, what: str) -> str:
+        if node.kind != "string":
+            raise unreadable(self.text, node.at, f"{what}: expected a text, got {node.kind}")
+        return str(node.value)
+
+    def scalar(self, node: Node, what: str) -> str:
+        """Give a condition's value as text; AWS takes numbers and booleans without quotes, too."""
+        if node.kind == "boolean":
+            return "true" if node.value else "false"
+        if node.kind not in {"string", "number"}:
+            raise unreadable(self.text, node.at, f"{what}: expected a value, got {node.kind}")
+        return str(node.value)

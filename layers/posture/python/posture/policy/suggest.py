@@ -1,0 +1,123 @@
+"""A policy that closes what was found and keeps the rest: the same, with statements that deny.
+
+The pattern is AWS's own for data perimeters: deny whoever is of neither a trusted account nor a
+trusted organisation, and likewise for resources; AWS's services are left out of both.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from posture.policy import keys
+from posture.policy import service_actions as catalogue
+from posture.policy.decide import Answer, Case, Decision, decide
+from posture.policy.descriptions import CANONICAL
+from posture.policy.document import LONGEST, Policy
+from posture.policy.ownership import accountless
+from posture.policy.parse import parse
+from posture.policy.sited import unsited
+
+SIGNED_IN = [f"sts:{name}" for name in catalogue.FEDERATED]
+NOT_A_SERVICE = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
+
+
+def closing(text: str, decision: Decision, case: Case) -> str | None:
+    """Give a policy document without the holes that a decision found.
+
+    None where there is no hole that statements can close, or where the result would be too long.
+    """
+    principals = decision.untrusted_principal.answer is Answer.YES
+    resources = decision.untrusted_resource.answer is Answer.YES
+    if not (principals or resources) or catalogue.takes_no_policy(case.site.service):
+        return None
+    return _closed(text, unsited(text, case), principals=principals, resources=resources)
+
+
+@lru_cache(maxsize=256)
+def _closed(text: str, case: Case, *, principals: bool, resources: bool) -> str | None:
+    policy = parse(text)
+    case = replace(case, trust=case.trust.with_account(case.site.account))
+    denies = [*(_principals(case) if principals else ()), *_resources(policy, case, resources)]
+    suggested = _joined(text, denies)
+    if suggested is None or len(suggested) > LONGEST:
+        return None
+    again = decide(parse(suggested), case)
+    still = {again.untrusted_principal.answer, again.untrusted_resource.answer}
+    return suggested if still == {Answer.NO} else None
+
+
+def _joined(text: str, denies: Iterable[Mapping[str, Any]]) -> str | None:
+    document = json.loads(text.removeprefix("\ufeff"))
+    stated = document["Statement"]
+    statements = stated if isinstance(stated, list) else [stated]
+    return json.dumps({**document, "Statement": [*statements, *denies]}, indent=2)
+
+
+def _principals(case: Case) -> Iterable[Mapping[str, Any]]:
+    """Deny strangers; whoever an identity provider signs in has no account yet."""
+    carried = catalogue.prefixes(case.site.service)
+    signs_in = not carried or "sts" in carried
+    yield {
+        "Sid": "DenyUntrustedPrincipals",
+        "Effect": "Deny",
+        "Principal": "*",
+        **({"NotAction": SIGNED_IN} if signs_in else {"Action": "*"}),
+        "Resource": "*",
+        "Condition": {
+            "StringNotEquals": _trusted(case, keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG),
+            "BoolIfExists": NOT_A_SERVICE,
+        },
+    }
+    if signs_in:
+        yield {
+            "Sid": "DenySignInToUntrustedRoles",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": SIGNED_IN,
+            "Resource": "*",
+            "Condition": {
+                "StringNotEquals": _trusted(case, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
+            },
+        }
+
+
+def _resources(policy: Policy, case: Case, wanted: bool) -> Iterable[Mapping[str, Any]]:
+    """Deny strangers' resources; the names that the policy vouches for are kept."""
+    if not wanted:
+        return
+    kept = () if case.trust.strict else _vouched(policy)
+    yield {
+        "Sid": "DenyUntrustedResources",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "*",
+        **({"NotResource": list(kept)} if kept else {"Resource": "*"}),
+        "Condition": {
+            "StringNotEquals": _trusted(case, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG),
+            "BoolIfExists": NOT_A_SERVICE,
+        },
+    }
+
+
+def _vouched(policy: Policy) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for statement in policy.statements:
+        if statement.allows and not statement.excludes_resources:
+            for resource in statement.resources:
+                if (name := accountless(resource)) and "${" not in resource:
+                    found[name] = None
+                    if ":s3:::" in name:
+                        found[f"{name}/*"] = None
+    return tuple(found)
+
+
+def _trusted(case: Case, account: str, organization: str) -> Mapping[str, Any]:
+    """Give the values that a stranger has none of: of no trusted account and organisation."""
+    trust = case.trust
+    names = {account: sorted(trust.accounts), organization: sorted(trust.organizations)}
+    return {CANONICAL[key]: values for key, values in names.items() if values}

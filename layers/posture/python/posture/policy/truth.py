@@ -1,0 +1,34 @@
+"""What a clause of a statement comes to in a world: true, false, or a question left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from posture.policy.values import Test
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A clause that holds when a test of one open key has the outcome true.
+
+    `loose`: the test lets more pass than the clause does, for a reference in it is not resolved.
+    """
+
+    key: str
+    test: Test
+    loose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A clause that cannot be decided; `element` names it."""
+
+    element: str
+
+
+class Later:
+    """A clause that waits for the owner or the service to be chosen."""
+
+
+LATER = Later()
+Truth = bool | Need | Opaque | Later

@@ -1,0 +1,202 @@
+"""Findings and their history as items of the tables, and back.
+
+Attribute names are plain words, so that an auditor can query them. Reading ignores attributes it
+does not know and upgrades what an older version wrote (`schema`). An item that cannot be read
+raises, naming table and key: a finding that is skipped would be one that nobody is told of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from posture.errors import CorruptItemError
+from posture.lifecycle.bounds import truncated
+from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
+from posture.model.instant import iso, parse_iso
+from posture.model.scope import Scope
+from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
+from posture.store.attribute_values import Item, plain, text, typed, whole
+from posture.store.schema import SCHEMA, upgraded
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+Stored = Mapping[str, "AttributeValueTypeDef"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of history: a transition, and the commit (one of `parts`) that wrote it."""
+
+    transition: Transition
+    commit: str
+    parts: int
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transition writes, but for the commit: the finding's item and the row of history."""
+
+    finding: Item
+    row: Item
+
+
+def written(transition: Transition) -> Written:
+    """Give the items of a transition; what both tell of the finding is made once."""
+    finding = transition.finding
+    updated_at = iso(finding.updated_at)
+    told = typed(_fields(finding))
+    of_finding = {
+        "item": f"{finding.rule}#{finding.resource}",
+        "kind": "finding",
+        "account_status": f"{finding.scope.account}#{finding.status}",
+        "severity_updated": f"{finding.severity.rank}-{finding.severity}#{updated_at}",
+    }
+    of_row = {
+        "entry": f"{updated_at}#{finding.id}#{finding.version}",  # orders a scope's rows by time
+        "kind": "transition",
+        "step": transition.step.value,
+        "reason": transition.reason,
+        "observed_at": updated_at,
+    }
+    return Written({**told, **typed(of_finding)}, {**told, **typed(of_row)})
+
+
+def committed(item: Item, commit: str, parts: int | None = None) -> Item:
+    """Give an item with the commit that writes it, a row of history with how many parts it has."""
+    return {**item, **typed({"commit": commit, "parts": parts})}
+
+
+def finding_of(item: Stored) -> Finding:
+    """Read a finding back.
+
+    Raises:
+        CorruptItemError: an attribute is missing or malformed.
+    """
+    fields = plain(item)
+    try:
+        return _finding(upgraded(fields))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise corrupt("finding", fields.get("scope"), fields.get("item"), error) from error
+
+
+def entry_of(item: Stored) -> Entry:
+    """Read a row of history back.
+
+    Raises:
+        CorruptItemError: an attribute is missing or malformed.
+    """
+    fields = plain(item)
+    try:
+        step, reason = Step(text(fields, "step")), text(fields, "reason")
+        return Entry(
+            transition=Transition(step, _finding(upgraded(fields)), reason),
+            commit=text(fields, "commit"),
+            parts=whole(fields, "parts"),
+            observed_at=parse_iso(text(fields, "observed_at")),
+        )
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise corrupt("history row", fields.get("scope"), fields.get("entry"), error) from error
+
+
+def corrupt(kind: str, scope: object, key: object, error: Exception) -> CorruptItemError:
+    """Name the item that cannot be read, and what is wrong with it."""
+    return CorruptItemError(f"{kind} {scope} / {key} cannot be read: {error}")
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    verdict = finding.verdict
+    return {
+        "scope": str(finding.scope),
+        "schema": SCHEMA,
+        "id": finding.id,
+        "rule": finding.rule,
+        "resource": finding.resource,
+        "status": finding.status.value,
+        "severity": finding.severity.value,
+        "account": finding.scope.account,
+        "region": finding.scope.region,
+        "vpc": finding.scope.vpc_id,
+        "answer": verdict.status.value,
+        "summary": verdict.summary,
+        "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
+        "truncated": truncated(verdict) or None,
+        "remediation": _remediation_map(verdict.remediation),
+        "concerns": sorted(verdict.concerns),
+        "root": verdict.root or None,
+        "version": finding.version,
+        "opened_at": iso(finding.opened_at),
+        "updated_at": iso(finding.updated_at),
+        "cause": _cause_map(finding.cause),
+        "actor": (finding.cause.actor or None) if finding.cause else None,
+    }
+
+
+def _remediation_map(remediation: Remediation | None) -> dict[str, str] | None:
+    return {"text": remediation.text, "command": remediation.command} if remediation else None
+
+
+def _cause_map(cause: Cause | None) -> dict[str, str] | None:
+    if cause is None:
+        return None
+    return {
+        "event_id": cause.event_id,
+        "event_name": cause.event_name,
+        "actor": cause.actor,
+        "time": iso(cause.time),
+        "source_ip": cause.source_ip,
+        "user_agent": cause.user_agent,
+    }
+
+
+def _finding(fields: Mapping[str, Any]) -> Finding:
+    verdict = _verdict(fields)
+    return Finding(
+        scope=Scope.parse(text(fields, "scope")),
+        rule=verdict.rule,
+        resource=verdict.resource,
+        status=FindingStatus(text(fields, "status")),
+        severity=verdict.severity,
+        verdict=verdict,
+        version=whole(fields, "version"),
+        opened_at=parse_iso(text(fields, "opened_at")),
+        updated_at=parse_iso(text(fields, "updated_at")),
+        cause=_cause(fields.get("cause")),
+    )
+
+
+def _verdict(fields: Mapping[str, Any]) -> Verdict:
+    remedy = fields.get("remediation")
+    return Verdict(
+        rule=text(fields, "rule"),
+        resource=text(fields, "resource"),
+        status=Status(text(fields, "answer")),
+        severity=Severity(text(fields, "severity")),
+        summary=text(fields, "summary"),
+        evidence=tuple(
+            Evidence(
+                text(fact, "text"), {name: text(fact["record"], name) for name in fact["record"]}
+            )
+            for fact in fields["evidence"]
+        ),
+        remediation=Remediation(text(remedy, "text"), text(remedy, "command")) if remedy else None,
+        concerns=frozenset(map(str, fields["concerns"])),
+        root=str(fields.get("root") or ""),
+    )
+
+
+def _cause(fields: Mapping[str, Any] | None) -> Cause | None:
+    if fields is None:
+        return None
+    return Cause(
+        event_id=text(fields, "event_id"),
+        event_name=text(fields, "event_name"),
+        actor=text(fields, "actor"),
+        time=parse_iso(text(fields, "time")),
+        source_ip=text(fields, "source_ip"),
+        user_agent=text(fields, "user_agent"),
+    )

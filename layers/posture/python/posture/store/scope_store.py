@@ -1,0 +1,276 @@
+"""Findings, history and heads: read a scope, compare, commit on condition."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from posture.errors import ConflictError
+from posture.lifecycle.diff import apply
+from posture.model.dns import Dns
+from posture.model.finding import Finding, Transition
+from posture.model.instant import iso
+from posture.model.scope import Region, Scope
+from posture.runtime.settings import Tables
+from posture.store.attribute_values import typed
+from posture.store.conditional_writes import ConditionFailedError, transact, update
+from posture.store.hash_chain import Chain
+from posture.store.items import finding_of
+from posture.store.last_observed import Clocks
+from posture.store.resource_index import Ownership, digest_of
+from posture.store.scope_record import (
+    HEAD,
+    Guard,
+    Head,
+    Json,
+    coverage_fields,
+    dns_fields,
+    following,
+    head_from,
+    head_key,
+    head_update,
+    index_fields,
+    newer_than,
+    picture_fields,
+    unseen,
+)
+from posture.store.transactions import Part, part_writes, parts_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeState:
+    """All that is stored of a scope: its head and its findings by id, resolved ones included."""
+
+    scope: Scope
+    head: Head | None
+    findings: Mapping[str, Finding]
+
+    def shows(self, picture: str) -> bool:
+        """Whether all of it is what judging this picture comes to."""
+        return bool(picture) and self.head is not None and self.head.picture == picture
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one look at a scope brings besides its findings.
+
+    Args:
+        scope: What was looked at.
+        observed_at: When, taken before the first read.
+        coverage: The coverage matrix as JSON; None forgets the stored one.
+        dns: The VPC's DNS attributes, with when they were truly seen; None where nobody can tell.
+            Older than the picture, they are a memory: never written, and void once a head knows
+            newer ones.
+        owned: Every id that leads to the scope; None keeps the stored ones.
+        exists: False once the VPC or service is gone: the scope leaves its region's index.
+        picture: The digest of all that it was judged by; "" where it must be judged again.
+    """
+
+    scope: Scope
+    observed_at: datetime
+    coverage: Json | None = None
+    dns: Dns | None = None
+    owned: frozenset[str] | None = None
+    exists: bool = True
+    picture: str = ""
+
+
+class Outcome(StrEnum):
+    """What became of an evaluation."""
+
+    COMMITTED = "committed"
+    UNCHANGED = "unchanged"  # nothing new: only the head's clock moved
+    STALE = "stale"  # somebody with a newer picture, or newer DNS attributes, was faster
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of an evaluation, and the transitions that were written."""
+
+    outcome: Outcome
+    transitions: tuple[Transition, ...] = field(default=())
+
+
+class Store:
+    """The findings and history tables, and the reverse index that is kept with them."""
+
+    def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
+        self._client = client
+        self._tables = tables
+        self.ownership = Ownership(client, tables.ownership)
+        self.clocks = Clocks(client, tables.findings)
+
+    def load(self, scope: Scope) -> ScopeState:
+        """Read a scope, consistently and whole.
+
+        Raises:
+            CorruptItemError: an item cannot be read.
+        """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._tables.findings,
+            KeyConditionExpression="#scope = :scope",
+            ExpressionAttributeNames={"#scope": "scope"},
+            ExpressionAttributeValues=typed({":scope": str(scope)}),
+            ConsistentRead=True,
+        )
+        items = [item for page in pages for item in page["Items"]]
+        heads = [head_from(item) for item in items if item["item"] == {"S": HEAD}]
+        findings = [finding_of(item) for item in items if item["item"] != {"S": HEAD}]
+        return ScopeState(
+            scope, heads[0] if heads else None, {finding.id: finding for finding in findings}
+        )
+
+    def record(
+        self,
+        evaluation: Evaluation,
+        compare: Callable[[ScopeState], Sequence[Transition]],
+        state: ScopeState | None = None,
+    ) -> Recorded:
+        """Compare an evaluation with what is stored and write what is new.
+
+        `state` is what is stored, where it was read just now. `compare` is called again with a
+        fresh one when somebody else wrote the scope meanwhile, so it must be free of side effects.
+        The reverse index is written before the findings: a crash in between leaves ids too many,
+        which costs a look in vain, never ids too few.
+
+        Raises:
+            ConflictError: others kept writing; the evaluation may be tried again.
+            CorruptItemError: a stored item cannot be read.
+        """
+        for _ in range(ATTEMPTS):
+            state = state or self.load(evaluation.scope)
+            if state.head and state.head.overtakes(evaluation.observed_at, evaluation.dns):
+                return Recorded(Outcome.STALE)
+            steps = tuple(compare(state))
+            seen = self._seen(state, evaluation, steps)
+            try:
+                return self._commit(state, evaluation, steps, seen)
+            except ConditionFailedError:
+                state = None
+        raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
+
+    def head(self, scope: Scope) -> Head | None:
+        """Read a scope's head, consistently.
+
+        Raises:
+            CorruptItemError: it cannot be read.
+        """
+        answer = self._client.get_item(
+            TableName=self._tables.findings, Key=head_key(scope), ConsistentRead=True
+        )
+        return head_from(answer["Item"]) if "Item" in answer else None
+
+    def scopes_in(self, region: Region) -> tuple[Head, ...]:
+        """Give the heads of all scopes of a region that exist as far as is known.
+
+        They come from an index, so they may be a moment old and carry no coverage.
+        """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._tables.findings,
+            IndexName="by-region",
+            KeyConditionExpression="#head_of = :region",
+            ExpressionAttributeNames={"#head_of": "head_of"},
+            ExpressionAttributeValues=typed({":region": str(region)}),
+        )
+        return tuple(head_from(item) for page in pages for item in page["Items"])
+
+    def _seen(
+        self, state: ScopeState, evaluation: Evaluation, steps: Sequence[Transition]
+    ) -> dict[str, Any]:
+        """Give the head's fields that tell what was seen, the ownership remembered on the way."""
+        findings = apply(state.findings, steps).values()
+        seen = {
+            "counts": dict(Counter(finding.status.value for finding in findings)),
+            **picture_fields(evaluation.picture, evaluation.observed_at),
+            **coverage_fields(evaluation.coverage),
+            **dns_fields(evaluation.dns, evaluation.observed_at),
+        }
+        if evaluation.owned is None:
+            return seen
+        digest = digest_of(evaluation.owned, evaluation.observed_at)
+        if state.head is None or state.head.ownership_digest != digest:
+            self.ownership.remember(
+                evaluation.scope, evaluation.owned, evaluation.observed_at, new=state.head is None
+            )
+        return {**seen, "ownership_digest": digest}
+
+    def _commit(
+        self,
+        state: ScopeState,
+        evaluation: Evaluation,
+        steps: Sequence[Transition],
+        seen: Mapping[str, Any],
+    ) -> Recorded:
+        guard = newer_than(state.head) if state.head else unseen()
+        if not steps:
+            return self._touch(evaluation, seen, guard)
+        written: tuple[Transition, ...] = ()
+        chain = state.head.chain if state.head else Chain()
+        for part in parts_of(steps, evaluation.observed_at, chain):
+            if not self._write(evaluation, part, seen if part.last else {}, guard):
+                return Recorded(Outcome.STALE, written)
+            written += part.transitions
+            guard = following(part.commit, part.chain)
+        return Recorded(Outcome.COMMITTED, written)
+
+    def _touch(self, evaluation: Evaluation, seen: Mapping[str, Any], guard: Guard) -> Recorded:
+        """Move the head's clock, so that no older picture can be written after this one."""
+        fields = {**self._clock(evaluation), **seen}
+        head = head_update(self._tables.findings, evaluation.scope, fields, guard, revise=False)
+        try:
+            update(self._client, head)
+        except ConditionFailedError:
+            if self._overtaken(evaluation):
+                return Recorded(Outcome.STALE)
+            raise
+        return Recorded(Outcome.UNCHANGED)
+
+    def _write(
+        self, evaluation: Evaluation, part: Part, seen: Mapping[str, Any], guard: Guard
+    ) -> bool:
+        """Write one part; False when a newer evaluation was faster.
+
+        Raises:
+            ConditionFailedError: the findings compared with are no longer the stored ones.
+            ConflictError: the head moved between two parts in a way that none of us does.
+        """
+        fields = {
+            **self._clock(evaluation),
+            **seen,
+            **part.chain.fields(),
+            "commit": part.commit,
+        }
+        head = head_update(self._tables.findings, evaluation.scope, fields, guard, revise=True)
+        try:
+            transact(self._client, [*part_writes(part, self._tables), {"Update": head}])
+        except ConditionFailedError:
+            stored = self.head(evaluation.scope)
+            if stored and (stored.commit, stored.chain) == (part.commit, part.chain):
+                return True  # it was written, and only the answer was lost
+            if self._overtaken(evaluation):
+                return False
+            if part.number > 1:
+                raise ConflictError(f"{evaluation.scope}: lost after {part.commit}") from None
+            raise
+        return True
+
+    def _clock(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Give the head's new time, vouching for no picture: `_seen` does, once all is written."""
+        return {
+            **index_fields(evaluation.scope, exists=evaluation.exists),
+            **picture_fields("", evaluation.observed_at),
+            "observed_at": iso(evaluation.observed_at),
+        }
+
+    def _overtaken(self, evaluation: Evaluation) -> bool:
+        stored = self.head(evaluation.scope)
+        return stored is not None and stored.overtakes(evaluation.observed_at, evaluation.dns)

@@ -1,0 +1,115 @@
+"""How the transitions of one evaluation are cut into transactions.
+
+A transaction holds 100 items and 4 MB at most:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from posture.model.finding import Transition
+from posture.model.instant import iso
+from posture.runtime.settings import Tables
+from posture.store.attribute_values import Item
+from posture.store.hash_chain import Chain, link
+from posture.store.items import Written, committed, written
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+MOST = 49  # transitions: each is a finding and a history row, and the head comes on top
+BYTES = 3_000_000  # leaves a quarter for the head and for how DynamoDB counts
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One transaction of an evaluation: `number` from 1 of `parts`.
+
+    `findings` are its items of the findings table, `rows` its history, linked to what the scope
+    has; `chain` is how they leave the chain.
+    """
+
+    number: int
+    parts: int
+    transitions: tuple[Transition, ...]
+    observed_at: datetime
+    findings: tuple[Item, ...]
+    rows: tuple[Item, ...]
+    chain: Chain
+
+    @property
+    def commit(self) -> str:
+        """The name of the transaction, which its findings and history rows carry."""
+        return commit_name(self.observed_at, self.number)
+
+    @property
+    def last(self) -> bool:
+        """Whether it completes the evaluation."""
+        return self.number == self.parts
+
+
+def commit_name(observed_at: datetime, number: int) -> str:
+    """Name a transaction, as in 2026-01-31T12:00:00.000000Z#1."""
+    return f"{iso(observed_at)}#{number}"
+
+
+def parts_of(steps: Sequence[Transition], observed_at: datetime, chain: Chain) -> tuple[Part, ...]:
+    """Cut an evaluation's transitions into transactions, in their order, on from a chain."""
+    chunks = list(_chunks(steps))
+    parts = []
+    for number, chunk in enumerate(chunks, 1):
+        commit = commit_name(observed_at, number)
+        rows = []
+        for _, items in chunk:
+            row, chain = link(committed(items.row, commit, len(chunks)), chain)
+            rows.append(row)
+        findings = tuple(committed(items.finding, commit) for _, items in chunk)
+        taken = tuple(step for step, _ in chunk)
+        parts.append(Part(number, len(chunks), taken, observed_at, findings, tuple(rows), chain))
+    return tuple(parts)
+
+
+def part_writes(part: Part, tables: Tables) -> list[TransactWriteItemTypeDef]:
+    """Give the writes of findings and history."""
+    writes: list[TransactWriteItemTypeDef] = []
+    for finding, row in zip(part.findings, part.rows, strict=True):
+        writes.append({"Put": {"TableName": tables.findings, "Item": finding}})
+        writes.append(append(tables.history, row))
+    return writes
+
+
+def append(table: str, row: Item) -> TransactWriteItemTypeDef:
+    """Give the write of a history row; one that is there already is never written over."""
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": row,
+            "ConditionExpression": "attribute_not_exists(#entry)",
+            "ExpressionAttributeNames": {"#entry": "entry"},
+        }
+    }
+
+
+def _chunks(steps: Sequence[Transition]) -> Iterator[tuple[tuple[Transition, Written], ...]]:
+    chunk: list[tuple[Transition, Written]] = []
+    size = 0
+    for step in steps:
+        items = written(step)
+        weight = _size(items.finding) + _size(items.row)
+        if chunk and (len(chunk) == MOST or size + weight > BYTES):
+            yield tuple(chunk)
+            chunk, size = [], 0
+        chunk.append((step, items))
+        size += weight
+    if chunk:
+        yield tuple(chunk)
+
+
+def _size(item: Item) -> int:
+    """Give the bytes of the item on the wire, which is more than DynamoDB counts."""
+    return len(json.dumps(item, ensure_ascii=False).encode())

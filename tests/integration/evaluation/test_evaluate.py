@@ -1,0 +1,257 @@
+"""A batch of changes is judged by what is true now, however its records come."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from monitor_stage import ANYBODY, Stage, attribute_change, batch, event
+from posture.analysis.matrix import outcomes as outcomes_of
+from posture.errors import MalformedChangeError
+from posture.model.finding import FindingStatus
+from posture.model.scope import Scope
+from posture.model.verdict import Verdict
+from posture.rules.engine import judge_case
+from posture.rules.rule import VpcCase
+from posture.store.scope_store import Outcome
+
+
+def outcomes(evaluated: Any) -> list[Outcome]:
+    """Give what became of each evaluation of a batch."""
+    return [each.outcome for each in evaluated.assessments]
+
+
+def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
+    """Opening the endpoint's group opens a finding on whoever did it."""
+    stage.open_group()
+    record = stage.trail[0]
+    assert stage.evaluate().failed == ()
+    (finding,) = stage.about(stage.world.group)
+    assert finding.cause is not None
+    assert finding.cause.event_id == record["eventID"]
+    assert finding.cause.actor == record["userIdentity"]["arn"]
+    assert "0.0.0.0/0" in " ".join(fact.text for fact in finding.verdict.evidence)
+
+
+def test_a_picture_is_no_newer_than_its_first_read(stage: Stage) -> None:
+    """What happens while a VPC is read is news to the picture, and must not lose against it."""
+    first_reads = []
+    stage.world.ec2.meta.events.register(
+        "before-call.ec2.DescribeVpcs", lambda **_: first_reads.append(stage.clock.time)
+    )
+    stage.open_group()
+    assert stage.evaluate().failed == ()
+    head = stage.store.head(stage.world.scope)
+    assert head is not None
+    assert head.observed_at <= first_reads[0]
+
+
+def test_what_failed_is_reported_by_its_message(stage: Stage) -> None:
+    """Lambda deletes every message that the answer does not name."""
+    stage.open_group()
+    evaluated = stage.evaluate("no JSON", *stage.taken(), "nor this")
+    assert evaluated.response() == {
+        "batchItemFailures": [{"itemIdentifier": "m-1"}, {"itemIdentifier": "m-3"}]
+    }
+
+
+def test_the_repair_resolves_the_finding(stage: Stage) -> None:
+    """What is mended is resolved, and its history stays."""
+    stage.open_group()
+    stage.evaluate()
+    (opened,) = stage.about(stage.world.group)
+    stage.close_group()
+    stage.evaluate()
+    assert stage.about(stage.world.group) == []
+    stored = stage.store.load(stage.world.scope).findings[opened.id]
+    assert stored.status is FindingStatus.RESOLVED
+    assert stored.version == opened.version + 1
+
+
+def test_a_batch_about_one_vpc_is_one_evaluation(stage: Stage) -> None:
+    """Many records about one VPC are looked at once."""
+    stage.open_group()
+    stage.alice.create_tags(Resources=[stage.world.group], Tags=[{"Key": "a", "Value": "b"}])
+    stage.alice.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsSupport={"Value": True})
+    assert len(stage.evaluate().assessments) == 1
+
+
+def test_an_evaluation_stores_the_coverage_matrix(stage: Stage) -> None:
+    """With the head: which way each subnet's traffic goes in the picture that was judged."""
+    stage.open_group()
+    stage.evaluate()
+    head = stage.store.load(stage.world.scope).head
+    assert head is not None
+    assert head.coverage is not None
+    row = outcomes_of(head.coverage, stage.world.subnet)
+    short = [each["short"] for each in head.coverage["services"]]
+    assert dict(zip(short, row, strict=True))["s3"]["summary"] == f"all by {stage.world.gateway}"
+
+
+def test_the_same_change_twice_writes_once(stage: Stage) -> None:
+    """Twice in a batch and once more in the next: one finding, one row of history."""
+    stage.open_group()
+    (record,) = stage.taken()
+    first = stage.evaluate(record, record)
+    rows = stage.rows()
+    second = stage.evaluate(record)
+    assert outcomes(first) == [Outcome.COMMITTED]
+    assert outcomes(second) == [Outcome.UNCHANGED]
+    assert stage.rows() == rows
+    assert [each.version for each in stage.about(stage.world.group)] == [1]
+
+
+def test_order_does_not_matter(stage: Stage) -> None:
+    """Opened and closed, told the other way round: nothing is open."""
+    stage.open_group()
+    stage.close_group()
+    opened, closed = stage.taken()
+    stage.evaluate(closed)
+    stage.evaluate(opened)
+    assert stage.about(stage.world.group) == []
+
+
+def test_a_stale_picture_never_overwrites_a_newer_one(stage: Stage) -> None:
+    """An evaluation that looked before another one, and comes to write after it, loses."""
+    stage.open_group()
+    (record,) = stage.taken()
+    before = stage.clock.time - timedelta(minutes=1)
+    stage.evaluate(record)
+    rows = stage.rows()
+    stage.world.ec2.revoke_security_group_ingress(
+        GroupId=stage.world.group, IpPermissions=[ANYBODY]
+    )
+    late = stage.evaluator(stage.observer(now=lambda: before)).evaluate(batch(record))
+    assert outcomes(late) == [Outcome.STALE]
+    assert late.failed == ()
+    assert stage.rows() == rows
+    assert stage.about(stage.world.group)
+
+
+def test_a_failed_call_moves_nothing(stage: Stage) -> None:
+    """A record of a refused call is ignored."""
+    with pytest.raises(ClientError):
+        stage.alice.delete_route(
+            RouteTableId=stage.world.table, DestinationCidrBlock="192.0.2.0/24"
+        )
+    evaluated = stage.evaluate()
+    assert (evaluated.ignored, evaluated.assessments, evaluated.failed) == (1, (), ())
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [("{", "body"), ("[]", "record"), ('{"detail": 1}', "detail"), ('{"a": 1}', "Account")],
+)
+def test_a_malformed_record_never_blocks_its_batch(stage: Stage, body: str, field: str) -> None:
+    """It alone fails, its reason names the field and is kept; the other record is evaluated."""
+    stage.open_group()
+    (record,) = stage.taken()
+    evaluated = stage.evaluate(body, record)
+    assert evaluated.failed == ("m-1",)
+    assert field in stage.refused()["m-1"]
+    assert stage.about(stage.world.group)
+
+
+def test_a_refused_message_keeps_one_reason(stage: Stage) -> None:
+    """The queue hands it over again and again; one row tells of it."""
+    stage.evaluate("{")
+    stage.evaluate("{")
+    assert list(stage.refused()) == ["m-1"]
+
+
+def test_another_accounts_change_is_refused(stage: Stage) -> None:
+    """What cannot be read from here is said, not skipped."""
+    stage.open_group()
+    (record,) = stage.taken()
+    evaluated = stage.evaluate({**record, "recipientAccountId": "444455556666"})
+    assert evaluated.failed == ("m-1",)
+    assert "444455556666/eu-west-1" in stage.refused()["m-1"]
+
+
+def test_what_leads_nowhere_sweeps_the_region(stage: Stage) -> None:
+    """A record about ids that nobody knows makes the monitor look at everything."""
+    stage.open_group()
+    (record,) = stage.taken()
+    text = json.dumps(record).replace(stage.world.group, "sg-00000000000000000")
+    evaluated = stage.evaluate(json.loads(text))
+    assert evaluated.swept == 1
+    assert stage.about(stage.world.group)
+
+
+def test_a_deleted_vpc_ends_its_findings(stage: Stage) -> None:
+    """Everything about it is resolved, and it leaves the list of scopes that exist."""
+    scope = Scope(stage.world.scope.account, stage.world.scope.region, stage.world.bare)
+    stage.evaluate(attribute_change(stage.world.bare))
+    stage.alice.delete_vpc(VpcId=stage.world.bare)
+    stage.evaluate()
+    assert stage.findings(scope) == []
+    assert scope not in {head.scope for head in stage.store.scopes_in(stage.observer().region)}
+
+
+def test_throttling_hands_the_change_out_again(stage: Stage) -> None:
+    """When EC2 does not answer, the message is reported as failed and nothing is written."""
+    stage.open_group()
+    (record,) = stage.taken()
+    heal = stage.fail("DescribeSubnets", "RequestLimitExceeded")
+    assert stage.evaluate(record).failed == ("m-1",)
+    assert stage.rows() == 0
+    heal()
+    assert stage.evaluate(record).failed == ()
+    assert stage.about(stage.world.group)
+
+
+def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its message comes again, those of the others are done."""
+
+    def mistaken(case: VpcCase) -> tuple[Verdict, ...]:
+        if case.snapshot.vpc.id == stage.world.bare:
+            raise KeyError("nobody thought of that")
+        return judge_case(case)
+
+    monkeypatch.setattr("posture.evaluation.scope.judge_case", mistaken)
+    evaluated = stage.evaluate(
+        attribute_change(stage.world.bare) | {"eventID": "other"},
+        attribute_change(stage.world.vpc),
+    )
+    assert evaluated.failed == ("m-1",)
+    assert [each.scope.subject for each in evaluated.assessments] == [stage.world.vpc]
+    assert [scope.subject for scope in stage.sweep().failed] == [stage.world.bare]
+
+
+def test_one_eventbridge_event_by_itself_is_a_batch_of_one(stage: Stage) -> None:
+    """As `sam local invoke` hands it over."""
+    stage.open_group()
+    (record,) = stage.taken()
+    evaluated = stage.evaluator().evaluate(json.loads(event(record)))
+    assert outcomes(evaluated) == [Outcome.COMMITTED]
+
+
+def test_an_event_of_another_kind_is_an_error(stage: Stage) -> None:
+    """It names what was expected."""
+    with pytest.raises(MalformedChangeError, match="Records"):
+        stage.evaluator().evaluate({"hello": "world"})
+
+
+def test_an_endpoint_service_is_judged_by_itself(stage: Stage) -> None:
+    """Opened to everybody: a finding in the scope of the service; deleted: its end."""
+    made = stage.world.ec2.create_vpc_endpoint_service_configuration(
+        NetworkLoadBalancerArns=[stage.load_balancer()], AcceptanceRequired=True
+    )
+    service = made["ServiceConfiguration"]["ServiceId"]
+    scope = Scope(stage.world.scope.account, stage.world.scope.region, service)
+    stage.alice.modify_vpc_endpoint_service_permissions(
+        ServiceId=service, AddAllowedPrincipals=["*"]
+    )
+    assert stage.evaluate().failed == ()
+    (finding,) = [
+        each for each in stage.findings(scope) if each.rule == "service-open-to-strangers"
+    ]
+    assert finding.cause is not None
+    assert finding.cause.event_name == "ModifyVpcEndpointServicePermissions"
+    stage.alice.delete_vpc_endpoint_service_configurations(ServiceIds=[service])
+    assert stage.evaluate().failed == ()
+    assert stage.findings(scope) == []

@@ -1,0 +1,226 @@
+"""Several accounts in one monitor: each is looked at by its own role, and harms no other."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from collect_world import ACCOUNT, REGION, World, build
+from monitor_stage import ANYBODY, HOME, Stage, batch
+from posture.ec2.members import Members, assumed
+from posture.evaluation.account_sweep import sweep_all
+from posture.evaluation.changes import Evaluator, Ports
+from posture.evaluation.scope_resolver import Places
+from posture.evaluation.sweep_result import Swept
+from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Region, Scope
+from posture.rules.rule_catalogue import SERVICE_RULES
+from posture.runtime import clients
+from posture.runtime.settings import MemberAccess
+from posture.store.baselines import BaselineTable
+from posture.store.rejections import Rejections
+from posture_cli.embedded.cloudtrail import Caller
+from posture_cli.embedded.trail import Trail
+from stack_tables import TABLES
+
+ONE, OTHER = "111111111111", "222222222222"
+ACCESS = MemberAccess((ONE, OTHER), "posture-look-eu-west-1", "our-external-id")
+
+
+class Organisation:
+    """The home account's stage, and two members with a world of their own in each."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.assumed: list[dict[str, str]] = []
+        self.denied: set[str] = set()
+        clients.session().register(
+            "before-parameter-build.sts.AssumeRole", cast("Any", self._assume)
+        )
+        self.members: Members = assumed(HOME, ACCESS, "aws")
+        self.worlds = {account: build(self.client(account)) for account in (ONE, OTHER)}
+
+    def client(self, account: str) -> Any:
+        """Give an EC2 client of a member's own administrator."""
+        role = f"arn:aws:iam::{account}:role/Admin"
+        sts = boto3.client("sts", region_name=REGION)
+        made = sts.assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
+        return boto3.client(
+            "ec2",
+            region_name=REGION,
+            aws_access_key_id=made["AccessKeyId"],
+            aws_secret_access_key=made["SecretAccessKey"],
+            aws_session_token=made["SessionToken"],
+        )
+
+    def open_group(self, account: str) -> dict[str, Any]:
+        """Let anybody in at a member's endpoint; give the call's record."""
+        trail: list[dict[str, Any]] = []
+        ec2 = self.client(account)
+        Trail(trail.append).follow(ec2, Caller(account, "NetworkAdmin", "bob"))
+        group = self.worlds[account].group
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ANYBODY])
+        return trail[0]
+
+    def open_service(self, account: str) -> tuple[Scope, dict[str, Any]]:
+        """Let anybody connect to an endpoint service of a member; give it and the call's record."""
+        trail: list[dict[str, Any]] = []
+        ec2 = self.client(account)
+        made = ec2.create_vpc_endpoint_service_configuration(
+            NetworkLoadBalancerArns=[self.stage.load_balancer()]
+        )
+        Trail(trail.append).follow(ec2, Caller(account, "NetworkAdmin", "bob"))
+        service = made["ServiceConfiguration"]["ServiceId"]
+        ec2.modify_vpc_endpoint_service_permissions(ServiceId=service, AddAllowedPrincipals=["*"])
+        return Scope(account, REGION, service), trail[0]
+
+    def evaluate(self, *records: Any) -> tuple[str, ...]:
+        """Evaluate records as one batch; give the messages that come again."""
+        stage = self.stage
+        home = stage.observer()
+
+        def ec2_of(region: Region) -> Any:
+            return self.members.get(region.account, home).ec2
+
+        ports = Ports(
+            observer=home,
+            members=self.members,
+            places=Places(ec2_of, stage.store.ownership),
+            store=stage.store,
+            baselines=BaselineTable(stage.dynamodb, TABLES.baseline),
+            rejections=Rejections(stage.dynamodb, TABLES.history),
+        )
+        return Evaluator(ports).evaluate(batch(*records)).failed
+
+    def sweep(self) -> Swept:
+        """Sweep all accounts."""
+        baselines = BaselineTable(self.stage.dynamodb, TABLES.baseline)
+        return sweep_all(self.stage.observer(), self.members.values(), self.stage.store, baselines)
+
+    def findings(self, account: str, status: FindingStatus = FindingStatus.OPEN) -> list[Finding]:
+        """Give the findings of the full VPC of a member."""
+        world: World = self.worlds[account]
+        return self.of(Scope(account, REGION, world.scope.subject), status)
+
+    def of(self, scope: Scope, status: FindingStatus) -> list[Finding]:
+        """Give the findings of a scope."""
+        stored = self.stage.store.load(scope).findings
+        return [each for each in stored.values() if each.status is status]
+
+    def _assume(self, params: dict[str, str], **_: Any) -> None:
+        self.assumed.append(params)
+        if params["RoleArn"].split(":")[4] in self.denied:
+            error: Any = {"Error": {"Code": "AccessDenied", "Message": "not for you"}}
+            raise ClientError(error, "AssumeRole")
+
+
+@pytest.fixture
+def organisation(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Organisation]:
+    """Give an organisation of three accounts."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    forget: Callable[[], None] = clients.session.cache_clear
+    forget()
+    yield Organisation(stage)
+    forget()
+
+
+def test_a_members_change_is_found_in_its_account_alone(organisation: Organisation) -> None:
+    """The scope, the actor and the role are the member's; home and the other see nothing."""
+    assert organisation.evaluate(organisation.open_group(ONE)) == ()
+    found = [it for it in organisation.findings(ONE) if it.rule == "endpoint-open-to-everybody"]
+    assert {it.scope.account for it in found} == {ONE}
+    assert all(it.cause and it.cause.actor.endswith("/bob") for it in found)
+    assert organisation.findings(OTHER) == []
+    assert organisation.stage.findings() == []
+    assert organisation.assumed[0]["RoleArn"] == f"arn:aws:iam::{ONE}:role/posture-look-eu-west-1"
+    assert organisation.assumed[0]["ExternalId"] == "our-external-id"
+
+
+def test_an_account_that_is_no_member_is_refused(organisation: Organisation) -> None:
+    """With its reason, and the rest of the batch goes on."""
+    stranger = organisation.open_group(ONE) | {"recipientAccountId": "333333333333"}
+    organisation.stage.open_group()
+    (home,) = organisation.stage.taken()
+    assert organisation.evaluate(stranger, home) == ("m-1",)
+    assert organisation.stage.findings()
+    assert any("333333333333" in reason for reason in organisation.stage.refused().values())
+
+
+def test_a_member_that_denies_access_is_unknown_and_stops_nobody(
+    organisation: Organisation,
+) -> None:
+    """Its scope's rules answer unknown; the changes of the others are evaluated beside it."""
+    organisation.denied.add(ONE)
+    records = [organisation.open_group(ONE), organisation.open_group(OTHER)]
+    records[0]["requestParameters"]["vpcId"] = organisation.worlds[ONE].scope.subject
+    assert organisation.evaluate(*records) == ()
+    assert organisation.findings(ONE) == []
+    assert organisation.findings(OTHER)
+
+
+def test_a_sweep_looks_at_every_account(organisation: Organisation) -> None:
+    """Each VPC of each account, under its own account."""
+    swept = organisation.sweep()
+    accounts = {each.scope.account for each in swept.assessments}
+    assert accounts == {ACCOUNT, ONE, OTHER}
+    for account, world in organisation.worlds.items():
+        mine = {it.scope.subject for it in swept.assessments if it.scope.account == account}
+        theirs = {each["VpcId"] for each in world.ec2.describe_vpcs()["Vpcs"]}
+        assert mine == theirs
+
+
+def test_a_sweep_tells_what_it_may_no_longer_see(organisation: Organisation) -> None:
+    """What was found before stays open, and each rule that cannot see says unknown."""
+    organisation.open_group(ONE)
+    organisation.sweep()
+    before = organisation.findings(ONE)
+    organisation.denied.add(ONE)
+    organisation.members = assumed(HOME, ACCESS, "aws")
+    swept = organisation.sweep()
+    assert not swept.unswept
+    assert {it.id for it in organisation.findings(ONE)} == {it.id for it in before}
+    unknown = organisation.findings(ONE, FindingStatus.UNKNOWN)
+    assert "endpoint-open-to-everybody" in {it.rule for it in unknown}
+    assert all("AccessDenied" in it.verdict.evidence[0].text for it in unknown)
+    assert organisation.findings(OTHER, FindingStatus.UNKNOWN) == []
+
+
+def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
+    organisation: Organisation,
+) -> None:
+    """So that Lambda tries again, and the log says whom."""
+
+    def throttled(**_: Any) -> None:
+        error: Any = {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}
+        raise ClientError(error, "DescribeVpcs")
+
+    organisation.members[ONE].ec2.meta.events.register("before-call.ec2.DescribeVpcs", throttled)
+    swept = organisation.sweep()
+    assert [region.account for region in swept.unswept] == [ONE]
+    assert {each.scope.account for each in swept.assessments} == {ACCOUNT, OTHER}
+
+
+def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
+    organisation: Organisation,
+) -> None:
+    """By a change and by a sweep, with no message again; what was found is open once more after."""
+    scope, record = organisation.open_service(ONE)
+    assert organisation.evaluate(record) == ()
+    (before,) = organisation.of(scope, FindingStatus.OPEN)
+    unread = organisation.of(scope, FindingStatus.UNKNOWN)  # connections, which moto does not tell
+    assert before.rule == "service-open-to-strangers"
+    organisation.denied.add(ONE)
+    organisation.members = assumed(HOME, ACCESS, "aws")
+    for look in (lambda: organisation.evaluate(record), lambda: organisation.sweep().failed):
+        assert not look()
+        unknown = organisation.of(scope, FindingStatus.UNKNOWN)
+        assert {it.rule for it in unknown} == {rule.id for rule in SERVICE_RULES}
+        assert before.id in {it.id for it in unknown}
+        assert all("AccessDenied" in it.verdict.evidence[0].text for it in unknown)
+    organisation.denied.clear()
+    assert not organisation.sweep().failed
+    assert [it.id for it in organisation.of(scope, FindingStatus.OPEN)] == [before.id]
+    after = organisation.of(scope, FindingStatus.UNKNOWN)
+    assert {it.id for it in after} == {it.id for it in unread}

@@ -1,0 +1,179 @@
+"""From the ids a change names to the VPCs it concerns."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from monitor_stage import HOME, Stage
+from posture.evaluation.scope_resolver import Places
+from posture.model.change import Actor, Change
+from posture.model.scope import Region, Scope
+
+ABSENT = "0123456789abcdef0"
+
+
+def change(*ids: str, event_id: str = "e-1", **more: Any) -> Change:
+    """Give a change that names these ids and no VPC."""
+    given: dict[str, Any] = {
+        "event_id": event_id,
+        "event_name": "Something",
+        "event_source": "ec2.amazonaws.com",
+        "time": datetime(2026, 11, 23, tzinfo=UTC),
+        "region": HOME,
+        "actor": Actor("arn", HOME.account, "Root"),
+        "source_ip": "",
+        "user_agent": "",
+        "vpc_ids": frozenset(each for each in ids if each.startswith("vpc-")),
+        "service_ids": frozenset(each for each in ids if each.startswith("vpce-svc-")),
+        "resource_ids": frozenset(ids),
+    }
+    return Change(**given | more)
+
+
+def scopes(stage: Stage, *changes: Change) -> set[str]:
+    """Give the VPCs of changes."""
+    return {scope.subject for scope in places(stage).place(changes).scopes}
+
+
+def places(stage: Stage) -> Places:
+    """Give what the evaluator places by."""
+    return Places(stage.client_of, stage.store.ownership)
+
+
+def association(stage: Stage) -> str:
+    """Give the association of the subnet with its table."""
+    tables = stage.world.ec2.describe_route_tables(RouteTableIds=[stage.world.table])
+    return str(tables["RouteTables"][0]["Associations"][0]["RouteTableAssociationId"])
+
+
+def acl(stage: Stage) -> Any:
+    """Give the network ACL of the subnet."""
+    of_vpc = [{"Name": "vpc-id", "Values": [stage.world.vpc]}]
+    return stage.world.ec2.describe_network_acls(Filters=of_vpc)["NetworkAcls"][0]
+
+
+IDS: dict[str, Callable[[Stage], str]] = {
+    "route table": lambda stage: stage.world.table,
+    "route table association": association,
+    "subnet": lambda stage: stage.world.subnet,
+    "gateway endpoint": lambda stage: stage.world.gateway,
+    "interface endpoint": lambda stage: stage.world.interface,
+    "security group": lambda stage: stage.world.group,
+    "network ACL": lambda stage: acl(stage)["NetworkAclId"],
+    "network ACL association": lambda stage: acl(stage)["Associations"][0][
+        "NetworkAclAssociationId"
+    ],
+    "NAT gateway": lambda stage: stage.world.nat,
+    "VPC": lambda stage: stage.world.vpc,
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_what_exists_is_looked_up(stage: Stage, kind: str) -> None:
+    """EC2 knows the VPC of everything in it."""
+    assert scopes(stage, change(IDS[kind](stage))) == {stage.world.vpc}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in IDS if kind != "VPC"])
+def test_what_was_deleted_is_remembered(stage: Stage, kind: str) -> None:
+    """Our own index knows it, though EC2 no longer does."""
+    resource = IDS[kind](stage)
+    stage.sweep()
+    stage.blind()
+    assert scopes(stage, change(resource)) == {stage.world.vpc}
+
+
+def test_the_customers_prefix_list_leads_to_those_who_use_it(stage: Stage) -> None:
+    """A security group of the VPC names it."""
+    stage.sweep()
+    assert scopes(stage, change(stage.world.prefix_list)) == {stage.world.vpc}
+
+
+def test_a_shared_thing_beside_one_inside_a_vpc_is_not_looked_up(stage: Stage) -> None:
+    """A route to S3's list in one table does not concern everybody who has such a route."""
+    stage.sweep()
+    other = stage.world.ec2.create_route_table(VpcId=stage.world.bare)["RouteTable"]["RouteTableId"]
+    assert scopes(stage, change(other, stage.world.prefix_list)) == {stage.world.bare}
+
+
+def test_an_endpoint_service_is_its_own_scope(stage: Stage) -> None:
+    """The consumers' endpoints it names are not ours to look at."""
+    service = f"vpce-svc-{ABSENT}"
+    placed = places(stage).place([change(service, f"vpce-{ABSENT}")])
+    assert set(placed.scopes) == {Scope(HOME.account, HOME.name, service)}
+    assert placed.regions == {}
+
+
+def test_an_endpoint_service_concerns_our_own_consumers(stage: Stage) -> None:
+    """Accepting or rejecting an endpoint of the same account changes that endpoint's VPC, too."""
+    service = f"vpce-svc-{ABSENT}"
+    placed = places(stage).place([change(service, stage.world.interface, f"vpce-{ABSENT}")])
+    assert {scope.subject for scope in placed.scopes} == {service, stage.world.vpc}
+    assert placed.regions == {}
+
+
+def test_what_nobody_knows_sweeps_its_region(stage: Stage) -> None:
+    """It is never dropped."""
+    lost = change(f"rtb-{ABSENT}")
+    placed = places(stage).place([lost])
+    assert placed.scopes == {}
+    assert placed.regions == {HOME: (lost,)}
+
+
+def test_a_change_without_ids_sweeps_its_region(stage: Stage) -> None:
+    """It may concern anything."""
+    assert places(stage).place([change()]).regions == {HOME: (change(),)}
+
+
+def test_each_of_several_deleted_endpoints_must_be_placed(stage: Stage) -> None:
+    """One that nobody knows may have been in another VPC."""
+    both = change(stage.world.interface, f"vpce-{ABSENT}")
+    placed = places(stage).place([both])
+    assert {scope.subject for scope in placed.scopes} == {stage.world.vpc}
+    assert placed.regions == {HOME: (both,)}
+
+
+def test_a_change_that_sweeps_does(stage: Stage) -> None:
+    """Whatever VPC it names besides."""
+    placed = places(stage).place([change(stage.world.vpc, sweeps=True)])
+    assert set(placed.regions) == {HOME}
+    assert {scope.subject for scope in placed.scopes} == {stage.world.vpc}
+
+
+def test_several_changes_share_their_requests(stage: Stage) -> None:
+    """One request a kind of id, however many changes there are."""
+    changes = [
+        change(stage.world.table, event_id="e-1"),
+        change(stage.world.table, stage.world.subnet, event_id="e-2"),
+        change(stage.world.group, event_id="e-3"),
+    ]
+    calls = stage.world.calls()
+    placed = places(stage).place(changes)
+    assert sorted(calls) == ["DescribeRouteTables", "DescribeSecurityGroups", "DescribeSubnets"]
+    assert placed.scopes == {stage.world.scope: tuple(changes)}
+
+
+def test_a_denied_look_up_counts_as_not_found(stage: Stage) -> None:
+    """The sweep that follows looks everywhere."""
+    stage.fail("DescribeRouteTables", "UnauthorizedOperation")
+    assert set(places(stage).place([change(stage.world.table)]).regions) == {HOME}
+
+
+def test_throttling_is_not_not_found(stage: Stage) -> None:
+    """It is raised, so that the change comes again."""
+    stage.fail("DescribeRouteTables", "RequestLimitExceeded")
+    with pytest.raises(ClientError, match="RequestLimitExceeded"):
+        places(stage).place([change(stage.world.table)])
+
+
+def test_another_accounts_memory_is_not_ours(stage: Stage) -> None:
+    """An id of a shared network may be remembered for several accounts."""
+    stage.sweep()
+    stage.blind()
+    elsewhere = change(stage.world.table, region=Region("444455556666", HOME.name))
+    placed = places(stage).place([elsewhere])
+    assert placed.scopes == {}
+    assert set(placed.regions) == {elsewhere.region}

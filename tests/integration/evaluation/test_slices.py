@@ -1,0 +1,137 @@
+"""A region that is too large for one picture is swept slice by slice, in the time there is."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from collect_world import ACCOUNT, REGION
+from monitor_stage import HOME, SECONDS, SliceClock, Stage, attribute_change, batch
+from posture.errors import SweepIncompleteError
+from posture.evaluation.account_sweep import sweep_all
+from posture.evaluation.region_sweep import Sweeper
+from posture.evaluation.sweep_result import Swept
+from posture.model.scope import Scope
+from posture.runtime.deadline import Deadline
+from posture.store.baselines import BaselineTable
+from stack_tables import TABLES
+
+
+@pytest.fixture(autouse=True)
+def slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a slice hold one VPC: the region of the stage has three."""
+    monkeypatch.setattr("posture.ec2.region.SLICE", 1)
+
+
+def sweep(stage: Stage, seconds: float) -> Swept:
+    """Sweep with so much time as the function does."""
+    return sweep_all(
+        stage.observer(),
+        (),
+        stage.store,
+        baselines(stage),
+        deadline=Deadline(SliceClock(stage, seconds)),
+    )
+
+
+def baselines(stage: Stage) -> BaselineTable:
+    """Give the stage's baseline."""
+    return BaselineTable(stage.dynamodb, TABLES.baseline)
+
+
+def vpcs(stage: Stage) -> set[str]:
+    """Give the VPCs of the region."""
+    return {each["VpcId"] for each in stage.world.ec2.describe_vpcs()["Vpcs"]}
+
+
+def subjects(swept: Swept) -> list[str]:
+    """Give what was looked at."""
+    return [each.scope.subject for each in swept.assessments]
+
+
+def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
+    """One listing, and each kind once a slice, by VPC id."""
+    calls = stage.world.calls()
+    swept = stage.sweep()
+    assert sorted(subjects(swept)) == sorted(vpcs(stage))
+    assert calls.count("DescribeSubnets") == 3
+    assert calls.count("DescribeVpcs") == 1 + 3 + 1  # the last one is this test's own
+    assert swept.missing() == ()
+
+
+def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
+    """Listed, and not there any more at its slice's turn: as if it had not been listed."""
+    stage.sweep()
+    stage.evaluate(attribute_change(stage.world.bare))  # seen last, so its slice comes last
+    bare = Scope(ACCOUNT, REGION, stage.world.bare)
+
+    def delete(**_: Any) -> None:
+        stage.world.ec2.meta.events.unregister("before-call.ec2.DescribeSubnets", delete)
+        stage.world.ec2.delete_vpc(VpcId=stage.world.bare)
+
+    stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", delete)
+    swept = stage.sweep()
+    assert swept.missing() == ()
+    assert subjects(swept)[-1] == stage.world.bare
+    assert bare not in {head.scope for head in stage.store.scopes_in(HOME)}
+
+
+def test_a_vpc_that_comes_and_goes_unseen_leaves_no_trace(stage: Stage) -> None:
+    """Listed for the first time and gone at its turn: there is nothing to end."""
+    slices = iter(Sweeper(stage.observer(), stage.store, baselines(stage)).parts())
+    first = next(slices)
+    gone = {scope.subject for scope in first.left} - {stage.world.vpc}
+    for vpc in gone:
+        for subnet in stage.world.ec2.describe_subnets(
+            Filters=[{"Name": "vpc-id", "Values": [vpc]}]
+        )["Subnets"]:
+            stage.world.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+        stage.world.ec2.delete_vpc(VpcId=vpc)
+    rest = [first, *slices]
+    assert gone.isdisjoint(each for part in rest for each in subjects(part))
+    assert {head.scope.subject for head in stage.store.scopes_in(HOME)} == vpcs(stage)
+
+
+def test_a_slice_that_cannot_be_read_fails_its_own_vpcs(stage: Stage) -> None:
+    """The others are read and recorded, and the sweep does not pass for done."""
+
+    def refuse(params: Any, **_: Any) -> None:
+        if stage.world.vpc in params["body"].values():
+            raise ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "DescribeSubnets")
+
+    stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", refuse)
+    swept = stage.sweep()
+    assert set(swept.failed) == {stage.world.scope}
+    assert set(subjects(swept)) == vpcs(stage) - {stage.world.vpc}
+    with pytest.raises(SweepIncompleteError, match=f"{stage.world.vpc}: .*RequestLimitExceeded"):
+        swept.require_complete()
+
+
+def test_a_sweep_stops_while_there_is_time_to_tell(stage: Stage) -> None:
+    """What is left is named, and is first at the next sweep: in the end all has been seen."""
+    everything = vpcs(stage)
+    first = sweep(stage, 2 * SECONDS + 20)
+    assert len(subjects(first)) == 1
+    assert {scope.subject for scope in first.left} == everything - set(subjects(first))
+    with pytest.raises(SweepIncompleteError, match=r"2 missing of .*: no time was left"):
+        first.require_complete()
+    second = sweep(stage, 2 * SECONDS + 20)
+    assert subjects(second) == [first.left[0].subject]
+    third = sweep(stage, 2 * SECONDS + 20)
+    assert subjects(third) == [first.left[1].subject]
+    assert [scope.subject for scope in third.left] == [*subjects(first), *subjects(second)]
+
+
+def test_with_time_for_all_nothing_is_left(stage: Stage) -> None:
+    """A deadline that is far away changes nothing."""
+    swept = sweep(stage, 900)
+    assert swept.left == ()
+    assert set(subjects(swept)) == vpcs(stage)
+
+
+def test_a_change_that_makes_somebody_sweep_comes_again_for_what_is_left(stage: Stage) -> None:
+    """Its message is not done before every VPC was looked at for it."""
+    lost = batch(attribute_change(""))
+    short = stage.evaluator().evaluate(lost, Deadline(SliceClock(stage, 2 * SECONDS + 20)))
+    assert (short.failed, len(short.assessments)) == (("m-1",), 1)
+    assert stage.evaluator().evaluate(lost).failed == ()

@@ -1,0 +1,108 @@
+"""The VPCs of a batch are read together, and none of them fails another."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from collect_world import ACCOUNT, REGION
+from monitor_stage import HOME, Stage, attribute_change, batch
+from posture.evaluation.changes import Evaluated
+from posture.model.scope import Scope
+
+
+def evaluate(stage: Stage) -> Evaluated:
+    """Evaluate a batch about the full VPC (`m-1`) and the bare one (`m-2`)."""
+    records = [
+        attribute_change(vpc) | {"eventID": vpc} for vpc in (stage.world.vpc, stage.world.bare)
+    ]
+    return stage.evaluator().evaluate(batch(*records))
+
+
+def both(stage: Stage) -> set[str]:
+    """Name the two VPCs."""
+    return {stage.world.vpc, stage.world.bare}
+
+
+def subjects(evaluated: Evaluated) -> list[str]:
+    """Give what was looked at."""
+    return sorted(each.scope.subject for each in evaluated.assessments)
+
+
+def refuse(stage: Stage, *vpcs: str) -> None:
+    """Throttle every read of subnets that asks for all of these VPCs."""
+
+    def answer(params: Any, **_: Any) -> None:
+        if set(vpcs) <= set(map(str, params["body"].values())):
+            raise ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "DescribeSubnets")
+
+    stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", answer)
+
+
+def test_vpcs_of_a_batch_take_the_same_requests(stage: Stage) -> None:
+    """One of each kind for both; only the DNS attributes are asked for one by one."""
+    calls = stage.world.calls()
+    evaluated = evaluate(stage)
+    assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
+    assert calls.count("DescribeVpcAttribute") == 4
+    once = {"DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeSecurityGroups"}
+    assert {name: calls.count(name) for name in once} == dict.fromkeys(once, 1)
+
+
+def test_together_they_are_judged_as_alone(stage: Stage) -> None:
+    """A joint picture leads to the same findings, with the change as their cause."""
+    stage.open_group()
+    stage.alice.modify_vpc_attribute(VpcId=stage.world.bare, EnableDnsSupport={"Value": True})
+    records = stage.taken()
+    for record in records:
+        stage.evaluate(record)
+    before = {each.id: each.verdict for each in stage.findings()}
+    assert before
+    assert stage.evaluate(*records).failed == ()
+    assert {each.id: each.verdict for each in stage.findings()} == before
+
+
+def test_a_vpc_that_is_gone_is_ended_beside_one_that_stands(stage: Stage) -> None:
+    """Its id in the filter finds nothing, which fails nobody."""
+    stage.sweep()
+    stage.world.ec2.delete_vpc(VpcId=stage.world.bare)
+    evaluated = evaluate(stage)
+    assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
+    assert stage.world.bare not in {each.scope.subject for each in stage.store.scopes_in(HOME)}
+
+
+def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
+    """Denied is not gone: both are judged by what else there is."""
+    stage.sweep()
+    before = {each.scope for each in stage.store.scopes_in(HOME)}
+    stage.fail("DescribeVpcs", "UnauthorizedOperation")
+    evaluated = evaluate(stage)
+    assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
+    assert {each.scope for each in stage.store.scopes_in(HOME)} == before
+
+
+def test_what_cannot_be_read_together_is_read_one_by_one(stage: Stage) -> None:
+    """A failure of the joint read fails nobody."""
+    refuse(stage, *both(stage))
+    calls = stage.world.calls()
+    evaluated = evaluate(stage)
+    assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
+    assert calls.count("DescribeSubnets") == 3
+
+
+def test_one_that_cannot_be_read_at_all_comes_again_alone(stage: Stage) -> None:
+    """The other one is recorded."""
+    refuse(stage, stage.world.bare)
+    evaluated = evaluate(stage)
+    assert (evaluated.failed, subjects(evaluated)) == (("m-2",), [stage.world.vpc])
+
+
+def test_attributes_are_read_afresh(stage: Stage) -> None:
+    """Whatever a head remembers: an event is a reason to look."""
+    stage.sweep()
+    stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
+    evaluate(stage)
+    assert "private-dns-ineffective" in {each.rule for each in stage.findings()}
+    head = stage.store.head(Scope(ACCOUNT, REGION, stage.world.vpc))
+    assert head is not None
+    assert head.dns is not None
+    assert (head.dns.hostnames, head.dns.observed_at) == (False, head.observed_at)

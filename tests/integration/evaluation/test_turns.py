@@ -1,0 +1,102 @@
+"""Accounts take turns at a sweep, so that none is starved when time is short."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from collect_world import REGION
+from monitor_stage import HOME, SECONDS, SliceClock, Stage
+from posture.ec2.observer import Observer
+from posture.evaluation.account_sweep import sweep_all
+from posture.evaluation.sweep_result import NO_TIME, Swept
+from posture.model.scope import Region
+from posture.runtime.deadline import Deadline
+from posture.store.baselines import BaselineTable
+from stack_tables import TABLES
+
+ONE, OTHER = Region("222222222222", REGION), Region("333333333333", REGION)
+
+
+@pytest.fixture(autouse=True)
+def slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a slice hold one VPC: each account sees the three of the stage."""
+    monkeypatch.setattr("posture.ec2.region.SLICE", 1)
+
+
+def sweep(
+    stage: Stage,
+    number: int,
+    accounts: Sequence[Region] = (HOME, ONE, OTHER),
+    chance: float = 0.5,
+    ec2: Any = None,
+) -> Swept:
+    """Sweep these accounts in the time of so many slices; the first may have another client."""
+    first, *others = [
+        Observer(ec2 if ec2 and region is accounts[0] else stage.world.ec2, region, stage.clock)
+        for region in accounts
+    ]
+    return sweep_all(
+        first,
+        others,
+        stage.store,
+        BaselineTable(stage.dynamodb, TABLES.baseline),
+        deadline=Deadline(SliceClock(stage, (number + 1) * SECONDS)),
+        chance=lambda: chance,
+    )
+
+
+def seen(swept: Swept) -> Counter[str]:
+    """Count what was looked at, by account."""
+    return Counter(each.scope.account for each in swept.assessments)
+
+
+def test_each_account_has_a_slice_before_one_has_two(stage: Stage) -> None:
+    """And what is left of each is named."""
+    swept = sweep(stage, 3)
+    assert seen(swept) == {HOME.account: 1, ONE.account: 1, OTHER.account: 1}
+    assert Counter(scope.account for scope in swept.left) == {
+        HOME.account: 2,
+        ONE.account: 2,
+        OTHER.account: 2,
+    }
+    assert swept.unswept == {}
+
+
+def test_an_account_that_had_no_turn_is_named_and_first_at_the_next_sweep(stage: Stage) -> None:
+    """It is the longest unseen then."""
+    sweep(stage, 9)  # all are known
+    first = sweep(stage, 2)
+    (late,) = first.unswept
+    assert first.unswept == {late: NO_TIME}
+    assert late.account not in seen(first)
+    second = sweep(stage, 1)
+    assert set(seen(second)) == {late.account}
+
+
+def test_an_account_that_always_fails_keeps_nobody_waiting(stage: Stage) -> None:
+    """It has its turn, is told of, and the others have theirs."""
+
+    class Denied:
+        """A client that may do nothing."""
+
+        def __getattr__(self, name: str) -> Any:
+            raise ClientError({"Error": {"Code": "AuthFailure"}}, name)
+
+    swept = sweep(stage, 6, chance=1.0, ec2=Denied())
+    assert seen(swept) == {ONE.account: 3, OTHER.account: 3}
+    assert set(swept.unswept) == {HOME}
+    assert "AuthFailure" in swept.unswept[HOME]
+    assert swept.left == ()
+
+
+@pytest.mark.parametrize(("chance", "known_first"), [(0.0, True), (1.0, False)])
+def test_an_account_of_which_nothing_is_known_has_its_turn_by_chance(
+    stage: Stage, chance: float, known_first: bool
+) -> None:
+    """It may have nothing, and be as unknown the next time: others must not wait for it."""
+    sweep(stage, 3, accounts=(HOME,))
+    swept = sweep(stage, 1, accounts=(HOME, ONE), chance=chance)
+    assert (set(seen(swept)) == {HOME.account}) is known_first

@@ -1,0 +1,105 @@
+"""EC2 lists things in any order: the same network is the same picture all the same."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posture.ec2.assemble import by_id
+from posture.ec2.parse.endpoints import endpoint
+from posture.ec2.parse.network import network_acl
+from posture.ec2.parse.route_tables import route_table
+from posture.ec2.parse.security_groups import security_group
+
+ENDPOINT = {
+    "VpcEndpointId": "vpce-1",
+    "RouteTableIds": ["rtb-2", "rtb-1", "rtb-3"],
+    "SubnetIds": ["subnet-2", "subnet-1"],
+    "NetworkInterfaceIds": ["eni-2", "eni-1"],
+    "Groups": [{"GroupId": "sg-2"}, {"GroupId": "sg-1"}],
+    "Tags": [{"Key": "b", "Value": "1"}, {"Key": "a", "Value": "2"}],
+}
+PEERS = {
+    "IpProtocol": "tcp",
+    "FromPort": 443,
+    "ToPort": 443,
+    "IpRanges": [
+        {"CidrIp": "10.0.0.0/8"},
+        {"CidrIp": "192.0.2.0/24", "Description": "b"},
+        {"CidrIp": "192.0.2.0/24", "Description": "a"},
+    ],
+    "Ipv6Ranges": [{"CidrIpv6": "::/0"}],
+    "PrefixListIds": [{"PrefixListId": "pl-2"}, {"PrefixListId": "pl-1"}],
+    "UserIdGroupPairs": [{"GroupId": "sg-2"}, {"GroupId": "sg-1"}],
+}
+GROUP = {
+    "GroupId": "sg-1",
+    "IpPermissions": [PEERS, {**PEERS, "FromPort": 80}, {"IpProtocol": "-1"}],
+    "IpPermissionsEgress": [PEERS, {**PEERS, "IpProtocol": "udp"}],
+}
+TABLE = {
+    "RouteTableId": "rtb-1",
+    "Routes": [
+        {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1"},
+        {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local"},
+        {"DestinationCidrBlock": "10.1.0.0/16", "GatewayId": "vgw-1"},
+        {"DestinationCidrBlock": "10.1.0.0/16", "TransitGatewayId": "tgw-1"},
+        {"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1"},
+        {"DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": "eigw-1"},
+    ],
+    "Associations": [
+        {"SubnetId": "subnet-2", "RouteTableAssociationId": "rtbassoc-1"},
+        {"SubnetId": "subnet-1", "RouteTableAssociationId": "rtbassoc-2"},
+        {"GatewayId": "igw-1", "RouteTableAssociationId": "rtbassoc-3"},
+    ],
+    "PropagatingVgws": [{"GatewayId": "vgw-2"}, {"GatewayId": "vgw-1"}],
+}
+ACL = {
+    "NetworkAclId": "acl-1",
+    "Entries": [
+        {"RuleNumber": 2, "Egress": False, "RuleAction": "deny", "CidrBlock": "0.0.0.0/0"},
+        {"RuleNumber": 1, "Egress": True, "RuleAction": "allow", "CidrBlock": "0.0.0.0/0"},
+        {"RuleNumber": 1, "Egress": False, "RuleAction": "allow", "CidrBlock": "10.0.0.0/8"},
+    ],
+    "Associations": [
+        {"SubnetId": "subnet-2", "NetworkAclAssociationId": "aclassoc-1"},
+        {"SubnetId": "subnet-1", "NetworkAclAssociationId": "aclassoc-2"},
+    ],
+}
+
+
+def in_another_order(data: st.DataObject, row: Any) -> Any:
+    """Give the row with each of its lists shuffled."""
+    if isinstance(row, list):
+        return data.draw(st.permutations([in_another_order(data, each) for each in row]))
+    if isinstance(row, dict):
+        return {name: in_another_order(data, each) for name, each in row.items()}
+    return row
+
+
+@given(
+    st.data(),
+    st.sampled_from(
+        [
+            (ENDPOINT, endpoint),
+            (GROUP, security_group),
+            (TABLE, route_table),
+            (ACL, network_acl),
+        ]
+    ),
+)
+def test_the_order_of_a_listing_is_nothing(data: st.DataObject, kind: tuple[Any, Any]) -> None:
+    """Every list within an endpoint, a group, a route table and an ACL."""
+    row, read = kind
+    assert read(in_another_order(data, row)) == read(row)
+
+
+@given(st.permutations([endpoint({"VpcEndpointId": f"vpce-{number}"}) for number in range(4)]))
+def test_the_order_of_a_page_is_nothing(items: Any) -> None:
+    """What is listed is looked up, and gone through, in order of the ids."""
+    assert list(by_id(items)) == ["vpce-0", "vpce-1", "vpce-2", "vpce-3"]
+
+
+def test_local_routes_come_first() -> None:
+    """As in the console, and in whatever sentence lists the routes of a table."""
+    assert next(each.target.id for each in route_table(TABLE).routes) == "local"

@@ -1,0 +1,55 @@
+"""What a sweep came to is told, and what is missing is named."""
+
+import pytest
+
+from posture.errors import SweepIncompleteError
+from posture.evaluation.sweep_result import SOME, Swept, joined
+from posture.model.scope import Region, Scope
+
+HOME = Region("111122223333", "eu-west-1")
+MEMBER = Region("444455556666", "eu-west-1")
+
+
+def scopes(number: int) -> tuple[Scope, ...]:
+    """Name so many VPCs."""
+    return tuple(Scope(HOME.account, HOME.name, f"vpc-{at:04x}") for at in range(number))
+
+
+def test_a_whole_sweep_misses_nothing() -> None:
+    """And is complete."""
+    assert Swept(HOME).missing() == ()
+    Swept(HOME).require_complete()
+
+
+def test_what_time_was_lacking_for_is_named_and_counted() -> None:
+    """The longest unseen by name, all by number."""
+    swept = Swept(HOME, left=scopes(SOME + 3))
+    with pytest.raises(
+        SweepIncompleteError, match=r"^8 missing of 111122223333/eu-west-1: "
+    ) as told:
+        swept.require_complete()
+    assert "vpc-0004 and 3 more: no time was left" in str(told.value)
+    assert "vpc-0005" not in str(told.value)
+    assert swept.counts()["ScopesLeft"] == SOME + 3
+
+
+def test_one_reason_is_told_once() -> None:
+    """A slice that could not be read has one reason for all its VPCs."""
+    one, two, three = scopes(3)
+    swept = Swept(HOME, failed={one: "ClientError: no", two: "ClientError: no", three: "other"})
+    assert swept.missing() == (f"{one}, {two}: ClientError: no", f"{three}: other")
+
+
+def test_parts_are_joined() -> None:
+    """Nothing that is missing in one of them is lost."""
+    one, two = scopes(2)
+    whole = joined(
+        HOME,
+        [
+            Swept(HOME, failed={one: "no"}),
+            Swept(MEMBER, unswept={MEMBER: "denied"}),
+            Swept(HOME, left=(two,)),
+        ],
+    )
+    assert whole == Swept(HOME, failed={one: "no"}, unswept={MEMBER: "denied"}, left=(two,))
+    assert len(whole.missing()) == 3

@@ -1,0 +1,84 @@
+"""Patterns as automata, against the standard library's matching and brute force."""
+
+import itertools
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posture.policy.automata import Budget, ExhaustedError, Pattern, kinds, shortest, union
+from posture.policy.template import arn, glob, pieces
+
+PATTERNS = st.text(alphabet="ab*?", min_size=0, max_size=5)
+TEXTS = ["".join(each) for size in range(6) for each in itertools.product("abx", repeat=size)]
+
+
+def pattern(text: str) -> Pattern:
+    """Give the tokens of a glob."""
+    return glob(pieces(text, variables=False))
+
+
+def matches(glob_text: str, text: str) -> bool:
+    """Match as a regular expression does."""
+    parts = (re.escape(part) for part in glob_text)
+    regex = "".join({r"\*": ".*", r"\?": "."}.get(part, part) for part in parts)
+    return re.fullmatch(regex, text, re.DOTALL) is not None
+
+
+@given(st.lists(PATTERNS, min_size=1, max_size=3))
+def test_a_union_accepts_what_any_of_its_patterns_matches(globs: list[str]) -> None:
+    """For every short text."""
+    automaton = union(*map(pattern, globs))
+    for text in TEXTS:
+        assert automaton.accepts(text) == any(matches(each, text) for each in globs)
+
+
+@given(
+    st.lists(st.lists(PATTERNS, min_size=1, max_size=2), min_size=1, max_size=2),
+    st.lists(st.lists(PATTERNS, min_size=1, max_size=2), max_size=2),
+)
+def test_the_shortest_text_is_one_and_none_is_shorter(
+    meeting: list[list[str]], avoiding: list[list[str]]
+) -> None:
+    """None where brute force finds none."""
+
+    def fits(text: str) -> bool:
+        return all(any(matches(each, text) for each in globs) for globs in meeting) and not any(
+            matches(each, text) for globs in avoiding for each in globs
+        )
+
+    found = shortest(
+        [union(*map(pattern, globs)) for globs in meeting],
+        [union(*map(pattern, globs)) for globs in avoiding],
+        Budget(10_000),
+    )
+    fitting = [text for text in TEXTS if fits(text)]
+    if found is None:
+        assert fitting == []
+    else:
+        assert fits(found)
+
+
+def test_wildcards_stay_within_the_fields_of_an_arn() -> None:
+    """But for the sixth."""
+    automaton = union(arn(pieces("arn:aws:sqs:*:1*:q*", variables=False)))
+    assert automaton.accepts("arn:aws:sqs:eu-west-1:123:queue:and:more")
+    assert not automaton.accepts("arn:aws:sqs:eu:west:1:queue")
+
+
+def test_every_kind_of_text_is_told_apart() -> None:
+    """One text for each way in which patterns accept."""
+    found = kinds(union(pattern("???")), [union(pattern("a*")), union(pattern("*b"))], Budget(1000))
+    assert {(text[0] == "a", text[-1] == "b") for text in found} == {
+        (True, True),
+        (True, False),
+        (False, True),
+        (False, False),
+    }
+
+
+def test_a_search_that_costs_too_much_is_given_up() -> None:
+    """It decides nothing."""
+    with pytest.raises(ExhaustedError):
+        shortest([union(pattern("?" * 40))], [union(pattern("*a*b*a*b*"))], Budget(5))

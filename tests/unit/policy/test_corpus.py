@@ -1,0 +1,80 @@
+"""Policies written for this project, each with its verdict and the reason for it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from posture.policy import Answer, Case, Decision, Site, Trust, decide, evaluate, parse
+
+CORPUS = Path(__file__).parent / "corpus"
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+ACCOUNT = "111122223333"
+ANSWERS = {True: Answer.YES, False: Answer.NO, "unknown": Answer.UNKNOWN}
+
+
+def cases() -> Iterator[Any]:
+    """Give every case of every file."""
+    for file in sorted(CORPUS.glob("*.yaml")):
+        for case in yaml.safe_load(file.read_text())["cases"]:
+            yield pytest.param(case, id=f"{file.stem}: {case['name']}")
+
+
+def document(case: dict[str, Any]) -> str:
+    """Give the text of a case's policy; an element that is null is left out."""
+    stated = case["statements"]
+    statements = stated if isinstance(stated, list) else [stated]
+    kept = [{name: each for name, each in one.items() if each is not None} for one in statements]
+    version = case.get("version", "2012-10-17")
+    return json.dumps({**({"Version": version} if version else {}), "Statement": kept})
+
+
+def expected(case: dict[str, Any]) -> Case:
+    """Give where a case's policy stands, and whom it may trust."""
+    site, trust = case.get("site", {}), case.get("trust", {})
+    return Case(
+        Site(
+            ACCOUNT,
+            site.get("service", ""),
+            site.get("type") == "gateway",
+            site.get("vpc"),
+            site.get("endpoint"),
+        ),
+        Trust(
+            frozenset(trust.get("accounts", ())),
+            frozenset(trust.get("organizations", ())),
+            trust.get("strict", False),
+        ),
+        NOW,
+    )
+
+
+def decided(case: dict[str, Any]) -> Decision:
+    """Decide a case."""
+    return decide(parse(document(case)), expected(case))
+
+
+@pytest.mark.parametrize("case", list(cases()))
+def test_the_verdict_is_the_expected_one(case: dict[str, Any]) -> None:
+    """For every question; an example is allowed by the plain evaluator."""
+    found = decided(case)
+    wanted = dict(zip(found.questions, (ANSWERS[each] for each in case["expect"]), strict=True))
+    assert {name: each.answer for name, each in found.questions.items()} == wanted, case["because"]
+    if "nothing" in case:
+        assert found.allows_nothing is case["nothing"], case["because"]
+    policy, site = parse(document(case)), expected(case).site
+    for name, finding in found.questions.items():
+        if finding.request and not (name == "full_access" and finding.answer is Answer.NO):
+            assert evaluate(policy, finding.request, gateway=site.gateway).allowed
+
+
+def test_the_corpus_is_large_and_each_case_is_named_once() -> None:
+    """A case without a reason proves nothing."""
+    every = [case.values[0] for case in cases()]
+    assert len(every) >= 120
+    assert len({case["name"] for case in every}) == len(every)
+    assert all(case["because"] for case in every)

@@ -1,0 +1,145 @@
+"""What is taken for a policy document, and where the mistake of another is.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+"""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posture.policy import UnreadablePolicyError, parse
+from posture.policy.document import LONGEST
+from posture.policy.jsontext import Node, read
+
+ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+
+
+def plain(node: Node) -> Any:
+    """Give what a node means, as the standard library would."""
+    if node.kind == "object":
+        return {member.name: plain(member.value) for member in node.members}
+    if node.kind == "array":
+        return [plain(each) for each in node.items]
+    return json.loads(str(node.value)) if node.kind == "number" else node.value
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON, st.sampled_from([None, 2]))
+def test_json_is_read_as_everybody_reads_it(value: Any, indent: int | None) -> None:
+    """With its positions on top."""
+    assert plain(read(json.dumps(value, indent=indent))) == value
+
+
+@given(st.text(alphabet='{}[]":, truefalsn0123456789\\\n', max_size=30))
+def test_what_is_no_json_is_refused_as_everybody_does(text: str) -> None:
+    """With a position, and nothing else."""
+    try:
+        json.loads(text)
+    except ValueError:
+        with pytest.raises(UnreadablePolicyError, match="line"):
+            read(text)
+    else:
+        read(text)
+
+
+def test_scalars_stand_for_lists() -> None:
+    """Of statements, actions, resources, principals and values."""
+    listed = {
+        "Effect": "Allow",
+        "Principal": {"AWS": ["111122223333"]},
+        "Action": ["s3:*"],
+        "Resource": ["*"],
+        "Condition": {"StringEquals": {"aws:x": ["1"]}},
+    }
+    scalar = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "111122223333"},
+        "Action": "s3:*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:x": 1}},
+    }
+    one, other = (
+        parse(json.dumps({"Statement": [listed]})),
+        parse(json.dumps({"Statement": scalar})),
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "line 1, column 1: expected a JSON value"),
+        ("{}", "line 1, column 1: the document has no Statement"),
+        ('{"Statement": []} x', "line 1, column 19: expected the end"),
+        ('{"Statement": [],}', "line 1, column 18: expected a name"),
+        (
+            '{"statement": []}',
+            "line 1, column 2: statement: expected one of Version, Id, Statement",
+        ),
+        ('{"statement": []}', "write Statement, names are case-sensitive"),
+        ('{"Version": "2013", "Statement": []}', "Version: expected 2008-10-17 or 2012-10-17"),
+        ('{\n "Statement": ["x"]\n}', "line 2, column 16: expected a statement as an object"),
+        ("[" * 40, "nested more than 16 deep"),
+    ],
+)
+def test_a_mistake_has_its_place(text: str, told: str) -> None:
+    """Line and column, and what was expected."""
+    with pytest.raises(UnreadablePolicyError) as raised:
+        parse(text)
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"Effect": None}, "the statement has no Effect"),
+        ({"Effect": "allow"}, "Effect: expected Allow or Deny, in this case"),
+        ({"Principal": None}, "expected Principal or NotPrincipal"),
+        ({"Principal": "111122223333"}, 'Principal: expected "*" or an object'),
+        ({"Principal": {"Aws": "*"}}, "write AWS, names are case-sensitive"),
+        ({"NotPrincipal": "*"}, "Principal and NotPrincipal exclude each other"),
+        ({"Action": None}, "expected Action or NotAction"),
+        ({"Action": "GetObject"}, "'GetObject' is no SERVICE:ACTION"),
+        ({"Action": [1]}, "Action: expected a text, got number"),
+        ({"Resource": None}, "expected Resource or NotResource"),
+        ({"Resource": "bucket"}, "'bucket' is no ARN and no *"),
+        ({"Condition": []}, "expected Condition as an object, got array"),
+        ({"Condition": {"StringEquals": "x"}}, "expected StringEquals as an object"),
+        ({"Condition": {"StringEquals": {"aws:x": None}}}, "aws:x: expected a value, got null"),
+        ({"Conditions": {}}, "Conditions: expected one of Sid"),
+    ],
+)
+def test_a_statement_that_aws_refuses(change: dict[str, Any], told: str) -> None:
+    """Each element says what it expects."""
+    dropped = [name for name, each in change.items() if each is None]
+    kept = {name: each for name, each in {**ALLOW, **change}.items() if name not in dropped}
+    with pytest.raises(UnreadablePolicyError) as raised:
+        parse(json.dumps({"Statement": kept}))
+    assert told in str(raised.value)
+
+
+def test_the_longest_policy() -> None:
+    """20,480 characters are taken, one more is not."""
+    text = json.dumps({"Statement": ALLOW}).ljust(LONGEST)
+    assert len(parse(text).statements) == 1
+    with pytest.raises(UnreadablePolicyError, match="20480 at most"):
+        parse(text + " ")
+
+
+def test_names_that_stand_twice_are_kept_in_mind() -> None:
+    """One of them holds, and which one can be chosen."""
+    text = '{"Statement": {"Effect": "Deny", "Effect": "Allow", "Principal": "*", "Action": "*",\n'
+    text += '"Resource": "*"}}'
+    assert parse(text).statements[0].allows
+    assert not parse(text, keep="first").statements[0].allows
+    assert [(each.name, each.line) for each in parse(text).duplicates] == [("Effect", 1)]

@@ -1,0 +1,186 @@
+"""What must hold of every policy: no example is wrong, and where none exists none is found."""
+
+import json
+import os
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policy_strategies import (
+    CASES,
+    DOCUMENTS,
+    FOREIGN,
+    OWN,
+    STRANGER,
+    requests,
+    statements,
+    text_of,
+)
+from posture.policy import Answer, Case, Decision, Request, decide, evaluate, parse
+from posture.policy.request_case import CallerKind
+from posture.policy.service_actions import prefixes
+from posture.policy.suggest import closing
+
+MANY = settings(max_examples=int(os.environ.get("POLICY_EXAMPLES", "60")), deadline=None)
+PRESUMED = ("arn:aws:s3:::corp-data/", "-data/")  # named in full by the policies that are drawn
+
+
+def answers(text: str, case: Case) -> dict[str, Answer]:
+    """Decide a text, and give the answers."""
+    found = decide(parse(text), case)
+    return {name: each.answer for name, each in found.questions.items()}
+
+
+def carried(case: Case, request: Request) -> bool:
+    """Tell whether the endpoint carries a request at all."""
+    known = prefixes(case.site.service)
+    return not known or request.action.partition(":")[0] in known
+
+
+def untrusted(case: Case, request: Request) -> tuple[bool, bool]:
+    """Tell whether the principal and whether the resource is a stranger's, by ids alone."""
+    trust = case.trust.with_account(OWN)
+    principal = request.kind is CallerKind.ANONYMOUS or not trust.covers(
+        request.account, request.organization
+    )
+    vouched = not trust.strict and any(name in request.resource for name in PRESUMED)
+    resource = not trust.covers(request.owner, request.owner_organization) and not vouched
+    return principal, resource
+
+
+@MANY
+@given(DOCUMENTS, CASES, st.lists(requests(), min_size=20, max_size=20))
+def test_where_none_exists_none_is_found(
+    stated: list[dict[str, Any]], case: Case, attempts: list[Request]
+) -> None:
+    """Random requests at the boundaries of what the policy names, through the plain evaluator."""
+    text = text_of(stated)
+    policy, found = parse(text), answers(text, case)
+    for request in attempts:
+        if not carried(case, request):
+            continue
+        allowed = evaluate(policy, request, gateway=case.site.gateway).allowed
+        principal, resource = untrusted(case, request)
+        if allowed and principal:
+            assert found["untrusted_principal"] is not Answer.NO
+        if allowed and resource:
+            assert found["untrusted_resource"] is not Answer.NO
+        if not allowed:
+            assert found["full_access"] is not Answer.YES
+
+
+@MANY
+@given(DOCUMENTS, CASES)
+def test_every_example_is_confirmed(stated: list[dict[str, Any]], case: Case) -> None:
+    """It is allowed, and it is a stranger's."""
+    text = text_of(stated)
+    found = decide(parse(text), case)
+    for finding in found.findings:
+        assert "confirm" not in finding.reason
+        if finding.answer is Answer.YES:
+            assert finding.request
+            assert finding.statement
+            assert evaluate(parse(text), finding.request, gateway=case.site.gateway).allowed
+            assert carried(case, finding.request)
+    _strangers(found, case)
+
+
+def _strangers(found: Decision, case: Case) -> None:
+    trust = case.trust.with_account(OWN)
+    principal, resource = found.untrusted_principal.request, found.untrusted_resource.request
+    if principal and found.untrusted_principal.answer is Answer.YES:
+        assert principal.kind is not CallerKind.SERVICE
+        assert not trust.covers(principal.account, principal.organization)
+    if resource and found.untrusted_resource.answer is Answer.YES:
+        assert not trust.covers(resource.owner, resource.owner_organization)
+
+
+@MANY
+@given(DOCUMENTS, statements(), CASES)
+def test_a_deny_never_opens(
+    stated: list[dict[str, Any]], other: dict[str, Any], case: Case
+) -> None:
+    """Where nothing gets in, nothing gets in when more is denied."""
+    before = answers(text_of(stated), case)
+    after = answers(text_of([*stated, {**other, "Effect": "Deny"}]), case)
+    for name, answer in before.items():
+        if answer is Answer.NO:
+            assert after[name] is not Answer.YES
+
+
+@MANY
+@given(DOCUMENTS, CASES)
+def test_more_trust_never_opens(stated: list[dict[str, Any]], case: Case) -> None:
+    """Who is trusted in addition is no stranger any more."""
+    wider = replace(
+        case.trust,
+        accounts=case.trust.accounts | {STRANGER},
+        organizations=case.trust.organizations | {FOREIGN},
+    )
+    before, after = (
+        answers(text_of(stated), case),
+        answers(text_of(stated), replace(case, trust=wider)),
+    )
+    for name, answer in before.items():
+        if answer is Answer.NO:
+            assert after[name] is not Answer.YES
+
+
+@MANY
+@given(DOCUMENTS, CASES, st.randoms(use_true_random=False))
+def test_writing_it_otherwise_changes_nothing(
+    stated: list[dict[str, Any]], case: Case, random: Any
+) -> None:
+    """The order of statements, scalars for lists of one, the case of keys and actions."""
+    written = [_otherwise(each) for each in stated]
+    random.shuffle(written)
+    assert answers(text_of(stated), case) == answers(text_of(written), case)
+
+
+def _otherwise(statement: dict[str, Any]) -> dict[str, Any]:
+    found = dict(statement)
+    for name in ("Action", "NotAction", "Resource", "NotResource"):
+        if name in found:
+            listed = found[name] if isinstance(found[name], list) else [found[name]]
+            found[name] = [each.upper() if "ction" in name else each for each in listed]
+    if "Condition" in found:
+        found["Condition"] = {
+            operator: {
+                key.swapcase() if "/" not in key else key: each
+                if isinstance(each, list)
+                else [each]
+                for key, each in tests.items()
+            }
+            for operator, tests in found["Condition"].items()
+        }
+    return found
+
+
+@MANY
+@given(DOCUMENTS, CASES, st.lists(requests(), min_size=10, max_size=10))
+def test_the_suggested_policy_closes_the_hole_and_keeps_the_rest(
+    stated: list[dict[str, Any]], case: Case, attempts: list[Request]
+) -> None:
+    """Trusted principals reach trusted resources as before."""
+    text = text_of(stated)
+    policy = parse(text)
+    suggested = closing(text, decide(policy, case), case)
+    if suggested is None:
+        return
+    closed = parse(suggested)
+    found = decide(closed, case)
+    assert found.untrusted_principal.answer is Answer.NO
+    assert found.untrusted_resource.answer is Answer.NO
+    assert json.loads(suggested)["Statement"][: len(stated)] == stated
+    trust = case.trust.with_account(OWN)
+    for request in attempts:
+        trusted = request.kind is CallerKind.PRINCIPAL and (
+            trust.covers(request.account, request.organization)
+            and trust.covers(request.owner, request.owner_organization)
+        )
+        if trusted:
+            before = evaluate(policy, request, gateway=case.site.gateway)
+            after = evaluate(closed, request, gateway=case.site.gateway)
+            assert before.allowed == after.allowed

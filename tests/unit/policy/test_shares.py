@@ -1,0 +1,43 @@
+"""What deciding may cost is shared among statements, so that no order of them hides an answer."""
+
+import json
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from posture.policy import Answer, Case, Site, Trust, decide, parse
+
+SITE = Site("111122223333", "", vpc="vpc-own", endpoint="vpce-own")
+TRUST = Trust(frozenset({"222233334444"}), frozenset({"o-a1b2c3d4e5"}))
+NOBODY = {"Effect": "Allow", "NotPrincipal": "*", "NotAction": "*", "NotResource": "*"}
+STATEMENTS: tuple[dict[str, Any], ...] = (
+    NOBODY,
+    {  # lets through much that is a stranger's
+        "Effect": "Allow",
+        "NotPrincipal": {"AWS": ["111122223333", "444455556666"]},
+        "Action": "*",
+        "NotResource": "arn:aws:s3:::corp-data/*",
+    },
+    {  # lets through nothing that is, which takes long to prove
+        "Effect": "Allow",
+        "Principal": "*",
+        "NotAction": "s3:*",
+        "Resource": "arn:aws:s3:::corp-data/*",
+    },
+    {
+        **NOBODY,
+        "Condition": {
+            "StringEquals": {"aws:PrincipalOrgID": ["o-zyxwvutsrq", "${aws:ResourceOrgID}"]}
+        },
+    },
+)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
+def test_a_statement_that_takes_long_hides_no_other_one(order: tuple[int, ...]) -> None:
+    """A request that one statement lets through is found, whatever stands before it."""
+    stated = [STATEMENTS[at] for at in order]
+    policy = parse(json.dumps({"Version": "2012-10-17", "Statement": stated}))
+
+    assert decide(policy, Case(SITE, TRUST)).untrusted_resource.answer is Answer.YES

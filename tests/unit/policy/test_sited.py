@@ -1,0 +1,119 @@
+"""A policy is decided once for all the endpoints and hours that it cannot tell apart."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from policy_strategies import CASES, DOCUMENTS, OWN, text_of
+from posture.policy import Case, Decided, Request, Site, decide, decide_text, parse, verdict
+from posture.policy.lints import lint
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SERVICE = "com.amazonaws.eu-central-1.s3"
+ONE = Case(Site(OWN, SERVICE, gateway=True, vpc="vpc-1", endpoint="vpce-1"), now=NOON)
+OTHER = replace(
+    ONE,
+    site=replace(ONE.site, vpc="vpc-2", endpoint="vpce-2"),
+    now=NOON + timedelta(hours=1),
+)
+
+
+@pytest.fixture
+def decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Case]]:
+    """Note the case of every decision that is really made."""
+    made: list[Case] = []
+
+    def noted(policy: Any, case: Case) -> Any:
+        made.append(case)
+        return decide(policy, case)
+
+    monkeypatch.setattr(verdict, "decide", noted)
+    verdict._decided.cache_clear()
+    yield made
+    verdict._decided.cache_clear()
+
+
+def policy(**more: Any) -> str:
+    """Write a policy of one statement."""
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def requests(decided: Decided) -> list[Request]:
+    """Give the requests that a verdict names."""
+    findings = (*decided.decision.findings, decided.decision.anything)
+    return [
+        request
+        for each in findings
+        for request in (each.request, *each.exceptions)
+        if request is not None
+    ]
+
+
+def test_equal_policies_of_two_endpoints_are_decided_once(decisions: list[Case]) -> None:
+    """Though they are of other VPCs, and looked at an hour later."""
+    text = policy()
+    assert decide_text(text, ONE).decision != decide_text(text, OTHER).decision
+    assert len(decisions) == 1
+
+
+@pytest.mark.parametrize("case", [ONE, OTHER])
+def test_what_is_decided_once_names_each_its_own_endpoint(case: Case) -> None:
+    """In every example, those that are let through all the same among them."""
+    closed = policy(Condition={"StringEquals": {"aws:PrincipalAccount": OWN}})
+    for text in (policy(), closed):
+        decide_text(text, ONE)
+        found = requests(decide_text(text, case))
+        assert found
+        for request in found:
+            assert request.context["aws:sourcevpc"] == (case.site.vpc,)
+            assert request.context["aws:sourcevpce"] == (case.site.endpoint,)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringEquals": {"aws:SourceVpce": "vpce-1"}},
+        {"StringEquals": {"AWS:SOURCEVPC": "vpc-1"}},
+        {"StringEquals": {"aws:PrincipalTag/home": "${aws:sourceVPCE}"}},
+        {"DateGreaterThan": {"aws:CurrentTime": "2026-11-24T12:30:00Z"}},
+        {"NumericLessThan": {"AWS:EPOCHTIME": "1795000000"}},
+    ],
+)
+def test_a_policy_that_tells_endpoints_or_hours_apart_is_decided_at_each(
+    decisions: list[Case], condition: dict[str, Any]
+) -> None:
+    """However its keys are written."""
+    text = policy(Condition=condition)
+    decide_text(text, ONE)
+    decide_text(text, OTHER)
+    assert decisions == [ONE, OTHER]
+
+
+def test_an_escaped_key_is_still_seen(decisions: list[Case]) -> None:
+    """JSON may spell the key of the endpoint with escapes."""
+    text = policy(Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}}).replace("V", "\\u0056")
+    found = decide_text(text, ONE), decide_text(text, OTHER)
+    assert decisions == [ONE, OTHER]
+    assert found[0].decision.anything.answer is not found[1].decision.anything.answer
+
+
+@settings(max_examples=60, deadline=None)
+@given(DOCUMENTS, CASES)
+def test_once_for_all_comes_to_the_same_as_each_by_itself(
+    stated: list[dict[str, Any]], case: Case
+) -> None:
+    """Whatever the policy and wherever it stands: the answers, the examples and the remarks."""
+    text = text_of(stated)
+    for site in (ONE.site, OTHER.site):
+        there = replace(
+            case, now=NOON, site=replace(case.site, vpc=site.vpc, endpoint=site.endpoint)
+        )
+        found, plain = decide_text(text, there), parse(text)
+        assert found.decision == decide(plain, there)
+        assert found.lints == lint(plain, there.site)

@@ -31,15 +31,17 @@ class Question:
 QUESTIONS = {
     "strangers get in": Question(
         # Who lets in everybody for everything is told so, and not of strangers besides.
-        rules=("endpoint-policy-untrusted-principal", "endpoint-policy-full-access"),
+        rules=("endpoint-policy-allows-untrusted-principal", "endpoint-policy-allows-full-access"),
         checks=("vpc_endpoint_connections_trust_boundaries",),
         policy="strangers",
     ),
     "everything gets through": Question(
-        rules=("endpoint-policy-full-access",), policy="everything"
+        rules=("endpoint-policy-allows-full-access",), policy="everything"
     ),
     "stands in one zone": Question(
-        rules=("endpoint-in-one-zone",), checks=("vpc_endpoint_multi_az_enabled",), policy="zones"
+        rules=("endpoint-single-availability-zone",),
+        checks=("vpc_endpoint_multi_az_enabled",),
+        policy="zones",
     ),
     "VPC lacks an endpoint of ec2": Question(
         rules=("required-service-without-endpoint",),
@@ -52,10 +54,14 @@ QUESTIONS = {
         rules=("required-service-without-endpoint",), policy="ssm", control="EC2.57", service="ssm"
     ),
     "does not work": Question(rules=("endpoint-not-available",), policy="broken"),
-    "names lead past the endpoint": Question(rules=("private-dns-off",), policy="names"),
-    "private DNS has no effect": Question(rules=("private-dns-ineffective",), policy="attributes"),
+    "names lead past the endpoint": Question(
+        rules=("endpoint-private-dns-disabled",), policy="names"
+    ),
+    "private DNS has no effect": Question(
+        rules=("endpoint-private-dns-ineffective",), policy="attributes"
+    ),
     "group admits everybody": Question(
-        rules=("endpoint-open-to-everybody",),
+        rules=("endpoint-security-group-open",),
         checks=(
             "ec2_securitygroup_allow_ingress_from_internet_to_any_port",
             "ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
@@ -63,13 +69,13 @@ QUESTIONS = {
         policy="groups",
     ),
     "has the VPC's default group": Question(
-        rules=("endpoint-with-default-group",), policy="default"
+        rules=("endpoint-default-security-group",), policy="default"
     ),
     "strangers may connect to a service": Question(
-        rules=("service-open-to-strangers",),
+        rules=("endpoint-service-allows-untrusted-principal",),
         checks=("vpc_endpoint_services_allowed_principals_trust_boundaries",),
     ),
     "a service accepts by itself": Question(
-        rules=("service-accepts-by-itself",), policy="acceptance"
+        rules=("endpoint-service-acceptance-not-required",), policy="acceptance"
     ),
 }

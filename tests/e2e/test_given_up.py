@@ -169,9 +169,9 @@ def test_a_change_given_up_is_found_and_told_once_its_cause_is_mended(
     assert all(reason in each["reason"] for each in letters)
     assert all(each["reason"].startswith("failed 5 times") for each in letters)
     stage.aws.settle()
-    assert "private-dns-ineffective" in open_here(stage) - before
+    assert "endpoint-private-dns-ineffective" in open_here(stage) - before
     (alert,) = stage.aws.mailbox.collect()
-    assert "private-dns-ineffective" in {each["rule"] for each in alert.body["findings"]}
+    assert "endpoint-private-dns-ineffective" in {each["rule"] for each in alert.body["findings"]}
     assert redriven("changes") == []
 
 

@@ -54,23 +54,23 @@ def test_every_change_is_found_told_and_taken_back(beats: list[Beat]) -> None:
         (
             "a more specific route",
             {
-                "gateway-service-leaves-by-internet",
-                "endpoint-route-shadowed",
-                "nat-cost-avoidable",
+                "gateway-service-bypasses-endpoint",
+                "gateway-endpoint-route-shadowed",
+                "nat-gateway-charges-avoidable",
             },
         ),
         (
             "the DynamoDB endpoint loses",
             {
-                "gateway-service-leaves-by-internet",
-                "subnet-lacks-gateway-route",
-                "nat-cost-avoidable",
+                "gateway-service-bypasses-endpoint",
+                "subnet-without-gateway-endpoint-route",
+                "nat-gateway-charges-avoidable",
             },
         ),
-        ("the S3 endpoint's policy", {"endpoint-policy-full-access"}),
-        ("the endpoints' security group", {"endpoint-open-to-everybody"}),
-        ("analytics switches", {"private-dns-ineffective"}),
-        ("a subnet moves", {"subnet-lacks-gateway-route"}),
+        ("the S3 endpoint's policy", {"endpoint-policy-allows-full-access"}),
+        ("the endpoints' security group", {"endpoint-security-group-open"}),
+        ("analytics switches", {"endpoint-private-dns-ineffective"}),
+        ("a subnet moves", {"subnet-without-gateway-endpoint-route"}),
         ("the KMS endpoint", {"required-service-without-endpoint"}),
     ],
 )
@@ -105,9 +105,9 @@ def test_an_alert_reads_well(beats: list[Beat]) -> None:
         assert part in alert.text
     assert alert.attributes["severity"]
     assert {each["rule"] for each in alert.body["findings"]} == {
-        "gateway-service-leaves-by-internet",
-        "endpoint-route-shadowed",
-        "nat-cost-avoidable",
+        "gateway-service-bypasses-endpoint",
+        "gateway-endpoint-route-shadowed",
+        "nat-gateway-charges-avoidable",
     }
     (impact,) = alert.body["impacts"]
     assert impact["resources"] == {"subnets": 2, "route table": 1}

@@ -92,7 +92,7 @@ def test_a_change_on_the_bus_becomes_an_alert(aws: Deployed, outputs: Mapping[st
     inbox = subscriber(aws, outputs["AlertTopicArn"], "payments", vpc=["vpc-0aaaaaaaaaaaaaaa1"])
     put_on_bus(aws, "evaluate/single-change")
     alert = received(aws, inbox)
-    assert "gateway-service-leaves-by-internet" in alert["rules"]
+    assert "gateway-service-bypasses-endpoint" in alert["rules"]
     assert alert["causes"][0]["actor"].endswith("/alice")
     assert alert["findings"][0]["remediation"]["text"]
 

@@ -17,9 +17,9 @@ FUNCTIONS = {
 }
 PAYMENTS = "vpc-0aaaaaaaaaaaaaaa1"
 ANALYTICS = "vpc-0aaaaaaaaaaaaaaa2"
-LEAK = ("gateway-service-leaves-by-internet", "subnet-0aaaaaaaaaaaaaaa2")
+LEAK = ("gateway-service-bypasses-endpoint", "subnet-0aaaaaaaaaaaaaaa2")
 KMS = ("required-service-without-endpoint", "com.amazonaws.eu-west-1.kms")
-MOVED = ("subnet-lacks-gateway-route", "subnet-0aaaaaaaaaaaaaaa5")
+MOVED = ("subnet-without-gateway-endpoint-route", "subnet-0aaaaaaaaaaaaaaa5")
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,11 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `posture waive
 @app.command(
     cls=Verb,
     epilog=examples(
-        "posture waiver add --rule endpoint-in-one-zone --resource vpce-0123456789abcdef0 \\",
+        "posture waiver add --rule endpoint-single-availability-zone \\",
+        "    --resource vpce-0123456789abcdef0 \\",
         "    --expires 2026-12-24 --ticket SEC-1234 --reason 'second zone follows in December'",
-        "posture waiver add --rule nat-cost-avoidable --scope '111122223333/*/*' --expires 30d …",
+        "posture waiver add --rule nat-gateway-charges-avoidable --scope '111122223333/*/*' \\",
+        "    --expires 30d …",
     ),
 )
 def add(  # noqa: PLR0913 - one parameter an option

@@ -31,14 +31,14 @@ FORM = re.compile(
     r'WHERE "(?P<key>\w+)" = \'(?P<value>[^\']+)\'(?P<rest>.*)',
     re.DOTALL,
 )
-ID = finding_id(SCOPE, "gateway-service-leaves-by-internet", "subnet-0a")
+ID = finding_id(SCOPE, "gateway-service-bypasses-endpoint", "subnet-0a")
 
 
 @pytest.fixture(autouse=True)
 def _life(dynamodb: "DynamoDBClient") -> None:
     """Something of everything that the statements ask for."""
     scribe = Scribe(dynamodb)
-    bad = verdict("gateway-service-leaves-by-internet", severity=Severity.CRITICAL)
+    bad = verdict("gateway-service-bypasses-endpoint", severity=Severity.CRITICAL)
     scribe.look(0, bad, verdict("no-policy", "vpce-0a"))
     scribe.look(5, bad)
     waiver = Waiver("w-1", bad.rule, "*", "a/*", "why", "SEC-1", ALICE, at(0), at(60), ALICE, at(0))

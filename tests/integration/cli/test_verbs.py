@@ -128,7 +128,9 @@ def test_endpoint_services_are_judged_too(world: World) -> None:
         NetworkLoadBalancerArns=[balancer], AcceptanceRequired=False
     )
     service = made["ServiceConfiguration"]["ServiceId"]
-    (accepts,) = [each for each in scanned() if each["rule"] == "service-accepts-by-itself"]
+    (accepts,) = [
+        each for each in scanned() if each["rule"] == "endpoint-service-acceptance-not-required"
+    ]
     assert (accepts["resource"], accepts["status"], accepts["vpc"]) == (service, "fail", None)
     assert service not in {each["resource"] for each in scanned("--vpc", world.bare)}
 

@@ -248,7 +248,9 @@ def test_an_endpoint_service_is_judged_by_itself(stage: Stage) -> None:
     )
     assert stage.evaluate().failed == ()
     (finding,) = [
-        each for each in stage.findings(scope) if each.rule == "service-open-to-strangers"
+        each
+        for each in stage.findings(scope)
+        if each.rule == "endpoint-service-allows-untrusted-principal"
     ]
     assert finding.cause is not None
     assert finding.cause.event_name == "ModifyVpcEndpointServicePermissions"

@@ -129,7 +129,7 @@ def organisation(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Orga
 def test_a_members_change_is_found_in_its_account_alone(organisation: Organisation) -> None:
     """The scope, the actor and the role are the member's; home and the other see nothing."""
     assert organisation.evaluate(organisation.open_group(ONE)) == ()
-    found = [it for it in organisation.findings(ONE) if it.rule == "endpoint-open-to-everybody"]
+    found = [it for it in organisation.findings(ONE) if it.rule == "endpoint-security-group-open"]
     assert {it.scope.account for it in found} == {ONE}
     assert all(it.cause and it.cause.actor.endswith("/bob") for it in found)
     assert organisation.findings(OTHER) == []
@@ -182,7 +182,7 @@ def test_a_sweep_tells_what_it_may_no_longer_see(organisation: Organisation) -> 
     assert not swept.unswept
     assert {it.id for it in organisation.findings(ONE)} == {it.id for it in before}
     unknown = organisation.findings(ONE, FindingStatus.UNKNOWN)
-    assert "endpoint-open-to-everybody" in {it.rule for it in unknown}
+    assert "endpoint-security-group-open" in {it.rule for it in unknown}
     assert all("AccessDenied" in it.verdict.evidence[0].text for it in unknown)
     assert organisation.findings(OTHER, FindingStatus.UNKNOWN) == []
 
@@ -210,7 +210,7 @@ def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
     assert organisation.evaluate(record) == ()
     (before,) = organisation.of(scope, FindingStatus.OPEN)
     unread = organisation.of(scope, FindingStatus.UNKNOWN)  # connections, which moto does not tell
-    assert before.rule == "service-open-to-strangers"
+    assert before.rule == "endpoint-service-allows-untrusted-principal"
     organisation.denied.add(ONE)
     organisation.members = assumed(HOME, ACCESS, "aws")
     for look in (lambda: organisation.evaluate(record), lambda: organisation.sweep().failed):

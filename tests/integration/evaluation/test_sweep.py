@@ -137,4 +137,4 @@ def test_a_newer_look_at_the_attributes_beats_a_sweeps_memory(stage: Stage) -> N
 
 def dns_findings(stage: Stage) -> list[Finding]:
     """Give the open findings on private names that do not resolve."""
-    return [each for each in stage.findings() if each.rule == "private-dns-ineffective"]
+    return [each for each in stage.findings() if each.rule == "endpoint-private-dns-ineffective"]

@@ -101,7 +101,7 @@ def test_attributes_are_read_afresh(stage: Stage) -> None:
     stage.sweep()
     stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
     evaluate(stage)
-    assert "private-dns-ineffective" in {each.rule for each in stage.findings()}
+    assert "endpoint-private-dns-ineffective" in {each.rule for each in stage.findings()}
     head = stage.store.head(Scope(ACCOUNT, REGION, stage.world.vpc))
     assert head is not None
     assert head.dns is not None

@@ -82,7 +82,7 @@ def test_markup_is_text() -> None:
 
 FINDING = {
     "severity": "high",
-    "rule": "gateway-service-leaves-by-internet",
+    "rule": "gateway-service-bypasses-endpoint",
     "resource": "subnet-0aaaaaaaaaaaaaaa6",
     "actor": "arn:aws:sts::111122223333:assumed-role/NetworkAdmin/alice",
     "summary": "subnet-0aaaaaaaaaaaaaaa6 sends all of s3 out by internet gateway",

@@ -51,7 +51,7 @@ from posture.rules.engine import judge_vpc
 
 WAIVER = Waiver(
     id="w-1",
-    rule="gateway-service-leaves-by-internet",
+    rule="gateway-service-bypasses-endpoint",
     resource="*",
     scope="*",
     reason="second route follows",

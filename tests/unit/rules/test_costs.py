@@ -21,8 +21,8 @@ from network_builders import (
 from posture.model.network import Route, Snapshot
 from posture.model.verdict import Status
 
-NAT_COST = "nat-cost-avoidable"
-ENDPOINT_COST = "interface-endpoint-cost-avoidable"
+NAT_COST = "nat-gateway-charges-avoidable"
+ENDPOINT_COST = "interface-endpoint-charges-avoidable"
 
 A, B = subnet("a", "a"), subnet("b", "b")
 

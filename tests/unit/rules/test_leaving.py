@@ -20,9 +20,9 @@ from network_builders import (
 from posture.model.network import Endpoint, Route, RouteOrigin, Snapshot
 from posture.model.verdict import Severity, Status
 
-LEAVES = "gateway-service-leaves-by-internet"
-ELSEWHERE = "gateway-service-by-other-network"
-SHADOWED = "endpoint-route-shadowed"
+LEAVES = "gateway-service-bypasses-endpoint"
+ELSEWHERE = "gateway-service-uses-other-network"
+SHADOWED = "gateway-endpoint-route-shadowed"
 
 TO_S3, TO_DDB = route("pl-s3", "vpce-s3"), route("pl-ddb", "vpce-ddb")
 ENDPOINTS = (gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]))
@@ -90,7 +90,7 @@ def by_nat(*parts: Endpoint) -> Snapshot:
 
 def test_subnets_of_one_table_share_the_root() -> None:
     """However many there are, and whichever rule speaks, one thing is wrong."""
-    both = LEAVES, "subnet-lacks-gateway-route"
+    both = LEAVES, "subnet-without-gateway-endpoint-route"
     assert roots(by_nat(gateway("s3")), *both) == {
         "route table rtb-main has no route to the gateway endpoint of s3"
     }

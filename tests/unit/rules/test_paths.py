@@ -26,9 +26,9 @@ from posture.analysis.paths import Paths
 from posture.model.network import Route, RouteOrigin, Snapshot
 from posture.model.verdict import Severity, Status
 
-LEAVES = "gateway-service-leaves-by-internet"
-LACKS = "subnet-lacks-gateway-route"
-HOLE = "endpoint-route-blackholed"
+LEAVES = "gateway-service-bypasses-endpoint"
+LACKS = "subnet-without-gateway-endpoint-route"
+HOLE = "gateway-endpoint-route-blackholed"
 AWAY = "prefix-list-routed-to-other-network"
 UNUSED = "gateway-endpoint-unused"
 

@@ -23,12 +23,12 @@ from posture.model.baseline import Baseline
 from posture.model.network import EndpointType
 from posture.model.verdict import Status
 
-OPEN = "endpoint-policy-full-access"
-PRINCIPAL = "endpoint-policy-untrusted-principal"
-RESOURCE = "endpoint-policy-untrusted-resource"
-ACTIONS = "endpoint-policy-outside-allowed-actions"
-NEEDS = "endpoint-policy-breaks-required-service"
-READABLE = "endpoint-policy-unreadable"
+OPEN = "endpoint-policy-allows-full-access"
+PRINCIPAL = "endpoint-policy-allows-untrusted-principal"
+RESOURCE = "endpoint-policy-allows-untrusted-resource"
+ACTIONS = "endpoint-policy-allows-unlisted-action"
+NEEDS = "endpoint-policy-blocks-required-service"
+READABLE = "endpoint-policy-malformed"
 
 ATHENA = f"com.amazonaws.{REGION}.athena"
 STRANGER = "999988887777"

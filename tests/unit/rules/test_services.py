@@ -22,10 +22,10 @@ PLAIN = EndpointServiceSnapshot(
     acceptance_required=True,
 )
 
-OPEN = "service-open-to-strangers"
-CONNECTED = "service-connected-to-stranger"
-BY_ITSELF = "service-accepts-by-itself"
-UNVERIFIED = "service-private-dns-unverified"
+OPEN = "endpoint-service-allows-untrusted-principal"
+CONNECTED = "endpoint-service-untrusted-connection"
+BY_ITSELF = "endpoint-service-acceptance-not-required"
+UNVERIFIED = "endpoint-service-private-dns-unverified"
 
 
 def verdict(rule: str, snapshot: EndpointServiceSnapshot) -> Verdict:

@@ -15,7 +15,7 @@ from posture.model.baseline import Baseline
 from posture.model.network import EndpointType
 from posture.model.verdict import Status
 
-FOREIGN = "endpoint-to-foreign-service"
+FOREIGN = "endpoint-connects-to-unlisted-service"
 
 STRANGER = "999988887777"
 

@@ -23,8 +23,8 @@ from network_builders import (
 )
 from posture.model.verdict import Status
 
-OFF = "private-dns-off"
-NO_EFFECT = "private-dns-ineffective"
+OFF = "endpoint-private-dns-disabled"
+NO_EFFECT = "endpoint-private-dns-ineffective"
 
 
 # --- off -----------------------------------------------------------------------------------------
@@ -134,11 +134,13 @@ def test_an_endpoint_whose_names_lead_elsewhere_says_where_and_what_it_costs() -
         table("main", route("0.0.0.0/0", "nat-1"), main=True),
         nat("1", None),
     )
-    off = verdicts("private-dns-off", picture(*parts, interface("1", private_dns=False)))["vpce-1"]
+    off = verdicts(
+        "endpoint-private-dns-disabled", picture(*parts, interface("1", private_dns=False))
+    )["vpce-1"]
     assert "From subnet-a and subnet-b the public addresses of kms: all by nat-1." in told(off)
     assert "zones are not read" in told(off)
     assert "14.60 dollars a month" in told(off)
     dead = picture(*parts, interface("1"), vpc=replace(VPC, dns_support=False))
-    without = verdicts("private-dns-ineffective", dead)["vpce-1"]
+    without = verdicts("endpoint-private-dns-ineffective", dead)["vpce-1"]
     assert "all by nat-1" in told(without)
     assert without.root == "enableDnsSupport of vpc-1 is off"

@@ -29,8 +29,8 @@ from network_builders import (
 from posture.model.network import Endpoint, GroupReference, Snapshot
 from posture.model.verdict import Severity, Status
 
-BLOCKED = "endpoint-blocked-on-https"
-ANSWERS = "network-acl-stops-answers"
+BLOCKED = "endpoint-unreachable-from-subnet"
+ANSWERS = "network-acl-blocks-return-traffic"
 
 A, B, C = (
     subnet("a", "a", "10.0.1.0/24"),

@@ -16,8 +16,8 @@ from network_builders import (
 from posture.model.network import EndpointType, Facet, SecurityGroupRule
 from posture.model.verdict import Status
 
-GROUP = "endpoint-with-default-group"
-OPEN = "endpoint-open-to-everybody"
+GROUP = "endpoint-default-security-group"
+OPEN = "endpoint-security-group-open"
 
 A, B, A2 = subnet("a", "a"), subnet("b", "b"), subnet("a2", "a")
 

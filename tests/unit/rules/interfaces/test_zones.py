@@ -15,8 +15,8 @@ from network_builders import (
 )
 from posture.model.verdict import Severity, Status
 
-ZONES = "endpoint-in-one-zone"
-ZONE = "zone-without-endpoint-interface"
+ZONES = "endpoint-single-availability-zone"
+ZONE = "availability-zone-without-endpoint"
 
 A, B, C, A2 = subnet("a", "a"), subnet("b", "b"), subnet("c", "c"), subnet("a2", "a")
 IN_ONE = interface("1", subnet_ids=("subnet-a",))

@@ -54,7 +54,7 @@ def _by_nat(case: VpcCase) -> Iterator[Judgement]:
                 ),
             ),
             remediation=Remediation(
-                "Send the traffic by a gateway endpoint: see gateway-service-leaves-by-internet "
+                "Send the traffic by a gateway endpoint: see gateway-service-bypasses-endpoint "
                 "for the command of each subnet.",
             ),
             concerns=frozenset({nat_id, *_hangs_on(case, senders)}),
@@ -111,7 +111,7 @@ def _taken(endpoint: Endpoint, name: str, why: str) -> Judgement:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="nat-cost-avoidable",
+        id="nat-gateway-charges-avoidable",
         title="NAT gateway is paid for S3 or DynamoDB",
         requirement="NAT gateways carry nothing that a gateway endpoint carries for nothing",
         family=Family.COSTS,
@@ -137,7 +137,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         references=(NAT_PRICES,),
     ),
     Rule(
-        id="interface-endpoint-cost-avoidable",
+        id="interface-endpoint-charges-avoidable",
         title="interface endpoint is paid for S3",
         requirement="Inside the VPC S3 and DynamoDB are reached by gateway endpoints",
         family=Family.COSTS,

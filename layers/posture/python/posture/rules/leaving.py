@@ -154,7 +154,7 @@ def _by_other_network(case: VpcCase) -> Iterator[Judgement]:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="gateway-service-leaves-by-internet",
+        id="gateway-service-bypasses-endpoint",
         title="S3/DynamoDB leaves by internet",
         requirement="S3 and DynamoDB are reached by their gateway endpoints, not by the internet",
         family=Family.PATHS,
@@ -172,7 +172,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         references=(GATEWAY_GUIDE, ROUTE_PRIORITY, NAT_PRICES),
     ),
     Rule(
-        id="gateway-service-by-other-network",
+        id="gateway-service-uses-other-network",
         title="S3 or DynamoDB sent to another network",
         requirement="S3 and DynamoDB are reached from the VPC itself, not by another network",
         family=Family.PATHS,

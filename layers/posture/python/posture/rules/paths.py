@@ -222,7 +222,7 @@ def _transitive(case: VpcCase) -> Iterator[Judgement]:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="subnet-lacks-gateway-route",
+        id="subnet-without-gateway-endpoint-route",
         title="subnet lacks the gateway endpoint's route",
         requirement="Every subnet's route table leads to the VPC's gateway endpoints",
         family=Family.PATHS,
@@ -238,7 +238,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         references=(GATEWAY_GUIDE,),
     ),
     Rule(
-        id="endpoint-route-blackholed",
+        id="gateway-endpoint-route-blackholed",
         title="endpoint route is a blackhole",
         requirement="No route to an endpoint is a blackhole",
         family=Family.PATHS,

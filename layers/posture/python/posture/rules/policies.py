@@ -50,7 +50,9 @@ def _full_access(subject: PolicyCase) -> Judgement:
 def _unless_open(subject: PolicyCase, finding: Finding, *, what: str, safe: str) -> Judgement:
     """Judge one question; of full access its own rule speaks."""
     if subject.decided.decision.full_access.answer is Answer.YES:
-        summary = f"{subject.name} has full access, of which endpoint-policy-full-access speaks"
+        summary = (
+            f"{subject.name} has full access, of which endpoint-policy-allows-full-access speaks"
+        )
         return subject.judged(Status.NOT_APPLICABLE, summary)
     return subject.answered(finding, what=what, safe=safe)
 
@@ -124,7 +126,7 @@ def _readable(case: VpcCase) -> Iterator[Judgement]:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="endpoint-policy-full-access",
+        id="endpoint-policy-allows-full-access",
         title="endpoint policy allows everything",
         requirement=(
             "No endpoint has the full-access policy it gets by default, nor one as good as it"
@@ -143,7 +145,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         references=(POLICIES,),
     ),
     Rule(
-        id="endpoint-policy-untrusted-principal",
+        id="endpoint-policy-allows-untrusted-principal",
         title="endpoint lets in untrusted principals",
         requirement=(
             "Endpoint policies let in only principals of trusted accounts and organisations"
@@ -166,7 +168,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         ),
     ),
     Rule(
-        id="endpoint-policy-untrusted-resource",
+        id="endpoint-policy-allows-untrusted-resource",
         title="endpoint leads to untrusted resources",
         requirement="Endpoint policies reach only resources of trusted accounts and organisations",
         family=Family.TRUST,
@@ -186,7 +188,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         ),
     ),
     Rule(
-        id="endpoint-policy-outside-allowed-actions",
+        id="endpoint-policy-allows-unlisted-action",
         title="endpoint allows more actions than the baseline",
         requirement="Endpoint policies allow just the actions of the baseline's allowed_actions",
         family=Family.TRUST,
@@ -201,7 +203,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         references=(POLICIES,),
     ),
     Rule(
-        id="endpoint-policy-breaks-required-service",
+        id="endpoint-policy-blocks-required-service",
         title="endpoint policy refuses what is required",
         requirement="Endpoint policies let through what the baseline's required services need",
         family=Family.TRUST,
@@ -220,7 +222,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         ),
     ),
     Rule(
-        id="endpoint-policy-unreadable",
+        id="endpoint-policy-malformed",
         title="endpoint policy cannot be read",
         requirement="Every endpoint policy is a document of AWS's policy language",
         family=Family.TRUST,

@@ -196,7 +196,7 @@ def _private_name(case: ServiceCase) -> Iterator[Judgement]:
 
 RULES: tuple[Rule[ServiceCase], ...] = (
     Rule(
-        id="service-open-to-strangers",
+        id="endpoint-service-allows-untrusted-principal",
         title="endpoint service open to strangers",
         requirement="Endpoint services let only trusted accounts connect",
         family=Family.SERVICES,
@@ -212,7 +212,7 @@ RULES: tuple[Rule[ServiceCase], ...] = (
         references=(PERMISSIONS,),
     ),
     Rule(
-        id="service-connected-to-stranger",
+        id="endpoint-service-untrusted-connection",
         title="stranger connected to endpoint service",
         requirement="No endpoint of an untrusted account is connected to an endpoint service",
         family=Family.SERVICES,
@@ -228,7 +228,7 @@ RULES: tuple[Rule[ServiceCase], ...] = (
         references=(PERMISSIONS,),
     ),
     Rule(
-        id="service-accepts-by-itself",
+        id="endpoint-service-acceptance-not-required",
         title="endpoint service accepts by itself",
         requirement="Endpoint services wait for their owner to accept a connection",
         family=Family.SERVICES,
@@ -241,7 +241,7 @@ RULES: tuple[Rule[ServiceCase], ...] = (
         references=(PERMISSIONS,),
     ),
     Rule(
-        id="service-private-dns-unverified",
+        id="endpoint-service-private-dns-unverified",
         title="private DNS name not verified",
         requirement="The private DNS name of an endpoint service is verified",
         family=Family.SERVICES,

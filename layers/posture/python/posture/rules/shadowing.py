@@ -152,7 +152,7 @@ def _deletes(table: RouteTable, shadow: _Shadow) -> str:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="endpoint-route-shadowed",
+        id="gateway-endpoint-route-shadowed",
         title="endpoint route is shadowed",
         requirement="No route goes before a gateway endpoint's own for the service's addresses",
         family=Family.PATHS,

@@ -82,7 +82,7 @@ def _owner(case: VpcCase, endpoint: Endpoint) -> str | None:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="endpoint-to-foreign-service",
+        id="endpoint-connects-to-unlisted-service",
         title="endpoint leads to a stranger's service",
         requirement="Endpoints lead to AWS's services, or to those the baseline allows",
         family=Family.TRUST,

@@ -107,7 +107,7 @@ def _waiting(waiting: Mapping[str, Sequence[str]]) -> Iterator[Evidence]:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="network-acl-stops-answers",
+        id="network-acl-blocks-return-traffic",
         title="network ACL stops the endpoint's answers",
         requirement="Network ACLs that let requests to endpoints pass let the answers pass, too",
         family=Family.INTERFACES,

@@ -148,7 +148,7 @@ def _admit(case: VpcCase, endpoint: Endpoint, found: _Reached, by: AbstractSet[s
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="endpoint-blocked-on-https",
+        id="endpoint-unreachable-from-subnet",
         title="endpoint is blocked on 443",
         requirement="Every subnet reaches the VPC's interface endpoints on 443",
         family=Family.INTERFACES,

@@ -55,7 +55,7 @@ def _shared(case: VpcCase) -> Iterator[Judgement]:
         known = case.snapshot.security_groups
         groups = [known[each] for each in endpoint.security_group_ids if each in known]
         if openness(groups, case.snapshot.prefix_lists).open_to:
-            summary = f"{endpoint_name(endpoint)}: told by endpoint-open-to-everybody"
+            summary = f"{endpoint_name(endpoint)}: told by endpoint-security-group-open"
             yield Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
             continue
         lost = [each for each in endpoint.security_group_ids if each not in known]

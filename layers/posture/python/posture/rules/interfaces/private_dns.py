@@ -176,7 +176,7 @@ def _options(attributes: Sequence[str]) -> Iterator[str]:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="private-dns-ineffective",
+        id="endpoint-private-dns-ineffective",
         title="private DNS has no effect",
         requirement="Where an endpoint has private DNS on, the VPC's DNS attributes let it work",
         family=Family.INTERFACES,
@@ -192,7 +192,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         references=(DNS_ATTRIBUTES, PRIVATE_DNS),
     ),
     Rule(
-        id="private-dns-off",
+        id="endpoint-private-dns-disabled",
         title="private DNS is off",
         requirement="Interface endpoints have private DNS on where the service offers it",
         family=Family.INTERFACES,

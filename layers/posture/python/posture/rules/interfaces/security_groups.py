@@ -153,7 +153,7 @@ def _permission(rule: SecurityGroupRule) -> dict[str, object]:
 
 RULES: tuple[Rule[VpcCase], ...] = (
     Rule(
-        id="endpoint-open-to-everybody",
+        id="endpoint-security-group-open",
         title="endpoint admits everybody",
         requirement="No endpoint's security groups admit 0.0.0.0/0 or ::/0",
         family=Family.INTERFACES,
@@ -169,7 +169,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
         references=(GROUP_RULES, CREATE),
     ),
     Rule(
-        id="endpoint-with-default-group",
+        id="endpoint-default-security-group",
         title="endpoint has no group of its own",
         requirement="Every interface endpoint has a security group of its own, not the default one",
         family=Family.INTERFACES,

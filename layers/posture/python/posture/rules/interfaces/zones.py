@@ -97,8 +97,8 @@ def _each(case: VpcCase) -> Iterator[Judgement]:
         held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
         concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
         if len(held) < 2 or any(each not in subnets for each in endpoint.subnet_ids):  # noqa: PLR2004
-            # One zone only, or nobody knows: that is told by endpoint-in-one-zone.
-            summary = f"{endpoint_name(endpoint)}: told by endpoint-in-one-zone"
+            # One zone only, or nobody knows: that is told by endpoint-single-availability-zone.
+            summary = f"{endpoint_name(endpoint)}: told by endpoint-single-availability-zone"
             yield Judgement(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
             continue
         service = case.snapshot.services.get(endpoint.service_name)
@@ -142,7 +142,7 @@ def _lacking(
 
 
 ONE_ZONE: Rule[VpcCase] = Rule(
-    id="endpoint-in-one-zone",
+    id="endpoint-single-availability-zone",
     title="endpoint stands in one zone only",
     requirement="Interface endpoints stand in more than one availability zone",
     family=Family.INTERFACES,
@@ -158,7 +158,7 @@ ONE_ZONE: Rule[VpcCase] = Rule(
     references=(CREATE,),
 )
 ZONE_WITHOUT: Rule[VpcCase] = Rule(
-    id="zone-without-endpoint-interface",
+    id="availability-zone-without-endpoint",
     title="zone has no interface of the endpoint",
     requirement="Interface endpoints stand in every availability zone that has subnets",
     family=Family.INTERFACES,

@@ -12,8 +12,8 @@ from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError
 from posture_cli import exit_codes as exits
-from posture_cli.render.console import notes
-from posture_cli.render.text import printable
+from posture_cli.console import notes
+from posture_cli.text import printable
 
 EXAMPLE = (Path(__file__).parent / "baseline.example.yaml").read_text(encoding="utf-8")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from posture.errors import PostureError
-from posture_cli.render.text import printable
+from posture_cli.text import printable
 
 CREDENTIALS = "check the AWS credentials of this shell, with: aws sts get-caller-identity"
 SENTENCES = {  # botocore's exceptions, by name, so that no verb imports botocore for its mistakes

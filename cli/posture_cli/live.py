@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import NoRegionError
 
-from posture.analysis.services import named, service_of
+from posture.analysis.services import find_service, service_of
 from posture.ec2.describe import SUBNETS, read_all
 from posture.ec2.dns_attributes import EVERY, DnsMemory
 from posture.ec2.endpoint_services import collect_services
@@ -117,7 +117,7 @@ def service(snapshot: Snapshot, name: str) -> Service:
     Raises:
         TargetError: the region has none of that name; services alike are named.
     """
-    if found := named(snapshot, name):
+    if found := find_service(snapshot, name):
         return found
     own = {
         endpoint.service_name: service_of(snapshot, endpoint)

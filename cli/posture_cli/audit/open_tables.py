@@ -10,7 +10,7 @@ from posture.store.findings import Findings
 from posture.store.history import History
 from posture_cli import deployed
 from posture_cli.audit.capacity_meter import Meter
-from posture_cli.render.console import notes
+from posture_cli.console import notes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,7 +15,7 @@ from posture.store.history import History
 from posture.store.items import entry_of
 from posture.store.scope_store import Store
 from posture.store.waivers import PARTITION, WaiverTable
-from posture_cli.audit.walk import Fault, Row, Walk
+from posture_cli.audit.chain_walk import Fault, Row, Walk
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -13,9 +13,9 @@ import typer
 from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import EXAMPLE, dump, explained
 from posture_cli.command import Verb
+from posture_cli.console import answers, notes
 from posture_cli.options import StackOption, StackRegionOption, examples
-from posture_cli.render.console import answers, notes
-from posture_cli.render.text import printable
+from posture_cli.text import printable
 
 if TYPE_CHECKING:
     from posture.store.baselines import BaselineTable

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from posture.analysis.matrix import record_of
-from posture.analysis.services import covered_services
+from posture.analysis.matrix import build_matrix_record
+from posture.analysis.services import list_covered_services
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.rules.rule import VpcCase
 from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import load
+from posture_cli.console import notes
 from posture_cli.options import (
     BaselineOption,
     OutputOption,
@@ -23,7 +24,6 @@ from posture_cli.options import (
     examples,
 )
 from posture_cli.render import coverage as shown
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write, write_json
 
 EXAMPLES = examples(
@@ -104,8 +104,10 @@ def _live(
         wanted = [live.service(snapshot, each).name for each in services]
         case = VpcCase(snapshot, resolve(document, snapshot.scope, snapshot.vpc.tags))
         required = (*case.baseline.required_services, *wanted)
-        covered = case.analysis.coverage(covered_services(snapshot, required))
-        yield shown.Matrix(snapshot.scope, snapshot.observed_at, record_of(covered, case.analysis))
+        covered = case.analysis.coverage(list_covered_services(snapshot, required))
+        yield shown.Matrix(
+            snapshot.scope, snapshot.observed_at, build_matrix_record(covered, case.analysis)
+        )
 
 
 def _stored(

@@ -13,12 +13,12 @@ import typer
 import posture_cli
 from posture.errors import PostureError
 from posture_cli import exit_codes as exits
+from posture_cli.console import answers, notes
 from posture_cli.options import OutputOption, examples
-from posture_cli.render.console import answers, notes
 from posture_cli.render.records import Output, write_json
 
 if TYPE_CHECKING:
-    from posture_cli.demo.story import Beat, Story
+    from posture_cli.demo.demo_run import DemoRun, DemoStep
     from posture_cli.embedded.aws import EmbeddedAws
 
 EXAMPLES = examples(
@@ -79,12 +79,12 @@ def require_clone() -> None:
 def _play(pace: float, output: Output, report: Path | None) -> int:
     with notes().status("starting an emulated AWS in this process") as status:
         # Only the demo pays for importing moto.
-        from posture_cli.demo.story import Story  # noqa: PLC0415
+        from posture_cli.demo.demo_run import DemoRun  # noqa: PLC0415
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
 
         status.update("making the stack of template.yaml")
         with EmbeddedAws(ROOT) as aws:
-            story = Story(aws)
+            story = DemoRun(aws)
             status.update("building an organisation of three VPCs")
             story.build()
             status.stop()
@@ -96,9 +96,9 @@ def _play(pace: float, output: Output, report: Path | None) -> int:
 
 def _report(aws: EmbeddedAws, file: Path) -> None:
     """Write the page about what the monitor holds at the end of the story."""
-    from posture_cli.audit.gather import Period, gather  # noqa: PLC0415 - only where it is wanted
     from posture_cli.audit.open_tables import opened  # noqa: PLC0415
     from posture_cli.report.page import render  # noqa: PLC0415
+    from posture_cli.report.report_data import Period, gather  # noqa: PLC0415 - only where it is wanted
 
     tables = opened(aws.stack.name, aws.region, findings=None, history=None, baseline=None)
     now = datetime.now(UTC)
@@ -113,10 +113,10 @@ def _report(aws: EmbeddedAws, file: Path) -> None:
     notes().print(f"wrote {file}")
 
 
-def _tell(story: Story, pace: float, output: Output) -> int:
-    from posture_cli.render import demo as shown  # noqa: PLC0415 - as above
+def _tell(story: DemoRun, pace: float, output: Output) -> int:
+    from posture_cli.demo import demo_output as shown  # noqa: PLC0415 -
 
-    beats: list[Beat] = []
+    beats: list[DemoStep] = []
     for beat in story.play():
         beats.append(beat)
         if output is Output.TABLE:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from posture_cli import exit_codes as exits
+from posture_cli.console import notes
 from posture_cli.options import (
     AccountOption,
     FindingsTableOption,
@@ -20,7 +21,6 @@ from posture_cli.options import (
     VerboseOption,
     examples,
 )
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 from posture_cli.times import first, last
 
@@ -61,8 +61,8 @@ def diff(  # noqa: PLR0913 - one parameter an option
     if until < first_time:
         raise typer.BadParameter(f"T2 ({until:%F %T}) lies before T1 ({first_time:%F %T})")
     from posture_cli.audit.difference import differences  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.finding_filter import Wanted, scopes  # noqa: PLC0415
     from posture_cli.audit.open_tables import opened  # noqa: PLC0415
-    from posture_cli.audit.wanted import Wanted, scopes  # noqa: PLC0415
     from posture_cli.render import history as shown  # noqa: PLC0415
 
     tables = opened(stack, region, findings=findings_table, history=history_table)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture_cli.commands.demo import ROOT, require_clone
+from posture_cli.console import answers, notes
 from posture_cli.options import examples
-from posture_cli.render.console import answers, notes
 
 if TYPE_CHECKING:
     from posture_cli.embedded.aws import EmbeddedAws
@@ -47,13 +47,13 @@ def emulate(
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # what the functions log is of no interest here
     with notes().status("making the stack of template.yaml and an organisation of three VPCs"):
         # Only who emulates pays for importing moto.
-        from posture_cli.demo.world import World  # noqa: PLC0415
+        from posture_cli.demo.sample_environment import SampleEnvironment  # noqa: PLC0415
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
-        from posture_cli.embedded.server import served  # noqa: PLC0415
+        from posture_cli.embedded.server import serve  # noqa: PLC0415
 
         aws = EmbeddedAws(ROOT)
-    with aws, served(host, port) as url:
-        World(aws).build()
+    with aws, serve(host, port) as url:
+        SampleEnvironment(aws).build()
         notes().print(f"serving account {aws.account}, region {aws.region}")
         answers().print(f"export AWS_ENDPOINT_URL={url} AWS_REGION={aws.region}")
         _tell(aws)

@@ -14,9 +14,9 @@ from posture.baseline.resolve import resolve
 from posture.policy import Trust
 from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import load
+from posture_cli.console import notes
 from posture_cli.options import BaselineOption, OutputOption, RegionsOption, examples
 from posture_cli.render import explain as shown
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write, write_json
 
 EXAMPLES = examples(

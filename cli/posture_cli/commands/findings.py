@@ -13,6 +13,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli import exit_codes as exits
+from posture_cli.console import notes
 from posture_cli.interchange import ocsf
 from posture_cli.options import (
     AccountOption,
@@ -31,13 +32,12 @@ from posture_cli.options import (
     examples,
 )
 from posture_cli.render import findings as shown
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 from posture_cli.sort_orders import Sort
 
 if TYPE_CHECKING:
+    from posture_cli.audit.finding_filter import Wanted
     from posture_cli.audit.open_tables import Opened
-    from posture_cli.audit.wanted import Wanted
 
 EXAMPLES = examples(
     "posture findings",
@@ -102,8 +102,8 @@ def findings(  # noqa: PLR0913 - one parameter a filter
 
     Exit code: 0 when nothing is listed, 1 when something is, 2 on a mistake.
     """
+    from posture_cli.audit.finding_filter import Wanted, merged  # noqa: PLC0415
     from posture_cli.audit.open_tables import opened  # noqa: PLC0415 - boto3 slows other verbs
-    from posture_cli.audit.wanted import Wanted, merged  # noqa: PLC0415
 
     wanted = Wanted(
         statuses=frozenset(status or STANDING),
@@ -131,7 +131,7 @@ def findings(  # noqa: PLR0913 - one parameter a filter
 def _found(
     tables: Opened, wanted: Wanted, as_of: datetime | None, sort: Sort, limit: int | None
 ) -> Iterator[Finding]:
-    from posture_cli.audit.wanted import now, ordered, then  # noqa: PLC0415 - as above
+    from posture_cli.audit.finding_filter import now, ordered, then  # noqa: PLC0415 - as above
 
     if as_of is None:
         return now(tables.findings, wanted, sort, limit)

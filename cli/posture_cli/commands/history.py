@@ -89,7 +89,7 @@ def _found(
     since: datetime | None,
     until: datetime | None,
 ) -> Iterator[Entry]:
-    from posture_cli.audit.wanted import Wanted, scopes  # noqa: PLC0415 - as above
+    from posture_cli.audit.finding_filter import Wanted, scopes  # noqa: PLC0415 - as above
 
     scope, vpc, resource, actor = about
     stored = tables.history

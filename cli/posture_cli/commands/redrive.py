@@ -9,14 +9,14 @@ import typer
 from rich.progress import track
 
 from posture_cli import exit_codes as exits
+from posture_cli.console import notes
 from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from posture_cli.dead_letters.queue import DeadLetters
+    from posture_cli.dead_letters.queue import DeadLetterQueue
 
 EXAMPLES = examples(
     "posture redrive --dry-run",
@@ -66,9 +66,9 @@ def redrive(
     Exit code: 0 when all were done again or none was there, 1 when some could not be (or, with
     --dry-run, some wait), 2 on a mistake.
     """
-    from posture_cli.dead_letters.open_queues import opened  # noqa: PLC0415 - boto3 is slow
+    from posture_cli.dead_letters.open_queues import open_queue  # noqa: PLC0415 - boto3 is slow
 
-    found = opened(letters, stack, region)
+    found = open_queue(letters, stack, region)
     rows = list(_rows(found, dry_run=dry_run))
     write(rows, COLUMNS, output)
     left = sum(row["outcome"] != found.kind.outcome for row in rows)
@@ -76,7 +76,7 @@ def redrive(
     raise typer.Exit(exits.FINDINGS if left else exits.CLEAN)
 
 
-def _rows(letters: DeadLetters, *, dry_run: bool) -> Iterator[dict[str, Any]]:
+def _rows(letters: DeadLetterQueue, *, dry_run: bool) -> Iterator[dict[str, Any]]:
     waiting = letters.waiting()
     shown = track(
         letters.read(), f"{waiting} waiting", total=waiting, console=notes(), transient=True

@@ -13,9 +13,9 @@ from posture.changes.batch import Batch, Received, from_file
 from posture.errors import MalformedChangeError
 from posture.model.change import Outcome
 from posture_cli import exit_codes as exits
+from posture_cli.console import notes
 from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
 from posture_cli.render import changes as shown
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 
 EXAMPLES = examples(

@@ -10,6 +10,7 @@ import typer
 
 from posture.errors import PostureError
 from posture_cli import exit_codes as exits
+from posture_cli.console import notes
 from posture_cli.options import (
     AccountOption,
     AsOfOption,
@@ -23,7 +24,6 @@ from posture_cli.options import (
     VerboseOption,
     examples,
 )
-from posture_cli.render.console import notes
 
 EXAMPLES = examples(
     "posture report --html posture.html",
@@ -62,10 +62,10 @@ def report(  # noqa: PLR0913 - one parameter an option
 
     Exit code: 0 when the page is written, 2 on a mistake.
     """
-    from posture_cli.audit.gather import Period, gather  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.finding_filter import Wanted, scopes  # noqa: PLC0415
     from posture_cli.audit.open_tables import opened  # noqa: PLC0415
-    from posture_cli.audit.wanted import Wanted, scopes  # noqa: PLC0415
     from posture_cli.report.page import render  # noqa: PLC0415
+    from posture_cli.report.report_data import Period, gather  # noqa: PLC0415 - boto3 slows other verbs
 
     named = {"findings": findings_table, "history": history_table}
     if baseline_table or not all(named.values()):

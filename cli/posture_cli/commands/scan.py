@@ -20,6 +20,7 @@ from posture.rules.engine import judge_service, judge_vpc
 from posture.rules.rule_catalogue import SERVICE_RULES
 from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import explained
+from posture_cli.console import notes
 from posture_cli.interchange import junit, sarif
 from posture_cli.options import (
     BaselineOption,
@@ -29,7 +30,6 @@ from posture_cli.options import (
     examples,
 )
 from posture_cli.render import findings as shown
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, Record, write, write_json
 
 EXAMPLES = examples(

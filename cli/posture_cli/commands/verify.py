@@ -11,6 +11,7 @@ import typer
 
 from posture.model.scope import Scope
 from posture_cli import exit_codes as exits
+from posture_cli.console import notes
 from posture_cli.options import (
     BaselineTableOption,
     FindingsTableOption,
@@ -22,7 +23,6 @@ from posture_cli.options import (
     VerboseOption,
     examples,
 )
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from posture.model.waiver import Waiver
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli import exit_codes as exits
 from posture_cli.command import Verb
+from posture_cli.console import notes
 from posture_cli.options import (
     BaselineTableOption,
     HistoryTableOption,
@@ -22,7 +23,6 @@ from posture_cli.options import (
     StackRegionOption,
     examples,
 )
-from posture_cli.render.console import notes
 from posture_cli.render.records import Output, write
 from posture_cli.times import ahead
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
-from posture_cli.render.text import lines, printable
+from posture_cli.text import lines, printable
 
 Judged = tuple[Scope, Verdict]
 

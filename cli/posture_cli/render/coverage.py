@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from posture.analysis.matrix import outcomes
+from posture.analysis.matrix import list_row_answers
 from posture.model.instant import iso
 from posture.model.scope import Scope
-from posture_cli.render.console import answers
-from posture_cli.render.text import printable
+from posture_cli.console import answers
+from posture_cli.text import printable
 
 CSV_COLUMNS = (
     "account",
@@ -68,7 +68,7 @@ class Matrix:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give one row a cell."""
         for subnet in self.record["subnets"]:
-            row = outcomes(self.record, subnet["id"])
+            row = list_row_answers(self.record, subnet["id"])
             for service, answer in zip(self.record["services"], row, strict=True):
                 yield {
                     **self.where,
@@ -115,7 +115,7 @@ def _grid(matrix: Matrix, columns: Sequence[int]) -> Table:
     for number in columns:
         grid.add_column(printable(matrix.record["services"][number]["short"]), no_wrap=True)
     for subnet in matrix.record["subnets"]:
-        row = outcomes(matrix.record, subnet["id"])
+        row = list_row_answers(matrix.record, subnet["id"])
         grid.add_row(_label(subnet), subnet["zone"], *(_cell(row[each]) for each in columns))
     return grid
 

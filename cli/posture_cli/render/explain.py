@@ -7,13 +7,13 @@ from typing import Any
 from rich.text import Text
 
 from posture.analysis.explain import Explanation
-from posture.analysis.matrix import cell_record
+from posture.analysis.matrix import build_cell_record
 from posture.model.instant import iso
 from posture.model.network import Snapshot
 from posture.model.service_names import short_name
-from posture_cli.render.console import answers
+from posture_cli.console import answers
 from posture_cli.render.coverage import LEGEND
-from posture_cli.render.text import printable
+from posture_cli.text import printable
 
 CSV_COLUMNS = ("step", "about", "text")
 
@@ -25,7 +25,7 @@ def record_of(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:
         "observed_at": iso(snapshot.observed_at),
         "subnet": found.subnet.id,
         "service": found.service.name,
-        **cell_record(found.cell, found.service),
+        **build_cell_record(found.cell, found.service),
         "steps": [
             {"step": number, "about": step.about, "text": step.text, "record": dict(step.record)}
             for number, step in enumerate(found.steps, 1)

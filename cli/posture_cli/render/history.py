@@ -11,7 +11,7 @@ from posture.model.instant import iso
 from posture.store.items import Entry
 from posture_cli.audit.difference import Difference
 from posture_cli.render.findings import finding_record
-from posture_cli.render.text import lines, printable
+from posture_cli.text import lines, printable
 
 COLUMNS = ("time", "step", "status", "severity", "rule", "resource", "vpc", "actor", "summary")
 CSV_COLUMNS = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from posture.policy import Answer, Decided, Finding
 from posture.policy.descriptions import in_words
-from posture_cli.render.console import answers
-from posture_cli.render.text import printable
+from posture_cli.console import answers
+from posture_cli.text import printable
 
 TITLES = {
     "full_access": "full access",

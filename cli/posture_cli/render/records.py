@@ -18,8 +18,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from posture_cli.render.console import answers
-from posture_cli.render.text import printable
+from posture_cli.console import answers
+from posture_cli.text import printable
 
 Record = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from posture.analysis.matrix import outcomes
+from posture.analysis.matrix import list_row_answers
 from posture_cli.report.labels import columns, lines, listed
-from posture_cli.report.severity_colours import WORST, path_tone, tone_of, worst
+from posture_cli.report.outcome_colours import WORST, path_tone, tone_of, worst
 
 Record = Mapping[str, Any]
 
@@ -108,7 +108,12 @@ def _groups(record: Record) -> list[_Group]:
         key = str(subnet["route_table"] or "unknown"), tuple(record["cells"][subnet["id"]])
         alike[key].append(subnet)
     return [
-        _Group(f"group:{number}", tuple(subnets), table, tuple(outcomes(record, subnets[0]["id"])))
+        _Group(
+            f"group:{number}",
+            tuple(subnets),
+            table,
+            tuple(list_row_answers(record, subnets[0]["id"])),
+        )
         for number, ((table, _), subnets) in enumerate(alike.items())
     ]
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from posture.analysis.matrix import outcomes
+from posture.analysis.matrix import list_row_answers
 from posture.model.finding import Finding, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.rules.controls import Control
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli.report.drawing import Drawing, draw
-from posture_cli.report.severity_colours import tone_of
+from posture_cli.report.outcome_colours import tone_of
 from posture_cli.report.trend import Band, Point, bands, instants, points, time_to_repair
 
 LIFE = 10  # steps of a life that the page shows, the last ones
@@ -225,7 +225,7 @@ def _span(span: timedelta | None) -> str:
 def _network(picture: Picture) -> Network:
     record = picture.record
     rows = [
-        (subnet, [(tone_of(it), it) for it in outcomes(record, subnet["id"])])
+        (subnet, [(tone_of(it), it) for it in list_row_answers(record, subnet["id"])])
         for subnet in record["subnets"]
     ]
     tones = [tone for _, row in rows for tone, _ in row]

@@ -19,7 +19,7 @@ from posture.model.verdict import Severity, Status
 from posture.store.findings import Findings
 from posture.store.history import History
 from posture.store.scope_store import Store
-from posture_cli.audit.wanted import KEYS, Wanted, now, ordered, then
+from posture_cli.audit.finding_filter import KEYS, Wanted, now, ordered, then
 from posture_cli.sort_orders import Sort
 from stack_tables import TABLES, create_tables
 

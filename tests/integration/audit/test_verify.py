@@ -15,7 +15,7 @@ from posture.model.finding import Transition
 from posture.model.verdict import Severity, Status
 from posture.store.hash_chain import Chain, digest_of, link
 from posture.store.scope_store import Evaluation, Outcome, ScopeState, Store
-from posture_cli.audit.heads_file import HeadsFileError, read
+from posture_cli.audit.chain_ends_file import HeadsFileError, read
 from posture_cli.audit.verify import Proof, Verifier
 from stack_tables import TABLES
 

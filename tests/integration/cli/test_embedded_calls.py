@@ -12,16 +12,16 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from posture_cli.embedded.cloudtrail import Caller
-from posture_cli.embedded.environment import secluded
-from posture_cli.embedded.fidelity import Fidelity
-from posture_cli.embedded.trail import Trail
+from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.cloudtrail import ApiCaller
+from posture_cli.embedded.environment import isolate_environment
+from posture_cli.embedded.moto_patches import EndpointPatches
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 REGION = "eu-west-1"
-ALICE = Caller("123456789012", "NetworkAdmin", "alice")
+ALICE = ApiCaller("123456789012", "NetworkAdmin", "alice")
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class Network:
 @pytest.fixture
 def network() -> Iterator[Network]:
     """A network in an emulated AWS of its own, whose client is followed."""
-    with secluded(REGION), mock_aws():
+    with isolate_environment(REGION), mock_aws():
         ec2 = boto3.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
         table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
         group = ec2.create_security_group(VpcId=vpc, GroupName="g", Description="g")["GroupId"]
         trail: list[dict[str, Any]] = []
-        Fidelity(ALICE.account, REGION).follow(ec2)
-        Trail(trail.append).follow(ec2, ALICE)
+        EndpointPatches(ALICE.account, REGION).follow(ec2)
+        CallRecorder(trail.append).follow(ec2, ALICE)
         yield Network(ec2, trail, vpc, subnet, table, group)
 
 

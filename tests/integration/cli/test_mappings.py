@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from posture_cli.embedded.environment import secluded
+from posture_cli.embedded.environment import isolate_environment
 from posture_cli.embedded.queues import QueueMapping
 from posture_cli.embedded.streams import StreamMapping, StreamSettings
 
@@ -23,7 +23,7 @@ ONLY_FINDINGS = {"dynamodb": {"NewImage": {"kind": {"S": ["finding"]}}}}
 @pytest.fixture
 def session() -> Iterator[boto3.Session]:
     """An emulated AWS of its own for each test."""
-    with secluded(REGION), mock_aws():
+    with isolate_environment(REGION), mock_aws():
         yield boto3.Session(region_name=REGION)
 
 

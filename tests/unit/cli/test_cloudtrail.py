@@ -11,10 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture_cli.embedded.cloudtrail import Call, Caller, envelope, is_wrapped, record
+from posture_cli.embedded.cloudtrail import (
+    ApiCall,
+    ApiCaller,
+    build_event_entry,
+    build_record,
+    is_wrapped,
+)
 
 EC2 = botocore.session.get_session().get_service_model("ec2")
-ALICE = Caller("111122223333", "NetworkAdmin", "alice")
+ALICE = ApiCaller("111122223333", "NetworkAdmin", "alice")
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 Json = dict[str, Any]
@@ -23,7 +29,7 @@ Json = dict[str, Any]
 def recorded(name: str, parameters: Json, answer: Json | None = None) -> Json:
     """Give the record of one call."""
     operation = EC2.operation_model(name)
-    return record(Call(operation, parameters, answer or {}, ALICE, "eu-west-1", NOON))
+    return build_record(ApiCall(operation, parameters, answer or {}, ALICE, "eu-west-1", NOON))
 
 
 FIELDS = [
@@ -243,8 +249,10 @@ def test_failed_call() -> None:
 
 def test_call_through_a_service() -> None:
     """A call that a service makes for somebody bears the service's name for an address."""
-    caller = Caller("111122223333", "Deploy", "ci", invoked_by="cloudformation.amazonaws.com")
-    entry = record(Call(EC2.operation_model("DeleteRoute"), {}, {}, caller, "eu-west-1", NOON))
+    caller = ApiCaller("111122223333", "Deploy", "ci", invoked_by="cloudformation.amazonaws.com")
+    entry = build_record(
+        ApiCall(EC2.operation_model("DeleteRoute"), {}, {}, caller, "eu-west-1", NOON)
+    )
     assert entry["sourceIPAddress"] == "cloudformation.amazonaws.com"
     assert entry["userIdentity"]["invokedBy"] == "cloudformation.amazonaws.com"
 
@@ -252,7 +260,7 @@ def test_call_through_a_service() -> None:
 def test_envelope_carries_the_record() -> None:
     """The EventBridge entry has the source and type that the rules match, and the whole record."""
     entry = recorded("DeleteRoute", {"RouteTableId": "rtb-1"})
-    put = envelope(entry)
+    put = build_event_entry(entry)
     assert (put["Source"], put["DetailType"]) == ("aws.ec2", "AWS API Call via CloudTrail")
     assert entry == json.loads(put["Detail"])
 

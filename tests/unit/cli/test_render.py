@@ -14,7 +14,7 @@ from rich.console import Console
 
 from posture_cli.render.findings import screen_columns
 from posture_cli.render.records import Output, table, write
-from posture_cli.render.text import lines, printable
+from posture_cli.text import lines, printable
 
 COLUMNS = ("severity", "resource", "summary")
 HOSTILE = "\x1b[31mred\x1b[0m\n\u202e[bold]markup[/bold]\x07"

@@ -5,7 +5,7 @@ from itertools import pairwise
 from posture.analysis.path import PathKind
 from posture_cli.report.drawing import Box, draw
 from posture_cli.report.labels import columns
-from posture_cli.report.severity_colours import PATHS
+from posture_cli.report.outcome_colours import PATHS
 from report_material import matrix
 
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from collect_world import ACCOUNT, REGION, World, build
 from posture.analysis.coverage import Analysis
-from posture.analysis.matrix import record_of
-from posture.analysis.services import covered_services
+from posture.analysis.matrix import build_matrix_record
+from posture.analysis.services import list_covered_services
 from posture.model.scope import Scope
 from posture.store.scope_store import Evaluation, Store
 from posture_cli import live
@@ -110,7 +110,7 @@ def stored(world: World) -> dict[str, Any]:
     """Store the matrix of the full VPC as the monitor does, and give it."""
     (snapshot,) = live.collect((), [world.vpc])
     analysis = Analysis(snapshot)
-    record = record_of(analysis.coverage(covered_services(snapshot)), analysis)
+    record = build_matrix_record(analysis.coverage(list_covered_services(snapshot)), analysis)
     Store(boto3.client("dynamodb"), TABLES).record(
         Evaluation(snapshot.scope, NOW, coverage=record), lambda _: ()
     )

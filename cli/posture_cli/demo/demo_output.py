@@ -12,25 +12,25 @@ from rich.text import Text
 
 from posture.changes.shapes import ids_in
 from posture.model.finding import Finding
-from posture_cli.demo.story import Beat, Phase
+from posture_cli.demo.demo_run import DemoStep, StepKind
 from posture_cli.render.findings import finding_record
 from posture_cli.render.records import STYLES, Output, write
-from posture_cli.render.text import lines, printable
+from posture_cli.text import lines, printable
 
 MARKS = {
-    Phase.SWEEP: ("◇", "cyan"),
-    Phase.BREAK: ("✗", "red"),
-    Phase.REPAIR: ("✓", "green"),
-    Phase.REFUSED: ("·", "dim"),
+    StepKind.SWEEP: ("◇", "cyan"),
+    StepKind.BREAK: ("✗", "red"),
+    StepKind.REPAIR: ("✓", "green"),
+    StepKind.REFUSED: ("·", "dim"),
 }
 INDENT = " " * 4
 END_COLUMNS = ("status", "severity", "rule", "resource", "vpc", "actor")
 
 
-def show_beat(console: Console, beat: Beat) -> None:
+def show_beat(console: Console, beat: DemoStep) -> None:
     """Print a beat: what was done, what was found, what was told."""
     mark, style = MARKS[beat.phase]
-    verb = "repaired: " if beat.phase is Phase.REPAIR else ""
+    verb = "repaired: " if beat.phase is StepKind.REPAIR else ""
     console.print()
     console.print(Text(f"{mark} {verb}{beat.title}", style=f"bold {style}"))
     for record in beat.records:
@@ -40,7 +40,7 @@ def show_beat(console: Console, beat: Beat) -> None:
     for alert in beat.alerts:
         told = Text(f"{printable(alert.subject)}", style="bold")
         console.print(_labelled("alert", told + Text(f"  after {beat.seconds:.2f} s", "dim")))
-        if beat.phase is Phase.BREAK:
+        if beat.phase is StepKind.BREAK:
             console.print(Text(indent(lines(alert.text), INDENT)))
     if not beat.findings and not beat.alerts:
         console.print(_labelled("result", Text("no finding, no alert")))
@@ -48,7 +48,7 @@ def show_beat(console: Console, beat: Beat) -> None:
         console.print(_labelled("fault", Text(printable(fault), style="bold red")))
 
 
-def show_end(console: Console, findings: Sequence[Finding], beats: Sequence[Beat]) -> None:
+def show_end(console: Console, findings: Sequence[Finding], beats: Sequence[DemoStep]) -> None:
     """Print the final table and the summary."""
     numbers = summary(beats)
     records = [finding_record(finding) for finding in findings]
@@ -64,7 +64,7 @@ def show_end(console: Console, findings: Sequence[Finding], beats: Sequence[Beat
         console.print(Text("Every change was found, told and, after the repair, taken back."))
 
 
-def document(findings: Sequence[Finding], beats: Sequence[Beat]) -> dict[str, Any]:
+def document(findings: Sequence[Finding], beats: Sequence[DemoStep]) -> dict[str, Any]:
     """Give the whole story for machines."""
     return {
         "beats": [_beat_record(beat) for beat in beats],
@@ -73,7 +73,7 @@ def document(findings: Sequence[Finding], beats: Sequence[Beat]) -> dict[str, An
     }
 
 
-def summary(beats: Sequence[Beat]) -> dict[str, Any]:
+def summary(beats: Sequence[DemoStep]) -> dict[str, Any]:
     """Count what happened. Latencies are seconds from a call's return to its alert's arrival."""
     told = [beat.seconds for beat in beats if beat.records and beat.alerts]
     return {
@@ -86,7 +86,7 @@ def summary(beats: Sequence[Beat]) -> dict[str, Any]:
     }
 
 
-def _beat_record(beat: Beat) -> dict[str, Any]:
+def _beat_record(beat: DemoStep) -> dict[str, Any]:
     return {
         "phase": beat.phase.value,
         "title": beat.title,

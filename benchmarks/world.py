@@ -25,7 +25,7 @@ from posture.runtime.settings import Tables
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
-from posture_cli.embedded.fidelity import Fidelity, complete_moto
+from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -84,10 +84,10 @@ def region_of(
 ) -> tuple[boto3.Session, SyntheticAws]:
     """Give a session whose AWS is a region of so many VPCs."""
     with mock_aws():
-        complete_moto()
+        patch_moto()
         plain = boto3.Session(region_name=REGION)
         ec2 = plain.client("ec2")
-        Fidelity(ACCOUNT, REGION).follow(ec2)
+        EndpointPatches(ACCOUNT, REGION).attach(ec2)
         vpc = build_vpc(ec2)
         rows = {operation: _read(ec2, operation, vpc) for operation in LISTS}
         shared = _shared(ec2)

@@ -20,7 +20,7 @@ from moto.core.responses import BaseResponse
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
 
-from posture_cli.embedded.fidelity import complete_moto
+from posture_cli.embedded.moto_patches import patch_moto
 
 UNSUPPORTED = (
     "<Response><Errors><Error><Code>UnsupportedOperation</Code><Message>{}</Message></Error>"
@@ -60,7 +60,7 @@ class Emulated:
 @contextmanager
 def served() -> Iterator[Emulated]:
     """Serve the account; boto3 in this process speaks to it as well."""
-    complete_moto()
+    patch_moto()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     setattr(BaseResponse, "call_action", _answer)  # noqa: B010 - a method is replaced
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

@@ -25,7 +25,7 @@ sys.path += [str(ROOT / "benchmarks"), str(ROOT / "tests" / "stages")]
 from compare import row, say
 from world import build_vpc
 
-from posture_cli.embedded.fidelity import Fidelity
+from posture_cli.embedded.moto_patches import EndpointPatches
 from stack_tables import create_tables
 
 PYTHON = str(ROOT / ".venv/bin/python")
@@ -59,7 +59,7 @@ def populate(account: Emulated, vpcs: int) -> None:
     """Build the VPCs, each after the plan of the other benchmarks, and the monitor's tables."""
     spare_copies()
     ec2 = account.session.client("ec2")
-    Fidelity(ACCOUNT, HOME).follow(ec2)
+    EndpointPatches(ACCOUNT, HOME).attach(ec2)
     for number in range(vpcs):
         build_vpc(ec2, f"10.{number}")
     create_tables(account.session.client("dynamodb"))

@@ -9,10 +9,10 @@ import pytest
 from posture.policy import keys
 from posture.policy.document import Policy
 from posture.policy.evaluate import evaluate
-from posture.policy.parse import parse
+from posture.policy.parse_policy import parse_policy
 from posture.policy.request import Request
 from posture.policy.request_case import CallerKind
-from posture_cli.demo.story import Story
+from posture_cli.demo.demo_run import DemoRun
 from posture_cli.embedded.aws import EmbeddedAws
 from recorded_calls import Use, recording
 from stack_template import PATH
@@ -29,7 +29,7 @@ class Deployed:
         endpoints = aws.session.client("ec2").describe_vpc_endpoints()["VpcEndpoints"]
         own = {it.physical_id for it in aws.stack.of_type("AWS::EC2::VPCEndpoint").values()}
         self.policies: dict[str, Policy] = {
-            it["ServiceName"].rpartition(".")[2]: parse(it["PolicyDocument"])
+            it["ServiceName"].rpartition(".")[2]: parse_policy(it["PolicyDocument"])
             for it in endpoints
             if it["VpcEndpointId"] in own
         }
@@ -81,9 +81,9 @@ class Deployed:
 def deployed() -> Iterator[Deployed]:
     """Deploy the stack and play a story."""
     with EmbeddedAws(PATH.parent) as aws, recording(aws) as recorder:
-        story = Story(aws)
+        story = DemoRun(aws)
         story.build()
-        list(story.play())
+        list(story.run())
         aws.sweep()
         yield Deployed(aws, recorder.uses)
 

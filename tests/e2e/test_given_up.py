@@ -14,9 +14,9 @@ from posture.model.finding import FindingStatus
 from posture.runtime import clients
 from posture_cli.app import app
 from posture_cli.dead_letters.open_queues import QUEUES
-from posture_cli.demo.story import Story
+from posture_cli.demo.demo_run import DemoRun
 from posture_cli.embedded.aws import EmbeddedAws
-from posture_cli.embedded.cloudtrail import Caller
+from posture_cli.embedded.cloudtrail import ApiCaller
 from stack_template import PATH
 
 Undo = Callable[[], object]
@@ -27,14 +27,14 @@ class Stage:
     """An emulated AWS with the stack in it, and the organisation it watches."""
 
     aws: EmbeddedAws
-    story: Story
+    story: DemoRun
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     """Give an emulated AWS with the stack in it, swept and told."""
     with EmbeddedAws(PATH.parent) as aws:
-        story = Story(aws)
+        story = DemoRun(aws)
         story.build()
         aws.sweep()
         aws.mailbox.collect()
@@ -75,7 +75,7 @@ def undone(stage: Stage) -> Iterator[None]:
 
 def turn_names(stage: Stage, *, on: bool) -> None:
     """Turn a VPC's DNS host names on or off, as Alice; its private names depend on them."""
-    ec2 = stage.aws.ec2(Caller(stage.aws.account, "NetworkAdmin", "alice"))
+    ec2 = stage.aws.ec2(ApiCaller(stage.aws.account, "NetworkAdmin", "alice"))
     vpc = stage.story.organisation.analytics.id
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": on})
     stage.aws.settle()
@@ -86,7 +86,7 @@ def open_here(stage: Stage) -> set[str]:
     vpc = stage.story.organisation.analytics.id
     return {
         each.rule
-        for each in stage.story.stored().values()
+        for each in stage.story.load_findings().values()
         if each.scope.subject == vpc and each.status is FindingStatus.OPEN
     }
 

@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from posture.runtime import clients
-from posture_cli.demo.story import Story
+from posture_cli.demo.demo_run import DemoRun
 from posture_cli.embedded.aws import EmbeddedAws
-from posture_cli.embedded.cloudtrail import Caller
+from posture_cli.embedded.cloudtrail import ApiCaller
 from recorded_calls import Recorder, Use, recording
 from sample_events import names, read
 from stack_template import PATH, RESOURCES, allowed_to, identity_statements, listed
@@ -41,9 +41,9 @@ BY_SERVICES = {"UseKeyThroughServices"}  # DynamoDB, SQS and SNS, as the conditi
 def recorder() -> Iterator[Recorder]:
     """Run all that the monitor can meet, and record its calls."""
     with EmbeddedAws(PATH.parent, parameters=EVERYTHING) as aws, recording(aws) as recorder:
-        story = Story(aws)
+        story = DemoRun(aws)
         story.build()
-        list(story.play())
+        list(story.run())
         _services(aws)
         for folder in ("calls", "evaluate"):
             for name in names(folder):
@@ -63,7 +63,7 @@ def used(recorder: Recorder) -> Mapping[str, set[Use]]:
 
 def _services(aws: EmbeddedAws) -> None:
     """Let somebody offer an endpoint service, so that its connections are looked at."""
-    ec2 = aws.ec2(Caller(aws.account, "NetworkAdmin", "alice"))
+    ec2 = aws.ec2(ApiCaller(aws.account, "NetworkAdmin", "alice"))
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     balancer = aws.session.client("elbv2").create_load_balancer(
         Name="nlb", Type="network", Subnets=[subnet]
@@ -90,7 +90,7 @@ def _failing_topic(aws: EmbeddedAws) -> None:
 
     sns = clients.sns()
     sns.meta.events.register_first("before-call.sns.Publish", refuse)
-    ec2 = aws.ec2(Caller(aws.account, "NetworkAdmin", "alice"))
+    ec2 = aws.ec2(ApiCaller(aws.account, "NetworkAdmin", "alice"))
     group = ec2.describe_security_groups(
         Filters=[{"Name": "group-name", "Values": ["payments-endpoints"]}]
     )["SecurityGroups"][0]["GroupId"]

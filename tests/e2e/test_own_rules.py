@@ -15,10 +15,10 @@ from posture.ec2.vpc import collect_vpc
 from posture.model.baseline import Baseline
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
-from posture.rules.engine import judge_vpc
-from posture_cli.embedded.environment import secluded
-from posture_cli.embedded.fidelity import Fidelity, complete_moto
-from posture_cli.embedded.stack import deploy
+from posture.rules.engine import evaluate_vpc
+from posture_cli.embedded.environment import isolate_environment
+from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
+from posture_cli.embedded.stack import deploy_stack
 from posture_cli.embedded.translation import read_template
 from stack_template import PATH
 
@@ -39,16 +39,16 @@ Resources = dict[str, Any]
 @pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
     """Give an empty account."""
-    with secluded(REGION), mock_aws():
-        complete_moto()
+    with isolate_environment(REGION), mock_aws():
+        patch_moto()
         yield
 
 
 def judged(template: Path, stack: str, **parameters: str) -> tuple[Verdict, ...]:
     """Deploy a template; judge the VPC that its functions run in."""
-    made = deploy(template, region=REGION, name=stack, parameters=parameters)
-    fidelity = Fidelity(ACCOUNT, REGION)
-    fidelity.adopt(made)
+    made = deploy_stack(template, region=REGION, name=stack, parameters=parameters)
+    endpoint_patches = EndpointPatches(ACCOUNT, REGION)
+    endpoint_patches.patch_stack(made)
     ec2 = boto3.Session(region_name=REGION).client("ec2")
     snapshot = collect_vpc(
         ec2,
@@ -57,7 +57,7 @@ def judged(template: Path, stack: str, **parameters: str) -> tuple[Verdict, ...]
         now=utc_now,
     )
     assert snapshot is not None
-    return judge_vpc(snapshot, STRICT)
+    return evaluate_vpc(snapshot, STRICT)
 
 
 def failed(verdicts: tuple[Verdict, ...]) -> set[str]:

@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from posture_cli.report.page import render
+from posture_cli.report.page import render_report
 from report_material import material
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -67,7 +67,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("reports")
     made = {"empty": material(0), "hostile": material(FINDINGS, hostile=True)}
     for name, about in made.items():
-        (folder / f"{name}.html").write_text(render(about), encoding="utf-8")
+        (folder / f"{name}.html").write_text(render_report(about), encoding="utf-8")
     return {name: (folder / f"{name}.html").as_uri() for name in made}
 
 

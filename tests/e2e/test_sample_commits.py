@@ -2,7 +2,7 @@
 
 import re
 
-from posture_cli.demo.world import World
+from posture_cli.demo.sample_environment import SampleEnvironment
 from posture_cli.embedded.aws import EmbeddedAws
 from sample_events import EXPECTED, failures, read
 from stack_template import PATH
@@ -11,7 +11,7 @@ from stack_template import PATH
 def test_a_commit_is_told_once_whichever_record_came_first() -> None:
     """Seven records of two commits, two of them again: two alerts, the opened and the resolved."""
     with EmbeddedAws(PATH.parent) as aws:
-        World(aws).build()
+        SampleEnvironment(aws).build()
         function = aws.functions[aws.stack.physical_id("NotifyFunction")]
         for name in ("notify/opened", "notify/duplicate", "notify/resolved", "notify/opened"):
             assert not failures(function(read(name)))

@@ -7,7 +7,7 @@ import pytest
 
 from posture.model.finding import FindingStatus
 from posture.store.findings import Findings
-from posture_cli.demo.world import World
+from posture_cli.demo.sample_environment import SampleEnvironment
 from posture_cli.embedded.aws import EmbeddedAws
 from sample_events import EXPECTED, failures, function_of, names, read
 from stack_template import PATH
@@ -19,7 +19,7 @@ ENVIRONMENT = json.loads((PATH.parent / "env.json").read_text(encoding="utf-8"))
 def aws() -> Iterator[EmbeddedAws]:
     """Give the world that `posture emulate` serves."""
     with EmbeddedAws(PATH.parent) as aws:
-        World(aws).build()
+        SampleEnvironment(aws).build()
         yield aws
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from posture_cli.demo.acts import ACTS
-from posture_cli.demo.story import Beat, Phase, Story
+from posture_cli.demo.demo_run import DemoRun, DemoStep, StepKind
+from posture_cli.demo.scenarios import SCENARIOS
 from posture_cli.embedded.aws import EmbeddedAws
 from stack_template import PATH
 
@@ -23,29 +23,29 @@ def aws() -> Iterator[EmbeddedAws]:
 
 
 @pytest.fixture(scope="module")
-def story(aws: EmbeddedAws) -> Story:
+def story(aws: EmbeddedAws) -> DemoRun:
     """Give the organisation that the story is about."""
-    story = Story(aws)
+    story = DemoRun(aws)
     story.build()
     return story
 
 
 @pytest.fixture(scope="module")
-def beats(story: Story) -> list[Beat]:
+def beats(story: DemoRun) -> list[DemoStep]:
     """Play the story to its end."""
-    return list(story.play())
+    return list(story.run())
 
 
-def beat(beats: list[Beat], title: str, phase: Phase = Phase.BREAK) -> Beat:
+def beat(beats: list[DemoStep], title: str, phase: StepKind = StepKind.BREAK) -> DemoStep:
     """Give the beat whose title begins so."""
     (found,) = [each for each in beats if each.phase is phase and each.title.startswith(title)]
     return found
 
 
-def test_every_change_is_found_told_and_taken_back(beats: list[Beat]) -> None:
+def test_every_change_is_found_told_and_taken_back(beats: list[DemoStep]) -> None:
     """The story's own checks have nothing to complain about."""
     assert [fault for each in beats for fault in each.faults] == []
-    assert len(beats) == 2 * len(ACTS) + 2
+    assert len(beats) == 2 * len(SCENARIOS) + 2
 
 
 @pytest.mark.parametrize(
@@ -74,19 +74,21 @@ def test_every_change_is_found_told_and_taken_back(beats: list[Beat]) -> None:
         ("the KMS endpoint", {"required-service-without-endpoint"}),
     ],
 )
-def test_each_act_opens_just_what_it_breaks(beats: list[Beat], title: str, rules: set[str]) -> None:
+def test_each_act_opens_just_what_it_breaks(
+    beats: list[DemoStep], title: str, rules: set[str]
+) -> None:
     """No rule speaks that has no cause to."""
     assert {finding.rule for finding in beat(beats, title).findings} == rules
 
 
-def test_the_cause_is_the_call_that_did_it(beats: list[Beat]) -> None:
+def test_the_cause_is_the_call_that_did_it(beats: list[DemoStep]) -> None:
     """Of two calls in the same second the one that moved the subnet."""
     (finding,) = beat(beats, "a subnet moves").findings
     assert finding.cause is not None
     assert finding.cause.event_name == "ReplaceRouteTableAssociation"
 
 
-def test_an_alert_reads_well(beats: list[Beat]) -> None:
+def test_an_alert_reads_well(beats: list[DemoStep]) -> None:
     """What, where, who, since when, why, and the command that repairs it."""
     (alert,) = beat(beats, "a more specific route").alerts
     assert re.fullmatch(
@@ -114,20 +116,20 @@ def test_an_alert_reads_well(beats: list[Beat]) -> None:
     assert f"IMPACT: {impact['told']}" in alert.text
 
 
-def test_a_refused_call_tells_nobody_anything(beats: list[Beat]) -> None:
+def test_a_refused_call_tells_nobody_anything(beats: list[DemoStep]) -> None:
     """It never reaches the queue."""
-    (refused,) = [each for each in beats if each.phase is Phase.REFUSED]
+    (refused,) = [each for each in beats if each.phase is StepKind.REFUSED]
     assert len(refused.records) == 1
     assert (refused.findings, refused.alerts) == ([], [])
 
 
 def test_the_monitors_own_vpc_passes_its_own_rules(
-    aws: EmbeddedAws, story: Story, beats: list[Beat]
+    aws: EmbeddedAws, story: DemoRun, beats: list[DemoStep]
 ) -> None:
     """Nothing was ever found there, and it was looked at."""
     own = aws.stack.outputs["MonitorVpcId"]
     assert beats
-    assert [each for each in story.stored().values() if each.scope.subject == own] == []
+    assert [each for each in story.load_findings().values() if each.scope.subject == own] == []
     heads = aws.session.client("dynamodb").query(
         TableName=aws.stack.outputs["FindingsTableName"],
         IndexName="by-region",
@@ -138,19 +140,19 @@ def test_the_monitors_own_vpc_passes_its_own_rules(
 
 
 def test_replaying_every_change_writes_nothing(
-    aws: EmbeddedAws, story: Story, beats: list[Beat]
+    aws: EmbeddedAws, story: DemoRun, beats: list[DemoStep]
 ) -> None:
     """Duplicates, late and all at once: the same findings, no alert."""
     assert beats
-    before = story.stored()
+    before = story.load_findings()
     for record in list(aws.trail):
-        aws.deliver(record)
+        aws.put_record(record)
     aws.settle()
-    assert story.stored() == before
+    assert story.load_findings() == before
     assert aws.mailbox.collect() == []
 
 
-def test_nothing_is_left_in_any_dead_letter_queue(aws: EmbeddedAws, beats: list[Beat]) -> None:
+def test_nothing_is_left_in_any_dead_letter_queue(aws: EmbeddedAws, beats: list[DemoStep]) -> None:
     """Everything was handled."""
     assert beats
     sqs = aws.session.client("sqs")
@@ -167,7 +169,9 @@ def logged(aws: EmbeddedAws) -> list[dict[str, Any]]:
     return [json.loads(line) for line in aws.logs() if line.startswith("{")]
 
 
-def test_logs_lead_from_the_event_to_the_evaluation(aws: EmbeddedAws, beats: list[Beat]) -> None:
+def test_logs_lead_from_the_event_to_the_evaluation(
+    aws: EmbeddedAws, beats: list[DemoStep]
+) -> None:
     """The correlation id is CloudTrail's event id; nothing failed on the way."""
     lines = logged(aws)
     (record,) = beat(beats, "the KMS endpoint").records
@@ -176,7 +180,7 @@ def test_logs_lead_from_the_event_to_the_evaluation(aws: EmbeddedAws, beats: lis
     assert not [each for each in lines if each.get("level") in {"ERROR", "CRITICAL"}]
 
 
-def test_metrics_are_emitted(aws: EmbeddedAws, beats: list[Beat]) -> None:
+def test_metrics_are_emitted(aws: EmbeddedAws, beats: list[DemoStep]) -> None:
     """In the embedded metric format, under the names that alarms and people go by."""
     assert beats
     names = {

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from posture.changes.event_names import EVENT_NAMES, OUT
-from posture_cli.embedded.stack import Stack, deploy
+from posture_cli.embedded.stack import Stack, deploy_stack
 from stack_template import PATH
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def aws() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def stack(aws: None) -> Stack:  # noqa: ARG001 - the account it is deployed in
     """The stack with its defaults, but for an address for alerts."""
-    return deploy(PATH, region=REGION, parameters={"AlertEmail": "security@example.com"})
+    return deploy_stack(PATH, region=REGION, parameters={"AlertEmail": "security@example.com"})
 
 
 @pytest.fixture
@@ -191,7 +191,9 @@ def test_endpoint_policies_are_readable_and_not_the_default(stack: Stack, ec2: "
 def test_where_every_destination_has_a_name_nothing_else_is_sent_to(aws: None) -> None:  # noqa: ARG001
     """With DynamoDB's prefix list the functions' group names no address."""
     region = "eu-central-1"
-    other = deploy(PATH, region=region, parameters={"DynamoDbPrefixListId": "pl-0123456789abcdef0"})
+    other = deploy_stack(
+        PATH, region=region, parameters={"DynamoDbPrefixListId": "pl-0123456789abcdef0"}
+    )
     group_id = other.outputs["FunctionsSecurityGroupId"]
     client = boto3.client("ec2", region_name=region)
     [group] = client.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
@@ -217,7 +219,7 @@ def test_an_existing_vpc_is_used_as_it_is(aws: None) -> None:  # noqa: ARG001
         "RouteTableIds": table,
         "CreateSnsEndpoint": "false",
     }
-    stack = deploy(PATH, region=region, parameters=parameters)
+    stack = deploy_stack(PATH, region=region, parameters=parameters)
     assert stack.outputs["MonitorVpcId"] == vpc
     assert "SnsEndpointId" not in stack.outputs
     assert not {*stack.of_type("AWS::EC2::VPC"), *stack.of_type("AWS::EC2::Subnet")}
@@ -229,6 +231,6 @@ def test_an_existing_vpc_is_used_as_it_is(aws: None) -> None:  # noqa: ARG001
 
 def test_three_zones_can_be_asked_for(aws: None) -> None:  # noqa: ARG001
     """Every interface endpoint then has an interface in each."""
-    stack = deploy(PATH, region="us-west-2", parameters={"ZoneCount": "3"})
+    stack = deploy_stack(PATH, region="us-west-2", parameters={"ZoneCount": "3"})
     for endpoint in ("Ec2Endpoint", "SnsEndpoint"):
         assert len(stack.resources[endpoint].properties["SubnetIds"]) == 3

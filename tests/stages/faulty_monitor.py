@@ -36,7 +36,7 @@ from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
 from posture.notification.notify import Ports as NotifyPorts
 from posture.notification.topic import Topic
-from posture.rules.engine import judge_vpc
+from posture.rules.engine import evaluate_vpc
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.runtime import clients
 from posture.runtime.settings import MemberAccess
@@ -46,8 +46,8 @@ from posture.store.items import Entry
 from posture.store.rejections import LAST_TRY, Rejections
 from posture.store.scope_record import head_from
 from posture.store.scope_store import Store
-from posture_cli.embedded.fidelity import complete_moto
-from posture_cli.embedded.trail import Trail
+from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.moto_patches import patch_moto
 from stack_tables import TABLES, create_tables
 
 TRIES = 10  # as in template.yaml: then the stream gives its records up
@@ -356,13 +356,13 @@ def faulty() -> Iterator[FaultyMonitor]:
         patch.setattr("time.sleep", lambda _: None)
         mock_random.seed(0)  # the ids of what is made are those of the last time
         patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
-        complete_moto()
+        patch_moto()
         clean, (session, injector) = shared_session(), tampered()
         injector.forget()
         dynamodb, alice = clean.client("dynamodb"), clean.client("ec2")
         create_tables(dynamodb)
         stage = Stage(build(clean.client("ec2")), alice, dynamodb)
-        Trail(stage.trail.append).follow(alice, ALICE)
+        CallRecorder(stage.trail.append).attach(alice, ALICE)
         topic_arn = clean.client("sns").create_topic(Name="alerts")["TopicArn"]
         yield FaultyMonitor(
             stage=stage,
@@ -380,7 +380,7 @@ def judged(observer: Observer, scope: Scope) -> dict[str, Finding]:
     snapshot = observer.vpc(scope)
     assert snapshot is not None
     baseline = resolve(BaselineDocument(), scope, snapshot.vpc.tags)
-    verdicts = judge_vpc(snapshot, baseline)
+    verdicts = evaluate_vpc(snapshot, baseline)
     return apply({}, transitions(scope, {}, verdicts, observed_at=snapshot.observed_at))
 
 

@@ -24,9 +24,9 @@ from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
-from posture_cli.embedded.cloudtrail import Caller
-from posture_cli.embedded.fidelity import complete_moto
-from posture_cli.embedded.trail import Trail
+from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.cloudtrail import ApiCaller
+from posture_cli.embedded.moto_patches import patch_moto
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HOME = Region(ACCOUNT, REGION)
 SECONDS = 100.0  # what a slice takes by a `SliceClock`
-ALICE = Caller(ACCOUNT, "NetworkAdmin", "alice")
+ALICE = ApiCaller(ACCOUNT, "NetworkAdmin", "alice")
 ANYBODY = {
     "IpProtocol": "tcp",
     "FromPort": 443,
@@ -236,11 +236,11 @@ def shared_session() -> boto3.Session:
 def staged() -> Iterator[Stage]:
     """Build the region and empty tables."""
     with mock_aws():
-        complete_moto()
+        patch_moto()
         session = shared_session()
         dynamodb = session.client("dynamodb")
         create_tables(dynamodb)
         alice = session.client("ec2")
         stage = Stage(build(session.client("ec2")), alice, dynamodb)
-        Trail(stage.trail.append).follow(alice, ALICE)
+        CallRecorder(stage.trail.append).attach(alice, ALICE)
         yield stage

@@ -9,7 +9,7 @@ from botocore.validate import ParamValidator
 
 from posture.runtime import clients
 from posture_cli.embedded.aws import EmbeddedAws
-from posture_cli.embedded.functions import Function
+from posture_cli.embedded.functions import EmbeddedFunction
 
 # A transaction is authorised as the writes that it is made of.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
@@ -77,17 +77,17 @@ def recording(aws: EmbeddedAws) -> Iterator[Recorder]:
     made = aws.stack.resources.items()
     recorder = Recorder({it.physical_id: name for name, it in made if it.physical_id})
     clients.session().register("before-parameter-build.*.*", cast("Any", recorder.record))
-    run = Function.__call__
+    run = EmbeddedFunction.__call__
 
-    def recorded(self: Function, event: Any) -> Any:
+    def recorded(self: EmbeddedFunction, event: Any) -> Any:
         recorder.running = self.name
         try:
             return run(self, event)
         finally:
             recorder.running = ""
 
-    Function.__call__ = recorded  # type: ignore[method-assign]
+    EmbeddedFunction.__call__ = recorded  # type: ignore[method-assign]
     try:
         yield recorder
     finally:
-        Function.__call__ = run  # type: ignore[method-assign]
+        EmbeddedFunction.__call__ = run  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ import boto3
 from moto.ec2.models import ec2_backends
 
 from labelled.case import ACCOUNT
-from posture_cli.embedded.fidelity import Fidelity
+from posture_cli.embedded.moto_patches import EndpointPatches
 
 ZONES = "aab"
 
@@ -20,7 +20,7 @@ class Account:
         self.region = region
         self.ec2: Any = session.client("ec2", region_name=region)
         self.elb = session.client("elbv2", region_name=region)
-        Fidelity(ACCOUNT, region).follow(self.ec2)
+        EndpointPatches(ACCOUNT, region).attach(self.ec2)
         self._backend = ec2_backends[ACCOUNT][region]
         self._blocks = iter(range(1, 250))
 

@@ -13,7 +13,7 @@ import typer
 import posture_cli
 from posture.errors import PostureError
 from posture_cli import exit_codes as exits
-from posture_cli.console import answers, notes
+from posture_cli.console import open_stderr, open_stdout
 from posture_cli.options import OutputOption, examples
 from posture_cli.render.records import Output, write_json
 
@@ -77,7 +77,7 @@ def require_clone() -> None:
 
 
 def _play(pace: float, output: Output, report: Path | None) -> int:
-    with notes().status("starting an emulated AWS in this process") as status:
+    with open_stderr().status("starting an emulated AWS in this process") as status:
         # Only the demo pays for importing moto.
         from posture_cli.demo.demo_run import DemoRun  # noqa: PLC0415
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
@@ -96,11 +96,11 @@ def _play(pace: float, output: Output, report: Path | None) -> int:
 
 def _report(aws: EmbeddedAws, file: Path) -> None:
     """Write the page about what the monitor holds at the end of the story."""
-    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
-    from posture_cli.report.page import render  # noqa: PLC0415
+    from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415
+    from posture_cli.report.page import render_report  # noqa: PLC0415
     from posture_cli.report.report_data import Period, gather  # noqa: PLC0415 - only where it is wanted
 
-    tables = opened(aws.stack.name, aws.region, findings=None, history=None, baseline=None)
+    tables = open_tables(aws.stack.name, aws.region, findings=None, history=None, baseline=None)
     now = datetime.now(UTC)
     material = gather(
         tables.client,
@@ -109,24 +109,24 @@ def _report(aws: EmbeddedAws, file: Path) -> None:
         "the demo's organisation",
         Period(now - timedelta(minutes=2), now, latest=True),
     )
-    file.write_text(render(material), encoding="utf-8")
-    notes().print(f"wrote {file}")
+    file.write_text(render_report(material), encoding="utf-8")
+    open_stderr().print(f"wrote {file}")
 
 
 def _tell(story: DemoRun, pace: float, output: Output) -> int:
     from posture_cli.demo import demo_output as shown  # noqa: PLC0415 -
 
     beats: list[DemoStep] = []
-    for beat in story.play():
+    for beat in story.run():
         beats.append(beat)
         if output is Output.TABLE:
-            shown.show_beat(answers(), beat)
+            shown.show_beat(open_stdout(), beat)
         time.sleep(pace)
     findings = sorted(
-        story.stored().values(), key=lambda it: (it.status.value, it.severity.rank, it.rule)
+        story.load_findings().values(), key=lambda it: (it.status.value, it.severity.rank, it.rule)
     )
     if output is Output.JSON:
         write_json(shown.document(findings, beats))
     else:
-        shown.show_end(answers(), findings, beats)
+        shown.show_end(open_stdout(), findings, beats)
     return sum(len(beat.faults) for beat in beats)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture_cli.commands.demo import ROOT, require_clone
-from posture_cli.console import answers, notes
+from posture_cli.console import open_stderr, open_stdout
 from posture_cli.options import examples
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def emulate(
     """
     require_clone()
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # what the functions log is of no interest here
-    with notes().status("making the stack of template.yaml and an organisation of three VPCs"):
+    with open_stderr().status(
+        "making the stack of template.yaml and an organisation of three VPCs"
+    ):
         # Only who emulates pays for importing moto.
         from posture_cli.demo.sample_environment import SampleEnvironment  # noqa: PLC0415
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
@@ -54,19 +56,19 @@ def emulate(
         aws = EmbeddedAws(ROOT)
     with aws, serve(host, port) as url:
         SampleEnvironment(aws).build()
-        notes().print(f"serving account {aws.account}, region {aws.region}")
-        answers().print(f"export AWS_ENDPOINT_URL={url} AWS_REGION={aws.region}")
+        open_stderr().print(f"serving account {aws.account}, region {aws.region}")
+        open_stdout().print(f"export AWS_ENDPOINT_URL={url} AWS_REGION={aws.region}")
         _tell(aws)
 
 
 def _tell(aws: EmbeddedAws) -> None:
-    notes().print("alerts are shown here as they come; Ctrl-C ends it")
+    open_stderr().print("alerts are shown here as they come; Ctrl-C ends it")
     try:
         while True:
             for alert in aws.mailbox.collect():
-                answers().rule()
-                answers().print(alert.subject)
-                answers().print(alert.text)
+                open_stdout().rule()
+                open_stdout().print(alert.subject)
+                open_stdout().print(alert.text)
             time.sleep(LOOK)
     except KeyboardInterrupt:
-        notes().print("ended; nothing is kept")
+        open_stderr().print("ended; nothing is kept")

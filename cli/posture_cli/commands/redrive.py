@@ -9,9 +9,9 @@ import typer
 from rich.progress import track
 
 from posture_cli import exit_codes as exits
-from posture_cli.console import notes
+from posture_cli.console import open_stderr
 from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
-from posture_cli.render.records import Output, write
+from posture_cli.render.records import Output, write_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,22 +70,26 @@ def redrive(
 
     found = open_queue(letters, stack, region)
     rows = list(_rows(found, dry_run=dry_run))
-    write(rows, COLUMNS, output)
+    write_records(rows, COLUMNS, output)
     left = sum(row["outcome"] != found.kind.outcome for row in rows)
-    notes().print(_told(letters, found.kind.outcome, len(rows), left, dry_run=dry_run))
+    open_stderr().print(_told(letters, found.kind.outcome, len(rows), left, dry_run=dry_run))
     raise typer.Exit(exits.FINDINGS if left else exits.CLEAN)
 
 
 def _rows(letters: DeadLetterQueue, *, dry_run: bool) -> Iterator[dict[str, Any]]:
-    waiting = letters.waiting()
+    waiting = letters.count_messages()
     shown = track(
-        letters.read(), f"{waiting} waiting", total=waiting, console=notes(), transient=True
+        letters.receive_messages(),
+        f"{waiting} waiting",
+        total=waiting,
+        console=open_stderr(),
+        transient=True,
     )
     for letter in shown:
-        row = letters.row(letter)
+        row = letters.build_row(letter)
         if dry_run:
             outcome = "waits"
-        elif problem := letters.put_back(letter):
+        elif problem := letters.redrive(letter):
             outcome = f"stays: {problem}"
         else:
             outcome = letters.kind.outcome

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from posture.store.findings import Findings
 from posture.store.history import History
-from posture_cli.dead_letters.functions import Function, reason_of_invocation, told_of_invocation
+from posture_cli.dead_letters.functions import (
+    DeployedFunction,
+    describe_failure,
+    describe_invocation,
+)
 
 if TYPE_CHECKING:
     from posture.store.items import Stored
-    from posture_cli.dead_letters.queue import Letter
+    from posture_cli.dead_letters.queue import DeadLetterMessage
 
 # A commit bears the time of its picture, which is up to a sweep's whole time before its record.
 BEFORE = timedelta(minutes=16)
@@ -26,33 +30,33 @@ AFTER = timedelta(minutes=1)  # arrivals are told in whole seconds, and clocks d
 MOST = 500  # records an invocation, far below the function's minute
 BYTES = 4_000_000  # of the 6 MB that an invocation may carry
 
-Record = dict[str, Any]
+StreamRecord = dict[str, Any]
 
 
-class Alerts:
+class AlertDeadLetters:
     """Dead letters of the findings' stream."""
 
     outcome = "told"
 
-    def __init__(self, findings: Findings, history: History, notify: Function) -> None:
+    def __init__(self, findings: Findings, history: History, notify: DeployedFunction) -> None:
         self._findings = findings
         self._history = history
         self._notify = notify
         self._handed: set[tuple[str, str]] = set()
 
-    def told(self, letter: Letter) -> Mapping[str, Any]:
+    def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Give where and when it failed."""
-        return told_of_invocation(letter, "alert")
+        return describe_invocation(message, "alert")
 
-    def reason(self, letter: Letter) -> str:
+    def explain(self, message: DeadLetterMessage) -> str:
         """Say how many records were given up, and why as far as Lambda tells it."""
-        records = _info(letter).get("batchSize", "some")
-        return f"{records} stream records, {reason_of_invocation(letter)}; see the notifier's log"
+        records = _info(message).get("batchSize", "some")
+        return f"{records} stream records, {describe_failure(message)}; see the notifier's log"
 
-    def again(self, letter: Letter) -> str:
+    def reprocess(self, message: DeadLetterMessage) -> str:
         """Hand to the notifier what history has of that time."""
         try:
-            info = _info(letter)
+            info = _info(message)
             first = datetime.fromisoformat(info["approximateArrivalOfFirstRecord"])
             last = datetime.fromisoformat(info["approximateArrivalOfLastRecord"])
         except (KeyError, ValueError, TypeError):
@@ -75,8 +79,8 @@ class Alerts:
                     yield row
 
 
-def _info(letter: Letter) -> Mapping[str, Any]:
-    info = letter.content().get("DDBStreamBatchInfo")
+def _info(message: DeadLetterMessage) -> Mapping[str, Any]:
+    info = message.parse_body().get("DDBStreamBatchInfo")
     return info if isinstance(info, dict) else {}
 
 
@@ -84,9 +88,9 @@ def _commit_of(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["scope"]["S"], row["commit"]["S"]
 
 
-def _batches(rows: Iterator[Stored]) -> Iterator[Sequence[Record]]:
+def _batches(rows: Iterator[Stored]) -> Iterator[Sequence[StreamRecord]]:
     """Give the rows as records of the stream, as many as an invocation may carry."""
-    batch: list[Record] = []
+    batch: list[StreamRecord] = []
     size = 0
     for number, row in enumerate(rows, 1):
         record = _record(row, number)
@@ -100,7 +104,7 @@ def _batches(rows: Iterator[Stored]) -> Iterator[Sequence[Record]]:
         yield batch
 
 
-def _record(row: Stored, number: int) -> Record:
+def _record(row: Stored, number: int) -> StreamRecord:
     """Give a row as the stream once brought its finding: it holds all of that and a step."""
     return {
         "eventName": "MODIFY",

@@ -16,14 +16,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-    from posture_cli.dead_letters.queue import Letter
+    from posture_cli.dead_letters.queue import DeadLetterMessage
 
 ACCOUNT = 4  # which part of an ARN names the account; the one before it names the region
 
 
-def told_of_invocation(letter: Letter, event: str) -> Mapping[str, Any]:
+def describe_invocation(message: DeadLetterMessage, event: str) -> Mapping[str, Any]:
     """Give what the record of a failed invocation tells, under the name of what was to be done."""
-    record = letter.content()
+    record = message.parse_body()
     context = _member(record, "requestContext")
     arn = str(context.get("functionArn", "")).split(":")
     region, account = arn[3:5] if len(arn) > ACCOUNT else ("", "")
@@ -32,13 +32,13 @@ def told_of_invocation(letter: Letter, event: str) -> Mapping[str, Any]:
         "account": account,
         "region": region,
         "time": record.get("timestamp"),
-        "tries": context.get("approximateInvokeCount", letter.tries),
+        "tries": context.get("approximateInvokeCount", message.tries),
     }
 
 
-def reason_of_invocation(letter: Letter) -> str:
+def describe_failure(message: DeadLetterMessage) -> str:
     """Say why Lambda gave up: its condition, and the function's own error where it is told."""
-    record = letter.content()
+    record = message.parse_body()
     condition = str(_member(record, "requestContext").get("condition", ""))
     answer = _member(record, "responsePayload")
     error = str(answer.get("errorMessage") or answer.get("errorType") or "")
@@ -46,7 +46,7 @@ def reason_of_invocation(letter: Letter) -> str:
     return ": ".join(each for each in (condition, error or failed) if each) or "no reason was told"
 
 
-class Function:
+class DeployedFunction:
     """A function of the stack, invoked with the caller's own credentials."""
 
     def __init__(self, client: LambdaClient, name: str) -> None:

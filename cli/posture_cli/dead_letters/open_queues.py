@@ -9,15 +9,15 @@ import boto3
 
 from posture.store.findings import Findings
 from posture.store.history import History
-from posture_cli.dead_letters.alerts import Alerts
-from posture_cli.dead_letters.changes import Changes, Undelivered
-from posture_cli.dead_letters.functions import Function
-from posture_cli.dead_letters.queue import DeadLetters
-from posture_cli.dead_letters.sweeps import Sweeping, Sweeps
-from posture_cli.deployed import output_of
+from posture_cli.dead_letters.alerts import AlertDeadLetters
+from posture_cli.dead_letters.changes import ChangeDeadLetters, UndeliveredDeadLetters
+from posture_cli.dead_letters.functions import DeployedFunction
+from posture_cli.dead_letters.queue import DeadLetterQueue
+from posture_cli.dead_letters.sweeps import SweepDeadLetters, SweepStarter
+from posture_cli.deployed import read_stack_output
 
 if TYPE_CHECKING:
-    from posture_cli.dead_letters.queue import Kind
+    from posture_cli.dead_letters.queue import DeadLetterKind
 
 QUEUES: Mapping[str, str] = {
     "changes": "ChangesDeadLetterQueueUrl",
@@ -27,7 +27,7 @@ QUEUES: Mapping[str, str] = {
 }
 
 
-def opened(letters: str, stack: str, region: str | None) -> DeadLetters:
+def open_queue(letters: str, stack: str, region: str | None) -> DeadLetterQueue:
     """Open one of `QUEUES` with the caller's own credentials.
 
     Raises:
@@ -36,14 +36,14 @@ def opened(letters: str, stack: str, region: str | None) -> DeadLetters:
     session = boto3.Session(region_name=region)
 
     def output(name: str) -> str:
-        return output_of(stack, name, region)
+        return read_stack_output(stack, name, region)
 
     kind = KINDS[letters](session, output)
-    return DeadLetters(session.client("sqs"), output(QUEUES[letters]), kind)
+    return DeadLetterQueue(session.client("sqs"), output(QUEUES[letters]), kind)
 
 
-def _changes(session: boto3.Session, output: Callable[[str], str]) -> Kind:
-    return Changes(
+def _changes(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
+    return ChangeDeadLetters(
         session.client("sqs"),
         output("ChangesQueueUrl"),
         session.client("dynamodb"),
@@ -51,28 +51,30 @@ def _changes(session: boto3.Session, output: Callable[[str], str]) -> Kind:
     )
 
 
-def _undelivered(session: boto3.Session, output: Callable[[str], str]) -> Kind:
-    return Undelivered(session.client("sqs"), output("ChangesQueueUrl"), _sweep(session, output))
-
-
-def _sweeps(session: boto3.Session, output: Callable[[str], str]) -> Kind:
-    return Sweeps(_sweep(session, output))
-
-
-def _alerts(session: boto3.Session, output: Callable[[str], str]) -> Kind:
-    dynamodb = session.client("dynamodb")
-    return Alerts(
-        Findings(dynamodb, output("FindingsTableName")),
-        History(dynamodb, output("HistoryTableName")),
-        Function(session.client("lambda"), output("NotifyFunctionName")),
+def _undelivered(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
+    return UndeliveredDeadLetters(
+        session.client("sqs"), output("ChangesQueueUrl"), _sweep(session, output)
     )
 
 
-def _sweep(session: boto3.Session, output: Callable[[str], str]) -> Sweeping:
-    return Sweeping(Function(session.client("lambda"), output("SweepFunctionName")))
+def _sweeps(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
+    return SweepDeadLetters(_sweep(session, output))
 
 
-KINDS: Mapping[str, Callable[[boto3.Session, Callable[[str], str]], Kind]] = {
+def _alerts(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
+    dynamodb = session.client("dynamodb")
+    return AlertDeadLetters(
+        Findings(dynamodb, output("FindingsTableName")),
+        History(dynamodb, output("HistoryTableName")),
+        DeployedFunction(session.client("lambda"), output("NotifyFunctionName")),
+    )
+
+
+def _sweep(session: boto3.Session, output: Callable[[str], str]) -> SweepStarter:
+    return SweepStarter(DeployedFunction(session.client("lambda"), output("SweepFunctionName")))
+
+
+KINDS: Mapping[str, Callable[[boto3.Session, Callable[[str], str]], DeadLetterKind]] = {
     "changes": _changes,
     "undelivered": _undelivered,
     "sweeps": _sweeps,

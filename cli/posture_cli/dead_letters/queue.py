@@ -16,7 +16,7 @@ TOLD = ("event", "account", "region", "time")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetterMessage:
     """One message that was given up.
 
     Args:
@@ -33,7 +33,7 @@ class Letter:
     attributes: Mapping[str, str]
     tries: int
 
-    def content(self) -> Mapping[str, Any]:
+    def parse_body(self) -> Mapping[str, Any]:
         """Give the JSON object that it holds; an empty one where it holds none."""
         try:
             value = json.loads(self.body)
@@ -42,38 +42,38 @@ class Letter:
         return value if isinstance(value, dict) else {}
 
 
-class Kind(Protocol):
+class DeadLetterKind(Protocol):
     """A kind of dead letters. `outcome` says what becomes of one that is done again."""
 
     outcome: str
 
-    def told(self, letter: Letter) -> Mapping[str, Any]:
-        """Give the `event`, `account`, `region` and `time` of a letter, as far as it tells them."""
+    def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
+        """Give the `event`, `account`, `region` and `time` of a message, as far as it tells them."""
 
-    def reason(self, letter: Letter) -> str:
+    def explain(self, message: DeadLetterMessage) -> str:
         """Say why it was given up, as far as is known."""
 
-    def again(self, letter: Letter) -> str:
+    def reprocess(self, message: DeadLetterMessage) -> str:
         """Do it again; give "" once it is taken care of, else why it is not."""
 
 
-class DeadLetters:
+class DeadLetterQueue:
     """One dead-letter queue and what its kind of letters means."""
 
-    def __init__(self, sqs: SQSClient, source: str, kind: Kind) -> None:
+    def __init__(self, sqs: SQSClient, source: str, kind: DeadLetterKind) -> None:
         self._sqs = sqs
         self._source = source
         self._held: list[str] = []
         self.kind = kind
 
-    def waiting(self) -> int:
+    def count_messages(self) -> int:
         """Count the messages, as nearly as SQS knows."""
         answer = self._sqs.get_queue_attributes(
             QueueUrl=self._source, AttributeNames=["ApproximateNumberOfMessages"]
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
-    def read(self) -> Iterator[Letter]:
+    def receive_messages(self) -> Iterator[DeadLetterMessage]:
         """Take each message out once; it is back after five minutes, if nobody removes it."""
         seen: set[str] = set()
         while messages := self._receive():
@@ -81,26 +81,26 @@ class DeadLetters:
             for message in fresh:
                 seen.add(message["MessageId"])
                 self._held.append(message["ReceiptHandle"])
-                yield _letter(message)
+                yield _build_message(message)
             if not fresh:
                 return
 
-    def row(self, letter: Letter) -> dict[str, Any]:
-        """Give what a person wants to know of a letter."""
-        told = self.kind.told(letter)
+    def build_row(self, message: DeadLetterMessage) -> dict[str, Any]:
+        """Give what a person wants to know of a message."""
+        told = self.kind.describe(message)
         return {
-            "message_id": letter.message_id,
+            "message_id": message.message_id,
             **{name: str(told.get(name) or "") for name in TOLD},
-            "tries": told.get("tries", letter.tries),
-            "reason": self.kind.reason(letter),
-            "body": letter.body,
+            "tries": told.get("tries", message.tries),
+            "reason": self.kind.explain(message),
+            "body": message.body,
         }
 
-    def put_back(self, letter: Letter) -> str:
+    def redrive(self, message: DeadLetterMessage) -> str:
         """Do it again and remove it here; say why where that's no use, and leave it."""
-        if problem := self.kind.again(letter):
+        if problem := self.kind.reprocess(message):
             return problem
-        self._sqs.delete_message(QueueUrl=self._source, ReceiptHandle=letter.receipt)
+        self._sqs.delete_message(QueueUrl=self._source, ReceiptHandle=message.receipt)
         return ""
 
     def release(self) -> None:
@@ -122,9 +122,9 @@ class DeadLetters:
         return answer.get("Messages", [])
 
 
-def _letter(message: MessageTypeDef) -> Letter:
+def _build_message(message: MessageTypeDef) -> DeadLetterMessage:
     attached = message.get("MessageAttributes", {})
-    return Letter(
+    return DeadLetterMessage(
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         body=message["Body"],

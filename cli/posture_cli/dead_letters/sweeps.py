@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from posture_cli.dead_letters.functions import Function, reason_of_invocation, told_of_invocation
+from posture_cli.dead_letters.functions import (
+    DeployedFunction,
+    describe_failure,
+    describe_invocation,
+)
 
 if TYPE_CHECKING:
-    from posture_cli.dead_letters.queue import Letter
+    from posture_cli.dead_letters.queue import DeadLetterMessage
 
 
-class Sweeping:
+class SweepStarter:
     """Starts the sweep, once however often it is asked to."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: DeployedFunction) -> None:
         self._function = function
         self._started = False
 
@@ -29,22 +33,22 @@ class Sweeping:
         return ""
 
 
-class Sweeps:
+class SweepDeadLetters:
     """Dead letters of the sweep function: Lambda's record of the failed invocation."""
 
     outcome = "swept for"
 
-    def __init__(self, sweep: Sweeping) -> None:
+    def __init__(self, sweep: SweepStarter) -> None:
         self._sweep = sweep
 
-    def told(self, letter: Letter) -> Mapping[str, Any]:
+    def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Give where and when it failed."""
-        return told_of_invocation(letter, "sweep")
+        return describe_invocation(message, "sweep")
 
-    def reason(self, letter: Letter) -> str:
+    def explain(self, message: DeadLetterMessage) -> str:
         """Give what the sweep itself raised: it names each scope that it could not record."""
-        return reason_of_invocation(letter)
+        return describe_failure(message)
 
-    def again(self, letter: Letter) -> str:  # noqa: ARG002 - any sweep looks at everything
+    def reprocess(self, message: DeadLetterMessage) -> str:  # noqa: ARG002 - any sweep looks at everything
         """Start a sweep, once for all."""
         return self._sweep()

@@ -9,19 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from posture.model.finding import Finding, FindingStatus
-from posture_cli.embedded.mailbox import Alert
+from posture_cli.embedded.mailbox import ReceivedAlert
 
-STANDING = {FindingStatus.OPEN, FindingStatus.UNKNOWN}
+ACTIVE = {FindingStatus.OPEN, FindingStatus.UNKNOWN}
 
 
-def standing(findings: Iterable[Finding]) -> frozenset[str]:
+def active_finding_ids(findings: Iterable[Finding]) -> frozenset[str]:
     """Give the ids of the findings that stand."""
-    return frozenset(finding.id for finding in findings if finding.status in STANDING)
+    return frozenset(finding.id for finding in findings if finding.status in ACTIVE)
 
 
-def told(changed: Sequence[Finding], alerts: Sequence[Alert]) -> Iterator[str]:
+def check_reported_once(
+    changed: Sequence[Finding], alerts: Sequence[ReceivedAlert]
+) -> Iterator[str]:
     """Every finding that changed is told once, and nothing else is."""
-    ids = [finding_id for alert in alerts for finding_id in ids_in(alert)]
+    ids = [finding_id for alert in alerts for finding_id in finding_ids_in(alert)]
     for finding in changed:
         if ids.count(finding.id) != 1:
             yield f"{finding.rule} on {finding.resource} was told {ids.count(finding.id)} times"
@@ -29,9 +31,9 @@ def told(changed: Sequence[Finding], alerts: Sequence[Alert]) -> Iterator[str]:
         yield f"an alert tells of {finding_id}, which did not change"
 
 
-def blamed(records: Sequence[Mapping[str, Any]], changed: Sequence[Finding]) -> Iterator[str]:
+def check_causes(records: Sequence[Mapping[str, Any]], changed: Sequence[Finding]) -> Iterator[str]:
     """Something was found, and one of the calls that were made is named as its cause."""
-    opened = [finding for finding in changed if finding.status in STANDING]
+    opened = [finding for finding in changed if finding.status in ACTIVE]
     if not opened:
         yield "nothing was found"
     events = {record["eventID"] for record in records}
@@ -40,18 +42,18 @@ def blamed(records: Sequence[Mapping[str, Any]], changed: Sequence[Finding]) -> 
             yield f"{finding.rule} on {finding.resource} does not name the call that caused it"
 
 
-def restored(before: frozenset[str], after: frozenset[str]) -> Iterator[str]:
+def check_restored(before: frozenset[str], after: frozenset[str]) -> Iterator[str]:
     """After the repair the same findings stand as before the breakage."""
     yield from (f"{finding_id} still stands after the repair" for finding_id in after - before)
     yield from (f"{finding_id} is gone, which nobody repaired" for finding_id in before - after)
 
 
-def quiet(changed: Sequence[Finding], alerts: Sequence[Alert]) -> Iterator[str]:
+def check_no_change(changed: Sequence[Finding], alerts: Sequence[ReceivedAlert]) -> Iterator[str]:
     """Nothing changed and nobody was told."""
     yield from (f"{finding.rule} on {finding.resource} changed" for finding in changed)
     yield from (f"an alert was sent: {alert.subject}" for alert in alerts)
 
 
-def ids_in(alert: Alert) -> list[str]:
+def finding_ids_in(alert: ReceivedAlert) -> list[str]:
     """Give the ids of the findings that an alert tells of."""
     return [finding["id"] for finding in alert.body["findings"]]

@@ -13,9 +13,9 @@ from rich.text import Text
 from posture.changes.shapes import ids_in
 from posture.model.finding import Finding
 from posture_cli.demo.demo_run import DemoStep, StepKind
-from posture_cli.render.findings import finding_record
-from posture_cli.render.records import STYLES, Output, write
-from posture_cli.text import lines, printable
+from posture_cli.render.findings import build_finding_record
+from posture_cli.render.records import STYLES, Output, write_records
+from posture_cli.text import make_lines_printable, make_printable
 
 MARKS = {
     StepKind.SWEEP: ("◇", "cyan"),
@@ -41,20 +41,20 @@ def show_beat(console: Console, beat: DemoStep) -> None:
         told = Text(f"{printable(alert.subject)}", style="bold")
         console.print(_labelled("alert", told + Text(f"  after {beat.seconds:.2f} s", "dim")))
         if beat.phase is StepKind.BREAK:
-            console.print(Text(indent(lines(alert.text), INDENT)))
+            console.print(Text(indent(make_lines_printable(alert.text), INDENT)))
     if not beat.findings and not beat.alerts:
         console.print(_labelled("result", Text("no finding, no alert")))
     for fault in beat.faults:
-        console.print(_labelled("fault", Text(printable(fault), style="bold red")))
+        console.print(_labelled("fault", Text(make_printable(fault), style="bold red")))
 
 
 def show_end(console: Console, findings: Sequence[Finding], beats: Sequence[DemoStep]) -> None:
     """Print the final table and the summary."""
     numbers = summary(beats)
-    records = [finding_record(finding) for finding in findings]
+    records = [build_finding_record(finding) for finding in findings]
     console.print()
     console.print(Text("All findings at the end", style="bold"))
-    write(records, END_COLUMNS, Output.TABLE)
+    write_records(records, END_COLUMNS, Output.TABLE)
     console.print()
     for name, value in numbers.items():
         console.print(_labelled(name.replace("_", " "), Text(str(value)), width=30))
@@ -68,7 +68,7 @@ def document(findings: Sequence[Finding], beats: Sequence[DemoStep]) -> dict[str
     """Give the whole story for machines."""
     return {
         "beats": [_beat_record(beat) for beat in beats],
-        "findings": [finding_record(finding) for finding in findings],
+        "findings": [build_finding_record(finding) for finding in findings],
         "summary": summary(beats),
     }
 
@@ -92,7 +92,7 @@ def _beat_record(beat: DemoStep) -> dict[str, Any]:
         "title": beat.title,
         "actor": beat.actor,
         "changes": list(beat.records),
-        "findings": [finding_record(finding) for finding in beat.findings],
+        "findings": [build_finding_record(finding) for finding in beat.findings],
         "alerts": [
             {
                 "subject": alert.subject,

@@ -23,7 +23,7 @@ HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
-class Vpc:
+class DemoVpc:
     """One VPC of the organisation; endpoints by the short name of their service."""
 
     id: str
@@ -39,9 +39,9 @@ class Vpc:
 class Organisation:
     """What was built."""
 
-    payments: Vpc
-    analytics: Vpc
-    sandbox: Vpc
+    payments: DemoVpc
+    analytics: DemoVpc
+    sandbox: DemoVpc
 
     @property
     def vpcs(self) -> Mapping[str, str]:
@@ -53,7 +53,7 @@ class Organisation:
         }
 
 
-class Builder:
+class OrganisationBuilder:
     """Builds the organisation through one EC2 client."""
 
     def __init__(self, ec2: EC2Client, account: str) -> None:
@@ -96,7 +96,7 @@ class Builder:
         )
         return answer["VpcEndpoint"]["VpcEndpointId"]
 
-    def _payments(self) -> Vpc:
+    def _payments(self) -> DemoVpc:
         vpc_id = self._vpc("payments", "10.20.0.0/16", {"stage": "production"})
         public = self._subnet(vpc_id, "payments-public-a", "10.20.0.0/24", "a")
         private = self._private_subnets(vpc_id, "payments", "10.20")
@@ -118,9 +118,9 @@ class Builder:
             "kms": self.interface_endpoint("kms", vpc_id, group, private),
             "secretsmanager": self.interface_endpoint("secretsmanager", vpc_id, group, private),
         }
-        return Vpc(vpc_id, "10.20.0.0/16", tuple(private), table, endpoints, group, nat)
+        return DemoVpc(vpc_id, "10.20.0.0/16", tuple(private), table, endpoints, group, nat)
 
-    def _analytics(self) -> Vpc:
+    def _analytics(self) -> DemoVpc:
         vpc_id = self._vpc("analytics", "10.30.0.0/16", {"stage": "production"})
         private = self._private_subnets(vpc_id, "analytics", "10.30")
         table = self._table(vpc_id, "analytics-private", private)
@@ -129,9 +129,9 @@ class Builder:
             "s3": self._gateway_endpoint("s3", vpc_id, [table]),
             "glue": self.interface_endpoint("glue", vpc_id, group, private),
         }
-        return Vpc(vpc_id, "10.30.0.0/16", tuple(private), table, endpoints, group)
+        return DemoVpc(vpc_id, "10.30.0.0/16", tuple(private), table, endpoints, group)
 
-    def _sandbox(self) -> Vpc:
+    def _sandbox(self) -> DemoVpc:
         vpc_id = self._vpc("sandbox", "10.40.0.0/16", {"stage": "play"})
         subnet = self._subnet(vpc_id, "sandbox-a", "10.40.0.0/24", "a")
         gateway = self._internet(vpc_id, "sandbox")
@@ -139,7 +139,7 @@ class Builder:
         self._ec2.create_route(
             RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
         )
-        return Vpc(vpc_id, "10.40.0.0/16", (subnet,), table, {})
+        return DemoVpc(vpc_id, "10.40.0.0/16", (subnet,), table, {})
 
     def _remove_default_vpc(self) -> None:
         subnets = self._ec2.describe_subnets()["Subnets"]
@@ -222,7 +222,7 @@ class Builder:
         )
         return answer["VpcEndpoint"]["VpcEndpointId"]
 
-    def _peer(self, one: Vpc, other: Vpc) -> None:
+    def _peer(self, one: DemoVpc, other: DemoVpc) -> None:
         answer = self._ec2.create_vpc_peering_connection(VpcId=one.id, PeerVpcId=other.id)
         peering = answer["VpcPeeringConnection"]["VpcPeeringConnectionId"]
         self._ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)

@@ -20,15 +20,15 @@ from moto import mock_aws
 
 from posture.errors import PostureError
 from posture.runtime import clients
-from posture_cli.embedded.cloudtrail import Caller, Json, envelope
-from posture_cli.embedded.environment import secluded
-from posture_cli.embedded.fidelity import Fidelity, complete_moto
-from posture_cli.embedded.functions import Function
+from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.cloudtrail import ApiCaller, Json, build_event_entry
+from posture_cli.embedded.environment import isolate_environment
+from posture_cli.embedded.functions import EmbeddedFunction
 from posture_cli.embedded.mailbox import Mailbox
+from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
 from posture_cli.embedded.queues import QueueMapping
-from posture_cli.embedded.stack import Stack, deploy
+from posture_cli.embedded.stack import Stack, deploy_stack
 from posture_cli.embedded.streams import StreamMapping, StreamSettings
-from posture_cli.embedded.trail import Trail
 from posture_cli.embedded.translation import read_template
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class EmbeddedAws:
         self.session: boto3.Session
         self.mailbox: Mailbox
         self.trail: list[Json] = []  # every record that went on the bus
-        self.functions: dict[str, Function] = {}
+        self.functions: dict[str, EmbeddedFunction] = {}
         self._mappings: list[QueueMapping | StreamMapping] = []
 
     def __enter__(self) -> Self:
@@ -81,22 +81,24 @@ class EmbeddedAws:
         _forget_clients()
         self._exits.close()
 
-    def ec2(self, caller: Caller | None = None) -> EC2Client:
+    def ec2(self, caller: ApiCaller | None = None) -> EC2Client:
         """Give an EC2 client; with a caller, what it does is on the trail."""
         client = self.session.client("ec2")
-        self._fidelity.follow(client)
+        self._endpoint_patches.attach(client)
         if caller:
-            self.record(client, caller, self.deliver)
+            self.record_calls(client, caller, self.put_record)
         return client
 
-    def record(self, client: EC2Client, caller: Caller, deliver: Callable[[Json], None]) -> None:
+    def record_calls(
+        self, client: EC2Client, caller: ApiCaller, deliver: Callable[[Json], None]
+    ) -> None:
         """Hand on the CloudTrail record of whatever a client does from now on."""
-        Trail(deliver).follow(client, caller)
+        CallRecorder(deliver).attach(client, caller)
 
-    def deliver(self, entry: Json) -> None:
+    def put_record(self, entry: Json) -> None:
         """Put a CloudTrail record on the event bus, where the stack's rules look at it."""
         self.trail.append(entry)
-        self._events.put_events(Entries=[envelope(entry)])
+        self._events.put_events(Entries=[build_event_entry(entry)])
 
     def sweep(self) -> None:
         """Do what the stack's schedule does when its time has come."""
@@ -114,7 +116,7 @@ class EmbeddedAws:
             UnsettledError: it never does.
         """
         for _ in range(TURNS):
-            if not sum(mapping.turn() for mapping in self._mappings):
+            if not sum(mapping.poll() for mapping in self._mappings):
                 return
         raise UnsettledError(f"messages still go round after {TURNS} turns")
 
@@ -123,29 +125,29 @@ class EmbeddedAws:
         return [line for f in self.functions.values() for line in f.log.getvalue().splitlines()]
 
     def _start(self) -> None:
-        self._exits.enter_context(secluded(self.region))
+        self._exits.enter_context(isolate_environment(self.region))
         self._exits.enter_context(mock_aws(config={"lambda": {"use_docker": False}}))
         _forget_clients()
-        complete_moto()
+        patch_moto()
         self.session = boto3.Session(region_name=self.region)
         self.account = self.session.client("sts").get_caller_identity()["Account"]
         template = self._root / "template.yaml"
-        self.stack = deploy(template, region=self.region, parameters=self._parameters)
-        self._fidelity = Fidelity(self.account, self.region)
-        self._fidelity.adopt(self.stack)
+        self.stack = deploy_stack(template, region=self.region, parameters=self._parameters)
+        self._endpoint_patches = EndpointPatches(self.account, self.region)
+        self._endpoint_patches.adopt(self.stack)
         self.functions = self._load_functions(read_template(template))
         self._mappings = [self._mapping(properties) for properties in self._mapping_properties()]
         self.mailbox = Mailbox(self.session, self.stack.outputs["AlertTopicArn"])
         self._events = self.session.client("events")
 
-    def _load_functions(self, template: Mapping[str, Any]) -> dict[str, Function]:
+    def _load_functions(self, template: Mapping[str, Any]) -> dict[str, EmbeddedFunction]:
         functions = {}
         for logical_id, resource in self.stack.of_type("AWS::Lambda::Function").items():
             code = template["Resources"][logical_id]["Properties"]["CodeUri"]
             name = resource.physical_id
             arn = f"arn:aws:lambda:{self.region}:{self.account}:function:{name}"
             settings = self.stack.environment(logical_id)
-            functions[name] = Function(name, self._root / code / "app.py", settings, arn)
+            functions[name] = EmbeddedFunction(name, self._root / code / "app.py", settings, arn)
         return functions
 
     def _mapping_properties(self) -> list[Mapping[str, Any]]:

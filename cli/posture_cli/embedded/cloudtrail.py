@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.model import OperationModel
 
-from posture_cli.embedded import flat, wrapped
+from posture_cli.embedded import cloudtrail_flat as flat
+from posture_cli.embedded import cloudtrail_wrapped as wrapped
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
@@ -34,7 +35,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ApiCaller:
     """Who makes a call: a role's session, from an address, with a tool."""
 
     account: str
@@ -69,13 +70,13 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One finished EC2 call: botocore's operation, the caller's parameters, the parsed answer."""
 
     operation: OperationModel
     parameters: Mapping[str, Any]
     answer: Mapping[str, Any]  # as botocore parses it; holds "Error" when the call failed
-    caller: Caller
+    caller: ApiCaller
     region: str
     time: datetime
 
@@ -85,7 +86,7 @@ class Call:
         return not self.operation.name.startswith(READ_ONLY)
 
 
-def record(call: Call) -> Json:
+def build_record(call: ApiCall) -> Json:
     """Give the call's CloudTrail record."""
     shape = wrapped if is_wrapped(call.operation) else flat
     request_id = str(uuid.uuid4())
@@ -99,10 +100,10 @@ def record(call: Call) -> Json:
         "awsRegion": call.region,
         "sourceIPAddress": call.caller.invoked_by or call.caller.source_ip,
         "userAgent": call.caller.invoked_by or call.caller.user_agent,
-        "requestParameters": shape.request(call.operation, call.parameters),
+        "requestParameters": shape.format_request(call.operation, call.parameters),
         "responseElements": None
         if error
-        else shape.response(call.operation, call.answer, request_id),
+        else shape.format_response(call.operation, call.answer, request_id),
         "requestID": request_id,
         "eventID": str(uuid.uuid4()),
         "readOnly": not call.mutates,
@@ -117,7 +118,7 @@ def record(call: Call) -> Json:
     return entry
 
 
-def envelope(entry: Json) -> PutEventsRequestEntryTypeDef:
+def build_event_entry(entry: Json) -> PutEventsRequestEntryTypeDef:
     """Put a record in the entry that EventBridge's PutEvents takes.
 
     EventBridge refuses `aws.*` sources from customers; moto takes them, which is what makes this

@@ -11,7 +11,7 @@ OWN = ("AWS_", "POWERTOOLS_", "BOTO_")
 
 
 @contextmanager
-def variables(settings: Mapping[str, str]) -> Iterator[None]:
+def set_variables(settings: Mapping[str, str]) -> Iterator[None]:
     """Set these variables, and put the old values back at the end."""
     before = dict(os.environ)
     os.environ.update(settings)
@@ -23,7 +23,7 @@ def variables(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def secluded(region: str) -> Iterator[None]:
+def isolate_environment(region: str) -> Iterator[None]:
     """Hide the person's AWS settings: no profile, endpoint or credential of theirs is used."""
     settings = {
         "AWS_ACCESS_KEY_ID": "embedded",
@@ -36,7 +36,7 @@ def secluded(region: str) -> Iterator[None]:
         # moto knows DynamoDB Streams by its old host name, without the account id
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
     }
-    with variables({}):
+    with set_variables({}):
         for name in [name for name in os.environ if name.startswith(OWN)]:
             del os.environ[name]
         os.environ.update(settings)

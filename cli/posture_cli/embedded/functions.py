@@ -16,13 +16,13 @@ from typing import Any, TextIO
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-from posture_cli.embedded.environment import variables
+from posture_cli.embedded.environment import set_variables
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class LambdaContext:
     """What Lambda tells a handler of its invocation."""
 
     function_name: str
@@ -35,7 +35,7 @@ class Context:
         return 60_000
 
 
-class Function:
+class EmbeddedFunction:
     """One function: its `app.py`, loaded once, called with its own environment.
 
     What it logs (and the metrics, which are log lines too) goes to `log`.
@@ -51,10 +51,10 @@ class Function:
 
     def __call__(self, event: Json) -> Any:
         """Invoke the handler; what it raises is raised."""
-        with variables(self._settings), redirect_stdout(self.log):
-            handler: Callable[[Json, Context], Any] = self._load().handler
+        with set_variables(self._settings), redirect_stdout(self.log):
+            handler: Callable[[Json, LambdaContext], Any] = self._load().handler
             _log_to(self.log)
-            return handler(event, Context(self.name, self._arn))
+            return handler(event, LambdaContext(self.name, self._arn))
 
     def _load(self) -> ModuleType:
         if self._module is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class ReceivedAlert:
     """One message as it reached its subscribers.
 
     `body` is what machines get, `text` what e-mail subscribers get.
@@ -40,7 +40,7 @@ class Mailbox:
             TopicArn=topic_arn, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
         )
 
-    def collect(self) -> list[Alert]:
+    def collect(self) -> list[ReceivedAlert]:
         """Take out the alerts that came since the last look, oldest first."""
         alerts = []
         while messages := self._receive():
@@ -55,9 +55,9 @@ class Mailbox:
         )
         return list(answer.get("Messages", []))
 
-    def _alert(self, notification: Mapping[str, Any]) -> Alert:
+    def _alert(self, notification: Mapping[str, Any]) -> ReceivedAlert:
         attributes = notification.get("MessageAttributes", {})
-        return Alert(
+        return ReceivedAlert(
             subject=notification.get("Subject", ""),
             text=self._text(notification["MessageId"]),
             body=json.loads(notification["Message"]),

@@ -12,7 +12,7 @@ LETTERS = 15  # that fill an id up to the 17 EC2 gives it
 
 
 @contextmanager
-def numbered_ids() -> Iterator[None]:
+def use_numbered_ids() -> Iterator[None]:
     """Let the emulator number what is made meanwhile: `vpc-0aaaaaaaaaaaaaaa1`, `…2` and so on."""
     made: Counter[str] = Counter()
 

@@ -33,7 +33,7 @@ class QueueMapping:
         self._batch_size = batch_size
         self._invoke = invoke
 
-    def turn(self) -> int:
+    def poll(self) -> int:
         """Handle one batch; give the number of messages it held."""
         messages = self._receive()
         if not messages:

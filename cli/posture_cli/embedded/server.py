@@ -15,7 +15,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - the caller chose it
 
 
 @contextmanager
-def served(host: str = LOCAL, port: int = 0) -> Iterator[str]:
+def serve(host: str = LOCAL, port: int = 0) -> Iterator[str]:
     """Serve what moto holds in this process; give the URL at which this machine reaches it.
 
     Raises:

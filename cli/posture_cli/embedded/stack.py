@@ -14,14 +14,14 @@ from typing import Any
 
 import boto3
 
-from posture_cli.embedded.gaps import fill_gaps
-from posture_cli.embedded.translation import CODE_BUCKET, Template, translate
+from posture_cli.embedded.completion import complete_stack
+from posture_cli.embedded.translation import CODE_BUCKET, TranslatedTemplate, translate_template
 
 NAME = "posture"
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class StackResource:
     """One resource of the translated template.
 
     `properties` are resolved: no intrinsic function is left in them. `physical_id` is what `Ref`
@@ -40,13 +40,13 @@ class Stack:
     name: str
     region: str
     outputs: Mapping[str, str]
-    resources: Mapping[str, Resource]
+    resources: Mapping[str, StackResource]
 
     def physical_id(self, logical_id: str) -> str:
         """The name, id or ARN that `Ref` gives."""
         return self.resources[logical_id].physical_id
 
-    def of_type(self, kind: str) -> Mapping[str, Resource]:
+    def of_type(self, kind: str) -> Mapping[str, StackResource]:
         """The resources of one CloudFormation type, by logical id."""
         return {name: it for name, it in self.resources.items() if it.type == kind}
 
@@ -56,7 +56,7 @@ class Stack:
         return {name: str(value) for name, value in variables.items()}
 
 
-def deploy(
+def deploy_stack(
     template_path: Path,
     *,
     region: str,
@@ -71,16 +71,18 @@ def deploy(
     Raises:
         botocore.exceptions.ClientError: the emulator refuses the template.
     """
-    template = translate(template_path, region=region, parameters=parameters or {}, stack=name)
+    template = translate_template(
+        template_path, region=region, parameters=parameters or {}, stack=name
+    )
     session = boto3.Session(region_name=region)
     _create(session, template, name, parameters or {})
     stack = _read(session, template, name)
-    fill_gaps(session, stack.resources)
+    complete_stack(session, stack.resources)
     return stack
 
 
 def _create(
-    session: boto3.Session, template: Template, name: str, parameters: Mapping[str, str]
+    session: boto3.Session, template: TranslatedTemplate, name: str, parameters: Mapping[str, str]
 ) -> None:
     """Let CloudFormation make what it can.
 
@@ -100,7 +102,7 @@ def _create(
     )
 
 
-def _read(session: boto3.Session, template: Template, name: str) -> Stack:
+def _read(session: boto3.Session, template: TranslatedTemplate, name: str) -> Stack:
     """Read ids and resolved properties back."""
     client = session.client("cloudformation")
     described = client.describe_stacks(StackName=name)["Stacks"][0]
@@ -115,7 +117,7 @@ def _read(session: boto3.Session, template: Template, name: str) -> Stack:
         region=session.region_name,
         outputs={key: value for key, value in outputs.items() if key in template.outputs},
         resources={
-            logical_id: Resource(
+            logical_id: StackResource(
                 type=template.types[logical_id],
                 physical_id=physical_ids.get(logical_id, ""),
                 properties=_without_nothing(json.loads(outputs[output])),

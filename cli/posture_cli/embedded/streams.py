@@ -59,7 +59,7 @@ class StreamMapping:
             for shard in shards
         ]
 
-    def turn(self) -> int:
+    def poll(self) -> int:
         """Handle what has come since the last turn; give the number of records delivered."""
         records = [record for record in self._read() if self._wanted(record)]
         size = self._settings.batch_size

@@ -46,7 +46,7 @@ ADDRESS_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class TranslatedTemplate:
     """A translated template.
 
     `types` are the CloudFormation types by logical id, `outputs` the template's own outputs, and
@@ -61,9 +61,9 @@ class Template:
     code: tuple[str, ...]
 
 
-def translate(
+def translate_template(
     path: Path, *, region: str, parameters: Mapping[str, str], stack: str = "posture"
-) -> Template:
+) -> TranslatedTemplate:
     """Translate a SAM template for the emulator.
 
     Raises:
@@ -83,7 +83,7 @@ def translate(
         "Resources": {name: it for name, it in resources.items() if it["Type"] not in UNMADE},
         "Outputs": outputs | {told[name]: _tell(it) for name, it in resources.items()},
     }
-    return Template(body, types, frozenset(outputs), told, code)
+    return TranslatedTemplate(body, types, frozenset(outputs), told, code)
 
 
 def read_template(path: Path) -> dict[str, Any]:

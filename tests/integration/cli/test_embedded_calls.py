@@ -72,8 +72,8 @@ def network() -> Iterator[Network]:
         table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
         group = ec2.create_security_group(VpcId=vpc, GroupName="g", Description="g")["GroupId"]
         trail: list[dict[str, Any]] = []
-        EndpointPatches(ALICE.account, REGION).follow(ec2)
-        CallRecorder(trail.append).follow(ec2, ALICE)
+        EndpointPatches(ALICE.account, REGION).attach(ec2)
+        CallRecorder(trail.append).attach(ec2, ALICE)
         yield Network(ec2, trail, vpc, subnet, table, group)
 
 

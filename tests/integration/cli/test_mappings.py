@@ -60,7 +60,7 @@ class Queues:
 def drain(mapping: QueueMapping | StreamMapping) -> None:
     """Take turns until nothing is left; a mapping that never ends fails the test."""
     for _ in range(50):
-        if not mapping.turn():
+        if not mapping.poll():
             return
     pytest.fail("the mapping never ends")
 

@@ -21,8 +21,8 @@ from posture.runtime import clients
 from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
-from posture_cli.embedded.cloudtrail import Caller
-from posture_cli.embedded.trail import Trail
+from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.cloudtrail import ApiCaller
 from stack_tables import TABLES
 
 ONE, OTHER = "111111111111", "222222222222"
@@ -59,7 +59,7 @@ class Organisation:
         """Let anybody in at a member's endpoint; give the call's record."""
         trail: list[dict[str, Any]] = []
         ec2 = self.client(account)
-        Trail(trail.append).follow(ec2, Caller(account, "NetworkAdmin", "bob"))
+        CallRecorder(trail.append).attach(ec2, ApiCaller(account, "NetworkAdmin", "bob"))
         group = self.worlds[account].group
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ANYBODY])
         return trail[0]
@@ -71,7 +71,7 @@ class Organisation:
         made = ec2.create_vpc_endpoint_service_configuration(
             NetworkLoadBalancerArns=[self.stage.load_balancer()]
         )
-        Trail(trail.append).follow(ec2, Caller(account, "NetworkAdmin", "bob"))
+        CallRecorder(trail.append).attach(ec2, ApiCaller(account, "NetworkAdmin", "bob"))
         service = made["ServiceConfiguration"]["ServiceId"]
         ec2.modify_vpc_endpoint_service_permissions(ServiceId=service, AddAllowedPrincipals=["*"])
         return Scope(account, REGION, service), trail[0]

@@ -35,7 +35,7 @@ class Made(Protocol):
         """Its properties, resolved."""
 
 
-def fill_gaps(session: boto3.Session, resources: Mapping[str, Made]) -> None:
+def complete_stack(session: boto3.Session, resources: Mapping[str, Made]) -> None:
     """Make what is missing of a stack's resources."""
     for logical_id, resource in resources.items():
         if filler := FILLERS.get(resource.type):

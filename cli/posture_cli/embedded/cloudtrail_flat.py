@@ -35,7 +35,7 @@ MEMBERS = {  # sets of texts stand as sets of objects
 NameOf = Callable[[Shape, str], str]
 
 
-def request(operation: OperationModel, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def format_request(operation: OperationModel, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Give `requestParameters`."""
     result = {}
     members = operation.input_shape.members if operation.input_shape else {}
@@ -46,7 +46,7 @@ def request(operation: OperationModel, parameters: Mapping[str, Any]) -> dict[st
     return result
 
 
-def response(
+def format_response(
     operation: OperationModel, answer: Mapping[str, Any], request_id: str
 ) -> dict[str, Any]:
     """Give `responseElements`; a call whose only answer is success says `_return`."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from posture_cli.demo.organisation import HTTPS, Builder, Organisation
+from posture_cli.demo.organisation import HTTPS, Organisation, OrganisationBuilder
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -23,28 +23,28 @@ OPEN_POLICY = json.dumps(
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class ScenarioContext:
     """Who acts on what: an EC2 client whose calls are on the trail, and the organisation."""
 
     ec2: EC2Client
     organisation: Organisation
-    builder: Builder
+    builder: OrganisationBuilder
 
 
-Deed = Callable[[Cast], AbstractContextManager[None]]
+Misconfigure = Callable[[ScenarioContext], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Scenario:
     """One misconfiguration: entering the deed breaks, leaving it repairs."""
 
     name: str
     title: str
-    deed: Deed
+    deed: Misconfigure
 
 
 @contextmanager
-def _detour(cast: Cast) -> Iterator[None]:
+def _detour(cast: ScenarioContext) -> Iterator[None]:
     """A route that is more specific than the endpoint's takes part of S3 to the NAT gateway."""
     vpc = cast.organisation.payments
     lists = cast.ec2.describe_managed_prefix_lists(
@@ -62,7 +62,7 @@ def _detour(cast: Cast) -> Iterator[None]:
 
 
 @contextmanager
-def _lost_route(cast: Cast) -> Iterator[None]:
+def _lost_route(cast: ScenarioContext) -> Iterator[None]:
     vpc = cast.organisation.payments
     endpoint, table = vpc.endpoints["dynamodb"], vpc.private_table
     cast.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[table])
@@ -71,7 +71,7 @@ def _lost_route(cast: Cast) -> Iterator[None]:
 
 
 @contextmanager
-def _open_policy(cast: Cast) -> Iterator[None]:
+def _open_policy(cast: ScenarioContext) -> Iterator[None]:
     endpoint = cast.organisation.payments.endpoints["s3"]
     cast.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=OPEN_POLICY)
     yield
@@ -79,7 +79,7 @@ def _open_policy(cast: Cast) -> Iterator[None]:
 
 
 @contextmanager
-def _open_group(cast: Cast) -> Iterator[None]:
+def _open_group(cast: ScenarioContext) -> Iterator[None]:
     group = cast.organisation.payments.endpoint_group
     everybody: IpPermissionTypeDef = {
         "IpProtocol": "tcp",
@@ -93,7 +93,7 @@ def _open_group(cast: Cast) -> Iterator[None]:
 
 
 @contextmanager
-def _dns_off(cast: Cast) -> Iterator[None]:
+def _dns_off(cast: ScenarioContext) -> Iterator[None]:
     vpc_id = cast.organisation.analytics.id
     cast.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
     yield
@@ -101,7 +101,7 @@ def _dns_off(cast: Cast) -> Iterator[None]:
 
 
 @contextmanager
-def _other_table(cast: Cast) -> Iterator[None]:
+def _other_table(cast: ScenarioContext) -> Iterator[None]:
     vpc = cast.organisation.analytics
     tables = cast.ec2.describe_route_tables(RouteTableIds=[vpc.private_table])["RouteTables"]
     association = next(
@@ -119,29 +119,33 @@ def _other_table(cast: Cast) -> Iterator[None]:
 
 
 @contextmanager
-def _deleted_endpoint(cast: Cast) -> Iterator[None]:
+def _deleted_endpoint(cast: ScenarioContext) -> Iterator[None]:
     vpc = cast.organisation.payments
     cast.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
     yield
     cast.builder.interface_endpoint("kms", vpc.id, vpc.endpoint_group, list(vpc.private_subnets))
 
 
-ACTS = (
-    Act("detour", "a more specific route takes part of S3 out through the NAT gateway", _detour),
-    Act("lost-route", "the DynamoDB endpoint loses the private route table", _lost_route),
-    Act(
+SCENARIOS = (
+    Scenario(
+        "detour", "a more specific route takes part of S3 out through the NAT gateway", _detour
+    ),
+    Scenario("lost-route", "the DynamoDB endpoint loses the private route table", _lost_route),
+    Scenario(
         "open-policy",
         "the S3 endpoint's policy is opened to everybody and everything",
         _open_policy,
     ),
-    Act("open-group", "the endpoints' security group admits 0.0.0.0/0", _open_group),
-    Act("dns-off", "analytics switches its DNS host names off", _dns_off),
-    Act("other-table", "a subnet moves to a route table without endpoint routes", _other_table),
-    Act("deleted-endpoint", "the KMS endpoint is deleted", _deleted_endpoint),
+    Scenario("open-group", "the endpoints' security group admits 0.0.0.0/0", _open_group),
+    Scenario("dns-off", "analytics switches its DNS host names off", _dns_off),
+    Scenario(
+        "other-table", "a subnet moves to a route table without endpoint routes", _other_table
+    ),
+    Scenario("deleted-endpoint", "the KMS endpoint is deleted", _deleted_endpoint),
 )
 
 
-def _region(cast: Cast) -> str:
+def _region(cast: ScenarioContext) -> str:
     return cast.ec2.meta.region_name
 
 

@@ -43,7 +43,7 @@ _ANSWER = DynamoHandler.call_action
 _PICK = AttributePicker.__call__
 
 
-def complete_moto() -> None:
+def patch_moto() -> None:
     """Make the emulator's services do what they lack; doing it twice is doing it once."""
     _teach_filters()
     setattr(DynamoHandler, "call_action", _one_at_a_time)  # noqa: B010 - a method is replaced
@@ -75,20 +75,20 @@ def _teach_filters() -> None:
         setattr(kind, name, property(lambda self: self.id))
 
 
-class Fidelity:
+class EndpointPatches:
     """Completes the endpoint calls of the clients it follows."""
 
     def __init__(self, account: str, region: str) -> None:
         self._ec2 = ec2_backends[account][region]
 
-    def follow(self, client: EC2Client) -> None:
+    def attach(self, client: EC2Client) -> None:
         """Complete what this client does from now on."""
         events = client.meta.events
         events.register("before-parameter-build.ec2.ModifyVpcEndpoint", _remember)
         events.register("after-call.ec2.ModifyVpcEndpoint", self._modified)
         events.register("after-call.ec2.CreateVpcEndpoint", self._created)
 
-    def adopt(self, stack: Stack) -> None:
+    def patch_stack(self, stack: Stack) -> None:
         """Complete the endpoints that CloudFormation made: moto forgets their private DNS there."""
         for made in stack.of_type("AWS::EC2::VPCEndpoint").values():
             private_dns = made.properties.get("PrivateDnsEnabled") is True

@@ -24,12 +24,12 @@ from posture.runtime.settings import Tables
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
-from posture_cli.demo.acts import ACTS, Cast
-from posture_cli.demo.organisation import Builder, Organisation
-from posture_cli.demo.story import Story
+from posture_cli.demo.demo_run import DemoRun
+from posture_cli.demo.organisation import Organisation, OrganisationBuilder
+from posture_cli.demo.scenarios import SCENARIOS, ScenarioContext
 from posture_cli.embedded.aws import EmbeddedAws
-from posture_cli.embedded.cloudtrail import Caller, envelope
-from posture_cli.embedded.numbering import numbered_ids
+from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry
+from posture_cli.embedded.numbering import use_numbered_ids
 
 MORNING = datetime(2025, 12, 1, 9, tzinfo=UTC)
 OPENED = MORNING + timedelta(seconds=9)
@@ -38,7 +38,7 @@ PAST = "open-group"
 PRESENT = ("detour", "dns-off", "other-table", "deleted-endpoint")
 
 
-class World:
+class SampleEnvironment:
     """The organisation in an embedded AWS, with its past and present.
 
     `trail` holds the CloudTrail record of each present change; none has been delivered.
@@ -52,8 +52,8 @@ class World:
 
     def build(self) -> None:
         """Build the organisation, let the past happen, and do what is present."""
-        with numbered_ids():
-            self.organisation = Story(self._aws).build()
+        with use_numbered_ids():
+            self.organisation = DemoRun(self._aws).build()
             self._past()
             self._present()
 
@@ -101,11 +101,13 @@ class World:
             self._done.append(deed)  # never left: what leaves a deed is its repair
 
     def _deed(self, name: str, session: str) -> AbstractContextManager[None]:
-        (act,) = (each for each in ACTS if each.name == name)
-        caller = Caller(self._aws.account, "NetworkAdmin", session)
+        (act,) = (each for each in SCENARIOS if each.name == name)
+        caller = ApiCaller(self._aws.account, "NetworkAdmin", session)
         ec2 = self._aws.ec2()
-        self._aws.record(ec2, caller, self.trail.append)
-        return act.deed(Cast(ec2, self.organisation, Builder(ec2, self._aws.account)))
+        self._aws.record_calls(ec2, caller, self.trail.append)
+        return act.deed(
+            ScenarioContext(ec2, self.organisation, OrganisationBuilder(ec2, self._aws.account))
+        )
 
     def _taken(self) -> Sequence[dict[str, Any]]:
         taken, self.trail[:] = list(self.trail), []
@@ -115,12 +117,12 @@ class World:
         evaluator = self.evaluator(now)
         for record in records:
             called = now - timedelta(seconds=4)
-            evaluator.evaluate(event({**record, "eventTime": f"{called:%Y-%m-%dT%H:%M:%SZ}"}))
+            evaluator.evaluate(build_event({**record, "eventTime": f"{called:%Y-%m-%dT%H:%M:%SZ}"}))
 
 
-def event(record: Mapping[str, Any]) -> dict[str, Any]:
+def build_event(record: Mapping[str, Any]) -> dict[str, Any]:
     """Give the event that EventBridge makes of a CloudTrail record."""
-    sent = envelope(dict(record))
+    sent = build_event_entry(dict(record))
     return {
         "version": "0",
         "id": record["eventID"],

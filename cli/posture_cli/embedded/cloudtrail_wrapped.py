@@ -13,14 +13,14 @@ NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")  # a leading zero keeps a text: 012345678912
 
 
-def request(operation: OperationModel, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def format_request(operation: OperationModel, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Give `requestParameters`: query names, a list's members numbered by `tag`."""
     shape = operation.input_shape
     members = _request_members(shape, parameters) if shape and parameters else ""
     return {f"{operation.name}Request": members}
 
 
-def response(
+def format_response(
     operation: OperationModel, answer: Mapping[str, Any], request_id: str
 ) -> dict[str, Any]:
     """Give `responseElements`: a list of one is its member, an empty one is an empty string."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import parse_document
 
-DOCUMENT = {
+BASELINE_DOCUMENT = {
     "version": 1,
     "default": {"pending_grace_minutes": 15},
     "overrides": [
@@ -23,6 +23,6 @@ DOCUMENT = {
 }
 
 
-def baseline() -> BaselineDocument:
+def build_baseline() -> BaselineDocument:
     """Give the baseline."""
-    return parse_document(DOCUMENT)
+    return parse_document(BASELINE_DOCUMENT)

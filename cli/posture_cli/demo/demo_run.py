@@ -20,12 +20,12 @@ from posture.model.finding import Finding, FindingStatus
 from posture.store.baselines import BaselineTable
 from posture.store.findings import Findings
 from posture_cli.demo import checks
-from posture_cli.demo.acts import ACTS, Act, Cast
-from posture_cli.demo.organisation import Builder, Organisation
-from posture_cli.demo.requirements import baseline
+from posture_cli.demo.demo_baseline import build_baseline
+from posture_cli.demo.organisation import Organisation, OrganisationBuilder
+from posture_cli.demo.scenarios import SCENARIOS, Scenario, ScenarioContext
 from posture_cli.embedded.aws import EmbeddedAws
-from posture_cli.embedded.cloudtrail import Caller
-from posture_cli.embedded.mailbox import Alert
+from posture_cli.embedded.cloudtrail import ApiCaller
+from posture_cli.embedded.mailbox import ReceivedAlert
 
 PEOPLE = (  # role, session, address, the service that acts on their behalf
     ("NetworkAdmin", "alice", "198.51.100.7", ""),
@@ -35,7 +35,7 @@ PEOPLE = (  # role, session, address, the service that acts on their behalf
 NOWHERE = "192.0.2.0/24"  # no route table of the organisation has a route there
 
 
-class Phase(StrEnum):
+class StepKind(StrEnum):
     """Where a beat stands in the story."""
 
     SWEEP = "sweep"
@@ -45,7 +45,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class DemoStep:
     """One step of the story: what was done, and what the monitor made of it.
 
     `findings` are those that changed, as stored now. `seconds` lie between the calls' return and
@@ -53,17 +53,17 @@ class Beat:
     empty in a story that comes out well.
     """
 
-    phase: Phase
+    phase: StepKind
     title: str
     actor: str
     records: Sequence[Mapping[str, Any]]
     findings: Sequence[Finding]
-    alerts: Sequence[Alert]
+    alerts: Sequence[ReceivedAlert]
     seconds: float
     faults: Sequence[str]
 
 
-class Story:
+class DemoRun:
     """Plays the acts on an embedded AWS."""
 
     def __init__(self, aws: EmbeddedAws) -> None:
@@ -73,27 +73,27 @@ class Story:
 
     def build(self) -> Organisation:
         """Build the organisation, before anybody watches, and apply its baseline."""
-        self.organisation = Builder(self._aws.ec2(), self._aws.account).build()
+        self.organisation = OrganisationBuilder(self._aws.ec2(), self._aws.account).build()
         table = self._aws.stack.outputs["BaselineTableName"]
         BaselineTable(self._aws.session.client("dynamodb"), table).apply(
-            baseline(),
+            build_baseline(),
             after=0,
             applied_at=datetime.now(UTC),
-            applied_by=Caller(self._aws.account, "SecurityTeam", "carol").arn,
+            applied_by=ApiCaller(self._aws.account, "SecurityTeam", "carol").arn,
         )
         return self.organisation
 
-    def play(self) -> Iterator[Beat]:
+    def run(self) -> Iterator[DemoStep]:
         """Play the story; a beat comes out as soon as it has happened."""
         yield self._sweep()
-        for number, act in enumerate(ACTS):
+        for number, act in enumerate(SCENARIOS):
             role, session, address, service = PEOPLE[number % len(PEOPLE)]
             yield from self._act(
-                act, Caller(self._aws.account, role, session, address, invoked_by=service)
+                act, ApiCaller(self._aws.account, role, session, address, invoked_by=service)
             )
-        yield self._refused(Caller(self._aws.account, "ReadOnly", "mallory", "203.0.113.99"))
+        yield self._refused(ApiCaller(self._aws.account, "ReadOnly", "mallory", "203.0.113.99"))
 
-    def stored(self) -> Mapping[str, Finding]:
+    def load_findings(self) -> Mapping[str, Finding]:
         """Give all findings of the table by id."""
         table = self._aws.stack.outputs["FindingsTableName"]
         findings = Findings(self._aws.session.client("dynamodb"), table)
@@ -103,30 +103,42 @@ class Story:
             for finding in findings.of_status(status)
         }
 
-    def _sweep(self) -> Beat:
+    def _sweep(self) -> DemoStep:
         start = perf_counter()
         self._aws.sweep()
         seen = self._look(start)
         title = "the first sweep looks at the whole region"
-        return Beat(Phase.SWEEP, title, "schedule", (), *seen, tuple(checks.told(*seen[:2])))
+        return DemoStep(
+            StepKind.SWEEP,
+            title,
+            "schedule",
+            (),
+            *seen,
+            tuple(checks.check_reported_once(*seen[:2])),
+        )
 
-    def _act(self, act: Act, caller: Caller) -> Iterator[Beat]:
+    def _act(self, act: Scenario, caller: ApiCaller) -> Iterator[DemoStep]:
         ec2 = self._aws.ec2(caller)
-        before = checks.standing(self._stored.values())
+        before = checks.active_finding_ids(self._stored.values())
         mark = len(self._aws.trail)
-        with act.deed(Cast(ec2, self.organisation, Builder(ec2, self._aws.account))):
+        with act.deed(
+            ScenarioContext(ec2, self.organisation, OrganisationBuilder(ec2, self._aws.account))
+        ):
             seen = self._look(perf_counter())
             records = tuple(self._aws.trail[mark:])
-            faults = [*checks.told(*seen[:2]), *checks.blamed(records, seen[0])]
-            yield Beat(Phase.BREAK, act.title, caller.arn, records, *seen, faults)
+            faults = [
+                *checks.check_reported_once(*seen[:2]),
+                *checks.check_causes(records, seen[0]),
+            ]
+            yield DemoStep(StepKind.BREAK, act.title, caller.arn, records, *seen, faults)
             mark = len(self._aws.trail)
         seen = self._look(perf_counter())
-        after = checks.standing(self._stored.values())
-        faults = [*checks.told(*seen[:2]), *checks.restored(before, after)]
+        after = checks.active_finding_ids(self._stored.values())
+        faults = [*checks.check_reported_once(*seen[:2]), *checks.check_restored(before, after)]
         records = tuple(self._aws.trail[mark:])
-        yield Beat(Phase.REPAIR, act.title, caller.arn, records, *seen, faults)
+        yield DemoStep(StepKind.REPAIR, act.title, caller.arn, records, *seen, faults)
 
-    def _refused(self, caller: Caller) -> Beat:
+    def _refused(self, caller: ApiCaller) -> DemoStep:
         mark = len(self._aws.trail)
         table = self.organisation.payments.private_table
         with suppress(ClientError):  # this call is in the story because it fails
@@ -134,16 +146,21 @@ class Story:
         seen = self._look(perf_counter())
         title = "a call that fails moves nothing, and nobody is told"
         records = tuple(self._aws.trail[mark:])
-        return Beat(
-            Phase.REFUSED, title, caller.arn, records, *seen, tuple(checks.quiet(*seen[:2]))
+        return DemoStep(
+            StepKind.REFUSED,
+            title,
+            caller.arn,
+            records,
+            *seen,
+            tuple(checks.check_no_change(*seen[:2])),
         )
 
-    def _look(self, start: float) -> tuple[Sequence[Finding], Sequence[Alert], float]:
+    def _look(self, start: float) -> tuple[Sequence[Finding], Sequence[ReceivedAlert], float]:
         """Let everything arrive; give what changed, what was told, and how long it took."""
         self._aws.settle()
         alerts = self._aws.mailbox.collect()
         seconds = perf_counter() - start
-        before, self._stored = self._stored, self.stored()
+        before, self._stored = self._stored, self.load_findings()
         changed = [
             finding
             for finding in self._stored.values()

@@ -22,8 +22,8 @@ from statistics import median
 from typing import TypeVar
 
 from posture.analysis.coverage import Analysis
-from posture.analysis.matrix import record_of
-from posture.analysis.services import covered_services
+from posture.analysis.matrix import build_matrix_record
+from posture.analysis.services import list_covered_services
 from posture.model.network import (
     AclEntry,
     Endpoint,
@@ -213,7 +213,7 @@ def cell_by_cell(snapshot: Snapshot, cells: int) -> None:
 
 
 def _columns(snapshot: Snapshot) -> tuple[Service, ...]:
-    return covered_services(snapshot, snapshot.services)
+    return list_covered_services(snapshot, snapshot.services)
 
 
 def seconds(work: Callable[[], object], runs: int = RUNS) -> float:
@@ -237,9 +237,9 @@ def main() -> None:
     print(f"  the matrix            {full * 1000:9.1f} ms")
     print(f"  each cell by itself   {alone * 1000:9.0f} ms, {alone / full:.0f} times as long")
     analysis = Analysis(snapshot)
-    covered = analysis.coverage(_columns(snapshot))
-    told = seconds(lambda: record_of(covered, analysis))
-    record = record_of(covered, analysis)
+    covered = analysis.build_coverage(_columns(snapshot))
+    told = seconds(lambda: build_matrix_record(covered, analysis))
+    record = build_matrix_record(covered, analysis)
     packed = gzip.compress(json.dumps(record, sort_keys=True).encode(), mtime=0)
     print(f"  told as JSON          {told * 1000:9.1f} ms, {len(record['answers'])} answers, "
           f"{len(packed) / 1000:.0f} KB compressed")  # fmt: skip

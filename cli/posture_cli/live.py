@@ -14,10 +14,10 @@ from botocore.exceptions import NoRegionError
 
 from posture.analysis.services import find_service, service_of
 from posture.ec2.describe import SUBNETS, read_all
-from posture.ec2.dns_attributes import EVERY, DnsMemory
+from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import collect_services
 from posture.ec2.region import RegionCollector, RegionSnapshot
-from posture.ec2.region_catalogue import RegionCatalogue
+from posture.ec2.region_catalogue import RegionCatalogueCache
 from posture.ec2.vpc import collect_vpc
 from posture.errors import PostureError, ScopeUnreadableError
 from posture.model.endpoint_service import EndpointServiceSnapshot
@@ -38,7 +38,7 @@ class TargetError(PostureError):
     """There is no such region or VPC."""
 
 
-def collect(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapshot]:
+def collect_vpcs(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapshot]:
     """Take a picture of each VPC, one after the other.
 
     Args:
@@ -72,7 +72,9 @@ class UnreadServices:
     reason: str
 
 
-def services(regions: Sequence[str]) -> Iterator[EndpointServiceSnapshot | UnreadServices]:
+def collect_endpoint_services(
+    regions: Sequence[str],
+) -> Iterator[EndpointServiceSnapshot | UnreadServices]:
     """Take a picture of each endpoint service of the regions; raises what `collect` does."""
     session = boto3.Session()
     names = _regions(session, regions)
@@ -86,7 +88,7 @@ def services(regions: Sequence[str]) -> Iterator[EndpointServiceSnapshot | Unrea
         yield from picture.services.values()
 
 
-def of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
+def collect_vpc_of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
     """Take a picture of the VPC that a subnet is in.
 
     Raises:
@@ -111,7 +113,7 @@ def of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
     raise TargetError(f"there is no {subnet} in {', '.join(names)}{_alike(subnet, known)}")
 
 
-def service(snapshot: Snapshot, name: str) -> Service:
+def require_service(snapshot: Snapshot, name: str) -> Service:
     """Give a service by the name people use, as s3 or ecr.dkr, or by its full one.
 
     Raises:
@@ -162,10 +164,10 @@ def _account(session: boto3.Session, region: str) -> str:
 
 
 def _region(ec2: EC2Client, region: Region, vpcs: Sequence[str]) -> Iterator[Snapshot]:
-    catalogue = RegionCatalogue(ec2, _now)
+    catalogue = RegionCatalogueCache(ec2, _now)
     if not vpcs:
         collector = RegionCollector(ec2, region, catalogue=catalogue, now=_now)
-        for picture in collector.all(DnsMemory(budget=EVERY)):
+        for picture in collector.all(DnsCache(budget=UNLIMITED)):
             _require_vpcs(picture)
             yield from picture.vpcs.values()
     for vpc in vpcs:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from posture.analysis.coverage import Analysis, Cell
-from posture.analysis.services import covered_services
+from posture.analysis.services import list_covered_services
 from posture.model.baseline import Baseline
 from posture.model.network import (
     AclEntry,
@@ -34,7 +34,7 @@ from posture.model.network import (
 )
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
-from posture.rules.engine import judge_vpc
+from posture.rules.engine import evaluate_vpc
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
@@ -249,7 +249,9 @@ ENDPOINTS_GROUP = group("endpoints", admits("10.0.0.0/16"))
 VPC = Vpc(VPC_ID, ACCOUNT, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True)
 
 
-def picture(*parts: Any, vpc: Vpc = VPC, unreadable: dict[Facet, str] | None = None) -> Snapshot:
+def build_snapshot(
+    *parts: Any, vpc: Vpc = VPC, unreadable: dict[Facet, str] | None = None
+) -> Snapshot:
     """Give a snapshot of parts of any kind, AWS's lists and three services beside them.
 
     A part of the same id or name as one of these takes its place.
@@ -283,7 +285,7 @@ def nat(name: str, subnet_name: str | None = "public", *, public: bool = True) -
 
 def verdicts(rule: str, snapshot: Snapshot, baseline: Baseline | None = None) -> dict[str, Verdict]:
     """Give one rule's verdicts by resource, run by the engine as the monitor does."""
-    answers = judge_vpc(snapshot, baseline or Baseline())
+    answers = evaluate_vpc(snapshot, baseline or Baseline())
     return {each.resource: each for each in answers if each.rule == rule}
 
 
@@ -293,7 +295,7 @@ def statuses(rule: str, snapshot: Snapshot, baseline: Baseline | None = None) ->
     return {resource: verdict.status for resource, verdict in found.items()}
 
 
-def told(verdict: Verdict) -> str:
+def verdict_text(verdict: Verdict) -> str:
     """Give all that a person reads of a verdict."""
     facts = " ".join(fact.text for fact in verdict.evidence)
     remedy = verdict.remediation
@@ -304,5 +306,5 @@ def told(verdict: Verdict) -> str:
 def cell(snapshot: Snapshot, subnet_name: str, service_name: str) -> Cell:
     """Give the cell of `subnet-…` and a service, of the catalogue or of an endpoint."""
     analysis = Analysis(snapshot)
-    (found,) = [each for each in covered_services(snapshot) if each.name == service_name]
-    return analysis.cell(snapshot.subnets[f"subnet-{subnet_name}"], found)
+    (found,) = [each for each in list_covered_services(snapshot) if each.name == service_name]
+    return analysis.evaluate_cell(snapshot.subnets[f"subnet-{subnet_name}"], found)

@@ -16,13 +16,13 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     deny,
     eni,
     gateway,
     group,
     interface,
     nat,
-    picture,
     prefix_list,
     route,
     subnet,
@@ -46,7 +46,7 @@ STATES = ("available", "pending", "failed", "deleted", "pendingacceptance", "")
 
 
 @st.composite
-def pictures(draw: st.DrawFn) -> Snapshot:
+def snapshots(draw: st.DrawFn) -> Snapshot:
     """Give a VPC with some of everything, much of it missing, broken or contradictory."""
     parts: list[Any] = [prefix_list("pl-own", "10.9.0.0/24"), group("endpoints", *_rules(draw))]
     for number, name in enumerate(NAMES[: draw(st.integers(0, 3))]):
@@ -61,7 +61,7 @@ def pictures(draw: st.DrawFn) -> Snapshot:
     parts += [endpoint for endpoint in _endpoints() if draw(st.booleans())]
     parts = [_varied(draw, each) for each in parts]
     denied = draw(st.lists(st.sampled_from(list(Facet)), max_size=2, unique=True))
-    return picture(*parts, unreadable=dict.fromkeys(denied, "denied"))
+    return build_snapshot(*parts, unreadable=dict.fromkeys(denied, "denied"))
 
 
 def _routes(draw: st.DrawFn) -> list[Any]:

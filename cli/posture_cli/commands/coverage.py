@@ -12,10 +12,10 @@ from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
-from posture.rules.rule import VpcCase
+from posture.rules.rule import VpcContext
 from posture_cli import exit_codes as exits
-from posture_cli.baseline_file import load
-from posture_cli.console import notes
+from posture_cli.baseline_file import load_baseline
+from posture_cli.console import open_stderr
 from posture_cli.options import (
     BaselineOption,
     OutputOption,
@@ -24,7 +24,7 @@ from posture_cli.options import (
     examples,
 )
 from posture_cli.render import coverage as shown
-from posture_cli.render.records import Output, write, write_json
+from posture_cli.render.records import Output, write_json, write_records
 
 EXAMPLES = examples(
     "posture coverage --region eu-west-1",
@@ -80,16 +80,16 @@ def coverage(  # noqa: PLR0913 - one parameter an option
         matrices = _stored(stack or "", table, region or (), vpc or ())
     else:
         matrices = _live(region or (), vpc or (), service or (), baseline)
-    with notes().status("reading VPCs"):
+    with open_stderr().status("reading VPCs"):
         found = list(matrices)
     if not found:
-        notes().print("no VPC to show")
+        open_stderr().print("no VPC to show")
     if output is Output.JSON:
         write_json([each.json() for each in found])
     elif output is not Output.TABLE:
-        write(shown.flat(found), shown.CSV_COLUMNS, output)
+        write_records(shown.flat(found), shown.CSV_COLUMNS, output)
     else:
-        shown.draw(found)
+        shown.draw_matrices(found)
     raise typer.Exit(exits.CLEAN)
 
 
@@ -99,12 +99,12 @@ def _live(
     """Look now."""
     from posture_cli import live  # noqa: PLC0415 - boto3 would slow every other verb down
 
-    document = load(baseline) if baseline else BaselineDocument()
+    document = load_baseline(baseline) if baseline else BaselineDocument()
     for snapshot in live.collect(regions, vpcs):
         wanted = [live.service(snapshot, each).name for each in services]
-        case = VpcCase(snapshot, resolve(document, snapshot.scope, snapshot.vpc.tags))
+        case = VpcContext(snapshot, resolve(document, snapshot.scope, snapshot.vpc.tags))
         required = (*case.baseline.required_services, *wanted)
-        covered = case.analysis.coverage(list_covered_services(snapshot, required))
+        covered = case.analysis.build_coverage(list_covered_services(snapshot, required))
         yield shown.Matrix(
             snapshot.scope, snapshot.observed_at, build_matrix_record(covered, case.analysis)
         )
@@ -115,12 +115,14 @@ def _stored(
 ) -> Iterator[shown.Matrix]:
     """Read what the monitors of these regions saw last."""
     from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow every other verb down
-    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
+    from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415
 
-    stacks = [opened(stack, each, findings=table) for each in dict.fromkeys(regions) or (None,)]
+    stacks = [
+        open_tables(stack, each, findings=table) for each in dict.fromkeys(regions) or (None,)
+    ]
     tables = ((each.client, each.tables.findings) for each in stacks)
     for head in deployed.heads(tables, frozenset(vpcs)):
         if head.coverage is None:
-            notes().print(f"no matrix is kept of {head.scope}: look now, without --stack")
+            open_stderr().print(f"no matrix is kept of {head.scope}: look now, without --stack")
         else:
             yield shown.Matrix(head.scope, head.observed_at, head.coverage)

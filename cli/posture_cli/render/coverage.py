@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from posture.analysis.matrix import list_row_answers
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
-from posture_cli.console import answers
-from posture_cli.text import printable
+from posture_cli.console import open_stdout
+from posture_cli.text import make_printable
 
 CSV_COLUMNS = (
     "account",
@@ -63,7 +63,7 @@ class Matrix:
 
     def json(self) -> dict[str, Any]:
         """Give it as one JSON document."""
-        return {**self.where, "observed_at": iso(self.observed_at), **self.record}
+        return {**self.where, "observed_at": format_iso(self.observed_at), **self.record}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give one row a cell."""
@@ -81,9 +81,9 @@ class Matrix:
                 }
 
 
-def draw(matrices: Sequence[Matrix]) -> None:
+def draw_matrices(matrices: Sequence[Matrix]) -> None:
     """Draw matrices on standard output, one a VPC, and the legend once."""
-    console = answers()
+    console = open_stdout()
     seen: Counter[str] = Counter()
     for matrix in matrices:
         seen.update(row["outcome"] for row in matrix.rows())
@@ -93,7 +93,7 @@ def draw(matrices: Sequence[Matrix]) -> None:
 
 
 def _one(console: Console, matrix: Matrix) -> None:
-    scope, seen = matrix.scope, iso(matrix.observed_at)
+    scope, seen = matrix.scope, format_iso(matrix.observed_at)
     console.print(Text(f"{scope.subject}  {scope.account} {scope.region}, seen {seen}", "bold"))
     services = matrix.record["services"]
     if not matrix.record["subnets"] or not services:
@@ -113,7 +113,7 @@ def _grid(matrix: Matrix, columns: Sequence[int]) -> Table:
     grid.add_column("SUBNET", no_wrap=True)
     grid.add_column("ZONE", no_wrap=True)
     for number in columns:
-        grid.add_column(printable(matrix.record["services"][number]["short"]), no_wrap=True)
+        grid.add_column(make_printable(matrix.record["services"][number]["short"]), no_wrap=True)
     for subnet in matrix.record["subnets"]:
         row = list_row_answers(matrix.record, subnet["id"])
         grid.add_row(_label(subnet), subnet["zone"], *(_cell(row[each]) for each in columns))

@@ -8,21 +8,21 @@ from rich.text import Text
 
 from posture.analysis.explain import Explanation
 from posture.analysis.matrix import build_cell_record
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.network import Snapshot
 from posture.model.service_names import short_name
-from posture_cli.console import answers
+from posture_cli.console import open_stdout
 from posture_cli.render.coverage import LEGEND
-from posture_cli.text import printable
+from posture_cli.text import make_printable
 
 CSV_COLUMNS = ("step", "about", "text")
 
 
-def record_of(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:
+def build_explanation_record(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:
     """Give a reasoning as one JSON document: the cell of the matrix, and the steps to it."""
     return {
         "scope": str(snapshot.scope),
-        "observed_at": iso(snapshot.observed_at),
+        "observed_at": format_iso(snapshot.observed_at),
         "subnet": found.subnet.id,
         "service": found.service.name,
         **build_cell_record(found.cell, found.service),
@@ -33,9 +33,9 @@ def record_of(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:
     }
 
 
-def tell(snapshot: Snapshot, found: Explanation) -> None:
+def print_explanation(snapshot: Snapshot, found: Explanation) -> None:
     """Tell a reasoning on standard output: the answer first, then the steps."""
-    console = answers()
+    console = open_stdout()
     outcome = found.cell.outcome.value
     head = Text(f"{short_name(found.service.name)} from {found.subnet.id} in {snapshot.scope}: ")
     head.append(outcome, LEGEND[outcome][0])
@@ -43,4 +43,4 @@ def tell(snapshot: Snapshot, found: Explanation) -> None:
     console.print()
     for number, step in enumerate(found.steps, 1):
         about = Text(f"{number:>3}. {step.about}: ", "bold")
-        console.print(about.append(printable(step.text), "not bold"))
+        console.print(about.append(make_printable(step.text), "not bold"))

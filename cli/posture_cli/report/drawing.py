@@ -8,8 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from posture.analysis.matrix import list_row_answers
-from posture_cli.report.labels import columns, lines, listed
-from posture_cli.report.outcome_colours import WORST, path_tone, tone_of, worst
+from posture_cli.report.labels import fit_lines, fit_list, measure_width
+from posture_cli.report.outcome_colours import (
+    WORST,
+    choose_worst,
+    find_outcome_colour,
+    find_path_colour,
+)
 
 Record = Mapping[str, Any]
 
@@ -39,7 +44,7 @@ class Box:
     x: float
     width: float
     kind: str
-    lines: Sequence[str]
+    fit_lines: Sequence[str]
     detail: str
     told: str
     tone: str = ""
@@ -82,10 +87,10 @@ class _Group:
 
     @property
     def tone(self) -> str:
-        return worst(tone_of(each) for each in self.answers)
+        return choose_worst(find_outcome_colour(each) for each in self.answers)
 
 
-def draw(record: Record) -> Drawing:
+def draw_vpc(record: Record) -> Drawing:
     """Draw a recorded matrix; subnets that fare alike share a box."""
     groups = _groups(record)
     ways = _ways(groups, [str(each["short"]) for each in record["services"]])
@@ -128,13 +133,18 @@ def _ways(groups: Sequence[_Group], services: Sequence[str]) -> Ways:
     for group in groups:
         for service, answer in zip(services, group.answers, strict=True):
             if answer.get("interfaces"):
-                found[group.name, f"endpoint:{service}"].append((tone_of(answer), service))
+                found[group.name, f"endpoint:{service}"].append(
+                    (find_outcome_colour(answer), service)
+                )
                 continue
             for path in answer.get("paths", ()):
                 key = f"table:{group.table}", _target(path)
-                found[key].append((path_tone(path, answer), service))
+                found[key].append((find_path_colour(path, answer), service))
     return {
-        key: (worst(tone for tone, _ in told), tuple(dict.fromkeys(name for _, name in told)))
+        key: (
+            choose_worst(tone for tone, _ in told),
+            tuple(dict.fromkeys(name for _, name in told)),
+        )
         for key, told in found.items()
     }
 
@@ -144,7 +154,9 @@ def _target(path: Record) -> str:
 
 
 def _rank(target: str, ways: Ways) -> tuple[int, str]:
-    return -WORST.index(worst(tone for (_, to), (tone, _) in ways.items() if to == target)), target
+    return -WORST.index(
+        choose_worst(tone for (_, to), (tone, _) in ways.items() if to == target)
+    ), target
 
 
 def _column(boxes: Boxes, height: float) -> Iterator[tuple[str, Box]]:
@@ -162,13 +174,13 @@ def _box(
     """Make a box; `detail` is what its small line starts with, and what it lists."""
     x, width = place
     first, *rest = detail
-    room = int((width - MARGIN) / SMALL_LETTER) - columns(first)
+    room = int((width - MARGIN) / SMALL_LETTER) - measure_width(first)
     return Box(
         x,
         width,
         kind,
-        lines(names, int((width - MARGIN) / LETTER), NAMES),
-        first + listed(rest, room),
+        fit_lines(names, int((width - MARGIN) / LETTER), NAMES),
+        first + fit_list(rest, room),
         f"{', '.join(names)} ({first}{', '.join(rest)})",
         tone,
     )
@@ -188,7 +200,7 @@ def _target_box(target: str, ways: Ways, record: Record) -> Box:
     kind, _, name = target.partition(":")
     told = [(tone, names) for (_, to), (tone, names) in ways.items() if to == target]
     services = list(dict.fromkeys(name for _, names in told for name in names))
-    tone = worst(tone for tone, _ in told)
+    tone = choose_worst(tone for tone, _ in told)
     if kind == "endpoint":
         column = next(each for each in record["services"] if each["short"] == name)
         names, detail = list(map(str, column["endpoints"])), ["interface endpoint: ", name]

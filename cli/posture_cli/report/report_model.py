@@ -14,9 +14,16 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.rules.controls import Control
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli.report.drawing import Drawing, draw
-from posture_cli.report.outcome_colours import tone_of
-from posture_cli.report.trend import Band, Point, bands, instants, points, time_to_repair
+from posture_cli.report.drawing import Drawing, draw_vpc
+from posture_cli.report.outcome_colours import find_outcome_colour
+from posture_cli.report.trend import (
+    Band,
+    Point,
+    count_open,
+    divide_period,
+    find_median_repair_time,
+    stack_bands,
+)
 
 LIFE = 10  # steps of a life that the page shows, the last ones
 SEVERITIES_TOLD = 3  # in the headline
@@ -24,7 +31,7 @@ DRAWN = 40  # services of a matrix that is drawn; a larger one is a table only
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class VpcMatrix:
     """A VPC's recorded matrix; `record` is what the monitor stored with the scope's head."""
 
     scope: Scope
@@ -33,7 +40,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class HistoryCheck:
     """What walking the chains came to."""
 
     chains: int
@@ -42,7 +49,7 @@ class Proven:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class ReportData:
     """All that a report is made from.
 
     Attributes:
@@ -61,13 +68,13 @@ class Material:
     until: datetime
     transitions: Sequence[Transition]
     findings: Sequence[Finding]
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[VpcMatrix] = ()
     waivers: Sequence[Mapping[str, str]] = ()
-    proven: Proven | None = None
+    proven: HistoryCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedFinding:
     """A finding as the page shows it."""
 
     finding: Finding
@@ -79,7 +86,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class ReportedVpc:
     """A VPC as the page shows it: rows of the heat map, and the drawing unless it is too large."""
 
     scope: Scope
@@ -92,7 +99,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class ControlRow:
+class ReportedControl:
     """A control of a framework, and what speaks against it."""
 
     control: Control
@@ -101,10 +108,10 @@ class ControlRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ReportModel:
     """The page."""
 
-    material: Material
+    material: ReportData
     headline: str
     tone: str
     counts: Mapping[Severity, int]
@@ -115,16 +122,16 @@ class Contents:
     repair: str
     private: int | None  # percent of subnets' ways that are private
     scopes: int
-    findings: Sequence[Told]
+    findings: Sequence[ReportedFinding]
     trend: Sequence[Point]
-    bands: Sequence[Band]
+    stack_bands: Sequence[Band]
     standing: int
-    networks: Sequence[Network]
-    controls: Sequence[ControlRow]
+    networks: Sequence[ReportedVpc]
+    controls: Sequence[ReportedControl]
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def contents(material: Material) -> Contents:
+def build_report_model(material: ReportData) -> ReportModel:
     """Work out everything that the page shows."""
     standing = [it for it in material.findings if it.status is not FindingStatus.RESOLVED]
     is_open = [it for it in standing if it.status is FindingStatus.OPEN]
@@ -139,8 +146,8 @@ def contents(material: Material) -> Contents:
     recent = [step for step in material.transitions if step.finding.updated_at >= material.since]
     networks = [_network(picture) for picture in material.pictures]
     cells = sum(network.cells for network in networks)
-    drawn = points(material.transitions, instants(material.since, material.until))
-    return Contents(
+    drawn = count_open(material.transitions, divide_period(material.since, material.until))
+    return ReportModel(
         material=material,
         headline=_headline(is_open),
         tone=_tone(is_open),
@@ -149,12 +156,12 @@ def contents(material: Material) -> Contents:
         waived=sum(it.status is FindingStatus.WAIVED for it in standing),
         opened=sum(step.step is Step.OPENED for step in recent),
         resolved=sum(step.step is Step.RESOLVED for step in recent),
-        repair=_span(time_to_repair(material.transitions, material.since)),
+        repair=_span(find_median_repair_time(material.transitions, material.since)),
         private=sum(it.private for it in networks) * 100 // cells if cells else None,
         scopes=len({it.scope for it in standing}),
         findings=told,
         trend=drawn,
-        bands=bands(drawn),
+        bands=stack_bands(drawn),
         standing=len(standing),
         networks=networks,
         controls=list(_controls(standing)),
@@ -191,9 +198,9 @@ def _lives(steps: Iterable[Transition]) -> Mapping[str, Sequence[Transition]]:
     return lives
 
 
-def _told(finding: Finding, until: datetime, life: Sequence[Transition]) -> Told:
+def _told(finding: Finding, until: datetime, life: Sequence[Transition]) -> ReportedFinding:
     rule = RULES_BY_ID.get(finding.rule)
-    return Told(
+    return ReportedFinding(
         finding=finding,
         title=rule.title if rule else finding.rule,
         rationale=rule.rationale if rule else "",
@@ -222,33 +229,33 @@ def _span(span: timedelta | None) -> str:
     return f"{minutes} min"
 
 
-def _network(picture: Picture) -> Network:
+def _network(picture: VpcMatrix) -> ReportedVpc:
     record = picture.record
     rows = [
-        (subnet, [(tone_of(it), it) for it in list_row_answers(record, subnet["id"])])
+        (subnet, [(find_outcome_colour(it), it) for it in list_row_answers(record, subnet["id"])])
         for subnet in record["subnets"]
     ]
     tones = [tone for _, row in rows for tone, _ in row]
     drawable = bool(record["subnets"]) and len(record["services"]) <= DRAWN
-    return Network(
+    return ReportedVpc(
         scope=picture.scope,
         observed_at=picture.observed_at,
         services=[str(each["short"]) for each in record["services"]],
         rows=rows,
-        drawing=draw(record) if drawable else None,
+        drawing=draw_vpc(record) if drawable else None,
         private=tones.count("good"),
         cells=len(tones),
     )
 
 
-def _controls(standing: Sequence[Finding]) -> Iterator[ControlRow]:
+def _controls(standing: Sequence[Finding]) -> Iterator[ReportedControl]:
     failing = Counter(it.rule for it in standing if it.status is not FindingStatus.UNKNOWN)
     by_control: dict[Control, list[str]] = {}
     for rule in RULES_BY_ID.values():
         for control in rule.controls:
             by_control.setdefault(control, []).append(rule.id)
     for control, rules in sorted(by_control.items(), key=lambda it: (it[0].framework, it[0].id)):
-        yield ControlRow(control, rules, sum(failing[each] for each in rules))
+        yield ReportedControl(control, rules, sum(failing[each] for each in rules))
 
 
 def _choices(standing: Iterable[Finding]) -> Mapping[str, Sequence[str]]:

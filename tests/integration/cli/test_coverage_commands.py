@@ -108,9 +108,9 @@ def test_a_vpc_without_subnets_says_so(world: World) -> None:
 
 def stored(world: World) -> dict[str, Any]:
     """Store the matrix of the full VPC as the monitor does, and give it."""
-    (snapshot,) = live.collect((), [world.vpc])
+    (snapshot,) = live.collect_vpcs((), [world.vpc])
     analysis = Analysis(snapshot)
-    record = build_matrix_record(analysis.coverage(list_covered_services(snapshot)), analysis)
+    record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)
     Store(boto3.client("dynamodb"), TABLES).record(
         Evaluation(snapshot.scope, NOW, coverage=record), lambda _: ()
     )

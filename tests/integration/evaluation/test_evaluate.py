@@ -8,13 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from monitor_stage import ANYBODY, Stage, attribute_change, batch, event
-from posture.analysis.matrix import outcomes as outcomes_of
+from posture.analysis.matrix import list_row_answers as outcomes_of
 from posture.errors import MalformedChangeError
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
-from posture.rules.engine import judge_case
-from posture.rules.rule import VpcCase
+from posture.rules.engine import evaluate_context
+from posture.rules.rule import VpcContext
 from posture.store.scope_store import Outcome
 
 
@@ -207,12 +207,12 @@ def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
 ) -> None:
     """Its message comes again, those of the others are done."""
 
-    def mistaken(case: VpcCase) -> tuple[Verdict, ...]:
+    def mistaken(case: VpcContext) -> tuple[Verdict, ...]:
         if case.snapshot.vpc.id == stage.world.bare:
             raise KeyError("nobody thought of that")
-        return judge_case(case)
+        return evaluate_context(case)
 
-    monkeypatch.setattr("posture.evaluation.scope.judge_case", mistaken)
+    monkeypatch.setattr("posture.evaluation.scope.evaluate_context", mistaken)
     evaluated = stage.evaluate(
         attribute_change(stage.world.bare) | {"eventID": "other"},
         attribute_change(stage.world.vpc),

@@ -6,10 +6,10 @@ from pathlib import Path
 from finding_builders import SCOPE, at, change
 from network_builders import (
     DYNAMODB,
+    build_snapshot,
     gateway,
     nat,
     open_acl,
-    picture,
     route,
     subnet,
     table,
@@ -18,7 +18,7 @@ from posture.alerts.message import Message, compose
 from posture.lifecycle.diff import apply, transitions
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
-from posture.rules.engine import judge_vpc
+from posture.rules.engine import evaluate_vpc
 from posture.rules.rule_catalogue import RULES_BY_ID
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
@@ -27,7 +27,7 @@ PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 def network(*tables_of_dynamodb: str) -> Snapshot:
     """Give two subnets of one table, whose endpoint of DynamoDB has these."""
     to_dynamodb = [route("pl-ddb", "vpce-ddb")] if tables_of_dynamodb else []
-    return picture(
+    return build_snapshot(
         subnet("a", "a"), subnet("b", "b"), nat("1", None), open_acl("all", ["a", "b"]),
         gateway("s3", tables=["main"]), gateway("ddb", DYNAMODB, tables_of_dynamodb),
         table(
@@ -38,11 +38,11 @@ def network(*tables_of_dynamodb: str) -> Snapshot:
 
 def alert() -> Message:
     """Compose what is told when DynamoDB's endpoint loses the table that the subnets use."""
-    before = transitions(SCOPE, {}, judge_vpc(network("main"), Baseline()), observed_at=at(-60))
+    before = transitions(SCOPE, {}, evaluate_vpc(network("main"), Baseline()), observed_at=at(-60))
     steps = transitions(
         SCOPE,
         apply({}, before),
-        judge_vpc(network(), Baseline()),
+        evaluate_vpc(network(), Baseline()),
         observed_at=at(0),
         changes=[replace(change("e-1", "vpce-ddb"), event_name="ModifyVpcEndpoint")],
     )

@@ -14,13 +14,13 @@ from posture.alerts.message import Message, compose
 from posture.lifecycle.diff import transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Remediation, Severity, Status
-from posture.rules.rule import Family, Rule, VpcCase
+from posture.rules.rule import Family, Rule, VpcContext
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 COMMIT = "2026-01-31T12:00:00.000000Z#1"
 
 
-def rule(name: str, title: str) -> Rule[VpcCase]:
+def rule(name: str, title: str) -> Rule[VpcContext]:
     """Give a rule that judges nothing."""
     return Rule(
         id=name,
@@ -30,7 +30,7 @@ def rule(name: str, title: str) -> Rule[VpcCase]:
         severity=Severity.HIGH,
         rationale="Traffic that leaves the VPC is seen by others.",
         remediation="Route it to the endpoint.",
-        judge=lambda _: (),
+        evaluate=lambda _: (),
         reads=frozenset(),
     )
 

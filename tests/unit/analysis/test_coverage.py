@@ -15,6 +15,7 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     cell,
     deny,
     eni,
@@ -23,7 +24,6 @@ from network_builders import (
     interface,
     nat,
     open_acl,
-    picture,
     prefix_list,
     route,
     service,
@@ -31,11 +31,11 @@ from network_builders import (
     table,
 )
 from posture.analysis.coverage import Analysis
-from posture.analysis.matrix import outcomes, record_of
-from posture.analysis.names import LeadsTo
-from posture.analysis.outcome import Outcome
+from posture.analysis.matrix import build_matrix_record, list_row_answers
+from posture.analysis.names import ResolvesTo
+from posture.analysis.outcome import PathOutcome
 from posture.analysis.path import PathKind
-from posture.analysis.services import covered_services
+from posture.analysis.services import list_covered_services
 from posture.model.network import AclEntry, Endpoint, EndpointType, Facet, Route, Snapshot
 
 BY_NAT = route("0.0.0.0/0", "nat-1")
@@ -58,7 +58,7 @@ def kms(**more: Any) -> Endpoint:
 def private(*parts: Any, routes: tuple[Route, ...] = (), **more: Any) -> Snapshot:
     """Give a VPC of two subnets in two zones with these routes, beside a public one with a NAT."""
     main = table("main", *routes, main=True)
-    return picture(*PUBLIC, A, B, main, ACLS, *ENIS, *parts, **more)
+    return build_snapshot(*PUBLIC, A, B, main, ACLS, *ENIS, *parts, **more)
 
 
 # --- by routes -----------------------------------------------------------------------------------
@@ -67,39 +67,39 @@ def private(*parts: Any, routes: tuple[Route, ...] = (), **more: Any) -> Snapsho
 def test_all_by_the_gateway_endpoint() -> None:
     """The ordinary good case."""
     found = cell(private(gateway("s3"), routes=(TO_S3, BY_NAT)), "a", S3)
-    assert (found.outcome, found.summary) == (Outcome.PRIVATE, "all by vpce-s3")
+    assert (found.outcome, found.summary) == (PathOutcome.PRIVATE, "all by vpce-s3")
 
 
 def test_part_by_a_more_specific_route() -> None:
     """Which part goes which way is told exactly."""
     detour = route("52.218.0.0/18", "nat-1")
     found = cell(private(gateway("s3"), routes=(TO_S3, BY_NAT, detour)), "a", S3)
-    assert found.outcome is Outcome.PARTLY
+    assert found.outcome is PathOutcome.PARTLY
     assert found.summary == "52.218.0.0/18 by nat-1, the rest by vpce-s3"
 
 
 @pytest.mark.parametrize(
     ("target", "kind", "outcome"),
     [
-        ("igw-1", PathKind.INTERNET_GATEWAY, Outcome.INTERNET),
-        ("nat-1", PathKind.NAT_GATEWAY, Outcome.INTERNET),
-        ("cagw-1", PathKind.CARRIER_GATEWAY, Outcome.INTERNET),
-        ("tgw-1", PathKind.TRANSIT_GATEWAY, Outcome.OTHER_NETWORK),
-        ("vgw-1", PathKind.VIRTUAL_PRIVATE_GATEWAY, Outcome.OTHER_NETWORK),
-        ("pcx-1", PathKind.PEERING, Outcome.OTHER_NETWORK),
-        ("core-1", PathKind.CORE_NETWORK, Outcome.OTHER_NETWORK),
-        ("lgw-1", PathKind.LOCAL_GATEWAY, Outcome.OTHER_NETWORK),
-        ("odb-1", PathKind.ODB_NETWORK, Outcome.OTHER_NETWORK),
-        ("eni-9", PathKind.APPLIANCE, Outcome.OTHER_NETWORK),
-        ("i-1", PathKind.APPLIANCE, Outcome.OTHER_NETWORK),
-        ("vpce-gwlb", PathKind.LOAD_BALANCER_ENDPOINT, Outcome.OTHER_NETWORK),
-        ("vpce-ddb", PathKind.OTHER_ENDPOINT, Outcome.OTHER_NETWORK),
-        ("vpce-strange", PathKind.UNKNOWN, Outcome.UNKNOWN),
-        ("nat-strange", PathKind.NAT_GATEWAY, Outcome.UNKNOWN),
-        ("mystery-1", PathKind.UNKNOWN, Outcome.UNKNOWN),
+        ("igw-1", PathKind.INTERNET_GATEWAY, PathOutcome.INTERNET),
+        ("nat-1", PathKind.NAT_GATEWAY, PathOutcome.INTERNET),
+        ("cagw-1", PathKind.CARRIER_GATEWAY, PathOutcome.INTERNET),
+        ("tgw-1", PathKind.TRANSIT_GATEWAY, PathOutcome.OTHER_NETWORK),
+        ("vgw-1", PathKind.VIRTUAL_PRIVATE_GATEWAY, PathOutcome.OTHER_NETWORK),
+        ("pcx-1", PathKind.PEERING, PathOutcome.OTHER_NETWORK),
+        ("core-1", PathKind.CORE_NETWORK, PathOutcome.OTHER_NETWORK),
+        ("lgw-1", PathKind.LOCAL_GATEWAY, PathOutcome.OTHER_NETWORK),
+        ("odb-1", PathKind.ODB_NETWORK, PathOutcome.OTHER_NETWORK),
+        ("eni-9", PathKind.APPLIANCE, PathOutcome.OTHER_NETWORK),
+        ("i-1", PathKind.APPLIANCE, PathOutcome.OTHER_NETWORK),
+        ("vpce-gwlb", PathKind.LOAD_BALANCER_ENDPOINT, PathOutcome.OTHER_NETWORK),
+        ("vpce-ddb", PathKind.OTHER_ENDPOINT, PathOutcome.OTHER_NETWORK),
+        ("vpce-strange", PathKind.UNKNOWN, PathOutcome.UNKNOWN),
+        ("nat-strange", PathKind.NAT_GATEWAY, PathOutcome.UNKNOWN),
+        ("mystery-1", PathKind.UNKNOWN, PathOutcome.UNKNOWN),
     ],
 )
-def test_every_kind_of_target(target: str, kind: PathKind, outcome: Outcome) -> None:
+def test_every_kind_of_target(target: str, kind: PathKind, outcome: PathOutcome) -> None:
     """What a default route points to decides, where there is no endpoint's route."""
     load_balancer = interface("gwlb", CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER)
     parts = (load_balancer, gateway("ddb", DYNAMODB))
@@ -115,7 +115,7 @@ def test_ipv6_by_the_egress_only_gateway() -> None:
     both = subnet("a", "a", "10.0.1.0/24", ipv6="2001:db8:0:1::/64")
     snapshot = private(both, lists, gateway("s3"), routes=(TO_S3, route("::/0", "eigw-1")))
     found = cell(snapshot, "a", S3)
-    assert found.outcome is Outcome.PARTLY
+    assert found.outcome is PathOutcome.PARTLY
     assert {path.kind: str(path.addresses) for path in found.paths or ()} == {
         PathKind.GATEWAY_ENDPOINT: "3.5.64.0/21, 52.218.0.0/17",
         PathKind.EGRESS_ONLY_GATEWAY: "2600:1fa0::/32",
@@ -125,17 +125,17 @@ def test_ipv6_by_the_egress_only_gateway() -> None:
 def test_no_route_and_a_blackhole_lead_nowhere() -> None:
     """Nothing arrives, and nothing leaves."""
     hole = route("0.0.0.0/0", "nat-1", blackhole=True)
-    assert cell(private(), "a", S3).outcome is Outcome.NOWHERE
-    assert cell(private(routes=(hole,)), "a", S3).outcome is Outcome.NOWHERE
+    assert cell(private(), "a", S3).outcome is PathOutcome.NO_ROUTE
+    assert cell(private(routes=(hole,)), "a", S3).outcome is PathOutcome.NO_ROUTE
 
 
 def test_a_service_without_endpoint_takes_the_way_of_public_addresses() -> None:
     """Which of them are its own is not told, so the sentence does not name any."""
     snapshot = private(service(KMS), routes=(BY_NAT,))
     analysis = Analysis(snapshot)
-    found = analysis.cell(snapshot.subnets["subnet-a"], snapshot.services[KMS])
-    assert (found.outcome, found.summary) == (Outcome.INTERNET, "all by nat-1")
-    assert found.resolution.leads_to is LeadsTo.PUBLIC
+    found = analysis.evaluate_cell(snapshot.subnets["subnet-a"], snapshot.services[KMS])
+    assert (found.outcome, found.summary) == (PathOutcome.INTERNET, "all by nat-1")
+    assert found.resolution.resolves_to is ResolvesTo.PUBLIC
 
 
 # --- the subnet's ACL before a gateway endpoint --------------------------------------------------
@@ -144,17 +144,17 @@ def test_a_service_without_endpoint_takes_the_way_of_public_addresses() -> None:
 @pytest.mark.parametrize(
     ("entries", "outcome", "told"),
     [
-        ((allow(100), allow(100, egress=True)), Outcome.PRIVATE, ""),
-        ((allow(100),), Outcome.BLOCKED, "acl-a stops all of it (the final deny)"),
-        ((allow(100, egress=True),), Outcome.BLOCKED, "acl-a stops all of it"),
+        ((allow(100), allow(100, egress=True)), PathOutcome.PRIVATE, ""),
+        ((allow(100),), PathOutcome.BLOCKED, "acl-a stops all of it (the final deny)"),
+        ((allow(100, egress=True),), PathOutcome.BLOCKED, "acl-a stops all of it"),
         (
             (allow(100), allow(100, "10.0.0.0/8", egress=True)),
-            Outcome.BLOCKED,
+            PathOutcome.BLOCKED,
             "acl-a stops all of it",
         ),
         (
             (allow(100), allow(100, egress=True), deny(50, "52.218.0.0/17", egress=True)),
-            Outcome.PARTLY,
+            PathOutcome.PARTLY,
             "acl-a stops 52.218.0.0/17 (rule 50 denies 52.218.0.0/17)",
         ),
         (
@@ -162,13 +162,13 @@ def test_a_service_without_endpoint_takes_the_way_of_public_addresses() -> None:
                 allow(100, protocol="6", from_port=32768, to_port=65535),
                 allow(100, egress=True),
             ),
-            Outcome.PARTLY,
+            PathOutcome.PARTLY,
             "stops all of it on its way back to ports 1024-32767",
         ),
     ],
 )
 def test_an_acl_before_a_gateway_endpoint(
-    entries: tuple[AclEntry, ...], outcome: Outcome, told: str
+    entries: tuple[AclEntry, ...], outcome: PathOutcome, told: str
 ) -> None:
     """It sees the service's public addresses, out on 443 and back to the client's ports."""
     guards = (acl("a", *entries, subnets=["a"]), open_acl("all", ["b", "public"]))
@@ -180,7 +180,7 @@ def test_an_acl_before_a_gateway_endpoint(
 def test_an_unknown_acl_before_a_gateway_endpoint() -> None:
     """It may stop all of it."""
     found = cell(private(gateway("s3"), open_acl("all", ["b"]), routes=(TO_S3,)), "a", S3)
-    assert found.outcome is Outcome.UNKNOWN
+    assert found.outcome is PathOutcome.UNKNOWN
     assert "the network ACL of subnet-a could not be told" in found.summary
 
 
@@ -189,7 +189,7 @@ def test_an_unknown_acl_before_a_gateway_endpoint() -> None:
 
 def behind_nat(*routes: Route, **more: Any) -> Snapshot:
     """Give a private subnet that sends everything to a NAT in a subnet with these routes."""
-    return picture(
+    return build_snapshot(
         subnet("public"), table("public", *routes, subnets=["public"]), nat("1", **more),
         A, table("main", BY_NAT, main=True), gateway("s3"),
         interface("gwlb", CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER),
@@ -199,19 +199,21 @@ def behind_nat(*routes: Route, **more: Any) -> Snapshot:
 @pytest.mark.parametrize(
     ("routes", "public", "outcome"),
     [
-        ((route("0.0.0.0/0", "igw-1"),), True, Outcome.INTERNET),
-        ((route("0.0.0.0/0", "igw-1"), TO_S3), True, Outcome.INTERNET),
-        ((TO_S3,), True, Outcome.NOWHERE),
-        ((), True, Outcome.NOWHERE),
-        ((route("0.0.0.0/0", "vpce-gwlb"),), True, Outcome.OTHER_NETWORK),
-        ((route("0.0.0.0/0", "tgw-1"),), True, Outcome.OTHER_NETWORK),
-        ((route("0.0.0.0/0", "igw-1"),), False, Outcome.NOWHERE),
-        ((route("0.0.0.0/0", "tgw-1"),), False, Outcome.OTHER_NETWORK),
-        ((route("0.0.0.0/0", "mystery"),), True, Outcome.UNKNOWN),
-        ((route("0.0.0.0/0", "igw-1", blackhole=True),), True, Outcome.NOWHERE),
+        ((route("0.0.0.0/0", "igw-1"),), True, PathOutcome.INTERNET),
+        ((route("0.0.0.0/0", "igw-1"), TO_S3), True, PathOutcome.INTERNET),
+        ((TO_S3,), True, PathOutcome.NO_ROUTE),
+        ((), True, PathOutcome.NO_ROUTE),
+        ((route("0.0.0.0/0", "vpce-gwlb"),), True, PathOutcome.OTHER_NETWORK),
+        ((route("0.0.0.0/0", "tgw-1"),), True, PathOutcome.OTHER_NETWORK),
+        ((route("0.0.0.0/0", "igw-1"),), False, PathOutcome.NO_ROUTE),
+        ((route("0.0.0.0/0", "tgw-1"),), False, PathOutcome.OTHER_NETWORK),
+        ((route("0.0.0.0/0", "mystery"),), True, PathOutcome.UNKNOWN),
+        ((route("0.0.0.0/0", "igw-1", blackhole=True),), True, PathOutcome.NO_ROUTE),
     ],
 )
-def test_where_a_nat_sends_it(routes: tuple[Route, ...], *, public: bool, outcome: Outcome) -> None:
+def test_where_a_nat_sends_it(
+    routes: tuple[Route, ...], *, public: bool, outcome: PathOutcome
+) -> None:
     """One step by the routes of its own subnet, where a gateway endpoint's route is of no use."""
     assert cell(behind_nat(*routes, public=public), "a", S3).outcome is outcome
 
@@ -221,7 +223,7 @@ def test_a_failed_nat_sends_nothing() -> None:
     snapshot = behind_nat(route("0.0.0.0/0", "igw-1"))
     broken = replace(snapshot.nat_gateways["nat-1"], state="failed")
     found = cell(replace(snapshot, nat_gateways={"nat-1": broken}), "a", S3)
-    assert found.outcome is Outcome.NOWHERE
+    assert found.outcome is PathOutcome.NO_ROUTE
     assert "nat-1 is failed" in found.summary
 
 
@@ -231,7 +233,7 @@ def test_a_nat_translates_no_ipv6() -> None:
     both = subnet("a", "a", "10.0.1.0/24", ipv6="2001:db8:0:1::/64")
     routes = (TO_S3, route("::/0", "nat-1"))
     found = cell(private(both, lists, gateway("s3"), routes=routes), "a", S3)
-    assert found.outcome is Outcome.PARTLY
+    assert found.outcome is PathOutcome.PARTLY
     assert "nat-1 translates IPv4 only" in found.summary
 
 
@@ -242,7 +244,7 @@ def test_all_by_the_interface_endpoint() -> None:
     """Names lead there, everything is open on the way."""
     found = cell(private(kms(), routes=(BY_NAT,)), "a", KMS)
     assert (found.outcome, found.summary, found.own_zone) == (
-        Outcome.PRIVATE,
+        PathOutcome.PRIVATE,
         "by vpce-kms",
         True,
     )
@@ -253,7 +255,7 @@ def test_a_zone_without_an_interface_is_told() -> None:
     """It works, across zones."""
     endpoint = interface("kms", KMS, network_interface_ids=("eni-1",), subnet_ids=("subnet-a",))
     found = cell(private(endpoint), "b", KMS)
-    assert (found.outcome, found.own_zone) == (Outcome.PRIVATE, False)
+    assert (found.outcome, found.own_zone) == (PathOutcome.PRIVATE, False)
 
 
 def test_one_interface_of_two_is_blocked() -> None:
@@ -261,14 +263,14 @@ def test_one_interface_of_two_is_blocked() -> None:
     closed = acl("b", subnets=["b"])
     snapshot = private(closed, open_acl("all", ["a", "public"]), kms())
     found = cell(snapshot, "a", KMS)
-    assert found.outcome is Outcome.PARTLY
+    assert found.outcome is PathOutcome.PARTLY
     assert "acl-b stops the whole subnet (the final deny)" in found.summary
 
 
 def test_a_group_that_admits_nobody_blocks() -> None:
     """The sentence names the group."""
     found = cell(private(kms(), group("endpoints", admits("10.9.0.0/16"))), "a", KMS)
-    assert found.outcome is Outcome.BLOCKED
+    assert found.outcome is PathOutcome.BLOCKED
     assert "sg-endpoints stops the whole subnet (no rule admits them on 443)" in found.summary
 
 
@@ -276,7 +278,7 @@ def test_a_group_that_admits_a_group() -> None:
     """Whether a workload has it is not known; that it must is."""
     found = cell(private(kms(), group("endpoints", admits("sg-clients"))), "a", KMS)
     assert (found.outcome, found.summary) == (
-        Outcome.BY_GROUP,
+        PathOutcome.BY_SECURITY_GROUP,
         "by vpce-kms, for workloads in sg-clients",
     )
 
@@ -285,14 +287,15 @@ def test_an_interface_that_cannot_be_read_is_unknown() -> None:
     """A client may be given that one."""
     endpoint = interface("kms", KMS, network_interface_ids=("eni-1", "eni-secret"))
     found = cell(private(endpoint), "a", KMS)
-    assert (found.outcome, found.missing) == (Outcome.UNKNOWN, ("eni-secret",))
+    assert (found.outcome, found.missing) == (PathOutcome.UNKNOWN, ("eni-secret",))
     assert "eni-secret could not be read" in found.summary
 
 
 def test_an_endpoint_without_interfaces_yet_is_unknown() -> None:
     """A pending one."""
     assert (
-        cell(private(interface("kms", KMS, state="pending")), "a", KMS).outcome is Outcome.UNKNOWN
+        cell(private(interface("kms", KMS, state="pending")), "a", KMS).outcome
+        is PathOutcome.UNKNOWN
     )
 
 
@@ -300,7 +303,7 @@ def test_no_ip_version_in_common_blocks() -> None:
     """An IPv6-only subnet cannot send to an IPv4 interface."""
     lonely = replace(subnet("a", ipv6="2001:db8:0:1::/64"), cidr=None)
     found = cell(private(lonely, kms()), "a", KMS)
-    assert found.outcome is Outcome.BLOCKED
+    assert found.outcome is PathOutcome.BLOCKED
     assert "share no IP version" in found.summary
 
 
@@ -310,9 +313,9 @@ def test_only_the_versions_of_the_names_count() -> None:
     dual = eni("1", "b", "10.0.2.9", "2001:db8:0:2::9")
     endpoint = interface("kms", KMS, network_interface_ids=("eni-1",), ip_address_type="dualstack")
     snapshot = private(both, dual, endpoint)
-    assert cell(snapshot, "a", KMS).outcome is Outcome.PARTLY  # the group admits no IPv6
+    assert cell(snapshot, "a", KMS).outcome is PathOutcome.PARTLY  # the group admits no IPv6
     told = replace(endpoint, dns_record_ip_type="ipv4")
-    assert cell(private(both, dual, told), "a", KMS).outcome is Outcome.PRIVATE
+    assert cell(private(both, dual, told), "a", KMS).outcome is PathOutcome.PRIVATE
 
 
 # --- middleboxes ---------------------------------------------------------------------------------
@@ -321,13 +324,13 @@ def test_only_the_versions_of_the_names_count() -> None:
 @pytest.mark.parametrize(
     ("detour", "outcome"),
     [
-        (route("10.0.2.0/24", "vpce-gwlb"), Outcome.UNKNOWN),
-        (route("10.0.2.0/24", "eni-firewall"), Outcome.UNKNOWN),
-        (route("10.0.2.0/24", "eni-firewall", blackhole=True), Outcome.PARTLY),
-        (route("10.0.3.0/24", "eni-firewall"), Outcome.PRIVATE),
+        (route("10.0.2.0/24", "vpce-gwlb"), PathOutcome.UNKNOWN),
+        (route("10.0.2.0/24", "eni-firewall"), PathOutcome.UNKNOWN),
+        (route("10.0.2.0/24", "eni-firewall", blackhole=True), PathOutcome.PARTLY),
+        (route("10.0.3.0/24", "eni-firewall"), PathOutcome.PRIVATE),
     ],
 )
-def test_a_route_more_specific_than_the_local_one(detour: Route, outcome: Outcome) -> None:
+def test_a_route_more_specific_than_the_local_one(detour: Route, outcome: PathOutcome) -> None:
     """Between subnets a middlebox may stand; what it lets pass is not known here."""
     found = cell(private(kms(), table("a", detour, subnets=["a"])), "a", KMS)
     assert found.outcome is outcome
@@ -337,14 +340,14 @@ def test_a_middlebox_on_the_way_back_counts_as_well() -> None:
     """The endpoint's subnet sends the answers through it."""
     back = table("b", route("10.0.1.0/24", "eni-firewall"), subnets=["b"])
     found = cell(private(kms(), back), "a", KMS)
-    assert found.outcome is Outcome.UNKNOWN
+    assert found.outcome is PathOutcome.UNKNOWN
     assert "eni-firewall (route 10.0.1.0/24) of rtb-b" in found.summary
 
 
 def test_a_local_route_in_whose_place_a_middlebox_stands() -> None:
     """The route for the whole VPC may have another target, too."""
     replaced = replace(table("a", subnets=["a"]), routes=(route("10.0.0.0/16", "eni-firewall"),))
-    assert cell(private(kms(), replaced), "a", KMS).outcome is Outcome.UNKNOWN
+    assert cell(private(kms(), replaced), "a", KMS).outcome is PathOutcome.UNKNOWN
 
 
 def test_a_secondary_block_is_local_even_where_the_table_does_not_say() -> None:
@@ -355,7 +358,7 @@ def test_a_secondary_block_is_local_even_where_the_table_does_not_say() -> None:
     admitting = group("endpoints", admits("10.0.0.0/16"))
     endpoint = interface("kms", KMS, network_interface_ids=("eni-2",))
     snapshot = private(far, there, admitting, endpoint, routes=(BY_NAT,), vpc=wider)
-    assert cell(snapshot, "a", KMS).outcome is Outcome.PRIVATE
+    assert cell(snapshot, "a", KMS).outcome is PathOutcome.PRIVATE
 
 
 # --- the matrix ----------------------------------------------------------------------------------
@@ -365,7 +368,7 @@ def test_the_columns_are_the_services_that_matter() -> None:
     """Gateway services, those of interface endpoints, and the required ones."""
     sns = service("com.amazonaws.eu-west-1.sns")
     snapshot = private(sns, service("com.amazonaws.eu-west-1.sqs"), kms(), interface("x", CUSTOM))
-    named = [each.name for each in covered_services(snapshot, ["sns", "misspelt"])]
+    named = [each.name for each in list_covered_services(snapshot, ["sns", "misspelt"])]
     assert named == sorted([S3, DYNAMODB, KMS, CUSTOM, sns.name])
 
 
@@ -373,11 +376,11 @@ def test_a_record_holds_equal_answers_once() -> None:
     """Subnets that fare alike share them; each row lists its answers in the services' order."""
     snapshot = private(gateway("s3"), kms(), routes=(TO_S3, BY_NAT))
     analysis = Analysis(snapshot)
-    record = record_of(analysis.coverage(covered_services(snapshot)), analysis)
+    record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)
     assert [each["short"] for each in record["services"]] == ["dynamodb", "kms", "s3"]
     assert set(record["cells"]) == {"subnet-a", "subnet-b", "subnet-public"}
     assert record["cells"]["subnet-a"][2] == record["cells"]["subnet-b"][2]
-    row = outcomes(record, "subnet-a")
+    row = list_row_answers(record, "subnet-a")
     assert [each["outcome"] for each in row] == ["internet", "endpoint", "endpoint"]
     assert row[2]["paths"][0]["route"] == {
         "destination": "pl-s3",
@@ -397,5 +400,5 @@ def test_what_could_not_be_read_stands_in_the_record() -> None:
     """Whoever looks at the matrix learns why cells are unknown."""
     snapshot = private(kms(), unreadable={Facet.NETWORK_ACLS: "denied"})
     analysis = Analysis(snapshot)
-    record = record_of(analysis.coverage(covered_services(snapshot)), analysis)
+    record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)
     assert record["unreadable"] == {"DescribeNetworkAcls": "denied"}

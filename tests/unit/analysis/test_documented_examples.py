@@ -12,6 +12,7 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     cell,
     deny,
     eni,
@@ -20,15 +21,14 @@ from network_builders import (
     interface,
     nat,
     open_acl,
-    picture,
     prefix_list,
     route,
     subnet,
     table,
 )
-from posture.analysis.acls import decisions
+from posture.analysis.acls import partition_by_entry
 from posture.analysis.addresses import AddressSet
-from posture.analysis.outcome import Outcome
+from posture.analysis.outcome import PathOutcome
 from posture.analysis.routing import route_to
 from posture.model.network import EndpointType, PrefixList, Route, RouteOrigin
 
@@ -106,19 +106,19 @@ def test_a_gateway_endpoints_route_goes_before_the_default_route() -> None:
     """GATEWAYS, "Routing": the service's addresses are more specific than 0.0.0.0/0."""
     rules = (route("pl-s3", "vpce-s3"), route("0.0.0.0/0", "igw-1"))
     guard = open_acl("all", ["a"])
-    snapshot = picture(gateway("s3"), subnet("a"), table("main", *rules, main=True), guard)
-    assert cell(snapshot, "a", S3).outcome is Outcome.PRIVATE
+    snapshot = build_snapshot(gateway("s3"), subnet("a"), table("main", *rules, main=True), guard)
+    assert cell(snapshot, "a", S3).outcome is PathOutcome.PRIVATE
 
 
 def test_a_subnet_without_the_endpoints_table_does_not_use_it() -> None:
     """GATEWAYS: what comes from a subnet whose table is not associated goes another way."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         gateway("s3", tables=["own"]), subnet("a"), subnet("b"), open_acl("all", ["a", "b"]),
         table("own", route("pl-s3", "vpce-s3"), subnets=["a"]),
         table("main", route("0.0.0.0/0", "igw-1"), main=True),
     )  # fmt: skip
-    assert cell(snapshot, "a", S3).outcome is Outcome.PRIVATE
-    assert cell(snapshot, "b", S3).outcome is Outcome.INTERNET
+    assert cell(snapshot, "a", S3).outcome is PathOutcome.PRIVATE
+    assert cell(snapshot, "b", S3).outcome is PathOutcome.INTERNET
 
 
 # The custom ACL of the page's example: web traffic in, answers and what servers ask for out.
@@ -154,7 +154,7 @@ WEB = acl(
 )
 def test_the_custom_network_acl(address: str, port: int, *, egress: bool, rule: str | None) -> None:
     """CUSTOM_ACL: which rule lets each packet pass; what none does, the last one denies."""
-    (found,) = decisions(WEB, AddressSet.of([ip_network(address)]), port, egress=egress)
+    (found,) = partition_by_entry(WEB, AddressSet.of([ip_network(address)]), port, egress=egress)
     assert found.allowed is (rule is not None)
     assert found.entry is not None
     assert str(found.entry.number) == (rule or "32767")
@@ -163,40 +163,42 @@ def test_the_custom_network_acl(address: str, port: int, *, egress: bool, rule: 
 def test_acl_rules_apply_in_order_whatever_comes_later() -> None:
     """CUSTOM_ACL: "as soon as a rule matches traffic, it's applied"."""
     ordered = acl("x", deny(90, "10.0.0.0/8"), allow(100), subnets=["a"])
-    (found,) = decisions(ordered, AddressSet.of([ip_network("10.1.2.3")]), 443, egress=False)
+    (found,) = partition_by_entry(
+        ordered, AddressSet.of([ip_network("10.1.2.3")]), 443, egress=False
+    )
     assert not found.allowed
 
 
 def test_a_nat_gateway_sends_nothing_over_a_gateway_endpoint() -> None:
     """NAT_BASICS: the private subnet's own table must have the endpoint's route."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         gateway("s3"), nat("1"), subnet("public"), subnet("a"), open_acl("all", ["a", "public"]),
         table(
             "public", route("0.0.0.0/0", "igw-1"), route("pl-s3", "vpce-s3"), subnets=["public"]
         ),
         table("main", route("0.0.0.0/0", "nat-1"), main=True),
     )  # fmt: skip
-    assert cell(snapshot, "a", S3).outcome is Outcome.INTERNET
-    assert cell(snapshot, "public", S3).outcome is Outcome.PRIVATE
+    assert cell(snapshot, "a", S3).outcome is PathOutcome.INTERNET
+    assert cell(snapshot, "public", S3).outcome is PathOutcome.PRIVATE
 
 
 def test_a_middlebox_between_two_subnets() -> None:
     """MIDDLEBOX, "Routing traffic to a middlebox": a route for a whole subnet, past the local."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("a", "a", "10.0.1.0/24"), subnet("b", "b", "10.0.2.0/24"),
         table("a", route("10.0.2.0/24", "eni-middlebox"), subnets=["a"]), table("main", main=True),
         open_acl("all", ["a", "b"]), eni("1", "b", "10.0.2.9"),
         group("endpoints", admits("0.0.0.0/0")),
         interface("kms", KMS, network_interface_ids=("eni-1",)),
     )  # fmt: skip
-    assert cell(snapshot, "a", KMS).outcome is Outcome.UNKNOWN
-    assert cell(snapshot, "b", KMS).outcome is Outcome.PRIVATE
+    assert cell(snapshot, "a", KMS).outcome is PathOutcome.UNKNOWN
+    assert cell(snapshot, "b", KMS).outcome is PathOutcome.PRIVATE
 
 
 @pytest.mark.parametrize(("hostnames", "outcome"), [(True, "endpoint"), (False, "internet")])
 def test_private_dns_needs_hostnames_and_support(*, hostnames: bool, outcome: str) -> None:
     """PRIVATE_DNS: with an attribute off, the same name leads out by the internet gateway."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("a"), table("main", route("0.0.0.0/0", "igw-1"), main=True), open_acl("all", ["a"]),
         eni("1", "a", "10.0.0.9"), interface("kms", KMS, network_interface_ids=("eni-1",)),
         vpc=replace(VPC, dns_hostnames=hostnames),
@@ -208,7 +210,7 @@ def test_a_load_balancer_endpoint_as_a_middlebox_for_the_internet() -> None:
     """MIDDLEBOX, "inspect traffic": what the firewall does with it is not ours to see."""
     firewall = interface("fw", "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0",
                          type=EndpointType.GATEWAY_LOAD_BALANCER)  # fmt: skip
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("a"), table("main", route("0.0.0.0/0", "vpce-fw"), main=True), firewall
     )
-    assert cell(snapshot, "a", S3).outcome is Outcome.OTHER_NETWORK
+    assert cell(snapshot, "a", S3).outcome is PathOutcome.OTHER_NETWORK

@@ -10,6 +10,7 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     deny,
     eni,
     gateway,
@@ -17,7 +18,6 @@ from network_builders import (
     interface,
     nat,
     open_acl,
-    picture,
     route,
     service,
     subnet,
@@ -25,13 +25,13 @@ from network_builders import (
 )
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain
-from posture.analysis.step import Step
+from posture.analysis.step import ExplanationStep
 from posture.model.network import DnsEntry, Service, Snapshot
 
 OWN = "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0"
 
 
-def steps(snapshot: Snapshot, name: str, *groups: str) -> tuple[Step, ...]:
+def steps(snapshot: Snapshot, name: str, *groups: str) -> tuple[ExplanationStep, ...]:
     """Explain one service from `subnet-a`."""
     found = explain(
         Analysis(snapshot),
@@ -42,14 +42,14 @@ def steps(snapshot: Snapshot, name: str, *groups: str) -> tuple[Step, ...]:
     return found.steps
 
 
-def about(found: tuple[Step, ...], what: str) -> list[str]:
+def about(found: tuple[ExplanationStep, ...], what: str) -> list[str]:
     """Give the sentences about one thing."""
     return [step.text for step in found if step.about == what]
 
 
 def by_route() -> Snapshot:
     """Give a subnet that sends part of S3 past its endpoint by a NAT."""
-    return picture(
+    return build_snapshot(
         gateway("s3"), nat("1"), open_acl("all", ["a", "public"]),
         subnet("public", cidr="10.0.9.0/24"), subnet("a"),
         table("public", route("0.0.0.0/0", "igw-1"), subnets=["public"]),
@@ -101,7 +101,7 @@ def test_the_names_of_a_gateway_service_lead_to_its_list() -> None:
 
 def by_interface(*parts: Any) -> Snapshot:
     """Give a subnet and, in another one, KMS's endpoint."""
-    return picture(
+    return build_snapshot(
         subnet("a", "a", "10.0.1.0/24"), subnet("b", "b", "10.0.2.0/24"),
         table("main", main=True), open_acl("all", ["a", "b"]), eni("1", "b", "10.0.2.9"),
         interface(

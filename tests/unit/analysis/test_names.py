@@ -5,63 +5,63 @@ from typing import Any
 
 import pytest
 
-from network_builders import CUSTOM, KMS, S3, VPC, gateway, interface, picture, service
-from posture.analysis.names import LeadsTo, Resolution, families, resolve_names
+from network_builders import CUSTOM, KMS, S3, VPC, build_snapshot, gateway, interface, service
+from posture.analysis.names import NameResolution, ResolvesTo, list_ip_versions, resolve_names
 from posture.analysis.services import service_of
 from posture.model.network import Endpoint, Snapshot
 
 INBOUND_ONLY = "vpce-1 takes the names only for what comes by inbound resolver endpoints"
 
 
-def resolved(*parts: Any, name: str = KMS, **more: Any) -> Resolution:
+def resolved(*parts: Any, name: str = KMS, **more: Any) -> NameResolution:
     """Resolve one service's names in a VPC of these parts."""
-    snapshot: Snapshot = picture(*parts, **more)
+    snapshot: Snapshot = build_snapshot(*parts, **more)
     return resolve_names(snapshot, snapshot.services[name])
 
 
 @pytest.mark.parametrize(
     ("endpoint", "leads_to"),
     [
-        (interface("1"), LeadsTo.ENDPOINT),
-        (interface("1", state="pending"), LeadsTo.ENDPOINT),
-        (interface("1", state="failed"), LeadsTo.PUBLIC),
-        (interface("1", state="pendingacceptance"), LeadsTo.PUBLIC),
-        (interface("1", private_dns=False), LeadsTo.UNKNOWN),
-        (interface("1", private_dns=None), LeadsTo.UNKNOWN),
-        (interface("1", "com.amazonaws.eu-west-1.kms-fips"), LeadsTo.PUBLIC),
+        (interface("1"), ResolvesTo.ENDPOINT),
+        (interface("1", state="pending"), ResolvesTo.ENDPOINT),
+        (interface("1", state="failed"), ResolvesTo.PUBLIC),
+        (interface("1", state="pendingacceptance"), ResolvesTo.PUBLIC),
+        (interface("1", private_dns=False), ResolvesTo.UNKNOWN),
+        (interface("1", private_dns=None), ResolvesTo.UNKNOWN),
+        (interface("1", "com.amazonaws.eu-west-1.kms-fips"), ResolvesTo.PUBLIC),
     ],
 )
 def test_private_dns_of_a_working_endpoint_takes_the_names(
-    endpoint: Endpoint, leads_to: LeadsTo
+    endpoint: Endpoint, leads_to: ResolvesTo
 ) -> None:
     """https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html."""
-    assert resolved(endpoint).leads_to is leads_to
+    assert resolved(endpoint).resolves_to is leads_to
 
 
 def test_no_endpoint_leaves_the_names_public_and_names_what_is_not_read() -> None:
     """A private hosted zone could still win."""
     found = resolved()
-    assert found.leads_to is LeadsTo.PUBLIC
+    assert found.resolves_to is ResolvesTo.PUBLIC
     assert "zones are not read" in found.but
 
 
 @pytest.mark.parametrize(
     ("support", "hostnames", "leads_to"),
     [
-        (True, True, LeadsTo.ENDPOINT),
-        (False, True, LeadsTo.PUBLIC),
-        (True, False, LeadsTo.PUBLIC),
-        (None, False, LeadsTo.PUBLIC),
-        (None, True, LeadsTo.UNKNOWN),
-        (True, None, LeadsTo.UNKNOWN),
+        (True, True, ResolvesTo.ENDPOINT),
+        (False, True, ResolvesTo.PUBLIC),
+        (True, False, ResolvesTo.PUBLIC),
+        (None, False, ResolvesTo.PUBLIC),
+        (None, True, ResolvesTo.UNKNOWN),
+        (True, None, ResolvesTo.UNKNOWN),
     ],
 )
 def test_both_attributes_of_the_vpc_are_needed(
-    *, support: bool | None, hostnames: bool | None, leads_to: LeadsTo
+    *, support: bool | None, hostnames: bool | None, leads_to: ResolvesTo
 ) -> None:
     """One that is off is enough for the public addresses, one unknown for not knowing."""
     vpc = replace(VPC, dns_support=support, dns_hostnames=hostnames)
-    assert resolved(interface("1"), vpc=vpc).leads_to is leads_to
+    assert resolved(interface("1"), vpc=vpc).resolves_to is leads_to
 
 
 def test_of_two_endpoints_the_one_with_private_dns_has_the_names() -> None:
@@ -77,7 +77,7 @@ def test_s3_with_the_inbound_resolver_option_stays_with_the_gateway() -> None:
     """
     only = interface("1", S3, private_dns_only_for_inbound_resolver=True)
     found = resolved(gateway("s3"), only, name=S3)
-    assert found.leads_to is LeadsTo.PUBLIC
+    assert found.resolves_to is ResolvesTo.PUBLIC
     assert INBOUND_ONLY in found.why
 
 
@@ -90,25 +90,27 @@ def test_s3_without_the_option_goes_by_the_interface() -> None:
 def test_s3_interface_without_private_dns_beside_a_gateway() -> None:
     """S3's own names are public, and so routed by the gateway endpoint."""
     found = resolved(gateway("s3"), interface("1", S3, private_dns=False), name=S3)
-    assert found.leads_to is LeadsTo.PUBLIC
+    assert found.resolves_to is ResolvesTo.PUBLIC
 
 
 def test_a_service_without_private_dns_is_reached_by_the_endpoints_own_names() -> None:
     """They lead nowhere else, private DNS or not."""
     bare = service(KMS, private_dns_names=())
     found = resolved(bare, interface("1", private_dns=False))
-    assert found.leads_to is LeadsTo.ENDPOINT
+    assert found.resolves_to is ResolvesTo.ENDPOINT
     unlisted = interface("2", CUSTOM, private_dns=False)
-    snapshot = picture(unlisted)
-    assert resolve_names(snapshot, service_of(snapshot, unlisted)).leads_to is LeadsTo.ENDPOINT
+    snapshot = build_snapshot(unlisted)
+    assert (
+        resolve_names(snapshot, service_of(snapshot, unlisted)).resolves_to is ResolvesTo.ENDPOINT
+    )
 
 
 def test_each_of_a_products_services_has_names_of_its_own() -> None:
     """An endpoint of ecr.api takes none of ecr.dkr's."""
     api, dkr = (service(f"com.amazonaws.eu-west-1.ecr.{each}") for each in ("api", "dkr"))
     endpoint = interface("1", api.name)
-    assert resolved(api, dkr, endpoint, name=api.name).leads_to is LeadsTo.ENDPOINT
-    assert resolved(api, dkr, endpoint, name=dkr.name).leads_to is LeadsTo.PUBLIC
+    assert resolved(api, dkr, endpoint, name=api.name).resolves_to is ResolvesTo.ENDPOINT
+    assert resolved(api, dkr, endpoint, name=dkr.name).resolves_to is ResolvesTo.PUBLIC
 
 
 @pytest.mark.parametrize(
@@ -128,4 +130,4 @@ def test_the_versions_that_names_answer_with(
 ) -> None:
     """The DNS record type, else the endpoint's own address type."""
     endpoint = interface("1", dns_record_ip_type=record, ip_address_type=address)
-    assert set(families(endpoint)) == versions
+    assert set(list_ip_versions(endpoint)) == versions

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from network_builders import (
     CUSTOM,
     S3,
+    build_snapshot,
     gateway,
     interface,
     nat,
-    picture,
     prefix_list,
     route,
     subnet,
     table,
 )
 from posture.analysis.path import Path, PathKind
-from posture.analysis.paths import Paths
+from posture.analysis.paths import PathFinder
 from posture.model.network import (
     EndpointType,
     PrefixList,
@@ -196,7 +196,7 @@ def networks(draw: st.DrawFn) -> Snapshot:
         public.append(route("pl-s3", "vpce-s3"))
     both = draw(st.booleans())
     lists: list[PrefixList] = list(LISTS.values())
-    return picture(
+    return build_snapshot(
         *lists, gateway("s3"), interface("gwlb", CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER),
         subnet("a", ipv6="2001:db8::/64" if both else None), subnet("public"),
         table("main", *private, main=True), table("public", *public, subnets=["public"]),
@@ -209,7 +209,7 @@ def networks(draw: st.DrawFn) -> Snapshot:
 def test_every_single_address_goes_as_the_partition_says(snapshot: Snapshot) -> None:
     """Each address of the service is in one path, and that path is the router's way."""
     here = snapshot.subnets["subnet-a"]
-    paths = Paths(snapshot).of(here, snapshot.services[S3])
+    paths = PathFinder(snapshot).find_paths(here, snapshot.services[S3])
     assert paths is not None
     of = snapshot.route_tables["rtb-main"]
     for address in ADDRESSES:
@@ -258,9 +258,9 @@ def test_the_generated_networks_hold_what_is_hard() -> None:
 
 def test_addresses_outside_the_list_are_in_no_path() -> None:
     """The partition is of the service's addresses and nothing else."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         *LISTS.values(), subnet("a"), table("main", route("0.0.0.0/0", "igw-1"), main=True)
     )
-    paths = Paths(snapshot).of(snapshot.subnets["subnet-a"], snapshot.services[S3])
+    paths = PathFinder(snapshot).find_paths(snapshot.subnets["subnet-a"], snapshot.services[S3])
     assert sum(path.addresses.size for path in paths or ()) == WORLD4.num_addresses
     assert not any(holds(path, ip_address("52.218.0.16")) for path in paths or ())

@@ -14,23 +14,23 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     cell,
     deny,
     eni,
     group,
     interface,
     open_acl,
-    picture,
     prefix_list,
     subnet,
     table,
 )
-from posture.analysis.acls import EPHEMERAL
+from posture.analysis.acls import EPHEMERAL_PORTS
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.coverage import Analysis
 from posture.analysis.gates import Gate
-from posture.analysis.outcome import Outcome
-from posture.analysis.reach import Answer, Reach
+from posture.analysis.outcome import PathOutcome
+from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.reachability import Reachability
 from posture.model.network import AclEntry, NetworkAcl, SecurityGroupRule, Snapshot
 
@@ -49,7 +49,7 @@ def network(
     there: NetworkAcl | None = None,
 ) -> Snapshot:
     """Give a workload's subnet, an endpoint's subnet, their ACLs, and the endpoint's group."""
-    return picture(
+    return build_snapshot(
         subnet("here", "a", HERE, ipv6="2001:db8::/64"),
         subnet("there", "b", "10.0.2.0/28"),
         table("main", main=True),
@@ -64,7 +64,7 @@ def reach(snapshot: Snapshot, *groups: str, at: str = TARGET, within: str = "the
     """Ask from the workload's subnet to the endpoint's interface."""
     interface = eni("1", within, at)
     here = snapshot.subnets["subnet-here"]
-    return Reachability(snapshot).reach(here, interface, frozenset(groups))
+    return Reachability(snapshot).evaluate(here, interface, frozenset(groups))
 
 
 # --- one packet at a time ------------------------------------------------------------------------
@@ -180,14 +180,14 @@ def dual_stack(
     here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
 ) -> Reach:
     """Ask from a dual-stack subnet to a dual-stack interface."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("here", "a", HERE, ipv6=HERE6), subnet("there", "b", "10.0.2.0/28",
                                                       ipv6="2001:db8:0:2::/124"),
         table("main", main=True), group("endpoints", *rules), *LISTS,
         acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"]),
     )  # fmt: skip
     interface = eni("1", "there", TARGET, TARGET6)
-    return Reachability(snapshot).reach(snapshot.subnets["subnet-here"], interface)
+    return Reachability(snapshot).evaluate(snapshot.subnets["subnet-here"], interface)
 
 
 RULES6 = st.lists(st.builds(admits, st.sampled_from(BLOCKS6)), max_size=3)
@@ -234,10 +234,12 @@ def test_the_quick_answer_never_says_more_than_the_exact_one(
         network_interfaces={"eni-1": eni("1", "there", TARGET)},
     )
     found = reach(snapshot)
-    quick = Analysis(snapshot).openly(snapshot.subnets["subnet-here"], endpoint)
-    assert not quick or found.answer is Answer.YES
-    assert quick or found.answer is not Answer.YES
-    assert (cell(snapshot, "here", KMS).outcome is Outcome.PRIVATE) is (found.answer is Answer.YES)
+    quick = Analysis(snapshot).is_unobstructed(snapshot.subnets["subnet-here"], endpoint)
+    assert not quick or found.answer is ReachStatus.YES
+    assert quick or found.answer is not ReachStatus.YES
+    assert (cell(snapshot, "here", KMS).outcome is PathOutcome.PRIVATE) is (
+        found.answer is ReachStatus.YES
+    )
 
 
 def test_the_generated_networks_are_worth_it() -> None:
@@ -270,7 +272,13 @@ def test_the_generated_networks_are_worth_it() -> None:
 
     look()
     look_at_both()
-    kinds = {Answer.YES, Answer.PARTLY, Answer.NO, "denied by an entry", "some ports"}
+    kinds = {
+        ReachStatus.YES,
+        ReachStatus.PARTLY,
+        ReachStatus.NO,
+        "denied by an entry",
+        "some ports",
+    }
     kinds |= {"half a subnet", "IPv6 arrives", "IPv6 alone arrives", "half of IPv6 arrives"}
     assert {kind for kind in kinds if seen[kind] >= 8} == kinds, seen
 
@@ -280,13 +288,13 @@ def test_the_generated_networks_are_worth_it() -> None:
 
 def test_the_open_acl_and_the_vpcs_addresses() -> None:
     """The ordinary case."""
-    assert reach(network(admits("10.0.0.0/16"))).answer is Answer.YES
+    assert reach(network(admits("10.0.0.0/16"))).answer is ReachStatus.YES
 
 
 def test_half_a_subnet() -> None:
     """A rule that covers one half says which."""
     found = reach(network(admits("10.0.1.0/29")))
-    assert found.answer is Answer.PARTLY
+    assert found.answer is ReachStatus.PARTLY
     assert str(found.reaching) == "10.0.1.0/29"
     (obstacle,) = found.obstacles
     assert (obstacle.gate, str(obstacle.addresses)) == (Gate.GROUP, "10.0.1.8/29")
@@ -295,20 +303,20 @@ def test_half_a_subnet() -> None:
 @pytest.mark.parametrize(
     ("rule", "answer"),
     [
-        (admits("10.0.0.0/16", None, "-1"), Answer.YES),
-        (admits("10.0.0.0/16", (0, 65535)), Answer.YES),
-        (admits("10.0.0.0/16", (440, 443)), Answer.YES),
-        (admits("10.0.0.0/16", (444, 450)), Answer.NO),
-        (admits("10.0.0.0/16", (443, 443), "udp"), Answer.NO),
-        (admits("10.0.0.0/16", (443, 443), "6"), Answer.YES),
-        (admits("::/0"), Answer.NO),
-        (admits("pl-some"), Answer.PARTLY),
-        (admits("pl-none"), Answer.NO),
-        (admits("pl-unread"), Answer.UNKNOWN),
-        (admits("sg-clients"), Answer.IF_GROUPED),
+        (admits("10.0.0.0/16", None, "-1"), ReachStatus.YES),
+        (admits("10.0.0.0/16", (0, 65535)), ReachStatus.YES),
+        (admits("10.0.0.0/16", (440, 443)), ReachStatus.YES),
+        (admits("10.0.0.0/16", (444, 450)), ReachStatus.NO),
+        (admits("10.0.0.0/16", (443, 443), "udp"), ReachStatus.NO),
+        (admits("10.0.0.0/16", (443, 443), "6"), ReachStatus.YES),
+        (admits("::/0"), ReachStatus.NO),
+        (admits("pl-some"), ReachStatus.PARTLY),
+        (admits("pl-none"), ReachStatus.NO),
+        (admits("pl-unread"), ReachStatus.UNKNOWN),
+        (admits("sg-clients"), ReachStatus.BY_SECURITY_GROUP),
     ],
 )
-def test_a_groups_rule(rule: SecurityGroupRule, answer: Answer) -> None:
+def test_a_groups_rule(rule: SecurityGroupRule, answer: ReachStatus) -> None:
     """Protocols, ports, families, lists and groups."""
     assert reach(network(rule)).answer is answer
 
@@ -316,23 +324,23 @@ def test_a_groups_rule(rule: SecurityGroupRule, answer: Answer) -> None:
 def test_a_stated_group_is_admitted() -> None:
     """The group a rule names, among those the workload has; any other is not."""
     snapshot = network(admits("sg-clients"))
-    assert reach(snapshot, "sg-clients").answer is Answer.YES
-    assert reach(snapshot, "sg-others").answer is Answer.IF_GROUPED
+    assert reach(snapshot, "sg-clients").answer is ReachStatus.YES
+    assert reach(snapshot, "sg-others").answer is ReachStatus.BY_SECURITY_GROUP
     assert reach(snapshot).groups == {"sg-clients"}
 
 
 def test_the_endpoints_own_group_as_a_reference() -> None:
     """A rule that names its own group admits workloads that have it."""
     snapshot = network(admits("sg-endpoints"))
-    assert reach(snapshot, "sg-endpoints").answer is Answer.YES
+    assert reach(snapshot, "sg-endpoints").answer is ReachStatus.YES
 
 
 def test_inside_one_subnet_no_acl_is_asked() -> None:
     """Packets that do not cross the subnet's edge never meet its ACL."""
     closed = acl("here", subnets=["here"])
     snapshot = network(admits("10.0.0.0/16"), here=closed)
-    assert reach(snapshot, at="10.0.1.9", within="here").answer is Answer.YES
-    assert reach(snapshot).answer is Answer.NO
+    assert reach(snapshot, at="10.0.1.9", within="here").answer is ReachStatus.YES
+    assert reach(snapshot).answer is ReachStatus.NO
 
 
 def test_an_answer_needs_an_entry_of_its_own() -> None:
@@ -342,7 +350,7 @@ def test_an_answer_needs_an_entry_of_its_own() -> None:
         subnets=["there"],
     )  # fmt: skip
     found = reach(network(admits("10.0.0.0/16"), there=there))
-    assert found.answer is Answer.NO
+    assert found.answer is ReachStatus.NO
     assert {each.gate for each in found.obstacles} == {Gate.BACK_OUT}
     assert found.obstacles[0].rule == "the final deny"
 
@@ -355,8 +363,8 @@ def test_some_of_the_clients_ports() -> None:
         subnets=["there"],
     )  # fmt: skip
     found = reach(network(admits("10.0.0.0/16"), there=there))
-    assert found.answer is Answer.PARTLY
-    assert {each.ports for each in found.obstacles} == {(1024, 32767), (61000, EPHEMERAL[1])}
+    assert found.answer is ReachStatus.PARTLY
+    assert {each.ports for each in found.obstacles} == {(1024, 32767), (61000, EPHEMERAL_PORTS[1])}
 
 
 def test_the_first_matching_entry_decides() -> None:
@@ -371,26 +379,26 @@ def test_the_first_matching_entry_decides() -> None:
 def test_ipv6_needs_its_own_entries() -> None:
     """An ACL that allows all of IPv4 denies all of IPv6."""
     snapshot = network(admits("10.0.0.0/16"), admits("::/0"))
-    assert reach(snapshot, at="2001:db8:0:1::9").answer is Answer.NO
-    assert reach(snapshot).answer is Answer.YES
+    assert reach(snapshot, at="2001:db8:0:1::9").answer is ReachStatus.NO
+    assert reach(snapshot).answer is ReachStatus.YES
 
 
 def test_a_missing_acl_or_group_is_unknown() -> None:
     """What is not in the picture is not taken for open."""
     snapshot = network(admits("10.0.0.0/16"))
-    alone = picture(snapshot.subnets["subnet-here"], *snapshot.security_groups.values())
-    assert reach(alone).answer is Answer.UNKNOWN
+    alone = build_snapshot(snapshot.subnets["subnet-here"], *snapshot.security_groups.values())
+    assert reach(alone).answer is ReachStatus.UNKNOWN
     interface = eni("1", "there", TARGET, groups=["elsewhere"])
-    found = Reachability(snapshot).reach(snapshot.subnets["subnet-here"], interface)
-    assert found.answer is Answer.UNKNOWN
+    found = Reachability(snapshot).evaluate(snapshot.subnets["subnet-here"], interface)
+    assert found.answer is ReachStatus.UNKNOWN
 
 
 def test_a_certain_stop_outweighs_what_is_not_known() -> None:
     """An ACL that denies all makes the unread list irrelevant."""
     there = acl("there", subnets=["there"])
-    assert reach(network(admits("pl-unread"), there=there)).answer is Answer.NO
+    assert reach(network(admits("pl-unread"), there=there)).answer is ReachStatus.NO
 
 
 def test_blocks_outside_the_subnet_do_not_matter() -> None:
     """The subnet has no such addresses."""
-    assert reach(network(admits("10.9.0.0/16"))).answer is Answer.NO
+    assert reach(network(admits("10.9.0.0/16"))).answer is ReachStatus.NO

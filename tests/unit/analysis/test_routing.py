@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from network_builders import LOCAL, picture, prefix_list, route, subnet, table
+from network_builders import LOCAL, build_snapshot, prefix_list, route, subnet, table
 from posture.analysis.addresses import NOTHING, AddressSet
-from posture.analysis.routing import Routing, route_to, table_of
+from posture.analysis.routing import Routing, find_route_table, route_to
 from posture.model.network import PrefixList, Route, RouteOrigin
 
 WORLD = IPv4Network("203.0.113.0/28")
@@ -159,8 +159,8 @@ def test_a_blackhole_still_takes_what_it_matches() -> None:
 def test_a_subnet_uses_its_own_table_or_the_main_one() -> None:
     """An association wins; without one the main table holds."""
     own, main = table("own", subnets=["a"]), table("main", main=True)
-    snapshot = picture(subnet("a"), subnet("b"), main, own)
-    assert table_of(snapshot, "subnet-a") is own
-    assert table_of(snapshot, "subnet-b") is main
-    assert table_of(snapshot, "subnet-nobody-knows") is main
-    assert table_of(picture(subnet("a")), "subnet-a") is None
+    snapshot = build_snapshot(subnet("a"), subnet("b"), main, own)
+    assert find_route_table(snapshot, "subnet-a") is own
+    assert find_route_table(snapshot, "subnet-b") is main
+    assert find_route_table(snapshot, "subnet-nobody-knows") is main
+    assert find_route_table(build_snapshot(subnet("a")), "subnet-a") is None

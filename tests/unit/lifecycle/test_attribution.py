@@ -6,7 +6,7 @@ import pytest
 
 from finding_builders import SCOPE, at, change, findings, opened, verdict
 from posture.lifecycle.diff import transitions
-from posture.model.change import Change, Outcome
+from posture.model.change import Change, ChangeOutcome
 from posture.model.verdict import Status
 
 
@@ -26,7 +26,7 @@ def cause(*changes: Change) -> str | None:
         ([change("e-1", "sg-1"), change("e-2", SCOPE.subject, minute=-5)], "e-2"),
         ([change("e-1", "sg-1")], "e-1"),
         ([change("e-1", "sg-1", minute=-1), change("e-2", "sg-2", minute=-5)], "e-1"),
-        ([change("e-1", "rtb-0a", outcome=Outcome.IGNORED)], None),
+        ([change("e-1", "rtb-0a", outcome=ChangeOutcome.IGNORED)], None),
         ([], None),
         ([replace(change("e-1", "sg-1"), sweeps=True)], None),
         ([replace(change("e-1", "rtb-0a"), sweeps=True)], "e-1"),

@@ -19,18 +19,18 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     deny,
     eni,
     gateway,
     group,
     interface,
     nat,
-    picture,
     route,
     subnet,
     table,
 )
-from network_strategies import UNTIL_LATER, pictures
+from network_strategies import UNTIL_LATER, snapshots
 from posture.lifecycle.diff import apply, transitions
 from posture.lifecycle.snapshot_digest import DAY, may_be_same, picture_of
 from posture.lifecycle.waiving import Waivers
@@ -47,7 +47,7 @@ from posture.model.network import (
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.model.waiver import Waiver
-from posture.rules.engine import judge_vpc
+from posture.rules.engine import evaluate_vpc
 
 WAIVER = Waiver(
     id="w-1",
@@ -74,7 +74,7 @@ REQUIRED = Baseline(
     exempt_reason="none",
 )
 # Every field of every part is told, so that each can be told otherwise.
-FULL = picture(
+FULL = build_snapshot(
     subnet("a", ipv6="2001:db8::/64"),
     table("main", route("pl-s3", "vpce-s3"), route("0.0.0.0/0", "igw-1"), main=True),
     replace(
@@ -285,7 +285,7 @@ def test_a_policy_that_asks_the_hour_is_judged_each_time() -> None:
 
 
 @settings(max_examples=40)
-@given(pictures())
+@given(snapshots())
 def test_nothing_else_asks_for_the_time(snapshot: Snapshot) -> None:
     """Without new endpoints and conditions on the hour, a picture is judged alike in any year."""
     timeless = {
@@ -294,7 +294,7 @@ def test_nothing_else_asks_for_the_time(snapshot: Snapshot) -> None:
     }
     now = replace(snapshot, endpoints=timeless)
     then = replace(now, observed_at=NOW + timedelta(days=1_000))
-    assert judge_vpc(now, REQUIRED) == judge_vpc(then, REQUIRED)
+    assert evaluate_vpc(now, REQUIRED) == evaluate_vpc(then, REQUIRED)
 
 
 @given(st.floats(0, 9_000), st.floats(0, 80), st.text())
@@ -335,7 +335,7 @@ def shuffled(draw: Any, value: Any) -> Any:
 
 
 @settings(max_examples=30)
-@given(st.data(), pictures())
+@given(st.data(), snapshots())
 def test_the_order_of_a_mapping_is_nothing(data: st.DataObject, snapshot: Snapshot) -> None:
     """The picture is the same, and so is what is found in it."""
     other = shuffled(data.draw, snapshot)
@@ -346,7 +346,7 @@ def test_the_order_of_a_mapping_is_nothing(data: st.DataObject, snapshot: Snapsh
 
 def judged(snapshot: Snapshot, accepted: Waivers) -> Any:
     """Give what compares the verdicts on a picture with stored findings."""
-    return partial(_compared, snapshot, judge_vpc(snapshot, accepted.baseline), accepted)
+    return partial(_compared, snapshot, evaluate_vpc(snapshot, accepted.baseline), accepted)
 
 
 def _compared(
@@ -369,7 +369,7 @@ looks = st.lists(
 
 
 @settings(max_examples=60)
-@given(pictures(), pictures(), looks)
+@given(snapshots(), snapshots(), looks)
 def test_who_skips_finds_what_who_always_judges_finds(
     first: Snapshot, second: Snapshot, series: list[tuple[int, int, bool, Baseline]]
 ) -> None:

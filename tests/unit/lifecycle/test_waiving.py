@@ -13,7 +13,7 @@ from posture.lifecycle.waiving import Waivers
 from posture.model.baseline import Baseline
 from posture.model.finding import Finding, FindingStatus, Step, Transition
 from posture.model.verdict import Severity, Status, Verdict
-from posture.model.waiver import Waiver, person
+from posture.model.waiver import Waiver, identify_person
 
 ALICE = "arn:aws:sts::111122223333:assumed-role/NetworkAdmin/alice"
 BOB = "arn:aws:iam::111122223333:user/bob"
@@ -142,8 +142,10 @@ def test_when_a_waiver_holds(waiver: Waiver, baseline: Baseline, holds: bool) ->
 
 def test_people_are_told_apart_by_name_not_by_role() -> None:
     """One person in two roles is one person."""
-    assert person(ALICE) == person("arn:aws:sts::999988887777:assumed-role/Admin/alice")
-    assert person(ALICE) != person(BOB)
+    assert identify_person(ALICE) == identify_person(
+        "arn:aws:sts::999988887777:assumed-role/Admin/alice"
+    )
+    assert identify_person(ALICE) != identify_person(BOB)
 
 
 MINUTES = st.integers(0, 100)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from network_builders import interface, picture, subnet, table
+from network_builders import build_snapshot, interface, subnet, table
 from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
 from posture.model.verdict import Severity, Status
-from posture.rules.engine import judge_vpc
-from posture.rules.rule import Family, Judgement, Rule, VpcCase
+from posture.rules.engine import evaluate_vpc
+from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 from posture.rules.rule_catalogue import RULES, RULES_BY_ID, VPC_RULES
 
 TITLE = 48  # characters that an alert's subject has room for
@@ -42,14 +42,14 @@ def test_families_stand_together() -> None:
 
 def test_an_empty_picture_harms_nobody() -> None:
     """A VPC with nothing in it fails nothing."""
-    answers = judge_vpc(picture(), Baseline())
+    answers = evaluate_vpc(build_snapshot(), Baseline())
     assert not {each.status for each in answers} & {Status.FAIL, Status.UNKNOWN}
 
 
 @pytest.mark.parametrize("facet", list(Facet))
 def test_a_denied_fact_degrades_just_the_rules_that_need_it(facet: Facet) -> None:
     """They answer unknown for the VPC, and name the call; the others do not."""
-    answers = judge_vpc(picture(unreadable={facet: "AccessDenied"}), Baseline())
+    answers = evaluate_vpc(build_snapshot(unreadable={facet: "AccessDenied"}), Baseline())
     blind = {each.rule for each in answers if each.status is Status.UNKNOWN}
     assert blind == {rule.id for rule in VPC_RULES if facet in rule.reads}
     for each in answers:
@@ -61,13 +61,13 @@ def test_a_denied_fact_degrades_just_the_rules_that_need_it(facet: Facet) -> Non
 def test_there_is_nothing_to_do_about_what_passes() -> None:
     """Whatever fails or is unknown says what to do, nothing else does."""
     parts = [subnet("a"), table("main", main=True), interface("1"), interface("2", state="failed")]
-    answers = judge_vpc(picture(*parts), Baseline())
+    answers = evaluate_vpc(build_snapshot(*parts), Baseline())
     bad = {Status.FAIL, Status.UNKNOWN}
     assert {each.status for each in answers} > {Status.PASS, Status.FAIL}
     assert [each for each in answers if (each.remediation is None) == (each.status in bad)] == []
 
 
-def failing(_case: VpcCase) -> list[Judgement]:
+def failing(_case: VpcContext) -> list[RuleResult]:
     """Be a rule with a mistake in it."""
     raise ZeroDivisionError("oops")
 
@@ -82,12 +82,12 @@ def test_a_rule_that_fails_hides_no_other() -> None:
         severity=Severity.LOW,
         rationale="",
         remediation="",
-        judge=failing,
+        evaluate=failing,
         reads=frozenset(),
     )
-    snapshot: Snapshot = picture()
-    answers = judge_vpc(snapshot, Baseline(), (broken, *VPC_RULES))
+    snapshot: Snapshot = build_snapshot()
+    answers = evaluate_vpc(snapshot, Baseline(), (broken, *VPC_RULES))
     (own,) = [each for each in answers if each.rule == "broken-rule"]
     assert own.status is Status.UNKNOWN
     assert "ZeroDivisionError: oops" in own.evidence[0].text
-    assert answers[1:] == judge_vpc(snapshot, Baseline())
+    assert answers[1:] == evaluate_vpc(snapshot, Baseline())

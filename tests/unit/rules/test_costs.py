@@ -7,15 +7,15 @@ import pytest
 from network_builders import (
     DYNAMODB,
     S3,
+    build_snapshot,
     gateway,
     interface,
     nat,
-    picture,
     route,
     statuses,
     subnet,
     table,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.network import Route, Snapshot
@@ -29,7 +29,7 @@ A, B = subnet("a", "a"), subnet("b", "b")
 
 def by_nat(*routes: Route) -> Snapshot:
     """Give two subnets that send everything by a NAT, but for these routes."""
-    return picture(
+    return build_snapshot(
         A, B, nat("1", None), gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]),
         table("main", route("0.0.0.0/0", "nat-1"), *routes, main=True),
     )  # fmt: skip
@@ -40,9 +40,9 @@ def test_a_nat_that_carries_what_is_free_otherwise() -> None:
     verdict = verdicts(NAT_COST, by_nat(route("pl-ddb", "vpce-ddb")))["nat-1"]
     assert verdict.status is Status.FAIL
     assert "carrying s3 from subnet-a and subnet-b" in verdict.summary
-    assert "45.00 dollars a month" in told(verdict)
-    assert "1000 GB a month, 0.045 dollars a GB" in told(verdict)
-    assert "https://aws.amazon.com/vpc/pricing/" in told(verdict)
+    assert "45.00 dollars a month" in verdict_text(verdict)
+    assert "1000 GB a month, 0.045 dollars a GB" in verdict_text(verdict)
+    assert "https://aws.amazon.com/vpc/pricing/" in verdict_text(verdict)
 
 
 def test_a_nat_beside_both_endpoints_passes() -> None:
@@ -53,10 +53,12 @@ def test_a_nat_beside_both_endpoints_passes() -> None:
 
 def test_s3_by_an_interface_endpoint_from_inside() -> None:
     """Charged by the hour and gigabyte, where a gateway endpoint is free."""
-    verdict = verdicts(ENDPOINT_COST, picture(A, gateway("s3"), interface("x", S3)))["vpce-x"]
+    verdict = verdicts(ENDPOINT_COST, build_snapshot(A, gateway("s3"), interface("x", S3)))[
+        "vpce-x"
+    ]
     assert verdict.status is Status.FAIL
-    assert "10.00 dollars a month" in told(verdict)
-    assert "PrivateDnsOnlyForInboundResolverEndpoint=true" in told(verdict)
+    assert "10.00 dollars a month" in verdict_text(verdict)
+    assert "PrivateDnsOnlyForInboundResolverEndpoint=true" in verdict_text(verdict)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +71,10 @@ def test_s3_by_an_interface_endpoint_from_inside() -> None:
 )
 def test_what_the_vpc_itself_does_not_send_there(more: dict[str, Any], status: Status) -> None:
     """Then it is for other networks."""
-    snapshot = picture(A, gateway("s3"), interface("x", S3, **more))
+    snapshot = build_snapshot(A, gateway("s3"), interface("x", S3, **more))
     assert statuses(ENDPOINT_COST, snapshot) == {"vpce-x": status}
 
 
 def test_other_services_have_no_gateway_endpoint() -> None:
     """An interface endpoint is the only one there is."""
-    assert statuses(ENDPOINT_COST, picture(A, interface("1"))) == {}
+    assert statuses(ENDPOINT_COST, build_snapshot(A, interface("1"))) == {}

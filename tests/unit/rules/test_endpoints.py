@@ -9,15 +9,15 @@ from network_builders import (
     KMS,
     NOW,
     S3,
+    build_snapshot,
     gateway,
     group,
     interface,
-    picture,
     service,
     statuses,
     subnet,
     table,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.baseline import Baseline
@@ -35,7 +35,7 @@ NEEDS_KMS = Baseline(required_services=("kms",))
 
 def test_nothing_is_required_by_default() -> None:
     """Without a baseline nobody is told what to buy."""
-    assert statuses(MISSING, picture()) == {}
+    assert statuses(MISSING, build_snapshot()) == {}
 
 
 @pytest.mark.parametrize(
@@ -54,30 +54,30 @@ def test_nothing_is_required_by_default() -> None:
 )
 def test_a_required_service(endpoints: list[Endpoint], status: Status) -> None:
     """It needs an available endpoint; one that is on the way is not missing."""
-    assert statuses(MISSING, picture(*endpoints), NEEDS_KMS) == {KMS: status}
+    assert statuses(MISSING, build_snapshot(*endpoints), NEEDS_KMS) == {KMS: status}
 
 
 def test_the_finding_is_about_the_service() -> None:
     """There is no endpoint to name; the broken ones are evidence."""
-    verdict = verdicts(MISSING, picture(interface("1", state="failed")), NEEDS_KMS)[KMS]
+    verdict = verdicts(MISSING, build_snapshot(interface("1", state="failed")), NEEDS_KMS)[KMS]
     assert "vpc-1 has no available endpoint of com.amazonaws.eu-west-1.kms" in verdict.summary
-    assert "vpce-1 (Interface endpoint" in told(verdict)
+    assert "vpce-1 (Interface endpoint" in verdict_text(verdict)
     assert "vpc-1" in verdict.concerns
 
 
 def test_a_deleted_endpoint_is_still_concerned() -> None:
     """So that whoever deleted it is named, not whoever came last."""
     gone = interface("9", state="deleted")
-    assert "vpce-9" in verdicts(MISSING, picture(gone), NEEDS_KMS)[KMS].concerns
+    assert "vpce-9" in verdicts(MISSING, build_snapshot(gone), NEEDS_KMS)[KMS].concerns
 
 
 def test_a_missing_gateway_endpoint_comes_with_its_command() -> None:
     """It needs nothing but the route tables in use."""
-    snapshot = picture(subnet("a"), table("main", main=True))
+    snapshot = build_snapshot(subnet("a"), table("main", main=True))
     verdict = verdicts(MISSING, snapshot, Baseline(required_services=("s3",)))[S3]
     assert (
         "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --vpc-endpoint-type Gateway "
-        f"--service-name {S3} --route-table-ids rtb-main" in told(verdict)
+        f"--service-name {S3} --route-table-ids rtb-main" in verdict_text(verdict)
     )
 
 
@@ -87,12 +87,12 @@ SNS = "com.amazonaws.eu-west-1.sns"
 def test_a_missing_interface_endpoint_is_made_like_its_neighbours() -> None:
     """In a subnet of each zone, with the groups that the VPC's other endpoints have."""
     subnets = [subnet("a", "a"), subnet("b", "b"), subnet("c", "b")]
-    snapshot = picture(*subnets, interface("1", SNS))
+    snapshot = build_snapshot(*subnets, interface("1", SNS))
     assert (
         "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --vpc-endpoint-type Interface "
         f"--service-name {KMS} --private-dns-enabled --subnet-ids subnet-a subnet-b "
         "--security-group-ids sg-endpoints --region eu-west-1"
-        in told(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
+        in verdict_text(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
     )
 
 
@@ -111,15 +111,15 @@ def test_a_missing_interface_endpoint_is_made_like_its_neighbours() -> None:
 )
 def test_without_neighbours_people_must_say_which_groups(neighbours: list[Any]) -> None:
     """A command with a gap in it is none."""
-    snapshot = picture(subnet("a"), *neighbours)
-    assert "create-vpc-endpoint" not in told(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
+    snapshot = build_snapshot(subnet("a"), *neighbours)
+    assert "create-vpc-endpoint" not in verdict_text(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
 
 
 def test_a_service_the_region_does_not_offer_is_unknown() -> None:
     """A misspelt name must not pass, nor be taken for a missing endpoint."""
-    found = verdicts(MISSING, picture(), Baseline(required_services=("kmss",)))["kmss"]
+    found = verdicts(MISSING, build_snapshot(), Baseline(required_services=("kmss",)))["kmss"]
     assert found.status is Status.UNKNOWN
-    assert "Correct the name in the baseline" in told(found)
+    assert "Correct the name in the baseline" in verdict_text(found)
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ def test_a_service_the_region_does_not_offer_is_unknown() -> None:
 )
 def test_names_of_all_kinds_are_understood(short: str, full: str) -> None:
     """Services are required by what comes after the region, or by their whole name."""
-    snapshot = picture(service(full), interface("1", full))
+    snapshot = build_snapshot(service(full), interface("1", full))
     wanted = Baseline(required_services=(short,))
     assert statuses(MISSING, snapshot, wanted) == {full: Status.PASS}
 
 
 def test_an_unread_catalogue_is_unknown() -> None:
     """Nobody can say what the region offers."""
-    snapshot = picture(unreadable={Facet.SERVICES: "denied"})
+    snapshot = build_snapshot(unreadable={Facet.SERVICES: "denied"})
     assert statuses(MISSING, snapshot, NEEDS_KMS) == {"vpc-1": Status.UNKNOWN}
 
 
@@ -161,7 +161,7 @@ def test_an_unread_catalogue_is_unknown() -> None:
 )
 def test_states(state: str, status: Status) -> None:
     """What carries nothing fails; a state nobody heard of is unknown."""
-    assert statuses(BROKEN, picture(interface("1", state=state))) == {"vpce-1": status}
+    assert statuses(BROKEN, build_snapshot(interface("1", state=state))) == {"vpce-1": status}
 
 
 @pytest.mark.parametrize("state", ["pending", "pendingacceptance"])
@@ -172,26 +172,28 @@ def test_states(state: str, status: Status) -> None:
 def test_pending_has_a_grace(state: str, minutes: int, status: Status) -> None:
     """Fifteen minutes by default, to the minute."""
     endpoint = interface("1", state=state, created_at=NOW - timedelta(minutes=minutes))
-    assert statuses(BROKEN, picture(endpoint)) == {"vpce-1": status}
+    assert statuses(BROKEN, build_snapshot(endpoint)) == {"vpce-1": status}
 
 
 def test_the_grace_is_the_baselines() -> None:
     """None at all is possible."""
     endpoint = interface("1", state="pending", created_at=NOW - timedelta(seconds=1))
     strict = Baseline(pending_grace_minutes=0)
-    assert statuses(BROKEN, picture(endpoint), strict) == {"vpce-1": Status.FAIL}
+    assert statuses(BROKEN, build_snapshot(endpoint), strict) == {"vpce-1": Status.FAIL}
 
 
 def test_pending_since_nobody_knows_when() -> None:
     """It cannot be told whether the grace is over."""
     endpoint = interface("1", state="pending", created_at=None)
-    assert statuses(BROKEN, picture(endpoint)) == {"vpce-1": Status.UNKNOWN}
+    assert statuses(BROKEN, build_snapshot(endpoint)) == {"vpce-1": Status.UNKNOWN}
 
 
 def test_what_ec2_says_is_shown() -> None:
     """The last error is the first thing to know."""
-    verdict = verdicts(BROKEN, picture(interface("1", state="failed", last_error="no addresses")))
-    assert "EC2 says: no addresses" in told(verdict["vpce-1"])
+    verdict = verdicts(
+        BROKEN, build_snapshot(interface("1", state="failed", last_error="no addresses"))
+    )
+    assert "EC2 says: no addresses" in verdict_text(verdict["vpce-1"])
 
 
 # --- regions -------------------------------------------------------------------------------------
@@ -211,11 +213,11 @@ def test_what_ec2_says_is_shown() -> None:
 )
 def test_regions(endpoint: Endpoint, status: Status) -> None:
     """The region EC2 tells, else the one in the name; a global service has none."""
-    assert statuses(ABROAD, picture(endpoint)) == {"vpce-1": status}
+    assert statuses(ABROAD, build_snapshot(endpoint)) == {"vpce-1": status}
 
 
 def test_an_allowed_region_passes() -> None:
     """The baseline says which."""
     endpoint = interface("1", "com.amazonaws.eu-central-1.kms")
     allowed = Baseline(allowed_regions=frozenset({"eu-central-1"}))
-    assert statuses(ABROAD, picture(endpoint), allowed) == {"vpce-1": Status.PASS}
+    assert statuses(ABROAD, build_snapshot(endpoint), allowed) == {"vpce-1": Status.PASS}

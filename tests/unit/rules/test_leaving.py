@@ -5,16 +5,16 @@ import pytest
 from network_builders import (
     DYNAMODB,
     S3,
+    build_snapshot,
     gateway,
     interface,
     nat,
-    picture,
     prefix_list,
     route,
     statuses,
     subnet,
     table,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.network import Endpoint, Route, RouteOrigin, Snapshot
@@ -30,7 +30,7 @@ ENDPOINTS = (gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]))
 
 def vpc(*routes: Route, **more: object) -> Snapshot:
     """Give a VPC with both gateway endpoints and one subnet with these routes."""
-    return picture(
+    return build_snapshot(
         *ENDPOINTS, nat("1", None), subnet("a"), table("main", *routes, main=True), *more.values()
     )
 
@@ -41,10 +41,10 @@ def vpc(*routes: Route, **more: object) -> Snapshot:
 def test_what_an_interface_endpoint_takes_does_not_leave() -> None:
     """S3's names lead to the interface, whatever the routes to S3's public addresses are."""
     by_nat = route("0.0.0.0/0", "nat-1")
-    lacking = picture(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
+    lacking = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                       gateway("ddb", DYNAMODB))  # fmt: skip
     assert statuses(LEAVES, lacking)["subnet-a"] is Status.FAIL
-    taken = picture(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
+    taken = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                     gateway("ddb", DYNAMODB), interface("x", S3))  # fmt: skip
     assert statuses(LEAVES, taken)["subnet-a"] is Status.PASS
 
@@ -52,14 +52,14 @@ def test_what_an_interface_endpoint_takes_does_not_leave() -> None:
 def test_names_that_nobody_can_follow_make_a_leak_unknown() -> None:
     """With S3's interface endpoint and unread DNS attributes, S3 may go either way."""
     by_nat = route("0.0.0.0/0", "nat-1")
-    snapshot = picture(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
+    snapshot = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                        gateway("ddb", DYNAMODB), interface("x", S3, private_dns=None))  # fmt: skip
     assert statuses(LEAVES, snapshot)["subnet-a"] is Status.UNKNOWN
 
 
 def test_each_service_is_told_with_its_own_endpoint() -> None:
     """One goes past its endpoint, the other has none."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         gateway("s3", S3, ["main"]), nat("1", None), subnet("a"),
         table(
             "main",
@@ -83,7 +83,7 @@ def roots(snapshot: Snapshot, *rules: str) -> set[str]:
 def by_nat(*parts: Endpoint) -> Snapshot:
     """Give three subnets of one table whose only way out is a NAT gateway."""
     many = [subnet(name) for name in "abc"]
-    return picture(
+    return build_snapshot(
         *many, nat("1", None), *parts, table("main", route("0.0.0.0/0", "nat-1"), main=True)
     )
 
@@ -131,7 +131,7 @@ def test_a_leak_and_its_shadow_have_one_root() -> None:
 )
 def test_a_default_route_into_another_network(target: str, status: Status) -> None:
     """Without an endpoint's route S3 goes there, where no gateway endpoint can be used."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         nat("1", None), subnet("a"), table("main", route("0.0.0.0/0", target), main=True)
     )
     verdict = verdicts(ELSEWHERE, snapshot)["subnet-a"]
@@ -139,7 +139,7 @@ def test_a_default_route_into_another_network(target: str, status: Status) -> No
     if status is Status.FAIL:
         assert verdict.severity is Severity.LOW
         assert f"all of dynamodb and all of s3 to another network by {target}" in verdict.summary
-        assert "create-vpc-endpoint" in told(verdict)
+        assert "create-vpc-endpoint" in verdict_text(verdict)
 
 
 def test_the_endpoints_routes_keep_it_at_home() -> None:
@@ -158,7 +158,7 @@ def test_part_sent_away_past_an_endpoint_is_worse() -> None:
 
 def test_a_private_nat_before_a_transit_gateway() -> None:
     """What it sends on counts as well."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("hop"), table("hop", route("0.0.0.0/0", "tgw-1"), subnets=["hop"]),
         nat("1", "hop", public=False), subnet("a"),
         table("main", route("0.0.0.0/0", "nat-1"), main=True),
@@ -175,10 +175,10 @@ def test_any_more_specific_route_shadows(target: str) -> None:
     verdict = verdicts(SHADOWED, vpc(TO_S3, TO_DDB, route("52.218.0.0/18", target)))["rtb-main"]
     assert verdict.status is Status.FAIL
     assert "52.218.0.0/18 of s3" in verdict.summary
-    assert "rtb-main routes pl-s3 to vpce-s3." in told(verdict)
+    assert "rtb-main routes pl-s3 to vpce-s3." in verdict_text(verdict)
     assert (
         "aws ec2 delete-route --route-table-id rtb-main --destination-cidr-block 52.218.0.0/18"
-        in told(verdict)
+        in verdict_text(verdict)
     )
 
 
@@ -212,7 +212,7 @@ def test_what_does_not_shadow(harmless: Route) -> None:
 def test_a_customers_list_can_shadow() -> None:
     """Its entries are routes like others."""
     own = prefix_list("pl-own", "52.218.0.0/18")
-    snapshot = picture(
+    snapshot = build_snapshot(
         *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)
     )
     assert statuses(SHADOWED, snapshot) == {"rtb-main": Status.FAIL}
@@ -221,16 +221,16 @@ def test_a_customers_list_can_shadow() -> None:
 def test_a_wider_list_is_not_to_be_deleted() -> None:
     """The command is only for routes that carry nothing else."""
     own = prefix_list("pl-own", "52.218.0.0/18", "10.9.0.0/16")
-    snapshot = picture(
+    snapshot = build_snapshot(
         *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)
     )
-    assert "delete-route" not in told(verdicts(SHADOWED, snapshot)["rtb-main"])
+    assert "delete-route" not in verdict_text(verdicts(SHADOWED, snapshot)["rtb-main"])
 
 
 def test_two_equal_lists_are_unknown() -> None:
     """AWS does not tell which it takes."""
     own = prefix_list("pl-own", "52.218.0.0/17")
-    snapshot = picture(
+    snapshot = build_snapshot(
         *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)
     )
     assert statuses(SHADOWED, snapshot) == {"rtb-main": Status.UNKNOWN}
@@ -238,7 +238,7 @@ def test_two_equal_lists_are_unknown() -> None:
 
 def test_an_unread_list_is_unknown() -> None:
     """It may take any part."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         *ENDPOINTS, subnet("a"), table("main", TO_S3, route("pl-secret", "nat-1"), main=True)
     )
     assert statuses(SHADOWED, snapshot) == {"rtb-main": Status.UNKNOWN}
@@ -247,7 +247,7 @@ def test_an_unread_list_is_unknown() -> None:
 def test_a_table_that_no_subnet_uses_is_mild() -> None:
     """Nothing goes astray yet."""
     idle = table("idle", TO_S3, route("52.218.0.0/18", "nat-1"))
-    snapshot = picture(*ENDPOINTS, subnet("a"), table("main", main=True), idle)
+    snapshot = build_snapshot(*ENDPOINTS, subnet("a"), table("main", main=True), idle)
     assert verdicts(SHADOWED, snapshot)["rtb-idle"].severity is Severity.LOW
 
 

@@ -9,20 +9,20 @@ from network_builders import (
     DYNAMODB,
     S3,
     S3_BLOCKS,
+    build_snapshot,
     gateway,
     nat,
-    picture,
     prefix_list,
     route,
     statuses,
     subnet,
     table,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.analysis.addresses import AddressSet
 from posture.analysis.path import PathKind
-from posture.analysis.paths import Paths
+from posture.analysis.paths import PathFinder
 from posture.model.network import Route, RouteOrigin, Snapshot
 from posture.model.verdict import Severity, Status
 
@@ -45,7 +45,7 @@ ENDPOINTS = (
 
 def private(*routes: Route) -> Snapshot:
     """Give a VPC with both gateway endpoints, a NAT, and a private subnet with these routes."""
-    return picture(
+    return build_snapshot(
         *PUBLIC, *ENDPOINTS, nat("1"), subnet("a"), table("private", *routes, subnets=["a"])
     )
 
@@ -68,11 +68,11 @@ def test_a_more_specific_route_takes_part_away() -> None:
     assert verdict.status is Status.FAIL
     assert verdict.severity is Severity.HIGH
     assert "part of s3 out by NAT gateway past vpce-s3" in verdict.summary
-    assert "52.218.0.0/18 goes by NAT gateway nat-1" in told(verdict)
-    assert "3.5.64.0/21" not in told(verdict)
+    assert "52.218.0.0/18 goes by NAT gateway nat-1" in verdict_text(verdict)
+    assert "3.5.64.0/21" not in verdict_text(verdict)
     assert (
         "aws ec2 delete-route --route-table-id rtb-private "
-        "--destination-cidr-block 52.218.0.0/18" in told(verdict)
+        "--destination-cidr-block 52.218.0.0/18" in verdict_text(verdict)
     )
     assert {"rtb-private", "nat-1", "subnet-a", "vpce-s3"} <= verdict.concerns
 
@@ -80,18 +80,18 @@ def test_a_more_specific_route_takes_part_away() -> None:
 def test_a_wider_route_is_never_to_be_deleted() -> None:
     """A route that carries more than S3 stays; the advice names no command for it."""
     verdict = verdicts(LEAVES, private(TO_DDB, BY_NAT))["subnet-a"]
-    assert "delete-route" not in told(verdict)
-    assert "--vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-private" in told(verdict)
+    assert "delete-route" not in verdict_text(verdict)
+    assert "--vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-private" in verdict_text(verdict)
 
 
 def test_without_an_endpoint_a_free_one_is_proposed() -> None:
     """By NAT or by internet gateway, it is a finding, milder than passing an endpoint."""
-    snapshot = picture(*PUBLIC[:1], table("public", BY_IGW, subnets=["public"]))
+    snapshot = build_snapshot(*PUBLIC[:1], table("public", BY_IGW, subnets=["public"]))
     verdict = verdicts(LEAVES, snapshot)["subnet-public"]
     assert verdict.status is Status.FAIL
     assert verdict.severity is Severity.MEDIUM
-    assert "create-vpc-endpoint" in told(verdict)
-    assert f"--service-name {S3} --route-table-ids rtb-public" in told(verdict)
+    assert "create-vpc-endpoint" in verdict_text(verdict)
+    assert f"--service-name {S3} --route-table-ids rtb-public" in verdict_text(verdict)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_counts_as_leaving(way: Route, status: Status) -> None:
 
 def test_a_nat_in_a_subnet_without_internet_gateway_reaches_nothing() -> None:
     """Its traffic goes nowhere, so it does not leave."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("public"), table("public", subnets=["public"]), nat("1"), subnet("a"),
         table("private", BY_NAT, subnets=["a"]),
     )  # fmt: skip
@@ -129,7 +129,7 @@ def test_a_nats_own_endpoint_route_does_not_make_it_private() -> None:
 
 def test_a_private_nat_reaches_no_internet_gateway() -> None:
     """An internet gateway drops what a private NAT sends."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         *PUBLIC, nat("1", public=False), subnet("a"), table("private", BY_NAT, subnets=["a"])
     )
     assert statuses(LEAVES, snapshot)["subnet-a"] is Status.PASS
@@ -137,13 +137,13 @@ def test_a_private_nat_reaches_no_internet_gateway() -> None:
 
 def test_a_regional_nat_has_its_own_way_out() -> None:
     """It stands in no subnet."""
-    snapshot = picture(nat("1", None), subnet("a"), table("private", BY_NAT, subnets=["a"]))
+    snapshot = build_snapshot(nat("1", None), subnet("a"), table("private", BY_NAT, subnets=["a"]))
     assert statuses(LEAVES, snapshot)["subnet-a"] is Status.FAIL
 
 
 def test_unread_addresses_are_unknown() -> None:
     """Without S3's list nobody can say where S3 goes."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("a"), table("main", BY_NAT, main=True), prefix_list("pl-s3", name=S3, owner="AWS")
     )
     found = verdicts(LEAVES, snapshot)["subnet-a"]
@@ -155,9 +155,9 @@ def test_ipv6_leaves_by_its_own_gateway() -> None:
     lists = prefix_list("pl-s3v6", "2600:1fa0::/32", name=f"{S3[:-2]}ipv6.s3", owner="AWS")
     out = route("::/0", "eigw-1")
     tables = table("main", TO_S3, TO_DDB, out, main=True)
-    both = picture(lists, tables, *ENDPOINTS, subnet("a", ipv6="2001:db8::/64"))
+    both = build_snapshot(lists, tables, *ENDPOINTS, subnet("a", ipv6="2001:db8::/64"))
     assert statuses(LEAVES, both)["subnet-a"] is Status.FAIL
-    assert statuses(LEAVES, picture(lists, tables, *ENDPOINTS, subnet("a"))) == {
+    assert statuses(LEAVES, build_snapshot(lists, tables, *ENDPOINTS, subnet("a"))) == {
         "subnet-a": Status.PASS
     }
 
@@ -170,7 +170,7 @@ def test_paths_are_a_partition() -> None:
         route("3.5.64.0/22", "tgw-1", origin=RouteOrigin.PROPAGATED),
         route("3.5.68.0/22", "pcx-1", blackhole=True),
     )
-    paths = Paths(snapshot).of(snapshot.subnets["subnet-a"], snapshot.services[S3])
+    paths = PathFinder(snapshot).find_paths(snapshot.subnets["subnet-a"], snapshot.services[S3])
     assert paths is not None
     assert {path.kind: str(path.addresses) for path in paths} == {
         PathKind.NAT_GATEWAY: "52.218.0.0/18",
@@ -187,52 +187,54 @@ def test_paths_are_a_partition() -> None:
 
 def test_a_route_that_is_there_passes() -> None:
     """In the subnet's own table or in the main one."""
-    own = picture(gateway("s3"), subnet("a"), table("x", TO_S3, subnets=["a"]))
-    main = picture(gateway("s3"), subnet("a"), table("x", TO_S3, main=True))
+    own = build_snapshot(gateway("s3"), subnet("a"), table("x", TO_S3, subnets=["a"]))
+    main = build_snapshot(gateway("s3"), subnet("a"), table("x", TO_S3, main=True))
     assert statuses(LACKS, own) == statuses(LACKS, main) == {"subnet-a": Status.PASS}
 
 
 def test_a_route_in_another_table_does_not_help() -> None:
     """The main table's route is not the subnet's once it has a table of its own."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         gateway("s3"), subnet("a"), table("main", TO_S3, main=True), table("own", subnets=["a"])
     )
     verdict = verdicts(LACKS, snapshot)["subnet-a"]
     assert verdict.status is Status.FAIL
     assert "its route table rtb-own has no route to the gateway endpoint of s3" in verdict.summary
-    assert "--vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-own" in told(verdict)
+    assert "--vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-own" in verdict_text(verdict)
 
 
 def test_a_gateways_own_table_is_no_subnets() -> None:
     """A table with an edge association routes what comes in; no subnet follows it."""
     edge = replace(table("edge"), gateway_ids=("igw-1",))
-    snapshot = picture(gateway("s3"), subnet("a"), edge, table("main", TO_S3, main=True))
+    snapshot = build_snapshot(gateway("s3"), subnet("a"), edge, table("main", TO_S3, main=True))
     assert statuses(LACKS, snapshot) == {"subnet-a": Status.PASS}
     assert statuses(LEAVES, snapshot)["subnet-a"] is Status.PASS
 
 
 def test_the_main_table_is_named_as_such() -> None:
     """Who never associated a table should learn which one holds."""
-    snapshot = picture(gateway("s3"), subnet("a"), table("main", main=True))
+    snapshot = build_snapshot(gateway("s3"), subnet("a"), table("main", main=True))
     assert "the main route table rtb-main" in verdicts(LACKS, snapshot)["subnet-a"].summary
 
 
 def test_each_missing_service_is_named() -> None:
     """One finding a subnet, with a command for each endpoint."""
-    snapshot = picture(*ENDPOINTS, subnet("a"), table("main", main=True))
+    snapshot = build_snapshot(*ENDPOINTS, subnet("a"), table("main", main=True))
     verdict = verdicts(LACKS, snapshot)["subnet-a"]
     assert "dynamodb and s3" in verdict.summary
-    assert told(verdict).count("modify-vpc-endpoint") == len(ENDPOINTS)
+    assert verdict_text(verdict).count("modify-vpc-endpoint") == len(ENDPOINTS)
 
 
 def test_without_a_gateway_endpoint_nothing_is_missing() -> None:
     """That is another rule's business."""
-    assert statuses(LACKS, picture(subnet("a"), table("main", main=True))) == {}
+    assert statuses(LACKS, build_snapshot(subnet("a"), table("main", main=True))) == {}
 
 
 def test_an_unknown_table_is_unknown() -> None:
     """A subnet whose table is not in the picture cannot pass."""
-    assert statuses(LACKS, picture(gateway("s3"), subnet("a"))) == {"subnet-a": Status.UNKNOWN}
+    assert statuses(LACKS, build_snapshot(gateway("s3"), subnet("a"))) == {
+        "subnet-a": Status.UNKNOWN
+    }
 
 
 # --- blackholes ----------------------------------------------------------------------------------
@@ -249,28 +251,28 @@ def test_an_unknown_table_is_unknown() -> None:
 )
 def test_endpoint_routes_that_drop(hole: Route, status: Status) -> None:
     """To an endpoint, or for a gateway service's list."""
-    snapshot = picture(subnet("a"), table("main", hole, main=True))
+    snapshot = build_snapshot(subnet("a"), table("main", hole, main=True))
     assert statuses(HOLE, snapshot) == {"rtb-main": status}
 
 
 def test_a_blackhole_that_concerns_no_endpoint_is_not_ours() -> None:
     """A peering that is gone is no matter of endpoints."""
     hole = route("10.9.0.0/16", "pcx-gone", blackhole=True)
-    assert statuses(HOLE, picture(subnet("a"), table("main", hole, main=True))) == {}
+    assert statuses(HOLE, build_snapshot(subnet("a"), table("main", hole, main=True))) == {}
 
 
 def test_a_hole_that_no_subnet_uses_is_mild() -> None:
     """Nothing is cut off yet."""
     hole = route("pl-s3", "vpce-gone", blackhole=True)
-    used = picture(subnet("a"), table("main", hole, main=True))
-    idle = picture(subnet("a"), table("main", main=True), table("idle", hole))
+    used = build_snapshot(subnet("a"), table("main", hole, main=True))
+    idle = build_snapshot(subnet("a"), table("main", main=True), table("idle", hole))
     assert verdicts(HOLE, used)["rtb-main"].severity is Severity.HIGH
     assert verdicts(HOLE, idle)["rtb-idle"].severity is Severity.LOW
 
 
 def test_the_fix_never_deletes_an_endpoints_own_route() -> None:
     """EC2 refuses that; what people wrote can be deleted."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         subnet("a"),
         table(
             "main",
@@ -279,7 +281,7 @@ def test_the_fix_never_deletes_an_endpoints_own_route() -> None:
             main=True,
         ),
     )
-    text = told(verdicts(HOLE, snapshot)["rtb-main"])
+    text = verdict_text(verdicts(HOLE, snapshot)["rtb-main"])
     assert "--destination-prefix-list-id" not in text
     assert "--destination-ipv6-cidr-block ::/0" in text
 
@@ -299,13 +301,13 @@ def test_the_fix_never_deletes_an_endpoints_own_route() -> None:
 )
 def test_a_services_list_sent_elsewhere(target: str, status: Status) -> None:
     """Another network's endpoint cannot be used; a NAT is another rule's business."""
-    snapshot = picture(subnet("a"), table("main", route("pl-s3", target), main=True))
+    snapshot = build_snapshot(subnet("a"), table("main", route("pl-s3", target), main=True))
     assert statuses(AWAY, snapshot) == {"rtb-main": status}
 
 
 def test_a_customers_own_list_may_go_anywhere() -> None:
     """Only AWS's lists of gateway services are meant."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         prefix_list("pl-own", "10.9.0.0/16"),
         subnet("a"),
         table("main", route("pl-own", "pcx-1"), main=True),
@@ -318,16 +320,16 @@ def test_a_customers_own_list_may_go_anywhere() -> None:
 
 def test_an_endpoint_without_tables_is_unused() -> None:
     """The fix names the tables in use."""
-    snapshot = picture(gateway("s3"), subnet("a"), table("main", main=True))
+    snapshot = build_snapshot(gateway("s3"), subnet("a"), table("main", main=True))
     verdict = verdicts(UNUSED, snapshot)["vpce-s3"]
     assert verdict.status is Status.FAIL
     assert "associated with no route table" in verdict.summary
-    assert "--add-route-table-ids rtb-main" in told(verdict)
+    assert "--add-route-table-ids rtb-main" in verdict_text(verdict)
 
 
 def test_an_endpoint_on_an_idle_table_is_unused() -> None:
     """A table that no subnet uses serves nobody."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         gateway("s3", tables=["idle"]), subnet("a"), table("main", main=True), table("idle")
     )
     assert "only rtb-idle, which no subnet uses" in verdicts(UNUSED, snapshot)["vpce-s3"].summary
@@ -335,7 +337,7 @@ def test_an_endpoint_on_an_idle_table_is_unused() -> None:
 
 def test_an_endpoint_on_a_used_table_passes() -> None:
     """One table that one subnet uses is enough."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         gateway("s3", tables=["main", "idle"]), subnet("a"), table("main", main=True), table("idle")
     )
     assert statuses(UNUSED, snapshot) == {"vpce-s3": Status.PASS}
@@ -343,9 +345,9 @@ def test_an_endpoint_on_a_used_table_passes() -> None:
 
 def test_a_vpc_without_subnets_cannot_use_an_endpoint() -> None:
     """It is not the endpoint's fault."""
-    assert statuses(UNUSED, picture(gateway("s3"))) == {"vpce-s3": Status.NOT_APPLICABLE}
+    assert statuses(UNUSED, build_snapshot(gateway("s3"))) == {"vpce-s3": Status.NOT_APPLICABLE}
 
 
 def test_a_deleted_endpoint_is_not_judged() -> None:
     """EC2 shows it for a while."""
-    assert statuses(UNUSED, picture(gateway("s3", state="deleted"), subnet("a"))) == {}
+    assert statuses(UNUSED, build_snapshot(gateway("s3", state="deleted"), subnet("a"))) == {}

@@ -11,12 +11,12 @@ from network_builders import (
     CUSTOM,
     KMS,
     REGION,
+    build_snapshot,
     gateway,
     interface,
-    picture,
     service,
     statuses,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.baseline import Baseline
@@ -70,12 +70,12 @@ def policy(*statements: Any) -> str:
 )
 def test_the_default_policy(text: str | None, status: Status) -> None:
     """At an endpoint of KMS, its actions are everything; what concerns others limits nothing."""
-    assert statuses(OPEN, picture(interface("1", policy=text))) == {"vpce-1": status}
+    assert statuses(OPEN, build_snapshot(interface("1", policy=text))) == {"vpce-1": status}
 
 
 def test_a_service_without_policies_is_not_faulted() -> None:
     """Its endpoints show the default policy, and nobody can change it."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         service(KMS, policy_supported=False), interface("1", policy=policy(ALLOW_ALL))
     )
     assert statuses(OPEN, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
@@ -84,28 +84,30 @@ def test_a_service_without_policies_is_not_faulted() -> None:
 def test_unknown_support_is_unknown() -> None:
     """Where EC2 does not tell, or the catalogue does not list the service."""
     open_policy = policy(ALLOW_ALL)
-    untold = picture(service(KMS, policy_supported=None), interface("1", policy=open_policy))
-    unlisted = picture(interface("1", ATHENA, policy=open_policy))
+    untold = build_snapshot(service(KMS, policy_supported=None), interface("1", policy=open_policy))
+    unlisted = build_snapshot(interface("1", ATHENA, policy=open_policy))
     assert statuses(OPEN, untold) == {"vpce-1": Status.UNKNOWN}
     assert statuses(OPEN, unlisted) == {"vpce-1": Status.UNKNOWN}
 
 
 def test_somebodys_service_takes_no_policy() -> None:
     """Whose service it is, another rule asks."""
-    assert statuses(OPEN, picture(interface("1", CUSTOM))) == {"vpce-1": Status.NOT_APPLICABLE}
+    assert statuses(OPEN, build_snapshot(interface("1", CUSTOM))) == {
+        "vpce-1": Status.NOT_APPLICABLE
+    }
 
 
 def test_the_statement_is_the_evidence() -> None:
     """A person can look it up."""
-    verdict = verdicts(OPEN, picture(gateway("1", policy=policy(ALLOW_ALL))))["vpce-1"]
+    verdict = verdicts(OPEN, build_snapshot(gateway("1", policy=policy(ALLOW_ALL))))["vpce-1"]
     assert json.loads(verdict.evidence[0].record["statement"]) == ALLOW_ALL
-    assert "modify-vpc-endpoint --vpc-endpoint-id vpce-1 --policy-document" in told(verdict)
+    assert "modify-vpc-endpoint --vpc-endpoint-id vpce-1 --policy-document" in verdict_text(verdict)
 
 
 def test_load_balancer_endpoints_have_no_policy() -> None:
     """They are not judged."""
     endpoint = interface("1", type=EndpointType.GATEWAY_LOAD_BALANCER, policy=None)
-    assert statuses(OPEN, picture(endpoint)) == {}
+    assert statuses(OPEN, build_snapshot(endpoint)) == {}
 
 
 # --- strangers -----------------------------------------------------------------------------------
@@ -126,14 +128,14 @@ TRUSTED = Baseline(trusted_organizations=frozenset({ORGANIZATION}))
 
 def test_full_access_is_told_once() -> None:
     """The rules about strangers leave it to the rule about full access."""
-    snapshot = picture(interface("1", policy=policy(ALLOW_ALL)), service(KMS))
+    snapshot = build_snapshot(interface("1", policy=policy(ALLOW_ALL)), service(KMS))
     assert statuses(PRINCIPAL, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
     assert statuses(RESOURCE, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
 
 
 def test_a_perimeter_is_understood_and_its_exception_told() -> None:
     """Deny statements count, and AWS's services are no strangers."""
-    snapshot = picture(interface("1", policy=policy(ALLOW_ALL, PERIMETER)))
+    snapshot = build_snapshot(interface("1", policy=policy(ALLOW_ALL, PERIMETER)))
     verdict = verdicts(PRINCIPAL, snapshot, TRUSTED)["vpce-1"]
     assert verdict.status is Status.PASS
     assert "Let through all the same: an AWS service" in verdict.evidence[0].text
@@ -142,7 +144,9 @@ def test_a_perimeter_is_understood_and_its_exception_told() -> None:
 def test_a_stranger_is_shown_with_what_lets_him_in() -> None:
     """A complete request, and the statement as it is written."""
     statement = {**ALLOW_ALL, "Action": "kms:Decrypt", "Principal": {"AWS": STRANGER}}
-    verdict = verdicts(PRINCIPAL, picture(interface("1", policy=policy(statement))))["vpce-1"]
+    verdict = verdicts(PRINCIPAL, build_snapshot(interface("1", policy=policy(statement))))[
+        "vpce-1"
+    ]
     witness = json.loads(verdict.evidence[0].record["witness"])
     assert verdict.status is Status.FAIL
     assert (witness["account"], witness["action"]) == (STRANGER, "kms:Decrypt")
@@ -155,11 +159,13 @@ def test_the_remedy_is_a_policy_that_passes() -> None:
         policy({**ALLOW_ALL, "Action": "kms:Decrypt"}),
         policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "kms:Put*"}),
     ):
-        verdict = verdicts(PRINCIPAL, picture(interface("1", policy=text)), TRUSTED)["vpce-1"]
+        verdict = verdicts(PRINCIPAL, build_snapshot(interface("1", policy=text)), TRUSTED)[
+            "vpce-1"
+        ]
         assert verdict.remediation is not None
         words = shlex.split(verdict.remediation.command)
         suggested = words[words.index("--policy-document") + 1]
-        again = picture(interface("1", policy=suggested))
+        again = build_snapshot(interface("1", policy=suggested))
         assert statuses(PRINCIPAL, again, TRUSTED) == {"vpce-1": Status.PASS}
         assert statuses(RESOURCE, again, TRUSTED) == {"vpce-1": Status.PASS}
 
@@ -169,7 +175,7 @@ def test_a_wildcard_in_a_bucket_name_leads_to_strangers() -> None:
     own = {"Condition": {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}}
     wild = {**ALLOW_ALL, **own, "Resource": "arn:aws:s3:::corp-*"}
     full = {**wild, "Resource": ["arn:aws:s3:::corp-data", "arn:aws:s3:::corp-data/*"]}
-    snapshot = picture(gateway("1", policy=policy(wild)), gateway("2", policy=policy(full)))
+    snapshot = build_snapshot(gateway("1", policy=policy(wild)), gateway("2", policy=policy(full)))
     assert statuses(RESOURCE, snapshot) == {"vpce-1": Status.FAIL, "vpce-2": Status.PASS}
 
 
@@ -177,7 +183,7 @@ def test_the_endpoints_own_vpc_is_no_restriction() -> None:
     """Every request at it comes from there."""
     own = {**ALLOW_ALL, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
     other = {**ALLOW_ALL, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-2"}}}
-    snapshot = picture(
+    snapshot = build_snapshot(
         service(KMS), interface("1", policy=policy(own)), interface("2", policy=policy(other))
     )
     assert statuses(OPEN, snapshot) == {"vpce-1": Status.FAIL, "vpce-2": Status.PASS}
@@ -199,7 +205,9 @@ def test_actions_outside_the_allow_list(allowed: tuple[str, ...], status: Status
     """Patterns cover patterns, in any case."""
     text = policy({**ALLOW_ALL, "Action": ["KMS:Decrypt", "kms:Describe*"]})
     baseline = Baseline(allowed_actions=frozenset(allowed))
-    assert statuses(ACTIONS, picture(interface("1", policy=text)), baseline) == {"vpce-1": status}
+    assert statuses(ACTIONS, build_snapshot(interface("1", policy=text)), baseline) == {
+        "vpce-1": status
+    }
 
 
 def test_ecr_needs_its_layers() -> None:
@@ -207,7 +215,7 @@ def test_ecr_needs_its_layers() -> None:
     layers = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"
     mine = {**ALLOW_ALL, "Resource": "arn:aws:s3:::mine/*"}
     both = {**ALLOW_ALL, "Resource": ["arn:aws:s3:::mine/*", layers]}
-    snapshot = picture(gateway("1", policy=policy(mine)), gateway("2", policy=policy(both)))
+    snapshot = build_snapshot(gateway("1", policy=policy(mine)), gateway("2", policy=policy(both)))
     needing = Baseline(required_services=("ecr.dkr", "ecr.api"))
     found = verdicts(NEEDS, snapshot, needing)
     assert {each.resource: each.status for each in found.values()} == {
@@ -220,7 +228,7 @@ def test_ecr_needs_its_layers() -> None:
 
 def test_a_required_service_must_get_something_through() -> None:
     """A policy that only denies allows nothing."""
-    snapshot = picture(interface("1", policy=policy({**ALLOW_ALL, "Effect": "Deny"})))
+    snapshot = build_snapshot(interface("1", policy=policy({**ALLOW_ALL, "Effect": "Deny"})))
     needing = Baseline(required_services=("kms",))
     assert statuses(NEEDS, snapshot, needing) == {"vpce-1": Status.FAIL}
 
@@ -228,7 +236,7 @@ def test_a_required_service_must_get_something_through() -> None:
 def test_an_unreadable_policy_is_a_finding() -> None:
     """With the place of the mistake; the other rules do not know."""
     text = '{"Statement": [{"Effect": "Allow", "Principle": "*"}]}'
-    snapshot = picture(interface("1", policy=text), interface("2"))
+    snapshot = build_snapshot(interface("1", policy=text), interface("2"))
     found = verdicts(READABLE, snapshot)
     assert found["vpce-1"].status is Status.FAIL
     assert "line 1, column 36" in found["vpce-1"].evidence[0].text

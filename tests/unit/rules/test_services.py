@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from network_builders import ACCOUNT, NOW, REGION, told
+from network_builders import ACCOUNT, NOW, REGION, verdict_text
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import Connection, EndpointServiceSnapshot, ServiceFacet
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
-from posture.rules.engine import judge_service
+from posture.rules.engine import evaluate_endpoint_service
 
 SERVICE_ID = "vpce-svc-1"
 STRANGER = "999988887777"
@@ -30,7 +30,7 @@ UNVERIFIED = "endpoint-service-private-dns-unverified"
 
 def verdict(rule: str, snapshot: EndpointServiceSnapshot) -> Verdict:
     """Give the one verdict of a rule."""
-    (found,) = [each for each in judge_service(snapshot, TRUSTED) if each.rule == rule]
+    (found,) = [each for each in evaluate_endpoint_service(snapshot, TRUSTED) if each.rule == rule]
     return found
 
 
@@ -59,7 +59,7 @@ def test_everybody_without_acceptance_is_the_worst() -> None:
     assert verdict(OPEN, everybody).severity is Severity.HIGH
     found = verdict(OPEN, replace(everybody, acceptance_required=False))
     assert found.severity is Severity.CRITICAL
-    assert "--remove-allowed-principals '*'" in told(found)
+    assert "--remove-allowed-principals '*'" in verdict_text(found)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,9 @@ def test_a_denied_fact_is_unknown_for_its_rules_only() -> None:
 def test_a_service_that_may_not_be_listed_is_unknown_to_every_rule() -> None:
     """Nothing of it is told, so nothing passes."""
     snapshot = replace(PLAIN, unreadable={ServiceFacet.CONFIGURATION: "denied"})
-    assert {each.status for each in judge_service(snapshot, TRUSTED)} == {Status.UNKNOWN}
+    assert {each.status for each in evaluate_endpoint_service(snapshot, TRUSTED)} == {
+        Status.UNKNOWN
+    }
 
 
 @pytest.mark.parametrize(
@@ -114,4 +116,6 @@ def test_a_private_name_is_verified(name: str | None, state: str | None, status:
     found = verdict(UNVERIFIED, replace(PLAIN, private_dns_name=name, private_dns_state=state))
     assert found.status is status
     if status is Status.FAIL:
-        assert "start-vpc-endpoint-service-private-dns-verification --service-id" in told(found)
+        assert "start-vpc-endpoint-service-private-dns-verification --service-id" in verdict_text(
+            found
+        )

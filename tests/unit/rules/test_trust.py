@@ -4,9 +4,9 @@ import pytest
 
 from network_builders import (
     CUSTOM,
+    build_snapshot,
     gateway,
     interface,
-    picture,
     service,
     statuses,
     verdicts,
@@ -30,7 +30,7 @@ def somebodys(owner: str) -> tuple[object, ...]:
 
 def test_a_strangers_service_fails() -> None:
     """It names the owner."""
-    verdict = verdicts(FOREIGN, picture(*somebodys(STRANGER)))["vpce-1"]
+    verdict = verdicts(FOREIGN, build_snapshot(*somebodys(STRANGER)))["vpce-1"]
     assert verdict.status is Status.FAIL
     assert f"of {STRANGER}, whom the baseline does not allow" in verdict.summary
 
@@ -46,7 +46,9 @@ def test_a_strangers_service_fails() -> None:
 )
 def test_what_the_baseline_allows_passes(baseline: Baseline) -> None:
     """By name, by owner, or as a trusted account."""
-    assert statuses(FOREIGN, picture(*somebodys(STRANGER)), baseline) == {"vpce-1": Status.PASS}
+    assert statuses(FOREIGN, build_snapshot(*somebodys(STRANGER)), baseline) == {
+        "vpce-1": Status.PASS
+    }
 
 
 @pytest.mark.parametrize(
@@ -62,13 +64,13 @@ def test_a_service_whose_owner_is_not_told_is_allowed_by_name_alone(
 ) -> None:
     """Whether it fails or is unknown otherwise."""
     allowed = Baseline(allowed_endpoint_services=frozenset({CUSTOM}))
-    assert statuses(FOREIGN, picture(*items)) == {"vpce-1": without}
-    assert statuses(FOREIGN, picture(*items), allowed) == {"vpce-1": Status.PASS}
+    assert statuses(FOREIGN, build_snapshot(*items)) == {"vpce-1": without}
+    assert statuses(FOREIGN, build_snapshot(*items), allowed) == {"vpce-1": Status.PASS}
 
 
 def test_awss_own_services_are_nobodys() -> None:
     """They are not judged here."""
-    assert statuses(FOREIGN, picture(interface("1"), gateway("2"))) == {}
+    assert statuses(FOREIGN, build_snapshot(interface("1"), gateway("2"))) == {}
 
 
 def test_a_resource_configuration_tells_its_owner() -> None:
@@ -76,5 +78,5 @@ def test_a_resource_configuration_tells_its_owner() -> None:
     arn = f"arn:aws:vpc-lattice:eu-west-1:{STRANGER}:resourceconfiguration/rcfg-1"
     endpoint = interface("1", arn, type=EndpointType.RESOURCE)
     trusted = Baseline(trusted_accounts=frozenset({STRANGER}))
-    assert statuses(FOREIGN, picture(endpoint)) == {"vpce-1": Status.FAIL}
-    assert statuses(FOREIGN, picture(endpoint), trusted) == {"vpce-1": Status.PASS}
+    assert statuses(FOREIGN, build_snapshot(endpoint)) == {"vpce-1": Status.FAIL}
+    assert statuses(FOREIGN, build_snapshot(endpoint), trusted) == {"vpce-1": Status.PASS}

@@ -10,18 +10,18 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     deny,
     eni,
     group,
     interface,
     open_acl,
-    picture,
     prefix_list,
     route,
     statuses,
     subnet,
     table,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.network import GroupReference, Route, SecurityGroupRule, Snapshot
@@ -32,7 +32,7 @@ SHARED = "endpoint-open-to-other-networks"
 
 def hub(*rules: SecurityGroupRule, routes: tuple[Route, ...] = (), more: Any = ()) -> Snapshot:
     """Give KMS's endpoint behind a group of these rules, in a subnet with these routes."""
-    return picture(
+    return build_snapshot(
         subnet("a", "a", "10.0.1.0/24"), table("main", *routes, main=True), open_acl("all", ["a"]),
         eni("1", "a", "10.0.1.9"), group("endpoints", *rules),
         interface("kms", KMS, network_interface_ids=("eni-1",), subnet_ids=("subnet-a",)), *more,
@@ -46,7 +46,7 @@ def test_a_network_that_is_admitted_and_answered(target: str) -> None:
     verdict = verdicts(SHARED, snapshot)["vpce-kms"]
     assert verdict.status is Status.FAIL
     assert "can be used from other networks: 10.9.0.0/16" in verdict.summary
-    assert f"rtb-main routes 10.9.0.0/16 to {target}." in told(verdict)
+    assert f"rtb-main routes 10.9.0.0/16 to {target}." in verdict_text(verdict)
     assert {target, "sg-endpoints", "vpce-kms"} <= verdict.concerns
 
 
@@ -100,7 +100,7 @@ def test_a_group_of_a_peered_vpc() -> None:
     peer = GroupReference("sg-theirs", "444455556666", "vpc-9", "pcx-1")
     verdict = verdicts(SHARED, hub(replace(admits("sg-theirs"), group=peer)))["vpce-kms"]
     assert verdict.status is Status.FAIL
-    assert "admits workloads in sg-theirs of vpc-9 by pcx-1 on 443" in told(verdict)
+    assert "admits workloads in sg-theirs of vpc-9 by pcx-1 on 443" in verdict_text(verdict)
     assert "pcx-1" in verdict.concerns
 
 

@@ -9,16 +9,16 @@ from network_builders import (
     KMS,
     S3,
     VPC,
+    build_snapshot,
     gateway,
     interface,
     nat,
-    picture,
     route,
     service,
     statuses,
     subnet,
     table,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.verdict import Status
@@ -32,51 +32,51 @@ NO_EFFECT = "endpoint-private-dns-ineffective"
 
 def test_private_dns_on_passes() -> None:
     """Whatever the service offers."""
-    assert statuses(OFF, picture(interface("1"))) == {"vpce-1": Status.PASS}
+    assert statuses(OFF, build_snapshot(interface("1"))) == {"vpce-1": Status.PASS}
 
 
 def test_private_dns_off_fails_where_it_is_offered() -> None:
     """It names what still leads to public addresses."""
-    verdict = verdicts(OFF, picture(interface("1", private_dns=False)))["vpce-1"]
+    verdict = verdicts(OFF, build_snapshot(interface("1", private_dns=False)))["vpce-1"]
     assert verdict.status is Status.FAIL
     assert "kms.eu-west-1.amazonaws.com still leads to the service's public" in verdict.summary
-    assert "--private-dns-enabled" in told(verdict)
+    assert "--private-dns-enabled" in verdict_text(verdict)
 
 
 def test_a_service_without_private_dns_is_not_faulted() -> None:
     """It offers none."""
     bare = service(KMS, private_dns_names=())
-    snapshot = picture(bare, interface("1", private_dns=False))
+    snapshot = build_snapshot(bare, interface("1", private_dns=False))
     assert statuses(OFF, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
 
 
 def test_unknown_support_is_unknown() -> None:
     """A service that the catalogue does not list."""
-    snapshot = picture(interface("1", CUSTOM, private_dns=False))
+    snapshot = build_snapshot(interface("1", CUSTOM, private_dns=False))
     assert statuses(OFF, snapshot) == {"vpce-1": Status.UNKNOWN}
 
 
 def test_what_ec2_does_not_tell_is_unknown() -> None:
     """Neither on nor off."""
-    snapshot = picture(interface("1", private_dns=None))
+    snapshot = build_snapshot(interface("1", private_dns=None))
     assert statuses(OFF, snapshot) == {"vpce-1": Status.UNKNOWN}
 
 
 def test_a_second_endpoint_need_not_have_it() -> None:
     """Only one endpoint of a service may."""
-    snapshot = picture(interface("1"), interface("2", private_dns=False))
+    snapshot = build_snapshot(interface("1"), interface("2", private_dns=False))
     assert statuses(OFF, snapshot) == {"vpce-1": Status.PASS, "vpce-2": Status.NOT_APPLICABLE}
 
 
 def test_beside_a_gateway_endpoint_it_is_meant_to_be_off() -> None:
     """S3's own names go by the gateway endpoint."""
-    snapshot = picture(gateway("s3"), interface("1", S3, private_dns=False))
+    snapshot = build_snapshot(gateway("s3"), interface("1", S3, private_dns=False))
     assert statuses(OFF, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
 
 
 def test_a_broken_second_endpoint_answers_nothing() -> None:
     """It cannot stand in."""
-    snapshot = picture(interface("1", state="failed"), interface("2", private_dns=False))
+    snapshot = build_snapshot(interface("1", state="failed"), interface("2", private_dns=False))
     assert statuses(OFF, snapshot)["vpce-2"] is Status.FAIL
 
 
@@ -99,13 +99,13 @@ def test_both_attributes_must_be_on(
 ) -> None:
     """One that is off is enough to fail, whatever the other is."""
     vpc = replace(VPC, dns_support=support, dns_hostnames=hostnames)
-    assert statuses(NO_EFFECT, picture(interface("1"), vpc=vpc)) == {"vpce-1": status}
+    assert statuses(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc)) == {"vpce-1": status}
 
 
 def test_the_commands_switch_on_just_what_is_off() -> None:
     """Each attribute takes a call of its own."""
     vpc = replace(VPC, dns_support=False)
-    text = told(verdicts(NO_EFFECT, picture(interface("1"), vpc=vpc))["vpce-1"])
+    text = verdict_text(verdicts(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc))["vpce-1"])
     assert "modify-vpc-attribute --vpc-id vpc-1 --enable-dns-support" in text
     assert "--enable-dns-hostnames" not in text
 
@@ -113,7 +113,7 @@ def test_the_commands_switch_on_just_what_is_off() -> None:
 def test_each_call_of_a_command_names_the_region() -> None:
     """The shell it is typed in may be at home in another one."""
     vpc = replace(VPC, dns_support=False, dns_hostnames=False)
-    verdict = verdicts(NO_EFFECT, picture(interface("1"), vpc=vpc))["vpce-1"]
+    verdict = verdicts(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc))["vpce-1"]
     assert verdict.remediation is not None
     calls = verdict.remediation.command.split(" && ")
     assert len(calls) == 2
@@ -123,7 +123,7 @@ def test_each_call_of_a_command_names_the_region() -> None:
 def test_without_private_dns_the_attributes_do_not_matter() -> None:
     """There is nothing to be without effect."""
     vpc = replace(VPC, dns_support=False)
-    assert statuses(NO_EFFECT, picture(interface("1", private_dns=False), vpc=vpc)) == {}
+    assert statuses(NO_EFFECT, build_snapshot(interface("1", private_dns=False), vpc=vpc)) == {}
 
 
 def test_an_endpoint_whose_names_lead_elsewhere_says_where_and_what_it_costs() -> None:
@@ -135,12 +135,14 @@ def test_an_endpoint_whose_names_lead_elsewhere_says_where_and_what_it_costs() -
         nat("1", None),
     )
     off = verdicts(
-        "endpoint-private-dns-disabled", picture(*parts, interface("1", private_dns=False))
+        "endpoint-private-dns-disabled", build_snapshot(*parts, interface("1", private_dns=False))
     )["vpce-1"]
-    assert "From subnet-a and subnet-b the public addresses of kms: all by nat-1." in told(off)
-    assert "zones are not read" in told(off)
-    assert "14.60 dollars a month" in told(off)
-    dead = picture(*parts, interface("1"), vpc=replace(VPC, dns_support=False))
+    assert "From subnet-a and subnet-b the public addresses of kms: all by nat-1." in verdict_text(
+        off
+    )
+    assert "zones are not read" in verdict_text(off)
+    assert "14.60 dollars a month" in verdict_text(off)
+    dead = build_snapshot(*parts, interface("1"), vpc=replace(VPC, dns_support=False))
     without = verdicts("endpoint-private-dns-ineffective", dead)["vpce-1"]
-    assert "all by nat-1" in told(without)
+    assert "all by nat-1" in verdict_text(without)
     assert without.root == "enableDnsSupport of vpc-1 is off"

@@ -12,18 +12,18 @@ from network_builders import (
     acl,
     admits,
     allow,
+    build_snapshot,
     deny,
     eni,
     gateway,
     group,
     interface,
     open_acl,
-    picture,
     route,
     statuses,
     subnet,
     table,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.network import Endpoint, GroupReference, Snapshot
@@ -48,7 +48,7 @@ def kms(**more: Any) -> Endpoint:
 
 def vpc(*parts: Any, endpoint: Endpoint | None = None) -> Snapshot:
     """Give three subnets, one of which holds KMS's interface."""
-    return picture(
+    return build_snapshot(
         A,
         B,
         C,
@@ -83,9 +83,11 @@ def test_subnets_that_are_left_out_are_named() -> None:
     verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
     assert verdict.severity is Severity.MEDIUM
     assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-b"
-    assert "stops the whole subnet (no rule admits them on 443), before subnet-b." in told(verdict)
-    assert "--group-id sg-endpoints" in told(verdict)
-    assert "{CidrIp=10.0.2.0/24}" in told(verdict)
+    assert "stops the whole subnet (no rule admits them on 443), before subnet-b." in verdict_text(
+        verdict
+    )
+    assert "--group-id sg-endpoints" in verdict_text(verdict)
+    assert "{CidrIp=10.0.2.0/24}" in verdict_text(verdict)
 
 
 def test_half_a_subnet_is_mild() -> None:
@@ -94,7 +96,7 @@ def test_half_a_subnet_is_mild() -> None:
     verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
     assert verdict.severity is Severity.LOW
     assert verdict.summary == "vpce-kms (kms) is blocked on 443 for part of subnet-b"
-    assert "10.0.2.128/25" in told(verdict)
+    assert "10.0.2.128/25" in verdict_text(verdict)
 
 
 def test_a_group_reference_blocks_nobody_for_sure() -> None:
@@ -109,8 +111,8 @@ def test_an_acl_before_the_endpoint_blocks() -> None:
     guard = acl("c", deny(50, "10.0.1.0/24"), allow(100), allow(100, egress=True), subnets=["c"])
     verdict = verdicts(BLOCKED, vpc(open_acl("all", ["a", "b"]), guard))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
-    assert "rule 50 denies 10.0.1.0/24" in told(verdict)
-    assert "authorize-security-group-ingress" not in told(verdict)
+    assert "rule 50 denies 10.0.1.0/24" in verdict_text(verdict)
+    assert "authorize-security-group-ingress" not in verdict_text(verdict)
     assert "acl-c" in verdict.concerns
 
 
@@ -127,7 +129,7 @@ def test_a_blackhole_inside_the_vpc_blocks() -> None:
     hole = table("a", route("10.0.3.0/24", "eni-gone", blackhole=True), subnets=["a"])
     verdict = verdicts(BLOCKED, vpc(hole))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
-    assert "rtb-a drops it at eni-gone (route 10.0.3.0/24)" in told(verdict)
+    assert "rtb-a drops it at eni-gone (route 10.0.3.0/24)" in verdict_text(verdict)
 
 
 def test_no_ip_version_in_common_blocks() -> None:
@@ -135,7 +137,7 @@ def test_no_ip_version_in_common_blocks() -> None:
     lonely = replace(subnet("b", "b", ipv6="2001:db8:0:2::/64"), cidr=None)
     verdict = verdicts(BLOCKED, vpc(lonely))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-b"
-    assert "share no IP version" in told(verdict)
+    assert "share no IP version" in verdict_text(verdict)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_a_middlebox_between_makes_it_unknown() -> None:
     through = table("a", route("10.0.3.0/24", "eni-firewall"), subnets=["a"])
     verdict = verdicts(BLOCKED, vpc(through))["vpce-kms"]
     assert verdict.status is Status.UNKNOWN
-    assert "eni-firewall (route 10.0.3.0/24) of rtb-a" in told(verdict)
+    assert "eni-firewall (route 10.0.3.0/24) of rtb-a" in verdict_text(verdict)
 
 
 @pytest.mark.parametrize("service", [CUSTOM, "com.amazonaws.eu-west-1.email-smtp"])
@@ -209,7 +211,7 @@ def test_an_acl_at_the_workloads_subnet_that_lets_nothing_back() -> None:
     guard = acl("a", allow(100, **HTTPS_ONLY), allow(100, egress=True), subnets=["a"])
     verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
     assert "for subnet-a" in verdict.summary
-    assert "the final deny" in told(verdict)
+    assert "the final deny" in verdict_text(verdict)
 
 
 def test_some_ephemeral_ports_are_mild() -> None:
@@ -219,7 +221,7 @@ def test_some_ephemeral_ports_are_mild() -> None:
     verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
     assert verdict.severity is Severity.LOW
     assert "but for some client ports" in verdict.summary
-    assert "ports 1024-32767" in told(verdict)
+    assert "ports 1024-32767" in verdict_text(verdict)
 
 
 def test_what_never_arrives_needs_no_answer() -> None:
@@ -233,7 +235,7 @@ def test_what_never_arrives_needs_no_answer() -> None:
 def test_a_gateway_endpoints_answers_count_as_well() -> None:
     """They come from the service's public addresses."""
     guard = acl("a", allow(100, "10.0.0.0/8"), allow(100, egress=True), subnets=["a"])
-    snapshot = picture(
+    snapshot = build_snapshot(
         A, gateway("s3", S3, ["main"]), table("main", route("pl-s3", "vpce-s3"), main=True), guard
     )
     verdict = verdicts(ANSWERS, snapshot)["acl-a"]

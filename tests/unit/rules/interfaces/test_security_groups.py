@@ -4,13 +4,13 @@ import pytest
 
 from network_builders import (
     admits,
+    build_snapshot,
     group,
     interface,
-    picture,
     prefix_list,
     statuses,
     subnet,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.network import EndpointType, Facet, SecurityGroupRule
@@ -27,7 +27,7 @@ A, B, A2 = subnet("a", "a"), subnet("b", "b"), subnet("a2", "a")
 
 def test_a_group_of_its_own_passes() -> None:
     """Named anything but default."""
-    assert statuses(GROUP, picture(interface("1"))) == {"vpce-1": Status.PASS}
+    assert statuses(GROUP, build_snapshot(interface("1"))) == {"vpce-1": Status.PASS}
 
 
 def test_the_default_group_fails() -> None:
@@ -35,22 +35,22 @@ def test_the_default_group_fails() -> None:
     default = group("default", group_name="default")
     alone = interface("1", security_group_ids=("sg-default",))
     both = interface("2", security_group_ids=("sg-endpoints", "sg-default"))
-    found = verdicts(GROUP, picture(default, alone, both))
+    found = verdicts(GROUP, build_snapshot(default, alone, both))
     assert {each.status for each in found.values()} == {Status.FAIL}
-    assert "--remove-security-group-ids sg-default" in told(found["vpce-2"])
-    assert "--remove-security-group-ids" not in told(found["vpce-1"])
+    assert "--remove-security-group-ids sg-default" in verdict_text(found["vpce-2"])
+    assert "--remove-security-group-ids" not in verdict_text(found["vpce-1"])
 
 
 def test_no_group_fails() -> None:
     """Nothing says who may come in."""
-    assert statuses(GROUP, picture(interface("1", security_group_ids=()))) == {
+    assert statuses(GROUP, build_snapshot(interface("1", security_group_ids=()))) == {
         "vpce-1": Status.FAIL
     }
 
 
 def test_a_group_that_is_not_in_the_picture_is_unknown() -> None:
     """It may be the default one."""
-    snapshot = picture(interface("1", security_group_ids=("sg-elsewhere",)))
+    snapshot = build_snapshot(interface("1", security_group_ids=("sg-elsewhere",)))
     assert statuses(GROUP, snapshot) == {"vpce-1": Status.UNKNOWN}
 
 
@@ -59,7 +59,7 @@ def test_load_balancer_endpoints_have_no_groups() -> None:
     endpoint = interface(
         "1", type=EndpointType.GATEWAY_LOAD_BALANCER, security_group_ids=(), private_dns=None
     )
-    assert statuses(GROUP, picture(endpoint)) == {}
+    assert statuses(GROUP, build_snapshot(endpoint)) == {}
 
 
 # --- open to everybody ---------------------------------------------------------------------------
@@ -97,32 +97,32 @@ def test_whom_the_groups_admit(rules: list[SecurityGroupRule], status: Status) -
         prefix_list("pl-all", "0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/1"),
         prefix_list("pl-half", "128.0.0.0/1"),
     )
-    snapshot = picture(*lists, interface("1"), group("endpoints", *rules))
+    snapshot = build_snapshot(*lists, interface("1"), group("endpoints", *rules))
     assert statuses(OPEN, snapshot) == {"vpce-1": status}
 
 
 def test_groups_add_up() -> None:
     """Half of the world by each of two groups is the whole."""
-    snapshot = picture(
+    snapshot = build_snapshot(
         interface("1", security_group_ids=("sg-low", "sg-high")),
         group("low", admits("0.0.0.0/1")),
         group("high", admits("128.0.0.0/1")),
     )
     verdict = verdicts(OPEN, snapshot)["vpce-1"]
     assert verdict.status is Status.FAIL
-    assert "sg-low admits 0.0.0.0/1" in told(verdict)
-    assert "sg-high admits 128.0.0.0/1" in told(verdict)
+    assert "sg-low admits 0.0.0.0/1" in verdict_text(verdict)
+    assert "sg-high admits 128.0.0.0/1" in verdict_text(verdict)
 
 
 def test_the_evidence_names_only_what_opens() -> None:
     """A narrow rule beside the open one is no evidence, and is not revoked."""
     rules = (admits("10.0.0.0/8"), admits("0.0.0.0/0"))
-    verdict = verdicts(OPEN, picture(interface("1"), group("endpoints", *rules)))["vpce-1"]
-    assert "10.0.0.0/8" not in told(verdict)
+    verdict = verdicts(OPEN, build_snapshot(interface("1"), group("endpoints", *rules)))["vpce-1"]
+    assert "10.0.0.0/8" not in verdict_text(verdict)
     assert (
         "aws ec2 revoke-security-group-ingress --group-id sg-endpoints --ip-permissions "
         '\'[{"IpProtocol":"tcp","FromPort":443,"ToPort":443,"IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]\''
-        in told(verdict)
+        in verdict_text(verdict)
     )
 
 
@@ -139,11 +139,11 @@ def test_the_evidence_names_only_what_opens() -> None:
 def test_the_command_revokes_just_that_rule(rule: SecurityGroupRule, part: str) -> None:
     """In the form EC2 takes for IPv6 and for prefix lists."""
     lists = prefix_list("pl-all", "0.0.0.0/0")
-    snapshot = picture(lists, interface("1"), group("endpoints", rule))
-    assert part in told(verdicts(OPEN, snapshot)["vpce-1"])
+    snapshot = build_snapshot(lists, interface("1"), group("endpoints", rule))
+    assert part in verdict_text(verdicts(OPEN, snapshot)["vpce-1"])
 
 
 def test_denied_groups_are_unknown() -> None:
     """Nobody can say whom they admit."""
-    snapshot = picture(interface("1"), unreadable={Facet.SECURITY_GROUPS: "denied"})
+    snapshot = build_snapshot(interface("1"), unreadable={Facet.SECURITY_GROUPS: "denied"})
     assert statuses(OPEN, snapshot) == {"vpc-1": Status.UNKNOWN}

@@ -4,13 +4,13 @@ import pytest
 
 from network_builders import (
     KMS,
+    build_snapshot,
     gateway,
     interface,
-    picture,
     service,
     statuses,
     subnet,
-    told,
+    verdict_text,
     verdicts,
 )
 from posture.model.verdict import Severity, Status
@@ -27,39 +27,41 @@ IN_ONE = interface("1", subnet_ids=("subnet-a",))
 
 def test_two_zones_pass() -> None:
     """One interface in each of two zones."""
-    assert statuses(ZONES, picture(A, B, interface("1"))) == {"vpce-1": Status.PASS}
+    assert statuses(ZONES, build_snapshot(A, B, interface("1"))) == {"vpce-1": Status.PASS}
 
 
 def test_one_zone_fails_with_the_subnet_to_add() -> None:
     """The command names a subnet of another zone."""
-    verdict = verdicts(ZONES, picture(A, B, IN_ONE))["vpce-1"]
+    verdict = verdicts(ZONES, build_snapshot(A, B, IN_ONE))["vpce-1"]
     assert verdict.status is Status.FAIL
     assert "stands in eu-west-1a only, while the VPC has subnets in eu-west-1b" in verdict.summary
-    assert "--add-subnet-ids subnet-b" in told(verdict)
+    assert "--add-subnet-ids subnet-b" in verdict_text(verdict)
 
 
 def test_two_subnets_of_one_zone_are_one_zone() -> None:
     """Zones count, not subnets."""
     endpoint = interface("1", subnet_ids=("subnet-a", "subnet-a2"))
-    assert statuses(ZONES, picture(A, A2, B, endpoint)) == {"vpce-1": Status.FAIL}
+    assert statuses(ZONES, build_snapshot(A, A2, B, endpoint)) == {"vpce-1": Status.FAIL}
 
 
 def test_a_vpc_in_one_zone_can_do_no_better() -> None:
     """The endpoint is not at fault."""
-    assert statuses(ZONES, picture(A, A2, IN_ONE)) == {"vpce-1": Status.NOT_APPLICABLE}
+    assert statuses(ZONES, build_snapshot(A, A2, IN_ONE)) == {"vpce-1": Status.NOT_APPLICABLE}
 
 
 def test_a_service_in_one_zone_can_do_no_better() -> None:
     """Some endpoint services exist in a single zone."""
     only_a = service(KMS, zones=("eu-west-1a",))
-    assert statuses(ZONES, picture(A, B, IN_ONE, only_a)) == {"vpce-1": Status.NOT_APPLICABLE}
+    assert statuses(ZONES, build_snapshot(A, B, IN_ONE, only_a)) == {
+        "vpce-1": Status.NOT_APPLICABLE
+    }
 
 
 def test_a_subnet_that_is_not_in_the_picture_is_unknown() -> None:
     """Its zone is not known; where two others are, it does not matter."""
-    assert statuses(ZONES, picture(A, interface("1"))) == {"vpce-1": Status.UNKNOWN}
+    assert statuses(ZONES, build_snapshot(A, interface("1"))) == {"vpce-1": Status.UNKNOWN}
     three = interface("1", subnet_ids=("subnet-a", "subnet-b", "subnet-shared"))
-    assert statuses(ZONES, picture(A, B, three)) == {"vpce-1": Status.PASS}
+    assert statuses(ZONES, build_snapshot(A, B, three)) == {"vpce-1": Status.PASS}
 
 
 @pytest.mark.parametrize(
@@ -67,14 +69,14 @@ def test_a_subnet_that_is_not_in_the_picture_is_unknown() -> None:
 )
 def test_an_endpoint_without_subnets_stands_nowhere(state: str, status: Status) -> None:
     """EC2 makes one when it is told no subnet; nothing reaches it."""
-    assert statuses(ZONES, picture(A, B, interface("1", subnet_ids=(), state=state))) == {
+    assert statuses(ZONES, build_snapshot(A, B, interface("1", subnet_ids=(), state=state))) == {
         "vpce-1": status
     }
 
 
 def test_gateway_endpoints_stand_in_no_zone() -> None:
     """They are routes."""
-    assert statuses(ZONES, picture(A, B, gateway("s3"))) == {}
+    assert statuses(ZONES, build_snapshot(A, B, gateway("s3"))) == {}
 
 
 # --- a zone without an interface -----------------------------------------------------------------
@@ -82,26 +84,28 @@ def test_gateway_endpoints_stand_in_no_zone() -> None:
 
 def test_every_zone_has_an_interface() -> None:
     """Two subnets, two zones, two interfaces."""
-    assert statuses(ZONE, picture(A, B, interface("1"))) == {"vpce-1": Status.PASS}
+    assert statuses(ZONE, build_snapshot(A, B, interface("1"))) == {"vpce-1": Status.PASS}
 
 
 def test_a_zone_without_one_is_named() -> None:
     """With what an interface there would cost, and that crossing zones costs nothing."""
-    verdict = verdicts(ZONE, picture(A, B, C, interface("1")))["vpce-1"]
+    verdict = verdicts(ZONE, build_snapshot(A, B, C, interface("1")))["vpce-1"]
     assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.INFORMATIONAL)
     assert "has no interface in eu-west-1c, where subnet-c is" in verdict.summary
-    assert "--add-subnet-ids subnet-c" in told(verdict)
-    assert "not charged" in told(verdict)
-    assert "7.30 dollars a month" in told(verdict)
+    assert "--add-subnet-ids subnet-c" in verdict_text(verdict)
+    assert "not charged" in verdict_text(verdict)
+    assert "7.30 dollars a month" in verdict_text(verdict)
 
 
 def test_a_zone_where_the_service_is_not_offered() -> None:
     """Nothing can be done there."""
     limited = service(KMS, zones=("eu-west-1a", "eu-west-1b"))
-    assert statuses(ZONE, picture(A, B, C, limited, interface("1"))) == {"vpce-1": Status.PASS}
+    assert statuses(ZONE, build_snapshot(A, B, C, limited, interface("1"))) == {
+        "vpce-1": Status.PASS
+    }
 
 
 def test_one_zone_only_is_another_rules_matter() -> None:
     """It is told once."""
     alone = interface("1", subnet_ids=("subnet-a",))
-    assert statuses(ZONE, picture(A, B, alone)) == {"vpce-1": Status.NOT_APPLICABLE}
+    assert statuses(ZONE, build_snapshot(A, B, alone)) == {"vpce-1": Status.NOT_APPLICABLE}

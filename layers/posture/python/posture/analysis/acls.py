@@ -18,11 +18,11 @@ TCP = "6"
 ALL = "-1"
 # Where clients open their side of a connection; which part is theirs depends on their system.
 # https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html
-EPHEMERAL = (1024, 65535)
+EPHEMERAL_PORTS = (1024, 65535)
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AclDecision:
     """Some addresses and the entry that decides on them; None is the final deny."""
 
     addresses: AddressSet
@@ -34,9 +34,9 @@ class Decision:
         return self.entry is not None and self.entry.allow
 
 
-def decisions(
+def partition_by_entry(
     acl: NetworkAcl, peers: AddressSet, port: int, *, egress: bool
-) -> tuple[Decision, ...]:
+) -> tuple[AclDecision, ...]:
     """Divide peers by the entry that decides on TCP between them and the subnet.
 
     Args:
@@ -48,21 +48,23 @@ def decisions(
     return tuple(_decided(acl, peers, port, egress=egress))
 
 
-def _decided(acl: NetworkAcl, peers: AddressSet, port: int, *, egress: bool) -> Iterator[Decision]:
+def _decided(
+    acl: NetworkAcl, peers: AddressSet, port: int, *, egress: bool
+) -> Iterator[AclDecision]:
     left = peers
     for entry in sorted(acl.entries, key=lambda each: each.number):
         if entry.egress is not egress or not _concerns(entry, port):
             continue
         taken = left & AddressSet.of([entry.cidr])
         if taken:
-            yield Decision(taken, entry)
+            yield AclDecision(taken, entry)
             left -= taken
     if left:
-        yield Decision(left, None)
+        yield AclDecision(left, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class AclDenials:
     """What an ACL denies of some peers: HTTPS towards them, from them, and any answer of those.
 
     An answer counts as denied where only some of the client's ports are.
@@ -74,13 +76,13 @@ class Closed:
     back_in: AddressSet
 
 
-def closed_to(acl: NetworkAcl, peers: AddressSet, port: int) -> Closed:
+def find_denials(acl: NetworkAcl, peers: AddressSet, port: int) -> AclDenials:
     """Give at once what an ACL denies of peers, without saying by which entry."""
-    return Closed(
+    return AclDenials(
         out=_denied(acl, peers, (port,), egress=True),
         into=_denied(acl, peers, (port,), egress=False),
-        back_out=_denied(acl, peers, port_classes(acl, EPHEMERAL, egress=True), egress=True),
-        back_in=_denied(acl, peers, port_classes(acl, EPHEMERAL, egress=False), egress=False),
+        back_out=_denied(acl, peers, split_ports(acl, EPHEMERAL_PORTS, egress=True), egress=True),
+        back_in=_denied(acl, peers, split_ports(acl, EPHEMERAL_PORTS, egress=False), egress=False),
     )
 
 
@@ -90,12 +92,12 @@ def _denied(
     return AddressSet.union(
         each.addresses
         for port in ports
-        for each in decisions(acl, peers, port, egress=egress)
+        for each in partition_by_entry(acl, peers, port, egress=egress)
         if not each.allowed
     )
 
 
-def open_families(acl: NetworkAcl) -> frozenset[int]:
+def find_unrestricted_versions(acl: NetworkAcl) -> frozenset[int]:
     """Give the IP versions of which an ACL stops nothing, as the one that comes with a VPC does."""
     return _allowed_whole(acl, egress=False) & _allowed_whole(acl, egress=True)
 
@@ -113,7 +115,7 @@ def _allowed_whole(acl: NetworkAcl, *, egress: bool) -> frozenset[int]:
     return frozenset(found)
 
 
-def port_classes(acl: NetworkAcl, ports: tuple[int, int], *, egress: bool) -> tuple[int, ...]:
+def split_ports(acl: NetworkAcl, ports: tuple[int, int], *, egress: bool) -> tuple[int, ...]:
     """Give one port of each stretch that every entry treats alike, the first of each."""
     first, last = ports
     starts = {first}

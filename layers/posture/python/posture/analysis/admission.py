@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from posture.analysis.addresses import NOTHING, AddressSet
 from posture.analysis.gates import HTTPS
-from posture.analysis.groups import covers, peers_of
+from posture.analysis.groups import covers_port, resolve_peers
 from posture.model.network import PrefixList, SecurityGroup
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AllowedPeers:
     """Whom an interface's groups admit on HTTPS: by address, by group, and what is not known."""
 
     addresses: AddressSet
@@ -20,26 +20,26 @@ class Admitted:
     unread: tuple[str, ...] = ()
 
 
-def admitted_by(
+def find_allowed_peers(
     groups: Iterable[SecurityGroup],
     prefix_lists: Mapping[str, PrefixList],
     *,
     egress: bool = False,
-) -> Admitted:
+) -> AllowedPeers:
     """Add up the ingress rules of groups for TCP 443, or the egress ones."""
     addresses, references, unread = NOTHING, set(), []
     for group in groups:
         for rule in group.egress if egress else group.ingress:
-            if not covers(rule, "tcp", HTTPS):
+            if not covers_port(rule, "tcp", HTTPS):
                 continue
             if rule.group is not None:
                 # A group of a peered VPC is no workload's of this one.
                 if rule.group.peering_id is None:
                     references.add(rule.group.group_id)
                 continue
-            found = peers_of(rule, prefix_lists)
+            found = resolve_peers(rule, prefix_lists)
             if found is None:
                 unread.append(f"the entries of {rule.prefix_list_id}, which {group.id} admits")
             else:
                 addresses |= found
-    return Admitted(addresses, frozenset(references), tuple(unread))
+    return AllowedPeers(addresses, frozenset(references), tuple(unread))

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.descriptions import arrival, kept, ways
+from posture.analysis.descriptions import describe_acl_obstacle, describe_paths, describe_reaches
 from posture.analysis.gates import Obstacle
-from posture.analysis.names import LeadsTo, Resolution, resolve_names
-from posture.analysis.outcome import Outcome, arrived, outcome_of
+from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
+from posture.analysis.outcome import PathOutcome, summarize_paths, summarize_reaches
 from posture.analysis.path import Path, PathKind
-from posture.analysis.paths import Paths
+from posture.analysis.paths import PathFinder
 from posture.analysis.reach import Reach
 from posture.analysis.reachability import Reachability
 from posture.analysis.services import service_of
@@ -42,9 +42,9 @@ class Cell:
     stops of a gateway endpoint's addresses.
     """
 
-    outcome: Outcome
+    outcome: PathOutcome
     summary: str
-    resolution: Resolution
+    resolution: NameResolution
     paths: tuple[Path, ...] | None = None
     reaches: tuple[Reach, ...] = ()
     own_zone: bool | None = None
@@ -66,12 +66,12 @@ class Analysis:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.paths = Paths(snapshot)
+        self.paths = PathFinder(snapshot)
         self.reachability = Reachability(snapshot)
-        self._resolutions: dict[str, Resolution] = {}
+        self._resolutions: dict[str, NameResolution] = {}
         self._cells: dict[tuple[str, str], Cell] = {}
         self._residues: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
-        self._summed: dict[int, tuple[Outcome, str]] = {}
+        self._summed: dict[int, tuple[PathOutcome, str]] = {}
         self._open_cells: dict[tuple[str, str], Cell] = {}
         self._interfaces: dict[str, tuple[tuple[NetworkInterface, ...], tuple[str, ...]]] = {}
 
@@ -80,16 +80,16 @@ class Analysis:
         """The subnets, in the order of their ids."""
         return tuple(subnet for _, subnet in sorted(self.snapshot.subnets.items()))
 
-    def coverage(self, services: Iterable[Service]) -> Coverage:
+    def build_coverage(self, services: Iterable[Service]) -> Coverage:
         """Give the matrix of all subnets and these services."""
         listed = tuple(services)
         cells = {
-            subnet.id: {service.name: self.cell(subnet, service) for service in listed}
+            subnet.id: {service.name: self.evaluate_cell(subnet, service) for service in listed}
             for subnet in self.subnets
         }
         return Coverage(listed, self.subnets, cells)
 
-    def cell(
+    def evaluate_cell(
         self, subnet: Subnet, service: Service, workload_groups: frozenset[str] = frozenset()
     ) -> Cell:
         """Tell how one subnet's traffic to one service fares.
@@ -103,20 +103,20 @@ class Analysis:
             self._cells[key] = self._cell(subnet, service)
         return self._cells[key]
 
-    def resolution(self, service: Service) -> Resolution:
+    def resolve_names(self, service: Service) -> NameResolution:
         """Tell where a service's own names lead."""
         if service.name not in self._resolutions:
             self._resolutions[service.name] = resolve_names(self.snapshot, service)
         return self._resolutions[service.name]
 
-    def reached(
+    def evaluate_reaches(
         self, subnet: Subnet, endpoint: Endpoint, groups: frozenset[str] = frozenset()
     ) -> tuple[Reach, ...]:
         """Tell how a subnet reaches each known interface of an endpoint, by its names' families."""
-        interfaces, _ = self.interfaces(endpoint)
-        return tuple(self.reachability.reach(subnet, each, groups) for each in interfaces)
+        interfaces, _ = self.resolve_interfaces(endpoint)
+        return tuple(self.reachability.evaluate(subnet, each, groups) for each in interfaces)
 
-    def openly(self, subnet: Subnet, endpoint: Endpoint) -> bool:
+    def is_unobstructed(self, subnet: Subnet, endpoint: Endpoint) -> bool:
         """Tell quickly whether nothing at all stands between a subnet and an endpoint.
 
         Where the answer is no, something may: `reached` tells.
@@ -134,7 +134,7 @@ class Analysis:
     def _residue(
         self, subnet: Subnet, endpoint: Endpoint
     ) -> tuple[frozenset[int], AddressSet] | None:
-        interfaces, missing = self.interfaces(endpoint)
+        interfaces, missing = self.resolve_interfaces(endpoint)
         versions = {frozenset(it.version for it in each.addresses) for each in interfaces}
         if missing or len(versions) != 1:
             return None
@@ -142,7 +142,7 @@ class Analysis:
         known = [each for each in found if each is not None]
         return (versions.pop(), AddressSet.union(known)) if len(known) == len(found) else None
 
-    def interfaces(
+    def resolve_interfaces(
         self, endpoint: Endpoint
     ) -> tuple[tuple[NetworkInterface, ...], tuple[str, ...]]:
         """Give an endpoint's interfaces with the addresses that its names lead to.
@@ -151,8 +151,8 @@ class Analysis:
             The interfaces, and the ids of those that could not be read.
         """
         if endpoint.id not in self._interfaces:
-            resolution = self.resolution(service_of(self.snapshot, endpoint))
-            versions = resolution.families or frozenset({4, 6})
+            resolution = self.resolve_names(service_of(self.snapshot, endpoint))
+            versions = resolution.ip_versions or frozenset({4, 6})
             known = self.snapshot.network_interfaces
             found = tuple(
                 _of_families(_of_endpoint(known[each], endpoint), versions)
@@ -164,34 +164,38 @@ class Analysis:
         return self._interfaces[endpoint.id]
 
     def _cell(self, subnet: Subnet, service: Service, groups: frozenset[str] = frozenset()) -> Cell:
-        resolution = self.resolution(service)
-        if resolution.leads_to is LeadsTo.ENDPOINT:
-            if not groups and all(self.openly(subnet, each) for each in resolution.endpoints):
+        resolution = self.resolve_names(service)
+        if resolution.resolves_to is ResolvesTo.ENDPOINT:
+            if not groups and all(
+                self.is_unobstructed(subnet, each) for each in resolution.endpoints
+            ):
                 return self._open_cell(subnet, service, resolution)
             return self._by_interfaces(subnet, resolution, groups)
-        paths = self.paths.of(subnet, service)
-        if resolution.leads_to is LeadsTo.UNKNOWN:
-            return Cell(Outcome.UNKNOWN, resolution.why, resolution, paths)
+        paths = self.paths.find_paths(subnet, service)
+        if resolution.resolves_to is ResolvesTo.UNKNOWN:
+            return Cell(PathOutcome.UNKNOWN, resolution.why, resolution, paths)
         if paths is None:
             why = "the service's addresses or the subnet's route table could not be read"
-            return Cell(Outcome.UNKNOWN, why, resolution)
+            return Cell(PathOutcome.UNKNOWN, why, resolution)
         exact = EndpointType.GATEWAY in service.types
         key = id(paths)  # the paths themselves are kept, and shared by many cells
         if key not in self._summed:
-            self._summed[key] = outcome_of(paths), ways(paths, exact=exact)
+            self._summed[key] = summarize_paths(paths), describe_paths(paths, exact=exact)
         cell = Cell(*self._summed[key], resolution, paths)
         return self._guarded(subnet, cell) if exact else cell
 
-    def _open_cell(self, subnet: Subnet, service: Service, resolution: Resolution) -> Cell:
+    def _open_cell(self, subnet: Subnet, service: Service, resolution: NameResolution) -> Cell:
         """Give the one cell of a zone's subnets that nothing keeps from a service's endpoints."""
         key = service.name, subnet.zone
         if key not in self._open_cells:
             interfaces = [
-                interface for each in resolution.endpoints for interface in self.interfaces(each)[0]
+                interface
+                for each in resolution.endpoints
+                for interface in self.resolve_interfaces(each)[0]
             ]
             inside = self.reachability.inside
             self._open_cells[key] = Cell(
-                outcome=Outcome.PRIVATE,
+                outcome=PathOutcome.PRIVATE,
                 summary=f"by {' and '.join(each.id for each in resolution.endpoints)}",
                 resolution=resolution,
                 reaches=tuple(Reach(each, inside, inside) for each in interfaces),
@@ -204,37 +208,37 @@ class Analysis:
         private = AddressSet.union(
             path.addresses for path in cell.paths or () if path.kind is PathKind.GATEWAY_ENDPOINT
         )
-        stops = self.reachability.towards(subnet, private) if private else ()
+        stops = self.reachability.find_outbound_obstacles(subnet, private) if private else ()
         if stops is None:
             summary = f"{cell.summary}, but the network ACL of {subnet.id} could not be told"
-            return replace(cell, outcome=Outcome.UNKNOWN, summary=summary)
+            return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary)
         if not stops:
             return cell
         stopped = AddressSet.union(each.addresses for each in stops if not each.ports)
-        whole = cell.outcome is Outcome.PRIVATE and stopped >= private
+        whole = cell.outcome is PathOutcome.PRIVATE and stopped >= private
         return replace(
             cell,
-            outcome=Outcome.BLOCKED if whole else Outcome.PARTLY,
-            summary=f"{cell.summary}, but {kept(stops[0], private)}",
+            outcome=PathOutcome.BLOCKED if whole else PathOutcome.PARTLY,
+            summary=f"{cell.summary}, but {describe_acl_obstacle(stops[0], private)}",
             obstacles=stops,
         )
 
     def _by_interfaces(
-        self, subnet: Subnet, resolution: Resolution, groups: frozenset[str]
+        self, subnet: Subnet, resolution: NameResolution, groups: frozenset[str]
     ) -> Cell:
         reaches: list[Reach] = []
         missing: list[str] = []
         for endpoint in resolution.endpoints:
-            reaches += self.reached(subnet, endpoint, groups)
-            missing += self.interfaces(endpoint)[1]
-        outcome = arrived(reaches)
-        if missing and outcome is not Outcome.BLOCKED:
-            outcome = Outcome.UNKNOWN
+            reaches += self.evaluate_reaches(subnet, endpoint, groups)
+            missing += self.resolve_interfaces(endpoint)[1]
+        outcome = summarize_reaches(reaches)
+        if missing and outcome is not PathOutcome.BLOCKED:
+            outcome = PathOutcome.UNKNOWN
         zones = {reach.interface.zone for reach in reaches}
         ids = [endpoint.id for endpoint in resolution.endpoints]
         return Cell(
             outcome=outcome,
-            summary=f"by {' and '.join(ids)}{arrival(reaches, missing)}",
+            summary=f"by {' and '.join(ids)}{describe_reaches(reaches, missing)}",
             resolution=resolution,
             reaches=tuple(reaches),
             own_zone=subnet.zone in zones if not missing and zones else None,

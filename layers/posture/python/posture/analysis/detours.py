@@ -36,14 +36,14 @@ class Detour:
     certain: bool
 
 
-def detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, ...]:
+def find_detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, ...]:
     """Give where a table does not deliver locally what is inside the VPC."""
     if table is None:
         return (Detour(IPV4 | IPV6, "", "a route table that could not be found", certain=False),)
-    inside = AddressSet.of(blocks_of(snapshot))
+    inside = AddressSet.of(list_vpc_blocks(snapshot))
     if not _may_divert(snapshot, table):
         return ()
-    routing = delivery(snapshot, table, inside)
+    routing = route_inside_vpc(snapshot, table, inside)
     unread = ", ".join(route.destination for route in routing.unread)
     found = [_detour(table, leg) for leg in routing.legs if not _delivers(leg)]
     if unread:
@@ -54,7 +54,7 @@ def detours(snapshot: Snapshot, table: RouteTable | None) -> tuple[Detour, ...]:
 
 def _may_divert(snapshot: Snapshot, table: RouteTable) -> bool:
     """Tell quickly whether some route could go before a local one, or stands in its place."""
-    blocks = blocks_of(snapshot)
+    blocks = list_vpc_blocks(snapshot)
     shortest = min((block.prefixlen for block in blocks), default=0)
     for route in table.routes:
         if route.target.kind is TargetKind.LOCAL and not route.blackhole:
@@ -79,7 +79,7 @@ def _meet(cidr: Network, blocks: Iterable[Network]) -> bool:
     )
 
 
-def delivery(snapshot: Snapshot, table: RouteTable, towards: AddressSet) -> Routing:
+def route_inside_vpc(snapshot: Snapshot, table: RouteTable, towards: AddressSet) -> Routing:
     """Give the routes by which a table leads to addresses inside the VPC.
 
     Every table has a local route for each block of the VPC, told or not, unless it was replaced.
@@ -89,14 +89,14 @@ def delivery(snapshot: Snapshot, table: RouteTable, towards: AddressSet) -> Rout
     local = Target(TargetKind.LOCAL, "local")
     implied = (
         Route(block, None, local, origin=RouteOrigin.TABLE)
-        for block in blocks_of(snapshot)
+        for block in list_vpc_blocks(snapshot)
         if block not in told
     )
     whole = replace(table, routes=(*table.routes, *implied))
     return route_to(whole, towards, snapshot.prefix_lists)
 
 
-def blocks_of(snapshot: Snapshot) -> tuple[Network, ...]:
+def list_vpc_blocks(snapshot: Snapshot) -> tuple[Network, ...]:
     """Give the VPC's blocks; where nobody tells them, those of its subnets."""
     blocks: tuple[Network, ...] = (*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs)
     return blocks or tuple(block for subnet in snapshot.subnets.values() for block in subnet.blocks)

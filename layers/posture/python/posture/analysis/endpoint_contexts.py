@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from posture.model.network import Endpoint, EndpointType, Snapshot
-from posture.policy import Site
+from posture.policy import EndpointContext
 from posture.policy.service_actions import takes_no_policy
 
-WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
+TYPES_WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 
 
-def site_of(snapshot: Snapshot, endpoint: Endpoint) -> Site:
+def build_endpoint_context(snapshot: Snapshot, endpoint: Endpoint) -> EndpointContext:
     """Give the account, service, VPC and endpoint that an endpoint's policy stands at."""
-    return Site(
+    return EndpointContext(
         account=snapshot.scope.account,
         service=endpoint.service_name,
         gateway=endpoint.type is EndpointType.GATEWAY,
@@ -20,7 +20,7 @@ def site_of(snapshot: Snapshot, endpoint: Endpoint) -> Site:
     )
 
 
-def policy_supported(snapshot: Snapshot, endpoint: Endpoint) -> bool | None:
+def supports_policy(snapshot: Snapshot, endpoint: Endpoint) -> bool | None:
     """Tell whether an endpoint's service takes a policy; None where EC2 does not tell."""
     if takes_no_policy(endpoint.service_name):
         return False

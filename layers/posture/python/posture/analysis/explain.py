@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
-from posture.analysis.descriptions import few, way
-from posture.analysis.explain_interfaces import asked, interface_steps
-from posture.analysis.explain_policies import policy_steps
+from posture.analysis.descriptions import describe_addresses, describe_path
+from posture.analysis.explain_interfaces import explain_acl, explain_interfaces
+from posture.analysis.explain_policies import explain_policies
 from posture.analysis.gates import Gate
 from posture.analysis.path import Path, PathKind
 from posture.analysis.routing import route_to
-from posture.analysis.step import Step
+from posture.analysis.step import ExplanationStep
 from posture.model.network import EndpointType, Route, RouteTable, Service, Snapshot, Subnet
 from posture.policy import Trust
 
@@ -35,7 +35,7 @@ class Explanation:
     subnet: Subnet
     service: Service
     cell: Cell
-    steps: tuple[Step, ...]
+    steps: tuple[ExplanationStep, ...]
 
 
 def explain(
@@ -54,24 +54,24 @@ def explain(
         workload_groups: The security groups of the workload, as far as they are stated.
         trust: Whom the policies of endpoints may trust besides their own account.
     """
-    cell = analysis.cell(subnet, service, workload_groups)
+    cell = analysis.evaluate_cell(subnet, service, workload_groups)
     steps = (
         _subnet(analysis, subnet),
         _names(analysis.snapshot, service, cell),
         *_routes(analysis, subnet, service, cell),
-        *interface_steps(analysis, subnet, cell, workload_groups),
-        *policy_steps(analysis.snapshot, service, trust),
+        *explain_interfaces(analysis, subnet, cell, workload_groups),
+        *explain_policies(analysis.snapshot, service, trust),
     )
     return Explanation(subnet, service, cell, steps)
 
 
-def _subnet(analysis: Analysis, subnet: Subnet) -> Step:
-    table, acl = analysis.paths.table(subnet), analysis.reachability.acl(subnet.id)
+def _subnet(analysis: Analysis, subnet: Subnet) -> ExplanationStep:
+    table, acl = analysis.paths.find_table(subnet), analysis.reachability.find_acl(subnet.id)
     blocks = ", ".join(map(str, subnet.blocks))
     own = "associated with it" if table and subnet.id in table.subnet_ids else "the VPC's main one"
     by = f"the route table {table.id} ({own})" if table else "a route table that cannot be found"
     guard = f"the network ACL {acl.id}" if acl else "a network ACL that cannot be found"
-    return Step(
+    return ExplanationStep(
         "subnet",
         f"{subnet.id} ({blocks or 'no addresses'}, {subnet.zone}) uses {by} and {guard}.",
         {
@@ -84,24 +84,24 @@ def _subnet(analysis: Analysis, subnet: Subnet) -> Step:
     )
 
 
-def _names(snapshot: Snapshot, service: Service, cell: Cell) -> Step:
+def _names(snapshot: Snapshot, service: Service, cell: Cell) -> ExplanationStep:
     resolution = cell.resolution
     names = ", ".join(service.private_dns_names) or f"the names of {service.name}"
-    where = resolution.leads_to.value
+    where = resolution.resolves_to.value
     if resolution.endpoints:
         where = " and ".join(each.id for each in resolution.endpoints)
-    elif resolution.leads_to.value == "unknown":
+    elif resolution.resolves_to.value == "unknown":
         where = "nobody knows where"
     lists = _lists(snapshot, service)
     within = f" in {', '.join(lists)}" if lists and not resolution.endpoints else ""
     but = f" ({resolution.but})" if resolution.but else ""
-    return Step(
+    return ExplanationStep(
         "names",
         f"{names} lead to {where}{within}: {resolution.why}{but}.",
         {
             "service": service.name,
             "names": names,
-            "leads_to": resolution.leads_to.value,
+            "leads_to": resolution.resolves_to.value,
             "endpoints": ", ".join(each.id for each in resolution.endpoints),
             "records": ", ".join(
                 entry.name for each in resolution.endpoints for entry in each.dns_entries
@@ -125,25 +125,27 @@ def _lists(snapshot: Snapshot, service: Service) -> tuple[str, ...]:
 # --- by routes -----------------------------------------------------------------------------------
 
 
-def _routes(analysis: Analysis, subnet: Subnet, service: Service, cell: Cell) -> Iterator[Step]:
-    table = analysis.paths.table(subnet)
+def _routes(
+    analysis: Analysis, subnet: Subnet, service: Service, cell: Cell
+) -> Iterator[ExplanationStep]:
+    table = analysis.paths.find_table(subnet)
     if table is None or cell.paths is None:
         return
     exact = EndpointType.GATEWAY in service.types
     for path in cell.paths:
         yield _route(analysis.snapshot, table, path, exact=exact)
         yield from (_onward(path, onward) for onward in path.onward)
-    acl = analysis.reachability.acl(subnet.id)
+    acl = analysis.reachability.find_acl(subnet.id)
     private = AddressSet.union(
         path.addresses for path in cell.paths if path.kind is PathKind.GATEWAY_ENDPOINT
     )
     if exact and acl and private:
-        yield from asked(acl, Gate.OUT, private)
-        yield from asked(acl, Gate.BACK_IN, private)
+        yield from explain_acl(acl, Gate.OUT, private)
+        yield from explain_acl(acl, Gate.BACK_IN, private)
 
 
-def _route(snapshot: Snapshot, table: RouteTable, path: Path, *, exact: bool) -> Step:
-    blocks = f"{few(path.addresses)} ({path.addresses.size} addresses)"
+def _route(snapshot: Snapshot, table: RouteTable, path: Path, *, exact: bool) -> ExplanationStep:
+    blocks = f"{describe_addresses(path.addresses)} ({path.addresses.size} addresses)"
     goes = f"{blocks if exact else 'What of the public addresses is its own'} {_goes(path)}"
     record = {
         "addresses": str(path.addresses) if exact else "public",
@@ -152,7 +154,7 @@ def _route(snapshot: Snapshot, table: RouteTable, path: Path, *, exact: bool) ->
         "route_table": table.id,
     }
     if path.route is None:
-        return Step("route", f"{goes}.", record)
+        return ExplanationStep("route", f"{goes}.", record)
     rivals = _rivals(snapshot, table, path)
     beats = f", before {' and '.join(map(_said, rivals[:RIVALS]))}" if rivals else ""
     record |= {
@@ -161,14 +163,14 @@ def _route(snapshot: Snapshot, table: RouteTable, path: Path, *, exact: bool) ->
         "before": ", ".join(f"{each.destination} to {each.target.id}" for each in rivals),
     }
     decides = f"of {table.id}'s routes {_said(path.route)} decides"
-    return Step("route", f"{goes}: {decides}{beats}.", record)
+    return ExplanationStep("route", f"{goes}: {decides}{beats}.", record)
 
 
 def _goes(path: Path) -> str:
     if path.kind is PathKind.NONE:
         return "has no route"
     if path.kind in {PathKind.BLACKHOLE, PathKind.UNKNOWN}:
-        return f"goes {way(path)}"
+        return f"goes {describe_path(path)}"
     return f"goes by {path.kind.value} {path.target}".rstrip()
 
 
@@ -192,10 +194,10 @@ def _rivals(snapshot: Snapshot, table: RouteTable, path: Path) -> list[Route]:
     return rivals
 
 
-def _onward(path: Path, onward: Path) -> Step:
+def _onward(path: Path, onward: Path) -> ExplanationStep:
     by = f" by its subnet's route {_said(onward.route)}" if onward.route else ""
     why = f" ({onward.why})" if onward.why and onward.kind is not PathKind.UNKNOWN else ""
-    return Step(
+    return ExplanationStep(
         "onward",
         f"From {path.target} it {_goes(onward)}{by}{why}.",
         {

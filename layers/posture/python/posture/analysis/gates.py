@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from posture.analysis.acls import EPHEMERAL, Decision, decisions, port_classes
+from posture.analysis.acls import EPHEMERAL_PORTS, AclDecision, partition_by_entry, split_ports
 from posture.analysis.addresses import AddressSet
 from posture.model.network import NetworkAcl
 
@@ -44,7 +44,7 @@ class Obstacle:
     ports: tuple[int, int] | None = None
 
 
-def stops_on_the_way(
+def find_acl_obstacles(
     here: NetworkAcl | None, there: NetworkAcl | None, sources: AddressSet, target: AddressSet
 ) -> Iterator[Obstacle]:
     """Give what the ACLs of two subnets stop of packets to a port and of the answers.
@@ -64,7 +64,7 @@ def stops_on_the_way(
         yield from _stops_back(here, Gate.BACK_IN, target, sources)
 
 
-def stops_towards(acl: NetworkAcl, destinations: AddressSet) -> Iterator[Obstacle]:
+def find_outbound_acl_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator[Obstacle]:
     """Give the destinations outside the VPC that a subnet's ACL stops, or whose answers it does.
 
     The obstacles' addresses are destinations here, not the subnet's own.
@@ -77,7 +77,7 @@ def _stops(
     acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
 ) -> Iterator[Obstacle]:
     """Give what an ACL denies on the way to the interface's port 443."""
-    for decision in decisions(acl, peers, HTTPS, egress=gate is Gate.OUT):
+    for decision in partition_by_entry(acl, peers, HTTPS, egress=gate is Gate.OUT):
         if not decision.allowed:
             stopped = _stopped(decision.addresses, peers, sources)
             yield Obstacle(stopped, gate, acl.id, _words(decision))
@@ -88,11 +88,13 @@ def _stops_back(
 ) -> Iterator[Obstacle]:
     """Give what an ACL denies on the way back to a client's port: all ports, or some."""
     egress = gate is Gate.BACK_OUT
-    starts = port_classes(acl, EPHEMERAL, egress=egress)
-    ends = (*(start - 1 for start in starts[1:]), EPHEMERAL[1])
+    starts = split_ports(acl, EPHEMERAL_PORTS, egress=egress)
+    ends = (*(start - 1 for start in starts[1:]), EPHEMERAL_PORTS[1])
     denied = {
         (start, end): [
-            each for each in decisions(acl, peers, start, egress=egress) if not each.allowed
+            each
+            for each in partition_by_entry(acl, peers, start, egress=egress)
+            if not each.allowed
         ]
         for start, end in zip(starts, ends, strict=True)
     }
@@ -116,7 +118,7 @@ def _stopped(denied: AddressSet, peers: AddressSet, sources: AddressSet) -> Addr
     return denied if peers == sources else sources
 
 
-def _words(decision: Decision) -> str:
+def _words(decision: AclDecision) -> str:
     if decision.entry is None:
         return "the final deny"
     entry = decision.entry

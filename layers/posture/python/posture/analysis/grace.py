@@ -8,7 +8,7 @@ from posture.model.baseline import Baseline
 from posture.model.network import Endpoint
 
 
-def in_grace(endpoint: Endpoint, baseline: Baseline, at: datetime) -> bool:
+def is_within_grace_period(endpoint: Endpoint, baseline: Baseline, at: datetime) -> bool:
     """Tell whether an endpoint is so new that it need not be available yet."""
     grace = timedelta(minutes=baseline.pending_grace_minutes)
     return endpoint.created_at is not None and at - endpoint.created_at <= grace

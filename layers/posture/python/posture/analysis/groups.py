@@ -15,22 +15,24 @@ ANY_PORT = (0, 65535)
 NUMBERS = {"6": "tcp", "17": "udp"}
 
 
-def covers(rule: SecurityGroupRule, protocol: str, port: int) -> bool:
+def covers_port(rule: SecurityGroupRule, protocol: str, port: int) -> bool:
     """Tell whether a rule is about this port of `tcp` or `udp`."""
     if rule.protocol == ALL:
         return True
-    first, last = ports_of(rule)
+    first, last = get_port_range(rule)
     return NUMBERS.get(rule.protocol, rule.protocol) == protocol and first <= port <= last
 
 
-def ports_of(rule: SecurityGroupRule) -> tuple[int, int]:
+def get_port_range(rule: SecurityGroupRule) -> tuple[int, int]:
     """Give the first and last port of a rule."""
     if rule.protocol == ALL or rule.from_port is None or rule.to_port is None:
         return ANY_PORT
     return max(rule.from_port, 0), rule.to_port if rule.to_port >= 0 else ANY_PORT[1]
 
 
-def peers_of(rule: SecurityGroupRule, prefix_lists: Mapping[str, PrefixList]) -> AddressSet | None:
+def resolve_peers(
+    rule: SecurityGroupRule, prefix_lists: Mapping[str, PrefixList]
+) -> AddressSet | None:
     """Give the addresses a rule names by block or prefix list; None where nobody can read them."""
     if rule.cidr is not None:
         return AddressSet.of([rule.cidr])

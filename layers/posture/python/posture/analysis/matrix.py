@@ -14,7 +14,7 @@ from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell, Coverage
 from posture.analysis.gates import Obstacle
 from posture.analysis.path import Path
-from posture.analysis.reach import Answer, Reach
+from posture.analysis.reach import Reach, ReachStatus
 from posture.model.network import EndpointType, Route, Service, Subnet
 from posture.model.service_names import short_name
 
@@ -23,7 +23,7 @@ SCHEMA = 1
 Json = dict[str, Any]
 
 
-def record_of(coverage: Coverage, analysis: Analysis) -> Json:
+def build_matrix_record(coverage: Coverage, analysis: Analysis) -> Json:
     """Give a matrix as JSON.
 
     Returns:
@@ -51,7 +51,7 @@ def record_of(coverage: Coverage, analysis: Analysis) -> Json:
     }
 
 
-def outcomes(record: Mapping[str, Any], subnet_id: str) -> Sequence[Mapping[str, Any]]:
+def list_row_answers(record: Mapping[str, Any], subnet_id: str) -> Sequence[Mapping[str, Any]]:
     """Give a row of a recorded matrix: the answers of one subnet, in the order of the services."""
     return [record["answers"][number] for number in record["cells"][subnet_id]]
 
@@ -69,7 +69,7 @@ class _Answers:
         parts = id(cell.paths), id(cell.reaches), id(cell.obstacles), cell.missing
         key = (cell.outcome, cell.summary, cell.own_zone, *parts)
         if key not in self._seen:
-            self._seen[key] = self._number(cell_record(cell, service))
+            self._seen[key] = self._number(build_cell_record(cell, service))
         return self._seen[key]
 
     def _number(self, answer: Json) -> int:
@@ -80,12 +80,12 @@ class _Answers:
         return self._numbers[text]
 
 
-def cell_record(cell: Cell, service: Service) -> Json:
+def build_cell_record(cell: Cell, service: Service) -> Json:
     """Give one cell: its outcome and summary, its paths or the interfaces it reaches."""
     record: Json = {"outcome": cell.outcome.value, "summary": cell.summary}
     if cell.paths is not None:
         exact = EndpointType.GATEWAY in service.types
-        record["paths"] = [path_record(each, exact=exact) for each in cell.paths]
+        record["paths"] = [build_path_record(each, exact=exact) for each in cell.paths]
     if cell.reaches:
         record["interfaces"] = [_reach(each) for each in cell.reaches]
     if cell.own_zone is not None:
@@ -97,7 +97,7 @@ def cell_record(cell: Cell, service: Service) -> Json:
     return record
 
 
-def path_record(path: Path, *, exact: bool) -> Json:
+def build_path_record(path: Path, *, exact: bool) -> Json:
     """Give one path; its addresses as blocks where it is told which are the service's own."""
     record: Json = {"path": path.kind.value}
     if exact:
@@ -109,7 +109,7 @@ def path_record(path: Path, *, exact: bool) -> Json:
     if path.why:
         record["why"] = path.why
     if path.onward:
-        record["onward"] = [path_record(each, exact=exact) for each in path.onward]
+        record["onward"] = [build_path_record(each, exact=exact) for each in path.onward]
     return record
 
 
@@ -128,7 +128,7 @@ def _reach(reach: Reach) -> Json:
         "zone": reach.interface.zone,
         "reached": reach.answer.value,
     }
-    if reach.answer is Answer.YES:
+    if reach.answer is ReachStatus.YES:
         return record
     if reach.reaching:
         record["reaching"] = "all" if reach.reaching == reach.sources else str(reach.reaching)
@@ -154,12 +154,12 @@ def _obstacle(obstacle: Obstacle, sources: AddressSet | None) -> Json:
 
 
 def _service(analysis: Analysis, service: Service) -> Json:
-    resolution = analysis.resolution(service)
+    resolution = analysis.resolve_names(service)
     return {
         "name": service.name,
         "short": short_name(service.name),
         "names": list(service.private_dns_names),
-        "leads_to": resolution.leads_to.value,
+        "leads_to": resolution.resolves_to.value,
         "why": resolution.why,
         "but": resolution.but,
         "endpoints": [each.id for each in resolution.endpoints],
@@ -167,7 +167,7 @@ def _service(analysis: Analysis, service: Service) -> Json:
 
 
 def _subnet(analysis: Analysis, subnet: Subnet) -> Json:
-    table, acl = analysis.paths.table(subnet), analysis.reachability.acl(subnet.id)
+    table, acl = analysis.paths.find_table(subnet), analysis.reachability.find_acl(subnet.id)
     return {
         "id": subnet.id,
         "name": subnet.tags.get("Name", ""),

@@ -16,7 +16,7 @@ WORKING = frozenset({"available", "pending"})
 IPV4_ONLY, IPV6_ONLY, DUAL_STACK = "ipv4", "ipv6", "dualstack"
 
 
-class LeadsTo(StrEnum):
+class ResolvesTo(StrEnum):
     """Where names lead."""
 
     ENDPOINT = "endpoint"
@@ -25,21 +25,21 @@ class LeadsTo(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class NameResolution:
     """Where a service's own names lead from this VPC, and what decides it.
 
-    `endpoints` are those the names lead to. `families` are the IP versions the names answer with
+    `endpoints` are those the names lead to. `ip_versions` are the IP versions the names answer with
     there. `but` is what nobody here can see and could make it otherwise.
     """
 
-    leads_to: LeadsTo
+    resolves_to: ResolvesTo
     why: str
     endpoints: tuple[Endpoint, ...] = ()
-    families: frozenset[int] = frozenset()
+    ip_versions: frozenset[int] = frozenset()
     but: str = ""
 
 
-def resolve_names(snapshot: Snapshot, service: Service) -> Resolution:
+def resolve_names(snapshot: Snapshot, service: Service) -> NameResolution:
     """Tell where the service's own names lead.
 
     A private hosted zone of the customer's with the same name would win over public DNS. Zones are
@@ -57,17 +57,19 @@ def resolve_names(snapshot: Snapshot, service: Service) -> Resolution:
         return _to_endpoints(endpoints, why)
     if any(each.private_dns is None for each in endpoints):
         ids = ", ".join(each.id for each in endpoints)
-        return Resolution(LeadsTo.UNKNOWN, f"EC2 does not tell whether {ids} has private DNS on")
+        return NameResolution(
+            ResolvesTo.UNKNOWN, f"EC2 does not tell whether {ids} has private DNS on"
+        )
     if endpoints and EndpointType.GATEWAY not in service.types:
         ids = ", ".join(each.id for each in endpoints)
-        return Resolution(
-            LeadsTo.UNKNOWN,
+        return NameResolution(
+            ResolvesTo.UNKNOWN,
             f"{ids} has private DNS off: the names lead to public addresses, unless a private "
             "hosted zone takes them to the endpoint",
             but="private hosted zones are not read",
         )
-    return Resolution(
-        LeadsTo.PUBLIC,
+    return NameResolution(
+        ResolvesTo.PUBLIC,
         "no endpoint of the VPC takes the service's names",
         but="a private hosted zone of the same name would win; zones are not read",
     )
@@ -83,21 +85,25 @@ def _interface_endpoints(snapshot: Snapshot, service: Service) -> Sequence[Endpo
     ]
 
 
-def _by_private_dns(snapshot: Snapshot, service: Service, named: Sequence[Endpoint]) -> Resolution:
+def _by_private_dns(
+    snapshot: Snapshot, service: Service, named: Sequence[Endpoint]
+) -> NameResolution:
     vpc = snapshot.vpc
     attributes = {"enableDnsSupport": vpc.dns_support, "enableDnsHostnames": vpc.dns_hostnames}
     off = [name for name, value in attributes.items() if value is False]
     if off:
-        return Resolution(
-            LeadsTo.PUBLIC, f"{' and '.join(off)} of {vpc.id} off: private DNS needs both"
+        return NameResolution(
+            ResolvesTo.PUBLIC, f"{' and '.join(off)} of {vpc.id} off: private DNS needs both"
         )
     unread = [name for name, value in attributes.items() if value is None]
     if unread:
-        return Resolution(LeadsTo.UNKNOWN, f"{' and '.join(unread)} of {vpc.id} could not be read")
+        return NameResolution(
+            ResolvesTo.UNKNOWN, f"{' and '.join(unread)} of {vpc.id} could not be read"
+        )
     inside = [each for each in named if not _for_outside_only(each, service)]
     if not inside:
-        return Resolution(
-            LeadsTo.PUBLIC,
+        return NameResolution(
+            ResolvesTo.PUBLIC,
             f"{named[0].id} takes the names only for what comes by inbound resolver endpoints, "
             "that is from outside the VPC",
         )
@@ -106,9 +112,9 @@ def _by_private_dns(snapshot: Snapshot, service: Service, named: Sequence[Endpoi
     return _to_endpoints(inside, why)
 
 
-def _to_endpoints(endpoints: Sequence[Endpoint], why: str) -> Resolution:
-    versions = frozenset(version for each in endpoints for version in families(each))
-    return Resolution(LeadsTo.ENDPOINT, why, tuple(endpoints), versions)
+def _to_endpoints(endpoints: Sequence[Endpoint], why: str) -> NameResolution:
+    versions = frozenset(version for each in endpoints for version in list_ip_versions(each))
+    return NameResolution(ResolvesTo.ENDPOINT, why, tuple(endpoints), versions)
 
 
 def _for_outside_only(endpoint: Endpoint, service: Service) -> bool:
@@ -121,7 +127,7 @@ def _for_outside_only(endpoint: Endpoint, service: Service) -> bool:
     return gateway_too and endpoint.private_dns_only_for_inbound_resolver is True
 
 
-def families(endpoint: Endpoint) -> Iterator[int]:
+def list_ip_versions(endpoint: Endpoint) -> Iterator[int]:
     """Give the IP versions that the endpoint's names answer with.
 
     `service-defined` and what EC2 does not tell follow the endpoint's own address type.

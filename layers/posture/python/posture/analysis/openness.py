@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.groups import covers, peers_of, ports_of
+from posture.analysis.groups import covers_port, get_port_range, resolve_peers
 from posture.model.network import PrefixList, SecurityGroup, SecurityGroupRule
 
 TRANSPORTS = ("tcp", "udp")  # what an endpoint can carry
@@ -18,7 +18,7 @@ HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class InboundRule:
     """One rule of one group, and the addresses it admits; None where its list is unreadable."""
 
     group_id: str
@@ -27,7 +27,7 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Openness:
+class OpenAccess:
     """What the groups of an interface come to.
 
     `open_to` is `0.0.0.0/0` or `::/0` or both; `by` are the rules that make it up. `unread` are
@@ -37,34 +37,36 @@ class Openness:
     open_to: tuple[str, ...] = ()
     port: int = HTTPS
     protocol: str = "tcp"
-    by: tuple[Admission, ...] = ()
-    unread: tuple[Admission, ...] = ()
+    by: tuple[InboundRule, ...] = ()
+    unread: tuple[InboundRule, ...] = ()
 
 
-def openness(groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixList]) -> Openness:
+def find_open_access(
+    groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixList]
+) -> OpenAccess:
     """Tell whether groups together admit everybody on any port of TCP or UDP, HTTPS first."""
     admissions = [
-        Admission(group.id, rule, peers_of(rule, prefix_lists))
+        InboundRule(group.id, rule, resolve_peers(rule, prefix_lists))
         for group in groups
         for rule in group.ingress
         if rule.group is None
     ]
     unread = tuple(each for each in admissions if each.addresses is None)
     for protocol, port in _doors(admissions):
-        letting = [each for each in admissions if covers(each.rule, protocol, port)]
+        letting = [each for each in admissions if covers_port(each.rule, protocol, port)]
         if found := _wide_open(letting, protocol, port):
             return found
-    return Openness(unread=unread)
+    return OpenAccess(unread=unread)
 
 
-def _doors(admissions: Iterable[Admission]) -> list[tuple[str, int]]:
+def _doors(admissions: Iterable[InboundRule]) -> list[tuple[str, int]]:
     """Give the protocol and port pairs to try: where a rule begins, something may open."""
-    ports = {HTTPS, *(ports_of(each.rule)[0] for each in admissions)}
+    ports = {HTTPS, *(get_port_range(each.rule)[0] for each in admissions)}
     ordered = sorted(ports, key=lambda port: (port != HTTPS, port))
     return [(protocol, port) for port in ordered for protocol in TRANSPORTS]
 
 
-def _wide_open(letting: Sequence[Admission], protocol: str, port: int) -> Openness | None:
+def _wide_open(letting: Sequence[InboundRule], protocol: str, port: int) -> OpenAccess | None:
     admitted = NOTHING
     for each in letting:
         admitted |= each.addresses or NOTHING
@@ -77,10 +79,10 @@ def _wide_open(letting: Sequence[Admission], protocol: str, port: int) -> Openne
         for each in letting
         if each.addresses and any(each.addresses & all_of for all_of in open_to.values())
     )
-    return Openness(tuple(open_to), port, protocol, _needed(by, tuple(open_to.values())))
+    return OpenAccess(tuple(open_to), port, protocol, _needed(by, tuple(open_to.values())))
 
 
-def _needed(by: Sequence[Admission], families: Sequence[AddressSet]) -> tuple[Admission, ...]:
+def _needed(by: Sequence[InboundRule], families: Sequence[AddressSet]) -> tuple[InboundRule, ...]:
     """Leave out the rules that do not matter, when one by itself admits everybody."""
     alone = tuple(
         each

@@ -13,7 +13,7 @@ from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.path import INTERNET, Path, PathKind
-from posture.analysis.routing import Leg, Router, spoken_by, table_of
+from posture.analysis.routing import Leg, Router, find_route_table, find_sendable_addresses
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -54,7 +54,7 @@ PUBLIC = (IPV4 - AddressSet.of(map(ip_network, SPECIAL.split()))) | AddressSet.o
 )
 
 
-def gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
+def list_gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
     """Give the services that offer a gateway endpoint in this region."""
     return tuple(
         service
@@ -63,7 +63,7 @@ def gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
     )
 
 
-def addresses_of(snapshot: Snapshot, service: Service) -> AddressSet | None:
+def find_service_addresses(snapshot: Snapshot, service: Service) -> AddressSet | None:
     """Give a gateway service's addresses; None where no list of it could be read.
 
     Its lists bear its name, with `ipv6.` before the service where there is one for IPv6.
@@ -78,7 +78,7 @@ def addresses_of(snapshot: Snapshot, service: Service) -> AddressSet | None:
     return AddressSet.of(cidr for each in lists for cidr in each.cidrs or ())
 
 
-class Paths:
+class PathFinder:
     """The ways out of a VPC's subnets; subnets of one table and the same families share them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -88,13 +88,13 @@ class Paths:
         self._known: dict[tuple[str, AddressSet, str], tuple[Path, ...]] = {}
         self._routers = _Routers(snapshot)
 
-    def table(self, subnet: Subnet) -> RouteTable | None:
+    def find_table(self, subnet: Subnet) -> RouteTable | None:
         """Give the route table a subnet uses."""
         if subnet.id not in self._tables:
-            self._tables[subnet.id] = table_of(self._snapshot, subnet.id)
+            self._tables[subnet.id] = find_route_table(self._snapshot, subnet.id)
         return self._tables[subnet.id]
 
-    def of(self, subnet: Subnet, service: Service) -> tuple[Path, ...] | None:
+    def find_paths(self, subnet: Subnet, service: Service) -> tuple[Path, ...] | None:
         """Divide a service's own addresses by the way they leave a subnet.
 
         Of a gateway service these are its prefix lists; of any other they are not told, so that
@@ -104,10 +104,10 @@ class Paths:
             The paths, disjoint, those of the most specific routes first; None where the service's
             addresses or the subnet's route table are not known.
         """
-        table, addresses = self.table(subnet), self._of_service(service)
+        table, addresses = self.find_table(subnet), self._of_service(service)
         if table is None or addresses is None:
             return None
-        spoken = spoken_by(subnet)
+        spoken = find_sendable_addresses(subnet)
         by_gateway = EndpointType.GATEWAY in service.types
         key = (table.id, spoken, service.name if by_gateway else "")
         if key not in self._known:
@@ -119,14 +119,14 @@ class Paths:
         name = service.name if EndpointType.GATEWAY in service.types else ""
         if name not in self._addresses:
             self._addresses[name] = (
-                addresses_of(self._snapshot, service) if name else self._public()
+                find_service_addresses(self._snapshot, service) if name else self._public()
             )
         return self._addresses[name]
 
     def _public(self) -> AddressSet:
         apart = NOTHING
-        for service in gateway_services(self._snapshot):
-            apart |= addresses_of(self._snapshot, service) or NOTHING
+        for service in list_gateway_services(self._snapshot):
+            apart |= find_service_addresses(self._snapshot, service) or NOTHING
         return PUBLIC - apart
 
 
@@ -226,7 +226,7 @@ def _onward(
         return (dropped, *(_onward(routers, nat_id, rest, service) if rest else ()))
     if nat.subnet_id is None:
         return (_regional(nat, addresses),)
-    table = table_of(routers.snapshot, nat.subnet_id)
+    table = find_route_table(routers.snapshot, nat.subnet_id)
     if table is None:
         return (_unknown(addresses, f"the route table of {nat.subnet_id} cannot be read"),)
     ways = _paths(routers, routers.of(table, nat=True), addresses, service, follow=False)

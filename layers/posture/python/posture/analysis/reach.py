@@ -10,13 +10,13 @@ from posture.analysis.gates import Obstacle
 from posture.model.network import NetworkInterface
 
 
-class Answer(StrEnum):
+class ReachStatus(StrEnum):
     """Whether a subnet reaches an interface."""
 
     YES = "yes"
     PARTLY = "partly"  # some addresses of the subnet, or some of the client's ports
     NO = "no"
-    IF_GROUPED = "if grouped"  # only workloads that have one of certain security groups
+    BY_SECURITY_GROUP = "if grouped"  # only workloads that have one of certain security groups
     UNKNOWN = "unknown"
 
 
@@ -37,14 +37,14 @@ class Reach:
     unread: tuple[str, ...] = ()
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> ReachStatus:
         """The whole in a word; a stop that is certain outweighs what is not known."""
         if self.stopped >= self.sources:
-            return Answer.NO
+            return ReachStatus.NO
         if self.unread:
-            return Answer.UNKNOWN
+            return ReachStatus.UNKNOWN
         if self.reaching == self.sources and not self.obstacles:
-            return Answer.YES
+            return ReachStatus.YES
         if self.reaching or self.stopped:
-            return Answer.PARTLY
-        return Answer.IF_GROUPED if self.groups else Answer.NO
+            return ReachStatus.PARTLY
+        return ReachStatus.BY_SECURITY_GROUP if self.groups else ReachStatus.NO

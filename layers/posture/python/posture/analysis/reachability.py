@@ -18,19 +18,19 @@ from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_network
 
-from posture.analysis.acls import Closed, closed_to, open_families
+from posture.analysis.acls import AclDenials, find_denials, find_unrestricted_versions
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.admission import Admitted, admitted_by
-from posture.analysis.detours import Detour, blocks_of, detours
+from posture.analysis.admission import AllowedPeers, find_allowed_peers
+from posture.analysis.detours import Detour, find_detours, list_vpc_blocks
 from posture.analysis.gates import (
     HTTPS,
     Gate,
     Obstacle,
-    stops_on_the_way,
-    stops_towards,
+    find_acl_obstacles,
+    find_outbound_acl_obstacles,
 )
 from posture.analysis.reach import Reach
-from posture.analysis.routing import table_of
+from posture.analysis.routing import find_route_table
 from posture.model.network import (
     NetworkAcl,
     NetworkInterface,
@@ -49,17 +49,19 @@ class Reachability:
         self._acls = {
             subnet_id: acl for acl in snapshot.network_acls.values() for subnet_id in acl.subnet_ids
         }
-        self._open = {acl.id: open_families(acl) for acl in snapshot.network_acls.values()}
-        self._admitted: dict[tuple[str, ...], Admitted] = {}
+        self._open = {
+            acl.id: find_unrestricted_versions(acl) for acl in snapshot.network_acls.values()
+        }
+        self._admitted: dict[tuple[str, ...], AllowedPeers] = {}
         self._sources: dict[tuple[str, frozenset[int]], AddressSet] = {}
         self._detour: dict[str, tuple[Detour, ...]] = {}
         self._gates: dict[str, tuple[str, str]] = {}
-        self._closed: dict[str, Closed] = {}
+        self._closed: dict[str, AclDenials] = {}
         self._places: dict[str, AddressSet] = {}
         self._towards: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
         self._lists = snapshot.prefix_lists
 
-    def reach(
+    def evaluate(
         self,
         subnet: Subnet,
         interface: NetworkInterface,
@@ -109,7 +111,7 @@ class Reachability:
         here, there = self._acls.get(subnet.id), self._acls.get(interface.subnet_id)
         if here is None or there is None:
             return None
-        target = self.place(interface)
+        target = self.find_addresses(interface)
         near, far = self._closed_to(here), self._closed_to(there)
         ahead = (near.out, near.back_in, *(each.addresses for each in self._look(subnet.id)))
         if not all(target.isdisjoint(each) for each in ahead):
@@ -122,7 +124,7 @@ class Reachability:
     def inside(self) -> AddressSet:
         """All addresses that the VPC's subnets and endpoints can have."""
         subnets = (block for each in self._snapshot.subnets.values() for block in each.blocks)
-        return AddressSet.of((*blocks_of(self._snapshot), *subnets))
+        return AddressSet.of((*list_vpc_blocks(self._snapshot), *subnets))
 
     def gates(self, subnet: Subnet) -> tuple[str, str]:
         """Name a subnet's gates: those of one name are alike for whatever is inside the VPC."""
@@ -132,12 +134,12 @@ class Reachability:
             self._gates[subnet.id] = acl.id if acl else subnet.id, detoured
         return self._gates[subnet.id]
 
-    def _closed_to(self, acl: NetworkAcl) -> Closed:
+    def _closed_to(self, acl: NetworkAcl) -> AclDenials:
         if acl.id not in self._closed:
-            self._closed[acl.id] = closed_to(acl, self.inside, HTTPS)
+            self._closed[acl.id] = find_denials(acl, self.inside, HTTPS)
         return self._closed[acl.id]
 
-    def place(self, interface: NetworkInterface) -> AddressSet:
+    def find_addresses(self, interface: NetworkInterface) -> AddressSet:
         """Give an interface's addresses; where they are none of its subnet's, all of those.
 
         AWS gives an interface no address outside its subnet; emulators do.
@@ -151,7 +153,9 @@ class Reachability:
             self._places[interface.id] = told if not room or room >= told else room
         return self._places[interface.id]
 
-    def towards(self, subnet: Subnet, destinations: AddressSet) -> tuple[Obstacle, ...] | None:
+    def find_outbound_obstacles(
+        self, subnet: Subnet, destinations: AddressSet
+    ) -> tuple[Obstacle, ...] | None:
         """Give what a subnet's ACL stops of destinations outside the VPC; None if it is unknown."""
         acl = self._acls.get(subnet.id)
         if acl is None:
@@ -161,18 +165,18 @@ class Reachability:
             closed = (FAMILIES[it] for it in FAMILIES if it not in self._open[acl.id])
             wanted = (destinations & family for family in closed)
             self._towards[key] = tuple(
-                stop for each in wanted if each for stop in stops_towards(acl, each)
+                stop for each in wanted if each for stop in find_outbound_acl_obstacles(acl, each)
             )
         return self._towards[key]
 
-    def acl(self, subnet_id: str) -> NetworkAcl | None:
+    def find_acl(self, subnet_id: str) -> NetworkAcl | None:
         """Give the network ACL that guards a subnet."""
         return self._acls.get(subnet_id)
 
-    def _admits(self, ids: tuple[str, ...]) -> Admitted:
+    def _admits(self, ids: tuple[str, ...]) -> AllowedPeers:
         if ids not in self._admitted:
             known = self._snapshot.security_groups
-            found = admitted_by(
+            found = find_allowed_peers(
                 (known[each] for each in ids if each in known), self._snapshot.prefix_lists
             )
             lost = tuple(f"the security group {each}" for each in ids if each not in known)
@@ -224,11 +228,11 @@ class Reachability:
         closed = {it for it in versions if any(it not in self._open[acl.id] for acl in acls)}
         if not closed:
             return
-        target = self.place(interface)
+        target = self.find_addresses(interface)
         for version in sorted(closed):
             senders, receiver = sources & FAMILIES[version], target & FAMILIES[version]
             if senders and receiver:
-                yield from stops_on_the_way(here, there, senders, receiver)
+                yield from find_acl_obstacles(here, there, senders, receiver)
 
     def _detours(
         self, subnet: Subnet, interface: NetworkInterface
@@ -236,7 +240,7 @@ class Reachability:
         """Give the detours on the way to an interface and on the way back."""
         there = self._look(subnet.id)
         if there:
-            target = self.place(interface)
+            target = self.find_addresses(interface)
             yield from ((Gate.ROUTE, target, each) for each in there if each.addresses & target)
         back = self._look(interface.subnet_id)
         if back:
@@ -248,10 +252,10 @@ class Reachability:
     def _look(self, subnet_id: str) -> tuple[Detour, ...]:
         """Give the detours out of a subnet, worked out once a route table."""
         if subnet_id not in self._detour:
-            table = table_of(self._snapshot, subnet_id)
+            table = find_route_table(self._snapshot, subnet_id)
             key = table.id if table else ""
             if key not in self._detour:
-                self._detour[key] = detours(self._snapshot, table)
+                self._detour[key] = find_detours(self._snapshot, table)
             self._detour[subnet_id] = self._detour[key]
         return self._detour[subnet_id]
 
@@ -262,8 +266,8 @@ class Reachability:
         known = self._snapshot.security_groups
         if not groups <= known.keys():
             return
-        target = self.place(interface)
-        let = admitted_by((known[each] for each in sorted(groups)), self._lists, egress=True)
+        target = self.find_addresses(interface)
+        let = find_allowed_peers((known[each] for each in sorted(groups)), self._lists, egress=True)
         to_group = let.groups & frozenset(interface.security_group_ids)
         kept = NOTHING if to_group or let.unread else target - let.addresses
         for family in FAMILIES.values():

@@ -64,14 +64,14 @@ class Routing:
     unread: tuple[Route, ...] = ()
 
 
-def table_of(snapshot: Snapshot, subnet_id: str) -> RouteTable | None:
+def find_route_table(snapshot: Snapshot, subnet_id: str) -> RouteTable | None:
     """Give the table a subnet uses: the one it is associated with, else the VPC's main one."""
     tables = snapshot.route_tables.values()
     explicit = (table for table in tables if subnet_id in table.subnet_ids)
     return next(explicit, None) or next((table for table in tables if table.main), None)
 
 
-def spoken_by(subnet: Subnet) -> AddressSet:
+def find_sendable_addresses(subnet: Subnet) -> AddressSet:
     """Give the addresses that a subnet's hosts can send to: those of the families it has."""
     return (IPV4 if subnet.cidr else NOTHING) | (IPV6 if subnet.ipv6_cidrs else NOTHING)
 

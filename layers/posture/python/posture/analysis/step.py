@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExplanationStep:
     """One step of the reasoning: what it is about, a sentence, and the record behind it."""
 
     about: str  # subnet, names, route, onward, network ACL, security group, interface

@@ -11,22 +11,22 @@ from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
-from posture.analysis.matrix import record_of
+from posture.analysis.matrix import build_matrix_record
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.lifecycle.diff import gone, transitions
 from posture.lifecycle.snapshot_digest import picture_of
 from posture.lifecycle.waiving import Waivers
 from posture.model.change import Change
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.finding import Transition
 from posture.model.network import Facet, Snapshot, Tags
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
-from posture.rules.engine import is_mistake, judge_case, judge_service
-from posture.rules.rule import VpcCase
-from posture.runtime.code_version import digest_of_sources
+from posture.rules.engine import evaluate_context, evaluate_endpoint_service, is_rule_error
+from posture.rules.rule import VpcContext
+from posture.runtime.code_version import compute_code_digest
 from posture.store.last_observed import Seen
 from posture.store.resource_ids import ownership_of
 from posture.store.scope_record import Json
@@ -83,7 +83,9 @@ class Assessor:
         self._store = store
         self._document = document
 
-    def vpc(self, snapshot: Snapshot, changes: Sequence[Change] = (), *, dns: Dns | None) -> Look:
+    def vpc(
+        self, snapshot: Snapshot, changes: Sequence[Change] = (), *, dns: DnsAttributes | None
+    ) -> Look:
         """Take a VPC's picture for judging.
 
         `dns` are the DNS attributes to remember, with when they were truly seen.
@@ -96,8 +98,8 @@ class Assessor:
             evaluation = _evaluation(seen, ownership_of(snapshot) if whole else None)
             if waivers.baseline.exempt:
                 return evaluation, _exempt(waivers, changes)
-            case = VpcCase(snapshot, waivers.baseline)
-            coverage, verdicts = _coverage(case), judge_case(case)
+            case = VpcContext(snapshot, waivers.baseline)
+            coverage, verdicts = _coverage(case), evaluate_context(case)
             lasting = _lasting(evaluation, verdicts, whole=coverage is not None)
             return replace(lasting, coverage=coverage), _comparing(waivers, verdicts, changes)
 
@@ -112,7 +114,7 @@ class Assessor:
             evaluation = _evaluation(seen, None)
             if waivers.baseline.exempt:
                 return evaluation, _exempt(waivers, changes)
-            verdicts = judge_service(snapshot, waivers.baseline)
+            verdicts = evaluate_endpoint_service(snapshot, waivers.baseline)
             return _lasting(evaluation, verdicts), _comparing(waivers, verdicts, changes)
 
         return Look(seen, judge)
@@ -159,9 +161,11 @@ def unchanged(scope: Scope) -> Assessment:
     return Assessment(scope, Outcome.UNCHANGED, judged=False)
 
 
-def _seen(snapshot: Snapshot | EndpointServiceSnapshot, waivers: Waivers, dns: Dns | None) -> Seen:
+def _seen(
+    snapshot: Snapshot | EndpointServiceSnapshot, waivers: Waivers, dns: DnsAttributes | None
+) -> Seen:
     try:
-        picture = picture_of(snapshot, waivers, digest_of_sources())
+        picture = picture_of(snapshot, waivers, compute_code_digest())
     except Exception:
         logger.exception("picture not told", extra={"scope": str(snapshot.scope)})
         picture = ""  # of no use to anybody but itself: it is judged, and will be again
@@ -176,7 +180,7 @@ def _lasting(
     evaluation: Evaluation, verdicts: Iterable[Verdict], *, whole: bool = True
 ) -> Evaluation:
     """Let a picture be judged again that was judged by mistake: the next time it may go well."""
-    if whole and not any(map(is_mistake, verdicts)):
+    if whole and not any(map(is_rule_error, verdicts)):
         return evaluation
     return replace(evaluation, picture="")
 
@@ -201,10 +205,10 @@ def _ending(scope: Scope, at: datetime, reason: str, changes: Sequence[Change]) 
     return lambda state: gone(scope, state.findings, at, reason, changes)
 
 
-def _coverage(case: VpcCase) -> Json | None:
+def _coverage(case: VpcContext) -> Json | None:
     """Give the coverage matrix to store; without it findings are still worth recording."""
     try:
-        return record_of(case.coverage, case.analysis)
+        return build_matrix_record(case.coverage, case.analysis)
     except Exception:
         logger.exception("coverage not told", extra={"scope": str(case.snapshot.scope)})
         return None

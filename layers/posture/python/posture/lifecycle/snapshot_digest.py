@@ -13,13 +13,13 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from posture.analysis.grace import in_grace
+from posture.analysis.grace import is_within_grace_period
 from posture.lifecycle.waiving import Waivers
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.fingerprint import fingerprint
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
-from posture.policy.sited import asks_the_hour
+from posture.policy.endpoint_dependence import depends_on_time
 
 DAY = timedelta(days=1)  # how long a picture spares judging at the most
 START = datetime(2000, 1, 1, tzinfo=UTC)
@@ -83,8 +83,10 @@ def _time(snapshot: Snapshot, waivers: Waivers) -> Any:
     """
     at = snapshot.observed_at
     endpoints = snapshot.endpoints.values()
-    new = frozenset(each.id for each in endpoints if in_grace(each, waivers.baseline, at))
-    timed = any(asks_the_hour(each.policy or "") for each in endpoints)
+    new = frozenset(
+        each.id for each in endpoints if is_within_grace_period(each, waivers.baseline, at)
+    )
+    timed = any(depends_on_time(each.policy or "") for each in endpoints)
     return new, at if timed else None
 
 

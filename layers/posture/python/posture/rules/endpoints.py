@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from posture.analysis.grace import in_grace
-from posture.analysis.services import named
+from posture.analysis.grace import is_within_grace_period
+from posture.analysis.services import find_service
 from posture.model.network import Endpoint, EndpointType, Facet, Service
-from posture.model.service_names import region_in, short_name
+from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY, BOUNDARY, PRESENCE
-from posture.rules.facts import endpoint_fact, endpoint_name, listed
-from posture.rules.rule import Family, Judgement, Rule, VpcCase
+from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names
+from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
 AVAILABLE = "available"
 ON_THE_WAY = frozenset({"pending", "pendingacceptance"})
@@ -30,21 +30,21 @@ CROSS_REGION = (
 # --- a required service without an endpoint ------------------------------------------------------
 
 
-def _required(case: VpcCase) -> Iterator[Judgement]:
-    for short in case.baseline.required_services:
-        service = named(case.snapshot, short)
-        yield _not_offered(case, short) if service is None else _presence(case, service)
+def _required(vpc: VpcContext) -> Iterator[RuleResult]:
+    for short in vpc.baseline.required_services:
+        service = find_service(vpc.snapshot, short)
+        yield _not_offered(vpc, short) if service is None else _presence(vpc, service)
 
 
-def _not_offered(case: VpcCase, short: str) -> Judgement:
-    region = case.snapshot.scope.region
-    return Judgement(
+def _not_offered(vpc: VpcContext, short: str) -> RuleResult:
+    region = vpc.snapshot.scope.region
+    return RuleResult(
         resource=short,
         status=Status.UNKNOWN,
         summary=f"{short} is required, and {region} offers no endpoint of that name",
         evidence=(
             Evidence(
-                f"DescribeVpcEndpointServices lists {len(case.snapshot.services)} services of "
+                f"DescribeVpcEndpointServices lists {len(vpc.snapshot.services)} services of "
                 f"{region}; none is named {short}.",
                 {"service": short, "region": region},
             ),
@@ -53,42 +53,42 @@ def _not_offered(case: VpcCase, short: str) -> Judgement:
             "Correct the name in the baseline, or override it for this region.",
             "aws ec2 describe-vpc-endpoint-services --query ServiceNames",
         ),
-        concerns=frozenset({case.snapshot.vpc.id}),
+        concerns=frozenset({vpc.snapshot.vpc.id}),
     )
 
 
-def _presence(case: VpcCase, service: Service) -> Judgement:
-    having = [each for each in case.endpoints_of(*SERVING) if each.service_name == service.name]
+def _presence(vpc: VpcContext, service: Service) -> RuleResult:
+    having = [each for each in vpc.endpoints_of(*SERVING) if each.service_name == service.name]
     working = [each for each in having if each.state == AVAILABLE]
     coming = [each for each in having if each.state in ON_THE_WAY]
-    vpc = case.snapshot.vpc.id
+    vpc_id = vpc.snapshot.vpc.id
     # EC2 shows a deleted endpoint for a while: whoever deleted it is the cause.
-    own = (each for each in case.snapshot.endpoints.values() if each.service_name == service.name)
-    concerns = frozenset({vpc, *(each.id for each in own)})
+    own = (each for each in vpc.snapshot.endpoints.values() if each.service_name == service.name)
+    concerns = frozenset({vpc_id, *(each.id for each in own)})
     if working:
-        ids = listed(each.id for each in working)
+        ids = join_names(each.id for each in working)
         summary = f"{service.name} is reached by {ids}"
-        return Judgement(service.name, Status.PASS, summary, concerns=concerns)
+        return RuleResult(service.name, Status.PASS, summary, concerns=concerns)
     if coming:
-        ids = listed(each.id for each in coming)
+        ids = join_names(each.id for each in coming)
         summary = f"{service.name}: {ids} is on the way"
-        return Judgement(service.name, Status.NOT_APPLICABLE, summary, concerns=concerns)
-    return Judgement(
+        return RuleResult(service.name, Status.NOT_APPLICABLE, summary, concerns=concerns)
+    return RuleResult(
         resource=service.name,
         status=Status.FAIL,
-        summary=f"{vpc} has no available endpoint of {service.name}, which the baseline requires",
+        summary=f"{vpc_id} has no available endpoint of {service.name}, which the baseline requires",
         evidence=(
             Evidence(
-                f"{vpc} has {_counted(len(case.endpoints))} available one of {service.name}.",
-                {"vpc": vpc, "service": service.name, "required_as": short_name(service.name)},
+                f"{vpc_id} has {_counted(len(vpc.endpoints))} available one of {service.name}.",
+                {"vpc": vpc_id, "service": service.name, "required_as": short_name(service.name)},
             ),
-            *map(endpoint_fact, having),
+            *map(endpoint_evidence, having),
         ),
         remediation=Remediation(
             "Make an endpoint of the service"
             + ("." if _gateway(service) else " in a subnet of each availability zone, with a "
                "security group that admits the VPC on 443."),
-            _create(case, service),
+            _create(vpc, service),
         ),
         concerns=concerns,
     )  # fmt: skip
@@ -102,41 +102,41 @@ def _gateway(service: Service) -> bool:
     return EndpointType.GATEWAY in service.types
 
 
-def _create(case: VpcCase, service: Service) -> str:
+def _create(vpc: VpcContext, service: Service) -> str:
     if not _gateway(service):
-        return _create_interface(case, service)
-    tables = sorted({table.id for table in case.tables.values() if table})
+        return _create_interface(vpc, service)
+    tables = sorted({table.id for table in vpc.tables.values() if table})
     chosen = f" --route-table-ids {' '.join(tables)}" if tables else ""
     return (
-        f"aws ec2 create-vpc-endpoint --vpc-id {case.snapshot.vpc.id} "
+        f"aws ec2 create-vpc-endpoint --vpc-id {vpc.snapshot.vpc.id} "
         f"--vpc-endpoint-type Gateway --service-name {service.name}{chosen}"
     )
 
 
-def _create_interface(case: VpcCase, service: Service) -> str:
+def _create_interface(vpc: VpcContext, service: Service) -> str:
     """Give the command where other endpoints of the VPC show which security groups endpoints get.
 
     Where none does, nobody but people can say.
     """
-    groups = next(filter(None, (_own_groups(case, each) for each in case.endpoints)), ())
-    offered = [each for each in case.subnets if not service.zones or each.zone in service.zones]
+    groups = next(filter(None, (_own_groups(vpc, each) for each in vpc.endpoints)), ())
+    offered = [each for each in vpc.subnets if not service.zones or each.zone in service.zones]
     by_zone = {subnet.zone: subnet.id for subnet in reversed(offered)}
     if not groups or not by_zone:
         return ""
     dns = " --private-dns-enabled" if service.private_dns_names else ""
     return (
-        f"aws ec2 create-vpc-endpoint --vpc-id {case.snapshot.vpc.id} "
+        f"aws ec2 create-vpc-endpoint --vpc-id {vpc.snapshot.vpc.id} "
         f"--vpc-endpoint-type Interface --service-name {service.name}{dns} "
         f"--subnet-ids {' '.join(by_zone[zone] for zone in sorted(by_zone))} "
         f"--security-group-ids {' '.join(groups)}"
     )
 
 
-def _own_groups(case: VpcCase, endpoint: Endpoint) -> tuple[str, ...]:
+def _own_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[str, ...]:
     """Give the groups of an available interface endpoint, unless the default one is among them."""
     if endpoint.type is not EndpointType.INTERFACE or endpoint.state != AVAILABLE:
         return ()
-    known = case.snapshot.security_groups
+    known = vpc.snapshot.security_groups
     groups = [known[each] for each in endpoint.security_group_ids if each in known]
     return () if any(each.name == "default" for each in groups) else endpoint.security_group_ids
 
@@ -144,43 +144,43 @@ def _own_groups(case: VpcCase, endpoint: Endpoint) -> tuple[str, ...]:
 # --- an endpoint that does not work --------------------------------------------------------------
 
 
-def _states(case: VpcCase) -> Iterator[Judgement]:
-    yield from (_state(case, endpoint) for endpoint in case.endpoints)
+def _states(vpc: VpcContext) -> Iterator[RuleResult]:
+    yield from (_state(vpc, endpoint) for endpoint in vpc.endpoints)
 
 
-def _state(case: VpcCase, endpoint: Endpoint) -> Judgement:
-    name = endpoint_name(endpoint)
+def _state(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
+    name = format_endpoint(endpoint)
     if endpoint.state == AVAILABLE:
-        return Judgement(endpoint.id, Status.PASS, f"{name} is available")
+        return RuleResult(endpoint.id, Status.PASS, f"{name} is available")
     if endpoint.state in ON_THE_WAY:
-        return _pending(case, endpoint, name)
+        return _pending(vpc, endpoint, name)
     status = Status.FAIL if endpoint.state in BROKEN else Status.UNKNOWN
     state = endpoint.state or "in no state that EC2 tells"
-    return Judgement(
+    return RuleResult(
         resource=endpoint.id,
         status=status,
         severity=Severity.MEDIUM if endpoint.state == "partial" else None,
         summary=f"{name} is {state}",
-        evidence=(endpoint_fact(endpoint), *_last_error(endpoint)),
+        evidence=(endpoint_evidence(endpoint), *_last_error(endpoint)),
         remediation=_repair(endpoint),
     )
 
 
-def _pending(case: VpcCase, endpoint: Endpoint, name: str) -> Judgement:
+def _pending(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
     if endpoint.created_at is None:
         summary = f"{name} is {endpoint.state}, nobody knows since when"
-        return Judgement(endpoint.id, Status.UNKNOWN, summary, (endpoint_fact(endpoint),))
-    if in_grace(endpoint, case.baseline, case.snapshot.observed_at):
+        return RuleResult(endpoint.id, Status.UNKNOWN, summary, (endpoint_evidence(endpoint),))
+    if is_within_grace_period(endpoint, vpc.baseline, vpc.snapshot.observed_at):
         summary = f"{name} is {endpoint.state}, and still may be"
-        return Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
+        return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
     since = f"{endpoint.created_at:%Y-%m-%d %H:%M} UTC"
-    minutes = case.baseline.pending_grace_minutes
-    return Judgement(
+    minutes = vpc.baseline.pending_grace_minutes
+    return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
         summary=f"{name} is {endpoint.state} for longer than {minutes} minutes",
         evidence=(
-            endpoint_fact(endpoint),
+            endpoint_evidence(endpoint),
             Evidence(f"{endpoint.id} was made at {since}.", {"created_at": since}),
         ),
         remediation=_repair(endpoint),
@@ -210,16 +210,16 @@ def _repair(endpoint: Endpoint) -> Remediation:
 # --- an endpoint in another region ---------------------------------------------------------------
 
 
-def _regions(case: VpcCase) -> Iterator[Judgement]:
-    own = case.snapshot.scope.region
-    for endpoint in case.endpoints:
-        name = endpoint_name(endpoint)
-        region = endpoint.service_region or region_in(endpoint.service_name)
+def _regions(vpc: VpcContext) -> Iterator[RuleResult]:
+    own = vpc.snapshot.scope.region
+    for endpoint in vpc.endpoints:
+        name = format_endpoint(endpoint)
+        region = endpoint.service_region or find_region(endpoint.service_name)
         if region is None or region == own:
-            yield Judgement(endpoint.id, Status.PASS, f"{name} leads to no other region")
+            yield RuleResult(endpoint.id, Status.PASS, f"{name} leads to no other region")
             continue
-        allowed = region in case.baseline.allowed_regions
-        yield Judgement(
+        allowed = region in vpc.baseline.allowed_regions
+        yield RuleResult(
             resource=endpoint.id,
             status=Status.PASS if allowed else Status.FAIL,
             summary=f"{name} leads from {own} to {region}"
@@ -237,7 +237,7 @@ def _regions(case: VpcCase) -> Iterator[Judgement]:
         )
 
 
-RULES: tuple[Rule[VpcCase], ...] = (
+RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="required-service-without-endpoint",
         title="required service has no endpoint",
@@ -249,7 +249,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "without a way to the internet are cut off from it."
         ),
         remediation="Make an endpoint of the service.",
-        judge=_required,
+        evaluate=_required,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=PRESENCE,
         references=(SUPPORT,),
@@ -265,7 +265,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "is given the time the baseline sets (pending_grace_minutes) before it counts."
         ),
         remediation="Find out why, and make the endpoint anew.",
-        judge=_states,
+        evaluate=_states,
         reads=frozenset({Facet.ENDPOINTS}),
         controls=AVAILABILITY,
         references=(STATES,),
@@ -281,7 +281,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "charged for the way between them."
         ),
         remediation="Use the service in the VPC's own region.",
-        judge=_regions,
+        evaluate=_regions,
         reads=frozenset({Facet.ENDPOINTS}),
         controls=BOUNDARY,
         references=(CROSS_REGION,),

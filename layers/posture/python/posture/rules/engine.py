@@ -5,58 +5,62 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from posture.errors import reason_of
+from posture.errors import describe_error
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Status, Verdict
-from posture.rules.rule import CaseT, Judgement, Rule, ServiceCase, VpcCase
+from posture.rules.rule import ContextT, EndpointServiceContext, Rule, RuleResult, VpcContext
 from posture.rules.rule_catalogue import SERVICE_RULES, VPC_RULES
 
-MISTAKE = "could not be judged: the rule itself failed"
+RULE_ERROR = "could not be judged: the rule itself failed"
 
 Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
 
 
-def judge_vpc(
-    snapshot: Snapshot, baseline: Baseline, rules: Iterable[Rule[VpcCase]] = VPC_RULES
+def evaluate_vpc(
+    snapshot: Snapshot, baseline: Baseline, rules: Iterable[Rule[VpcContext]] = VPC_RULES
 ) -> tuple[Verdict, ...]:
     """Give every rule's verdicts on a VPC, passes included.
 
     A rule that fails by a mistake of ours answers unknown for the whole VPC.
     """
-    return judge_case(VpcCase(snapshot, baseline), rules)
+    return evaluate_context(VpcContext(snapshot, baseline), rules)
 
 
-def judge_case(case: VpcCase, rules: Iterable[Rule[VpcCase]] = VPC_RULES) -> tuple[Verdict, ...]:
+def evaluate_context(
+    context: VpcContext, rules: Iterable[Rule[VpcContext]] = VPC_RULES
+) -> tuple[Verdict, ...]:
     """Judge a VPC whose analyses the caller wants to read, too."""
-    return _judged(rules, case, case.snapshot.scope, case.snapshot.unreadable)
+    return _judged(rules, context, context.snapshot.scope, context.snapshot.unreadable)
 
 
-def judge_service(
+def evaluate_endpoint_service(
     snapshot: EndpointServiceSnapshot,
     baseline: Baseline,
-    rules: Iterable[Rule[ServiceCase]] = SERVICE_RULES,
+    rules: Iterable[Rule[EndpointServiceContext]] = SERVICE_RULES,
 ) -> tuple[Verdict, ...]:
     """Give every rule's verdicts on an endpoint service, as `judge_vpc` does."""
-    case = ServiceCase(snapshot, baseline)
-    return _judged(rules, case, snapshot.scope, snapshot.unreadable)
+    context = EndpointServiceContext(snapshot, baseline)
+    return _judged(rules, context, snapshot.scope, snapshot.unreadable)
 
 
-def is_mistake(verdict: Verdict) -> bool:
+def is_rule_error(verdict: Verdict) -> bool:
     """Tell whether it stands in for the verdict of a rule that failed."""
-    return verdict.status is Status.UNKNOWN and verdict.summary.endswith(MISTAKE)
+    return verdict.status is Status.UNKNOWN and verdict.summary.endswith(RULE_ERROR)
 
 
 def _judged(
-    rules: Iterable[Rule[CaseT]], case: CaseT, scope: Scope, unreadable: Unreadable
+    rules: Iterable[Rule[ContextT]], context: ContextT, scope: Scope, unreadable: Unreadable
 ) -> tuple[Verdict, ...]:
-    return tuple(verdict for rule in rules for verdict in _answers(rule, case, scope, unreadable))
+    return tuple(
+        verdict for rule in rules for verdict in _answers(rule, context, scope, unreadable)
+    )
 
 
 def _answers(
-    rule: Rule[CaseT], case: CaseT, scope: Scope, unreadable: Unreadable
+    rule: Rule[ContextT], context: ContextT, scope: Scope, unreadable: Unreadable
 ) -> Iterator[Verdict]:
     """Let one rule answer: unknown on the whole scope where it may not read what it needs."""
     denied = {facet.value: reason for facet, reason in unreadable.items() if facet in rule.reads}
@@ -64,14 +68,14 @@ def _answers(
         yield _denied(rule, scope, denied)
         return
     try:
-        judgements = list(rule.judge(case))
+        judgements = list(rule.evaluate(context))
     except Exception as error:  # noqa: BLE001 - a mistake in one rule must not hide the others
         yield _failed(rule, scope, error)
         return
     yield from (_signed(rule, judgement, scope.region) for judgement in judgements)
 
 
-def _signed(rule: Rule[CaseT], judgement: Judgement, region: str) -> Verdict:
+def _signed(rule: Rule[ContextT], judgement: RuleResult, region: str) -> Verdict:
     return Verdict(
         rule=rule.id,
         resource=judgement.resource,
@@ -85,7 +89,7 @@ def _signed(rule: Rule[CaseT], judgement: Judgement, region: str) -> Verdict:
     )
 
 
-def _remedy(rule: Rule[CaseT], judgement: Judgement, region: str) -> Remediation | None:
+def _remedy(rule: Rule[ContextT], judgement: RuleResult, region: str) -> Remediation | None:
     """Give what to do; there is nothing to do about what passes or does not apply."""
     if judgement.status not in {Status.FAIL, Status.UNKNOWN}:
         return None
@@ -105,7 +109,7 @@ def _in_region(command: str, region: str) -> str:
     )
 
 
-def _denied(rule: Rule[CaseT], scope: Scope, denied: Mapping[str, str]) -> Verdict:
+def _denied(rule: Rule[ContextT], scope: Scope, denied: Mapping[str, str]) -> Verdict:
     calls = ", ".join(f"ec2:{operation}" for operation in sorted(denied))
     return Verdict(
         rule=rule.id,
@@ -122,14 +126,14 @@ def _denied(rule: Rule[CaseT], scope: Scope, denied: Mapping[str, str]) -> Verdi
     )
 
 
-def _failed(rule: Rule[CaseT], scope: Scope, error: Exception) -> Verdict:
-    what = reason_of(error)
+def _failed(rule: Rule[ContextT], scope: Scope, error: Exception) -> Verdict:
+    what = describe_error(error)
     return Verdict(
         rule=rule.id,
         resource=scope.subject,
         status=Status.UNKNOWN,
         severity=rule.severity,
-        summary=f"{scope.subject} {MISTAKE}",
+        summary=f"{scope.subject} {RULE_ERROR}",
         evidence=(Evidence(what, {"error": what}),),
         remediation=Remediation("This is a mistake of the monitor: please report it."),
         concerns=frozenset({scope.subject}),

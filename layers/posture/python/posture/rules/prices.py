@@ -24,20 +24,20 @@ NAT_GB = 0.045
 VOLUME = 1_000  # GB a month, where nobody knows how much it is
 
 
-def interface_hours(interfaces: int) -> Evidence:
+def estimate_interface_hours(interfaces: int) -> Evidence:
     """Estimate what an endpoint's interfaces cost a month, whether they carry anything or not."""
     dollars = interfaces * HOURS * ENDPOINT_HOUR
     assumes = f"{interfaces} interfaces, {HOURS} hours a month, {ENDPOINT_HOUR} dollars an hour"
     return _estimate("Its interfaces cost", dollars, assumes, PRIVATELINK)
 
 
-def nat_volume() -> Evidence:
+def estimate_nat_data() -> Evidence:
     """Estimate what a NAT gateway charges for data that a gateway endpoint carries for nothing."""
     assumes = f"{VOLUME} GB a month, {NAT_GB} dollars a GB, both ways counted"
     return _estimate("Of this traffic the NAT gateway costs", VOLUME * NAT_GB, assumes, VPC)
 
 
-def interface_volume() -> Evidence:
+def estimate_interface_data() -> Evidence:
     """Estimate what an interface endpoint charges for data that a gateway endpoint does not."""
     assumes = f"{VOLUME} GB a month, {ENDPOINT_GB} dollars a GB, both ways counted"
     return _estimate(

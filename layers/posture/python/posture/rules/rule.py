@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 from posture.analysis.coverage import Analysis, Coverage
 from posture.analysis.path import Path
-from posture.analysis.paths import gateway_services
-from posture.analysis.services import covered_services
+from posture.analysis.paths import list_gateway_services
+from posture.analysis.services import list_covered_services
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import (
@@ -39,7 +39,7 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True)
-class VpcCase:
+class VpcContext:
     """What a rule of a VPC reads: the picture and the requirements.
 
     Analyses that several rules read are cached properties here, made once a case.
@@ -64,9 +64,9 @@ class VpcCase:
         return tuple(subnet for _, subnet in sorted(self.snapshot.subnets.items()))
 
     @cached_property
-    def gateway_services(self) -> tuple[Service, ...]:
+    def list_gateway_services(self) -> tuple[Service, ...]:
         """The services that offer a gateway endpoint in this region."""
-        return gateway_services(self.snapshot)
+        return list_gateway_services(self.snapshot)
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -76,13 +76,13 @@ class VpcCase:
     @cached_property
     def coverage(self) -> Coverage:
         """The matrix of all subnets and the services that matter here."""
-        services = covered_services(self.snapshot, self.baseline.required_services)
-        return self.analysis.coverage(services)
+        services = list_covered_services(self.snapshot, self.baseline.required_services)
+        return self.analysis.build_coverage(services)
 
     @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:
         """The route table each subnet uses, by subnet id."""
-        return {subnet.id: self.analysis.paths.table(subnet) for subnet in self.subnets}
+        return {subnet.id: self.analysis.paths.find_table(subnet) for subnet in self.subnets}
 
     @cached_property
     def users(self) -> Mapping[str, tuple[Subnet, ...]]:
@@ -97,25 +97,25 @@ class VpcCase:
     def paths(self) -> Mapping[tuple[str, str], tuple[Path, ...] | None]:
         """The ways to each gateway service, by subnet id and service name."""
         return {
-            (subnet.id, service.name): self.analysis.paths.of(subnet, service)
+            (subnet.id, service.name): self.analysis.paths.find_paths(subnet, service)
             for subnet in self.subnets
             for service in self.gateway_services
         }
 
 
 @dataclass(frozen=True)
-class ServiceCase:
+class EndpointServiceContext:
     """What a rule of an endpoint service reads."""
 
     snapshot: EndpointServiceSnapshot
     baseline: Baseline
 
 
-CaseT = TypeVar("CaseT", VpcCase, ServiceCase)
+ContextT = TypeVar("CaseT", VpcContext, EndpointServiceContext)
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class RuleResult:
     """A rule's answer for one resource, before the rule signs it.
 
     `severity` is set only where this case is worse or milder than the rule's own. `root` says what
@@ -133,7 +133,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[CaseT]):
+class Rule(Generic[ContextT]):
     """A pure function with what people need to know of it.
 
     `title` says in a few words what is wrong when it fails, as an alert's subject shows it;
@@ -149,7 +149,7 @@ class Rule(Generic[CaseT]):
     severity: Severity
     rationale: str
     remediation: str
-    judge: Callable[[CaseT], Iterable[Judgement]]
+    evaluate: Callable[[ContextT], Iterable[RuleResult]]
     reads: frozenset[Facet] | frozenset[ServiceFacet]
     controls: tuple[Control, ...] = ()
     references: tuple[str, ...] = field(default=())

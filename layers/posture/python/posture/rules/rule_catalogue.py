@@ -6,27 +6,29 @@ from collections.abc import Mapping
 
 from posture.rules import (
     costs,
+    endpoint_policies,
+    endpoint_services,
     endpoints,
+    gateway_bypass,
+    gateway_routes,
     interfaces,
-    leaving,
-    paths,
-    policies,
-    services,
-    shadowing,
+    shadowed_routes,
     trust,
 )
-from posture.rules.rule import Rule, ServiceCase, VpcCase
+from posture.rules.rule import EndpointServiceContext, Rule, VpcContext
 
-VPC_RULES: tuple[Rule[VpcCase], ...] = (
-    *leaving.RULES,
-    *paths.RULES,
-    *shadowing.RULES,
+VPC_RULES: tuple[Rule[VpcContext], ...] = (
+    *gateway_bypass.RULES,
+    *gateway_routes.RULES,
+    *shadowed_routes.RULES,
     *endpoints.RULES,
     *interfaces.RULES,
     *costs.RULES,
     *trust.RULES,
-    *policies.RULES,
+    *endpoint_policies.RULES,
 )
-SERVICE_RULES: tuple[Rule[ServiceCase], ...] = services.RULES
-RULES: tuple[Rule[VpcCase] | Rule[ServiceCase], ...] = (*VPC_RULES, *SERVICE_RULES)
-RULES_BY_ID: Mapping[str, Rule[VpcCase] | Rule[ServiceCase]] = {rule.id: rule for rule in RULES}
+SERVICE_RULES: tuple[Rule[EndpointServiceContext], ...] = endpoint_services.RULES
+RULES: tuple[Rule[VpcContext] | Rule[EndpointServiceContext], ...] = (*VPC_RULES, *SERVICE_RULES)
+RULES_BY_ID: Mapping[str, Rule[VpcContext] | Rule[EndpointServiceContext]] = {
+    rule.id: rule for rule in RULES
+}

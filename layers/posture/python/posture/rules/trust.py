@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from posture.model.network import Endpoint, Facet
-from posture.model.service_names import CUSTOM
+from posture.model.service_names import CUSTOM_SERVICE_NAME
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY
-from posture.rules.facts import endpoint_fact
-from posture.rules.rule import Family, Judgement, Rule, VpcCase
+from posture.rules.evidence import endpoint_evidence
+from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
 ARN_OWNER = re.compile(r"arn:[a-z-]+:vpc-lattice:[a-z0-9-]+:(\d{12}):.+")
 OWNER = re.compile(r"\d{12}")
@@ -21,34 +21,34 @@ SHARED = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-
 # --- an endpoint to somebody else's service ------------------------------------------------------
 
 
-def _foreign(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in case.endpoints:
+def _foreign(vpc: VpcContext) -> Iterator[RuleResult]:
+    for endpoint in vpc.endpoints:
         if _is_somebodys(endpoint):
-            yield _ownership(case, endpoint)
+            yield _ownership(vpc, endpoint)
 
 
 def _is_somebodys(endpoint: Endpoint) -> bool:
     """Tell whether an endpoint leads to a customer's service, not to one of AWS's own."""
     name = endpoint.service_name
-    return bool(CUSTOM.fullmatch(name) or ARN_OWNER.fullmatch(name))
+    return bool(CUSTOM_SERVICE_NAME.fullmatch(name) or ARN_OWNER.fullmatch(name))
 
 
-def _undecided(endpoint: Endpoint, summary: str, why: str) -> Judgement:
+def _undecided(endpoint: Endpoint, summary: str, why: str) -> RuleResult:
     fact = Evidence(f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "why": why})
-    return Judgement(endpoint.id, Status.UNKNOWN, summary, (fact,))
+    return RuleResult(endpoint.id, Status.UNKNOWN, summary, (fact,))
 
 
-def _ownership(case: VpcCase, endpoint: Endpoint) -> Judgement:
-    owner = _owner(case, endpoint)
-    allowed = case.baseline.allowed_endpoint_services
+def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
+    owner = _owner(vpc, endpoint)
+    allowed = vpc.baseline.allowed_endpoint_services
     name = f"{endpoint.id} to {endpoint.service_name}"
     if endpoint.service_name in allowed:
-        return Judgement(endpoint.id, Status.PASS, f"{name}: the baseline allows the service")
-    if owner in allowed or owner in case.baseline.trusted_accounts:
-        return Judgement(endpoint.id, Status.PASS, f"{name}: the baseline allows {owner}")
+        return RuleResult(endpoint.id, Status.PASS, f"{name}: the baseline allows the service")
+    if owner in allowed or owner in vpc.baseline.trusted_accounts:
+        return RuleResult(endpoint.id, Status.PASS, f"{name}: the baseline allows {owner}")
     if owner:
         told, whom = f"{endpoint.service_name} is owned by {owner}.", f" of {owner}, whom"
-    elif endpoint.service_name in case.snapshot.services:
+    elif endpoint.service_name in vpc.snapshot.services:
         return _undecided(endpoint, f"{name}: whose service it is is not known", "no owner is told")
     else:
         told = (
@@ -56,12 +56,12 @@ def _ownership(case: VpcCase, endpoint: Endpoint) -> Judgement:
             "account find it, and whose it is is not told."
         )
         whom = ", which"
-    return Judgement(
+    return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
         summary=f"{endpoint.id} leads to {endpoint.service_name}{whom} the baseline does not allow",
         evidence=(
-            endpoint_fact(endpoint),
+            endpoint_evidence(endpoint),
             Evidence(told, {"service": endpoint.service_name, "owner": owner or "unknown"}),
         ),
         remediation=Remediation(
@@ -72,15 +72,15 @@ def _ownership(case: VpcCase, endpoint: Endpoint) -> Judgement:
     )
 
 
-def _owner(case: VpcCase, endpoint: Endpoint) -> str | None:
+def _owner(vpc: VpcContext, endpoint: Endpoint) -> str | None:
     """Give the account that owns the service; None where nobody tells."""
     if found := ARN_OWNER.fullmatch(endpoint.service_name):
         return found.group(1)
-    service = case.snapshot.services.get(endpoint.service_name)
+    service = vpc.snapshot.services.get(endpoint.service_name)
     return service.owner if service and OWNER.fullmatch(service.owner) else None
 
 
-RULES: tuple[Rule[VpcCase], ...] = (
+RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-connects-to-unlisted-service",
         title="endpoint leads to a stranger's service",
@@ -93,7 +93,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "catalogue does not list is allowed by its name alone, as its owner is not told."
         ),
         remediation="Delete the endpoint, or allow the service in the baseline.",
-        judge=_foreign,
+        evaluate=_foreign,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=BOUNDARY,
         references=(SHARED,),

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from posture.rules.interfaces import (
-    answers,
-    blocked,
     duplicates,
-    neighbours,
+    other_networks,
     private_dns,
+    reachability,
+    return_traffic,
     security_groups,
     zones,
 )
-from posture.rules.rule import Rule, VpcCase
+from posture.rules.rule import Rule, VpcContext
 
-RULES: tuple[Rule[VpcCase], ...] = (
+RULES: tuple[Rule[VpcContext], ...] = (
     *security_groups.RULES,
     *private_dns.RULES,
     zones.ONE_ZONE,
-    *blocked.RULES,
-    *answers.RULES,
-    *neighbours.RULES,
+    *reachability.RULES,
+    *return_traffic.RULES,
+    *other_networks.RULES,
     *duplicates.RULES,
     zones.ZONE_WITHOUT,
 )

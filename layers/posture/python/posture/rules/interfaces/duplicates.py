@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import LEAST_PATH
-from posture.rules.facts import endpoint_fact, endpoint_name
-from posture.rules.prices import interface_hours
-from posture.rules.repairs import working_interfaces
-from posture.rules.rule import Family, Judgement, Rule, VpcCase
+from posture.rules.evidence import endpoint_evidence, format_endpoint
+from posture.rules.prices import estimate_interface_hours
+from posture.rules.remediation_commands import find_interface_endpoints
+from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
 ACCESS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html"
 
 
-def _duplicates(case: VpcCase) -> Iterator[Judgement]:
+def _duplicates(vpc: VpcContext) -> Iterator[RuleResult]:
     by_service: dict[str, list[Endpoint]] = {}
-    for endpoint in working_interfaces(case):
+    for endpoint in find_interface_endpoints(vpc):
         by_service.setdefault(endpoint.service_name, []).append(endpoint)
     for endpoints in by_service.values():
         # The one that has the service's names stays; the oldest where none has.
         first, *others = sorted(endpoints, key=lambda each: (not each.private_dns, _age(each)))
         concerns = frozenset(each.id for each in endpoints)
-        summary = f"{endpoint_name(first)} is the one that the service's names lead to"
-        yield Judgement(first.id, Status.PASS, summary, concerns=concerns)
+        summary = f"{format_endpoint(first)} is the one that the service's names lead to"
+        yield RuleResult(first.id, Status.PASS, summary, concerns=concerns)
         yield from (_second(first, each, concerns) for each in others)
 
 
@@ -32,20 +32,20 @@ def _age(endpoint: Endpoint) -> tuple[str, str]:
     return str(endpoint.created_at or ""), endpoint.id
 
 
-def _second(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> Judgement:
-    return Judgement(
+def _second(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> RuleResult:
+    return RuleResult(
         resource=second.id,
         status=Status.FAIL,
         summary=f"{second.id} is a second endpoint of {second.service_name} beside {first.id}",
         evidence=(
-            endpoint_fact(first),
-            endpoint_fact(second),
+            endpoint_evidence(first),
+            endpoint_evidence(second),
             Evidence(
                 f"Private DNS of {second.id} is {'on' if second.private_dns else 'off'}: only who "
                 "uses its own names reaches it.",
                 {"endpoint": second.id, "private_dns": str(second.private_dns)},
             ),
-            interface_hours(len(second.network_interface_ids or second.subnet_ids)),
+            estimate_interface_hours(len(second.network_interface_ids or second.subnet_ids)),
         ),
         remediation=Remediation(
             "Delete the one that is not needed; if both are, say so by a waiver.",
@@ -55,7 +55,7 @@ def _second(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> Judg
     )
 
 
-RULES: tuple[Rule[VpcCase], ...] = (
+RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="duplicate-interface-endpoint",
         title="second endpoint of one service",
@@ -68,7 +68,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "own names."
         ),
         remediation="Delete the one that is not needed.",
-        judge=_duplicates,
+        evaluate=_duplicates,
         reads=frozenset({Facet.ENDPOINTS}),
         controls=LEAST_PATH,
         references=(ACCESS,),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posture.analysis.descriptions import ways
+from posture.analysis.descriptions import describe_paths
 from posture.analysis.services import service_of
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import BOUNDARY
-from posture.rules.facts import endpoint_name, listed
-from posture.rules.prices import interface_hours
-from posture.rules.repairs import WORKING
-from posture.rules.rule import Family, Judgement, Rule, VpcCase
+from posture.rules.evidence import format_endpoint, join_names
+from posture.rules.prices import estimate_interface_hours
+from posture.rules.remediation_commands import WORKING
+from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
 PRIVATE_DNS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html#interface-endpoint-private-dns"
 DNS_ATTRIBUTES = (
@@ -24,30 +24,30 @@ DNS_ATTRIBUTES = (
 # --- off -----------------------------------------------------------------------------------------
 
 
-def _private_dns_off(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in case.endpoints_of(EndpointType.INTERFACE):
-        service = case.snapshot.services.get(endpoint.service_name)
-        yield _private_dns(case, endpoint, service)
+def _private_dns_off(vpc: VpcContext) -> Iterator[RuleResult]:
+    for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
+        service = vpc.snapshot.services.get(endpoint.service_name)
+        yield _private_dns(vpc, endpoint, service)
 
 
-def _private_dns(case: VpcCase, endpoint: Endpoint, service: Service | None) -> Judgement:
-    name = endpoint_name(endpoint)
+def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -> RuleResult:
+    name = format_endpoint(endpoint)
     if endpoint.private_dns:
-        return Judgement(endpoint.id, Status.PASS, f"{name} has private DNS on")
+        return RuleResult(endpoint.id, Status.PASS, f"{name} has private DNS on")
     if service is None:
         summary = f"{name} has private DNS off; whether its service offers it is not known"
-        return Judgement(endpoint.id, Status.UNKNOWN, summary, _no_service(endpoint))
+        return RuleResult(endpoint.id, Status.UNKNOWN, summary, _no_service(endpoint))
     if not service.private_dns_names:
         summary = f"{name}: the service offers no private DNS"
-        return Judgement(endpoint.id, Status.NOT_APPLICABLE, summary)
+        return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
     if endpoint.private_dns is None:
-        return Judgement(endpoint.id, Status.UNKNOWN, f"{name}: EC2 does not tell of private DNS")
-    if instead := _answers_instead(case, endpoint):
+        return RuleResult(endpoint.id, Status.UNKNOWN, f"{name}: EC2 does not tell of private DNS")
+    if instead := _answers_instead(vpc, endpoint):
         summary = f"{name} has private DNS off; {instead.id} serves the service's own names"
         concerns = frozenset({endpoint.id, instead.id})
-        return Judgement(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
+        return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
     names = ", ".join(service.private_dns_names)
-    return Judgement(
+    return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
         summary=f"{name} has private DNS off: {service.private_dns_names[0]} still leads to the "
@@ -57,13 +57,13 @@ def _private_dns(case: VpcCase, endpoint: Endpoint, service: Service | None) -> 
                 f"{endpoint.service_name} offers private DNS for {names}; it is off.",
                 {"endpoint": endpoint.id, "names": names, "private_dns": "off"},
             ),
-            *_instead(case, service),
+            *_instead(vpc, service),
             Evidence(
                 "A private hosted zone may still take the names to the endpoint: zones are not "
                 "read.",
                 {"private_hosted_zones": "not read"},
             ),
-            interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
+            estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         remediation=Remediation(
             "Switch private DNS on, or see to it that clients use the endpoint's own names.",
@@ -72,21 +72,21 @@ def _private_dns(case: VpcCase, endpoint: Endpoint, service: Service | None) -> 
     )
 
 
-def _instead(case: VpcCase, service: Service) -> Iterator[Evidence]:
+def _instead(vpc: VpcContext, service: Service) -> Iterator[Evidence]:
     """Say which way subnets send to a service's public addresses, as its names lead there."""
     by_way: dict[str, list[str]] = {}
-    for subnet in case.subnets:
-        paths = case.analysis.paths.of(subnet, service)
+    for subnet in vpc.subnets:
+        paths = vpc.analysis.paths.find_paths(subnet, service)
         if paths:
-            by_way.setdefault(ways(paths, exact=False), []).append(subnet.id)
+            by_way.setdefault(describe_paths(paths, exact=False), []).append(subnet.id)
     for way, subnets in by_way.items():
         yield Evidence(
-            f"From {listed(subnets)} the public addresses of {short_name(service.name)}: {way}.",
+            f"From {join_names(subnets)} the public addresses of {short_name(service.name)}: {way}.",
             {"subnets": ", ".join(subnets), "way": way},
         )
 
 
-def _answers_instead(case: VpcCase, endpoint: Endpoint) -> Endpoint | None:
+def _answers_instead(vpc: VpcContext, endpoint: Endpoint) -> Endpoint | None:
     """Give another endpoint of the service that takes its names, or is a route to its addresses.
 
     Only one interface endpoint of a service may have private DNS; with a gateway endpoint in the
@@ -95,7 +95,7 @@ def _answers_instead(case: VpcCase, endpoint: Endpoint) -> Endpoint | None:
     return next(
         (
             other
-            for other in case.endpoints
+            for other in vpc.endpoints
             if other.id != endpoint.id
             and other.service_name == endpoint.service_name
             and other.state in WORKING
@@ -117,48 +117,55 @@ def _no_service(endpoint: Endpoint) -> tuple[Evidence, ...]:
 # --- without effect ------------------------------------------------------------------------------
 
 
-def _private_dns_ineffective(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in case.endpoints_of(EndpointType.INTERFACE):
+def _private_dns_ineffective(vpc: VpcContext) -> Iterator[RuleResult]:
+    for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
         if endpoint.private_dns:
-            yield _dns_attributes(case, endpoint)
+            yield _dns_attributes(vpc, endpoint)
 
 
-def _dns_attributes(case: VpcCase, endpoint: Endpoint) -> Judgement:
-    name = endpoint_name(endpoint)
-    vpc = case.snapshot.vpc
-    attributes = {"enableDnsSupport": vpc.dns_support, "enableDnsHostnames": vpc.dns_hostnames}
-    concerns = frozenset({endpoint.id, vpc.id})
+def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
+    name = format_endpoint(endpoint)
+    network = vpc.snapshot.vpc
+    attributes = {
+        "enableDnsSupport": network.dns_support,
+        "enableDnsHostnames": network.dns_hostnames,
+    }
+    concerns = frozenset({endpoint.id, network.id})
     off = [name for name, value in attributes.items() if value is False]
     unread = [name for name, value in attributes.items() if value is None]
     if not off and not unread:
         summary = f"the private DNS of {name} is in effect"
-        return Judgement(endpoint.id, Status.PASS, summary, concerns=concerns)
+        return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
     facts = tuple(
         Evidence(
-            f"{name} of {vpc.id} is {'off' if value is False else 'not known'}.",
-            {"vpc": vpc.id, "attribute": name, "value": "false" if value is False else "unknown"},
+            f"{name} of {network.id} is {'off' if value is False else 'not known'}.",
+            {
+                "vpc": network.id,
+                "attribute": name,
+                "value": "false" if value is False else "unknown",
+            },
         )
         for name, value in attributes.items()
         if not value
     )
     if not off:
         summary = f"{name}: whether private DNS is in effect is not known"
-        return Judgement(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
-    root = f"{listed(off)} of {vpc.id} {'are' if len(off) > 1 else 'is'} off"
-    return Judgement(
+        return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
+    root = f"{join_names(off)} of {network.id} {'are' if len(off) > 1 else 'is'} off"
+    return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
         summary=f"{name} has private DNS on, without effect: {root}",
         evidence=(
             *facts,
-            *_instead(case, service_of(case.snapshot, endpoint)),
-            interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
+            *_instead(vpc, service_of(vpc.snapshot, endpoint)),
+            estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         root=root,
         remediation=Remediation(
             "Switch the VPC's DNS attributes on.",
             " && ".join(
-                f"aws ec2 modify-vpc-attribute --vpc-id {vpc.id} {option}"
+                f"aws ec2 modify-vpc-attribute --vpc-id {network.id} {option}"
                 for option in _options(off)
             ),
         ),
@@ -174,7 +181,7 @@ def _options(attributes: Sequence[str]) -> Iterator[str]:
     yield from (options[each] for each in attributes)
 
 
-RULES: tuple[Rule[VpcCase], ...] = (
+RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-private-dns-ineffective",
         title="private DNS has no effect",
@@ -186,7 +193,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "own names lead to its public addresses, and traffic goes past the endpoint."
         ),
         remediation="Switch the VPC's DNS attributes on.",
-        judge=_private_dns_ineffective,
+        evaluate=_private_dns_ineffective,
         reads=frozenset({Facet.ENDPOINTS, Facet.VPC, Facet.DNS_ATTRIBUTES}),
         controls=BOUNDARY,
         references=(DNS_ATTRIBUTES, PRIVATE_DNS),
@@ -202,7 +209,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "that is not told the endpoint's names goes past it."
         ),
         remediation="Switch private DNS on.",
-        judge=_private_dns_off,
+        evaluate=_private_dns_off,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=BOUNDARY,
         references=(PRIVATE_DNS,),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from posture.analysis.openness import Admission, Openness, openness
+from posture.analysis.openness import InboundRule, OpenAccess, find_open_access
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import INBOUND
-from posture.rules.facts import endpoint_name, listed, rule_fact
-from posture.rules.rule import Family, Judgement, Rule, VpcCase
+from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
+from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
 # Endpoints whose interfaces have security groups; those of Gateway Load Balancers have none.
 GROUPED = (EndpointType.INTERFACE, EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK)
@@ -24,26 +24,26 @@ GROUP_RULES = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-r
 # --- none, or the default one --------------------------------------------------------------------
 
 
-def _groups(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in case.endpoints_of(*GROUPED):
-        yield _group_of(case, endpoint)
+def _groups(vpc: VpcContext) -> Iterator[RuleResult]:
+    for endpoint in vpc.endpoints_of(*GROUPED):
+        yield _group_of(vpc, endpoint)
 
 
-def _group_of(case: VpcCase, endpoint: Endpoint) -> Judgement:
-    name = endpoint_name(endpoint)
+def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
+    name = format_endpoint(endpoint)
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids})
     if not endpoint.security_group_ids:
-        return Judgement(
+        return RuleResult(
             resource=endpoint.id,
             status=Status.FAIL,
             summary=f"{name} has no security group",
             evidence=(Evidence(f"{endpoint.id} lists no group.", {"endpoint": endpoint.id}),),
             remediation=Remediation("Attach a group that admits on 443 just those who need it."),
         )
-    found, lost = _known_groups(case, endpoint)
+    found, lost = _known_groups(vpc, endpoint)
     default = [group for group in found if group.name == DEFAULT]
     if default:
-        return Judgement(
+        return RuleResult(
             resource=endpoint.id,
             status=Status.FAIL,
             summary=f"{name} has the VPC's default security group {default[0].id}",
@@ -61,15 +61,15 @@ def _group_of(case: VpcCase, endpoint: Endpoint) -> Judgement:
             concerns=concerns,
         )
     if lost:
-        summary = f"{name}: {listed(lost)} could not be found"
-        return Judgement(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
-    summary = f"{name} has {listed(endpoint.security_group_ids)}"
-    return Judgement(endpoint.id, Status.PASS, summary, concerns=concerns)
+        summary = f"{name}: {join_names(lost)} could not be found"
+        return RuleResult(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
+    summary = f"{name} has {join_names(endpoint.security_group_ids)}"
+    return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
 
 
-def _known_groups(case: VpcCase, endpoint: Endpoint) -> tuple[list[SecurityGroup], list[str]]:
+def _known_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGroup], list[str]]:
     """Give the endpoint's groups, and the ids of those that are not in the picture."""
-    known = case.snapshot.security_groups
+    known = vpc.snapshot.security_groups
     ids = endpoint.security_group_ids
     return [known[each] for each in ids if each in known], [
         each for each in ids if each not in known
@@ -86,25 +86,25 @@ def _take_off(endpoint: Endpoint, group: SecurityGroup) -> str:
 # --- open to everybody ---------------------------------------------------------------------------
 
 
-def _open(case: VpcCase) -> Iterator[Judgement]:
-    for endpoint in case.endpoints_of(*GROUPED):
-        yield _admission(case, endpoint)
+def _open(vpc: VpcContext) -> Iterator[RuleResult]:
+    for endpoint in vpc.endpoints_of(*GROUPED):
+        yield _admission(vpc, endpoint)
 
 
-def _admission(case: VpcCase, endpoint: Endpoint) -> Judgement:
-    name = endpoint_name(endpoint)
-    groups, lost = _known_groups(case, endpoint)
+def _admission(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
+    name = format_endpoint(endpoint)
+    groups, lost = _known_groups(vpc, endpoint)
     lists = {
         rule.prefix_list_id for group in groups for rule in group.ingress if rule.prefix_list_id
     }
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids, *lists})
-    found = openness(groups, case.snapshot.prefix_lists)
+    found = find_open_access(groups, vpc.snapshot.prefix_lists)
     if found.open_to:
-        return Judgement(
+        return RuleResult(
             resource=endpoint.id,
             status=Status.FAIL,
-            summary=f"{name} admits {listed(found.open_to)} on {found.protocol}/{found.port}",
-            evidence=tuple(rule_fact(each.group_id, each.rule) for each in found.by),
+            summary=f"{name} admits {join_names(found.open_to)} on {found.protocol}/{found.port}",
+            evidence=tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.by),
             remediation=Remediation(
                 "Admit just the networks that use the endpoint, on the port it serves.",
                 " && ".join(map(_revoke, found.by)),
@@ -113,23 +113,25 @@ def _admission(case: VpcCase, endpoint: Endpoint) -> Judgement:
             root=_root(found),
         )
     if found.unread or lost:
-        facts = tuple(rule_fact(each.group_id, each.rule) for each in found.unread)
+        facts = tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.unread)
         what = (
-            listed(lost) if lost else listed(str(each.rule.prefix_list_id) for each in found.unread)
+            join_names(lost)
+            if lost
+            else join_names(str(each.rule.prefix_list_id) for each in found.unread)
         )
         summary = f"{name}: whom {what} admits is not known"
-        return Judgement(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
+        return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
     summary = f"{name} does not admit everybody"
-    return Judgement(endpoint.id, Status.PASS, summary, concerns=concerns)
+    return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
 
 
-def _root(found: Openness) -> str:
+def _root(found: OpenAccess) -> str:
     """Say which groups open it, in words that the other endpoints with them share."""
-    groups = listed(sorted({each.group_id for each in found.by}))
-    return f"{groups} admits {listed(found.open_to)} on {found.protocol}/{found.port}"
+    groups = join_names(sorted({each.group_id for each in found.by}))
+    return f"{groups} admits {join_names(found.open_to)} on {found.protocol}/{found.port}"
 
 
-def _revoke(admission: Admission) -> str:
+def _revoke(admission: InboundRule) -> str:
     permissions = json.dumps([_permission(admission.rule)], separators=(",", ":"))
     return (
         f"aws ec2 revoke-security-group-ingress --group-id {admission.group_id} "
@@ -151,7 +153,7 @@ def _permission(rule: SecurityGroupRule) -> dict[str, object]:
     return {"IpProtocol": rule.protocol, **told, "IpRanges": [{"CidrIp": str(rule.cidr)}]}
 
 
-RULES: tuple[Rule[VpcCase], ...] = (
+RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-security-group-open",
         title="endpoint admits everybody",
@@ -163,7 +165,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "endpoint. Several rules that together make up every address count as well."
         ),
         remediation="Admit just the networks that use the endpoint.",
-        judge=_open,
+        evaluate=_open,
         reads=frozenset({Facet.ENDPOINTS, Facet.SECURITY_GROUPS}),
         controls=INBOUND,
         references=(GROUP_RULES, CREATE),
@@ -179,7 +181,7 @@ RULES: tuple[Rule[VpcCase], ...] = (
             "choice gets it."
         ),
         remediation="Give the endpoint a group of its own.",
-        judge=_groups,
+        evaluate=_groups,
         reads=frozenset({Facet.ENDPOINTS, Facet.SECURITY_GROUPS}),
         controls=INBOUND,
         references=(CREATE,),

@@ -1,0 +1,82 @@
+"""The working endpoints and the routes that rules speak of, and the commands that mend them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from posture.model.network import Endpoint, EndpointType, Route, RouteTable, TargetKind
+from posture.model.service_names import short_name
+from posture.rules.evidence import join_names
+from posture.rules.rule import VpcContext
+
+WORKING = frozenset({"available", "pending"})
+
+EndpointsByService = Mapping[
+    str, tuple[Endpoint, ...]
+]  # working gateway endpoints by name of their service
+
+
+def find_gateway_endpoints(vpc: VpcContext) -> EndpointsByService:
+    """Give the working gateway endpoints by the name of their service."""
+    found: dict[str, tuple[Endpoint, ...]] = {}
+    for endpoint in vpc.endpoints_of(EndpointType.GATEWAY):
+        if endpoint.state in WORKING:
+            name = endpoint.service_name
+            found[name] = (*found.get(name, ()), endpoint)
+    return found
+
+
+def find_interface_endpoints(vpc: VpcContext) -> tuple[Endpoint, ...]:
+    """Give the working interface endpoints."""
+    found = vpc.endpoints_of(EndpointType.INTERFACE)
+    return tuple(each for each in found if each.state in WORKING)
+
+
+def has_route_to(table: RouteTable, endpoints: Iterable[Endpoint]) -> bool:
+    """Tell whether a table has a route to one of these endpoints."""
+    targets = {route.target.id for route in table.routes}
+    return any(endpoint.id in targets for endpoint in endpoints)
+
+
+def delete_routes_command(table: RouteTable, routes: Sequence[Route]) -> str:
+    """Give the commands that delete routes; an endpoint's own routes cannot be deleted so."""
+    return " && ".join(
+        f"aws ec2 delete-route --route-table-id {table.id} {_option(route)}"
+        for route in routes
+        if not (route.prefix_list_id and route.target.kind is TargetKind.VPC_ENDPOINT)
+    )
+
+
+def _option(route: Route) -> str:
+    if route.cidr is None:
+        return f"--destination-prefix-list-id {route.prefix_list_id}"
+    family = "ipv6-" if route.cidr.version == 6 else ""  # noqa: PLR2004 - the family's number
+    return f"--destination-{family}cidr-block {route.cidr}"
+
+
+def describe_missing_route(table: RouteTable, services: Iterable[str]) -> str:
+    """Say what is wrong with a table that lacks an endpoint's route, alike in every rule."""
+    names = join_names(map(short_name, sorted(services)))
+    return f"route table {table.id} has no route to the gateway endpoint of {names}"
+
+
+def describe_bypassing_routes(table: RouteTable, routes: Iterable[Route | None]) -> str:
+    """Say what is wrong with a table whose routes go before its endpoint's, alike in every rule."""
+    named = join_names(sorted({route.destination for route in routes if route}))
+    return f"route table {table.id} has routes past the gateway endpoint ({named})"
+
+
+def create_gateway_endpoint_command(vpc: VpcContext, service_name: str, table: RouteTable) -> str:
+    """Give the command that makes a gateway endpoint for a table."""
+    return (
+        f"aws ec2 create-vpc-endpoint --vpc-id {vpc.snapshot.vpc.id} "
+        f"--vpc-endpoint-type Gateway --service-name {service_name} --route-table-ids {table.id}"
+    )
+
+
+def associate_route_table_command(endpoint: Endpoint, table: RouteTable) -> str:
+    """Give the command that associates a gateway endpoint with a table."""
+    return (
+        f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
+        f"--add-route-table-ids {table.id}"
+    )

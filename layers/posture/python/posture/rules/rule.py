@@ -64,7 +64,7 @@ class VpcContext:
         return tuple(subnet for _, subnet in sorted(self.snapshot.subnets.items()))
 
     @cached_property
-    def list_gateway_services(self) -> tuple[Service, ...]:
+    def gateway_services(self) -> tuple[Service, ...]:
         """The services that offer a gateway endpoint in this region."""
         return list_gateway_services(self.snapshot)
 
@@ -111,7 +111,7 @@ class EndpointServiceContext:
     baseline: Baseline
 
 
-ContextT = TypeVar("CaseT", VpcContext, EndpointServiceContext)
+ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,18 +19,18 @@ from typing import Any
 
 import yaml
 
-from posture.policy import Case, Site, Trust, decide, parse
-from posture.policy.document import LONGEST
+from posture.policy import EndpointContext, PolicyCheck, Trust, decide_policy, parse_policy
+from posture.policy.document import MAX_POLICY_CHARACTERS
 
 CORPUS = Path(__file__).parents[1] / "tests/unit/policy/corpus"
 OWN = "111122223333"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 DENY = {**ALLOW, "Effect": "Deny"}
-CASE = Case(Site(OWN, vpc="vpc-1", endpoint="vpce-1"), Trust(), NOW)
+CASE = PolicyCheck(EndpointContext(OWN, vpc="vpc-1", endpoint="vpce-1"), Trust(), NOW)
 
 
-def typical() -> list[tuple[str, Case]]:
+def typical() -> list[tuple[str, PolicyCheck]]:
     """Give the corpus."""
     found = []
     for file in sorted(CORPUS.glob("*.yaml")):
@@ -40,8 +40,10 @@ def typical() -> list[tuple[str, Case]]:
             kept = [{k: v for k, v in each.items() if v is not None} for each in statements]
             text = json.dumps({"Version": "2012-10-17", "Statement": kept})
             site, trust = case.get("site", {}), case.get("trust", {})
-            expected = Case(
-                Site(OWN, site.get("service", ""), vpc=site.get("vpc"), endpoint="vpce-1"),
+            expected = PolicyCheck(
+                EndpointContext(
+                    OWN, site.get("service", ""), vpc=site.get("vpc"), endpoint="vpce-1"
+                ),
                 Trust(organizations=frozenset(trust.get("organizations", ()))),
                 NOW,
             )
@@ -54,7 +56,7 @@ def filled(statements: Callable[[int], list[dict[str, Any]]]) -> str:
     size, text = 1, ""
     while True:
         longer = json.dumps({"Version": "2012-10-17", "Statement": statements(size)})
-        if len(longer) > LONGEST:
+        if len(longer) > MAX_POLICY_CHARACTERS:
             return text
         size, text = size + max(1, size // 20), longer
 
@@ -109,12 +111,12 @@ HARD: dict[str, Callable[[int], list[dict[str, Any]]]] = {
 }
 
 
-def timed(jobs: Iterable[tuple[str, Case]]) -> list[float]:
+def timed(jobs: Iterable[tuple[str, PolicyCheck]]) -> list[float]:
     """Decide each, and give the milliseconds it took."""
     found = []
     for text, expected in jobs:
         start = time.perf_counter()
-        decide(parse(text), expected)
+        decide_policy(parse_policy(text), expected)
         found.append((time.perf_counter() - start) * 1000)
     return found
 
@@ -132,7 +134,7 @@ def main() -> None:
     for name, statements in HARD.items():
         text = filled(statements)
         (took_one,) = timed([(text, CASE)])
-        decision = decide(parse(text), CASE)
+        decision = decide_policy(parse_policy(text), CASE)
         told = ", ".join(each.answer.value for each in decision.findings)
         print(f"hard, {len(text)} characters, {name}: {took_one:.0f} ms ({told})")
     ours, bare = imported("posture.policy"), imported("boto3")

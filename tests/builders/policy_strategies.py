@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from posture.policy import Case, Request, Site, Trust
-from posture.policy.request_case import CallerKind
+from posture.policy import EndpointContext, PolicyCheck, Request, Trust
+from posture.policy.request import CallerKind
 
 OWN = "111122223333"
 PARTNER = "222233334444"
@@ -16,7 +16,7 @@ OTHER = "444455557777"
 ORGANIZATION = "o-a1b2c3d4e5"
 FOREIGN = "o-zyxwvutsrq"
 TRUST = Trust(frozenset({PARTNER}), frozenset({ORGANIZATION}))
-SITE = Site(OWN, vpc="vpc-own", endpoint="vpce-own")
+SITE = EndpointContext(OWN, vpc="vpc-own", endpoint="vpce-own")
 
 ACCOUNTS = (OWN, PARTNER, STRANGER, OTHER)
 ORGANIZATIONS = (None, ORGANIZATION, FOREIGN)
@@ -75,10 +75,10 @@ OTHERS: tuple[dict[str, Any], ...] = (
 )
 CASES = st.sampled_from(
     [
-        Case(SITE, TRUST),
-        Case(replace(SITE, service="com.amazonaws.eu-west-1.s3"), TRUST),
-        Case(replace(SITE, service="s3", gateway=True), replace(TRUST, strict=True)),
-        Case(replace(SITE, service="sqs"), Trust()),
+        PolicyCheck(SITE, TRUST),
+        PolicyCheck(replace(SITE, service="com.amazonaws.eu-west-1.s3"), TRUST),
+        PolicyCheck(replace(SITE, service="s3", gateway=True), replace(TRUST, strict=True)),
+        PolicyCheck(replace(SITE, service="sqs"), Trust()),
     ]
 )
 
@@ -129,7 +129,7 @@ DOCUMENTS = st.lists(statements(), min_size=1, max_size=4)
 
 
 @st.composite
-def requests(draw: st.DrawFn, site: Site = SITE) -> Request:
+def requests(draw: st.DrawFn, site: EndpointContext = SITE) -> Request:
     """Draw a request whose keys hang together as AWS's do."""
     kind = draw(st.sampled_from([CallerKind.PRINCIPAL] * 4 + [CallerKind.ANONYMOUS]))
     account, owner = draw(st.sampled_from(ACCOUNTS)), draw(st.sampled_from(ACCOUNTS))

@@ -17,8 +17,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from policy_strategies import DOCUMENTS, requests, text_of
-from posture.policy import Request, evaluate, parse
-from posture.policy.request_case import CallerKind
+from posture.policy import Request, evaluate, parse_policy
+from posture.policy.request import CallerKind
 
 HERE = Path(__file__).parent
 EXAMPLES = 600  # documents, each with REQUESTS requests
@@ -127,7 +127,7 @@ def test_both_say_the_same(node: str) -> None:
     differing = [
         (stated, request, their)
         for (stated, request), their in zip(pairs, theirs, strict=True)
-        if evaluate(parse(text_of(stated)), request).allowed != their
+        if evaluate(parse_policy(text_of(stated)), request).allowed != their
         and not explained(stated, request)
     ]
     assert sum(theirs) > len(theirs) / 20  # it is not all refused

@@ -9,9 +9,8 @@ import pytest
 from posture.policy import keys
 from posture.policy.document import Policy
 from posture.policy.evaluate import evaluate
-from posture.policy.parse_policy import parse_policy
-from posture.policy.request import Request
-from posture.policy.request_case import CallerKind
+from posture.policy.parse import parse_policy
+from posture.policy.request import CallerKind, Request
 from posture_cli.demo.demo_run import DemoRun
 from posture_cli.embedded.aws import EmbeddedAws
 from recorded_calls import Use, recording

@@ -15,13 +15,19 @@ from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
 from posture.model.baseline import Baseline
 from posture.model.scope import Scope
-from posture.policy import Case, Site, Trust, UnreadablePolicyError, decide_text
-from posture.policy.decide import Answer
+from posture.policy import (
+    EndpointContext,
+    MalformedPolicyError,
+    PolicyCheck,
+    Trust,
+    decide_policy_text,
+)
+from posture.policy.decide import PolicyAnswer
 from posture_cli import exit_codes as exits
-from posture_cli.baseline_file import load
+from posture_cli.baseline_file import load_baseline
 from posture_cli.command import Verb
 from posture_cli.options import BaselineOption, examples
-from posture_cli.render.policy import show_decision
+from posture_cli.render.policy import print_decision
 from posture_cli.render.records import write_json
 
 app = typer.Typer(
@@ -129,7 +135,7 @@ def check(  # noqa: PLR0913 - one option a fact
     _of_form(r"o-[a-z0-9]+", "an organisation id", trusted_org, "--trusted-org")
     _of_form(r"vpc-\w+", "a VPC's id", [vpc] if vpc else [], "--vpc")
     _of_form(r"vpce-\w+", "an endpoint's id", [endpoint] if endpoint else [], "--endpoint")
-    site = Site(account or "", service, kind is Kind.GATEWAY, vpc, endpoint)
+    site = EndpointContext(account or "", service, kind is Kind.GATEWAY, vpc, endpoint)
     required = _required(baseline, site)
     trust = Trust(
         frozenset(trusted_account or ()) | required.trusted_accounts,
@@ -138,24 +144,24 @@ def check(  # noqa: PLR0913 - one option a fact
     )
     text = _read(file)
     try:
-        decided = decide_text(
+        decided = decide_policy_text(
             text,
-            Case(site, trust, datetime.now(UTC), required.allowed_actions),
+            PolicyCheck(site, trust, datetime.now(UTC), required.allowed_actions),
         )
-    except UnreadablePolicyError as error:
-        raise UnreadablePolicyError(f"{file}: {error}") from None
+    except MalformedPolicyError as error:
+        raise MalformedPolicyError(f"{file}: {error}") from None
     if output is Form.JSON:
         write_json(decided.record())
     else:
-        show_decision(decided)
+        print_decision(decided)
     answers = {finding.answer for finding in decided.decision.findings}
-    if Answer.YES in answers:
+    if PolicyAnswer.YES in answers:
         raise typer.Exit(exits.FINDINGS)
-    raise typer.Exit(exits.UNDECIDED if Answer.UNKNOWN in answers else exits.CLEAN)
+    raise typer.Exit(exits.UNDECIDED if PolicyAnswer.UNKNOWN in answers else exits.CLEAN)
 
 
-def _required(file: Path | None, site: Site) -> Baseline:
-    document = load(file) if file else BaselineDocument()
+def _required(file: Path | None, site: EndpointContext) -> Baseline:
+    document = load_baseline(file) if file else BaselineDocument()
     if not site.account:
         return document.default
     return resolve(document, Scope(site.account, site.region or "", site.vpc or ""), {})
@@ -166,4 +172,4 @@ def _read(file: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UnreadablePolicyError(f"{file}: expected UTF-8: {error}") from None
+        raise MalformedPolicyError(f"{file}: expected UTF-8: {error}") from None

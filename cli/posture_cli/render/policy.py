@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from posture.policy import Answer, Decided, Finding
-from posture.policy.descriptions import in_words
-from posture_cli.console import answers
-from posture_cli.text import printable
+from posture.policy import DecidedPolicy, PolicyAnswer, QuestionResult
+from posture.policy.descriptions import describe_request
+from posture_cli.console import open_stdout
+from posture_cli.text import make_printable
 
 TITLES = {
     "full_access": "full access",
@@ -13,12 +13,12 @@ TITLES = {
     "untrusted_resource": "reaches an untrusted resource",
     "disallowed_action": "allows an action outside the allow list",
 }
-STYLES = {Answer.YES: "bold red", Answer.NO: "green", Answer.UNKNOWN: "magenta"}
+STYLES = {PolicyAnswer.YES: "bold red", PolicyAnswer.NO: "green", PolicyAnswer.UNKNOWN: "magenta"}
 
 
-def show_decision(decided: Decided) -> None:
+def print_decision(decided: DecidedPolicy) -> None:
     """Write each question with its answer, an example, and where it comes from."""
-    console = answers()
+    console = open_stdout()
     for name, finding in decided.decision.questions.items():
         console.print(f"{finding.answer.value:<8}", style=STYLES[finding.answer], end="")
         console.print(TITLES[name])
@@ -30,16 +30,16 @@ def show_decision(decided: Decided) -> None:
         console.print(f"note    {printable(remark.text)} [{remark.id}]", style="yellow")
 
 
-def _details(finding: Finding, decided: Decided) -> list[str]:
+def _details(finding: QuestionResult, decided: DecidedPolicy) -> list[str]:
     found: list[str] = []
-    if finding.request and finding.answer is Answer.YES:
-        found.append(f"for example {in_words(finding.request, decided.policy)}")
+    if finding.request and finding.answer is PolicyAnswer.YES:
+        found.append(f"for example {describe_request(finding.request, decided.policy)}")
         if finding.statement:
             found.append(f"by {finding.statement}, line {finding.statement.line}")
-    if finding.answer is Answer.UNKNOWN or (finding.reason and not finding.request):
+    if finding.answer is PolicyAnswer.UNKNOWN or (finding.reason and not finding.request):
         found.append(finding.reason)
     found += [
-        f"let through on purpose, it seems: {in_words(each, decided.policy)}"
+        f"let through on purpose, it seems: {describe_request(each, decided.policy)}"
         for each in finding.exceptions
     ]
     return found

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture.policy.automata import Budget, ExhaustedError, Pattern, kinds, shortest, union
-from posture.policy.template import arn, glob, pieces
+from posture.policy.automata import (
+    BudgetExceededError,
+    Pattern,
+    SearchBudget,
+    compile_patterns,
+    find_distinct_texts,
+    find_shortest_text,
+)
+from posture.policy.template import compile_arn, compile_glob, parse_template
 
 PATTERNS = st.text(alphabet="ab*?", min_size=0, max_size=5)
 TEXTS = ["".join(each) for size in range(6) for each in itertools.product("abx", repeat=size)]
@@ -16,7 +23,7 @@ TEXTS = ["".join(each) for size in range(6) for each in itertools.product("abx",
 
 def pattern(text: str) -> Pattern:
     """Give the tokens of a glob."""
-    return glob(pieces(text, variables=False))
+    return compile_glob(parse_template(text, variables=False))
 
 
 def matches(glob_text: str, text: str) -> bool:
@@ -29,7 +36,7 @@ def matches(glob_text: str, text: str) -> bool:
 @given(st.lists(PATTERNS, min_size=1, max_size=3))
 def test_a_union_accepts_what_any_of_its_patterns_matches(globs: list[str]) -> None:
     """For every short text."""
-    automaton = union(*map(pattern, globs))
+    automaton = compile_patterns(*map(pattern, globs))
     for text in TEXTS:
         assert automaton.accepts(text) == any(matches(each, text) for each in globs)
 
@@ -48,10 +55,10 @@ def test_the_shortest_text_is_one_and_none_is_shorter(
             matches(each, text) for globs in avoiding for each in globs
         )
 
-    found = shortest(
-        [union(*map(pattern, globs)) for globs in meeting],
-        [union(*map(pattern, globs)) for globs in avoiding],
-        Budget(10_000),
+    found = find_shortest_text(
+        [compile_patterns(*map(pattern, globs)) for globs in meeting],
+        [compile_patterns(*map(pattern, globs)) for globs in avoiding],
+        SearchBudget(10_000),
     )
     fitting = [text for text in TEXTS if fits(text)]
     if found is None:
@@ -62,14 +69,20 @@ def test_the_shortest_text_is_one_and_none_is_shorter(
 
 def test_wildcards_stay_within_the_fields_of_an_arn() -> None:
     """But for the sixth."""
-    automaton = union(arn(pieces("arn:aws:sqs:*:1*:q*", variables=False)))
+    automaton = compile_patterns(
+        compile_arn(parse_template("arn:aws:sqs:*:1*:q*", variables=False))
+    )
     assert automaton.accepts("arn:aws:sqs:eu-west-1:123:queue:and:more")
     assert not automaton.accepts("arn:aws:sqs:eu:west:1:queue")
 
 
 def test_every_kind_of_text_is_told_apart() -> None:
     """One text for each way in which patterns accept."""
-    found = kinds(union(pattern("???")), [union(pattern("a*")), union(pattern("*b"))], Budget(1000))
+    found = find_distinct_texts(
+        compile_patterns(pattern("???")),
+        [compile_patterns(pattern("a*")), compile_patterns(pattern("*b"))],
+        SearchBudget(1000),
+    )
     assert {(text[0] == "a", text[-1] == "b") for text in found} == {
         (True, True),
         (True, False),
@@ -80,5 +93,9 @@ def test_every_kind_of_text_is_told_apart() -> None:
 
 def test_a_search_that_costs_too_much_is_given_up() -> None:
     """It decides nothing."""
-    with pytest.raises(ExhaustedError):
-        shortest([union(pattern("?" * 40))], [union(pattern("*a*b*a*b*"))], Budget(5))
+    with pytest.raises(BudgetExceededError):
+        find_shortest_text(
+            [compile_patterns(pattern("?" * 40))],
+            [compile_patterns(pattern("*a*b*a*b*"))],
+            SearchBudget(5),
+        )

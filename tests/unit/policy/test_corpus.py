@@ -9,12 +9,21 @@ from typing import Any
 import pytest
 import yaml
 
-from posture.policy import Answer, Case, Decision, Site, Trust, decide, evaluate, parse
+from posture.policy import (
+    EndpointContext,
+    PolicyAnswer,
+    PolicyCheck,
+    PolicyDecision,
+    Trust,
+    decide_policy,
+    evaluate,
+    parse_policy,
+)
 
 CORPUS = Path(__file__).parent / "corpus"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ACCOUNT = "111122223333"
-ANSWERS = {True: Answer.YES, False: Answer.NO, "unknown": Answer.UNKNOWN}
+ANSWERS = {True: PolicyAnswer.YES, False: PolicyAnswer.NO, "unknown": PolicyAnswer.UNKNOWN}
 
 
 def cases() -> Iterator[Any]:
@@ -33,11 +42,11 @@ def document(case: dict[str, Any]) -> str:
     return json.dumps({**({"Version": version} if version else {}), "Statement": kept})
 
 
-def expected(case: dict[str, Any]) -> Case:
+def expected(case: dict[str, Any]) -> PolicyCheck:
     """Give where a case's policy stands, and whom it may trust."""
     site, trust = case.get("site", {}), case.get("trust", {})
-    return Case(
-        Site(
+    return PolicyCheck(
+        EndpointContext(
             ACCOUNT,
             site.get("service", ""),
             site.get("type") == "gateway",
@@ -53,9 +62,9 @@ def expected(case: dict[str, Any]) -> Case:
     )
 
 
-def decided(case: dict[str, Any]) -> Decision:
+def decided(case: dict[str, Any]) -> PolicyDecision:
     """Decide a case."""
-    return decide(parse(document(case)), expected(case))
+    return decide_policy(parse_policy(document(case)), expected(case))
 
 
 @pytest.mark.parametrize("case", list(cases()))
@@ -66,9 +75,9 @@ def test_the_verdict_is_the_expected_one(case: dict[str, Any]) -> None:
     assert {name: each.answer for name, each in found.questions.items()} == wanted, case["because"]
     if "nothing" in case:
         assert found.allows_nothing is case["nothing"], case["because"]
-    policy, site = parse(document(case)), expected(case).site
+    policy, site = parse_policy(document(case)), expected(case).site
     for name, finding in found.questions.items():
-        if finding.request and not (name == "full_access" and finding.answer is Answer.NO):
+        if finding.request and not (name == "full_access" and finding.answer is PolicyAnswer.NO):
             assert evaluate(policy, finding.request, gateway=site.gateway).allowed
 
 

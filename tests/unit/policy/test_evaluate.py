@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from posture.policy import Request, evaluate, parse
+from posture.policy import Request, evaluate, parse_policy
 from posture.policy.evaluate import UnsupportedElementError
-from posture.policy.request_case import CallerKind
+from posture.policy.request import CallerKind
 
 OWN = "111122223333"
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
@@ -40,7 +40,7 @@ def allowed(
     statements: Any, request: Request, *, version: str = "2012-10-17", **more: bool
 ) -> bool:
     """Tell whether statements allow a request."""
-    policy = parse(json.dumps({"Version": version, "Statement": statements}))
+    policy = parse_policy(json.dumps({"Version": version, "Statement": statements}))
     return evaluate(policy, request, **more).allowed
 
 

@@ -5,17 +5,26 @@ from typing import Any
 
 import pytest
 
-from posture.policy import Answer, Case, Site, decide, decide_text, parse
+from posture.policy import (
+    EndpointContext,
+    PolicyAnswer,
+    PolicyCheck,
+    decide_policy,
+    decide_policy_text,
+    parse_policy,
+)
 
 OWN = "111122223333"
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
-SITE = Site(OWN, "com.amazonaws.eu-west-1.s3", vpc="vpc-1", endpoint="vpce-1")
+SITE = EndpointContext(OWN, "com.amazonaws.eu-west-1.s3", vpc="vpc-1", endpoint="vpce-1")
 
 
-def remarks(statement: dict[str, Any], site: Site = SITE, version: str = "2012-10-17") -> set[str]:
+def remarks(
+    statement: dict[str, Any], site: EndpointContext = SITE, version: str = "2012-10-17"
+) -> set[str]:
     """Give the ids of the remarks on a statement."""
     text = json.dumps({"Version": version, "Statement": statement})
-    return {each.id for each in decide_text(text, Case(site)).lints}
+    return {each.id for each in decide_policy_text(text, PolicyCheck(site)).lints}
 
 
 def under(**condition: Any) -> dict[str, Any]:
@@ -54,7 +63,7 @@ def test_what_does_not_mean_what_it_seems_to(statement: dict[str, Any], remark: 
 
 def test_a_gateway_endpoint_wants_everybody_as_principal() -> None:
     """Named ones are not honoured."""
-    gateway = Site(OWN, "s3", gateway=True)
+    gateway = EndpointContext(OWN, "s3", gateway=True)
     assert "named-principal-at-gateway" in remarks({**ALLOW, "Principal": {"AWS": OWN}}, gateway)
     assert remarks({**ALLOW, "Principal": {"AWS": "*"}}, gateway) == set()
 
@@ -71,9 +80,11 @@ def test_a_name_that_stands_twice_is_read_both_ways() -> None:
     same = '{"Statement": {"Sid": "a", "Sid": "b", "Effect": "Allow", "Principal": "*", '
     same += '"Action": "*", "Resource": "*"}}'
     other = same.replace('"Sid": "a", "Sid": "b", ', '"Effect": "Deny", ')
-    assert decide_text(same, Case(SITE)).decision.full_access.answer is Answer.YES
-    found = decide_text(other, Case(SITE))
-    assert found.decision.full_access.answer is Answer.UNKNOWN
+    assert (
+        decide_policy_text(same, PolicyCheck(SITE)).decision.full_access.answer is PolicyAnswer.YES
+    )
+    found = decide_policy_text(other, PolicyCheck(SITE))
+    assert found.decision.full_access.answer is PolicyAnswer.UNKNOWN
     assert "Effect stands twice" in found.decision.full_access.reason
     assert "duplicate-name" in {each.id for each in found.lints}
 
@@ -82,6 +93,6 @@ def test_a_policy_that_costs_too_much_is_unknown() -> None:
     """With the reason; it cannot run away."""
     statement = under(StringLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*q*z*q*z*"})
     text = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    found = decide(parse(text), Case(SITE), states=3)
-    assert found.untrusted_principal.answer is Answer.UNKNOWN
+    found = decide_policy(parse_policy(text), PolicyCheck(SITE), states=3)
+    assert found.untrusted_principal.answer is PolicyAnswer.UNKNOWN
     assert "cost more than it may" in found.untrusted_principal.reason

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture.policy import UnreadablePolicyError, parse
-from posture.policy.document import LONGEST
-from posture.policy.jsontext import Node, read
+from posture.policy import MalformedPolicyError, parse_policy
+from posture.policy.document import MAX_POLICY_CHARACTERS
+from posture.policy.json_reader import JsonNode, read_json
 
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 
 
-def plain(node: Node) -> Any:
+def plain(node: JsonNode) -> Any:
     """Give what a node means, as the standard library would."""
     if node.kind == "object":
         return {member.name: plain(member.value) for member in node.members}
@@ -37,7 +37,7 @@ JSON = st.recursive(
 @given(JSON, st.sampled_from([None, 2]))
 def test_json_is_read_as_everybody_reads_it(value: Any, indent: int | None) -> None:
     """With its positions on top."""
-    assert plain(read(json.dumps(value, indent=indent))) == value
+    assert plain(read_json(json.dumps(value, indent=indent))) == value
 
 
 @given(st.text(alphabet='{}[]":, truefalsn0123456789\\\n', max_size=30))
@@ -46,10 +46,10 @@ def test_what_is_no_json_is_refused_as_everybody_does(text: str) -> None:
     try:
         json.loads(text)
     except ValueError:
-        with pytest.raises(UnreadablePolicyError, match="line"):
-            read(text)
+        with pytest.raises(MalformedPolicyError, match="line"):
+            read_json(text)
     else:
-        read(text)
+        read_json(text)
 
 
 def test_scalars_stand_for_lists() -> None:
@@ -69,8 +69,8 @@ def test_scalars_stand_for_lists() -> None:
         "Condition": {"StringEquals": {"aws:x": 1}},
     }
     one, other = (
-        parse(json.dumps({"Statement": [listed]})),
-        parse(json.dumps({"Statement": scalar})),
+        parse_policy(json.dumps({"Statement": [listed]})),
+        parse_policy(json.dumps({"Statement": scalar})),
     )
     assert one == other
 
@@ -94,8 +94,8 @@ def test_scalars_stand_for_lists() -> None:
 )
 def test_a_mistake_has_its_place(text: str, told: str) -> None:
     """Line and column, and what was expected."""
-    with pytest.raises(UnreadablePolicyError) as raised:
-        parse(text)
+    with pytest.raises(MalformedPolicyError) as raised:
+        parse_policy(text)
     assert told in str(raised.value)
 
 
@@ -123,23 +123,23 @@ def test_a_statement_that_aws_refuses(change: dict[str, Any], told: str) -> None
     """Each element says what it expects."""
     dropped = [name for name, each in change.items() if each is None]
     kept = {name: each for name, each in {**ALLOW, **change}.items() if name not in dropped}
-    with pytest.raises(UnreadablePolicyError) as raised:
-        parse(json.dumps({"Statement": kept}))
+    with pytest.raises(MalformedPolicyError) as raised:
+        parse_policy(json.dumps({"Statement": kept}))
     assert told in str(raised.value)
 
 
 def test_the_longest_policy() -> None:
     """20,480 characters are taken, one more is not."""
-    text = json.dumps({"Statement": ALLOW}).ljust(LONGEST)
-    assert len(parse(text).statements) == 1
-    with pytest.raises(UnreadablePolicyError, match="20480 at most"):
-        parse(text + " ")
+    text = json.dumps({"Statement": ALLOW}).ljust(MAX_POLICY_CHARACTERS)
+    assert len(parse_policy(text).statements) == 1
+    with pytest.raises(MalformedPolicyError, match="20480 at most"):
+        parse_policy(text + " ")
 
 
 def test_names_that_stand_twice_are_kept_in_mind() -> None:
     """One of them holds, and which one can be chosen."""
     text = '{"Statement": {"Effect": "Deny", "Effect": "Allow", "Principal": "*", "Action": "*",\n'
     text += '"Resource": "*"}}'
-    assert parse(text).statements[0].allows
-    assert not parse(text, keep="first").statements[0].allows
-    assert [(each.name, each.line) for each in parse(text).duplicates] == [("Effect", 1)]
+    assert parse_policy(text).statements[0].allows
+    assert not parse_policy(text, keep="first").statements[0].allows
+    assert [(each.name, each.line) for each in parse_policy(text).duplicates] == [("Effect", 1)]

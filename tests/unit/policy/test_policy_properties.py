@@ -18,28 +18,36 @@ from policy_strategies import (
     statements,
     text_of,
 )
-from posture.policy import Answer, Case, Decision, Request, decide, evaluate, parse
-from posture.policy.request_case import CallerKind
-from posture.policy.service_actions import prefixes
-from posture.policy.suggest import closing
+from posture.policy import (
+    PolicyAnswer,
+    PolicyCheck,
+    PolicyDecision,
+    Request,
+    decide_policy,
+    evaluate,
+    parse_policy,
+)
+from posture.policy.request import CallerKind
+from posture.policy.service_actions import find_action_prefixes
+from posture.policy.suggest import suggest_policy
 
 MANY = settings(max_examples=int(os.environ.get("POLICY_EXAMPLES", "60")), deadline=None)
 PRESUMED = ("arn:aws:s3:::corp-data/", "-data/")  # named in full by the policies that are drawn
 
 
-def answers(text: str, case: Case) -> dict[str, Answer]:
+def answers(text: str, case: PolicyCheck) -> dict[str, PolicyAnswer]:
     """Decide a text, and give the answers."""
-    found = decide(parse(text), case)
+    found = decide_policy(parse_policy(text), case)
     return {name: each.answer for name, each in found.questions.items()}
 
 
-def carried(case: Case, request: Request) -> bool:
+def carried(case: PolicyCheck, request: Request) -> bool:
     """Tell whether the endpoint carries a request at all."""
-    known = prefixes(case.site.service)
+    known = find_action_prefixes(case.site.service)
     return not known or request.action.partition(":")[0] in known
 
 
-def untrusted(case: Case, request: Request) -> tuple[bool, bool]:
+def untrusted(case: PolicyCheck, request: Request) -> tuple[bool, bool]:
     """Tell whether the principal and whether the resource is a stranger's, by ids alone."""
     trust = case.trust.with_account(OWN)
     principal = request.kind is CallerKind.ANONYMOUS or not trust.covers(
@@ -53,66 +61,66 @@ def untrusted(case: Case, request: Request) -> tuple[bool, bool]:
 @MANY
 @given(DOCUMENTS, CASES, st.lists(requests(), min_size=20, max_size=20))
 def test_where_none_exists_none_is_found(
-    stated: list[dict[str, Any]], case: Case, attempts: list[Request]
+    stated: list[dict[str, Any]], case: PolicyCheck, attempts: list[Request]
 ) -> None:
     """Random requests at the boundaries of what the policy names, through the plain evaluator."""
     text = text_of(stated)
-    policy, found = parse(text), answers(text, case)
+    policy, found = parse_policy(text), answers(text, case)
     for request in attempts:
         if not carried(case, request):
             continue
         allowed = evaluate(policy, request, gateway=case.site.gateway).allowed
         principal, resource = untrusted(case, request)
         if allowed and principal:
-            assert found["untrusted_principal"] is not Answer.NO
+            assert found["untrusted_principal"] is not PolicyAnswer.NO
         if allowed and resource:
-            assert found["untrusted_resource"] is not Answer.NO
+            assert found["untrusted_resource"] is not PolicyAnswer.NO
         if not allowed:
-            assert found["full_access"] is not Answer.YES
+            assert found["full_access"] is not PolicyAnswer.YES
 
 
 @MANY
 @given(DOCUMENTS, CASES)
-def test_every_example_is_confirmed(stated: list[dict[str, Any]], case: Case) -> None:
+def test_every_example_is_confirmed(stated: list[dict[str, Any]], case: PolicyCheck) -> None:
     """It is allowed, and it is a stranger's."""
     text = text_of(stated)
-    found = decide(parse(text), case)
+    found = decide_policy(parse_policy(text), case)
     for finding in found.findings:
         assert "confirm" not in finding.reason
-        if finding.answer is Answer.YES:
+        if finding.answer is PolicyAnswer.YES:
             assert finding.request
             assert finding.statement
-            assert evaluate(parse(text), finding.request, gateway=case.site.gateway).allowed
+            assert evaluate(parse_policy(text), finding.request, gateway=case.site.gateway).allowed
             assert carried(case, finding.request)
     _strangers(found, case)
 
 
-def _strangers(found: Decision, case: Case) -> None:
+def _strangers(found: PolicyDecision, case: PolicyCheck) -> None:
     trust = case.trust.with_account(OWN)
     principal, resource = found.untrusted_principal.request, found.untrusted_resource.request
-    if principal and found.untrusted_principal.answer is Answer.YES:
+    if principal and found.untrusted_principal.answer is PolicyAnswer.YES:
         assert principal.kind is not CallerKind.SERVICE
         assert not trust.covers(principal.account, principal.organization)
-    if resource and found.untrusted_resource.answer is Answer.YES:
+    if resource and found.untrusted_resource.answer is PolicyAnswer.YES:
         assert not trust.covers(resource.owner, resource.owner_organization)
 
 
 @MANY
 @given(DOCUMENTS, statements(), CASES)
 def test_a_deny_never_opens(
-    stated: list[dict[str, Any]], other: dict[str, Any], case: Case
+    stated: list[dict[str, Any]], other: dict[str, Any], case: PolicyCheck
 ) -> None:
     """Where nothing gets in, nothing gets in when more is denied."""
     before = answers(text_of(stated), case)
     after = answers(text_of([*stated, {**other, "Effect": "Deny"}]), case)
     for name, answer in before.items():
-        if answer is Answer.NO:
-            assert after[name] is not Answer.YES
+        if answer is PolicyAnswer.NO:
+            assert after[name] is not PolicyAnswer.YES
 
 
 @MANY
 @given(DOCUMENTS, CASES)
-def test_more_trust_never_opens(stated: list[dict[str, Any]], case: Case) -> None:
+def test_more_trust_never_opens(stated: list[dict[str, Any]], case: PolicyCheck) -> None:
     """Who is trusted in addition is no stranger any more."""
     wider = replace(
         case.trust,
@@ -124,14 +132,14 @@ def test_more_trust_never_opens(stated: list[dict[str, Any]], case: Case) -> Non
         answers(text_of(stated), replace(case, trust=wider)),
     )
     for name, answer in before.items():
-        if answer is Answer.NO:
-            assert after[name] is not Answer.YES
+        if answer is PolicyAnswer.NO:
+            assert after[name] is not PolicyAnswer.YES
 
 
 @MANY
 @given(DOCUMENTS, CASES, st.randoms(use_true_random=False))
 def test_writing_it_otherwise_changes_nothing(
-    stated: list[dict[str, Any]], case: Case, random: Any
+    stated: list[dict[str, Any]], case: PolicyCheck, random: Any
 ) -> None:
     """The order of statements, scalars for lists of one, the case of keys and actions."""
     written = [_otherwise(each) for each in stated]
@@ -161,18 +169,18 @@ def _otherwise(statement: dict[str, Any]) -> dict[str, Any]:
 @MANY
 @given(DOCUMENTS, CASES, st.lists(requests(), min_size=10, max_size=10))
 def test_the_suggested_policy_closes_the_hole_and_keeps_the_rest(
-    stated: list[dict[str, Any]], case: Case, attempts: list[Request]
+    stated: list[dict[str, Any]], case: PolicyCheck, attempts: list[Request]
 ) -> None:
     """Trusted principals reach trusted resources as before."""
     text = text_of(stated)
-    policy = parse(text)
-    suggested = closing(text, decide(policy, case), case)
+    policy = parse_policy(text)
+    suggested = suggest_policy(text, decide_policy(policy, case), case)
     if suggested is None:
         return
-    closed = parse(suggested)
-    found = decide(closed, case)
-    assert found.untrusted_principal.answer is Answer.NO
-    assert found.untrusted_resource.answer is Answer.NO
+    closed = parse_policy(suggested)
+    found = decide_policy(closed, case)
+    assert found.untrusted_principal.answer is PolicyAnswer.NO
+    assert found.untrusted_resource.answer is PolicyAnswer.NO
     assert json.loads(suggested)["Statement"][: len(stated)] == stated
     trust = case.trust.with_account(OWN)
     for request in attempts:

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from posture.policy import Answer, Case, Site, Trust, decide, parse
+from posture.policy import (
+    EndpointContext,
+    PolicyAnswer,
+    PolicyCheck,
+    Trust,
+    decide_policy,
+    parse_policy,
+)
 
-SITE = Site("111122223333", "", vpc="vpc-own", endpoint="vpce-own")
+SITE = EndpointContext("111122223333", "", vpc="vpc-own", endpoint="vpce-own")
 TRUST = Trust(frozenset({"222233334444"}), frozenset({"o-a1b2c3d4e5"}))
 NOBODY = {"Effect": "Allow", "NotPrincipal": "*", "NotAction": "*", "NotResource": "*"}
 STATEMENTS: tuple[dict[str, Any], ...] = (
@@ -38,6 +45,9 @@ STATEMENTS: tuple[dict[str, Any], ...] = (
 def test_a_statement_that_takes_long_hides_no_other_one(order: tuple[int, ...]) -> None:
     """A request that one statement lets through is found, whatever stands before it."""
     stated = [STATEMENTS[at] for at in order]
-    policy = parse(json.dumps({"Version": "2012-10-17", "Statement": stated}))
+    policy = parse_policy(json.dumps({"Version": "2012-10-17", "Statement": stated}))
 
-    assert decide(policy, Case(SITE, TRUST)).untrusted_resource.answer is Answer.YES
+    assert (
+        decide_policy(policy, PolicyCheck(SITE, TRUST)).untrusted_resource.answer
+        is PolicyAnswer.YES
+    )

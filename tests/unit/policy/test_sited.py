@@ -10,12 +10,23 @@ import pytest
 from hypothesis import given, settings
 
 from policy_strategies import CASES, DOCUMENTS, OWN, text_of
-from posture.policy import Case, Decided, Request, Site, decide, decide_text, parse, verdict
-from posture.policy.lints import lint
+from posture.policy import (
+    DecidedPolicy,
+    EndpointContext,
+    PolicyCheck,
+    Request,
+    decide_policy,
+    decide_policy_text,
+    parse_policy,
+)
+from posture.policy import decided_policy as verdict
+from posture.policy.lints import lint_policy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SERVICE = "com.amazonaws.eu-central-1.s3"
-ONE = Case(Site(OWN, SERVICE, gateway=True, vpc="vpc-1", endpoint="vpce-1"), now=NOON)
+ONE = PolicyCheck(
+    EndpointContext(OWN, SERVICE, gateway=True, vpc="vpc-1", endpoint="vpce-1"), now=NOON
+)
 OTHER = replace(
     ONE,
     site=replace(ONE.site, vpc="vpc-2", endpoint="vpce-2"),
@@ -24,15 +35,15 @@ OTHER = replace(
 
 
 @pytest.fixture
-def decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Case]]:
+def decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PolicyCheck]]:
     """Note the case of every decision that is really made."""
-    made: list[Case] = []
+    made: list[PolicyCheck] = []
 
-    def noted(policy: Any, case: Case) -> Any:
+    def noted(policy: Any, case: PolicyCheck) -> Any:
         made.append(case)
-        return decide(policy, case)
+        return decide_policy(policy, case)
 
-    monkeypatch.setattr(verdict, "decide", noted)
+    monkeypatch.setattr(verdict, "decide_policy", noted)
     verdict._decided.cache_clear()
     yield made
     verdict._decided.cache_clear()
@@ -44,7 +55,7 @@ def policy(**more: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def requests(decided: Decided) -> list[Request]:
+def requests(decided: DecidedPolicy) -> list[Request]:
     """Give the requests that a verdict names."""
     findings = (*decided.decision.findings, decided.decision.anything)
     return [
@@ -55,20 +66,20 @@ def requests(decided: Decided) -> list[Request]:
     ]
 
 
-def test_equal_policies_of_two_endpoints_are_decided_once(decisions: list[Case]) -> None:
+def test_equal_policies_of_two_endpoints_are_decided_once(decisions: list[PolicyCheck]) -> None:
     """Though they are of other VPCs, and looked at an hour later."""
     text = policy()
-    assert decide_text(text, ONE).decision != decide_text(text, OTHER).decision
+    assert decide_policy_text(text, ONE).decision != decide_policy_text(text, OTHER).decision
     assert len(decisions) == 1
 
 
 @pytest.mark.parametrize("case", [ONE, OTHER])
-def test_what_is_decided_once_names_each_its_own_endpoint(case: Case) -> None:
+def test_what_is_decided_once_names_each_its_own_endpoint(case: PolicyCheck) -> None:
     """In every example, those that are let through all the same among them."""
     closed = policy(Condition={"StringEquals": {"aws:PrincipalAccount": OWN}})
     for text in (policy(), closed):
-        decide_text(text, ONE)
-        found = requests(decide_text(text, case))
+        decide_policy_text(text, ONE)
+        found = requests(decide_policy_text(text, case))
         assert found
         for request in found:
             assert request.context["aws:sourcevpc"] == (case.site.vpc,)
@@ -86,19 +97,19 @@ def test_what_is_decided_once_names_each_its_own_endpoint(case: Case) -> None:
     ],
 )
 def test_a_policy_that_tells_endpoints_or_hours_apart_is_decided_at_each(
-    decisions: list[Case], condition: dict[str, Any]
+    decisions: list[PolicyCheck], condition: dict[str, Any]
 ) -> None:
     """However its keys are written."""
     text = policy(Condition=condition)
-    decide_text(text, ONE)
-    decide_text(text, OTHER)
+    decide_policy_text(text, ONE)
+    decide_policy_text(text, OTHER)
     assert decisions == [ONE, OTHER]
 
 
-def test_an_escaped_key_is_still_seen(decisions: list[Case]) -> None:
+def test_an_escaped_key_is_still_seen(decisions: list[PolicyCheck]) -> None:
     """JSON may spell the key of the endpoint with escapes."""
     text = policy(Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}}).replace("V", "\\u0056")
-    found = decide_text(text, ONE), decide_text(text, OTHER)
+    found = decide_policy_text(text, ONE), decide_policy_text(text, OTHER)
     assert decisions == [ONE, OTHER]
     assert found[0].decision.anything.answer is not found[1].decision.anything.answer
 
@@ -106,7 +117,7 @@ def test_an_escaped_key_is_still_seen(decisions: list[Case]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, CASES)
 def test_once_for_all_comes_to_the_same_as_each_by_itself(
-    stated: list[dict[str, Any]], case: Case
+    stated: list[dict[str, Any]], case: PolicyCheck
 ) -> None:
     """Whatever the policy and wherever it stands: the answers, the examples and the remarks."""
     text = text_of(stated)
@@ -114,6 +125,6 @@ def test_once_for_all_comes_to_the_same_as_each_by_itself(
         there = replace(
             case, now=NOON, site=replace(case.site, vpc=site.vpc, endpoint=site.endpoint)
         )
-        found, plain = decide_text(text, there), parse(text)
-        assert found.decision == decide(plain, there)
-        assert found.lints == lint(plain, there.site)
+        found, plain = decide_policy_text(text, there), parse_policy(text)
+        assert found.decision == decide_policy(plain, there)
+        assert found.lints == lint_policy(plain, there.site)

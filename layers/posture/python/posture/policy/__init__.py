@@ -1,34 +1,58 @@
-"""Endpoint policies decided: does a request exist that a policy allows and nobody wants?
+"""Decide what an endpoint policy allows: is there a request that it allows and should not?
 
-`parse` reads a document, `decide` answers the questions about it, `evaluate` tells of one request
-whether it is allowed. Pure, and the standard library only.
+For each question the answer is yes with an example request, no because none exists, or unknown
+with the reason. Pure functions that use the standard library only.
+
+The policy language:
+    document, parse, json_reader    the parsed policy, with line and column of every error
+    operators, scalars, keys        condition operators, their values, condition keys
+    template                        texts with wildcards and policy variables
+    service_actions                 actions and ARNs of AWS services
+
+Evaluating one concrete request, as AWS does:
+    request, evaluate               the request; explicit deny, then allow, else implicit deny
+    conditions, wildcards           the condition operators and the matching of texts
+
+Searching for a request (independent of the evaluator, which confirms each example):
+    policy_check                    what to check: the endpoint, the trusted accounts, the time
+    decide, decided_policy          the questions and their answers
+    mentions, case_enumeration, request_case
+                                    the finite combinations of caller, owner, service and endpoint
+    clauses, principals, condition_tests, clause_results
+                                    the elements of a statement in one such case
+    search, value_tests, shapes, ownership, witness
+                                    values for everything that is left open
+    automata, tokens                pattern sets as automata
+
+What follows from a decision:
+    descriptions, lints, suggest, required_requests, endpoint_dependence
 
 https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
 """
 
-from posture.policy.decide import Answer, Case, Decision, Finding, decide
+from posture.policy.decide import PolicyAnswer, PolicyDecision, QuestionResult, decide_policy
+from posture.policy.decided_policy import DecidedPolicy, decide_policy_text
 from posture.policy.document import Policy, Statement
 from posture.policy.evaluate import evaluate
-from posture.policy.jsontext import UnreadablePolicyError
-from posture.policy.parse import parse
+from posture.policy.json_reader import MalformedPolicyError
+from posture.policy.parse import parse_policy
+from posture.policy.policy_check import EndpointContext, PolicyCheck, Trust
 from posture.policy.request import Request
-from posture.policy.trust import Site, Trust
-from posture.policy.verdict import Decided, decide_text
 
 __all__ = [
-    "Answer",
-    "Case",
-    "Decided",
-    "Decision",
-    "Finding",
+    "DecidedPolicy",
+    "EndpointContext",
+    "MalformedPolicyError",
     "Policy",
+    "PolicyAnswer",
+    "PolicyCheck",
+    "PolicyDecision",
+    "QuestionResult",
     "Request",
-    "Site",
     "Statement",
     "Trust",
-    "UnreadablePolicyError",
-    "decide",
-    "decide_text",
+    "decide_policy",
+    "decide_policy_text",
     "evaluate",
-    "parse",
+    "parse_policy",
 ]

@@ -12,18 +12,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
-from posture.policy.alphabet import MEMBERS, Class, Token, representatives
+from posture.policy.tokens import CHARACTER_CLASSES, CharacterClass, Token, pick_representatives
 
 MOST_STATES = 20_000  # of one search
 Pattern = tuple[Token, ...]
 END = "\0"  # goes on with nothing: no pattern names it
 
 
-class ExhaustedError(Exception):
+class BudgetExceededError(Exception):
     """The search cost more than it may; nothing is decided."""
 
 
-class Budget:
+class SearchBudget:
     """How many states may still be looked at; shared by all searches of one decision."""
 
     def __init__(self, states: int) -> None:
@@ -37,7 +37,7 @@ class Budget:
         """
         self.left -= states
         if self.left < 0:
-            raise ExhaustedError
+            raise BudgetExceededError
 
     @contextmanager
     def share(self, one_of: int) -> Iterator[None]:
@@ -50,7 +50,7 @@ class Budget:
             self.left = max(self.left, 0) + aside
 
 
-class Union:
+class PatternSet:
     """The texts that match any of some patterns."""
 
     __slots__ = (
@@ -70,8 +70,8 @@ class Union:
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         listed = tuple(dict.fromkeys(patterns))  # in a steady order, so that examples are, too
         self.patterns = frozenset(listed)
-        self._advance: dict[Class, int] = {}
-        self._loops: dict[Class, int] = {}
+        self._advance: dict[CharacterClass, int] = {}
+        self._loops: dict[CharacterClass, int] = {}
         self._moves: dict[str, tuple[int, int]] = {}
         begin, self.accepting, position = 0, 0, 0
         for pattern in listed:
@@ -86,7 +86,7 @@ class Union:
         self._stars = sum(self._loops.values())
         self._open = self._stars  # where more than a few named characters go on
         for of, positions in self._advance.items():
-            if of in MEMBERS:
+            if of in CHARACTER_CLASSES:
                 self._open |= positions
         self._choices: dict[int, str | None] = {}
         self._hash = hash(self.patterns)
@@ -131,29 +131,32 @@ class Union:
         return bool(positions & self.accepting)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Union) and self.patterns == other.patterns
+        return isinstance(other, PatternSet) and self.patterns == other.patterns
 
     def __hash__(self) -> int:
         return self._hash
 
 
 @lru_cache(maxsize=2048)
-def union(*patterns: Pattern) -> Union:
+def compile_patterns(*patterns: Pattern) -> PatternSet:
     """Give the automaton of some patterns."""
-    return Union(patterns)
+    return PatternSet(patterns)
 
 
-def _of(table: dict[Class, int], character: str) -> int:
+def _of(table: dict[CharacterClass, int], character: str) -> int:
     found = 0
     for of, positions in table.items():
-        member = MEMBERS.get(of)
+        member = CHARACTER_CLASSES.get(of)
         if member(character) if member else character in of:
             found |= positions
     return found
 
 
-def shortest(
-    meeting: Sequence[Union], avoiding: Sequence[Union], budget: Budget, hints: Iterable[str] = ()
+def find_shortest_text(
+    meeting: Sequence[PatternSet],
+    avoiding: Sequence[PatternSet],
+    budget: SearchBudget,
+    hints: Iterable[str] = (),
 ) -> str | None:
     """Give a text that every union of `meeting` accepts and none of `avoiding`; None: none exists.
 
@@ -171,30 +174,32 @@ def shortest(
 
 
 @lru_cache(maxsize=2048)
-def _literals(each: Union) -> tuple[str, ...]:
+def _literals(each: PatternSet) -> tuple[str, ...]:
     """Give the literal texts of a union: they are tried by themselves before any search."""
     return tuple(
         sorted(
             "".join(token.of[-1] for token in pattern)
             for pattern in each.patterns
-            if not any(token.many or token.of in MEMBERS for token in pattern)
+            if not any(token.many or token.of in CHARACTER_CLASSES for token in pattern)
         )
     )
 
 
-def _fits(value: str, meeting: Sequence[Union], avoiding: Sequence[Union]) -> bool:
+def _fits(value: str, meeting: Sequence[PatternSet], avoiding: Sequence[PatternSet]) -> bool:
     return all(each.accepts(value) for each in meeting) and not any(
         each.accepts(value) for each in avoiding
     )
 
 
 @lru_cache(maxsize=4096)
-def _searched(meeting: tuple[Union, ...], avoiding: tuple[Union, ...]) -> tuple[str | None, int]:
+def _searched(
+    meeting: tuple[PatternSet, ...], avoiding: tuple[PatternSet, ...]
+) -> tuple[str | None, int]:
     """Give a shortest text, and how many states were looked at."""
-    budget = Budget(MOST_STATES)
+    budget = SearchBudget(MOST_STATES)
     unions = (*meeting, *avoiding)
     must = len(meeting)
-    letters = representatives(frozenset(of for each in unions for of in each.classes))
+    letters = pick_representatives(frozenset(of for each in unions for of in each.classes))
     start = tuple(each.start for each in unions)
     came_from: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
     waiting = deque([start])
@@ -211,7 +216,7 @@ def _searched(meeting: tuple[Union, ...], avoiding: tuple[Union, ...]) -> tuple[
     return None, MOST_STATES - budget.left
 
 
-def _choices(state: tuple[int, ...], meeting: Iterable[Union]) -> str | None:
+def _choices(state: tuple[int, ...], meeting: Iterable[PatternSet]) -> str | None:
     """Give the only characters that any text to be found may go on with, where they are few."""
     for positions, each in zip(state, meeting, strict=False):
         found = each.choices(positions)
@@ -221,7 +226,7 @@ def _choices(state: tuple[int, ...], meeting: Iterable[Union]) -> str | None:
 
 
 def _stepped(
-    state: tuple[int, ...], letter: str, unions: Sequence[Union], must: int
+    state: tuple[int, ...], letter: str, unions: Sequence[PatternSet], must: int
 ) -> tuple[int, ...] | None:
     reached = []
     for number, (positions, each) in enumerate(zip(state, unions, strict=True)):
@@ -232,7 +237,7 @@ def _stepped(
     return tuple(reached)
 
 
-def _accepted(state: tuple[int, ...], unions: Sequence[Union], must: int) -> bool:
+def _accepted(state: tuple[int, ...], unions: Sequence[PatternSet], must: int) -> bool:
     return all(
         bool(positions & each.accepting) == (number < must)
         for number, (positions, each) in enumerate(zip(state, unions, strict=True))
@@ -251,14 +256,16 @@ def _spelt(
     return "".join(reversed(letters))
 
 
-def kinds(shape: Union, unions: Sequence[Union], budget: Budget) -> list[str]:
+def find_distinct_texts(
+    shape: PatternSet, unions: Sequence[PatternSet], budget: SearchBudget
+) -> list[str]:
     """Give one text of the shape for every way in which the unions can tell texts apart.
 
     Raises:
         ExhaustedError: too many states were looked at.
     """
     everything = (shape, *unions)
-    letters = representatives(frozenset(of for each in everything for of in each.classes))
+    letters = pick_representatives(frozenset(of for each in everything for of in each.classes))
     start = tuple(each.start for each in everything)
     seen = {start: ""}
     waiting = deque([start])

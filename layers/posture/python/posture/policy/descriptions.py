@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from posture.policy import keys
-from posture.policy.decide import Answer, Decision, Finding
+from posture.policy.decide import PolicyAnswer, PolicyDecision, QuestionResult
 from posture.policy.document import Policy
-from posture.policy.request import Request
-from posture.policy.request_case import CallerKind
+from posture.policy.request import CallerKind, Request
 
 CANONICAL = {
     key.lower(): key
@@ -26,7 +25,7 @@ NOBODY = "none exists"
 TELLING = (keys.PRINCIPAL_ORG, keys.RESOURCE_ORG, keys.RESOURCE_ACCOUNT, keys.PRINCIPAL_ACCOUNT)
 
 
-def who(request: Request) -> str:
+def describe_caller(request: Request) -> str:
     """Say who makes a request."""
     if request.kind is CallerKind.ANONYMOUS:
         return "anybody without credentials"
@@ -40,7 +39,7 @@ def who(request: Request) -> str:
     return f"{by}{request.principal}{session}{kind}"
 
 
-def whose(request: Request) -> str:
+def describe_resource(request: Request) -> str:
     """Say on what, and whose it is."""
     if request.resource == "*":
         return f"in account {request.account}"
@@ -49,14 +48,14 @@ def whose(request: Request) -> str:
     return f"on {request.resource}, which belongs to {owner}{kind}"
 
 
-def in_words(request: Request, policy: Policy) -> str:
+def describe_request(request: Request, policy: Policy) -> str:
     """Say the whole request in a sentence without its full stop."""
-    record = witness(request, policy)
+    record = request_record(request, policy)
     given = [f"{key}={value}" for key, value in record["context"].items() if _worth(key, policy)]
     absent = [key for key in record["absent"] if _worth(key, policy)]
     held = f"; with {', '.join(given)}" if given else ""
     lacking = f"; without {', '.join(absent)}" if absent else ""
-    return f"{who(request)} may {request.action} {whose(request)}{held}{lacking}"
+    return f"{describe_caller(request)} may {request.action} {describe_resource(request)}{held}{lacking}"
 
 
 def _worth(key: str, policy: Policy) -> bool:
@@ -75,7 +74,7 @@ def _forwarded(request: Request) -> bool:
     return request.context.get("aws:viaawsservice") == ("true",)
 
 
-def witness(request: Request, policy: Policy) -> dict[str, Any]:
+def request_record(request: Request, policy: Policy) -> dict[str, Any]:
     """Give a request as a record: nothing that the policy asks for is left out."""
     named = {**CANONICAL, **_named(policy)}
     absent = [
@@ -101,13 +100,13 @@ def witness(request: Request, policy: Policy) -> dict[str, Any]:
     }
 
 
-def finding_record(finding: Finding, policy: Policy) -> dict[str, Any]:
+def result_record(finding: QuestionResult, policy: Policy) -> dict[str, Any]:
     """Give a finding as a record: an example with its statement, or the reason."""
-    found = finding.answer is Answer.YES and finding.request is not None
+    found = finding.answer is PolicyAnswer.YES and finding.request is not None
     statement = finding.statement
     record: dict[str, Any] = {
         "answer": finding.answer.value,
-        "witness": witness(finding.request, policy) if found and finding.request else None,
+        "witness": request_record(finding.request, policy) if found and finding.request else None,
     }
     if found and statement:
         record["statement"] = {
@@ -118,20 +117,20 @@ def finding_record(finding: Finding, policy: Policy) -> dict[str, Any]:
     if reason := _reason(finding, policy):
         record["reason"] = reason
     if finding.exceptions:
-        record["exceptions"] = [witness(each, policy) for each in finding.exceptions]
+        record["exceptions"] = [request_record(each, policy) for each in finding.exceptions]
     return record
 
 
-def _reason(finding: Finding, policy: Policy) -> str:
-    if finding.answer is Answer.NO and finding.request:
-        refused = in_words(finding.request, policy).replace(" may ", " may not ", 1)
+def _reason(finding: QuestionResult, policy: Policy) -> str:
+    if finding.answer is PolicyAnswer.NO and finding.request:
+        refused = describe_request(finding.request, policy).replace(" may ", " may not ", 1)
         return f"{refused}: {finding.reason}"
-    return finding.reason or (NOBODY if finding.answer is Answer.NO else "")
+    return finding.reason or (NOBODY if finding.answer is PolicyAnswer.NO else "")
 
 
 def decision_record(
-    decision: Decision, policy: Policy, lints: tuple[Mapping[str, Any], ...] = ()
+    decision: PolicyDecision, policy: Policy, lints: tuple[Mapping[str, Any], ...] = ()
 ) -> dict[str, Any]:
     """Give a whole decision as a record."""
-    record = {name: finding_record(finding, policy) for name, finding in decision.questions.items()}
+    record = {name: result_record(finding, policy) for name, finding in decision.questions.items()}
     return {**record, "allows_nothing": decision.allows_nothing, "lints": list(lints)}

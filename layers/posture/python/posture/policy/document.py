@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from posture.policy.operators import Operator
+from posture.policy.operators import ConditionOperator
 
-LONGEST = 20_480  # characters, white space included
-WITH_VARIABLES = "2012-10-17"
-VERSIONS = ("2008-10-17", WITH_VARIABLES)
+MAX_POLICY_CHARACTERS = 20_480  # characters, white space included
+VERSION_WITH_VARIABLES = "2012-10-17"
+VERSIONS = ("2008-10-17", VERSION_WITH_VARIABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Principals:
 class Condition:
     """One operator and key with its values; the key as it is written, to be read in any case."""
 
-    operator: Operator
+    operator: ConditionOperator
     key: str
     values: tuple[str, ...]
 
@@ -89,4 +89,4 @@ class Policy:
     @property
     def has_variables(self) -> bool:
         """Whether `${…}` means something."""
-        return self.version == WITH_VARIABLES
+        return self.version == VERSION_WITH_VARIABLES

@@ -12,17 +12,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from posture.policy.compare import compare
+from posture.policy.conditions import compare_values
 from posture.policy.document import Condition, Policy, Statement
-from posture.policy.operators import Family, Quantifier
-from posture.policy.request import Request
-from posture.policy.request_case import CallerKind
+from posture.policy.operators import OperatorFamily, Quantifier
+from posture.policy.request import CallerKind, Request
 from posture.policy.wildcards import (
-    Text,
+    PatternText,
     arn_matches,
     glob_matches,
-    pattern,
-    substituted,
+    parse_pattern,
+    resolve_text,
 )
 
 Context = Mapping[str, tuple[str, ...]]
@@ -33,14 +32,14 @@ class UnsupportedElementError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PolicyResult:
     """Whether a request is allowed, and by which statement it is allowed or explicitly denied."""
 
     allowed: bool
     statement: Statement | None = None
 
 
-def evaluate(policy: Policy, request: Request, *, gateway: bool = False) -> Outcome:
+def evaluate(policy: Policy, request: Request, *, gateway: bool = False) -> PolicyResult:
     """Evaluate one request.
 
     Raises:
@@ -50,8 +49,8 @@ def evaluate(policy: Policy, request: Request, *, gateway: bool = False) -> Outc
         statements = [each for each in policy.statements if each.allows is allows]
         applying = _first_applying(policy, statements, request, gateway=gateway)
         if applying:
-            return Outcome(allowed=allows, statement=applying)
-    return Outcome(allowed=False)
+            return PolicyResult(allowed=allows, statement=applying)
+    return PolicyResult(allowed=False)
 
 
 def _first_applying(
@@ -80,7 +79,9 @@ def _applies(policy: Policy, statement: Statement, request: Request, *, gateway:
 
 
 def _action(statement: Statement, action: str) -> bool:
-    named = any(glob_matches(pattern(each.lower()), action.lower()) for each in statement.actions)
+    named = any(
+        glob_matches(parse_pattern(each.lower()), action.lower()) for each in statement.actions
+    )
     return named != statement.excludes_actions
 
 
@@ -94,10 +95,10 @@ def _resource(policy: Policy, statement: Statement, request: Request) -> bool:
 
 def _texts(
     policy: Policy, values: Iterable[str], context: Context, *, wildcards: bool
-) -> list[Text | None]:
+) -> list[PatternText | None]:
     """Resolve the variables of some values; None where one has no value."""
     found = context if policy.has_variables else None
-    return [substituted(value, found, wildcards=wildcards) for value in values]
+    return [resolve_text(value, found, wildcards=wildcards) for value in values]
 
 
 # --- who -----------------------------------------------------------------------------------------
@@ -156,10 +157,10 @@ def _identity(named: str, request: Request, *, gateway: bool) -> bool:
 
 def _condition(policy: Policy, condition: Condition, context: Context) -> bool:
     operator = condition.operator
-    if operator.family is Family.UNKNOWN:
+    if operator.family is OperatorFamily.UNKNOWN:
         raise UnsupportedElementError(operator.written)
     values = context.get(condition.name)
-    if operator.family is Family.PRESENCE:
+    if operator.family is OperatorFamily.PRESENCE:
         return any((value.lower() == "true") == (values is None) for value in condition.values)
     if values is None or (not values and operator.quantifier is not Quantifier.NONE):
         if operator.quantifier is Quantifier.ALL or operator.if_exists:
@@ -171,7 +172,7 @@ def _condition(policy: Policy, condition: Condition, context: Context) -> bool:
         if text is not None
     ]
     passing = [
-        any(compare(operator, value, each) for each in stated) != operator.negated
+        any(compare_values(operator, value, each) for each in stated) != operator.negated
         for value in values
     ]
     if operator.quantifier is Quantifier.ALL:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Presence(Enum):
+class KeyPresence(Enum):
     """Whether a request through an endpoint holds a key."""
 
     ALWAYS = "always"
@@ -147,7 +147,7 @@ HOLDERS: dict[str, frozenset[str]] = {
 IDENTITY_PROVIDERS = ("saml", "cognito-identity.amazonaws.com", "accounts.google.com")
 
 
-def holders(key: str) -> frozenset[str] | None:
+def services_with_key(key: str) -> frozenset[str] | None:
     """Give the services whose requests hold a key; None for a key of every service."""
     prefix = key.partition(":")[0]
     if prefix == "aws" or key in SIGNED:

@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from posture.policy import keys
-from posture.policy import service_actions as catalogue
+from posture.policy import keys, service_actions
 from posture.policy.document import Condition, Policy, Statement
-from posture.policy.operators import Family, Operator, Quantifier
-from posture.policy.trust import Site
+from posture.policy.operators import ConditionOperator, OperatorFamily, Quantifier
+from posture.policy.policy_check import EndpointContext
 
 IDS = (
     keys.CALLER_ACCOUNTS
@@ -40,7 +39,7 @@ class Lint:
     text: str
 
 
-def lint(policy: Policy, site: Site) -> tuple[Lint, ...]:
+def lint_policy(policy: Policy, site: EndpointContext) -> tuple[Lint, ...]:
     """Look for what does not mean what it seems to."""
     return tuple(_policy(policy)) + tuple(
         remark for each in policy.statements for remark in _statement(policy, each, site)
@@ -55,7 +54,7 @@ def _policy(policy: Policy) -> Iterator[Lint]:
         yield Lint("duplicate-name", 0, text)
 
 
-def _statement(policy: Policy, statement: Statement, site: Site) -> Iterator[Lint]:
+def _statement(policy: Policy, statement: Statement, site: EndpointContext) -> Iterator[Lint]:
     number = statement.number
     named = statement.principals
     if site.gateway and not named.anybody:
@@ -68,7 +67,7 @@ def _statement(policy: Policy, statement: Statement, site: Site) -> Iterator[Lin
     if any("*" in each and each != "*" for each in named.aws):
         text = f"No wildcard is allowed within the ARN of a principal ({statement})."
         yield Lint("wildcard-in-principal", number, text)
-    carried = catalogue.prefixes(site.service)
+    carried = service_actions.find_action_prefixes(site.service)
     others = [
         each
         for each in statement.actions
@@ -84,11 +83,11 @@ def _statement(policy: Policy, statement: Statement, site: Site) -> Iterator[Lin
 
 
 def _condition(
-    policy: Policy, statement: Statement, condition: Condition, site: Site
+    policy: Policy, statement: Statement, condition: Condition, site: EndpointContext
 ) -> Iterator[Lint]:
     number, key, operator = statement.number, condition.name, condition.operator
     where = f"{condition} in {statement}"
-    if operator.family is Family.UNKNOWN:
+    if operator.family is OperatorFamily.UNKNOWN:
         yield Lint("unknown-operator", number, f"AWS documents no such operator: {where}.")
         return
     yield from _set_operator(where, number, key, operator)
@@ -115,7 +114,7 @@ def _condition(
     yield from _texts(policy, where, number, condition)
 
 
-def _set_operator(where: str, number: int, key: str, operator: Operator) -> Iterator[Lint]:
+def _set_operator(where: str, number: int, key: str, operator: ConditionOperator) -> Iterator[Lint]:
     single = keys.is_single(key) or key in keys.FIXED - frozenset(PATHS)
     if operator.quantifier is Quantifier.ALL:
         text = f"ForAllValues holds when the key is absent: {where}."
@@ -125,9 +124,9 @@ def _set_operator(where: str, number: int, key: str, operator: Operator) -> Iter
         yield Lint("set-operator-on-single-key", number, text)
 
 
-def _site(where: str, number: int, condition: Condition, site: Site) -> Iterator[Lint]:
+def _site(where: str, number: int, condition: Condition, site: EndpointContext) -> Iterator[Lint]:
     own = {keys.SOURCE_VPC: site.vpc, keys.SOURCE_ENDPOINT: site.endpoint}.get(condition.name)
-    if own is None or condition.operator.family is not Family.STRING:
+    if own is None or condition.operator.family is not OperatorFamily.STRING:
         return
     if own in condition.values:
         text = f"Every request at this endpoint comes from {own}: {where} restricts nothing."
@@ -139,7 +138,7 @@ def _site(where: str, number: int, condition: Condition, site: Site) -> Iterator
 
 def _texts(policy: Policy, where: str, number: int, condition: Condition) -> Iterator[Lint]:
     operator = condition.operator
-    is_text = operator.family is Family.STRING and operator.test != "like"
+    is_text = operator.family is OperatorFamily.STRING and operator.test != "like"
     if is_text and any("*" in each.replace("${*}", "") for each in condition.values):
         yield Lint("literal-asterisk", number, f"The * is no wildcard here: {where}.")
     if not policy.has_variables and any("${" in each for each in condition.values):

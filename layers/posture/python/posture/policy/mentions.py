@@ -11,10 +11,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from posture.policy import keys
-from posture.policy.automata import Budget, Pattern, Union, kinds, union
+from posture.policy.automata import (
+    Pattern,
+    PatternSet,
+    SearchBudget,
+    compile_patterns,
+    find_distinct_texts,
+)
 from posture.policy.document import Condition, Policy, Statement
-from posture.policy.operators import Family
-from posture.policy.template import Variable, glob, is_literal, pieces, variables_in
+from posture.policy.operators import OperatorFamily
+from posture.policy.template import (
+    Variable,
+    compile_glob,
+    find_variables,
+    is_literal,
+    parse_template,
+)
 
 ACCOUNT = re.compile(r"\d{12}")
 ORGANIZATION = re.compile(r"o-[a-z0-9]+")
@@ -22,40 +34,44 @@ SERVICE = re.compile(r"[a-z0-9-]+")
 ARN = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):[^:]*:(?P<account>[^:]*):(?P<end>.+)"
 )
-STRANGERS = ("999988887777", "888877776666", "777766665555", "666655554444")
-STRANGE_ORGANIZATIONS = ("o-stranger00", "o-outsider00", "o-somebody00")
+EXTERNAL_ACCOUNTS = ("999988887777", "888877776666", "777766665555", "666655554444")
+EXTERNAL_ORGANIZATIONS = ("o-stranger00", "o-outsider00", "o-somebody00")
 
-Place = tuple[object, ...]
+Position = tuple[object, ...]
 
 
 @dataclass(slots=True)
-class Names:
+class MentionedNames:
     """The literal names of one kind, each with its places, and the patterns for them."""
 
-    places: dict[str, set[Place]] = field(default_factory=dict)
+    places: dict[str, set[Position]] = field(default_factory=dict)
     patterns: dict[Pattern, None] = field(default_factory=dict)
 
-    def add(self, text: str, place: Place, form: re.Pattern[str]) -> None:
+    def add(self, text: str, place: Position, form: re.Pattern[str]) -> None:
         """Note a name or a pattern; what is neither is nobody's."""
         if form.fullmatch(text):
             self.places.setdefault(text, set()).add(place)
         elif "*" in text or "?" in text:
-            self.patterns[glob(pieces(text, variables=False))] = None
+            self.patterns[compile_glob(parse_template(text, variables=False))] = None
 
     def examples(
         self,
         trusted: Iterable[str],
-        shape: Union,
+        shape: PatternSet,
         strangers: Iterable[str],
-        budget: Budget,
+        budget: SearchBudget,
     ) -> tuple[str, ...]:
         """Give the names to try: a stranger's first, then one of every kind that is named."""
         known = {*trusted, *self.places}
-        unions = [union(each) for each in self.patterns if len(each) > 1 or not each[0].many]
+        unions = [
+            compile_patterns(each) for each in self.patterns if len(each) > 1 or not each[0].many
+        ]
         fresh = [next(each for each in strangers if each not in known)]
         if unions:
-            told = [*unions, union(*(glob((each,)) for each in sorted(known)))]
-            fresh += [each for each in kinds(shape, told, budget) if each not in known]
+            told = [*unions, compile_patterns(*(compile_glob((each,)) for each in sorted(known)))]
+            fresh += [
+                each for each in find_distinct_texts(shape, told, budget) if each not in known
+            ]
         trusted = frozenset(trusted)
         chosen: dict[object, str] = {}
         for name in sorted(known):
@@ -66,12 +82,12 @@ class Names:
 
 
 @dataclass(slots=True)
-class Mentions:
+class PolicyMentions:
     """Everything a policy names that decides which worlds there are."""
 
-    accounts: Names = field(default_factory=Names)
-    organizations: Names = field(default_factory=Names)
-    sites: dict[str, Names] = field(default_factory=dict)
+    accounts: MentionedNames = field(default_factory=MentionedNames)
+    organizations: MentionedNames = field(default_factory=MentionedNames)
+    sites: dict[str, MentionedNames] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)  # in lower case, and as written
     references: set[str] = field(default_factory=set)  # keys that variables refer to
     services: dict[str, None] = field(default_factory=dict)
@@ -90,9 +106,11 @@ class Mentions:
         return max(sorted(set(counted)), key=counted.count, default="aws")
 
 
-def mentions(policy: Policy) -> Mentions:
+def collect_mentions(policy: Policy) -> PolicyMentions:
     """Look through a policy."""
-    found = Mentions(sites={keys.SOURCE_VPC: Names(), keys.SOURCE_ENDPOINT: Names()})
+    found = PolicyMentions(
+        sites={keys.SOURCE_VPC: MentionedNames(), keys.SOURCE_ENDPOINT: MentionedNames()}
+    )
     for statement in policy.statements:
         for action in statement.actions:
             _service(action.partition(":")[0], found)
@@ -112,17 +130,17 @@ def _references(policy: Policy) -> Iterator[str]:
         values = (each for condition in statement.conditions for each in condition.values)
         for value in (*statement.resources, *values):
             if "${" in value:
-                for reference in variables_in(pieces(value, variables=True)):
+                for reference in find_variables(parse_template(value, variables=True)):
                     yield reference.key
 
 
-def _service(name: str, found: Mentions) -> None:
+def _service(name: str, found: PolicyMentions) -> None:
     lowered = name.lower()  # actions are compared without regard to case
     if SERVICE.fullmatch(lowered):
         found.services[lowered] = None
 
 
-def _principal(principal: str, statement: Statement, found: Mentions) -> None:
+def _principal(principal: str, statement: Statement, found: PolicyMentions) -> None:
     place = (statement.number, "principal")
     if ACCOUNT.fullmatch(principal):
         found.accounts.add(principal, (*place, "root"), ACCOUNT)
@@ -130,7 +148,7 @@ def _principal(principal: str, statement: Statement, found: Mentions) -> None:
         _arn(principal, place, found)
 
 
-def _arn(text: str, place: Place, found: Mentions) -> None:
+def _arn(text: str, place: Position, found: PolicyMentions) -> None:
     parts = ARN.fullmatch(text)
     if parts is None:
         return
@@ -140,16 +158,16 @@ def _arn(text: str, place: Place, found: Mentions) -> None:
     found.accounts.add(parts["account"], (*place, text.replace(parts["account"], "")), ACCOUNT)
 
 
-def _condition(policy: Policy, condition: Condition, found: Mentions) -> None:
+def _condition(policy: Policy, condition: Condition, found: PolicyMentions) -> None:
     key = condition.name
     found.keys.setdefault(key, condition.key)
     prefix = key.partition(":")[0]
     if prefix != "aws":
         _service(prefix, found)
-    if condition.operator.family not in {Family.STRING, Family.ARN}:
+    if condition.operator.family not in {OperatorFamily.STRING, OperatorFamily.ARN}:
         return
     for value in condition.values:
-        parts = pieces(value, variables=policy.has_variables)
+        parts = parse_template(value, variables=policy.has_variables)
         if any(isinstance(part, Variable) for part in parts):
             continue
         if is_literal(parts):
@@ -157,7 +175,7 @@ def _condition(policy: Policy, condition: Condition, found: Mentions) -> None:
         _value(key, value, (id(condition),), found)
 
 
-def _value(key: str, value: str, place: Place, found: Mentions) -> None:
+def _value(key: str, value: str, place: Position, found: PolicyMentions) -> None:
     if key in keys.CALLER_ACCOUNTS | keys.OWNER_ACCOUNTS:
         found.accounts.add(value, place, ACCOUNT)
     elif key in keys.CALLER_ORGS | keys.OWNER_ORGS:

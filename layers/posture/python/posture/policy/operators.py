@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 
-class Family(StrEnum):
+class OperatorFamily(StrEnum):
     """What kind of value an operator compares."""
 
     STRING = "string"
@@ -34,14 +34,14 @@ class Quantifier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class ConditionOperator:
     """An operator: `test` is what holds between a request's value and one of the policy's.
 
     `test` is one of equals, like, ignore-case, less, less-equal, greater, greater-equal.
     """
 
     written: str
-    family: Family
+    family: OperatorFamily
     test: str = "equals"
     negated: bool = False
     if_exists: bool = False
@@ -56,25 +56,25 @@ COMPARISONS = {
     "GreaterThan": ("greater", False),
     "GreaterThanEquals": ("greater-equal", False),
 }
-KNOWN: dict[str, tuple[Family, str, bool]] = {
-    "StringEquals": (Family.STRING, "equals", False),
-    "StringNotEquals": (Family.STRING, "equals", True),
-    "StringEqualsIgnoreCase": (Family.STRING, "ignore-case", False),
-    "StringNotEqualsIgnoreCase": (Family.STRING, "ignore-case", True),
-    "StringLike": (Family.STRING, "like", False),
-    "StringNotLike": (Family.STRING, "like", True),
+KNOWN: dict[str, tuple[OperatorFamily, str, bool]] = {
+    "StringEquals": (OperatorFamily.STRING, "equals", False),
+    "StringNotEquals": (OperatorFamily.STRING, "equals", True),
+    "StringEqualsIgnoreCase": (OperatorFamily.STRING, "ignore-case", False),
+    "StringNotEqualsIgnoreCase": (OperatorFamily.STRING, "ignore-case", True),
+    "StringLike": (OperatorFamily.STRING, "like", False),
+    "StringNotLike": (OperatorFamily.STRING, "like", True),
     # ArnEquals and ArnLike behave identically, by AWS's page on operators.
-    "ArnEquals": (Family.ARN, "like", False),
-    "ArnLike": (Family.ARN, "like", False),
-    "ArnNotEquals": (Family.ARN, "like", True),
-    "ArnNotLike": (Family.ARN, "like", True),
-    "Bool": (Family.BOOL, "ignore-case", False),
-    "BinaryEquals": (Family.BINARY, "equals", False),
-    "IpAddress": (Family.ADDRESS, "equals", False),
-    "NotIpAddress": (Family.ADDRESS, "equals", True),
-    "Null": (Family.PRESENCE, "equals", False),
-    **{f"Numeric{name}": (Family.NUMBER, *test) for name, test in COMPARISONS.items()},
-    **{f"Date{name}": (Family.DATE, *test) for name, test in COMPARISONS.items()},
+    "ArnEquals": (OperatorFamily.ARN, "like", False),
+    "ArnLike": (OperatorFamily.ARN, "like", False),
+    "ArnNotEquals": (OperatorFamily.ARN, "like", True),
+    "ArnNotLike": (OperatorFamily.ARN, "like", True),
+    "Bool": (OperatorFamily.BOOL, "ignore-case", False),
+    "BinaryEquals": (OperatorFamily.BINARY, "equals", False),
+    "IpAddress": (OperatorFamily.ADDRESS, "equals", False),
+    "NotIpAddress": (OperatorFamily.ADDRESS, "equals", True),
+    "Null": (OperatorFamily.PRESENCE, "equals", False),
+    **{f"Numeric{name}": (OperatorFamily.NUMBER, *test) for name, test in COMPARISONS.items()},
+    **{f"Date{name}": (OperatorFamily.DATE, *test) for name, test in COMPARISONS.items()},
 }
 BY_NAME = {name.lower(): meaning for name, meaning in KNOWN.items()}
 QUANTIFIERS = {"forallvalues": Quantifier.ALL, "foranyvalue": Quantifier.ANY}
@@ -82,14 +82,14 @@ IF_EXISTS = "ifexists"
 
 
 @lru_cache(maxsize=256)
-def operator(written: str) -> Operator:
+def parse_operator(written: str) -> ConditionOperator:
     """Take the name of an operator apart; one that nobody knows is of an unknown family."""
     prefix, colon, rest = written.lower().rpartition(":")
     quantifier = QUANTIFIERS.get(prefix, Quantifier.NONE)
     if_exists = rest.endswith(IF_EXISTS)
     found = BY_NAME.get(rest.removesuffix(IF_EXISTS))
-    misplaced = found is not None and found[0] is Family.PRESENCE and (if_exists or colon)
+    misplaced = found is not None and found[0] is OperatorFamily.PRESENCE and (if_exists or colon)
     if found is None or misplaced or (colon and quantifier is Quantifier.NONE):
-        return Operator(written, Family.UNKNOWN)
+        return ConditionOperator(written, OperatorFamily.UNKNOWN)
     family, test, negated = found
-    return Operator(written, family, test, negated, if_exists, quantifier)
+    return ConditionOperator(written, family, test, negated, if_exists, quantifier)

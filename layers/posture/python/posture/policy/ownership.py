@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from posture.policy import keys
-from posture.policy.alphabet import ANY, star, text
-from posture.policy.automata import Pattern, Union, union
-from posture.policy.cases import Cases
+from posture.policy.automata import Pattern, PatternSet, compile_patterns
+from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.document import Statement
-from posture.policy.request_case import CallerKind, World, value_of
-from posture.policy.template import Variable, is_literal, pieces, resolved
+from posture.policy.request import CallerKind
+from posture.policy.request_case import RequestCase, resolve_key
+from posture.policy.template import Variable, is_literal, parse_template, substitute_variables
+from posture.policy.tokens import ANY, match_many, match_text
 
 
-def presumed_own(
-    statement: Statement, denies: Iterable[Statement], world: World, cases: Cases
-) -> Union | None:
+def find_presumed_own(
+    statement: Statement, denies: Iterable[Statement], world: RequestCase, cases: CaseEnumeration
+) -> PatternSet | None:
     """Give the resources taken for one's own in a world where a stranger owns the resource."""
     found: list[Pattern] = []
     if not statement.excludes_resources and not _names_owner(statement, world):
@@ -28,10 +29,10 @@ def presumed_own(
     for deny in denies:
         if deny.excludes_resources:
             found += _literal_names(deny, world, cases)
-    return union(*found) if found else None
+    return compile_patterns(*found) if found else None
 
 
-def _names_owner(statement: Statement, world: World) -> bool:
+def _names_owner(statement: Statement, world: RequestCase) -> bool:
     owner = world.owner
     if owner is None:
         return False
@@ -44,18 +45,20 @@ def _names_owner(statement: Statement, world: World) -> bool:
     )
 
 
-def _literal_names(statement: Statement, world: World, cases: Cases) -> Iterator[Pattern]:
+def _literal_names(
+    statement: Statement, world: RequestCase, cases: CaseEnumeration
+) -> Iterator[Pattern]:
     for resource in statement.resources:
-        name = accountless(_resolved(resource, world, cases))
+        name = name_without_account(_resolved(resource, world, cases))
         if name:
-            yield text(name)
+            yield match_text(name)
             if ":s3:::" in name:
-                yield (*text(f"{name}/"), star(ANY))
+                yield (*match_text(f"{name}/"), match_many(ANY))
 
 
-def _resolved(resource: str, world: World, cases: Cases) -> str:
+def _resolved(resource: str, world: RequestCase, cases: CaseEnumeration) -> str:
     """Resolve references to a trusted caller; a text with any other is nobody's literal name."""
-    parts = pieces(resource, variables=cases.policy.has_variables)
+    parts = parse_template(resource, variables=cases.policy.has_variables)
     if not any(isinstance(part, Variable) for part in parts):
         return resource
     caller = world.caller
@@ -67,21 +70,21 @@ def _resolved(resource: str, world: World, cases: Cases) -> str:
         return before + "*" if "/" in before else ""
 
     known = {part: _known(part, world) for part in parts if isinstance(part, Variable)}
-    bound = resolved(parts, known)
+    bound = substitute_variables(parts, known)
     return "".join(map(str, bound)) if bound else ""
 
 
-def _known(reference: Variable, world: World) -> str:
-    value = value_of(reference.key, world) if reference.key in keys.FIXED else None
+def _known(reference: Variable, world: RequestCase) -> str:
+    value = resolve_key(reference.key, world) if reference.key in keys.FIXED else None
     return value[0] if isinstance(value, tuple) and value else "*"
 
 
-def accountless(arn: str) -> str:
+def name_without_account(arn: str) -> str:
     """Give the literal name in an ARN without an account; of S3, the bucket's."""
     fields = arn.split(":", 5)
     if len(fields) < 6 or fields[4] or fields[2] in {"", "*"}:  # noqa: PLR2004 - an ARN has six
         return ""
     name = fields[5].partition("/")[0] if fields[2] == "s3" else fields[5]
-    if not is_literal(pieces(name, variables=False)) or not name:
+    if not is_literal(parse_template(name, variables=False)) or not name:
         return ""
     return f"{arn.rpartition(fields[5])[0]}{name}" if "*" not in fields[3] else ""

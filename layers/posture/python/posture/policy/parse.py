@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from posture.policy.document import (
-    LONGEST,
+    MAX_POLICY_CHARACTERS,
     VERSIONS,
     Condition,
     Duplicate,
@@ -18,8 +18,8 @@ from posture.policy.document import (
     Principals,
     Statement,
 )
-from posture.policy.jsontext import Member, Node, read, unreadable
-from posture.policy.operators import operator
+from posture.policy.json_reader import JsonMember, JsonNode, malformed_at, read_json
+from posture.policy.operators import parse_operator
 
 DOCUMENT = ("Version", "Id", "Statement")
 STATEMENT = (
@@ -30,7 +30,7 @@ PRINCIPALS = ("AWS", "Service", "Federated", "CanonicalUser")
 ACTION = re.compile(r"\*+|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+")
 
 
-def parse(text: str, *, keep: str = "last") -> Policy:
+def parse_policy(text: str, *, keep: str = "last") -> Policy:
     """Read a policy document.
 
     Args:
@@ -40,10 +40,10 @@ def parse(text: str, *, keep: str = "last") -> Policy:
     Raises:
         UnreadablePolicyError: AWS would not take it; names what was expected, line and column.
     """
-    if len(text) > LONGEST:
-        problem = f"{len(text)} characters; an endpoint policy has {LONGEST} at most"
-        raise unreadable(text, LONGEST, problem)
-    return _Parser(text, keep).policy(read(text.removeprefix("\ufeff")))
+    if len(text) > MAX_POLICY_CHARACTERS:
+        problem = f"{len(text)} characters; an endpoint policy has {MAX_POLICY_CHARACTERS} at most"
+        raise malformed_at(text, MAX_POLICY_CHARACTERS, problem)
+    return _Parser(text, keep).policy(read_json(text.removeprefix("\ufeff")))
 
 
 class _Parser:
@@ -52,25 +52,25 @@ class _Parser:
         self.keep = keep
         self.duplicates: list[Duplicate] = []
 
-    def policy(self, root: Node) -> Policy:
+    def policy(self, root: JsonNode) -> Policy:
         members = self.members(root, DOCUMENT, "a policy document")
         version = self.version(members.get("Version"))
         stated = members.get("Statement")
         if stated is None:
-            raise unreadable(self.text, root.at, "the document has no Statement")
+            raise malformed_at(self.text, root.at, "the document has no Statement")
         statements = tuple(
             self.statement(number, each) for number, each in enumerate(stated.items, start=1)
         )
         return Policy(statements, version, tuple(self.duplicates))
 
-    def version(self, node: Node | None) -> str:
+    def version(self, node: JsonNode | None) -> str:
         if node is None:
             return VERSIONS[0]
         if node.value not in VERSIONS:
-            raise unreadable(self.text, node.at, f"Version: expected {' or '.join(VERSIONS)}")
+            raise malformed_at(self.text, node.at, f"Version: expected {' or '.join(VERSIONS)}")
         return str(node.value)
 
-    def statement(self, number: int, node: Node) -> Statement:
+    def statement(self, number: int, node: JsonNode) -> Statement:
         members = self.members(node, STATEMENT, "a statement")
         principals, excludes_principals = self.one_of(members, node, "Principal", "NotPrincipal")
         actions, excludes_actions = self.one_of(members, node, "Action", "NotAction")
@@ -91,29 +91,29 @@ class _Parser:
             line=self.text.count("\n", 0, node.at) + 1,
         )
 
-    def effect(self, node: Node | None, statement: Node) -> bool:
+    def effect(self, node: JsonNode | None, statement: JsonNode) -> bool:
         if node is None:
-            raise unreadable(self.text, statement.at, "the statement has no Effect")
+            raise malformed_at(self.text, statement.at, "the statement has no Effect")
         if node.value not in {"Allow", "Deny"}:
-            raise unreadable(self.text, node.at, "Effect: expected Allow or Deny, in this case")
+            raise malformed_at(self.text, node.at, "Effect: expected Allow or Deny, in this case")
         return node.value == "Allow"
 
     def one_of(
-        self, members: Mapping[str, Node], statement: Node, plain: str, excluding: str
-    ) -> tuple[Node, bool]:
+        self, members: Mapping[str, JsonNode], statement: JsonNode, plain: str, excluding: str
+    ) -> tuple[JsonNode, bool]:
         found = [name for name in (plain, excluding) if name in members]
         if not found:
-            raise unreadable(self.text, statement.at, f"expected {plain} or {excluding}")
+            raise malformed_at(self.text, statement.at, f"expected {plain} or {excluding}")
         if len(found) > 1:
             at = members[excluding].at
-            raise unreadable(self.text, at, f"{plain} and {excluding} exclude each other")
+            raise malformed_at(self.text, at, f"{plain} and {excluding} exclude each other")
         return members[found[0]], found[0] == excluding
 
-    def principals(self, node: Node) -> Principals:
+    def principals(self, node: JsonNode) -> Principals:
         if node.kind == "string":
             if node.value != "*":
                 expected = 'expected "*" or an object, as in {"AWS": "111122223333"}'
-                raise unreadable(self.text, node.at, f"Principal: {expected}")
+                raise malformed_at(self.text, node.at, f"Principal: {expected}")
             return Principals(everybody=True)
         named = {
             name: tuple(self.string(each, f"Principal.{name}") for each in value.items)
@@ -126,44 +126,44 @@ class _Parser:
             canonical=named.get("CanonicalUser", ()),
         )
 
-    def actions(self, node: Node) -> Iterator[str]:
+    def actions(self, node: JsonNode) -> Iterator[str]:
         for each in node.items:
             action = self.string(each, "Action")
             if not ACTION.fullmatch(action):
-                raise unreadable(self.text, each.at, f"Action: {action!r} is no SERVICE:ACTION")
+                raise malformed_at(self.text, each.at, f"Action: {action!r} is no SERVICE:ACTION")
             yield action
 
-    def resources(self, node: Node) -> Iterator[str]:
+    def resources(self, node: JsonNode) -> Iterator[str]:
         for each in node.items:
             resource = self.string(each, "Resource")
             if not resource.startswith(("arn:", "*", "?", "${")):
-                raise unreadable(self.text, each.at, f"Resource: {resource!r} is no ARN and no *")
+                raise malformed_at(self.text, each.at, f"Resource: {resource!r} is no ARN and no *")
             yield resource
 
-    def conditions(self, node: Node) -> Iterator[Condition]:
+    def conditions(self, node: JsonNode) -> Iterator[Condition]:
         for test in self.entries(node, "Condition"):
             for key in self.entries(test.value, test.name):
                 values = tuple(self.scalar(each, key.name) for each in key.value.items)
-                yield Condition(operator(test.name), key.name, values)
+                yield Condition(parse_operator(test.name), key.name, values)
 
-    def members(self, node: Node, known: Iterable[str], what: str) -> dict[str, Node]:
+    def members(self, node: JsonNode, known: Iterable[str], what: str) -> dict[str, JsonNode]:
         """Give the members of an object by name; one that nobody knows is refused."""
         names = tuple(known)
-        found: dict[str, Node] = {}
+        found: dict[str, JsonNode] = {}
         for member in self.entries(node, what):
             if member.name not in names:
                 near = next((name for name in names if name.lower() == member.name.lower()), "")
                 hint = f"; write {near}, names are case-sensitive" if near else ""
                 expected = f"expected one of {', '.join(names)}{hint}"
-                raise unreadable(self.text, member.at, f"{member.name}: {expected}")
+                raise malformed_at(self.text, member.at, f"{member.name}: {expected}")
             found[member.name] = member.value
         return found
 
-    def entries(self, node: Node, what: str) -> list[Member]:
+    def entries(self, node: JsonNode, what: str) -> list[JsonMember]:
         """Give the members of an object, of duplicates the one to keep."""
         if node.kind != "object":
-            raise unreadable(self.text, node.at, f"expected {what} as an object, got {node.kind}")
-        by_name: dict[str, Member] = {}
+            raise malformed_at(self.text, node.at, f"expected {what} as an object, got {node.kind}")
+        by_name: dict[str, JsonMember] = {}
         for member in node.members:
             if member.name in by_name:
                 line = self.text.count("\n", 0, member.at) + 1
@@ -173,15 +173,15 @@ class _Parser:
             by_name[member.name] = member
         return list(by_name.values())
 
-    def string(self, node: Node, what: str) -> str:
+    def string(self, node: JsonNode, what: str) -> str:
         if node.kind != "string":
-            raise unreadable(self.text, node.at, f"{what}: expected a text, got {node.kind}")
+            raise malformed_at(self.text, node.at, f"{what}: expected a text, got {node.kind}")
         return str(node.value)
 
-    def scalar(self, node: Node, what: str) -> str:
+    def scalar(self, node: JsonNode, what: str) -> str:
         """Give a condition's value as text; AWS takes numbers and booleans without quotes, too."""
         if node.kind == "boolean":
             return "true" if node.value else "false"
         if node.kind not in {"string", "number"}:
-            raise unreadable(self.text, node.at, f"{what}: expected a value, got {node.kind}")
+            raise malformed_at(self.text, node.at, f"{what}: expected a value, got {node.kind}")
         return str(node.value)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
-from posture.policy.request_case import CallerKind
+
+class CallerKind(Enum):
+    """Who makes a request."""
+
+    PRINCIPAL = "principal"
+    ANONYMOUS = "anonymous"
+    FEDERATED = "federated"  # AssumeRoleWithSAML and AssumeRoleWithWebIdentity
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from posture.policy import keys
-from posture.policy.trust import Site
+from posture.policy.policy_check import EndpointContext
+from posture.policy.request import CallerKind
 
 ANONYMOUS_ACCOUNT = "anonymous"  # what aws:PrincipalAccount holds in unsigned requests
 AMAZON = "amazon"  # what ec2:Owner holds for AWS's own
-
-
-class CallerKind(Enum):
-    """Who makes a request."""
-
-    PRINCIPAL = "principal"
-    ANONYMOUS = "anonymous"
-    FEDERATED = "federated"  # AssumeRoleWithSAML and AssumeRoleWithWebIdentity
-    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,7 @@ class OwnerKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class ResourceOwner:
     """Whose resource it is; `keyed` tells whether the request holds the aws:Resource… keys."""
 
     kind: OwnerKind
@@ -60,21 +52,21 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class RequestCase:
     """One case. `owner` and `service` are None while a search has not come to them.
 
     `assigned` are values chosen for keys that variables refer to (None: absent).
     """
 
-    site: Site
+    site: EndpointContext
     partition: str
     caller: Caller
-    owner: Owner | None = None
+    owner: ResourceOwner | None = None
     service: str | None = None
     assigned: Mapping[str, str | None] = field(default_factory=dict)
 
 
-class Open(Enum):
+class OpenValue(Enum):
     """What a world does not fix."""
 
     LATER = "later"  # owner or service are not chosen yet
@@ -82,22 +74,22 @@ class Open(Enum):
     UNKNOWABLE = "unknowable"
 
 
-Constant = tuple[str, ...] | None  # None: the key is absent
+KeyValues = tuple[str, ...] | None  # None: the key is absent
 
 
-def value_of(key: str, world: World) -> Constant | Open:
+def resolve_key(key: str, world: RequestCase) -> KeyValues | OpenValue:
     """Give what a key holds in a world, the key in lower case."""
     if key in keys.UNKNOWABLE or not keys.is_known(key):
-        return Open.UNKNOWABLE
+        return OpenValue.UNKNOWABLE
     if key in keys.NEVER:
         return None
     found = _of_world(key, world)
-    if found is Open.FREE and key in world.assigned:
+    if found is OpenValue.FREE and key in world.assigned:
         return _one(world.assigned[key])
     return found
 
 
-def _of_world(key: str, world: World) -> Constant | Open:
+def _of_world(key: str, world: RequestCase) -> KeyValues | OpenValue:
     if key in CALLERS:
         return _of_caller(key, world.caller)
     if key in keys.OWNER_KEYS:
@@ -119,11 +111,11 @@ CALLERS = frozenset(
 SITES = frozenset({keys.SOURCE_VPC, keys.SOURCE_ENDPOINT, "aws:vpceaccount"})
 
 
-def _one(value: str | None) -> Constant:
+def _one(value: str | None) -> KeyValues:
     return None if value is None else (value,)
 
 
-def _of_caller(key: str, caller: Caller) -> Constant:  # noqa: PLR0911 - one return a case
+def _of_caller(key: str, caller: Caller) -> KeyValues:  # noqa: PLR0911 - one return a case
     principal = caller.kind is CallerKind.PRINCIPAL
     service = caller.kind is CallerKind.SERVICE
     if key == "aws:viaawsservice":
@@ -141,10 +133,10 @@ def _of_caller(key: str, caller: Caller) -> Constant:  # noqa: PLR0911 - one ret
     return (caller.type,) if principal and caller.type else None
 
 
-def _of_owner(key: str, world: World) -> Constant | Open:  # noqa: PLR0911 - one return a case
+def _of_owner(key: str, world: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
     owner = world.owner
     if owner is None or (world.service is None and key in {keys.S3_ACCOUNT, keys.EC2_OWNER}):
-        return Open.LATER
+        return OpenValue.LATER
     if key in {keys.S3_ACCOUNT, keys.EC2_OWNER} and not held(key, world):
         return None
     if key == keys.EC2_OWNER:
@@ -154,29 +146,29 @@ def _of_owner(key: str, world: World) -> Constant | Open:  # noqa: PLR0911 - one
     if key == keys.RESOURCE_ORG:
         return _one(owner.organization)
     if key == keys.RESOURCE_PATHS:
-        return Open.FREE if owner.organization else None
+        return OpenValue.FREE if owner.organization else None
     return (owner.account,)
 
 
-def _of_site(key: str, site: Site) -> Constant | Open:
+def _of_site(key: str, site: EndpointContext) -> KeyValues | OpenValue:
     if key == "aws:vpceaccount":
         return (site.account,)
     known = site.vpc if key == keys.SOURCE_VPC else site.endpoint
-    return (known,) if known is not None else Open.UNKNOWABLE
+    return (known,) if known is not None else OpenValue.UNKNOWABLE
 
 
-def held(key: str, world: World) -> bool | None:
+def held(key: str, world: RequestCase) -> bool | None:
     """Tell whether the world's service has a key in its requests; None while it is not chosen."""
-    holders = keys.holders(key)
+    holders = keys.services_with_key(key)
     if holders is None:
         return True
     return None if world.service is None else world.service in holders
 
 
-def _scoped(key: str, world: World) -> Constant | Open:  # noqa: PLR0911 - one return a case
+def _scoped(key: str, world: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
     there = held(key, world)
     if there is None:
-        return Open.LATER
+        return OpenValue.LATER
     caller = world.caller
     if not there:
         return None
@@ -191,7 +183,7 @@ def _scoped(key: str, world: World) -> Constant | Open:  # noqa: PLR0911 - one r
     return _of_identity(key, caller)
 
 
-def _of_identity(key: str, caller: Caller) -> Constant | Open:
+def _of_identity(key: str, caller: Caller) -> KeyValues | OpenValue:
     if key == keys.PROVIDER and caller.kind is not CallerKind.FEDERATED:
         return None
     principal = caller.kind is CallerKind.PRINCIPAL
@@ -200,15 +192,15 @@ def _of_identity(key: str, caller: Caller) -> Constant | Open:
     if key == "aws:username" and caller.type not in {"", "User"}:
         return None
     if key == keys.PRINCIPAL_PATHS:
-        return Open.FREE if principal and caller.organization else None
+        return OpenValue.FREE if principal and caller.organization else None
     if not principal and (key == keys.PRINCIPAL_ARN or keys.is_signed(key)):
         return None
-    return Open.FREE
+    return OpenValue.FREE
 
 
-def presence(key: str, caller: Caller) -> keys.Presence:
+def find_presence(key: str, caller: Caller) -> keys.KeyPresence:
     """Tell whether a key that is free in its world is always there."""
     fixed = {keys.PRINCIPAL_ARN, keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS, keys.PROVIDER}
     if key in keys.ALWAYS or key in fixed or (key == "aws:username" and caller.type == "User"):
-        return keys.Presence.ALWAYS
-    return keys.Presence.MAYBE
+        return keys.KeyPresence.ALWAYS
+    return keys.KeyPresence.MAYBE

@@ -11,22 +11,22 @@ from fractions import Fraction
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-Network = IPv4Network | IPv6Network
+IpNetwork = IPv4Network | IPv6Network
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
 SHORT_DATE = re.compile(r"\d{4}")  # a year
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def number(text: str) -> Fraction | None:
+def parse_number(text: str) -> Fraction | None:
     """Read a number; None when it is none."""
     return Fraction(text.strip()) if NUMBER.fullmatch(text.strip()) else None
 
 
 @lru_cache(maxsize=256)
-def instant(text: str) -> Fraction | None:
+def parse_instant(text: str) -> Fraction | None:
     """Read an ISO 8601 date or seconds since 1970, as seconds; None when it is neither."""
     text = text.strip()
-    if not SHORT_DATE.fullmatch(text) and (seconds := number(text)) is not None:
+    if not SHORT_DATE.fullmatch(text) and (seconds := parse_number(text)) is not None:
         return seconds
     try:
         moment = datetime.fromisoformat(
@@ -40,7 +40,7 @@ def instant(text: str) -> Fraction | None:
 
 
 @lru_cache(maxsize=1024)
-def network_of(text: str) -> Network | None:
+def parse_network(text: str) -> IpNetwork | None:
     """Read a CIDR block or an address; None when it is neither."""
     try:
         return ip_network(text.strip(), strict=False)

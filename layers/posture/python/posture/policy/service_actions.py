@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 
 from __future__ import annotations
 
-from posture.model.service_names import CUSTOM, short_name
+from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
 
 # Action prefixes by the first part of the endpoint service's short name, where they differ from it
 # or where the name alone does not tell.
@@ -154,9 +154,9 @@ REGIONAL = "us-east-1"
 GLOBAL = frozenset({"iam", "sts"})  # whose ARNs name no region
 
 
-def prefixes(service: str) -> tuple[str, ...]:
+def find_action_prefixes(service: str) -> tuple[str, ...]:
     """Give the action prefixes that an endpoint carries; none where that is not known."""
-    if not service or CUSTOM.fullmatch(service):
+    if not service or CUSTOM_SERVICE_NAME.fullmatch(service):
         return ()
     first = short_name(service).partition(".")[0]
     if first in PREFIXES:
@@ -166,4 +166,4 @@ def prefixes(service: str) -> tuple[str, ...]:
 
 def takes_no_policy(service: str) -> bool:
     """Tell whether an endpoint is to somebody's own service: such have full access always."""
-    return bool(CUSTOM.fullmatch(service))
+    return bool(CUSTOM_SERVICE_NAME.fullmatch(service))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from posture.policy import keys
-from posture.policy import service_actions as catalogue
-from posture.policy.alphabet import (
+from posture.policy import keys, service_actions
+from posture.policy.automata import Pattern, PatternSet, compile_patterns
+from posture.policy.request import CallerKind
+from posture.policy.request_case import OwnerKind, RequestCase
+from posture.policy.template import compile_glob, parse_template
+from posture.policy.tokens import (
     ANY,
     BUCKET,
     DIGIT,
@@ -14,71 +17,71 @@ from posture.policy.alphabet import (
     NAME,
     REGION,
     WORD,
-    one,
-    star,
-    text,
+    match_many,
+    match_one,
+    match_text,
 )
-from posture.policy.automata import Pattern, Union, union
-from posture.policy.request_case import CallerKind, OwnerKind, World
-from posture.policy.template import glob, pieces
 
 ACTION = "action"  # the names of the two open texts that are no condition keys
 RESOURCE = "resource"
 SESSION = "\n"  # sets a session's name behind the role's ARN apart
-SOME: Pattern = (one(ANY), star(ANY))
-A_REGION: Pattern = (one(REGION), star(REGION), *text("-"), one(DIGIT))
-SOME_FIELD: Pattern = (one(FIELD), star(FIELD))
-A_NAME: Pattern = (one(NAME), star(NAME))
+SOME: Pattern = (match_one(ANY), match_many(ANY))
+A_REGION: Pattern = (match_one(REGION), match_many(REGION), *match_text("-"), match_one(DIGIT))
+SOME_FIELD: Pattern = (match_one(FIELD), match_many(FIELD))
+A_NAME: Pattern = (match_one(NAME), match_many(NAME))
 
-ACCOUNTS = union((one(DIGIT),) * 12)
-ORGANIZATIONS = union((*text("o-"), *(one(WORD),) * 10, star(WORD)))
+ACCOUNTS = compile_patterns((match_one(DIGIT),) * 12)
+ORGANIZATIONS = compile_patterns((*match_text("o-"), *(match_one(WORD),) * 10, match_many(WORD)))
 
 
 @lru_cache(maxsize=512)
-def actions(prefix: str) -> Union:
+def match_actions(prefix: str) -> PatternSet:
     """Give the actions of a service, in lower case."""
-    return union((*text(f"{prefix.lower()}:"), one(WORD), star(WORD)))
+    return compile_patterns((*match_text(f"{prefix.lower()}:"), match_one(WORD), match_many(WORD)))
 
 
 @lru_cache(maxsize=256)
-def named_actions(prefix: str, names: tuple[str, ...]) -> Union:
+def match_named_actions(prefix: str, names: tuple[str, ...]) -> PatternSet:
     """Give these actions, which may be patterns."""
-    return union(
-        *(glob(pieces(f"{prefix}:{name}".lower(), variables=False), wide=WORD) for name in names)
+    return compile_patterns(
+        *(
+            compile_glob(parse_template(f"{prefix}:{name}".lower(), variables=False), wide=WORD)
+            for name in names
+        )
     )
 
 
 @lru_cache(maxsize=512)
-def principals(partition: str, account: str, kind: str) -> Union:
+def match_principals(partition: str, account: str, kind: str) -> PatternSet:
     """Give the ARNs of an account's principals, a role's with the name of its session."""
     iam = f"arn:{partition}:iam::{account}:"
     forms: dict[str, Pattern] = {
-        "AssumedRole": (*text(f"{iam}role/"), *A_NAME, *text(SESSION), *A_NAME),
-        "User": (*text(f"{iam}user/"), *A_NAME),
-        "Account": text(f"{iam}root"),
-        "FederatedUser": (*text(f"arn:{partition}:sts::{account}:federated-user/"), *A_NAME),
+        "AssumedRole": (*match_text(f"{iam}role/"), *A_NAME, *match_text(SESSION), *A_NAME),
+        "User": (*match_text(f"{iam}user/"), *A_NAME),
+        "Account": match_text(f"{iam}root"),
+        "FederatedUser": (*match_text(f"arn:{partition}:sts::{account}:federated-user/"), *A_NAME),
     }
-    return union(*([forms[kind]] if kind else forms.values()))
+    return compile_patterns(*([forms[kind]] if kind else forms.values()))
 
 
 @lru_cache(maxsize=1024)
-def resources(partition: str, service: str, kind: OwnerKind, account: str) -> Union:
+def match_resources(partition: str, service: str, kind: OwnerKind, account: str) -> PatternSet:
     """Give the ARNs of the resources of an owner that a service's actions are about."""
     if kind is OwnerKind.CALLER:
-        return union(text("*"))
+        return compile_patterns(match_text("*"))
     start = f"arn:{partition}:"
     if kind is OwnerKind.AWS:
-        aws = catalogue.OF_AWS.get(service, (f"{service}:*:aws:",))
+        aws = service_actions.OF_AWS.get(service, (f"{service}:*:aws:",))
         forms = [form for each in aws for form in _begun(start, each)]
-        return union(*forms, *(_buckets(start) if service == "s3" else ()))
-    ends = [f"{each}:*:{account}:" for each in catalogue.ABOUT.get(service, (service,))]
-    if service not in catalogue.OWN_PREFIX:  # little is known of it
+        return compile_patterns(*forms, *(_buckets(start) if service == "s3" else ()))
+    ends = [f"{each}:*:{account}:" for each in service_actions.ABOUT.get(service, (service,))]
+    if service not in service_actions.OWN_PREFIX:  # little is known of it
         ends = [f"*:*:{account}:", "*:*::"]
-    elif service not in catalogue.PLAIN | {"s3", "iam", "sts"}:
+    elif service not in service_actions.PLAIN | {"s3", "iam", "sts"}:
         ends.append(f"*:*:{account}:")  # its actions may be about another's resources
-    ends += catalogue.ACCOUNTLESS.get(service, ())
+    ends += service_actions.ACCOUNTLESS.get(service, ())
     forms = [form for each in ends for form in _begun(start, each)]
-    return union(*forms, *(_buckets(start) if service == "s3" else ()))
+    return compile_patterns(*forms, *(_buckets(start) if service == "s3" else ()))
 
 
 def _begun(start: str, rest: str) -> list[Pattern]:
@@ -87,44 +90,52 @@ def _begun(start: str, rest: str) -> list[Pattern]:
     The region may be left out, as global services do.
     """
     service, region, end = rest.split(":", 2)
-    before = (*text(start), *((star(FIELD),) if service == "*" else text(service)), *text(":"))
-    after = (*text(f":{end}"), *SOME)
-    regions = [(), A_REGION] if region == "*" else [text(region)]
+    before = (
+        *match_text(start),
+        *((match_many(FIELD),) if service == "*" else match_text(service)),
+        *match_text(":"),
+    )
+    after = (*match_text(f":{end}"), *SOME)
+    regions = [(), A_REGION] if region == "*" else [match_text(region)]
     return [(*before, *each, *after) for each in regions]
 
 
 def _buckets(start: str) -> tuple[Pattern, Pattern]:
-    bucket = (*text(f"{start}s3:::"), *(one(BUCKET),) * 3, star(BUCKET))
-    return bucket, (*bucket, *text("/"), star(ANY))
+    bucket = (*match_text(f"{start}s3:::"), *(match_one(BUCKET),) * 3, match_many(BUCKET))
+    return bucket, (*bucket, *match_text("/"), match_many(ANY))
 
 
 @lru_cache(maxsize=256)
-def paths(organization: str) -> Union:
+def match_organization_paths(organization: str) -> PatternSet:
     """Give the paths of an organisation's units."""
-    return union((*text(f"{organization}/r-"), *SOME_FIELD, *text("/"), star(ANY)))
+    return compile_patterns(
+        (*match_text(f"{organization}/r-"), *SOME_FIELD, *match_text("/"), match_many(ANY))
+    )
 
 
-def shape_of(key: str, world: World) -> Union | None:
+def find_shape(key: str, world: RequestCase) -> PatternSet | None:
     """Give what an open text must look like in a world; None: like anything."""
     service, owner, caller = world.service or "", world.owner, world.caller
     if key == ACTION:
-        return actions(service)
+        return match_actions(service)
     if key == RESOURCE and owner:
-        return resources(world.partition, service, owner.kind, owner.account)
+        return match_resources(world.partition, service, owner.kind, owner.account)
     if key == keys.PRINCIPAL_ARN:
-        return principals(world.partition, caller.account, caller.type)
+        return match_principals(world.partition, caller.account, caller.type)
     if key == keys.PRINCIPAL_PATHS and caller.organization:
-        return paths(caller.organization)
+        return match_organization_paths(caller.organization)
     if key == keys.RESOURCE_PATHS and owner and owner.organization:
-        return paths(owner.organization)
+        return match_organization_paths(owner.organization)
     return None
 
 
-def hints_of(key: str, world: World) -> tuple[str, ...]:
+def find_hints(key: str, world: RequestCase) -> tuple[str, ...]:
     """Give what reads well, to be tried first."""
     service, owner, caller = world.service or "", world.owner, world.caller
     if key == ACTION:
-        return tuple(f"{service}:{name}".lower() for name in catalogue.TYPICAL.get(service, ()))
+        return tuple(
+            f"{service}:{name}".lower() for name in service_actions.TYPICAL.get(service, ())
+        )
     if key == RESOURCE and owner:
         return _resource_hints(world, service, owner.account)
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
@@ -137,11 +148,13 @@ def hints_of(key: str, world: World) -> tuple[str, ...]:
     return ("x", "xxxxxxxx")
 
 
-def _resource_hints(world: World, service: str, account: str) -> tuple[str, ...]:
+def _resource_hints(world: RequestCase, service: str, account: str) -> tuple[str, ...]:
     start = f"arn:{world.partition}"
     if service == "s3":
         return f"{start}:s3:::strangers-bucket/object", f"{start}:s3:::strangers-bucket"
-    region = "" if service in catalogue.GLOBAL else world.site.region or catalogue.REGIONAL
-    about = catalogue.ABOUT.get(service, (service,))[0]
-    end = catalogue.EXAMPLES.get(about, f"strangers-{service}")
+    region = (
+        "" if service in service_actions.GLOBAL else world.site.region or service_actions.REGIONAL
+    )
+    about = service_actions.ABOUT.get(service, (service,))[0]
+    end = service_actions.EXAMPLES.get(about, f"strangers-{service}")
     return (f"{start}:{about}:{region}:{account}:{end}",)

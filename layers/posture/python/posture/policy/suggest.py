@@ -13,42 +13,42 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from posture.policy import keys
-from posture.policy import service_actions as catalogue
-from posture.policy.decide import Answer, Case, Decision, decide
+from posture.policy import keys, service_actions
+from posture.policy.decide import PolicyAnswer, PolicyDecision, decide_policy
 from posture.policy.descriptions import CANONICAL
-from posture.policy.document import LONGEST, Policy
-from posture.policy.ownership import accountless
-from posture.policy.parse import parse
-from posture.policy.sited import unsited
+from posture.policy.document import MAX_POLICY_CHARACTERS, Policy
+from posture.policy.endpoint_dependence import generalise_check
+from posture.policy.ownership import name_without_account
+from posture.policy.parse import parse_policy
+from posture.policy.policy_check import PolicyCheck
 
-SIGNED_IN = [f"sts:{name}" for name in catalogue.FEDERATED]
+SIGNED_IN = [f"sts:{name}" for name in service_actions.FEDERATED]
 NOT_A_SERVICE = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
 
 
-def closing(text: str, decision: Decision, case: Case) -> str | None:
+def suggest_policy(text: str, decision: PolicyDecision, case: PolicyCheck) -> str | None:
     """Give a policy document without the holes that a decision found.
 
     None where there is no hole that statements can close, or where the result would be too long.
     """
-    principals = decision.untrusted_principal.answer is Answer.YES
-    resources = decision.untrusted_resource.answer is Answer.YES
-    if not (principals or resources) or catalogue.takes_no_policy(case.site.service):
+    principals = decision.untrusted_principal.answer is PolicyAnswer.YES
+    resources = decision.untrusted_resource.answer is PolicyAnswer.YES
+    if not (principals or resources) or service_actions.takes_no_policy(case.site.service):
         return None
-    return _closed(text, unsited(text, case), principals=principals, resources=resources)
+    return _closed(text, generalise_check(text, case), principals=principals, resources=resources)
 
 
 @lru_cache(maxsize=256)
-def _closed(text: str, case: Case, *, principals: bool, resources: bool) -> str | None:
-    policy = parse(text)
+def _closed(text: str, case: PolicyCheck, *, principals: bool, resources: bool) -> str | None:
+    policy = parse_policy(text)
     case = replace(case, trust=case.trust.with_account(case.site.account))
     denies = [*(_principals(case) if principals else ()), *_resources(policy, case, resources)]
     suggested = _joined(text, denies)
-    if suggested is None or len(suggested) > LONGEST:
+    if suggested is None or len(suggested) > MAX_POLICY_CHARACTERS:
         return None
-    again = decide(parse(suggested), case)
+    again = decide_policy(parse_policy(suggested), case)
     still = {again.untrusted_principal.answer, again.untrusted_resource.answer}
-    return suggested if still == {Answer.NO} else None
+    return suggested if still == {PolicyAnswer.NO} else None
 
 
 def _joined(text: str, denies: Iterable[Mapping[str, Any]]) -> str | None:
@@ -58,9 +58,9 @@ def _joined(text: str, denies: Iterable[Mapping[str, Any]]) -> str | None:
     return json.dumps({**document, "Statement": [*statements, *denies]}, indent=2)
 
 
-def _principals(case: Case) -> Iterable[Mapping[str, Any]]:
+def _principals(case: PolicyCheck) -> Iterable[Mapping[str, Any]]:
     """Deny strangers; whoever an identity provider signs in has no account yet."""
-    carried = catalogue.prefixes(case.site.service)
+    carried = service_actions.find_action_prefixes(case.site.service)
     signs_in = not carried or "sts" in carried
     yield {
         "Sid": "DenyUntrustedPrincipals",
@@ -86,7 +86,7 @@ def _principals(case: Case) -> Iterable[Mapping[str, Any]]:
         }
 
 
-def _resources(policy: Policy, case: Case, wanted: bool) -> Iterable[Mapping[str, Any]]:
+def _resources(policy: Policy, case: PolicyCheck, wanted: bool) -> Iterable[Mapping[str, Any]]:
     """Deny strangers' resources; the names that the policy vouches for are kept."""
     if not wanted:
         return
@@ -109,14 +109,14 @@ def _vouched(policy: Policy) -> tuple[str, ...]:
     for statement in policy.statements:
         if statement.allows and not statement.excludes_resources:
             for resource in statement.resources:
-                if (name := accountless(resource)) and "${" not in resource:
+                if (name := name_without_account(resource)) and "${" not in resource:
                     found[name] = None
                     if ":s3:::" in name:
                         found[f"{name}/*"] = None
     return tuple(found)
 
 
-def _trusted(case: Case, account: str, organization: str) -> Mapping[str, Any]:
+def _trusted(case: PolicyCheck, account: str, organization: str) -> Mapping[str, Any]:
     """Give the values that a stranger has none of: of no trusted account and organisation."""
     trust = case.trust
     names = {account: sorted(trust.accounts), organization: sorted(trust.organizations)}

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 
 # The characters of a pattern; None stands for `*`, and "" for `?`.
-Text = tuple[str | None, ...]
+PatternText = tuple[str | None, ...]
 
 FIELDS = 6  # of an ARN
 REFERENCE = re.compile(r"\$\{\s*([^,'*?$\s{}][^,'*?${}]*?)\s*(?:,\s*'([^'{}]*)')?\s*\}")
 SPECIAL = re.compile(r"\$\{([*?$])\}")
 
 
-def substituted(
+def resolve_text(
     value: str, context: Mapping[str, tuple[str, ...]] | None, *, wildcards: bool
-) -> Text | None:
+) -> PatternText | None:
     """Read a value of a policy; without a context, `${…}` is literal.
 
     Gives None where a reference has neither a value nor a default.
@@ -40,20 +40,20 @@ def substituted(
     return tuple(found)
 
 
-def pattern(value: str) -> Text:
+def parse_pattern(value: str) -> PatternText:
     """Read a value that holds no references."""
-    return substituted(value, None, wildcards=True) or ()
+    return resolve_text(value, None, wildcards=True) or ()
 
 
-def glob_matches(pattern: Text, text: str) -> bool:
+def glob_matches(parse_pattern: PatternText, text: str) -> bool:
     """Tell whether a text matches, going back to the last `*` when it does not."""
     at = here = 0
     star, resume = -1, 0
     while here < len(text):
-        if at < len(pattern) and pattern[at] is None:
+        if at < len(parse_pattern) and parse_pattern[at] is None:
             star, resume = at, here
             at += 1
-        elif at < len(pattern) and pattern[at] in {text[here], ""}:
+        elif at < len(parse_pattern) and parse_pattern[at] in {text[here], ""}:
             at += 1
             here += 1
         elif star >= 0:
@@ -61,17 +61,17 @@ def glob_matches(pattern: Text, text: str) -> bool:
             at, here = star + 1, resume
         else:
             return False
-    return all(each is None for each in pattern[at:])
+    return all(each is None for each in parse_pattern[at:])
 
 
-def arn_matches(pattern: Text, arn: str) -> bool:
+def arn_matches(parse_pattern: PatternText, arn: str) -> bool:
     """Tell whether an ARN matches field by field; the sixth field may hold colons.
 
     Fields that a resource leaves out at the end stand for anything.
     """
-    wanted = _fields(pattern)
-    if len(wanted) < FIELDS and pattern[:1] in {(None,), ("",)}:
-        return glob_matches(pattern, arn)
+    wanted = _fields(parse_pattern)
+    if len(wanted) < FIELDS and parse_pattern[:1] in {(None,), ("",)}:
+        return glob_matches(parse_pattern, arn)
     given = arn.split(":", 5)
     if len(given) < len(wanted):
         return False
@@ -79,17 +79,17 @@ def arn_matches(pattern: Text, arn: str) -> bool:
     return all(map(glob_matches, wanted, given))
 
 
-def whole_arn_matches(pattern: Text, arn: str) -> bool:
+def whole_arn_matches(parse_pattern: PatternText, arn: str) -> bool:
     """Tell whether an ARN matches one of a condition, which has all fields, or is `*`."""
-    if all(each is None for each in pattern):
+    if all(each is None for each in parse_pattern):
         return True
-    both = len(_fields(pattern)) == FIELDS and arn.count(":") >= FIELDS - 1
-    return both and arn_matches(pattern, arn)
+    both = len(_fields(parse_pattern)) == FIELDS and arn.count(":") >= FIELDS - 1
+    return both and arn_matches(parse_pattern, arn)
 
 
-def _fields(pattern: Text) -> list[Text]:
-    fields: list[Text] = []
-    rest = pattern
+def _fields(parse_pattern: PatternText) -> list[PatternText]:
+    fields: list[PatternText] = []
+    rest = parse_pattern
     while ":" in rest and len(fields) < FIELDS - 1:
         end = rest.index(":")
         fields.append(rest[:end])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from posture.policy import keys
-from posture.policy import service_actions as catalogue
+from posture.policy import keys, service_actions
 from posture.policy.request import Request
-from posture.policy.request_case import Constant, Open, OwnerKind, World, value_of
-from posture.policy.search import Found
+from posture.policy.request_case import KeyValues, OpenValue, OwnerKind, RequestCase, resolve_key
+from posture.policy.search import FoundRequest
 from posture.policy.shapes import ACTION, RESOURCE, SESSION
 
 # Told of every request, whether or not the policy asks for them.
@@ -22,20 +21,24 @@ TOLD = (
 )
 NAMES = {
     f"{service}:{name}".lower(): f"{service}:{name}"
-    for table in (catalogue.TYPICAL, catalogue.WITHOUT_RESOURCE, catalogue.WITHOUT_OWNER_KEYS)
+    for table in (
+        service_actions.TYPICAL,
+        service_actions.WITHOUT_RESOURCE,
+        service_actions.WITHOUT_OWNER_KEYS,
+    )
     for service, names in table.items()
     for name in names
 }
 
 
-def request_of(found: Found) -> Request:
+def build_request(found: FoundRequest) -> Request:
     """Give the request of a world and of what was chosen in it."""
     world, chosen = found.world, dict(found.chosen)
     principal, _, session = _first(chosen.pop(keys.PRINCIPAL_ARN, None)).partition(SESSION)
     action, resource = _first(chosen.pop(ACTION)), _first(chosen.pop(RESOURCE))
     context: dict[str, tuple[str, ...]] = {}
     for key in (*TOLD, *world.assigned, *keys.FIXED, *sorted(keys.BY_TYPE)):
-        value = value_of(key, world)
+        value = resolve_key(key, world)
         if isinstance(value, tuple):
             context[key] = value
     if principal:
@@ -56,11 +59,11 @@ def request_of(found: Found) -> Request:
     )
 
 
-def _owner(world: World) -> str:
+def _owner(world: RequestCase) -> str:
     if world.owner is None or world.owner.kind is OwnerKind.AWS:
         return "aws"
     return world.owner.account
 
 
-def _first(value: Constant | Open) -> str:
+def _first(value: KeyValues | OpenValue) -> str:
     return value[0] if isinstance(value, tuple) and value else ""

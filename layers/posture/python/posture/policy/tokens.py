@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-Class = str  # the name of a class, or the characters it consists of
+CharacterClass = str  # the name of a class, or the characters it consists of
 
 ANY = "any"
 FIELD = "field"  # of an ARN: no colon
@@ -18,7 +18,7 @@ WORD = "word"
 REGION = "region"
 NAME = "name"  # of a user or role, with its path
 
-MEMBERS: Mapping[Class, Callable[[str], bool]] = {
+CHARACTER_CLASSES: Mapping[CharacterClass, Callable[[str], bool]] = {
     ANY: lambda _: True,
     FIELD: lambda character: character not in ":\n",
     IDENTITY: lambda character: character != "\n",
@@ -36,26 +36,26 @@ POOL += "+=,@#$%&()[]{}|<>!;'\"^`ßçñøЖ漢"
 class Token:
     """One character of a class, or any number of them."""
 
-    of: Class
+    of: CharacterClass
     many: bool = False
 
 
-ONES: dict[Class, Token] = {name: Token(name) for name in MEMBERS}
-STARS: dict[Class, Token] = {name: Token(name, many=True) for name in MEMBERS}
+ONES: dict[CharacterClass, Token] = {name: Token(name) for name in CHARACTER_CLASSES}
+STARS: dict[CharacterClass, Token] = {name: Token(name, many=True) for name in CHARACTER_CLASSES}
 LITERALS: dict[str, Token] = {}
 
 
-def one(of: Class) -> Token:
+def match_one(of: CharacterClass) -> Token:
     """Give the token of one character of a class."""
     return ONES[of]
 
 
-def star(of: Class) -> Token:
+def match_many(of: CharacterClass) -> Token:
     """Give the token of any number of characters of a class."""
     return STARS[of]
 
 
-def literal(character: str, *, any_case: bool = False) -> Token:
+def match_literal(character: str, *, any_case: bool = False) -> Token:
     """Give the token of a character, or of both its cases."""
     of = "".join(sorted({character.lower(), character.upper()})) if any_case else character
     if of not in LITERALS:
@@ -63,18 +63,18 @@ def literal(character: str, *, any_case: bool = False) -> Token:
     return LITERALS[of]
 
 
-def text(value: str) -> tuple[Token, ...]:
+def match_text(value: str) -> tuple[Token, ...]:
     """Give the tokens of a literal text."""
-    return tuple(literal(character) for character in value)
+    return tuple(match_literal(character) for character in value)
 
 
 @lru_cache(maxsize=1024)
-def representatives(wanted: frozenset[Class]) -> str:
+def pick_representatives(wanted: frozenset[CharacterClass]) -> str:
     """Give the characters to try: each that a pattern names, and one of every other kind."""
     named = dict.fromkeys(
-        character for of in sorted(wanted) if of not in MEMBERS for character in of
+        character for of in sorted(wanted) if of not in CHARACTER_CLASSES for character in of
     )
-    general = [MEMBERS[of] for of in sorted(wanted) if of in MEMBERS]
+    general = [CHARACTER_CLASSES[of] for of in sorted(wanted) if of in CHARACTER_CLASSES]
     others: dict[tuple[bool, ...], str] = {}
     for character in POOL:
         if character not in named:

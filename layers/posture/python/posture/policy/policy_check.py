@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from posture.model.service_names import region_in
+from posture.model.service_names import find_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class EndpointContext:
     """The endpoint whose policy it is, in its account; None or "" is what is not known.
 
     `service` is the endpoint's service, by its full or its short name. A gateway endpoint does not
@@ -46,7 +47,7 @@ class Site:
     @property
     def region(self) -> str | None:
         """The region in the service's name."""
-        return region_in(self.service) if self.service else None
+        return find_region(self.service) if self.service else None
 
     @property
     def partition(self) -> str | None:
@@ -57,3 +58,16 @@ class Site:
         if region.startswith("cn-"):
             return "aws-cn"
         return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCheck:
+    """Where a policy stands, and what is expected of it.
+
+    `now` is the earliest time a request may be made; `allowed_actions` are patterns, none for any.
+    """
+
+    site: EndpointContext
+    trust: Trust = field(default_factory=Trust)
+    now: datetime | None = None
+    allowed_actions: frozenset[str] = frozenset()

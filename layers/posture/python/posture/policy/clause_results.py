@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from posture.policy.values import Test
+from posture.policy.value_tests import ValueTest
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Requirement:
     """A clause that holds when a test of one open key has the outcome true.
 
     `loose`: the test lets more pass than the clause does, for a reference in it is not resolved.
     """
 
     key: str
-    test: Test
+    test: ValueTest
     loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Opaque:
+class Undecidable:
     """A clause that cannot be decided; `element` names it."""
 
     element: str
 
 
-class Later:
+class Deferred:
     """A clause that waits for the owner or the service to be chosen."""
 
 
-LATER = Later()
-Truth = bool | Need | Opaque | Later
+DEFERRED = Deferred()
+ClauseResult = bool | Requirement | Undecidable | Deferred

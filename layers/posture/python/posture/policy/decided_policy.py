@@ -6,20 +6,26 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from posture.policy.decide import Answer, Case, Decision, Finding, decide
+from posture.policy.decide import (
+    PolicyAnswer,
+    PolicyDecision,
+    QuestionResult,
+    decide_policy,
+)
 from posture.policy.descriptions import decision_record
 from posture.policy.document import Policy
-from posture.policy.lints import Lint, lint
-from posture.policy.parse import parse
-from posture.policy.sited import at, unsited
+from posture.policy.endpoint_dependence import generalise_check, restore_endpoint
+from posture.policy.lints import Lint, lint_policy
+from posture.policy.parse import parse_policy
+from posture.policy.policy_check import PolicyCheck
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecidedPolicy:
     """A policy with its verdict and the remarks on it."""
 
     policy: Policy
-    decision: Decision
+    decision: PolicyDecision
     lints: tuple[Lint, ...] = ()
 
     def record(self) -> dict[str, Any]:
@@ -28,7 +34,7 @@ class Decided:
         return decision_record(self.decision, self.policy, remarks)
 
 
-def decide_text(text: str, case: Case) -> Decided:
+def decide_policy_text(text: str, case: PolicyCheck) -> DecidedPolicy:
     """Decide a policy; of names that stand twice, both readings are decided.
 
     A text is decided once for all the endpoints and hours that it cannot tell apart.
@@ -36,31 +42,31 @@ def decide_text(text: str, case: Case) -> Decided:
     Raises:
         UnreadablePolicyError: the text is no policy document; names the place.
     """
-    decided = _decided(text, unsited(text, case))
-    return replace(decided, decision=at(case.site, decided.decision))
+    decided = _decided(text, generalise_check(text, case))
+    return replace(decided, decision=restore_endpoint(case.site, decided.decision))
 
 
 @lru_cache(maxsize=256)
-def _decided(text: str, case: Case) -> Decided:
-    policy = parse(text)
-    decision = decide(policy, case)
+def _decided(text: str, case: PolicyCheck) -> DecidedPolicy:
+    policy = parse_policy(text)
+    decision = decide_policy(policy, case)
     if policy.duplicates:
-        other = decide(parse(text, keep="first"), case)
+        other = decide_policy(parse_policy(text, keep="first"), case)
         decision = _agreed(decision, other, policy.duplicates[0].name)
-    return Decided(policy, decision, lint(policy, case.site))
+    return DecidedPolicy(policy, decision, lint_policy(policy, case.site))
 
 
-def _agreed(last: Decision, first: Decision, name: str) -> Decision:
+def _agreed(last: PolicyDecision, first: PolicyDecision, name: str) -> PolicyDecision:
     reason = f"{name} stands twice, and it is not documented which of them holds"
-    unknown = Finding(Answer.UNKNOWN, reason=reason)
+    unknown = QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
 
-    def both(one: Finding, other: Finding) -> Finding:
+    def both(one: QuestionResult, other: QuestionResult) -> QuestionResult:
         return one if one.answer is other.answer else unknown
 
     disallowed = None
     if last.disallowed_action and first.disallowed_action:
         disallowed = both(last.disallowed_action, first.disallowed_action)
-    return Decision(
+    return PolicyDecision(
         both(last.full_access, first.full_access),
         both(last.untrusted_principal, first.untrusted_principal),
         both(last.untrusted_resource, first.untrusted_resource),

@@ -17,7 +17,7 @@ SPACE = re.compile(r"[ \t\n\r]*")
 SCALAR = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 
 
-class UnreadablePolicyError(PostureError):
+class MalformedPolicyError(PostureError):
     """The text is no policy document; says what was expected, and at which line and column."""
 
     def __init__(self, problem: str, line: int = 0, column: int = 0) -> None:
@@ -29,16 +29,16 @@ class UnreadablePolicyError(PostureError):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class JsonMember:
     """One name of an object with its value."""
 
     name: str
     at: int
-    value: Node
+    value: JsonNode
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class JsonNode:
     """A value and its offset.
 
     `value` is a tuple of members for an object, a tuple of nodes for an array, else a text, a
@@ -47,20 +47,20 @@ class Node:
 
     kind: str
     at: int
-    value: tuple[Member, ...] | tuple[Node, ...] | str | bool | None
+    value: tuple[JsonMember, ...] | tuple[JsonNode, ...] | str | bool | None
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[JsonMember, ...]:
         """The members of an object; none of anything else."""
         return self.value if self.kind == "object" else ()  # type: ignore[return-value]
 
     @property
-    def items(self) -> tuple[Node, ...]:
+    def items(self) -> tuple[JsonNode, ...]:
         """The elements of an array; anything else is its own only one."""
         return self.value if self.kind == "array" else (self,)  # type: ignore[return-value]
 
 
-def read(text: str) -> Node:
+def read_json(text: str) -> JsonNode:
     """Read one JSON document.
 
     Raises:
@@ -70,14 +70,14 @@ def read(text: str) -> Node:
     node = reader.value(reader.skip(0), 0)
     end = reader.skip(reader.end)
     if end != len(text):
-        raise unreadable(text, end, "expected the end of the document")
+        raise malformed_at(text, end, "expected the end of the document")
     return node
 
 
-def unreadable(text: str, at: int, problem: str) -> UnreadablePolicyError:
+def malformed_at(text: str, at: int, problem: str) -> MalformedPolicyError:
     """Give the error of a problem at an offset."""
     line = text.count("\n", 0, at) + 1
-    return UnreadablePolicyError(problem, line, at - text.rfind("\n", 0, at))
+    return MalformedPolicyError(problem, line, at - text.rfind("\n", 0, at))
 
 
 class _Reader:
@@ -89,37 +89,37 @@ class _Reader:
         found = SPACE.match(self.text, at)
         return found.end() if found else at
 
-    def value(self, at: int, depth: int) -> Node:
+    def value(self, at: int, depth: int) -> JsonNode:
         if depth > DEEPEST:
-            raise unreadable(self.text, at, f"nested more than {DEEPEST} deep")
+            raise malformed_at(self.text, at, f"nested more than {DEEPEST} deep")
         first = self.text[at : at + 1]
         if first == "{":
-            return Node("object", at, self.object(at + 1, depth))
+            return JsonNode("object", at, self.object(at + 1, depth))
         if first == "[":
-            return Node("array", at, self.array(at + 1, depth))
+            return JsonNode("array", at, self.array(at + 1, depth))
         if first == '"':
-            return Node("string", at, self.string(at))
+            return JsonNode("string", at, self.string(at))
         return self.scalar(at)
 
-    def scalar(self, at: int) -> Node:
+    def scalar(self, at: int) -> JsonNode:
         found = SCALAR.match(self.text, at)
         if not found:
-            raise unreadable(self.text, at, "expected a JSON value")
+            raise malformed_at(self.text, at, "expected a JSON value")
         self.end = found.end()
         word = found.group()
         if word in {"true", "false"}:
-            return Node("boolean", at, word == "true")
-        return Node("null", at, None) if word == "null" else Node("number", at, word)
+            return JsonNode("boolean", at, word == "true")
+        return JsonNode("null", at, None) if word == "null" else JsonNode("number", at, word)
 
     def string(self, at: int) -> str:
         try:
             value, self.end = scanstring(self.text, at + 1, True)
         except JSONDecodeError as error:
-            raise unreadable(self.text, error.pos, f"no JSON text: {error.msg}") from None
+            raise malformed_at(self.text, error.pos, f"no JSON text: {error.msg}") from None
         return str(value)
 
-    def object(self, at: int, depth: int) -> tuple[Member, ...]:
-        members: list[Member] = []
+    def object(self, at: int, depth: int) -> tuple[JsonMember, ...]:
+        members: list[JsonMember] = []
         at = self.skip(at)
         if self.text[at : at + 1] == "}":
             self.end = at + 1
@@ -127,18 +127,18 @@ class _Reader:
         while True:
             name_at = self.skip(at)
             if self.text[name_at : name_at + 1] != '"':
-                raise unreadable(self.text, name_at, "expected a name in double quotes")
+                raise malformed_at(self.text, name_at, "expected a name in double quotes")
             name = self.string(name_at)
             colon = self.skip(self.end)
             if self.text[colon : colon + 1] != ":":
-                raise unreadable(self.text, colon, "expected a colon")
-            members.append(Member(name, name_at, self.value(self.skip(colon + 1), depth + 1)))
+                raise malformed_at(self.text, colon, "expected a colon")
+            members.append(JsonMember(name, name_at, self.value(self.skip(colon + 1), depth + 1)))
             at = self.separated("}")
             if not at:
                 return tuple(members)
 
-    def array(self, at: int, depth: int) -> tuple[Node, ...]:
-        items: list[Node] = []
+    def array(self, at: int, depth: int) -> tuple[JsonNode, ...]:
+        items: list[JsonNode] = []
         at = self.skip(at)
         if self.text[at : at + 1] == "]":
             self.end = at + 1
@@ -157,5 +157,5 @@ class _Reader:
         if found == closing:
             return 0
         if found != ",":
-            raise unreadable(self.text, at, f"expected a comma or {closing}")
+            raise malformed_at(self.text, at, f"expected a comma or {closing}")
         return at + 1

@@ -13,21 +13,23 @@ from fractions import Fraction
 from ipaddress import ip_address
 from itertools import pairwise
 
-from posture.policy.automata import Budget, Union, shortest
-from posture.policy.keys import Presence
-from posture.policy.operators import Family, Quantifier
-from posture.policy.scalars import Network, instant, number
+from posture.policy.automata import PatternSet, SearchBudget, find_shortest_text
+from posture.policy.keys import KeyPresence
+from posture.policy.operators import OperatorFamily, Quantifier
+from posture.policy.scalars import IpNetwork, parse_instant, parse_number
 
-TEXTS = frozenset({Family.STRING, Family.ARN, Family.BOOL, Family.BINARY})
-Constant = tuple[str, ...] | None
+TEXTS = frozenset(
+    {OperatorFamily.STRING, OperatorFamily.ARN, OperatorFamily.BOOL, OperatorFamily.BINARY}
+)
+KeyValues = tuple[str, ...] | None
 
 
-class UndecidedError(Exception):
+class IncompatibleTestsError(Exception):
     """Tests of different kinds on one key, which are not taken together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class ValueTest:
     """What one clause asks of a key.
 
     A value passes when any pattern of `texts` or any of `bounds` fits, or none where `negated`.
@@ -35,9 +37,9 @@ class Test:
     or network it compares with.
     """
 
-    family: Family
-    texts: Union | None = None
-    bounds: tuple[tuple[str, Fraction | Network], ...] = ()
+    family: OperatorFamily
+    texts: PatternSet | None = None
+    bounds: tuple[tuple[str, Fraction | IpNetwork], ...] = ()
     negated: bool = False
     absent: bool = False
     quantifier: Quantifier = Quantifier.NONE
@@ -49,7 +51,7 @@ class Test:
     def _fits(self, value: str) -> bool:
         if self.texts is not None:
             return self.texts.accepts(value)
-        if self.family is Family.ADDRESS:
+        if self.family is OperatorFamily.ADDRESS:
             try:
                 address = ip_address(value)
             except ValueError:
@@ -59,16 +61,16 @@ class Test:
                 for _, bound in self.bounds
                 if not isinstance(bound, Fraction)
             )
-        point = instant(value) if self.family is Family.DATE else number(value)
+        point = parse_instant(value) if self.family is OperatorFamily.DATE else parse_number(value)
         return point is not None and any(
             _compared(point, test, bound)
             for test, bound in self.bounds
             if isinstance(bound, Fraction)
         )
 
-    def holds(self, values: Constant) -> bool:
+    def holds(self, values: KeyValues) -> bool:
         """Tell the outcome for what a request holds."""
-        if self.family is Family.PRESENCE:
+        if self.family is OperatorFamily.PRESENCE:
             return self.absent if values is None else not self.absent
         if values is None or (not values and self.quantifier is not Quantifier.NONE):
             return self.absent
@@ -79,22 +81,24 @@ class Test:
         return any(map(self.passes, values))
 
 
-Wanted = tuple[Test, bool]  # and the outcome it must have
+RequiredOutcome = tuple[ValueTest, bool]  # and the outcome it must have
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ValueDomain:
     """What an open key may hold: its shape, texts to avoid, and whether it must be there."""
 
-    shape: Union | None = None
-    avoiding: tuple[Union, ...] = ()
-    presence: Presence = Presence.MAYBE
+    shape: PatternSet | None = None
+    avoiding: tuple[PatternSet, ...] = ()
+    presence: KeyPresence = KeyPresence.MAYBE
     several: bool = False
     hints: tuple[str, ...] = ()
     least: Fraction | None = None  # for dates: nothing before it
 
 
-def choose(key: str, wanted: Iterable[Wanted], room: Room, budget: Budget) -> list[Constant]:
+def choose_value(
+    key: str, wanted: Iterable[RequiredOutcome], room: ValueDomain, budget: SearchBudget
+) -> list[KeyValues]:
     """Give what a key may hold so that every test has its outcome, as a list of at most one.
 
     Raises:
@@ -102,12 +106,14 @@ def choose(key: str, wanted: Iterable[Wanted], room: Room, budget: Budget) -> li
         ExhaustedError: the search cost too much.
     """
     tests = tuple(wanted)
-    if room.presence is not Presence.ALWAYS and all(
+    if room.presence is not KeyPresence.ALWAYS and all(
         test.absent == outcome for test, outcome in tests
     ):
         return [None]
-    there = [each for each in tests if each[0].family is not Family.PRESENCE]
-    if any(test.absent == outcome for test, outcome in tests if test.family is Family.PRESENCE):
+    there = [each for each in tests if each[0].family is not OperatorFamily.PRESENCE]
+    if any(
+        test.absent == outcome for test, outcome in tests if test.family is OperatorFamily.PRESENCE
+    ):
         return []
     if room.several and any(test.quantifier is not Quantifier.NONE for test, _ in there):
         return _several(key, there, room, budget)
@@ -116,10 +122,12 @@ def choose(key: str, wanted: Iterable[Wanted], room: Room, budget: Budget) -> li
     return [] if found is None else [(found,)]
 
 
-def _several(key: str, wanted: Sequence[Wanted], room: Room, budget: Budget) -> list[Constant]:
+def _several(
+    key: str, wanted: Sequence[RequiredOutcome], room: ValueDomain, budget: SearchBudget
+) -> list[KeyValues]:
     """Choose several values: some tests are about every one of them, some about any."""
-    every: list[Wanted] = []
-    some: list[Wanted] = []
+    every: list[RequiredOutcome] = []
+    some: list[RequiredOutcome] = []
     for test, outcome in wanted:
         about_all = (test.quantifier is Quantifier.ALL) == outcome
         (every if about_all else some).append((test, outcome))
@@ -129,29 +137,31 @@ def _several(key: str, wanted: Sequence[Wanted], room: Room, budget: Budget) -> 
     return [tuple(dict.fromkeys(value for value in chosen if value is not None))]
 
 
-def _single(key: str, wanted: Sequence[Wanted | None], room: Room, budget: Budget) -> str | None:
+def _single(
+    key: str, wanted: Sequence[RequiredOutcome | None], room: ValueDomain, budget: SearchBudget
+) -> str | None:
     tests = [each for each in wanted if each is not None]
     families = {test.family for test, _ in tests}
     if families <= TEXTS:
         return _text(tests, room, budget)
     if len(families) > 1:
-        raise UndecidedError(key)
+        raise IncompatibleTestsError(key)
     budget.spend(len(tests))
     candidates = _points(tests, room)
     return next((value for value in candidates if _all_pass(value, tests)), None)
 
 
-def _all_pass(value: str, tests: Sequence[Wanted]) -> bool:
+def _all_pass(value: str, tests: Sequence[RequiredOutcome]) -> bool:
     return all(test.passes(value) == outcome for test, outcome in tests)
 
 
-def _text(tests: Sequence[Wanted], room: Room, budget: Budget) -> str | None:
+def _text(tests: Sequence[RequiredOutcome], room: ValueDomain, budget: SearchBudget) -> str | None:
     meeting = [room.shape] if room.shape else []
     avoiding = list(room.avoiding)
     for test, outcome in tests:
         if test.texts is not None:
             (meeting if outcome != test.negated else avoiding).append(test.texts)
-    return shortest(meeting, avoiding, budget, room.hints)
+    return find_shortest_text(meeting, avoiding, budget, room.hints)
 
 
 def _compared(point: Fraction, test: str, bound: Fraction) -> bool:
@@ -164,16 +174,16 @@ def _compared(point: Fraction, test: str, bound: Fraction) -> bool:
     }[test]
 
 
-def _points(tests: Sequence[Wanted], room: Room) -> Iterable[str]:
+def _points(tests: Sequence[RequiredOutcome], room: ValueDomain) -> Iterable[str]:
     """Give the values to try: the bounds, what lies beside them, and what lies between."""
     bounds = [bound for test, _ in tests for _, bound in test.bounds]
-    if tests[0][0].family is Family.ADDRESS:
+    if tests[0][0].family is OperatorFamily.ADDRESS:
         return _addresses([bound for bound in bounds if not isinstance(bound, Fraction)])
     numbers = sorted({bound for bound in bounds if isinstance(bound, Fraction)})
     between = [(low + high) / 2 for low, high in pairwise(numbers)]
     beside = [point + step for point in numbers for step in (-1, 1)]
     points = [*numbers, *beside, *between, Fraction(1)]
-    if tests[0][0].family is not Family.DATE:
+    if tests[0][0].family is not OperatorFamily.DATE:
         return [_written(point) for point in points]
     least = room.least if room.least is not None else Fraction(0)
     return [_date(point) for point in (least, *points) if point >= least]
@@ -188,7 +198,7 @@ def _date(point: Fraction) -> str:
     return written.replace("+00:00", "Z").replace(".000000", "")
 
 
-def _addresses(networks: Sequence[Network]) -> list[str]:
+def _addresses(networks: Sequence[IpNetwork]) -> list[str]:
     found = ["10.0.0.1", "2001:db8::1"]
     for network in networks:
         kind = type(network.network_address)

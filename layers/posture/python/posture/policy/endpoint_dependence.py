@@ -6,28 +6,28 @@ import re
 from dataclasses import replace
 
 from posture.policy import keys
-from posture.policy.decide import Case, Decision, Finding
+from posture.policy.decide import PolicyDecision, QuestionResult
+from posture.policy.policy_check import EndpointContext, PolicyCheck
 from posture.policy.request import Request
-from posture.policy.trust import Site
 
 # What must stand in a text, escaped or not, for it to tell one endpoint or hour from another.
 SITED = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
 TIMED = re.compile(rf"{keys.NOW}|{keys.EPOCH}|\\u", re.IGNORECASE)
 
 
-def unsited(text: str, case: Case) -> Case:
+def generalise_check(text: str, case: PolicyCheck) -> PolicyCheck:
     """Give the case without the endpoint, its VPC and the hour, where the text asks for none."""
     if SITED.search(text):
         return case
     return replace(case, now=None, site=replace(case.site, vpc=None, endpoint=None))
 
 
-def asks_the_hour(text: str) -> bool:
+def depends_on_time(text: str) -> bool:
     """Tell whether what a policy lets through may hang on the time of the request."""
     return TIMED.search(text) is not None
 
 
-def at(site: Site, decision: Decision) -> Decision:
+def restore_endpoint(site: EndpointContext, decision: PolicyDecision) -> PolicyDecision:
     """Give the decision of an unsited case as one of an endpoint, in whose VPC its requests are."""
     own = {keys.SOURCE_VPC: site.vpc, keys.SOURCE_ENDPOINT: site.endpoint}
     known = {key: (value,) for key, value in own.items() if value is not None}
@@ -35,14 +35,14 @@ def at(site: Site, decision: Decision) -> Decision:
     def request(there: Request) -> Request:
         return replace(there, context={**there.context, **known})
 
-    def finding(found: Finding) -> Finding:
+    def finding(found: QuestionResult) -> QuestionResult:
         return replace(
             found,
             request=request(found.request) if found.request else None,
             exceptions=tuple(request(each) for each in found.exceptions),
         )
 
-    return Decision(
+    return PolicyDecision(
         finding(decision.full_access),
         finding(decision.untrusted_principal),
         finding(decision.untrusted_resource),

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, product
 
-from posture.policy import keys
-from posture.policy import service_actions as catalogue
-from posture.policy.automata import Budget
+from posture.policy import keys, service_actions
+from posture.policy.automata import SearchBudget
 from posture.policy.document import Policy, Statement
-from posture.policy.mentions import STRANGE_ORGANIZATIONS, STRANGERS, mentions
-from posture.policy.request_case import Caller, CallerKind, Owner, OwnerKind
+from posture.policy.mentions import EXTERNAL_ACCOUNTS, EXTERNAL_ORGANIZATIONS, collect_mentions
+from posture.policy.policy_check import EndpointContext, Trust
+from posture.policy.request import CallerKind
+from posture.policy.request_case import Caller, OwnerKind, ResourceOwner
 from posture.policy.shapes import ACCOUNTS, ORGANIZATIONS
-from posture.policy.trust import Site, Trust
 
 TYPES = ("AssumedRole", "User", "Account", "FederatedUser")
 FRESH_SERVICES = ("sqs", "sns", "lambda", "kinesis", "states", "glue", "athena", "events", "logs")
@@ -23,20 +23,22 @@ MOST_SITES = 16
 MOST_ASSIGNMENTS = 64
 
 
-class Cases:
+class CaseEnumeration:
     """The cases of one policy at one endpoint."""
 
-    def __init__(self, policy: Policy, site: Site, trust: Trust, budget: Budget) -> None:
+    def __init__(
+        self, policy: Policy, site: EndpointContext, trust: Trust, budget: SearchBudget
+    ) -> None:
         self.policy = policy
         self.trust = trust
-        self.known = mentions(policy)
+        self.known = collect_mentions(policy)
         self.partition = site.partition or self.known.partition
         self.site = site
         accounts = self.known.accounts.examples(
-            {site.account, *trust.accounts} - {""}, ACCOUNTS, STRANGERS, budget
+            {site.account, *trust.accounts} - {""}, ACCOUNTS, EXTERNAL_ACCOUNTS, budget
         )
         organizations = self.known.organizations.examples(
-            trust.organizations, ORGANIZATIONS, STRANGE_ORGANIZATIONS, budget
+            trust.organizations, ORGANIZATIONS, EXTERNAL_ORGANIZATIONS, budget
         )
         named = self.known.all_keys
         self.tells_caller_organizations = bool(named & keys.CALLER_ORGS)
@@ -52,11 +54,11 @@ class Cases:
         keyed = (True, False) if self.tells_owners else (True,)
         self.owners = (
             *(
-                Owner(OwnerKind.ACCOUNT, account, organization, each)
+                ResourceOwner(OwnerKind.ACCOUNT, account, organization, each)
                 for each, account, organization in product(keyed, accounts, of_owners)
             ),
-            Owner(OwnerKind.AWS, OF_AWS),
-            Owner(OwnerKind.CALLER),
+            ResourceOwner(OwnerKind.AWS, OF_AWS),
+            ResourceOwner(OwnerKind.CALLER),
         )
         self.references = sorted(self.known.references - keys.FIXED)
         self._services = self._all_services()
@@ -72,7 +74,7 @@ class Cases:
             yield Caller(CallerKind.ANONYMOUS)
             yield Caller(CallerKind.FEDERATED)
 
-    def together(self, caller: Caller, owner: Owner) -> tuple[Caller, Owner] | None:
+    def together(self, caller: Caller, owner: ResourceOwner) -> tuple[Caller, ResourceOwner] | None:
         """Let one account be in one organisation; None where the two cannot be."""
         if owner.kind is OwnerKind.CALLER:
             if caller.kind is not CallerKind.PRINCIPAL:
@@ -88,33 +90,33 @@ class Cases:
         return None
 
     def services(
-        self, statement: Statement | None, caller: Caller, owner: Owner
+        self, statement: Statement | None, caller: Caller, owner: ResourceOwner
     ) -> tuple[str, ...]:
         """Give the services whose requests a statement may let through; without one, all."""
         found = self._services
         if statement and not statement.excludes_actions:
             named = [each.partition(":")[0].lower() for each in statement.actions]
             if not any("*" in each or "?" in each for each in named):
-                carried = catalogue.prefixes(self.site.service)
+                carried = service_actions.find_action_prefixes(self.site.service)
                 found = tuple(e for e in dict.fromkeys(named) if not carried or e in carried)
         if caller.kind is CallerKind.FEDERATED:
             found = tuple(each for each in found if each == "sts")
         if owner.kind is OwnerKind.CALLER:
-            found = tuple(each for each in found if each in catalogue.WITHOUT_RESOURCE)
+            found = tuple(each for each in found if each in service_actions.WITHOUT_RESOURCE)
         elif not owner.keyed:
-            found = tuple(each for each in found if each in catalogue.WITHOUT_OWNER_KEYS)
+            found = tuple(each for each in found if each in service_actions.WITHOUT_OWNER_KEYS)
         return found
 
     def _all_services(self) -> tuple[str, ...]:
-        carried = catalogue.prefixes(self.site.service)
+        carried = service_actions.find_action_prefixes(self.site.service)
         if carried:
             return carried
         named = [each for each in self.known.services if each not in keys.NOT_SERVICES]
         fresh = next(each for each in (*FRESH_SERVICES, "strange") if each not in named)
-        special = catalogue.WITHOUT_OWNER_KEYS if self.tells_owners else ()
+        special = service_actions.WITHOUT_OWNER_KEYS if self.tells_owners else ()
         return tuple(dict.fromkeys(("s3", *named, fresh, "sts", *special)))
 
-    def sites(self) -> Iterator[Site]:
+    def sites(self) -> Iterator[EndpointContext]:
         """Give the endpoint, once for each VPC and id it may have as far as one knows."""
         vpcs = self._hypotheses(keys.SOURCE_VPC, self.site.vpc, "vpc-of-your-own")
         ids = self._hypotheses(keys.SOURCE_ENDPOINT, self.site.endpoint, "vpce-of-your-own")
@@ -134,7 +136,12 @@ class Cases:
         """Give values to the keys that variables refer to: a sample, what is named, nothing."""
         open_keys = self.references
         options = [
-            [*dict.fromkeys((SAMPLE, *self.known.literals.get(key, ())[:2], STRANGERS[0])), None]
+            [
+                *dict.fromkeys(
+                    (SAMPLE, *self.known.literals.get(key, ())[:2], EXTERNAL_ACCOUNTS[0])
+                ),
+                None,
+            ]
             for key in open_keys
         ]
         for values in islice(product(*options), MOST_ASSIGNMENTS):
@@ -161,14 +168,14 @@ class Question:
             return True
         return not trust.covers(caller.account, caller.organization)
 
-    def counts(self, caller: Caller, owner: Owner, trust: Trust) -> bool:
+    def counts(self, caller: Caller, owner: ResourceOwner, trust: Trust) -> bool:
         """Tell whether a request of this caller to a resource of this owner counts."""
         if self.principal and not _strange_caller(caller, owner, trust):
             return False
         return not self.resource or _strange_owner(owner, trust)
 
 
-def _strange_caller(caller: Caller, owner: Owner, trust: Trust) -> bool:
+def _strange_caller(caller: Caller, owner: ResourceOwner, trust: Trust) -> bool:
     if caller.kind is CallerKind.FEDERATED:  # it becomes the role that it assumes
         return owner.kind is OwnerKind.ACCOUNT and not _covered(owner, trust)
     if caller.kind is CallerKind.PRINCIPAL:
@@ -176,11 +183,11 @@ def _strange_caller(caller: Caller, owner: Owner, trust: Trust) -> bool:
     return True
 
 
-def _strange_owner(owner: Owner, trust: Trust) -> bool:
+def _strange_owner(owner: ResourceOwner, trust: Trust) -> bool:
     if owner.kind is OwnerKind.AWS:
         return trust.strict
     return not _covered(owner, trust)
 
 
-def _covered(owner: Owner, trust: Trust) -> bool:
+def _covered(owner: ResourceOwner, trust: Trust) -> bool:
     return trust.covers(owner.account, owner.organization)

@@ -12,14 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from posture.model.service_names import short_name
-from posture.policy import keys
-from posture.policy import service_actions as catalogue
-from posture.policy.decide import Answer, Decision
+from posture.policy import keys, service_actions
+from posture.policy.decide import PolicyAnswer, PolicyDecision
 from posture.policy.document import Policy
 from posture.policy.evaluate import UnsupportedElementError, evaluate
-from posture.policy.request import Request
-from posture.policy.request_case import CallerKind
-from posture.policy.trust import Site
+from posture.policy.policy_check import EndpointContext
+from posture.policy.request import CallerKind, Request
 
 # By required service: the endpoint's service, and what must be readable there.
 READ: dict[str, tuple[str, str]] = {
@@ -30,7 +28,7 @@ READ: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class BlockedRequest:
     """Something that is needed and refused: what, why, and by which required service."""
 
     what: str
@@ -38,9 +36,9 @@ class Lacking:
     needed_by: str
 
 
-def missing(
-    policy: Policy, decision: Decision, site: Site, required: Iterable[str]
-) -> list[Lacking] | None:
+def find_blocked_requests(
+    policy: Policy, decision: PolicyDecision, site: EndpointContext, required: Iterable[str]
+) -> list[BlockedRequest] | None:
     """Give what required services need of an endpoint and do not get; None: they need nothing."""
     service = short_name(site.service)
     concerned = [each for each in required if each == service or _reads(each, service)]
@@ -54,22 +52,26 @@ def _reads(required: str, service: str) -> bool:
 
 
 def _refused(
-    policy: Policy, decision: Decision, site: Site, required: Iterable[str], service: str
-) -> Iterator[Lacking]:
+    policy: Policy,
+    decision: PolicyDecision,
+    site: EndpointContext,
+    required: Iterable[str],
+    service: str,
+) -> Iterator[BlockedRequest]:
     told: set[str] = set()
     for each in required:
-        if each == service and decision.anything.answer is Answer.NO:
-            yield Lacking(f"every request to {service}", "the policy allows nothing", each)
+        if each == service and decision.anything.answer is PolicyAnswer.NO:
+            yield BlockedRequest(f"every request to {service}", "the policy allows nothing", each)
         elif _reads(each, service) and site.region:
             request = _request(each, site)
             if request.resource in told:
                 continue
             told.add(request.resource)
             if why := _why_refused(policy, request, site):
-                yield Lacking(f"{request.action} on {request.resource}", why, each)
+                yield BlockedRequest(f"{request.action} on {request.resource}", why, each)
 
 
-def _why_refused(policy: Policy, request: Request, site: Site) -> str | None:
+def _why_refused(policy: Policy, request: Request, site: EndpointContext) -> str | None:
     try:
         outcome = evaluate(policy, request, gateway=site.gateway)
     except UnsupportedElementError:
@@ -79,7 +81,7 @@ def _why_refused(policy: Policy, request: Request, site: Site) -> str | None:
     return f"{outcome.statement} denies it" if outcome.statement else "no statement allows it"
 
 
-def _request(required: str, site: Site) -> Request:
+def _request(required: str, site: EndpointContext) -> Request:
     """Give the request of a role of the account itself."""
     role = f"arn:{site.partition}:iam::{site.account}:role/Workload"
     resource = READ[required][1].format(partition=site.partition, region=site.region)
@@ -90,7 +92,7 @@ def _request(required: str, site: Site) -> Request:
         "aws:principalisawsservice": ("false",),
         "aws:viaawsservice": ("false",),
         "aws:securetransport": ("true",),
-        "aws:requestedregion": (site.region or catalogue.REGIONAL,),
+        "aws:requestedregion": (site.region or service_actions.REGIONAL,),
         keys.SOURCE_VPC: (site.vpc or "",),
         keys.SOURCE_ENDPOINT: (site.endpoint or "",),
     }

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from posture.policy import keys
-from posture.policy.alphabet import ANY, IDENTITY, star, text
-from posture.policy.automata import Pattern, union
+from posture.policy.automata import Pattern, compile_patterns
+from posture.policy.clause_results import ClauseResult, Deferred, Requirement, Undecidable
 from posture.policy.document import Principals, Statement
-from posture.policy.operators import Family
-from posture.policy.request_case import CallerKind, World
+from posture.policy.operators import OperatorFamily
+from posture.policy.request import CallerKind
+from posture.policy.request_case import RequestCase
 from posture.policy.shapes import SESSION
-from posture.policy.template import glob, pieces
-from posture.policy.truth import Later, Need, Opaque, Truth
-from posture.policy.values import Test
+from posture.policy.template import compile_glob, parse_template
+from posture.policy.tokens import ANY, IDENTITY, match_many, match_text
+from posture.policy.value_tests import ValueTest
 
 ACCOUNT = re.compile(r"\d{12}")
 PRINCIPAL = re.compile(
@@ -24,27 +25,29 @@ PRINCIPAL = re.compile(
 WILD = re.compile(r"arn:[a-z*-]+:(?:iam|sts)::([\d*?]+):.+")  # with a wildcard somewhere
 SESSION_OF = re.compile(r"assumed-role/(?P<role>[^/]+)/(?P<session>[^/]+)")
 UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}")  # what is left of a deleted user or role
-WHATEVER = star(ANY)
+WHATEVER = match_many(ANY)
 WHOLE_ACCOUNT: tuple[Pattern, ...] = ((WHATEVER,),)
 
 
-def principals(statement: Statement, world: World) -> Truth:
+def evaluate_principals(statement: Statement, world: RequestCase) -> ClauseResult:
     """Tell who the caller must be."""
     truth = _named(statement, world)
-    if not statement.excludes_principals or isinstance(truth, (Opaque, Later)):
+    if not statement.excludes_principals or isinstance(truth, (Undecidable, Deferred)):
         return truth
-    if isinstance(truth, Need):
+    if isinstance(truth, Requirement):
         return replace(truth, test=replace(truth.test, negated=True))
     return not truth
 
 
-def _named(statement: Statement, world: World) -> Truth:
+def _named(statement: Statement, world: RequestCase) -> ClauseResult:
     named, kind = statement.principals, world.caller.kind
     if kind is CallerKind.FEDERATED:
         if named.everybody or "*" in named.federated:
             return True
-        providers = union(*map(text, named.federated))
-        return bool(named.federated) and Need(keys.PROVIDER, Test(Family.STRING, providers))
+        providers = compile_patterns(*map(match_text, named.federated))
+        return bool(named.federated) and Requirement(
+            keys.PROVIDER, ValueTest(OperatorFamily.STRING, providers)
+        )
     if named.anybody:
         return True
     if kind is CallerKind.SERVICE:
@@ -54,22 +57,24 @@ def _named(statement: Statement, world: World) -> Truth:
     return _principal(named, statement, world)
 
 
-def _principal(named: Principals, statement: Statement, world: World) -> Truth:
+def _principal(named: Principals, statement: Statement, world: RequestCase) -> ClauseResult:
     meant = [_meant(each, world) for each in named.aws]
     if any(each is WHOLE_ACCOUNT for each in meant):
         return True
     if named.canonical or any(each is None for each in meant):
-        return Opaque(f"the principals of {statement}")
+        return Undecidable(f"the principals of {statement}")
     found = [pattern for each in meant for pattern in each or ()]
     loose = any("*" in each or "?" in each for each in named.aws)
     if not found:
         return False
     if loose and statement.excludes_principals:
-        return Opaque(f"the principals of {statement}")
-    return Need(keys.PRINCIPAL_ARN, Test(Family.STRING, union(*found)), loose)
+        return Undecidable(f"the principals of {statement}")
+    return Requirement(
+        keys.PRINCIPAL_ARN, ValueTest(OperatorFamily.STRING, compile_patterns(*found)), loose
+    )
 
 
-def _meant(named: str, world: World) -> tuple[Pattern, ...] | None:
+def _meant(named: str, world: RequestCase) -> tuple[Pattern, ...] | None:
     """Give the identities of the caller's account that a principal stands for.
 
     None where that cannot be known. AWS takes no wildcard here; if it did, it would mean these.
@@ -84,8 +89,10 @@ def _meant(named: str, world: World) -> tuple[Pattern, ...] | None:
             return WHOLE_ACCOUNT
         return tuple(_identities(named, parts))
     if wild := WILD.fullmatch(named):
-        could = union(glob(pieces(wild[1], variables=False))).accepts(account)
-        return ((*glob(pieces(named, variables=False)), WHATEVER),) if could else ()
+        could = compile_patterns(compile_glob(parse_template(wild[1], variables=False))).accepts(
+            account
+        )
+        return ((*compile_glob(parse_template(named, variables=False)), WHATEVER),) if could else ()
     return () if UNIQUE_ID.fullmatch(named) else None
 
 
@@ -94,9 +101,9 @@ def _identities(whole: str, parts: re.Match[str]) -> Iterable[Pattern]:
     session = SESSION_OF.fullmatch(parts["name"])
     if session:
         role = f"arn:{parts['partition']}:iam::{parts['account']}:role/"
-        behind = text(f"{session['role']}{SESSION}{session['session']}")
-        yield (*text(role), *behind)
-        yield (*text(role), star(IDENTITY), *text("/"), *behind)
+        behind = match_text(f"{session['role']}{SESSION}{session['session']}")
+        yield (*match_text(role), *behind)
+        yield (*match_text(role), match_many(IDENTITY), *match_text("/"), *behind)
         return
-    yield text(whole)
-    yield (*text(f"{whole}{SESSION}"), WHATEVER)
+    yield match_text(whole)
+    yield (*match_text(f"{whole}{SESSION}"), WHATEVER)

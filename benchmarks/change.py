@@ -33,10 +33,10 @@ from posture.store.scope_store import Store
 RUNS = 40
 WARM = 5
 PARTS = (
-    (posture.evaluation.changes, "from_sqs", "parse"),
+    (posture.evaluation.changes, "parse_sqs_event", "parse"),
     (Places, "place", "place"),
     (Observer, "vpc", "collect"),
-    (posture.evaluation.scope, "judge_case", "analyse"),
+    (posture.evaluation.scope, "evaluate_context", "analyse"),
     (Store, "record", "store"),
 )
 

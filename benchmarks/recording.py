@@ -35,12 +35,12 @@ class Minute(LambdaContext):
 
 def notifier_of(session: Any) -> Notifier:
     """Give a notifier as the function has it."""
-    dynamodb = session.client("dynamodb", config=clients.TRUSTED)
+    dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
     topic = "arn:aws:sns:eu-west-1:111122223333:alerts"
     return Notifier(
         Ports(
             history=History(dynamodb, TABLES.history),
-            topic=Topic(session.client("sns", config=clients.TRUSTED), topic),
+            topic=Topic(session.client("sns", config=clients.CONFIG_WITHOUT_VALIDATION), topic),
             told=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=dynamodb),
             measure=AlertMetrics(Metrics(namespace="measured", service="notify")).measure,
             now=lambda: datetime.now(UTC),

@@ -124,9 +124,9 @@ def _shared(ec2: EC2Client) -> dict[str, Any]:
 
 def sweeper_of(session: boto3.Session) -> Sweeper:
     """Give a sweeper as the function has it."""
-    dynamodb = session.client("dynamodb", config=clients.TRUSTED)
+    dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
     return Sweeper(
-        Observer(session.client("ec2", config=clients.TRUSTED), HOME),
+        Observer(session.client("ec2", config=clients.CONFIG_WITHOUT_VALIDATION), HOME),
         Store(dynamodb, TABLES),
         BaselineTable(dynamodb, TABLES.baseline),
     )
@@ -134,8 +134,8 @@ def sweeper_of(session: boto3.Session) -> Sweeper:
 
 def evaluator_of(session: boto3.Session) -> Evaluator:
     """Give an evaluator as the function has it."""
-    dynamodb = session.client("dynamodb", config=clients.TRUSTED)
-    ec2 = session.client("ec2", config=clients.TRUSTED)
+    dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
+    ec2 = session.client("ec2", config=clients.CONFIG_WITHOUT_VALIDATION)
     store = Store(dynamodb, TABLES)
     return Evaluator(
         Ports(

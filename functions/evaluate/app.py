@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from posture.ec2.members import assumed
+from posture.ec2.members import assume_member_roles
 from posture.ec2.observer import Observer
 from posture.evaluation.changes import Evaluator, Ports
 from posture.evaluation.scope_resolver import Places
@@ -25,7 +25,7 @@ metrics = Metrics()
 settings = Settings.from_env(os.environ)
 store = Store(clients.dynamodb(), settings.tables)
 home = Observer(clients.ec2(settings.region.name), settings.region)
-members = assumed(settings.region, settings.members, settings.partition)
+members = assume_member_roles(settings.region, settings.members, settings.partition)
 evaluator = Evaluator(
     Ports(
         observer=home,

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from posture.ec2.members import assumed
+from posture.ec2.members import assume_member_roles
 from posture.ec2.observer import Observer
 from posture.evaluation.account_sweep import sweep_all
 from posture.runtime import clients
@@ -22,7 +22,7 @@ logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
 home = Observer(clients.ec2(settings.region.name), settings.region)
-members = assumed(settings.region, settings.members, settings.partition)
+members = assume_member_roles(settings.region, settings.members, settings.partition)
 store = Store(clients.dynamodb(), settings.tables)
 baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
 # What is made above lives as long as the process: the collector need not go through it each time.

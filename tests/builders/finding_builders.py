@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from posture.lifecycle.diff import apply, transitions
-from posture.model.change import Actor, Change, Outcome
+from posture.model.change import Actor, Change, ChangeOutcome
 from posture.model.finding import Finding, Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
@@ -47,7 +47,7 @@ def change(
     event_id: str = "e-1",
     *names: str,
     minute: float = -2,
-    outcome: Outcome = Outcome.APPLIED,
+    outcome: Outcome = ChangeOutcome.APPLIED,
     actor: str = "arn:aws:iam::111122223333:user/alice",
 ) -> Change:
     """Give one CloudTrail record that names these ids."""

@@ -8,12 +8,12 @@ from typing import Any
 from finding_builders import verdict
 from posture.analysis.path import PathKind
 from posture.lifecycle.diff import apply, transitions
-from posture.model.change import Actor, Change, Outcome
+from posture.model.change import Actor, Change, ChangeOutcome
 from posture.model.finding import Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli.report.report_model import Material, Picture, Proven
+from posture_cli.report.report_model import HistoryCheck, ReportData, VpcMatrix
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 START = NOW - timedelta(days=90)
@@ -29,24 +29,24 @@ SCOPES = tuple(
 )
 
 
-def material(count: int, *, hostile: bool = False) -> Material:
+def material(count: int, *, hostile: bool = False) -> ReportData:
     """Give what a report of so many standing findings is made from; half as many are resolved."""
     dice = random.Random(count)  # noqa: S311 - the same page at every run
     steps: list[Transition] = []
     for number, scope in enumerate(SCOPES):
         mine = range(number, count, len(SCOPES))
         steps += _life(dice, scope, len(mine), hostile=hostile)
-    return Material(
+    return ReportData(
         title="stack posture",
         since=START,
         until=NOW,
         transitions=steps,
         findings=list(apply({}, steps).values()),
         pictures=[
-            Picture(scope, NOW, matrix(hostile=hostile)) for scope in SCOPES[: 2 if count else 1]
+            VpcMatrix(scope, NOW, matrix(hostile=hostile)) for scope in SCOPES[: 2 if count else 1]
         ],
         waivers=[waiver(hostile=hostile)] if count else [],
-        proven=Proven(len(SCOPES), len(steps), ()),
+        proven=HistoryCheck(len(SCOPES), len(steps), ()),
     )
 
 
@@ -86,7 +86,7 @@ def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Se
             vpc_ids=frozenset(),
             service_ids=frozenset(),
             resource_ids=frozenset({"rtb-0a"}),
-            outcome=Outcome.APPLIED,
+            outcome=ChangeOutcome.APPLIED,
         )
         new = transitions(scope, found, verdicts[gone:upto], observed_at=instant, changes=[change])
         steps += new

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from posture.ec2.observer import utc_now
-from posture.ec2.region_catalogue import RegionCatalogue
+from posture.ec2.region_catalogue import RegionCatalogueCache
 from posture.ec2.vpc import collect_vpc
 from posture.model.baseline import Baseline
 from posture.model.scope import Scope
@@ -53,7 +53,7 @@ def judged(template: Path, stack: str, **parameters: str) -> tuple[Verdict, ...]
     snapshot = collect_vpc(
         ec2,
         Scope(ACCOUNT, REGION, made.outputs["MonitorVpcId"]),
-        catalogue=RegionCatalogue(ec2, utc_now),
+        catalogue=RegionCatalogueCache(ec2, utc_now),
         now=utc_now,
     )
     assert snapshot is not None

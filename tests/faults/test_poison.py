@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor_stage import ANYBODY, Stage, batch, event
-from posture.changes.batch import from_sqs
+from posture.changes.batch import parse_sqs_event
 
 SAMPLES = [
     json.loads(path.read_text())
@@ -62,7 +62,7 @@ def mutants(draw: st.DrawFn) -> Any:
 def test_a_record_of_any_shape_is_read_or_refused_with_a_reason(record: Any) -> None:
     """A mutated record never takes its neighbour with it."""
     good = RECORDS[0]
-    read = from_sqs(batch(json.dumps({"detail-type": "x", "detail": record}), event(good)))
+    read = parse_sqs_event(batch(json.dumps({"detail-type": "x", "detail": record}), event(good)))
     assert [each.message_id for each in read.received][-1] == "m-2"
     assert len(read.received) + len(read.rejected) == 2
     assert all(each.reason for each in read.rejected)
@@ -72,7 +72,7 @@ def test_a_record_of_any_shape_is_read_or_refused_with_a_reason(record: Any) -> 
 @given(body=st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
 def test_a_body_of_any_bytes_is_refused_with_a_reason(body: str) -> None:
     """What is no record is kept out by itself."""
-    read = from_sqs(batch(body, event(RECORDS[0])))
+    read = parse_sqs_event(batch(body, event(RECORDS[0])))
     assert [each.message_id for each in read.received][-1] == "m-2"
     assert all(each.reason for each in read.rejected)
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from finding_builders import SCOPE, at, change
 from posture.lifecycle.diff import apply, transitions
 from posture.model.finding import Finding, Transition
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.store.attribute_values import typed
@@ -80,7 +80,12 @@ class Scribe:
             chain, commit = part.chain, part.commit
         self._chains[scope] = chain
         self.findings[scope] = apply(stored, steps)
-        told = {"observed_at": iso(instant), "revision": 1, "commit": commit, **chain.fields()}
+        told = {
+            "observed_at": format_iso(instant),
+            "revision": 1,
+            "commit": commit,
+            **chain.fields(),
+        }
         fields = {**index_fields(scope, exists=True), **told}
         item = {**head_key(scope), **typed(fields)}
         self._client.put_item(TableName=TABLES.findings, Item=item)

@@ -24,7 +24,7 @@ from fault_injection import Injector, Run
 from monitor_stage import ALICE, HOME, Stage, event, shared_session
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve
-from posture.ec2.members import Members
+from posture.ec2.members import MemberObservers
 from posture.ec2.observer import Observer
 from posture.evaluation.changes import Evaluator, Ports
 from posture.evaluation.region_sweep import Sweeper
@@ -46,7 +46,7 @@ from posture.store.items import Entry
 from posture.store.rejections import LAST_TRY, Rejections
 from posture.store.scope_record import head_from
 from posture.store.scope_store import Store
-from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.moto_patches import patch_moto
 from stack_tables import TABLES, create_tables
 
@@ -274,7 +274,7 @@ class FaultyMonitor:
             return client
 
         access = MemberAccess((region.account,), "posture-look", "our-external-id")
-        observer = Members(HOME, access, client_of)[region.account]
+        observer = MemberObservers(HOME, access, client_of)[region.account]
         return Sweeper(
             observer, Store(self.dynamodb, TABLES), BaselineTable(self.dynamodb, TABLES.baseline)
         )
@@ -362,7 +362,7 @@ def faulty() -> Iterator[FaultyMonitor]:
         dynamodb, alice = clean.client("dynamodb"), clean.client("ec2")
         create_tables(dynamodb)
         stage = Stage(build(clean.client("ec2")), alice, dynamodb)
-        CallRecorder(stage.trail.append).attach(alice, ALICE)
+        record_calls(alice, ALICE, stage.trail.append)
         topic_arn = clean.client("sns").create_topic(Name="alerts")["TopicArn"]
         yield FaultyMonitor(
             stage=stage,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from posture.changes.batch import from_sqs
+from posture.changes.batch import parse_sqs_event
 from posture.changes.event_names import EVENT_NAMES
-from posture.model.change import Outcome
+from posture.model.change import ChangeOutcome
 from posture.store.stream_records import announced
 from sample_events import EXPECTED, FOLDER, FUNCTIONS, names, read, rows_of
 from stack_template import RESOURCES
@@ -15,12 +15,12 @@ CALLS = names("calls")
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_is_a_change_that_leads_somewhere(name: str) -> None:
     """It is named after its event, which the stack listens to."""
-    (received,) = from_sqs(read(name)).received
+    (received,) = parse_sqs_event(read(name)).received
     change = received.change
     words = "".join(part.title() for part in name.removeprefix("calls/").split("-"))
     assert change.event_name == words
     assert change.event_name in EVENT_NAMES
-    assert change.outcome is Outcome.APPLIED
+    assert change.outcome is ChangeOutcome.APPLIED
     assert change.resource_ids
 
 
@@ -54,21 +54,21 @@ def test_each_function_has_samples() -> None:
 )
 def test_a_batch_has_its_messages(name: str, received: int, rejected: int) -> None:
     """What can be read is read, and what cannot is rejected by itself."""
-    batch = from_sqs(read(name))
+    batch = parse_sqs_event(read(name))
     assert (len(batch.received), len(batch.rejected)) == (received, rejected)
 
 
 def test_a_duplicate_is_one_change_in_two_messages() -> None:
     """The event's id is the same, the messages' ids are not."""
-    one, other = from_sqs(read("evaluate/duplicate")).received
+    one, other = parse_sqs_event(read("evaluate/duplicate")).received
     assert one.change.event_id == other.change.event_id
     assert one.message_id != other.message_id
 
 
 def test_a_failed_call_moved_nothing() -> None:
     """The record says that EC2 refused it."""
-    (received,) = from_sqs(read("evaluate/failed-call")).received
-    assert received.change.outcome is not Outcome.APPLIED
+    (received,) = parse_sqs_event(read("evaluate/failed-call")).received
+    assert received.change.outcome is not ChangeOutcome.APPLIED
 
 
 @pytest.mark.parametrize("name", ["notify/opened", "notify/resolved"])

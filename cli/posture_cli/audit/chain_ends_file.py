@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from posture.errors import PostureError
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.hash_chain import Chain
 from posture.store.waivers import PARTITION
-from posture_cli.audit.verify import Heads, Proof
+from posture_cli.audit.verify import ChainEnds, VerificationResult
 
 VERSION = 1
 
 
-class HeadsFileError(PostureError):
+class ChainEndsFileError(PostureError):
     """The file is not one that `posture verify --heads` wrote; names the field."""
 
 
-def write(path: Path, proofs: Iterable[Proof], *, table: str, exported_at: datetime) -> None:
+def write_chain_ends(
+    path: Path, proofs: Iterable[VerificationResult], *, table: str, exported_at: datetime
+) -> None:
     """Write where every chain ends.
 
     Raises:
@@ -35,13 +37,13 @@ def write(path: Path, proofs: Iterable[Proof], *, table: str, exported_at: datet
     document = {
         "version": VERSION,
         "table": table,
-        "exported_at": iso(exported_at),
+        "exported_at": format_iso(exported_at),
         "chains": chains,
     }
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def read(path: Path) -> Heads:
+def read_chain_ends(path: Path) -> ChainEnds:
     """Read the heads back.
 
     Raises:
@@ -51,12 +53,14 @@ def read(path: Path) -> Heads:
     try:
         document = json.loads(path.read_bytes())
     except ValueError as error:
-        raise HeadsFileError(f"{path}: expected JSON: {error}") from None
+        raise ChainEndsFileError(f"{path}: expected JSON: {error}") from None
     if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise HeadsFileError(f"{path}: version: expected {VERSION}, as verify --heads writes it")
+        raise ChainEndsFileError(
+            f"{path}: version: expected {VERSION}, as verify --heads writes it"
+        )
     chains = document.get("chains")
     if not isinstance(chains, list):
-        raise HeadsFileError(f"{path}: chains: expected a list")
+        raise ChainEndsFileError(f"{path}: chains: expected a list")
     return dict(_head(path, number, each) for number, each in enumerate(chains))
 
 
@@ -66,9 +70,11 @@ def _head(path: Path, number: int, raw: Any) -> tuple[str, Chain]:
     try:
         name = PARTITION if scope == PARTITION else str(Scope.parse(str(scope)))
     except ValueError as error:
-        raise HeadsFileError(f"{path}: chains[{number}].scope: {error}") from None
+        raise ChainEndsFileError(f"{path}: chains[{number}].scope: {error}") from None
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-        raise HeadsFileError(f"{path}: chains[{number}].length: expected a number, got {length!r}")
+        raise ChainEndsFileError(
+            f"{path}: chains[{number}].length: expected a number, got {length!r}"
+        )
     if not isinstance(tip, str):
-        raise HeadsFileError(f"{path}: chains[{number}].tip: expected a digest, got {tip!r}")
+        raise ChainEndsFileError(f"{path}: chains[{number}].tip: expected a digest, got {tip!r}")
     return name, Chain(length, tip)

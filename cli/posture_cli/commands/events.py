@@ -6,10 +6,10 @@ import sys
 
 import typer
 
-from posture.changes.event_names import IN, OUT, as_markdown
+from posture.changes.event_names import EXCLUDED, MONITORED, format_markdown
 from posture_cli import exit_codes as exits
 from posture_cli.options import CatalogueOutput, CatalogueOutputOption, examples
-from posture_cli.render.records import Output, write
+from posture_cli.render.records import Output, write_records
 
 EXAMPLES = examples("posture events", "posture events --output markdown > docs/events.md")
 COLUMNS = ("listened_to", "family", "event", "reason")
@@ -21,7 +21,7 @@ def events(*, output: CatalogueOutputOption = CatalogueOutput.TABLE) -> None:
     The markdown form is the page docs/events.md.
     """
     if output is CatalogueOutput.MARKDOWN:
-        sys.stdout.write(as_markdown())
+        sys.stdout.write(format_markdown())
     else:
         records = [
             {
@@ -30,9 +30,9 @@ def events(*, output: CatalogueOutputOption = CatalogueOutput.TABLE) -> None:
                 "event": name,
                 "reason": group.reason,
             }
-            for listened, groups in ((True, IN), (False, OUT))
+            for listened, groups in ((True, MONITORED), (False, EXCLUDED))
             for group in groups
             for name in group.names
         ]
-        write(records, COLUMNS, Output(output.value))
+        write_records(records, COLUMNS, Output(output.value))
     raise typer.Exit(exits.CLEAN)

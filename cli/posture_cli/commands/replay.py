@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from posture.changes.batch import Batch, Received, from_file
+from posture.changes.batch import ChangeBatch, ReceivedChange, parse_log_file
 from posture.errors import MalformedChangeError
-from posture.model.change import Outcome
+from posture.model.change import ChangeOutcome
 from posture_cli import exit_codes as exits
-from posture_cli.console import notes
+from posture_cli.console import open_stderr
 from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
 from posture_cli.render import changes as shown
-from posture_cli.render.records import Output, write
+from posture_cli.render.records import Output, write_records
 
 EXAMPLES = examples(
     "posture replay events/calls/create-route.json",
@@ -49,37 +49,39 @@ def replay(
     Exit code: 0 when every record could be read, 1 when one could not, 2 on a mistake.
     """
     rows: list[dict[str, Any]] = []
-    applied: list[Received] = []
+    applied: list[ReceivedChange] = []
     for file in files:
         batch = _read(file)
         rows += _rows(file, batch)
-        applied += [it for it in batch.received if it.change.outcome is Outcome.APPLIED]
-    write(rows, shown.CSV_COLUMNS if output is Output.CSV else shown.COLUMNS, output)
+        applied += [it for it in batch.received if it.change.outcome is ChangeOutcome.APPLIED]
+    write_records(rows, shown.CSV_COLUMNS if output is Output.CSV else shown.COLUMNS, output)
     counts = Counter(row["outcome"] for row in rows)
-    notes().print(", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())))
+    open_stderr().print(
+        ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+    )
     if send and applied:
         _send([each.body for each in applied], stack, region)
     raise typer.Exit(exits.FINDINGS if counts[shown.MALFORMED] else exits.CLEAN)
 
 
-def _read(file: Path) -> Batch:
+def _read(file: Path) -> ChangeBatch:
     try:
-        return from_file(file.read_bytes())
+        return parse_log_file(file.read_bytes())
     except MalformedChangeError as error:
         raise MalformedChangeError(f"{file}: {error}") from None
 
 
-def _rows(file: Path, batch: Batch) -> Iterator[dict[str, Any]]:
+def _rows(file: Path, batch: ChangeBatch) -> Iterator[dict[str, Any]]:
     for received in batch.received:
-        yield shown.change_record(str(file), received)
+        yield shown.build_change_record(str(file), received)
     for rejected in batch.rejected:
-        yield shown.rejected_record(str(file), rejected)
+        yield shown.build_rejected_record(str(file), rejected)
 
 
 def _send(bodies: Sequence[str], stack: str, region: str | None) -> None:
     from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow plain reading down
 
     url = deployed.output_of(stack, "ChangesQueueUrl", region)
-    with notes().status(f"sending {len(bodies)} changes to {url}"):
+    with open_stderr().status(f"sending {len(bodies)} changes to {url}"):
         deployed.send(url, bodies, region)
-    notes().print(f"sent {len(bodies)} changes to {url}")
+    open_stderr().print(f"sent {len(bodies)} changes to {url}")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posture.errors import WaiverError
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.waiver import Waiver
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli import exit_codes as exits
 from posture_cli.command import Verb
-from posture_cli.console import notes
+from posture_cli.console import open_stderr
 from posture_cli.options import (
     BaselineTableOption,
     HistoryTableOption,
@@ -23,8 +23,8 @@ from posture_cli.options import (
     StackRegionOption,
     examples,
 )
-from posture_cli.render.records import Output, write
-from posture_cli.times import ahead
+from posture_cli.render.records import Output, write_records
+from posture_cli.times import parse_future
 
 if TYPE_CHECKING:
     from posture.model.baseline import Baseline
@@ -60,7 +60,9 @@ def add(  # noqa: PLR0913 - one parameter an option
     ticket: Annotated[str, typer.Option(metavar="TICKET", help="Where it was decided.")],
     expires: Annotated[
         datetime,
-        typer.Option(parser=ahead, metavar="TIME", help="Until when: a day, or 30d for 30 days."),
+        typer.Option(
+            parser=parse_future, metavar="TIME", help="Until when: a day, or 30d for 30 days."
+        ),
     ],
     resource: Annotated[
         str, typer.Option(metavar="RESOURCE", help="Of which resource; * for any.")
@@ -108,7 +110,7 @@ def add(  # noqa: PLR0913 - one parameter an option
     )
     table.add(waiver)
     how = "it holds" if alone else f"it holds once approved: posture waiver approve {waiver.id}"
-    notes().print(f"added {waiver.id} until {expires:%Y-%m-%d %H:%M} UTC; {how}")
+    open_stderr().print(f"added {waiver.id} until {expires:%Y-%m-%d %H:%M} UTC; {how}")
 
 
 @app.command(cls=Verb, epilog=examples("posture waiver approve w-0123abcd"))
@@ -126,7 +128,7 @@ def approve(
     """
     table, _ = _tables(stack, region, baseline_table, history_table)
     table.approve(table.get(id_), _caller(region), datetime.now(UTC))
-    notes().print(f"approved {id_}; it holds from the next evaluation on")
+    open_stderr().print(f"approved {id_}; it holds from the next evaluation on")
 
 
 @app.command(cls=Verb, epilog=examples("posture waiver revoke w-0123abcd"))
@@ -144,7 +146,7 @@ def revoke(
     """
     table, _ = _tables(stack, region, baseline_table, history_table)
     table.revoke(table.get(id_), _caller(region), datetime.now(UTC))
-    notes().print(f"revoked {id_}")
+    open_stderr().print(f"revoked {id_}")
 
 
 @app.command(
@@ -170,7 +172,7 @@ def list_(
         if everything or waiver.state(now) in {"requested", "in force"}
     ]
     columns = CSV_COLUMNS if output is Output.CSV else COLUMNS
-    write((_record(each, now) for each in listed), columns, output)
+    write_records((_record(each, now) for each in listed), columns, output)
     raise typer.Exit(exits.CLEAN)
 
 
@@ -187,7 +189,7 @@ def _check(rule: str, resource: str, scope: str, words: tuple[str, str]) -> None
 
 def _record(waiver: Waiver, at: datetime) -> dict[str, Any]:
     times = {
-        name: iso(value) if (value := getattr(waiver, name)) else None
+        name: format_iso(value) if (value := getattr(waiver, name)) else None
         for name in ("requested_at", "expires_at", "approved_at", "revoked_at")
     }
     names = ("id", "rule", "resource", "scope", "reason", "ticket")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from posture.changes.batch import from_sqs
+from posture.changes.batch import parse_sqs_event
 from posture.errors import MalformedChangeError
 from posture.store.attribute_values import typed
 from posture.store.rejections import PARTITION
@@ -94,7 +94,9 @@ def describe_event(message: DeadLetterMessage) -> Mapping[str, Any]:
 def send_to_changes_queue(sqs: SQSClient, queue_url: str, message: DeadLetterMessage) -> str:
     """Send a letter to the changes queue; say why where that's no use."""
     try:
-        readable = from_sqs({"Records": [{"messageId": "again", "body": message.body}]}).received
+        readable = parse_sqs_event(
+            {"Records": [{"messageId": "again", "body": message.body}]}
+        ).received
     except MalformedChangeError:
         readable = ()
     if not readable:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from posture.changes.shapes import ids_in
+from posture.changes.shapes import find_ids
 from posture.model.finding import Finding
 from posture_cli.demo.demo_run import DemoStep, StepKind
 from posture_cli.render.findings import build_finding_record
@@ -113,7 +113,7 @@ def _change(record: Mapping[str, Any]) -> Text:
     words = [record["eventName"], "by", who]
     words += ["through", through] if through else ["from", record["sourceIPAddress"]]
     words += ["which failed:", record["errorCode"]] if "errorCode" in record else []
-    request = ids_in(record["requestParameters"], record["recipientAccountId"])
+    request = find_ids(record["requestParameters"], record["recipientAccountId"])
     ids = ", ".join(dict.fromkeys(request))
     return Text(f"{' '.join(words)}  ({printable(ids)})")
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from posture.changes.batch import Received, Rejected
-from posture.model.change import Change, Outcome
-from posture.model.instant import iso
+from posture.changes.batch import ReceivedChange, RejectedRecord
+from posture.model.change import Change, ChangeOutcome
+from posture.model.instant import format_iso
 
 MALFORMED = "malformed"
 COLUMNS = ("time", "event", "outcome", "account", "region", "looks_at", "actor", "reason")
 CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS)
 
 
-def change_record(file: str, received: Received) -> dict[str, Any]:
+def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
     """Give the record of a change that could be read."""
     change = received.change
     return {
         "file": file,
         "place": received.message_id,
         "event_id": change.event_id,
-        "time": iso(change.time),
+        "time": format_iso(change.time),
         "event": change.event_name,
         "outcome": change.outcome.value,
         "account": change.region.account,
@@ -36,13 +36,13 @@ def change_record(file: str, received: Received) -> dict[str, Any]:
 
 def _looks_at(change: Change) -> str:
     """Say where the monitor looks: at what is named outright, or at the owner of what is named."""
-    if change.outcome is Outcome.IGNORED:
+    if change.outcome is ChangeOutcome.IGNORED:
         return ""
     named = sorted(change.vpc_ids | change.service_ids) or sorted(change.resource_ids)
     return ", ".join(named) or "the whole region"
 
 
-def rejected_record(file: str, rejected: Rejected) -> dict[str, Any]:
+def build_rejected_record(file: str, rejected: RejectedRecord) -> dict[str, Any]:
     """Give the record of what could not be read."""
     return {
         "file": file,

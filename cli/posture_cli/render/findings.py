@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from posture.model.finding import Finding
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture_cli.render.records import Record
@@ -28,13 +28,13 @@ VERDICT_CSV = (
 FINDING_CSV = (*VERDICT_CSV, "id", "version", "opened_at", "updated_at", "actor")
 
 
-def screen_columns(records: Sequence[Record]) -> tuple[str, ...]:
+def choose_screen_columns(records: Sequence[Record]) -> tuple[str, ...]:
     """Give what a terminal has room for: summaries name the resource, one VPC needs no column."""
     same = {name for name in ("vpc", "region") if len({each[name] for each in records}) == 1}
     return tuple(name for name in VERDICT_COLUMNS if name not in {"resource", *same})
 
 
-def verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
+def build_verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     """Give a verdict's record."""
     remedy = verdict.remediation
     return {
@@ -53,16 +53,16 @@ def verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def finding_record(finding: Finding) -> dict[str, Any]:
+def build_finding_record(finding: Finding) -> dict[str, Any]:
     """Give a stored finding's record: its verdict's, with its life."""
     cause = finding.cause
     return {
-        **verdict_record(finding.scope, finding.verdict),
+        **build_verdict_record(finding.scope, finding.verdict),
         "id": finding.id,
         "status": finding.status.value,
         "version": finding.version,
-        "opened_at": iso(finding.opened_at),
-        "updated_at": iso(finding.updated_at),
+        "opened_at": format_iso(finding.opened_at),
+        "updated_at": format_iso(finding.updated_at),
         "actor": cause.actor if cause else None,
         "cause": None
         if cause is None
@@ -70,7 +70,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
             "event_id": cause.event_id,
             "event_name": cause.event_name,
             "actor": cause.actor,
-            "time": iso(cause.time),
+            "time": format_iso(cause.time),
             "source_ip": cause.source_ip,
             "user_agent": cause.user_agent,
         },

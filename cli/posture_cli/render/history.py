@@ -7,11 +7,11 @@ from textwrap import indent
 from typing import Any
 
 from posture.model.finding import Finding
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.store.items import Entry
 from posture_cli.audit.difference import Difference
-from posture_cli.render.findings import finding_record
-from posture_cli.text import lines, printable
+from posture_cli.render.findings import build_finding_record
+from posture_cli.text import make_lines_printable, make_printable
 
 COLUMNS = ("time", "step", "status", "severity", "rule", "resource", "vpc", "actor", "summary")
 CSV_COLUMNS = (
@@ -21,65 +21,69 @@ DIFF_COLUMNS = ("change", "was", "is", "severity", "rule", "resource", "vpc", "a
 DIFF_CSV = (*DIFF_COLUMNS, "account", "region", "id", "updated_at")
 
 
-def entry_record(entry: Entry) -> dict[str, Any]:
+def build_entry_record(entry: Entry) -> dict[str, Any]:
     """Give a row's record: the finding's as it was after the step, and the step."""
     transition = entry.transition
     return {
-        "time": iso(entry.observed_at),
+        "time": format_iso(entry.observed_at),
         "step": transition.step.value,
         "reason": transition.reason,
         "commit": entry.commit,
-        **finding_record(transition.finding),
+        **build_finding_record(transition.finding),
     }
 
 
-def difference_record(difference: Difference) -> dict[str, Any]:
+def build_difference_record(difference: Difference) -> dict[str, Any]:
     """Give a difference's record: the finding's as it was last, and what it was and is."""
     return {
         "change": difference.kind,
         "was": difference.was.value if difference.was else None,
         "is": difference.now.status.value,
-        **finding_record(difference.now),
+        **build_finding_record(difference.now),
     }
 
 
-def told(finding: Finding, life: Sequence[Entry]) -> str:
+def format_finding(finding: Finding, life: Sequence[Entry]) -> str:
     """Tell one finding and its whole life to a person."""
     return "\n".join(_told(finding, life)) + "\n"
 
 
 def _told(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
     verdict = finding.verdict
-    yield printable(f"{finding.severity.upper()}  {finding.status.upper()}  {finding.rule}")
-    yield printable(verdict.summary)
+    yield make_printable(f"{finding.severity.upper()}  {finding.status.upper()}  {finding.rule}")
+    yield make_printable(verdict.summary)
     yield ""
     for name, value in _facts(finding):
-        yield printable(f"{name.ljust(10)} {value}")
+        yield make_printable(f"{name.ljust(10)} {value}")
     yield from ("", "Evidence")
-    yield from (printable(f"  - {fact.text}") for fact in verdict.evidence)
+    yield from (make_printable(f"  - {fact.text}") for fact in verdict.evidence)
     if verdict.remediation:
-        yield from ("", "What to do", printable(f"  {verdict.remediation.text}"))
+        yield from ("", "What to do", make_printable(f"  {verdict.remediation.text}"))
         if verdict.remediation.command:
-            yield indent(lines(verdict.remediation.command), "    ")
+            yield indent(make_lines_printable(verdict.remediation.command), "    ")
     yield from ("", "Life")
-    yield from (printable(_step(entry)) for entry in life)
+    yield from (make_printable(_step(entry)) for entry in life)
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "id", finding.id
     yield "resource", finding.resource
     yield "scope", str(finding.scope)
-    yield "opened", iso(finding.opened_at)
-    yield "updated", f"{iso(finding.updated_at)} (version {finding.version})"
+    yield "opened", format_iso(finding.opened_at)
+    yield "updated", f"{format_iso(finding.updated_at)} (version {finding.version})"
     if cause := finding.cause:
         yield "by", cause.actor
-        yield "with", f"{cause.event_name} at {iso(cause.time)}, event {cause.event_id}"
+        yield "with", f"{cause.event_name} at {format_iso(cause.time)}, event {cause.event_id}"
         yield "from", f"{cause.source_ip} {cause.user_agent}".strip()
 
 
 def _step(entry: Entry) -> str:
     step, finding = entry.transition, entry.transition.finding
-    words = [iso(entry.observed_at), step.step.value.ljust(8), finding.severity.value.ljust(8)]
+    words = [
+        format_iso(entry.observed_at),
+        step.step.value.ljust(8),
+        finding.severity.value.ljust(8),
+    ]
     if step.reason:
         words.append(f"({step.reason})")
     if finding.cause:

@@ -13,7 +13,7 @@ import pytest
 
 from audit_stage import ALICE, Scribe
 from finding_builders import SCOPE, at, verdict
-from posture.changes.batch import Rejected
+from posture.changes.batch import RejectedRecord
 from posture.model.finding import finding_id
 from posture.model.verdict import Severity
 from posture.model.waiver import Waiver
@@ -43,7 +43,7 @@ def _life(dynamodb: "DynamoDBClient") -> None:
     scribe.look(5, bad)
     waiver = Waiver("w-1", bad.rule, "*", "a/*", "why", "SEC-1", ALICE, at(0), at(60), ALICE, at(0))
     WaiverTable(dynamodb, TABLES.baseline, TABLES.history).add(waiver)
-    Rejections(dynamodb, TABLES.history).keep(Rejected("m-1", "no time", "{}"), at(1))
+    Rejections(dynamodb, TABLES.history).keep(RejectedRecord("m-1", "no time", "{}"), at(1))
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from posture.ec2.dns_attributes import EVERY, DnsMemory
+from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.region import RegionCollector, RegionSnapshot
-from posture.ec2.region_catalogue import RegionCatalogue
+from posture.ec2.region_catalogue import RegionCatalogueCache
 from posture.ec2.vpc import collect_vpc
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 from posture.model.network import Facet, Snapshot, TargetKind
 from posture.model.scope import Region, Scope
 
@@ -32,12 +32,12 @@ def one(world: World) -> Snapshot:
     return found
 
 
-def catalogue(world: World) -> RegionCatalogue:
+def catalogue(world: World) -> RegionCatalogueCache:
     """A catalogue that was not read yet."""
-    return RegionCatalogue(world.ec2, lambda: NOW)
+    return RegionCatalogueCache(world.ec2, lambda: NOW)
 
 
-def region(world: World, memory: DnsMemory | None = None) -> RegionSnapshot:
+def region(world: World, memory: DnsCache | None = None) -> RegionSnapshot:
     """Collect the region, with nothing remembered unless told."""
     collector = RegionCollector(
         world.ec2,
@@ -45,7 +45,7 @@ def region(world: World, memory: DnsMemory | None = None) -> RegionSnapshot:
         catalogue=catalogue(world),
         now=lambda: NOW,
     )
-    (picture,) = collector.all(memory or DnsMemory())
+    (picture,) = collector.all(memory or DnsCache())
     return picture
 
 
@@ -150,28 +150,28 @@ def test_a_slice_tells_of_a_vpc_what_the_region_tells(
     collector = RegionCollector(
         world.ec2, whole.region, catalogue=catalogue(world), now=lambda: NOW
     )
-    parts = list(collector.all(DnsMemory(budget=EVERY)))
+    parts = list(collector.all(DnsCache(budget=UNLIMITED)))
     assert [len(part.vpcs) for part in parts] == [2, 1]
     assert {vpc_id: found for part in parts for vpc_id, found in part.vpcs.items()} == whole.vpcs
 
 
 def test_a_region_costs_pages_not_vpcs(world: World) -> None:
     """A hundred more VPCs whose DNS attributes are remembered add no request."""
-    remembered = Dns(support=True, hostnames=True, observed_at=NOW - timedelta(hours=1))
+    remembered = DnsAttributes(support=True, hostnames=True, observed_at=NOW - timedelta(hours=1))
     before = world.calls()
-    region(world, DnsMemory(budget=0))
+    region(world, DnsCache(budget=0))
     cost = len(before)
     for third in range(100):
         world.ec2.create_vpc(CidrBlock=f"10.{third + 100}.0.0/16")
     vpcs = [vpc["VpcId"] for vpc in world.ec2.describe_vpcs()["Vpcs"]]
     after = world.calls()
-    region(world, DnsMemory(dict.fromkeys(vpcs, remembered), budget=0))
+    region(world, DnsCache(dict.fromkeys(vpcs, remembered), budget=0))
     assert len(after) == cost
 
 
 def test_private_names_have_their_dns_attributes_read_first(world: World) -> None:
     """The budget goes to the VPC whose endpoint's private name hangs on it; others are unknown."""
-    found = region(world, DnsMemory(budget=1))
+    found = region(world, DnsCache(budget=1))
     assert found.vpcs[world.vpc].vpc.dns_hostnames is True
     assert found.vpcs[world.bare].vpc.dns_hostnames is None
     assert set(found.dns) == {world.vpc}
@@ -179,16 +179,18 @@ def test_private_names_have_their_dns_attributes_read_first(world: World) -> Non
 
 def test_a_remembered_attribute_keeps_its_age(world: World) -> None:
     """What was remembered is used for a day and a half, and told to be as old as it is."""
-    remembered = Dns(support=False, hostnames=False, observed_at=NOW - timedelta(hours=35))
-    found = region(world, DnsMemory({world.bare: remembered}))
+    remembered = DnsAttributes(
+        support=False, hostnames=False, observed_at=NOW - timedelta(hours=35)
+    )
+    found = region(world, DnsCache({world.bare: remembered}))
     assert found.vpcs[world.bare].vpc.dns_support is False
     assert found.dns[world.bare] == remembered
 
 
 def test_a_memory_older_than_a_day_and_a_half_is_unknown(world: World) -> None:
     """A stale memory is no fact."""
-    stale = Dns(support=True, hostnames=True, observed_at=NOW - timedelta(hours=36))
-    found = region(world, DnsMemory({world.bare: stale}, budget=0))
+    stale = DnsAttributes(support=True, hostnames=True, observed_at=NOW - timedelta(hours=36))
+    found = region(world, DnsCache({world.bare: stale}, budget=0))
     assert found.vpcs[world.bare].vpc.dns_support is None
 
 
@@ -203,7 +205,7 @@ def test_a_region_without_describe_vpcs_says_that_vpcs_may_be_missing(world: Wor
 def test_the_catalogue_is_read_once_an_hour(world: World) -> None:
     """Within the hour the catalogue comes from memory; after it, it is read again."""
     clock = [NOW]
-    known = RegionCatalogue(world.ec2, lambda: clock[0])
+    known = RegionCatalogueCache(world.ec2, lambda: clock[0])
     seen = world.calls()
     known.read()
     first = len(seen)

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from collect_world import ACCOUNT, REGION, World, build
 from monitor_stage import ANYBODY, HOME, Stage, batch
-from posture.ec2.members import Members, assumed
+from posture.ec2.members import MemberObservers, assume_member_roles
 from posture.evaluation.account_sweep import sweep_all
 from posture.evaluation.changes import Evaluator, Ports
 from posture.evaluation.scope_resolver import Places
@@ -21,7 +21,7 @@ from posture.runtime import clients
 from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
-from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.cloudtrail import ApiCaller
 from stack_tables import TABLES
 
@@ -39,7 +39,7 @@ class Organisation:
         clients.session().register(
             "before-parameter-build.sts.AssumeRole", cast("Any", self._assume)
         )
-        self.members: Members = assumed(HOME, ACCESS, "aws")
+        self.members: MemberObservers = assume_member_roles(HOME, ACCESS, "aws")
         self.worlds = {account: build(self.client(account)) for account in (ONE, OTHER)}
 
     def client(self, account: str) -> Any:
@@ -59,7 +59,7 @@ class Organisation:
         """Let anybody in at a member's endpoint; give the call's record."""
         trail: list[dict[str, Any]] = []
         ec2 = self.client(account)
-        CallRecorder(trail.append).attach(ec2, ApiCaller(account, "NetworkAdmin", "bob"))
+        record_calls(ec2, ApiCaller(account, "NetworkAdmin", "bob"), trail.append)
         group = self.worlds[account].group
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ANYBODY])
         return trail[0]
@@ -71,7 +71,7 @@ class Organisation:
         made = ec2.create_vpc_endpoint_service_configuration(
             NetworkLoadBalancerArns=[self.stage.load_balancer()]
         )
-        CallRecorder(trail.append).attach(ec2, ApiCaller(account, "NetworkAdmin", "bob"))
+        record_calls(ec2, ApiCaller(account, "NetworkAdmin", "bob"), trail.append)
         service = made["ServiceConfiguration"]["ServiceId"]
         ec2.modify_vpc_endpoint_service_permissions(ServiceId=service, AddAllowedPrincipals=["*"])
         return Scope(account, REGION, service), trail[0]
@@ -177,7 +177,7 @@ def test_a_sweep_tells_what_it_may_no_longer_see(organisation: Organisation) -> 
     organisation.sweep()
     before = organisation.findings(ONE)
     organisation.denied.add(ONE)
-    organisation.members = assumed(HOME, ACCESS, "aws")
+    organisation.members = assume_member_roles(HOME, ACCESS, "aws")
     swept = organisation.sweep()
     assert not swept.unswept
     assert {it.id for it in organisation.findings(ONE)} == {it.id for it in before}
@@ -212,7 +212,7 @@ def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
     unread = organisation.of(scope, FindingStatus.UNKNOWN)  # connections, which moto does not tell
     assert before.rule == "endpoint-service-allows-untrusted-principal"
     organisation.denied.add(ONE)
-    organisation.members = assumed(HOME, ACCESS, "aws")
+    organisation.members = assume_member_roles(HOME, ACCESS, "aws")
     for look in (lambda: organisation.evaluate(record), lambda: organisation.sweep().failed):
         assert not look()
         unknown = organisation.of(scope, FindingStatus.UNKNOWN)

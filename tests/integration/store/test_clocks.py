@@ -7,7 +7,7 @@ import pytest
 
 from finding_builders import OTHER, SCOPE, at, verdict
 from posture.lifecycle.diff import transitions
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.store.last_observed import LEAST, MOST, Clocks, Seen
@@ -48,7 +48,7 @@ def test_the_same_picture_moves_the_clock_and_nothing_else(store: Store, clocks:
     """Findings, counts, coverage and revision stay; the DNS attributes that were read are kept."""
     record(store, 0, "same", verdict())
     before = store.load(SCOPE)
-    dns = Dns(support=True, hostnames=False, observed_at=at(1))
+    dns = DnsAttributes(support=True, hostnames=False, observed_at=at(1))
     assert clocks.move(Seen(SCOPE, at(1), "same", dns))
     assert store.load(SCOPE).findings == before.findings
     now = head(store)

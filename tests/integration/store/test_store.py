@@ -10,7 +10,7 @@ import pytest
 from finding_builders import OTHER, SCOPE, at, change, verdict
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import gone, is_bad, transitions
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 from posture.model.finding import FindingStatus, Step, Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status, Verdict
@@ -62,7 +62,7 @@ def test_a_finding_comes_back_as_it_was_written(store: Store) -> None:
 def test_what_was_seen_comes_back_with_the_head(store: Store) -> None:
     """The head keeps coverage, counts and DNS attributes."""
     seen = Evaluation(
-        SCOPE, at(0), coverage={"subnet-0a": {"s3": "nat"}}, dns=Dns(True, None, at(0))
+        SCOPE, at(0), coverage={"subnet-0a": {"s3": "nat"}}, dns=DnsAttributes(True, None, at(0))
     )
     store.record(seen, judged(0, verdict()))
     head = store.load(SCOPE).head
@@ -74,9 +74,9 @@ def test_what_was_seen_comes_back_with_the_head(store: Store) -> None:
 
 def test_a_memory_of_dns_attributes_is_never_written_back(store: Store) -> None:
     """The head keeps what it has; a memory that was written as new would never grow old."""
-    seen = Dns(True, True, at(0))
+    seen = DnsAttributes(True, True, at(0))
     store.record(Evaluation(SCOPE, at(0), dns=seen), judged(0, verdict()))
-    remembered = Evaluation(SCOPE, at(9), dns=Dns(False, False, at(-5)))
+    remembered = Evaluation(SCOPE, at(9), dns=DnsAttributes(False, False, at(-5)))
     older = Evaluation(SCOPE, at(8), dns=seen)
     assert store.record(older, judged(8, verdict())).outcome is Outcome.UNCHANGED
     assert store.record(remembered, judged(9)).outcome is Outcome.STALE

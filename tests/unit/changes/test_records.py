@@ -30,14 +30,14 @@ from change_records import (
 from posture.changes.cloudtrail import parse_record
 from posture.changes.event_names import EVENT_NAMES
 from posture.errors import MalformedChangeError
-from posture.model.change import Outcome
+from posture.model.change import ChangeOutcome
 from posture.model.scope import Region
 
 
 def ids(detail: dict[str, Any]) -> set[str]:
     """Give the ids that a record names."""
     change = parse_record(detail)
-    assert change.outcome is Outcome.APPLIED, change.ignored_because
+    assert change.outcome is ChangeOutcome.APPLIED, change.ignored_because
     return set(change.resource_ids)
 
 
@@ -230,7 +230,7 @@ def test_the_envelope_tells_what_a_record_lost() -> None:
         change = parse_record(enveloped(detail))
         assert change == parse_record(enveloped(detail | {name: None}))
         assert change.region == Region(ACCOUNT, REGION)
-        assert change.outcome is Outcome.APPLIED
+        assert change.outcome is ChangeOutcome.APPLIED
     assert change.actor.arn == "unknown"
 
 
@@ -301,14 +301,14 @@ def test_times_are_utc(time: str) -> None:
 def test_what_moves_nothing_is_ignored_with_its_reason(more: dict[str, Any], why: str) -> None:
     """It is read all the same."""
     change = parse_record(record("DeleteVpc", {"vpcId": VPC}, **more))
-    assert change.outcome is Outcome.IGNORED
+    assert change.outcome is ChangeOutcome.IGNORED
     assert why in change.ignored_because
 
 
 def test_a_null_error_code_is_no_error() -> None:
     """Some publishers write it out."""
     change = parse_record(record("DeleteVpc", {"vpcId": VPC}, errorCode=None))
-    assert change.outcome is Outcome.APPLIED
+    assert change.outcome is ChangeOutcome.APPLIED
 
 
 def failure(*endpoints: str) -> Any:
@@ -335,7 +335,7 @@ def test_a_call_of_which_nothing_succeeded_is_ignored(asked: tuple[str, ...]) ->
     detail = wrapped(
         "DeleteVpcEndpoints", {"VpcEndpointId": tagged(*asked)}, {"unsuccessful": failure(*asked)}
     )
-    assert parse_record(detail).outcome is Outcome.IGNORED
+    assert parse_record(detail).outcome is ChangeOutcome.IGNORED
 
 
 # --- mistakes ------------------------------------------------------------------------------------

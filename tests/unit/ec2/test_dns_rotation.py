@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from network_builders import VPC_ID, interface
 from posture.ec2.dns_attributes import BUDGET, MEMORY, ROUND, stands, to_ask
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def seen(hours: float) -> Dns:
+def seen(hours: float) -> DnsAttributes:
     """Give attributes as they were seen so many hours ago."""
-    return Dns(support=True, hostnames=True, observed_at=NOW - hours * HOUR)
+    return DnsAttributes(support=True, hostnames=True, observed_at=NOW - hours * HOUR)
 
 
 def ids(number: int) -> list[str]:
@@ -32,8 +32,8 @@ def test_a_memory_stands_until_it_is_a_day_and_a_half_old() -> None:
 
 def test_half_a_memory_does_not_stand() -> None:
     """An answer that left one attribute out is asked for again at once."""
-    assert not stands(Dns(support=True, hostnames=None, observed_at=NOW), NOW)
-    assert not stands(Dns(support=None, hostnames=True, observed_at=NOW), NOW)
+    assert not stands(DnsAttributes(support=True, hostnames=None, observed_at=NOW), NOW)
+    assert not stands(DnsAttributes(support=None, hostnames=True, observed_at=NOW), NOW)
 
 
 def test_what_a_private_name_hangs_on_is_asked_first() -> None:
@@ -69,7 +69,7 @@ def test_what_is_due_uses_up_the_turn() -> None:
 def test_hourly_sweeps_let_no_memory_end(number: int, new: int) -> None:
     """After a start from nothing every value is known and young, and each sweep asks its turn."""
     vpcs = ids(number)
-    memory: dict[str, Dns] = {}
+    memory: dict[str, DnsAttributes] = {}
     start = ceil(number / BUDGET)  # sweeps until all is known
     for sweep in range(start + 3 * ROUND):
         now = NOW + sweep * HOUR
@@ -80,6 +80,6 @@ def test_hourly_sweeps_let_no_memory_end(number: int, new: int) -> None:
         assert len(set(asked)) == len(asked) <= BUDGET
         if sweep >= start and sweep != start + ROUND:
             assert len(asked) == ceil(len(vpcs) / ROUND)
-        memory |= {vpc_id: Dns(True, True, now) for vpc_id in asked}
+        memory |= {vpc_id: DnsAttributes(True, True, now) for vpc_id in asked}
         if sweep >= start:
             assert all(now - memory[vpc_id].observed_at < MEMORY for vpc_id in vpcs)

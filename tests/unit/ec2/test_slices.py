@@ -3,17 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 from posture.ec2.describe import Reading
-from posture.ec2.dns_attributes import DnsMemory
-from posture.ec2.region import SLICE, Listing
+from posture.ec2.dns_attributes import DnsCache
+from posture.ec2.region import SLICE, VpcListing
 from posture.model.network import Vpc
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def listing(number: int) -> Listing:
+def listing(number: int) -> VpcListing:
     """List so many VPCs."""
     vpcs = tuple(Vpc(f"vpc-{at:04x}", "111122223333", ()) for at in range(number))
-    return Listing(NOW, Reading(vpcs))
+    return VpcListing(NOW, Reading(vpcs))
 
 
 def test_a_region_of_a_slice_is_read_whole() -> None:
@@ -26,7 +26,7 @@ def test_a_region_of_a_slice_is_read_whole() -> None:
 def test_a_region_without_vpcs_is_one_slice() -> None:
     """What it has besides is looked at all the same; so it is where VPCs cannot be listed."""
     assert listing(0).slices({}) == ((),)
-    unread = Listing(NOW, Reading(unreadable="denied"))
+    unread = VpcListing(NOW, Reading(unreadable="denied"))
     assert unread.small
     assert unread.slices({}) == ((),)
 
@@ -46,5 +46,5 @@ def test_the_longest_unseen_come_first() -> None:
 
 def test_a_slice_has_its_share_of_the_budget() -> None:
     """Rounded up, so that each can ask for something."""
-    assert DnsMemory(budget=200).share(200 / 3000).budget == 14
-    assert DnsMemory(budget=200).share(1 / 3000).budget == 1
+    assert DnsCache(budget=200).share(200 / 3000).budget == 14
+    assert DnsCache(budget=200).share(1 / 3000).budget == 1

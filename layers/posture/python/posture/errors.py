@@ -47,6 +47,6 @@ class SweepIncompleteError(PostureError):
     """Some scopes of a region could not be recorded; a later sweep repairs them."""
 
 
-def reason_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Give an error, of ours or not, as the reason of a failure: its kind and what it says."""
     return f"{type(error).__name__}: {error}"

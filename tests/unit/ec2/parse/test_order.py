@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posture.ec2.assemble import by_id
-from posture.ec2.parse.endpoints import endpoint
-from posture.ec2.parse.network import network_acl
-from posture.ec2.parse.route_tables import route_table
-from posture.ec2.parse.security_groups import security_group
+from posture.ec2.parse.endpoints import parse_endpoint
+from posture.ec2.parse.network import parse_network_acl
+from posture.ec2.parse.route_tables import parse_route_table
+from posture.ec2.parse.security_groups import parse_security_group
 
 ENDPOINT = {
     "VpcEndpointId": "vpce-1",
@@ -81,10 +81,10 @@ def in_another_order(data: st.DataObject, row: Any) -> Any:
     st.data(),
     st.sampled_from(
         [
-            (ENDPOINT, endpoint),
-            (GROUP, security_group),
-            (TABLE, route_table),
-            (ACL, network_acl),
+            (ENDPOINT, parse_endpoint),
+            (GROUP, parse_security_group),
+            (TABLE, parse_route_table),
+            (ACL, parse_network_acl),
         ]
     ),
 )
@@ -94,7 +94,9 @@ def test_the_order_of_a_listing_is_nothing(data: st.DataObject, kind: tuple[Any,
     assert read(in_another_order(data, row)) == read(row)
 
 
-@given(st.permutations([endpoint({"VpcEndpointId": f"vpce-{number}"}) for number in range(4)]))
+@given(
+    st.permutations([parse_endpoint({"VpcEndpointId": f"vpce-{number}"}) for number in range(4)])
+)
 def test_the_order_of_a_page_is_nothing(items: Any) -> None:
     """What is listed is looked up, and gone through, in order of the ids."""
     assert list(by_id(items)) == ["vpce-0", "vpce-1", "vpce-2", "vpce-3"]
@@ -102,4 +104,4 @@ def test_the_order_of_a_page_is_nothing(items: Any) -> None:
 
 def test_local_routes_come_first() -> None:
     """As in the console, and in whatever sentence lists the routes of a table."""
-    assert next(each.target.id for each in route_table(TABLE).routes) == "local"
+    assert next(each.target.id for each in parse_route_table(TABLE).routes) == "local"

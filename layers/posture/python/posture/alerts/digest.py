@@ -22,7 +22,7 @@ from posture.alerts.rule_texts import Rules
 from posture.alerts.subject import LIMIT as SUBJECT
 from posture.lifecycle.bounds import cut
 from posture.model.finding import Cause, FindingStatus, Step, Transition
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
@@ -139,7 +139,7 @@ def _reference(step: Transition) -> Json:
         "scope": str(finding.scope),
         "rule": finding.rule,
         "resource": finding.resource,
-        "updated_at": iso(finding.updated_at),
+        "updated_at": format_iso(finding.updated_at),
         "cause": finding.cause.event_id if finding.cause else None,
     }
 

@@ -10,7 +10,7 @@ from posture.alerts.formatting import line
 from posture.alerts.impact import Impact, impacts
 from posture.alerts.text import more
 from posture.model.finding import Cause, Transition
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.verdict import Remediation
 
 SCHEMA = 1
@@ -48,7 +48,7 @@ def _alert(briefing: Briefing) -> Json:
         "commit": briefing.commit,
         "part": briefing.part,
         "parts": briefing.parts,
-        "observed_at": iso(briefing.observed_at),
+        "observed_at": format_iso(briefing.observed_at),
         "counts": briefing.counts,
         "causes": [_cause(cause) for cause in causes],
         "impacts": [_impact(impact) for impact in impacts(briefing.told)],
@@ -76,8 +76,8 @@ def _finding(briefing: Briefing, step: Transition) -> Json:
             {"text": fact.text, "record": dict(fact.record)} for fact in finding.verdict.evidence
         ],
         "remediation": _remediation(finding.verdict.remediation),
-        "opened_at": iso(finding.opened_at),
-        "updated_at": iso(finding.updated_at),
+        "opened_at": format_iso(finding.opened_at),
+        "updated_at": format_iso(finding.updated_at),
         "cause": finding.cause.event_id if finding.cause else None,
     }
 
@@ -101,7 +101,7 @@ def _cause(cause: Cause) -> Json:
         "event_id": cause.event_id,
         "event_name": cause.event_name,
         "actor": cause.actor,
-        "time": iso(cause.time),
+        "time": format_iso(cause.time),
         "source_ip": cause.source_ip,
         "user_agent": cause.user_agent,
     }

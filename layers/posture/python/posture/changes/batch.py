@@ -18,7 +18,7 @@ GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedChange:
     """A change and the queue message (or the place in a file) that brought it.
 
     `body` is the text as it came, `tries` how often the queue has handed it out, now included.
@@ -31,7 +31,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedRecord:
     """What cannot be read, and why. `body` is the text as it came."""
 
     message_id: str
@@ -40,14 +40,14 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ChangeBatch:
     """The readable and the unreadable; one never holds up the other."""
 
-    received: tuple[Received, ...]
-    rejected: tuple[Rejected, ...]
+    received: tuple[ReceivedChange, ...]
+    rejected: tuple[RejectedRecord, ...]
 
 
-def from_sqs(event: Mapping[str, Any]) -> Batch:
+def parse_sqs_event(event: Mapping[str, Any]) -> ChangeBatch:
     """Read what Lambda hands over from the changes queue.
 
     An EventBridge event handed over directly, without a queue, is taken for a batch of one, and so
@@ -70,7 +70,7 @@ def from_sqs(event: Mapping[str, Any]) -> Batch:
     )
 
 
-def from_file(content: bytes) -> Batch:
+def parse_log_file(content: bytes) -> ChangeBatch:
     """Read a CloudTrail log file, gzipped or not.
 
     `{"Records": […]}`, one record, one EventBridge event, a list of either, or one a line; a list
@@ -125,16 +125,16 @@ def _tries(attributes: Any) -> int:
     return int(count) if isinstance(count, str) and count.isdecimal() else 1
 
 
-def _batch(bodies: Sequence[tuple[str, Any]], tries: Iterable[int] = repeat(1)) -> Batch:
-    received: list[Received] = []
-    rejected: list[Rejected] = []
+def _batch(bodies: Sequence[tuple[str, Any]], tries: Iterable[int] = repeat(1)) -> ChangeBatch:
+    received: list[ReceivedChange] = []
+    rejected: list[RejectedRecord] = []
     for (message_id, body), tried in zip(bodies, tries, strict=False):
         try:
             change = parse_record(_decoded(body))
-            received.append(Received(message_id, change, _shown(body), tried))
+            received.append(ReceivedChange(message_id, change, _shown(body), tried))
         except MalformedChangeError as error:
-            rejected.append(Rejected(message_id, str(error), _shown(body)))
-    return Batch(tuple(received), tuple(rejected))
+            rejected.append(RejectedRecord(message_id, str(error), _shown(body)))
+    return ChangeBatch(tuple(received), tuple(rejected))
 
 
 def _decoded(body: Any) -> Any:

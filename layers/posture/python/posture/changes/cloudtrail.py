@@ -11,9 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from posture.changes.event_names import EVENT_NAMES, EVENT_SOURCE, SERVICE_EVENTS
-from posture.changes.shapes import account_id, ids_in, members, owners_in, text, unwrap
+from posture.changes.shapes import (
+    find_ids,
+    find_owners,
+    format_scalar,
+    list_members,
+    parse_account_id,
+    unwrap,
+)
 from posture.errors import MalformedChangeError
-from posture.model.change import Actor, Change, Outcome
+from posture.model.change import Actor, Change, ChangeOutcome
 from posture.model.scope import Region
 
 DRY_RUN = "DryRunOperation"
@@ -57,12 +64,12 @@ def _change(record: Any) -> Change:
         time=_time(detail, path),
         region=region,
         actor=_actor(detail.get("userIdentity"), path),
-        source_ip=text(detail.get("sourceIPAddress")),
-        user_agent=text(detail.get("userAgent")),
+        source_ip=format_scalar(detail.get("sourceIPAddress")),
+        user_agent=format_scalar(detail.get("userAgent")),
         vpc_ids=frozenset(each for each in ids if _is_vpc(each)),
         service_ids=services if name in SERVICE_EVENTS else frozenset(),
         resource_ids=ids,
-        outcome=Outcome.IGNORED if ignored else Outcome.APPLIED,
+        outcome=ChangeOutcome.IGNORED if ignored else ChangeOutcome.APPLIED,
         ignored_because=ignored,
     )
 
@@ -82,10 +89,10 @@ def _account(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) ->
     identity = detail.get("userIdentity")
     caller = identity.get("accountId") if isinstance(identity, Mapping) else None
     for candidate in (detail.get("recipientAccountId"), record.get("account"), caller):
-        if account := account_id(candidate):
+        if account := parse_account_id(candidate):
             return account
     # Some publishers strip all three; what the call made still has its owner.
-    owners = set(owners_in(detail.get("responseElements")))
+    owners = set(find_owners(detail.get("responseElements")))
     if len(owners) == 1:
         return owners.pop()
     raise MalformedChangeError(
@@ -104,15 +111,15 @@ def _region(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) -> 
 
 def _why_ignored(detail: Mapping[str, Any]) -> str:
     """Say why the call cannot have moved posture; "" when it can."""
-    error = text(detail.get("errorCode"))
+    error = format_scalar(detail.get("errorCode"))
     if error.endswith(DRY_RUN):
         return "a dry run"
     if error:
         return f"the call failed: {error}"
-    kind = text(detail.get("eventType")) or API_CALL  # some publishers strip it
+    kind = format_scalar(detail.get("eventType")) or API_CALL  # some publishers strip it
     if kind != API_CALL:
         return f"no management call: {kind}"
-    name = text(detail.get("eventName"))
+    name = format_scalar(detail.get("eventName"))
     if detail.get("readOnly") is True or name.startswith("Describe"):
         return "the call only reads"
     if detail.get("eventSource") != EVENT_SOURCE or name not in EVENT_NAMES:
@@ -123,15 +130,15 @@ def _why_ignored(detail: Mapping[str, Any]) -> str:
 def _unmoved(detail: Mapping[str, Any]) -> frozenset[str]:
     """Give what a call that succeeded as a whole has not done: its `unsuccessful` members."""
     response = unwrap(detail.get("responseElements"))
-    failed = (member for member in members(response.get("unsuccessful")))
+    failed = (member for member in list_members(response.get("unsuccessful")))
     return frozenset(
-        text(member.get("resourceId")) for member in failed if isinstance(member, Mapping)
+        format_scalar(member.get("resourceId")) for member in failed if isinstance(member, Mapping)
     )
 
 
 def _ids(detail: Mapping[str, Any], account: str) -> frozenset[str]:
     blocks = (unwrap(detail.get(name)) for name in ("requestParameters", "responseElements"))
-    return frozenset(each for block in blocks for each in ids_in(block, account))
+    return frozenset(each for block in blocks for each in find_ids(block, account))
 
 
 def _is_vpc(resource: str) -> bool:
@@ -145,12 +152,12 @@ def _actor(identity: Any, path: str) -> Actor:
         raise MalformedChangeError(
             f"{path}userIdentity: expected an object, got {_shown(identity)}"
         )
-    invoked_by = text(identity.get("invokedBy"))
-    arn = text(identity.get("arn"))
+    invoked_by = format_scalar(identity.get("invokedBy"))
+    arn = format_scalar(identity.get("arn"))
     return Actor(
-        arn=arn or invoked_by or text(identity.get("principalId")) or "unknown",
-        account=account_id(identity.get("accountId")),
-        kind=text(identity.get("type")) or "Unknown",
+        arn=arn or invoked_by or format_scalar(identity.get("principalId")) or "unknown",
+        account=parse_account_id(identity.get("accountId")),
+        kind=format_scalar(identity.get("type")) or "Unknown",
         invoked_by=invoked_by if arn else "",
     )
 

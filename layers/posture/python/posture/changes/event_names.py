@@ -20,7 +20,7 @@ PATTERN_LIMIT = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class EventGroup:
     """Event names that share a family and the reason why they are in or out."""
 
     family: str
@@ -28,11 +28,11 @@ class Group:
     names: tuple[str, ...]
 
 
-def _group(family: str, reason: str, names: str) -> Group:
-    return Group(family, reason, tuple(names.split()))
+def _group(family: str, reason: str, names: str) -> EventGroup:
+    return EventGroup(family, reason, tuple(names.split()))
 
 
-IN = (
+MONITORED = (
     _group(
         "Endpoints",
         "an endpoint comes, goes, or changes its policy, groups, subnets, tables or private DNS",
@@ -96,7 +96,7 @@ IN = (
     ),
 )
 
-OUT = (
+EXCLUDED = (
     _group("Endpoints", "moves who pays, not a packet", "ModifyVpcEndpointPayerResponsibility"),
     _group(
         "Endpoints",
@@ -207,11 +207,11 @@ OUT = (
     _group("Flow logs", "watches traffic, moves none", "CreateFlowLogs DeleteFlowLogs"),
 )
 
-EVENT_NAMES = frozenset(name for group in IN for name in group.names)
+EVENT_NAMES = frozenset(name for group in MONITORED for name in group.names)
 
 # Calls that make something in the provider's scope; all others are about a VPC.
 SERVICE_EVENTS = frozenset(
-    name for group in IN if group.family == "Endpoint services" for name in group.names
+    name for group in MONITORED if group.family == "Endpoint services" for name in group.names
 )
 
 
@@ -223,7 +223,7 @@ def event_patterns() -> tuple[dict[str, Any], ...]:
     return tuple(_pattern(names) for names in _portions())
 
 
-def as_markdown() -> str:
+def format_markdown() -> str:
     """Give the page that tells which candidates are in and out, and why."""
     lines = [
         "# Events",
@@ -231,8 +231,8 @@ def as_markdown() -> str:
         "Which EC2 calls make the monitor look, and why. Made by `make docs` from",
         "`posture.changes.event_names`; the rules of `template.yaml` hold the same names.",
         "",
-        *_table(f"Listened to ({len(EVENT_NAMES)})", IN),
-        *_table(f"Left out ({sum(len(group.names) for group in OUT)})", OUT),
+        *_table(f"Listened to ({len(EVENT_NAMES)})", MONITORED),
+        *_table(f"Left out ({sum(len(group.names) for group in EXCLUDED)})", EXCLUDED),
     ]
     return "\n".join(lines)
 
@@ -252,7 +252,7 @@ def _pattern(names: list[str]) -> dict[str, Any]:
 def _portions() -> Iterator[list[str]]:
     """Fill one pattern after the other, in the order of the catalogue."""
     names: list[str] = []
-    for group in IN:
+    for group in MONITORED:
         for name in group.names:
             if len(json.dumps(_pattern([*names, name]))) > PATTERN_LIMIT:
                 yield names
@@ -261,7 +261,7 @@ def _portions() -> Iterator[list[str]]:
     yield names
 
 
-def _table(title: str, groups: tuple[Group, ...]) -> Iterator[str]:
+def _table(title: str, groups: tuple[EventGroup, ...]) -> Iterator[str]:
     yield from (f"## {title}", "", "| family | events | why |", "| --- | --- | --- |")
     for group in groups:
         names = ", ".join(f"`{name}`" for name in group.names)

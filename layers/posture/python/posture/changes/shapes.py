@@ -40,7 +40,7 @@ def unwrap(block: Any) -> Mapping[str, Any]:
     return block
 
 
-def members(value: Any) -> list[Any]:
+def list_members(value: Any) -> list[Any]:
     """Give the members of a list in any of its forms."""
     if value is None or value in ("", {}):
         return []
@@ -49,20 +49,20 @@ def members(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         for name in ("items", "item"):
             if name in value:
-                return members(value[name])
+                return list_members(value[name])
     return [value]
 
 
-def text(value: Any) -> str:
+def format_scalar(value: Any) -> str:
     """Give a scalar as text; `{"tag": 1, "content": x}` is x."""
     if isinstance(value, Mapping):
         value = value.get("content", "")
     return "" if value is None or isinstance(value, Mapping | list) else str(value)
 
 
-def account_id(value: Any) -> str:
+def parse_account_id(value: Any) -> str:
     """Give twelve digits, as numbers lose their leading zeros; "" for what is no account."""
-    digits = text(value)
+    digits = format_scalar(value)
     return digits.zfill(12) if digits.isdecimal() and len(digits) <= 12 else ""  # noqa: PLR2004
 
 
@@ -71,7 +71,7 @@ def is_id(value: str) -> bool:
     return bool(ID.fullmatch(value) and DIGITS.fullmatch(value.rpartition("-")[2]))
 
 
-def ids_in(block: Any, account: str) -> Iterator[str]:
+def find_ids(block: Any, account: str) -> Iterator[str]:
     """Give every id that a request or response names.
 
     What another account owns, as the other side of a peering or of a group rule, is left out: its
@@ -83,7 +83,7 @@ def ids_in(block: Any, account: str) -> Iterator[str]:
             yield block
     elif isinstance(block, list):
         for member in block:
-            yield from ids_in(member, account)
+            yield from find_ids(member, account)
     elif isinstance(block, Mapping):
         foreign = ("vpc-", "sg-") if _foreign(block, account) else ()
         for name, value in block.items():
@@ -91,24 +91,24 @@ def ids_in(block: Any, account: str) -> Iterator[str]:
             if key not in FREE_TEXT or _is_index(name, value):
                 elsewhere = (*foreign, "vpc-") if key in PEERS else foreign
                 yield from (
-                    each for each in ids_in(value, account) if not each.startswith(elsewhere)
+                    each for each in find_ids(value, account) if not each.startswith(elsewhere)
                 )
 
 
-def owners_in(block: Any) -> Iterator[str]:
+def find_owners(block: Any) -> Iterator[str]:
     """Give every account that a response calls the owner of something."""
     if isinstance(block, list):
         for member in block:
-            yield from owners_in(member)
+            yield from find_owners(member)
     elif isinstance(block, Mapping):
         for name, value in block.items():
-            if name in OWNERS and (account := account_id(value)):
+            if name in OWNERS and (account := parse_account_id(value)):
                 yield account
-            yield from owners_in(value)
+            yield from find_owners(value)
 
 
 def _foreign(block: Mapping[str, Any], account: str) -> bool:
-    owners = {account_id(block.get(name)) for name in OWNERS} - {""}
+    owners = {parse_account_id(block.get(name)) for name in OWNERS} - {""}
     return bool(owners) and account not in owners
 
 

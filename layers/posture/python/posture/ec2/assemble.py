@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from posture.ec2.dns_attributes import DnsReading
-    from posture.ec2.region_catalogue import Catalogue
+    from posture.ec2.region_catalogue import RegionCatalogue
     from posture.model.scope import Scope
 
 
@@ -35,7 +35,7 @@ Part = TypeVar("Part", bound=Identified)
 class SecondRound:
     """What could be asked only once the first round was known, each by id."""
 
-    catalogue: Catalogue
+    catalogue: RegionCatalogue
     interfaces: Mapping[str, NetworkInterface] = field(default_factory=dict)
     interfaces_unreadable: str | None = None
     prefix_lists: Mapping[str, Reading[Blocks]] = field(default_factory=dict)

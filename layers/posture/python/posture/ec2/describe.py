@@ -67,20 +67,20 @@ ROUTE_TABLES = Kind(
     Facet.ROUTE_TABLES,
     "describe_route_tables",
     "RouteTables",
-    translate_routes.route_table,
+    translate_routes.parse_route_table,
     page=100,
 )
 ENDPOINTS = Kind(
-    Facet.ENDPOINTS, "describe_vpc_endpoints", "VpcEndpoints", translate_endpoints.endpoint
+    Facet.ENDPOINTS, "describe_vpc_endpoints", "VpcEndpoints", translate_endpoints.parse_endpoint
 )
 SECURITY_GROUPS = Kind(
     Facet.SECURITY_GROUPS,
     "describe_security_groups",
     "SecurityGroups",
-    translate_groups.security_group,
+    translate_groups.parse_security_group,
 )
 NETWORK_ACLS = Kind(
-    Facet.NETWORK_ACLS, "describe_network_acls", "NetworkAcls", translate_network.network_acl
+    Facet.NETWORK_ACLS, "describe_network_acls", "NetworkAcls", translate_network.parse_network_acl
 )
 NAT_GATEWAYS = Kind(
     Facet.NAT_GATEWAYS,

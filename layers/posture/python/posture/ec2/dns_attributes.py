@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from posture.ec2.describe import Reading, guarded, together
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 from posture.model.network import Endpoint, EndpointType, Facet
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 MEMORY = timedelta(hours=36)  # how long a remembered value stands for the present one
 ROUND = 36  # sweeps in which each VPC has its turn: with hourly ones before its memory ends
 BUDGET = 200  # VPCs whose attributes one sweep may ask for
-EVERY = 1_000_000  # a budget that no region exceeds
-MOVED_BY = "ModifyVpcAttribute"  # the one event that tells of a move
+UNLIMITED = 1_000_000  # a budget that no region exceeds
+CHANGE_EVENT = "ModifyVpcAttribute"  # the one event that tells of a move
 
 Attribute = Literal["enableDnsSupport", "enableDnsHostnames"]
 MEMBERS: Mapping[Attribute, str] = {
@@ -37,18 +37,18 @@ MEMBERS: Mapping[Attribute, str] = {
 class DnsReading:
     """The attributes of one VPC with when they were seen, or why they could not be."""
 
-    dns: Dns | None = None
+    dns: DnsAttributes | None = None
     unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class DnsMemory:
+class DnsCache:
     """What is remembered of VPCs' attributes, by VPC id, and how many may be asked for anew."""
 
-    known: Mapping[str, Dns] = field(default_factory=dict)
+    known: Mapping[str, DnsAttributes] = field(default_factory=dict)
     budget: int = BUDGET
 
-    def share(self, part: float) -> DnsMemory:
+    def share(self, part: float) -> DnsCache:
         """Give a part of the region its part of the budget."""
         return replace(self, budget=ceil(self.budget * part))
 
@@ -69,7 +69,9 @@ def attribute_reader(
 def joined(support: Reading[bool], hostnames: Reading[bool], observed_at: datetime) -> DnsReading:
     """Make one reading of the two attributes."""
     return DnsReading(
-        Dns(next(iter(support.items), None), next(iter(hostnames.items), None), observed_at),
+        DnsAttributes(
+            next(iter(support.items), None), next(iter(hostnames.items), None), observed_at
+        ),
         support.unreadable or hostnames.unreadable,
     )
 
@@ -96,7 +98,7 @@ def for_region(
     ec2: EC2Client,
     vpc_ids: Iterable[str],
     endpoints: Iterable[Endpoint],
-    memory: DnsMemory,
+    memory: DnsCache,
     observed_at: datetime,
 ) -> dict[str, DnsReading]:
     """Give each VPC's attributes: read anew where it is time, else remembered, else unknown."""
@@ -111,14 +113,17 @@ def for_region(
     return {vpc_id: asked.get(vpc_id) or remembered.get(vpc_id) or DnsReading() for vpc_id in ids}
 
 
-def stands(dns: Dns, now: datetime) -> bool:
+def stands(dns: DnsAttributes, now: datetime) -> bool:
     """Tell whether a memory may still stand for what is true: it is whole, and not too old."""
     whole = dns.support is not None and dns.hostnames is not None
     return whole and now - dns.observed_at < MEMORY
 
 
 def to_ask(
-    vpc_ids: Collection[str], endpoints: Iterable[Endpoint], fresh: Mapping[str, Dns], budget: int
+    vpc_ids: Collection[str],
+    endpoints: Iterable[Endpoint],
+    fresh: Mapping[str, DnsAttributes],
+    budget: int,
 ) -> list[str]:
     """Give the VPCs to ask for: those without a memory that stands, then the oldest memories.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
     from posture.ec2.parse.fields import Row
-    from posture.ec2.region_catalogue import Clock
+    from posture.ec2.region_catalogue import TimeSource
 
 PAGE = 1000
 
@@ -49,7 +49,7 @@ class _Told:
 
 
 def collect_services(
-    ec2: EC2Client, region: Region, *, now: Clock, only: str = "", known: Iterable[str] = ()
+    ec2: EC2Client, region: Region, *, now: TimeSource, only: str = "", known: Iterable[str] = ()
 ) -> ServicesSnapshot:
     """Read every endpoint service of a region, or `only` the one of this id.
 

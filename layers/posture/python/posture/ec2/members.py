@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ClientOf = Callable[[str], "EC2Client"]  # by account
 
 
-class Members(Mapping[str, Observer]):
+class MemberObservers(Mapping[str, Observer]):
     """An observer for each member account, made when it is first asked for and then kept."""
 
     def __init__(self, home: Region, access: MemberAccess, client_of: ClientOf) -> None:
@@ -43,11 +43,11 @@ class Members(Mapping[str, Observer]):
         return len(self._accounts)
 
 
-def assumed(home: Region, access: MemberAccess, partition: str) -> Members:
+def assume_member_roles(home: Region, access: MemberAccess, partition: str) -> MemberObservers:
     """Give the members of a region, their roles assumed."""
 
     def client_of(account: str) -> EC2Client:
         role = f"arn:{partition}:iam::{account}:role/{access.role_name}"
         return clients.member_ec2(role, access.external_id, home.name)
 
-    return Members(home, access, client_of)
+    return MemberObservers(home, access, client_of)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from posture.ec2.endpoint_services import ServicesSnapshot, collect_services
-from posture.ec2.region import Listing, RegionCollector, list_vpcs
-from posture.ec2.region_catalogue import Clock, RegionCatalogue
+from posture.ec2.region import RegionCollector, VpcListing, list_vpcs
+from posture.ec2.region_catalogue import RegionCatalogueCache, TimeSource
 from posture.ec2.vpc import collect_vpc
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
@@ -32,14 +32,14 @@ class Observer:
         self.region = region
         self.now = now
         self.ec2 = ec2
-        self._catalogue = RegionCatalogue(ec2, now)
+        self._catalogue = RegionCatalogueCache(ec2, now)
         self.vpcs = RegionCollector(ec2, region, catalogue=self._catalogue, now=now)
 
     def vpc(self, scope: Scope) -> Snapshot | None:
         """Take a picture of a VPC; None where it is gone."""
         return collect_vpc(self.ec2, scope, catalogue=self._catalogue, now=self.now)
 
-    def listing(self) -> Listing:
+    def listing(self) -> VpcListing:
         """List the VPCs of the region."""
         return list_vpcs(self.ec2, self.now)
 

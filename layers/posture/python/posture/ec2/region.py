@@ -23,7 +23,7 @@ from posture.ec2.describe import (
     read_all,
     together,
 )
-from posture.ec2.dns_attributes import DnsMemory, for_region
+from posture.ec2.dns_attributes import DnsCache, for_region
 from posture.ec2.vpc import second_round, seen
 from posture.model.network import Facet, Snapshot, Vpc
 from posture.model.scope import Region, Scope
@@ -31,8 +31,8 @@ from posture.model.scope import Region, Scope
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-    from posture.ec2.region_catalogue import Catalogue, Clock, RegionCatalogue
-    from posture.model.dns import Dns
+    from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache, TimeSource
+    from posture.model.dns import DnsAttributes
 
 SLICE = FILTER_VALUES  # VPCs that are read and held at once
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -50,7 +50,7 @@ class RegionSnapshot:
     region: Region
     observed_at: datetime
     vpcs: Mapping[str, Snapshot]
-    dns: Mapping[str, Dns] = field(default_factory=dict)
+    dns: Mapping[str, DnsAttributes] = field(default_factory=dict)
     unreadable: Mapping[Facet, str] = field(default_factory=dict)
 
     def lacks(self, vpc_id: str) -> bool:
@@ -59,7 +59,7 @@ class RegionSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class VpcListing:
     """The VPCs a region has; unreadable, nobody can tell which."""
 
     observed_at: datetime
@@ -78,13 +78,13 @@ class Listing:
         return len(self.vpcs.items) <= SLICE
 
 
-def list_vpcs(ec2: EC2Client, now: Clock) -> Listing:
+def list_vpcs(ec2: EC2Client, now: TimeSource) -> VpcListing:
     """List the VPCs of a region.
 
     Raises:
         ClientError, BotoCoreError: throttling, a server error or a timeout outlived the retries.
     """
-    return Listing(now(), read_all(ec2, VPCS))
+    return VpcListing(now(), read_all(ec2, VPCS))
 
 
 class RegionCollector:
@@ -95,21 +95,21 @@ class RegionCollector:
     """
 
     def __init__(
-        self, ec2: EC2Client, region: Region, *, catalogue: RegionCatalogue, now: Clock
+        self, ec2: EC2Client, region: Region, *, catalogue: RegionCatalogueCache, now: TimeSource
     ) -> None:
         self._ec2 = ec2
         self._region = region
         self._catalogue = catalogue
         self._now = now
 
-    def all(self, memory: DnsMemory) -> Iterator[RegionSnapshot]:
+    def all(self, memory: DnsCache) -> Iterator[RegionSnapshot]:
         """Take pictures of every VPC there is, slice by slice."""
         listing = list_vpcs(self._ec2, self._now)
         for ids in listing.slices({}):
             yield self.part(listing, ids, memory)
 
     def part(
-        self, listing: Listing, ids: Sequence[str], memory: DnsMemory, known: Iterable[str] = ()
+        self, listing: VpcListing, ids: Sequence[str], memory: DnsCache, known: Iterable[str] = ()
     ) -> RegionSnapshot:
         """Take a picture of a slice of a listing; of all there is where that is small.
 
@@ -121,7 +121,7 @@ class RegionCollector:
         facts, offered = self._read({"vpcs": lambda: listing.vpcs}, ())
         return self._picture(listing.observed_at, facts, offered, memory=memory, known=known)
 
-    def these(self, ids: Collection[str], memory: DnsMemory) -> RegionSnapshot:
+    def these(self, ids: Collection[str], memory: DnsCache) -> RegionSnapshot:
         """Take a picture of at most `SLICE` VPCs by their ids; what is gone is not in it."""
         observed_at = self._now()
         facts, offered = self._read({}, [{"Name": "vpc-id", "Values": sorted(ids)}])
@@ -129,7 +129,7 @@ class RegionCollector:
 
     def _read(
         self, given: Mapping[str, Callable[[], Any]], filters: Filters
-    ) -> tuple[Facts, Catalogue]:
+    ) -> tuple[Facts, RegionCatalogue]:
         reads: dict[str, Any] = {
             **first_round(self._ec2, filters),
             "catalogue": self._catalogue.read,
@@ -143,9 +143,9 @@ class RegionCollector:
         self,
         observed_at: datetime,
         facts: Facts,
-        offered: Catalogue,
+        offered: RegionCatalogue,
         *,
-        memory: DnsMemory,
+        memory: DnsCache,
         known: Iterable[str],
     ) -> RegionSnapshot:
         shown = _dealt(facts, known)

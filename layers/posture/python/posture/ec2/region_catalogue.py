@@ -16,7 +16,7 @@ from posture.model.network import EndpointType, Facet, PrefixList, Service
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-Clock = Callable[[], datetime]
+TimeSource = Callable[[], datetime]
 
 LIFETIME = timedelta(hours=1)
 
@@ -35,7 +35,7 @@ AWS_PREFIX_LISTS = Kind(
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class RegionCatalogue:
     """The region's services by full name and AWS's prefix lists by id, as read at one time."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
@@ -43,22 +43,22 @@ class Catalogue:
     unreadable: Mapping[Facet, str] = field(default_factory=dict)
 
 
-class RegionCatalogue:
+class RegionCatalogueCache:
     """The catalogue of one region, read at its first use and again after an hour.
 
     AWS changes both halves without any event and seldom; what was denied is asked for again at the
     next use. One object serves all threads of a process.
     """
 
-    def __init__(self, ec2: EC2Client, now: Clock, lifetime: timedelta = LIFETIME) -> None:
+    def __init__(self, ec2: EC2Client, now: TimeSource, lifetime: timedelta = LIFETIME) -> None:
         self._ec2 = ec2
         self._now = now
         self._lifetime = lifetime
         self._lock = Lock()
-        self._catalogue = Catalogue()
+        self._catalogue = RegionCatalogue()
         self._expires: datetime | None = None
 
-    def read(self) -> Catalogue:
+    def read(self) -> RegionCatalogue:
         """Give the catalogue, from memory while it is fresh and whole.
 
         Raises:
@@ -73,7 +73,7 @@ class RegionCatalogue:
             return self._catalogue
 
 
-def read_catalogue(ec2: EC2Client) -> Catalogue:
+def read_catalogue(ec2: EC2Client) -> RegionCatalogue:
     """Read the region's catalogue afresh."""
     services = read_all(ec2, SERVICES)
     lists = read_all(ec2, AWS_PREFIX_LISTS)
@@ -83,7 +83,7 @@ def read_catalogue(ec2: EC2Client) -> Catalogue:
         Facet.SERVICES: services,
         Facet.AWS_PREFIX_LISTS: lists,
     }
-    return Catalogue(
+    return RegionCatalogue(
         services=by_name,
         prefix_lists=by_id | filled(ec2, by_id.values(), by_name),
         unreadable={

@@ -20,12 +20,12 @@ from posture.model.scope import Scope
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-    from posture.ec2.region_catalogue import Catalogue, Clock, RegionCatalogue
-    from posture.model.dns import Dns
+    from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache, TimeSource
+    from posture.model.dns import DnsAttributes
 
 
 def collect_vpc(
-    ec2: EC2Client, scope: Scope, *, catalogue: RegionCatalogue, now: Clock
+    ec2: EC2Client, scope: Scope, *, catalogue: RegionCatalogueCache, now: TimeSource
 ) -> Snapshot | None:
     """Read one VPC; None where it is gone.
 
@@ -52,7 +52,7 @@ def collect_vpc(
 
 
 def second_round(
-    ec2: EC2Client, facts: Facts, catalogue: Catalogue, dns: Mapping[str, DnsReading]
+    ec2: EC2Client, facts: Facts, catalogue: RegionCatalogue, dns: Mapping[str, DnsReading]
 ) -> SecondRound:
     """Read what the first round names: the endpoints' interfaces and the prefix lists in use."""
     interface_ids = {
@@ -79,7 +79,7 @@ def lists_read(ec2: EC2Client, ids: Iterable[str]) -> dict[str, Reading[Blocks]]
     return entries_of_all(ec2, wanted) if wanted else {}
 
 
-def seen(readings: Mapping[str, DnsReading]) -> dict[str, Dns]:
+def seen(readings: Mapping[str, DnsReading]) -> dict[str, DnsAttributes]:
     """Give the attributes that are known and worth remembering."""
     return {
         vpc_id: reading.dns

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from aws_lambda_powertools import Logger
 
 from posture.ec2.observer import Observer
-from posture.errors import reason_of
+from posture.errors import describe_error
 from posture.evaluation.region_sweep import Sweeper
 from posture.evaluation.sweep_result import NO_TIME, Swept, joined
 from posture.model.scope import Region
@@ -74,7 +74,7 @@ class _Turn:
             self._last = next(self._parts)
         except Exception as error:
             logger.exception("account not swept", extra={"region": str(self._region)})
-            self._last = _unswept(self._region, reason_of(error))
+            self._last = _unswept(self._region, describe_error(error))
         return replace(self._last, left=())
 
     def given_up(self) -> Swept:

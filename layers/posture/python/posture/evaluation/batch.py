@@ -12,15 +12,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import cut
-from posture.ec2.dns_attributes import EVERY, DnsMemory
+from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
-from posture.errors import reason_of
+from posture.errors import describe_error
 from posture.evaluation.region_sweep import Sweeper
 from posture.evaluation.scope import Assessment, Assessor, Look
 from posture.evaluation.scope_resolver import Placed, Places
 from posture.model.change import Change
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
 from posture.runtime.deadline import Deadline
@@ -108,7 +108,7 @@ class BatchLook:
             try:
                 placed = self._ports.places.place([change])
             except CAUGHT as error:
-                failures[change.event_id] = reason_of(error)
+                failures[change.event_id] = describe_error(error)
                 continue
             for scope, found in placed.scopes.items():
                 scopes[scope] = (*scopes.get(scope, ()), *found)
@@ -125,7 +125,7 @@ class BatchLook:
             swept = Sweeper(observer, ports.store, ports.baselines).sweep(changes, self._deadline)
         except CAUGHT as error:
             logger.exception("region not swept", extra={"event_ids": events})
-            return dict.fromkeys(events, reason_of(error))
+            return dict.fromkeys(events, describe_error(error))
         self.swept += 1
         self.assessments += swept.assessments
         missing = "; ".join(swept.missing())
@@ -156,7 +156,7 @@ class BatchLook:
             return None
         try:
             vpcs = self._ports.observer_of(account).vpcs
-            return vpcs.these(vpc_ids, DnsMemory(budget=EVERY))
+            return vpcs.these(vpc_ids, DnsCache(budget=UNLIMITED))
         except CAUGHT:
             logger.exception("VPCs not read together", extra={"account": account})
             return None
@@ -196,7 +196,7 @@ class BatchLook:
             done = self._assessed(assessor, scope, changes, picture)
         except CAUGHT as error:
             logger.exception("scope not evaluated", extra=about)
-            return reason_of(error)
+            return describe_error(error)
         outcome = {
             "outcome": done.outcome.value,
             "judged": done.judged,
@@ -236,9 +236,9 @@ class BatchLook:
         return assessor.vpc(snapshot, changes, dns=_dns(snapshot)) if snapshot else None
 
 
-def _dns(snapshot: Snapshot) -> Dns | None:
+def _dns(snapshot: Snapshot) -> DnsAttributes | None:
     """Give the DNS attributes to remember: those that were read just now."""
     if Facet.DNS_ATTRIBUTES in snapshot.unreadable:
         return None
     vpc = snapshot.vpc
-    return Dns(vpc.dns_support, vpc.dns_hostnames, snapshot.observed_at)
+    return DnsAttributes(vpc.dns_support, vpc.dns_hostnames, snapshot.observed_at)

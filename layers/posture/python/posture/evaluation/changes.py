@@ -12,11 +12,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from posture.changes.batch import Batch, Received, Rejected, from_sqs
-from posture.errors import reason_of
+from posture.changes.batch import ChangeBatch, ReceivedChange, RejectedRecord, parse_sqs_event
+from posture.errors import describe_error
 from posture.evaluation.batch import CAUGHT, BatchLook, Failures, Ports
 from posture.evaluation.scope import Assessment
-from posture.model.change import Outcome
+from posture.model.change import ChangeOutcome
 from posture.runtime.deadline import Deadline
 from posture.store.rejections import LAST_TRY
 from posture.store.scope_store import Outcome as Recording
@@ -75,15 +75,15 @@ class Evaluator:
             ClientError, BotoCoreError: the tables do not answer, so all of it must come again.
             CorruptItemError: the baseline cannot be read.
         """
-        batch = self._ours(from_sqs(event))
+        batch = self._ours(parse_sqs_event(event))
         self._reject(batch.rejected)
-        applied = [each for each in batch.received if each.change.outcome is Outcome.APPLIED]
+        applied = [each for each in batch.received if each.change.outcome is ChangeOutcome.APPLIED]
         changes = {each.change.event_id: each.change for each in applied}
         looked = BatchLook(self._ports, list(changes.values()), deadline or Deadline())
         try:
             failures = looked.run() if changes else {}
         except CAUGHT as error:
-            self._give_up(applied, dict.fromkeys(changes, reason_of(error)))
+            self._give_up(applied, dict.fromkeys(changes, describe_error(error)))
             raise
         self._give_up(applied, failures)
         late = [each.message_id for each in applied if each.change.event_id in failures]
@@ -96,12 +96,12 @@ class Evaluator:
             failed=(*(each.message_id for each in batch.rejected), *late),
         )
 
-    def _ours(self, batch: Batch) -> Batch:
+    def _ours(self, batch: ChangeBatch) -> ChangeBatch:
         """Reject changes of accounts and regions that cannot be read from here."""
         home = self._ports.observer.region
         foreign = [each for each in batch.received if not self._ports.watches(each.change.region)]
         rejected = [
-            Rejected(
+            RejectedRecord(
                 each.message_id,
                 f"event {each.change.event_id} is of {each.change.region}, this monitor of {home}",
                 repr(each.change),
@@ -109,20 +109,20 @@ class Evaluator:
             for each in foreign
         ]
         received = tuple(each for each in batch.received if each not in foreign)
-        return Batch(received, (*batch.rejected, *rejected))
+        return ChangeBatch(received, (*batch.rejected, *rejected))
 
-    def _give_up(self, applied: Iterable[Received], failures: Failures) -> None:
+    def _give_up(self, applied: Iterable[ReceivedChange], failures: Failures) -> None:
         """Keep why a change failed at its last try: a dead letter itself does not tell."""
         for each in applied:
             if each.tries < LAST_TRY or each.change.event_id not in failures:
                 continue
             reason = f"failed {each.tries} times, at last by {failures[each.change.event_id]}"
             try:
-                self._reject([Rejected(each.message_id, reason, each.body)])
+                self._reject([RejectedRecord(each.message_id, reason, each.body)])
             except CAUGHT:  # the log has it, and the others of the batch must not fail for it
                 logger.exception("reason not kept", extra={"message_id": each.message_id})
 
-    def _reject(self, rejected: Iterable[Rejected]) -> None:
+    def _reject(self, rejected: Iterable[RejectedRecord]) -> None:
         now = self._ports.observer.now()
         for each in rejected:
             reason = {"message_id": each.message_id, "reason": each.reason}

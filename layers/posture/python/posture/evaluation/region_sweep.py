@@ -14,11 +14,11 @@ from functools import partial
 
 from aws_lambda_powertools import Logger
 
-from posture.ec2.dns_attributes import EVERY, MOVED_BY, DnsMemory
+from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.ec2.observer import Observer
-from posture.ec2.region import Listing, RegionSnapshot
-from posture.errors import reason_of
+from posture.ec2.region import RegionSnapshot, VpcListing
+from posture.errors import describe_error
 from posture.evaluation.scope import Assessment, Assessor, Look, unchanged
 from posture.evaluation.sweep_result import Swept, joined
 from posture.lifecycle.snapshot_digest import may_be_same
@@ -91,7 +91,7 @@ class Sweeper:
                 tasks |= round_.vanished(picture, ids)
             except Exception as error:
                 logger.exception("VPCs not read", extra={"region": str(self.region)})
-                failed = dict.fromkeys(map(round_.scope, ids), reason_of(error))
+                failed = dict.fromkeys(map(round_.scope, ids), describe_error(error))
             same = _unchanged(assessor, looks, known)
             tasks |= {
                 look.scope: partial(assessor.assess, look, unknown=look.scope not in known)
@@ -121,8 +121,8 @@ class _Round:
     assessor: Assessor
     changes: Sequence[Change]
     heads: Mapping[str, Head]
-    memory: DnsMemory
-    listing: Listing
+    memory: DnsCache
+    listing: VpcListing
 
     def scope(self, vpc_id: str) -> Scope:
         """Give the scope of a VPC."""
@@ -169,11 +169,11 @@ class _Round:
         return partial(self.assessor.gone, scope, observed_at, self.changes)
 
 
-def _memory(heads: Mapping[str, Head], changes: Iterable[Change]) -> DnsMemory:
+def _memory(heads: Mapping[str, Head], changes: Iterable[Change]) -> DnsCache:
     """Give what heads remember; nothing stands once attributes moved and nobody knows whose."""
-    if any(change.event_name == MOVED_BY for change in changes):
-        return DnsMemory(budget=EVERY)
-    return DnsMemory({vpc_id: head.dns for vpc_id, head in heads.items() if head.dns})
+    if any(change.event_name == CHANGE_EVENT for change in changes):
+        return DnsCache(budget=UNLIMITED)
+    return DnsCache({vpc_id: head.dns for vpc_id, head in heads.items() if head.dns})
 
 
 def _unchanged(
@@ -212,4 +212,4 @@ def _attempt(scope: Scope, task: Task) -> Assessment | str:
         return task()
     except Exception as error:
         logger.exception("scope not recorded", extra={"scope": str(scope)})
-        return reason_of(error)
+        return describe_error(error)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from posture.lifecycle.bounds import cut
-from posture.model.change import Change, Outcome
+from posture.model.change import Change, ChangeOutcome
 from posture.model.finding import Cause
 
 WORDS = 500  # bytes; a user agent is whatever its sender likes
@@ -24,7 +24,7 @@ def cause_of(
     last call. Nor is what a sweep finds the doing of whoever made somebody sweep, unless their
     change names it.
     """
-    applied = [change for change in changes if change.outcome is Outcome.APPLIED]
+    applied = [change for change in changes if change.outcome is ChangeOutcome.APPLIED]
     near = [change for change in applied if change.resource_ids & (about - {subject})]
     far = [change for change in applied if change.resource_ids & about]
     chosen = _latest(near, about) or _latest(far, about)

@@ -15,7 +15,7 @@ from posture.lifecycle.bounds import bounded
 from posture.lifecycle.waiving import Waivers, ended_by, waived_by
 from posture.model.change import Change
 from posture.model.finding import Finding, FindingStatus, Step, Transition, finding_id
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
 
@@ -206,7 +206,7 @@ def _waived(evaluation: _Evaluation, after: Finding) -> Transition | None:
     waiver = evaluation.waivers.excusing(after.rule, after.resource)
     if waiver is None or after.status is not FindingStatus.WAIVED:
         return None
-    reason = f"waiver {waiver.id} until {iso(waiver.expires_at)}: {waiver.reason}"
+    reason = f"waiver {waiver.id} until {format_iso(waiver.expires_at)}: {waiver.reason}"
     return Transition(Step.WAIVED, replace(after, cause=waived_by(waiver)), reason)
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from posture.model.scope import Region
 
 
-class Outcome(StrEnum):
+class ChangeOutcome(StrEnum):
     """Whether a record can have moved anything."""
 
     APPLIED = "applied"
@@ -50,5 +50,5 @@ class Change:
     service_ids: frozenset[str]
     resource_ids: frozenset[str]
     sweeps: bool = False
-    outcome: Outcome = Outcome.APPLIED
+    outcome: ChangeOutcome = ChangeOutcome.APPLIED
     ignored_because: str = ""

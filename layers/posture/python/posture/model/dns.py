@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Dns:
+class DnsAttributes:
     """A VPC's DNS attributes as last read, for a sweep that cannot ask for each VPC."""
 
     support: bool | None

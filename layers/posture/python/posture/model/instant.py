@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-def iso(instant: datetime) -> str:
+def format_iso(instant: datetime) -> str:
     """Write an aware time in UTC with microseconds and `Z`, as in 2026-01-31T12:00:00.000000Z.
 
     Raises:

@@ -58,7 +58,10 @@ class Waiver:
         return (
             self.state(at) == "in force"
             and self.expires_at - self.requested_at <= timedelta(days=max_days)
-            and not (second_person and person(self.approved_by) == person(self.requested_by))
+            and not (
+                second_person
+                and identify_person(self.approved_by) == identify_person(self.requested_by)
+            )
         )
 
     def ended(self, at: datetime) -> str:
@@ -68,7 +71,7 @@ class Waiver:
         return f"waiver {self.id} {how.get(state, 'no longer holds')}"
 
 
-def person(arn: str) -> str:
+def identify_person(arn: str) -> str:
     """Give whom an ARN stands for: a user, or the session of a role, whichever the role.
 
     The same person in two roles is one person.

@@ -32,7 +32,7 @@ CONFIG = Config(
 )
 # The suite holds every call of the functions to botocore's validator, which in production would
 # look again at what cannot be otherwise: a tenth of each call.
-TRUSTED = CONFIG.merge(Config(parameter_validation=False))
+CONFIG_WITHOUT_VALIDATION = CONFIG.merge(Config(parameter_validation=False))
 
 
 class OwnModels(Loader):
@@ -61,7 +61,10 @@ def session() -> Session:
 @lru_cache(maxsize=64)
 def ec2(region: str) -> EC2Client:
     """Give the EC2 client of a region; the endpoint follows the environment as botocore has it."""
-    return cast("EC2Client", session().create_client("ec2", region_name=region, config=TRUSTED))
+    return cast(
+        "EC2Client",
+        session().create_client("ec2", region_name=region, config=CONFIG_WITHOUT_VALIDATION),
+    )
 
 
 def member_ec2(role_arn: str, external_id: str, region: str) -> EC2Client:
@@ -81,14 +84,17 @@ def member_ec2(role_arn: str, external_id: str, region: str) -> EC2Client:
     member.register_component("data_loader", base.get_component("data_loader"))
     refreshed = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     vars(member)["_credentials"] = refreshed  # botocore has no public way to hand them in
-    return cast("EC2Client", member.create_client("ec2", region_name=region, config=TRUSTED))
+    return cast(
+        "EC2Client",
+        member.create_client("ec2", region_name=region, config=CONFIG_WITHOUT_VALIDATION),
+    )
 
 
 def _bounded(create: Callable[..., Any]) -> Callable[..., Any]:
     """Give STS the same time limits as everything else."""
 
     def client(*names: str, **options: Any) -> Any:
-        return create(*names, **{**options, "config": TRUSTED})
+        return create(*names, **{**options, "config": CONFIG_WITHOUT_VALIDATION})
 
     return client
 
@@ -96,16 +102,21 @@ def _bounded(create: Callable[..., Any]) -> Callable[..., Any]:
 @lru_cache(maxsize=1)
 def dynamodb() -> DynamoDBClient:
     """Give the DynamoDB client of the function's own region."""
-    return cast("DynamoDBClient", session().create_client("dynamodb", config=TRUSTED))
+    return cast(
+        "DynamoDBClient", session().create_client("dynamodb", config=CONFIG_WITHOUT_VALIDATION)
+    )
 
 
 @lru_cache(maxsize=1)
 def sns() -> SNSClient:
     """Give the SNS client of the function's own region."""
-    return cast("SNSClient", session().create_client("sns", config=TRUSTED))
+    return cast("SNSClient", session().create_client("sns", config=CONFIG_WITHOUT_VALIDATION))
 
 
 @lru_cache(maxsize=1)
 def security_hub() -> SecurityHubClient:
     """Give the Security Hub client of the function's own region."""
-    return cast("SecurityHubClient", session().create_client("securityhub", config=TRUSTED))
+    return cast(
+        "SecurityHubClient",
+        session().create_client("securityhub", config=CONFIG_WITHOUT_VALIDATION),
+    )

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1]
 
 
 @cache
-def digest_of_sources(package: Path = PACKAGE) -> str:
+def compute_code_digest(package: Path = PACKAGE) -> str:
     """Give a digest of every Python file of a package; some five milliseconds, once a process.
 
     Any other way of counting versions (a constant, the layer's number, a file's time) is one that

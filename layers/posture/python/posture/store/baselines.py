@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError, ConflictError
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.store.attribute_values import plain, text, typed, whole
 from posture.store.conditional_writes import ConditionFailedError, transact
 from posture.store.items import corrupt
@@ -104,7 +104,7 @@ class BaselineTable:
             "kind": KIND,
             "document": dump_document(document),
             "version": version,
-            "applied_at": iso(applied_at),
+            "applied_at": format_iso(applied_at),
             "applied_by": applied_by,
         }
         unchanged = "attribute_not_exists(#version)" if after == 0 else "#version = :after"

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from posture.model.finding import Finding, FindingStatus
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.attribute_values import text, typed
@@ -120,8 +120,8 @@ def _severities(
 
 
 def _first(since: datetime | None) -> str:
-    return iso(since) if since else "0"
+    return format_iso(since) if since else "0"
 
 
 def _last(until: datetime | None) -> str:
-    return iso(until) if until else AFTER_ALL
+    return format_iso(until) if until else AFTER_ALL

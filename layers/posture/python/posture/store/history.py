@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.attribute_values import typed
 from posture.store.items import Entry, Stored, entry_of
@@ -91,4 +91,6 @@ class History:
 
 def _between(since: datetime | None, until: datetime | None) -> tuple[str, str]:
     """Give the first and the last key of a time."""
-    return iso(since) if since else "0", iso(until) + AFTER_ALL if until else AFTER_ALL
+    return format_iso(since) if since else "0", format_iso(
+        until
+    ) + AFTER_ALL if until else AFTER_ALL

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from posture.errors import CorruptItemError
 from posture.lifecycle.bounds import truncated
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
-from posture.model.instant import iso, parse_iso
+from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
 from posture.store.attribute_values import Item, plain, text, typed, whole
@@ -48,7 +48,7 @@ class Written:
 def written(transition: Transition) -> Written:
     """Give the items of a transition; what both tell of the finding is made once."""
     finding = transition.finding
-    updated_at = iso(finding.updated_at)
+    updated_at = format_iso(finding.updated_at)
     told = typed(_fields(finding))
     of_finding = {
         "item": f"{finding.rule}#{finding.resource}",
@@ -129,8 +129,8 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "concerns": sorted(verdict.concerns),
         "root": verdict.root or None,
         "version": finding.version,
-        "opened_at": iso(finding.opened_at),
-        "updated_at": iso(finding.updated_at),
+        "opened_at": format_iso(finding.opened_at),
+        "updated_at": format_iso(finding.updated_at),
         "cause": _cause_map(finding.cause),
         "actor": (finding.cause.actor or None) if finding.cause else None,
     }
@@ -147,7 +147,7 @@ def _cause_map(cause: Cause | None) -> dict[str, str] | None:
         "event_id": cause.event_id,
         "event_name": cause.event_name,
         "actor": cause.actor,
-        "time": iso(cause.time),
+        "time": format_iso(cause.time),
         "source_ip": cause.source_ip,
         "user_agent": cause.user_agent,
     }

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from posture.model.dns import Dns
-from posture.model.instant import iso
+from posture.model.dns import DnsAttributes
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.conditional_writes import ConditionFailedError, failed_items, update
 from posture.store.scope_record import dns_fields, head_update, showing
@@ -40,7 +40,7 @@ class Seen:
     scope: Scope
     observed_at: datetime
     picture: str
-    dns: Dns | None = None
+    dns: DnsAttributes | None = None
 
 
 class Clocks:
@@ -97,8 +97,8 @@ class Clocks:
 
     def _moved(self, seen: Seen) -> UpdateTypeDef:
         fields = {
-            "observed_at": iso(seen.observed_at),
-            "picture_at": iso(seen.observed_at),
+            "observed_at": format_iso(seen.observed_at),
+            "picture_at": format_iso(seen.observed_at),
             **dns_fields(seen.dns, seen.observed_at),
         }
         guard = showing(seen.picture)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from posture.changes.batch import Rejected
+from posture.changes.batch import RejectedRecord
 from posture.lifecycle.bounds import cut
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.store.attribute_values import typed
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Rejections:
         self._client = client
         self._table = table
 
-    def keep(self, rejected: Rejected, received_at: datetime) -> None:
+    def keep(self, rejected: RejectedRecord, received_at: datetime) -> None:
         """Write down why a message was refused; the first reason stays.
 
         The queue hands a refused message over several times before it goes to the dead-letter
@@ -36,7 +36,7 @@ class Rejections:
             "entry": rejected.message_id or "without id",
             "reason": rejected.reason,
             "body": cut(rejected.body, BODY),
-            "received_at": iso(received_at),
+            "received_at": format_iso(received_at),
         }
         try:
             self._client.put_item(

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from posture.model.dns import Dns
-from posture.model.instant import iso, parse_iso
+from posture.model.dns import DnsAttributes
+from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Region, Scope
 from posture.store.attribute_values import plain, text, typed, whole
 from posture.store.hash_chain import Chain, chain_of
@@ -47,11 +47,11 @@ class Head:
     coverage: Json | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     ownership_digest: str = ""
-    dns: Dns | None = None
+    dns: DnsAttributes | None = None
     chain: Chain = field(default_factory=Chain)
     picture: str = ""
 
-    def overtakes(self, observed_at: datetime, dns: Dns | None) -> bool:
+    def overtakes(self, observed_at: datetime, dns: DnsAttributes | None) -> bool:
         """Tell whether it knows something newer than what was seen, or was remembered, then."""
         if self.observed_at >= observed_at:
             return True
@@ -143,7 +143,7 @@ def coverage_fields(coverage: Json | None) -> dict[str, Any]:
     return {"coverage": packed, "coverage_left_out": None}
 
 
-def dns_fields(dns: Dns | None, observed_at: datetime) -> dict[str, Any]:
+def dns_fields(dns: DnsAttributes | None, observed_at: datetime) -> dict[str, Any]:
     """Give what was read of DNS; what was not read with the picture leaves the memory as it is."""
     if dns is None or dns.observed_at < observed_at:
         return {}
@@ -151,14 +151,14 @@ def dns_fields(dns: Dns | None, observed_at: datetime) -> dict[str, Any]:
         "dns": {
             "support": dns.support,
             "hostnames": dns.hostnames,
-            "observed_at": iso(dns.observed_at),
+            "observed_at": format_iso(dns.observed_at),
         }
     }
 
 
 def picture_fields(picture: str, at: datetime) -> dict[str, Any]:
     """Give which picture the head vouches for since when; an empty one stands for none."""
-    return {"picture": picture or None, "picture_at": iso(at) if picture else None}
+    return {"picture": picture or None, "picture_at": format_iso(at) if picture else None}
 
 
 def head_from(item: Stored) -> Head:
@@ -198,7 +198,9 @@ def _coverage(packed: bytes | None) -> Json | None:
     return unpacked
 
 
-def _dns(fields: Mapping[str, Any] | None) -> Dns | None:
+def _dns(fields: Mapping[str, Any] | None) -> DnsAttributes | None:
     if fields is None:
         return None
-    return Dns(fields["support"], fields["hostnames"], parse_iso(text(fields, "observed_at")))
+    return DnsAttributes(
+        fields["support"], fields["hostnames"], parse_iso(text(fields, "observed_at"))
+    )

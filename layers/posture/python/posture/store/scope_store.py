@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError
 from posture.lifecycle.diff import apply
-from posture.model.dns import Dns
+from posture.model.dns import DnsAttributes
 from posture.model.finding import Finding, Transition
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.runtime.settings import Tables
 from posture.store.attribute_values import typed
@@ -78,7 +78,7 @@ class Evaluation:
     scope: Scope
     observed_at: datetime
     coverage: Json | None = None
-    dns: Dns | None = None
+    dns: DnsAttributes | None = None
     owned: frozenset[str] | None = None
     exists: bool = True
     picture: str = ""
@@ -268,7 +268,7 @@ class Store:
         return {
             **index_fields(evaluation.scope, exists=evaluation.exists),
             **picture_fields("", evaluation.observed_at),
-            "observed_at": iso(evaluation.observed_at),
+            "observed_at": format_iso(evaluation.observed_at),
         }
 
     def _overtaken(self, evaluation: Evaluation) -> bool:

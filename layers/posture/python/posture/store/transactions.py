@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from posture.model.finding import Transition
-from posture.model.instant import iso
+from posture.model.instant import format_iso
 from posture.runtime.settings import Tables
 from posture.store.attribute_values import Item
 from posture.store.hash_chain import Chain, link
@@ -55,7 +55,7 @@ class Part:
 
 def commit_name(observed_at: datetime, number: int) -> str:
     """Name a transaction, as in 2026-01-31T12:00:00.000000Z#1."""
-    return f"{iso(observed_at)}#{number}"
+    return f"{format_iso(observed_at)}#{number}"
 
 
 def parts_of(steps: Sequence[Transition], observed_at: datetime, chain: Chain) -> tuple[Part, ...]:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError, WaiverError
-from posture.model.instant import iso, parse_iso
-from posture.model.waiver import Waiver, person
+from posture.model.instant import format_iso, parse_iso
+from posture.model.waiver import Waiver, identify_person
 from posture.store.attribute_values import plain, text, typed
 from posture.store.conditional_writes import ConditionFailedError, transact
 from posture.store.hash_chain import Chain, chain_of, link
@@ -82,7 +82,7 @@ class WaiverTable:
         """
         if waiver.state(at) != "requested":
             raise WaiverError(f"waiver {waiver.id} is {waiver.state(at)}: nothing to approve")
-        if person(by) == person(waiver.requested_by):
+        if identify_person(by) == identify_person(waiver.requested_by):
             raise WaiverError(
                 f"waiver {waiver.id} was requested by {waiver.requested_by}: "
                 "somebody else must approve it"
@@ -108,9 +108,13 @@ class WaiverTable:
         self, step: str, waiver: Waiver, by: str, at: datetime, *, before: Waiver | None
     ) -> None:
         chain = self.chain()
-        told = {"scope": PARTITION, "entry": f"{iso(at)}#{waiver.id}#{step}", "schema": SCHEMA}
+        told = {
+            "scope": PARTITION,
+            "entry": f"{format_iso(at)}#{waiver.id}#{step}",
+            "schema": SCHEMA,
+        }
         row = typed({**told, **_fields(waiver), "kind": KIND, "step": step, "by": by})
-        row, after = link({**row, "observed_at": {"S": iso(at)}}, chain)
+        row, after = link({**row, "observed_at": {"S": format_iso(at)}}, chain)
         writes = [self._put(waiver, before), append(self._history, row), self._head(chain, after)]
         try:
             transact(self._client, writes)
@@ -154,7 +158,8 @@ def _fields(waiver: Waiver) -> dict[str, Any]:
     """Give a waiver's attributes; its id and pattern have names that no key of a table has."""
     values = {each.name: getattr(waiver, each.name) for each in fields(Waiver)}
     told = {
-        name: iso(value) if isinstance(value, datetime) else value for name, value in values.items()
+        name: format_iso(value) if isinstance(value, datetime) else value
+        for name, value in values.items()
     }
     renamed = {"id": "waiver", "scope": "of_scope", "resource": "of_resource"}
     return {renamed.get(name, name): value for name, value in told.items()}

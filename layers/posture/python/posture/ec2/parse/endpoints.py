@@ -25,7 +25,7 @@ def endpoint_type(text: str | None) -> EndpointType:
         return EndpointType.UNKNOWN
 
 
-def endpoint(row: Row) -> Endpoint:
+def parse_endpoint(row: Row) -> Endpoint:
     """Read a VPC endpoint; one without service leads to what its ARN names."""
     options = row.get("DnsOptions", {})
     return Endpoint(

@@ -87,7 +87,7 @@ def network_interface(row: Row) -> NetworkInterface:
     )
 
 
-def network_acl(row: Row) -> NetworkAcl:
+def parse_network_acl(row: Row) -> NetworkAcl:
     """Read a network ACL, its entries in the order in which they apply."""
     associations = row.get("Associations", ())
     entries = (entry for line in row.get("Entries", ()) if (entry := acl_entry(line)) is not None)

@@ -46,7 +46,7 @@ GATEWAY_PREFIXES = (
 FILTERED = "filtered"
 
 
-def route_table(row: Row) -> RouteTable:
+def parse_route_table(row: Row) -> RouteTable:
     """Read a route table; associations that are gone or failed are left out."""
     live = [
         association

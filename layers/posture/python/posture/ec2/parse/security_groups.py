@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EVERY = -1  # ICMP's "all types" and "all codes"
 
 
-def security_group(row: Row) -> SecurityGroup:
+def parse_security_group(row: Row) -> SecurityGroup:
     """Read a security group, each permission split into one rule a peer."""
     return SecurityGroup(
         id=row.get("GroupId", ""),

@@ -47,7 +47,7 @@ def change(
     event_id: str = "e-1",
     *names: str,
     minute: float = -2,
-    outcome: Outcome = ChangeOutcome.APPLIED,
+    outcome: ChangeOutcome = ChangeOutcome.APPLIED,
     actor: str = "arn:aws:iam::111122223333:user/alice",
 ) -> Change:
     """Give one CloudTrail record that names these ids."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from posture.model.rule_ids import first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Verdict
 
@@ -76,6 +77,9 @@ class Transition:
 
 
 def finding_id(scope: Scope, rule: str, resource: str) -> str:
-    """Name a finding by what it is about: `f-` and 20 hexadecimal digits of a SHA-256."""
-    digest = hashlib.sha256(f"{scope}|{rule}|{resource}".encode()).hexdigest()
+    """Name a finding by what it is about: `f-` and 20 hexadecimal digits of a SHA-256.
+
+    The rule's first id is hashed, so that a finding keeps its id when its rule is renamed.
+    """
+    digest = hashlib.sha256(f"{scope}|{first_rule_id(rule)}|{resource}".encode()).hexdigest()
     return f"f-{digest[:20]}"

@@ -10,9 +10,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from posture.alerts.rule_texts import stored
+from posture.alerts.rule_texts import load_rule_texts
 from posture.notification.metrics import AlertMetrics
-from posture.notification.notify import BatchResponse, Notifier, Ports
+from posture.notification.notify import BatchResponse, Notifier
+from posture.notification.ports import NotificationPorts
 from posture.notification.security_hub import SecurityHub
 from posture.notification.topic import Topic
 from posture.runtime import clients
@@ -22,14 +23,16 @@ from posture.store.history import History
 logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
-rules = stored()
+rules = load_rule_texts()
 notifier = Notifier(
-    Ports(
+    NotificationPorts(
         history=History(clients.dynamodb(), settings.tables.history),
         topic=Topic(clients.sns(), settings.topic_arn),
-        told=DynamoDBPersistenceLayer(settings.tables.idempotency, boto3_client=clients.dynamodb()),
+        idempotency=DynamoDBPersistenceLayer(
+            settings.tables.idempotency, boto3_client=clients.dynamodb()
+        ),
         measure=AlertMetrics(metrics).measure,
-        hub=SecurityHub(clients.security_hub(), settings.region, rules)
+        security_hub=SecurityHub(clients.security_hub(), settings.region, rules)
         if settings.security_hub
         else None,
     ),

@@ -1,7 +1,7 @@
 """Write what alerts say of each rule beside the alerts, from the catalogue. Run: `make docs`."""
 
-from posture.alerts.rule_texts import STORED, written
+from posture.alerts.rule_texts import PATH, serialise_rule_texts
 from posture.rules.rule_catalogue import RULES
 
 if __name__ == "__main__":
-    STORED.write_text(written(RULES), encoding="utf-8")
+    PATH.write_text(serialise_rule_texts(RULES), encoding="utf-8")

@@ -23,18 +23,18 @@ from collect_world import ACCOUNT, REGION, build
 from fault_injection import Injector, Run
 from monitor_stage import ALICE, HOME, Stage, event, shared_session
 from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve
+from posture.baseline.resolve import resolve_baseline
 from posture.ec2.members import MemberObservers
 from posture.ec2.observer import Observer
-from posture.evaluation.changes import Evaluator, Ports
-from posture.evaluation.region_sweep import Sweeper
-from posture.evaluation.scope_resolver import Places
-from posture.lifecycle.diff import apply, transitions
+from posture.evaluation.changes import EvaluationPorts, Evaluator
+from posture.evaluation.region_sweep import RegionSweep
+from posture.evaluation.scope_resolver import ScopeResolver
+from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.finding import Finding, FindingStatus, Step
 from posture.model.scope import Region, Scope
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
-from posture.notification.notify import Ports as NotifyPorts
+from posture.notification.ports import NotificationPorts
 from posture.notification.topic import Topic
 from posture.rules.engine import evaluate_vpc
 from posture.rules.rule_catalogue import RULES_BY_ID
@@ -44,7 +44,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.items import Entry
 from posture.store.rejections import LAST_TRY, Rejections
-from posture.store.scope_record import head_from
+from posture.store.scope_record import parse_scope_record
 from posture.store.scope_store import Store
 from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.moto_patches import patch_moto
@@ -161,7 +161,7 @@ class FaultyMonitor:
                 (self.dead if each.received >= LAST_TRY else self.queue).append(each)
         return run
 
-    def sweep(self, run: Run | None = None, member: Sweeper | None = None) -> Run:
+    def sweep(self, run: Run | None = None, member: RegionSweep | None = None) -> Run:
         """Sweep the region, or that of a member."""
         run = run or Run("sweep")
         with self.injector.running(run):
@@ -236,7 +236,7 @@ class FaultyMonitor:
             ExpressionAttributeNames={"#kind": "kind"},
             ExpressionAttributeValues={":head": {"S": "head"}},
         )
-        heads = map(head_from, found["Items"])
+        heads = map(parse_scope_record, found["Items"])
         return {head.scope: (head.observed_at, head.revision) for head in heads}
 
     def stored(self, scope: Scope) -> dict[str, Finding]:
@@ -264,7 +264,7 @@ class FaultyMonitor:
         """Judge one VPC directly."""
         return judged(Observer(self.stage.world.ec2, HOME), scope)
 
-    def member(self, region: Region) -> Sweeper:
+    def member(self, region: Region) -> RegionSweep:
         """Give what sweeps a member account, as a new process would have it."""
 
         def client_of(account: str) -> Any:
@@ -275,7 +275,7 @@ class FaultyMonitor:
 
         access = MemberAccess((region.account,), "posture-look", "our-external-id")
         observer = MemberObservers(HOME, access, client_of)[region.account]
-        return Sweeper(
+        return RegionSweep(
             observer, Store(self.dynamodb, TABLES), BaselineTable(self.dynamodb, TABLES.baseline)
         )
 
@@ -318,17 +318,17 @@ class FaultyMonitor:
     def _new_evaluator(self) -> Evaluator:
         store = Store(self.dynamodb, TABLES)
         return Evaluator(
-            Ports(
+            EvaluationPorts(
                 observer=Observer(self.ec2, HOME, self.stage.clock),
-                places=Places(lambda _: self.ec2, store.ownership),
+                places=ScopeResolver(lambda _: self.ec2, store.ownership),
                 store=store,
                 baselines=BaselineTable(self.dynamodb, TABLES.baseline),
                 rejections=Rejections(self.dynamodb, TABLES.history),
             )
         )
 
-    def _new_sweeper(self) -> Sweeper:
-        return Sweeper(
+    def _new_sweeper(self) -> RegionSweep:
+        return RegionSweep(
             Observer(self.ec2, HOME, self.stage.clock),
             Store(self.dynamodb, TABLES),
             BaselineTable(self.dynamodb, TABLES.baseline),
@@ -337,10 +337,12 @@ class FaultyMonitor:
     def _notifier(self) -> Notifier:
         metrics = Metrics(namespace="VpcEndpointPosture", service="notify")
         return Notifier(
-            NotifyPorts(
+            NotificationPorts(
                 history=History(self.dynamodb, TABLES.history),
                 topic=Topic(self.sns, self.topic_arn),
-                told=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=self.dynamodb),
+                idempotency=DynamoDBPersistenceLayer(
+                    TABLES.idempotency, boto3_client=self.dynamodb
+                ),
                 measure=AlertMetrics(metrics).measure,
             ),
             RULES_BY_ID,
@@ -379,9 +381,11 @@ def judged(observer: Observer, scope: Scope) -> dict[str, Finding]:
     """Judge a VPC directly, with nothing stored."""
     snapshot = observer.vpc(scope)
     assert snapshot is not None
-    baseline = resolve(BaselineDocument(), scope, snapshot.vpc.tags)
+    baseline = resolve_baseline(BaselineDocument(), scope, snapshot.vpc.tags)
     verdicts = evaluate_vpc(snapshot, baseline)
-    return apply({}, transitions(scope, {}, verdicts, observed_at=snapshot.observed_at))
+    return apply_transitions(
+        {}, find_transitions(scope, {}, verdicts, observed_at=snapshot.observed_at)
+    )
 
 
 def assert_history_replays(monitor: FaultyMonitor) -> None:

@@ -14,11 +14,12 @@ from botocore.config import Config
 from moto import mock_aws
 
 from finding_builders import SCOPE, at, change
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.notification.metrics import AlertMetrics
-from posture.notification.notify import BatchResponse, Notifier, Ports
+from posture.notification.notify import BatchResponse, Notifier
+from posture.notification.ports import NotificationPorts
 from posture.notification.security_hub import SecurityHub
 from posture.notification.topic import Topic
 from posture.store.history import History
@@ -64,7 +65,7 @@ class Stage:
         """Record an evaluation that a change two minutes before noon caused."""
         Store(self.dynamodb, TABLES).record(
             Evaluation(scope, at(minute)),
-            lambda state: transitions(
+            lambda state: find_transitions(
                 scope,
                 state.findings,
                 verdicts,
@@ -86,16 +87,16 @@ class Stage:
         self,
         records: list[Any],
         topic: Callable[["Stage"], Topic] | None = None,
-        hub: SecurityHub | None = None,
+        security_hub: SecurityHub | None = None,
     ) -> BatchResponse:
         """Let the notifier handle stream records."""
-        ports = Ports(
+        ports = NotificationPorts(
             history=History(self.dynamodb, TABLES.history),
             topic=topic(self) if topic else Topic(self.sns, self.topic_arn),
-            told=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=self.dynamodb),
+            idempotency=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=self.dynamodb),
             measure=AlertMetrics(self.metrics).measure,
             now=lambda: at(1),
-            hub=hub,
+            security_hub=security_hub,
             pause=self.pauses.append,
         )
         return Notifier(ports, {}).notify(records, Minute())

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posture.alerts.asff import asff
+from posture.alerts.asff import build_asff
 from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli import exit_codes as exits
-from posture_cli.console import notes
+from posture_cli.console import open_stderr
 from posture_cli.interchange import ocsf
 from posture_cli.options import (
     AccountOption,
@@ -32,12 +32,12 @@ from posture_cli.options import (
     examples,
 )
 from posture_cli.render import findings as shown
-from posture_cli.render.records import Output, write
-from posture_cli.sort_orders import Sort
+from posture_cli.render.records import Output, write_records
+from posture_cli.sort_orders import SortOrder
 
 if TYPE_CHECKING:
-    from posture_cli.audit.finding_filter import Wanted
-    from posture_cli.audit.open_tables import Opened
+    from posture_cli.audit.finding_filter import FindingFilter
+    from posture_cli.audit.open_tables import OpenTables
 
 EXAMPLES = examples(
     "posture findings",
@@ -82,7 +82,7 @@ def findings(  # noqa: PLR0913 - one parameter a filter
     since: SinceOption = None,
     until: UntilOption = None,
     as_of: AsOfOption = None,
-    sort: Annotated[Sort, typer.Option(help="What comes first.")] = Sort.SEVERITY,
+    sort: Annotated[SortOrder, typer.Option(help="What comes first.")] = SortOrder.SEVERITY,
     limit: LimitOption = None,
     findings_table: FindingsTableOption = None,
     history_table: HistoryTableOption = None,
@@ -102,10 +102,10 @@ def findings(  # noqa: PLR0913 - one parameter a filter
 
     Exit code: 0 when nothing is listed, 1 when something is, 2 on a mistake.
     """
-    from posture_cli.audit.finding_filter import Wanted, merged  # noqa: PLC0415
-    from posture_cli.audit.open_tables import opened  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.finding_filter import FindingFilter, merge_findings  # noqa: PLC0415
+    from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415 - boto3 slows other verbs
 
-    wanted = Wanted(
+    wanted = FindingFilter(
         statuses=frozenset(status or STANDING),
         severities=frozenset(severity or ()),
         rule=rule,
@@ -119,9 +119,9 @@ def findings(  # noqa: PLR0913 - one parameter a filter
         until=until,
     )
     needed = {"findings": findings_table} | ({"history": history_table} if as_of else {})
-    stacks = [opened(stack, each, **needed) for each in dict.fromkeys(region or (None,))]
+    stacks = [open_tables(stack, each, **needed) for each in dict.fromkeys(region or (None,))]
     most = None if limit is None else limit + 1
-    found = merged((_found(each, wanted, as_of, sort, most) for each in stacks), sort, most)
+    found = merge_findings((_found(each, wanted, as_of, sort, most) for each in stacks), sort, most)
     count = _write(_at_most(found, limit), output)
     for each in stacks:
         each.tell_cost(verbose=verbose)
@@ -129,31 +129,37 @@ def findings(  # noqa: PLR0913 - one parameter a filter
 
 
 def _found(
-    tables: Opened, wanted: Wanted, as_of: datetime | None, sort: Sort, limit: int | None
+    tables: OpenTables,
+    wanted: FindingFilter,
+    as_of: datetime | None,
+    sort: SortOrder,
+    limit: int | None,
 ) -> Iterator[Finding]:
-    from posture_cli.audit.finding_filter import now, ordered, then  # noqa: PLC0415 - as above
+    from posture_cli.audit.finding_filter import read_findings, rebuild_findings, sort_findings  # noqa: PLC0415 - as above
 
     if as_of is None:
-        return now(tables.findings, wanted, sort, limit)
-    with notes().status(f"rebuilding what was known at {as_of}"):
-        return ordered(then(tables.findings, tables.history, wanted, as_of), sort, limit)
+        return read_findings(tables.findings, wanted, sort, limit)
+    with open_stderr().status(f"rebuilding what was known at {as_of}"):
+        return sort_findings(
+            rebuild_findings(tables.findings, tables.history, wanted, as_of), sort, limit
+        )
 
 
 def _write(found: Iterator[Finding], output: FindingsOutput) -> int:
     """Write findings as they come, and give how many there were."""
     if output is FindingsOutput.OCSF:
-        return write(map(ocsf.event, found), (), Output.NDJSON)
+        return write_records(map(ocsf.build_ocsf_event, found), (), Output.NDJSON)
     if output is FindingsOutput.ASFF:
-        return write((asff(each, RULES_BY_ID) for each in found), (), Output.JSON)
+        return write_records((build_asff(each, RULES_BY_ID) for each in found), (), Output.JSON)
     plain = Output(output.value)
     columns = shown.FINDING_CSV if plain is Output.CSV else shown.FINDING_COLUMNS
-    return write(map(shown.finding_record, found), columns, plain)
+    return write_records(map(shown.build_finding_record, found), columns, plain)
 
 
 def _at_most(found: Iterator[Finding], limit: int | None) -> Iterator[Finding]:
     """Give no more than were asked for, and say so where there are."""
     for number, finding in enumerate(found):
         if number == limit:
-            notes().print(f"the first {limit} are shown; there are more")
+            open_stderr().print(f"the first {limit} are shown; there are more")
             return
         yield finding

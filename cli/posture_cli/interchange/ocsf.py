@@ -9,7 +9,7 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from posture.alerts.asff import partition, resource
+from posture.alerts.asff import build_resource, get_partition
 from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
 from posture.rules.rule_catalogue import RULES_BY_ID
@@ -39,7 +39,7 @@ ACTIVITY = {1: "Create", 2: "Update", 3: "Close"}
 RULE = 1  # the type of an analytic
 
 
-def event(finding: Finding) -> dict[str, Any]:
+def build_ocsf_event(finding: Finding) -> dict[str, Any]:
     """Give one event. Times are milliseconds since 1970, as OCSF has them."""
     severity, status = SEVERITY[finding.severity], STATUS[finding.status]
     activity = _activity(finding)
@@ -121,13 +121,13 @@ def _compliance(finding: Finding) -> dict[str, Any]:
 
 
 def _resource(finding: Finding) -> dict[str, Any]:
-    about = resource(finding.scope, finding.resource)
+    about = build_resource(finding.scope, finding.resource)
     return {
         "uid": about["Id"],
         "name": finding.resource,
         "type": about["Type"],
         "region": finding.scope.region,
-        "cloud_partition": partition(finding.scope.region),
+        "cloud_partition": get_partition(finding.scope.region),
         "labels": [f"scope={finding.scope}"],
     }
 

@@ -8,12 +8,12 @@ from botocore.exceptions import ClientError
 
 from finding_builders import SCOPE, at, verdict
 from notify_stage import Stage
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.scope import Region
 from posture.model.verdict import Severity
 from posture.notification.security_hub import SecurityHub
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture.store.items import committed, written
+from posture.store.items import build_items, with_commit
 
 HOME = Region("123456789012", "eu-west-1")  # the emulator's account
 
@@ -26,8 +26,8 @@ def records(*minutes: float, count: int = 1) -> list[dict[str, Any]]:
             verdict(resource=f"subnet-{n}", summary=f"Minute {minute}.", severity=Severity.HIGH)
             for n in range(count)
         ]
-        steps = transitions(SCOPE, {}, bad, observed_at=at(minute))
-        images = [committed(written(step).finding, "c#1") for step in steps]
+        steps = find_transitions(SCOPE, {}, bad, observed_at=at(minute))
+        images = [with_commit(build_items(step).finding, "c#1") for step in steps]
         found += [
             {"dynamodb": {"SequenceNumber": f"{minute}-{n}", "NewImage": image}}
             for n, image in enumerate(images)
@@ -51,8 +51,8 @@ class Refusing:
         return {"FailedFindings": failed}
 
 
-def hub(client: Any) -> SecurityHub:
-    """Give the port to a Security Hub."""
+def security_hub(client: Any) -> SecurityHub:
+    """Build the port to a Security Hub client."""
     return SecurityHub(client, HOME, RULES_BY_ID)
 
 
@@ -62,13 +62,13 @@ def test_findings_arrive_and_are_resolved(stage: Stage) -> None:
     client = boto3.client("securityhub")
     client.enable_security_hub()
     stage.look(0, verdict())
-    assert hub(client).take(stage.records()) == []
+    assert security_hub(client).import_findings(stage.records()) == []
     [found] = client.get_findings()["Findings"]
     assert (found["RecordState"], found["Compliance"]["Status"]) == ("ACTIVE", "FAILED")
     assert found["AwsAccountId"] == HOME.account
     assert SCOPE.account in found["Resources"][0]["Id"]
     stage.look(5)
-    assert hub(client).take(stage.records()) == []
+    assert security_hub(client).import_findings(stage.records()) == []
     [found] = client.get_findings()["Findings"]
     assert (found["RecordState"], found["Compliance"]["Status"]) == ("ARCHIVED", "PASSED")
 
@@ -76,23 +76,23 @@ def test_findings_arrive_and_are_resolved(stage: Stage) -> None:
 def test_a_batch_sends_each_finding_once_as_it_is_last() -> None:
     """A hundred at a time."""
     client = Refusing("none")
-    assert hub(client).take(records(0, 1, count=150)) == []
+    assert security_hub(client).import_findings(records(0, 1, count=150)) == []
     assert client.batches == [100, 50]
 
 
 def test_what_is_refused_comes_again() -> None:
     """All records of that finding, and of no other."""
     client = Refusing("subnet/subnet-1")
-    assert hub(client).take(records(0, 1, count=3)) == ["0-1", "1-1"]
+    assert security_hub(client).import_findings(records(0, 1, count=3)) == ["0-1", "1-1"]
 
 
 def test_a_security_hub_that_does_not_answer_loses_nothing(stage: Stage) -> None:
     """The batch comes again, and the alert was sent all the same, once."""
     stage.look(0, verdict())
-    told = stage.notify(stage.records(), hub=hub(Refusing()))
+    told = stage.notify(stage.records(), security_hub=security_hub(Refusing()))
     assert told["batchItemFailures"]
     assert len(stage.inbox()) == 1
-    again = stage.notify(stage.records(), hub=hub(Refusing("none")))
+    again = stage.notify(stage.records(), security_hub=security_hub(Refusing("none")))
     assert again == {"batchItemFailures": []}
     assert stage.inbox() == []
 
@@ -102,7 +102,7 @@ def test_an_unreadable_finding_comes_again() -> None:
     first, second = records(0, count=2)
     del first["dynamodb"]["NewImage"]["rule"]
     client = Refusing("none")
-    assert hub(client).take([first, second]) == ["0-0"]
+    assert security_hub(client).import_findings([first, second]) == ["0-0"]
     assert client.batches == [1]
 
 
@@ -110,5 +110,5 @@ def test_heads_and_deletions_are_nothing_to_send() -> None:
     """No call is made for them."""
     client = Refusing()
     head = {"dynamodb": {"SequenceNumber": "1", "NewImage": {"kind": {"S": "head"}}}}
-    assert hub(client).take([head, {"dynamodb": {"SequenceNumber": "2"}}]) == []
+    assert security_hub(client).import_findings([head, {"dynamodb": {"SequenceNumber": "2"}}]) == []
     assert client.batches == []

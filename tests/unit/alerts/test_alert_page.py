@@ -15,7 +15,7 @@ from network_builders import (
     table,
 )
 from posture.alerts.message import Message, compose
-from posture.lifecycle.diff import apply, transitions
+from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
 from posture.rules.engine import evaluate_vpc
@@ -38,10 +38,12 @@ def network(*tables_of_dynamodb: str) -> Snapshot:
 
 def alert() -> Message:
     """Compose what is told when DynamoDB's endpoint loses the table that the subnets use."""
-    before = transitions(SCOPE, {}, evaluate_vpc(network("main"), Baseline()), observed_at=at(-60))
-    steps = transitions(
+    before = find_transitions(
+        SCOPE, {}, evaluate_vpc(network("main"), Baseline()), observed_at=at(-60)
+    )
+    steps = find_transitions(
         SCOPE,
-        apply({}, before),
+        apply_transitions({}, before),
         evaluate_vpc(network(), Baseline()),
         observed_at=at(0),
         changes=[replace(change("e-1", "vpce-ddb"), event_name="ModifyVpcEndpoint")],

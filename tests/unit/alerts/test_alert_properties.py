@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from finding_builders import SCOPE, at
 from posture.alerts.formatting import UNSHOWN
 from posture.alerts.message import LIMIT, compose
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.change import Actor, Change
 from posture.model.scope import Region
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
@@ -77,7 +77,7 @@ def test_every_message_is_one_sns_takes(
         for each in answers
         for number in range(times)
     ][:49]
-    steps = transitions(SCOPE, {}, many, observed_at=at(0), changes=causes)
+    steps = find_transitions(SCOPE, {}, many, observed_at=at(0), changes=causes)
     message = compose(
         steps, commit="2026-01-31T12:00:00.000000Z#1", parts=1, observed_at=at(0), rules={}
     )
@@ -102,7 +102,7 @@ def test_too_much_is_counted_not_cut() -> None:
         for severity in (Severity.LOW, Severity.CRITICAL)
     ]
     answers = [*many[1::2], *(Verdict("r2", *_rest(each)) for each in many[::2])]
-    steps = transitions(SCOPE, {}, answers, observed_at=at(0))
+    steps = find_transitions(SCOPE, {}, answers, observed_at=at(0))
     message = compose(
         steps, commit="2026-01-31T12:00:00.000000Z#1", parts=1, observed_at=at(0), rules={}
     )

@@ -11,7 +11,7 @@ import pytest
 
 from finding_builders import SCOPE, at, change, findings, opened, verdict
 from posture.alerts.message import Message, compose
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Remediation, Severity, Status
 from posture.rules.rule import Family, Rule, VpcContext
@@ -77,7 +77,7 @@ def test_one_finding_reads_well() -> None:
 
 def test_a_repair_is_told_without_a_fix() -> None:
     """What is over says what it was, how it ended and who ended it."""
-    steps = transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
+    steps = find_transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
     told = alert(steps).text
     assert "1. [RESOLVED] resource gone: S3 leaves by NAT, subnet-0a" in told
     assert "Was: Subnet subnet-0a reaches S3" in told
@@ -127,17 +127,17 @@ PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
         ),
         (opened(verdict(status=Status.UNKNOWN)), "[HIGH, UNKNOWN] S3 leaves by NAT"),
         (
-            transitions(SCOPE, findings(verdict()), [], observed_at=at(1)),
+            find_transitions(SCOPE, findings(verdict()), [], observed_at=at(1)),
             "[RESOLVED] S3 leaves by NAT",
         ),
         (
-            transitions(
+            find_transitions(
                 SCOPE, findings(verdict()), [verdict("retired", "vpce-1")], observed_at=at(1)
             ),
             "[HIGH] retired, 1 more",
         ),
         (
-            transitions(
+            find_transitions(
                 SCOPE, findings(verdict()), [verdict(summary="otherwise")], observed_at=at(1)
             ),
             "[HIGH] S3 leaves by NAT (changed)",
@@ -175,7 +175,7 @@ def test_parts_are_told() -> None:
 def test_attributes_serve_filter_policies() -> None:
     """A subscriber can ask for a severity, a step, an account, a VPC or a rule."""
     worse = verdict("no-policy", "vpce-1", severity=Severity.LOW)
-    steps = transitions(SCOPE, findings(verdict()), [worse], observed_at=at(1))
+    steps = find_transitions(SCOPE, findings(verdict()), [worse], observed_at=at(1))
     attributes = alert(steps).attributes
     assert {name: each["StringValue"] for name, each in attributes.items()} == {
         "severity": "high",

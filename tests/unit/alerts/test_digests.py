@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from finding_builders import SCOPE, at, opened, verdict
-from posture.alerts.digest import digests
+from posture.alerts.digest import compose_digests
 from posture.alerts.message import LIMIT, Message
-from posture.lifecycle.diff import apply, transitions
+from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.finding import Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
@@ -37,7 +37,7 @@ def bodies(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
 def test_ten_thousand_transitions_are_few_messages_that_lose_none() -> None:
     """Each transition is named once, each message fits, and there are fewer than thirty."""
     steps = storm(1000, 10)
-    messages = digests(steps, {})
+    messages = compose_digests(steps, {})
     told = [(f["id"], f["version"]) for body in bodies(messages) for f in body["findings"]]
     assert sorted(told) == sorted((each.finding.id, each.finding.version) for each in steps)
     assert len(messages) < 30
@@ -50,7 +50,7 @@ def test_whoever_filters_by_severity_gets_all_of_it_and_nothing_else() -> None:
     for severity in SEVERITIES:
         mine = [
             json.loads(each.json)
-            for each in digests(steps, {})
+            for each in compose_digests(steps, {})
             if each.attributes["severity"]["StringValue"] == severity.value
         ]
         told = {finding["id"] for body in mine for finding in body["findings"]}
@@ -59,7 +59,7 @@ def test_whoever_filters_by_severity_gets_all_of_it_and_nothing_else() -> None:
 
 def test_whoever_filters_by_account_or_vpc_gets_their_share() -> None:
     """Attributes list every account and VPC that a message tells of."""
-    for message in digests(storm(40, 4), {}):
+    for message in compose_digests(storm(40, 4), {}):
         findings = json.loads(message.json)["findings"]
         scopes = [Scope.parse(each["scope"]) for each in findings]
         listed = {
@@ -72,7 +72,7 @@ def test_whoever_filters_by_account_or_vpc_gets_their_share() -> None:
 
 def test_people_read_counts_and_where_to_look() -> None:
     """The text counts by rule, by cause and by VPC, and stays within two screens."""
-    (message, *_) = digests(storm(200, 4), {})
+    (message, *_) = compose_digests(storm(200, 4), {})
     assert message.subject == "[CRITICAL] Digest: 200 findings opened in 200 VPCs"
     assert "BY RULE\n     200  opened: route-missing" in message.text
     assert "and 140 VPCs more" in message.text
@@ -82,7 +82,7 @@ def test_people_read_counts_and_where_to_look() -> None:
 
 def test_what_is_over_is_told_as_over() -> None:
     """A digest of repairs says so in its subject."""
-    findings = apply({}, opened(verdict()))
-    steps = transitions(SCOPE, findings, [], observed_at=at(1))
-    (message,) = digests(steps, {})
+    findings = apply_transitions({}, opened(verdict()))
+    steps = find_transitions(SCOPE, findings, [], observed_at=at(1))
+    (message,) = compose_digests(steps, {})
     assert message.subject == "[RESOLVED, HIGH] Digest: 1 finding resolved in 1 VPC"

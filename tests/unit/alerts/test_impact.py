@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 from finding_builders import SCOPE, at, change, findings, opened, verdict
-from posture.alerts.impact import impacts
+from posture.alerts.impact import group_impacts
 from posture.alerts.message import compose
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Verdict
 
@@ -29,9 +29,9 @@ def told(steps: tuple[Transition, ...]) -> str:
 
 def test_fourteen_subnets_have_one_impact() -> None:
     """It is said with what it hits, and how many."""
-    (found,) = impacts(opened(*SUBNETS))
-    assert found.told == f"{ROOT}: 14 subnets"
-    assert found.most == "14 subnets"
+    (found,) = group_impacts(opened(*SUBNETS))
+    assert found.description == f"{ROOT}: 14 subnets"
+    assert found.largest_group == "14 subnets"
 
 
 def test_the_mail_names_it_once_under_its_cause() -> None:
@@ -63,25 +63,25 @@ def test_machines_learn_which_findings_belong_together() -> None:
 def test_resources_of_several_kinds_are_counted_apart() -> None:
     """As in two subnets and their table."""
     steps = opened(rooted("subnet-1"), rooted("subnet-2"), rooted("rtb-0a"))
-    (found,) = impacts(steps)
-    assert found.told == f"{ROOT}: 2 subnets, 1 route table"
+    (found,) = group_impacts(steps)
+    assert found.description == f"{ROOT}: 2 subnets, 1 route table"
 
 
 def test_a_single_finding_and_those_without_root_have_none() -> None:
     """There is nothing to say twice."""
-    assert impacts(opened(rooted("subnet-1"), verdict(resource="subnet-2"))) == ()
-    assert impacts(opened(verdict(resource="subnet-1"), verdict(resource="subnet-2"))) == ()
+    assert group_impacts(opened(rooted("subnet-1"), verdict(resource="subnet-2"))) == ()
+    assert group_impacts(opened(verdict(resource="subnet-1"), verdict(resource="subnet-2"))) == ()
 
 
 def test_different_roots_stay_apart() -> None:
     """Each has its own."""
     other = "network ACL acl-1 stops the answers of endpoints"
     steps = opened(*SUBNETS[:2], rooted("acl-1", other), rooted("acl-2", other))
-    assert {each.root for each in impacts(steps)} == {ROOT, other}
+    assert {each.root for each in group_impacts(steps)} == {ROOT, other}
 
 
 def test_a_repair_is_one_as_well() -> None:
     """What was resolved together was one thing, too."""
-    steps = transitions(SCOPE, findings(*SUBNETS), [], observed_at=at(9), changes=[ALICE])
-    (found,) = impacts(steps)
-    assert found.told == f"no longer: {ROOT}: 14 subnets"
+    steps = find_transitions(SCOPE, findings(*SUBNETS), [], observed_at=at(9), changes=[ALICE])
+    (found,) = group_impacts(steps)
+    assert found.description == f"no longer: {ROOT}: 14 subnets"

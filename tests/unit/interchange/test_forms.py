@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 from finding_builders import SCOPE, at, change, opened, verdict
-from posture.alerts.asff import asff
+from posture.alerts.asff import build_asff
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Severity, Status
@@ -60,7 +60,7 @@ def members(shape: Any, value: Any, path: str = "") -> list[str]:
 @pytest.mark.parametrize("status", FindingStatus)
 def test_asff_is_what_security_hub_takes(validator: Any, status: FindingStatus) -> None:
     """Every field it requires, none that it does not know, in every state of a finding."""
-    record = asff(finding(status), RULES_BY_ID)
+    record = build_asff(finding(status), RULES_BY_ID)
     assert validator(record) == ""
     model = ServiceModel(Loader().load_service_model("securityhub", "service-2"))
     assert members(model.shape_for("AwsSecurityFinding"), record) == []
@@ -81,7 +81,7 @@ def test_asff_is_what_security_hub_takes(validator: Any, status: FindingStatus) 
 )
 def test_asff_tells_how_a_finding_stands(status: FindingStatus, told: tuple[str, str, str]) -> None:
     """A repaired one has passed and is archived."""
-    record = asff(finding(status), RULES_BY_ID)
+    record = build_asff(finding(status), RULES_BY_ID)
     assert told == (
         record["Compliance"]["Status"],
         record["RecordState"],
@@ -94,7 +94,7 @@ def test_asff_stays_within_its_bounds() -> None:
     long = verdict(RULE, summary="€" * 900, evidence=["€" * 900] * 40)
     long = replace(long, remediation=Remediation("€" * 900, "x" * 3000))
     [step] = opened(long)
-    record = asff(step.finding, RULES_BY_ID)
+    record = build_asff(step.finding, RULES_BY_ID)
     assert len(record["Title"]) <= 256
     assert len(record["Description"]) <= 1024
     assert len(record["Remediation"]["Recommendation"]["Text"]) <= 512
@@ -109,7 +109,7 @@ def test_asff_stays_within_its_bounds() -> None:
 def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
     """In China and GovCloud, too."""
     about = finding(scope=Scope("111122223333", region, "vpc-0a"))
-    record = asff(about, RULES_BY_ID)
+    record = build_asff(about, RULES_BY_ID)
     assert record["Resources"][0]["Id"].startswith(f"arn:{partition}:ec2:{region}:")
     assert record["Resources"][0]["Type"] == "AwsEc2Subnet"
 
@@ -118,7 +118,7 @@ def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
 @pytest.mark.parametrize("severity", Severity)
 def test_ocsf_is_a_compliance_finding(status: FindingStatus, severity: Severity) -> None:
     """By the models of the schema, with no value that they do not take."""
-    event = ocsf.event(finding(status, severity=severity))
+    event = ocsf.build_ocsf_event(finding(status, severity=severity))
     model = ComplianceFinding.model_validate_json(json.dumps(event))
     assert model.severity_id.name == severity.value.capitalize()
     assert model.type_uid.value == event["class_uid"] * 100 + event["activity_id"]
@@ -131,9 +131,9 @@ def test_ocsf_is_a_compliance_finding(status: FindingStatus, severity: Severity)
 def test_ocsf_tells_a_life() -> None:
     """Created, updated, closed; in milliseconds."""
     events = [
-        ocsf.event(finding()),
-        ocsf.event(finding(updated_at=at(5))),
-        ocsf.event(finding(FindingStatus.RESOLVED, updated_at=at(9))),
+        ocsf.build_ocsf_event(finding()),
+        ocsf.build_ocsf_event(finding(updated_at=at(5))),
+        ocsf.build_ocsf_event(finding(FindingStatus.RESOLVED, updated_at=at(9))),
     ]
     assert [it["activity_name"] for it in events] == ["Create", "Update", "Close"]
     assert [it["time"] for it in events] == [
@@ -150,7 +150,7 @@ JUDGED = [
 
 def test_sarif_names_every_result() -> None:
     """With its rule, where it is, and a fingerprint that stays."""
-    log = json.loads(json.dumps(sarif.log(JUDGED)))
+    log = json.loads(json.dumps(sarif.build_sarif(JUDGED)))
     [run] = log["runs"]
     rules = [each["id"] for each in run["tool"]["driver"]["rules"]]
     assert [(it["kind"], it["level"]) for it in run["results"]] == [
@@ -166,7 +166,7 @@ def test_sarif_names_every_result() -> None:
 
 def test_junit_counts_every_case() -> None:
     """Failures, errors for what is unknown, and what passes."""
-    root = ET.fromstring(junit.document(JUDGED))  # noqa: S314 - our own
+    root = ET.fromstring(junit.build_junit(JUDGED))  # noqa: S314 - our own
     assert {name: root.get(name) for name in ("tests", "failures", "errors")} == {
         "tests": "3",
         "failures": "1",
@@ -180,6 +180,6 @@ def test_junit_counts_every_case() -> None:
 @given(st.text(max_size=60))
 def test_junit_is_xml_whatever_names_say(text: str) -> None:
     """No name can break the document."""
-    told = junit.document([(SCOPE, verdict(RULE, text, summary=text, evidence=[text]))])
+    told = junit.build_junit([(SCOPE, verdict(RULE, text, summary=text, evidence=[text]))])
     [case] = ET.fromstring(told).findall("testsuite/testcase")  # noqa: S314 - our own
     assert case.find("failure") is not None

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from posture.alerts.rule_texts import Rules
-from posture.lifecycle.bounds import cut
+from posture.alerts.rule_texts import RuleTexts
+from posture.lifecycle.bounds import truncate
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 
@@ -36,7 +36,9 @@ KINDS = {
 }
 
 
-def asff(finding: Finding, rules: Rules, importer: Region | None = None) -> dict[str, Any]:
+def build_asff(
+    finding: Finding, rules: RuleTexts, importer: Region | None = None
+) -> dict[str, Any]:
     """Give one finding.
 
     A resolved finding has passed and is archived; a waived one is archived until its waiver ends.
@@ -55,14 +57,14 @@ def asff(finding: Finding, rules: Rules, importer: Region | None = None) -> dict
     record: dict[str, Any] = {
         "SchemaVersion": SCHEMA,
         "Id": f"{scope}/{finding.id}",
-        "ProductArn": product_arn(home),
+        "ProductArn": build_product_arn(home),
         "GeneratorId": f"vpc-endpoint-posture/{finding.rule}",
         "AwsAccountId": home.account,
         "Region": home.name,
         "CreatedAt": _time(finding.opened_at),
         "UpdatedAt": _time(finding.updated_at),
-        "Title": cut(rule.title if rule else finding.rule, TITLE),
-        "Description": cut(verdict.summary, DESCRIPTION),
+        "Title": truncate(rule.title if rule else finding.rule, TITLE),
+        "Description": truncate(verdict.summary, DESCRIPTION),
         "FindingProviderFields": {
             "Severity": {"Label": finding.severity.value.upper()},
             "Types": TYPES,
@@ -73,36 +75,36 @@ def asff(finding: Finding, rules: Rules, importer: Region | None = None) -> dict
         },
         "Workflow": {"Status": "SUPPRESSED" if _waived(finding) else "NEW"},
         "RecordState": "ARCHIVED" if finding.status in QUIET else "ACTIVE",
-        "Resources": [resource(scope, finding.resource)],
+        "Resources": [build_resource(scope, finding.resource)],
         "ProductFields": _fields(finding),
     }
     if verdict.remediation:
-        text = cut(verdict.remediation.text, RECOMMENDATION)
+        text = truncate(verdict.remediation.text, RECOMMENDATION)
         record["Remediation"] = {"Recommendation": {"Text": text}}
     return record
 
 
-def product_arn(home: Region) -> str:
+def build_product_arn(home: Region) -> str:
     """Give the account's own product, under which findings are imported into Security Hub."""
-    where = f"{partition(home.name)}:securityhub:{home.name}:{home.account}"
+    where = f"{get_partition(home.name)}:securityhub:{home.name}:{home.account}"
     return f"arn:{where}:product/{home.account}/default"
 
 
-def partition(region: str) -> str:
+def get_partition(region: str) -> str:
     """Give the partition that a region belongs to."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def resource(scope: Scope, name: str) -> dict[str, str]:
+def build_resource(scope: Scope, name: str) -> dict[str, str]:
     """Give what a finding is about; what has no ARN of its own goes by its name."""
     kind, noun = KINDS.get(name.rpartition("-")[0], ("Other", ""))
-    arn = f"arn:{partition(scope.region)}:ec2:{scope.region}:{scope.account}:{noun}/{name}"
+    arn = f"arn:{get_partition(scope.region)}:ec2:{scope.region}:{scope.account}:{noun}/{name}"
     return {
         "Type": kind,
-        "Id": arn if noun else cut(name, 512),
-        "Partition": partition(scope.region),
+        "Id": arn if noun else truncate(name, 512),
+        "Partition": get_partition(scope.region),
         "Region": scope.region,
     }
 
@@ -125,7 +127,7 @@ def _fields(finding: Finding) -> dict[str, str]:
         "posture/actor": cause.actor if cause else "",
         "posture/event": f"{cause.event_name} {cause.event_id}" if cause else "",
     }
-    return {name: cut(value, FIELD) for name, value in told.items() if value}
+    return {name: truncate(value, FIELD) for name, value in told.items() if value}
 
 
 def _time(instant: datetime) -> str:

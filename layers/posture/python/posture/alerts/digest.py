@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posture.alerts.briefing import NAME, RULES, count, told_counts, worst_first
-from posture.alerts.formatting import ascii_line, line, moment
-from posture.alerts.machine import SCHEMA
-from posture.alerts.message import Message, attributes_of
-from posture.alerts.rule_texts import Rules
+from posture.alerts.alert import NAME, RULES, format_count, format_counts, sort_worst_first
+from posture.alerts.formatting import format_ascii_line, format_line, format_time
+from posture.alerts.json_body import SCHEMA
+from posture.alerts.message import Message, build_attributes
+from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import LIMIT as SUBJECT
-from posture.lifecycle.bounds import cut
+from posture.lifecycle.bounds import truncate
 from posture.model.finding import Cause, FindingStatus, Step, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
@@ -42,7 +42,7 @@ class Digest:
     transitions: tuple[Transition, ...]
     part: int
     parts: int
-    rules: Rules
+    rules: RuleTexts
 
     @property
     def counts(self) -> dict[str, int]:
@@ -59,10 +59,10 @@ class Digest:
         return dict(sorted(scopes.items(), key=lambda each: (-len(each[1]), str(each[0]))))
 
 
-def digests(transitions: Iterable[Transition], rules: Rules) -> tuple[Message, ...]:
+def compose_digests(transitions: Iterable[Transition], rules: RuleTexts) -> tuple[Message, ...]:
     """Make the messages that tell the transitions of many commits, the worst severity first."""
     by_severity: dict[Severity, list[Transition]] = {}
-    for step in worst_first(transitions):
+    for step in sort_worst_first(transitions):
         by_severity.setdefault(step.finding.severity, []).append(step)
     return tuple(
         _message(digest)
@@ -71,7 +71,7 @@ def digests(transitions: Iterable[Transition], rules: Rules) -> tuple[Message, .
     )
 
 
-def _parts(severity: Severity, steps: Sequence[Transition], rules: Rules) -> Iterator[Digest]:
+def _parts(severity: Severity, steps: Sequence[Transition], rules: RuleTexts) -> Iterator[Digest]:
     chunks: list[list[Transition]] = [[]]
     size = 0
     for step in steps:
@@ -96,7 +96,7 @@ def _message(digest: Digest) -> Message:
         subject=_subject(digest),
         text="\n".join(_lines(digest)) + "\n",
         json=json.dumps({"schema": SCHEMA, "kind": "digest", **filters, **_told(digest)}),
-        attributes=attributes_of(filters),
+        attributes=build_attributes(filters),
     )
 
 
@@ -104,15 +104,15 @@ def _filterable(digest: Digest) -> dict[str, str | list[str]]:
     """Give what subscribers filter by, as single alerts have it; places are lists here."""
     scopes = digest.scopes
     statuses = {step.finding.status for step in digest.transitions}
-    rules = Counter(cut(step.finding.rule, NAME) for step in digest.transitions)
+    rules = Counter(truncate(step.finding.rule, NAME) for step in digest.transitions)
     return {
         "severity": digest.severity.value,
         "severities": [digest.severity.value],
         "status": [status.value for status in FindingStatus if status in statuses],
         "steps": list(digest.counts),
-        "account": sorted({line(each.account, NAME) for each in scopes}),
-        "region": sorted({line(each.region, NAME) for each in scopes}),
-        "vpc": [line(each.subject, NAME) for each in scopes],
+        "account": sorted({format_line(each.account, NAME) for each in scopes}),
+        "region": sorted({format_line(each.region, NAME) for each in scopes}),
+        "vpc": [format_line(each.subject, NAME) for each in scopes],
         "rules": [rule for rule, _ in rules.most_common(RULES)],
     }
 
@@ -149,15 +149,17 @@ def _subject(digest: Digest) -> str:
     bad = any(step.step is not Step.RESOLVED for step in digest.transitions)
     label = digest.severity.upper() if bad else f"RESOLVED, {digest.severity.upper()}"
     part = f", part {digest.part}/{digest.parts}" if digest.parts > 1 else ""
-    places = count(len(digest.scopes), "VPC")
-    return ascii_line(f"[{label}] Digest: {told_counts(digest.counts)} in {places}{part}", SUBJECT)
+    places = format_count(len(digest.scopes), "VPC")
+    return format_ascii_line(
+        f"[{label}] Digest: {format_counts(digest.counts)} in {places}{part}", SUBJECT
+    )
 
 
 def _lines(digest: Digest) -> Iterator[str]:
     times = [step.finding.updated_at for step in digest.transitions]
     scopes = digest.scopes
-    yield f"{told_counts(digest.counts)} in {count(len(scopes), 'VPC')}, severity {digest.severity}"
-    yield f"Observed {moment(min(times))} to {moment(max(times))}"
+    yield f"{format_counts(digest.counts)} in {format_count(len(scopes), 'VPC')}, severity {digest.severity}"
+    yield f"Observed {format_time(min(times))} to {format_time(max(times))}"
     if digest.parts > 1:
         yield f"Part {digest.part} of {digest.parts}"
     yield "So much happened at once that it is told together; each finding is kept in full."
@@ -168,10 +170,10 @@ def _lines(digest: Digest) -> Iterator[str]:
     yield ""
     yield "WHERE"
     for scope, steps in list(scopes.items())[:PLACES]:
-        told = told_counts({each.value: n for each, n in _steps(steps).items()})
-        yield f"  {line(str(scope), FACT)}: {told}"
+        told = format_counts({each.value: n for each, n in _steps(steps).items()})
+        yield f"  {format_line(str(scope), FACT)}: {told}"
     if len(scopes) > PLACES:
-        yield f"  and {count(len(scopes) - PLACES, 'VPC')} more"
+        yield f"  and {format_count(len(scopes) - PLACES, 'VPC')} more"
     yield ""
     yield "See them all with"
     yield f"  {_more(digest)}"
@@ -189,13 +191,13 @@ def _table(heading: str, counted: Counter[str]) -> Iterator[str]:
 def _title(digest: Digest, step: Transition) -> str:
     rule = step.finding.rule
     title = digest.rules[rule].title if rule in digest.rules else rule
-    return f"{step.step}: {line(title, FACT)}"
+    return f"{step.step}: {format_line(title, FACT)}"
 
 
 def _cause(cause: Cause | None) -> str:
     if cause is None:
         return "no change is known; found by looking"
-    return f"{line(cause.event_name, FACT)} by {line(cause.actor, FACT)}"
+    return f"{format_line(cause.event_name, FACT)} by {format_line(cause.actor, FACT)}"
 
 
 def _steps(steps: Sequence[Transition]) -> dict[Step, int]:

@@ -35,20 +35,20 @@ class Impact:
         return {names[count > 1]: count for names, count in counts.most_common()}
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """As in `route table rtb-1 has no route to the gateway endpoint of s3: 14 subnets`."""
         counts = ", ".join(f"{count} {name}" for name, count in self.resources.items())
         ended = "no longer: " if self.step is Step.RESOLVED else ""
         return f"{ended}{self.root}: {counts}"
 
     @property
-    def most(self) -> str:
+    def largest_group(self) -> str:
         """The resources it hits most of, as in `14 subnets`, for a line that has little room."""
         name, count = next(iter(self.resources.items()))
         return f"{count} {name}"
 
 
-def impacts(transitions: Iterable[Transition]) -> tuple[Impact, ...]:
+def group_impacts(transitions: Iterable[Transition]) -> tuple[Impact, ...]:
     """Give the roots that several findings share, in the order of the first of each."""
     groups: dict[tuple[str, Step], list[Transition]] = {}
     for each in transitions:

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from posture.alerts.briefing import Briefing, worst_first
-from posture.alerts.machine import filterable, machine
-from posture.alerts.rule_texts import Rules
-from posture.alerts.subject import subject
-from posture.alerts.text import text
+from posture.alerts.alert import Alert, sort_worst_first
+from posture.alerts.json_body import build_filters, format_json
+from posture.alerts.rule_texts import RuleTexts
+from posture.alerts.subject import format_subject
+from posture.alerts.text_body import format_text
 from posture.model.finding import Transition
 
 LIMIT = 262_144
@@ -57,7 +57,7 @@ def compose(
     commit: str,
     parts: int,
     observed_at: datetime,
-    rules: Rules,
+    rules: RuleTexts,
 ) -> Message:
     """Make the message of one commit.
 
@@ -71,31 +71,31 @@ def compose(
         observed_at: When the picture was taken.
         rules: The catalogue, for titles and rationales.
     """
-    ordered = worst_first(transitions)
-    briefing = Briefing(
+    ordered = sort_worst_first(transitions)
+    alert = Alert(
         scope=ordered[0].finding.scope,
         commit=commit,
         parts=parts,
         observed_at=observed_at,
         transitions=ordered,
         rules=rules,
-        shown=len(ordered),
+        shown_count=len(ordered),
     )
-    while (message := _message(briefing)).size > LIMIT and briefing.shown:
-        briefing = replace(briefing, shown=briefing.shown * 3 // 4)
+    while (message := _message(alert)).size > LIMIT and alert.shown_count:
+        alert = replace(alert, shown_count=alert.shown_count * 3 // 4)
     return message
 
 
-def _message(briefing: Briefing) -> Message:
+def _message(alert: Alert) -> Message:
     return Message(
-        subject=subject(briefing),
-        text=text(briefing),
-        json=machine(briefing),
-        attributes=attributes_of(filterable(briefing)),
+        subject=format_subject(alert),
+        text=format_text(alert),
+        json=format_json(alert),
+        attributes=build_attributes(build_filters(alert)),
     )
 
 
-def attributes_of(filters: Mapping[str, str | list[str]]) -> dict[str, Attribute]:
+def build_attributes(filters: Mapping[str, str | list[str]]) -> dict[str, Attribute]:
     """Give the message attributes of what subscribers filter by."""
     return {name: _attribute(value) for name, value in filters.items() if value}
 

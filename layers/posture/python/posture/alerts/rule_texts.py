@@ -13,7 +13,7 @@ from typing import Protocol
 
 from posture.rules.controls import Control
 
-STORED = Path(__file__).with_suffix(".json")
+PATH = Path(__file__).with_suffix(".json")
 
 
 class RuleText(Protocol):
@@ -36,11 +36,11 @@ class RuleText(Protocol):
         """The controls it helps to show."""
 
 
-Rules = Mapping[str, RuleText]  # by id
+RuleTexts = Mapping[str, RuleText]  # by id
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredRuleText:
     """A rule's texts as they are stored."""
 
     id: str
@@ -49,16 +49,16 @@ class Stored:
     controls: tuple[Control, ...]
 
 
-def stored() -> Rules:
+def load_rule_texts() -> RuleTexts:
     """Give the texts of every rule of the catalogue."""
-    rules = json.loads(STORED.read_text(encoding="utf-8"))
+    rules = json.loads(PATH.read_text(encoding="utf-8"))
     return {
-        name: Stored(name, title, rationale, tuple(Control(*each) for each in controls))
+        name: StoredRuleText(name, title, rationale, tuple(Control(*each) for each in controls))
         for name, (title, rationale, controls) in rules.items()
     }
 
 
-def written(rules: Iterable[RuleText]) -> str:
+def serialise_rule_texts(rules: Iterable[RuleText]) -> str:
     """Give the texts as `stored` reads them."""
     texts = {
         rule.id: (rule.title, rule.rationale, [(it.framework, it.id) for it in rule.controls])

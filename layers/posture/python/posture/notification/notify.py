@@ -18,14 +18,14 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.alerts.message import compose
-from posture.alerts.rule_texts import Rules
+from posture.alerts.rule_texts import RuleTexts
 from posture.model.scope import Scope
-from posture.notification.digest import Storm
-from posture.notification.ports import KEY, Ports, name_of, rows_of
+from posture.notification.digest import DigestPublisher
+from posture.notification.ports import KEY_PREFIX, NotificationPorts, build_commit_key, load_entries
 from posture.store.items import Entry
-from posture.store.stream_records import Announced, announced
+from posture.store.stream_records import CommitReference, parse_stream_record
 
-__all__ = ["BatchResponse", "Notifier", "Ports"]
+__all__ = ["BatchResponse", "Notifier"]
 
 REMEMBERED = 30 * 24 * 3600  # seconds; longer than any queue or stream may hand a record over again
 # Seconds before a commit is tried again whose claim is held, most likely by an invocation that was
@@ -41,20 +41,20 @@ BatchResponse = dict[str, list[dict[str, str]]]
 class Notifier:
     """Tells each commit once, however often its records come."""
 
-    def __init__(self, ports: Ports, rules: Rules) -> None:
+    def __init__(self, ports: NotificationPorts, rules: RuleTexts) -> None:
         self._ports = ports
         self._rules = rules
         self._config = IdempotencyConfig(expires_after_seconds=REMEMBERED, hash_function="sha256")
         # When telling fails, Powertools forgets the commit, so that the next attempt tells it.
         self._once: Callable[..., str] = idempotent_function(
-            self._tell,
+            self._publish,
             data_keyword_argument="commit",
-            persistence_store=ports.told,
+            persistence_store=ports.idempotency,
             config=self._config,
-            key_prefix=KEY,
+            key_prefix=KEY_PREFIX,
         )
-        ports.told.configure(self._config, key_prefix=KEY)
-        self._storm = Storm(ports, rules)
+        ports.idempotency.configure(self._config, key_prefix=KEY_PREFIX)
+        self._digests = DigestPublisher(ports, rules)
 
     def notify(self, records: Iterable[Mapping[str, Any]], context: LambdaContext) -> BatchResponse:
         """Handle a batch of stream records; report those that must come again.
@@ -66,10 +66,10 @@ class Notifier:
         self._config.register_lambda_context(context)
         listed = list(records)
         commits, failed = _grouped(listed)
-        if self._ports.hub:
-            failed += self._ports.hub.take(listed)
+        if self._ports.security_hub:
+            failed += self._ports.security_hub.import_findings(listed)
         if len(commits) > MANY:
-            late = self._storm.tell(commits, context.get_remaining_time_in_millis())
+            late = self._digests.publish(commits, context.get_remaining_time_in_millis())
         else:
             late = self._one_by_one(commits)
         if any(isinstance(why, IdempotencyAlreadyInProgressError) for why in late.values()):
@@ -77,11 +77,11 @@ class Notifier:
             self._ports.pause(max(0, min(PAUSE, left)))
         return _response([*failed, *(number for commit in late for number in commits[commit])])
 
-    def _one_by_one(self, commits: Iterable[Announced]) -> dict[Announced, Exception]:
+    def _one_by_one(self, commits: Iterable[CommitReference]) -> dict[CommitReference, Exception]:
         """Tell each commit by itself; give those that must come again, and why."""
-        late: dict[Announced, Exception] = {}
+        late: dict[CommitReference, Exception] = {}
         for commit in commits:
-            name = name_of(commit)
+            name = build_commit_key(commit)
             try:
                 self._once(commit=name)
             except Exception as error:  # whatever fails, the batch's other commits are told
@@ -89,10 +89,10 @@ class Notifier:
                 late[commit] = error
         return late
 
-    def _tell(self, *, commit: Mapping[str, str]) -> str:
+    def _publish(self, *, commit: Mapping[str, str]) -> str:
         """Publish one commit's alert; give its message id."""
         scope, name = Scope.parse(commit["scope"]), commit["commit"]
-        entries = rows_of(self._ports.history, scope, name)
+        entries = load_entries(self._ports.history, scope, name)
         message = compose(
             [entry.transition for entry in entries],
             commit=name,
@@ -112,14 +112,14 @@ def _response(failed: Iterable[str]) -> BatchResponse:
 
 def _grouped(
     records: Iterable[Mapping[str, Any]],
-) -> tuple[dict[Announced, list[str]], list[str]]:
+) -> tuple[dict[CommitReference, list[str]], list[str]]:
     """Give the commits with the numbers of their records, and the numbers that name no commit."""
-    commits: dict[Announced, list[str]] = {}
+    commits: dict[CommitReference, list[str]] = {}
     failed: list[str] = []
     for record in records:
         number = str(record["dynamodb"]["SequenceNumber"])
         try:
-            commit = announced(record)
+            commit = parse_stream_record(record)
         except Exception:  # a bad record must not keep the others from being told
             logger.exception("stream record unreadable", extra={"sequence_number": number})
             failed.append(number)

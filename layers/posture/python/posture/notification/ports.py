@@ -16,15 +16,15 @@ from posture.notification.security_hub import SecurityHub
 from posture.notification.topic import Topic
 from posture.store.history import History
 from posture.store.items import Entry
-from posture.store.stream_records import Announced
+from posture.store.stream_records import CommitReference
 
-KEY = "alert"  # the prefix of the names under which it is remembered what was told
+KEY_PREFIX = "alert"  # the prefix of the names under which it is remembered what was told
 
-Measure = Callable[[Sequence[Entry], datetime], None]
+RecordMetrics = Callable[[Sequence[Entry], datetime], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class NotificationPorts:
     """What the notifier works with.
 
     `measure` is told the entries of each published alert, and when it was published. `hub` is
@@ -33,19 +33,19 @@ class Ports:
 
     history: History
     topic: Topic
-    told: BasePersistenceLayer
-    measure: Measure
+    idempotency: BasePersistenceLayer
+    measure: RecordMetrics
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    hub: SecurityHub | None = None
+    security_hub: SecurityHub | None = None
     pause: Callable[[float], None] = sleep
 
 
-def name_of(commit: Announced) -> dict[str, str]:
+def build_commit_key(commit: CommitReference) -> dict[str, str]:
     """Give the name under which it is remembered that a commit was told."""
     return {"scope": str(commit.scope), "commit": commit.commit}
 
 
-def rows_of(history: History, scope: Scope, commit: str) -> tuple[Entry, ...]:
+def load_entries(history: History, scope: Scope, commit: str) -> tuple[Entry, ...]:
     """Give a commit's rows, but for those of findings that somebody has accepted.
 
     Raises:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from posture.alerts.asff import asff
-from posture.alerts.rule_texts import Rules
+from posture.alerts.asff import build_asff
+from posture.alerts.rule_texts import RuleTexts
 from posture.errors import CorruptItemError
 from posture.model.scope import Region
-from posture.store.items import finding_of
+from posture.store.items import parse_finding
 
 if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
@@ -34,12 +34,12 @@ class SecurityHub:
     account's findings from that account only; their resources name where they are.
     """
 
-    def __init__(self, client: SecurityHubClient, home: Region, rules: Rules) -> None:
+    def __init__(self, client: SecurityHubClient, home: Region, rules: RuleTexts) -> None:
         self._client = client
         self._home = home
         self._rules = rules
 
-    def take(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
+    def import_findings(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
         """Import the findings that stream records brought; give the numbers of those to retry."""
         numbers: dict[str, list[str]] = {}
         latest: dict[str, dict[str, Any]] = {}
@@ -50,7 +50,7 @@ class SecurityHub:
             if image.get("kind") != {"S": "finding"}:
                 continue
             try:
-                told = asff(finding_of(image), self._rules, self._home)
+                told = build_asff(parse_finding(image), self._rules, self._home)
             except CorruptItemError:
                 logger.exception("finding unreadable", extra={"sequence_number": number})
                 failed.append(number)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from posture.alerts.impact import Impact, impacts
-from posture.alerts.rule_texts import Rules
-from posture.lifecycle.bounds import cut
+from posture.alerts.impact import Impact, group_impacts
+from posture.alerts.rule_texts import RuleTexts
+from posture.lifecycle.bounds import truncate
 from posture.model.finding import Cause, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
@@ -19,7 +19,7 @@ NAME = 200  # bytes of a rule's name
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
+class Alert:
     """One commit's transitions, of which the first `shown`, the worst, are told in full.
 
     Attributes:
@@ -34,8 +34,8 @@ class Briefing:
     parts: int
     observed_at: datetime
     transitions: tuple[Transition, ...]
-    rules: Rules
-    shown: int
+    rules: RuleTexts
+    shown_count: int
 
     @property
     def part(self) -> int:
@@ -43,14 +43,14 @@ class Briefing:
         return int(self.commit.rpartition("#")[2])
 
     @property
-    def told(self) -> tuple[Transition, ...]:
+    def shown(self) -> tuple[Transition, ...]:
         """The transitions that are told in full."""
-        return self.transitions[: self.shown]
+        return self.transitions[: self.shown_count]
 
     @property
     def omitted(self) -> int:
         """How many are only counted."""
-        return len(self.transitions) - len(self.told)
+        return len(self.transitions) - len(self.shown)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -78,13 +78,13 @@ class Briefing:
     @property
     def rule_ids(self) -> tuple[str, ...]:
         """The rules that speak, the worst first, as many as an attribute may name."""
-        rules = dict.fromkeys(cut(step.finding.rule, NAME) for step in self.transitions)
+        rules = dict.fromkeys(truncate(step.finding.rule, NAME) for step in self.transitions)
         return tuple(rules)[:RULES]
 
     @property
     def impacts(self) -> tuple[Impact, ...]:
         """What several of the transitions have at their root."""
-        return impacts(self.transitions)
+        return group_impacts(self.transitions)
 
     def title(self, rule: str) -> str:
         """Give a rule's title, or its id where the catalogue no longer has it."""
@@ -93,26 +93,26 @@ class Briefing:
     def by_cause(self) -> dict[Cause | None, list[Transition]]:
         """Group what is told by what caused it, in the order of the worst of each group."""
         groups: dict[Cause | None, list[Transition]] = {}
-        for step in self.told:
+        for step in self.shown:
             groups.setdefault(step.finding.cause, []).append(step)
         return groups
 
 
-def worst_first(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
+def sort_worst_first(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
     """Order transitions for people: what is bad before what is over, then by severity."""
     return tuple(sorted(transitions, key=_rank))
 
 
-def count(number: int, noun: str = "finding") -> str:
+def format_count(number: int, noun: str = "finding") -> str:
     """Give a number with its noun, as in `1 finding` or `3 findings`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def told_counts(counts: Mapping[str, int]) -> str:
+def format_counts(counts: Mapping[str, int]) -> str:
     """Give the counts in words, as in `3 findings opened, 1 resolved`."""
     words = [f"{number} {step}" for step, number in counts.items()]
     first = next(iter(counts.items()))
-    return ", ".join([f"{count(first[1])} {first[0]}", *words[1:]])
+    return ", ".join([f"{format_count(first[1])} {first[0]}", *words[1:]])
 
 
 def _rank(step: Transition) -> tuple[bool, bool, int, str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from posture.alerts.briefing import NAME, Briefing
-from posture.alerts.formatting import line
-from posture.alerts.impact import Impact, impacts
-from posture.alerts.text import more
+from posture.alerts.alert import NAME, Alert
+from posture.alerts.formatting import format_line
+from posture.alerts.impact import Impact, group_impacts
+from posture.alerts.text_body import build_list_command
 from posture.model.finding import Cause, Transition
 from posture.model.instant import format_iso
 from posture.model.verdict import Remediation
@@ -18,47 +18,47 @@ SCHEMA = 1
 Json = dict[str, Any]
 
 
-def machine(briefing: Briefing) -> str:
+def format_json(alert: Alert) -> str:
     """Give the alert as JSON in ASCII; what message attributes tell stands in it as well."""
-    return json.dumps(_alert(briefing), separators=(",", ":"))
+    return json.dumps(_alert(alert), separators=(",", ":"))
 
 
-def filterable(briefing: Briefing) -> dict[str, str | list[str]]:
+def build_filters(alert: Alert) -> dict[str, str | list[str]]:
     """Give what subscribers may filter by: lists where an alert can have several."""
-    scope = briefing.scope
+    scope = alert.scope
     return {
-        "severity": briefing.severities[0].value,
-        "severities": [each.value for each in briefing.severities],
-        "status": [each.value for each in briefing.statuses],
-        "steps": list(briefing.counts),
-        "account": line(scope.account, NAME),
-        "region": line(scope.region, NAME),
-        "vpc": line(scope.subject, NAME),
-        "rules": list(briefing.rule_ids),
+        "severity": alert.severities[0].value,
+        "severities": [each.value for each in alert.severities],
+        "status": [each.value for each in alert.statuses],
+        "steps": list(alert.counts),
+        "account": format_line(scope.account, NAME),
+        "region": format_line(scope.region, NAME),
+        "vpc": format_line(scope.subject, NAME),
+        "rules": list(alert.rule_ids),
     }
 
 
-def _alert(briefing: Briefing) -> Json:
-    causes = [cause for cause in briefing.by_cause() if cause]
+def _alert(alert: Alert) -> Json:
+    causes = [cause for cause in alert.by_cause() if cause]
     return {
         "schema": SCHEMA,
         "kind": "alert",
-        **filterable(briefing),
-        "scope": str(briefing.scope),
-        "commit": briefing.commit,
-        "part": briefing.part,
-        "parts": briefing.parts,
-        "observed_at": format_iso(briefing.observed_at),
-        "counts": briefing.counts,
+        **build_filters(alert),
+        "scope": str(alert.scope),
+        "commit": alert.commit,
+        "part": alert.part,
+        "parts": alert.parts,
+        "observed_at": format_iso(alert.observed_at),
+        "counts": alert.counts,
         "causes": [_cause(cause) for cause in causes],
-        "impacts": [_impact(impact) for impact in impacts(briefing.told)],
-        "findings": [_finding(briefing, step) for step in briefing.told],
-        "omitted": briefing.omitted,
-        "more": more(briefing),
+        "impacts": [_impact(impact) for impact in group_impacts(alert.shown)],
+        "findings": [_finding(alert, step) for step in alert.shown],
+        "omitted": alert.omitted,
+        "more": build_list_command(alert),
     }
 
 
-def _finding(briefing: Briefing, step: Transition) -> Json:
+def _finding(alert: Alert, step: Transition) -> Json:
     finding = step.finding
     return {
         "id": finding.id,
@@ -68,7 +68,7 @@ def _finding(briefing: Briefing, step: Transition) -> Json:
         "status": finding.status.value,
         "severity": finding.severity.value,
         "rule": finding.rule,
-        "title": briefing.title(finding.rule),
+        "title": alert.title(finding.rule),
         "resource": finding.resource,
         "summary": finding.verdict.summary,
         "root": finding.verdict.root,
@@ -86,7 +86,7 @@ def _impact(impact: Impact) -> Json:
     return {
         "root": impact.root,
         "step": impact.step.value,
-        "told": impact.told,
+        "told": impact.description,
         "resources": impact.resources,
         "findings": [each.finding.id for each in impact.transitions],
     }

@@ -27,7 +27,7 @@ OWN = "111122223333"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 DENY = {**ALLOW, "Effect": "Deny"}
-CASE = PolicyCheck(EndpointContext(OWN, vpc="vpc-1", endpoint="vpce-1"), Trust(), NOW)
+CASE = PolicyCheck(EndpointContext(OWN, vpc_id="vpc-1", endpoint_id="vpce-1"), Trust(), NOW)
 
 
 def typical() -> list[tuple[str, PolicyCheck]]:
@@ -39,10 +39,13 @@ def typical() -> list[tuple[str, PolicyCheck]]:
             statements = stated if isinstance(stated, list) else [stated]
             kept = [{k: v for k, v in each.items() if v is not None} for each in statements]
             text = json.dumps({"Version": "2012-10-17", "Statement": kept})
-            site, trust = case.get("site", {}), case.get("trust", {})
+            endpoint, trust = case.get("site", {}), case.get("trust", {})
             expected = PolicyCheck(
                 EndpointContext(
-                    OWN, site.get("service", ""), vpc=site.get("vpc"), endpoint="vpce-1"
+                    OWN,
+                    endpoint.get("service", ""),
+                    vpc_id=endpoint.get("vpc"),
+                    endpoint_id="vpce-1",
                 ),
                 Trust(organizations=frozenset(trust.get("organizations", ()))),
                 NOW,

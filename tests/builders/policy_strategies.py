@@ -16,7 +16,7 @@ OTHER = "444455557777"
 ORGANIZATION = "o-a1b2c3d4e5"
 FOREIGN = "o-zyxwvutsrq"
 TRUST = Trust(frozenset({PARTNER}), frozenset({ORGANIZATION}))
-SITE = EndpointContext(OWN, vpc="vpc-own", endpoint="vpce-own")
+ENDPOINT = EndpointContext(OWN, vpc_id="vpc-own", endpoint_id="vpce-own")
 
 ACCOUNTS = (OWN, PARTNER, STRANGER, OTHER)
 ORGANIZATIONS = (None, ORGANIZATION, FOREIGN)
@@ -75,10 +75,10 @@ OTHERS: tuple[dict[str, Any], ...] = (
 )
 CASES = st.sampled_from(
     [
-        PolicyCheck(SITE, TRUST),
-        PolicyCheck(replace(SITE, service="com.amazonaws.eu-west-1.s3"), TRUST),
-        PolicyCheck(replace(SITE, service="s3", gateway=True), replace(TRUST, strict=True)),
-        PolicyCheck(replace(SITE, service="sqs"), Trust()),
+        PolicyCheck(ENDPOINT, TRUST),
+        PolicyCheck(replace(ENDPOINT, service="com.amazonaws.eu-west-1.s3"), TRUST),
+        PolicyCheck(replace(ENDPOINT, service="s3", gateway=True), replace(TRUST, strict=True)),
+        PolicyCheck(replace(ENDPOINT, service="sqs"), Trust()),
     ]
 )
 
@@ -129,7 +129,7 @@ DOCUMENTS = st.lists(statements(), min_size=1, max_size=4)
 
 
 @st.composite
-def requests(draw: st.DrawFn, site: EndpointContext = SITE) -> Request:
+def requests(draw: st.DrawFn, endpoint: EndpointContext = ENDPOINT) -> Request:
     """Draw a request whose keys hang together as AWS's do."""
     kind = draw(st.sampled_from([CallerKind.PRINCIPAL] * 4 + [CallerKind.ANONYMOUS]))
     account, owner = draw(st.sampled_from(ACCOUNTS)), draw(st.sampled_from(ACCOUNTS))
@@ -144,8 +144,8 @@ def requests(draw: st.DrawFn, site: EndpointContext = SITE) -> Request:
     context: dict[str, tuple[str, ...]] = {
         "aws:viaawsservice": ("false",),
         "aws:resourceaccount": (owner,),
-        "aws:sourcevpc": (site.vpc or "",),
-        "aws:sourcevpce": (site.endpoint or "",),
+        "aws:sourcevpc": (endpoint.vpc_id or "",),
+        "aws:sourcevpce": (endpoint.endpoint_id or "",),
         "aws:securetransport": (draw(st.sampled_from(["true", "false"])),),
         "aws:vpcsourceip": (
             draw(st.sampled_from(["10.0.0.1", "10.200.0.1", "11.0.0.0", "2001:db8::1"])),

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve
+from posture.baseline.resolve import resolve_baseline
 from posture.model.baseline import Baseline
 from posture.model.scope import Scope
 from posture.policy import (
@@ -135,8 +135,8 @@ def check(  # noqa: PLR0913 - one option a fact
     _of_form(r"o-[a-z0-9]+", "an organisation id", trusted_org, "--trusted-org")
     _of_form(r"vpc-\w+", "a VPC's id", [vpc] if vpc else [], "--vpc")
     _of_form(r"vpce-\w+", "an endpoint's id", [endpoint] if endpoint else [], "--endpoint")
-    site = EndpointContext(account or "", service, kind is Kind.GATEWAY, vpc, endpoint)
-    required = _required(baseline, site)
+    context = EndpointContext(account or "", service, kind is Kind.GATEWAY, vpc, endpoint)
+    required = _required(baseline, context)
     trust = Trust(
         frozenset(trusted_account or ()) | required.trusted_accounts,
         frozenset(trusted_org or ()) | required.trusted_organizations,
@@ -146,7 +146,7 @@ def check(  # noqa: PLR0913 - one option a fact
     try:
         decided = decide_policy_text(
             text,
-            PolicyCheck(site, trust, datetime.now(UTC), required.allowed_actions),
+            PolicyCheck(context, trust, datetime.now(UTC), required.allowed_actions),
         )
     except MalformedPolicyError as error:
         raise MalformedPolicyError(f"{file}: {error}") from None
@@ -160,11 +160,13 @@ def check(  # noqa: PLR0913 - one option a fact
     raise typer.Exit(exits.UNDECIDED if PolicyAnswer.UNKNOWN in answers else exits.CLEAN)
 
 
-def _required(file: Path | None, site: EndpointContext) -> Baseline:
+def _required(file: Path | None, context: EndpointContext) -> Baseline:
     document = load_baseline(file) if file else BaselineDocument()
-    if not site.account:
+    if not context.account:
         return document.default
-    return resolve(document, Scope(site.account, site.region or "", site.vpc or ""), {})
+    return resolve_baseline(
+        document, Scope(context.account, context.region or "", context.vpc_id or ""), {}
+    )
 
 
 def _read(file: str) -> str:

@@ -44,14 +44,14 @@ def document(case: dict[str, Any]) -> str:
 
 def expected(case: dict[str, Any]) -> PolicyCheck:
     """Give where a case's policy stands, and whom it may trust."""
-    site, trust = case.get("site", {}), case.get("trust", {})
+    endpoint, trust = case.get("site", {}), case.get("trust", {})
     return PolicyCheck(
         EndpointContext(
             ACCOUNT,
-            site.get("service", ""),
-            site.get("type") == "gateway",
-            site.get("vpc"),
-            site.get("endpoint"),
+            endpoint.get("service", ""),
+            endpoint.get("type") == "gateway",
+            endpoint.get("vpc"),
+            endpoint.get("endpoint"),
         ),
         Trust(
             frozenset(trust.get("accounts", ())),
@@ -75,10 +75,10 @@ def test_the_verdict_is_the_expected_one(case: dict[str, Any]) -> None:
     assert {name: each.answer for name, each in found.questions.items()} == wanted, case["because"]
     if "nothing" in case:
         assert found.allows_nothing is case["nothing"], case["because"]
-    policy, site = parse_policy(document(case)), expected(case).site
+    policy, endpoint = parse_policy(document(case)), expected(case).endpoint
     for name, finding in found.questions.items():
         if finding.request and not (name == "full_access" and finding.answer is PolicyAnswer.NO):
-            assert evaluate(policy, finding.request, gateway=site.gateway).allowed
+            assert evaluate(policy, finding.request, gateway=endpoint.gateway).allowed
 
 
 def test_the_corpus_is_large_and_each_case_is_named_once() -> None:

@@ -16,15 +16,15 @@ from posture.policy import (
 
 OWN = "111122223333"
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
-SITE = EndpointContext(OWN, "com.amazonaws.eu-west-1.s3", vpc="vpc-1", endpoint="vpce-1")
+ENDPOINT = EndpointContext(OWN, "com.amazonaws.eu-west-1.s3", vpc_id="vpc-1", endpoint_id="vpce-1")
 
 
 def remarks(
-    statement: dict[str, Any], site: EndpointContext = SITE, version: str = "2012-10-17"
+    statement: dict[str, Any], endpoint: EndpointContext = ENDPOINT, version: str = "2012-10-17"
 ) -> set[str]:
     """Give the ids of the remarks on a statement."""
     text = json.dumps({"Version": version, "Statement": statement})
-    return {each.id for each in decide_policy_text(text, PolicyCheck(site)).lints}
+    return {each.id for each in decide_policy_text(text, PolicyCheck(endpoint)).lints}
 
 
 def under(**condition: Any) -> dict[str, Any]:
@@ -81,9 +81,10 @@ def test_a_name_that_stands_twice_is_read_both_ways() -> None:
     same += '"Action": "*", "Resource": "*"}}'
     other = same.replace('"Sid": "a", "Sid": "b", ', '"Effect": "Deny", ')
     assert (
-        decide_policy_text(same, PolicyCheck(SITE)).decision.full_access.answer is PolicyAnswer.YES
+        decide_policy_text(same, PolicyCheck(ENDPOINT)).decision.full_access.answer
+        is PolicyAnswer.YES
     )
-    found = decide_policy_text(other, PolicyCheck(SITE))
+    found = decide_policy_text(other, PolicyCheck(ENDPOINT))
     assert found.decision.full_access.answer is PolicyAnswer.UNKNOWN
     assert "Effect stands twice" in found.decision.full_access.reason
     assert "duplicate-name" in {each.id for each in found.lints}
@@ -93,6 +94,6 @@ def test_a_policy_that_costs_too_much_is_unknown() -> None:
     """With the reason; it cannot run away."""
     statement = under(StringLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*q*z*q*z*"})
     text = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    found = decide_policy(parse_policy(text), PolicyCheck(SITE), states=3)
+    found = decide_policy(parse_policy(text), PolicyCheck(ENDPOINT), states=3)
     assert found.untrusted_principal.answer is PolicyAnswer.UNKNOWN
     assert "cost more than it may" in found.untrusted_principal.reason

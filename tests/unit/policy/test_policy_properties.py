@@ -43,7 +43,7 @@ def answers(text: str, case: PolicyCheck) -> dict[str, PolicyAnswer]:
 
 def carried(case: PolicyCheck, request: Request) -> bool:
     """Tell whether the endpoint carries a request at all."""
-    known = find_action_prefixes(case.site.service)
+    known = find_action_prefixes(case.endpoint.service)
     return not known or request.action.partition(":")[0] in known
 
 
@@ -69,7 +69,7 @@ def test_where_none_exists_none_is_found(
     for request in attempts:
         if not carried(case, request):
             continue
-        allowed = evaluate(policy, request, gateway=case.site.gateway).allowed
+        allowed = evaluate(policy, request, gateway=case.endpoint.gateway).allowed
         principal, resource = untrusted(case, request)
         if allowed and principal:
             assert found["untrusted_principal"] is not PolicyAnswer.NO
@@ -90,7 +90,9 @@ def test_every_example_is_confirmed(stated: list[dict[str, Any]], case: PolicyCh
         if finding.answer is PolicyAnswer.YES:
             assert finding.request
             assert finding.statement
-            assert evaluate(parse_policy(text), finding.request, gateway=case.site.gateway).allowed
+            assert evaluate(
+                parse_policy(text), finding.request, gateway=case.endpoint.gateway
+            ).allowed
             assert carried(case, finding.request)
     _strangers(found, case)
 
@@ -189,6 +191,6 @@ def test_the_suggested_policy_closes_the_hole_and_keeps_the_rest(
             and trust.covers(request.owner, request.owner_organization)
         )
         if trusted:
-            before = evaluate(policy, request, gateway=case.site.gateway)
-            after = evaluate(closed, request, gateway=case.site.gateway)
+            before = evaluate(policy, request, gateway=case.endpoint.gateway)
+            after = evaluate(closed, request, gateway=case.endpoint.gateway)
             assert before.allowed == after.allowed

@@ -15,7 +15,7 @@ from posture.policy import (
     parse_policy,
 )
 
-SITE = EndpointContext("111122223333", "", vpc="vpc-own", endpoint="vpce-own")
+ENDPOINT = EndpointContext("111122223333", "", vpc_id="vpc-own", endpoint_id="vpce-own")
 TRUST = Trust(frozenset({"222233334444"}), frozenset({"o-a1b2c3d4e5"}))
 NOBODY = {"Effect": "Allow", "NotPrincipal": "*", "NotAction": "*", "NotResource": "*"}
 STATEMENTS: tuple[dict[str, Any], ...] = (
@@ -48,6 +48,6 @@ def test_a_statement_that_takes_long_hides_no_other_one(order: tuple[int, ...]) 
     policy = parse_policy(json.dumps({"Version": "2012-10-17", "Statement": stated}))
 
     assert (
-        decide_policy(policy, PolicyCheck(SITE, TRUST)).untrusted_resource.answer
+        decide_policy(policy, PolicyCheck(ENDPOINT, TRUST)).untrusted_resource.answer
         is PolicyAnswer.YES
     )

@@ -25,11 +25,11 @@ from posture.policy.lints import lint_policy
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SERVICE = "com.amazonaws.eu-central-1.s3"
 ONE = PolicyCheck(
-    EndpointContext(OWN, SERVICE, gateway=True, vpc="vpc-1", endpoint="vpce-1"), now=NOON
+    EndpointContext(OWN, SERVICE, gateway=True, vpc_id="vpc-1", endpoint_id="vpce-1"), now=NOON
 )
 OTHER = replace(
     ONE,
-    site=replace(ONE.site, vpc="vpc-2", endpoint="vpce-2"),
+    endpoint=replace(ONE.endpoint, vpc_id="vpc-2", endpoint_id="vpce-2"),
     now=NOON + timedelta(hours=1),
 )
 
@@ -82,8 +82,8 @@ def test_what_is_decided_once_names_each_its_own_endpoint(case: PolicyCheck) -> 
         found = requests(decide_policy_text(text, case))
         assert found
         for request in found:
-            assert request.context["aws:sourcevpc"] == (case.site.vpc,)
-            assert request.context["aws:sourcevpce"] == (case.site.endpoint,)
+            assert request.context["aws:sourcevpc"] == (case.endpoint.vpc_id,)
+            assert request.context["aws:sourcevpce"] == (case.endpoint.endpoint_id,)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,14 @@ def test_once_for_all_comes_to_the_same_as_each_by_itself(
 ) -> None:
     """Whatever the policy and wherever it stands: the answers, the examples and the remarks."""
     text = text_of(stated)
-    for site in (ONE.site, OTHER.site):
+    for endpoint in (ONE.endpoint, OTHER.endpoint):
         there = replace(
-            case, now=NOON, site=replace(case.site, vpc=site.vpc, endpoint=site.endpoint)
+            case,
+            now=NOON,
+            endpoint=replace(
+                case.endpoint, vpc_id=endpoint.vpc_id, endpoint_id=endpoint.endpoint_id
+            ),
         )
         found, plain = decide_policy_text(text, there), parse_policy(text)
         assert found.decision == decide_policy(plain, there)
-        assert found.lints == lint_policy(plain, there.site)
+        assert found.lints == lint_policy(plain, there.endpoint)

@@ -15,8 +15,8 @@ def build_endpoint_context(snapshot: Snapshot, endpoint: Endpoint) -> EndpointCo
         account=snapshot.scope.account,
         service=endpoint.service_name,
         gateway=endpoint.type is EndpointType.GATEWAY,
-        vpc=endpoint.vpc_id,
-        endpoint=endpoint.id,
+        vpc_id=endpoint.vpc_id,
+        endpoint_id=endpoint.id,
     )
 
 

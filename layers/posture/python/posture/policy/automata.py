@@ -77,16 +77,16 @@ class PatternSet:
         for pattern in listed:
             begin |= 1 << position
             for token in pattern:
-                table = self._loops if token.many else self._advance
-                table[token.of] = table.get(token.of, 0) | 1 << position
+                table = self._loops if token.repeated else self._advance
+                table[token.characters] = table.get(token.characters, 0) | 1 << position
                 position += 1
             self.accepting |= 1 << position
             position += 1
         self.classes = frozenset((*self._advance, *self._loops))
         self._stars = sum(self._loops.values())
         self._open = self._stars  # where more than a few named characters go on
-        for of, positions in self._advance.items():
-            if of in CHARACTER_CLASSES:
+        for characters, positions in self._advance.items():
+            if characters in CHARACTER_CLASSES:
                 self._open |= positions
         self._choices: dict[int, str | None] = {}
         self._hash = hash(self.patterns)
@@ -117,7 +117,7 @@ class PatternSet:
         found = self._choices.get(positions)
         if found is None:
             found = self._choices[positions] = "".join(
-                of for of, where in self._advance.items() if positions & where
+                characters for characters, where in self._advance.items() if positions & where
             )
         return found
 
@@ -145,18 +145,18 @@ def compile_patterns(*patterns: Pattern) -> PatternSet:
 
 def _of(table: dict[CharacterClass, int], character: str) -> int:
     found = 0
-    for of, positions in table.items():
-        member = CHARACTER_CLASSES.get(of)
-        if member(character) if member else character in of:
+    for characters, positions in table.items():
+        member = CHARACTER_CLASSES.get(characters)
+        if member(character) if member else character in characters:
             found |= positions
     return found
 
 
 def find_shortest_text(
-    meeting: Sequence[PatternSet],
-    avoiding: Sequence[PatternSet],
+    required: Sequence[PatternSet],
+    excluded: Sequence[PatternSet],
     budget: SearchBudget,
-    hints: Iterable[str] = (),
+    preferred: Iterable[str] = (),
 ) -> str | None:
     """Give a text that every union of `meeting` accepts and none of `avoiding`; None: none exists.
 
@@ -165,10 +165,10 @@ def find_shortest_text(
     Raises:
         ExhaustedError: too many states were looked at.
     """
-    for hint in (*hints, *(text for each in meeting for text in _literals(each))):
-        if _fits(hint, meeting, avoiding):
+    for hint in (*preferred, *(text for each in required for text in _literals(each))):
+        if _fits(hint, required, excluded):
             return hint
-    found, states = _searched(tuple(dict.fromkeys(meeting)), tuple(dict.fromkeys(avoiding)))
+    found, states = _searched(tuple(dict.fromkeys(required)), tuple(dict.fromkeys(excluded)))
     budget.spend(states)  # of a search that is remembered, too: what is decided is not chance
     return found
 
@@ -178,28 +178,30 @@ def _literals(each: PatternSet) -> tuple[str, ...]:
     """Give the literal texts of a union: they are tried by themselves before any search."""
     return tuple(
         sorted(
-            "".join(token.of[-1] for token in pattern)
+            "".join(token.characters[-1] for token in pattern)
             for pattern in each.patterns
-            if not any(token.many or token.of in CHARACTER_CLASSES for token in pattern)
+            if not any(token.repeated or token.characters in CHARACTER_CLASSES for token in pattern)
         )
     )
 
 
-def _fits(value: str, meeting: Sequence[PatternSet], avoiding: Sequence[PatternSet]) -> bool:
-    return all(each.accepts(value) for each in meeting) and not any(
-        each.accepts(value) for each in avoiding
+def _fits(value: str, required: Sequence[PatternSet], excluded: Sequence[PatternSet]) -> bool:
+    return all(each.accepts(value) for each in required) and not any(
+        each.accepts(value) for each in excluded
     )
 
 
 @lru_cache(maxsize=4096)
 def _searched(
-    meeting: tuple[PatternSet, ...], avoiding: tuple[PatternSet, ...]
+    required: tuple[PatternSet, ...], excluded: tuple[PatternSet, ...]
 ) -> tuple[str | None, int]:
     """Give a shortest text, and how many states were looked at."""
     budget = SearchBudget(MOST_STATES)
-    unions = (*meeting, *avoiding)
-    must = len(meeting)
-    letters = pick_representatives(frozenset(of for each in unions for of in each.classes))
+    unions = (*required, *excluded)
+    must = len(required)
+    letters = pick_representatives(
+        frozenset(characters for each in unions for characters in each.classes)
+    )
     start = tuple(each.start for each in unions)
     came_from: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
     waiting = deque([start])
@@ -216,9 +218,9 @@ def _searched(
     return None, MOST_STATES - budget.left
 
 
-def _choices(state: tuple[int, ...], meeting: Iterable[PatternSet]) -> str | None:
+def _choices(state: tuple[int, ...], required: Iterable[PatternSet]) -> str | None:
     """Give the only characters that any text to be found may go on with, where they are few."""
-    for positions, each in zip(state, meeting, strict=False):
+    for positions, each in zip(state, required, strict=False):
         found = each.choices(positions)
         if found is not None:
             return found or END
@@ -265,7 +267,9 @@ def find_distinct_texts(
         ExhaustedError: too many states were looked at.
     """
     everything = (shape, *unions)
-    letters = pick_representatives(frozenset(of for each in everything for of in each.classes))
+    letters = pick_representatives(
+        frozenset(characters for each in everything for characters in each.classes)
+    )
     start = tuple(each.start for each in everything)
     seen = {start: ""}
     waiting = deque([start])

@@ -27,15 +27,15 @@ class CaseEnumeration:
     """The cases of one policy at one endpoint."""
 
     def __init__(
-        self, policy: Policy, site: EndpointContext, trust: Trust, budget: SearchBudget
+        self, policy: Policy, endpoint: EndpointContext, trust: Trust, budget: SearchBudget
     ) -> None:
         self.policy = policy
         self.trust = trust
         self.known = collect_mentions(policy)
-        self.partition = site.partition or self.known.partition
-        self.site = site
+        self.partition = endpoint.partition or self.known.partition
+        self.endpoint = endpoint
         accounts = self.known.accounts.examples(
-            {site.account, *trust.accounts} - {""}, ACCOUNTS, EXTERNAL_ACCOUNTS, budget
+            {endpoint.account, *trust.accounts} - {""}, ACCOUNTS, EXTERNAL_ACCOUNTS, budget
         )
         organizations = self.known.organizations.examples(
             trust.organizations, ORGANIZATIONS, EXTERNAL_ORGANIZATIONS, budget
@@ -51,11 +51,11 @@ class CaseEnumeration:
             Caller(CallerKind.PRINCIPAL, account, organization, kind)
             for account, organization, kind in product(accounts, of_callers, types)
         )
-        keyed = (True, False) if self.tells_owners else (True,)
+        has_owner_keys = (True, False) if self.tells_owners else (True,)
         self.owners = (
             *(
                 ResourceOwner(OwnerKind.ACCOUNT, account, organization, each)
-                for each, account, organization in product(keyed, accounts, of_owners)
+                for each, account, organization in product(has_owner_keys, accounts, of_owners)
             ),
             ResourceOwner(OwnerKind.AWS, OF_AWS),
             ResourceOwner(OwnerKind.CALLER),
@@ -97,18 +97,18 @@ class CaseEnumeration:
         if statement and not statement.excludes_actions:
             named = [each.partition(":")[0].lower() for each in statement.actions]
             if not any("*" in each or "?" in each for each in named):
-                carried = service_actions.find_action_prefixes(self.site.service)
+                carried = service_actions.find_action_prefixes(self.endpoint.service)
                 found = tuple(e for e in dict.fromkeys(named) if not carried or e in carried)
         if caller.kind is CallerKind.FEDERATED:
             found = tuple(each for each in found if each == "sts")
         if owner.kind is OwnerKind.CALLER:
             found = tuple(each for each in found if each in service_actions.WITHOUT_RESOURCE)
-        elif not owner.keyed:
+        elif not owner.has_owner_keys:
             found = tuple(each for each in found if each in service_actions.WITHOUT_OWNER_KEYS)
         return found
 
     def _all_services(self) -> tuple[str, ...]:
-        carried = service_actions.find_action_prefixes(self.site.service)
+        carried = service_actions.find_action_prefixes(self.endpoint.service)
         if carried:
             return carried
         named = [each for each in self.known.services if each not in keys.NOT_SERVICES]
@@ -118,18 +118,18 @@ class CaseEnumeration:
 
     def sites(self) -> Iterator[EndpointContext]:
         """Give the endpoint, once for each VPC and id it may have as far as one knows."""
-        vpcs = self._hypotheses(keys.SOURCE_VPC, self.site.vpc, "vpc-of-your-own")
-        ids = self._hypotheses(keys.SOURCE_ENDPOINT, self.site.endpoint, "vpce-of-your-own")
-        for vpc, endpoint in islice(product(vpcs, ids), MOST_SITES + 1):
-            yield replace(self.site, vpc=vpc, endpoint=endpoint)
+        vpcs = self._hypotheses(keys.SOURCE_VPC, self.endpoint.vpc_id, "vpc-of-your-own")
+        ids = self._hypotheses(keys.SOURCE_ENDPOINT, self.endpoint.endpoint_id, "vpce-of-your-own")
+        for vpc_id, endpoint_id in islice(product(vpcs, ids), MOST_SITES + 1):
+            yield replace(self.endpoint, vpc_id=vpc_id, endpoint_id=endpoint_id)
 
     def _hypotheses(self, key: str, known: str | None, fresh: str) -> list[str]:
         if known is not None or key not in self.known.all_keys:
             return [known or fresh]
         names = self.known.sites[key]
         chosen: dict[object, str] = {}
-        for name, places in sorted(names.places.items()):
-            chosen.setdefault(frozenset(places), name)
+        for name, positions in sorted(names.positions.items()):
+            chosen.setdefault(frozenset(positions), name)
         return [*chosen.values(), fresh]
 
     def assignments(self) -> Iterator[Mapping[str, str | None]]:

@@ -16,7 +16,7 @@ class Requirement:
 
     key: str
     test: ValueTest
-    loose: bool = False
+    approximate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,63 +43,63 @@ class ClauseEvaluator:
             tuple[int, tuple[tuple[TemplatePart, ...], ...]], ValueTest | Undecidable
         ] = {}
 
-    def of(self, statement: Statement, world: RequestCase) -> list[ClauseResult]:
+    def evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:
         """Give the truth of each clause; just one that is false, where one is."""
         found: list[ClauseResult] = []
-        for truth in self._each(statement, world):
-            if truth is False:
+        for result in self._each(statement, case):
+            if result is False:
                 return [False]
-            if truth is not True:
-                found.append(truth)
+            if result is not True:
+                found.append(result)
         return found
 
-    def _each(self, statement: Statement, world: RequestCase) -> Iterable[ClauseResult]:
-        yield evaluate_principals(statement, world)
-        yield evaluate_action(statement, world)
+    def _each(self, statement: Statement, case: RequestCase) -> Iterable[ClauseResult]:
+        yield evaluate_principals(statement, case)
+        yield evaluate_action(statement, case)
         for condition in statement.conditions:
-            yield self.condition(statement, condition, world)
-        yield self.resources(statement, world)
+            yield self.condition(statement, condition, case)
+        yield self.resources(statement, case)
 
-    def resources(self, statement: Statement, world: RequestCase) -> ClauseResult:
+    def resources(self, statement: Statement, case: RequestCase) -> ClauseResult:
         """Tell what the resource must be."""
         excludes = statement.excludes_resources
         if any(ONLY_STARS.fullmatch(each) for each in statement.resources):
             return not excludes
         if not statement.resources:
             return excludes
-        if world.owner is None or world.service is None:
+        if case.owner is None or case.service is None:
             return DEFERRED
-        found = self._resolved(statement.resources, world, wildcards=True)
+        found = self._resolved(statement.resources, case, wildcards=True)
         if found is None:
             return DEFERRED
-        parts, loose = found
+        parts, approximate = found
         test = ValueTest(
             OperatorFamily.STRING, compile_patterns(*map(compile_arn, parts)), negated=excludes
         )
-        return Requirement(RESOURCE, test, loose)
+        return Requirement(RESOURCE, test, approximate)
 
     def condition(  # noqa: PLR0911 - one return a reason
-        self, statement: Statement, condition: Condition, world: RequestCase
+        self, statement: Statement, condition: Condition, case: RequestCase
     ) -> ClauseResult:
         """Tell what a key must hold."""
         if condition.operator.family is OperatorFamily.UNKNOWN:
             return Undecidable(f"the operator {condition.operator.written} of {statement}")
-        value = resolve_key(condition.name, world)
+        value = resolve_key(condition.lower_key, case)
         if value is OpenValue.LATER:
             return DEFERRED
         if value is OpenValue.UNKNOWABLE:
             return Undecidable(f"{condition.key} of {statement}")
-        wildcards = condition.operator.test == "like"
-        found = self._resolved(condition.values, world, wildcards=wildcards)
+        wildcards = condition.operator.comparison == "like"
+        found = self._resolved(condition.values, case, wildcards=wildcards)
         if found is None:
             return DEFERRED
-        parts, loose = found
+        parts, approximate = found
         test = self._test(condition, tuple(parts))
         if isinstance(test, Undecidable):
             return replace(test, element=f"{test.element} of {statement}")
         if isinstance(value, OpenValue):
-            return Requirement(condition.name, test, loose)
-        if loose:
+            return Requirement(condition.lower_key, test, approximate)
+        if approximate:
             return Undecidable(f"a variable in {condition} of {statement}")
         return test.holds(value)
 
@@ -112,20 +112,20 @@ class ClauseEvaluator:
         return self._tests[known]
 
     def _resolved(
-        self, values: Sequence[str], world: RequestCase, *, wildcards: bool
+        self, values: Sequence[str], case: RequestCase, *, wildcards: bool
     ) -> tuple[list[tuple[TemplatePart, ...]], bool] | None:
         """Resolve references, and tell whether some are left; None when one has to wait."""
         found: list[tuple[TemplatePart, ...]] = []
-        loose = False
+        approximate = False
         for value in values:
             parts = parse_template(value, variables=self.policy.has_variables, wildcards=wildcards)
             known = {
-                part: resolve_key(part.key, world) for part in parts if isinstance(part, Variable)
+                part: resolve_key(part.key, case) for part in parts if isinstance(part, Variable)
             }
             if OpenValue.LATER in known.values():
                 return None
             if any(isinstance(each, OpenValue) for each in known.values()):
-                loose = True
+                approximate = True
                 found.append(tuple(MANY if isinstance(each, Variable) else each for each in parts))
                 continue
             bound = substitute_variables(
@@ -133,31 +133,31 @@ class ClauseEvaluator:
             )
             if bound is not None:  # else a reference has no value: nothing can match
                 found.append(bound)
-        return found, loose
+        return found, approximate
 
 
 def _first(value: object) -> str | None:
     return str(value[0]) if isinstance(value, tuple) and value else None
 
 
-def evaluate_action(statement: Statement, world: RequestCase) -> ClauseResult:
+def evaluate_action(statement: Statement, case: RequestCase) -> ClauseResult:
     """Tell what the action must be; action names are compared in any case."""
     excludes = statement.excludes_actions
     if any(ONLY_STARS.fullmatch(each) for each in statement.actions):
         return not excludes
-    if world.service is None:
+    if case.service is None:
         return DEFERRED
     found: list[Pattern] = []
     for each in statement.actions:
         prefix, _, name = each.lower().partition(":")
         if not compile_patterns(compile_glob(parse_template(prefix, variables=False))).accepts(
-            world.service
+            case.service
         ):
             continue
         if ONLY_STARS.fullmatch(name):
             return not excludes
         found.append(
-            (*match_text(f"{world.service}:"), *compile_glob(parse_template(name, variables=False)))
+            (*match_text(f"{case.service}:"), *compile_glob(parse_template(name, variables=False)))
         )
     if not found:
         return excludes

@@ -30,15 +30,18 @@ def compile_condition(
 ) -> ValueTest | Undecidable:
     """Give the test of a condition whose values are resolved."""
     operator = condition.operator
-    absent = _when_absent(condition)
+    when_absent = _when_absent(condition)
     if operator.family is OperatorFamily.PRESENCE:
         return _presence(condition)
     test = ValueTest(
-        operator.family, negated=operator.negated, absent=absent, quantifier=operator.quantifier
+        operator.family,
+        negated=operator.negated,
+        when_absent=when_absent,
+        quantifier=operator.quantifier,
     )
     if operator.family in {OperatorFamily.NUMBER, OperatorFamily.DATE, OperatorFamily.ADDRESS}:
         return _bounded(condition, test, parts)
-    return replace(test, texts=compile_patterns(*_patterns(condition, parts)))
+    return replace(test, patterns=compile_patterns(*_patterns(condition, parts)))
 
 
 def _when_absent(condition: Condition) -> bool:
@@ -52,15 +55,15 @@ def _presence(condition: Condition) -> ValueTest | Undecidable:
     wanted = {value.lower() for value in condition.values}
     if len(wanted) != 1 or not wanted <= {"true", "false"}:
         return Undecidable(f"the value of {condition}")
-    return ValueTest(OperatorFamily.PRESENCE, absent=wanted == {"true"})
+    return ValueTest(OperatorFamily.PRESENCE, when_absent=wanted == {"true"})
 
 
 def _patterns(
     condition: Condition, values: Iterable[tuple[TemplatePart, ...]]
 ) -> Iterable[Pattern]:
-    is_principal = condition.name == keys.PRINCIPAL_ARN
+    is_principal = condition.lower_key == keys.PRINCIPAL_ARN
     wide = IDENTITY if is_principal else ANY
-    any_case = condition.operator.test == "ignore-case"
+    any_case = condition.operator.comparison == "ignore-case"
     for parts in values:
         is_arn = condition.operator.family is OperatorFamily.ARN
         if is_arn and not is_whole_arn(parts) and any(part is not MANY for part in parts):
@@ -84,7 +87,7 @@ def _bounded(
         bound = _bound(test.family, written) if is_literal(parts) else None
         if bound is None:
             return Undecidable(f"the value {written!r} of {condition}")
-        bounds.append((condition.operator.test, bound))
+        bounds.append((condition.operator.comparison, bound))
     return replace(test, bounds=tuple(bounds))
 
 

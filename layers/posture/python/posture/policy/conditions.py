@@ -27,7 +27,7 @@ def compare_values(operator: ConditionOperator, value: str, stated: PatternText)
     """Tell whether the operator's test holds, its negation left aside."""
     if operator.family is OperatorFamily.ARN:
         return whole_arn_matches(stated, value)
-    if operator.test == "like":
+    if operator.comparison == "like":
         return glob_matches(stated, value)
     written = "".join(each or "" for each in stated)
     if operator.family is OperatorFamily.ADDRESS:
@@ -35,8 +35,8 @@ def compare_values(operator: ConditionOperator, value: str, stated: PatternText)
     if operator.family in {OperatorFamily.NUMBER, OperatorFamily.DATE}:
         read = parse_instant if operator.family is OperatorFamily.DATE else parse_number
         left, right = read(value), read(written)
-        return left is not None and right is not None and ORDER[operator.test](left, right)
-    if operator.test == "ignore-case":
+        return left is not None and right is not None and ORDER[operator.comparison](left, right)
+    if operator.comparison == "ignore-case":
         return value.lower() == written.lower()
     return value == written
 

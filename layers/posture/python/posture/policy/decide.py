@@ -39,7 +39,12 @@ class Look(Protocol):
     """One way to look for a request."""
 
     def __call__(
-        self, search: RequestSearch, site: EndpointContext, assigned: Assigned, *, loose: bool
+        self,
+        search: RequestSearch,
+        endpoint: EndpointContext,
+        assigned: Assigned,
+        *,
+        approximate: bool,
     ) -> FoundRequest | None:
         """Give what is found."""
 
@@ -99,10 +104,10 @@ class PolicyDecision:
         return {PolicyAnswer.NO: True, PolicyAnswer.YES: False}.get(self.anything.answer)
 
 
-def decide_policy(policy: Policy, case: PolicyCheck, *, states: int = STATES) -> PolicyDecision:
+def decide_policy(policy: Policy, check: PolicyCheck, *, states: int = STATES) -> PolicyDecision:
     """Answer every question about a policy."""
-    trust = case.trust.with_account(case.site.account)
-    decider = _Decider(policy, replace(case, trust=trust), states)
+    trust = check.trust.with_account(check.endpoint.account)
+    decider = _Decider(policy, replace(check, trust=trust), states)
     return PolicyDecision(
         full_access=decider.full_access(),
         untrusted_principal=decider.answer(UNTRUSTED_PRINCIPAL),
@@ -113,30 +118,34 @@ def decide_policy(policy: Policy, case: PolicyCheck, *, states: int = STATES) ->
 
 
 class _Decider:
-    def __init__(self, policy: Policy, case: PolicyCheck, states: int) -> None:
+    def __init__(self, policy: Policy, check: PolicyCheck, states: int) -> None:
         self.policy = policy
-        self.case = case
+        self.check = check
         self.states = states
         self.clauses = ClauseEvaluator(policy)
-        self.now = parse_instant(case.now.isoformat()) if case.now else None
+        self.now = parse_instant(check.now.isoformat()) if check.now else None
 
     @cached_property
     def cases(self) -> CaseEnumeration:
         """The worlds of the policy, the same for every question."""
         return CaseEnumeration(
-            self.policy, self.case.site, self.case.trust, SearchBudget(self.states)
+            self.policy, self.check.endpoint, self.check.trust, SearchBudget(self.states)
         )
 
     def full_access(self) -> QuestionResult:
         """Full access is that nothing is refused."""
-        if takes_no_policy(self.case.site.service):
+        if takes_no_policy(self.check.endpoint.service):
             reason = "an endpoint to somebody's endpoint service takes no policy"
             return QuestionResult(PolicyAnswer.YES, reason=reason)
 
         def look(
-            search: RequestSearch, site: EndpointContext, assigned: Assigned, *, loose: bool
+            search: RequestSearch,
+            endpoint: EndpointContext,
+            assigned: Assigned,
+            *,
+            approximate: bool,
         ) -> FoundRequest | None:
-            return search.find_refused(site, assigned, loose=loose)
+            return search.find_refused(endpoint, assigned, approximate=approximate)
 
         found = self._looked(look, allowed=False)
         if found.answer is PolicyAnswer.UNKNOWN:
@@ -155,14 +164,18 @@ class _Decider:
 
     def answer(self, question: Question, *, exceptions: bool = True) -> QuestionResult:
         """Look for a request that counts and is let through."""
-        if takes_no_policy(self.case.site.service):
+        if takes_no_policy(self.check.endpoint.service):
             reason = "an endpoint to somebody's endpoint service takes no policy"
             return QuestionResult(PolicyAnswer.YES, reason=reason)
 
         def look(
-            search: RequestSearch, site: EndpointContext, assigned: Assigned, *, loose: bool
+            search: RequestSearch,
+            endpoint: EndpointContext,
+            assigned: Assigned,
+            *,
+            approximate: bool,
         ) -> FoundRequest | None:
-            return search.find(question, site, assigned, loose=loose)
+            return search.find(question, endpoint, assigned, approximate=approximate)
 
         found = self._looked(look, allowed=True)
         if exceptions and found.answer is PolicyAnswer.NO:
@@ -187,31 +200,37 @@ class _Decider:
 
     def disallowed(self) -> QuestionResult | None:
         """Look for an action outside the allow list, where there is one."""
-        if not self.case.allowed_actions:
+        if not self.check.allowed_actions:
             return None
         listed = compile_patterns(
             *(
                 compile_glob(parse_template(e.lower(), variables=False))
-                for e in sorted(self.case.allowed_actions)
+                for e in sorted(self.check.allowed_actions)
             )
         )
 
         def look(
-            search: RequestSearch, site: EndpointContext, assigned: Assigned, *, loose: bool
+            search: RequestSearch,
+            endpoint: EndpointContext,
+            assigned: Assigned,
+            *,
+            approximate: bool,
         ) -> FoundRequest | None:
-            return search.find(ANYTHING, site, assigned, loose=loose)
+            return search.find(ANYTHING, endpoint, assigned, approximate=approximate)
 
-        return self._looked(look, allowed=True, avoiding=listed)
+        return self._looked(look, allowed=True, excluded=listed)
 
     def _looked(
-        self, look: Look, *, allowed: bool, avoiding: PatternSet | None = None
+        self, look: Look, *, allowed: bool, excluded: PatternSet | None = None
     ) -> QuestionResult:
         """Ask at every endpoint it may be; where they differ, nothing is decided."""
         budget = SearchBudget(self.states)
         try:
             cases = self.cases
-            search = RequestSearch(cases, self.clauses, budget, self.now, avoiding)
-            found = [self._at(site, look, search, allowed=allowed) for site in cases.sites()]
+            search = RequestSearch(cases, self.clauses, budget, self.now, excluded)
+            found = [
+                self._at(endpoint, look, search, allowed=allowed) for endpoint in cases.sites()
+            ]
         except BudgetExceededError:
             return QuestionResult(
                 PolicyAnswer.UNKNOWN, reason=f"the policy is too intricate: {TOO_MUCH}"
@@ -226,27 +245,27 @@ class _Decider:
         return unknown or QuestionResult(PolicyAnswer.UNKNOWN, reason=WHERE)
 
     def _at(
-        self, site: EndpointContext, look: Look, search: RequestSearch, *, allowed: bool
+        self, endpoint: EndpointContext, look: Look, search: RequestSearch, *, allowed: bool
     ) -> QuestionResult:
         """Ask at one endpoint: exactly first, then with all that is unclear as it suits."""
-        search.unclear.clear()
+        search.undecided.clear()
         for assigned in search.cases.assignments():
-            found = look(search, site, assigned, loose=False)
+            found = look(search, endpoint, assigned, approximate=False)
             if found:
-                return self._checked(found, site, allowed=allowed)
-        if search.unclear or search.cases.references:
-            unclear = ", ".join(search.unclear) or f"variable {min(search.cases.references)}"
-            if look(search, site, {}, loose=True):
-                return QuestionResult(PolicyAnswer.UNKNOWN, reason=f"it depends on {unclear}")
+                return self._checked(found, endpoint, allowed=allowed)
+        if search.undecided or search.cases.references:
+            undecided = ", ".join(search.undecided) or f"variable {min(search.cases.references)}"
+            if look(search, endpoint, {}, approximate=True):
+                return QuestionResult(PolicyAnswer.UNKNOWN, reason=f"it depends on {undecided}")
         return QuestionResult(PolicyAnswer.NO)
 
     def _checked(
-        self, found: FoundRequest, site: EndpointContext, *, allowed: bool
+        self, found: FoundRequest, endpoint: EndpointContext, *, allowed: bool
     ) -> QuestionResult:
         """Run an example through the plain evaluator."""
         request = build_request(found)
         try:
-            outcome = evaluate(self.policy, request, gateway=site.gateway)
+            outcome = evaluate(self.policy, request, gateway=endpoint.gateway)
         except UnsupportedElementError as error:
             return QuestionResult(PolicyAnswer.UNKNOWN, reason=f"it depends on {error}")
         if outcome.allowed != allowed:

@@ -34,7 +34,7 @@ class DecidedPolicy:
         return decision_record(self.decision, self.policy, remarks)
 
 
-def decide_policy_text(text: str, case: PolicyCheck) -> DecidedPolicy:
+def decide_policy_text(text: str, check: PolicyCheck) -> DecidedPolicy:
     """Decide a policy; of names that stand twice, both readings are decided.
 
     A text is decided once for all the endpoints and hours that it cannot tell apart.
@@ -42,18 +42,18 @@ def decide_policy_text(text: str, case: PolicyCheck) -> DecidedPolicy:
     Raises:
         UnreadablePolicyError: the text is no policy document; names the place.
     """
-    decided = _decided(text, generalise_check(text, case))
-    return replace(decided, decision=restore_endpoint(case.site, decided.decision))
+    decided = _decided(text, generalise_check(text, check))
+    return replace(decided, decision=restore_endpoint(check.endpoint, decided.decision))
 
 
 @lru_cache(maxsize=256)
-def _decided(text: str, case: PolicyCheck) -> DecidedPolicy:
+def _decided(text: str, check: PolicyCheck) -> DecidedPolicy:
     policy = parse_policy(text)
-    decision = decide_policy(policy, case)
+    decision = decide_policy(policy, check)
     if policy.duplicates:
-        other = decide_policy(parse_policy(text, keep="first"), case)
+        other = decide_policy(parse_policy(text, keep="first"), check)
         decision = _agreed(decision, other, policy.duplicates[0].name)
-    return DecidedPolicy(policy, decision, lint_policy(policy, case.site))
+    return DecidedPolicy(policy, decision, lint_policy(policy, check.endpoint))
 
 
 def _agreed(last: PolicyDecision, first: PolicyDecision, name: str) -> PolicyDecision:

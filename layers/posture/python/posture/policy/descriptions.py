@@ -64,7 +64,7 @@ def _worth(key: str, policy: Policy) -> bool:
 
 def _named(policy: Policy) -> dict[str, str]:
     return {
-        condition.name: condition.key
+        condition.lower_key: condition.key
         for statement in policy.statements
         for condition in statement.conditions
     }

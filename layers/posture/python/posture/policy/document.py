@@ -18,16 +18,16 @@ VERSIONS = ("2008-10-17", VERSION_WITH_VARIABLES)
 class Principals:
     """Whom a statement names. `everybody` is the bare `*`; `aws` may hold a `*`, too."""
 
-    everybody: bool = False
+    any_principal: bool = False
     aws: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     federated: tuple[str, ...] = ()
     canonical: tuple[str, ...] = ()
 
     @property
-    def anybody(self) -> bool:
+    def any_account(self) -> bool:
         """Whether every account's principals are meant."""
-        return self.everybody or "*" in self.aws
+        return self.any_principal or "*" in self.aws
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Condition:
     values: tuple[str, ...]
 
     @property
-    def name(self) -> str:
+    def lower_key(self) -> str:
         """The key as it is compared."""
         return self.key.lower()
 

@@ -15,11 +15,11 @@ SITED = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
 TIMED = re.compile(rf"{keys.NOW}|{keys.EPOCH}|\\u", re.IGNORECASE)
 
 
-def generalise_check(text: str, case: PolicyCheck) -> PolicyCheck:
+def generalise_check(text: str, check: PolicyCheck) -> PolicyCheck:
     """Give the case without the endpoint, its VPC and the hour, where the text asks for none."""
     if SITED.search(text):
-        return case
-    return replace(case, now=None, site=replace(case.site, vpc=None, endpoint=None))
+        return check
+    return replace(check, now=None, endpoint=replace(check.endpoint, vpc_id=None, endpoint_id=None))
 
 
 def depends_on_time(text: str) -> bool:
@@ -27,9 +27,9 @@ def depends_on_time(text: str) -> bool:
     return TIMED.search(text) is not None
 
 
-def restore_endpoint(site: EndpointContext, decision: PolicyDecision) -> PolicyDecision:
+def restore_endpoint(endpoint: EndpointContext, decision: PolicyDecision) -> PolicyDecision:
     """Give the decision of an unsited case as one of an endpoint, in whose VPC its requests are."""
-    own = {keys.SOURCE_VPC: site.vpc, keys.SOURCE_ENDPOINT: site.endpoint}
+    own = {keys.SOURCE_VPC: endpoint.vpc_id, keys.SOURCE_ENDPOINT: endpoint.endpoint_id}
     known = {key: (value,) for key, value in own.items() if value is not None}
 
     def request(there: Request) -> Request:

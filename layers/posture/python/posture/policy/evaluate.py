@@ -108,7 +108,7 @@ def _principal(  # noqa: PLR0911 - one return a kind of caller
     statement: Statement, request: Request, *, gateway: bool
 ) -> bool:
     named = statement.principals
-    if named.everybody:
+    if named.any_principal:
         return True
     if request.kind is CallerKind.FEDERATED:
         provider = request.context.get("aws:federatedprovider", ("",))[0]
@@ -159,7 +159,7 @@ def _condition(policy: Policy, condition: Condition, context: Context) -> bool:
     operator = condition.operator
     if operator.family is OperatorFamily.UNKNOWN:
         raise UnsupportedElementError(operator.written)
-    values = context.get(condition.name)
+    values = context.get(condition.lower_key)
     if operator.family is OperatorFamily.PRESENCE:
         return any((value.lower() == "true") == (values is None) for value in condition.values)
     if values is None or (not values and operator.quantifier is not Quantifier.NONE):
@@ -168,7 +168,9 @@ def _condition(policy: Policy, condition: Condition, context: Context) -> bool:
         return operator.negated and operator.quantifier is Quantifier.NONE
     stated = [
         text
-        for text in _texts(policy, condition.values, context, wildcards=operator.test == "like")
+        for text in _texts(
+            policy, condition.values, context, wildcards=operator.comparison == "like"
+        )
         if text is not None
     ]
     passing = [

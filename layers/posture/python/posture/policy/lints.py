@@ -39,10 +39,10 @@ class Lint:
     text: str
 
 
-def lint_policy(policy: Policy, site: EndpointContext) -> tuple[Lint, ...]:
+def lint_policy(policy: Policy, endpoint: EndpointContext) -> tuple[Lint, ...]:
     """Look for what does not mean what it seems to."""
     return tuple(_policy(policy)) + tuple(
-        remark for each in policy.statements for remark in _statement(policy, each, site)
+        remark for each in policy.statements for remark in _statement(policy, each, endpoint)
     )
 
 
@@ -54,10 +54,10 @@ def _policy(policy: Policy) -> Iterator[Lint]:
         yield Lint("duplicate-name", 0, text)
 
 
-def _statement(policy: Policy, statement: Statement, site: EndpointContext) -> Iterator[Lint]:
+def _statement(policy: Policy, statement: Statement, endpoint: EndpointContext) -> Iterator[Lint]:
     number = statement.number
     named = statement.principals
-    if site.gateway and not named.anybody:
+    if endpoint.gateway and not named.any_account:
         text = (
             f"A gateway endpoint does not honour named principals ({statement}): an account stands "
             'for its root user only. Write "*" and a condition on aws:PrincipalArn or '
@@ -67,7 +67,7 @@ def _statement(policy: Policy, statement: Statement, site: EndpointContext) -> I
     if any("*" in each and each != "*" for each in named.aws):
         text = f"No wildcard is allowed within the ARN of a principal ({statement})."
         yield Lint("wildcard-in-principal", number, text)
-    carried = service_actions.find_action_prefixes(site.service)
+    carried = service_actions.find_action_prefixes(endpoint.service)
     others = [
         each
         for each in statement.actions
@@ -79,13 +79,13 @@ def _statement(policy: Policy, statement: Statement, site: EndpointContext) -> I
         text = f"The endpoint carries no {', '.join(others[:3])} ({statement})."
         yield Lint("action-of-other-service", number, text)
     for condition in statement.conditions:
-        yield from _condition(policy, statement, condition, site)
+        yield from _condition(policy, statement, condition, endpoint)
 
 
 def _condition(
-    policy: Policy, statement: Statement, condition: Condition, site: EndpointContext
+    policy: Policy, statement: Statement, condition: Condition, endpoint: EndpointContext
 ) -> Iterator[Lint]:
-    number, key, operator = statement.number, condition.name, condition.operator
+    number, key, operator = statement.number, condition.lower_key, condition.operator
     where = f"{condition} in {statement}"
     if operator.family is OperatorFamily.UNKNOWN:
         yield Lint("unknown-operator", number, f"AWS documents no such operator: {where}.")
@@ -110,7 +110,7 @@ def _condition(
     if operator.negated and operator.if_exists:
         text = f"IfExists changes nothing on a negated operator: {where}."
         yield Lint("if-exists-on-negated", number, text)
-    yield from _site(where, number, condition, site)
+    yield from _site(where, number, condition, endpoint)
     yield from _texts(policy, where, number, condition)
 
 
@@ -124,8 +124,12 @@ def _set_operator(where: str, number: int, key: str, operator: ConditionOperator
         yield Lint("set-operator-on-single-key", number, text)
 
 
-def _site(where: str, number: int, condition: Condition, site: EndpointContext) -> Iterator[Lint]:
-    own = {keys.SOURCE_VPC: site.vpc, keys.SOURCE_ENDPOINT: site.endpoint}.get(condition.name)
+def _site(
+    where: str, number: int, condition: Condition, endpoint: EndpointContext
+) -> Iterator[Lint]:
+    own = {keys.SOURCE_VPC: endpoint.vpc_id, keys.SOURCE_ENDPOINT: endpoint.endpoint_id}.get(
+        condition.lower_key
+    )
     if own is None or condition.operator.family is not OperatorFamily.STRING:
         return
     if own in condition.values:
@@ -138,7 +142,7 @@ def _site(where: str, number: int, condition: Condition, site: EndpointContext) 
 
 def _texts(policy: Policy, where: str, number: int, condition: Condition) -> Iterator[Lint]:
     operator = condition.operator
-    is_text = operator.family is OperatorFamily.STRING and operator.test != "like"
+    is_text = operator.family is OperatorFamily.STRING and operator.comparison != "like"
     if is_text and any("*" in each.replace("${*}", "") for each in condition.values):
         yield Lint("literal-asterisk", number, f"The * is no wildcard here: {where}.")
     if not policy.has_variables and any("${" in each for each in condition.values):

@@ -44,13 +44,13 @@ Position = tuple[object, ...]
 class MentionedNames:
     """The literal names of one kind, each with its places, and the patterns for them."""
 
-    places: dict[str, set[Position]] = field(default_factory=dict)
+    positions: dict[str, set[Position]] = field(default_factory=dict)
     patterns: dict[Pattern, None] = field(default_factory=dict)
 
-    def add(self, text: str, place: Position, form: re.Pattern[str]) -> None:
+    def add(self, text: str, position: Position, form: re.Pattern[str]) -> None:
         """Note a name or a pattern; what is neither is nobody's."""
         if form.fullmatch(text):
-            self.places.setdefault(text, set()).add(place)
+            self.positions.setdefault(text, set()).add(position)
         elif "*" in text or "?" in text:
             self.patterns[compile_glob(parse_template(text, variables=False))] = None
 
@@ -62,9 +62,11 @@ class MentionedNames:
         budget: SearchBudget,
     ) -> tuple[str, ...]:
         """Give the names to try: a stranger's first, then one of every kind that is named."""
-        known = {*trusted, *self.places}
+        known = {*trusted, *self.positions}
         unions = [
-            compile_patterns(each) for each in self.patterns if len(each) > 1 or not each[0].many
+            compile_patterns(each)
+            for each in self.patterns
+            if len(each) > 1 or not each[0].repeated
         ]
         fresh = [next(each for each in strangers if each not in known)]
         if unions:
@@ -76,8 +78,8 @@ class MentionedNames:
         chosen: dict[object, str] = {}
         for name in sorted(known):
             matching = tuple(each.accepts(name) for each in unions)
-            places = frozenset(self.places.get(name, ()))
-            chosen.setdefault((name in trusted, places, matching), name)
+            positions = frozenset(self.positions.get(name, ()))
+            chosen.setdefault((name in trusted, positions, matching), name)
         return (*dict.fromkeys(fresh), *chosen.values())
 
 
@@ -141,25 +143,25 @@ def _service(name: str, found: PolicyMentions) -> None:
 
 
 def _principal(principal: str, statement: Statement, found: PolicyMentions) -> None:
-    place = (statement.number, "principal")
+    position = (statement.number, "principal")
     if ACCOUNT.fullmatch(principal):
-        found.accounts.add(principal, (*place, "root"), ACCOUNT)
+        found.accounts.add(principal, (*position, "root"), ACCOUNT)
     else:
-        _arn(principal, place, found)
+        _arn(principal, position, found)
 
 
-def _arn(text: str, place: Position, found: PolicyMentions) -> None:
+def _arn(text: str, position: Position, found: PolicyMentions) -> None:
     parts = ARN.fullmatch(text)
     if parts is None:
         return
     found.partitions.append(parts["partition"])
-    if place[-1] == "resource":
+    if position[-1] == "resource":
         _service(parts["service"], found)
-    found.accounts.add(parts["account"], (*place, text.replace(parts["account"], "")), ACCOUNT)
+    found.accounts.add(parts["account"], (*position, text.replace(parts["account"], "")), ACCOUNT)
 
 
 def _condition(policy: Policy, condition: Condition, found: PolicyMentions) -> None:
-    key = condition.name
+    key = condition.lower_key
     found.keys.setdefault(key, condition.key)
     prefix = key.partition(":")[0]
     if prefix != "aws":
@@ -175,13 +177,13 @@ def _condition(policy: Policy, condition: Condition, found: PolicyMentions) -> N
         _value(key, value, (id(condition),), found)
 
 
-def _value(key: str, value: str, place: Position, found: PolicyMentions) -> None:
+def _value(key: str, value: str, position: Position, found: PolicyMentions) -> None:
     if key in keys.CALLER_ACCOUNTS | keys.OWNER_ACCOUNTS:
-        found.accounts.add(value, place, ACCOUNT)
+        found.accounts.add(value, position, ACCOUNT)
     elif key in keys.CALLER_ORGS | keys.OWNER_ORGS:
         name, _, path = value.partition("/")
-        found.organizations.add(name, (*place, path), ORGANIZATION)
+        found.organizations.add(name, (*position, path), ORGANIZATION)
     elif key in found.sites:
-        found.sites[key].add(value, place, re.compile(r"vpce?-[0-9a-zA-Z]+"))
+        found.sites[key].add(value, position, re.compile(r"vpce?-[0-9a-zA-Z]+"))
     elif key == keys.PRINCIPAL_ARN:
-        _arn(value, place, found)
+        _arn(value, position, found)

@@ -42,7 +42,7 @@ class ConditionOperator:
 
     written: str
     family: OperatorFamily
-    test: str = "equals"
+    comparison: str = "equals"
     negated: bool = False
     if_exists: bool = False
     quantifier: Quantifier = Quantifier.NONE

@@ -20,48 +20,48 @@ from posture.policy.tokens import ANY, match_many, match_text
 
 
 def find_presumed_own(
-    statement: Statement, denies: Iterable[Statement], world: RequestCase, cases: CaseEnumeration
+    statement: Statement, denies: Iterable[Statement], case: RequestCase, cases: CaseEnumeration
 ) -> PatternSet | None:
     """Give the resources taken for one's own in a world where a stranger owns the resource."""
     found: list[Pattern] = []
-    if not statement.excludes_resources and not _names_owner(statement, world):
-        found += _literal_names(statement, world, cases)
+    if not statement.excludes_resources and not _names_owner(statement, case):
+        found += _literal_names(statement, case, cases)
     for deny in denies:
         if deny.excludes_resources:
-            found += _literal_names(deny, world, cases)
+            found += _literal_names(deny, case, cases)
     return compile_patterns(*found) if found else None
 
 
-def _names_owner(statement: Statement, world: RequestCase) -> bool:
-    owner = world.owner
+def _names_owner(statement: Statement, case: RequestCase) -> bool:
+    owner = case.owner
     if owner is None:
         return False
     names = {owner.account, owner.organization}
     return any(
         not condition.operator.negated
-        and condition.name in keys.OWNER_KEYS
+        and condition.lower_key in keys.OWNER_KEYS
         and any(value.partition("/")[0] in names for value in condition.values)
         for condition in statement.conditions
     )
 
 
 def _literal_names(
-    statement: Statement, world: RequestCase, cases: CaseEnumeration
+    statement: Statement, case: RequestCase, cases: CaseEnumeration
 ) -> Iterator[Pattern]:
     for resource in statement.resources:
-        name = name_without_account(_resolved(resource, world, cases))
+        name = name_without_account(_resolved(resource, case, cases))
         if name:
             yield match_text(name)
             if ":s3:::" in name:
                 yield (*match_text(f"{name}/"), match_many(ANY))
 
 
-def _resolved(resource: str, world: RequestCase, cases: CaseEnumeration) -> str:
+def _resolved(resource: str, case: RequestCase, cases: CaseEnumeration) -> str:
     """Resolve references to a trusted caller; a text with any other is nobody's literal name."""
     parts = parse_template(resource, variables=cases.policy.has_variables)
     if not any(isinstance(part, Variable) for part in parts):
         return resource
-    caller = world.caller
+    caller = case.caller
     if caller.kind is not CallerKind.PRINCIPAL or not cases.trust.covers(
         caller.account, caller.organization
     ):
@@ -69,13 +69,13 @@ def _resolved(resource: str, world: RequestCase, cases: CaseEnumeration) -> str:
         before = resource.partition("${")[0]
         return before + "*" if "/" in before else ""
 
-    known = {part: _known(part, world) for part in parts if isinstance(part, Variable)}
+    known = {part: _known(part, case) for part in parts if isinstance(part, Variable)}
     bound = substitute_variables(parts, known)
     return "".join(map(str, bound)) if bound else ""
 
 
-def _known(reference: Variable, world: RequestCase) -> str:
-    value = resolve_key(reference.key, world) if reference.key in keys.FIXED else None
+def _known(reference: Variable, case: RequestCase) -> str:
+    value = resolve_key(reference.key, case) if reference.key in keys.FIXED else None
     return value[0] if isinstance(value, tuple) and value else "*"
 
 

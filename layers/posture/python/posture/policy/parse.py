@@ -114,7 +114,7 @@ class _Parser:
             if node.value != "*":
                 expected = 'expected "*" or an object, as in {"AWS": "111122223333"}'
                 raise malformed_at(self.text, node.at, f"Principal: {expected}")
-            return Principals(everybody=True)
+            return Principals(any_principal=True)
         named = {
             name: tuple(self.string(each, f"Principal.{name}") for each in value.items)
             for name, value in self.members(node, PRINCIPALS, "principals").items()

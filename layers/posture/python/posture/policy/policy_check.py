@@ -41,8 +41,8 @@ class EndpointContext:
     account: str
     service: str = ""
     gateway: bool = False
-    vpc: str | None = None
-    endpoint: str | None = None
+    vpc_id: str | None = None
+    endpoint_id: str | None = None
 
     @property
     def region(self) -> str | None:
@@ -67,7 +67,7 @@ class PolicyCheck:
     `now` is the earliest time a request may be made; `allowed_actions` are patterns, none for any.
     """
 
-    site: EndpointContext
+    endpoint: EndpointContext
     trust: Trust = field(default_factory=Trust)
     now: datetime | None = None
     allowed_actions: frozenset[str] = frozenset()

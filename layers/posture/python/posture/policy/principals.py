@@ -29,63 +29,63 @@ WHATEVER = match_many(ANY)
 WHOLE_ACCOUNT: tuple[Pattern, ...] = ((WHATEVER,),)
 
 
-def evaluate_principals(statement: Statement, world: RequestCase) -> ClauseResult:
+def evaluate_principals(statement: Statement, case: RequestCase) -> ClauseResult:
     """Tell who the caller must be."""
-    truth = _named(statement, world)
-    if not statement.excludes_principals or isinstance(truth, (Undecidable, Deferred)):
-        return truth
-    if isinstance(truth, Requirement):
-        return replace(truth, test=replace(truth.test, negated=True))
-    return not truth
+    result = _named(statement, case)
+    if not statement.excludes_principals or isinstance(result, (Undecidable, Deferred)):
+        return result
+    if isinstance(result, Requirement):
+        return replace(result, test=replace(result.test, negated=True))
+    return not result
 
 
-def _named(statement: Statement, world: RequestCase) -> ClauseResult:
-    named, kind = statement.principals, world.caller.kind
+def _named(statement: Statement, case: RequestCase) -> ClauseResult:
+    named, kind = statement.principals, case.caller.kind
     if kind is CallerKind.FEDERATED:
-        if named.everybody or "*" in named.federated:
+        if named.any_principal or "*" in named.federated:
             return True
         providers = compile_patterns(*map(match_text, named.federated))
         return bool(named.federated) and Requirement(
             keys.PROVIDER, ValueTest(OperatorFamily.STRING, providers)
         )
-    if named.anybody:
+    if named.any_account:
         return True
     if kind is CallerKind.SERVICE:
         return bool(named.services)
     if kind is CallerKind.ANONYMOUS:
         return False
-    return _principal(named, statement, world)
+    return _principal(named, statement, case)
 
 
-def _principal(named: Principals, statement: Statement, world: RequestCase) -> ClauseResult:
-    meant = [_meant(each, world) for each in named.aws]
+def _principal(named: Principals, statement: Statement, case: RequestCase) -> ClauseResult:
+    meant = [_meant(each, case) for each in named.aws]
     if any(each is WHOLE_ACCOUNT for each in meant):
         return True
     if named.canonical or any(each is None for each in meant):
         return Undecidable(f"the principals of {statement}")
     found = [pattern for each in meant for pattern in each or ()]
-    loose = any("*" in each or "?" in each for each in named.aws)
+    approximate = any("*" in each or "?" in each for each in named.aws)
     if not found:
         return False
-    if loose and statement.excludes_principals:
+    if approximate and statement.excludes_principals:
         return Undecidable(f"the principals of {statement}")
     return Requirement(
-        keys.PRINCIPAL_ARN, ValueTest(OperatorFamily.STRING, compile_patterns(*found)), loose
+        keys.PRINCIPAL_ARN, ValueTest(OperatorFamily.STRING, compile_patterns(*found)), approximate
     )
 
 
-def _meant(named: str, world: RequestCase) -> tuple[Pattern, ...] | None:
+def _meant(named: str, case: RequestCase) -> tuple[Pattern, ...] | None:
     """Give the identities of the caller's account that a principal stands for.
 
     None where that cannot be known. AWS takes no wildcard here; if it did, it would mean these.
     """
-    account = world.caller.account
+    account = case.caller.account
     if ACCOUNT.fullmatch(named):
-        named = f"arn:{world.partition}:iam::{named}:root"
+        named = f"arn:{case.partition}:iam::{named}:root"
     if parts := PRINCIPAL.fullmatch(named):
         if parts["account"] != account:
             return ()
-        if parts["name"] == "root" and not world.site.gateway:
+        if parts["name"] == "root" and not case.endpoint.gateway:
             return WHOLE_ACCOUNT
         return tuple(_identities(named, parts))
     if wild := WILD.fullmatch(named):

@@ -29,7 +29,7 @@ class Caller:
     kind: CallerKind
     account: str = ""
     organization: str | None = None
-    type: str = ""
+    principal_type: str = ""
     forwarded: bool = False
 
 
@@ -48,7 +48,7 @@ class ResourceOwner:
     kind: OwnerKind
     account: str = ""
     organization: str | None = None
-    keyed: bool = True
+    has_owner_keys: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class RequestCase:
     `assigned` are values chosen for keys that variables refer to (None: absent).
     """
 
-    site: EndpointContext
+    endpoint: EndpointContext
     partition: str
     caller: Caller
     owner: ResourceOwner | None = None
@@ -77,26 +77,26 @@ class OpenValue(Enum):
 KeyValues = tuple[str, ...] | None  # None: the key is absent
 
 
-def resolve_key(key: str, world: RequestCase) -> KeyValues | OpenValue:
+def resolve_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
     """Give what a key holds in a world, the key in lower case."""
     if key in keys.UNKNOWABLE or not keys.is_known(key):
         return OpenValue.UNKNOWABLE
     if key in keys.NEVER:
         return None
-    found = _of_world(key, world)
-    if found is OpenValue.FREE and key in world.assigned:
-        return _one(world.assigned[key])
+    found = _resolve_in_case(key, case)
+    if found is OpenValue.FREE and key in case.assigned:
+        return _one(case.assigned[key])
     return found
 
 
-def _of_world(key: str, world: RequestCase) -> KeyValues | OpenValue:
+def _resolve_in_case(key: str, case: RequestCase) -> KeyValues | OpenValue:
     if key in CALLERS:
-        return _of_caller(key, world.caller)
+        return _of_caller(key, case.caller)
     if key in keys.OWNER_KEYS:
-        return _of_owner(key, world)
+        return _of_owner(key, case)
     if key in SITES:
-        return _of_site(key, world.site)
-    return _scoped(key, world)
+        return _of_site(key, case.endpoint)
+    return _scoped(key, case)
 
 
 CALLERS = frozenset(
@@ -130,18 +130,18 @@ def _of_caller(key: str, caller: Caller) -> KeyValues:  # noqa: PLR0911 - one re
         return _one(caller.organization) if principal else None
     if caller.kind is CallerKind.ANONYMOUS:
         return ("Anonymous",)
-    return (caller.type,) if principal and caller.type else None
+    return (caller.principal_type,) if principal and caller.principal_type else None
 
 
-def _of_owner(key: str, world: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
-    owner = world.owner
-    if owner is None or (world.service is None and key in {keys.S3_ACCOUNT, keys.EC2_OWNER}):
+def _of_owner(key: str, case: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
+    owner = case.owner
+    if owner is None or (case.service is None and key in {keys.S3_ACCOUNT, keys.EC2_OWNER}):
         return OpenValue.LATER
-    if key in {keys.S3_ACCOUNT, keys.EC2_OWNER} and not held(key, world):
+    if key in {keys.S3_ACCOUNT, keys.EC2_OWNER} and not held(key, case):
         return None
     if key == keys.EC2_OWNER:
         return (AMAZON,) if owner.kind is OwnerKind.AWS else (owner.account,)
-    if not owner.keyed:
+    if not owner.has_owner_keys:
         return None
     if key == keys.RESOURCE_ORG:
         return _one(owner.organization)
@@ -150,26 +150,26 @@ def _of_owner(key: str, world: RequestCase) -> KeyValues | OpenValue:  # noqa: P
     return (owner.account,)
 
 
-def _of_site(key: str, site: EndpointContext) -> KeyValues | OpenValue:
+def _of_site(key: str, endpoint: EndpointContext) -> KeyValues | OpenValue:
     if key == "aws:vpceaccount":
-        return (site.account,)
-    known = site.vpc if key == keys.SOURCE_VPC else site.endpoint
+        return (endpoint.account,)
+    known = endpoint.vpc_id if key == keys.SOURCE_VPC else endpoint.endpoint_id
     return (known,) if known is not None else OpenValue.UNKNOWABLE
 
 
-def held(key: str, world: RequestCase) -> bool | None:
+def held(key: str, case: RequestCase) -> bool | None:
     """Tell whether the world's service has a key in its requests; None while it is not chosen."""
     holders = keys.services_with_key(key)
     if holders is None:
         return True
-    return None if world.service is None else world.service in holders
+    return None if case.service is None else case.service in holders
 
 
-def _scoped(key: str, world: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
-    there = held(key, world)
+def _scoped(key: str, case: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
+    there = held(key, case)
     if there is None:
         return OpenValue.LATER
-    caller = world.caller
+    caller = case.caller
     if not there:
         return None
     if key == keys.KMS_CALLER and caller.kind is not CallerKind.SERVICE:
@@ -178,8 +178,8 @@ def _scoped(key: str, world: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR
         return None
     if key in keys.FORWARDED and not caller.forwarded:
         return None
-    if key == "aws:requestedregion" and world.site.region:
-        return (world.site.region,)
+    if key == "aws:requestedregion" and case.endpoint.region:
+        return (case.endpoint.region,)
     return _of_identity(key, caller)
 
 
@@ -189,7 +189,7 @@ def _of_identity(key: str, caller: Caller) -> KeyValues | OpenValue:
     principal = caller.kind is CallerKind.PRINCIPAL
     if key == "aws:userid" and caller.kind is CallerKind.ANONYMOUS:
         return (ANONYMOUS_ACCOUNT,)
-    if key == "aws:username" and caller.type not in {"", "User"}:
+    if key == "aws:username" and caller.principal_type not in {"", "User"}:
         return None
     if key == keys.PRINCIPAL_PATHS:
         return OpenValue.FREE if principal and caller.organization else None
@@ -201,6 +201,10 @@ def _of_identity(key: str, caller: Caller) -> KeyValues | OpenValue:
 def find_presence(key: str, caller: Caller) -> keys.KeyPresence:
     """Tell whether a key that is free in its world is always there."""
     fixed = {keys.PRINCIPAL_ARN, keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS, keys.PROVIDER}
-    if key in keys.ALWAYS or key in fixed or (key == "aws:username" and caller.type == "User"):
+    if (
+        key in keys.ALWAYS
+        or key in fixed
+        or (key == "aws:username" and caller.principal_type == "User")
+    ):
         return keys.KeyPresence.ALWAYS
     return keys.KeyPresence.MAYBE

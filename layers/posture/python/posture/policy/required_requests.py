@@ -37,14 +37,14 @@ class BlockedRequest:
 
 
 def find_blocked_requests(
-    policy: Policy, decision: PolicyDecision, site: EndpointContext, required: Iterable[str]
+    policy: Policy, decision: PolicyDecision, endpoint: EndpointContext, required: Iterable[str]
 ) -> list[BlockedRequest] | None:
     """Give what required services need of an endpoint and do not get; None: they need nothing."""
-    service = short_name(site.service)
+    service = short_name(endpoint.service)
     concerned = [each for each in required if each == service or _reads(each, service)]
     if not concerned:
         return None
-    return list(_refused(policy, decision, site, concerned, service))
+    return list(_refused(policy, decision, endpoint, concerned, service))
 
 
 def _reads(required: str, service: str) -> bool:
@@ -54,7 +54,7 @@ def _reads(required: str, service: str) -> bool:
 def _refused(
     policy: Policy,
     decision: PolicyDecision,
-    site: EndpointContext,
+    endpoint: EndpointContext,
     required: Iterable[str],
     service: str,
 ) -> Iterator[BlockedRequest]:
@@ -62,18 +62,18 @@ def _refused(
     for each in required:
         if each == service and decision.anything.answer is PolicyAnswer.NO:
             yield BlockedRequest(f"every request to {service}", "the policy allows nothing", each)
-        elif _reads(each, service) and site.region:
-            request = _request(each, site)
+        elif _reads(each, service) and endpoint.region:
+            request = _request(each, endpoint)
             if request.resource in told:
                 continue
             told.add(request.resource)
-            if why := _why_refused(policy, request, site):
+            if why := _why_refused(policy, request, endpoint):
                 yield BlockedRequest(f"{request.action} on {request.resource}", why, each)
 
 
-def _why_refused(policy: Policy, request: Request, site: EndpointContext) -> str | None:
+def _why_refused(policy: Policy, request: Request, endpoint: EndpointContext) -> str | None:
     try:
-        outcome = evaluate(policy, request, gateway=site.gateway)
+        outcome = evaluate(policy, request, gateway=endpoint.gateway)
     except UnsupportedElementError:
         return None  # not known, and this is advice only
     if outcome.allowed:
@@ -81,24 +81,24 @@ def _why_refused(policy: Policy, request: Request, site: EndpointContext) -> str
     return f"{outcome.statement} denies it" if outcome.statement else "no statement allows it"
 
 
-def _request(required: str, site: EndpointContext) -> Request:
+def _request(required: str, endpoint: EndpointContext) -> Request:
     """Give the request of a role of the account itself."""
-    role = f"arn:{site.partition}:iam::{site.account}:role/Workload"
-    resource = READ[required][1].format(partition=site.partition, region=site.region)
+    role = f"arn:{endpoint.partition}:iam::{endpoint.account}:role/Workload"
+    resource = READ[required][1].format(partition=endpoint.partition, region=endpoint.region)
     context = {
-        keys.PRINCIPAL_ACCOUNT: (site.account,),
+        keys.PRINCIPAL_ACCOUNT: (endpoint.account,),
         keys.PRINCIPAL_ARN: (role,),
         "aws:principaltype": ("AssumedRole",),
         "aws:principalisawsservice": ("false",),
         "aws:viaawsservice": ("false",),
         "aws:securetransport": ("true",),
-        "aws:requestedregion": (site.region or service_actions.REGIONAL,),
-        keys.SOURCE_VPC: (site.vpc or "",),
-        keys.SOURCE_ENDPOINT: (site.endpoint or "",),
+        "aws:requestedregion": (endpoint.region or service_actions.REGIONAL,),
+        keys.SOURCE_VPC: (endpoint.vpc_id or "",),
+        keys.SOURCE_ENDPOINT: (endpoint.endpoint_id or "",),
     }
     return Request(
         CallerKind.PRINCIPAL,
-        site.account,
+        endpoint.account,
         role,
         "session",
         "s3:GetObject",

@@ -28,14 +28,14 @@ from posture.policy.value_tests import RequiredOutcome, ValueDomain, choose_valu
 EVERYTHING = Question("full_access")
 ChosenValues = Mapping[str, KeyValues]
 BOOLEANS = compile_patterns(match_text("true"), match_text("false"))
-Needs = dict[str, tuple[RequiredOutcome, ...]]
+Requirements = dict[str, tuple[RequiredOutcome, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRequest:
     """A world, what was chosen in it, and the statement that lets it through."""
 
-    world: RequestCase
+    case: RequestCase
     chosen: ChosenValues
     statement: Statement | None
 
@@ -53,14 +53,14 @@ class RequestSearch:
         clauses: ClauseEvaluator,
         budget: SearchBudget,
         now: Fraction | None,
-        avoiding: PatternSet | None = None,
+        excluded: PatternSet | None = None,
     ) -> None:
         self.cases = cases
         self.clauses = clauses
         self.budget = budget
         self.now = now
-        self.avoiding = avoiding  # actions that do not count
-        self.unclear: dict[str, None] = {}
+        self.excluded = excluded  # actions that do not count
+        self.undecided: dict[str, None] = {}
         statements = cases.policy.statements
         self.allows = [each for each in statements if each.allows]
         self.denies = [each for each in statements if not each.allows]
@@ -68,10 +68,10 @@ class RequestSearch:
     def find(
         self,
         question: Question,
-        site: EndpointContext,
+        endpoint: EndpointContext,
         assigned: Mapping[str, str | None],
         *,
-        loose: bool,
+        approximate: bool,
     ) -> FoundRequest | None:
         """Give a request that counts and is let through, or nothing.
 
@@ -83,10 +83,12 @@ class RequestSearch:
         """
 
         def look(statement: Statement) -> FoundRequest | None:
-            for world in self._worlds(question, statement, site, assigned, loose=loose):
-                chosen = self._in(world, question, statement, self.denies, loose=loose)
+            for case in self._worlds(
+                question, statement, endpoint, assigned, approximate=approximate
+            ):
+                chosen = self._in(case, question, statement, self.denies, approximate=approximate)
                 if chosen is not None:
-                    return FoundRequest(world, chosen, statement)
+                    return FoundRequest(case, chosen, statement)
             return None
 
         late: list[Statement] = []
@@ -102,113 +104,115 @@ class RequestSearch:
         return next(filter(None, map(look, late)), None)
 
     def find_refused(
-        self, site: EndpointContext, assigned: Mapping[str, str | None], *, loose: bool
+        self, endpoint: EndpointContext, assigned: Mapping[str, str | None], *, approximate: bool
     ) -> FoundRequest | None:
         """Give a request of a principal or of nobody that is not let through, or nothing.
 
         It is one that a statement denies, or one that no statement allows.
         """
-        for world in self._every_world(site, assigned):
+        for case in self._every_world(endpoint, assigned):
             for deny in self.denies:
-                if chosen := self._in(world, EVERYTHING, deny, (), loose=loose):
-                    return FoundRequest(world, chosen, deny)
-            if chosen := self._in(world, EVERYTHING, None, self.allows, loose=loose):
-                return FoundRequest(world, chosen, None)
+                if chosen := self._in(case, EVERYTHING, deny, (), approximate=approximate):
+                    return FoundRequest(case, chosen, deny)
+            if chosen := self._in(case, EVERYTHING, None, self.allows, approximate=approximate):
+                return FoundRequest(case, chosen, None)
         return None
 
     def _every_world(
-        self, site: EndpointContext, assigned: Mapping[str, str | None]
+        self, endpoint: EndpointContext, assigned: Mapping[str, str | None]
     ) -> Iterator[RequestCase]:
         for caller, owner in product(self.cases.callers(), self.cases.owners):
             pair = self.cases.together(caller, owner)
             if pair is not None and caller.kind is not CallerKind.FEDERATED:
                 for service in self.cases.services(None, *pair):
-                    yield RequestCase(site, self.cases.partition, *pair, service, assigned)
+                    yield RequestCase(endpoint, self.cases.partition, *pair, service, assigned)
 
     def _worlds(
         self,
         question: Question,
         statement: Statement,
-        site: EndpointContext,
+        endpoint: EndpointContext,
         assigned: Mapping[str, str | None],
         *,
-        loose: bool,
+        approximate: bool,
     ) -> Iterator[RequestCase]:
         trust, partition = self.cases.trust, self.cases.partition
         for caller in self.cases.callers(services=question.services, forwarded=question.forwarded):
-            early = RequestCase(site, partition, caller, None, None, assigned)
+            early = RequestCase(endpoint, partition, caller, None, None, assigned)
             if not question.of_caller(caller, trust) or not self._open(
-                statement, early, loose=loose
+                statement, early, approximate=approximate
             ):
                 continue
             for owner in self.cases.owners:
                 pair = self.cases.together(caller, owner)
                 if pair is None or not question.counts(*pair, trust):
                     continue
-                world = RequestCase(site, partition, *pair, None, assigned)
-                if self._open(statement, world, loose=loose):
+                case = RequestCase(endpoint, partition, *pair, None, assigned)
+                if self._open(statement, case, approximate=approximate):
                     for service in self.cases.services(statement, *pair):
-                        yield RequestCase(site, partition, *pair, service, assigned)
+                        yield RequestCase(endpoint, partition, *pair, service, assigned)
 
-    def _open(self, statement: Statement, world: RequestCase, *, loose: bool) -> bool:
+    def _open(self, statement: Statement, case: RequestCase, *, approximate: bool) -> bool:
         """Tell whether anything may get through in a world that is not complete yet."""
         self.budget.spend()
-        allowing = self.clauses.of(statement, world)
+        allowing = self.clauses.evaluate(statement, case)
         if allowing == [False]:
             return False
         opaque = [each.element for each in allowing if isinstance(each, Undecidable)]
-        self.unclear.update(dict.fromkeys(opaque))
-        if opaque and not loose:
+        self.undecided.update(dict.fromkeys(opaque))
+        if opaque and not approximate:
             return False
-        return all(self.clauses.of(each, world) for each in self.denies)
+        return all(self.clauses.evaluate(each, case) for each in self.denies)
 
     def _in(
         self,
-        world: RequestCase,
+        case: RequestCase,
         question: Question,
         statement: Statement | None,
         against: Sequence[Statement],
         *,
-        loose: bool,
+        approximate: bool,
     ) -> ChosenValues | None:
         """Choose what is open so that one statement applies, and none of those `against`."""
         self.budget.spend()
-        needs: Needs = {ACTION: (), RESOURCE: ()}
-        if world.caller.kind is CallerKind.PRINCIPAL:
-            needs[keys.PRINCIPAL_ARN] = ()
-        for truth in self.clauses.of(statement, world) if statement else ():
-            if truth is False or truth is DEFERRED:
+        requirements: Requirements = {ACTION: (), RESOURCE: ()}
+        if case.caller.kind is CallerKind.PRINCIPAL:
+            requirements[keys.PRINCIPAL_ARN] = ()
+        for result in self.clauses.evaluate(statement, case) if statement else ():
+            if result is False or result is DEFERRED:
                 return None
-            if isinstance(truth, Undecidable):
-                self.unclear[truth.element] = None
-                if not loose:
+            if isinstance(result, Undecidable):
+                self.undecided[result.element] = None
+                if not approximate:
                     return None
-            if isinstance(truth, Requirement):
-                if truth.loose:
-                    self.unclear[_element(truth, statement)] = None
-                    if not loose:
+            if isinstance(result, Requirement):
+                if result.approximate:
+                    self.undecided[_element(result, statement)] = None
+                    if not approximate:
                         return None
-                needs[truth.key] = (*needs.get(truth.key, ()), (truth.test, True))
-        choices = self._choices(world, against, loose=loose)
+                requirements[result.key] = (*requirements.get(result.key, ()), (result.test, True))
+        choices = self._choices(case, against, approximate=approximate)
         if choices is None:
             return None
-        rooms = _Rooms(self, world, question, statement)
-        return self._chosen(needs, choices, rooms)
+        domains = _ValueDomains(self, case, question, statement)
+        return self._chosen(requirements, choices, domains)
 
     def _choices(
-        self, world: RequestCase, against: Sequence[Statement], *, loose: bool
+        self, case: RequestCase, against: Sequence[Statement], *, approximate: bool
     ) -> list[list[Requirement]] | None:
         """Give the clauses of each statement one of which must fail; None where none can."""
         found: list[list[Requirement]] = []
         for each_of in against:
-            truths = self.clauses.of(each_of, world)
+            truths = self.clauses.evaluate(each_of, case)
             if truths == [False]:
                 continue
-            sure = [each for each in truths if isinstance(each, Requirement) and not each.loose]
+            sure = [
+                each for each in truths if isinstance(each, Requirement) and not each.approximate
+            ]
             vague = [each for each in truths if not any(each is one for one in sure)]
             for each in vague:
-                self.unclear[_element(each, each_of)] = None
-            if vague and loose:
+                self.undecided[_element(each, each_of)] = None
+            if vague and approximate:
                 continue
             if not sure:
                 return None
@@ -216,106 +220,109 @@ class RequestSearch:
         return sorted(found, key=len)
 
     def _chosen(
-        self, needs: Needs, choices: list[list[Requirement]], rooms: _Rooms
+        self, requirements: Requirements, choices: list[list[Requirement]], domains: _ValueDomains
     ) -> ChosenValues | None:
         """Let one clause of every deny fail, going back where that leaves nothing to choose."""
-        if not all(rooms.values(key, wanted) for key, wanted in needs.items()):
+        if not all(domains.values(key, wanted) for key, wanted in requirements.items()):
             return None
         if not choices:
-            return {key: rooms.values(key, wanted)[0] for key, wanted in needs.items()}
-        for need in choices[0]:
+            return {key: domains.values(key, wanted)[0] for key, wanted in requirements.items()}
+        for requirement in choices[0]:
             self.budget.spend()
-            wanted = (*needs.get(need.key, ()), (need.test, False))
-            found = self._chosen({**needs, need.key: wanted}, choices[1:], rooms)
+            wanted = (*requirements.get(requirement.key, ()), (requirement.test, False))
+            found = self._chosen({**requirements, requirement.key: wanted}, choices[1:], domains)
             if found is not None:
                 return found
         return None
 
 
-def _element(truth: ClauseResult, statement: Statement | None) -> str:
-    if isinstance(truth, Undecidable):
-        return truth.element
-    is_principal = isinstance(truth, Requirement) and truth.key == keys.PRINCIPAL_ARN
+def _element(result: ClauseResult, statement: Statement | None) -> str:
+    if isinstance(result, Undecidable):
+        return result.element
+    is_principal = isinstance(result, Requirement) and result.key == keys.PRINCIPAL_ARN
     return f"{'a principal' if is_principal else 'a variable'} of {statement}"
 
 
-class _Rooms:
+class _ValueDomains:
     """What each open key may hold in one world, and what was found for it."""
 
     def __init__(
         self,
         search: RequestSearch,
-        world: RequestCase,
+        case: RequestCase,
         question: Question,
         statement: Statement | None,
     ) -> None:
         self.search = search
-        self.world = world
+        self.case = case
         self.question = question
         self.statement = statement
-        self._rooms: dict[str, ValueDomain] = {}
+        self._domains: dict[str, ValueDomain] = {}
         self._found: dict[tuple[str, frozenset[RequiredOutcome]], list[KeyValues]] = {}
 
     def values(self, key: str, wanted: tuple[RequiredOutcome, ...]) -> list[KeyValues]:
         """Give a value that meets every test, as a list of at most one."""
         known = key, frozenset(wanted)
         if known not in self._found:
-            if key not in self._rooms:
-                self._rooms[key] = self._room(key)
-            self._found[known] = choose_value(key, wanted, self._rooms[key], self.search.budget)
+            if key not in self._domains:
+                self._domains[key] = self._build_domain(key)
+            self._found[known] = choose_value(key, wanted, self._domains[key], self.search.budget)
         return self._found[known]
 
-    def _room(self, key: str) -> ValueDomain:
-        world = self.world
-        shape, hints = find_shape(key, world), find_hints(key, world)
+    def _build_domain(self, key: str) -> ValueDomain:
+        case = self.case
+        shape, preferred = find_shape(key, case), find_hints(key, case)
         if key == ACTION:
-            shape = _actions(world) or shape
+            shape = _actions(case) or shape
             return ValueDomain(
-                shape, tuple(self._no_actions()), keys.KeyPresence.ALWAYS, hints=hints
+                shape, tuple(self._no_actions()), keys.KeyPresence.ALWAYS, preferred=preferred
             )
         if key == RESOURCE:
-            avoiding: tuple[PatternSet, ...] = ()
+            excluded: tuple[PatternSet, ...] = ()
             if self.statement and self.question.resource and not self.search.cases.trust.strict:
-                own = find_presumed_own(
-                    self.statement, self.search.denies, world, self.search.cases
-                )
-                avoiding = (own,) if own else ()
-            return ValueDomain(shape, avoiding, keys.KeyPresence.ALWAYS, hints=hints)
+                own = find_presumed_own(self.statement, self.search.denies, case, self.search.cases)
+                excluded = (own,) if own else ()
+            return ValueDomain(shape, excluded, keys.KeyPresence.ALWAYS, preferred=preferred)
         if key in keys.BOOLEAN:
             return ValueDomain(
-                BOOLEANS, (), find_presence(key, world.caller), hints=("true", "false")
+                BOOLEANS, (), find_presence(key, case.caller), preferred=("true", "false")
             )
-        several = key in keys.MULTIVALUED or not (
+        multivalued = key in keys.MULTIVALUED or not (
             keys.is_single(key) or key in keys.FIXED or key.startswith("aws:")
         )
-        least = self.search.now if key in {keys.NOW, keys.EPOCH} else None
+        earliest = self.search.now if key in {keys.NOW, keys.EPOCH} else None
         return ValueDomain(
-            shape, (), find_presence(key, world.caller), several=several, hints=hints, least=least
+            shape,
+            (),
+            find_presence(key, case.caller),
+            multivalued=multivalued,
+            preferred=preferred,
+            earliest=earliest,
         )
 
     def _no_actions(self) -> Iterator[PatternSet]:
         """Give the actions that belong to other worlds than this one."""
-        service, owner = self.world.service or "", self.world.owner
-        if self.search.avoiding is not None:
-            yield self.search.avoiding
+        service, owner = self.case.service or "", self.case.owner
+        if self.search.excluded is not None:
+            yield self.search.excluded
         if owner is None:
             return
         if owner.kind is not OwnerKind.CALLER and service in service_actions.WITHOUT_RESOURCE:
             yield match_named_actions(service, service_actions.WITHOUT_RESOURCE[service])
-        if service == "sts" and self.world.caller.kind is not CallerKind.FEDERATED:
+        if service == "sts" and self.case.caller.kind is not CallerKind.FEDERATED:
             yield match_named_actions(service, service_actions.FEDERATED)
         keyless = service_actions.WITHOUT_OWNER_KEYS.get(service)
-        if keyless and owner.keyed and self.search.cases.tells_owners:
+        if keyless and owner.has_owner_keys and self.search.cases.tells_owners:
             yield match_named_actions(service, keyless)
 
 
-def _actions(world: RequestCase) -> PatternSet | None:
+def _actions(case: RequestCase) -> PatternSet | None:
     """Give the actions of the worlds that have just a few."""
-    service, owner = world.service or "", world.owner
-    if world.caller.kind is CallerKind.FEDERATED:
+    service, owner = case.service or "", case.owner
+    if case.caller.kind is CallerKind.FEDERATED:
         return match_named_actions(service, service_actions.FEDERATED)
     if owner and owner.kind is OwnerKind.CALLER:
         return match_named_actions(service, service_actions.WITHOUT_RESOURCE[service])
-    if owner and not owner.keyed:
+    if owner and not owner.has_owner_keys:
         return match_named_actions(service, service_actions.WITHOUT_OWNER_KEYS[service])
     return None

@@ -113,15 +113,15 @@ def match_organization_paths(organization: str) -> PatternSet:
     )
 
 
-def find_shape(key: str, world: RequestCase) -> PatternSet | None:
+def find_shape(key: str, case: RequestCase) -> PatternSet | None:
     """Give what an open text must look like in a world; None: like anything."""
-    service, owner, caller = world.service or "", world.owner, world.caller
+    service, owner, caller = case.service or "", case.owner, case.caller
     if key == ACTION:
         return match_actions(service)
     if key == RESOURCE and owner:
-        return match_resources(world.partition, service, owner.kind, owner.account)
+        return match_resources(case.partition, service, owner.kind, owner.account)
     if key == keys.PRINCIPAL_ARN:
-        return match_principals(world.partition, caller.account, caller.type)
+        return match_principals(case.partition, caller.account, caller.principal_type)
     if key == keys.PRINCIPAL_PATHS and caller.organization:
         return match_organization_paths(caller.organization)
     if key == keys.RESOURCE_PATHS and owner and owner.organization:
@@ -129,17 +129,17 @@ def find_shape(key: str, world: RequestCase) -> PatternSet | None:
     return None
 
 
-def find_hints(key: str, world: RequestCase) -> tuple[str, ...]:
+def find_hints(key: str, case: RequestCase) -> tuple[str, ...]:
     """Give what reads well, to be tried first."""
-    service, owner, caller = world.service or "", world.owner, world.caller
+    service, owner, caller = case.service or "", case.owner, case.caller
     if key == ACTION:
         return tuple(
             f"{service}:{name}".lower() for name in service_actions.TYPICAL.get(service, ())
         )
     if key == RESOURCE and owner:
-        return _resource_hints(world, service, owner.account)
+        return _resource_hints(case, service, owner.account)
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
-        iam = f"arn:{world.partition}:iam::{caller.account}:"
+        iam = f"arn:{case.partition}:iam::{caller.account}:"
         return f"{iam}role/SomeRole{SESSION}session", f"{iam}user/SomeUser", f"{iam}root"
     if key == keys.PRINCIPAL_PATHS:
         return (f"{caller.organization}/r-ab12/ou-ab12-11111111/",)
@@ -148,12 +148,14 @@ def find_hints(key: str, world: RequestCase) -> tuple[str, ...]:
     return ("x", "xxxxxxxx")
 
 
-def _resource_hints(world: RequestCase, service: str, account: str) -> tuple[str, ...]:
-    start = f"arn:{world.partition}"
+def _resource_hints(case: RequestCase, service: str, account: str) -> tuple[str, ...]:
+    start = f"arn:{case.partition}"
     if service == "s3":
         return f"{start}:s3:::strangers-bucket/object", f"{start}:s3:::strangers-bucket"
     region = (
-        "" if service in service_actions.GLOBAL else world.site.region or service_actions.REGIONAL
+        ""
+        if service in service_actions.GLOBAL
+        else case.endpoint.region or service_actions.REGIONAL
     )
     about = service_actions.ABOUT.get(service, (service,))[0]
     end = service_actions.EXAMPLES.get(about, f"strangers-{service}")

@@ -26,27 +26,27 @@ SIGNED_IN = [f"sts:{name}" for name in service_actions.FEDERATED]
 NOT_A_SERVICE = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
 
 
-def suggest_policy(text: str, decision: PolicyDecision, case: PolicyCheck) -> str | None:
+def suggest_policy(text: str, decision: PolicyDecision, check: PolicyCheck) -> str | None:
     """Give a policy document without the holes that a decision found.
 
     None where there is no hole that statements can close, or where the result would be too long.
     """
     principals = decision.untrusted_principal.answer is PolicyAnswer.YES
     resources = decision.untrusted_resource.answer is PolicyAnswer.YES
-    if not (principals or resources) or service_actions.takes_no_policy(case.site.service):
+    if not (principals or resources) or service_actions.takes_no_policy(check.endpoint.service):
         return None
-    return _closed(text, generalise_check(text, case), principals=principals, resources=resources)
+    return _closed(text, generalise_check(text, check), principals=principals, resources=resources)
 
 
 @lru_cache(maxsize=256)
-def _closed(text: str, case: PolicyCheck, *, principals: bool, resources: bool) -> str | None:
+def _closed(text: str, check: PolicyCheck, *, principals: bool, resources: bool) -> str | None:
     policy = parse_policy(text)
-    case = replace(case, trust=case.trust.with_account(case.site.account))
-    denies = [*(_principals(case) if principals else ()), *_resources(policy, case, resources)]
+    check = replace(check, trust=check.trust.with_account(check.endpoint.account))
+    denies = [*(_principals(check) if principals else ()), *_resources(policy, check, resources)]
     suggested = _joined(text, denies)
     if suggested is None or len(suggested) > MAX_POLICY_CHARACTERS:
         return None
-    again = decide_policy(parse_policy(suggested), case)
+    again = decide_policy(parse_policy(suggested), check)
     still = {again.untrusted_principal.answer, again.untrusted_resource.answer}
     return suggested if still == {PolicyAnswer.NO} else None
 
@@ -58,9 +58,9 @@ def _joined(text: str, denies: Iterable[Mapping[str, Any]]) -> str | None:
     return json.dumps({**document, "Statement": [*statements, *denies]}, indent=2)
 
 
-def _principals(case: PolicyCheck) -> Iterable[Mapping[str, Any]]:
+def _principals(check: PolicyCheck) -> Iterable[Mapping[str, Any]]:
     """Deny strangers; whoever an identity provider signs in has no account yet."""
-    carried = service_actions.find_action_prefixes(case.site.service)
+    carried = service_actions.find_action_prefixes(check.endpoint.service)
     signs_in = not carried or "sts" in carried
     yield {
         "Sid": "DenyUntrustedPrincipals",
@@ -69,7 +69,7 @@ def _principals(case: PolicyCheck) -> Iterable[Mapping[str, Any]]:
         **({"NotAction": SIGNED_IN} if signs_in else {"Action": "*"}),
         "Resource": "*",
         "Condition": {
-            "StringNotEquals": _trusted(case, keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG),
+            "StringNotEquals": _trusted(check, keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG),
             "BoolIfExists": NOT_A_SERVICE,
         },
     }
@@ -81,16 +81,16 @@ def _principals(case: PolicyCheck) -> Iterable[Mapping[str, Any]]:
             "Action": SIGNED_IN,
             "Resource": "*",
             "Condition": {
-                "StringNotEquals": _trusted(case, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
+                "StringNotEquals": _trusted(check, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
             },
         }
 
 
-def _resources(policy: Policy, case: PolicyCheck, wanted: bool) -> Iterable[Mapping[str, Any]]:
+def _resources(policy: Policy, check: PolicyCheck, wanted: bool) -> Iterable[Mapping[str, Any]]:
     """Deny strangers' resources; the names that the policy vouches for are kept."""
     if not wanted:
         return
-    kept = () if case.trust.strict else _vouched(policy)
+    kept = () if check.trust.strict else _vouched(policy)
     yield {
         "Sid": "DenyUntrustedResources",
         "Effect": "Deny",
@@ -98,7 +98,7 @@ def _resources(policy: Policy, case: PolicyCheck, wanted: bool) -> Iterable[Mapp
         "Action": "*",
         **({"NotResource": list(kept)} if kept else {"Resource": "*"}),
         "Condition": {
-            "StringNotEquals": _trusted(case, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG),
+            "StringNotEquals": _trusted(check, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG),
             "BoolIfExists": NOT_A_SERVICE,
         },
     }
@@ -116,8 +116,8 @@ def _vouched(policy: Policy) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _trusted(case: PolicyCheck, account: str, organization: str) -> Mapping[str, Any]:
+def _trusted(check: PolicyCheck, account: str, organization: str) -> Mapping[str, Any]:
     """Give the values that a stranger has none of: of no trusted account and organisation."""
-    trust = case.trust
+    trust = check.trust
     names = {account: sorted(trust.accounts), organization: sorted(trust.organizations)}
     return {CANONICAL[key]: values for key, values in names.items() if values}

@@ -136,12 +136,12 @@ def compile_arn(parts: Iterable[TemplatePart], *, wide: CharacterClass = ANY) ->
     found: list[Token] = []
     colons = 0
     for part in parts:
-        of = wide if colons >= FIELDS - 1 else FIELD
+        characters = wide if colons >= FIELDS - 1 else FIELD
         if isinstance(part, str):
             colons += part.count(":")
             found += [match_literal(character) for character in part]
         else:
-            found.append(match_one(of) if part is SINGLE else match_many(of))
+            found.append(match_one(characters) if part is SINGLE else match_many(characters))
     for missing in range(colons, FIELDS - 1):
         found += [match_literal(":"), match_many(wide if missing == FIELDS - 2 else FIELD)]
     return tuple(found)

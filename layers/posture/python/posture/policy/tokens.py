@@ -36,31 +36,33 @@ POOL += "+=,@#$%&()[]{}|<>!;'\"^`ßçñøЖ漢"
 class Token:
     """One character of a class, or any number of them."""
 
-    of: CharacterClass
-    many: bool = False
+    characters: CharacterClass
+    repeated: bool = False
 
 
 ONES: dict[CharacterClass, Token] = {name: Token(name) for name in CHARACTER_CLASSES}
-STARS: dict[CharacterClass, Token] = {name: Token(name, many=True) for name in CHARACTER_CLASSES}
+STARS: dict[CharacterClass, Token] = {
+    name: Token(name, repeated=True) for name in CHARACTER_CLASSES
+}
 LITERALS: dict[str, Token] = {}
 
 
-def match_one(of: CharacterClass) -> Token:
+def match_one(characters: CharacterClass) -> Token:
     """Give the token of one character of a class."""
-    return ONES[of]
+    return ONES[characters]
 
 
-def match_many(of: CharacterClass) -> Token:
+def match_many(characters: CharacterClass) -> Token:
     """Give the token of any number of characters of a class."""
-    return STARS[of]
+    return STARS[characters]
 
 
 def match_literal(character: str, *, any_case: bool = False) -> Token:
     """Give the token of a character, or of both its cases."""
-    of = "".join(sorted({character.lower(), character.upper()})) if any_case else character
-    if of not in LITERALS:
-        LITERALS[of] = Token(of)
-    return LITERALS[of]
+    characters = "".join(sorted({character.lower(), character.upper()})) if any_case else character
+    if characters not in LITERALS:
+        LITERALS[characters] = Token(characters)
+    return LITERALS[characters]
 
 
 def match_text(value: str) -> tuple[Token, ...]:
@@ -72,9 +74,16 @@ def match_text(value: str) -> tuple[Token, ...]:
 def pick_representatives(wanted: frozenset[CharacterClass]) -> str:
     """Give the characters to try: each that a pattern names, and one of every other kind."""
     named = dict.fromkeys(
-        character for of in sorted(wanted) if of not in CHARACTER_CLASSES for character in of
+        character
+        for characters in sorted(wanted)
+        if characters not in CHARACTER_CLASSES
+        for character in characters
     )
-    general = [CHARACTER_CLASSES[of] for of in sorted(wanted) if of in CHARACTER_CLASSES]
+    general = [
+        CHARACTER_CLASSES[characters]
+        for characters in sorted(wanted)
+        if characters in CHARACTER_CLASSES
+    ]
     others: dict[tuple[bool, ...], str] = {}
     for character in POOL:
         if character not in named:

@@ -38,10 +38,10 @@ class ValueTest:
     """
 
     family: OperatorFamily
-    texts: PatternSet | None = None
+    patterns: PatternSet | None = None
     bounds: tuple[tuple[str, Fraction | IpNetwork], ...] = ()
     negated: bool = False
-    absent: bool = False
+    when_absent: bool = False
     quantifier: Quantifier = Quantifier.NONE
 
     def passes(self, value: str) -> bool:
@@ -49,8 +49,8 @@ class ValueTest:
         return self._fits(value) != self.negated
 
     def _fits(self, value: str) -> bool:
-        if self.texts is not None:
-            return self.texts.accepts(value)
+        if self.patterns is not None:
+            return self.patterns.accepts(value)
         if self.family is OperatorFamily.ADDRESS:
             try:
                 address = ip_address(value)
@@ -71,9 +71,9 @@ class ValueTest:
     def holds(self, values: KeyValues) -> bool:
         """Tell the outcome for what a request holds."""
         if self.family is OperatorFamily.PRESENCE:
-            return self.absent if values is None else not self.absent
+            return self.when_absent if values is None else not self.when_absent
         if values is None or (not values and self.quantifier is not Quantifier.NONE):
-            return self.absent
+            return self.when_absent
         if self.quantifier is Quantifier.ALL:
             return all(map(self.passes, values))
         if self.negated and self.quantifier is Quantifier.NONE:
@@ -89,15 +89,15 @@ class ValueDomain:
     """What an open key may hold: its shape, texts to avoid, and whether it must be there."""
 
     shape: PatternSet | None = None
-    avoiding: tuple[PatternSet, ...] = ()
+    excluded: tuple[PatternSet, ...] = ()
     presence: KeyPresence = KeyPresence.MAYBE
-    several: bool = False
-    hints: tuple[str, ...] = ()
-    least: Fraction | None = None  # for dates: nothing before it
+    multivalued: bool = False
+    preferred: tuple[str, ...] = ()
+    earliest: Fraction | None = None  # for dates: nothing before it
 
 
 def choose_value(
-    key: str, wanted: Iterable[RequiredOutcome], room: ValueDomain, budget: SearchBudget
+    key: str, wanted: Iterable[RequiredOutcome], domain: ValueDomain, budget: SearchBudget
 ) -> list[KeyValues]:
     """Give what a key may hold so that every test has its outcome, as a list of at most one.
 
@@ -106,24 +106,26 @@ def choose_value(
         ExhaustedError: the search cost too much.
     """
     tests = tuple(wanted)
-    if room.presence is not KeyPresence.ALWAYS and all(
-        test.absent == outcome for test, outcome in tests
+    if domain.presence is not KeyPresence.ALWAYS and all(
+        test.when_absent == outcome for test, outcome in tests
     ):
         return [None]
     there = [each for each in tests if each[0].family is not OperatorFamily.PRESENCE]
     if any(
-        test.absent == outcome for test, outcome in tests if test.family is OperatorFamily.PRESENCE
+        test.when_absent == outcome
+        for test, outcome in tests
+        if test.family is OperatorFamily.PRESENCE
     ):
         return []
-    if room.several and any(test.quantifier is not Quantifier.NONE for test, _ in there):
-        return _several(key, there, room, budget)
+    if domain.multivalued and any(test.quantifier is not Quantifier.NONE for test, _ in there):
+        return _choose_several(key, there, domain, budget)
     # Of a single value, every quantifier says the same.
-    found = _single(key, there, room, budget)
+    found = _choose_single(key, there, domain, budget)
     return [] if found is None else [(found,)]
 
 
-def _several(
-    key: str, wanted: Sequence[RequiredOutcome], room: ValueDomain, budget: SearchBudget
+def _choose_several(
+    key: str, wanted: Sequence[RequiredOutcome], domain: ValueDomain, budget: SearchBudget
 ) -> list[KeyValues]:
     """Choose several values: some tests are about every one of them, some about any."""
     every: list[RequiredOutcome] = []
@@ -131,23 +133,23 @@ def _several(
     for test, outcome in wanted:
         about_all = (test.quantifier is Quantifier.ALL) == outcome
         (every if about_all else some).append((test, outcome))
-    chosen = [_single(key, [*every, each], room, budget) for each in some or [None]]  # type: ignore[list-item]
+    chosen = [_choose_single(key, [*every, each], domain, budget) for each in some or [None]]  # type: ignore[list-item]
     if any(value is None for value in chosen):
         return []
     return [tuple(dict.fromkeys(value for value in chosen if value is not None))]
 
 
-def _single(
-    key: str, wanted: Sequence[RequiredOutcome | None], room: ValueDomain, budget: SearchBudget
+def _choose_single(
+    key: str, wanted: Sequence[RequiredOutcome | None], domain: ValueDomain, budget: SearchBudget
 ) -> str | None:
     tests = [each for each in wanted if each is not None]
     families = {test.family for test, _ in tests}
     if families <= TEXTS:
-        return _text(tests, room, budget)
+        return _text(tests, domain, budget)
     if len(families) > 1:
         raise IncompatibleTestsError(key)
     budget.spend(len(tests))
-    candidates = _points(tests, room)
+    candidates = _points(tests, domain)
     return next((value for value in candidates if _all_pass(value, tests)), None)
 
 
@@ -155,13 +157,15 @@ def _all_pass(value: str, tests: Sequence[RequiredOutcome]) -> bool:
     return all(test.passes(value) == outcome for test, outcome in tests)
 
 
-def _text(tests: Sequence[RequiredOutcome], room: ValueDomain, budget: SearchBudget) -> str | None:
-    meeting = [room.shape] if room.shape else []
-    avoiding = list(room.avoiding)
+def _text(
+    tests: Sequence[RequiredOutcome], domain: ValueDomain, budget: SearchBudget
+) -> str | None:
+    required = [domain.shape] if domain.shape else []
+    excluded = list(domain.excluded)
     for test, outcome in tests:
-        if test.texts is not None:
-            (meeting if outcome != test.negated else avoiding).append(test.texts)
-    return find_shortest_text(meeting, avoiding, budget, room.hints)
+        if test.patterns is not None:
+            (required if outcome != test.negated else excluded).append(test.patterns)
+    return find_shortest_text(required, excluded, budget, domain.preferred)
 
 
 def _compared(point: Fraction, test: str, bound: Fraction) -> bool:
@@ -174,7 +178,7 @@ def _compared(point: Fraction, test: str, bound: Fraction) -> bool:
     }[test]
 
 
-def _points(tests: Sequence[RequiredOutcome], room: ValueDomain) -> Iterable[str]:
+def _points(tests: Sequence[RequiredOutcome], domain: ValueDomain) -> Iterable[str]:
     """Give the values to try: the bounds, what lies beside them, and what lies between."""
     bounds = [bound for test, _ in tests for _, bound in test.bounds]
     if tests[0][0].family is OperatorFamily.ADDRESS:
@@ -185,8 +189,8 @@ def _points(tests: Sequence[RequiredOutcome], room: ValueDomain) -> Iterable[str
     points = [*numbers, *beside, *between, Fraction(1)]
     if tests[0][0].family is not OperatorFamily.DATE:
         return [_written(point) for point in points]
-    least = room.least if room.least is not None else Fraction(0)
-    return [_date(point) for point in (least, *points) if point >= least]
+    earliest = domain.earliest if domain.earliest is not None else Fraction(0)
+    return [_date(point) for point in (earliest, *points) if point >= earliest]
 
 
 def _written(point: Fraction) -> str:

@@ -33,36 +33,36 @@ NAMES = {
 
 def build_request(found: FoundRequest) -> Request:
     """Give the request of a world and of what was chosen in it."""
-    world, chosen = found.world, dict(found.chosen)
+    case, chosen = found.case, dict(found.chosen)
     principal, _, session = _first(chosen.pop(keys.PRINCIPAL_ARN, None)).partition(SESSION)
     action, resource = _first(chosen.pop(ACTION)), _first(chosen.pop(RESOURCE))
     context: dict[str, tuple[str, ...]] = {}
-    for key in (*TOLD, *world.assigned, *keys.FIXED, *sorted(keys.BY_TYPE)):
-        value = resolve_key(key, world)
+    for key in (*TOLD, *case.assigned, *keys.FIXED, *sorted(keys.BY_TYPE)):
+        value = resolve_key(key, case)
         if isinstance(value, tuple):
             context[key] = value
     if principal:
         context[keys.PRINCIPAL_ARN] = (principal,)
     context.update({key: value for key, value in chosen.items() if value is not None})
-    owner = world.owner
+    owner = case.owner
     return Request(
-        kind=world.caller.kind,
-        account=world.caller.account,
+        kind=case.caller.kind,
+        account=case.caller.account,
         principal=principal,
         session=session,
         action=NAMES.get(action, action),
         resource=resource,
-        owner=_owner(world),
-        organization=world.caller.organization,
+        owner=_owner(case),
+        organization=case.caller.organization,
         owner_organization=owner.organization if owner else None,
         context=context,
     )
 
 
-def _owner(world: RequestCase) -> str:
-    if world.owner is None or world.owner.kind is OwnerKind.AWS:
+def _owner(case: RequestCase) -> str:
+    if case.owner is None or case.owner.kind is OwnerKind.AWS:
         return "aws"
-    return world.owner.account
+    return case.owner.account
 
 
 def _first(value: KeyValues | OpenValue) -> str:

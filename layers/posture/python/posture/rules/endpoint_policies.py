@@ -93,7 +93,7 @@ def _needs(subject: EndpointPolicyContext) -> RuleResult:
     decided, endpoint = subject.decided, subject.endpoint
     required = subject.vpc.baseline.required_services
     lacking = find_blocked_requests(
-        decided.policy, decided.decision, subject.expected.site, required
+        decided.policy, decided.decision, subject.expected.endpoint, required
     )
     if lacking is None:
         summary = f"{subject.name}: no required service needs anything of it"

@@ -26,7 +26,7 @@ import posture.evaluation.changes
 import posture.evaluation.scope
 from posture.ec2.observer import Observer
 from posture.evaluation.changes import Evaluator
-from posture.evaluation.scope_resolver import Places
+from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Scope
 from posture.store.scope_store import Store
 
@@ -34,7 +34,7 @@ RUNS = 40
 WARM = 5
 PARTS = (
     (posture.evaluation.changes, "parse_sqs_event", "parse"),
-    (Places, "place", "place"),
+    (ScopeResolver, "place", "place"),
     (Observer, "vpc", "collect"),
     (posture.evaluation.scope, "evaluate_context", "analyse"),
     (Store, "record", "store"),

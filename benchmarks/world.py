@@ -16,9 +16,10 @@ from moto import mock_aws
 from synthetic_aws import ACCOUNT, LISTS, REGION, SyntheticAws, copies
 
 from posture.ec2.observer import Observer
-from posture.evaluation.changes import Evaluator, Ports
-from posture.evaluation.region_sweep import Sweeper
-from posture.evaluation.scope_resolver import Places
+from posture.evaluation.batch import EvaluationPorts
+from posture.evaluation.changes import Evaluator
+from posture.evaluation.region_sweep import RegionSweep
+from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Region
 from posture.runtime import clients
 from posture.runtime.settings import Tables
@@ -122,10 +123,10 @@ def _shared(ec2: EC2Client) -> dict[str, Any]:
     }
 
 
-def sweeper_of(session: boto3.Session) -> Sweeper:
+def sweeper_of(session: boto3.Session) -> RegionSweep:
     """Give a sweeper as the function has it."""
     dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
-    return Sweeper(
+    return RegionSweep(
         Observer(session.client("ec2", config=clients.CONFIG_WITHOUT_VALIDATION), HOME),
         Store(dynamodb, TABLES),
         BaselineTable(dynamodb, TABLES.baseline),
@@ -138,9 +139,9 @@ def evaluator_of(session: boto3.Session) -> Evaluator:
     ec2 = session.client("ec2", config=clients.CONFIG_WITHOUT_VALIDATION)
     store = Store(dynamodb, TABLES)
     return Evaluator(
-        Ports(
+        EvaluationPorts(
             observer=Observer(ec2, HOME),
-            places=Places(lambda _: ec2, store.ownership),
+            places=ScopeResolver(lambda _: ec2, store.ownership),
             store=store,
             baselines=BaselineTable(dynamodb, TABLES.baseline),
             rejections=Rejections(dynamodb, TABLES.history),

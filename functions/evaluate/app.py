@@ -11,8 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.ec2.members import assume_member_roles
 from posture.ec2.observer import Observer
-from posture.evaluation.changes import Evaluator, Ports
-from posture.evaluation.scope_resolver import Places
+from posture.evaluation.batch import EvaluationPorts
+from posture.evaluation.changes import Evaluator
+from posture.evaluation.scope_resolver import ScopeResolver
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
 from posture.runtime.settings import Settings
@@ -27,10 +28,10 @@ store = Store(clients.dynamodb(), settings.tables)
 home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
 evaluator = Evaluator(
-    Ports(
+    EvaluationPorts(
         observer=home,
         members=members,
-        places=Places(lambda region: members.get(region.account, home).ec2, store.ownership),
+        places=ScopeResolver(lambda region: members.get(region.account, home).ec2, store.ownership),
         store=store,
         baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),
         rejections=Rejections(clients.dynamodb(), settings.tables.history),

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.ec2.members import assume_member_roles
 from posture.ec2.observer import Observer
-from posture.evaluation.account_sweep import sweep_all
+from posture.evaluation.account_sweep import sweep_accounts
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
 from posture.runtime.settings import Settings
@@ -34,7 +34,7 @@ gc.freeze()
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
     """Sweep the region, here and in the members; what could not be makes Lambda try again."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
-    swept = sweep_all(home, members.values(), store, baselines, deadline=deadline)
+    swept = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
     for name, number in swept.counts().items():
         metrics.add_metric(name, MetricUnit.Count, number)
     swept.require_complete()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from posture.lifecycle.diff import apply, transitions
+from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.change import Actor, Change, ChangeOutcome
 from posture.model.finding import Finding, Transition
 from posture.model.scope import Region, Scope
@@ -71,9 +71,9 @@ def opened(
     *verdicts: Verdict, minute: float = 0, changes: Iterable[Change] = (), scope: Scope = SCOPE
 ) -> tuple[Transition, ...]:
     """Give what a first evaluation makes of these verdicts."""
-    return transitions(scope, {}, verdicts, observed_at=at(minute), changes=tuple(changes))
+    return find_transitions(scope, {}, verdicts, observed_at=at(minute), changes=tuple(changes))
 
 
 def findings(*verdicts: Verdict, minute: float = 0) -> dict[str, Finding]:
     """Give the findings that these verdicts open, by id."""
-    return apply({}, opened(*verdicts, minute=minute))
+    return apply_transitions({}, opened(*verdicts, minute=minute))

@@ -7,7 +7,7 @@ from typing import Any
 
 from finding_builders import verdict
 from posture.analysis.path import PathKind
-from posture.lifecycle.diff import apply, transitions
+from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.change import Actor, Change, ChangeOutcome
 from posture.model.finding import Transition
 from posture.model.scope import Region, Scope
@@ -41,7 +41,7 @@ def material(count: int, *, hostile: bool = False) -> ReportData:
         since=START,
         until=NOW,
         transitions=steps,
-        findings=list(apply({}, steps).values()),
+        findings=list(apply_transitions({}, steps).values()),
         pictures=[
             VpcMatrix(scope, NOW, matrix(hostile=hostile)) for scope in SCOPES[: 2 if count else 1]
         ],
@@ -88,9 +88,11 @@ def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Se
             resource_ids=frozenset({"rtb-0a"}),
             outcome=ChangeOutcome.APPLIED,
         )
-        new = transitions(scope, found, verdicts[gone:upto], observed_at=instant, changes=[change])
+        new = find_transitions(
+            scope, found, verdicts[gone:upto], observed_at=instant, changes=[change]
+        )
         steps += new
-        found = apply(found, new)
+        found = apply_transitions(found, new)
     return steps
 
 

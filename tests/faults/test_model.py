@@ -91,7 +91,7 @@ class Monitoring(RuleBasedStateMachine):
         were many.
         """
         patch = self._exits.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("posture.store.transactions.MOST", most)
+        patch.setattr("posture.store.transactions.MAX_TRANSITIONS", most)
         patch.setattr("posture.notification.notify.MANY", many)
         if sweep:
             self.monitor.sweep()

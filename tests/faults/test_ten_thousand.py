@@ -13,8 +13,8 @@ from finding_builders import at, opened, verdict
 from notify_stage import Stage, emulated
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture.store.items import committed, written
-from posture.store.transactions import commit_name
+from posture.store.items import build_items, with_commit
+from posture.store.transactions import format_commit
 from stack_template import RESOURCES
 
 SCOPES = 1_000 if os.environ.get("FAULT_STORIES") else 40
@@ -68,11 +68,11 @@ def broken() -> list[Any]:
             for each in range(A_SCOPE)
         ]
         minute = number / SCOPES
-        commit = commit_name(at(minute), 1)
+        commit = format_commit(at(minute), 1)
         for step in opened(*verdicts, minute=minute, scope=scope):
-            items = written(step)
-            history.put_item(committed(items.row, commit, 1))
-            image = committed(items.finding, commit)
+            items = build_items(step)
+            history.put_item(with_commit(items.row, commit, 1))
+            image = with_commit(items.finding, commit)
             sequence = str(len(records))
             records.append(
                 {

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from typer.testing import CliRunner, Result
 
 from finding_builders import SCOPE, at, change
-from posture.lifecycle.diff import apply, transitions
+from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.finding import Finding, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
-from posture.store.attribute_values import typed
+from posture.store.attribute_values import serialize
 from posture.store.hash_chain import Chain
-from posture.store.scope_record import head_key, index_fields
-from posture.store.scope_store import Evaluation, Recorded, Store
-from posture.store.transactions import part_writes, parts_of
+from posture.store.scope_record import index_fields, record_key
+from posture.store.scope_store import Evaluation, Store, WriteResult
+from posture.store.transactions import build_part_writes, split_into_parts
 from posture_cli.app import app
 from stack_tables import TABLES
 
@@ -41,12 +41,12 @@ def look(
     *verdicts: Verdict,
     scope: Scope = SCOPE,
     actor: str | None = ALICE,
-) -> Recorded:
+) -> WriteResult:
     """Record one evaluation of a scope, caused by somebody's change."""
     changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
     return store.record(
         Evaluation(scope, at(minute)),
-        lambda state: transitions(
+        lambda state: find_transitions(
             scope, state.findings, verdicts, observed_at=at(minute), changes=changes
         ),
     )
@@ -66,7 +66,7 @@ class Scribe:
         """Record one evaluation of a scope, caused by somebody's change."""
         changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
         stored = self.findings.setdefault(scope, {})
-        steps = transitions(scope, stored, verdicts, observed_at=at(minute), changes=changes)
+        steps = find_transitions(scope, stored, verdicts, observed_at=at(minute), changes=changes)
         self.write(scope, steps, at(minute))
 
     def write(self, scope: Scope, steps: Sequence[Transition], instant: datetime) -> None:
@@ -74,12 +74,12 @@ class Scribe:
         stored = self.findings.setdefault(scope, {})
         chain = self._chains.get(scope, Chain())
         commit = ""
-        for part in parts_of(steps, instant, chain):
-            for write in part_writes(part, TABLES):
+        for part in split_into_parts(steps, instant, chain):
+            for write in build_part_writes(part, TABLES):
                 self._client.put_item(**write["Put"])
             chain, commit = part.chain, part.commit
         self._chains[scope] = chain
-        self.findings[scope] = apply(stored, steps)
+        self.findings[scope] = apply_transitions(stored, steps)
         told = {
             "observed_at": format_iso(instant),
             "revision": 1,
@@ -87,7 +87,7 @@ class Scribe:
             **chain.fields(),
         }
         fields = {**index_fields(scope, exists=True), **told}
-        item = {**head_key(scope), **typed(fields)}
+        item = {**record_key(scope), **serialize(fields)}
         self._client.put_item(TableName=TABLES.findings, Item=item)
 
 

@@ -26,7 +26,8 @@ from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.ec2.members import MemberObservers
 from posture.ec2.observer import Observer
-from posture.evaluation.changes import EvaluationPorts, Evaluator
+from posture.evaluation.batch import EvaluationPorts
+from posture.evaluation.changes import Evaluator
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.lifecycle.diff import apply_transitions, find_transitions

@@ -14,17 +14,18 @@ from moto import mock_aws
 
 from collect_world import ACCOUNT, REGION, World, build
 from posture.ec2.observer import Observer
-from posture.evaluation.changes import Evaluated, Evaluator, Ports
-from posture.evaluation.region_sweep import Sweeper
-from posture.evaluation.scope_resolver import KINDS, Places
-from posture.evaluation.sweep_result import Swept
+from posture.evaluation.batch import EvaluationPorts
+from posture.evaluation.changes import BatchResult, Evaluator
+from posture.evaluation.region_sweep import RegionSweep
+from posture.evaluation.scope_resolver import KINDS, ScopeResolver
+from posture.evaluation.sweep_result import SweepResult
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
-from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.cloudtrail import ApiCaller
 from posture_cli.embedded.moto_patches import patch_moto
 from stack_tables import TABLES, create_tables
@@ -81,16 +82,16 @@ class Stage:
     def evaluator(self, observer: Observer | None = None) -> Evaluator:
         """Give a monitor as a new process would have it."""
         return Evaluator(
-            Ports(
+            EvaluationPorts(
                 observer=observer or self.observer(),
-                places=Places(self.client_of, self.store.ownership),
+                places=ScopeResolver(self.client_of, self.store.ownership),
                 store=self.store,
                 baselines=BaselineTable(self.dynamodb, TABLES.baseline),
                 rejections=Rejections(self.dynamodb, TABLES.history),
             )
         )
 
-    def evaluate(self, *records: Any) -> Evaluated:
+    def evaluate(self, *records: Any) -> BatchResult:
         """Evaluate records as one batch; without any, all that is on the trail so far."""
         return self.evaluator().evaluate(batch(*(records or self.taken())))
 
@@ -99,10 +100,10 @@ class Stage:
         taken, self.trail[:] = list(self.trail), []
         return taken
 
-    def sweep(self) -> Swept:
+    def sweep(self) -> SweepResult:
         """Sweep the region."""
         baselines = BaselineTable(self.dynamodb, TABLES.baseline)
-        return Sweeper(self.observer(), self.store, baselines).sweep()
+        return RegionSweep(self.observer(), self.store, baselines).sweep()
 
     def findings(self, scope: Scope | None = None) -> list[Finding]:
         """Give the open findings of a scope; the full VPC's without one."""
@@ -242,5 +243,5 @@ def staged() -> Iterator[Stage]:
         create_tables(dynamodb)
         alice = session.client("ec2")
         stage = Stage(build(session.client("ec2")), alice, dynamodb)
-        CallRecorder(stage.trail.append).attach(alice, ALICE)
+        record_calls(alice, ALICE, stage.trail.append)
         yield stage

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from posture.evaluation.changes import Evaluated
-from posture.evaluation.sweep_result import Swept
+from posture.evaluation.changes import BatchResult
+from posture.evaluation.sweep_result import SweepResult
 from posture.model.scope import Region
 from stack_template import PATH, RESOURCES, TEMPLATE, of_type
 
@@ -110,7 +110,7 @@ def test_the_dashboard_draws_what_the_functions_measure() -> None:
     """It is JSON, and each metric of ours on it is one that a function counts."""
     text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(text)["widgets"]
-    counted = {*Evaluated().counts(), *Swept(Region("111122223333", "eu-west-1")).counts()}
+    counted = {*BatchResult().counts(), *SweepResult(Region("111122223333", "eu-west-1")).counts()}
     counted |= {"DetectionLatency"}
     drawn: list[str] = []
     ours = False

@@ -5,7 +5,7 @@ import pytest
 from posture.changes.batch import parse_sqs_event
 from posture.changes.event_names import EVENT_NAMES
 from posture.model.change import ChangeOutcome
-from posture.store.stream_records import announced
+from posture.store.stream_records import parse_stream_record
 from sample_events import EXPECTED, FOLDER, FUNCTIONS, names, read, rows_of
 from stack_template import RESOURCES
 
@@ -74,7 +74,7 @@ def test_a_failed_call_moved_nothing() -> None:
 @pytest.mark.parametrize("name", ["notify/opened", "notify/resolved"])
 def test_stream_records_announce_one_commit(name: str) -> None:
     """In the form the notifier reads."""
-    found = {announced(record) for record in read(name)["Records"]}
+    found = {parse_stream_record(record) for record in read(name)["Records"]}
     assert len(found) == 1
     assert None not in found
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from posture.store.scope_record import Head
+from posture.store.scope_record import ScopeRecord
 from stack_tables import INDEXES, KEYS
 from stack_template import RESOURCES, of_type
 
@@ -71,7 +71,7 @@ def test_a_region_is_listed_with_what_a_sweep_needs_of_each_head() -> None:
     """The sweep's index leaves out matrix, chain and picture, which it does not read."""
     indexes = TABLES["FindingsTable"]["GlobalSecondaryIndexes"]
     [by_region] = [it for it in indexes if it["IndexName"] == "by-region"]
-    needed = {it.name for it in fields(Head)} - {"scope", "coverage", "chain", "picture"}
+    needed = {it.name for it in fields(ScopeRecord)} - {"scope", "coverage", "chain", "picture"}
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 
 

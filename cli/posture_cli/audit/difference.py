@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from posture.lifecycle.diff import apply
+from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.store.history import History
@@ -28,7 +28,7 @@ class Difference:
         return "resolved" if self.now.status is FindingStatus.RESOLVED else "changed"
 
 
-def differences(
+def find_differences(
     history: History, scopes: Iterable[Scope], first: datetime, second: datetime
 ) -> Iterator[Difference]:
     """Give what was different at the second time, from each scope's history up to it.
@@ -42,7 +42,7 @@ def differences(
         before: dict[str, Finding] = {}
         after: dict[str, Finding] = {}
         for row in history.of_scope(scope, until=second):
-            after = apply(after, [row.transition])
+            after = apply_transitions(after, [row.transition])
             if row.observed_at <= first:
                 before = after
         for name, finding in after.items():

@@ -9,29 +9,29 @@ from heapq import merge, nsmallest
 from itertools import chain, islice
 from typing import Any
 
-from posture.lifecycle.diff import apply
+from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.findings import Findings
 from posture.store.history import History
-from posture_cli.sort_orders import Sort
+from posture_cli.sort_orders import SortOrder
 
 Key = Callable[[Finding], Any]
 
 
-KEYS: dict[Sort, Key] = {
-    Sort.SEVERITY: lambda it: (it.severity.rank, it.updated_at, it.id),
-    Sort.UPDATED: lambda it: (it.updated_at, it.id),
-    Sort.OPENED: lambda it: (it.opened_at, it.id),
-    Sort.RULE: lambda it: (it.rule, str(it.scope), it.resource),
-    Sort.RESOURCE: lambda it: (it.resource, str(it.scope), it.rule),
-    Sort.SCOPE: lambda it: (it.scope, it.rule, it.resource),
+SORT_KEYS: dict[SortOrder, Key] = {
+    SortOrder.SEVERITY: lambda it: (it.severity.rank, it.updated_at, it.id),
+    SortOrder.UPDATED: lambda it: (it.updated_at, it.id),
+    SortOrder.OPENED: lambda it: (it.opened_at, it.id),
+    SortOrder.RULE: lambda it: (it.rule, str(it.scope), it.resource),
+    SortOrder.RESOURCE: lambda it: (it.resource, str(it.scope), it.rule),
+    SortOrder.SCOPE: lambda it: (it.scope, it.rule, it.resource),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FindingFilter:
     """Filters; an empty one lets everything through. `since` and `until` bound `updated_at`."""
 
     statuses: frozenset[FindingStatus] = frozenset()
@@ -70,7 +70,9 @@ class Wanted:
         )
 
 
-def now(findings: Findings, wanted: Wanted, sort: Sort, limit: int | None) -> Iterator[Finding]:
+def read_findings(
+    findings: Findings, wanted: FindingFilter, sort: SortOrder, limit: int | None
+) -> Iterator[Finding]:
     """Give the wanted findings as they are now, read by the index that fits the filters best.
 
     Where that index has them in the order that is asked for, they come one by one as they are
@@ -83,51 +85,55 @@ def now(findings: Findings, wanted: Wanted, sort: Sort, limit: int | None) -> It
     matching = filter(wanted.takes, found)
     if natural is sort:
         return islice(matching, limit)
-    return ordered(matching, sort, limit)
+    return sort_findings(matching, sort, limit)
 
 
-def then(
-    findings: Findings, history: History, wanted: Wanted, instant: datetime
+def rebuild_findings(
+    findings: Findings, history: History, wanted: FindingFilter, instant: datetime
 ) -> Iterator[Finding]:
     """Give the wanted findings as they were at an instant, rebuilt from history.
 
     Raises:
         CorruptItemError: a row of history cannot be read.
     """
-    for scope in scopes(findings, wanted):
+    for scope in list_scopes(findings, wanted):
         steps = (row.transition for row in history.of_scope(scope, until=instant))
-        yield from filter(wanted.takes, apply({}, steps).values())
+        yield from filter(wanted.takes, apply_transitions({}, steps).values())
 
 
-def scopes(findings: Findings, wanted: Wanted) -> Iterator[Scope]:
+def list_scopes(findings: Findings, wanted: FindingFilter) -> Iterator[Scope]:
     """Give every scope that may hold what is wanted, gone ones included."""
     listed = iter([wanted.scope]) if wanted.scope else findings.scopes()
     return filter(wanted.lies_in, listed)
 
 
-def ordered(found: Iterable[Finding], sort: Sort, limit: int | None) -> Iterator[Finding]:
+def sort_findings(
+    found: Iterable[Finding], sort: SortOrder, limit: int | None
+) -> Iterator[Finding]:
     """Order findings that come in any order, holding no more of them than are wanted."""
     if limit is None:
-        return iter(sorted(found, key=KEYS[sort]))
-    return iter(nsmallest(limit, found, key=KEYS[sort]))
+        return iter(sorted(found, key=SORT_KEYS[sort]))
+    return iter(nsmallest(limit, found, key=SORT_KEYS[sort]))
 
 
-def merged(found: Iterable[Iterator[Finding]], sort: Sort, limit: int | None) -> Iterator[Finding]:
+def merge_findings(
+    found: Iterable[Iterator[Finding]], sort: SortOrder, limit: int | None
+) -> Iterator[Finding]:
     """Give the findings of several stacks, each in this order already, as one list in it."""
-    return islice(merge(*found, key=KEYS[sort]), limit)
+    return islice(merge(*found, key=SORT_KEYS[sort]), limit)
 
 
-def _read(findings: Findings, wanted: Wanted) -> tuple[Iterator[Finding], Sort | None]:
+def _read(findings: Findings, wanted: FindingFilter) -> tuple[Iterator[Finding], SortOrder | None]:
     """Give findings that hold all the wanted ones, and the order in which they come, if any."""
     if wanted.scope or wanted.vpc:
-        listed = map(findings.of_scope, scopes(findings, wanted))
+        listed = map(findings.of_scope, list_scopes(findings, wanted))
         return chain.from_iterable(listed), None
     if wanted.resource:
         by_resource = findings.of_resource(wanted.resource, since=wanted.since, until=wanted.until)
-        return by_resource, Sort.UPDATED
+        return by_resource, SortOrder.UPDATED
     if wanted.rule:
         by_rule = findings.of_rule(wanted.rule, since=wanted.since, until=wanted.until)
-        return by_rule, Sort.UPDATED
+        return by_rule, SortOrder.UPDATED
     by_status = [
         findings.of_status(
             status,
@@ -138,4 +144,4 @@ def _read(findings: Findings, wanted: Wanted) -> tuple[Iterator[Finding], Sort |
         )
         for status in sorted(wanted.statuses or FindingStatus)
     ]
-    return merge(*by_status, key=KEYS[Sort.SEVERITY]), Sort.SEVERITY
+    return merge(*by_status, key=SORT_KEYS[SortOrder.SEVERITY]), SortOrder.SEVERITY

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from posture.errors import ConflictError, CorruptItemError
-from posture.lifecycle.diff import apply
+from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Finding, Transition
 from posture.model.scope import Scope
 from posture.store.hash_chain import Chain
 from posture.store.history import History
-from posture.store.items import entry_of
+from posture.store.items import parse_history_entry
 from posture.store.scope_store import Store
 from posture.store.waivers import PARTITION, WaiverTable
-from posture_cli.audit.chain_walk import Fault, Row, Walk
+from posture_cli.audit.chain_walk import ChainFault, ChainWalk, Row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # a scope that is written while it is walked is walked again
 
-Heads = Mapping[str, Chain]  # by scope
+ChainEnds = Mapping[str, Chain]  # by scope
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class VerificationResult:
     """What a scope's history came to.
 
     Attributes:
@@ -41,7 +41,7 @@ class Proof:
     scope: str
     chain: Chain
     unchained: int = 0
-    fault: Fault | None = None
+    fault: ChainFault | None = None
 
 
 class Verifier:
@@ -52,7 +52,7 @@ class Verifier:
         self._history = History(client, tables.history)
         self._waivers = WaiverTable(client, tables.baseline)
 
-    def verify(self, scopes: Iterator[Scope], exported: Heads) -> Iterator[Proof]:
+    def verify(self, scopes: Iterator[Scope], exported: ChainEnds) -> Iterator[VerificationResult]:
         """Prove each scope, and that every exported head is still part of its chain.
 
         Raises:
@@ -65,34 +65,36 @@ class Verifier:
         for name in sorted(set(exported) - seen - {PARTITION}):
             yield self._prove(Scope.parse(name), exported[name])
 
-    def waivers(self, exported: Chain | None) -> Proof:
+    def waivers(self, exported: Chain | None) -> VerificationResult:
         """Prove the history of the waivers, whose chain ends in the baseline table."""
         for _ in range(ATTEMPTS):
             head = self._waivers.chain()
-            walk = Walk(frozenset({exported.length} if exported else ()))
+            walk = ChainWalk(frozenset({exported.length} if exported else ()))
             for _ in walk.over(self._history.stored(PARTITION)):
                 pass
             fault = walk.end(head) or _kept(walk, exported)
             if fault is None or self._waivers.chain() == head:
-                return Proof(PARTITION, walk.chain, walk.unchained, fault)
+                return VerificationResult(PARTITION, walk.chain, walk.unchained, fault)
         raise ConflictError(f"{PARTITION}: written each time they were walked; verify them again")
 
-    def _prove(self, scope: Scope, exported: Chain | None) -> Proof:
+    def _prove(self, scope: Scope, exported: Chain | None) -> VerificationResult:
         try:
             return self._walked(scope, exported)
         except CorruptItemError as error:
-            return Proof(str(scope), Chain(), fault=Fault("", f"altered: {error}"))
+            return VerificationResult(
+                str(scope), Chain(), fault=ChainFault("", f"altered: {error}")
+            )
 
-    def _walked(self, scope: Scope, exported: Chain | None) -> Proof:
+    def _walked(self, scope: Scope, exported: Chain | None) -> VerificationResult:
         for _ in range(ATTEMPTS):
             state = self._store.load(scope)
             head = state.head.chain if state.head else Chain()
-            walk = Walk(frozenset({exported.length} if exported else ()))
+            walk = ChainWalk(frozenset({exported.length} if exported else ()))
             findings, fault = _replayed(walk.over(self._history.stored(str(scope))))
             fault = walk.fault or fault or walk.end(head)
             fault = fault or _kept(walk, exported) or _differing(state.findings, findings)
             if fault is None or self._chain(scope) == head:
-                return Proof(str(scope), walk.chain, walk.unchained, fault)
+                return VerificationResult(str(scope), walk.chain, walk.unchained, fault)
         raise ConflictError(f"{scope}: it was written each time it was walked; verify it again")
 
     def _chain(self, scope: Scope) -> Chain:
@@ -100,18 +102,18 @@ class Verifier:
         return head.chain if head else Chain()
 
 
-def _replayed(rows: Iterator[Row]) -> tuple[dict[str, Finding], Fault | None]:
+def _replayed(rows: Iterator[Row]) -> tuple[dict[str, Finding], ChainFault | None]:
     """Give the findings that the rows lead to."""
     steps: list[Transition] = []
     for row in rows:
         try:
-            steps.append(entry_of(row).transition)
+            steps.append(parse_history_entry(row).transition)
         except CorruptItemError as error:
-            return {}, Fault(row["entry"].get("S", ""), f"altered: {error}")
-    return apply({}, steps), None
+            return {}, ChainFault(row["entry"].get("S", ""), f"altered: {error}")
+    return apply_transitions({}, steps), None
 
 
-def _kept(walk: Walk, exported: Chain | None) -> Fault | None:
+def _kept(walk: ChainWalk, exported: Chain | None) -> ChainFault | None:
     """Compare a chain with what was exported of it."""
     if exported is None or exported.length == 0:
         return None
@@ -121,18 +123,18 @@ def _kept(walk: Walk, exported: Chain | None) -> Fault | None:
         problem = f"altered: rewritten up to row {exported.length} since its head was exported"
     else:
         return None
-    return Fault("", problem)
+    return ChainFault("", problem)
 
 
-def _differing(stored: Mapping[str, Finding], told: Mapping[str, Finding]) -> Fault | None:
+def _differing(stored: Mapping[str, Finding], told: Mapping[str, Finding]) -> ChainFault | None:
     """Compare the findings with what the history says of them."""
     for name in sorted({*stored, *told}):
         finding = told.get(name) or stored[name]
         key = f"{finding.rule}#{finding.resource}"
         if name not in stored:
-            return Fault(key, "removed: the finding is missing from the findings table")
+            return ChainFault(key, "removed: the finding is missing from the findings table")
         if name not in told:
-            return Fault(key, "inserted: no row of history tells of this finding")
+            return ChainFault(key, "inserted: no row of history tells of this finding")
         if stored[name] != told[name]:
-            return Fault(key, "altered: the finding is not as its last row of history tells")
+            return ChainFault(key, "altered: the finding is not as its last row of history tells")
     return None

@@ -11,7 +11,7 @@ import typer
 from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
 from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve
+from posture.baseline.resolve import resolve_baseline
 from posture.rules.rule import VpcContext
 from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import load_baseline
@@ -102,7 +102,7 @@ def _live(
     document = load_baseline(baseline) if baseline else BaselineDocument()
     for snapshot in live.collect(regions, vpcs):
         wanted = [live.service(snapshot, each).name for each in services]
-        case = VpcContext(snapshot, resolve(document, snapshot.scope, snapshot.vpc.tags))
+        case = VpcContext(snapshot, resolve_baseline(document, snapshot.scope, snapshot.vpc.tags))
         required = (*case.baseline.required_services, *wanted)
         covered = case.analysis.build_coverage(list_covered_services(snapshot, required))
         yield shown.Matrix(

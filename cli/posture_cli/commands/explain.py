@@ -10,14 +10,14 @@ import typer
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain as explained
 from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve
+from posture.baseline.resolve import resolve_baseline
 from posture.policy import Trust
 from posture_cli import exit_codes as exits
-from posture_cli.baseline_file import load
-from posture_cli.console import notes
+from posture_cli.baseline_file import load_baseline
+from posture_cli.console import open_stderr
 from posture_cli.options import BaselineOption, OutputOption, RegionsOption, examples
 from posture_cli.render import explain as shown
-from posture_cli.render.records import Output, write, write_json
+from posture_cli.render.records import Output, write_json, write_records
 
 EXAMPLES = examples(
     "posture explain subnet-0123456789abcdef0 s3",
@@ -74,20 +74,20 @@ def explain(  # noqa: PLR0913 - one option a fact
                 f"{each!r} is not a security group, as in sg-0123456789abcdef0",
                 param_hint="--group",
             )
-    document = load(baseline) if baseline else BaselineDocument()
-    with notes().status(f"reading the VPC of {subnet}"):
+    document = load_baseline(baseline) if baseline else BaselineDocument()
+    with open_stderr().status(f"reading the VPC of {subnet}"):
         snapshot = live.of_subnet(subnet, region or ())
         wanted = live.service(snapshot, service)
-    required = resolve(document, snapshot.scope, snapshot.vpc.tags)
+    required = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)
     trust = Trust(required.trusted_accounts, required.trusted_organizations)
     found = explained(
         Analysis(snapshot), snapshot.subnets[subnet], wanted, frozenset(group or ()), trust
     )
-    record = shown.record_of(snapshot, found)
+    record = shown.build_explanation_record(snapshot, found)
     if output is Output.JSON:
         write_json(record)
     elif output is not Output.TABLE:
-        write(record["steps"], shown.CSV_COLUMNS, output)
+        write_records(record["steps"], shown.CSV_COLUMNS, output)
     else:
-        shown.tell(snapshot, found)
+        shown.print_explanation(snapshot, found)
     raise typer.Exit(exits.CLEAN)

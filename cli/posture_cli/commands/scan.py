@@ -11,16 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve
+from posture.baseline.resolve import resolve_baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Evidence, Status, Verdict
-from posture.rules.engine import judge_service, judge_vpc
+from posture.rules.engine import evaluate_endpoint_service, evaluate_vpc
 from posture.rules.rule_catalogue import SERVICE_RULES
 from posture_cli import exit_codes as exits
-from posture_cli.baseline_file import explained
-from posture_cli.console import notes
+from posture_cli.baseline_file import load_baseline_or_exit
+from posture_cli.console import open_stderr
 from posture_cli.interchange import junit, sarif
 from posture_cli.options import (
     BaselineOption,
@@ -30,7 +30,7 @@ from posture_cli.options import (
     examples,
 )
 from posture_cli.render import findings as shown
-from posture_cli.render.records import Output, Record, write, write_json
+from posture_cli.render.records import Output, Record, write_json, write_records
 
 EXAMPLES = examples(
     "posture scan --region eu-west-1",
@@ -65,10 +65,10 @@ def scan(
     """
     from posture_cli import live  # noqa: PLC0415 - boto3 would slow every other verb down
 
-    document = explained(baseline) if baseline else BaselineDocument()
+    document = load_baseline_or_exit(baseline) if baseline else BaselineDocument()
     found: list[Judged] = []
     looked: Counter[str] = Counter()
-    with notes().status("reading VPCs") as progress:
+    with open_stderr().status("reading VPCs") as progress:
         of_services = live.services(region or ()) if not vpc else ()
         for picture in chain(live.collect(region or (), vpc or ()), of_services):
             if isinstance(picture, live.UnreadServices):
@@ -85,19 +85,19 @@ def scan(
 
 def _write(chosen: Sequence[Judged], found: Sequence[Judged], output: ScanOutput) -> None:
     if output is ScanOutput.SARIF:
-        write_json(sarif.log(chosen))
+        write_json(sarif.build_sarif(chosen))
     elif output is ScanOutput.JUNIT:
-        sys.stdout.write(junit.document(found))
+        sys.stdout.write(junit.build_junit(found))
     else:
-        records = [shown.verdict_record(*pair) for pair in chosen]
+        records = [shown.build_verdict_record(*pair) for pair in chosen]
         plain = Output(output.value)
-        write(records, _columns(records, plain), plain)
+        write_records(records, _columns(records, plain), plain)
 
 
 def _columns(records: Sequence[Record], output: Output) -> tuple[str, ...]:
     if output is Output.CSV:
         return shown.VERDICT_CSV
-    return shown.screen_columns(records) if sys.stdout.isatty() else shown.VERDICT_COLUMNS
+    return shown.choose_screen_columns(records) if sys.stdout.isatty() else shown.VERDICT_COLUMNS
 
 
 def _judged(
@@ -105,13 +105,13 @@ def _judged(
 ) -> Iterator[Judged]:
     """Judge one VPC or endpoint service; an exempt one gives nothing."""
     tags = picture.vpc.tags if isinstance(picture, Snapshot) else picture.tags
-    baseline = resolve(document, picture.scope, tags)
+    baseline = resolve_baseline(document, picture.scope, tags)
     if baseline.exempt:
         return
     verdicts = (
-        judge_vpc(picture, baseline)
+        evaluate_vpc(picture, baseline)
         if isinstance(picture, Snapshot)
-        else judge_service(picture, baseline)
+        else evaluate_endpoint_service(picture, baseline)
     )
     for verdict in verdicts:
         if verdict.status is not Status.NOT_APPLICABLE:
@@ -139,7 +139,7 @@ def _sum_up(looked: Counter[str], found: Iterable[Judged]) -> None:
     many = [f"{number} {what}{'s' if number > 1 else ''}" for what, number in looked.items()]
     statuses = Counter(verdict.status for _, verdict in found)
     told = ", ".join(f"{statuses[status]} {status}" for status in ORDER)
-    notes().print(f"judged {' and '.join(many) or 'nothing: there is no VPC'}: {told}")
+    open_stderr().print(f"judged {' and '.join(many) or 'nothing: there is no VPC'}: {told}")
 
 
 def _order(pair: Judged) -> tuple[Any, ...]:

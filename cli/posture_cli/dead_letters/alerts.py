@@ -21,7 +21,7 @@ from posture_cli.dead_letters.functions import (
 )
 
 if TYPE_CHECKING:
-    from posture.store.items import Stored
+    from posture.store.items import StoredItem
     from posture_cli.dead_letters.queue import DeadLetterMessage
 
 # A commit bears the time of its picture, which is up to a sweep's whole time before its record.
@@ -71,7 +71,7 @@ class AlertDeadLetters:
             self._handed.update(_commit_of(each["dynamodb"]["NewImage"]) for each in batch)
         return ""
 
-    def _rows(self, since: datetime, until: datetime) -> Iterator[Stored]:
+    def _rows(self, since: datetime, until: datetime) -> Iterator[StoredItem]:
         """Give the rows of that time that this command has not handed over yet."""
         for scope in self._findings.scopes():
             for row in self._history.stored(str(scope), since=since, until=until):
@@ -88,7 +88,7 @@ def _commit_of(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["scope"]["S"], row["commit"]["S"]
 
 
-def _batches(rows: Iterator[Stored]) -> Iterator[Sequence[StreamRecord]]:
+def _batches(rows: Iterator[StoredItem]) -> Iterator[Sequence[StreamRecord]]:
     """Give the rows as records of the stream, as many as an invocation may carry."""
     batch: list[StreamRecord] = []
     size = 0
@@ -104,7 +104,7 @@ def _batches(rows: Iterator[Stored]) -> Iterator[Sequence[StreamRecord]]:
         yield batch
 
 
-def _record(row: Stored, number: int) -> StreamRecord:
+def _record(row: StoredItem, number: int) -> StreamRecord:
     """Give a row as the stream once brought its finding: it holds all of that and a step."""
     return {
         "eventName": "MODIFY",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from posture.changes.batch import parse_sqs_event
 from posture.errors import MalformedChangeError
-from posture.store.attribute_values import typed
+from posture.store.attribute_values import serialize
 from posture.store.rejections import PARTITION
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ChangeDeadLetters:
 
     def explain(self, message: DeadLetterMessage) -> str:
         """Give what the evaluator wrote down as it refused the message, or gave it up."""
-        key = typed({"scope": PARTITION, "entry": message.message_id})
+        key = serialize({"scope": PARTITION, "entry": message.message_id})
         row = self._dynamodb.get_item(TableName=self._history, Key=key).get("Item", {})
         return str(row.get("reason", {}).get("S", UNKNOWN))
 

@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from posture.ec2.observer import Observer
-from posture.evaluation.changes import Evaluator, Ports
-from posture.evaluation.region_sweep import Sweeper
-from posture.evaluation.scope_resolver import Places
+from posture.evaluation.batch import EvaluationPorts
+from posture.evaluation.changes import Evaluator
+from posture.evaluation.region_sweep import RegionSweep
+from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Region
 from posture.runtime.settings import Tables
 from posture.store.baselines import BaselineTable
@@ -28,6 +29,7 @@ from posture_cli.demo.demo_run import DemoRun
 from posture_cli.demo.organisation import Organisation, OrganisationBuilder
 from posture_cli.demo.scenarios import SCENARIOS, ScenarioContext
 from posture_cli.embedded.aws import EmbeddedAws
+from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry
 from posture_cli.embedded.numbering import use_numbered_ids
 
@@ -62,9 +64,9 @@ class SampleEnvironment:
         dynamodb, tables = self._aws.session.client("dynamodb"), self.tables
         store = Store(dynamodb, tables)
         return Evaluator(
-            Ports(
+            EvaluationPorts(
                 observer=self._observer(now),
-                places=Places(lambda _: self._aws.ec2(), store.ownership),
+                places=ScopeResolver(lambda _: self._aws.ec2(), store.ownership),
                 store=store,
                 baselines=BaselineTable(dynamodb, tables.baseline),
                 rejections=Rejections(dynamodb, tables.history),
@@ -89,7 +91,7 @@ class SampleEnvironment:
     def _past(self) -> None:
         dynamodb = self._aws.session.client("dynamodb")
         baselines = BaselineTable(dynamodb, self.tables.baseline)
-        Sweeper(self._observer(MORNING), Store(dynamodb, self.tables), baselines).sweep()
+        RegionSweep(self._observer(MORNING), Store(dynamodb, self.tables), baselines).sweep()
         with self._deed(PAST, "alice"):
             self._evaluate(self._taken(), OPENED)
         self._evaluate(self._taken(), CLOSED)
@@ -104,7 +106,7 @@ class SampleEnvironment:
         (act,) = (each for each in SCENARIOS if each.name == name)
         caller = ApiCaller(self._aws.account, "NetworkAdmin", session)
         ec2 = self._aws.ec2()
-        self._aws.record_calls(ec2, caller, self.trail.append)
+        record_calls(ec2, caller, self.trail.append)
         return act.deed(
             ScenarioContext(ec2, self.organisation, OrganisationBuilder(ec2, self._aws.account))
         )

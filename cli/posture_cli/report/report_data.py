@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from posture.lifecycle.diff import apply
+from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Transition
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
@@ -15,7 +15,7 @@ from posture.store.history import History
 from posture.store.scope_store import Store
 from posture.store.waivers import WaiverTable
 from posture_cli.audit.verify import Verifier
-from posture_cli.report.report_model import Material, Picture, Proven
+from posture_cli.report.report_model import HistoryCheck, ReportData, VpcMatrix
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class ReportPeriod:
     """What time a report is about.
 
     Attributes:
@@ -38,9 +38,13 @@ class Period:
     latest: bool
 
 
-def gather(
-    client: DynamoDBClient, tables: Tables, scopes: Sequence[Scope], title: str, period: Period
-) -> Material:
+def read_report_data(
+    client: DynamoDBClient,
+    tables: Tables,
+    scopes: Sequence[Scope],
+    title: str,
+    period: ReportPeriod,
+) -> ReportData:
     """Read the history of scopes and what it led to, and prove it.
 
     Raises:
@@ -56,15 +60,15 @@ def gather(
     ]
     waivers = WaiverTable(client, tables.baseline).load() if tables.baseline else ()
     pictures = _pictures(Store(client, tables), scopes) if period.latest else ()
-    return Material(
+    return ReportData(
         title=title,
         since=period.since,
         until=period.until,
         transitions=transitions,
-        findings=list(apply({}, transitions).values()),
+        findings=list(apply_transitions({}, transitions).values()),
         pictures=list(pictures),
         waivers=[_waiver(it, period.until) for it in waivers if it.requested_at <= period.until],
-        proven=Proven(len(proofs), sum(proof.chain.length for proof in proofs), faults),
+        proven=HistoryCheck(len(proofs), sum(proof.chain.length for proof in proofs), faults),
     )
 
 
@@ -88,8 +92,8 @@ def _transitions(
         yield from (row.transition for row in history.of_scope(scope, until=until))
 
 
-def _pictures(store: Store, scopes: Sequence[Scope]) -> Iterator[Picture]:
+def _pictures(store: Store, scopes: Sequence[Scope]) -> Iterator[VpcMatrix]:
     for scope in scopes:
         head = store.head(scope)
         if head and head.coverage is not None:
-            yield Picture(scope, head.observed_at, head.coverage)
+            yield VpcMatrix(scope, head.observed_at, head.coverage)

@@ -7,7 +7,7 @@ import pytest
 
 from audit_stage import Scribe, day, look, posture
 from finding_builders import SCOPE, at, verdict
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.verdict import Severity
 from posture.store.scope_store import Evaluation, Store
 from report_material import matrix
@@ -27,7 +27,7 @@ def test_it_tells_what_the_tables_hold(store: Store, tmp_path: Path) -> None:
     """The finding with its evidence, the matrix of the last look, and that nothing was altered."""
     store.record(
         Evaluation(SCOPE, at(0), coverage=matrix(hostile=False)),
-        lambda state: transitions(SCOPE, state.findings, [verdict()], observed_at=at(0)),
+        lambda state: find_transitions(SCOPE, state.findings, [verdict()], observed_at=at(0)),
     )
     page = reported(tmp_path / "r.html", "--days", "3650")
     for told in (

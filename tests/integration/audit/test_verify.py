@@ -10,13 +10,13 @@ import pytest
 
 from audit_stage import look, posture, rows
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Severity, Status
-from posture.store.hash_chain import Chain, digest_of, link
-from posture.store.scope_store import Evaluation, Outcome, ScopeState, Store
-from posture_cli.audit.chain_ends_file import HeadsFileError, read
-from posture_cli.audit.verify import Proof, Verifier
+from posture.store.hash_chain import Chain, append_to_chain, digest_row
+from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
+from posture_cli.audit.chain_ends_file import ChainEndsFileError, read_chain_ends
+from posture_cli.audit.verify import VerificationResult, Verifier
 from stack_tables import TABLES
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 MANY = [verdict(resource=f"subnet-{number:04}") for number in range(9)]
 
 
-def prove(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> Proof:
+def prove(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> VerificationResult:
     """Prove the scope of the tests."""
     [proof] = Verifier(client, TABLES).verify(iter([SCOPE]), exported or {})
     return proof
@@ -67,7 +67,7 @@ def set_head(client: "DynamoDBClient", chain: Chain) -> None:
 @pytest.fixture(autouse=True)
 def _small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few findings take several transactions; how many fit is not the question here."""
-    monkeypatch.setattr("posture.store.transactions.MOST", 4)
+    monkeypatch.setattr("posture.store.transactions.MAX_TRANSITIONS", 4)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_an_altered_row_is_named(dynamodb: "DynamoDBClient", number: int) -> Non
 def test_an_altered_row_with_a_new_digest_is_named(dynamodb: "DynamoDBClient", number: int) -> None:
     """Whoever works out its digest anew is given away by the next row, or by the head."""
     row = {**in_chain(dynamodb)[number], "severity": {"S": "informational"}}
-    put(dynamodb, {**row, "digest": {"S": digest_of(row)}})
+    put(dynamodb, {**row, "digest": {"S": digest_row(row)}})
     assert problem(dynamodb) == ("altered", row["entry"]["S"])
 
 
@@ -123,7 +123,7 @@ def test_an_inserted_row_is_named(dynamodb: "DynamoDBClient") -> None:
     row = in_chain(dynamodb)[1]
     later = row["entry"]["S"].replace("12:01", "12:09")
     forged = {**row, "entry": {"S": later}}
-    put(dynamodb, {**forged, "digest": {"S": digest_of(forged)}})
+    put(dynamodb, {**forged, "digest": {"S": digest_row(forged)}})
     assert problem(dynamodb) == ("inserted", later)
     put(dynamodb, {name: value for name, value in forged.items() if name != "digest"})
     assert problem(dynamodb) == ("inserted", later)
@@ -137,7 +137,7 @@ def test_a_row_added_at_the_end_is_noticed(dynamodb: "DynamoDBClient") -> None:
     bare = {
         name: value for name, value in last.items() if name not in {"digest", "number", "previous"}
     }
-    forged, _ = link({**bare, "entry": {"S": later}}, prove(dynamodb).chain)
+    forged, _ = append_to_chain({**bare, "entry": {"S": later}}, prove(dynamodb).chain)
     put(dynamodb, forged)
     assert problem(dynamodb) == ("inserted", later)
 
@@ -151,7 +151,7 @@ def test_a_chain_written_anew_is_given_away_by_an_exported_head(
     chain = Chain()
     for row in in_chain(dynamodb):
         bare = {name: row[name] for name in row if name not in {"digest", "number", "previous"}}
-        forged, chain = link({**bare, "actor": {"S": "mallory"}}, chain)
+        forged, chain = append_to_chain({**bare, "actor": {"S": "mallory"}}, chain)
         put(dynamodb, forged)
     set_head(dynamodb, chain)
     assert prove(dynamodb).fault is None
@@ -213,7 +213,7 @@ def test_rows_from_before_there_were_chains_are_told(
     """They are counted, not proven; the chain begins after them, and nothing may join them."""
     look(store, 0, verdict(), verdict(resource="vpce-0a"))
     unchain(dynamodb)
-    assert prove(dynamodb) == Proof(str(SCOPE), Chain(), unchained=2)
+    assert prove(dynamodb) == VerificationResult(str(SCOPE), Chain(), unchained=2)
     look(store, 1, verdict())
     proof = prove(dynamodb)
     assert (proof.fault, proof.unchained, proof.chain.length) == (None, 2, 1)
@@ -247,7 +247,7 @@ def interleaved(store: Store, script: Sequence[tuple[float, int]]) -> None:
     def compare(state: ScopeState) -> tuple[Transition, ...]:
         if next(started, 1) is None:
             interleaved(store, rest)
-        return transitions(SCOPE, state.findings, MANY[:count], observed_at=at(minute))
+        return find_transitions(SCOPE, state.findings, MANY[:count], observed_at=at(minute))
 
     store.record(Evaluation(SCOPE, at(minute)), compare)
 
@@ -277,7 +277,7 @@ def test_a_transaction_of_somebody_with_the_same_instant_is_not_ours(
         return real(**request)
 
     dynamodb.transact_write_items = transact  # type: ignore[method-assign]
-    assert look(store, 0, verdict()).outcome is Outcome.STALE
+    assert look(store, 0, verdict()).outcome is WriteOutcome.STALE
     assert prove(dynamodb).fault is None
 
 
@@ -314,7 +314,7 @@ def test_heads_are_exported_and_asked_for(
     look(store, 0, verdict(status=Status.FAIL))
     look(store, 0, verdict(), scope=OTHER)
     assert told("--heads", str(file))[0] == 0
-    assert set(read(file)) == {str(SCOPE), str(OTHER)}
+    assert set(read_chain_ends(file)) == {str(SCOPE), str(OTHER)}
     for table in ("findings", "history"):
         key = "item" if table == "findings" else "entry"
         for row in rows(dynamodb, table, OTHER):
@@ -360,8 +360,8 @@ def test_a_wrong_heads_file_is_refused(text: str, named: str, tmp_path: Path) ->
     """The field is named."""
     file = tmp_path / "heads.json"
     file.write_text(text)
-    with pytest.raises(HeadsFileError, match=named):
-        read(file)
+    with pytest.raises(ChainEndsFileError, match=named):
+        read_chain_ends(file)
 
 
 @pytest.mark.usefixtures("life")

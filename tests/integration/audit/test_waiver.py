@@ -14,7 +14,7 @@ from finding_builders import SCOPE, at, verdict
 from notify_stage import Stage, emulated
 from posture.baseline.document import BaselineDocument
 from posture.errors import ConflictError, CorruptItemError, WaiverError
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.lifecycle.waiving import Waivers
 from posture.model.baseline import Baseline
 from posture.model.finding import FindingStatus
@@ -22,7 +22,7 @@ from posture.model.waiver import Waiver
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.baselines import BaselineTable
 from posture.store.scope_store import Evaluation, Store
-from posture.store.stream_records import announced
+from posture.store.stream_records import parse_stream_record
 from posture.store.waivers import PARTITION, WaiverTable
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES
@@ -57,7 +57,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 def waiver(*arguments: str, by: str = ALICE) -> Result:
     """Run one of the verbs as somebody."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("posture_cli.deployed.caller", lambda _: by)
+        patch.setattr("posture_cli.deployed.find_caller_arn", lambda _: by)
         tables = ["--baseline-table", TABLES.baseline]
         if arguments[0] != "list":
             tables += ["--history-table", TABLES.history]
@@ -186,14 +186,14 @@ def test_a_stream_record_of_a_waived_finding_announces_nothing() -> None:
     image = {"kind": {"S": "finding"}, "commit": {"S": "c#1"}, "scope": {"S": str(SCOPE)}}
     for status in FindingStatus:
         record = {"dynamodb": {"NewImage": {**image, "status": {"S": status.value}}}}
-        assert (announced(record) is None) is (status is FindingStatus.WAIVED)
+        assert (parse_stream_record(record) is None) is (status is FindingStatus.WAIVED)
 
 
 def _look(stage: Stage, minute: float, verdicts: list[Any]) -> None:
     holding = Waivers(SCOPE, at(minute), (HELD,))
     Store(stage.dynamodb, TABLES).record(
         Evaluation(SCOPE, at(minute)),
-        lambda state: transitions(
+        lambda state: find_transitions(
             SCOPE, state.findings, verdicts, observed_at=at(minute), waivers=holding
         ),
     )

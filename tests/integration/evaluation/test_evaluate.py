@@ -15,10 +15,10 @@ from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.rules.engine import evaluate_context
 from posture.rules.rule import VpcContext
-from posture.store.scope_store import Outcome
+from posture.store.scope_store import WriteOutcome
 
 
-def outcomes(evaluated: Any) -> list[Outcome]:
+def outcomes(evaluated: Any) -> list[WriteOutcome]:
     """Give what became of each evaluation of a batch."""
     return [each.outcome for each in evaluated.assessments]
 
@@ -97,8 +97,8 @@ def test_the_same_change_twice_writes_once(stage: Stage) -> None:
     first = stage.evaluate(record, record)
     rows = stage.rows()
     second = stage.evaluate(record)
-    assert outcomes(first) == [Outcome.COMMITTED]
-    assert outcomes(second) == [Outcome.UNCHANGED]
+    assert outcomes(first) == [WriteOutcome.COMMITTED]
+    assert outcomes(second) == [WriteOutcome.UNCHANGED]
     assert stage.rows() == rows
     assert [each.version for each in stage.about(stage.world.group)] == [1]
 
@@ -124,7 +124,7 @@ def test_a_stale_picture_never_overwrites_a_newer_one(stage: Stage) -> None:
         GroupId=stage.world.group, IpPermissions=[ANYBODY]
     )
     late = stage.evaluator(stage.observer(now=lambda: before)).evaluate(batch(record))
-    assert outcomes(late) == [Outcome.STALE]
+    assert outcomes(late) == [WriteOutcome.STALE]
     assert late.failed == ()
     assert stage.rows() == rows
     assert stage.about(stage.world.group)
@@ -227,7 +227,7 @@ def test_one_eventbridge_event_by_itself_is_a_batch_of_one(stage: Stage) -> None
     stage.open_group()
     (record,) = stage.taken()
     evaluated = stage.evaluator().evaluate(json.loads(event(record)))
-    assert outcomes(evaluated) == [Outcome.COMMITTED]
+    assert outcomes(evaluated) == [WriteOutcome.COMMITTED]
 
 
 def test_an_event_of_another_kind_is_an_error(stage: Stage) -> None:

@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError
 from collect_world import ACCOUNT, REGION, World, build
 from monitor_stage import ANYBODY, HOME, Stage, batch
 from posture.ec2.members import MemberObservers, assume_member_roles
-from posture.evaluation.account_sweep import sweep_all
-from posture.evaluation.changes import Evaluator, Ports
-from posture.evaluation.scope_resolver import Places
-from posture.evaluation.sweep_result import Swept
+from posture.evaluation.account_sweep import sweep_accounts
+from posture.evaluation.batch import EvaluationPorts
+from posture.evaluation.changes import Evaluator
+from posture.evaluation.scope_resolver import ScopeResolver
+from posture.evaluation.sweep_result import SweepResult
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.rules.rule_catalogue import SERVICE_RULES
@@ -84,20 +85,22 @@ class Organisation:
         def ec2_of(region: Region) -> Any:
             return self.members.get(region.account, home).ec2
 
-        ports = Ports(
+        ports = EvaluationPorts(
             observer=home,
             members=self.members,
-            places=Places(ec2_of, stage.store.ownership),
+            places=ScopeResolver(ec2_of, stage.store.ownership),
             store=stage.store,
             baselines=BaselineTable(stage.dynamodb, TABLES.baseline),
             rejections=Rejections(stage.dynamodb, TABLES.history),
         )
         return Evaluator(ports).evaluate(batch(*records)).failed
 
-    def sweep(self) -> Swept:
+    def sweep(self) -> SweepResult:
         """Sweep all accounts."""
         baselines = BaselineTable(self.stage.dynamodb, TABLES.baseline)
-        return sweep_all(self.stage.observer(), self.members.values(), self.stage.store, baselines)
+        return sweep_accounts(
+            self.stage.observer(), self.members.values(), self.stage.store, baselines
+        )
 
     def findings(self, account: str, status: FindingStatus = FindingStatus.OPEN) -> list[Finding]:
         """Give the findings of the full VPC of a member."""

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from monitor_stage import HOME, Stage
-from posture.evaluation.scope_resolver import Places
+from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.change import Actor, Change
 from posture.model.scope import Region, Scope
 
@@ -38,9 +38,9 @@ def scopes(stage: Stage, *changes: Change) -> set[str]:
     return {scope.subject for scope in places(stage).place(changes).scopes}
 
 
-def places(stage: Stage) -> Places:
+def places(stage: Stage) -> ScopeResolver:
     """Give what the evaluator places by."""
-    return Places(stage.client_of, stage.store.ownership)
+    return ScopeResolver(stage.client_of, stage.store.ownership)
 
 
 def association(stage: Stage) -> str:

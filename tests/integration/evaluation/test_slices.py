@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from collect_world import ACCOUNT, REGION
 from monitor_stage import HOME, SECONDS, SliceClock, Stage, attribute_change, batch
 from posture.errors import SweepIncompleteError
-from posture.evaluation.account_sweep import sweep_all
-from posture.evaluation.region_sweep import Sweeper
-from posture.evaluation.sweep_result import Swept
+from posture.evaluation.account_sweep import sweep_accounts
+from posture.evaluation.region_sweep import RegionSweep
+from posture.evaluation.sweep_result import SweepResult
 from posture.model.scope import Scope
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
@@ -23,9 +23,9 @@ def slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posture.ec2.region.SLICE", 1)
 
 
-def sweep(stage: Stage, seconds: float) -> Swept:
+def sweep(stage: Stage, seconds: float) -> SweepResult:
     """Sweep with so much time as the function does."""
-    return sweep_all(
+    return sweep_accounts(
         stage.observer(),
         (),
         stage.store,
@@ -44,7 +44,7 @@ def vpcs(stage: Stage) -> set[str]:
     return {each["VpcId"] for each in stage.world.ec2.describe_vpcs()["Vpcs"]}
 
 
-def subjects(swept: Swept) -> list[str]:
+def subjects(swept: SweepResult) -> list[str]:
     """Give what was looked at."""
     return [each.scope.subject for each in swept.assessments]
 
@@ -78,7 +78,7 @@ def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
 
 def test_a_vpc_that_comes_and_goes_unseen_leaves_no_trace(stage: Stage) -> None:
     """Listed for the first time and gone at its turn: there is nothing to end."""
-    slices = iter(Sweeper(stage.observer(), stage.store, baselines(stage)).parts())
+    slices = iter(RegionSweep(stage.observer(), stage.store, baselines(stage)).parts())
     first = next(slices)
     gone = {scope.subject for scope in first.left} - {stage.world.vpc}
     for vpc in gone:

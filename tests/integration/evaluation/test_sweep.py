@@ -11,7 +11,7 @@ from monitor_stage import ANYBODY, Stage, attribute_change
 from posture.errors import SweepIncompleteError
 from posture.model.finding import Finding
 from posture.model.scope import Scope
-from posture.store.scope_store import Outcome
+from posture.store.scope_store import WriteOutcome
 
 
 def test_a_lost_event_is_repaired(stage: Stage) -> None:
@@ -32,7 +32,7 @@ def test_a_second_sweep_writes_nothing(stage: Stage) -> None:
     rows, before = stage.rows(), stage.store.load(stage.world.scope).head
     swept = stage.sweep()
     assert {(each.outcome, each.judged) for each in swept.assessments} == {
-        (Outcome.UNCHANGED, False)
+        (WriteOutcome.UNCHANGED, False)
     }
     assert {each.scope for each in swept.assessments} == {each.scope for each in first.assessments}
     assert (first.counts()["ScopesUnchanged"], swept.counts()["ScopesUnchanged"]) == (0, 3)
@@ -132,7 +132,7 @@ def test_a_newer_look_at_the_attributes_beats_a_sweeps_memory(stage: Stage) -> N
     stage.world.ec2.meta.events.register("before-call.ec2.DescribeVpcs", evaluate_meanwhile)
     swept = {each.scope: each.outcome for each in stage.sweep().assessments}
     assert len(dns_findings(stage)) == 1
-    assert swept[stage.world.scope] is Outcome.STALE
+    assert swept[stage.world.scope] is WriteOutcome.STALE
 
 
 def dns_findings(stage: Stage) -> list[Finding]:

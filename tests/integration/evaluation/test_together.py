@@ -6,11 +6,11 @@ from botocore.exceptions import ClientError
 
 from collect_world import ACCOUNT, REGION
 from monitor_stage import HOME, Stage, attribute_change, batch
-from posture.evaluation.changes import Evaluated
+from posture.evaluation.changes import BatchResult
 from posture.model.scope import Scope
 
 
-def evaluate(stage: Stage) -> Evaluated:
+def evaluate(stage: Stage) -> BatchResult:
     """Evaluate a batch about the full VPC (`m-1`) and the bare one (`m-2`)."""
     records = [
         attribute_change(vpc) | {"eventID": vpc} for vpc in (stage.world.vpc, stage.world.bare)
@@ -23,7 +23,7 @@ def both(stage: Stage) -> set[str]:
     return {stage.world.vpc, stage.world.bare}
 
 
-def subjects(evaluated: Evaluated) -> list[str]:
+def subjects(evaluated: BatchResult) -> list[str]:
     """Give what was looked at."""
     return sorted(each.scope.subject for each in evaluated.assessments)
 

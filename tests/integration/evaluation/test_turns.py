@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from collect_world import REGION
 from monitor_stage import HOME, SECONDS, SliceClock, Stage
 from posture.ec2.observer import Observer
-from posture.evaluation.account_sweep import sweep_all
-from posture.evaluation.sweep_result import NO_TIME, Swept
+from posture.evaluation.account_sweep import sweep_accounts
+from posture.evaluation.sweep_result import NO_TIME, SweepResult
 from posture.model.scope import Region
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
@@ -32,13 +32,13 @@ def sweep(
     accounts: Sequence[Region] = (HOME, ONE, OTHER),
     chance: float = 0.5,
     ec2: Any = None,
-) -> Swept:
+) -> SweepResult:
     """Sweep these accounts in the time of so many slices; the first may have another client."""
     first, *others = [
         Observer(ec2 if ec2 and region is accounts[0] else stage.world.ec2, region, stage.clock)
         for region in accounts
     ]
-    return sweep_all(
+    return sweep_accounts(
         first,
         others,
         stage.store,
@@ -48,7 +48,7 @@ def sweep(
     )
 
 
-def seen(swept: Swept) -> Counter[str]:
+def seen(swept: SweepResult) -> Counter[str]:
     """Count what was looked at, by account."""
     return Counter(each.scope.account for each in swept.assessments)
 

@@ -13,10 +13,10 @@ from monitor_stage import ANYBODY, Stage
 from posture.baseline.document import BaselineDocument, Match, Override
 from posture.evaluation import scope as assess
 from posture.model.waiver import Waiver
-from posture.rules.engine import judge_case
+from posture.rules.engine import evaluate_context
 from posture.rules.rule_catalogue import VPC_RULES
 from posture.store.baselines import BaselineTable
-from posture.store.scope_store import Outcome
+from posture.store.scope_store import WriteOutcome
 from posture.store.waivers import WaiverTable
 from stack_tables import TABLES
 
@@ -28,9 +28,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def telling(case: Any) -> Any:
         told.append(case.snapshot.vpc.id)
-        return judge_case(case)
+        return evaluate_context(case)
 
-    monkeypatch.setattr(assess, "judge_case", telling)
+    monkeypatch.setattr(assess, "evaluate_context", telling)
     return told
 
 
@@ -59,7 +59,7 @@ def test_the_second_look_of_a_change_judges_nothing(stage: Stage, judged: list[s
     )
     second = stage.evaluate(*records)
     assert [(each.outcome, each.judged) for each in second.assessments] == [
-        (Outcome.UNCHANGED, False)
+        (WriteOutcome.UNCHANGED, False)
     ]
     assert second.counts()["ScopesUnchanged"] == 1
     assert judged == [stage.world.vpc]
@@ -74,7 +74,7 @@ def test_the_same_change_at_once_judges_nothing(stage: Stage, judged: list[str])
     stage.evaluate(record)
     again = stage.evaluate(record)
     assert [(each.outcome, each.judged) for each in again.assessments] == [
-        (Outcome.UNCHANGED, False)
+        (WriteOutcome.UNCHANGED, False)
     ]
     assert judged == [stage.world.vpc]
 
@@ -89,7 +89,7 @@ def test_a_second_look_that_sees_more_judges_it(stage: Stage, judged: list[str])
     )
     stage.clock.time += timedelta(minutes=5)
     second = stage.evaluate(*records)
-    assert [each.outcome for each in second.assessments] == [Outcome.COMMITTED]
+    assert [each.outcome for each in second.assessments] == [WriteOutcome.COMMITTED]
     assert judged == [stage.world.vpc] * 2
     assert stage.about(stage.world.group)
 
@@ -188,8 +188,8 @@ def _matrix(patch: pytest.MonkeyPatch) -> None:
 
 def _rule(patch: pytest.MonkeyPatch) -> None:
     first, *others = VPC_RULES
-    broken = (replace(first, judge=_fail), *others)
-    patch.setattr(assess, "judge_case", partial(judge_case, rules=broken))
+    broken = (replace(first, evaluate=_fail), *others)
+    patch.setattr(assess, "evaluate_context", partial(evaluate_context, rules=broken))
 
 
 def _fail(*_: object) -> Any:

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.dns import DnsAttributes
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
-from posture.store.last_observed import LEAST, MOST, Clocks, Seen
-from posture.store.scope_record import Head
+from posture.store.last_observed import MAX_ITEMS, MIN_ITEMS, LastObservedTimes, Observation
+from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import Evaluation, Store
 from stack_tables import TABLES
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MANY = [Scope("111122223333", "eu-west-1", f"vpc-{number:03}") for number in range(MOST + 20)]
+MANY = [Scope("111122223333", "eu-west-1", f"vpc-{number:03}") for number in range(MAX_ITEMS + 20)]
 
 
 def record(
@@ -27,11 +27,11 @@ def record(
     """Record what a picture came to."""
     store.record(
         Evaluation(scope, at(minute), picture=picture, coverage={"of": picture}),
-        lambda state: transitions(scope, state.findings, verdicts, observed_at=at(minute)),
+        lambda state: find_transitions(scope, state.findings, verdicts, observed_at=at(minute)),
     )
 
 
-def head(store: Store, scope: Scope = SCOPE) -> Head:
+def head(store: Store, scope: Scope = SCOPE) -> ScopeRecord:
     """Read the head of a scope that has one."""
     found = store.head(scope)
     assert found is not None
@@ -39,60 +39,64 @@ def head(store: Store, scope: Scope = SCOPE) -> Head:
 
 
 @pytest.fixture
-def clocks(store: Store) -> Clocks:
+def clocks(store: Store) -> LastObservedTimes:
     """Give the store's clocks."""
     return store.clocks
 
 
-def test_the_same_picture_moves_the_clock_and_nothing_else(store: Store, clocks: Clocks) -> None:
+def test_the_same_picture_moves_the_clock_and_nothing_else(
+    store: Store, clocks: LastObservedTimes
+) -> None:
     """Findings, counts, coverage and revision stay; the DNS attributes that were read are kept."""
     record(store, 0, "same", verdict())
     before = store.load(SCOPE)
     dns = DnsAttributes(support=True, hostnames=False, observed_at=at(1))
-    assert clocks.move(Seen(SCOPE, at(1), "same", dns))
+    assert clocks.move(Observation(SCOPE, at(1), "same", dns))
     assert store.load(SCOPE).findings == before.findings
     now = head(store)
     assert (now.observed_at, now.dns, now.picture) == (at(1), dns, "same")
     assert (now.revision, now.counts, now.coverage) == (1, {"open": 1}, {"of": "same"})
 
 
-def test_another_picture_moves_nothing(store: Store, clocks: Clocks) -> None:
+def test_another_picture_moves_nothing(store: Store, clocks: LastObservedTimes) -> None:
     """Nor does one of a scope that nobody has looked at yet."""
     record(store, 0, "same", verdict())
-    assert not clocks.move(Seen(SCOPE, at(1), "other"))
-    assert not clocks.move(Seen(OTHER, at(1), "same"))
+    assert not clocks.move(Observation(SCOPE, at(1), "other"))
+    assert not clocks.move(Observation(OTHER, at(1), "same"))
     assert head(store).observed_at == at(0)
     assert store.head(OTHER) is None
 
 
-def test_an_older_look_moves_nothing(store: Store, clocks: Clocks) -> None:
+def test_an_older_look_moves_nothing(store: Store, clocks: LastObservedTimes) -> None:
     """A clock never goes back; the very same look may be told twice, as a lost answer makes it."""
     record(store, 5, "same")
-    assert not clocks.move(Seen(SCOPE, at(4), "same"))
-    assert clocks.move(Seen(SCOPE, at(6), "same"))
-    assert clocks.move(Seen(SCOPE, at(6), "same"))
+    assert not clocks.move(Observation(SCOPE, at(4), "same"))
+    assert clocks.move(Observation(SCOPE, at(6), "same"))
+    assert clocks.move(Observation(SCOPE, at(6), "same"))
     assert head(store).observed_at == at(6)
 
 
-def test_a_moved_clock_holds_older_pictures_off(store: Store, clocks: Clocks) -> None:
+def test_a_moved_clock_holds_older_pictures_off(store: Store, clocks: LastObservedTimes) -> None:
     """Good news that was just seen again is not overwritten by bad news from before."""
     record(store, 0, "good")
-    clocks.move(Seen(SCOPE, at(5), "good"))
+    clocks.move(Observation(SCOPE, at(5), "good"))
     record(store, 4, "bad", verdict())
     assert store.load(SCOPE).findings == {}
     assert head(store).picture == "good"
 
 
-def test_what_was_judged_by_another_picture_in_between_counts(store: Store, clocks: Clocks) -> None:
+def test_what_was_judged_by_another_picture_in_between_counts(
+    store: Store, clocks: LastObservedTimes
+) -> None:
     """There and back again: the picture that was left does not come back unjudged."""
     record(store, 0, "good")
     record(store, 1, "bad", verdict())
-    assert not clocks.move(Seen(SCOPE, at(2), "good"))
-    assert clocks.move(Seen(SCOPE, at(2), "bad"))
+    assert not clocks.move(Observation(SCOPE, at(2), "good"))
+    assert clocks.move(Observation(SCOPE, at(2), "bad"))
 
 
 def test_a_clock_that_somebody_else_moved_vouches_for_nothing(
-    store: Store, clocks: Clocks, dynamodb: "DynamoDBClient"
+    store: Store, clocks: LastObservedTimes, dynamodb: "DynamoDBClient"
 ) -> None:
     """An older version of the monitor, still running beside this one, knows of no pictures."""
     record(store, 0, "same", verdict())
@@ -103,16 +107,18 @@ def test_a_clock_that_somebody_else_moved_vouches_for_nothing(
         ExpressionAttributeValues={":time": {"S": "2026-01-31T12:01:00.000000Z"}},
     )
     assert head(store).picture == ""
-    assert not clocks.move(Seen(SCOPE, at(2), "same"))
+    assert not clocks.move(Observation(SCOPE, at(2), "same"))
 
 
-def test_what_is_gone_or_left_undone_has_no_picture(store: Store, clocks: Clocks) -> None:
+def test_what_is_gone_or_left_undone_has_no_picture(
+    store: Store, clocks: LastObservedTimes
+) -> None:
     """A scope that ended, or whose evaluation was not to be remembered, is judged again."""
     record(store, 0, "same")
     store.record(Evaluation(SCOPE, at(1), exists=False), lambda _: ())
-    assert not clocks.move(Seen(SCOPE, at(2), "same"))
+    assert not clocks.move(Observation(SCOPE, at(2), "same"))
     record(store, 3, "")
-    assert not clocks.move(Seen(SCOPE, at(4), ""))
+    assert not clocks.move(Observation(SCOPE, at(4), ""))
 
 
 class Killed(BaseException):
@@ -120,7 +126,7 @@ class Killed(BaseException):
 
 
 def test_half_an_evaluation_has_no_picture(
-    store: Store, clocks: Clocks, dynamodb: "DynamoDBClient"
+    store: Store, clocks: LastObservedTimes, dynamodb: "DynamoDBClient"
 ) -> None:
     """The first of several transactions takes the picture away, only the last one puts it there."""
     many = [verdict(resource=f"subnet-{number:04}") for number in range(60)]
@@ -137,10 +143,10 @@ def test_half_an_evaluation_has_no_picture(
         record(store, 1, "after", *many)
     dynamodb.meta.events.unregister(name, strike)
     for picture in ("before", "after"):
-        assert not clocks.move(Seen(SCOPE, at(2), picture))
+        assert not clocks.move(Observation(SCOPE, at(2), picture))
     record(store, 2, "after", *many)
     assert head(store).counts == {"open": 60}
-    assert clocks.move(Seen(SCOPE, at(3), "after"))
+    assert clocks.move(Observation(SCOPE, at(3), "after"))
 
 
 @pytest.fixture
@@ -153,15 +159,15 @@ def calls(dynamodb: "DynamoDBClient") -> Counter[str]:
     return told
 
 
-def recorded(store: Store, scopes: list[Scope]) -> list[Seen]:
+def recorded(store: Store, scopes: list[Scope]) -> list[Observation]:
     """Record a picture of each scope; give what sees them again."""
     for scope in scopes:
         record(store, 0, f"of {scope}", scope=scope)
-    return [Seen(scope, at(1), f"of {scope}") for scope in scopes]
+    return [Observation(scope, at(1), f"of {scope}") for scope in scopes]
 
 
 def test_many_clocks_move_by_a_call_a_hundred(
-    store: Store, clocks: Clocks, calls: Counter[str]
+    store: Store, clocks: LastObservedTimes, calls: Counter[str]
 ) -> None:
     """120 scopes are two transactions."""
     seen = recorded(store, MANY)
@@ -171,22 +177,24 @@ def test_many_clocks_move_by_a_call_a_hundred(
     assert {head(store, scope).observed_at for scope in MANY} == {at(1)}
 
 
-def test_few_clocks_move_one_by_one(store: Store, clocks: Clocks, calls: Counter[str]) -> None:
+def test_few_clocks_move_one_by_one(
+    store: Store, clocks: LastObservedTimes, calls: Counter[str]
+) -> None:
     """A transaction would cost twice as much and save nothing."""
-    few = MANY[: LEAST - 1]
+    few = MANY[: MIN_ITEMS - 1]
     seen = recorded(store, few)
     calls.clear()
     assert clocks.move_all(seen) == set(few)
     assert calls == {"UpdateItem": len(few)}
 
 
-def test_who_changed_does_not_hold_the_others_up(store: Store, clocks: Clocks) -> None:
+def test_who_changed_does_not_hold_the_others_up(store: Store, clocks: LastObservedTimes) -> None:
     """What was changed, is newer or was never judged is left out, and not touched."""
     seen = recorded(store, MANY[:40])
     record(store, 0.5, "other", scope=MANY[3])
     record(store, 2, f"of {MANY[7]}", scope=MANY[7])
-    never = Seen(OTHER, at(1), "never")
-    nameless = Seen(MANY[9], at(1), "")
+    never = Observation(OTHER, at(1), "never")
+    nameless = Observation(MANY[9], at(1), "")
     moved = clocks.move_all([*seen[:9], nameless, *seen[10:], never])
     assert moved == {*MANY[:40]} - {MANY[3], MANY[7], MANY[9]}
     times = [head(store, MANY[number]).observed_at for number in (3, 7, 9, 12)]
@@ -194,8 +202,8 @@ def test_who_changed_does_not_hold_the_others_up(store: Store, clocks: Clocks) -
     assert store.head(OTHER) is None
 
 
-def test_when_all_changed_nothing_moves(store: Store, clocks: Clocks) -> None:
+def test_when_all_changed_nothing_moves(store: Store, clocks: LastObservedTimes) -> None:
     """As after a new baseline."""
     seen = recorded(store, MANY[:20])
-    others = [Seen(each.scope, each.observed_at, "other") for each in seen]
+    others = [Observation(each.scope, each.observed_at, "other") for each in seen]
     assert clocks.move_all(others) == frozenset()

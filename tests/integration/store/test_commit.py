@@ -4,7 +4,7 @@ import json
 
 from finding_builders import at, opened, verdict
 from posture.store.hash_chain import Chain
-from posture.store.transactions import part_writes, parts_of
+from posture.store.transactions import build_part_writes, split_into_parts
 from stack_tables import TABLES
 
 MEGABYTES = 1024 * 1024
@@ -15,8 +15,8 @@ def test_large_findings_take_more_transactions() -> None:
     facts = [f"{number:03}" + "€" * 300 for number in range(40)]
     ids = [f"subnet-{number:017}" + "x" * 220 for number in range(500)]
     large = [verdict(resource=f"subnet-{n}", evidence=facts, concerns=ids) for n in range(49)]
-    parts = parts_of(opened(*large), at(0), Chain())
-    writes = [[json.dumps(write) for write in part_writes(part, TABLES)] for part in parts]
+    parts = split_into_parts(opened(*large), at(0), Chain())
+    writes = [[json.dumps(write) for write in build_part_writes(part, TABLES)] for part in parts]
     assert len(parts) > 1
     assert max(sum(map(len, each)) for each in writes) < 4 * MEGABYTES
     assert max(len(write) for each in writes for write in each) < 400_000
@@ -25,7 +25,7 @@ def test_large_findings_take_more_transactions() -> None:
 def test_parts_keep_the_order_and_lose_nothing() -> None:
     """The worst come in the first part, and each part knows its number."""
     steps = opened(*(verdict(resource=f"subnet-{n:03}") for n in range(99)))
-    parts = parts_of(steps, at(0), Chain())
+    parts = split_into_parts(steps, at(0), Chain())
     assert steps == tuple(step for part in parts for step in part.transitions)
     assert [(part.number, part.parts, part.last) for part in parts] == [
         (1, 3, False),
@@ -36,4 +36,4 @@ def test_parts_keep_the_order_and_lose_nothing() -> None:
 
 def test_nothing_to_write_has_no_parts() -> None:
     """An evaluation without transitions needs no transaction."""
-    assert parts_of((), at(0), Chain()) == ()
+    assert split_into_parts((), at(0), Chain()) == ()

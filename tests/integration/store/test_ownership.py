@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from finding_builders import NOON, OTHER, SCOPE, at
-from posture.store.resource_index import KEPT, Ownership, digest_of
+from posture.store.resource_index import KEPT, ResourceIndex, digest_ids
 from stack_tables import TABLES
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def ownership(dynamodb: "DynamoDBClient") -> Ownership:
+def ownership(dynamodb: "DynamoDBClient") -> ResourceIndex:
     """Give an empty index."""
-    return Ownership(dynamodb, TABLES.ownership)
+    return ResourceIndex(dynamodb, TABLES.ownership)
 
 
 def expiry(client: "DynamoDBClient", resource: str) -> str | None:
@@ -25,7 +25,7 @@ def expiry(client: "DynamoDBClient", resource: str) -> str | None:
     return str(item["expires_at"]["N"]) if "expires_at" in item else None
 
 
-def test_every_id_leads_to_its_scopes(ownership: Ownership) -> None:
+def test_every_id_leads_to_its_scopes(ownership: ResourceIndex) -> None:
     """An id may belong to several scopes, as a transit gateway does, or to none."""
     ownership.remember(SCOPE, frozenset({"rtb-0a", "tgw-0a"}), NOON)
     ownership.remember(OTHER, frozenset({"tgw-0a"}), NOON)
@@ -38,7 +38,7 @@ def test_every_id_leads_to_its_scopes(ownership: Ownership) -> None:
 
 
 def test_what_is_gone_is_remembered_for_a_while(
-    ownership: Ownership, dynamodb: "DynamoDBClient"
+    ownership: ResourceIndex, dynamodb: "DynamoDBClient"
 ) -> None:
     """A deleted table still leads to its VPC, and expires after ninety days."""
     ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
@@ -49,7 +49,7 @@ def test_what_is_gone_is_remembered_for_a_while(
 
 
 def test_what_comes_back_no_longer_expires(
-    ownership: Ownership, dynamodb: "DynamoDBClient"
+    ownership: ResourceIndex, dynamodb: "DynamoDBClient"
 ) -> None:
     """An id that an early look had missed is kept again; one that stays gone keeps its term."""
     ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
@@ -59,7 +59,7 @@ def test_what_comes_back_no_longer_expires(
     assert expiry(dynamodb, "rtb-0b") == str(int((at(1) + KEPT).timestamp()))
 
 
-def test_many_ids_are_written_in_batches(ownership: Ownership) -> None:
+def test_many_ids_are_written_in_batches(ownership: ResourceIndex) -> None:
     """More ids than one call may write are all remembered."""
     ids = frozenset(f"eni-{number:03}" for number in range(60))
     ownership.remember(SCOPE, ids, NOON)
@@ -67,7 +67,7 @@ def test_many_ids_are_written_in_batches(ownership: Ownership) -> None:
 
 
 def test_what_dynamodb_left_unwritten_is_sent_again(
-    ownership: Ownership, dynamodb: "DynamoDBClient"
+    ownership: ResourceIndex, dynamodb: "DynamoDBClient"
 ) -> None:
     """Unprocessed writes are repeated until all are written."""
     real = dynamodb.batch_write_item
@@ -90,6 +90,6 @@ def test_what_dynamodb_left_unwritten_is_sent_again(
 def test_the_digest_asks_for_a_look_when_ids_or_month_change() -> None:
     """Equal ids within a month need no look at the index."""
     ids = frozenset({"rtb-0a", "rtb-0b"})
-    assert digest_of(ids, NOON) == digest_of(frozenset(sorted(ids)), at(60))
-    assert digest_of(ids, NOON) != digest_of(ids, at(24 * 60))
-    assert digest_of(ids, NOON) != digest_of(ids | {"rtb-0c"}, NOON)
+    assert digest_ids(ids, NOON) == digest_ids(frozenset(sorted(ids)), at(60))
+    assert digest_ids(ids, NOON) != digest_ids(ids, at(24 * 60))
+    assert digest_ids(ids, NOON) != digest_ids(ids | {"rtb-0c"}, NOON)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Verdict
@@ -25,7 +25,7 @@ def told(store: Store) -> None:
     def look(minute: float, scope: Scope, *verdicts: Verdict) -> None:
         store.record(
             Evaluation(scope, at(minute)),
-            lambda state: transitions(scope, state.findings, verdicts, observed_at=at(minute)),
+            lambda state: find_transitions(scope, state.findings, verdicts, observed_at=at(minute)),
         )
 
     look(0, SCOPE, verdict("route-missing"), verdict("no-policy", "vpce-0a"))

@@ -7,11 +7,11 @@ import pytest
 
 from finding_builders import SCOPE, at, change, opened, verdict
 from posture.errors import CorruptItemError
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.store import schema
 from posture.store.history import History
-from posture.store.schema import SCHEMA, upgraded
-from posture.store.scope_store import Evaluation, Outcome, Store
+from posture.store.schema import SCHEMA, upgrade
+from posture.store.scope_store import Evaluation, Store, WriteOutcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,12 +20,12 @@ FINDING = {"scope": {"S": str(SCOPE)}, "item": {"S": "route-missing#subnet-0a"}}
 HEAD = {"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}}
 
 
-def look(store: Store, minute: float, *verdicts: Any) -> Outcome:
+def look(store: Store, minute: float, *verdicts: Any) -> WriteOutcome:
     """Record what was seen so many minutes after noon."""
     cause = change("e-1", "rtb-0a")
     return store.record(
         Evaluation(SCOPE, at(minute)),
-        lambda state: transitions(
+        lambda state: find_transitions(
             SCOPE, state.findings, verdicts, observed_at=at(minute), changes=[cause]
         ),
     ).outcome
@@ -58,7 +58,7 @@ def test_an_older_scope_is_read_and_its_next_write_is_of_today(
     state = store.load(SCOPE)
     assert state.head is not None
     assert (state.head.chain.length, state.head.chain.tip) == (0, "unchained")
-    assert look(store, 1) is Outcome.COMMITTED
+    assert look(store, 1) is WriteOutcome.COMMITTED
     finding, head = item(dynamodb, FINDING), item(dynamodb, HEAD)
     assert (finding["status"], finding["version"]) == ({"S": "resolved"}, {"N": "2"})
     assert finding["schema"] == head["schema"] == {"N": str(SCHEMA)}
@@ -72,7 +72,7 @@ def test_a_look_that_sees_nothing_new_upgrades_the_head_alone(
     """A finding that does not move stays as it was written, and is read all the same."""
     look(store, 0, verdict())
     as_first_version(dynamodb)
-    assert look(store, 1, verdict()) is Outcome.UNCHANGED
+    assert look(store, 1, verdict()) is WriteOutcome.UNCHANGED
     assert item(dynamodb, HEAD)["schema"] == {"N": str(SCHEMA)}
     assert "schema" not in item(dynamodb, FINDING)
     (finding,) = store.load(SCOPE).findings.values()
@@ -126,14 +126,14 @@ def test_an_item_climbs_every_step_up_to_today(monkeypatch: pytest.MonkeyPatch) 
         schema.STEPS, (3, "finding"), lambda it: {**it, "trail": [*it["trail"], "to 4"]}
     )
     cause = {"actor": "alice"}
-    assert upgraded({"kind": "finding", "cause": cause}) == {
+    assert upgrade({"kind": "finding", "cause": cause}) == {
         "kind": "finding",
         "cause": cause,
         "actor": "alice",
         "trail": ["to 3", "to 4"],
         "schema": 4,
     }
-    assert upgraded({"kind": "waiver", "schema": 2}) == {"kind": "waiver", "schema": 4}
+    assert upgrade({"kind": "waiver", "schema": 2}) == {"kind": "waiver", "schema": 4}
 
 
 def test_every_step_leads_from_a_version_there_was() -> None:

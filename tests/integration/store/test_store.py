@@ -9,12 +9,12 @@ import pytest
 
 from finding_builders import OTHER, SCOPE, at, change, verdict
 from posture.errors import ConflictError, CorruptItemError
-from posture.lifecycle.diff import gone, is_bad, transitions
+from posture.lifecycle.diff import find_transitions, is_bad, resolve_all
 from posture.model.dns import DnsAttributes
 from posture.model.finding import FindingStatus, Step, Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status, Verdict
-from posture.store.scope_store import Evaluation, Outcome, Recorded, ScopeState, Store
+from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome, WriteResult
 from stack_tables import TABLES
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ Compare = Callable[[ScopeState], Sequence[Transition]]
 
 def judged(minute: float, *verdicts: Verdict) -> Compare:
     """Compare these verdicts with what is stored."""
-    return lambda state: transitions(
+    return lambda state: find_transitions(
         state.scope, state.findings, verdicts, observed_at=at(minute), changes=[change()]
     )
 
 
-def look(store: Store, minute: float, *verdicts: Verdict, scope: Scope = SCOPE) -> Recorded:
+def look(store: Store, minute: float, *verdicts: Verdict, scope: Scope = SCOPE) -> WriteResult:
     """Record one evaluation of the scope."""
     return store.record(Evaluation(scope, at(minute)), judged(minute, *verdicts))
 
@@ -53,7 +53,7 @@ def rows(client: "DynamoDBClient", table: str) -> list[dict[str, Any]]:
 def test_a_finding_comes_back_as_it_was_written(store: Store) -> None:
     """Nothing that was judged is lost or changed on the way through the table."""
     done = look(store, 0, verdict(), verdict(resource="vpce-0a", status=Status.UNKNOWN))
-    assert done.outcome is Outcome.COMMITTED
+    assert done.outcome is WriteOutcome.COMMITTED
     assert {step.finding.id: step.finding for step in done.transitions} == dict(
         store.load(SCOPE).findings
     )
@@ -78,8 +78,8 @@ def test_a_memory_of_dns_attributes_is_never_written_back(store: Store) -> None:
     store.record(Evaluation(SCOPE, at(0), dns=seen), judged(0, verdict()))
     remembered = Evaluation(SCOPE, at(9), dns=DnsAttributes(False, False, at(-5)))
     older = Evaluation(SCOPE, at(8), dns=seen)
-    assert store.record(older, judged(8, verdict())).outcome is Outcome.UNCHANGED
-    assert store.record(remembered, judged(9)).outcome is Outcome.STALE
+    assert store.record(older, judged(8, verdict())).outcome is WriteOutcome.UNCHANGED
+    assert store.record(remembered, judged(9)).outcome is WriteOutcome.STALE
     head = store.load(SCOPE).head
     assert head is not None
     assert (head.dns, head.observed_at) == (seen, at(8))
@@ -91,7 +91,7 @@ def test_nothing_new_writes_no_finding_and_no_history(
     """The same truth seen again moves the head's clock, and nothing else of the tables."""
     look(store, 0, verdict())
     before = rows(dynamodb, "history"), store.load(SCOPE).findings
-    assert look(store, 1, verdict()).outcome is Outcome.UNCHANGED
+    assert look(store, 1, verdict()).outcome is WriteOutcome.UNCHANGED
     assert before == (rows(dynamodb, "history"), store.load(SCOPE).findings)
     head = store.load(SCOPE).head
     assert head is not None
@@ -100,24 +100,24 @@ def test_nothing_new_writes_no_finding_and_no_history(
 
 def test_the_first_look_may_find_nothing(store: Store) -> None:
     """A scope without findings has a head all the same, so that an older picture loses."""
-    assert look(store, 1).outcome is Outcome.UNCHANGED
-    assert look(store, 0, verdict()).outcome is Outcome.STALE
+    assert look(store, 1).outcome is WriteOutcome.UNCHANGED
+    assert look(store, 0, verdict()).outcome is WriteOutcome.STALE
     assert bad(store) == []
 
 
 def test_the_same_change_twice_is_one_commit(store: Store, dynamodb: "DynamoDBClient") -> None:
     """An evaluation of the very same picture is stale the second time."""
     look(store, 0, verdict())
-    assert look(store, 0, verdict()) == Recorded(Outcome.STALE)
+    assert look(store, 0, verdict()) == WriteResult(WriteOutcome.STALE)
     assert len(rows(dynamodb, "history")) == 1
 
 
 def test_an_older_picture_never_wins(store: Store) -> None:
     """Bad news from before the good news is dropped quietly, and the other way round."""
     look(store, 5)
-    assert look(store, 3, verdict()).outcome is Outcome.STALE
+    assert look(store, 3, verdict()).outcome is WriteOutcome.STALE
     look(store, 7, verdict())
-    assert look(store, 6).outcome is Outcome.STALE
+    assert look(store, 6).outcome is WriteOutcome.STALE
     assert bad(store) == [("subnet-0a", 1)]
 
 
@@ -152,7 +152,7 @@ def interrupted(first: Compare, between: Callable[[], object]) -> Compare:
 def test_a_newer_evaluation_in_between_wins(store: Store) -> None:
     """Who read first and writes last loses when the other's picture is newer."""
     slow = interrupted(judged(1, verdict()), lambda: look(store, 2))
-    assert store.record(Evaluation(SCOPE, at(1)), slow).outcome is Outcome.STALE
+    assert store.record(Evaluation(SCOPE, at(1)), slow).outcome is WriteOutcome.STALE
     assert bad(store) == []
 
 
@@ -160,7 +160,7 @@ def test_a_newer_look_that_saw_nothing_new_wins_as_well(store: Store) -> None:
     """It wrote nothing but its time, and that is enough."""
     look(store, 0)
     slow = interrupted(judged(1, verdict()), lambda: look(store, 2))
-    assert store.record(Evaluation(SCOPE, at(1)), slow).outcome is Outcome.STALE
+    assert store.record(Evaluation(SCOPE, at(1)), slow).outcome is WriteOutcome.STALE
     assert bad(store) == []
 
 
@@ -263,7 +263,7 @@ def test_a_newer_evaluation_between_two_parts_wins(
 
     dynamodb.transact_write_items = transact  # type: ignore[method-assign]
     done = look(store, 0, *MANY[:60])
-    assert (done.outcome, len(done.transitions)) == (Outcome.STALE, 49)
+    assert (done.outcome, len(done.transitions)) == (WriteOutcome.STALE, 49)
     assert bad(store) == []
 
 
@@ -276,7 +276,7 @@ def test_a_lost_answer_is_not_a_lost_write(store: Store, dynamodb: "DynamoDBClie
         return real(**request)
 
     dynamodb.transact_write_items = transact  # type: ignore[method-assign]
-    assert look(store, 0, *MANY[:60]).outcome is Outcome.COMMITTED
+    assert look(store, 0, *MANY[:60]).outcome is WriteOutcome.COMMITTED
     assert len(rows(dynamodb, "history")) == 60
 
 
@@ -304,7 +304,7 @@ def test_a_conflict_is_no_write(
     dynamodb.transact_write_items = transact  # type: ignore[method-assign]
     refused = pytest.raises(ConflictError) if held > 5 else nullcontext()
     with refused:
-        assert look(store, 0, verdict()).outcome is Outcome.COMMITTED
+        assert look(store, 0, verdict()).outcome is WriteOutcome.COMMITTED
     assert len(bad(store)) == bad_after
 
 
@@ -324,7 +324,7 @@ def test_a_region_knows_its_scopes(store: Store) -> None:
     assert {head.scope for head in store.scopes_in(ireland)} == {SCOPE, OTHER}
     store.record(
         Evaluation(SCOPE, at(1), exists=False),
-        lambda state: gone(SCOPE, state.findings, at(1), "VPC gone"),
+        lambda state: resolve_all(SCOPE, state.findings, at(1), "VPC gone"),
     )
     assert {head.scope for head in store.scopes_in(ireland)} == {OTHER}
     assert bad(store) == []
@@ -335,7 +335,7 @@ def test_unknown_attributes_are_ignored(store: Store, dynamodb: "DynamoDBClient"
     look(store, 0, verdict())
     for item in rows(dynamodb, "findings"):
         dynamodb.put_item(TableName="findings", Item={**item, "mood": {"S": "sunny"}})
-    assert look(store, 1, verdict()).outcome is Outcome.UNCHANGED
+    assert look(store, 1, verdict()).outcome is WriteOutcome.UNCHANGED
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from posture.baseline.parse import parse_document
-from posture.baseline.resolve import resolve
+from posture.baseline.resolve import resolve_baseline
 from posture.model.scope import Scope
 
 OWN = "111122223333"
@@ -22,7 +22,7 @@ def required(*overrides: dict[str, Any], tags: dict[str, str] | None = None) -> 
     document = parse_document(
         {"default": {"required_services": ["s3"]}, "overrides": list(overrides)}
     )
-    return resolve(document, SCOPE, tags or {}).required_services
+    return resolve_baseline(document, SCOPE, tags or {}).required_services
 
 
 def test_without_overrides_the_default_holds() -> None:
@@ -80,4 +80,4 @@ def test_the_own_account_is_always_trusted() -> None:
     document = parse_document(
         {"overrides": [override({"accounts": [OWN]}, trusted_accounts=["444455556666"])]}
     )
-    assert resolve(document, SCOPE, {}).trusted_accounts == {OWN, "444455556666"}
+    assert resolve_baseline(document, SCOPE, {}).trusted_accounts == {OWN, "444455556666"}

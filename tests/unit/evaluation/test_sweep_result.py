@@ -3,7 +3,7 @@
 import pytest
 
 from posture.errors import SweepIncompleteError
-from posture.evaluation.sweep_result import SOME, Swept, joined
+from posture.evaluation.sweep_result import SOME, SweepResult, merge_results
 from posture.model.scope import Region, Scope
 
 HOME = Region("111122223333", "eu-west-1")
@@ -17,13 +17,13 @@ def scopes(number: int) -> tuple[Scope, ...]:
 
 def test_a_whole_sweep_misses_nothing() -> None:
     """And is complete."""
-    assert Swept(HOME).missing() == ()
-    Swept(HOME).require_complete()
+    assert SweepResult(HOME).missing() == ()
+    SweepResult(HOME).require_complete()
 
 
 def test_what_time_was_lacking_for_is_named_and_counted() -> None:
     """The longest unseen by name, all by number."""
-    swept = Swept(HOME, left=scopes(SOME + 3))
+    swept = SweepResult(HOME, left=scopes(SOME + 3))
     with pytest.raises(
         SweepIncompleteError, match=r"^8 missing of 111122223333/eu-west-1: "
     ) as told:
@@ -36,20 +36,22 @@ def test_what_time_was_lacking_for_is_named_and_counted() -> None:
 def test_one_reason_is_told_once() -> None:
     """A slice that could not be read has one reason for all its VPCs."""
     one, two, three = scopes(3)
-    swept = Swept(HOME, failed={one: "ClientError: no", two: "ClientError: no", three: "other"})
+    swept = SweepResult(
+        HOME, failed={one: "ClientError: no", two: "ClientError: no", three: "other"}
+    )
     assert swept.missing() == (f"{one}, {two}: ClientError: no", f"{three}: other")
 
 
 def test_parts_are_joined() -> None:
     """Nothing that is missing in one of them is lost."""
     one, two = scopes(2)
-    whole = joined(
+    whole = merge_results(
         HOME,
         [
-            Swept(HOME, failed={one: "no"}),
-            Swept(MEMBER, unswept={MEMBER: "denied"}),
-            Swept(HOME, left=(two,)),
+            SweepResult(HOME, failed={one: "no"}),
+            SweepResult(MEMBER, unswept={MEMBER: "denied"}),
+            SweepResult(HOME, left=(two,)),
         ],
     )
-    assert whole == Swept(HOME, failed={one: "no"}, unswept={MEMBER: "denied"}, left=(two,))
+    assert whole == SweepResult(HOME, failed={one: "no"}, unswept={MEMBER: "denied"}, left=(two,))
     assert len(whole.missing()) == 3

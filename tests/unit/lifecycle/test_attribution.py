@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from finding_builders import SCOPE, at, change, findings, opened, verdict
-from posture.lifecycle.diff import transitions
+from posture.lifecycle.diff import find_transitions
 from posture.model.change import Change, ChangeOutcome
 from posture.model.verdict import Status
 
@@ -55,7 +55,9 @@ def test_nobody_is_blamed_for_lost_sight() -> None:
     """A fact that can no longer be read is not put down to whoever made the last call."""
     stored = findings(verdict())
     dark = verdict(status=Status.UNKNOWN)
-    (step,) = transitions(SCOPE, stored, [dark], observed_at=at(1), changes=[change("e-1", "sg-1")])
+    (step,) = find_transitions(
+        SCOPE, stored, [dark], observed_at=at(1), changes=[change("e-1", "sg-1")]
+    )
     assert step.finding.cause is None
 
 
@@ -63,7 +65,7 @@ def test_a_repair_has_its_author_too() -> None:
     """The change that named what the finding concerned is the cause of its resolution."""
     stored = findings(verdict())
     changes = [change("e-7", "rtb-0a"), change("e-8", "sg-1", minute=-1)]
-    (step,) = transitions(SCOPE, stored, [], observed_at=at(1), changes=changes)
+    (step,) = find_transitions(SCOPE, stored, [], observed_at=at(1), changes=changes)
     assert step.finding.cause is not None
     assert ("e-7", at(-2), "198.51.100.7") == (
         step.finding.cause.event_id,

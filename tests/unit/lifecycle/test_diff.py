@@ -8,9 +8,9 @@ from posture.lifecycle.diff import (
     READABLE_AGAIN,
     REPAIRED,
     RESOURCE_GONE,
-    apply,
-    gone,
-    transitions,
+    apply_transitions,
+    find_transitions,
+    resolve_all,
 )
 from posture.model.finding import FindingStatus, Step
 from posture.model.verdict import Severity, Status, Verdict
@@ -18,7 +18,7 @@ from posture.model.verdict import Severity, Status, Verdict
 
 def test_a_failure_opens_a_finding() -> None:
     """A failure that was not there before opens a finding of version 1."""
-    (step,) = transitions(SCOPE, {}, [verdict()], observed_at=at(0))
+    (step,) = find_transitions(SCOPE, {}, [verdict()], observed_at=at(0))
     assert (
         step.step,
         step.finding.status,
@@ -29,21 +29,21 @@ def test_a_failure_opens_a_finding() -> None:
 
 def test_an_unknown_opens_a_finding_of_its_own_status() -> None:
     """What could not be judged is a finding too, never a pass."""
-    (step,) = transitions(SCOPE, {}, [verdict(status=Status.UNKNOWN)], observed_at=at(0))
+    (step,) = find_transitions(SCOPE, {}, [verdict(status=Status.UNKNOWN)], observed_at=at(0))
     assert (step.step, step.finding.status) == (Step.OPENED, FindingStatus.UNKNOWN)
 
 
 @pytest.mark.parametrize("status", [Status.PASS, Status.NOT_APPLICABLE])
 def test_what_is_well_is_no_finding(status: Status) -> None:
     """A resource that passes or is not concerned leaves no trace."""
-    assert transitions(SCOPE, {}, [verdict(status=status)], observed_at=at(0)) == ()
+    assert find_transitions(SCOPE, {}, [verdict(status=status)], observed_at=at(0)) == ()
 
 
 def test_the_same_answer_again_is_nothing_new() -> None:
     """The order of the evidence and the ids concerned make no transition."""
     stored = findings(verdict(evidence=["One.", "Two."], concerns=["rtb-1"]))
     again = verdict(evidence=["Two.", "One."], concerns=["rtb-1", "rtb-2"])
-    assert transitions(SCOPE, stored, [again], observed_at=at(1)) == ()
+    assert find_transitions(SCOPE, stored, [again], observed_at=at(1)) == ()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_same_answer_again_is_nothing_new() -> None:
 def test_another_answer_changes_the_finding(other: Verdict) -> None:
     """A material difference makes a new version and keeps the time of opening."""
     stored = findings(verdict())
-    (step,) = transitions(SCOPE, stored, [other], observed_at=at(5))
+    (step,) = find_transitions(SCOPE, stored, [other], observed_at=at(5))
     assert Step.CHANGED is step.step
     assert (2, at(0), at(5)) == (
         step.finding.version,
@@ -72,8 +72,8 @@ def test_another_answer_changes_the_finding(other: Verdict) -> None:
 def test_losing_sight_does_not_look_resolved() -> None:
     """From open to unknown and back a finding changes and stays the same finding."""
     stored = findings(verdict())
-    dark = transitions(SCOPE, stored, [verdict(status=Status.UNKNOWN)], observed_at=at(1))
-    light = transitions(SCOPE, apply(stored, dark), [verdict()], observed_at=at(2))
+    dark = find_transitions(SCOPE, stored, [verdict(status=Status.UNKNOWN)], observed_at=at(1))
+    light = find_transitions(SCOPE, apply_transitions(stored, dark), [verdict()], observed_at=at(2))
     assert [dark[0].step, light[0].step] == [Step.CHANGED, Step.CHANGED]
     assert (FindingStatus.OPEN, at(0)) == (light[0].finding.status, light[0].finding.opened_at)
 
@@ -91,7 +91,7 @@ def test_losing_sight_does_not_look_resolved() -> None:
 def test_what_is_no_longer_bad_is_resolved(before: Status, now: list[Verdict], reason: str) -> None:
     """The reason tells how it ended; the finding keeps telling what was wrong."""
     stored = findings(verdict(status=before))
-    (step,) = transitions(SCOPE, stored, now, observed_at=at(3))
+    (step,) = find_transitions(SCOPE, stored, now, observed_at=at(3))
     assert (Step.RESOLVED, reason, 2) == (step.step, step.reason, step.finding.version)
     assert FindingStatus.RESOLVED is step.finding.status
     assert before is step.finding.verdict.status
@@ -100,8 +100,8 @@ def test_what_is_no_longer_bad_is_resolved(before: Status, now: list[Verdict], r
 def test_opening_again_starts_a_new_life_of_the_same_finding() -> None:
     """The id stays, the version goes on, the time of opening is new."""
     stored = findings(verdict())
-    closed = apply(stored, transitions(SCOPE, stored, [], observed_at=at(1)))
-    (step,) = transitions(SCOPE, closed, [verdict()], observed_at=at(2))
+    closed = apply_transitions(stored, find_transitions(SCOPE, stored, [], observed_at=at(1)))
+    (step,) = find_transitions(SCOPE, closed, [verdict()], observed_at=at(2))
     assert (Step.OPENED, 3, at(2)) == (step.step, step.finding.version, step.finding.opened_at)
     assert set(stored) == {step.finding.id}
 
@@ -110,7 +110,7 @@ def test_a_rule_that_sees_nothing_resolves_nothing() -> None:
     """Unknown for the whole scope leaves that rule's findings, and opens one that says so."""
     stored = findings(verdict(), verdict(rule="other-rule"))
     blind = verdict(resource=SCOPE.subject, status=Status.UNKNOWN)
-    steps = transitions(SCOPE, stored, [blind], observed_at=at(1))
+    steps = find_transitions(SCOPE, stored, [blind], observed_at=at(1))
     assert [
         (Step.OPENED, "route-missing", SCOPE.subject),
         (Step.RESOLVED, "other-rule", "subnet-0a"),
@@ -120,28 +120,28 @@ def test_a_rule_that_sees_nothing_resolves_nothing() -> None:
 def test_a_rule_that_sees_again_says_so() -> None:
     """The finding that told of the blindness is not called a resource that has gone."""
     stored = findings(verdict(resource=SCOPE.subject, status=Status.UNKNOWN))
-    (step,) = transitions(SCOPE, stored, [], observed_at=at(1))
+    (step,) = find_transitions(SCOPE, stored, [], observed_at=at(1))
     assert step.reason == READABLE_AGAIN
 
 
 def test_the_worst_of_two_answers_speaks() -> None:
     """Two answers of one rule on one resource make one finding, in either order."""
     answers = [verdict(status=Status.PASS), verdict(severity=Severity.LOW), verdict()]
-    forwards = transitions(SCOPE, {}, answers, observed_at=at(0))
-    assert forwards == transitions(SCOPE, {}, answers[::-1], observed_at=at(0))
+    forwards = find_transitions(SCOPE, {}, answers, observed_at=at(0))
+    assert forwards == find_transitions(SCOPE, {}, answers[::-1], observed_at=at(0))
     assert [step.finding.severity for step in forwards] == [Severity.HIGH]
 
 
 def test_a_scope_that_is_gone_takes_its_findings_along() -> None:
     """Everything bad is resolved with the reason given; what was resolved stays."""
     stored = findings(verdict(), verdict(resource="subnet-0b", status=Status.UNKNOWN))
-    steps = gone(SCOPE, stored, at(4), "VPC gone", [change("e-9")])
+    steps = resolve_all(SCOPE, stored, at(4), "VPC gone", [change("e-9")])
     assert {"VPC gone"} == {step.reason for step in steps}
-    assert gone(SCOPE, apply(stored, steps), at(5), "VPC gone") == ()
+    assert resolve_all(SCOPE, apply_transitions(stored, steps), at(5), "VPC gone") == ()
 
 
 def test_the_worst_comes_first() -> None:
     """Transitions are ordered by step, then severity, whatever order the rules answer in."""
     answers = [verdict("a", severity=Severity.LOW), verdict("b", severity=Severity.CRITICAL)]
-    steps = transitions(SCOPE, findings(verdict("c")), answers, observed_at=at(1))
+    steps = find_transitions(SCOPE, findings(verdict("c")), answers, observed_at=at(1))
     assert [step.finding.rule for step in steps] == ["b", "a", "c"]

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finding_builders import SCOPE, at
-from posture.lifecycle.bounds import CONCERNS, FACTS, FACTS_IN_ALL, bounded, truncated
-from posture.lifecycle.diff import BAD, apply, is_bad, transitions
+from posture.lifecycle.bounds import CONCERNS, FACTS, FACTS_IN_ALL, bound_verdict, is_truncated
+from posture.lifecycle.diff import BAD, apply_transitions, find_transitions, is_bad
 from posture.model.finding import Step
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
 
@@ -24,10 +24,12 @@ evaluations = st.lists(st.lists(verdicts, max_size=8), min_size=1, max_size=6)
 @given(evaluations)
 def test_what_is_bad_is_what_was_judged_bad(series: list[list[Verdict]]) -> None:
     """After each evaluation the bad findings are its bad verdicts, and those of blind rules."""
-    stored = apply({}, ())
+    stored = apply_transitions({}, ())
     for minute, answers in enumerate(series):
         before = {(each.rule, each.resource) for each in stored.values() if is_bad(each)}
-        stored = apply(stored, transitions(SCOPE, stored, answers, observed_at=at(minute)))
+        stored = apply_transitions(
+            stored, find_transitions(SCOPE, stored, answers, observed_at=at(minute))
+        )
         judged = {(each.rule, each.resource) for each in answers}
         failing = {(each.rule, each.resource) for each in answers if each.status in BAD}
         worst = {
@@ -51,22 +53,24 @@ def test_what_is_bad_is_what_was_judged_bad(series: list[list[Verdict]]) -> None
 @given(evaluations)
 def test_the_same_evaluation_twice_changes_nothing(series: list[list[Verdict]]) -> None:
     """Applied once, an evaluation has nothing more to say."""
-    stored = apply({}, ())
+    stored = apply_transitions({}, ())
     for minute, answers in enumerate(series):
-        stored = apply(stored, transitions(SCOPE, stored, answers, observed_at=at(minute)))
-        assert transitions(SCOPE, stored, answers, observed_at=at(minute + 0.5)) == ()
+        stored = apply_transitions(
+            stored, find_transitions(SCOPE, stored, answers, observed_at=at(minute))
+        )
+        assert find_transitions(SCOPE, stored, answers, observed_at=at(minute + 0.5)) == ()
 
 
 @given(evaluations)
 def test_versions_never_skip(series: list[list[Verdict]]) -> None:
     """Each transition is the next version, and each life begins by opening."""
-    stored = apply({}, ())
+    stored = apply_transitions({}, ())
     for minute, answers in enumerate(series):
-        for step in transitions(SCOPE, stored, answers, observed_at=at(minute)):
+        for step in find_transitions(SCOPE, stored, answers, observed_at=at(minute)):
             before = stored.get(step.finding.id)
             assert (before.version if before else 0) + 1 == step.finding.version
             assert (before is None or not is_bad(before)) == (step.step is Step.OPENED)
-            stored = apply(stored, [step])
+            stored = apply_transitions(stored, [step])
 
 
 @given(
@@ -89,13 +93,13 @@ def test_versions_never_skip(series: list[list[Verdict]]) -> None:
 )
 def test_every_finding_fits(verdict: Verdict) -> None:
     """Whatever a rule says is cut to size once and for all, and says when facts are left out."""
-    small = bounded(verdict)
+    small = bound_verdict(verdict)
     facts = [fact.text + "".join(map("".join, fact.record.items())) for fact in small.evidence]
     assert len(facts) <= FACTS
     assert sum(len(fact.encode()) for fact in facts) <= FACTS_IN_ALL
     assert len(small.concerns) <= CONCERNS
-    assert len(verdict.evidence) == len(small.evidence) or truncated(small)
-    assert small == bounded(small)
+    assert len(verdict.evidence) == len(small.evidence) or is_truncated(small)
+    assert small == bound_verdict(small)
 
 
 @given(st.permutations(range(90)))
@@ -117,4 +121,4 @@ def test_what_is_left_out_does_not_hang_on_the_order(order: list[int]) -> None:
         "Many.",
         tuple(Evidence(f"Fact {number}.") for number in range(90)),
     )
-    assert bounded(ordered) == bounded(many)
+    assert bound_verdict(ordered) == bound_verdict(many)

@@ -31,14 +31,13 @@ from network_builders import (
     table,
 )
 from network_strategies import UNTIL_LATER, snapshots
-from posture.lifecycle.diff import apply, transitions
-from posture.lifecycle.snapshot_digest import DAY, may_be_same, picture_of
+from posture.lifecycle.diff import apply_transitions, find_transitions
+from posture.lifecycle.snapshot_digest import DAY, digest_snapshot, is_same_day
 from posture.lifecycle.waiving import Waivers
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import Connection, EndpointServiceSnapshot, ServiceFacet
 from posture.model.finding import Finding
 from posture.model.network import (
-    DnsEntry,
     Facet,
     GroupReference,
     SecurityGroupRule,
@@ -91,8 +90,7 @@ FULL = build_snapshot(
         ip_address_type="dualstack",
         dns_record_ip_type="ipv4",
         private_dns_only_for_inbound_resolver=True,
-        dns_entries=(DnsEntry("kms.eu-west-1.amazonaws.com", "Z1"),),
-        requester_managed=True,
+        dns_names=("kms.eu-west-1.amazonaws.com",),
         tags={"team": "net"},
     ),
     group("endpoints", admits("10.0.0.0/16"), admits("pl-own")),
@@ -143,7 +141,7 @@ def waivers(
 
 def digest(snapshot: Snapshot | EndpointServiceSnapshot, *listed: Waiver) -> str:
     """Give the digest of a picture under the baseline of these tests."""
-    return picture_of(snapshot, waivers(snapshot, *listed))
+    return digest_snapshot(snapshot, waivers(snapshot, *listed))
 
 
 def otherwise(value: Any) -> Iterator[tuple[Any, str]]:  # noqa: C901, PLR0912 - a case a type
@@ -225,13 +223,13 @@ def test_no_requirement_changes_without_the_digest() -> None:
     """Whatever the baseline tells otherwise for the scope, it is judged again."""
     known = digest(FULL)
     for changed, what in otherwise(REQUIRED):
-        assert picture_of(FULL, waivers(FULL, baseline=changed)) != known, what
+        assert digest_snapshot(FULL, waivers(FULL, baseline=changed)) != known, what
 
 
 def test_another_version_judges_again() -> None:
     """A picture that older code judged says nothing of what newer code finds."""
     listed = waivers(FULL)
-    assert picture_of(FULL, listed, "1") != picture_of(FULL, listed, "2")
+    assert digest_snapshot(FULL, listed, "1") != digest_snapshot(FULL, listed, "2")
 
 
 @pytest.mark.parametrize(
@@ -305,7 +303,7 @@ def test_every_scope_is_judged_once_a_day(start: float, hours: float, name: str)
     scope = Scope("111122223333", "eu-west-1", f"vpc-{name}")
     old = replace(FULL, scope=scope, observed_at=before, endpoints={})
     same = digest(old) == digest(replace(old, observed_at=now))
-    assert same is may_be_same(scope, before, now)
+    assert same is is_same_day(scope, before, now)
     assert not (same and now - before >= DAY)
 
 
@@ -314,7 +312,7 @@ def test_scopes_have_their_days_at_different_hours() -> None:
     hours = [0] * 24
     for number in range(2_400):
         scope = Scope("111122223333", "eu-west-1", f"vpc-{number}")
-        starts = [not may_be_same(scope, *span) for span in _hours()]
+        starts = [not is_same_day(scope, *span) for span in _hours()]
         hours[starts.index(True)] += 1
     assert max(hours) < 200
 
@@ -340,7 +338,7 @@ def test_the_order_of_a_mapping_is_nothing(data: st.DataObject, snapshot: Snapsh
     """The picture is the same, and so is what is found in it."""
     other = shuffled(data.draw, snapshot)
     assert digest(snapshot) == digest(other)
-    stored = apply({}, judged(snapshot, waivers(snapshot))({}))
+    stored = apply_transitions({}, judged(snapshot, waivers(snapshot))({}))
     assert judged(other, waivers(other))(stored) == ()
 
 
@@ -352,7 +350,7 @@ def judged(snapshot: Snapshot, accepted: Waivers) -> Any:
 def _compared(
     snapshot: Snapshot, verdicts: Sequence[Verdict], accepted: Waivers, stored: Any
 ) -> Any:
-    return transitions(
+    return find_transitions(
         snapshot.scope,
         stored,
         verdicts,
@@ -381,10 +379,10 @@ def test_who_skips_finds_what_who_always_judges_finds(
         minute += minutes
         seen = replace((first, second)[which], observed_at=NOW + timedelta(minutes=minute))
         accepted = waivers(seen, *[WAIVER] * waived, baseline=baseline)
-        now = picture_of(seen, accepted)
+        now = digest_snapshot(seen, accepted)
         compare = judged(seen, accepted)
-        always = apply(always, compare(always))
+        always = apply_transitions(always, compare(always))
         if now != last:
-            skipping = apply(skipping, compare(skipping))
+            skipping = apply_transitions(skipping, compare(skipping))
         last = now
         assert skipping == always

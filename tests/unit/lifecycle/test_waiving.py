@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finding_builders import OTHER, SCOPE, at, verdict
-from posture.lifecycle.diff import apply, is_bad, transitions
+from posture.lifecycle.diff import apply_transitions, find_transitions, is_bad
 from posture.lifecycle.waiving import Waivers
 from posture.model.baseline import Baseline
 from posture.model.finding import Finding, FindingStatus, Step, Transition
@@ -41,8 +41,8 @@ def look(
 ) -> tuple[dict[str, Finding], tuple[Transition, ...]]:
     """Evaluate once; give what is stored then, and the steps."""
     holding = Waivers(SCOPE, at(minute), waivers, baseline or Baseline())
-    steps = transitions(SCOPE, stored, verdicts, observed_at=at(minute), waivers=holding)
-    return apply(stored, steps), steps
+    steps = find_transitions(SCOPE, stored, verdicts, observed_at=at(minute), waivers=holding)
+    return apply_transitions(stored, steps), steps
 
 
 def told(steps: tuple[Transition, ...]) -> list[tuple[Step, FindingStatus]]:

@@ -16,7 +16,7 @@ from posture.model.network import (
     TargetKind,
     Vpc,
 )
-from posture.store.resource_ids import ownership_of
+from posture.store.resource_ids import collect_resource_ids
 
 OWNER = SCOPE.account
 
@@ -70,7 +70,7 @@ def test_every_id_that_an_event_may_name() -> None:
         security_groups={group.id: group},
         prefix_lists={each.id: each for each in lists},
     )
-    assert ownership_of(snapshot) == {
+    assert collect_resource_ids(snapshot) == {
         "rtb-0a",
         "igw-edge",
         "rtbassoc-0a",

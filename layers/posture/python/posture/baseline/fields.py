@@ -25,7 +25,7 @@ class Mistakes:
 
     def expect(self, path: str, expected: str, value: object) -> None:
         """Note that a field should hold something else."""
-        self.found.append(f"{path}: expected {expected}, got {shown(value)}")
+        self.found.append(f"{path}: expected {expected}, got {format_value(value)}")
 
 
 class Field(Protocol):
@@ -151,6 +151,6 @@ CONDITIONS: Mapping[str, Field] = {
 }
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Give a value as a person wrote it, cut to a line."""
     return "nothing" if value is None else repr(value)[:80]

@@ -10,7 +10,7 @@ from posture.model.network import Tags
 from posture.model.scope import Scope
 
 
-def resolve(document: BaselineDocument, scope: Scope, tags: Tags) -> Baseline:
+def resolve_baseline(document: BaselineDocument, scope: Scope, tags: Tags) -> Baseline:
     """Apply every override that concerns the scope, in order; its own account is always trusted.
 
     An override replaces each field it sets as a whole, so of two that set the same one the later

@@ -12,8 +12,8 @@ from aws_lambda_powertools import Logger
 
 from posture.ec2.observer import Observer
 from posture.errors import describe_error
-from posture.evaluation.region_sweep import Sweeper
-from posture.evaluation.sweep_result import NO_TIME, Swept, joined
+from posture.evaluation.region_sweep import RegionSweep
+from posture.evaluation.sweep_result import NO_TIME, SweepResult, merge_results
 from posture.model.scope import Region
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
@@ -27,7 +27,7 @@ logger = Logger()
 Chance = Callable[[], float]  # from 0 to 1
 
 
-def sweep_all(  # noqa: PLR0913 - what it works with, and two things that a test must decide
+def sweep_accounts(  # noqa: PLR0913 - what it works with, and two things that a test must decide
     home: Observer,
     members: Iterable[Observer],
     store: Store,
@@ -35,7 +35,7 @@ def sweep_all(  # noqa: PLR0913 - what it works with, and two things that a test
     *,
     deadline: Deadline | None = None,
     chance: Chance = random.random,
-) -> Swept:
+) -> SweepResult:
     """Sweep home and each member account; one that fails does not stop the others.
 
     Accounts take turns, a slice each, the longest unseen first, until all is done or no time is
@@ -43,32 +43,32 @@ def sweep_all(  # noqa: PLR0913 - what it works with, and two things that a test
     their turn; what is left is first at the next sweep.
     """
     deadline = deadline or Deadline()
-    sweepers = [Sweeper(observer, store, baselines) for observer in (home, *members)]
+    sweepers = [RegionSweep(observer, store, baselines) for observer in (home, *members)]
     turns = deque(_Turn(each) for each in _longest_unseen_first(sweepers, home.now(), chance))
-    done: list[Swept] = []
+    done: list[SweepResult] = []
     while turns and deadline.allows():
         turn = turns.popleft()
         with deadline.step():
             done.append(turn.go_on())
         if turn.left:
             turns.append(turn)
-    return joined(home.region, [*done, *(turn.given_up() for turn in turns)])
+    return merge_results(home.region, [*done, *(turn.given_up() for turn in turns)])
 
 
 class _Turn:
     """One account's sweep, of which a slice is done at a time."""
 
-    def __init__(self, sweeper: Sweeper) -> None:
+    def __init__(self, sweeper: RegionSweep) -> None:
         self._region = sweeper.region
         self._parts = sweeper.parts()
-        self._last: Swept | None = None
+        self._last: SweepResult | None = None
 
     @property
     def left(self) -> bool:
         """Whether there is another slice."""
         return self._last is not None and bool(self._last.left)
 
-    def go_on(self) -> Swept:
+    def go_on(self) -> SweepResult:
         """Sweep the next slice; an account that cannot be swept is told as such."""
         try:
             self._last = next(self._parts)
@@ -77,20 +77,20 @@ class _Turn:
             self._last = _unswept(self._region, describe_error(error))
         return replace(self._last, left=())
 
-    def given_up(self) -> Swept:
+    def given_up(self) -> SweepResult:
         """Tell what there was no time for."""
         if self._last is None:
             return _unswept(self._region, NO_TIME)
-        return Swept(self._region, left=self._last.left)
+        return SweepResult(self._region, left=self._last.left)
 
 
-def _unswept(region: Region, reason: str) -> Swept:
-    return Swept(region, unswept={region: reason})
+def _unswept(region: Region, reason: str) -> SweepResult:
+    return SweepResult(region, unswept={region: reason})
 
 
 def _longest_unseen_first(
-    sweepers: list[Sweeper], now: datetime, chance: Chance
-) -> Iterable[Sweeper]:
+    sweepers: list[RegionSweep], now: datetime, chance: Chance
+) -> Iterable[RegionSweep]:
     """Order the accounts by how long ago their longest unseen scope was looked at."""
     if len(sweepers) == 1:
         return sweepers
@@ -98,7 +98,7 @@ def _longest_unseen_first(
     return sorted(sweepers, key=lambda each: seen[each.region])
 
 
-def _last_seen(sweeper: Sweeper, now: datetime, chance: Chance) -> datetime:
+def _last_seen(sweeper: RegionSweep, now: datetime, chance: Chance) -> datetime:
     """Tell when an account was looked at.
 
     One without anything known may have nothing, and will not be known next time either: it takes

@@ -16,9 +16,9 @@ from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
-from posture.evaluation.region_sweep import Sweeper
-from posture.evaluation.scope import Assessment, Assessor, Look
-from posture.evaluation.scope_resolver import Placed, Places
+from posture.evaluation.region_sweep import RegionSweep
+from posture.evaluation.scope import Look, ScopeEvaluator, ScopeResult
+from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
 from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.network import Facet, Snapshot
@@ -41,7 +41,7 @@ CAUGHT = Exception
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class EvaluationPorts:
     """What the evaluator works with.
 
     `observer` looks at the monitor's own account and region, `members` at the same region of other
@@ -49,7 +49,7 @@ class Ports:
     """
 
     observer: Observer
-    places: Places
+    places: ScopeResolver
     store: Store
     baselines: BaselineTable
     rejections: Rejections
@@ -75,19 +75,21 @@ class _Group:
     picture: RegionSnapshot | None = None
 
 
-class BatchLook:
+class BatchEvaluation:
     """One look at everything that a batch's changes concern."""
 
-    def __init__(self, ports: Ports, changes: Sequence[Change], deadline: Deadline) -> None:
+    def __init__(
+        self, ports: EvaluationPorts, changes: Sequence[Change], deadline: Deadline
+    ) -> None:
         self._ports = ports
         self._changes = changes
         self._deadline = deadline
         self.swept = 0
-        self.assessments: list[Assessment] = []
+        self.assessments: list[ScopeResult] = []
 
     def run(self) -> Failures:
         """Record every scope once; give the changes that must come again."""
-        assessor = Assessor(self._ports.store, self._ports.baselines.load())
+        assessor = ScopeEvaluator(self._ports.store, self._ports.baselines.load())
         placed, failures = self._placed()
         for region, unplaced in placed.regions.items():
             failures |= self._sweep(region, unplaced)
@@ -95,7 +97,7 @@ class BatchLook:
             failures |= self._assess(assessor, group, placed.scopes)
         return failures
 
-    def _placed(self) -> tuple[Placed, dict[str, str]]:
+    def _placed(self) -> tuple[ResolvedScopes, dict[str, str]]:
         """Place the changes; one by one where together they cannot be."""
         try:
             return self._ports.places.place(self._changes), {}
@@ -114,7 +116,7 @@ class BatchLook:
                 scopes[scope] = (*scopes.get(scope, ()), *found)
             for region, found in placed.regions.items():
                 regions[region] = (*regions.get(region, ()), *found)
-        return Placed(scopes, regions), failures
+        return ResolvedScopes(scopes, regions), failures
 
     def _sweep(self, region: Region, changes: Sequence[Change]) -> Failures:
         """Look at the whole region for the changes that lead to no VPC in particular."""
@@ -122,7 +124,9 @@ class BatchLook:
         events = [each.event_id for each in changes]
         observer = ports.observer_of(region.account)
         try:
-            swept = Sweeper(observer, ports.store, ports.baselines).sweep(changes, self._deadline)
+            swept = RegionSweep(observer, ports.store, ports.baselines).sweep(
+                changes, self._deadline
+            )
         except CAUGHT as error:
             logger.exception("region not swept", extra={"event_ids": events})
             return dict.fromkeys(events, describe_error(error))
@@ -162,7 +166,7 @@ class BatchLook:
             return None
 
     def _assess(
-        self, assessor: Assessor, group: _Group, changes: Mapping[Scope, Sequence[Change]]
+        self, assessor: ScopeEvaluator, group: _Group, changes: Mapping[Scope, Sequence[Change]]
     ) -> Failures:
         """Record the scopes of a group side by side."""
         failures: dict[str, str] = {}
@@ -172,7 +176,7 @@ class BatchLook:
                 group.scopes,
             )
             for scope, result in zip(group.scopes, results, strict=True):
-                if isinstance(result, Assessment):
+                if isinstance(result, ScopeResult):
                     self.assessments.append(result)
                 else:
                     failures |= dict.fromkeys((each.event_id for each in changes[scope]), result)
@@ -180,11 +184,11 @@ class BatchLook:
 
     def _attempt(
         self,
-        assessor: Assessor,
+        assessor: ScopeEvaluator,
         scope: Scope,
         changes: Sequence[Change],
         picture: RegionSnapshot | None,
-    ) -> Assessment | str:
+    ) -> ScopeResult | str:
         """Look at one scope; give why it failed."""
         events = [each.event_id for each in changes]
         about: dict[str, Any] = {
@@ -207,11 +211,11 @@ class BatchLook:
 
     def _assessed(
         self,
-        assessor: Assessor,
+        assessor: ScopeEvaluator,
         scope: Scope,
         changes: Sequence[Change],
         picture: RegionSnapshot | None,
-    ) -> Assessment:
+    ) -> ScopeResult:
         observer = self._ports.observer_of(scope.account)
         observed_at = picture.observed_at if picture else observer.now()
         look = self._look(assessor, scope, changes, picture)
@@ -222,7 +226,7 @@ class BatchLook:
 
     def _look(
         self,
-        assessor: Assessor,
+        assessor: ScopeEvaluator,
         scope: Scope,
         changes: Sequence[Change],
         picture: RegionSnapshot | None,

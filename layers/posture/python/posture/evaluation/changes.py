@@ -14,27 +14,25 @@ from aws_lambda_powertools import Logger
 
 from posture.changes.batch import ChangeBatch, ReceivedChange, RejectedRecord, parse_sqs_event
 from posture.errors import describe_error
-from posture.evaluation.batch import CAUGHT, BatchLook, Failures, Ports
-from posture.evaluation.scope import Assessment
+from posture.evaluation.batch import CAUGHT, BatchEvaluation, EvaluationPorts, Failures
+from posture.evaluation.scope import ScopeResult
 from posture.model.change import ChangeOutcome
 from posture.runtime.deadline import Deadline
 from posture.store.rejections import LAST_TRY
-from posture.store.scope_store import Outcome as Recording
-
-__all__ = ["Evaluated", "Evaluator", "Ports"]
+from posture.store.scope_store import WriteOutcome as Recording
 
 logger = Logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class BatchResult:
     """What a batch came to. `failed` are the ids of messages that must come again."""
 
     changes: int = 0
     ignored: int = 0
     rejected: int = 0
     swept: int = 0
-    assessments: tuple[Assessment, ...] = ()
+    assessments: tuple[ScopeResult, ...] = ()
     failed: tuple[str, ...] = field(default=())
 
     def response(self) -> dict[str, list[dict[str, str]]]:
@@ -62,10 +60,10 @@ class Evaluated:
 class Evaluator:
     """Evaluates batches for one account and region."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: EvaluationPorts) -> None:
         self._ports = ports
 
-    def evaluate(self, event: Mapping[str, Any], deadline: Deadline | None = None) -> Evaluated:
+    def evaluate(self, event: Mapping[str, Any], deadline: Deadline | None = None) -> BatchResult:
         """Evaluate what the changes queue hands over, or one EventBridge event by itself.
 
         The deadline is for the sweep that a change may need which leads to no VPC in particular.
@@ -79,7 +77,7 @@ class Evaluator:
         self._reject(batch.rejected)
         applied = [each for each in batch.received if each.change.outcome is ChangeOutcome.APPLIED]
         changes = {each.change.event_id: each.change for each in applied}
-        looked = BatchLook(self._ports, list(changes.values()), deadline or Deadline())
+        looked = BatchEvaluation(self._ports, list(changes.values()), deadline or Deadline())
         try:
             failures = looked.run() if changes else {}
         except CAUGHT as error:
@@ -87,7 +85,7 @@ class Evaluator:
             raise
         self._give_up(applied, failures)
         late = [each.message_id for each in applied if each.change.event_id in failures]
-        return Evaluated(
+        return BatchResult(
             changes=len(batch.received) + len(batch.rejected),
             ignored=len(batch.received) - len(applied),
             rejected=len(batch.rejected),

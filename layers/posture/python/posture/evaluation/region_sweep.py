@@ -19,24 +19,24 @@ from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.errors import describe_error
-from posture.evaluation.scope import Assessment, Assessor, Look, unchanged
-from posture.evaluation.sweep_result import Swept, joined
-from posture.lifecycle.snapshot_digest import may_be_same
+from posture.evaluation.scope import Look, ScopeEvaluator, ScopeResult, unchanged
+from posture.evaluation.sweep_result import SweepResult, merge_results
+from posture.lifecycle.snapshot_digest import is_same_day
 from posture.model.change import Change
 from posture.model.scope import Region, Scope
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
-from posture.store.scope_record import Head
+from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import Store
 
 WRITERS = 8  # scopes recorded at once; each is some DynamoDB calls, of which ten fit in the pool
 
 logger = Logger()
 
-Task = Callable[[], Assessment]
+Task = Callable[[], ScopeResult]
 
 
-class Sweeper:
+class RegionSweep:
     """Sweeps the region of one observer."""
 
     def __init__(self, observer: Observer, store: Store, baselines: BaselineTable) -> None:
@@ -45,7 +45,9 @@ class Sweeper:
         self._store = store
         self._baselines = baselines
 
-    def sweep(self, changes: Sequence[Change] = (), deadline: Deadline | None = None) -> Swept:
+    def sweep(
+        self, changes: Sequence[Change] = (), deadline: Deadline | None = None
+    ) -> SweepResult:
         """Judge every VPC and endpoint service of the region, and end what is gone.
 
         `changes` are those that could not be placed in a VPC and made somebody sweep; only where
@@ -58,17 +60,19 @@ class Sweeper:
         """
         deadline = deadline or Deadline()
         parts = self.parts(changes)
-        done: list[Swept] = []
+        done: list[SweepResult] = []
         while not done or (done[-1].left and deadline.allows()):
             with deadline.step():
                 done.append(next(parts))
-        return joined(self.region, [*(replace(part, left=()) for part in done[:-1]), done[-1]])
+        return merge_results(
+            self.region, [*(replace(part, left=()) for part in done[:-1]), done[-1]]
+        )
 
-    def parts(self, changes: Sequence[Change] = ()) -> Iterator[Swept]:
+    def parts(self, changes: Sequence[Change] = ()) -> Iterator[SweepResult]:
         """Sweep slice by slice; each part tells what is left after it. Raises what `sweep` does."""
         known = {head.scope: head for head in self._store.scopes_in(self.region)}
         heads = {scope.subject: head for scope, head in known.items() if scope.vpc_id}
-        assessor = Assessor(self._store, self._baselines.load())
+        assessor = ScopeEvaluator(self._store, self._baselines.load())
         round_ = _Round(
             observer=self._observer,
             assessor=assessor,
@@ -118,9 +122,9 @@ class _Round:
     """One round through a region, with what is known of it already: `heads` by VPC id."""
 
     observer: Observer
-    assessor: Assessor
+    assessor: ScopeEvaluator
     changes: Sequence[Change]
-    heads: Mapping[str, Head]
+    heads: Mapping[str, ScopeRecord]
     memory: DnsCache
     listing: VpcListing
 
@@ -169,7 +173,7 @@ class _Round:
         return partial(self.assessor.gone, scope, observed_at, self.changes)
 
 
-def _memory(heads: Mapping[str, Head], changes: Iterable[Change]) -> DnsCache:
+def _memory(heads: Mapping[str, ScopeRecord], changes: Iterable[Change]) -> DnsCache:
     """Give what heads remember; nothing stands once attributes moved and nobody knows whose."""
     if any(change.event_name == CHANGE_EVENT for change in changes):
         return DnsCache(budget=UNLIMITED)
@@ -177,14 +181,14 @@ def _memory(heads: Mapping[str, Head], changes: Iterable[Change]) -> DnsCache:
 
 
 def _unchanged(
-    assessor: Assessor, looks: Iterable[Look], heads: Mapping[Scope, Head]
+    assessor: ScopeEvaluator, looks: Iterable[Look], heads: Mapping[Scope, ScopeRecord]
 ) -> frozenset[Scope]:
     """Give the scopes in which nothing is new; failing that, each of them finds out by itself."""
     likely = (
         look
         for look in looks
         if (head := heads.get(look.scope))
-        and may_be_same(look.scope, head.observed_at, look.seen.observed_at)
+        and is_same_day(look.scope, head.observed_at, look.seen.observed_at)
     )
     try:
         return assessor.unchanged(likely)
@@ -193,7 +197,7 @@ def _unchanged(
         return frozenset()
 
 
-def _recorded(region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope]) -> Swept:
+def _recorded(region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope]) -> SweepResult:
     """Run the tasks side by side; one that fails does not stop the others."""
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="record") as pool:
         results = list(pool.map(_attempt, tasks, tasks.values()))
@@ -202,11 +206,11 @@ def _recorded(region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope]
         for scope, result in zip(tasks, results, strict=True)
         if isinstance(result, str)
     }
-    done = [each for each in results if isinstance(each, Assessment)]
-    return Swept(region, (*map(unchanged, same), *done), failed)
+    done = [each for each in results if isinstance(each, ScopeResult)]
+    return SweepResult(region, (*map(unchanged, same), *done), failed)
 
 
-def _attempt(scope: Scope, task: Task) -> Assessment | str:
+def _attempt(scope: Scope, task: Task) -> ScopeResult | str:
     """Run a task; give why it failed, be it by a mistake of ours."""
     try:
         return task()

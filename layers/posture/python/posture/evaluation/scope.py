@@ -13,9 +13,9 @@ from aws_lambda_powertools import Logger
 
 from posture.analysis.matrix import build_matrix_record
 from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve
-from posture.lifecycle.diff import gone, transitions
-from posture.lifecycle.snapshot_digest import picture_of
+from posture.baseline.resolve import resolve_baseline
+from posture.lifecycle.diff import find_transitions, resolve_all
+from posture.lifecycle.snapshot_digest import digest_snapshot
 from posture.lifecycle.waiving import Waivers
 from posture.model.change import Change
 from posture.model.dns import DnsAttributes
@@ -27,10 +27,10 @@ from posture.model.verdict import Verdict
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service, is_rule_error
 from posture.rules.rule import VpcContext
 from posture.runtime.code_version import compute_code_digest
-from posture.store.last_observed import Seen
-from posture.store.resource_ids import ownership_of
+from posture.store.last_observed import Observation
+from posture.store.resource_ids import collect_resource_ids
 from posture.store.scope_record import Json
-from posture.store.scope_store import Evaluation, Outcome, Recorded, ScopeState, Store
+from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome, WriteResult
 
 logger = Logger()
 
@@ -50,11 +50,11 @@ Compare = Callable[[ScopeState], Sequence[Transition]]
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
+class ScopeResult:
     """What one look at a scope came to; not `judged` where its picture was the one judged last."""
 
     scope: Scope
-    outcome: Outcome
+    outcome: WriteOutcome
     transitions: tuple[Transition, ...] = ()
     judged: bool = True
 
@@ -63,7 +63,7 @@ class Assessment:
 class Look:
     """A picture that was taken of a scope, and what judges it once that turns out to be needed."""
 
-    seen: Seen
+    seen: Observation
     judge: Callable[[], tuple[Evaluation, Compare]]
 
     @property
@@ -72,7 +72,7 @@ class Look:
         return self.seen.scope
 
 
-class Assessor:
+class ScopeEvaluator:
     """Judges pictures by one baseline document and records what is new.
 
     What records raises `ConflictError` when others kept writing the scope, so that it may be tried
@@ -95,7 +95,7 @@ class Assessor:
 
         def judge() -> tuple[Evaluation, Compare]:
             whole = IDENTIFYING.isdisjoint(snapshot.unreadable)
-            evaluation = _evaluation(seen, ownership_of(snapshot) if whole else None)
+            evaluation = _evaluation(seen, collect_resource_ids(snapshot) if whole else None)
             if waivers.baseline.exempt:
                 return evaluation, _exempt(waivers, changes)
             case = VpcContext(snapshot, waivers.baseline)
@@ -119,7 +119,7 @@ class Assessor:
 
         return Look(seen, judge)
 
-    def assess(self, look: Look, *, settled: bool = False, unknown: bool = False) -> Assessment:
+    def assess(self, look: Look, *, settled: bool = False, unknown: bool = False) -> ScopeResult:
         """Judge a picture and record what changed since the last one, unless it is the last one.
 
         With `settled` that is likely, and found out by one write instead of a read and a write.
@@ -133,7 +133,7 @@ class Assessor:
         if state.shows(seen.picture) and clocks.move(seen):
             return unchanged(look.scope)
         if state.head and state.head.overtakes(seen.observed_at, seen.dns):
-            return Assessment(look.scope, Outcome.STALE)
+            return ScopeResult(look.scope, WriteOutcome.STALE)
         evaluation, compare = look.judge()
         return _assessment(look.scope, self._store.record(evaluation, compare, state))
 
@@ -143,7 +143,7 @@ class Assessor:
 
     def gone(
         self, scope: Scope, observed_at: datetime, changes: Sequence[Change] = ()
-    ) -> Assessment:
+    ) -> ScopeResult:
         """Resolve everything in a scope whose VPC or endpoint service no longer exists."""
         reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
         evaluation = Evaluation(scope, observed_at, owned=frozenset(), exists=False)
@@ -152,27 +152,27 @@ class Assessor:
 
     def _waivers(self, snapshot: Snapshot | EndpointServiceSnapshot, tags: Tags) -> Waivers:
         """Give what is accepted in a scope, with what is required of it."""
-        baseline = resolve(self._document, snapshot.scope, tags)
+        baseline = resolve_baseline(self._document, snapshot.scope, tags)
         return Waivers(snapshot.scope, snapshot.observed_at, self._document.waivers, baseline)
 
 
-def unchanged(scope: Scope) -> Assessment:
+def unchanged(scope: Scope) -> ScopeResult:
     """Give what a look comes to that shows the picture which was judged last."""
-    return Assessment(scope, Outcome.UNCHANGED, judged=False)
+    return ScopeResult(scope, WriteOutcome.UNCHANGED, judged=False)
 
 
 def _seen(
     snapshot: Snapshot | EndpointServiceSnapshot, waivers: Waivers, dns: DnsAttributes | None
-) -> Seen:
+) -> Observation:
     try:
-        picture = picture_of(snapshot, waivers, compute_code_digest())
+        picture = digest_snapshot(snapshot, waivers, compute_code_digest())
     except Exception:
         logger.exception("picture not told", extra={"scope": str(snapshot.scope)})
         picture = ""  # of no use to anybody but itself: it is judged, and will be again
-    return Seen(snapshot.scope, snapshot.observed_at, picture, dns)
+    return Observation(snapshot.scope, snapshot.observed_at, picture, dns)
 
 
-def _evaluation(seen: Seen, owned: frozenset[str] | None) -> Evaluation:
+def _evaluation(seen: Observation, owned: frozenset[str] | None) -> Evaluation:
     return Evaluation(seen.scope, seen.observed_at, dns=seen.dns, owned=owned, picture=seen.picture)
 
 
@@ -186,7 +186,7 @@ def _lasting(
 
 
 def _comparing(waivers: Waivers, verdicts: Sequence[Verdict], changes: Sequence[Change]) -> Compare:
-    return lambda state: transitions(
+    return lambda state: find_transitions(
         waivers.scope,
         state.findings,
         verdicts,
@@ -202,7 +202,7 @@ def _exempt(waivers: Waivers, changes: Sequence[Change]) -> Compare:
 
 
 def _ending(scope: Scope, at: datetime, reason: str, changes: Sequence[Change]) -> Compare:
-    return lambda state: gone(scope, state.findings, at, reason, changes)
+    return lambda state: resolve_all(scope, state.findings, at, reason, changes)
 
 
 def _coverage(case: VpcContext) -> Json | None:
@@ -214,5 +214,5 @@ def _coverage(case: VpcContext) -> Json | None:
         return None
 
 
-def _assessment(scope: Scope, recorded: Recorded) -> Assessment:
-    return Assessment(scope, recorded.outcome, recorded.transitions)
+def _assessment(scope: Scope, recorded: WriteResult) -> ScopeResult:
+    return ScopeResult(scope, recorded.outcome, recorded.transitions)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
     from posture.ec2.parse.fields import Row
-    from posture.store.resource_index import Ownership
+    from posture.store.resource_index import ResourceIndex
 
 PAGE = 100
 
@@ -68,21 +68,21 @@ Known = Mapping[str, frozenset[Scope]]  # by the id of a resource
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class ResolvedScopes:
     """Where to look, and the changes that point there; `regions` are to be swept."""
 
     scopes: Mapping[Scope, tuple[Change, ...]]
     regions: Mapping[Region, tuple[Change, ...]]
 
 
-class Places:
+class ScopeResolver:
     """Places changes; `ec2_of` gives the EC2 client of an account's region."""
 
-    def __init__(self, ec2_of: Callable[[Region], EC2Client], ownership: Ownership) -> None:
+    def __init__(self, ec2_of: Callable[[Region], EC2Client], ownership: ResourceIndex) -> None:
         self._ec2_of = ec2_of
         self._ownership = ownership
 
-    def place(self, changes: Sequence[Change]) -> Placed:
+    def place(self, changes: Sequence[Change]) -> ResolvedScopes:
         """Find the scopes of each change; the region of what cannot be placed is to be swept.
 
         Raises:
@@ -90,17 +90,17 @@ class Places:
         """
         wanted: dict[Region, set[str]] = defaultdict(set)
         for change in changes:
-            wanted[change.region].update(leads(change))
+            wanted[change.region].update(lookup_ids(change))
         known = {region: self._known(region, ids) for region, ids in wanted.items()}
         scopes: dict[Scope, list[Change]] = defaultdict(list)
         regions: dict[Region, list[Change]] = defaultdict(list)
         for change in changes:
             found = known[change.region]
-            for scope in sorted(scopes_of(change, found)):
+            for scope in sorted(find_scopes(change, found)):
                 scopes[scope].append(change)
-            if astray(change, found):
+            if is_unresolved(change, found):
                 regions[change.region].append(change)
-        return Placed(
+        return ResolvedScopes(
             {scope: tuple(found) for scope, found in scopes.items()},
             {region: tuple(found) for region, found in regions.items()},
         )
@@ -108,7 +108,7 @@ class Places:
     def _known(self, region: Region, ids: Collection[str]) -> Known:
         """Give what the index and EC2 know of these ids, for one region of one account."""
         remembered = self._ownership.scopes_of(ids) if ids else {}
-        existing = described(self._ec2_of(region), region, ids)
+        existing = find_in_ec2(self._ec2_of(region), region, ids)
         return {
             each: frozenset(
                 scope
@@ -119,7 +119,7 @@ class Places:
         }
 
 
-def leads(change: Change) -> frozenset[str]:
+def lookup_ids(change: Change) -> frozenset[str]:
     """Give the ids to look up: none when the change names its VPC outright.
 
     A change of an endpoint service names its consumers' endpoints, which may be our own, too.
@@ -128,48 +128,48 @@ def leads(change: Change) -> frozenset[str]:
         return frozenset()
     ids = change.resource_ids
     if change.service_ids:
-        return frozenset(each for each in ids if kind_of(each) == "vpce")
-    inside = frozenset(each for each in ids if kind_of(each) in INSIDE)
+        return frozenset(each for each in ids if resource_type(each) == "vpce")
+    inside = frozenset(each for each in ids if resource_type(each) in INSIDE)
     shared = SHARED.keys() | ONLY_REMEMBERED
-    return inside or frozenset(each for each in ids if kind_of(each) in shared)
+    return inside or frozenset(each for each in ids if resource_type(each) in shared)
 
 
-def scopes_of(change: Change, known: Known) -> frozenset[Scope]:
+def find_scopes(change: Change, known: Known) -> frozenset[Scope]:
     """Give the scopes a change concerns, as far as they are known."""
     region = change.region
     named = {
         Scope(region.account, region.name, subject)
         for subject in change.vpc_ids | change.service_ids
     }
-    return frozenset(named).union(*(known[each] for each in leads(change)))
+    return frozenset(named).union(*(known[each] for each in lookup_ids(change)))
 
 
-def astray(change: Change, known: Known) -> bool:
+def is_unresolved(change: Change, known: Known) -> bool:
     """Tell whether a change concerns something nobody can place, so that all must be looked at.
 
     One call deletes several endpoints, perhaps of several VPCs: each of them must be placed, but
     for the consumers of an endpoint service, who may be anybody.
     """
-    if change.sweeps or not scopes_of(change, known):
+    if change.sweeps or not find_scopes(change, known):
         return True
     if change.service_ids:
         return False
-    return any(not known[each] for each in leads(change) if kind_of(each) == "vpce")
+    return any(not known[each] for each in lookup_ids(change) if resource_type(each) == "vpce")
 
 
-def kind_of(resource: str) -> str:
+def resource_type(resource: str) -> str:
     """Give the prefix of an id, as in `vpce-svc` of `vpce-svc-0123`."""
     return resource.rpartition("-")[0]
 
 
-def described(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
+def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
     """Ask EC2 for the VPC of each id; what is gone, or may not be asked for, has none.
 
     A denied look-up counts as not found: then the whole region is swept, which finds it.
     """
     by_lookup: dict[Lookup, list[str]] = defaultdict(list)
     for each in sorted(ids):
-        if lookup := KINDS.get(kind_of(each)):
+        if lookup := KINDS.get(resource_type(each)):
             by_lookup[lookup].append(each)
     if not by_lookup:
         return {}

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from posture.errors import SweepIncompleteError
-from posture.evaluation.scope import Assessment
+from posture.evaluation.scope import ScopeResult
 from posture.model.scope import Region, Scope
-from posture.store.scope_store import Outcome
+from posture.store.scope_store import WriteOutcome
 
 NO_TIME = "no time was left"
 SOME = 5  # scopes that a message names; of more it tells how many there are
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """What a sweep came to.
 
     `failed` names each scope that could not be read or recorded, `unswept` each account, and why.
@@ -24,7 +24,7 @@ class Swept:
     """
 
     region: Region
-    assessments: tuple[Assessment, ...] = ()
+    assessments: tuple[ScopeResult, ...] = ()
     failed: Mapping[Scope, str] = field(default_factory=dict)
     unswept: Mapping[Region, str] = field(default_factory=dict)
     left: tuple[Scope, ...] = ()
@@ -61,14 +61,14 @@ class Swept:
             # What no event had told: events that were lost, or posture that moves without any.
             "FindingsRepaired": sum(len(each.transitions) for each in self.assessments),
             "ScopesUnchanged": sum(not each.judged for each in self.assessments),
-            "StaleEvaluations": done.count(Outcome.STALE),
+            "StaleEvaluations": done.count(WriteOutcome.STALE),
         }
 
 
-def joined(region: Region, parts: Iterable[Swept]) -> Swept:
+def merge_results(region: Region, parts: Iterable[SweepResult]) -> SweepResult:
     """Make one of what several parts came to."""
     parts = tuple(parts)
-    return Swept(
+    return SweepResult(
         region,
         tuple(each for part in parts for each in part.assessments),
         {scope: why for part in parts for scope, why in part.failed.items()},

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from posture.lifecycle.bounds import cut
+from posture.lifecycle.bounds import truncate
 from posture.model.change import Change, ChangeOutcome
 from posture.model.finding import Cause
 
 WORDS = 500  # bytes; a user agent is whatever its sender likes
 
 
-def cause_of(
+def find_cause(
     changes: Iterable[Change], about: frozenset[str], *, subject: str, sure: bool = False
 ) -> Cause | None:
     """Choose the cause among the changes that made somebody look at the scope.
@@ -42,10 +42,10 @@ def _latest(changes: Sequence[Change], about: frozenset[str]) -> Change | None:
 
 def _cause(change: Change) -> Cause:
     return Cause(
-        event_id=cut(change.event_id, WORDS),
-        event_name=cut(change.event_name, WORDS),
-        actor=cut(str(change.actor), WORDS),
+        event_id=truncate(change.event_id, WORDS),
+        event_name=truncate(change.event_name, WORDS),
+        actor=truncate(str(change.actor), WORDS),
         time=change.time,
-        source_ip=cut(change.source_ip, WORDS),
-        user_agent=cut(change.user_agent, WORDS),
+        source_ip=truncate(change.source_ip, WORDS),
+        user_agent=truncate(change.user_agent, WORDS),
     )

@@ -29,25 +29,25 @@ CUT = "…"
 LEFT_OUT = "left_out"  # the field of the last fact that tells how many there were besides
 
 
-def bounded(verdict: Verdict) -> Verdict:
+def bound_verdict(verdict: Verdict) -> Verdict:
     """Give a verdict whose every text fits; what is left out is said in its place."""
     return replace(
         verdict,
-        resource=cut(verdict.resource, RESOURCE),
-        summary=cut(verdict.summary, SUMMARY),
+        resource=truncate(verdict.resource, RESOURCE),
+        summary=truncate(verdict.summary, SUMMARY),
         evidence=_evidence(verdict.evidence),
         remediation=_remediation(verdict.remediation),
-        root=cut(verdict.root, ROOT),
-        concerns=frozenset(cut(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
+        root=truncate(verdict.root, ROOT),
+        concerns=frozenset(truncate(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
     )
 
 
-def truncated(verdict: Verdict) -> bool:
+def is_truncated(verdict: Verdict) -> bool:
     """Tell whether facts were left out of a bounded verdict."""
     return any(LEFT_OUT in fact.record for fact in verdict.evidence[-1:])
 
 
-def cut(text: str, limit: int) -> str:
+def truncate(text: str, limit: int) -> str:
     """Give text of at most `limit` bytes in UTF-8, an ellipsis showing where it was cut.
 
     A lone surrogate, which JSON can carry and UTF-8 cannot, becomes a question mark.
@@ -60,7 +60,9 @@ def cut(text: str, limit: int) -> str:
 
 
 def _evidence(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    facts = tuple(Evidence(cut(each.text, SENTENCE), _record(each.record)) for each in evidence)
+    facts = tuple(
+        Evidence(truncate(each.text, SENTENCE), _record(each.record)) for each in evidence
+    )
     if len(facts) <= FACTS and sum(map(_size, facts)) <= FACTS_IN_ALL:
         return facts
     # Which facts stay must not hang on the order EC2 happened to list them in.
@@ -77,7 +79,7 @@ def _evidence(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
 
 def _record(record: Mapping[str, str]) -> dict[str, str]:
     return {
-        cut(key, KEY) or "-": cut(record[key], VALUE)  # DynamoDB refuses an empty name
+        truncate(key, KEY) or "-": truncate(record[key], VALUE)  # DynamoDB refuses an empty name
         for key in sorted(record)[:FIELDS]
     }
 
@@ -89,7 +91,7 @@ def _remediation(remediation: Remediation | None) -> Remediation | None:
     if len(command.encode()) > COMMAND:
         # Half a command is worse than none: somebody might run it.
         command = ""
-    return Remediation(cut(remediation.text, SENTENCE), command)
+    return Remediation(truncate(remediation.text, SENTENCE), command)
 
 
 def _size(fact: Evidence) -> int:

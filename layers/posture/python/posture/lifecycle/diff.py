@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from posture.lifecycle.attribution import cause_of
-from posture.lifecycle.bounds import bounded
-from posture.lifecycle.waiving import Waivers, ended_by, waived_by
+from posture.lifecycle.attribution import find_cause
+from posture.lifecycle.bounds import bound_verdict
+from posture.lifecycle.waiving import Waivers, approval_cause, revocation_cause
 from posture.model.change import Change
 from posture.model.finding import Finding, FindingStatus, Step, Transition, finding_id
 from posture.model.instant import format_iso
@@ -46,7 +46,7 @@ class _Evaluation:
         return BAD[verdict.status]
 
 
-def transitions(  # noqa: PLR0913 - all of it is what one evaluation knows
+def find_transitions(  # noqa: PLR0913 - all of it is what one evaluation knows
     scope: Scope,
     stored: Findings,
     verdicts: Iterable[Verdict],
@@ -83,7 +83,7 @@ def transitions(  # noqa: PLR0913 - all of it is what one evaluation knows
     return tuple(sorted(steps, key=_order))
 
 
-def gone(
+def resolve_all(
     scope: Scope,
     stored: Findings,
     observed_at: datetime,
@@ -101,7 +101,7 @@ def is_bad(finding: Finding) -> bool:
     return finding.status is not FindingStatus.RESOLVED
 
 
-def apply(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
+def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
     """Give the findings as they are after the transitions."""
     return {**stored, **{step.finding.id: step.finding for step in steps}}
 
@@ -109,7 +109,7 @@ def apply(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
 def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
     """Bound the verdicts; of several on one resource by one rule the worst speaks."""
     worst: dict[str, Verdict] = {}
-    for verdict in map(bounded, verdicts):
+    for verdict in map(bound_verdict, verdicts):
         name = finding_id(scope, verdict.rule, verdict.resource)
         worst[name] = min(worst.get(name, verdict), verdict, key=_badness)
     return worst
@@ -195,7 +195,7 @@ def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Trans
         verdict=verdict,
         version=before.version + 1,
         updated_at=evaluation.observed_at,
-        cause=ended_by(ended),
+        cause=revocation_cause(ended),
     )
     reason = ended.ended(evaluation.observed_at) if ended else "no longer waived"
     return Transition(Step.OPENED, after, reason)
@@ -207,7 +207,7 @@ def _waived(evaluation: _Evaluation, after: Finding) -> Transition | None:
     if waiver is None or after.status is not FindingStatus.WAIVED:
         return None
     reason = f"waiver {waiver.id} until {format_iso(waiver.expires_at)}: {waiver.reason}"
-    return Transition(Step.WAIVED, replace(after, cause=waived_by(waiver)), reason)
+    return Transition(Step.WAIVED, replace(after, cause=approval_cause(waiver)), reason)
 
 
 def _change(
@@ -240,7 +240,9 @@ def _caused(evaluation: _Evaluation, after: Finding, before: Finding | None) -> 
     unknown = FindingStatus.UNKNOWN in (after.status, before.status if before else None)
     about = after.verdict.concerns | {after.resource}
     subject = evaluation.scope.subject
-    return replace(after, cause=cause_of(evaluation.changes, about, subject=subject, sure=unknown))
+    return replace(
+        after, cause=find_cause(evaluation.changes, about, subject=subject, sure=unknown)
+    )
 
 
 def _order(step: Transition) -> tuple[int, int, str, str]:

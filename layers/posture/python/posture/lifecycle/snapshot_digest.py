@@ -29,7 +29,7 @@ CATALOGUES = 16  # of services; one an account
 LISTS = 1024
 
 
-def picture_of(
+def digest_snapshot(
     snapshot: Snapshot | EndpointServiceSnapshot, waivers: Waivers, code: str = ""
 ) -> str:
     """Give the digest of all that the findings of this snapshot hang on.
@@ -60,7 +60,7 @@ def picture_of(
     )
 
 
-def may_be_same(scope: Scope, before: datetime, now: datetime) -> bool:
+def is_same_day(scope: Scope, before: datetime, now: datetime) -> bool:
     """Tell whether a picture that was current before can be that of now.
 
     Every scope has a time of day of its own at which its pictures change: so it is judged once a

@@ -46,13 +46,13 @@ class Waivers:
         )
 
 
-def waived_by(waiver: Waiver) -> Cause:
+def approval_cause(waiver: Waiver) -> Cause:
     """Give who brought it about that a finding is waived."""
     by, at = waiver.approved_by, waiver.approved_at or waiver.requested_at
     return Cause(waiver.id, "ApproveWaiver", by, at)
 
 
-def ended_by(waiver: Waiver | None) -> Cause | None:
+def revocation_cause(waiver: Waiver | None) -> Cause | None:
     """Give who ended a waiver; nobody did where it expired."""
     if waiver is None or waiver.revoked_at is None:
         return None

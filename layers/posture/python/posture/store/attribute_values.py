@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 Item = dict[str, "AttributeValueTypeDef"]
 
 
-def typed(plain: Mapping[str, Any]) -> Item:
+def serialize(deserialize: Mapping[str, Any]) -> Item:
     """Give the item as DynamoDB takes it; what is None is no attribute at all.
 
     Raises:
         TypeError: a value is neither text, a whole number, a truth value, bytes, a mapping nor a
             list of those. Fractions are not among them: binary ones would not come back the same.
     """
-    return {name: cast("Any", _typed(value)) for name, value in plain.items() if value is not None}
+    return {
+        name: cast("Any", _typed(value)) for name, value in deserialize.items() if value is not None
+    }
 
 
-def plain(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
+def deserialize(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
     """Give the item in plain Python: text, `Decimal`, bytes, lists and dicts.
 
     Raises:
@@ -72,7 +74,7 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def text(fields: Mapping[str, Any], name: str) -> str:
+def require_text(fields: Mapping[str, Any], name: str) -> str:
     """Read an attribute that must be text.
 
     Raises:
@@ -84,7 +86,7 @@ def text(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def whole(fields: Mapping[str, Any], name: str) -> int:
+def require_int(fields: Mapping[str, Any], name: str) -> int:
     """Read an attribute that must be a whole number.
 
     Raises:

@@ -15,9 +15,9 @@ from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError, ConflictError
 from posture.model.instant import format_iso
-from posture.store.attribute_values import plain, text, typed, whole
+from posture.store.attribute_values import deserialize, require_int, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, transact
-from posture.store.items import corrupt
+from posture.store.items import corrupt_item_error
 from posture.store.waivers import WaiverTable
 
 if TYPE_CHECKING:
@@ -71,16 +71,16 @@ class BaselineTable:
         )
         if "Item" not in answer:
             return AppliedBaseline(BaselineDocument())
-        fields = plain(answer["Item"])
+        fields = deserialize(answer["Item"])
         try:
             return AppliedBaseline(
                 document=parse_document(_whole_numbers(fields.get("document"))),
-                version=whole(fields, "version"),
-                applied_at=text(fields, "applied_at"),
-                applied_by=text(fields, "applied_by"),
+                version=require_int(fields, "version"),
+                applied_at=require_text(fields, "applied_at"),
+                applied_by=require_text(fields, "applied_by"),
             )
         except (BaselineError, ValueError) as error:
-            raise corrupt("baseline", KIND, CURRENT, error) from error
+            raise corrupt_item_error("baseline", KIND, CURRENT, error) from error
 
     def apply(
         self, document: BaselineDocument, *, after: int, applied_at: datetime, applied_by: str
@@ -108,10 +108,10 @@ class BaselineTable:
             "applied_by": applied_by,
         }
         unchanged = "attribute_not_exists(#version)" if after == 0 else "#version = :after"
-        values: Item = {} if after == 0 else typed({":after": after})
+        values: Item = {} if after == 0 else serialize({":after": after})
         current: PutTypeDef = {
             "TableName": self._table,
-            "Item": typed({**fields, "name": CURRENT}),
+            "Item": serialize({**fields, "name": CURRENT}),
             "ConditionExpression": unchanged,
             "ExpressionAttributeNames": {"#version": "version"},
         }
@@ -119,7 +119,7 @@ class BaselineTable:
             current["ExpressionAttributeValues"] = values
         kept: PutTypeDef = {
             "TableName": self._table,
-            "Item": typed({**fields, "name": f"version#{version:06}"}),
+            "Item": serialize({**fields, "name": f"version#{version:06}"}),
         }
         try:
             transact(self._client, [{"Put": current}, {"Put": kept}])

@@ -18,7 +18,7 @@ ATTEMPTS = 5
 PAUSE = 0.05  # seconds, doubled each time
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-PASSING = frozenset(
+RETRYABLE = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"}
 )
 
@@ -44,7 +44,7 @@ def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef])
             reasons = {str(each.get("Code", "None")) for each in _reasons(error)}
             if "ConditionalCheckFailed" in reasons:
                 raise ConditionFailedError(str(error)) from error
-            if not reasons <= PASSING:
+            if not reasons <= RETRYABLE:
                 raise
             time.sleep(PAUSE * 2**attempt)
         else:
@@ -52,7 +52,7 @@ def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef])
     raise ConflictError(f"a transaction was cancelled {ATTEMPTS} times")
 
 
-def failed_items(
+def try_transact(
     client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef]
 ) -> frozenset[int]:
     """Try to write all or nothing, once; give which writes stood in the way, by their places.

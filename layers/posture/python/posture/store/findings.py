@@ -11,9 +11,9 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture.store.attribute_values import text, typed
-from posture.store.items import Stored, finding_of
-from posture.store.scope_record import HEAD, LISTED
+from posture.store.attribute_values import require_text, serialize
+from posture.store.items import StoredItem, parse_finding
+from posture.store.scope_record import LISTED, RECORD_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,12 +38,12 @@ class Findings:
     def scopes(self) -> Iterator[Scope]:
         """Give every scope there ever was, those that are gone included."""
         for item in self._query("listed", LISTED, index="all-scopes"):
-            yield Scope.parse(text({"scope": item["scope"].get("S")}, "scope"))
+            yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
 
     def of_scope(self, scope: Scope) -> Iterator[Finding]:
         """Give all findings of a scope, resolved ones included, by rule and resource."""
         items = self._query("scope", str(scope))
-        return (finding_of(item) for item in items if item.get("item") != {"S": HEAD})
+        return (parse_finding(item) for item in items if item.get("item") != {"S": RECORD_KEY})
 
     def of_status(
         self,
@@ -62,7 +62,7 @@ class Findings:
         value = f"{account}#{status}" if account else status.value
         index = "by-account-status" if account else "by-status"
         return chain.from_iterable(
-            map(finding_of, self._query(name, value, index=index, between=between))
+            map(parse_finding, self._query(name, value, index=index, between=between))
             for between in _severities(severities, since, until)
         )
 
@@ -71,7 +71,7 @@ class Findings:
     ) -> Iterator[Finding]:
         """Give a rule's findings everywhere, the least recently updated first."""
         between = _updated(since, until)
-        return map(finding_of, self._query("rule", rule, index="by-rule", between=between))
+        return map(parse_finding, self._query("rule", rule, index="by-rule", between=between))
 
     def of_resource(
         self, resource: str, *, since: datetime | None = None, until: datetime | None = None
@@ -79,11 +79,11 @@ class Findings:
         """Give a resource's findings, the least recently updated first."""
         between = _updated(since, until)
         items = self._query("resource", resource, index="by-resource", between=between)
-        return map(finding_of, items)
+        return map(parse_finding, items)
 
     def _query(
         self, name: str, value: str, *, index: str | None = None, between: Range | None = None
-    ) -> Iterator[Stored]:
+    ) -> Iterator[StoredItem]:
         condition, names, values = "#key = :key", {"#key": name}, {":key": value}
         if between:
             condition += " AND #sort BETWEEN :first AND :last"
@@ -92,7 +92,7 @@ class Findings:
             TableName=self._table,
             KeyConditionExpression=condition,
             ExpressionAttributeNames=names,
-            ExpressionAttributeValues=typed(values),
+            ExpressionAttributeValues=serialize(values),
             **({"IndexName": index} if index else {"ConsistentRead": True}),
         )
         for page in pages:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from posture.store.attribute_values import Item, text, typed, whole
+from posture.store.attribute_values import Item, require_int, require_text, serialize
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -36,21 +36,21 @@ class Chain:
         return {"chain_length": self.length, "chain_tip": self.tip}
 
 
-def link(row: Item, chain: Chain) -> tuple[Item, Chain]:
+def append_to_chain(row: Item, chain: Chain) -> tuple[Item, Chain]:
     """Make a row the next one of a chain; give it with the chain as it stands then."""
-    linked = {**row, **typed({"number": chain.length + 1, "previous": chain.tip})}
-    digest = digest_of(linked)
-    return {**linked, **typed({DIGEST: digest})}, Chain(chain.length + 1, digest)
+    linked = {**row, **serialize({"number": chain.length + 1, "previous": chain.tip})}
+    digest = digest_row(linked)
+    return {**linked, **serialize({DIGEST: digest})}, Chain(chain.length + 1, digest)
 
 
-def digest_of(row: Mapping[str, AttributeValueTypeDef]) -> str:
+def digest_row(row: Mapping[str, AttributeValueTypeDef]) -> str:
     """Work out the digest of a row from everything in it but the digest it carries."""
     told = {name: value for name, value in row.items() if name != DIGEST}
     form = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(form.encode()).hexdigest()
 
 
-def chain_of(fields: Mapping[str, Any]) -> Chain:
+def parse_chain(fields: Mapping[str, Any]) -> Chain:
     """Read back what `Chain.fields` wrote into a head.
 
     Args:
@@ -61,4 +61,4 @@ def chain_of(fields: Mapping[str, Any]) -> Chain:
     """
     if "chain_length" not in fields:
         return Chain()
-    return Chain(whole(fields, "chain_length"), text(fields, "chain_tip"))
+    return Chain(require_int(fields, "chain_length"), require_text(fields, "chain_tip"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
-from posture.store.attribute_values import typed
-from posture.store.items import Entry, Stored, entry_of
+from posture.store.attribute_values import serialize
+from posture.store.items import Entry, StoredItem, parse_history_entry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,11 +57,11 @@ class History:
         """Give the rows that one transaction wrote; they never change."""
         observed_at = commit.partition("#")[0]
         rows = self._rows("scope", str(scope), f"{observed_at}#", f"{observed_at}#{AFTER_ALL}")
-        return tuple(row for row in map(entry_of, rows) if row.commit == commit)
+        return tuple(row for row in map(parse_history_entry, rows) if row.commit == commit)
 
     def stored(
         self, partition: str, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[Stored]:
+    ) -> Iterator[StoredItem]:
         """Give a partition's rows as they are stored, for whoever proves or hands them on."""
         return self._rows("scope", partition, *_between(since, until))
 
@@ -73,16 +73,16 @@ class History:
         until: datetime | None,
         index: str | None = None,
     ) -> Iterator[Entry]:
-        return map(entry_of, self._rows(name, value, *_between(since, until), index))
+        return map(parse_history_entry, self._rows(name, value, *_between(since, until), index))
 
     def _rows(
         self, name: str, value: str, start: str, end: str, index: str | None = None
-    ) -> Iterator[Stored]:
+    ) -> Iterator[StoredItem]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="#key = :key AND #entry BETWEEN :start AND :end",
             ExpressionAttributeNames={"#key": name, "#entry": "entry"},
-            ExpressionAttributeValues=typed({":key": value, ":start": start, ":end": end}),
+            ExpressionAttributeValues=serialize({":key": value, ":start": start, ":end": end}),
             **({"IndexName": index} if index else {"ConsistentRead": True}),
         )
         for page in pages:

@@ -13,18 +13,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import CorruptItemError
-from posture.lifecycle.bounds import truncated
+from posture.lifecycle.bounds import is_truncated
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
 from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
-from posture.store.attribute_values import Item, plain, text, typed, whole
-from posture.store.schema import SCHEMA, upgraded
+from posture.store.attribute_values import Item, deserialize, require_int, require_text, serialize
+from posture.store.schema import SCHEMA, upgrade
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-Stored = Mapping[str, "AttributeValueTypeDef"]
+StoredItem = Mapping[str, "AttributeValueTypeDef"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TransitionItems:
     """What a transition writes, but for the commit: the finding's item and the row of history."""
 
     finding: Item
     row: Item
 
 
-def written(transition: Transition) -> Written:
+def build_items(transition: Transition) -> TransitionItems:
     """Give the items of a transition; what both tell of the finding is made once."""
     finding = transition.finding
     updated_at = format_iso(finding.updated_at)
-    told = typed(_fields(finding))
+    told = serialize(_fields(finding))
     of_finding = {
         "item": f"{finding.rule}#{finding.resource}",
         "kind": "finding",
@@ -63,47 +63,51 @@ def written(transition: Transition) -> Written:
         "reason": transition.reason,
         "observed_at": updated_at,
     }
-    return Written({**told, **typed(of_finding)}, {**told, **typed(of_row)})
+    return TransitionItems({**told, **serialize(of_finding)}, {**told, **serialize(of_row)})
 
 
-def committed(item: Item, commit: str, parts: int | None = None) -> Item:
+def with_commit(item: Item, commit: str, parts: int | None = None) -> Item:
     """Give an item with the commit that writes it, a row of history with how many parts it has."""
-    return {**item, **typed({"commit": commit, "parts": parts})}
+    return {**item, **serialize({"commit": commit, "parts": parts})}
 
 
-def finding_of(item: Stored) -> Finding:
+def parse_finding(item: StoredItem) -> Finding:
     """Read a finding back.
 
     Raises:
         CorruptItemError: an attribute is missing or malformed.
     """
-    fields = plain(item)
+    fields = deserialize(item)
     try:
-        return _finding(upgraded(fields))
+        return _finding(upgrade(fields))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise corrupt("finding", fields.get("scope"), fields.get("item"), error) from error
+        raise corrupt_item_error(
+            "finding", fields.get("scope"), fields.get("item"), error
+        ) from error
 
 
-def entry_of(item: Stored) -> Entry:
+def parse_history_entry(item: StoredItem) -> Entry:
     """Read a row of history back.
 
     Raises:
         CorruptItemError: an attribute is missing or malformed.
     """
-    fields = plain(item)
+    fields = deserialize(item)
     try:
-        step, reason = Step(text(fields, "step")), text(fields, "reason")
+        step, reason = Step(require_text(fields, "step")), require_text(fields, "reason")
         return Entry(
-            transition=Transition(step, _finding(upgraded(fields)), reason),
-            commit=text(fields, "commit"),
-            parts=whole(fields, "parts"),
-            observed_at=parse_iso(text(fields, "observed_at")),
+            transition=Transition(step, _finding(upgrade(fields)), reason),
+            commit=require_text(fields, "commit"),
+            parts=require_int(fields, "parts"),
+            observed_at=parse_iso(require_text(fields, "observed_at")),
         )
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise corrupt("history row", fields.get("scope"), fields.get("entry"), error) from error
+        raise corrupt_item_error(
+            "history row", fields.get("scope"), fields.get("entry"), error
+        ) from error
 
 
-def corrupt(kind: str, scope: object, key: object, error: Exception) -> CorruptItemError:
+def corrupt_item_error(kind: str, scope: object, key: object, error: Exception) -> CorruptItemError:
     """Name the item that cannot be read, and what is wrong with it."""
     return CorruptItemError(f"{kind} {scope} / {key} cannot be read: {error}")
 
@@ -124,7 +128,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "answer": verdict.status.value,
         "summary": verdict.summary,
         "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
-        "truncated": truncated(verdict) or None,
+        "truncated": is_truncated(verdict) or None,
         "remediation": _remediation_map(verdict.remediation),
         "concerns": sorted(verdict.concerns),
         "root": verdict.root or None,
@@ -156,15 +160,15 @@ def _cause_map(cause: Cause | None) -> dict[str, str] | None:
 def _finding(fields: Mapping[str, Any]) -> Finding:
     verdict = _verdict(fields)
     return Finding(
-        scope=Scope.parse(text(fields, "scope")),
+        scope=Scope.parse(require_text(fields, "scope")),
         rule=verdict.rule,
         resource=verdict.resource,
-        status=FindingStatus(text(fields, "status")),
+        status=FindingStatus(require_text(fields, "status")),
         severity=verdict.severity,
         verdict=verdict,
-        version=whole(fields, "version"),
-        opened_at=parse_iso(text(fields, "opened_at")),
-        updated_at=parse_iso(text(fields, "updated_at")),
+        version=require_int(fields, "version"),
+        opened_at=parse_iso(require_text(fields, "opened_at")),
+        updated_at=parse_iso(require_text(fields, "updated_at")),
         cause=_cause(fields.get("cause")),
     )
 
@@ -172,18 +176,21 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
 def _verdict(fields: Mapping[str, Any]) -> Verdict:
     remedy = fields.get("remediation")
     return Verdict(
-        rule=text(fields, "rule"),
-        resource=text(fields, "resource"),
-        status=Status(text(fields, "answer")),
-        severity=Severity(text(fields, "severity")),
-        summary=text(fields, "summary"),
+        rule=require_text(fields, "rule"),
+        resource=require_text(fields, "resource"),
+        status=Status(require_text(fields, "answer")),
+        severity=Severity(require_text(fields, "severity")),
+        summary=require_text(fields, "summary"),
         evidence=tuple(
             Evidence(
-                text(fact, "text"), {name: text(fact["record"], name) for name in fact["record"]}
+                require_text(fact, "text"),
+                {name: require_text(fact["record"], name) for name in fact["record"]},
             )
             for fact in fields["evidence"]
         ),
-        remediation=Remediation(text(remedy, "text"), text(remedy, "command")) if remedy else None,
+        remediation=Remediation(require_text(remedy, "text"), require_text(remedy, "command"))
+        if remedy
+        else None,
         concerns=frozenset(map(str, fields["concerns"])),
         root=str(fields.get("root") or ""),
     )
@@ -193,10 +200,10 @@ def _cause(fields: Mapping[str, Any] | None) -> Cause | None:
     if fields is None:
         return None
     return Cause(
-        event_id=text(fields, "event_id"),
-        event_name=text(fields, "event_name"),
-        actor=text(fields, "actor"),
-        time=parse_iso(text(fields, "time")),
-        source_ip=text(fields, "source_ip"),
-        user_agent=text(fields, "user_agent"),
+        event_id=require_text(fields, "event_id"),
+        event_name=require_text(fields, "event_name"),
+        actor=require_text(fields, "actor"),
+        time=parse_iso(require_text(fields, "time")),
+        source_ip=require_text(fields, "source_ip"),
+        user_agent=require_text(fields, "user_agent"),
     )

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from posture.changes.batch import RejectedRecord
-from posture.lifecycle.bounds import cut
+from posture.lifecycle.bounds import truncate
 from posture.model.instant import format_iso
-from posture.store.attribute_values import typed
+from posture.store.attribute_values import serialize
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,13 +35,13 @@ class Rejections:
             "scope": PARTITION,
             "entry": rejected.message_id or "without id",
             "reason": rejected.reason,
-            "body": cut(rejected.body, BODY),
+            "body": truncate(rejected.body, BODY),
             "received_at": format_iso(received_at),
         }
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=typed(row),
+                Item=serialize(row),
                 ConditionExpression="attribute_not_exists(#entry)",
                 ExpressionAttributeNames={"#entry": "entry"},
             )

@@ -10,7 +10,7 @@ from posture.model.network import Snapshot, TargetKind
 # The VPC itself is not listed: an event that names a VPC needs no index to find it.
 
 
-def ownership_of(snapshot: Snapshot) -> frozenset[str]:
+def collect_resource_ids(snapshot: Snapshot) -> frozenset[str]:
     """Give the ids of endpoints, tables, associations, subnets, groups, ACLs, interfaces and NATs.
 
     The targets of routes and the customer's own prefix lists that routes and groups name belong to

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError
 from posture.model.scope import Scope
-from posture.store.attribute_values import plain, text, typed
-from posture.store.items import corrupt
+from posture.store.attribute_values import deserialize, require_text, serialize
+from posture.store.items import corrupt_item_error
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,7 +26,7 @@ PAUSE = 0.05  # seconds, doubled each time
 QUERIES = 8  # at once
 
 
-def digest_of(ids: frozenset[str], observed_at: datetime) -> str:
+def digest_ids(ids: frozenset[str], observed_at: datetime) -> str:
     """Give what is the same while the index of a scope needs no look.
 
     The month is part of it, so that every scope's index is compared and mended once a month: what
@@ -36,7 +36,7 @@ def digest_of(ids: frozenset[str], observed_at: datetime) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-class Ownership:
+class ResourceIndex:
     """The ownership table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
@@ -77,9 +77,9 @@ class Ownership:
             TableName=self._table,
             KeyConditionExpression="#resource = :resource",
             ExpressionAttributeNames={"#resource": "resource"},
-            ExpressionAttributeValues=typed({":resource": resource}),
+            ExpressionAttributeValues=serialize({":resource": resource}),
         )
-        return frozenset(_scope(plain(item)) for page in pages for item in page["Items"])
+        return frozenset(_scope(deserialize(item)) for page in pages for item in page["Items"])
 
     def _known(self, scope: Scope) -> Iterator[tuple[str, object]]:
         """Give each id of the scope, and when it expires where it is gone."""
@@ -88,18 +88,18 @@ class Ownership:
             IndexName="by-scope",
             KeyConditionExpression="#scope = :scope",
             ExpressionAttributeNames={"#scope": "scope"},
-            ExpressionAttributeValues=typed({":scope": str(scope)}),
+            ExpressionAttributeValues=serialize({":scope": str(scope)}),
         )
         for page in pages:
             for item in page["Items"]:
-                fields = plain(item)
-                yield text(fields, "resource"), fields.get("expires_at")
+                fields = deserialize(item)
+                yield require_text(fields, "resource"), fields.get("expires_at")
 
     def _put(self, rows: Sequence[tuple[str, int | None]], scope: Scope) -> None:
         requests: Iterator[WriteRequestTypeDef] = (
             {
                 "PutRequest": {
-                    "Item": typed(
+                    "Item": serialize(
                         {"resource": resource, "scope": str(scope), "expires_at": expires_at}
                     )
                 }
@@ -122,6 +122,8 @@ class Ownership:
 
 def _scope(fields: Mapping[str, Any]) -> Scope:
     try:
-        return Scope.parse(text(fields, "scope"))
+        return Scope.parse(require_text(fields, "scope"))
     except ValueError as error:
-        raise corrupt("ownership", fields.get("resource"), fields.get("scope"), error) from error
+        raise corrupt_item_error(
+            "ownership", fields.get("resource"), fields.get("scope"), error
+        ) from error

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from posture.store.attribute_values import whole
+from posture.store.attribute_values import require_int
 from posture.store.hash_chain import FIRST, UNCHAINED
 
 SCHEMA = 2  # since 2 the rows of history are chained, and `actor` stands by itself
@@ -20,13 +20,13 @@ Fields = Mapping[str, Any]  # an item in plain Python
 Step = Callable[[Fields], Fields]
 
 
-def upgraded(fields: Fields) -> Fields:
+def upgrade(fields: Fields) -> Fields:
     """Give an item's attributes as this version would have written them.
 
     Raises:
         ValueError: its `schema` is no version, or one that this program does not know yet.
     """
-    version = whole(fields, "schema") if "schema" in fields else 1
+    version = require_int(fields, "schema") if "schema" in fields else 1
     if version > SCHEMA:
         raise ValueError(f"schema {version} is newer than {SCHEMA}: upgrade what reads it")
     if version < 1:

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 from posture.model.dns import DnsAttributes
 from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Region, Scope
-from posture.store.attribute_values import plain, text, typed, whole
-from posture.store.hash_chain import Chain, chain_of
-from posture.store.items import Stored, corrupt
-from posture.store.schema import SCHEMA, upgraded
+from posture.store.attribute_values import deserialize, require_int, require_text, serialize
+from posture.store.hash_chain import Chain, parse_chain
+from posture.store.items import StoredItem, corrupt_item_error
+from posture.store.schema import SCHEMA, upgrade
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
-HEAD = "#head"
+RECORD_KEY = "#head"
 LISTED = "scope"  # what every head carries under `listed`, so that one index lists them all
 COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
 
@@ -33,7 +33,7 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ScopeRecord:
     """The head as stored. `commit` names the last transaction, "" before the first one.
 
     `picture` is the digest of what the findings, counts and coverage beside it were judged by; ""
@@ -66,17 +66,17 @@ class Guard:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def unseen() -> Guard:
+def when_absent() -> Guard:
     """Allow the first write of a scope."""
     return Guard("attribute_not_exists(#scope)")
 
 
-def newer_than(head: Head) -> Guard:
+def when_newer_than(head: ScopeRecord) -> Guard:
     """Allow a write that is newer than the head, while that is still the one compared with."""
     return Guard("#observed_at < :observed_at AND #revision = :read", {":read": head.revision})
 
 
-def following(commit: str, chain: Chain) -> Guard:
+def when_following(commit: str, chain: Chain) -> Guard:
     """Allow the next part of the evaluation that wrote `commit` and left the chain like this."""
     return Guard(
         "#observed_at = :observed_at AND #commit = :previous AND #chain_tip = :left",
@@ -84,7 +84,7 @@ def following(commit: str, chain: Chain) -> Guard:
     )
 
 
-def showing(picture: str) -> Guard:
+def when_unchanged(picture: str) -> Guard:
     """Allow a clock to move that still stands where this picture was judged, or seen again, last.
 
     A clock that somebody moved who does not know of pictures vouches for none.
@@ -95,7 +95,7 @@ def showing(picture: str) -> Guard:
     )
 
 
-def head_update(
+def build_record_update(
     table: str, scope: Scope, fields: Mapping[str, Any], guard: Guard, *, revise: bool
 ) -> UpdateTypeDef:
     """Give the conditional update of a head.
@@ -112,19 +112,19 @@ def head_update(
     expression = f"SET {', '.join(assigned)}{removed}"
     return {
         "TableName": table,
-        "Key": head_key(scope),
+        "Key": record_key(scope),
         "UpdateExpression": expression,
         "ConditionExpression": guard.condition,
         "ExpressionAttributeNames": {
             name: name[1:] for name in re.findall(r"#\w+", f"{expression} {guard.condition}")
         },
-        "ExpressionAttributeValues": typed(values | ({":one": 1} if revise else {})),
+        "ExpressionAttributeValues": serialize(values | ({":one": 1} if revise else {})),
     }
 
 
-def head_key(scope: Scope) -> dict[str, Any]:
+def record_key(scope: Scope) -> dict[str, Any]:
     """Give the key of a scope's head."""
-    return typed({"scope": str(scope), "item": HEAD})
+    return serialize({"scope": str(scope), "item": RECORD_KEY})
 
 
 def index_fields(scope: Scope, *, exists: bool) -> dict[str, Any]:
@@ -156,34 +156,34 @@ def dns_fields(dns: DnsAttributes | None, observed_at: datetime) -> dict[str, An
     }
 
 
-def picture_fields(picture: str, at: datetime) -> dict[str, Any]:
+def snapshot_fields(picture: str, at: datetime) -> dict[str, Any]:
     """Give which picture the head vouches for since when; an empty one stands for none."""
     return {"picture": picture or None, "picture_at": format_iso(at) if picture else None}
 
 
-def head_from(item: Stored) -> Head:
+def parse_scope_record(item: StoredItem) -> ScopeRecord:
     """Read a head back.
 
     Raises:
         CorruptItemError: an attribute is missing or malformed.
     """
-    fields: Json = plain(item)
+    fields: Json = deserialize(item)
     try:
-        fields = upgraded(fields)
-        return Head(
-            scope=Scope.parse(text(fields, "scope")),
-            observed_at=parse_iso(text(fields, "observed_at")),
-            revision=whole(fields, "revision"),
+        fields = upgrade(fields)
+        return ScopeRecord(
+            scope=Scope.parse(require_text(fields, "scope")),
+            observed_at=parse_iso(require_text(fields, "observed_at")),
+            revision=require_int(fields, "revision"),
             commit=str(fields.get("commit", "")),
             coverage=_coverage(fields.get("coverage")),
             counts={name: int(count) for name, count in fields.get("counts", {}).items()},
             ownership_digest=str(fields.get("ownership_digest", "")),
             dns=_dns(fields.get("dns")),
-            chain=chain_of(fields),
+            chain=parse_chain(fields),
             picture=_picture(fields),
         )
     except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
-        raise corrupt("head", fields.get("scope"), HEAD, error) from error
+        raise corrupt_item_error("head", fields.get("scope"), RECORD_KEY, error) from error
 
 
 def _picture(fields: Mapping[str, Any]) -> str:
@@ -202,5 +202,5 @@ def _dns(fields: Mapping[str, Any] | None) -> DnsAttributes | None:
     if fields is None:
         return None
     return DnsAttributes(
-        fields["support"], fields["hostnames"], parse_iso(text(fields, "observed_at"))
+        fields["support"], fields["hostnames"], parse_iso(require_text(fields, "observed_at"))
     )

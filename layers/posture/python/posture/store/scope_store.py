@@ -10,35 +10,35 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError
-from posture.lifecycle.diff import apply
+from posture.lifecycle.diff import apply_transitions
 from posture.model.dns import DnsAttributes
 from posture.model.finding import Finding, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.runtime.settings import Tables
-from posture.store.attribute_values import typed
+from posture.store.attribute_values import serialize
 from posture.store.conditional_writes import ConditionFailedError, transact, update
 from posture.store.hash_chain import Chain
-from posture.store.items import finding_of
-from posture.store.last_observed import Clocks
-from posture.store.resource_index import Ownership, digest_of
+from posture.store.items import parse_finding
+from posture.store.last_observed import LastObservedTimes
+from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_record import (
-    HEAD,
+    RECORD_KEY,
     Guard,
-    Head,
     Json,
+    ScopeRecord,
+    build_record_update,
     coverage_fields,
     dns_fields,
-    following,
-    head_from,
-    head_key,
-    head_update,
     index_fields,
-    newer_than,
-    picture_fields,
-    unseen,
+    parse_scope_record,
+    record_key,
+    snapshot_fields,
+    when_absent,
+    when_following,
+    when_newer_than,
 )
-from posture.store.transactions import Part, part_writes, parts_of
+from posture.store.transactions import TransactionPart, build_part_writes, split_into_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -51,7 +51,7 @@ class ScopeState:
     """All that is stored of a scope: its head and its findings by id, resolved ones included."""
 
     scope: Scope
-    head: Head | None
+    head: ScopeRecord | None
     findings: Mapping[str, Finding]
 
     def shows(self, picture: str) -> bool:
@@ -84,7 +84,7 @@ class Evaluation:
     picture: str = ""
 
 
-class Outcome(StrEnum):
+class WriteOutcome(StrEnum):
     """What became of an evaluation."""
 
     COMMITTED = "committed"
@@ -93,10 +93,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class WriteResult:
     """What became of an evaluation, and the transitions that were written."""
 
-    outcome: Outcome
+    outcome: WriteOutcome
     transitions: tuple[Transition, ...] = field(default=())
 
 
@@ -106,8 +106,8 @@ class Store:
     def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
         self._client = client
         self._tables = tables
-        self.ownership = Ownership(client, tables.ownership)
-        self.clocks = Clocks(client, tables.findings)
+        self.ownership = ResourceIndex(client, tables.ownership)
+        self.clocks = LastObservedTimes(client, tables.findings)
 
     def load(self, scope: Scope) -> ScopeState:
         """Read a scope, consistently and whole.
@@ -119,12 +119,12 @@ class Store:
             TableName=self._tables.findings,
             KeyConditionExpression="#scope = :scope",
             ExpressionAttributeNames={"#scope": "scope"},
-            ExpressionAttributeValues=typed({":scope": str(scope)}),
+            ExpressionAttributeValues=serialize({":scope": str(scope)}),
             ConsistentRead=True,
         )
         items = [item for page in pages for item in page["Items"]]
-        heads = [head_from(item) for item in items if item["item"] == {"S": HEAD}]
-        findings = [finding_of(item) for item in items if item["item"] != {"S": HEAD}]
+        heads = [parse_scope_record(item) for item in items if item["item"] == {"S": RECORD_KEY}]
+        findings = [parse_finding(item) for item in items if item["item"] != {"S": RECORD_KEY}]
         return ScopeState(
             scope, heads[0] if heads else None, {finding.id: finding for finding in findings}
         )
@@ -134,7 +134,7 @@ class Store:
         evaluation: Evaluation,
         compare: Callable[[ScopeState], Sequence[Transition]],
         state: ScopeState | None = None,
-    ) -> Recorded:
+    ) -> WriteResult:
         """Compare an evaluation with what is stored and write what is new.
 
         `state` is what is stored, where it was read just now. `compare` is called again with a
@@ -149,7 +149,7 @@ class Store:
         for _ in range(ATTEMPTS):
             state = state or self.load(evaluation.scope)
             if state.head and state.head.overtakes(evaluation.observed_at, evaluation.dns):
-                return Recorded(Outcome.STALE)
+                return WriteResult(WriteOutcome.STALE)
             steps = tuple(compare(state))
             seen = self._seen(state, evaluation, steps)
             try:
@@ -158,18 +158,18 @@ class Store:
                 state = None
         raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
 
-    def head(self, scope: Scope) -> Head | None:
+    def head(self, scope: Scope) -> ScopeRecord | None:
         """Read a scope's head, consistently.
 
         Raises:
             CorruptItemError: it cannot be read.
         """
         answer = self._client.get_item(
-            TableName=self._tables.findings, Key=head_key(scope), ConsistentRead=True
+            TableName=self._tables.findings, Key=record_key(scope), ConsistentRead=True
         )
-        return head_from(answer["Item"]) if "Item" in answer else None
+        return parse_scope_record(answer["Item"]) if "Item" in answer else None
 
-    def scopes_in(self, region: Region) -> tuple[Head, ...]:
+    def scopes_in(self, region: Region) -> tuple[ScopeRecord, ...]:
         """Give the heads of all scopes of a region that exist as far as is known.
 
         They come from an index, so they may be a moment old and carry no coverage.
@@ -179,24 +179,24 @@ class Store:
             IndexName="by-region",
             KeyConditionExpression="#head_of = :region",
             ExpressionAttributeNames={"#head_of": "head_of"},
-            ExpressionAttributeValues=typed({":region": str(region)}),
+            ExpressionAttributeValues=serialize({":region": str(region)}),
         )
-        return tuple(head_from(item) for page in pages for item in page["Items"])
+        return tuple(parse_scope_record(item) for page in pages for item in page["Items"])
 
     def _seen(
         self, state: ScopeState, evaluation: Evaluation, steps: Sequence[Transition]
     ) -> dict[str, Any]:
         """Give the head's fields that tell what was seen, the ownership remembered on the way."""
-        findings = apply(state.findings, steps).values()
+        findings = apply_transitions(state.findings, steps).values()
         seen = {
             "counts": dict(Counter(finding.status.value for finding in findings)),
-            **picture_fields(evaluation.picture, evaluation.observed_at),
+            **snapshot_fields(evaluation.picture, evaluation.observed_at),
             **coverage_fields(evaluation.coverage),
             **dns_fields(evaluation.dns, evaluation.observed_at),
         }
         if evaluation.owned is None:
             return seen
-        digest = digest_of(evaluation.owned, evaluation.observed_at)
+        digest = digest_ids(evaluation.owned, evaluation.observed_at)
         if state.head is None or state.head.ownership_digest != digest:
             self.ownership.remember(
                 evaluation.scope, evaluation.owned, evaluation.observed_at, new=state.head is None
@@ -209,33 +209,35 @@ class Store:
         evaluation: Evaluation,
         steps: Sequence[Transition],
         seen: Mapping[str, Any],
-    ) -> Recorded:
-        guard = newer_than(state.head) if state.head else unseen()
+    ) -> WriteResult:
+        guard = when_newer_than(state.head) if state.head else when_absent()
         if not steps:
             return self._touch(evaluation, seen, guard)
         written: tuple[Transition, ...] = ()
         chain = state.head.chain if state.head else Chain()
-        for part in parts_of(steps, evaluation.observed_at, chain):
+        for part in split_into_parts(steps, evaluation.observed_at, chain):
             if not self._write(evaluation, part, seen if part.last else {}, guard):
-                return Recorded(Outcome.STALE, written)
+                return WriteResult(WriteOutcome.STALE, written)
             written += part.transitions
-            guard = following(part.commit, part.chain)
-        return Recorded(Outcome.COMMITTED, written)
+            guard = when_following(part.commit, part.chain)
+        return WriteResult(WriteOutcome.COMMITTED, written)
 
-    def _touch(self, evaluation: Evaluation, seen: Mapping[str, Any], guard: Guard) -> Recorded:
+    def _touch(self, evaluation: Evaluation, seen: Mapping[str, Any], guard: Guard) -> WriteResult:
         """Move the head's clock, so that no older picture can be written after this one."""
         fields = {**self._clock(evaluation), **seen}
-        head = head_update(self._tables.findings, evaluation.scope, fields, guard, revise=False)
+        head = build_record_update(
+            self._tables.findings, evaluation.scope, fields, guard, revise=False
+        )
         try:
             update(self._client, head)
         except ConditionFailedError:
             if self._overtaken(evaluation):
-                return Recorded(Outcome.STALE)
+                return WriteResult(WriteOutcome.STALE)
             raise
-        return Recorded(Outcome.UNCHANGED)
+        return WriteResult(WriteOutcome.UNCHANGED)
 
     def _write(
-        self, evaluation: Evaluation, part: Part, seen: Mapping[str, Any], guard: Guard
+        self, evaluation: Evaluation, part: TransactionPart, seen: Mapping[str, Any], guard: Guard
     ) -> bool:
         """Write one part; False when a newer evaluation was faster.
 
@@ -249,9 +251,11 @@ class Store:
             **part.chain.fields(),
             "commit": part.commit,
         }
-        head = head_update(self._tables.findings, evaluation.scope, fields, guard, revise=True)
+        head = build_record_update(
+            self._tables.findings, evaluation.scope, fields, guard, revise=True
+        )
         try:
-            transact(self._client, [*part_writes(part, self._tables), {"Update": head}])
+            transact(self._client, [*build_part_writes(part, self._tables), {"Update": head}])
         except ConditionFailedError:
             stored = self.head(evaluation.scope)
             if stored and (stored.commit, stored.chain) == (part.commit, part.chain):
@@ -267,7 +271,7 @@ class Store:
         """Give the head's new time, vouching for no picture: `_seen` does, once all is written."""
         return {
             **index_fields(evaluation.scope, exists=evaluation.exists),
-            **picture_fields("", evaluation.observed_at),
+            **snapshot_fields("", evaluation.observed_at),
             "observed_at": format_iso(evaluation.observed_at),
         }
 

@@ -12,14 +12,14 @@ from posture.model.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class CommitReference:
     """One transaction of one scope."""
 
     scope: Scope
     commit: str
 
 
-def announced(record: Mapping[str, Any]) -> Announced | None:
+def parse_stream_record(record: Mapping[str, Any]) -> CommitReference | None:
     """Read which commit a stream record comes from.
 
     A record that brings no new commit tells of nothing: a deleted item, one touched by hand, a
@@ -36,7 +36,7 @@ def announced(record: Mapping[str, Any]) -> Announced | None:
     if new.get("status") == {"S": FindingStatus.WAIVED}:
         return None
     try:
-        return Announced(Scope.parse(new["scope"]["S"]), new["commit"]["S"])
+        return CommitReference(Scope.parse(new["scope"]["S"]), new["commit"]["S"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         number = images.get("SequenceNumber")
         raise CorruptItemError(f"stream record {number} names no commit: {error}") from error

@@ -16,18 +16,18 @@ from posture.model.finding import Transition
 from posture.model.instant import format_iso
 from posture.runtime.settings import Tables
 from posture.store.attribute_values import Item
-from posture.store.hash_chain import Chain, link
-from posture.store.items import Written, committed, written
+from posture.store.hash_chain import Chain, append_to_chain
+from posture.store.items import TransitionItems, build_items, with_commit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-MOST = 49  # transitions: each is a finding and a history row, and the head comes on top
-BYTES = 3_000_000  # leaves a quarter for the head and for how DynamoDB counts
+MAX_TRANSITIONS = 49  # transitions: each is a finding and a history row, and the head comes on top
+MAX_BYTES = 3_000_000  # leaves a quarter for the head and for how DynamoDB counts
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TransactionPart:
     """One transaction of an evaluation: `number` from 1 of `parts`.
 
     `findings` are its items of the findings table, `rows` its history, linked to what the scope
@@ -45,7 +45,7 @@ class Part:
     @property
     def commit(self) -> str:
         """The name of the transaction, which its findings and history rows carry."""
-        return commit_name(self.observed_at, self.number)
+        return format_commit(self.observed_at, self.number)
 
     @property
     def last(self) -> bool:
@@ -53,37 +53,41 @@ class Part:
         return self.number == self.parts
 
 
-def commit_name(observed_at: datetime, number: int) -> str:
+def format_commit(observed_at: datetime, number: int) -> str:
     """Name a transaction, as in 2026-01-31T12:00:00.000000Z#1."""
     return f"{format_iso(observed_at)}#{number}"
 
 
-def parts_of(steps: Sequence[Transition], observed_at: datetime, chain: Chain) -> tuple[Part, ...]:
+def split_into_parts(
+    steps: Sequence[Transition], observed_at: datetime, chain: Chain
+) -> tuple[TransactionPart, ...]:
     """Cut an evaluation's transitions into transactions, in their order, on from a chain."""
     chunks = list(_chunks(steps))
     parts = []
     for number, chunk in enumerate(chunks, 1):
-        commit = commit_name(observed_at, number)
+        commit = format_commit(observed_at, number)
         rows = []
         for _, items in chunk:
-            row, chain = link(committed(items.row, commit, len(chunks)), chain)
+            row, chain = append_to_chain(with_commit(items.row, commit, len(chunks)), chain)
             rows.append(row)
-        findings = tuple(committed(items.finding, commit) for _, items in chunk)
+        findings = tuple(with_commit(items.finding, commit) for _, items in chunk)
         taken = tuple(step for step, _ in chunk)
-        parts.append(Part(number, len(chunks), taken, observed_at, findings, tuple(rows), chain))
+        parts.append(
+            TransactionPart(number, len(chunks), taken, observed_at, findings, tuple(rows), chain)
+        )
     return tuple(parts)
 
 
-def part_writes(part: Part, tables: Tables) -> list[TransactWriteItemTypeDef]:
+def build_part_writes(part: TransactionPart, tables: Tables) -> list[TransactWriteItemTypeDef]:
     """Give the writes of findings and history."""
     writes: list[TransactWriteItemTypeDef] = []
     for finding, row in zip(part.findings, part.rows, strict=True):
         writes.append({"Put": {"TableName": tables.findings, "Item": finding}})
-        writes.append(append(tables.history, row))
+        writes.append(build_history_put(tables.history, row))
     return writes
 
 
-def append(table: str, row: Item) -> TransactWriteItemTypeDef:
+def build_history_put(table: str, row: Item) -> TransactWriteItemTypeDef:
     """Give the write of a history row; one that is there already is never written over."""
     return {
         "Put": {
@@ -95,13 +99,15 @@ def append(table: str, row: Item) -> TransactWriteItemTypeDef:
     }
 
 
-def _chunks(steps: Sequence[Transition]) -> Iterator[tuple[tuple[Transition, Written], ...]]:
-    chunk: list[tuple[Transition, Written]] = []
+def _chunks(
+    steps: Sequence[Transition],
+) -> Iterator[tuple[tuple[Transition, TransitionItems], ...]]:
+    chunk: list[tuple[Transition, TransitionItems]] = []
     size = 0
     for step in steps:
-        items = written(step)
+        items = build_items(step)
         weight = _size(items.finding) + _size(items.row)
-        if chunk and (len(chunk) == MOST or size + weight > BYTES):
+        if chunk and (len(chunk) == MAX_TRANSITIONS or size + weight > MAX_BYTES):
             yield tuple(chunk)
             chunk, size = [], 0
         chunk.append((step, items))

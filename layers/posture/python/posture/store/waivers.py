@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from posture.errors import ConflictError, WaiverError
 from posture.model.instant import format_iso, parse_iso
 from posture.model.waiver import Waiver, identify_person
-from posture.store.attribute_values import plain, text, typed
+from posture.store.attribute_values import deserialize, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, transact
-from posture.store.hash_chain import Chain, chain_of, link
-from posture.store.items import Stored, corrupt
-from posture.store.schema import SCHEMA, upgraded
-from posture.store.transactions import append
+from posture.store.hash_chain import Chain, append_to_chain, parse_chain
+from posture.store.items import StoredItem, corrupt_item_error
+from posture.store.schema import SCHEMA, upgrade
+from posture.store.transactions import build_history_put
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KIND = "waiver"
 PARTITION = "waivers"  # of the history
-HEAD = typed({"kind": "waivers", "name": "#head"})
+HEAD = serialize({"kind": "waivers", "name": "#head"})
 
 
 class WaiverTable:
@@ -43,7 +43,7 @@ class WaiverTable:
             TableName=self._table,
             KeyConditionExpression="#kind = :kind",
             ExpressionAttributeNames={"#kind": "kind"},
-            ExpressionAttributeValues=typed({":kind": KIND}),
+            ExpressionAttributeValues=serialize({":kind": KIND}),
             ConsistentRead=True,
         )
         return tuple(_waiver(item) for page in pages for item in page["Items"])
@@ -54,7 +54,7 @@ class WaiverTable:
         Raises:
             WaiverError: there is none of that id.
         """
-        key = typed({"kind": KIND, "name": waiver_id})
+        key = serialize({"kind": KIND, "name": waiver_id})
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         if "Item" not in answer:
             raise WaiverError(f"there is no waiver {waiver_id}")
@@ -63,7 +63,7 @@ class WaiverTable:
     def chain(self) -> Chain:
         """Give where the chain of the waivers' history stands."""
         answer = self._client.get_item(TableName=self._table, Key=HEAD, ConsistentRead=True)
-        return chain_of(plain(answer.get("Item", {})))
+        return parse_chain(deserialize(answer.get("Item", {})))
 
     def add(self, waiver: Waiver) -> None:
         """Keep a new waiver.
@@ -113,9 +113,13 @@ class WaiverTable:
             "entry": f"{format_iso(at)}#{waiver.id}#{step}",
             "schema": SCHEMA,
         }
-        row = typed({**told, **_fields(waiver), "kind": KIND, "step": step, "by": by})
-        row, after = link({**row, "observed_at": {"S": format_iso(at)}}, chain)
-        writes = [self._put(waiver, before), append(self._history, row), self._head(chain, after)]
+        row = serialize({**told, **_fields(waiver), "kind": KIND, "step": step, "by": by})
+        row, after = append_to_chain({**row, "observed_at": {"S": format_iso(at)}}, chain)
+        writes = [
+            self._put(waiver, before),
+            build_history_put(self._history, row),
+            self._head(chain, after),
+        ]
         try:
             transact(self._client, writes)
         except ConditionFailedError:
@@ -130,7 +134,7 @@ class WaiverTable:
             names = {"#approved": "approved_by", "#revoked": "revoked_by"}
             condition = "#approved = :approved AND #revoked = :revoked"
             values = {":approved": before.approved_by, ":revoked": before.revoked_by}
-        item = typed({**_fields(waiver), "kind": KIND, "name": waiver.id, "schema": SCHEMA})
+        item = serialize({**_fields(waiver), "kind": KIND, "name": waiver.id, "schema": SCHEMA})
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": item,
@@ -138,19 +142,19 @@ class WaiverTable:
             "ExpressionAttributeNames": names,
         }
         if values:
-            put["ExpressionAttributeValues"] = typed(values)
+            put["ExpressionAttributeValues"] = serialize(values)
         return {"Put": put}
 
     def _head(self, before: Chain, after: Chain) -> TransactWriteItemTypeDef:
         first = before.length == 0
         put: PutTypeDef = {
             "TableName": self._table,
-            "Item": {**HEAD, **typed(after.fields())},
+            "Item": {**HEAD, **serialize(after.fields())},
             "ConditionExpression": "attribute_not_exists(#tip)" if first else "#tip = :tip",
             "ExpressionAttributeNames": {"#tip": "chain_tip"},
         }
         if not first:
-            put["ExpressionAttributeValues"] = typed({":tip": before.tip})
+            put["ExpressionAttributeValues"] = serialize({":tip": before.tip})
         return {"Put": put}
 
 
@@ -165,28 +169,28 @@ def _fields(waiver: Waiver) -> dict[str, Any]:
     return {renamed.get(name, name): value for name, value in told.items()}
 
 
-def _waiver(item: Stored) -> Waiver:
-    stored: Mapping[str, Any] = plain(item)
+def _waiver(item: StoredItem) -> Waiver:
+    stored: Mapping[str, Any] = deserialize(item)
     try:
-        stored = upgraded(stored)
+        stored = upgrade(stored)
         return Waiver(
-            id=text(stored, "waiver"),
-            rule=text(stored, "rule"),
-            resource=text(stored, "of_resource"),
-            scope=text(stored, "of_scope"),
-            reason=text(stored, "reason"),
-            ticket=text(stored, "ticket"),
-            requested_by=text(stored, "requested_by"),
-            requested_at=parse_iso(text(stored, "requested_at")),
-            expires_at=parse_iso(text(stored, "expires_at")),
-            approved_by=text(stored, "approved_by"),
+            id=require_text(stored, "waiver"),
+            rule=require_text(stored, "rule"),
+            resource=require_text(stored, "of_resource"),
+            scope=require_text(stored, "of_scope"),
+            reason=require_text(stored, "reason"),
+            ticket=require_text(stored, "ticket"),
+            requested_by=require_text(stored, "requested_by"),
+            requested_at=parse_iso(require_text(stored, "requested_at")),
+            expires_at=parse_iso(require_text(stored, "expires_at")),
+            approved_by=require_text(stored, "approved_by"),
             approved_at=_time(stored, "approved_at"),
-            revoked_by=text(stored, "revoked_by"),
+            revoked_by=require_text(stored, "revoked_by"),
             revoked_at=_time(stored, "revoked_at"),
         )
     except ValueError as error:
-        raise corrupt("waiver", KIND, stored.get("name"), error) from error
+        raise corrupt_item_error("waiver", KIND, stored.get("name"), error) from error
 
 
 def _time(stored: Mapping[str, Any], name: str) -> datetime | None:
-    return parse_iso(text(stored, name)) if name in stored else None
+    return parse_iso(require_text(stored, name)) if name in stored else None

@@ -81,7 +81,7 @@ def opened(client: Any) -> set[tuple[str, str]]:
     stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
     findings = Findings(client("dynamodb"), outputs["FindingsTableName"])
-    stored = findings.of_status(FindingStatus.OPEN)
+    stored = findings.find_by_status(FindingStatus.OPEN)
     return {(each.rule, each.resource) for each in stored}
 
 

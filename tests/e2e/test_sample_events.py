@@ -27,7 +27,7 @@ def opened(aws: EmbeddedAws) -> set[tuple[str, str]]:
     """Give rule and resource of every open finding."""
     table = aws.stack.outputs["FindingsTableName"]
     client = aws.session.client("dynamodb")
-    findings = Findings(client, table).of_status(FindingStatus.OPEN)
+    findings = Findings(client, table).find_by_status(FindingStatus.OPEN)
     return {(each.rule, each.resource) for each in findings}
 
 

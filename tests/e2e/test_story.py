@@ -23,36 +23,36 @@ def aws() -> Iterator[EmbeddedAws]:
 
 
 @pytest.fixture(scope="module")
-def story(aws: EmbeddedAws) -> DemoRun:
-    """Give the organisation that the story is about."""
-    story = DemoRun(aws)
-    story.build()
-    return story
+def demo(aws: EmbeddedAws) -> DemoRun:
+    """Give the organisation that the demo is about."""
+    demo = DemoRun(aws)
+    demo.build()
+    return demo
 
 
 @pytest.fixture(scope="module")
-def beats(story: DemoRun) -> list[DemoStep]:
-    """Play the story to its end."""
-    return list(story.run())
+def steps(demo: DemoRun) -> list[DemoStep]:
+    """Play the demo to its end."""
+    return list(demo.run())
 
 
-def beat(beats: list[DemoStep], title: str, phase: StepKind = StepKind.BREAK) -> DemoStep:
+def find_step(steps: list[DemoStep], title: str, phase: StepKind = StepKind.BREAK) -> DemoStep:
     """Give the beat whose title begins so."""
-    (found,) = [each for each in beats if each.phase is phase and each.title.startswith(title)]
+    (found,) = [each for each in steps if each.phase is phase and each.title.startswith(title)]
     return found
 
 
-def test_every_change_is_found_told_and_taken_back(beats: list[DemoStep]) -> None:
+def test_every_change_is_found_told_and_taken_back(steps: list[DemoStep]) -> None:
     """The story's own checks have nothing to complain about."""
-    assert [fault for each in beats for fault in each.faults] == []
-    assert len(beats) == 2 * len(SCENARIOS) + 2
+    assert [fault for each in steps for fault in each.faults] == []
+    assert len(steps) == 2 * len(SCENARIOS) + 2
 
 
 @pytest.mark.parametrize(
     ("title", "rules"),
     [
         (
-            "a more specific route",
+            "A more specific route",
             {
                 "gateway-service-bypasses-endpoint",
                 "gateway-endpoint-route-shadowed",
@@ -60,37 +60,37 @@ def test_every_change_is_found_told_and_taken_back(beats: list[DemoStep]) -> Non
             },
         ),
         (
-            "the DynamoDB endpoint loses",
+            "The DynamoDB endpoint loses",
             {
                 "gateway-service-bypasses-endpoint",
                 "subnet-without-gateway-endpoint-route",
                 "nat-gateway-charges-avoidable",
             },
         ),
-        ("the S3 endpoint's policy", {"endpoint-policy-allows-full-access"}),
-        ("the endpoints' security group", {"endpoint-security-group-open"}),
-        ("analytics switches", {"endpoint-private-dns-ineffective"}),
-        ("a subnet moves", {"subnet-without-gateway-endpoint-route"}),
-        ("the KMS endpoint", {"required-service-without-endpoint"}),
+        ("The S3 endpoint's policy", {"endpoint-policy-allows-full-access"}),
+        ("The endpoints' security group", {"endpoint-security-group-open"}),
+        ("DNS hostnames are disabled", {"endpoint-private-dns-ineffective"}),
+        ("A subnet moves", {"subnet-without-gateway-endpoint-route"}),
+        ("The KMS endpoint", {"required-service-without-endpoint"}),
     ],
 )
 def test_each_act_opens_just_what_it_breaks(
-    beats: list[DemoStep], title: str, rules: set[str]
+    steps: list[DemoStep], title: str, rules: set[str]
 ) -> None:
     """No rule speaks that has no cause to."""
-    assert {finding.rule for finding in beat(beats, title).findings} == rules
+    assert {finding.rule for finding in find_step(steps, title).findings} == rules
 
 
-def test_the_cause_is_the_call_that_did_it(beats: list[DemoStep]) -> None:
+def test_the_cause_is_the_call_that_did_it(steps: list[DemoStep]) -> None:
     """Of two calls in the same second the one that moved the subnet."""
-    (finding,) = beat(beats, "a subnet moves").findings
+    (finding,) = find_step(steps, "A subnet moves").findings
     assert finding.cause is not None
     assert finding.cause.event_name == "ReplaceRouteTableAssociation"
 
 
-def test_an_alert_reads_well(beats: list[DemoStep]) -> None:
+def test_an_alert_reads_well(steps: list[DemoStep]) -> None:
     """What, where, who, since when, why, and the command that repairs it."""
-    (alert,) = beat(beats, "a more specific route").alerts
+    (alert,) = find_step(steps, "A more specific route").alerts
     assert re.fullmatch(
         r"\[HIGH\] S3/DynamoDB leaves by internet, 2 subnets - vpc-\w+ \d{12} eu-west-1",
         alert.subject,
@@ -116,20 +116,20 @@ def test_an_alert_reads_well(beats: list[DemoStep]) -> None:
     assert f"IMPACT: {impact['told']}" in alert.text
 
 
-def test_a_refused_call_tells_nobody_anything(beats: list[DemoStep]) -> None:
+def test_a_refused_call_tells_nobody_anything(steps: list[DemoStep]) -> None:
     """It never reaches the queue."""
-    (refused,) = [each for each in beats if each.phase is StepKind.REFUSED]
+    (refused,) = [each for each in steps if each.phase is StepKind.REFUSED]
     assert len(refused.records) == 1
     assert (refused.findings, refused.alerts) == ([], [])
 
 
 def test_the_monitors_own_vpc_passes_its_own_rules(
-    aws: EmbeddedAws, story: DemoRun, beats: list[DemoStep]
+    aws: EmbeddedAws, demo: DemoRun, steps: list[DemoStep]
 ) -> None:
     """Nothing was ever found there, and it was looked at."""
     own = aws.stack.outputs["MonitorVpcId"]
-    assert beats
-    assert [each for each in story.load_findings().values() if each.scope.subject == own] == []
+    assert steps
+    assert [each for each in demo.load_findings().values() if each.scope.subject == own] == []
     heads = aws.session.client("dynamodb").query(
         TableName=aws.stack.outputs["FindingsTableName"],
         IndexName="by-region",
@@ -140,21 +140,21 @@ def test_the_monitors_own_vpc_passes_its_own_rules(
 
 
 def test_replaying_every_change_writes_nothing(
-    aws: EmbeddedAws, story: DemoRun, beats: list[DemoStep]
+    aws: EmbeddedAws, demo: DemoRun, steps: list[DemoStep]
 ) -> None:
     """Duplicates, late and all at once: the same findings, no alert."""
-    assert beats
-    before = story.load_findings()
+    assert steps
+    before = demo.load_findings()
     for record in list(aws.trail):
         aws.put_record(record)
     aws.settle()
-    assert story.load_findings() == before
+    assert demo.load_findings() == before
     assert aws.mailbox.collect() == []
 
 
-def test_nothing_is_left_in_any_dead_letter_queue(aws: EmbeddedAws, beats: list[DemoStep]) -> None:
+def test_nothing_is_left_in_any_dead_letter_queue(aws: EmbeddedAws, steps: list[DemoStep]) -> None:
     """Everything was handled."""
-    assert beats
+    assert steps
     sqs = aws.session.client("sqs")
     for name, url in aws.stack.outputs.items():
         if name.endswith("QueueUrl"):
@@ -170,19 +170,19 @@ def logged(aws: EmbeddedAws) -> list[dict[str, Any]]:
 
 
 def test_logs_lead_from_the_event_to_the_evaluation(
-    aws: EmbeddedAws, beats: list[DemoStep]
+    aws: EmbeddedAws, steps: list[DemoStep]
 ) -> None:
     """The correlation id is CloudTrail's event id; nothing failed on the way."""
     lines = logged(aws)
-    (record,) = beat(beats, "the KMS endpoint").records
+    (record,) = find_step(steps, "The KMS endpoint").records
     about = [each for each in lines if record["eventID"] in each.get("event_ids", [])]
     assert any(each["message"] == "scope evaluated" for each in about)
     assert not [each for each in lines if each.get("level") in {"ERROR", "CRITICAL"}]
 
 
-def test_metrics_are_emitted(aws: EmbeddedAws, beats: list[DemoStep]) -> None:
+def test_metrics_are_emitted(aws: EmbeddedAws, steps: list[DemoStep]) -> None:
     """In the embedded metric format, under the names that alarms and people go by."""
-    assert beats
+    assert steps
     names = {
         metric["Name"]
         for line in logged(aws)

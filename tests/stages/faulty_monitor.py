@@ -151,8 +151,10 @@ class FaultyMonitor:
             except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
                 self._evaluator = self._new_evaluator()
             else:
-                swept = answer.swept
-                failed = {each["itemIdentifier"] for each in answer.response()["batchItemFailures"]}
+                swept = answer.regions_swept
+                failed = {
+                    each["itemIdentifier"] for each in answer.build_response()["batchItemFailures"]
+                }
         self.misled |= run.misled
         self.region_misled |= run.misled and (swept > 0 or run.dead)
         if run.dead:
@@ -227,9 +229,9 @@ class FaultyMonitor:
 
     def scopes(self) -> set[Scope]:
         """Give every scope that something is stored of."""
-        return set(self.clocks())
+        return set(self.last_observed())
 
-    def clocks(self) -> dict[Scope, tuple[datetime, int]]:
+    def last_observed(self) -> dict[Scope, tuple[datetime, int]]:
         """Give the time and revision of each scope's head."""
         found = self.stage.dynamodb.scan(
             TableName=TABLES.findings,
@@ -251,7 +253,7 @@ class FaultyMonitor:
 
     def history(self, scope: Scope) -> list[Entry]:
         """Give a scope's history, oldest first."""
-        return list(History(self.stage.dynamodb, TABLES.history).of_scope(scope))
+        return list(History(self.stage.dynamodb, TABLES.history).find_by_scope(scope))
 
     def truth(self) -> dict[Scope, dict[str, Finding]]:
         """Judge every VPC directly, with nothing stored and nothing in between."""
@@ -321,7 +323,7 @@ class FaultyMonitor:
         return Evaluator(
             EvaluationPorts(
                 observer=Observer(self.ec2, HOME, self.stage.clock),
-                places=ScopeResolver(lambda _: self.ec2, store.ownership),
+                resolver=ScopeResolver(lambda _: self.ec2, store.resource_index),
                 store=store,
                 baselines=BaselineTable(self.dynamodb, TABLES.baseline),
                 rejections=Rejections(self.dynamodb, TABLES.history),

@@ -84,7 +84,7 @@ class Stage:
         return Evaluator(
             EvaluationPorts(
                 observer=observer or self.observer(),
-                places=ScopeResolver(self.client_of, self.store.ownership),
+                resolver=ScopeResolver(self.client_of, self.store.resource_index),
                 store=self.store,
                 baselines=BaselineTable(self.dynamodb, TABLES.baseline),
                 rejections=Rejections(self.dynamodb, TABLES.history),
@@ -117,7 +117,7 @@ class Stage:
     def rows(self, scope: Scope | None = None) -> int:
         """Count the rows of a scope's history."""
         history = History(self.dynamodb, TABLES.history)
-        return len(list(history.of_scope(scope or self.world.scope)))
+        return len(list(history.find_by_scope(scope or self.world.scope)))
 
     def refused(self) -> Mapping[str, str]:
         """Give why messages were refused, by message id."""

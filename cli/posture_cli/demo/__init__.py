@@ -1,1 +1,1 @@
-"""The demo: a small organisation, real calls that break it, and what the monitor says of them."""
+"""The demo: a sample organisation, API calls that break it, and how the monitor responds."""

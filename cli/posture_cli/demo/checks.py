@@ -1,7 +1,4 @@
-"""Whether the monitor did what it should: pure comparisons of calls, findings and alerts.
-
-Each gives its complaints as sentences, none when all is well.
-"""
+"""Check the monitor's response to a demo step; each check yields its complaints as sentences."""
 
 from __future__ import annotations
 
@@ -15,27 +12,28 @@ ACTIVE = {FindingStatus.OPEN, FindingStatus.UNKNOWN}
 
 
 def active_finding_ids(findings: Iterable[Finding]) -> frozenset[str]:
-    """Give the ids of the findings that stand."""
+    """Return the ids of the findings that are open or unknown."""
     return frozenset(finding.id for finding in findings if finding.status in ACTIVE)
 
 
 def check_reported_once(
     changed: Sequence[Finding], alerts: Sequence[ReceivedAlert]
 ) -> Iterator[str]:
-    """Every finding that changed is told once, and nothing else is."""
-    ids = [finding_id for alert in alerts for finding_id in finding_ids_in(alert)]
+    """Check that the alerts report each changed finding once, and no other finding."""
+    ids = [finding["id"] for alert in alerts for finding in alert.body["findings"]]
     for finding in changed:
         if ids.count(finding.id) != 1:
-            yield f"{finding.rule} on {finding.resource} was told {ids.count(finding.id)} times"
+            times = ids.count(finding.id)
+            yield f"{finding.rule} on {finding.resource} was reported {times} times"
     for finding_id in set(ids) - {finding.id for finding in changed}:
-        yield f"an alert tells of {finding_id}, which did not change"
+        yield f"an alert reports {finding_id}, which did not change"
 
 
 def check_causes(records: Sequence[Mapping[str, Any]], changed: Sequence[Finding]) -> Iterator[str]:
-    """Something was found, and one of the calls that were made is named as its cause."""
+    """Check that findings opened, and that each names one of the calls as its cause."""
     opened = [finding for finding in changed if finding.status in ACTIVE]
     if not opened:
-        yield "nothing was found"
+        yield "no finding opened"
     events = {record["eventID"] for record in records}
     for finding in opened:
         if finding.cause is None or finding.cause.event_id not in events:
@@ -43,17 +41,12 @@ def check_causes(records: Sequence[Mapping[str, Any]], changed: Sequence[Finding
 
 
 def check_restored(before: frozenset[str], after: frozenset[str]) -> Iterator[str]:
-    """After the repair the same findings stand as before the breakage."""
-    yield from (f"{finding_id} still stands after the repair" for finding_id in after - before)
-    yield from (f"{finding_id} is gone, which nobody repaired" for finding_id in before - after)
+    """Check that the same findings are active after the repair as before the misconfiguration."""
+    yield from (f"{finding_id} is still active after the repair" for finding_id in after - before)
+    yield from (f"{finding_id} resolved without a repair" for finding_id in before - after)
 
 
 def check_no_change(changed: Sequence[Finding], alerts: Sequence[ReceivedAlert]) -> Iterator[str]:
-    """Nothing changed and nobody was told."""
+    """Check that no finding changed and no alert was sent."""
     yield from (f"{finding.rule} on {finding.resource} changed" for finding in changed)
     yield from (f"an alert was sent: {alert.subject}" for alert in alerts)
-
-
-def finding_ids_in(alert: ReceivedAlert) -> list[str]:
-    """Give the ids of the findings that an alert tells of."""
-    return [finding["id"] for finding in alert.body["findings"]]

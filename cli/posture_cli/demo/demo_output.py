@@ -1,4 +1,4 @@
-"""The demo's story on a screen, and as one JSON document."""
+"""Print the demo's steps, and build its JSON document."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from rich.text import Text
 from posture.changes.shapes import find_ids
 from posture.model.finding import Finding
 from posture_cli.demo.demo_run import DemoStep, StepKind
+from posture_cli.options import Output
 from posture_cli.render.findings import build_finding_record
-from posture_cli.render.records import STYLES, Output, write_records
+from posture_cli.render.records import STYLES, write_records
 from posture_cli.text import make_lines_printable, make_printable
 
 MARKS = {
@@ -27,30 +28,30 @@ INDENT = " " * 4
 END_COLUMNS = ("status", "severity", "rule", "resource", "vpc", "actor")
 
 
-def show_beat(console: Console, beat: DemoStep) -> None:
-    """Print a beat: what was done, what was found, what was told."""
-    mark, style = MARKS[beat.phase]
-    verb = "repaired: " if beat.phase is StepKind.REPAIR else ""
+def print_step(console: Console, step: DemoStep) -> None:
+    """Print a step: the calls, the findings that changed, and the alerts."""
+    mark, style = MARKS[step.phase]
+    prefix = "Repaired: " if step.phase is StepKind.REPAIR else ""
     console.print()
-    console.print(Text(f"{mark} {verb}{beat.title}", style=f"bold {style}"))
-    for record in beat.records:
-        console.print(_labelled("change", _change(record)))
-    for finding in beat.findings:
-        console.print(_labelled("finding", _finding(finding)))
-    for alert in beat.alerts:
-        told = Text(f"{printable(alert.subject)}", style="bold")
-        console.print(_labelled("alert", told + Text(f"  after {beat.seconds:.2f} s", "dim")))
-        if beat.phase is StepKind.BREAK:
+    console.print(Text(f"{mark} {prefix}{step.title}", style=f"bold {style}"))
+    for record in step.records:
+        console.print(_labelled("change", _format_change(record)))
+    for finding in step.findings:
+        console.print(_labelled("finding", _format_finding(finding)))
+    for alert in step.alerts:
+        subject = Text(make_printable(alert.subject), style="bold")
+        console.print(_labelled("alert", subject + Text(f"  after {step.seconds:.2f} s", "dim")))
+        if step.phase is StepKind.BREAK:
             console.print(Text(indent(make_lines_printable(alert.text), INDENT)))
-    if not beat.findings and not beat.alerts:
+    if not step.findings and not step.alerts:
         console.print(_labelled("result", Text("no finding, no alert")))
-    for fault in beat.faults:
+    for fault in step.faults:
         console.print(_labelled("fault", Text(make_printable(fault), style="bold red")))
 
 
-def show_end(console: Console, findings: Sequence[Finding], beats: Sequence[DemoStep]) -> None:
+def print_summary(console: Console, findings: Sequence[Finding], steps: Sequence[DemoStep]) -> None:
     """Print the final table and the summary."""
-    numbers = summary(beats)
+    numbers = summarise(steps)
     records = [build_finding_record(finding) for finding in findings]
     console.print()
     console.print(Text("All findings at the end", style="bold"))
@@ -59,40 +60,42 @@ def show_end(console: Console, findings: Sequence[Finding], beats: Sequence[Demo
     for name, value in numbers.items():
         console.print(_labelled(name.replace("_", " "), Text(str(value)), width=30))
     if numbers["faults"]:
-        console.print(Text("The story did not come out as it should.", style="bold red"))
+        console.print(
+            Text("The monitor's response was wrong in the steps with faults.", style="bold red")
+        )
     else:
-        console.print(Text("Every change was found, told and, after the repair, taken back."))
+        console.print(Text("Every change was detected, reported and, after its repair, resolved."))
 
 
-def document(findings: Sequence[Finding], beats: Sequence[DemoStep]) -> dict[str, Any]:
-    """Give the whole story for machines."""
+def build_document(findings: Sequence[Finding], steps: Sequence[DemoStep]) -> dict[str, Any]:
+    """Build the JSON document of a demo."""
     return {
-        "beats": [_beat_record(beat) for beat in beats],
+        "steps": [_build_step_record(step) for step in steps],
         "findings": [build_finding_record(finding) for finding in findings],
-        "summary": summary(beats),
+        "summary": summarise(steps),
     }
 
 
-def summary(beats: Sequence[DemoStep]) -> dict[str, Any]:
-    """Count what happened. Latencies are seconds from a call's return to its alert's arrival."""
-    told = [beat.seconds for beat in beats if beat.records and beat.alerts]
+def summarise(steps: Sequence[DemoStep]) -> dict[str, Any]:
+    """Count changes and alerts. Latencies are seconds from a call's return to its alert."""
+    latencies = [step.seconds for step in steps if step.records and step.alerts]
     return {
-        "changes": sum(len(beat.records) for beat in beats),
-        "transitions": sum(len(beat.findings) for beat in beats),
-        "alerts": sum(len(beat.alerts) for beat in beats),
-        "median_seconds_to_alert": round(median(told), 3) if told else None,
-        "slowest_seconds_to_alert": round(max(told), 3) if told else None,
-        "faults": sum(len(beat.faults) for beat in beats),
+        "changes": sum(len(step.records) for step in steps),
+        "transitions": sum(len(step.findings) for step in steps),
+        "alerts": sum(len(step.alerts) for step in steps),
+        "median_seconds_to_alert": round(median(latencies), 3) if latencies else None,
+        "slowest_seconds_to_alert": round(max(latencies), 3) if latencies else None,
+        "faults": sum(len(step.faults) for step in steps),
     }
 
 
-def _beat_record(beat: DemoStep) -> dict[str, Any]:
+def _build_step_record(step: DemoStep) -> dict[str, Any]:
     return {
-        "phase": beat.phase.value,
-        "title": beat.title,
-        "actor": beat.actor,
-        "changes": list(beat.records),
-        "findings": [build_finding_record(finding) for finding in beat.findings],
+        "phase": step.phase.value,
+        "title": step.title,
+        "actor": step.actor,
+        "changes": list(step.records),
+        "findings": [build_finding_record(finding) for finding in step.findings],
         "alerts": [
             {
                 "subject": alert.subject,
@@ -100,28 +103,28 @@ def _beat_record(beat: DemoStep) -> dict[str, Any]:
                 "body": alert.body,
                 "attributes": alert.attributes,
             }
-            for alert in beat.alerts
+            for alert in step.alerts
         ],
-        "seconds": round(beat.seconds, 3),
-        "faults": list(beat.faults),
+        "seconds": round(step.seconds, 3),
+        "faults": list(step.faults),
     }
 
 
-def _change(record: Mapping[str, Any]) -> Text:
-    who = record["userIdentity"]["arn"].rsplit(":", 1)[-1]
-    through = record["userIdentity"].get("invokedBy")
-    words = [record["eventName"], "by", who]
-    words += ["through", through] if through else ["from", record["sourceIPAddress"]]
-    words += ["which failed:", record["errorCode"]] if "errorCode" in record else []
+def _format_change(record: Mapping[str, Any]) -> Text:
+    caller = record["userIdentity"]["arn"].rsplit(":", 1)[-1]
+    service = record["userIdentity"].get("invokedBy")
+    parts = [record["eventName"], "by", caller]
+    parts += ["through", service] if service else ["from", record["sourceIPAddress"]]
+    parts += ["which failed:", record["errorCode"]] if "errorCode" in record else []
     request = find_ids(record["requestParameters"], record["recipientAccountId"])
     ids = ", ".join(dict.fromkeys(request))
-    return Text(f"{' '.join(words)}  ({printable(ids)})")
+    return Text(f"{' '.join(parts)}  ({make_printable(ids)})")
 
 
-def _finding(finding: Finding) -> Text:
+def _format_finding(finding: Finding) -> Text:
     status = Text(finding.status.value, style=STYLES.get(finding.status.value, ""))
     severity = Text(finding.severity.value, style=STYLES.get(finding.severity.value, ""))
-    rest = Text(f"{finding.rule}: {printable(finding.verdict.summary)}")
+    rest = Text(f"{finding.rule}: {make_printable(finding.verdict.summary)}")
     return Text(" ").join([status, severity, rest])
 
 

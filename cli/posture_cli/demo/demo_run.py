@@ -1,14 +1,14 @@
-"""The story: a first sweep, then act by act what was done, found and told, and the repair.
+"""Run the demo: a first sweep, then each scenario's misconfiguration and repair.
 
-Nothing is taken for granted. What was found is read from the findings table, what was told is what
-reached a subscriber of the topic, and each beat is checked against the calls that were made.
+Each step is checked against the API calls that were made: findings are read from the findings
+table, and alerts are those that a subscriber of the topic received.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from time import perf_counter
@@ -16,41 +16,47 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from posture.baseline.parse import parse_document
 from posture.model.finding import Finding, FindingStatus
 from posture.store.baselines import BaselineTable
 from posture.store.findings import Findings
 from posture_cli.demo import checks
-from posture_cli.demo.demo_baseline import build_baseline
-from posture_cli.demo.organisation import Organisation, OrganisationBuilder
+from posture_cli.demo.organisation import BASELINE_DOCUMENT, Organisation, OrganisationBuilder
 from posture_cli.demo.scenarios import SCENARIOS, Scenario, ScenarioContext
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
 from posture_cli.embedded.mailbox import ReceivedAlert
 
-PEOPLE = (  # role, session, address, the service that acts on their behalf
+CALLERS = (  # role, session, source IP, the AWS service that calls on the role's behalf
     ("NetworkAdmin", "alice", "198.51.100.7", ""),
     ("Deploy", "pipeline", "203.0.113.20", "cloudformation.amazonaws.com"),
     ("PaymentsDeveloper", "bob", "198.51.100.44", ""),
 )
-NOWHERE = "192.0.2.0/24"  # no route table of the organisation has a route there
+UNROUTED = "192.0.2.0/24"  # a destination for which no route table has a route
 
 
 class StepKind(StrEnum):
-    """Where a beat stands in the story."""
+    """What happens in a step."""
 
     SWEEP = "sweep"
     BREAK = "break"
     REPAIR = "repair"
-    REFUSED = "refused"  # a call that fails moves nothing
+    REFUSED = "refused"  # EC2 rejects the call
 
 
 @dataclass(frozen=True, slots=True)
 class DemoStep:
-    """One step of the story: what was done, and what the monitor made of it.
+    """One step of the demo, and the monitor's response.
 
-    `findings` are those that changed, as stored now. `seconds` lie between the calls' return and
-    the last alert's arrival. `faults` says where the monitor did not do what it should; it is
-    empty in a story that comes out well.
+    Attributes:
+        phase: What happens in the step.
+        title: The step in one sentence.
+        actor: The ARN of the caller.
+        records: The CloudTrail records of the calls.
+        findings: The findings that changed, as they are stored after the step.
+        alerts: The alerts that were received.
+        seconds: The time from the last call's return to the last alert's arrival.
+        faults: Where the monitor's response was wrong; empty if all is well.
     """
 
     phase: StepKind
@@ -60,23 +66,24 @@ class DemoStep:
     findings: Sequence[Finding]
     alerts: Sequence[ReceivedAlert]
     seconds: float
-    faults: Sequence[str]
+    faults: Sequence[str] = ()
 
 
 class DemoRun:
-    """Plays the acts on an embedded AWS."""
+    """Runs the demo in an emulated AWS."""
 
     def __init__(self, aws: EmbeddedAws) -> None:
         self._aws = aws
         self._stored: Mapping[str, Finding] = {}
+        self._records = 0  # of the trail, that belong to completed steps
         self.organisation: Organisation
 
     def build(self) -> Organisation:
-        """Build the organisation, before anybody watches, and apply its baseline."""
+        """Build the organisation, unrecorded, and apply its baseline."""
         self.organisation = OrganisationBuilder(self._aws.ec2(), self._aws.account).build()
         table = self._aws.stack.outputs["BaselineTableName"]
         BaselineTable(self._aws.session.client("dynamodb"), table).apply(
-            build_baseline(),
+            parse_document(BASELINE_DOCUMENT),
             after=0,
             applied_at=datetime.now(UTC),
             applied_by=ApiCaller(self._aws.account, "SecurityTeam", "carol").arn,
@@ -84,79 +91,58 @@ class DemoRun:
         return self.organisation
 
     def run(self) -> Iterator[DemoStep]:
-        """Play the story; a beat comes out as soon as it has happened."""
-        yield self._sweep()
-        for number, act in enumerate(SCENARIOS):
-            role, session, address, service = PEOPLE[number % len(PEOPLE)]
-            yield from self._act(
-                act, ApiCaller(self._aws.account, role, session, address, invoked_by=service)
-            )
-        yield self._refused(ApiCaller(self._aws.account, "ReadOnly", "mallory", "203.0.113.99"))
+        """Run the demo; yield each step once it is complete."""
+        start = perf_counter()
+        self._aws.sweep()
+        title = "The first sweep evaluates all VPCs of the region"
+        sweep = self._complete(StepKind.SWEEP, title, "schedule", start)
+        yield replace(sweep, faults=[*checks.check_reported_once(sweep.findings, sweep.alerts)])
+        for number, scenario in enumerate(SCENARIOS):
+            role, session, address, service = CALLERS[number % len(CALLERS)]
+            caller = ApiCaller(self._aws.account, role, session, address, invoked_by=service)
+            yield from self._run_scenario(scenario, caller)
+        caller = ApiCaller(self._aws.account, "ReadOnly", "mallory", "203.0.113.99")
+        yield self._make_failing_call(caller)
 
     def load_findings(self) -> Mapping[str, Finding]:
-        """Give all findings of the table by id."""
+        """Load all stored findings by id."""
         table = self._aws.stack.outputs["FindingsTableName"]
         findings = Findings(self._aws.session.client("dynamodb"), table)
         return {
             finding.id: finding
             for status in FindingStatus
-            for finding in findings.of_status(status)
+            for finding in findings.find_by_status(status)
         }
 
-    def _sweep(self) -> DemoStep:
-        start = perf_counter()
-        self._aws.sweep()
-        seen = self._look(start)
-        title = "the first sweep looks at the whole region"
-        return DemoStep(
-            StepKind.SWEEP,
-            title,
-            "schedule",
-            (),
-            *seen,
-            tuple(checks.check_reported_once(*seen[:2])),
-        )
-
-    def _act(self, act: Scenario, caller: ApiCaller) -> Iterator[DemoStep]:
+    def _run_scenario(self, scenario: Scenario, caller: ApiCaller) -> Iterator[DemoStep]:
         ec2 = self._aws.ec2(caller)
+        builder = OrganisationBuilder(ec2, self._aws.account)
         before = checks.active_finding_ids(self._stored.values())
-        mark = len(self._aws.trail)
-        with act.deed(
-            ScenarioContext(ec2, self.organisation, OrganisationBuilder(ec2, self._aws.account))
-        ):
-            seen = self._look(perf_counter())
-            records = tuple(self._aws.trail[mark:])
+        with scenario.misconfigure(ScenarioContext(ec2, self.organisation, builder)):
+            step = self._complete(StepKind.BREAK, scenario.title, caller.arn, perf_counter())
             faults = [
-                *checks.check_reported_once(*seen[:2]),
-                *checks.check_causes(records, seen[0]),
+                *checks.check_reported_once(step.findings, step.alerts),
+                *checks.check_causes(step.records, step.findings),
             ]
-            yield DemoStep(StepKind.BREAK, act.title, caller.arn, records, *seen, faults)
-            mark = len(self._aws.trail)
-        seen = self._look(perf_counter())
+            yield replace(step, faults=faults)
+        step = self._complete(StepKind.REPAIR, scenario.title, caller.arn, perf_counter())
         after = checks.active_finding_ids(self._stored.values())
-        faults = [*checks.check_reported_once(*seen[:2]), *checks.check_restored(before, after)]
-        records = tuple(self._aws.trail[mark:])
-        yield DemoStep(StepKind.REPAIR, act.title, caller.arn, records, *seen, faults)
+        faults = [
+            *checks.check_reported_once(step.findings, step.alerts),
+            *checks.check_restored(before, after),
+        ]
+        yield replace(step, faults=faults)
 
-    def _refused(self, caller: ApiCaller) -> DemoStep:
-        mark = len(self._aws.trail)
+    def _make_failing_call(self, caller: ApiCaller) -> DemoStep:
         table = self.organisation.payments.private_table
-        with suppress(ClientError):  # this call is in the story because it fails
-            self._aws.ec2(caller).delete_route(RouteTableId=table, DestinationCidrBlock=NOWHERE)
-        seen = self._look(perf_counter())
-        title = "a call that fails moves nothing, and nobody is told"
-        records = tuple(self._aws.trail[mark:])
-        return DemoStep(
-            StepKind.REFUSED,
-            title,
-            caller.arn,
-            records,
-            *seen,
-            tuple(checks.check_no_change(*seen[:2])),
-        )
+        with suppress(ClientError):
+            self._aws.ec2(caller).delete_route(RouteTableId=table, DestinationCidrBlock=UNROUTED)
+        title = "A rejected API call changes nothing and sends no alert"
+        step = self._complete(StepKind.REFUSED, title, caller.arn, perf_counter())
+        return replace(step, faults=[*checks.check_no_change(step.findings, step.alerts)])
 
-    def _look(self, start: float) -> tuple[Sequence[Finding], Sequence[ReceivedAlert], float]:
-        """Let everything arrive; give what changed, what was told, and how long it took."""
+    def _complete(self, kind: StepKind, title: str, actor: str, start: float) -> DemoStep:
+        """Process all events in flight; return the step with what changed since the last one."""
         self._aws.settle()
         alerts = self._aws.mailbox.collect()
         seconds = perf_counter() - start
@@ -167,4 +153,6 @@ class DemoRun:
             if finding.id not in before or before[finding.id].version != finding.version
         ]
         changed.sort(key=lambda finding: (finding.severity.rank, finding.rule, finding.resource))
-        return changed, alerts, seconds
+        records = tuple(self._aws.trail[self._records :])
+        self._records += len(records)
+        return DemoStep(kind, title, actor, records, changed, alerts, seconds)

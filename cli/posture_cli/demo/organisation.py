@@ -1,10 +1,10 @@
-"""A small organisation of three VPCs, built with plain EC2 calls.
+"""The demo's organisation: three VPCs, built by EC2 calls, and its baseline.
 
-* *payments*: private subnets in two zones behind a NAT gateway; gateway endpoints for S3 and
-  DynamoDB; interface endpoints for KMS and Secrets Manager.
-* *analytics*: no way to the internet; S3 by gateway endpoint, Glue by interface endpoint; peered
-  with payments.
-* *sandbox*: a subnet with an internet gateway and nothing else.
+* *payments*: private subnets in two Availability Zones behind a NAT gateway; gateway endpoints for
+  S3 and DynamoDB, interface endpoints for KMS and Secrets Manager.
+* *analytics*: no internet access; a gateway endpoint for S3 and an interface endpoint for Glue;
+  peered with payments.
+* *sandbox*: one subnet with an internet gateway.
 """
 
 from __future__ import annotations
@@ -20,11 +20,28 @@ if TYPE_CHECKING:
 
 ZONES = ("a", "b")
 HTTPS = 443
+INTERNET = "0.0.0.0/0"
+BASELINE_DOCUMENT = {
+    "version": 1,
+    "default": {"pending_grace_minutes": 15},
+    "overrides": [
+        {
+            "name": "S3 traffic of production stays private",
+            "match": {"tags": {"stage": "production"}},
+            "set": {"required_services": ["s3"]},
+        },
+        {
+            "name": "Traffic of payments to keys, secrets and tables stays private as well",
+            "match": {"tags": {"Name": "payments"}},
+            "set": {"required_services": ["s3", "dynamodb", "kms", "secretsmanager"]},
+        },
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True)
 class DemoVpc:
-    """One VPC of the organisation; endpoints by the short name of their service."""
+    """One VPC of the organisation; `endpoints` are ids by the short name of the service."""
 
     id: str
     cidr: str
@@ -37,20 +54,11 @@ class DemoVpc:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """What was built."""
+    """The organisation's VPCs."""
 
     payments: DemoVpc
     analytics: DemoVpc
     sandbox: DemoVpc
-
-    @property
-    def vpcs(self) -> Mapping[str, str]:
-        """VPC ids by name."""
-        return {
-            "payments": self.payments.id,
-            "analytics": self.analytics.id,
-            "sandbox": self.sandbox.id,
-        }
 
 
 class OrganisationBuilder:
@@ -62,7 +70,7 @@ class OrganisationBuilder:
         self._region = ec2.meta.region_name
 
     def build(self) -> Organisation:
-        """Remove the account's default VPC, as careful organisations do, and build their own."""
+        """Delete the account's default VPC, and build the organisation's own."""
         self._remove_default_vpc()
         payments = self._payments()
         analytics = self._analytics()
@@ -70,7 +78,7 @@ class OrganisationBuilder:
         return Organisation(payments, analytics, self._sandbox())
 
     def policy(self) -> str:
-        """Give the endpoint policy in use: only the own account, only to its own resources."""
+        """Return the endpoint policy: the account's own principals, on its own resources."""
         own = {"aws:PrincipalAccount": self._account, "aws:ResourceAccount": self._account}
         statement = {
             "Sid": "OwnAccountOnly",
@@ -82,19 +90,18 @@ class OrganisationBuilder:
         }
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
-    def interface_endpoint(self, service: str, vpc_id: str, group: str, subnets: list[str]) -> str:
-        """Make an interface endpoint with private DNS; give its id."""
-        answer = self._ec2.create_vpc_endpoint(
-            VpcEndpointType="Interface",
-            VpcId=vpc_id,
-            ServiceName=self._service(service),
+    def interface_endpoint(
+        self, service: str, vpc_id: str, group: str, subnets: Sequence[str]
+    ) -> str:
+        """Create an interface endpoint with private DNS; return its id."""
+        return self._endpoint(
+            "Interface",
+            service,
+            vpc_id,
             SubnetIds=subnets,
             SecurityGroupIds=[group],
             PrivateDnsEnabled=True,
-            PolicyDocument=self.policy(),
-            TagSpecifications=[_named("vpc-endpoint", service)],
         )
-        return answer["VpcEndpoint"]["VpcEndpointId"]
 
     def _payments(self) -> DemoVpc:
         vpc_id = self._vpc("payments", "10.20.0.0/16", {"stage": "production"})
@@ -102,17 +109,13 @@ class OrganisationBuilder:
         private = self._private_subnets(vpc_id, "payments", "10.20")
         gateway = self._internet(vpc_id, "payments")
         edge = self._table(vpc_id, "payments-public", [public])
-        self._ec2.create_route(
-            RouteTableId=edge, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
-        )
+        self._ec2.create_route(RouteTableId=edge, DestinationCidrBlock=INTERNET, GatewayId=gateway)
         nat = self._nat(public)
         table = self._table(vpc_id, "payments-private", private)
-        self._ec2.create_route(
-            RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat
-        )
+        self._ec2.create_route(RouteTableId=table, DestinationCidrBlock=INTERNET, NatGatewayId=nat)
         group = self._group(vpc_id, "payments-endpoints", "10.20.0.0/16")
         endpoints = {
-            # The public subnet, too: its way to S3 and DynamoDB need not be the internet.
+            # Also for the public subnet, so that its S3 and DynamoDB traffic stays private.
             "s3": self._gateway_endpoint("s3", vpc_id, [table, edge]),
             "dynamodb": self._gateway_endpoint("dynamodb", vpc_id, [table, edge]),
             "kms": self.interface_endpoint("kms", vpc_id, group, private),
@@ -136,9 +139,7 @@ class OrganisationBuilder:
         subnet = self._subnet(vpc_id, "sandbox-a", "10.40.0.0/24", "a")
         gateway = self._internet(vpc_id, "sandbox")
         table = self._table(vpc_id, "sandbox", [subnet])
-        self._ec2.create_route(
-            RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
-        )
+        self._ec2.create_route(RouteTableId=table, DestinationCidrBlock=INTERNET, GatewayId=gateway)
         return DemoVpc(vpc_id, "10.40.0.0/16", (subnet,), table, {})
 
     def _remove_default_vpc(self) -> None:
@@ -211,14 +212,18 @@ class OrganisationBuilder:
         return group
 
     def _gateway_endpoint(self, service: str, vpc_id: str, tables: Sequence[str]) -> str:
-        kind: VpcEndpointTypeType = "Gateway"
+        return self._endpoint("Gateway", service, vpc_id, RouteTableIds=tables)
+
+    def _endpoint(
+        self, kind: VpcEndpointTypeType, service: str, vpc_id: str, **settings: Any
+    ) -> str:
         answer = self._ec2.create_vpc_endpoint(
             VpcEndpointType=kind,
             VpcId=vpc_id,
-            ServiceName=self._service(service),
-            RouteTableIds=tables,
+            ServiceName=f"com.amazonaws.{self._region}.{service}",
             PolicyDocument=self.policy(),
             TagSpecifications=[_named("vpc-endpoint", service)],
+            **settings,
         )
         return answer["VpcEndpoint"]["VpcEndpointId"]
 
@@ -232,9 +237,6 @@ class OrganisationBuilder:
                 DestinationCidrBlock=there.cidr,
                 VpcPeeringConnectionId=peering,
             )
-
-    def _service(self, name: str) -> str:
-        return f"com.amazonaws.{self._region}.{name}"
 
 
 def _named(kind: ResourceTypeType, name: str, tags: Mapping[str, str] | None = None) -> Any:

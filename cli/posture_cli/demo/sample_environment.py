@@ -1,16 +1,16 @@
-"""The demo's organisation with a past and with changes that nobody has looked at yet.
+"""The environment that `posture emulate` serves and that the sample events in `events/` refer to.
 
-What `posture emulate` serves, and what the sample events in `events/` are about. Every id and every
-commit is the same in each run.
+It is the demo's organisation with a history and with changes that are not evaluated yet. All ids
+and commits are the same in each run.
 
-* Past, on the morning of 1 December 2025: a sweep; then payments' endpoint group was opened to
-  everybody, which was found, and closed again, which was found too.
-* Present: the acts of the story up to the present one are done and not undone.
+* History, on the morning of 1 December 2025: a sweep; then the endpoint security group of payments
+  was opened to 0.0.0.0/0 and closed again, both of which the monitor recorded.
+* Pending: the misconfigurations of some scenarios are made, and not repaired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,39 +34,39 @@ from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry
 from posture_cli.embedded.numbering import use_numbered_ids
 
 MORNING = datetime(2025, 12, 1, 9, tzinfo=UTC)
-OPENED = MORNING + timedelta(seconds=9)
-CLOSED = MORNING + timedelta(minutes=5, seconds=9)
-PAST = "open-group"
-PRESENT = ("detour", "dns-off", "other-table", "deleted-endpoint")
+OPENED_AT = MORNING + timedelta(seconds=9)
+CLOSED_AT = MORNING + timedelta(minutes=5, seconds=9)
+RECORDED_SCENARIO = "open-group"
+PENDING_SCENARIOS = ("detour", "dns-off", "other-table", "deleted-endpoint")
 
 
 class SampleEnvironment:
-    """The organisation in an embedded AWS, with its past and present.
+    """The organisation with its history and its pending changes, in an emulated AWS.
 
-    `trail` holds the CloudTrail record of each present change; none has been delivered.
+    `trail` holds the CloudTrail records of the pending changes, which are not delivered.
     """
 
     def __init__(self, aws: EmbeddedAws) -> None:
         self._aws = aws
-        self._done: list[AbstractContextManager[None]] = []
+        self._pending: list[AbstractContextManager[None]] = []
         self.organisation: Organisation
         self.trail: list[dict[str, Any]] = []
 
     def build(self) -> None:
-        """Build the organisation, let the past happen, and do what is present."""
+        """Build the organisation, record its history, and make the pending changes."""
         with use_numbered_ids():
             self.organisation = DemoRun(self._aws).build()
-            self._past()
-            self._present()
+            self._record_history()
+            self._make_pending_changes()
 
-    def evaluator(self, now: datetime) -> Evaluator:
-        """Give an evaluator that looks at a time of its own."""
+    def build_evaluator(self, now: datetime) -> Evaluator:
+        """Build an evaluator with a fixed clock."""
         dynamodb, tables = self._aws.session.client("dynamodb"), self.tables
         store = Store(dynamodb, tables)
         return Evaluator(
             EvaluationPorts(
                 observer=self._observer(now),
-                places=ScopeResolver(lambda _: self._aws.ec2(), store.ownership),
+                resolver=ScopeResolver(lambda _: self._aws.ec2(), store.resource_index),
                 store=store,
                 baselines=BaselineTable(dynamodb, tables.baseline),
                 rejections=Rejections(dynamodb, tables.history),
@@ -81,49 +81,47 @@ class SampleEnvironment:
             findings=outputs["FindingsTableName"],
             history=outputs["HistoryTableName"],
             baseline=outputs["BaselineTableName"],
-            ownership=outputs["OwnershipTableName"],
+            resource_index=outputs["OwnershipTableName"],
             idempotency=outputs["IdempotencyTableName"],
         )
 
     def _observer(self, now: datetime) -> Observer:
         return Observer(self._aws.ec2(), Region(self._aws.account, self._aws.region), lambda: now)
 
-    def _past(self) -> None:
+    def _record_history(self) -> None:
         dynamodb = self._aws.session.client("dynamodb")
         baselines = BaselineTable(dynamodb, self.tables.baseline)
         RegionSweep(self._observer(MORNING), Store(dynamodb, self.tables), baselines).sweep()
-        with self._deed(PAST, "alice"):
-            self._evaluate(self._taken(), OPENED)
-        self._evaluate(self._taken(), CLOSED)
+        with self._misconfigure(RECORDED_SCENARIO):
+            self._evaluate_trail(OPENED_AT)
+        self._evaluate_trail(CLOSED_AT)
 
-    def _present(self) -> None:
-        for name in PRESENT:
-            deed = self._deed(name, "alice")
-            deed.__enter__()
-            self._done.append(deed)  # never left: what leaves a deed is its repair
+    def _make_pending_changes(self) -> None:
+        for name in PENDING_SCENARIOS:
+            change = self._misconfigure(name)
+            change.__enter__()
+            self._pending.append(change)  # kept, since its end would repair the change
 
-    def _deed(self, name: str, session: str) -> AbstractContextManager[None]:
-        (act,) = (each for each in SCENARIOS if each.name == name)
-        caller = ApiCaller(self._aws.account, "NetworkAdmin", session)
+    def _misconfigure(self, name: str) -> AbstractContextManager[None]:
+        (scenario,) = (each for each in SCENARIOS if each.name == name)
+        caller = ApiCaller(self._aws.account, "NetworkAdmin", "alice")
         ec2 = self._aws.ec2()
         record_calls(ec2, caller, self.trail.append)
-        return act.deed(
+        return scenario.misconfigure(
             ScenarioContext(ec2, self.organisation, OrganisationBuilder(ec2, self._aws.account))
         )
 
-    def _taken(self) -> Sequence[dict[str, Any]]:
-        taken, self.trail[:] = list(self.trail), []
-        return taken
-
-    def _evaluate(self, records: Sequence[Mapping[str, Any]], now: datetime) -> None:
-        evaluator = self.evaluator(now)
-        for record in records:
-            called = now - timedelta(seconds=4)
-            evaluator.evaluate(build_event({**record, "eventTime": f"{called:%Y-%m-%dT%H:%M:%SZ}"}))
+    def _evaluate_trail(self, now: datetime) -> None:
+        """Evaluate and discard the trail, as if its calls were made four seconds ago."""
+        evaluator = self.build_evaluator(now)
+        event_time = f"{now - timedelta(seconds=4):%Y-%m-%dT%H:%M:%SZ}"
+        for record in self.trail:
+            evaluator.evaluate(build_event({**record, "eventTime": event_time}))
+        self.trail.clear()
 
 
 def build_event(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the event that EventBridge makes of a CloudTrail record."""
+    """Build the EventBridge event of a CloudTrail record."""
     sent = build_event_entry(dict(record))
     return {
         "version": "0",

@@ -1,4 +1,4 @@
-"""What people do to the organisation: each act breaks something and repairs it again."""
+"""The demo's scenarios: misconfigurations by real API calls, and their repair."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import IpPermissionTypeDef
 
-OPEN_POLICY = json.dumps(
+FULL_ACCESS_POLICY = json.dumps(
     {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
@@ -24,7 +24,7 @@ OPEN_POLICY = json.dumps(
 
 @dataclass(frozen=True, slots=True)
 class ScenarioContext:
-    """Who acts on what: an EC2 client whose calls are on the trail, and the organisation."""
+    """What a scenario works with: the caller's EC2 client, and the organisation."""
 
     ec2: EC2Client
     organisation: Organisation
@@ -36,120 +36,111 @@ Misconfigure = Callable[[ScenarioContext], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One misconfiguration: entering the deed breaks, leaving it repairs."""
+    """One misconfiguration: entering `misconfigure` makes it, leaving repairs it."""
 
     name: str
     title: str
-    deed: Misconfigure
+    misconfigure: Misconfigure
 
 
 @contextmanager
-def _detour(cast: ScenarioContext) -> Iterator[None]:
-    """A route that is more specific than the endpoint's takes part of S3 to the NAT gateway."""
-    vpc = cast.organisation.payments
-    lists = cast.ec2.describe_managed_prefix_lists(
-        Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{_region(cast)}.s3"]}]
+def _route_to_nat_gateway(context: ScenarioContext) -> Iterator[None]:
+    ec2, vpc = context.ec2, context.organisation.payments
+    name = f"com.amazonaws.{ec2.meta.region_name}.s3"
+    lists = ec2.describe_managed_prefix_lists(
+        Filters=[{"Name": "prefix-list-name", "Values": [name]}]
     )["PrefixLists"]
-    entries = cast.ec2.get_managed_prefix_list_entries(PrefixListId=lists[0]["PrefixListId"])
-    cidr = entries["Entries"][0]["Cidr"]
-    cast.ec2.create_route(
-        RouteTableId=vpc.private_table,
-        DestinationCidrBlock=_half_of(cidr),
-        NatGatewayId=vpc.nat_gateway,
+    entries = ec2.get_managed_prefix_list_entries(PrefixListId=lists[0]["PrefixListId"])
+    address, length = entries["Entries"][0]["Cidr"].split("/")
+    half = f"{address}/{int(length) + 1}"  # more specific than the endpoint's route
+    ec2.create_route(
+        RouteTableId=vpc.private_table, DestinationCidrBlock=half, NatGatewayId=vpc.nat_gateway
     )
     yield
-    cast.ec2.delete_route(RouteTableId=vpc.private_table, DestinationCidrBlock=_half_of(cidr))
+    ec2.delete_route(RouteTableId=vpc.private_table, DestinationCidrBlock=half)
 
 
 @contextmanager
-def _lost_route(cast: ScenarioContext) -> Iterator[None]:
-    vpc = cast.organisation.payments
+def _remove_route_table(context: ScenarioContext) -> Iterator[None]:
+    vpc = context.organisation.payments
     endpoint, table = vpc.endpoints["dynamodb"], vpc.private_table
-    cast.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[table])
+    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[table])
     yield
-    cast.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
+    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
 
 
 @contextmanager
-def _open_policy(cast: ScenarioContext) -> Iterator[None]:
-    endpoint = cast.organisation.payments.endpoints["s3"]
-    cast.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=OPEN_POLICY)
+def _open_policy(context: ScenarioContext) -> Iterator[None]:
+    endpoint, policy = context.organisation.payments.endpoints["s3"], context.builder.policy()
+    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=FULL_ACCESS_POLICY)
     yield
-    cast.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=cast.builder.policy())
+    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=policy)
 
 
 @contextmanager
-def _open_group(cast: ScenarioContext) -> Iterator[None]:
-    group = cast.organisation.payments.endpoint_group
-    everybody: IpPermissionTypeDef = {
+def _open_group(context: ScenarioContext) -> Iterator[None]:
+    group = context.organisation.payments.endpoint_group
+    any_address: IpPermissionTypeDef = {
         "IpProtocol": "tcp",
         "FromPort": HTTPS,
         "ToPort": HTTPS,
         "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
     }
-    cast.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everybody])
+    context.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[any_address])
     yield
-    cast.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[everybody])
+    context.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[any_address])
 
 
 @contextmanager
-def _dns_off(cast: ScenarioContext) -> Iterator[None]:
-    vpc_id = cast.organisation.analytics.id
-    cast.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
+def _disable_dns_hostnames(context: ScenarioContext) -> Iterator[None]:
+    vpc_id = context.organisation.analytics.id
+    context.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
     yield
-    cast.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+    context.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
 
 
 @contextmanager
-def _other_table(cast: ScenarioContext) -> Iterator[None]:
-    vpc = cast.organisation.analytics
-    tables = cast.ec2.describe_route_tables(RouteTableIds=[vpc.private_table])["RouteTables"]
+def _move_subnet(context: ScenarioContext) -> Iterator[None]:
+    ec2, vpc = context.ec2, context.organisation.analytics
+    tables = ec2.describe_route_tables(RouteTableIds=[vpc.private_table])["RouteTables"]
     association = next(
         association["RouteTableAssociationId"]
         for association in tables[0]["Associations"]
         if association.get("SubnetId") == vpc.private_subnets[1]
     )
-    bare = cast.ec2.create_route_table(VpcId=vpc.id)["RouteTable"]["RouteTableId"]
-    moved = cast.ec2.replace_route_table_association(AssociationId=association, RouteTableId=bare)[
+    bare = ec2.create_route_table(VpcId=vpc.id)["RouteTable"]["RouteTableId"]
+    moved = ec2.replace_route_table_association(AssociationId=association, RouteTableId=bare)[
         "NewAssociationId"
     ]
     yield
-    cast.ec2.replace_route_table_association(AssociationId=moved, RouteTableId=vpc.private_table)
-    cast.ec2.delete_route_table(RouteTableId=bare)
+    ec2.replace_route_table_association(AssociationId=moved, RouteTableId=vpc.private_table)
+    ec2.delete_route_table(RouteTableId=bare)
 
 
 @contextmanager
-def _deleted_endpoint(cast: ScenarioContext) -> Iterator[None]:
-    vpc = cast.organisation.payments
-    cast.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
+def _delete_endpoint(context: ScenarioContext) -> Iterator[None]:
+    vpc = context.organisation.payments
+    context.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
     yield
-    cast.builder.interface_endpoint("kms", vpc.id, vpc.endpoint_group, list(vpc.private_subnets))
+    context.builder.interface_endpoint("kms", vpc.id, vpc.endpoint_group, vpc.private_subnets)
 
 
 SCENARIOS = (
     Scenario(
-        "detour", "a more specific route takes part of S3 out through the NAT gateway", _detour
+        "detour",
+        "A more specific route sends part of the S3 traffic to the NAT gateway",
+        _route_to_nat_gateway,
     ),
-    Scenario("lost-route", "the DynamoDB endpoint loses the private route table", _lost_route),
     Scenario(
-        "open-policy",
-        "the S3 endpoint's policy is opened to everybody and everything",
-        _open_policy,
+        "lost-route",
+        "The DynamoDB endpoint loses the private route table",
+        _remove_route_table,
     ),
-    Scenario("open-group", "the endpoints' security group admits 0.0.0.0/0", _open_group),
-    Scenario("dns-off", "analytics switches its DNS host names off", _dns_off),
+    Scenario("open-policy", "The S3 endpoint's policy is changed to full access", _open_policy),
+    Scenario("open-group", "The endpoints' security group allows 0.0.0.0/0", _open_group),
+    Scenario("dns-off", "DNS hostnames are disabled in the analytics VPC", _disable_dns_hostnames),
     Scenario(
-        "other-table", "a subnet moves to a route table without endpoint routes", _other_table
+        "other-table", "A subnet moves to a route table without endpoint routes", _move_subnet
     ),
-    Scenario("deleted-endpoint", "the KMS endpoint is deleted", _deleted_endpoint),
+    Scenario("deleted-endpoint", "The KMS endpoint is deleted", _delete_endpoint),
 )
-
-
-def _region(cast: ScenarioContext) -> str:
-    return cast.ec2.meta.region_name
-
-
-def _half_of(cidr: str) -> str:
-    """Give the lower half of a block: more specific than the block itself."""
-    address, length = cidr.split("/")
-    return f"{address}/{int(length) + 1}"

@@ -1,1 +1,1 @@
-"""AWS on this machine: moto, the stack of the real template, and what moto leaves out."""
+"""An emulated AWS in this process: moto, the stack of template.yaml, and what moto lacks."""

@@ -1,17 +1,18 @@
-"""AWS on this machine: the real template's stack, with its own parts doing the work.
+"""The stack of template.yaml in an emulated AWS inside this process.
 
-A call's event goes through the stack's EventBridge rules to its queue, from there by the mapping's
-batches to the function, into the table, through its stream and the mapping's filter to the
-notifier, and to the topic. moto plays the services; between service and function, where moto does
-nothing, the mappings here do what Lambda's event source mappings do.
+An API call's event passes the stack's EventBridge rules to the changes queue, in batches to the
+evaluate function, into the findings table, through its stream and filter to the notify function,
+and to the alert topic. moto emulates the services; `event_source_mappings` connects the queue and
+the stream to the functions, which moto does not run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,35 +21,38 @@ from moto import mock_aws
 
 from posture.errors import PostureError
 from posture.runtime import clients
-from posture_cli.embedded.call_recorder import CallRecorder
-from posture_cli.embedded.cloudtrail import ApiCaller, Json, build_event_entry
+from posture_cli.embedded.call_recorder import record_calls
+from posture_cli.embedded.cloudtrail import ApiCaller, JsonObject, build_event_entry
 from posture_cli.embedded.environment import isolate_environment
+from posture_cli.embedded.event_source_mappings import (
+    QueueMapping,
+    StreamMapping,
+    StreamSettings,
+)
 from posture_cli.embedded.functions import EmbeddedFunction
 from posture_cli.embedded.mailbox import Mailbox
 from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
-from posture_cli.embedded.queues import QueueMapping
 from posture_cli.embedded.stack import Stack, deploy_stack
-from posture_cli.embedded.streams import StreamMapping, StreamSettings
 from posture_cli.embedded.translation import read_template
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-TURNS = 200  # more than any story needs; a queue that never empties is a fault
+POLLS = 200  # more than any demo needs; a queue that never empties is a fault
 DEFAULT_REGION = "eu-west-1"
 
 
 class UnsettledError(PostureError):
-    """Messages keep going round; the queue's redrive policy ought to have taken them out."""
+    """Messages keep circulating, which the queue's redrive policy should have ended."""
 
 
 class EmbeddedAws:
-    """A context: inside it, this process's AWS is the embedded one.
+    """A context in which boto3 in this process uses the emulated AWS.
 
     Args:
-        root: the project's folder, with `template.yaml` and `functions/`.
-        region: where the stack is.
-        parameters: the stack's parameters.
+        root: The project's folder, with `template.yaml` and `functions/`.
+        region: The region of the stack.
+        parameters: The stack's parameters.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class EmbeddedAws:
         self.stack: Stack
         self.session: boto3.Session
         self.mailbox: Mailbox
-        self.trail: list[Json] = []  # every record that went on the bus
+        self.trail: list[JsonObject] = []  # every record that was put on the event bus
         self.functions: dict[str, EmbeddedFunction] = {}
         self._mappings: list[QueueMapping | StreamMapping] = []
 
@@ -73,7 +77,7 @@ class EmbeddedAws:
         try:
             self._start()
         except BaseException:
-            self.__exit__()  # or the next one would start in what this one left
+            self.__exit__()  # or the next start would find the remains of this one
             raise
         return self
 
@@ -82,26 +86,20 @@ class EmbeddedAws:
         self._exits.close()
 
     def ec2(self, caller: ApiCaller | None = None) -> EC2Client:
-        """Give an EC2 client; with a caller, what it does is on the trail."""
+        """Create an EC2 client; with a caller, its calls become events."""
         client = self.session.client("ec2")
         self._endpoint_patches.attach(client)
         if caller:
-            self.record_calls(client, caller, self.put_record)
+            record_calls(client, caller, self.put_record)
         return client
 
-    def record_calls(
-        self, client: EC2Client, caller: ApiCaller, deliver: Callable[[Json], None]
-    ) -> None:
-        """Hand on the CloudTrail record of whatever a client does from now on."""
-        CallRecorder(deliver).attach(client, caller)
-
-    def put_record(self, entry: Json) -> None:
-        """Put a CloudTrail record on the event bus, where the stack's rules look at it."""
+    def put_record(self, entry: JsonObject) -> None:
+        """Put a CloudTrail record on the event bus, where the stack's rules match it."""
         self.trail.append(entry)
         self._events.put_events(Entries=[build_event_entry(entry)])
 
     def sweep(self) -> None:
-        """Do what the stack's schedule does when its time has come."""
+        """Invoke the targets of the stack's schedule, and process what follows."""
         for rule in self.stack.of_type("AWS::Events::Rule").values():
             if "ScheduleExpression" in rule.properties:
                 for target in rule.properties["Targets"]:
@@ -110,18 +108,18 @@ class EmbeddedAws:
         self.settle()
 
     def settle(self) -> None:
-        """Let everything under way arrive.
+        """Process all events, messages and stream records that are in flight.
 
         Raises:
-            UnsettledError: it never does.
+            UnsettledError: Messages are still in flight after `POLLS` polls.
         """
-        for _ in range(TURNS):
+        for _ in range(POLLS):
             if not sum(mapping.poll() for mapping in self._mappings):
                 return
-        raise UnsettledError(f"messages still go round after {TURNS} turns")
+        raise UnsettledError(f"messages are still in flight after {POLLS} polls")
 
     def logs(self) -> Sequence[str]:
-        """What the functions logged, line by line."""
+        """Return the log lines of all functions."""
         return [line for f in self.functions.values() for line in f.log.getvalue().splitlines()]
 
     def _start(self) -> None:
@@ -134,9 +132,10 @@ class EmbeddedAws:
         template = self._root / "template.yaml"
         self.stack = deploy_stack(template, region=self.region, parameters=self._parameters)
         self._endpoint_patches = EndpointPatches(self.account, self.region)
-        self._endpoint_patches.adopt(self.stack)
+        self._endpoint_patches.patch_stack(self.stack)
         self.functions = self._load_functions(read_template(template))
-        self._mappings = [self._mapping(properties) for properties in self._mapping_properties()]
+        mappings = self.stack.of_type("AWS::Lambda::EventSourceMapping").values()
+        self._mappings = [self._build_mapping(resource.properties) for resource in mappings]
         self.mailbox = Mailbox(self.session, self.stack.outputs["AlertTopicArn"])
         self._events = self.session.client("events")
 
@@ -150,11 +149,7 @@ class EmbeddedAws:
             functions[name] = EmbeddedFunction(name, self._root / code / "app.py", settings, arn)
         return functions
 
-    def _mapping_properties(self) -> list[Mapping[str, Any]]:
-        mappings = self.stack.of_type("AWS::Lambda::EventSourceMapping").values()
-        return [resource.properties for resource in mappings]
-
-    def _mapping(self, properties: Mapping[str, Any]) -> QueueMapping | StreamMapping:
+    def _build_mapping(self, properties: Mapping[str, Any]) -> QueueMapping | StreamMapping:
         source = properties["EventSourceArn"]
         function = self.functions[properties["FunctionName"]]
         if ":sqs:" in source:
@@ -168,15 +163,12 @@ class EmbeddedAws:
             patterns=tuple(json.loads(f["Pattern"]) for f in filters),
         )
         destination = properties["DestinationConfig"]["OnFailure"]["Destination"]
-
-        def give_up(records: Sequence[Json]) -> None:
-            self._give_up(destination, records)
-
         streams = self.session.client("dynamodbstreams")
+        give_up = partial(self._send_discarded, destination)
         return StreamMapping(streams, settings, function, give_up)
 
-    def _give_up(self, queue_arn: str, records: Sequence[Json]) -> None:
-        """Tell the failure queue which records were given up, as Lambda does: by their numbers."""
+    def _send_discarded(self, queue_arn: str, records: Sequence[JsonObject]) -> None:
+        """Send Lambda's message about discarded records to the failure destination."""
         sqs = self.session.client("sqs")
         numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
         arrivals = [record["dynamodb"]["ApproximateCreationDateTime"] for record in records]
@@ -184,26 +176,26 @@ class EmbeddedAws:
             "batchSize": len(records),
             "startSequenceNumber": numbers[0],
             "endSequenceNumber": numbers[-1],
-            "approximateArrivalOfFirstRecord": _second(arrivals[0]),
-            "approximateArrivalOfLastRecord": _second(arrivals[-1]),
+            "approximateArrivalOfFirstRecord": _format_time(arrivals[0]),
+            "approximateArrivalOfLastRecord": _format_time(arrivals[-1]),
             "streamArn": records[0]["eventSourceARN"],
         }
         url = sqs.get_queue_url(QueueName=queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
 
 
-def _second(timestamp: float) -> str:
-    """Write a time as Lambda does, to the second."""
+def _format_time(timestamp: float) -> str:
+    """Format a time as Lambda does, to the second."""
     return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _forget_clients() -> None:
-    """See to it that no client made outside serves inside, nor the other way round."""
-    for made_once in (
+    """Discard cached clients, so that none is used both inside and outside the context."""
+    for cached in (
         clients.session,
         clients.ec2,
         clients.dynamodb,
         clients.sns,
         clients.security_hub,
     ):
-        made_once.cache_clear()
+        cached.cache_clear()

@@ -1,4 +1,4 @@
-"""A trail: every EC2 call that could change something becomes an event, as in an AWS account."""
+"""CloudTrail for a boto3 client: each call that can change something becomes a record."""
 
 from __future__ import annotations
 
@@ -8,38 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.model import OperationModel
 
-from posture_cli.embedded.cloudtrail import ApiCall, ApiCaller, Json, build_record
+from posture_cli.embedded.cloudtrail import ApiCall, ApiCaller, JsonObject, build_record
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-PARAMETERS = "posture-parameters"  # where botocore's context of a call keeps what was asked
+PARAMETERS = "posture-parameters"  # the key under which a call's context keeps its parameters
 
 
-class CallRecorder:
-    """Derives a record from each mutating call of the clients it follows and hands it on."""
+def record_calls(
+    client: EC2Client, caller: ApiCaller, deliver: Callable[[JsonObject], None]
+) -> None:
+    """Record every mutating call that a client makes from now on, failed calls included.
 
-    def __init__(self, deliver: Callable[[Json], None]) -> None:
-        self._deliver = deliver
+    Args:
+        client: The client to observe.
+        caller: The principal that the records name.
+        deliver: Receives each CloudTrail record right after its call.
+    """
 
-    def attach(self, client: EC2Client, caller: ApiCaller) -> None:
-        """Record what this client does from now on, as done by the caller."""
+    def remember(params: JsonObject, context: JsonObject, **_: Any) -> None:
+        context[PARAMETERS] = dict(params)
 
-        def remember(params: Json, context: Json, **_: Any) -> None:
-            context[PARAMETERS] = dict(params)
+    def write(model: OperationModel, parsed: JsonObject, context: JsonObject, **_: Any) -> None:
+        region, now = client.meta.region_name, datetime.now(UTC)
+        call = ApiCall(model, context[PARAMETERS], parsed, caller, region, now)
+        if call.mutates:
+            deliver(build_record(call))
 
-        def write(model: OperationModel, parsed: Json, context: Json, **_: Any) -> None:
-            call = ApiCall(
-                model,
-                context[PARAMETERS],
-                parsed,
-                caller,
-                client.meta.region_name,
-                datetime.now(UTC),
-            )
-            if call.mutates:
-                self._deliver(build_record(call))
-
-        # Last, after botocore's own handlers have completed the parameters.
-        client.meta.events.register_last("before-parameter-build.ec2", remember)
-        client.meta.events.register_last("after-call.ec2", write)
+    # Last, after botocore's own handlers have completed the parameters.
+    client.meta.events.register_last("before-parameter-build.ec2", remember)
+    client.meta.events.register_last("after-call.ec2", write)

@@ -1,13 +1,14 @@
-"""The CloudTrail record of an EC2 call, in the shape CloudTrail itself would give it.
+"""Build the CloudTrail record of an EC2 call.
 
-moto keeps no trail, so the demo derives each record from the call. CloudTrail writes EC2's calls in
-two shapes, both observed in published records:
+moto has no CloudTrail, so the record is derived from the call. CloudTrail records EC2 calls in two
+formats, both seen in published records:
 
-* *flat*, the calls of EC2's first years: camelCase, sets as `xxxSet: {"items": […]}`, `_return`;
-* *wrapped*, the newer ones: `{"<Name>Request": {…}}` in query names, lists as `{"tag", "content"}`,
-  responses as `{"item": …}`, the XML of the call turned to JSON with its coercions.
+* *flat*, for the operations of EC2's first years: camelCase names, sets as
+  `xxxSet: {"items": […]}`, and `_return`;
+* *wrapped*, for newer operations: `{"<Name>Request": {…}}` with the query API's names, lists as
+  `{"tag", "content"}`, responses as `{"item": …}`: the call's XML converted to JSON.
 
-Names come from botocore's model of EC2, as in
+Names come from botocore's model of EC2. Record fields:
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 """
 
@@ -22,38 +23,36 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.model import OperationModel
 
-from posture_cli.embedded import cloudtrail_flat as flat
-from posture_cli.embedded import cloudtrail_wrapped as wrapped
+from posture_cli.embedded import cloudtrail_flat, cloudtrail_wrapped
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 READ_ONLY = ("Describe", "Get", "List", "Search")
-SUCCESS = 300  # HTTP statuses from here on are failures
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCaller:
-    """Who makes a call: a role's session, from an address, with a tool."""
+    """The caller of an API call: an assumed role's session, its source IP and user agent."""
 
     account: str
     role: str
     session: str
     source_ip: str = "198.51.100.7"
     user_agent: str = "aws-cli/2.31.0"
-    invoked_by: str = ""  # the AWS service that calls on the person's behalf, or ""
+    invoked_by: str = ""  # the AWS service that calls on the role's behalf, or ""
 
     @property
     def arn(self) -> str:
-        """The ARN of the role's session."""
+        """The ARN of the assumed role's session."""
         return f"arn:aws:sts::{self.account}:assumed-role/{self.role}/{self.session}"
 
-    def identity(self) -> Json:
-        """CloudTrail's `userIdentity`."""
+    def build_identity(self) -> JsonObject:
+        """Build CloudTrail's `userIdentity`."""
         role = f"arn:aws:iam::{self.account}:role/{self.role}"
-        identity: Json = {
+        identity: JsonObject = {
             "type": "AssumedRole",
             "principalId": f"AROAEXAMPLE:{self.session}",
             "arn": self.arn,
@@ -71,29 +70,29 @@ class ApiCaller:
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One finished EC2 call: botocore's operation, the caller's parameters, the parsed answer."""
+    """One finished EC2 call: botocore's operation, the parameters and the parsed response."""
 
     operation: OperationModel
     parameters: Mapping[str, Any]
-    answer: Mapping[str, Any]  # as botocore parses it; holds "Error" when the call failed
+    answer: Mapping[str, Any]  # parsed by botocore; contains "Error" if the call failed
     caller: ApiCaller
     region: str
     time: datetime
 
     @property
     def mutates(self) -> bool:
-        """Whether the call could have changed anything."""
+        """Whether the operation can change a resource."""
         return not self.operation.name.startswith(READ_ONLY)
 
 
-def build_record(call: ApiCall) -> Json:
-    """Give the call's CloudTrail record."""
-    shape = wrapped if is_wrapped(call.operation) else flat
+def build_record(call: ApiCall) -> JsonObject:
+    """Build the CloudTrail record of a call."""
+    shape = cloudtrail_wrapped if is_wrapped(call.operation) else cloudtrail_flat
     request_id = str(uuid.uuid4())
     error = call.answer.get("Error")
-    entry: Json = {
+    entry: JsonObject = {
         "eventVersion": "1.11",
-        "userIdentity": call.caller.identity(),
+        "userIdentity": call.caller.build_identity(),
         "eventTime": _second(call.time),
         "eventSource": "ec2.amazonaws.com",
         "eventName": call.operation.name,
@@ -118,11 +117,11 @@ def build_record(call: ApiCall) -> Json:
     return entry
 
 
-def build_event_entry(entry: Json) -> PutEventsRequestEntryTypeDef:
-    """Put a record in the entry that EventBridge's PutEvents takes.
+def build_event_entry(entry: JsonObject) -> PutEventsRequestEntryTypeDef:
+    """Build the PutEvents entry of a CloudTrail record.
 
-    EventBridge refuses `aws.*` sources from customers; moto takes them, which is what makes this
-    possible: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+    EventBridge rejects `aws.*` sources from customers; moto accepts them.
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
     """
     return {
         "Source": "aws.ec2",
@@ -134,10 +133,10 @@ def build_event_entry(entry: Json) -> PutEventsRequestEntryTypeDef:
 
 
 def is_wrapped(operation: OperationModel) -> bool:
-    """Tell the two shapes apart.
+    """Return whether CloudTrail records an operation in the wrapped format.
 
-    In EC2's model the first years' operations spell their `DryRun` parameter `dryRun` (or have
-    none); those that published records show wrapped are the ones that spell it as it is.
+    In botocore's model, operations of EC2's first years serialise `DryRun` as `dryRun` or lack it.
+    The operations that published records show wrapped serialise it unchanged.
     """
     members = operation.input_shape.members if operation.input_shape else {}
     return "DryRun" in members and "name" not in members["DryRun"].serialization

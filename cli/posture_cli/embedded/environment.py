@@ -1,4 +1,4 @@
-"""The process's environment, swapped for a while."""
+"""Replace the process's environment variables for the time of a block."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-# What belongs to the person's own AWS and must not reach the embedded one, nor the other way round.
-OWN = ("AWS_", "POWERTOOLS_", "BOTO_")
+# Variables of the user's own AWS, which must not reach the emulated one.
+USER_PREFIXES = ("AWS_", "POWERTOOLS_", "BOTO_")
 
 
 @contextmanager
 def set_variables(settings: Mapping[str, str]) -> Iterator[None]:
-    """Set these variables, and put the old values back at the end."""
+    """Set environment variables, and restore the environment at the end."""
     before = dict(os.environ)
     os.environ.update(settings)
     try:
@@ -24,7 +24,7 @@ def set_variables(settings: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def isolate_environment(region: str) -> Iterator[None]:
-    """Hide the person's AWS settings: no profile, endpoint or credential of theirs is used."""
+    """Hide the user's AWS settings, so that their profiles and credentials are never used."""
     settings = {
         "AWS_ACCESS_KEY_ID": "embedded",
         "AWS_SECRET_ACCESS_KEY": "embedded",
@@ -33,11 +33,11 @@ def isolate_environment(region: str) -> Iterator[None]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # moto knows DynamoDB Streams by its old host name, without the account id
+        # moto serves DynamoDB Streams at its host name without the account id only
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
     }
     with set_variables({}):
-        for name in [name for name in os.environ if name.startswith(OWN)]:
+        for name in [name for name in os.environ if name.startswith(USER_PREFIXES)]:
             del os.environ[name]
         os.environ.update(settings)
         yield

@@ -1,4 +1,4 @@
-"""The stack's functions, run in this process as Lambda would run them."""
+"""Run the stack's Lambda functions in this process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from typing import Any, TextIO
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from posture_cli.embedded.cloudtrail import JsonObject
 from posture_cli.embedded.environment import set_variables
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What Lambda tells a handler of its invocation."""
+    """The context object of an invocation."""
 
     function_name: str
     invoked_function_arn: str
@@ -31,14 +30,14 @@ class LambdaContext:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def get_remaining_time_in_millis(self) -> int:
-        """Lambda's clock; nothing here runs long enough to look at it twice."""
+        """Return a constant: no invocation here comes near its timeout."""
         return 60_000
 
 
 class EmbeddedFunction:
-    """One function: its `app.py`, loaded once, called with its own environment.
+    """One function: its `app.py`, loaded once and called with its own environment variables.
 
-    What it logs (and the metrics, which are log lines too) goes to `log`.
+    Its log lines, which include its metrics, go to `log`.
     """
 
     def __init__(self, name: str, app: Path, settings: Mapping[str, str], arn: str) -> None:
@@ -49,11 +48,11 @@ class EmbeddedFunction:
         self._arn = arn
         self._module: ModuleType | None = None
 
-    def __call__(self, event: Json) -> Any:
-        """Invoke the handler; what it raises is raised."""
+    def __call__(self, event: JsonObject) -> Any:
+        """Invoke the handler; its exceptions are not caught."""
         with set_variables(self._settings), redirect_stdout(self.log):
-            handler: Callable[[Json, LambdaContext], Any] = self._load().handler
-            _log_to(self.log)
+            handler: Callable[[JsonObject, LambdaContext], Any] = self._load().handler
+            _redirect_loggers(self.log)
             return handler(event, LambdaContext(self.name, self._arn))
 
     def _load(self) -> ModuleType:
@@ -62,9 +61,9 @@ class EmbeddedFunction:
                 f"embedded_{self._app.parent.name}", self._app
             )
             if spec is None or spec.loader is None:
-                raise FileNotFoundError(2, "no such function", str(self._app))
+                raise FileNotFoundError(2, "no such handler", str(self._app))
             module = importlib.util.module_from_spec(spec)
-            with _no_bytecode():  # it would lie beside the handler and be deployed with it
+            with _no_bytecode():  # bytecode beside the handler would be deployed with it
                 spec.loader.exec_module(module)
             self._module = module
         return self._module
@@ -79,8 +78,8 @@ def _no_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def _log_to(stream: TextIO) -> None:
-    """Let every logger of the functions write here: it keeps the stream it was made with."""
+def _redirect_loggers(stream: TextIO) -> None:
+    """Redirect the functions' loggers, which keep the stream they were created with."""
     for logger in logging.root.manager.loggerDict.values():
         for handler in getattr(logger, "handlers", ()):
             if isinstance(handler.formatter, LambdaPowertoolsFormatter):

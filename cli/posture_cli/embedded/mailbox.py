@@ -1,4 +1,4 @@
-"""An inbox behind the alert topic: a queue that subscribes to it, as any subscriber would."""
+"""A subscriber of the alert topic: an SQS queue that receives every alert."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAlert:
-    """One message as it reached its subscribers.
+    """One alert as a subscriber received it.
 
-    `body` is what machines get, `text` what e-mail subscribers get.
+    `body` is the message for machines, `text` the message for e-mail subscribers.
     """
 
     subject: str
@@ -29,7 +29,7 @@ class ReceivedAlert:
 
 
 class Mailbox:
-    """Subscribes a queue to the topic and reads what comes."""
+    """Subscribes a queue to the topic and reads it."""
 
     def __init__(self, session: boto3.Session, topic_arn: str) -> None:
         self._sqs = session.client("sqs")
@@ -41,11 +41,11 @@ class Mailbox:
         )
 
     def collect(self) -> list[ReceivedAlert]:
-        """Take out the alerts that came since the last look, oldest first."""
+        """Return and remove the alerts that arrived since the last call, oldest first."""
         alerts = []
         while messages := self._receive():
             for message in messages:
-                alerts.append(self._alert(json.loads(message["Body"])))
+                alerts.append(self._build_alert(json.loads(message["Body"])))
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return alerts
 
@@ -55,18 +55,18 @@ class Mailbox:
         )
         return list(answer.get("Messages", []))
 
-    def _alert(self, notification: Mapping[str, Any]) -> ReceivedAlert:
+    def _build_alert(self, notification: Mapping[str, Any]) -> ReceivedAlert:
         attributes = notification.get("MessageAttributes", {})
         return ReceivedAlert(
             subject=notification.get("Subject", ""),
-            text=self._text(notification["MessageId"]),
+            text=self._find_text(notification["MessageId"]),
             body=json.loads(notification["Message"]),
             attributes={name: str(value["Value"]) for name, value in attributes.items()},
             received_at=datetime.now(UTC),
         )
 
-    def _text(self, message_id: str) -> str:
-        """Give the text that an e-mail subscriber gets; moto sends no mail but keeps it."""
+    def _find_text(self, message_id: str) -> str:
+        """Return the text for e-mail subscribers; moto sends no e-mail, but keeps the text."""
         _, _, _, region, account, _ = self._topic_arn.split(":")
         topic = sns_backends[account][region].topics[self._topic_arn]
         for sent_id, message, *_ in topic.sent_notifications:

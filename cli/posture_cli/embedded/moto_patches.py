@@ -1,18 +1,14 @@
-"""What EC2 does and moto 5.2 does not, made good after the call.
+"""Behaviour of EC2 and DynamoDB that moto 5.2 lacks.
 
-Every fact restored here is one of AWS's own; nothing of what the rules judge is made up:
-
-* adding or removing a gateway endpoint's route table adds or removes its prefix-list route
-  (https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html);
-* private DNS and the endpoint policy follow ModifyVpcEndpoint, also when the policy is reset;
-* an endpoint's network interfaces lie in its subnets, bear its security groups and are of the
-  type `vpc_endpoint`
-  (https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html);
-* a gateway endpoint has no private DNS;
-* endpoints and network ACLs can be selected by their ids;
-* a transaction sees the tables as no other request of the moment has half written them.
-
-Besides, its answers are written faster.
+* Adding or removing a gateway endpoint's route table adds or removes its prefix list route
+  (https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html).
+* ModifyVpcEndpoint changes private DNS, and resets the endpoint policy.
+* An endpoint's network interfaces are in its subnets, have its security groups and the type
+  `vpc_endpoint`
+  (https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html).
+* A gateway endpoint has no private DNS.
+* Filters select endpoints and network ACLs by their ids.
+* DynamoDB transactions are isolated from concurrent requests.
 """
 
 from __future__ import annotations
@@ -22,84 +18,59 @@ from ipaddress import ip_address, ip_network
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.vpcs import VPCEndPoint
+
+from posture_cli.embedded.cloudtrail import JsonObject
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
     from posture_cli.embedded.stack import Stack
 
-Json = dict[str, Any]
-REMEMBERED = "fidelity-parameters"
-RESERVED = 4  # the addresses at a subnet's beginning that AWS keeps for itself
-
+PARAMETERS = "endpoint-parameters"  # the key under which a call's context keeps its parameters
+RESERVED = 4  # addresses at the start of a subnet that AWS reserves
 
 _TABLES = RLock()
-_ANSWER = DynamoHandler.call_action
-_PICK = AttributePicker.__call__
+_CALL_ACTION = DynamoHandler.call_action
 
 
 def patch_moto() -> None:
-    """Make the emulator's services do what they lack; doing it twice is doing it once."""
-    _teach_filters()
-    setattr(DynamoHandler, "call_action", _one_at_a_time)  # noqa: B010 - a method is replaced
-    setattr(AttributePicker, "__call__", _pick_at_once)  # noqa: B010 - a method is replaced
-
-
-def _pick_at_once(self: AttributePicker, context: AttributePickerContext) -> Any:
-    """Take what is there under its own name, or is a stored item's and not there.
-
-    moto tries a dozen other names for each, which took half of the time of a test.
-    """
-    found = context.obj
-    if type(found) is dict and not self.response_transformers:
-        if context.key in found:
-            return found[context.key]
-        if getattr(context.shape, "parent", context.shape).name == "AttributeValue":
-            return None
-    return _PICK(self, context)
-
-
-def _one_at_a_time(self: DynamoHandler) -> Any:
-    """Answer a DynamoDB request while no other one changes the tables that moto copies."""
-    with _TABLES:
-        return _ANSWER(self)
-
-
-def _teach_filters() -> None:
+    """Patch moto's classes; calling it again changes nothing."""
     for kind, name in ((VPCEndPoint, "vpc_endpoint_id"), (NetworkAcl, "network_acl_id")):
-        setattr(kind, name, property(lambda self: self.id))
+        setattr(kind, name, property(lambda self: self.id))  # read by moto's filters
+    setattr(DynamoHandler, "call_action", _call_action_locked)  # noqa: B010 - replaces a method
+
+
+def _call_action_locked(self: DynamoHandler) -> Any:
+    """Process one DynamoDB request at a time, since moto's transactions copy whole tables."""
+    with _TABLES:
+        return _CALL_ACTION(self)
 
 
 class EndpointPatches:
-    """Completes the endpoint calls of the clients it follows."""
+    """Completes the effects of endpoint calls in moto's EC2."""
 
     def __init__(self, account: str, region: str) -> None:
         self._ec2 = ec2_backends[account][region]
 
     def attach(self, client: EC2Client) -> None:
-        """Complete what this client does from now on."""
+        """Complete the endpoint calls that a client makes from now on."""
         events = client.meta.events
         events.register("before-parameter-build.ec2.ModifyVpcEndpoint", _remember)
         events.register("after-call.ec2.ModifyVpcEndpoint", self._modified)
         events.register("after-call.ec2.CreateVpcEndpoint", self._created)
 
     def patch_stack(self, stack: Stack) -> None:
-        """Complete the endpoints that CloudFormation made: moto forgets their private DNS there."""
-        for made in stack.of_type("AWS::EC2::VPCEndpoint").values():
-            private_dns = made.properties.get("PrivateDnsEnabled") is True
-            self._adopt(made.physical_id, private_dns=private_dns)
+        """Complete a stack's endpoints: moto's CloudFormation ignores PrivateDnsEnabled."""
+        for resource in stack.of_type("AWS::EC2::VPCEndpoint").values():
+            endpoint = self._ec2.vpc_end_points[resource.physical_id]
+            endpoint.private_dns_enabled = resource.properties.get("PrivateDnsEnabled") is True
+            self._place_interfaces(endpoint)
 
-    def _adopt(self, endpoint_id: str, *, private_dns: bool) -> None:
-        endpoint = self._ec2.vpc_end_points[endpoint_id]
-        endpoint.private_dns_enabled = private_dns
-        self._place_interfaces(endpoint)
-
-    def _created(self, parsed: Json, **_: Any) -> None:
+    def _created(self, parsed: JsonObject, **_: Any) -> None:
         if "VpcEndpoint" not in parsed:
             return
         endpoint = self._ec2.vpc_end_points[parsed["VpcEndpoint"]["VpcEndpointId"]]
@@ -107,10 +78,10 @@ class EndpointPatches:
             endpoint.private_dns_enabled = False
         self._place_interfaces(endpoint)
 
-    def _modified(self, parsed: Json, context: Json, **_: Any) -> None:
+    def _modified(self, parsed: JsonObject, context: JsonObject, **_: Any) -> None:
         if "Error" in parsed:
             return
-        asked = context[REMEMBERED]
+        asked = context[PARAMETERS]
         endpoint = self._ec2.vpc_end_points[asked["VpcEndpointId"]]
         for table in asked.get("AddRouteTableIds", []):
             self._ec2.create_route(
@@ -136,14 +107,14 @@ class EndpointPatches:
             interface.interface_type = "vpc_endpoint"
             interface.requester_managed = True
             interface.description = f"VPC Endpoint Interface {endpoint.id}"
-            interface._group_set = groups  # noqa: SLF001 - moto offers no other way
+            interface._group_set = groups  # noqa: SLF001 - moto has no public setter
             interface.private_ip_address = self._address(interface)
             interface.private_ip_addresses = [
                 {"Primary": True, "PrivateIpAddress": interface.private_ip_address}
             ]
 
     def _address(self, interface: Any) -> str:
-        """Give the interface's address where it lies in its subnet, else the first free one."""
+        """Return the interface's address if it is in its subnet, else the first free address."""
         block = ip_network(interface.subnet.cidr_block)
         if ip_address(interface.private_ip_address) in block:
             return str(interface.private_ip_address)
@@ -156,5 +127,5 @@ class EndpointPatches:
         return next(address for address in candidates if address not in taken)
 
 
-def _remember(params: Json, context: Json, **_: Any) -> None:
-    context[REMEMBERED] = dict(params)
+def _remember(params: JsonObject, context: JsonObject, **_: Any) -> None:
+    context[PARAMETERS] = dict(params)

@@ -1,4 +1,4 @@
-"""The embedded AWS over HTTP, for processes and containers beside this one."""
+"""Serve the emulated AWS over HTTP, for other processes and containers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from contextlib import contextmanager
 from moto.server import ThreadedMotoServer
 
 LOCAL = "127.0.0.1"
-ANYWHERE = "0.0.0.0"  # noqa: S104 - the caller chose it
+ANYWHERE = "0.0.0.0"  # noqa: S104 - the caller chooses the address
 
 
 @contextmanager
 def serve(host: str = LOCAL, port: int = 0) -> Iterator[str]:
-    """Serve what moto holds in this process; give the URL at which this machine reaches it.
+    """Serve this process's moto; yield the URL at which this machine reaches it.
+
+    Args:
+        host: The address to bind.
+        port: The port to bind; 0 takes a free one.
 
     Raises:
-        OSError: the address is in use, or not one of this machine.
+        OSError: The address is in use, or not one of this machine.
     """
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line a request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no log line per request
     _require_free(host, port)
     server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
     server.start()
@@ -33,7 +37,7 @@ def serve(host: str = LOCAL, port: int = 0) -> Iterator[str]:
 
 
 def _require_free(host: str, port: int) -> None:
-    """Try the address first: moto's server fails in a thread of its own, which nobody hears of."""
+    """Try the address first: moto's server would fail in its own thread, without an exception."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()

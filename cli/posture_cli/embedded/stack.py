@@ -1,7 +1,7 @@
-"""The stack of the real `template.yaml`, made in an emulator that lives in this process (moto).
+"""Deploy template.yaml in moto, inside this process.
 
-CloudFormation makes what it can make there. What it leaves out is made by plain calls, driven by
-the translated template's own properties, so that nothing of the stack is written down twice.
+moto's CloudFormation creates what it can. `completion` creates the rest by API calls, from the
+translated template's own properties, so that nothing of the stack is written twice.
 """
 
 from __future__ import annotations
@@ -14,28 +14,15 @@ from typing import Any
 
 import boto3
 
-from posture_cli.embedded.completion import complete_stack
+from posture_cli.embedded.completion import StackResource, complete_stack
 from posture_cli.embedded.translation import CODE_BUCKET, TranslatedTemplate, translate_template
 
-NAME = "posture"
-
-
-@dataclass(frozen=True, slots=True)
-class StackResource:
-    """One resource of the translated template.
-
-    `properties` are resolved: no intrinsic function is left in them. `physical_id` is what `Ref`
-    gives; it is empty for what the emulator can't hold and nobody reads.
-    """
-
-    type: str
-    physical_id: str
-    properties: Mapping[str, Any]
+STACK_NAME = "posture"
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What was made: outputs by name, and resources by logical id."""
+    """A deployed stack: outputs by name, resources by logical id."""
 
     name: str
     region: str
@@ -43,15 +30,15 @@ class Stack:
     resources: Mapping[str, StackResource]
 
     def physical_id(self, logical_id: str) -> str:
-        """The name, id or ARN that `Ref` gives."""
+        """Return the name, id or ARN that `Ref` returns."""
         return self.resources[logical_id].physical_id
 
     def of_type(self, kind: str) -> Mapping[str, StackResource]:
-        """The resources of one CloudFormation type, by logical id."""
+        """Return the resources of one CloudFormation type, by logical id."""
         return {name: it for name, it in self.resources.items() if it.type == kind}
 
     def environment(self, function: str) -> Mapping[str, str]:
-        """The environment variables of a function, by its logical id."""
+        """Return a function's environment variables, by its logical id."""
         variables = self.resources[function].properties["Environment"]["Variables"]
         return {name: str(value) for name, value in variables.items()}
 
@@ -61,33 +48,30 @@ def deploy_stack(
     *,
     region: str,
     parameters: Mapping[str, str] | None = None,
-    name: str = NAME,
+    name: str = STACK_NAME,
 ) -> Stack:
-    """Make the template's stack in the emulator that boto3 talks to just now.
+    """Deploy a template in the emulator that boto3 uses in this process.
 
-    Event source mappings are not made, since the emulator's run no code of ours:
-    `of_type("AWS::Lambda::EventSourceMapping")` tells the caller what to do in their place.
+    Event source mappings are not created, since moto's would run no code: the caller runs those of
+    `stack.of_type("AWS::Lambda::EventSourceMapping")`.
 
     Raises:
-        botocore.exceptions.ClientError: the emulator refuses the template.
+        botocore.exceptions.ClientError: The emulator rejects the template.
     """
     template = translate_template(
         template_path, region=region, parameters=parameters or {}, stack=name
     )
     session = boto3.Session(region_name=region)
-    _create(session, template, name, parameters or {})
-    stack = _read(session, template, name)
+    _create_stack(session, template, name, parameters or {})
+    stack = _read_stack(session, template, name)
     complete_stack(session, stack.resources)
     return stack
 
 
-def _create(
+def _create_stack(
     session: boto3.Session, template: TranslatedTemplate, name: str, parameters: Mapping[str, str]
 ) -> None:
-    """Let CloudFormation make what it can.
-
-    It asks that the code be there; what it says is of no interest, since it never runs there.
-    """
+    """Create the stack. CloudFormation requires code objects; empty ones do, as it runs none."""
     storage = session.client("s3", region_name="us-east-1")
     storage.create_bucket(Bucket=CODE_BUCKET)
     for key in template.code:
@@ -102,15 +86,15 @@ def _create(
     )
 
 
-def _read(session: boto3.Session, template: TranslatedTemplate, name: str) -> Stack:
-    """Read ids and resolved properties back."""
+def _read_stack(session: boto3.Session, template: TranslatedTemplate, name: str) -> Stack:
+    """Read the stack's physical ids and resolved properties."""
     client = session.client("cloudformation")
     described = client.describe_stacks(StackName=name)["Stacks"][0]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in described["Outputs"]}
     physical_ids = {
         it["LogicalResourceId"]: it.get("PhysicalResourceId", "")
         for it in client.describe_stack_resources(StackName=name)["StackResources"]
-        if it.get("LogicalResourceId")  # resources without an id of their own are blank rows
+        if it.get("LogicalResourceId")  # moto lists resources without a physical id as blank
     }
     return Stack(
         name=name,
@@ -120,7 +104,7 @@ def _read(session: boto3.Session, template: TranslatedTemplate, name: str) -> St
             logical_id: StackResource(
                 type=template.types[logical_id],
                 physical_id=physical_ids.get(logical_id, ""),
-                properties=_without_nothing(json.loads(outputs[output])),
+                properties=_remove_nulls(json.loads(outputs[output])),
             )
             for logical_id, output in template.properties.items()
             if output in outputs
@@ -128,10 +112,10 @@ def _read(session: boto3.Session, template: TranslatedTemplate, name: str) -> St
     )
 
 
-def _without_nothing(value: Any) -> Any:
-    """Leave out of lists what `AWS::NoValue` stood for; the emulator keeps a null in its place."""
+def _remove_nulls(value: Any) -> Any:
+    """Remove list members that were `AWS::NoValue`, for which moto keeps a null."""
     if isinstance(value, list):
-        return [_without_nothing(each) for each in value if each is not None]
+        return [_remove_nulls(each) for each in value if each is not None]
     if isinstance(value, dict):
-        return {name: _without_nothing(each) for name, each in value.items()}
+        return {name: _remove_nulls(each) for name, each in value.items()}
     return value

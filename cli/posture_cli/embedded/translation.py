@@ -1,14 +1,13 @@
-"""From `template.yaml` to a template that the emulator's CloudFormation can make.
+"""Translate template.yaml into a template that moto's CloudFormation can deploy.
 
-SAM's own translator turns serverless resources into plain ones. What of the result is beyond the
-emulator is left out here, or said in plainer words. To learn what every property resolves to, each
-resource gets an output of its own: the emulator's CloudFormation evaluates the intrinsic functions,
-so we need not.
+SAM's translator replaces the serverless resources. Resource types that moto lacks are removed and
+intrinsic functions that it lacks are evaluated here. Each resource gets an output with its
+properties, so that moto's CloudFormation resolves all other intrinsic functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -19,9 +18,9 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-# Not handed to the emulator's CloudFormation: types that it doesn't know, and event source
-# mappings, for which it would take messages off the queue and run no code.
-UNMADE = {
+# Types that moto's CloudFormation lacks, and event source mappings, which would consume a queue's
+# messages without running code.
+REMOVED_TYPES = {
     "AWS::CloudWatch::Alarm",
     "AWS::Events::EventBusPolicy",
     "AWS::Lambda::EventInvokeConfig",
@@ -34,9 +33,9 @@ CODE_PROPERTIES = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
 }
-# What gets its logical id as a name, where CloudFormation would add letters of its own: names that
-# can be known beforehand (env.json).
-NAMES = {
+# Resources that are named after their logical id, so that env.json can name them. CloudFormation
+# would add a random suffix.
+NAME_PROPERTIES = {
     "AWS::DynamoDB::Table": "TableName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
@@ -49,9 +48,12 @@ ADDRESS_BITS = 32
 class TranslatedTemplate:
     """A translated template.
 
-    `types` are the CloudFormation types by logical id, `outputs` the template's own outputs, and
-    `properties` names the output that tells a resource's properties as JSON. `code` names the
-    objects of `CODE_BUCKET` that the functions and layers are said to consist of.
+    Attributes:
+        body: The template.
+        types: CloudFormation types by logical id.
+        outputs: The names of the template's own outputs.
+        properties: The name of the output with a resource's properties as JSON, by logical id.
+        code: The keys in `CODE_BUCKET` of the functions' and layers' code.
     """
 
     body: Mapping[str, Any]
@@ -64,86 +66,85 @@ class TranslatedTemplate:
 def translate_template(
     path: Path, *, region: str, parameters: Mapping[str, str], stack: str = "posture"
 ) -> TranslatedTemplate:
-    """Translate a SAM template for the emulator.
+    """Translate a SAM template for moto.
 
     Raises:
-        samtranslator.model.exceptions.InvalidDocumentException: SAM refuses the template.
+        samtranslator.model.exceptions.InvalidDocumentException: SAM rejects the template.
     """
     source = read_template(path)
     code = _package(source)
-    session = boto3.Session(region_name=region)  # SAM asks it for nothing but the region
+    session = boto3.Session(region_name=region)  # SAM reads only the region from it
     body = Translator({}, Parser(), boto_session=session).translate(source, dict(parameters))
     values = _parameter_values(body, parameters)
-    resources = _plainly(body["Resources"], region, values)
-    _name(resources, stack)
+    resources = _evaluate_functions(body["Resources"], region, values)
+    _name_resources(resources, stack)
     types = {name: it["Type"] for name, it in resources.items()}
     outputs = body.get("Outputs", {})
-    told = {name: f"PropertiesOf{name}" for name in resources}
+    properties = {name: f"PropertiesOf{name}" for name in resources}
     body = {key: value for key, value in body.items() if key not in {"Rules", "Metadata"}} | {
-        "Resources": {name: it for name, it in resources.items() if it["Type"] not in UNMADE},
-        "Outputs": outputs | {told[name]: _tell(it) for name, it in resources.items()},
+        "Resources": {
+            name: it for name, it in resources.items() if it["Type"] not in REMOVED_TYPES
+        },
+        "Outputs": outputs | {properties[key]: _output(it) for key, it in resources.items()},
     }
-    return TranslatedTemplate(body, types, frozenset(outputs), told, code)
+    return TranslatedTemplate(body, types, frozenset(outputs), properties, code)
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """Read a template with the short forms of the intrinsic functions written out."""
+    """Read a template, with the short forms of intrinsic functions expanded."""
     template: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
     return template
 
 
 def _package(source: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say that the code lies in a bucket, as `sam package` does, and name the objects."""
+    """Replace code folders by objects of a bucket, as `sam package` does; return their keys."""
     packaged = {
         name: CODE_PROPERTIES[resource["Type"]]
         for name, resource in source["Resources"].items()
         if resource["Type"] in CODE_PROPERTIES
     }
-    for name, where in packaged.items():
-        source["Resources"][name]["Properties"][where] = f"s3://{CODE_BUCKET}/{name}"
+    for name, key in packaged.items():
+        source["Resources"][name]["Properties"][key] = f"s3://{CODE_BUCKET}/{name}"
     return tuple(packaged)
 
 
-def _name(resources: Mapping[str, Any], stack: str) -> None:
+def _name_resources(resources: Mapping[str, Any], stack: str) -> None:
     for logical_id, resource in resources.items():
-        if name := NAMES.get(resource["Type"]):
+        if name := NAME_PROPERTIES.get(resource["Type"]):
             resource.setdefault("Properties", {})[name] = f"{stack}-{logical_id}"
 
 
 def _parameter_values(body: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, str]:
-    """The value of each parameter: what is given, else its default."""
+    """Return the value of each parameter: the given one, else its default."""
     defaults = {name: str(it.get("Default", "")) for name, it in body["Parameters"].items()}
     return defaults | dict(given)
 
 
-def _tell(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """An output that tells the resolved properties; it exists where the resource does.
+def _output(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the output with a resource's resolved properties, under the resource's condition.
 
-    All but the layers of a function: the emulator can't say what a `Ref` to one of them gives.
+    A function's layers are left out: moto cannot resolve a `Ref` to a layer version.
     """
-    told = {key: it for key, it in resource.get("Properties", {}).items() if key != "Layers"}
-    output: dict[str, Any] = {"Value": {"Fn::ToJsonString": told}}
+    resolved = {key: it for key, it in resource.get("Properties", {}).items() if key != "Layers"}
+    output: dict[str, Any] = {"Value": {"Fn::ToJsonString": resolved}}
     return output | {key: resource[key] for key in ("Condition",) if key in resource}
 
 
-def _plainly(node: Any, region: str, values: Mapping[str, str]) -> Any:
-    """Say `Fn::Cidr` and `Fn::GetAZs` as the lists that they mean."""
-    plain: Mapping[str, Callable[[Any], Any]] = {
-        "Fn::Cidr": lambda it: _cidrs(it, values),
-        "Fn::GetAZs": lambda _: [f"{region}{letter}" for letter in "abc"],
-    }
+def _evaluate_functions(node: Any, region: str, values: Mapping[str, str]) -> Any:
+    """Evaluate `Fn::Cidr` and `Fn::GetAZs`, which moto lacks."""
     if isinstance(node, list):
-        return [_plainly(it, region, values) for it in node]
+        return [_evaluate_functions(it, region, values) for it in node]
     if not isinstance(node, dict):
         return node
-    for function, meaning in plain.items():
-        if function in node:
-            return meaning(node[function])
-    return {key: _plainly(value, region, values) for key, value in node.items()}
+    if "Fn::Cidr" in node:
+        return _split_cidr(node["Fn::Cidr"], values)
+    if "Fn::GetAZs" in node:
+        return [f"{region}{letter}" for letter in "abc"]
+    return {key: _evaluate_functions(value, region, values) for key, value in node.items()}
 
 
-def _cidrs(arguments: list[Any], values: Mapping[str, str]) -> list[str]:
-    """The blocks that `Fn::Cidr` cuts out of a parameter's block."""
+def _split_cidr(arguments: list[Any], values: Mapping[str, str]) -> list[str]:
+    """Return the blocks into which `Fn::Cidr` divides a parameter's block."""
     block, count, bits = arguments
     subnets = ip_network(values[block["Ref"]]).subnets(new_prefix=ADDRESS_BITS - int(bits))
     return [str(subnet) for subnet, _ in zip(subnets, range(int(count)), strict=False)]

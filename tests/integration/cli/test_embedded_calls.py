@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from posture_cli.embedded.call_recorder import CallRecorder
+from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.cloudtrail import ApiCaller
 from posture_cli.embedded.environment import isolate_environment
 from posture_cli.embedded.moto_patches import EndpointPatches
@@ -73,7 +73,7 @@ def network() -> Iterator[Network]:
         group = ec2.create_security_group(VpcId=vpc, GroupName="g", Description="g")["GroupId"]
         trail: list[dict[str, Any]] = []
         EndpointPatches(ALICE.account, REGION).attach(ec2)
-        CallRecorder(trail.append).attach(ec2, ALICE)
+        record_calls(ec2, ALICE, trail.append)
         yield Network(ec2, trail, vpc, subnet, table, group)
 
 

@@ -12,8 +12,11 @@ import pytest
 from moto import mock_aws
 
 from posture_cli.embedded.environment import isolate_environment
-from posture_cli.embedded.queues import QueueMapping
-from posture_cli.embedded.streams import StreamMapping, StreamSettings
+from posture_cli.embedded.event_source_mappings import (
+    QueueMapping,
+    StreamMapping,
+    StreamSettings,
+)
 
 Json = dict[str, Any]
 REGION = "eu-west-1"

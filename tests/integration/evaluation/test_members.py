@@ -88,7 +88,7 @@ class Organisation:
         ports = EvaluationPorts(
             observer=home,
             members=self.members,
-            places=ScopeResolver(ec2_of, stage.store.ownership),
+            resolver=ScopeResolver(ec2_of, stage.store.resource_index),
             store=stage.store,
             baselines=BaselineTable(stage.dynamodb, TABLES.baseline),
             rejections=Rejections(stage.dynamodb, TABLES.history),
@@ -166,10 +166,10 @@ def test_a_member_that_denies_access_is_unknown_and_stops_nobody(
 def test_a_sweep_looks_at_every_account(organisation: Organisation) -> None:
     """Each VPC of each account, under its own account."""
     swept = organisation.sweep()
-    accounts = {each.scope.account for each in swept.assessments}
+    accounts = {each.scope.account for each in swept.results}
     assert accounts == {ACCOUNT, ONE, OTHER}
     for account, world in organisation.worlds.items():
-        mine = {it.scope.subject for it in swept.assessments if it.scope.account == account}
+        mine = {it.scope.subject for it in swept.results if it.scope.account == account}
         theirs = {each["VpcId"] for each in world.ec2.describe_vpcs()["Vpcs"]}
         assert mine == theirs
 
@@ -182,7 +182,7 @@ def test_a_sweep_tells_what_it_may_no_longer_see(organisation: Organisation) -> 
     organisation.denied.add(ONE)
     organisation.members = assume_member_roles(HOME, ACCESS, "aws")
     swept = organisation.sweep()
-    assert not swept.unswept
+    assert not swept.failed_regions
     assert {it.id for it in organisation.findings(ONE)} == {it.id for it in before}
     unknown = organisation.findings(ONE, FindingStatus.UNKNOWN)
     assert "endpoint-security-group-open" in {it.rule for it in unknown}
@@ -201,8 +201,8 @@ def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
 
     organisation.members[ONE].ec2.meta.events.register("before-call.ec2.DescribeVpcs", throttled)
     swept = organisation.sweep()
-    assert [region.account for region in swept.unswept] == [ONE]
-    assert {each.scope.account for each in swept.assessments} == {ACCOUNT, OTHER}
+    assert [region.account for region in swept.failed_regions] == [ONE]
+    assert {each.scope.account for each in swept.results} == {ACCOUNT, OTHER}
 
 
 def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(

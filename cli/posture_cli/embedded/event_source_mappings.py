@@ -1,0 +1,200 @@
+"""Event source mappings from an SQS queue and a DynamoDB stream to a function, as in Lambda.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.events.models import EventPattern
+
+from posture_cli.embedded.cloudtrail import JsonObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+Handler = Callable[[JsonObject], Any]
+RECEIVE_LIMIT = 10  # messages that one ReceiveMessage call returns at most
+
+
+class QueueMapping:
+    """Passes a queue's messages to a function, batch by batch.
+
+    Messages that succeed are deleted. Messages that fail become visible again at once, so that
+    retries, and the move to the dead-letter queue, need no waiting.
+    """
+
+    def __init__(self, sqs: SQSClient, arn: str, batch_size: int, invoke: Handler) -> None:
+        *_, self._region, _account, name = arn.split(":")
+        self._sqs = sqs
+        self._arn = arn
+        self._url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        self._batch_size = batch_size
+        self._invoke = invoke
+
+    def poll(self) -> int:
+        """Process one batch; return its number of messages."""
+        messages = self._receive()
+        records = {message["MessageId"]: self._build_record(message) for message in messages}
+        failed = _invoke(self._invoke, records)
+        for message in messages:
+            receipt = message["ReceiptHandle"]
+            if message["MessageId"] in failed:
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0
+                )
+            else:
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
+        return len(messages)
+
+    def _receive(self) -> list[MessageTypeDef]:
+        batch: list[MessageTypeDef] = []
+        while len(batch) < self._batch_size:
+            messages = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(RECEIVE_LIMIT, self._batch_size - len(batch)),
+                MessageSystemAttributeNames=["All"],
+                WaitTimeSeconds=0,
+            ).get("Messages", [])
+            if not messages:
+                break
+            batch += messages
+        return batch
+
+    def _build_record(self, message: MessageTypeDef) -> JsonObject:
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {},
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._arn,
+            "awsRegion": self._region,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """The properties of a stream's event source mapping.
+
+    Attributes:
+        arn: The stream's ARN.
+        batch_size: The most records of one invocation.
+        retries: How often a failed batch is tried again.
+        patterns: The filter. A record is delivered if it matches one; without patterns all are.
+    """
+
+    arn: str
+    batch_size: int
+    retries: int
+    patterns: tuple[JsonObject, ...]
+
+
+class StreamMapping:
+    """Passes a stream's records, from the oldest on, to a function.
+
+    A failed batch is retried from its first failed record. If that is the first of the batch, the
+    batch is split in two. When the retries are exhausted, `give_up` receives the records.
+    """
+
+    def __init__(
+        self,
+        streams: DynamoDBStreamsClient,
+        settings: StreamSettings,
+        invoke: Handler,
+        give_up: Callable[[Sequence[JsonObject]], None],
+    ) -> None:
+        self._streams = streams
+        self._settings = settings
+        self._invoke = invoke
+        self._give_up = give_up
+        self._patterns = [EventPattern(json.dumps(p), p) for p in settings.patterns]
+        shards = streams.describe_stream(StreamArn=settings.arn)["StreamDescription"]["Shards"]
+        self._iterators = [
+            streams.get_shard_iterator(
+                StreamArn=settings.arn,
+                ShardId=shard["ShardId"],
+                ShardIteratorType="TRIM_HORIZON",
+            )["ShardIterator"]
+            for shard in shards
+        ]
+
+    def poll(self) -> int:
+        """Process the records that arrived since the last poll; return how many matched."""
+        records = [record for record in self._read() if self._matches(record)]
+        size = self._settings.batch_size
+        for start in range(0, len(records), size):
+            self._deliver(records[start : start + size], self._settings.retries)
+        return len(records)
+
+    def _read(self) -> list[JsonObject]:
+        records: list[JsonObject] = []
+        for index, iterator in enumerate(self._iterators):
+            answer = self._streams.get_records(ShardIterator=iterator)
+            self._iterators[index] = answer["NextShardIterator"]
+            records += [self._build_record(record) for record in answer["Records"]]
+        return records
+
+    def _matches(self, record: Any) -> bool:
+        images = record["dynamodb"]
+        if images.get("OldImage") == images.get("NewImage"):
+            return False  # AWS writes no stream record for a write that changes nothing; moto does
+        return not self._patterns or any(p.matches_event(record) for p in self._patterns)
+
+    def _deliver(self, batch: list[JsonObject], retries: int) -> None:
+        records = {record["dynamodb"]["SequenceNumber"]: record for record in batch}
+        failed = _invoke(self._invoke, records)
+        first = next((i for i, number in enumerate(records) if number in failed), len(batch))
+        rest = batch[first:]
+        if rest and not retries:
+            self._give_up(rest)
+            return
+        halfway = len(rest) // 2 if rest == batch else 0  # split if the first record failed
+        for part in (rest[:halfway], rest[halfway:]):
+            if part:
+                self._deliver(part, retries - 1)
+
+    def _build_record(self, record: Mapping[str, Any]) -> JsonObject:
+        return {
+            **{key: record[key] for key in ("eventID", "eventName", "eventVersion")},
+            "eventSource": "aws:dynamodb",
+            "eventSourceARN": self._settings.arn,
+            "awsRegion": record["awsRegion"],
+            "dynamodb": _to_json(record["dynamodb"]),
+        }
+
+
+def _invoke(invoke: Handler, records: Mapping[str, JsonObject]) -> set[str]:
+    """Invoke a function with records by their ids; return the ids of those that failed."""
+    if not records:
+        return set()
+    try:
+        answer = invoke({"Records": list(records.values())})
+    except Exception:  # noqa: BLE001 - Lambda retries after any exception
+        return set(records)
+    failures = (answer or {}).get("batchItemFailures") or []
+    return {failure["itemIdentifier"] for failure in failures} & set(records)
+
+
+def _to_json(value: Any) -> Any:
+    """Convert to Lambda's JSON: bytes to base64, times to seconds since 1970."""
+    if isinstance(value, Mapping):
+        return {key: _to_json(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_to_json(member) for member in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, datetime):
+        return value.timestamp()
+    return value

@@ -69,7 +69,7 @@ def main(size: int, latency: float) -> None:
         evaluated = evaluator.evaluate(event)
         took.append(time.perf_counter() - started)
         assert not evaluated.failed
-        evaluations += len(evaluated.assessments)
+        evaluations += len(evaluated.results)
     told = {
         "batch": size,
         "latency": latency,

@@ -89,12 +89,12 @@ def measured(
         clock.spent["total"] = clock.now() - started
         clock.spent["wall"] = time.perf_counter() - wall
         assert not evaluated.failed
-        assert [each.scope.vpc_id is not None for each in evaluated.assessments] == [True]
+        assert [each.scope.vpc_id is not None for each in evaluated.results] == [True]
         if at >= WARM:
             for part, seconds in clock.spent.items():
                 runs[part].append(seconds * 1000)
     told: Json = {part: round(median(all_of), 2) for part, all_of in runs.items()}
-    transitions = sum(len(each.transitions) for each in evaluated.assessments)
+    transitions = sum(len(each.transitions) for each in evaluated.results)
     least = round(min(runs["total"]), 2)
     return told | {"least": least, "calls": aws.calls.total(), "transitions": transitions}
 

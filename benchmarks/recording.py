@@ -17,7 +17,8 @@ from synthetic_aws import SyntheticAws
 from world import TABLES, evaluator_of, region_of, sweeper_of
 
 from posture.notification.metrics import AlertMetrics
-from posture.notification.notify import Notifier, Ports
+from posture.notification.notify import Notifier
+from posture.notification.ports import NotificationPorts
 from posture.notification.topic import Topic
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.runtime import clients
@@ -38,10 +39,10 @@ def notifier_of(session: Any) -> Notifier:
     dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
     topic = "arn:aws:sns:eu-west-1:111122223333:alerts"
     return Notifier(
-        Ports(
+        NotificationPorts(
             history=History(dynamodb, TABLES.history),
             topic=Topic(session.client("sns", config=clients.CONFIG_WITHOUT_VALIDATION), topic),
-            told=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=dynamodb),
+            idempotency=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=dynamodb),
             measure=AlertMetrics(Metrics(namespace="measured", service="notify")).measure,
             now=lambda: datetime.now(UTC),
         ),
@@ -73,7 +74,7 @@ def tapes(folder: Path) -> dict[str, Path]:
     evaluator = evaluator_of(session)
     record("evaluate", change, lambda: evaluator.evaluate(change))
     aws.tables.clear()
-    record("sweep", {}, sweeper_of(session).sweep)
+    record("sweep", {}, sweeper_of(session).run)
     records = stream_records(aws)
     with redirect_stdout(None):  # the metrics
         notifier = notifier_of(session)

@@ -54,11 +54,11 @@ def main(vpcs: int, latency: float) -> None:
     before = peak()
     for name in ("first", "steady"):
         aws.calls.clear()
-        swept, told[f"{name}_wall"], told[f"{name}_cpu"] = timed(sweeper.sweep)
+        swept, told[f"{name}_wall"], told[f"{name}_cpu"] = timed(sweeper.run)
         told[f"{name}_ec2"] = sum(n for call, n in aws.calls.items() if call.startswith("ec2"))
         told[f"{name}_dns"] = aws.calls["ec2:DescribeVpcAttribute"]
         told[f"{name}_dynamodb"] = sum(n for call, n in aws.calls.items() if "dynamodb" in call)
-        told[f"{name}_transitions"] = sum(len(each.transitions) for each in swept.assessments)
+        told[f"{name}_transitions"] = sum(len(each.transitions) for each in swept.results)
         assert not swept.failed, swept.failed
     told["memory"] = peak() - before
     told["peak"] = peak()

@@ -20,7 +20,7 @@ BATCH = 2000  # records, as in template.yaml
 def main(latency: float) -> None:
     """Measure and print."""
     session, aws = region_of(VPCS)
-    sweeper_of(session).sweep()
+    sweeper_of(session).run()
     records, notifier = stream_records(aws), notifier_of(session)
     told: dict[str, Any] = {"latency": latency, "findings": len(records)}
     aws.latency = latency

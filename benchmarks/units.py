@@ -121,9 +121,9 @@ def main(vpcs: int) -> None:
     sweeper = sweeper_of(session)
     for name in ("first", "steady"):
         aws.meter()
-        swept = sweeper.sweep()
+        swept = sweeper.run()
         told[name] = {kind: round(each / vpcs, 2) for kind, each in aws.units.items()}
-        told[f"{name}_transitions"] = sum(len(each.transitions) for each in swept.assessments)
+        told[f"{name}_transitions"] = sum(len(each.transitions) for each in swept.results)
     told["transition"] = round(aws.of_transition(), 1)
     evaluator = evaluator_of(session)
     chosen = [row["VpcId"] for row in aws.rows("DescribeVpcs")]

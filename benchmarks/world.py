@@ -141,7 +141,7 @@ def evaluator_of(session: boto3.Session) -> Evaluator:
     return Evaluator(
         EvaluationPorts(
             observer=Observer(ec2, HOME),
-            places=ScopeResolver(lambda _: ec2, store.ownership),
+            resolver=ScopeResolver(lambda _: ec2, store.resource_index),
             store=store,
             baselines=BaselineTable(dynamodb, TABLES.baseline),
             rejections=Rejections(dynamodb, TABLES.history),

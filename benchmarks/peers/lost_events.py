@@ -193,8 +193,8 @@ def _told(case: CaseOf, stage: Stage, url: str) -> list[str]:
     for each in events:
         evaluated = stage.evaluate(each)
         failed += len(evaluated.failed)
-        steps = sum(len(done.transitions) for done in evaluated.assessments)
-        swept = "region swept, " if evaluated.swept else ""
+        steps = sum(len(done.transitions) for done in evaluated.results)
+        swept = "region swept, " if evaluated.regions_swept else ""
         rows.append(f"{swept}{steps} transitions")
     mine = "; ".join(rows) + (f"; {failed} handed out again" if failed else "")
     their = "; ".join(f"returns {each['returned']}" for each in answers)

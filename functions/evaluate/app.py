@@ -31,7 +31,9 @@ evaluator = Evaluator(
     EvaluationPorts(
         observer=home,
         members=members,
-        places=ScopeResolver(lambda region: members.get(region.account, home).ec2, store.ownership),
+        resolver=ScopeResolver(
+            lambda region: members.get(region.account, home).ec2, store.resource_index
+        ),
         store=store,
         baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),
         rejections=Rejections(clients.dynamodb(), settings.tables.history),
@@ -47,6 +49,6 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[
     """Evaluate a batch of changes; report those that must come again."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     evaluated = evaluator.evaluate(event, deadline)
-    for name, number in evaluated.counts().items():
+    for name, number in evaluated.count_metrics().items():
         metrics.add_metric(name, MetricUnit.Count, number)
-    return evaluated.response()
+    return evaluated.build_response()

@@ -35,7 +35,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:
     """Sweep the region, here and in the members; what could not be makes Lambda try again."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     swept = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
-    for name, number in swept.counts().items():
+    for name, number in swept.count_metrics().items():
         metrics.add_metric(name, MetricUnit.Count, number)
     swept.require_complete()
-    return swept.counts()
+    return swept.count_metrics()

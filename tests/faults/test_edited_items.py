@@ -77,7 +77,7 @@ def test_a_finding_or_head_holds_up_its_own_scope_only(
     records = of_both(stage)
     evaluated = stage.evaluator().evaluate(at_last_try(*records))
     assert evaluated.failed == ("m-1",)
-    assert [each.scope.subject for each in evaluated.assessments] == [stage.world.bare]
+    assert [each.scope.subject for each in evaluated.results] == [stage.world.bare]
     reason = stage.refused()["m-1"]
     assert f"CorruptItemError: {kind} {stage.world.scope}" in reason
     mend()
@@ -101,7 +101,7 @@ def test_a_sweep_gets_past_a_finding_that_cannot_be_read(stage: Stage) -> None:
     stage.open_group()
     swept = stage.sweep()
     assert list(swept.failed) == [stage.world.scope]
-    assert stage.world.bare in {each.scope.subject for each in swept.assessments}
+    assert stage.world.bare in {each.scope.subject for each in swept.results}
 
 
 @pytest.mark.parametrize(

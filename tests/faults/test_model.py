@@ -174,7 +174,7 @@ class Monitoring(RuleBasedStateMachine):
     @invariant()
     def no_clock_goes_back(self) -> None:
         """An older picture never replaces a newer one."""
-        clocks = self.monitor.clocks()
+        clocks = self.monitor.last_observed()
         for scope, before in self._clocks.items():
             assert clocks[scope][0] >= before[0]
             assert clocks[scope][1] >= before[1]

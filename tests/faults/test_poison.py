@@ -170,7 +170,7 @@ def test_an_item_edited_by_hand_is_told_and_holds_up_its_own_scope_only(
     }
     evaluated = stage.evaluate(record, bare)
     assert evaluated.failed == ("m-1",)
-    assert len(evaluated.assessments) == 1
+    assert len(evaluated.results) == 1
     stage.dynamodb.put_item(TableName="findings", Item=item)
     assert stage.evaluate(record).failed == ()
 
@@ -208,4 +208,4 @@ def test_an_answer_that_is_none_holds_up_its_own_scope_only(stage: Stage) -> Non
     world.ec2.modify_vpc_endpoint(VpcEndpointId=world.interface, PolicyDocument="\u0000")
     evaluated = stage.evaluate(record, other)
     assert evaluated.failed == ("m-1",)
-    assert len(evaluated.assessments) == 1
+    assert len(evaluated.results) == 1

@@ -84,7 +84,7 @@ class Scribe:
             "observed_at": format_iso(instant),
             "revision": 1,
             "commit": commit,
-            **chain.fields(),
+            **chain.to_attributes(),
         }
         fields = {**index_fields(scope, exists=True), **told}
         item = {**record_key(scope), **serialize(fields)}

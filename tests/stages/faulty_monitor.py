@@ -169,7 +169,7 @@ class FaultyMonitor:
         run = run or Run("sweep")
         with self.injector.running(run):
             try:
-                (member or self._sweeper).sweep()
+                (member or self._sweeper).run()
             except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
                 self._sweeper = self._new_sweeper()
         self.region_misled |= run.misled

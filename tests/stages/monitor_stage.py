@@ -103,7 +103,7 @@ class Stage:
     def sweep(self) -> SweepResult:
         """Sweep the region."""
         baselines = BaselineTable(self.dynamodb, TABLES.baseline)
-        return RegionSweep(self.observer(), self.store, baselines).sweep()
+        return RegionSweep(self.observer(), self.store, baselines).run()
 
     def findings(self, scope: Scope | None = None) -> list[Finding]:
         """Give the open findings of a scope; the full VPC's without one."""

@@ -110,7 +110,10 @@ def test_the_dashboard_draws_what_the_functions_measure() -> None:
     """It is JSON, and each metric of ours on it is one that a function counts."""
     text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(text)["widgets"]
-    counted = {*BatchResult().counts(), *SweepResult(Region("111122223333", "eu-west-1")).counts()}
+    counted = {
+        *BatchResult().count_metrics(),
+        *SweepResult(Region("111122223333", "eu-west-1")).count_metrics(),
+    }
     counted |= {"DetectionLatency"}
     drawn: list[str] = []
     ours = False

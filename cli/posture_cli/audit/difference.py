@@ -41,7 +41,7 @@ def find_differences(
     for scope in scopes:
         before: dict[str, Finding] = {}
         after: dict[str, Finding] = {}
-        for row in history.of_scope(scope, until=second):
+        for row in history.find_by_scope(scope, until=second):
             after = apply_transitions(after, [row.transition])
             if row.observed_at <= first:
                 before = after

@@ -97,13 +97,13 @@ def rebuild_findings(
         CorruptItemError: a row of history cannot be read.
     """
     for scope in list_scopes(findings, wanted):
-        steps = (row.transition for row in history.of_scope(scope, until=instant))
+        steps = (row.transition for row in history.find_by_scope(scope, until=instant))
         yield from filter(wanted.takes, apply_transitions({}, steps).values())
 
 
 def list_scopes(findings: Findings, wanted: FindingFilter) -> Iterator[Scope]:
     """Give every scope that may hold what is wanted, gone ones included."""
-    listed = iter([wanted.scope]) if wanted.scope else findings.scopes()
+    listed = iter([wanted.scope]) if wanted.scope else findings.list_scopes()
     return filter(wanted.lies_in, listed)
 
 
@@ -126,16 +126,18 @@ def merge_findings(
 def _read(findings: Findings, wanted: FindingFilter) -> tuple[Iterator[Finding], SortOrder | None]:
     """Give findings that hold all the wanted ones, and the order in which they come, if any."""
     if wanted.scope or wanted.vpc:
-        listed = map(findings.of_scope, list_scopes(findings, wanted))
+        listed = map(findings.find_by_scope, list_scopes(findings, wanted))
         return chain.from_iterable(listed), None
     if wanted.resource:
-        by_resource = findings.of_resource(wanted.resource, since=wanted.since, until=wanted.until)
+        by_resource = findings.find_by_resource(
+            wanted.resource, since=wanted.since, until=wanted.until
+        )
         return by_resource, SortOrder.UPDATED
     if wanted.rule:
-        by_rule = findings.of_rule(wanted.rule, since=wanted.since, until=wanted.until)
+        by_rule = findings.find_by_rule(wanted.rule, since=wanted.since, until=wanted.until)
         return by_rule, SortOrder.UPDATED
     by_status = [
-        findings.of_status(
+        findings.find_by_status(
             status,
             account=wanted.account,
             severities=wanted.severities,

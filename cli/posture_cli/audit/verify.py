@@ -70,7 +70,7 @@ class Verifier:
         for _ in range(ATTEMPTS):
             head = self._waivers.chain()
             walk = ChainWalk(frozenset({exported.length} if exported else ()))
-            for _ in walk.over(self._history.stored(PARTITION)):
+            for _ in walk.over(self._history.query_rows(PARTITION)):
                 pass
             fault = walk.end(head) or _kept(walk, exported)
             if fault is None or self._waivers.chain() == head:
@@ -88,9 +88,9 @@ class Verifier:
     def _walked(self, scope: Scope, exported: Chain | None) -> VerificationResult:
         for _ in range(ATTEMPTS):
             state = self._store.load(scope)
-            head = state.head.chain if state.head else Chain()
+            head = state.record.chain if state.record else Chain()
             walk = ChainWalk(frozenset({exported.length} if exported else ()))
-            findings, fault = _replayed(walk.over(self._history.stored(str(scope))))
+            findings, fault = _replayed(walk.over(self._history.query_rows(str(scope))))
             fault = walk.fault or fault or walk.end(head)
             fault = fault or _kept(walk, exported) or _differing(state.findings, findings)
             if fault is None or self._chain(scope) == head:
@@ -98,7 +98,7 @@ class Verifier:
         raise ConflictError(f"{scope}: it was written each time it was walked; verify it again")
 
     def _chain(self, scope: Scope) -> Chain:
-        head = self._store.head(scope)
+        head = self._store.load_record(scope)
         return head.chain if head else Chain()
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posture_cli import exit_codes as exits
-from posture_cli.baseline_file import EXAMPLE, dump, explained
+from posture_cli.baseline_file import EXAMPLE, dump_baseline, load_baseline_or_exit
 from posture_cli.command import Verb
-from posture_cli.console import answers, notes
+from posture_cli.console import open_stderr, open_stdout
 from posture_cli.options import StackOption, StackRegionOption, examples
-from posture_cli.text import printable
+from posture_cli.text import make_printable
 
 if TYPE_CHECKING:
     from posture.store.baselines import BaselineTable
@@ -48,8 +48,8 @@ def validate(file: FileArgument) -> None:
 
     Exit code: 0 when it can be applied, 2 when not.
     """
-    explained(file)
-    notes().print(f"{file} can be applied")
+    load_baseline_or_exit(file)
+    open_stderr().print(f"{file} can be applied")
 
 
 @app.command(
@@ -59,15 +59,15 @@ def show(
     *, stack: StackOption = "posture", table: TableOption = None, region: StackRegionOption = None
 ) -> None:
     """Print the baseline that a deployed monitor goes by, as a file to edit and apply."""
-    current = _table(stack, table, region).current()
+    current = _table(stack, table, region).load_current()
     if current.version:
-        notes().print(
+        open_stderr().print(
             f"version {current.version}, applied {current.applied_at} by "
-            f"{printable(current.applied_by)}"
+            f"{make_printable(current.applied_by)}"
         )
     else:
-        notes().print("no baseline was ever applied; these are the defaults")
-    sys.stdout.write(dump(current.document))
+        open_stderr().print("no baseline was ever applied; these are the defaults")
+    sys.stdout.write(dump_baseline(current.document))
 
 
 @app.command(
@@ -94,13 +94,13 @@ def apply(
     Exit code: 0 when it was applied or nothing differs, 1 with --check when it would change
     something, 2 on a mistake.
     """
-    document = explained(file)
+    document = load_baseline_or_exit(file)
     baselines = _table(stack, table, region)
-    current = baselines.current()
+    current = baselines.load_current()
     if current.version and current.document == document:
-        notes().print(f"{file} is what already holds (version {current.version})")
+        open_stderr().print(f"{file} is what already holds (version {current.version})")
         return
-    _show_difference(dump(current.document), dump(document))
+    _show_difference(dump_baseline(current.document), dump_baseline(document))
     if check:
         raise typer.Exit(exits.FINDINGS)
     version = baselines.apply(
@@ -109,14 +109,14 @@ def apply(
         applied_at=datetime.now(UTC),
         applied_by=_caller(region),
     )
-    notes().print(f"{file} holds from now on (version {version})")
+    open_stderr().print(f"{file} holds from now on (version {version})")
 
 
 def _show_difference(before: str, after: str) -> None:
     styles = {"+": "green", "-": "red"}
     lines = unified_diff(before.splitlines(), after.splitlines(), "now", "file", lineterm="")
     for line in lines:
-        answers().print(line, style=styles.get(line[:1]))
+        open_stdout().print(line, style=styles.get(line[:1]))
 
 
 def _table(stack: str, table: str | None, region: str | None) -> BaselineTable:

@@ -98,16 +98,16 @@ def _report(aws: EmbeddedAws, file: Path) -> None:
     """Write the page about what the monitor holds at the end of the story."""
     from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415
     from posture_cli.report.page import render_report  # noqa: PLC0415
-    from posture_cli.report.report_data import Period, gather  # noqa: PLC0415 - only where it is wanted
+    from posture_cli.report.report_data import ReportPeriod, read_report_data  # noqa: PLC0415 - only where it is wanted
 
     tables = open_tables(aws.stack.name, aws.region, findings=None, history=None, baseline=None)
     now = datetime.now(UTC)
-    material = gather(
+    material = read_report_data(
         tables.client,
         tables.tables,
-        list(tables.findings.scopes()),
+        list(tables.findings.list_scopes()),
         "the demo's organisation",
-        Period(now - timedelta(minutes=2), now, latest=True),
+        ReportPeriod(now - timedelta(minutes=2), now, latest=True),
     )
     file.write_text(render_report(material), encoding="utf-8")
     open_stderr().print(f"wrote {file}")
@@ -120,13 +120,13 @@ def _tell(story: DemoRun, pace: float, output: Output) -> int:
     for beat in story.run():
         beats.append(beat)
         if output is Output.TABLE:
-            shown.show_beat(open_stdout(), beat)
+            shown.print_step(open_stdout(), beat)
         time.sleep(pace)
     findings = sorted(
         story.load_findings().values(), key=lambda it: (it.status.value, it.severity.rank, it.rule)
     )
     if output is Output.JSON:
-        write_json(shown.document(findings, beats))
+        write_json(shown.build_document(findings, beats))
     else:
-        shown.show_end(open_stdout(), findings, beats)
+        shown.print_summary(open_stdout(), findings, beats)
     return sum(len(beat.faults) for beat in beats)

@@ -18,7 +18,7 @@ from posture_cli.options import (
     VerboseOption,
     examples,
 )
-from posture_cli.render.records import Output, write, write_json
+from posture_cli.render.records import Output, write_json, write_records
 
 EXAMPLES = examples(
     "posture finding f-0123456789abcdef0123",
@@ -46,21 +46,21 @@ def finding(  # noqa: PLR0913 - one parameter an option
     """
     if not ID.fullmatch(id_):
         raise typer.BadParameter(f"expected f- and 20 hexadecimal digits, got {id_!r}")
-    from posture_cli.audit.open_tables import opened  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415 - boto3 slows other verbs
     from posture_cli.render import history as shown  # noqa: PLC0415
-    from posture_cli.render.findings import finding_record  # noqa: PLC0415
+    from posture_cli.render.findings import build_finding_record  # noqa: PLC0415
 
-    tables = opened(stack, region, history=history_table)
-    life = tuple(tables.history.of_finding(id_))
+    tables = open_tables(stack, region, history=history_table)
+    life = tuple(tables.history.find_by_finding(id_))
     if not life:
         raise NoSuchFindingError(f"there is no finding {id_}")
     last = life[-1].transition.finding
     if output is Output.TABLE:
         sys.stdout.write(shown.told(last, life))
     elif output is Output.JSON:
-        record = {**finding_record(last), "life": [shown.entry_record(each) for each in life]}
+        record = {**build_finding_record(last), "life": [shown.entry_record(each) for each in life]}
         write_json(record)
     else:
-        write(map(shown.entry_record, life), shown.CSV_COLUMNS, output)
+        write_records(map(shown.entry_record, life), shown.CSV_COLUMNS, output)
     tables.tell_cost(verbose=verbose)
     raise typer.Exit(exits.CLEAN if last.status.value == "resolved" else exits.FINDINGS)

@@ -25,11 +25,11 @@ from posture_cli.options import (
     VerboseOption,
     examples,
 )
-from posture_cli.render.records import Output, write
+from posture_cli.render.records import Output, write_records
 
 if TYPE_CHECKING:
     from posture.store.items import Entry
-    from posture_cli.audit.open_tables import Opened
+    from posture_cli.audit.open_tables import OpenTables
 
 EXAMPLES = examples(
     "posture history --vpc vpc-0123456789abcdef0 --since 30d",
@@ -71,31 +71,33 @@ def history(  # noqa: PLR0913 - one parameter an option
     """
     if sum(each is not None for each in (scope, vpc, resource, actor)) != 1:
         raise typer.BadParameter("name one of --scope, --vpc, --resource and --actor")
-    from posture_cli.audit.open_tables import opened  # noqa: PLC0415 - boto3 slows other verbs
+    from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415 - boto3 slows other verbs
     from posture_cli.render import history as shown  # noqa: PLC0415
 
     needed = {"history": history_table} | ({"findings": findings_table} if vpc else {})
-    tables = opened(stack, region, **needed)
+    tables = open_tables(stack, region, **needed)
     found = _found(tables, (scope, vpc, resource, actor), since, until)
     columns = shown.CSV_COLUMNS if output is Output.CSV else shown.COLUMNS
-    write(map(shown.entry_record, islice(found, limit)), columns, output)
+    write_records(map(shown.entry_record, islice(found, limit)), columns, output)
     tables.tell_cost(verbose=verbose)
     raise typer.Exit(exits.CLEAN)
 
 
 def _found(
-    tables: Opened,
+    tables: OpenTables,
     about: tuple[Scope | None, str | None, str | None, str | None],
     since: datetime | None,
     until: datetime | None,
 ) -> Iterator[Entry]:
-    from posture_cli.audit.finding_filter import Wanted, scopes  # noqa: PLC0415 - as above
+    from posture_cli.audit.finding_filter import FindingFilter, list_scopes  # noqa: PLC0415 - as above
 
     scope, vpc, resource, actor = about
     stored = tables.history
     if resource:
-        return stored.of_resource(resource, since=since, until=until)
+        return stored.find_by_resource(resource, since=since, until=until)
     if actor:
-        return stored.of_actor(actor, since=since, until=until)
-    named = iter([scope]) if scope else scopes(tables.findings, Wanted(vpc=vpc))
-    return chain.from_iterable(stored.of_scope(each, since=since, until=until) for each in named)
+        return stored.find_by_actor(actor, since=since, until=until)
+    named = iter([scope]) if scope else list_scopes(tables.findings, FindingFilter(vpc=vpc))
+    return chain.from_iterable(
+        stored.find_by_scope(each, since=since, until=until) for each in named
+    )

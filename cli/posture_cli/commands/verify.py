@@ -11,7 +11,7 @@ import typer
 
 from posture.model.scope import Scope
 from posture_cli import exit_codes as exits
-from posture_cli.console import notes
+from posture_cli.console import open_stderr
 from posture_cli.options import (
     BaselineTableOption,
     FindingsTableOption,
@@ -23,11 +23,11 @@ from posture_cli.options import (
     VerboseOption,
     examples,
 )
-from posture_cli.render.records import Output, write
+from posture_cli.render.records import Output, write_records
 
 if TYPE_CHECKING:
-    from posture_cli.audit.open_tables import Opened
-    from posture_cli.audit.verify import Heads, Proof
+    from posture_cli.audit.open_tables import OpenTables
+    from posture_cli.audit.verify import ChainEnds, VerificationResult
 
 EXAMPLES = examples(
     "posture verify",
@@ -73,15 +73,15 @@ def verify(  # noqa: PLR0913 - one parameter an option
     Exit code: 0 when all is as it was written, 1 when something was altered, 2 on a mistake.
     """
     from posture_cli.audit import heads_file  # noqa: PLC0415 - boto3 would slow other verbs down
-    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
+    from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415
 
     exported = heads_file.read(against) if against else {}
     named = {"findings": findings_table, "history": history_table}
     if baseline_table or not all(named.values()):
         named["baseline"] = baseline_table
-    tables = opened(stack, region, **named)
+    tables = open_tables(stack, region, **named)
     proofs = _proofs(tables, scope, exported)
-    write(
+    write_records(
         [_record(proof) for proof in proofs],
         CSV_COLUMNS if output is Output.CSV else COLUMNS,
         output,
@@ -92,21 +92,25 @@ def verify(  # noqa: PLR0913 - one parameter an option
     if heads and not faults:
         now = datetime.now(UTC)
         heads_file.write(heads, proofs, table=tables.tables.history, exported_at=now)
-        notes().print(f"wrote {heads}; keep it where nobody who may write the tables can reach it")
+        open_stderr().print(
+            f"wrote {heads}; keep it where nobody who may write the tables can reach it"
+        )
     elif heads:
-        notes().print(f"{heads} was not written, as something was altered")
+        open_stderr().print(f"{heads} was not written, as something was altered")
     raise typer.Exit(exits.FINDINGS if faults else exits.CLEAN)
 
 
-def _proofs(tables: Opened, scope: Scope | None, exported: Heads) -> Sequence[Proof]:
+def _proofs(
+    tables: OpenTables, scope: Scope | None, exported: ChainEnds
+) -> Sequence[VerificationResult]:
     from posture.store.waivers import PARTITION  # noqa: PLC0415 - as above
     from posture_cli.audit.verify import Verifier  # noqa: PLC0415
 
-    scopes = iter([scope]) if scope else tables.findings.scopes()
+    scopes = iter([scope]) if scope else tables.findings.list_scopes()
     if scope:
         exported = {name: chain for name, chain in exported.items() if name == str(scope)}
     proofs = []
-    with notes().status("walking the chains") as progress:
+    with open_stderr().status("walking the chains") as progress:
         verifier = Verifier(tables.client, tables.tables)
         for proof in verifier.verify(scopes, exported):
             proofs.append(proof)
@@ -116,16 +120,16 @@ def _proofs(tables: Opened, scope: Scope | None, exported: Heads) -> Sequence[Pr
     return proofs
 
 
-def _conclude(proofs: Sequence[Proof], faults: int) -> None:
+def _conclude(proofs: Sequence[VerificationResult], faults: int) -> None:
     rows = sum(proof.chain.length for proof in proofs)
     old = sum(proof.unchained for proof in proofs)
     told = f"{rows} rows in {len(proofs)} chains"
     if old:
         told += f", {old} more from before there were chains, which nothing proves"
-    notes().print(f"{told}: {f'{faults} chains are not as written' if faults else 'intact'}")
+    open_stderr().print(f"{told}: {f'{faults} chains are not as written' if faults else 'intact'}")
 
 
-def _record(proof: Proof) -> dict[str, Any]:
+def _record(proof: VerificationResult) -> dict[str, Any]:
     fault = proof.fault
     return {
         "verdict": "altered" if fault else "intact",

@@ -209,7 +209,7 @@ def _tables(
     needed = {"baseline": baseline} | ({} if history == "" else {"history": history})
     tables = deployed.tables(stack, region, needed)
     client = deployed.dynamodb(region)
-    current = BaselineTable(client, tables.baseline).current().document.default
+    current = BaselineTable(client, tables.baseline).load_current().document.default
     return WaiverTable(client, tables.baseline, tables.history), current
 
 

@@ -73,8 +73,8 @@ class AlertDeadLetters:
 
     def _rows(self, since: datetime, until: datetime) -> Iterator[StoredItem]:
         """Give the rows of that time that this command has not handed over yet."""
-        for scope in self._findings.scopes():
-            for row in self._history.stored(str(scope), since=since, until=until):
+        for scope in self._findings.list_scopes():
+            for row in self._history.query_rows(str(scope), since=since, until=until):
                 if _commit_of(row) not in self._handed:
                     yield row
 

@@ -81,7 +81,7 @@ class SampleEnvironment:
             findings=outputs["FindingsTableName"],
             history=outputs["HistoryTableName"],
             baseline=outputs["BaselineTableName"],
-            resource_index=outputs["OwnershipTableName"],
+            ownership=outputs["OwnershipTableName"],
             idempotency=outputs["IdempotencyTableName"],
         )
 
@@ -91,7 +91,7 @@ class SampleEnvironment:
     def _record_history(self) -> None:
         dynamodb = self._aws.session.client("dynamodb")
         baselines = BaselineTable(dynamodb, self.tables.baseline)
-        RegionSweep(self._observer(MORNING), Store(dynamodb, self.tables), baselines).sweep()
+        RegionSweep(self._observer(MORNING), Store(dynamodb, self.tables), baselines).run()
         with self._misconfigure(RECORDED_SCENARIO):
             self._evaluate_trail(OPENED_AT)
         self._evaluate_trail(CLOSED_AT)

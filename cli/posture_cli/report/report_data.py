@@ -89,11 +89,11 @@ def _transitions(
     history: History, scopes: Sequence[Scope], until: datetime
 ) -> Iterator[Transition]:
     for scope in scopes:
-        yield from (row.transition for row in history.of_scope(scope, until=until))
+        yield from (row.transition for row in history.find_by_scope(scope, until=until))
 
 
 def _pictures(store: Store, scopes: Sequence[Scope]) -> Iterator[VpcMatrix]:
     for scope in scopes:
-        head = store.head(scope)
+        head = store.load_record(scope)
         if head and head.coverage is not None:
             yield VpcMatrix(scope, head.observed_at, head.coverage)

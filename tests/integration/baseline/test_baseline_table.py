@@ -47,7 +47,7 @@ def apply(table: BaselineTable, document: BaselineDocument, after: int) -> int:
 
 def test_with_nothing_applied_the_defaults_hold(dynamodb: "DynamoDBClient") -> None:
     """It is version 0."""
-    current = BaselineTable(dynamodb, TABLES.baseline).current()
+    current = BaselineTable(dynamodb, TABLES.baseline).load_current()
     assert (current.document, current.version) == (BaselineDocument(), 0)
 
 
@@ -55,7 +55,7 @@ def test_what_is_applied_is_read_back(dynamodb: "DynamoDBClient") -> None:
     """Whole, with its version and who applied it."""
     table = BaselineTable(dynamodb, TABLES.baseline)
     assert apply(table, STRICT, 0) == 1
-    current = table.current()
+    current = table.load_current()
     assert (current.document, current.version, current.applied_by) == (STRICT, 1, CAROL)
     assert table.load() == STRICT
 

@@ -20,7 +20,7 @@ from posture.store.scope_store import WriteOutcome
 
 def outcomes(evaluated: Any) -> list[WriteOutcome]:
     """Give what became of each evaluation of a batch."""
-    return [each.outcome for each in evaluated.assessments]
+    return [each.outcome for each in evaluated.results]
 
 
 def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
@@ -43,7 +43,7 @@ def test_a_picture_is_no_newer_than_its_first_read(stage: Stage) -> None:
     )
     stage.open_group()
     assert stage.evaluate().failed == ()
-    head = stage.store.head(stage.world.scope)
+    head = stage.store.load_record(stage.world.scope)
     assert head is not None
     assert head.observed_at <= first_reads[0]
 
@@ -52,7 +52,7 @@ def test_what_failed_is_reported_by_its_message(stage: Stage) -> None:
     """Lambda deletes every message that the answer does not name."""
     stage.open_group()
     evaluated = stage.evaluate("no JSON", *stage.taken(), "nor this")
-    assert evaluated.response() == {
+    assert evaluated.build_response() == {
         "batchItemFailures": [{"itemIdentifier": "m-1"}, {"itemIdentifier": "m-3"}]
     }
 
@@ -75,14 +75,14 @@ def test_a_batch_about_one_vpc_is_one_evaluation(stage: Stage) -> None:
     stage.open_group()
     stage.alice.create_tags(Resources=[stage.world.group], Tags=[{"Key": "a", "Value": "b"}])
     stage.alice.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsSupport={"Value": True})
-    assert len(stage.evaluate().assessments) == 1
+    assert len(stage.evaluate().results) == 1
 
 
 def test_an_evaluation_stores_the_coverage_matrix(stage: Stage) -> None:
     """With the head: which way each subnet's traffic goes in the picture that was judged."""
     stage.open_group()
     stage.evaluate()
-    head = stage.store.load(stage.world.scope).head
+    head = stage.store.load(stage.world.scope).record
     assert head is not None
     assert head.coverage is not None
     row = outcomes_of(head.coverage, stage.world.subnet)
@@ -137,7 +137,7 @@ def test_a_failed_call_moves_nothing(stage: Stage) -> None:
             RouteTableId=stage.world.table, DestinationCidrBlock="192.0.2.0/24"
         )
     evaluated = stage.evaluate()
-    assert (evaluated.ignored, evaluated.assessments, evaluated.failed) == (1, (), ())
+    assert (evaluated.ignored, evaluated.results, evaluated.failed) == (1, (), ())
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_what_leads_nowhere_sweeps_the_region(stage: Stage) -> None:
     (record,) = stage.taken()
     text = json.dumps(record).replace(stage.world.group, "sg-00000000000000000")
     evaluated = stage.evaluate(json.loads(text))
-    assert evaluated.swept == 1
+    assert evaluated.regions_swept == 1
     assert stage.about(stage.world.group)
 
 
@@ -187,7 +187,9 @@ def test_a_deleted_vpc_ends_its_findings(stage: Stage) -> None:
     stage.alice.delete_vpc(VpcId=stage.world.bare)
     stage.evaluate()
     assert stage.findings(scope) == []
-    assert scope not in {head.scope for head in stage.store.scopes_in(stage.observer().region)}
+    assert scope not in {
+        head.scope for head in stage.store.load_region_records(stage.observer().region)
+    }
 
 
 def test_throttling_hands_the_change_out_again(stage: Stage) -> None:
@@ -218,7 +220,7 @@ def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
         attribute_change(stage.world.vpc),
     )
     assert evaluated.failed == ("m-1",)
-    assert [each.scope.subject for each in evaluated.assessments] == [stage.world.vpc]
+    assert [each.scope.subject for each in evaluated.results] == [stage.world.vpc]
     assert [scope.subject for scope in stage.sweep().failed] == [stage.world.bare]
 
 

@@ -35,12 +35,12 @@ def change(*ids: str, event_id: str = "e-1", **more: Any) -> Change:
 
 def scopes(stage: Stage, *changes: Change) -> set[str]:
     """Give the VPCs of changes."""
-    return {scope.subject for scope in places(stage).place(changes).scopes}
+    return {scope.subject for scope in places(stage).resolve(changes).scopes}
 
 
 def places(stage: Stage) -> ScopeResolver:
     """Give what the evaluator places by."""
-    return ScopeResolver(stage.client_of, stage.store.ownership)
+    return ScopeResolver(stage.client_of, stage.store.resource_index)
 
 
 def association(stage: Stage) -> str:
@@ -102,7 +102,7 @@ def test_a_shared_thing_beside_one_inside_a_vpc_is_not_looked_up(stage: Stage) -
 def test_an_endpoint_service_is_its_own_scope(stage: Stage) -> None:
     """The consumers' endpoints it names are not ours to look at."""
     service = f"vpce-svc-{ABSENT}"
-    placed = places(stage).place([change(service, f"vpce-{ABSENT}")])
+    placed = places(stage).resolve([change(service, f"vpce-{ABSENT}")])
     assert set(placed.scopes) == {Scope(HOME.account, HOME.name, service)}
     assert placed.regions == {}
 
@@ -110,7 +110,7 @@ def test_an_endpoint_service_is_its_own_scope(stage: Stage) -> None:
 def test_an_endpoint_service_concerns_our_own_consumers(stage: Stage) -> None:
     """Accepting or rejecting an endpoint of the same account changes that endpoint's VPC, too."""
     service = f"vpce-svc-{ABSENT}"
-    placed = places(stage).place([change(service, stage.world.interface, f"vpce-{ABSENT}")])
+    placed = places(stage).resolve([change(service, stage.world.interface, f"vpce-{ABSENT}")])
     assert {scope.subject for scope in placed.scopes} == {service, stage.world.vpc}
     assert placed.regions == {}
 
@@ -118,27 +118,27 @@ def test_an_endpoint_service_concerns_our_own_consumers(stage: Stage) -> None:
 def test_what_nobody_knows_sweeps_its_region(stage: Stage) -> None:
     """It is never dropped."""
     lost = change(f"rtb-{ABSENT}")
-    placed = places(stage).place([lost])
+    placed = places(stage).resolve([lost])
     assert placed.scopes == {}
     assert placed.regions == {HOME: (lost,)}
 
 
 def test_a_change_without_ids_sweeps_its_region(stage: Stage) -> None:
     """It may concern anything."""
-    assert places(stage).place([change()]).regions == {HOME: (change(),)}
+    assert places(stage).resolve([change()]).regions == {HOME: (change(),)}
 
 
 def test_each_of_several_deleted_endpoints_must_be_placed(stage: Stage) -> None:
     """One that nobody knows may have been in another VPC."""
     both = change(stage.world.interface, f"vpce-{ABSENT}")
-    placed = places(stage).place([both])
+    placed = places(stage).resolve([both])
     assert {scope.subject for scope in placed.scopes} == {stage.world.vpc}
     assert placed.regions == {HOME: (both,)}
 
 
 def test_a_change_that_sweeps_does(stage: Stage) -> None:
     """Whatever VPC it names besides."""
-    placed = places(stage).place([change(stage.world.vpc, sweeps=True)])
+    placed = places(stage).resolve([change(stage.world.vpc, sweeps=True)])
     assert set(placed.regions) == {HOME}
     assert {scope.subject for scope in placed.scopes} == {stage.world.vpc}
 
@@ -151,7 +151,7 @@ def test_several_changes_share_their_requests(stage: Stage) -> None:
         change(stage.world.group, event_id="e-3"),
     ]
     calls = stage.world.calls()
-    placed = places(stage).place(changes)
+    placed = places(stage).resolve(changes)
     assert sorted(calls) == ["DescribeRouteTables", "DescribeSecurityGroups", "DescribeSubnets"]
     assert placed.scopes == {stage.world.scope: tuple(changes)}
 
@@ -159,14 +159,14 @@ def test_several_changes_share_their_requests(stage: Stage) -> None:
 def test_a_denied_look_up_counts_as_not_found(stage: Stage) -> None:
     """The sweep that follows looks everywhere."""
     stage.fail("DescribeRouteTables", "UnauthorizedOperation")
-    assert set(places(stage).place([change(stage.world.table)]).regions) == {HOME}
+    assert set(places(stage).resolve([change(stage.world.table)]).regions) == {HOME}
 
 
 def test_throttling_is_not_not_found(stage: Stage) -> None:
     """It is raised, so that the change comes again."""
     stage.fail("DescribeRouteTables", "RequestLimitExceeded")
     with pytest.raises(ClientError, match="RequestLimitExceeded"):
-        places(stage).place([change(stage.world.table)])
+        places(stage).resolve([change(stage.world.table)])
 
 
 def test_another_accounts_memory_is_not_ours(stage: Stage) -> None:
@@ -174,6 +174,6 @@ def test_another_accounts_memory_is_not_ours(stage: Stage) -> None:
     stage.sweep()
     stage.blind()
     elsewhere = change(stage.world.table, region=Region("444455556666", HOME.name))
-    placed = places(stage).place([elsewhere])
+    placed = places(stage).resolve([elsewhere])
     assert placed.scopes == {}
     assert set(placed.regions) == {elsewhere.region}

@@ -46,7 +46,7 @@ def vpcs(stage: Stage) -> set[str]:
 
 def subjects(swept: SweepResult) -> list[str]:
     """Give what was looked at."""
-    return [each.scope.subject for each in swept.assessments]
+    return [each.scope.subject for each in swept.results]
 
 
 def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
@@ -56,7 +56,7 @@ def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
     assert sorted(subjects(swept)) == sorted(vpcs(stage))
     assert calls.count("DescribeSubnets") == 3
     assert calls.count("DescribeVpcs") == 1 + 3 + 1  # the last one is this test's own
-    assert swept.missing() == ()
+    assert swept.describe_missing() == ()
 
 
 def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
@@ -71,16 +71,16 @@ def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
 
     stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", delete)
     swept = stage.sweep()
-    assert swept.missing() == ()
+    assert swept.describe_missing() == ()
     assert subjects(swept)[-1] == stage.world.bare
-    assert bare not in {head.scope for head in stage.store.scopes_in(HOME)}
+    assert bare not in {head.scope for head in stage.store.load_region_records(HOME)}
 
 
 def test_a_vpc_that_comes_and_goes_unseen_leaves_no_trace(stage: Stage) -> None:
     """Listed for the first time and gone at its turn: there is nothing to end."""
-    slices = iter(RegionSweep(stage.observer(), stage.store, baselines(stage)).parts())
+    slices = iter(RegionSweep(stage.observer(), stage.store, baselines(stage)).run_slices())
     first = next(slices)
-    gone = {scope.subject for scope in first.left} - {stage.world.vpc}
+    gone = {scope.subject for scope in first.remaining} - {stage.world.vpc}
     for vpc in gone:
         for subnet in stage.world.ec2.describe_subnets(
             Filters=[{"Name": "vpc-id", "Values": [vpc]}]
@@ -89,7 +89,7 @@ def test_a_vpc_that_comes_and_goes_unseen_leaves_no_trace(stage: Stage) -> None:
         stage.world.ec2.delete_vpc(VpcId=vpc)
     rest = [first, *slices]
     assert gone.isdisjoint(each for part in rest for each in subjects(part))
-    assert {head.scope.subject for head in stage.store.scopes_in(HOME)} == vpcs(stage)
+    assert {head.scope.subject for head in stage.store.load_region_records(HOME)} == vpcs(stage)
 
 
 def test_a_slice_that_cannot_be_read_fails_its_own_vpcs(stage: Stage) -> None:
@@ -112,20 +112,20 @@ def test_a_sweep_stops_while_there_is_time_to_tell(stage: Stage) -> None:
     everything = vpcs(stage)
     first = sweep(stage, 2 * SECONDS + 20)
     assert len(subjects(first)) == 1
-    assert {scope.subject for scope in first.left} == everything - set(subjects(first))
+    assert {scope.subject for scope in first.remaining} == everything - set(subjects(first))
     with pytest.raises(SweepIncompleteError, match=r"2 missing of .*: no time was left"):
         first.require_complete()
     second = sweep(stage, 2 * SECONDS + 20)
-    assert subjects(second) == [first.left[0].subject]
+    assert subjects(second) == [first.remaining[0].subject]
     third = sweep(stage, 2 * SECONDS + 20)
-    assert subjects(third) == [first.left[1].subject]
-    assert [scope.subject for scope in third.left] == [*subjects(first), *subjects(second)]
+    assert subjects(third) == [first.remaining[1].subject]
+    assert [scope.subject for scope in third.remaining] == [*subjects(first), *subjects(second)]
 
 
 def test_with_time_for_all_nothing_is_left(stage: Stage) -> None:
     """A deadline that is far away changes nothing."""
     swept = sweep(stage, 900)
-    assert swept.left == ()
+    assert swept.remaining == ()
     assert set(subjects(swept)) == vpcs(stage)
 
 
@@ -133,5 +133,5 @@ def test_a_change_that_makes_somebody_sweep_comes_again_for_what_is_left(stage: 
     """Its message is not done before every VPC was looked at for it."""
     lost = batch(attribute_change(""))
     short = stage.evaluator().evaluate(lost, Deadline(SliceClock(stage, 2 * SECONDS + 20)))
-    assert (short.failed, len(short.assessments)) == (("m-1",), 1)
+    assert (short.failed, len(short.results)) == (("m-1",), 1)
     assert stage.evaluator().evaluate(lost).failed == ()

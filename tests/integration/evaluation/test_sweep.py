@@ -29,15 +29,18 @@ def test_a_lost_event_is_repaired(stage: Stage) -> None:
 def test_a_second_sweep_writes_nothing(stage: Stage) -> None:
     """All is as it was: nothing is judged, only the heads' clocks move."""
     first = stage.sweep()
-    rows, before = stage.rows(), stage.store.load(stage.world.scope).head
+    rows, before = stage.rows(), stage.store.load(stage.world.scope).record
     swept = stage.sweep()
-    assert {(each.outcome, each.judged) for each in swept.assessments} == {
+    assert {(each.outcome, each.evaluated) for each in swept.results} == {
         (WriteOutcome.UNCHANGED, False)
     }
-    assert {each.scope for each in swept.assessments} == {each.scope for each in first.assessments}
-    assert (first.counts()["ScopesUnchanged"], swept.counts()["ScopesUnchanged"]) == (0, 3)
+    assert {each.scope for each in swept.results} == {each.scope for each in first.results}
+    assert (first.count_metrics()["ScopesUnchanged"], swept.count_metrics()["ScopesUnchanged"]) == (
+        0,
+        3,
+    )
     assert stage.rows() == rows
-    after = stage.store.load(stage.world.scope).head
+    after = stage.store.load(stage.world.scope).record
     assert before
     assert after
     assert after.observed_at > before.observed_at
@@ -47,7 +50,7 @@ def test_a_second_sweep_writes_nothing(stage: Stage) -> None:
 def test_every_vpc_is_swept(stage: Stage) -> None:
     """The default VPC, too."""
     vpcs = {each["VpcId"] for each in stage.world.ec2.describe_vpcs()["Vpcs"]}
-    assert {each.scope.subject for each in stage.sweep().assessments} == vpcs
+    assert {each.scope.subject for each in stage.sweep().results} == vpcs
 
 
 def test_what_is_gone_is_ended(stage: Stage) -> None:
@@ -57,16 +60,20 @@ def test_what_is_gone_is_ended(stage: Stage) -> None:
     stage.sweep()
     scope = Scope(ACCOUNT, REGION, stage.world.bare)
     assert stage.findings(scope) == []
-    assert scope not in {head.scope for head in stage.store.scopes_in(stage.observer().region)}
+    assert scope not in {
+        head.scope for head in stage.store.load_region_records(stage.observer().region)
+    }
 
 
 def test_nothing_is_gone_while_vpcs_cannot_be_read(stage: Stage) -> None:
     """A denied DescribeVpcs ends nothing."""
     stage.sweep()
-    before = {head.scope for head in stage.store.scopes_in(stage.observer().region)}
+    before = {head.scope for head in stage.store.load_region_records(stage.observer().region)}
     stage.fail("DescribeVpcs", "UnauthorizedOperation")
     stage.sweep()
-    assert {head.scope for head in stage.store.scopes_in(stage.observer().region)} == before
+    assert {
+        head.scope for head in stage.store.load_region_records(stage.observer().region)
+    } == before
 
 
 def test_a_scope_that_cannot_be_recorded_is_told(stage: Stage) -> None:
@@ -82,7 +89,7 @@ def test_a_scope_that_cannot_be_recorded_is_told(stage: Stage) -> None:
     )
     swept = stage.sweep()
     assert set(swept.failed) == {stage.world.scope}
-    assert len(swept.assessments) > 0
+    assert len(swept.results) > 0
     with pytest.raises(SweepIncompleteError, match=stage.world.vpc):
         swept.require_complete()
 
@@ -111,10 +118,10 @@ def test_a_sweep_asks_for_no_more_attributes_than_its_turn(stage: Stage) -> None
 
 def test_an_attribute_change_of_nobody_knows_which_vpc_asks_for_all(stage: Stage) -> None:
     """No memory stands for what an event says has moved."""
-    vpcs = len(stage.sweep().assessments)
+    vpcs = len(stage.sweep().results)
     stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
     calls = stage.world.calls()
-    assert stage.evaluate(attribute_change("")).swept == 1
+    assert stage.evaluate(attribute_change("")).regions_swept == 1
     assert calls.count("DescribeVpcAttribute") == 2 * vpcs
     assert len(dns_findings(stage)) == 1
 
@@ -130,7 +137,7 @@ def test_a_newer_look_at_the_attributes_beats_a_sweeps_memory(stage: Stage) -> N
         stage.evaluate(attribute_change(stage.world.vpc))
 
     stage.world.ec2.meta.events.register("before-call.ec2.DescribeVpcs", evaluate_meanwhile)
-    swept = {each.scope: each.outcome for each in stage.sweep().assessments}
+    swept = {each.scope: each.outcome for each in stage.sweep().results}
     assert len(dns_findings(stage)) == 1
     assert swept[stage.world.scope] is WriteOutcome.STALE
 

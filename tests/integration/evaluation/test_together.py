@@ -25,7 +25,7 @@ def both(stage: Stage) -> set[str]:
 
 def subjects(evaluated: BatchResult) -> list[str]:
     """Give what was looked at."""
-    return sorted(each.scope.subject for each in evaluated.assessments)
+    return sorted(each.scope.subject for each in evaluated.results)
 
 
 def refuse(stage: Stage, *vpcs: str) -> None:
@@ -67,17 +67,19 @@ def test_a_vpc_that_is_gone_is_ended_beside_one_that_stands(stage: Stage) -> Non
     stage.world.ec2.delete_vpc(VpcId=stage.world.bare)
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
-    assert stage.world.bare not in {each.scope.subject for each in stage.store.scopes_in(HOME)}
+    assert stage.world.bare not in {
+        each.scope.subject for each in stage.store.load_region_records(HOME)
+    }
 
 
 def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
     """Denied is not gone: both are judged by what else there is."""
     stage.sweep()
-    before = {each.scope for each in stage.store.scopes_in(HOME)}
+    before = {each.scope for each in stage.store.load_region_records(HOME)}
     stage.fail("DescribeVpcs", "UnauthorizedOperation")
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
-    assert {each.scope for each in stage.store.scopes_in(HOME)} == before
+    assert {each.scope for each in stage.store.load_region_records(HOME)} == before
 
 
 def test_what_cannot_be_read_together_is_read_one_by_one(stage: Stage) -> None:
@@ -102,7 +104,7 @@ def test_attributes_are_read_afresh(stage: Stage) -> None:
     stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
     evaluate(stage)
     assert "endpoint-private-dns-ineffective" in {each.rule for each in stage.findings()}
-    head = stage.store.head(Scope(ACCOUNT, REGION, stage.world.vpc))
+    head = stage.store.load_record(Scope(ACCOUNT, REGION, stage.world.vpc))
     assert head is not None
     assert head.dns is not None
     assert (head.dns.hostnames, head.dns.observed_at) == (False, head.observed_at)

@@ -50,27 +50,27 @@ def sweep(
 
 def seen(swept: SweepResult) -> Counter[str]:
     """Count what was looked at, by account."""
-    return Counter(each.scope.account for each in swept.assessments)
+    return Counter(each.scope.account for each in swept.results)
 
 
 def test_each_account_has_a_slice_before_one_has_two(stage: Stage) -> None:
     """And what is left of each is named."""
     swept = sweep(stage, 3)
     assert seen(swept) == {HOME.account: 1, ONE.account: 1, OTHER.account: 1}
-    assert Counter(scope.account for scope in swept.left) == {
+    assert Counter(scope.account for scope in swept.remaining) == {
         HOME.account: 2,
         ONE.account: 2,
         OTHER.account: 2,
     }
-    assert swept.unswept == {}
+    assert swept.failed_regions == {}
 
 
 def test_an_account_that_had_no_turn_is_named_and_first_at_the_next_sweep(stage: Stage) -> None:
     """It is the longest unseen then."""
     sweep(stage, 9)  # all are known
     first = sweep(stage, 2)
-    (late,) = first.unswept
-    assert first.unswept == {late: NO_TIME}
+    (late,) = first.failed_regions
+    assert first.failed_regions == {late: NO_TIME}
     assert late.account not in seen(first)
     second = sweep(stage, 1)
     assert set(seen(second)) == {late.account}
@@ -87,9 +87,9 @@ def test_an_account_that_always_fails_keeps_nobody_waiting(stage: Stage) -> None
 
     swept = sweep(stage, 6, chance=1.0, ec2=Denied())
     assert seen(swept) == {ONE.account: 3, OTHER.account: 3}
-    assert set(swept.unswept) == {HOME}
-    assert "AuthFailure" in swept.unswept[HOME]
-    assert swept.left == ()
+    assert set(swept.failed_regions) == {HOME}
+    assert "AuthFailure" in swept.failed_regions[HOME]
+    assert swept.remaining == ()
 
 
 @pytest.mark.parametrize(("chance", "known_first"), [(0.0, True), (1.0, False)])

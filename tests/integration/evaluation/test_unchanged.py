@@ -58,10 +58,10 @@ def test_the_second_look_of_a_change_judges_nothing(stage: Stage, judged: list[s
         "provide-client-params.dynamodb.*", lambda model, **_: calls.append(model.name)
     )
     second = stage.evaluate(*records)
-    assert [(each.outcome, each.judged) for each in second.assessments] == [
+    assert [(each.outcome, each.evaluated) for each in second.results] == [
         (WriteOutcome.UNCHANGED, False)
     ]
-    assert second.counts()["ScopesUnchanged"] == 1
+    assert second.count_metrics()["ScopesUnchanged"] == 1
     assert judged == [stage.world.vpc]
     # The waivers, the baseline, whose group it is, the clock.
     assert calls == ["Query", "GetItem", "Query", "UpdateItem"]
@@ -73,7 +73,7 @@ def test_the_same_change_at_once_judges_nothing(stage: Stage, judged: list[str])
     (record,) = stage.taken()
     stage.evaluate(record)
     again = stage.evaluate(record)
-    assert [(each.outcome, each.judged) for each in again.assessments] == [
+    assert [(each.outcome, each.evaluated) for each in again.results] == [
         (WriteOutcome.UNCHANGED, False)
     ]
     assert judged == [stage.world.vpc]
@@ -89,7 +89,7 @@ def test_a_second_look_that_sees_more_judges_it(stage: Stage, judged: list[str])
     )
     stage.clock.time += timedelta(minutes=5)
     second = stage.evaluate(*records)
-    assert [each.outcome for each in second.assessments] == [WriteOutcome.COMMITTED]
+    assert [each.outcome for each in second.results] == [WriteOutcome.COMMITTED]
     assert judged == [stage.world.vpc] * 2
     assert stage.about(stage.world.group)
 
@@ -103,7 +103,7 @@ def test_only_what_changed_is_judged_by_a_sweep(stage: Stage, judged: list[str])
     )
     swept = stage.sweep()
     assert judged == [stage.world.vpc]
-    assert sum(not each.judged for each in swept.assessments) == 2
+    assert sum(not each.evaluated for each in swept.results) == 2
 
 
 def test_another_baseline_judges_all(stage: Stage, judged: list[str]) -> None:
@@ -123,7 +123,7 @@ def test_an_exempt_scope_is_the_same_until_it_is_not(stage: Stage) -> None:
     require(stage, exempt=True, exempt_reason="sandbox")
     stage.sweep()
     assert stage.findings() == []
-    assert not any(each.judged for each in stage.sweep().assessments)
+    assert not any(each.evaluated for each in stage.sweep().results)
     require(stage, after=1)
     stage.sweep()
     assert {each.id for each in stage.findings()} == before
@@ -204,9 +204,9 @@ def test_what_was_judged_by_mistake_is_judged_again(
     with monkeypatch.context() as patch:
         break_it(patch)
         stage.sweep()
-    assert all(each.judged for each in stage.sweep().assessments)
-    assert not any(each.judged for each in stage.sweep().assessments)
-    head = stage.store.load(stage.world.scope).head
+    assert all(each.evaluated for each in stage.sweep().results)
+    assert not any(each.evaluated for each in stage.sweep().results)
+    head = stage.store.load(stage.world.scope).record
     assert head is not None
     assert head.coverage is not None
 

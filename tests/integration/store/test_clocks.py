@@ -26,14 +26,14 @@ def record(
 ) -> None:
     """Record what a picture came to."""
     store.record(
-        Evaluation(scope, at(minute), picture=picture, coverage={"of": picture}),
+        Evaluation(scope, at(minute), snapshot_digest=picture, coverage={"of": picture}),
         lambda state: find_transitions(scope, state.findings, verdicts, observed_at=at(minute)),
     )
 
 
 def head(store: Store, scope: Scope = SCOPE) -> ScopeRecord:
     """Read the head of a scope that has one."""
-    found = store.head(scope)
+    found = store.load_record(scope)
     assert found is not None
     return found
 
@@ -41,7 +41,7 @@ def head(store: Store, scope: Scope = SCOPE) -> ScopeRecord:
 @pytest.fixture
 def clocks(store: Store) -> LastObservedTimes:
     """Give the store's clocks."""
-    return store.clocks
+    return store.last_observed
 
 
 def test_the_same_picture_moves_the_clock_and_nothing_else(
@@ -51,38 +51,38 @@ def test_the_same_picture_moves_the_clock_and_nothing_else(
     record(store, 0, "same", verdict())
     before = store.load(SCOPE)
     dns = DnsAttributes(support=True, hostnames=False, observed_at=at(1))
-    assert clocks.move(Observation(SCOPE, at(1), "same", dns))
+    assert clocks.advance(Observation(SCOPE, at(1), "same", dns))
     assert store.load(SCOPE).findings == before.findings
     now = head(store)
-    assert (now.observed_at, now.dns, now.picture) == (at(1), dns, "same")
+    assert (now.observed_at, now.dns, now.snapshot_digest) == (at(1), dns, "same")
     assert (now.revision, now.counts, now.coverage) == (1, {"open": 1}, {"of": "same"})
 
 
 def test_another_picture_moves_nothing(store: Store, clocks: LastObservedTimes) -> None:
     """Nor does one of a scope that nobody has looked at yet."""
     record(store, 0, "same", verdict())
-    assert not clocks.move(Observation(SCOPE, at(1), "other"))
-    assert not clocks.move(Observation(OTHER, at(1), "same"))
+    assert not clocks.advance(Observation(SCOPE, at(1), "other"))
+    assert not clocks.advance(Observation(OTHER, at(1), "same"))
     assert head(store).observed_at == at(0)
-    assert store.head(OTHER) is None
+    assert store.load_record(OTHER) is None
 
 
 def test_an_older_look_moves_nothing(store: Store, clocks: LastObservedTimes) -> None:
     """A clock never goes back; the very same look may be told twice, as a lost answer makes it."""
     record(store, 5, "same")
-    assert not clocks.move(Observation(SCOPE, at(4), "same"))
-    assert clocks.move(Observation(SCOPE, at(6), "same"))
-    assert clocks.move(Observation(SCOPE, at(6), "same"))
+    assert not clocks.advance(Observation(SCOPE, at(4), "same"))
+    assert clocks.advance(Observation(SCOPE, at(6), "same"))
+    assert clocks.advance(Observation(SCOPE, at(6), "same"))
     assert head(store).observed_at == at(6)
 
 
 def test_a_moved_clock_holds_older_pictures_off(store: Store, clocks: LastObservedTimes) -> None:
     """Good news that was just seen again is not overwritten by bad news from before."""
     record(store, 0, "good")
-    clocks.move(Observation(SCOPE, at(5), "good"))
+    clocks.advance(Observation(SCOPE, at(5), "good"))
     record(store, 4, "bad", verdict())
     assert store.load(SCOPE).findings == {}
-    assert head(store).picture == "good"
+    assert head(store).snapshot_digest == "good"
 
 
 def test_what_was_judged_by_another_picture_in_between_counts(
@@ -91,8 +91,8 @@ def test_what_was_judged_by_another_picture_in_between_counts(
     """There and back again: the picture that was left does not come back unjudged."""
     record(store, 0, "good")
     record(store, 1, "bad", verdict())
-    assert not clocks.move(Observation(SCOPE, at(2), "good"))
-    assert clocks.move(Observation(SCOPE, at(2), "bad"))
+    assert not clocks.advance(Observation(SCOPE, at(2), "good"))
+    assert clocks.advance(Observation(SCOPE, at(2), "bad"))
 
 
 def test_a_clock_that_somebody_else_moved_vouches_for_nothing(
@@ -106,8 +106,8 @@ def test_a_clock_that_somebody_else_moved_vouches_for_nothing(
         UpdateExpression="SET observed_at = :time",
         ExpressionAttributeValues={":time": {"S": "2026-01-31T12:01:00.000000Z"}},
     )
-    assert head(store).picture == ""
-    assert not clocks.move(Observation(SCOPE, at(2), "same"))
+    assert head(store).snapshot_digest == ""
+    assert not clocks.advance(Observation(SCOPE, at(2), "same"))
 
 
 def test_what_is_gone_or_left_undone_has_no_picture(
@@ -116,9 +116,9 @@ def test_what_is_gone_or_left_undone_has_no_picture(
     """A scope that ended, or whose evaluation was not to be remembered, is judged again."""
     record(store, 0, "same")
     store.record(Evaluation(SCOPE, at(1), exists=False), lambda _: ())
-    assert not clocks.move(Observation(SCOPE, at(2), "same"))
+    assert not clocks.advance(Observation(SCOPE, at(2), "same"))
     record(store, 3, "")
-    assert not clocks.move(Observation(SCOPE, at(4), ""))
+    assert not clocks.advance(Observation(SCOPE, at(4), ""))
 
 
 class Killed(BaseException):
@@ -143,10 +143,10 @@ def test_half_an_evaluation_has_no_picture(
         record(store, 1, "after", *many)
     dynamodb.meta.events.unregister(name, strike)
     for picture in ("before", "after"):
-        assert not clocks.move(Observation(SCOPE, at(2), picture))
+        assert not clocks.advance(Observation(SCOPE, at(2), picture))
     record(store, 2, "after", *many)
     assert head(store).counts == {"open": 60}
-    assert clocks.move(Observation(SCOPE, at(3), "after"))
+    assert clocks.advance(Observation(SCOPE, at(3), "after"))
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_many_clocks_move_by_a_call_a_hundred(
     """120 scopes are two transactions."""
     seen = recorded(store, MANY)
     calls.clear()
-    assert clocks.move_all(seen) == set(MANY)
+    assert clocks.advance_all(seen) == set(MANY)
     assert calls == {"TransactWriteItems": 2}
     assert {head(store, scope).observed_at for scope in MANY} == {at(1)}
 
@@ -184,7 +184,7 @@ def test_few_clocks_move_one_by_one(
     few = MANY[: MIN_ITEMS - 1]
     seen = recorded(store, few)
     calls.clear()
-    assert clocks.move_all(seen) == set(few)
+    assert clocks.advance_all(seen) == set(few)
     assert calls == {"UpdateItem": len(few)}
 
 
@@ -195,15 +195,15 @@ def test_who_changed_does_not_hold_the_others_up(store: Store, clocks: LastObser
     record(store, 2, f"of {MANY[7]}", scope=MANY[7])
     never = Observation(OTHER, at(1), "never")
     nameless = Observation(MANY[9], at(1), "")
-    moved = clocks.move_all([*seen[:9], nameless, *seen[10:], never])
+    moved = clocks.advance_all([*seen[:9], nameless, *seen[10:], never])
     assert moved == {*MANY[:40]} - {MANY[3], MANY[7], MANY[9]}
     times = [head(store, MANY[number]).observed_at for number in (3, 7, 9, 12)]
     assert times == [at(0.5), at(2), at(0), at(1)]
-    assert store.head(OTHER) is None
+    assert store.load_record(OTHER) is None
 
 
 def test_when_all_changed_nothing_moves(store: Store, clocks: LastObservedTimes) -> None:
     """As after a new baseline."""
     seen = recorded(store, MANY[:20])
     others = [Observation(each.scope, each.observed_at, "other") for each in seen]
-    assert clocks.move_all(others) == frozenset()
+    assert clocks.advance_all(others) == frozenset()

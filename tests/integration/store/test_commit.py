@@ -27,7 +27,7 @@ def test_parts_keep_the_order_and_lose_nothing() -> None:
     steps = opened(*(verdict(resource=f"subnet-{n:03}") for n in range(99)))
     parts = split_into_parts(steps, at(0), Chain())
     assert steps == tuple(step for part in parts for step in part.transitions)
-    assert [(part.number, part.parts, part.last) for part in parts] == [
+    assert [(part.number, part.parts, part.is_last) for part in parts] == [
         (1, 3, False),
         (2, 3, False),
         (3, 3, True),

@@ -29,12 +29,12 @@ def test_every_id_leads_to_its_scopes(ownership: ResourceIndex) -> None:
     """An id may belong to several scopes, as a transit gateway does, or to none."""
     ownership.remember(SCOPE, frozenset({"rtb-0a", "tgw-0a"}), NOON)
     ownership.remember(OTHER, frozenset({"tgw-0a"}), NOON)
-    assert ownership.scopes_of(["rtb-0a", "tgw-0a", "rtb-0a", "sg-9"]) == {
+    assert ownership.find_scopes(["rtb-0a", "tgw-0a", "rtb-0a", "sg-9"]) == {
         "rtb-0a": {SCOPE},
         "tgw-0a": {SCOPE, OTHER},
         "sg-9": frozenset(),
     }
-    assert ownership.scopes_of([]) == {}
+    assert ownership.find_scopes([]) == {}
 
 
 def test_what_is_gone_is_remembered_for_a_while(
@@ -43,7 +43,7 @@ def test_what_is_gone_is_remembered_for_a_while(
     """A deleted table still leads to its VPC, and expires after ninety days."""
     ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
     ownership.remember(SCOPE, frozenset({"rtb-0b"}), at(1))
-    assert ownership.scopes_of(["rtb-0a"]) == {"rtb-0a": {SCOPE}}
+    assert ownership.find_scopes(["rtb-0a"]) == {"rtb-0a": {SCOPE}}
     assert expiry(dynamodb, "rtb-0a") == str(int((at(1) + KEPT).timestamp()))
     assert expiry(dynamodb, "rtb-0b") is None
 
@@ -63,7 +63,7 @@ def test_many_ids_are_written_in_batches(ownership: ResourceIndex) -> None:
     """More ids than one call may write are all remembered."""
     ids = frozenset(f"eni-{number:03}" for number in range(60))
     ownership.remember(SCOPE, ids, NOON)
-    assert set(ownership.scopes_of(ids).values()) == {frozenset({SCOPE})}
+    assert set(ownership.find_scopes(ids).values()) == {frozenset({SCOPE})}
 
 
 def test_what_dynamodb_left_unwritten_is_sent_again(
@@ -84,7 +84,7 @@ def test_what_dynamodb_left_unwritten_is_sent_again(
     dynamodb.batch_write_item = half  # type: ignore[method-assign, assignment]
     ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
     assert calls == [2, 1]
-    assert ownership.scopes_of(["rtb-0a"])["rtb-0a"] == {SCOPE}
+    assert ownership.find_scopes(["rtb-0a"])["rtb-0a"] == {SCOPE}
 
 
 def test_the_digest_asks_for_a_look_when_ids_or_month_change() -> None:

@@ -37,32 +37,32 @@ def told(store: Store) -> None:
 def test_findings_by_every_way(dynamodb: "DynamoDBClient") -> None:
     """By scope all of them, by account and status the worst first, by rule, by resource."""
     findings = Findings(dynamodb, TABLES.findings)
-    assert [each.rule for each in findings.of_scope(SCOPE)] == ["no-policy", "route-missing"]
-    by_account = findings.of_status(FindingStatus.OPEN, account="111122223333")
+    assert [each.rule for each in findings.find_by_scope(SCOPE)] == ["no-policy", "route-missing"]
+    by_account = findings.find_by_status(FindingStatus.OPEN, account="111122223333")
     assert [(each.severity, each.scope) for each in by_account] == [
         (Severity.HIGH, SCOPE),
         (Severity.LOW, OTHER),
     ]
-    resolved = findings.of_status(FindingStatus.RESOLVED, account="111122223333")
+    resolved = findings.find_by_status(FindingStatus.RESOLVED, account="111122223333")
     assert [each.rule for each in resolved] == ["route-missing"]
-    assert {each.scope for each in findings.of_rule("route-missing")} == {SCOPE, OTHER}
-    assert [each.rule for each in findings.of_resource("vpce-0a")] == ["no-policy"]
+    assert {each.scope for each in findings.find_by_rule("route-missing")} == {SCOPE, OTHER}
+    assert [each.rule for each in findings.find_by_resource("vpce-0a")] == ["no-policy"]
 
 
 @pytest.mark.usefixtures("told")
 def test_history_by_time(dynamodb: "DynamoDBClient") -> None:
     """History is told in order, between two instants where they are given."""
     history = History(dynamodb, TABLES.history)
-    steps = [(row.transition.step, row.transition.reason) for row in history.of_scope(SCOPE)]
+    steps = [(row.transition.step, row.transition.reason) for row in history.find_by_scope(SCOPE)]
     assert sorted(steps) == [("opened", ""), ("opened", ""), ("resolved", "resource gone")]
-    assert [row.observed_at for row in history.of_scope(SCOPE, since=at(0.5))] == [at(1)]
-    assert [row.observed_at for row in history.of_scope(SCOPE, until=at(0))] == [at(0), at(0)]
+    assert [row.observed_at for row in history.find_by_scope(SCOPE, since=at(0.5))] == [at(1)]
+    assert [row.observed_at for row in history.find_by_scope(SCOPE, until=at(0))] == [at(0), at(0)]
 
 
 @pytest.mark.usefixtures("told")
 def test_history_of_one_commit(dynamodb: "DynamoDBClient") -> None:
     """A commit's rows are those it wrote, and no other's."""
     history = History(dynamodb, TABLES.history)
-    rows = history.of_commit(SCOPE, "2026-01-31T12:00:00.000000Z#1")
+    rows = history.load_commit(SCOPE, "2026-01-31T12:00:00.000000Z#1")
     assert {row.transition.finding.rule for row in rows} == {"route-missing", "no-policy"}
-    assert history.of_commit(SCOPE, "2026-01-31T12:00:00.000000Z#2") == ()
+    assert history.load_commit(SCOPE, "2026-01-31T12:00:00.000000Z#2") == ()

@@ -56,8 +56,8 @@ def test_an_older_scope_is_read_and_its_next_write_is_of_today(
     look(store, 0, verdict())
     as_first_version(dynamodb)
     state = store.load(SCOPE)
-    assert state.head is not None
-    assert (state.head.chain.length, state.head.chain.tip) == (0, "unchained")
+    assert state.record is not None
+    assert (state.record.chain.length, state.record.chain.tip) == (0, "unchained")
     assert look(store, 1) is WriteOutcome.COMMITTED
     finding, head = item(dynamodb, FINDING), item(dynamodb, HEAD)
     assert (finding["status"], finding["version"]) == ({"S": "resolved"}, {"N": "2"})
@@ -110,12 +110,12 @@ def test_rows_of_another_version_are_read_or_refused_alike(
     (row,) = dynamodb.scan(TableName="history")["Items"]
     dynamodb.put_item(TableName="history", Item={**row, "schema": {"N": "1"}})
     history = History(dynamodb, "history")
-    (entry,) = history.of_scope(SCOPE)
+    (entry,) = history.find_by_scope(SCOPE)
     (step,) = opened(verdict(), changes=[change("e-1", "rtb-0a")])
     assert entry.transition == step
     dynamodb.put_item(TableName="history", Item={**row, "schema": {"N": "9"}})
     with pytest.raises(CorruptItemError, match="schema 9 is newer"):
-        list(history.of_scope(SCOPE))
+        list(history.find_by_scope(SCOPE))
 
 
 def test_an_item_climbs_every_step_up_to_today(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_what_was_seen_comes_back_with_the_head(store: Store) -> None:
         SCOPE, at(0), coverage={"subnet-0a": {"s3": "nat"}}, dns=DnsAttributes(True, None, at(0))
     )
     store.record(seen, judged(0, verdict()))
-    head = store.load(SCOPE).head
+    head = store.load(SCOPE).record
     assert head is not None
     assert (head.coverage, head.dns) == (seen.coverage, seen.dns)
     assert (head.observed_at, head.revision, head.counts) == (at(0), 1, {"open": 1})
@@ -80,7 +80,7 @@ def test_a_memory_of_dns_attributes_is_never_written_back(store: Store) -> None:
     older = Evaluation(SCOPE, at(8), dns=seen)
     assert store.record(older, judged(8, verdict())).outcome is WriteOutcome.UNCHANGED
     assert store.record(remembered, judged(9)).outcome is WriteOutcome.STALE
-    head = store.load(SCOPE).head
+    head = store.load(SCOPE).record
     assert head is not None
     assert (head.dns, head.observed_at) == (seen, at(8))
 
@@ -93,7 +93,7 @@ def test_nothing_new_writes_no_finding_and_no_history(
     before = rows(dynamodb, "history"), store.load(SCOPE).findings
     assert look(store, 1, verdict()).outcome is WriteOutcome.UNCHANGED
     assert before == (rows(dynamodb, "history"), store.load(SCOPE).findings)
-    head = store.load(SCOPE).head
+    head = store.load(SCOPE).record
     assert head is not None
     assert (head.observed_at, head.revision) == (at(1), 1)
 
@@ -210,7 +210,7 @@ def test_many_transitions_take_several_transactions(
         ("2", "3"): 49,
         ("3", "3"): 22,
     }
-    head = store.load(SCOPE).head
+    head = store.load(SCOPE).record
     assert head is not None
     assert (head.revision, head.commit[-2:], head.counts) == (3, "#3", {"open": 120})
 
@@ -321,12 +321,12 @@ def test_a_region_knows_its_scopes(store: Store) -> None:
     look(store, 0, verdict())
     look(store, 0, scope=OTHER)
     look(store, 0, scope=Scope("111122223333", "us-east-1", "vpc-0c"))
-    assert {head.scope for head in store.scopes_in(ireland)} == {SCOPE, OTHER}
+    assert {head.scope for head in store.load_region_records(ireland)} == {SCOPE, OTHER}
     store.record(
         Evaluation(SCOPE, at(1), exists=False),
         lambda state: resolve_all(SCOPE, state.findings, at(1), "VPC gone"),
     )
-    assert {head.scope for head in store.scopes_in(ireland)} == {OTHER}
+    assert {head.scope for head in store.load_region_records(ireland)} == {OTHER}
     assert bad(store) == []
 
 
@@ -365,7 +365,7 @@ def test_coverage_too_large_is_left_out(store: Store) -> None:
     noise = random.Random(7)  # noqa: S311 - no secret, just hard to compress
     numbers = {f"subnet-{noise.getrandbits(64):x}": "s3" for _ in range(50_000)}
     store.record(Evaluation(SCOPE, at(0), coverage=numbers), judged(0, verdict()))
-    head = store.load(SCOPE).head
+    head = store.load(SCOPE).record
     assert head is not None
     assert head.coverage is None
 
@@ -375,8 +375,8 @@ def test_ownership_is_written_only_when_it_changes(
 ) -> None:
     """Equal ids cost neither a read nor a write of the reverse index."""
     ids = frozenset({"rtb-0a", "subnet-0a"})
-    store.record(Evaluation(SCOPE, at(0), owned=ids), judged(0))
+    store.record(Evaluation(SCOPE, at(0), resource_ids=ids), judged(0))
     dynamodb.delete_table(TableName=TABLES.ownership)
-    store.record(Evaluation(SCOPE, at(1), owned=ids), judged(1))
+    store.record(Evaluation(SCOPE, at(1), resource_ids=ids), judged(1))
     store.record(Evaluation(SCOPE, at(2)), judged(2, verdict()))
-    store.record(Evaluation(SCOPE, at(3), owned=ids), judged(3))
+    store.record(Evaluation(SCOPE, at(3), resource_ids=ids), judged(3))

@@ -17,20 +17,20 @@ def scopes(number: int) -> tuple[Scope, ...]:
 
 def test_a_whole_sweep_misses_nothing() -> None:
     """And is complete."""
-    assert SweepResult(HOME).missing() == ()
+    assert SweepResult(HOME).describe_missing() == ()
     SweepResult(HOME).require_complete()
 
 
 def test_what_time_was_lacking_for_is_named_and_counted() -> None:
     """The longest unseen by name, all by number."""
-    swept = SweepResult(HOME, left=scopes(SOME + 3))
+    swept = SweepResult(HOME, remaining=scopes(SOME + 3))
     with pytest.raises(
         SweepIncompleteError, match=r"^8 missing of 111122223333/eu-west-1: "
     ) as told:
         swept.require_complete()
     assert "vpc-0004 and 3 more: no time was left" in str(told.value)
     assert "vpc-0005" not in str(told.value)
-    assert swept.counts()["ScopesLeft"] == SOME + 3
+    assert swept.count_metrics()["ScopesLeft"] == SOME + 3
 
 
 def test_one_reason_is_told_once() -> None:
@@ -39,7 +39,7 @@ def test_one_reason_is_told_once() -> None:
     swept = SweepResult(
         HOME, failed={one: "ClientError: no", two: "ClientError: no", three: "other"}
     )
-    assert swept.missing() == (f"{one}, {two}: ClientError: no", f"{three}: other")
+    assert swept.describe_missing() == (f"{one}, {two}: ClientError: no", f"{three}: other")
 
 
 def test_parts_are_joined() -> None:
@@ -49,9 +49,11 @@ def test_parts_are_joined() -> None:
         HOME,
         [
             SweepResult(HOME, failed={one: "no"}),
-            SweepResult(MEMBER, unswept={MEMBER: "denied"}),
-            SweepResult(HOME, left=(two,)),
+            SweepResult(MEMBER, failed_regions={MEMBER: "denied"}),
+            SweepResult(HOME, remaining=(two,)),
         ],
     )
-    assert whole == SweepResult(HOME, failed={one: "no"}, unswept={MEMBER: "denied"}, left=(two,))
-    assert len(whole.missing()) == 3
+    assert whole == SweepResult(
+        HOME, failed={one: "no"}, failed_regions={MEMBER: "denied"}, remaining=(two,)
+    )
+    assert len(whole.describe_missing()) == 3

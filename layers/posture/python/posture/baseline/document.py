@@ -25,7 +25,7 @@ class Match:
     vpcs: frozenset[str] = frozenset()
     tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def meets(self, scope: Scope, tags: Tags) -> bool:
+    def matches(self, scope: Scope, tags: Tags) -> bool:
         """Tell whether a scope with these tags is concerned."""
         return (
             (not self.accounts or scope.account in self.accounts)

@@ -18,6 +18,6 @@ def resolve_baseline(document: BaselineDocument, scope: Scope, tags: Tags) -> Ba
     """
     baseline = document.default
     for override in document.overrides:
-        if override.match.meets(scope, tags):
+        if override.match.matches(scope, tags):
             baseline = replace(baseline, **override.settings)
     return replace(baseline, trusted_accounts=baseline.trusted_accounts | {scope.account})

@@ -50,7 +50,7 @@ def sweep_accounts(  # noqa: PLR0913 - what it works with, and two things that a
         turn = turns.popleft()
         with deadline.step():
             done.append(turn.go_on())
-        if turn.left:
+        if turn.remaining:
             turns.append(turn)
     return merge_results(home.region, [*done, *(turn.given_up() for turn in turns)])
 
@@ -60,13 +60,13 @@ class _Turn:
 
     def __init__(self, sweeper: RegionSweep) -> None:
         self._region = sweeper.region
-        self._parts = sweeper.parts()
+        self._parts = sweeper.run_slices()
         self._last: SweepResult | None = None
 
     @property
-    def left(self) -> bool:
+    def remaining(self) -> bool:
         """Whether there is another slice."""
-        return self._last is not None and bool(self._last.left)
+        return self._last is not None and bool(self._last.remaining)
 
     def go_on(self) -> SweepResult:
         """Sweep the next slice; an account that cannot be swept is told as such."""
@@ -75,17 +75,17 @@ class _Turn:
         except Exception as error:
             logger.exception("account not swept", extra={"region": str(self._region)})
             self._last = _unswept(self._region, describe_error(error))
-        return replace(self._last, left=())
+        return replace(self._last, remaining=())
 
     def given_up(self) -> SweepResult:
         """Tell what there was no time for."""
         if self._last is None:
             return _unswept(self._region, NO_TIME)
-        return SweepResult(self._region, left=self._last.left)
+        return SweepResult(self._region, remaining=self._last.remaining)
 
 
 def _unswept(region: Region, reason: str) -> SweepResult:
-    return SweepResult(region, unswept={region: reason})
+    return SweepResult(region, failed_regions={region: reason})
 
 
 def _longest_unseen_first(
@@ -105,7 +105,7 @@ def _last_seen(sweeper: RegionSweep, now: datetime, chance: Chance) -> datetime:
     its place by chance, so that a thousand empty accounts do not keep all others waiting.
     """
     try:
-        return sweeper.last_seen() or now - DAY * chance()
+        return sweeper.last_observed_at() or now - DAY * chance()
     except Exception:
         logger.exception("heads not read", extra={"region": str(sweeper.region)})
         return LAST  # what is wrong will be told at its turn

@@ -49,7 +49,7 @@ class EvaluationPorts:
     """
 
     observer: Observer
-    places: ScopeResolver
+    resolver: ScopeResolver
     store: Store
     baselines: BaselineTable
     rejections: Rejections
@@ -84,8 +84,8 @@ class BatchEvaluation:
         self._ports = ports
         self._changes = changes
         self._deadline = deadline
-        self.swept = 0
-        self.assessments: list[ScopeResult] = []
+        self.regions_swept = 0
+        self.results: list[ScopeResult] = []
 
     def run(self) -> Failures:
         """Record every scope once; give the changes that must come again."""
@@ -100,7 +100,7 @@ class BatchEvaluation:
     def _placed(self) -> tuple[ResolvedScopes, dict[str, str]]:
         """Place the changes; one by one where together they cannot be."""
         try:
-            return self._ports.places.place(self._changes), {}
+            return self._ports.resolver.resolve(self._changes), {}
         except CAUGHT:
             logger.exception("changes not placed together")
         scopes: dict[Scope, tuple[Change, ...]] = {}
@@ -108,7 +108,7 @@ class BatchEvaluation:
         failures = {}
         for change in self._changes:
             try:
-                placed = self._ports.places.place([change])
+                placed = self._ports.resolver.resolve([change])
             except CAUGHT as error:
                 failures[change.event_id] = describe_error(error)
                 continue
@@ -124,15 +124,13 @@ class BatchEvaluation:
         events = [each.event_id for each in changes]
         observer = ports.observer_of(region.account)
         try:
-            swept = RegionSweep(observer, ports.store, ports.baselines).sweep(
-                changes, self._deadline
-            )
+            swept = RegionSweep(observer, ports.store, ports.baselines).run(changes, self._deadline)
         except CAUGHT as error:
             logger.exception("region not swept", extra={"event_ids": events})
             return dict.fromkeys(events, describe_error(error))
-        self.swept += 1
-        self.assessments += swept.assessments
-        missing = "; ".join(swept.missing())
+        self.regions_swept += 1
+        self.results += swept.results
+        missing = "; ".join(swept.describe_missing())
         return dict.fromkeys(events, missing) if missing else {}
 
     def _groups(self, scopes: Iterable[Scope]) -> Iterator[_Group]:
@@ -177,7 +175,7 @@ class BatchEvaluation:
             )
             for scope, result in zip(group.scopes, results, strict=True):
                 if isinstance(result, ScopeResult):
-                    self.assessments.append(result)
+                    self.results.append(result)
                 else:
                     failures |= dict.fromkeys((each.event_id for each in changes[scope]), result)
         return failures
@@ -203,7 +201,7 @@ class BatchEvaluation:
             return describe_error(error)
         outcome = {
             "outcome": done.outcome.value,
-            "judged": done.judged,
+            "judged": done.evaluated,
             "transitions": len(done.transitions),
         }
         logger.info("scope evaluated", extra=about | outcome)

@@ -31,28 +31,28 @@ class BatchResult:
     changes: int = 0
     ignored: int = 0
     rejected: int = 0
-    swept: int = 0
-    assessments: tuple[ScopeResult, ...] = ()
+    regions_swept: int = 0
+    results: tuple[ScopeResult, ...] = ()
     failed: tuple[str, ...] = field(default=())
 
-    def response(self) -> dict[str, list[dict[str, str]]]:
+    def build_response(self) -> dict[str, list[dict[str, str]]]:
         """Give the partial batch response.
 
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
         """
         return {"batchItemFailures": [{"itemIdentifier": each} for each in self.failed]}
 
-    def counts(self) -> dict[str, int]:
+    def count_metrics(self) -> dict[str, int]:
         """Give the batch's metrics by name."""
-        outcomes = [each.outcome for each in self.assessments]
+        outcomes = [each.outcome for each in self.results]
         return {
             "ChangesReceived": self.changes,
             "ChangesIgnored": self.ignored,
             "ChangesRejected": self.rejected,
             "ChangesFailed": len(self.failed) - self.rejected,
-            "RegionsSwept": self.swept,
+            "RegionsSwept": self.regions_swept,
             "ScopesEvaluated": len(outcomes),
-            "ScopesUnchanged": sum(not each.judged for each in self.assessments),
+            "ScopesUnchanged": sum(not each.evaluated for each in self.results),
             "StaleEvaluations": outcomes.count(Recording.STALE),
         }
 
@@ -89,8 +89,8 @@ class Evaluator:
             changes=len(batch.received) + len(batch.rejected),
             ignored=len(batch.received) - len(applied),
             rejected=len(batch.rejected),
-            swept=looked.swept,
-            assessments=tuple(looked.assessments),
+            regions_swept=looked.regions_swept,
+            results=tuple(looked.results),
             failed=(*(each.message_id for each in batch.rejected), *late),
         )
 

@@ -45,9 +45,7 @@ class RegionSweep:
         self._store = store
         self._baselines = baselines
 
-    def sweep(
-        self, changes: Sequence[Change] = (), deadline: Deadline | None = None
-    ) -> SweepResult:
+    def run(self, changes: Sequence[Change] = (), deadline: Deadline | None = None) -> SweepResult:
         """Judge every VPC and endpoint service of the region, and end what is gone.
 
         `changes` are those that could not be placed in a VPC and made somebody sweep; only where
@@ -59,18 +57,18 @@ class RegionSweep:
             CorruptItemError: the baseline or a head cannot be read.
         """
         deadline = deadline or Deadline()
-        parts = self.parts(changes)
+        parts = self.run_slices(changes)
         done: list[SweepResult] = []
-        while not done or (done[-1].left and deadline.allows()):
+        while not done or (done[-1].remaining and deadline.allows()):
             with deadline.step():
                 done.append(next(parts))
         return merge_results(
-            self.region, [*(replace(part, left=()) for part in done[:-1]), done[-1]]
+            self.region, [*(replace(part, remaining=()) for part in done[:-1]), done[-1]]
         )
 
-    def parts(self, changes: Sequence[Change] = ()) -> Iterator[SweepResult]:
+    def run_slices(self, changes: Sequence[Change] = ()) -> Iterator[SweepResult]:
         """Sweep slice by slice; each part tells what is left after it. Raises what `sweep` does."""
-        known = {head.scope: head for head in self._store.scopes_in(self.region)}
+        known = {head.scope: head for head in self._store.load_region_records(self.region)}
         heads = {scope.subject: head for scope, head in known.items() if scope.vpc_id}
         assessor = ScopeEvaluator(self._store, self._baselines.load())
         round_ = _Round(
@@ -105,16 +103,19 @@ class RegionSweep:
             done = _recorded(self.region, tasks, same)
             left = tuple(round_.scope(each) for later in slices[number:] for each in later)
             looks, tasks = [], {}
-            yield replace(done, failed={**done.failed, **failed}, left=left)
+            yield replace(done, failed={**done.failed, **failed}, remaining=left)
 
-    def last_seen(self) -> datetime | None:
+    def last_observed_at(self) -> datetime | None:
         """Tell when the longest unseen of the region's known scopes was looked at; None for none.
 
         Raises:
             ClientError, BotoCoreError: the tables do not answer.
             CorruptItemError: a head cannot be read.
         """
-        return min((head.observed_at for head in self._store.scopes_in(self.region)), default=None)
+        return min(
+            (head.observed_at for head in self._store.load_region_records(self.region)),
+            default=None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class ScopeResult:
     scope: Scope
     outcome: WriteOutcome
     transitions: tuple[Transition, ...] = ()
-    judged: bool = True
+    evaluated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,27 +126,27 @@ class ScopeEvaluator:
         With `unknown` nothing is likely to be stored of the scope yet, so it is not read before it
         is written. Should either be wrong, the write's condition fails, and all is read and done.
         """
-        seen, clocks = look.seen, self._store.clocks
-        if settled and seen.picture and clocks.move(seen):
+        seen, clocks = look.seen, self._store.last_observed
+        if settled and seen.snapshot_digest and clocks.advance(seen):
             return unchanged(look.scope)
         state = ScopeState(look.scope, None, {}) if unknown else self._store.load(look.scope)
-        if state.shows(seen.picture) and clocks.move(seen):
+        if state.matches(seen.snapshot_digest) and clocks.advance(seen):
             return unchanged(look.scope)
-        if state.head and state.head.overtakes(seen.observed_at, seen.dns):
+        if state.record and state.record.is_newer_than(seen.observed_at, seen.dns):
             return ScopeResult(look.scope, WriteOutcome.STALE)
         evaluation, compare = look.judge()
         return _assessment(look.scope, self._store.record(evaluation, compare, state))
 
     def unchanged(self, looks: Iterable[Look]) -> frozenset[Scope]:
         """Give the scopes whose pictures are those judged last; that they were seen is recorded."""
-        return self._store.clocks.move_all(look.seen for look in looks)
+        return self._store.last_observed.advance_all(look.seen for look in looks)
 
     def gone(
         self, scope: Scope, observed_at: datetime, changes: Sequence[Change] = ()
     ) -> ScopeResult:
         """Resolve everything in a scope whose VPC or endpoint service no longer exists."""
         reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
-        evaluation = Evaluation(scope, observed_at, owned=frozenset(), exists=False)
+        evaluation = Evaluation(scope, observed_at, resource_ids=frozenset(), exists=False)
         compare = _ending(scope, observed_at, reason, changes)
         return _assessment(scope, self._store.record(evaluation, compare))
 
@@ -158,7 +158,7 @@ class ScopeEvaluator:
 
 def unchanged(scope: Scope) -> ScopeResult:
     """Give what a look comes to that shows the picture which was judged last."""
-    return ScopeResult(scope, WriteOutcome.UNCHANGED, judged=False)
+    return ScopeResult(scope, WriteOutcome.UNCHANGED, evaluated=False)
 
 
 def _seen(
@@ -173,7 +173,13 @@ def _seen(
 
 
 def _evaluation(seen: Observation, owned: frozenset[str] | None) -> Evaluation:
-    return Evaluation(seen.scope, seen.observed_at, dns=seen.dns, owned=owned, picture=seen.picture)
+    return Evaluation(
+        seen.scope,
+        seen.observed_at,
+        dns=seen.dns,
+        resource_ids=owned,
+        snapshot_digest=seen.snapshot_digest,
+    )
 
 
 def _lasting(
@@ -182,7 +188,7 @@ def _lasting(
     """Let a picture be judged again that was judged by mistake: the next time it may go well."""
     if whole and not any(map(is_rule_error, verdicts)):
         return evaluation
-    return replace(evaluation, picture="")
+    return replace(evaluation, snapshot_digest="")
 
 
 def _comparing(waivers: Waivers, verdicts: Sequence[Verdict], changes: Sequence[Change]) -> Compare:

@@ -82,7 +82,7 @@ class ScopeResolver:
         self._ec2_of = ec2_of
         self._ownership = ownership
 
-    def place(self, changes: Sequence[Change]) -> ResolvedScopes:
+    def resolve(self, changes: Sequence[Change]) -> ResolvedScopes:
         """Find the scopes of each change; the region of what cannot be placed is to be swept.
 
         Raises:
@@ -107,7 +107,7 @@ class ScopeResolver:
 
     def _known(self, region: Region, ids: Collection[str]) -> Known:
         """Give what the index and EC2 know of these ids, for one region of one account."""
-        remembered = self._ownership.scopes_of(ids) if ids else {}
+        remembered = self._ownership.find_scopes(ids) if ids else {}
         existing = find_in_ec2(self._ec2_of(region), region, ids)
         return {
             each: frozenset(

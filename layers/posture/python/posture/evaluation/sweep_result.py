@@ -24,20 +24,20 @@ class SweepResult:
     """
 
     region: Region
-    assessments: tuple[ScopeResult, ...] = ()
+    results: tuple[ScopeResult, ...] = ()
     failed: Mapping[Scope, str] = field(default_factory=dict)
-    unswept: Mapping[Region, str] = field(default_factory=dict)
-    left: tuple[Scope, ...] = ()
+    failed_regions: Mapping[Region, str] = field(default_factory=dict)
+    remaining: tuple[Scope, ...] = ()
 
-    def missing(self) -> tuple[str, ...]:
+    def describe_missing(self) -> tuple[str, ...]:
         """Tell what was not looked at or not recorded, and why; nothing when all is done."""
         by_reason: dict[str, list[Scope]] = defaultdict(list)
         for scope, reason in self.failed.items():
             by_reason[reason].append(scope)
-        told = [f"{where}: {reason}" for where, reason in self.unswept.items()]
+        told = [f"{where}: {reason}" for where, reason in self.failed_regions.items()]
         told += [f"{_named(scopes)}: {reason}" for reason, scopes in by_reason.items()]
-        if self.left:
-            told.append(f"{_named(self.left)}: {NO_TIME}")
+        if self.remaining:
+            told.append(f"{_named(self.remaining)}: {NO_TIME}")
         return tuple(told)
 
     def require_complete(self) -> None:
@@ -46,21 +46,21 @@ class SweepResult:
         Raises:
             SweepIncompleteError: it names what is missing, and why.
         """
-        if missing := self.missing():
-            number = len(self.unswept) + len(self.failed) + len(self.left)
+        if missing := self.describe_missing():
+            number = len(self.failed_regions) + len(self.failed) + len(self.remaining)
             raise SweepIncompleteError(f"{number} missing of {self.region}: {'; '.join(missing)}")
 
-    def counts(self) -> dict[str, int]:
+    def count_metrics(self) -> dict[str, int]:
         """Give the sweep's metrics by name."""
-        done = [each.outcome for each in self.assessments]
+        done = [each.outcome for each in self.results]
         return {
             "ScopesSwept": len(done) + len(self.failed),
             "ScopesFailed": len(self.failed),
-            "ScopesLeft": len(self.left),
-            "AccountsNotSwept": len(self.unswept),
+            "ScopesLeft": len(self.remaining),
+            "AccountsNotSwept": len(self.failed_regions),
             # What no event had told: events that were lost, or posture that moves without any.
-            "FindingsRepaired": sum(len(each.transitions) for each in self.assessments),
-            "ScopesUnchanged": sum(not each.judged for each in self.assessments),
+            "FindingsRepaired": sum(len(each.transitions) for each in self.results),
+            "ScopesUnchanged": sum(not each.evaluated for each in self.results),
             "StaleEvaluations": done.count(WriteOutcome.STALE),
         }
 
@@ -70,10 +70,10 @@ def merge_results(region: Region, parts: Iterable[SweepResult]) -> SweepResult:
     parts = tuple(parts)
     return SweepResult(
         region,
-        tuple(each for part in parts for each in part.assessments),
+        tuple(each for part in parts for each in part.results),
         {scope: why for part in parts for scope, why in part.failed.items()},
-        {where: why for part in parts for where, why in part.unswept.items()},
-        tuple(scope for part in parts for scope in part.left),
+        {where: why for part in parts for where, why in part.failed_regions.items()},
+        tuple(scope for part in parts for scope in part.remaining),
     )
 
 

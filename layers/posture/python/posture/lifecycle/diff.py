@@ -41,7 +41,9 @@ class _Evaluation:
 
     def status(self, verdict: Verdict) -> FindingStatus:
         """Give the status that a bad verdict has by now."""
-        if verdict.status is Status.FAIL and self.waivers.excusing(verdict.rule, verdict.resource):
+        if verdict.status is Status.FAIL and self.waivers.find_waiver(
+            verdict.rule, verdict.resource
+        ):
             return FindingStatus.WAIVED
         return BAD[verdict.status]
 
@@ -187,7 +189,7 @@ def _open(
 
 def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Transition:
     """Open what was waived: it has been bad since before, and somebody must act on it again."""
-    ended = evaluation.waivers.ended(verdict.rule, verdict.resource)
+    ended = evaluation.waivers.find_ended(verdict.rule, verdict.resource)
     after = replace(
         before,
         status=FindingStatus.OPEN,
@@ -197,13 +199,13 @@ def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Trans
         updated_at=evaluation.observed_at,
         cause=revocation_cause(ended),
     )
-    reason = ended.ended(evaluation.observed_at) if ended else "no longer waived"
+    reason = ended.find_ended(evaluation.observed_at) if ended else "no longer waived"
     return Transition(Step.OPENED, after, reason)
 
 
 def _waived(evaluation: _Evaluation, after: Finding) -> Transition | None:
     """Give the step of a finding that a waiver excuses from now on."""
-    waiver = evaluation.waivers.excusing(after.rule, after.resource)
+    waiver = evaluation.waivers.find_waiver(after.rule, after.resource)
     if waiver is None or after.status is not FindingStatus.WAIVED:
         return None
     reason = f"waiver {waiver.id} until {format_iso(waiver.expires_at)}: {waiver.reason}"

@@ -53,7 +53,7 @@ def digest_snapshot(
         {
             **facts,
             "baseline": waivers.baseline,
-            "waivers": waivers.holding(),
+            "waivers": waivers.list_active(),
             "day": _day(snapshot.scope, snapshot.observed_at),
             "code": code,
         }

@@ -18,25 +18,25 @@ class Waivers:
 
     scope: Scope
     at: datetime
-    listed: Sequence[Waiver] = ()
+    waivers: Sequence[Waiver] = ()
     baseline: Baseline = field(default_factory=Baseline)
 
-    def excusing(self, rule: str, resource: str) -> Waiver | None:
+    def find_waiver(self, rule: str, resource: str) -> Waiver | None:
         """Give the waiver that excuses a failure; of several the one that lasts longest."""
         holding = [it for it in self._about(rule, resource) if self._holds(it)]
         return max(holding, key=lambda it: (it.expires_at, it.id), default=None)
 
-    def holding(self) -> tuple[Waiver, ...]:
+    def list_active(self) -> tuple[Waiver, ...]:
         """Give all that excuse anything in the scope now."""
-        return tuple(it for it in self.listed if it.concerns(self.scope) and self._holds(it))
+        return tuple(it for it in self.waivers if it.concerns(self.scope) and self._holds(it))
 
-    def ended(self, rule: str, resource: str) -> Waiver | None:
+    def find_ended(self, rule: str, resource: str) -> Waiver | None:
         """Give the waiver that excused a failure until lately."""
         over = [it for it in self._about(rule, resource) if not self._holds(it)]
         return max(over, key=lambda it: (it.revoked_at or it.expires_at, it.id), default=None)
 
     def _about(self, rule: str, resource: str) -> list[Waiver]:
-        return [it for it in self.listed if it.covers(self.scope, rule, resource)]
+        return [it for it in self.waivers if it.covers(self.scope, rule, resource)]
 
     def _holds(self, waiver: Waiver) -> bool:
         return waiver.holds(

@@ -51,7 +51,7 @@ def load_entries(history: History, scope: Scope, commit: str) -> tuple[Entry, ..
     Raises:
         MissingHistoryError: there are none.
     """
-    rows = history.of_commit(scope, commit)
+    rows = history.load_commit(scope, commit)
     told = tuple(row for row in rows if row.transition.finding.status is not FindingStatus.WAIVED)
     if told:
         return told

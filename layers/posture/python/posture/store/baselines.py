@@ -56,9 +56,9 @@ class BaselineTable:
             CorruptItemError: the stored document or a waiver cannot be read.
         """
         waivers = WaiverTable(self._client, self._table).load()
-        return replace(self.current().document, waivers=waivers)
+        return replace(self.load_current().document, waivers=waivers)
 
-    def current(self) -> AppliedBaseline:
+    def load_current(self) -> AppliedBaseline:
         """Read the document that holds, with its version and who applied it.
 
         Raises:

@@ -35,17 +35,17 @@ class Findings:
         self._client = client
         self._table = table
 
-    def scopes(self) -> Iterator[Scope]:
+    def list_scopes(self) -> Iterator[Scope]:
         """Give every scope there ever was, those that are gone included."""
         for item in self._query("listed", LISTED, index="all-scopes"):
             yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
 
-    def of_scope(self, scope: Scope) -> Iterator[Finding]:
+    def find_by_scope(self, scope: Scope) -> Iterator[Finding]:
         """Give all findings of a scope, resolved ones included, by rule and resource."""
         items = self._query("scope", str(scope))
         return (parse_finding(item) for item in items if item.get("item") != {"S": RECORD_KEY})
 
-    def of_status(
+    def find_by_status(
         self,
         status: FindingStatus,
         *,
@@ -66,14 +66,14 @@ class Findings:
             for between in _severities(severities, since, until)
         )
 
-    def of_rule(
+    def find_by_rule(
         self, rule: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Finding]:
         """Give a rule's findings everywhere, the least recently updated first."""
         between = _updated(since, until)
         return map(parse_finding, self._query("rule", rule, index="by-rule", between=between))
 
-    def of_resource(
+    def find_by_resource(
         self, resource: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Finding]:
         """Give a resource's findings, the least recently updated first."""

@@ -31,7 +31,7 @@ class Chain:
     length: int = 0
     tip: str = FIRST
 
-    def fields(self) -> dict[str, Any]:
+    def to_attributes(self) -> dict[str, Any]:
         """Give what is kept of it in a head."""
         return {"chain_length": self.length, "chain_tip": self.tip}
 

@@ -29,37 +29,37 @@ class History:
         self._client = client
         self._table = table
 
-    def of_scope(
+    def find_by_scope(
         self, scope: Scope, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Entry]:
         """Give what happened in a scope."""
         return self._entries("scope", str(scope), since, until)
 
-    def of_finding(
+    def find_by_finding(
         self, finding_id: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Entry]:
         """Give a finding's life."""
         return self._entries("id", finding_id, since, until, "by-finding")
 
-    def of_resource(
+    def find_by_resource(
         self, resource: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Entry]:
         """Give what happened to the findings about a resource."""
         return self._entries("resource", resource, since, until, "by-resource")
 
-    def of_actor(
+    def find_by_actor(
         self, actor: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Entry]:
         """Give what somebody's changes brought about."""
         return self._entries("actor", actor, since, until, "by-actor")
 
-    def of_commit(self, scope: Scope, commit: str) -> tuple[Entry, ...]:
+    def load_commit(self, scope: Scope, commit: str) -> tuple[Entry, ...]:
         """Give the rows that one transaction wrote; they never change."""
         observed_at = commit.partition("#")[0]
         rows = self._rows("scope", str(scope), f"{observed_at}#", f"{observed_at}#{AFTER_ALL}")
         return tuple(row for row in map(parse_history_entry, rows) if row.commit == commit)
 
-    def stored(
+    def query_rows(
         self, partition: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[StoredItem]:
         """Give a partition's rows as they are stored, for whoever proves or hands them on."""

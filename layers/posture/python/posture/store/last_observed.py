@@ -39,7 +39,7 @@ class Observation:
 
     scope: Scope
     observed_at: datetime
-    picture: str
+    snapshot_digest: str
     dns: DnsAttributes | None = None
 
 
@@ -50,7 +50,7 @@ class LastObservedTimes:
         self._client = client
         self._table = table
 
-    def move(self, seen: Observation) -> bool:
+    def advance(self, seen: Observation) -> bool:
         """Move one clock; False where the head vouches for no such picture, or for a later one.
 
         Raises:
@@ -62,14 +62,14 @@ class LastObservedTimes:
             return False
         return True
 
-    def move_all(self, pictures: Iterable[Observation]) -> frozenset[Scope]:
+    def advance_all(self, pictures: Iterable[Observation]) -> frozenset[Scope]:
         """Move the clocks of many scopes by a call a hundred; give those that were moved.
 
         Raises:
             ConflictError: others kept holding a head.
             ClientError, BotoCoreError: DynamoDB does not answer.
         """
-        left = [each for each in pictures if each.picture]
+        left = [each for each in pictures if each.snapshot_digest]
         moved: set[Scope] = set()
         for start in range(0, len(left), MAX_ITEMS):
             moved |= self._together(left[start : start + MAX_ITEMS])
@@ -92,7 +92,7 @@ class LastObservedTimes:
 
     def _one_by_one(self, pictures: Sequence[Observation]) -> set[Scope]:
         with ThreadPoolExecutor(MIN_ITEMS) as pool:
-            moved = list(pool.map(self.move, pictures))
+            moved = list(pool.map(self.advance, pictures))
         return {each.scope for each, done in zip(pictures, moved, strict=True) if done}
 
     def _moved(self, seen: Observation) -> UpdateTypeDef:
@@ -101,5 +101,5 @@ class LastObservedTimes:
             "picture_at": format_iso(seen.observed_at),
             **dns_fields(seen.dns, seen.observed_at),
         }
-        guard = when_unchanged(seen.picture)
+        guard = when_unchanged(seen.snapshot_digest)
         return build_record_update(self._table, seen.scope, fields, guard, revise=False)

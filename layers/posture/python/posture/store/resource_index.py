@@ -62,7 +62,7 @@ class ResourceIndex:
             [*((each, None) for each in found), *((each, expires_at) for each in gone)], scope
         )
 
-    def scopes_of(self, ids: Iterable[str]) -> Mapping[str, frozenset[Scope]]:
+    def find_scopes(self, ids: Iterable[str]) -> Mapping[str, frozenset[Scope]]:
         """Give the scopes of each id; an id that nobody remembers has none.
 
         Raises:

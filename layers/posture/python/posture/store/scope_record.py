@@ -49,9 +49,9 @@ class ScopeRecord:
     ownership_digest: str = ""
     dns: DnsAttributes | None = None
     chain: Chain = field(default_factory=Chain)
-    picture: str = ""
+    snapshot_digest: str = ""
 
-    def overtakes(self, observed_at: datetime, dns: DnsAttributes | None) -> bool:
+    def is_newer_than(self, observed_at: datetime, dns: DnsAttributes | None) -> bool:
         """Tell whether it knows something newer than what was seen, or was remembered, then."""
         if self.observed_at >= observed_at:
             return True
@@ -180,7 +180,7 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             ownership_digest=str(fields.get("ownership_digest", "")),
             dns=_dns(fields.get("dns")),
             chain=parse_chain(fields),
-            picture=_picture(fields),
+            snapshot_digest=_picture(fields),
         )
     except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
         raise corrupt_item_error("head", fields.get("scope"), RECORD_KEY, error) from error

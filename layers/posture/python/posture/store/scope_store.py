@@ -51,12 +51,12 @@ class ScopeState:
     """All that is stored of a scope: its head and its findings by id, resolved ones included."""
 
     scope: Scope
-    head: ScopeRecord | None
+    record: ScopeRecord | None
     findings: Mapping[str, Finding]
 
-    def shows(self, picture: str) -> bool:
+    def matches(self, picture: str) -> bool:
         """Whether all of it is what judging this picture comes to."""
-        return bool(picture) and self.head is not None and self.head.picture == picture
+        return bool(picture) and self.record is not None and self.record.snapshot_digest == picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ class Evaluation:
     observed_at: datetime
     coverage: Json | None = None
     dns: DnsAttributes | None = None
-    owned: frozenset[str] | None = None
+    resource_ids: frozenset[str] | None = None
     exists: bool = True
-    picture: str = ""
+    snapshot_digest: str = ""
 
 
 class WriteOutcome(StrEnum):
@@ -106,8 +106,8 @@ class Store:
     def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
         self._client = client
         self._tables = tables
-        self.ownership = ResourceIndex(client, tables.ownership)
-        self.clocks = LastObservedTimes(client, tables.findings)
+        self.resource_index = ResourceIndex(client, tables.ownership)
+        self.last_observed = LastObservedTimes(client, tables.findings)
 
     def load(self, scope: Scope) -> ScopeState:
         """Read a scope, consistently and whole.
@@ -148,7 +148,7 @@ class Store:
         """
         for _ in range(ATTEMPTS):
             state = state or self.load(evaluation.scope)
-            if state.head and state.head.overtakes(evaluation.observed_at, evaluation.dns):
+            if state.record and state.record.is_newer_than(evaluation.observed_at, evaluation.dns):
                 return WriteResult(WriteOutcome.STALE)
             steps = tuple(compare(state))
             seen = self._seen(state, evaluation, steps)
@@ -158,7 +158,7 @@ class Store:
                 state = None
         raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
 
-    def head(self, scope: Scope) -> ScopeRecord | None:
+    def load_record(self, scope: Scope) -> ScopeRecord | None:
         """Read a scope's head, consistently.
 
         Raises:
@@ -169,7 +169,7 @@ class Store:
         )
         return parse_scope_record(answer["Item"]) if "Item" in answer else None
 
-    def scopes_in(self, region: Region) -> tuple[ScopeRecord, ...]:
+    def load_region_records(self, region: Region) -> tuple[ScopeRecord, ...]:
         """Give the heads of all scopes of a region that exist as far as is known.
 
         They come from an index, so they may be a moment old and carry no coverage.
@@ -190,16 +190,19 @@ class Store:
         findings = apply_transitions(state.findings, steps).values()
         seen = {
             "counts": dict(Counter(finding.status.value for finding in findings)),
-            **snapshot_fields(evaluation.picture, evaluation.observed_at),
+            **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
             **coverage_fields(evaluation.coverage),
             **dns_fields(evaluation.dns, evaluation.observed_at),
         }
-        if evaluation.owned is None:
+        if evaluation.resource_ids is None:
             return seen
-        digest = digest_ids(evaluation.owned, evaluation.observed_at)
-        if state.head is None or state.head.ownership_digest != digest:
-            self.ownership.remember(
-                evaluation.scope, evaluation.owned, evaluation.observed_at, new=state.head is None
+        digest = digest_ids(evaluation.resource_ids, evaluation.observed_at)
+        if state.record is None or state.record.ownership_digest != digest:
+            self.resource_index.remember(
+                evaluation.scope,
+                evaluation.resource_ids,
+                evaluation.observed_at,
+                new=state.record is None,
             )
         return {**seen, "ownership_digest": digest}
 
@@ -210,13 +213,13 @@ class Store:
         steps: Sequence[Transition],
         seen: Mapping[str, Any],
     ) -> WriteResult:
-        guard = when_newer_than(state.head) if state.head else when_absent()
+        guard = when_newer_than(state.record) if state.record else when_absent()
         if not steps:
             return self._touch(evaluation, seen, guard)
         written: tuple[Transition, ...] = ()
-        chain = state.head.chain if state.head else Chain()
+        chain = state.record.chain if state.record else Chain()
         for part in split_into_parts(steps, evaluation.observed_at, chain):
-            if not self._write(evaluation, part, seen if part.last else {}, guard):
+            if not self._write(evaluation, part, seen if part.is_last else {}, guard):
                 return WriteResult(WriteOutcome.STALE, written)
             written += part.transitions
             guard = when_following(part.commit, part.chain)
@@ -248,7 +251,7 @@ class Store:
         fields = {
             **self._clock(evaluation),
             **seen,
-            **part.chain.fields(),
+            **part.chain.to_attributes(),
             "commit": part.commit,
         }
         head = build_record_update(
@@ -257,7 +260,7 @@ class Store:
         try:
             transact(self._client, [*build_part_writes(part, self._tables), {"Update": head}])
         except ConditionFailedError:
-            stored = self.head(evaluation.scope)
+            stored = self.load_record(evaluation.scope)
             if stored and (stored.commit, stored.chain) == (part.commit, part.chain):
                 return True  # it was written, and only the answer was lost
             if self._overtaken(evaluation):
@@ -276,5 +279,5 @@ class Store:
         }
 
     def _overtaken(self, evaluation: Evaluation) -> bool:
-        stored = self.head(evaluation.scope)
-        return stored is not None and stored.overtakes(evaluation.observed_at, evaluation.dns)
+        stored = self.load_record(evaluation.scope)
+        return stored is not None and stored.is_newer_than(evaluation.observed_at, evaluation.dns)

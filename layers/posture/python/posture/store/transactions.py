@@ -48,7 +48,7 @@ class TransactionPart:
         return format_commit(self.observed_at, self.number)
 
     @property
-    def last(self) -> bool:
+    def is_last(self) -> bool:
         """Whether it completes the evaluation."""
         return self.number == self.parts
 

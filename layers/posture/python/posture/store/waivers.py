@@ -149,7 +149,7 @@ class WaiverTable:
         first = before.length == 0
         put: PutTypeDef = {
             "TableName": self._table,
-            "Item": {**HEAD, **serialize(after.fields())},
+            "Item": {**HEAD, **serialize(after.to_attributes())},
             "ConditionExpression": "attribute_not_exists(#tip)" if first else "#tip = :tip",
             "ExpressionAttributeNames": {"#tip": "chain_tip"},
         }

@@ -185,7 +185,7 @@ def test_an_alert_given_up_is_told_once(stage: Stage, invocable: list[str]) -> N
     assert stage.aws.mailbox.collect() == []
     letters = redriven("alerts")
     assert letters
-    assert {each["outcome"] for each in letters} == {"told"}
+    assert {each["outcome"] for each in letters} == {"reported"}
     (alert,) = stage.aws.mailbox.collect()
     assert {each["step"] for each in alert.body["findings"]} == {"resolved"}
     assert set(invocable) == {"posture-notify"}

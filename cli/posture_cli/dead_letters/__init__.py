@@ -1,1 +1,1 @@
-"""What a deployed stack gave up: read, explain, and do again once the cause is gone."""
+"""The dead-letter queues of a deployed stack: read, explain and reprocess their messages."""

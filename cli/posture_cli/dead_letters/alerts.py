@@ -1,8 +1,9 @@
-"""Alerts that could not be sent: what was committed at the time is handed to the notifier again.
+"""Dead letters of the findings table's stream: alerts that could not be sent.
 
-A letter holds no stream records, only their positions in a stream that forgets them after a day,
-and when they arrived. History never forgets, so the commits of that time are found there; the
-notifier remembers for 30 days what it told, longer than a letter lasts, and tells only the rest.
+A message holds no stream records, only their positions in the stream, which keeps records for a
+day, and their arrival times. The history table keeps every commit, so the commits of that time are
+read from there and passed to the notify function. It remembers for 30 days, longer than a message
+is kept, which commits it reported, and reports only the others.
 """
 
 from __future__ import annotations
@@ -24,78 +25,80 @@ if TYPE_CHECKING:
     from posture.store.items import StoredItem
     from posture_cli.dead_letters.queue import DeadLetterMessage
 
-# A commit bears the time of its picture, which is up to a sweep's whole time before its record.
+# A commit has its snapshot's time, which precedes the stream record by a sweep's duration at most.
 BEFORE = timedelta(minutes=16)
-AFTER = timedelta(minutes=1)  # arrivals are told in whole seconds, and clocks differ
-MOST = 500  # records an invocation, far below the function's minute
-BYTES = 4_000_000  # of the 6 MB that an invocation may carry
+AFTER = timedelta(minutes=1)  # arrivals are in whole seconds, and clocks differ
+MAX_RECORDS = 500  # per invocation, far below what the function processes in its minute
+MAX_BYTES = 4_000_000  # per invocation, of which Lambda allows 6 MB
 
 StreamRecord = dict[str, Any]
 
 
 class AlertDeadLetters:
-    """Dead letters of the findings' stream."""
+    """Lambda's records of batches of the findings table's stream."""
 
-    outcome = "told"
+    outcome = "reported"
 
     def __init__(self, findings: Findings, history: History, notify: DeployedFunction) -> None:
         self._findings = findings
         self._history = history
         self._notify = notify
-        self._handed: set[tuple[str, str]] = set()
+        self._reprocessed: set[tuple[str, str]] = set()
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
-        """Give where and when it failed."""
+        """Return where and when the batch failed."""
         return describe_invocation(message, "alert")
 
     def explain(self, message: DeadLetterMessage) -> str:
-        """Say how many records were given up, and why as far as Lambda tells it."""
-        records = _info(message).get("batchSize", "some")
-        return f"{records} stream records, {describe_failure(message)}; see the notifier's log"
+        """Return the number of records, and Lambda's reason."""
+        records = _batch_info(message).get("batchSize", "some")
+        return (
+            f"{records} stream records, {describe_failure(message)}; see the notify function's log"
+        )
 
     def reprocess(self, message: DeadLetterMessage) -> str:
-        """Hand to the notifier what history has of that time."""
+        """Pass the history of that time to the notify function."""
         try:
-            info = _info(message)
+            info = _batch_info(message)
             first = datetime.fromisoformat(info["approximateArrivalOfFirstRecord"])
             last = datetime.fromisoformat(info["approximateArrivalOfLastRecord"])
         except (KeyError, ValueError, TypeError):
-            return "it does not say when its records arrived"
-        rows = self._rows(first - BEFORE, last + AFTER)
-        for batch in _batches(rows):
+            return "the message does not contain the arrival times of its records"
+        rows = self._read_history(first - BEFORE, last + AFTER)
+        for batch in _build_batches(rows):
             answer, problem = self._notify.call({"Records": batch})
             if problem:
                 return problem
             if failed := answer.get("batchItemFailures"):
-                return f"{len(failed)} of {len(batch)} still fail: see the notifier's log"
-            self._handed.update(_commit_of(each["dynamodb"]["NewImage"]) for each in batch)
+                return f"{len(failed)} of {len(batch)} fail again; see the notify function's log"
+            self._reprocessed.update(_commit_key(each["dynamodb"]["NewImage"]) for each in batch)
         return ""
 
-    def _rows(self, since: datetime, until: datetime) -> Iterator[StoredItem]:
-        """Give the rows of that time that this command has not handed over yet."""
+    def _read_history(self, since: datetime, until: datetime) -> Iterator[StoredItem]:
+        """Read the history of a period, except what was reprocessed before."""
         for scope in self._findings.list_scopes():
             for row in self._history.query_rows(str(scope), since=since, until=until):
-                if _commit_of(row) not in self._handed:
+                if _commit_key(row) not in self._reprocessed:
                     yield row
 
 
-def _info(message: DeadLetterMessage) -> Mapping[str, Any]:
+def _batch_info(message: DeadLetterMessage) -> Mapping[str, Any]:
     info = message.parse_body().get("DDBStreamBatchInfo")
     return info if isinstance(info, dict) else {}
 
 
-def _commit_of(row: Mapping[str, Any]) -> tuple[str, str]:
+def _commit_key(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["scope"]["S"], row["commit"]["S"]
 
 
-def _batches(rows: Iterator[StoredItem]) -> Iterator[Sequence[StreamRecord]]:
-    """Give the rows as records of the stream, as many as an invocation may carry."""
+def _build_batches(rows: Iterator[StoredItem]) -> Iterator[Sequence[StreamRecord]]:
+    """Convert history rows to stream records, in batches for one invocation each."""
     batch: list[StreamRecord] = []
     size = 0
     for number, row in enumerate(rows, 1):
-        record = _record(row, number)
+        record = _build_record(row, number)
         weight = len(json.dumps(record).encode())
-        if batch and (len(batch) == MOST or size + weight > BYTES):
+        if batch and (len(batch) == MAX_RECORDS or size + weight > MAX_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(record)
@@ -104,8 +107,8 @@ def _batches(rows: Iterator[StoredItem]) -> Iterator[Sequence[StreamRecord]]:
         yield batch
 
 
-def _record(row: StoredItem, number: int) -> StreamRecord:
-    """Give a row as the stream once brought its finding: it holds all of that and a step."""
+def _build_record(row: StoredItem, number: int) -> StreamRecord:
+    """Convert a history row, which contains the finding, to the finding's stream record."""
     return {
         "eventName": "MODIFY",
         "eventSource": "aws:dynamodb",

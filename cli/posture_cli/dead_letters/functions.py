@@ -1,6 +1,6 @@
-"""What Lambda says of an invocation it gave up, and how a function is invoked again.
+"""Lambda's records of failed invocations, and the functions of the stack to invoke again.
 
-Forms of the records:
+Record formats:
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 """
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from posture_cli.dead_letters.queue import DeadLetterMessage
 
-ACCOUNT = 4  # which part of an ARN names the account; the one before it names the region
+ACCOUNT = 4  # the part of an ARN that is the account; the part before it is the region
 
 
 def describe_invocation(message: DeadLetterMessage, event: str) -> Mapping[str, Any]:
-    """Give what the record of a failed invocation tells, under the name of what was to be done."""
+    """Return account, region, time and tries of a failed invocation, under an event name."""
     record = message.parse_body()
-    context = _member(record, "requestContext")
+    context = _find_object(record, "requestContext")
     arn = str(context.get("functionArn", "")).split(":")
     region, account = arn[3:5] if len(arn) > ACCOUNT else ("", "")
     return {
@@ -37,43 +37,52 @@ def describe_invocation(message: DeadLetterMessage, event: str) -> Mapping[str, 
 
 
 def describe_failure(message: DeadLetterMessage) -> str:
-    """Say why Lambda gave up: its condition, and the function's own error where it is told."""
+    """Return Lambda's condition and, if recorded, the function's error."""
     record = message.parse_body()
-    condition = str(_member(record, "requestContext").get("condition", ""))
-    answer = _member(record, "responsePayload")
+    condition = str(_find_object(record, "requestContext").get("condition", ""))
+    answer = _find_object(record, "responsePayload")
     error = str(answer.get("errorMessage") or answer.get("errorType") or "")
-    failed = str(_member(record, "responseContext").get("functionError", ""))
-    return ": ".join(each for each in (condition, error or failed) if each) or "no reason was told"
+    failed = str(_find_object(record, "responseContext").get("functionError", ""))
+    return ": ".join(each for each in (condition, error or failed) if each) or "reason unknown"
 
 
 class DeployedFunction:
-    """A function of the stack, invoked with the caller's own credentials."""
+    """A function of the stack, invoked with the caller's credentials."""
 
     def __init__(self, client: LambdaClient, name: str) -> None:
         self._client = client
+        self._started = False
         self.name = name
 
-    def start(self) -> str:
-        """Invoke it without waiting; give "" once Lambda has taken it, else why not."""
-        try:
-            self._client.invoke(FunctionName=self.name, InvocationType="Event", Payload=b"{}")
-        except (ClientError, BotoCoreError) as error:
-            return str(error)
+    def start_once(self) -> str:
+        """Invoke the function asynchronously, unless that was done before.
+
+        Lambda sends a new dead letter if the invocation fails after all retries.
+
+        Returns:
+            "" if the function was started, else the error.
+        """
+        if not self._started:
+            try:
+                self._client.invoke(FunctionName=self.name, InvocationType="Event", Payload=b"{}")
+            except (ClientError, BotoCoreError) as error:
+                return str(error)
+            self._started = True
         return ""
 
     def call(self, event: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-        """Invoke it and wait; give what it answers, and "" or why it has no answer."""
+        """Invoke the function and wait; return its answer, and "" or the error."""
         payload = json.dumps(event).encode()
         try:
-            answer = self._client.invoke(FunctionName=self.name, Payload=payload)
-            said = json.loads(answer["Payload"].read() or b"{}")
+            response = self._client.invoke(FunctionName=self.name, Payload=payload)
+            answer = json.loads(response["Payload"].read() or b"{}")
         except (ClientError, BotoCoreError, ValueError) as error:
             return {}, str(error)
-        if answer.get("FunctionError"):
-            return {}, str(said.get("errorMessage") or said.get("errorType") or said)
-        return said, ""
+        if response.get("FunctionError"):
+            return {}, str(answer.get("errorMessage") or answer.get("errorType") or answer)
+        return answer, ""
 
 
-def _member(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _find_object(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = record.get(name)
     return value if isinstance(value, dict) else {}

@@ -1,8 +1,9 @@
-"""The dead-letter queues of a deployed stack, with all that redriving them takes."""
+"""Open a dead-letter queue of a deployed stack, with what its messages are reprocessed by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
@@ -13,7 +14,7 @@ from posture_cli.dead_letters.alerts import AlertDeadLetters
 from posture_cli.dead_letters.changes import ChangeDeadLetters, UndeliveredDeadLetters
 from posture_cli.dead_letters.functions import DeployedFunction
 from posture_cli.dead_letters.queue import DeadLetterQueue
-from posture_cli.dead_letters.sweeps import SweepDeadLetters, SweepStarter
+from posture_cli.dead_letters.sweeps import SweepDeadLetters
 from posture_cli.deployed import read_stack_output
 
 if TYPE_CHECKING:
@@ -27,56 +28,32 @@ QUEUES: Mapping[str, str] = {
 }
 
 
-def open_queue(letters: str, stack: str, region: str | None) -> DeadLetterQueue:
-    """Open one of `QUEUES` with the caller's own credentials.
+def open_queue(name: str, stack: str, region: str | None) -> DeadLetterQueue:
+    """Open one of `QUEUES` with the caller's credentials.
 
     Raises:
-        DeploymentError: there is no such stack, or it is not one of ours.
+        DeploymentError: The stack does not exist, or is not a stack of this project.
     """
     session = boto3.Session(region_name=region)
+    output = partial(read_stack_output, stack, region=region)
+    sqs, dynamodb = session.client("sqs"), session.client("dynamodb")
 
-    def output(name: str) -> str:
-        return read_stack_output(stack, name, region)
+    def function(output_name: str) -> DeployedFunction:
+        return DeployedFunction(session.client("lambda"), output(output_name))
 
-    kind = KINDS[letters](session, output)
-    return DeadLetterQueue(session.client("sqs"), output(QUEUES[letters]), kind)
-
-
-def _changes(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
-    return ChangeDeadLetters(
-        session.client("sqs"),
-        output("ChangesQueueUrl"),
-        session.client("dynamodb"),
-        output("HistoryTableName"),
-    )
-
-
-def _undelivered(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
-    return UndeliveredDeadLetters(
-        session.client("sqs"), output("ChangesQueueUrl"), _sweep(session, output)
-    )
-
-
-def _sweeps(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
-    return SweepDeadLetters(_sweep(session, output))
-
-
-def _alerts(session: boto3.Session, output: Callable[[str], str]) -> DeadLetterKind:
-    dynamodb = session.client("dynamodb")
-    return AlertDeadLetters(
-        Findings(dynamodb, output("FindingsTableName")),
-        History(dynamodb, output("HistoryTableName")),
-        DeployedFunction(session.client("lambda"), output("NotifyFunctionName")),
-    )
-
-
-def _sweep(session: boto3.Session, output: Callable[[str], str]) -> SweepStarter:
-    return SweepStarter(DeployedFunction(session.client("lambda"), output("SweepFunctionName")))
-
-
-KINDS: Mapping[str, Callable[[boto3.Session, Callable[[str], str]], DeadLetterKind]] = {
-    "changes": _changes,
-    "undelivered": _undelivered,
-    "sweeps": _sweeps,
-    "alerts": _alerts,
-}
+    kind: DeadLetterKind
+    if name == "changes":
+        history = output("HistoryTableName")
+        kind = ChangeDeadLetters(sqs, output("ChangesQueueUrl"), dynamodb, history)
+    elif name == "undelivered":
+        sweep = function("SweepFunctionName")
+        kind = UndeliveredDeadLetters(sqs, output("ChangesQueueUrl"), sweep)
+    elif name == "sweeps":
+        kind = SweepDeadLetters(function("SweepFunctionName"))
+    else:
+        kind = AlertDeadLetters(
+            Findings(dynamodb, output("FindingsTableName")),
+            History(dynamodb, output("HistoryTableName")),
+            function("NotifyFunctionName"),
+        )
+    return DeadLetterQueue(sqs, output(QUEUES[name]), kind)

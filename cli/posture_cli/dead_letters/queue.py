@@ -1,4 +1,4 @@
-"""A dead-letter queue: its messages are taken out, shown, and removed once they are done again."""
+"""Read a dead-letter queue, and delete each message once it is reprocessed."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-HELD = 300  # seconds a message is ours while it is shown and done again
-TOLD = ("event", "account", "region", "time")
+VISIBILITY_TIMEOUT = 300  # seconds for which a received message is invisible to others
+FIELDS = ("event", "account", "region", "time")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterMessage:
-    """One message that was given up.
+    """One message of a dead-letter queue.
 
-    Args:
+    Attributes:
         message_id: Its id in the dead-letter queue.
-        receipt: What it is removed by.
-        body: Its text as it came.
-        attributes: What was attached to it.
-        tries: How often it was handed out.
+        receipt: The receipt handle by which it is deleted.
+        body: Its body, unchanged.
+        attributes: Its message attributes.
+        tries: How often it was received.
     """
 
     message_id: str
@@ -34,7 +34,7 @@ class DeadLetterMessage:
     tries: int
 
     def parse_body(self) -> Mapping[str, Any]:
-        """Give the JSON object that it holds; an empty one where it holds none."""
+        """Return the body's JSON object, or an empty one if the body is anything else."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -43,69 +43,69 @@ class DeadLetterMessage:
 
 
 class DeadLetterKind(Protocol):
-    """A kind of dead letters. `outcome` says what becomes of one that is done again."""
+    """A kind of dead letters. `outcome` is what happened to one that is reprocessed."""
 
     outcome: str
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
-        """Give the `event`, `account`, `region` and `time` of a message, as far as it tells them."""
+        """Return `event`, `account`, `region` and `time`, as far as they are known."""
 
     def explain(self, message: DeadLetterMessage) -> str:
-        """Say why it was given up, as far as is known."""
+        """Return why processing failed, as far as is known."""
 
     def reprocess(self, message: DeadLetterMessage) -> str:
-        """Do it again; give "" once it is taken care of, else why it is not."""
+        """Reprocess the message; return "" on success, else the error."""
 
 
 class DeadLetterQueue:
-    """One dead-letter queue and what its kind of letters means."""
+    """One dead-letter queue, and the kind of its messages."""
 
     def __init__(self, sqs: SQSClient, source: str, kind: DeadLetterKind) -> None:
         self._sqs = sqs
         self._source = source
-        self._held: list[str] = []
+        self._received: list[str] = []
         self.kind = kind
 
     def count_messages(self) -> int:
-        """Count the messages, as nearly as SQS knows."""
+        """Return SQS's approximate number of messages."""
         answer = self._sqs.get_queue_attributes(
             QueueUrl=self._source, AttributeNames=["ApproximateNumberOfMessages"]
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def receive_messages(self) -> Iterator[DeadLetterMessage]:
-        """Take each message out once; it is back after five minutes, if nobody removes it."""
-        seen: set[str] = set()
+        """Receive each message once; those not deleted are visible again after five minutes."""
+        received: set[str] = set()
         while messages := self._receive():
-            fresh = [it for it in messages if it["MessageId"] not in seen]
+            fresh = [it for it in messages if it["MessageId"] not in received]
             for message in fresh:
-                seen.add(message["MessageId"])
-                self._held.append(message["ReceiptHandle"])
+                received.add(message["MessageId"])
+                self._received.append(message["ReceiptHandle"])
                 yield _build_message(message)
             if not fresh:
                 return
 
     def build_row(self, message: DeadLetterMessage) -> dict[str, Any]:
-        """Give what a person wants to know of a message."""
-        told = self.kind.describe(message)
+        """Return a message's fields for the output."""
+        fields = self.kind.describe(message)
         return {
             "message_id": message.message_id,
-            **{name: str(told.get(name) or "") for name in TOLD},
-            "tries": told.get("tries", message.tries),
+            **{name: str(fields.get(name) or "") for name in FIELDS},
+            "tries": fields.get("tries", message.tries),
             "reason": self.kind.explain(message),
             "body": message.body,
         }
 
     def redrive(self, message: DeadLetterMessage) -> str:
-        """Do it again and remove it here; say why where that's no use, and leave it."""
+        """Reprocess and delete a message; return "" on success, else the error."""
         if problem := self.kind.reprocess(message):
             return problem
         self._sqs.delete_message(QueueUrl=self._source, ReceiptHandle=message.receipt)
         return ""
 
     def release(self) -> None:
-        """Give back at once what was only looked at."""
-        for receipt in self._held:
+        """Make all received messages visible again."""
+        for receipt in self._received:
             self._sqs.change_message_visibility(
                 QueueUrl=self._source, ReceiptHandle=receipt, VisibilityTimeout=0
             )
@@ -114,7 +114,7 @@ class DeadLetterQueue:
         answer = self._sqs.receive_message(
             QueueUrl=self._source,
             MaxNumberOfMessages=10,
-            VisibilityTimeout=HELD,
+            VisibilityTimeout=VISIBILITY_TIMEOUT,
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["ApproximateReceiveCount"],
             MessageAttributeNames=["All"],

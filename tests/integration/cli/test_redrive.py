@@ -60,7 +60,9 @@ def test_what_was_given_up_is_evaluated_after_all(aws: EmbeddedAws) -> None:
     put(aws, "ChangesDeadLetterQueueUrl", CHANGE)
     result = posture("-o", "json")
     assert result.exit_code == 0
-    assert [(it["event"], it["outcome"]) for it in rows(result)] == [("CreateRoute", "put back")]
+    assert [(it["event"], it["outcome"]) for it in rows(result)] == [
+        ("CreateRoute", "returned to the queue")
+    ]
     assert bodies(aws, "ChangesQueueUrl") == [CHANGE]
     assert bodies(aws, "ChangesDeadLetterQueueUrl") == []
 

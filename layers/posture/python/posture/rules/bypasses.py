@@ -1,4 +1,4 @@
-"""What of a subnet's traffic to gateway services takes a way that it should not take."""
+"""Traffic to gateway endpoint services that a subnet sends along another path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ from posture.rules.rule import VpcContext
 
 @dataclass(frozen=True, slots=True)
 class Bypass:
-    """What of one service takes a way that it should not take out of a subnet."""
+    """Traffic to one service that bypasses gateway endpoints.
+
+    Attributes:
+        paths: The paths that bypass an endpoint.
+        endpoints: The working gateway endpoints that the VPC has for the service.
+        whole: Whether all traffic to the service takes these paths.
+    """
 
     service: Service
     paths: tuple[Path, ...]
@@ -30,72 +36,63 @@ class Bypass:
     whole: bool
 
     @property
-    def short(self) -> str:
-        """The service's short name."""
-        return short_name(self.service.name)
-
-    @property
-    def by_nat(self) -> bool:
-        """Whether some of it passes a NAT gateway."""
+    def uses_nat(self) -> bool:
+        """Whether a path goes through a NAT gateway."""
         return any(path.kind is PathKind.NAT_GATEWAY for path in self.paths)
 
 
 @dataclass(frozen=True, slots=True)
 class SubnetBypasses:
-    """A subnet's ways to the gateway services: the leaks, and what is not known."""
+    """A subnet's bypasses, evidence of what is not known, and the resources that decide both."""
 
-    leaks: tuple[Bypass, ...]
+    bypasses: tuple[Bypass, ...]
     unknown: tuple[Evidence, ...]
     concerns: frozenset[str]
 
 
 def find_bypasses(
-    vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService, leaves: Callable[[Path], bool]
+    vpc: VpcContext,
+    subnet: Subnet,
+    endpoints: EndpointsByService,
+    is_bypass: Callable[[Path], bool],
 ) -> SubnetBypasses:
-    """Give a subnet's ways to the gateway services.
+    """Find the traffic of a subnet to gateway endpoint services that takes other paths.
 
     Args:
-        case: The VPC.
-        subnet: Where the traffic starts.
-        endpoints: The working gateway endpoints.
-        leaves: Which paths are none that its traffic should take.
+        vpc: The VPC to evaluate.
+        subnet: The subnet that sends the traffic.
+        endpoints: The working gateway endpoints of the VPC.
+        is_bypass: Decides which paths the traffic must not take.
     """
-    leaks: list[Bypass] = []
+    bypasses: list[Bypass] = []
     unknown: list[Evidence] = []
     for service in vpc.gateway_services:
         resolution = vpc.analysis.resolve_names(service)
         if resolution.resolves_to is ResolvesTo.ENDPOINT:
-            continue  # its names lead to an interface endpoint, whatever routes there are
+            continue  # the service's names resolve to an interface endpoint, whatever the routes
         paths = vpc.paths[subnet.id, service.name]
         if paths is None:
-            unknown.append(_no_answer(subnet, service))
+            text = f"The addresses of {service.name} or the route table of {subnet.id} are unknown."
+            unknown.append(Evidence(text, {"service": service.name, "subnet": subnet.id}))
             continue
-        out = tuple(path for path in paths if leaves(path))
-        if out and resolution.resolves_to is ResolvesTo.UNKNOWN:
+        found = tuple(path for path in paths if is_bypass(path))
+        if found and resolution.resolves_to is ResolvesTo.UNKNOWN:
             unknown.append(Evidence(f"{service.name}: {resolution.why}.", {"names": "unknown"}))
-        elif out:
-            whole = all(path in out for path in paths)
-            leaks.append(Bypass(service, out, endpoints.get(service.name, ()), whole))
+        elif found:
+            whole = all(path in found for path in paths)
+            bypasses.append(Bypass(service, found, endpoints.get(service.name, ()), whole))
         unknown += [
             path_evidence(service, path)
             for path in paths
-            if any(way.kind is PathKind.UNKNOWN for way in (path, *path.onward))
+            if any(hop.kind is PathKind.UNKNOWN for hop in (path, *path.onward))
         ]
-    concerns = _path_concerns(vpc, subnet, endpoints)
-    return SubnetBypasses(tuple(leaks), tuple(unknown), concerns)
+    return SubnetBypasses(tuple(bypasses), tuple(unknown), _find_concerns(vpc, subnet, endpoints))
 
 
-def _no_answer(subnet: Subnet, service: Service) -> Evidence:
-    return Evidence(
-        f"The addresses of {service.name} or the route table of {subnet.id} could not be read.",
-        {"service": service.name, "subnet": subnet.id},
-    )
-
-
-def _path_concerns(
+def _find_concerns(
     vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService
 ) -> frozenset[str]:
-    """Give what the way of a subnet's traffic hangs on."""
+    """Return the ids of the resources that decide the paths of a subnet's traffic."""
     table = vpc.tables[subnet.id]
     concerns = {subnet.id, *(each.id for of_one in endpoints.values() for each in of_one)}
     if table is None:
@@ -107,26 +104,29 @@ def _path_concerns(
     return frozenset(concerns - {"local"})
 
 
-def describe_shares(leaks: Sequence[Bypass]) -> str:
-    """Say of which services all or a part leaks."""
-    return join_names(f"{'all' if leak.whole else 'part'} of {leak.short}" for leak in leaks)
+def describe_shares(bypasses: Sequence[Bypass]) -> str:
+    """Describe how much of which services' traffic bypasses, as in `all s3 traffic`."""
+    return join_names(
+        f"{'all' if each.whole else 'some'} {short_name(each.service.name)} traffic"
+        for each in bypasses
+    )
 
 
-def describe_root(vpc: VpcContext, subnet: Subnet, leaks: Sequence[Bypass]) -> str:
-    """Say what is wrong with the subnet's route table, in words that its other subnets share."""
+def describe_root(vpc: VpcContext, subnet: Subnet, bypasses: Sequence[Bypass]) -> str:
+    """Name the root cause in the subnet's route table, in words that its other subnets share."""
     table = vpc.tables[subnet.id]
     if table is None:
         return ""
-    lacking = [it.service.name for it in leaks if not has_route_to(table, it.endpoints)]
-    unused = [it.service.name for it in leaks if it.endpoints and it.service.name in lacking]
+    missing = [each for each in bypasses if not has_route_to(table, each.endpoints)]
+    unused = [each.service.name for each in missing if each.endpoints]
     if unused:
         return describe_missing_route(table, unused)
-    if lacking:
-        names = join_names(map(short_name, sorted(lacking)))
-        return f"{vpc.snapshot.vpc.id} has no gateway endpoint of {names}"
-    return describe_bypassing_routes(table, (path.route for it in leaks for path in it.paths))
+    if missing:
+        names = join_names(short_name(name) for name in sorted(it.service.name for it in missing))
+        return f"{vpc.snapshot.vpc.id} has no gateway endpoint for {names}"
+    return describe_bypassing_routes(table, (path.route for it in bypasses for path in it.paths))
 
 
-def list_endpoint_ids(leaks: Sequence[Bypass]) -> str:
-    """Name the gateway endpoints that leaks go past."""
-    return join_names(sorted({each.id for leak in leaks for each in leak.endpoints}))
+def join_endpoint_ids(bypasses: Sequence[Bypass]) -> str:
+    """Join the ids of the gateway endpoints that the traffic bypasses."""
+    return join_names(sorted({each.id for bypass in bypasses for each in bypass.endpoints}))

@@ -1,4 +1,4 @@
-"""Rules about which endpoints there are, and whether they work."""
+"""Rules about the presence, state and Region of endpoints."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from posture.rules.evidence import endpoint_evidence, format_endpoint, join_name
 from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
 AVAILABLE = "available"
-ON_THE_WAY = frozenset({"pending", "pendingacceptance"})
+PENDING = frozenset({"pending", "pendingacceptance"})
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html
-BROKEN = frozenset({"rejected", "failed", "expired", "partial"})
-SERVING = (EndpointType.GATEWAY, EndpointType.INTERFACE)
+FAILED = frozenset({"rejected", "failed", "expired", "partial"})
+AWS_SERVICE_TYPES = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 
 STATES = "https://docs.aws.amazon.com/vpc/latest/privatelink/concepts.html#concepts-vpc-endpoints"
 SUPPORT = "https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html"
@@ -41,16 +41,16 @@ def _not_offered(vpc: VpcContext, short: str) -> RuleResult:
     return RuleResult(
         resource=short,
         status=Status.UNKNOWN,
-        summary=f"{short} is required, and {region} offers no endpoint of that name",
+        summary=f"{short} is required, but {region} offers no endpoint service of that name",
         evidence=(
             Evidence(
                 f"DescribeVpcEndpointServices lists {len(vpc.snapshot.services)} services of "
-                f"{region}; none is named {short}.",
+                f"{region}. None is named {short}.",
                 {"service": short, "region": region},
             ),
         ),
         remediation=Remediation(
-            "Correct the name in the baseline, or override it for this region.",
+            "Correct the service name in the baseline, or override it for this Region.",
             "aws ec2 describe-vpc-endpoint-services --query ServiceNames",
         ),
         concerns=frozenset({vpc.snapshot.vpc.id}),
@@ -58,37 +58,39 @@ def _not_offered(vpc: VpcContext, short: str) -> RuleResult:
 
 
 def _presence(vpc: VpcContext, service: Service) -> RuleResult:
-    having = [each for each in vpc.endpoints_of(*SERVING) if each.service_name == service.name]
-    working = [each for each in having if each.state == AVAILABLE]
-    coming = [each for each in having if each.state in ON_THE_WAY]
+    existing = [
+        each for each in vpc.endpoints_of(*AWS_SERVICE_TYPES) if each.service_name == service.name
+    ]
+    available = [each for each in existing if each.state == AVAILABLE]
+    pending = [each for each in existing if each.state in PENDING]
     vpc_id = vpc.snapshot.vpc.id
-    # EC2 shows a deleted endpoint for a while: whoever deleted it is the cause.
+    # EC2 lists a deleted endpoint for a while, and its deletion is the cause of this finding.
     own = (each for each in vpc.snapshot.endpoints.values() if each.service_name == service.name)
     concerns = frozenset({vpc_id, *(each.id for each in own)})
-    if working:
-        ids = join_names(each.id for each in working)
-        summary = f"{service.name} is reached by {ids}"
+    if available:
+        ids = join_names(each.id for each in available)
+        summary = f"{service.name} has the available endpoint {ids}"
         return RuleResult(service.name, Status.PASS, summary, concerns=concerns)
-    if coming:
-        ids = join_names(each.id for each in coming)
-        summary = f"{service.name}: {ids} is on the way"
+    if pending:
+        ids = join_names(each.id for each in pending)
+        summary = f"{service.name}: {ids} is pending"
         return RuleResult(service.name, Status.NOT_APPLICABLE, summary, concerns=concerns)
     return RuleResult(
         resource=service.name,
         status=Status.FAIL,
-        summary=f"{vpc_id} has no available endpoint of {service.name}, which the baseline requires",
+        summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline requires",
         evidence=(
             Evidence(
                 f"{vpc_id} has {_counted(len(vpc.endpoints))} available one of {service.name}.",
                 {"vpc": vpc_id, "service": service.name, "required_as": short_name(service.name)},
             ),
-            *map(endpoint_evidence, having),
+            *map(endpoint_evidence, existing),
         ),
         remediation=Remediation(
-            "Make an endpoint of the service"
-            + ("." if _gateway(service) else " in a subnet of each availability zone, with a "
-               "security group that admits the VPC on 443."),
-            _create(vpc, service),
+            "Create an endpoint for the service"
+            + ("." if _gateway(service) else " in a subnet of each Availability Zone, with a "
+               "security group that allows the VPC's CIDR blocks on port 443."),
+            _create_command(vpc, service),
         ),
         concerns=concerns,
     )  # fmt: skip
@@ -102,9 +104,9 @@ def _gateway(service: Service) -> bool:
     return EndpointType.GATEWAY in service.types
 
 
-def _create(vpc: VpcContext, service: Service) -> str:
+def _create_command(vpc: VpcContext, service: Service) -> str:
     if not _gateway(service):
-        return _create_interface(vpc, service)
+        return _create_interface_command(vpc, service)
     tables = sorted({table.id for table in vpc.tables.values() if table})
     chosen = f" --route-table-ids {' '.join(tables)}" if tables else ""
     return (
@@ -113,10 +115,10 @@ def _create(vpc: VpcContext, service: Service) -> str:
     )
 
 
-def _create_interface(vpc: VpcContext, service: Service) -> str:
-    """Give the command where other endpoints of the VPC show which security groups endpoints get.
+def _create_interface_command(vpc: VpcContext, service: Service) -> str:
+    """Build the command with the security groups that another endpoint of the VPC has.
 
-    Where none does, nobody but people can say.
+    Without such an endpoint the groups are for a person to choose, and there is no command.
     """
     groups = next(filter(None, (_own_groups(vpc, each) for each in vpc.endpoints)), ())
     offered = [each for each in vpc.subnets if not service.zones or each.zone in service.zones]
@@ -133,7 +135,7 @@ def _create_interface(vpc: VpcContext, service: Service) -> str:
 
 
 def _own_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[str, ...]:
-    """Give the groups of an available interface endpoint, unless the default one is among them."""
+    """Return the groups of an available interface endpoint, unless it has the default group."""
     if endpoint.type is not EndpointType.INTERFACE or endpoint.state != AVAILABLE:
         return ()
     known = vpc.snapshot.security_groups
@@ -152,57 +154,57 @@ def _state(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     name = format_endpoint(endpoint)
     if endpoint.state == AVAILABLE:
         return RuleResult(endpoint.id, Status.PASS, f"{name} is available")
-    if endpoint.state in ON_THE_WAY:
+    if endpoint.state in PENDING:
         return _pending(vpc, endpoint, name)
-    status = Status.FAIL if endpoint.state in BROKEN else Status.UNKNOWN
-    state = endpoint.state or "in no state that EC2 tells"
+    status = Status.FAIL if endpoint.state in FAILED else Status.UNKNOWN
     return RuleResult(
         resource=endpoint.id,
         status=status,
         severity=Severity.MEDIUM if endpoint.state == "partial" else None,
-        summary=f"{name} is {state}",
+        summary=f"{name} is in state {endpoint.state or 'unknown'}",
         evidence=(endpoint_evidence(endpoint), *_last_error(endpoint)),
-        remediation=_repair(endpoint),
+        remediation=_state_remediation(endpoint),
     )
 
 
 def _pending(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
     if endpoint.created_at is None:
-        summary = f"{name} is {endpoint.state}, nobody knows since when"
+        summary = f"{name} is in state {endpoint.state}; its creation time is not known"
         return RuleResult(endpoint.id, Status.UNKNOWN, summary, (endpoint_evidence(endpoint),))
     if is_within_grace_period(endpoint, vpc.baseline, vpc.snapshot.observed_at):
-        summary = f"{name} is {endpoint.state}, and still may be"
+        summary = f"{name} is in state {endpoint.state}, within the grace period"
         return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
     since = f"{endpoint.created_at:%Y-%m-%d %H:%M} UTC"
     minutes = vpc.baseline.pending_grace_minutes
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{name} is {endpoint.state} for longer than {minutes} minutes",
+        summary=f"{name} has been in state {endpoint.state} for more than {minutes} minutes",
         evidence=(
             endpoint_evidence(endpoint),
-            Evidence(f"{endpoint.id} was made at {since}.", {"created_at": since}),
+            Evidence(f"{endpoint.id} was created at {since}.", {"created_at": since}),
         ),
-        remediation=_repair(endpoint),
+        remediation=_state_remediation(endpoint),
     )
 
 
 def _last_error(endpoint: Endpoint) -> Iterator[Evidence]:
     if endpoint.last_error:
-        yield Evidence(f"EC2 says: {endpoint.last_error}", {"last_error": endpoint.last_error})
+        text = f"The last error of {endpoint.id}: {endpoint.last_error}"
+        yield Evidence(text, {"last_error": endpoint.last_error})
 
 
-def _repair(endpoint: Endpoint) -> Remediation:
+def _state_remediation(endpoint: Endpoint) -> Remediation:
     if endpoint.state == "pendingacceptance":
-        return Remediation("Ask the service's owner to accept the connection.")
+        return Remediation("Ask the service owner to accept the endpoint connection.")
     if endpoint.state in {"rejected", "expired"}:
         return Remediation(
-            "The service's owner refused the connection or let it expire: delete the endpoint, or "
-            "make it anew when the owner agrees.",
+            "The service owner rejected the connection or did not accept it in time. Delete the "
+            "endpoint, and create it again once the owner agrees.",
             f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {endpoint.id}",
         )
     return Remediation(
-        "Look at the endpoint's last error and its subnets, and make it anew if need be.",
+        "Check the endpoint's last error and its subnets, and recreate the endpoint if necessary.",
         f"aws ec2 describe-vpc-endpoints --vpc-endpoint-ids {endpoint.id}",
     )
 
@@ -216,17 +218,18 @@ def _regions(vpc: VpcContext) -> Iterator[RuleResult]:
         name = format_endpoint(endpoint)
         region = endpoint.service_region or find_region(endpoint.service_name)
         if region is None or region == own:
-            yield RuleResult(endpoint.id, Status.PASS, f"{name} leads to no other region")
+            summary = f"{name} connects to a service in the VPC's Region"
+            yield RuleResult(endpoint.id, Status.PASS, summary)
             continue
         allowed = region in vpc.baseline.allowed_regions
         yield RuleResult(
             resource=endpoint.id,
             status=Status.PASS if allowed else Status.FAIL,
-            summary=f"{name} leads from {own} to {region}"
+            summary=f"{name} connects from {own} to a service in {region}"
             + (", which the baseline allows" if allowed else ""),
             evidence=(
                 Evidence(
-                    f"The service of {endpoint.id} is in {region}, the VPC in {own}.",
+                    f"The service of {endpoint.id} is in {region}; the VPC is in {own}.",
                     {"service": endpoint.service_name, "service_region": region, "region": own},
                 ),
             ),
@@ -240,15 +243,15 @@ def _regions(vpc: VpcContext) -> Iterator[RuleResult]:
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="required-service-without-endpoint",
-        title="required service has no endpoint",
-        requirement="Every service the baseline requires has an available endpoint",
+        title="Required service has no endpoint",
+        requirement="Every service that the baseline requires has an available endpoint",
         family=Family.ENDPOINTS,
         severity=Severity.HIGH,
         rationale=(
-            "Without an endpoint, traffic to the service leaves over the internet, or workloads "
-            "without a way to the internet are cut off from it."
+            "Without an endpoint, traffic to the service uses the internet, and workloads without "
+            "internet access cannot reach the service."
         ),
-        remediation="Make an endpoint of the service.",
+        remediation="Create an endpoint for the service.",
         evaluate=_required,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=PRESENCE,
@@ -256,15 +259,16 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="endpoint-not-available",
-        title="endpoint is not available",
-        requirement="Every endpoint is available",
+        title="Endpoint is not available",
+        requirement="Every endpoint is in state available",
         family=Family.ENDPOINTS,
         severity=Severity.HIGH,
         rationale=(
-            "An endpoint that failed, was rejected or expired carries nothing. One that is pending "
-            "is given the time the baseline sets (pending_grace_minutes) before it counts."
+            "An endpoint that has failed, expired or been rejected carries no traffic. A pending "
+            "endpoint is reported after the grace period that the baseline sets "
+            "(pending_grace_minutes)."
         ),
-        remediation="Find out why, and make the endpoint anew.",
+        remediation="Find the cause, and recreate the endpoint.",
         evaluate=_states,
         reads=frozenset({Facet.ENDPOINTS}),
         controls=AVAILABILITY,
@@ -272,15 +276,15 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="endpoint-in-other-region",
-        title="endpoint leads to another region",
-        requirement="Endpoints lead to services of the VPC's own region or an allowed one",
+        title="Endpoint connects to another Region",
+        requirement="Endpoints connect to services in the VPC's Region or an allowed Region",
         family=Family.ENDPOINTS,
         severity=Severity.MEDIUM,
         rationale=(
-            "An endpoint to another region takes data out of the region it should stay in, and is "
-            "charged for the way between them."
+            "A cross-Region endpoint moves data out of the Region where it should stay, and the "
+            "transfer between Regions is charged."
         ),
-        remediation="Use the service in the VPC's own region.",
+        remediation="Use the service in the VPC's Region.",
         evaluate=_regions,
         reads=frozenset({Facet.ENDPOINTS}),
         controls=BOUNDARY,

@@ -1,8 +1,8 @@
-"""Runs the catalogue over one picture: every rule answers, and none can stop the others."""
+"""Evaluates all rules on one snapshot; a rule that fails does not stop the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from posture.errors import describe_error
@@ -14,7 +14,7 @@ from posture.model.verdict import Evidence, Remediation, Status, Verdict
 from posture.rules.rule import ContextT, EndpointServiceContext, Rule, RuleResult, VpcContext
 from posture.rules.rule_catalogue import SERVICE_RULES, VPC_RULES
 
-RULE_ERROR = "could not be judged: the rule itself failed"
+RULE_ERROR = "could not be evaluated: internal error in the rule"
 
 Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
 
@@ -22,9 +22,9 @@ Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
 def evaluate_vpc(
     snapshot: Snapshot, baseline: Baseline, rules: Iterable[Rule[VpcContext]] = VPC_RULES
 ) -> tuple[Verdict, ...]:
-    """Give every rule's verdicts on a VPC, passes included.
+    """Evaluate rules on a VPC and return all verdicts, passes included.
 
-    A rule that fails by a mistake of ours answers unknown for the whole VPC.
+    A rule that raises an exception yields one unknown verdict for the whole VPC.
     """
     return evaluate_context(VpcContext(snapshot, baseline), rules)
 
@@ -32,8 +32,8 @@ def evaluate_vpc(
 def evaluate_context(
     context: VpcContext, rules: Iterable[Rule[VpcContext]] = VPC_RULES
 ) -> tuple[Verdict, ...]:
-    """Judge a VPC whose analyses the caller wants to read, too."""
-    return _judged(rules, context, context.snapshot.scope, context.snapshot.unreadable)
+    """Evaluate rules on a VPC as `evaluate_vpc`, for callers that also read its analyses."""
+    return _evaluate(rules, context, context.snapshot.scope, context.snapshot.unreadable)
 
 
 def evaluate_endpoint_service(
@@ -41,66 +41,60 @@ def evaluate_endpoint_service(
     baseline: Baseline,
     rules: Iterable[Rule[EndpointServiceContext]] = SERVICE_RULES,
 ) -> tuple[Verdict, ...]:
-    """Give every rule's verdicts on an endpoint service, as `judge_vpc` does."""
+    """Evaluate rules on an endpoint service, as `evaluate_vpc` does on a VPC."""
     context = EndpointServiceContext(snapshot, baseline)
-    return _judged(rules, context, snapshot.scope, snapshot.unreadable)
+    return _evaluate(rules, context, snapshot.scope, snapshot.unreadable)
 
 
 def is_rule_error(verdict: Verdict) -> bool:
-    """Tell whether it stands in for the verdict of a rule that failed."""
+    """Return whether a verdict stands for a rule that raised an exception."""
     return verdict.status is Status.UNKNOWN and verdict.summary.endswith(RULE_ERROR)
 
 
-def _judged(
+def _evaluate(
     rules: Iterable[Rule[ContextT]], context: ContextT, scope: Scope, unreadable: Unreadable
 ) -> tuple[Verdict, ...]:
     return tuple(
-        verdict for rule in rules for verdict in _answers(rule, context, scope, unreadable)
+        _to_verdict(rule, result, scope.region)
+        for rule in rules
+        for result in _evaluate_rule(rule, context, scope.subject, unreadable)
     )
 
 
-def _answers(
-    rule: Rule[ContextT], context: ContextT, scope: Scope, unreadable: Unreadable
-) -> Iterator[Verdict]:
-    """Let one rule answer: unknown on the whole scope where it may not read what it needs."""
+def _evaluate_rule(
+    rule: Rule[ContextT], context: ContextT, subject: str, unreadable: Unreadable
+) -> Iterable[RuleResult]:
+    """Evaluate one rule, or answer unknown for the whole scope where its input is incomplete."""
     denied = {facet.value: reason for facet, reason in unreadable.items() if facet in rule.reads}
     if denied:
-        yield _denied(rule, scope, denied)
-        return
+        return [_missing_input(subject, denied)]
     try:
-        judgements = list(rule.evaluate(context))
-    except Exception as error:  # noqa: BLE001 - a mistake in one rule must not hide the others
-        yield _failed(rule, scope, error)
-        return
-    yield from (_signed(rule, judgement, scope.region) for judgement in judgements)
+        return list(rule.evaluate(context))
+    except Exception as error:  # noqa: BLE001 - an error in one rule must not hide the others
+        return [_internal_error(subject, error)]
 
 
-def _signed(rule: Rule[ContextT], judgement: RuleResult, region: str) -> Verdict:
+def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str) -> Verdict:
+    remediation = None
+    if result.status in {Status.FAIL, Status.UNKNOWN}:
+        remediation = result.remediation or Remediation(rule.remediation)
+        remediation = replace(remediation, command=_add_region(remediation.command, region))
     return Verdict(
         rule=rule.id,
-        resource=judgement.resource,
-        status=judgement.status,
-        severity=judgement.severity or rule.severity,
-        summary=judgement.summary,
-        evidence=judgement.evidence,
-        remediation=_remedy(rule, judgement, region),
-        concerns=judgement.concerns | {judgement.resource},
-        root=judgement.root,
+        resource=result.resource,
+        status=result.status,
+        severity=result.severity or rule.severity,
+        summary=result.summary,
+        evidence=result.evidence,
+        remediation=remediation,
+        concerns=result.concerns | {result.resource},
+        root=result.root,
     )
 
 
-def _remedy(rule: Rule[ContextT], judgement: RuleResult, region: str) -> Remediation | None:
-    """Give what to do; there is nothing to do about what passes or does not apply."""
-    if judgement.status not in {Status.FAIL, Status.UNKNOWN}:
-        return None
-    remedy = judgement.remediation or Remediation(rule.remediation)
-    return replace(remedy, command=_in_region(remedy.command, region))
+def _add_region(command: str, region: str) -> str:
+    """Add the Region to each AWS CLI call of a command, as the shell may have another default.
 
-
-def _in_region(command: str, region: str) -> str:
-    """Name the region in each call of a command: the shell it is typed in may be at home elsewhere.
-
-    `--region` is an option of every call:
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
     """
     calls = command.split(" && ") if command else ()
@@ -109,32 +103,26 @@ def _in_region(command: str, region: str) -> str:
     )
 
 
-def _denied(rule: Rule[ContextT], scope: Scope, denied: Mapping[str, str]) -> Verdict:
+def _missing_input(subject: str, denied: Mapping[str, str]) -> RuleResult:
     calls = ", ".join(f"ec2:{operation}" for operation in sorted(denied))
-    return Verdict(
-        rule=rule.id,
-        resource=scope.subject,
+    return RuleResult(
+        resource=subject,
         status=Status.UNKNOWN,
-        severity=rule.severity,
-        summary=f"{scope.subject} could not be judged: {calls} cannot be read",
+        summary=f"{subject} could not be evaluated: {calls} failed",
         evidence=tuple(
             Evidence(f"{operation}: {reason}", {"operation": operation, "reason": reason})
             for operation, reason in sorted(denied.items())
         ),
-        remediation=Remediation(f"Let the monitor's role call {calls}."),
-        concerns=frozenset({scope.subject}),
+        remediation=Remediation(f"Allow {calls} for the monitor's IAM role."),
     )
 
 
-def _failed(rule: Rule[ContextT], scope: Scope, error: Exception) -> Verdict:
+def _internal_error(subject: str, error: Exception) -> RuleResult:
     what = describe_error(error)
-    return Verdict(
-        rule=rule.id,
-        resource=scope.subject,
+    return RuleResult(
+        resource=subject,
         status=Status.UNKNOWN,
-        severity=rule.severity,
-        summary=f"{scope.subject} {RULE_ERROR}",
+        summary=f"{subject} {RULE_ERROR}",
         evidence=(Evidence(what, {"error": what}),),
-        remediation=Remediation("This is a mistake of the monitor: please report it."),
-        concerns=frozenset({scope.subject}),
+        remediation=Remediation("This is a bug in the monitor. Report it to its maintainers."),
     )

@@ -1,23 +1,24 @@
-"""The facts of a picture as evidence: one wording for each kind, with the record behind it."""
+"""Evidence for rule results: one wording for each kind of fact, with the record behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from posture.analysis.addresses import AddressSet
+from posture.analysis.descriptions import describe_addresses
 from posture.analysis.path import Path, PathKind
 from posture.model.network import Endpoint, Route, RouteTable, SecurityGroupRule, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence
 
-BLOCKS = 8  # that a sentence names; the record holds them all
+MAX_BLOCKS = 8  # CIDR blocks that a sentence lists; the record lists them all
 
 
 def route_evidence(table: RouteTable, route: Route) -> Evidence:
-    """Show a route."""
+    """Build the evidence for a route."""
     state = " (blackhole)" if route.blackhole else ""
     return Evidence(
-        f"{table.id} routes {route.destination} to {route.target.id}{state}.",
+        f"Route table {table.id} routes {route.destination} to {route.target.id}{state}.",
         {
             "route_table": table.id,
             "destination": route.destination,
@@ -29,10 +30,10 @@ def route_evidence(table: RouteTable, route: Route) -> Evidence:
 
 
 def endpoint_evidence(endpoint: Endpoint) -> Evidence:
-    """Show an endpoint with its service and state."""
+    """Build the evidence for an endpoint, its service and its state."""
     return Evidence(
-        f"{endpoint.id} ({endpoint.type.value} endpoint of {endpoint.service_name}) is "
-        f"{endpoint.state or 'in no state that EC2 tells'}.",
+        f"{endpoint.id} ({endpoint.type.value} endpoint for {endpoint.service_name}) is in state "
+        f"{endpoint.state or 'unknown'}.",
         {
             "endpoint": endpoint.id,
             "service": endpoint.service_name,
@@ -43,12 +44,12 @@ def endpoint_evidence(endpoint: Endpoint) -> Evidence:
 
 
 def format_endpoint(endpoint: Endpoint) -> str:
-    """Name an endpoint with its service."""
+    """Format an endpoint with its service, as in `vpce-0a (kms)`."""
     return f"{endpoint.id} ({short_name(endpoint.service_name)})"
 
 
 def path_evidence(service: Service, path: Path) -> Evidence:
-    """Show by which way some of a service's addresses go."""
+    """Build the evidence for the path to some of a service's addresses."""
     record = {
         "service": service.name,
         "addresses": format_addresses(path.addresses),
@@ -58,36 +59,33 @@ def path_evidence(service: Service, path: Path) -> Evidence:
         record["target"] = path.target
     if path.route:
         record["route"] = f"{path.route.destination} to {path.route.target.id}"
-    onward = "".join(f"; from there it {describe_route_of(each)}" for each in path.onward)
-    return Evidence(
-        f"{service.name}: {summarise_addresses(path.addresses)} {describe_route_of(path)}{onward}.",
-        record,
-    )
+    hops = ", then ".join(map(_describe_hop, (path, *path.onward)))
+    text = f"{service.name}: traffic to {summarise_addresses(path.addresses)} {hops}."
+    return Evidence(text, record)
 
 
-def describe_route_of(path: Path) -> str:
-    """Say which way a path is."""
+def _describe_hop(path: Path) -> str:
     if path.kind is PathKind.NONE:
         return "has no route"
     if path.kind is PathKind.UNKNOWN:
-        return f"goes nobody knows where: {path.why}"
+        return f"has an unknown next hop ({path.why})"
     if path.kind is PathKind.BLACKHOLE:
-        return f"is dropped at {path.target}"
-    why = f" (route {path.route.destination})" if path.route else ""
-    return f"goes by {path.kind.value} {path.target}".rstrip() + why
+        return f"is dropped by the blackhole route to {path.target}"
+    route = f" (route {path.route.destination})" if path.route else ""
+    return f"is routed to {path.kind.value} {path.target}".rstrip() + route
 
 
 def inbound_rule_evidence(group_id: str, rule: SecurityGroupRule) -> Evidence:
-    """Show an ingress rule of a security group."""
+    """Build the evidence for an inbound rule of a security group."""
     peer = str(rule.cidr or rule.prefix_list_id or (rule.group.group_id if rule.group else "?"))
     return Evidence(
-        f"{group_id} admits {peer} on {format_ports(rule)}.",
+        f"Security group {group_id} allows inbound traffic from {peer} on {format_ports(rule)}.",
         {"security_group": group_id, "peer": peer, "ports": format_ports(rule)},
     )
 
 
 def format_ports(rule: SecurityGroupRule) -> str:
-    """Say which protocol and ports a rule is about."""
+    """Format the protocol and ports of a security group rule, as in `tcp/443`."""
     if rule.protocol == "-1":
         return "all protocols and ports"
     if (
@@ -101,22 +99,16 @@ def format_ports(rule: SecurityGroupRule) -> str:
 
 
 def summarise_addresses(addresses: AddressSet) -> str:
-    """Name some blocks of a set of addresses, and how many there are besides."""
-    join_names = addresses.networks()
-    named = ", ".join(map(str, join_names[:BLOCKS]))
-    return (
-        named
-        if len(join_names) <= BLOCKS
-        else f"{named} and {len(join_names) - BLOCKS} blocks more"
-    )
+    """Format the first blocks of an address set and the number of the others."""
+    return describe_addresses(addresses, MAX_BLOCKS)
 
 
 def format_addresses(addresses: AddressSet) -> str:
-    """Name all blocks of a set of addresses."""
+    """Format every block of an address set, separated by commas."""
     return ", ".join(map(str, addresses.networks()))
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Name several things in a sentence."""
+    """Join names for a sentence, as in `a, b and c`; the sequence must not be empty."""
     *most, last = list(names)
     return f"{', '.join(most)} and {last}" if most else last

@@ -1,4 +1,4 @@
-"""Rules about what gateway services' traffic leaves the VPC past a gateway endpoint.
+"""Rules about S3 and DynamoDB traffic that does not use a gateway endpoint.
 
 https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 """
@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from posture.analysis.addresses import AddressSet
 from posture.analysis.path import OTHER_NETWORKS, Path
 from posture.model.network import Facet, RouteTable, Subnet
-from posture.model.verdict import Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.bypasses import (
     Bypass,
     SubnetBypasses,
     describe_root,
     describe_shares,
     find_bypasses,
-    list_endpoint_ids,
+    join_endpoint_ids,
 )
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import join_names, path_evidence
@@ -46,163 +46,156 @@ NEEDED = frozenset(
 )
 
 
-# --- by the internet -----------------------------------------------------------------------------
+# --- over the internet ---------------------------------------------------------------------------
 
 
-def _leaving(vpc: VpcContext) -> Iterator[RuleResult]:
+def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
     for subnet in vpc.subnets:
-        ways = find_bypasses(vpc, subnet, endpoints, lambda path: bool(path.to_internet))
-        if ways.leaks:
-            yield _leaves(vpc, subnet, ways)
-        elif ways.unknown:
-            summary = f"{subnet.id}: the way of some traffic to gateway services is not known"
-            yield RuleResult(
-                subnet.id, Status.UNKNOWN, summary, ways.unknown, concerns=ways.concerns
-            )
-        else:
-            summary = (
-                f"nothing {subnet.id} sends to S3 or DynamoDB leaves by a NAT or internet gateway"
-            )
-            yield RuleResult(subnet.id, Status.PASS, summary, concerns=ways.concerns)
+        found = find_bypasses(vpc, subnet, endpoints, lambda path: bool(path.to_internet))
+        status, evidence = Status.PASS, ()
+        if found.bypasses:
+            yield _internet_failure(vpc, subnet, found)
+            continue
+        summary = f"{subnet.id} sends no S3 or DynamoDB traffic through a NAT or internet gateway"
+        if found.unknown:
+            status, evidence = Status.UNKNOWN, found.unknown
+            summary = f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known"
+        yield RuleResult(subnet.id, status, summary, evidence, concerns=found.concerns)
 
 
-def _leaves(vpc: VpcContext, subnet: Subnet, ways: SubnetBypasses) -> RuleResult:
-    leaks = ways.leaks
-    past = [leak for leak in leaks if leak.endpoints]
-    free = [leak for leak in leaks if not leak.endpoints]
-    clauses = [
-        *(
-            (f"{describe_shares(past)} out by {_by(past)} past {list_endpoint_ids(past)}",)
-            if past
-            else ()
-        ),
-        *(
-            (f"{describe_shares(free)} out by {_by(free)}, though a gateway endpoint is free",)
-            if free
-            else ()
-        ),
-    ]
+def _internet_failure(vpc: VpcContext, subnet: Subnet, found: SubnetBypasses) -> RuleResult:
+    bypassed = [each for each in found.bypasses if each.endpoints]
+    missing = [each for each in found.bypasses if not each.endpoints]
+    clauses = []
+    if bypassed:
+        clauses.append(f"{_over(bypassed)}, bypassing {join_endpoint_ids(bypassed)}")
+    if missing:
+        clauses.append(f"{_over(missing)}; a gateway endpoint is available at no charge")
     return RuleResult(
         resource=subnet.id,
         status=Status.FAIL,
-        severity=Severity.HIGH if past else None,
+        severity=Severity.HIGH if bypassed else None,
         summary=f"{subnet.id} sends {'; and '.join(clauses)}",
-        evidence=tuple(path_evidence(leak.service, path) for leak in leaks for path in leak.paths),
-        remediation=Remediation(_advice(leaks), _command(vpc, subnet, leaks)),
-        concerns=ways.concerns,
-        root=describe_root(vpc, subnet, leaks),
+        evidence=_evidence(found),
+        remediation=Remediation(_advice(found.bypasses), _command(vpc, subnet, found.bypasses)),
+        concerns=found.concerns,
+        root=describe_root(vpc, subnet, found.bypasses),
     )
 
 
-def _by(leaks: Sequence[Bypass]) -> str:
-    return join_names(sorted({path.kind.value for leak in leaks for path in leak.paths}))
+def _over(bypasses: Sequence[Bypass]) -> str:
+    kinds = sorted({path.kind.value for each in bypasses for path in each.paths})
+    return f"{describe_shares(bypasses)} over the internet ({join_names(kinds)})"
 
 
-def _advice(leaks: Sequence[Bypass]) -> str:
-    by_nat = any(leak.by_nat for leak in leaks)
-    cost = " What passes a NAT gateway is charged by the gigabyte." if by_nat else ""
-    if all(leak.endpoints and not leak.whole for leak in leaks):
-        return f"Delete the routes that are more specific than the endpoint's.{cost}"
-    return f"Send the traffic by a gateway endpoint, which costs nothing.{cost}"
+def _evidence(found: SubnetBypasses) -> tuple[Evidence, ...]:
+    return tuple(
+        path_evidence(each.service, path) for each in found.bypasses for path in each.paths
+    )
 
 
-def _command(vpc: VpcContext, subnet: Subnet, leaks: Sequence[Bypass]) -> str:
+def _advice(bypasses: Sequence[Bypass]) -> str:
+    uses_nat = any(each.uses_nat for each in bypasses)
+    cost = " NAT gateways charge for each gigabyte." if uses_nat else ""
+    if all(each.endpoints and not each.whole for each in bypasses):
+        return f"Delete the routes that are more specific than the endpoint route.{cost}"
+    return f"Route the traffic to a gateway endpoint, which is free of charge.{cost}"
+
+
+def _command(vpc: VpcContext, subnet: Subnet, bypasses: Sequence[Bypass]) -> str:
     table = vpc.tables[subnet.id]
     if table is None:
         return ""
-    steps = [step for leak in leaks for step in _steps(vpc, table, leak)]
+    steps = [step for each in bypasses for step in _steps(vpc, table, each)]
     return " && ".join(dict.fromkeys(steps))
 
 
-def _steps(vpc: VpcContext, table: RouteTable, leak: Bypass) -> Iterator[str]:
-    if not leak.endpoints:
-        yield create_gateway_endpoint_command(vpc, leak.service.name, table)
-    elif not has_route_to(table, leak.endpoints):
-        yield associate_route_table_command(leak.endpoints[0], table)
+def _steps(vpc: VpcContext, table: RouteTable, bypass: Bypass) -> Iterator[str]:
+    if not bypass.endpoints:
+        yield create_gateway_endpoint_command(vpc, bypass.service.name, table)
+    elif not has_route_to(table, bypass.endpoints):
+        yield associate_route_table_command(bypass.endpoints[0], table)
     else:
-        specific = [path.route for path in leak.paths if path.route and _within(path, leak)]
+        specific = [path.route for path in bypass.paths if path.route and _within(path, bypass)]
         yield from filter(None, [delete_routes_command(table, specific)])
 
 
-def _within(path: Path, leak: Bypass) -> bool:
-    """Tell whether a route serves nothing but the service: a default route is not to be deleted."""
+def _within(path: Path, bypass: Bypass) -> bool:
+    """Return whether a route serves only the service: a default route must not be deleted."""
     route = path.route
-    if route is None or route.cidr is None or leak.whole:
+    if route is None or route.cidr is None or bypass.whole:
         return False
     return path.addresses >= AddressSet.of([route.cidr])
 
 
-# --- by another network --------------------------------------------------------------------------
+# --- through another network ---------------------------------------------------------------------
 
 
-def _elsewhere(path: Path) -> bool:
-    return any(way.kind in OTHER_NETWORKS for way in (path, *path.onward))
-
-
-def _by_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
+def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
     for subnet in vpc.subnets:
-        ways = find_bypasses(vpc, subnet, endpoints, _elsewhere)
-        leaks = ways.leaks
-        if not leaks:
-            summary = f"{subnet.id} sends nothing of S3 or DynamoDB to another network"
-            yield RuleResult(subnet.id, Status.PASS, summary, concerns=ways.concerns)
+        found = find_bypasses(vpc, subnet, endpoints, _enters_other_network)
+        bypasses = found.bypasses
+        if not bypasses:
+            summary = f"{subnet.id} sends no S3 or DynamoDB traffic to another network"
+            yield RuleResult(subnet.id, Status.PASS, summary, concerns=found.concerns)
             continue
-        targets = join_names(
-            sorted({path.target for leak in leaks for path in leak.paths if path.target})
-        )
-        past = f" past {list_endpoint_ids(leaks)}" if any(leak.endpoints for leak in leaks) else ""
+        targets = sorted({path.target for each in bypasses for path in each.paths if path.target})
+        ids = join_endpoint_ids(bypasses) if any(each.endpoints for each in bypasses) else ""
         yield RuleResult(
             resource=subnet.id,
             status=Status.FAIL,
-            severity=Severity.MEDIUM if past else None,
-            summary=f"{subnet.id} sends {describe_shares(leaks)} to another network by {targets}{past}; no "
-            "gateway endpoint there can be used",
-            evidence=tuple(
-                path_evidence(leak.service, path) for leak in leaks for path in leak.paths
-            ),
+            severity=Severity.MEDIUM if ids else None,
+            summary=f"{subnet.id} sends {describe_shares(bypasses)} to another network through "
+            f"{join_names(targets)}{f', bypassing {ids}' if ids else ''}; gateway endpoints of "
+            "other networks cannot be used",
+            evidence=_evidence(found),
             remediation=Remediation(
-                "Send the traffic by a gateway endpoint of this VPC, which costs nothing.",
-                _command(vpc, subnet, leaks),
+                "Route the traffic to a gateway endpoint of this VPC, which is free of charge.",
+                _command(vpc, subnet, bypasses),
             ),
-            concerns=ways.concerns,
-            root=describe_root(vpc, subnet, leaks),
+            concerns=found.concerns,
+            root=describe_root(vpc, subnet, bypasses),
         )
+
+
+def _enters_other_network(path: Path) -> bool:
+    return any(hop.kind in OTHER_NETWORKS for hop in (path, *path.onward))
 
 
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="gateway-service-bypasses-endpoint",
-        title="S3/DynamoDB leaves by internet",
-        requirement="S3 and DynamoDB are reached by their gateway endpoints, not by the internet",
+        title="S3/DynamoDB traffic bypasses the endpoint",
+        requirement="S3 and DynamoDB traffic uses gateway endpoints and not the internet",
         family=Family.PATHS,
         severity=Severity.MEDIUM,
         rationale=(
-            "Traffic to S3 or DynamoDB that takes a NAT or internet gateway leaves past the "
-            "endpoint's policy, and by NAT it is charged by the gigabyte. A gateway endpoint "
-            "costs nothing. A route that is more specific than the endpoint's takes part of the "
-            "traffic away although the endpoint stands."
+            "S3 or DynamoDB traffic through a NAT or internet gateway is not subject to an "
+            "endpoint policy, and a NAT gateway charges for each gigabyte. A gateway endpoint is "
+            "free of charge. A route that is more specific than the endpoint route diverts part "
+            "of the traffic even though the endpoint is available."
         ),
-        remediation="Send the traffic by a gateway endpoint.",
-        evaluate=_leaving,
+        remediation="Route the traffic to a gateway endpoint.",
+        evaluate=_over_internet,
         reads=NEEDED,
         controls=BOUNDARY,
         references=(GATEWAY_GUIDE, ROUTE_PRIORITY, NAT_PRICES),
     ),
     Rule(
         id="gateway-service-uses-other-network",
-        title="S3 or DynamoDB sent to another network",
-        requirement="S3 and DynamoDB are reached from the VPC itself, not by another network",
+        title="S3/DynamoDB traffic is sent to another network",
+        requirement="S3 and DynamoDB traffic does not pass through another network",
         family=Family.PATHS,
         severity=Severity.LOW,
         rationale=(
-            "Gateway endpoints are not transitive: what goes to another VPC or a data centre by a "
-            "transit gateway, peering or VPN cannot use a gateway endpoint there. It leaves by "
-            "that network's internet gateway, is charged on the way, or goes nowhere."
+            "Gateway endpoints are not transitive: traffic that arrives in another VPC or a data "
+            "center over a transit gateway, VPC peering or a VPN cannot use a gateway endpoint "
+            "there. It uses that network's internet gateway, incurs data charges, or is dropped."
         ),
-        remediation="Make a gateway endpoint in this VPC.",
-        evaluate=_by_other_network,
+        remediation="Create a gateway endpoint in this VPC.",
+        evaluate=_through_other_network,
         reads=NEEDED,
         controls=BOUNDARY,
         references=(GATEWAY_GUIDE,),

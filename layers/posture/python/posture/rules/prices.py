@@ -1,8 +1,8 @@
-"""What things cost, and estimates that say what they assume.
+"""Monthly cost estimates, each with its assumptions.
 
-List prices of us-east-1 in dollars, from the pages named here; other regions
-charge up to twice as much, and contracts less. No price is asked for at run time: an estimate is
-there to tell cents from hundreds of dollars.
+The prices are the list prices of us-east-1 in US dollars, from the pages named here. Other Regions
+charge up to twice as much, and private pricing is lower. Prices are not looked up at run time: an
+estimate only has to show whether cents or hundreds of dollars are at stake.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from posture.model.verdict import Evidence
 
 PRIVATELINK = "https://aws.amazon.com/privatelink/pricing/"
 VPC = "https://aws.amazon.com/vpc/pricing/"
-# Between availability zones, data for an interface endpoint is free of charge.
+# Data transfer between an interface endpoint and other Availability Zones is free of charge.
 ZONES_FREE = (
     "https://aws.amazon.com/about-aws/whats-new/2022/04/"
     "aws-data-transfer-price-reduction-privatelink-transit-gateway-client-vpn-services/"
@@ -21,33 +21,31 @@ HOURS = 730  # a month
 ENDPOINT_HOUR = 0.01  # an interface endpoint's network interface in one zone
 ENDPOINT_GB = 0.01  # the first petabyte a month
 NAT_GB = 0.045
-VOLUME = 1_000  # GB a month, where nobody knows how much it is
+VOLUME = 1_000  # GB a month that an estimate assumes, as the actual volume is not known
 
 
 def estimate_interface_hours(interfaces: int) -> Evidence:
-    """Estimate what an endpoint's interfaces cost a month, whether they carry anything or not."""
+    """Estimate the hourly charges of an endpoint's network interfaces for a month."""
     dollars = interfaces * HOURS * ENDPOINT_HOUR
-    assumes = f"{interfaces} interfaces, {HOURS} hours a month, {ENDPOINT_HOUR} dollars an hour"
-    return _estimate("Its interfaces cost", dollars, assumes, PRIVATELINK)
+    assumes = f"{interfaces} interfaces, {HOURS} hours a month, {ENDPOINT_HOUR} USD an hour"
+    return _estimate("Estimated endpoint charges", dollars, assumes, PRIVATELINK)
 
 
 def estimate_nat_data() -> Evidence:
-    """Estimate what a NAT gateway charges for data that a gateway endpoint carries for nothing."""
-    assumes = f"{VOLUME} GB a month, {NAT_GB} dollars a GB, both ways counted"
-    return _estimate("Of this traffic the NAT gateway costs", VOLUME * NAT_GB, assumes, VPC)
+    """Estimate the NAT gateway charges for data that a gateway endpoint carries at no charge."""
+    assumes = f"{VOLUME} GB a month in both directions, {NAT_GB} USD a GB"
+    return _estimate("Estimated NAT gateway charges", VOLUME * NAT_GB, assumes, VPC)
 
 
 def estimate_interface_data() -> Evidence:
-    """Estimate what an interface endpoint charges for data that a gateway endpoint does not."""
-    assumes = f"{VOLUME} GB a month, {ENDPOINT_GB} dollars a GB, both ways counted"
-    return _estimate(
-        "Of this traffic the endpoint costs", VOLUME * ENDPOINT_GB, assumes, PRIVATELINK
-    )
+    """Estimate the endpoint charges for data that a gateway endpoint carries at no charge."""
+    assumes = f"{VOLUME} GB a month in both directions, {ENDPOINT_GB} USD a GB"
+    return _estimate("Estimated data charges", VOLUME * ENDPOINT_GB, assumes, PRIVATELINK)
 
 
 def _estimate(what: str, dollars: float, assumes: str, source: str) -> Evidence:
-    told = f"{dollars:.2f}"
+    amount = f"{dollars:.2f}"
     return Evidence(
-        f"{what} about {told} dollars a month, assumed: {assumes} (us-east-1, {source}).",
-        {"dollars_a_month": told, "assumes": assumes, "prices": f"us-east-1, {source}"},
+        f"{what}: {amount} USD a month, assuming {assumes} (us-east-1 list price, {source}).",
+        {"dollars_a_month": amount, "assumes": assumes, "prices": f"us-east-1, {source}"},
     )

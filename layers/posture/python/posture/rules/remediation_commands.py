@@ -1,4 +1,4 @@
-"""The working endpoints and the routes that rules speak of, and the commands that mend them."""
+"""Look-ups and AWS CLI commands that several rules share for their remediation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from posture.rules.rule import VpcContext
 
 WORKING = frozenset({"available", "pending"})
 
-EndpointsByService = Mapping[
-    str, tuple[Endpoint, ...]
-]  # working gateway endpoints by name of their service
+# Working gateway endpoints by service name.
+EndpointsByService = Mapping[str, tuple[Endpoint, ...]]
 
 
 def find_gateway_endpoints(vpc: VpcContext) -> EndpointsByService:
-    """Give the working gateway endpoints by the name of their service."""
+    """Return the working gateway endpoints by service name."""
     found: dict[str, tuple[Endpoint, ...]] = {}
     for endpoint in vpc.endpoints_of(EndpointType.GATEWAY):
         if endpoint.state in WORKING:
@@ -27,19 +26,19 @@ def find_gateway_endpoints(vpc: VpcContext) -> EndpointsByService:
 
 
 def find_interface_endpoints(vpc: VpcContext) -> tuple[Endpoint, ...]:
-    """Give the working interface endpoints."""
+    """Return the working interface endpoints."""
     found = vpc.endpoints_of(EndpointType.INTERFACE)
     return tuple(each for each in found if each.state in WORKING)
 
 
 def has_route_to(table: RouteTable, endpoints: Iterable[Endpoint]) -> bool:
-    """Tell whether a table has a route to one of these endpoints."""
+    """Return whether a route table has a route to one of these endpoints."""
     targets = {route.target.id for route in table.routes}
     return any(endpoint.id in targets for endpoint in endpoints)
 
 
 def delete_routes_command(table: RouteTable, routes: Sequence[Route]) -> str:
-    """Give the commands that delete routes; an endpoint's own routes cannot be deleted so."""
+    """Build the commands that delete routes, except an endpoint's own, which EC2 manages."""
     return " && ".join(
         f"aws ec2 delete-route --route-table-id {table.id} {_option(route)}"
         for route in routes
@@ -55,19 +54,19 @@ def _option(route: Route) -> str:
 
 
 def describe_missing_route(table: RouteTable, services: Iterable[str]) -> str:
-    """Say what is wrong with a table that lacks an endpoint's route, alike in every rule."""
+    """Name the root cause of a missing endpoint route, in the same words for every rule."""
     names = join_names(map(short_name, sorted(services)))
-    return f"route table {table.id} has no route to the gateway endpoint of {names}"
+    return f"route table {table.id} has no route to the gateway endpoint for {names}"
 
 
 def describe_bypassing_routes(table: RouteTable, routes: Iterable[Route | None]) -> str:
-    """Say what is wrong with a table whose routes go before its endpoint's, alike in every rule."""
+    """Name the root cause of routes that bypass an endpoint, in the same words for every rule."""
     named = join_names(sorted({route.destination for route in routes if route}))
-    return f"route table {table.id} has routes past the gateway endpoint ({named})"
+    return f"routes in route table {table.id} bypass the gateway endpoint ({named})"
 
 
 def create_gateway_endpoint_command(vpc: VpcContext, service_name: str, table: RouteTable) -> str:
-    """Give the command that makes a gateway endpoint for a table."""
+    """Build the command that creates a gateway endpoint for a route table."""
     return (
         f"aws ec2 create-vpc-endpoint --vpc-id {vpc.snapshot.vpc.id} "
         f"--vpc-endpoint-type Gateway --service-name {service_name} --route-table-ids {table.id}"
@@ -75,7 +74,7 @@ def create_gateway_endpoint_command(vpc: VpcContext, service_name: str, table: R
 
 
 def associate_route_table_command(endpoint: Endpoint, table: RouteTable) -> str:
-    """Give the command that associates a gateway endpoint with a table."""
+    """Build the command that associates a gateway endpoint with a route table."""
     return (
         f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
         f"--add-route-table-ids {table.id}"

@@ -1,4 +1,4 @@
-"""What a rule is made of."""
+"""The parts of a rule: its metadata, its input and its result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from posture.rules.controls import Control
 
 
 class Family(StrEnum):
-    """The modules of the catalogue."""
+    """The sections of the rule catalogue."""
 
     PATHS = "Paths"
     ENDPOINTS = "Endpoints"
@@ -40,9 +40,9 @@ class Family(StrEnum):
 
 @dataclass(frozen=True)
 class VpcContext:
-    """What a rule of a VPC reads: the picture and the requirements.
+    """The input of a VPC rule: the snapshot, the baseline and the analyses that rules share.
 
-    Analyses that several rules read are cached properties here, made once a case.
+    The analyses are cached properties, computed once for each VPC.
     """
 
     snapshot: Snapshot
@@ -50,43 +50,43 @@ class VpcContext:
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The endpoints that are there, in the order of their ids."""
+        """The existing endpoints, sorted by id."""
         known = sorted(self.snapshot.endpoints.items())
         return tuple(endpoint for _, endpoint in known if not endpoint.deleted)
 
     def endpoints_of(self, *types: EndpointType) -> tuple[Endpoint, ...]:
-        """Give the endpoints of these types."""
+        """Return the existing endpoints of these types, sorted by id."""
         return tuple(each for each in self.endpoints if each.type in types)
 
     @cached_property
     def subnets(self) -> tuple[Subnet, ...]:
-        """The subnets, in the order of their ids."""
+        """The subnets, sorted by id."""
         return tuple(subnet for _, subnet in sorted(self.snapshot.subnets.items()))
 
     @cached_property
     def gateway_services(self) -> tuple[Service, ...]:
-        """The services that offer a gateway endpoint in this region."""
+        """The services that offer a gateway endpoint in this Region."""
         return list_gateway_services(self.snapshot)
 
     @cached_property
     def analysis(self) -> Analysis:
-        """The paths, names and reachability of the picture."""
+        """The paths, names and reachability of the VPC."""
         return Analysis(self.snapshot)
 
     @cached_property
     def coverage(self) -> Coverage:
-        """The matrix of all subnets and the services that matter here."""
+        """The coverage matrix of all subnets and the covered services."""
         services = list_covered_services(self.snapshot, self.baseline.required_services)
         return self.analysis.build_coverage(services)
 
     @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:
-        """The route table each subnet uses, by subnet id."""
+        """The effective route table of each subnet, by subnet id."""
         return {subnet.id: self.analysis.paths.find_table(subnet) for subnet in self.subnets}
 
     @cached_property
     def users(self) -> Mapping[str, tuple[Subnet, ...]]:
-        """The subnets that use each route table, by the table's id."""
+        """The subnets that use each route table, by route table id."""
         found: dict[str, tuple[Subnet, ...]] = {}
         for subnet in self.subnets:
             if table := self.tables[subnet.id]:
@@ -95,7 +95,7 @@ class VpcContext:
 
     @cached_property
     def paths(self) -> Mapping[tuple[str, str], tuple[Path, ...] | None]:
-        """The ways to each gateway service, by subnet id and service name."""
+        """The paths to each gateway service, by subnet id and service name."""
         return {
             (subnet.id, service.name): self.analysis.paths.find_paths(subnet, service)
             for subnet in self.subnets
@@ -105,7 +105,7 @@ class VpcContext:
 
 @dataclass(frozen=True)
 class EndpointServiceContext:
-    """What a rule of an endpoint service reads."""
+    """The input of an endpoint service rule."""
 
     snapshot: EndpointServiceSnapshot
     baseline: Baseline
@@ -116,10 +116,13 @@ ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext)
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """A rule's answer for one resource, before the rule signs it.
+    """A rule's result for one resource; the engine turns it into a verdict.
 
-    `severity` is set only where this case is worse or milder than the rule's own. `root` says what
-    is wrong at the root in words that other judgements of the same cause share.
+    Attributes:
+        resource: The id of the resource that was evaluated.
+        concerns: Ids of the resources whose changes can cause this result.
+        severity: Set only where this case is more or less severe than the rule's default.
+        root: The root cause, in words that all results with the same cause share.
     """
 
     resource: str
@@ -134,12 +137,15 @@ class RuleResult:
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[ContextT]):
-    """A pure function with what people need to know of it.
+    """A pure evaluation function and its documentation.
 
-    `title` says in a few words what is wrong when it fails, as an alert's subject shows it;
-    `requirement` says what must hold. `reads` are the facets without which the answer is unknown;
-    the engine sees to that before it calls `judge`. `judge` yields one judgement for each resource
-    it looked at, passes included.
+    Attributes:
+        title: The problem, in the few words that an alert's subject has room for.
+        requirement: The condition that compliant resources meet.
+        rationale: Why a failure matters.
+        evaluate: Yields one result for each resource it evaluated, passes included.
+        reads: The parts of the snapshot that it needs. The engine answers unknown in its place
+            when one of them could not be read.
     """
 
     id: str

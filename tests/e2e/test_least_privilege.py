@@ -20,10 +20,10 @@ FUNCTIONS = ("evaluate", "sweep", "notify")
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
 BY_LAMBDA = {
     "AttachToVpc",
-    "FindTheStream",
-    "FollowFindings",
-    "KeepFailedAlerts",
-    "KeepFailedSweeps",
+    "ListFindingsStreams",
+    "ReadFindingsStream",
+    "SendFailedAlerts",
+    "SendFailedSweeps",
     "ReceiveChanges",
     "SendTraces",
     "WriteLogs",

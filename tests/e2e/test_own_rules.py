@@ -9,11 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from posture.ec2.observer import utc_now
-from posture.ec2.region_catalogue import RegionCatalogueCache
-from posture.ec2.vpc import collect_vpc
+from posture.ec2.observer import Observer
 from posture.model.baseline import Baseline
-from posture.model.scope import Scope
+from posture.model.scope import Region, Scope
 from posture.model.verdict import Status, Verdict
 from posture.rules.engine import evaluate_vpc
 from posture_cli.embedded.environment import isolate_environment
@@ -50,12 +48,8 @@ def judged(template: Path, stack: str, **parameters: str) -> tuple[Verdict, ...]
     endpoint_patches = EndpointPatches(ACCOUNT, REGION)
     endpoint_patches.patch_stack(made)
     ec2 = boto3.Session(region_name=REGION).client("ec2")
-    snapshot = collect_vpc(
-        ec2,
-        Scope(ACCOUNT, REGION, made.outputs["MonitorVpcId"]),
-        catalogue=RegionCatalogueCache(ec2, utc_now),
-        now=utc_now,
-    )
+    scope = Scope(ACCOUNT, REGION, made.outputs["MonitorVpcId"])
+    snapshot = Observer(ec2, Region(ACCOUNT, REGION)).collect_vpc(scope)
     assert snapshot is not None
     return evaluate_vpc(snapshot, STRICT)
 

@@ -27,7 +27,7 @@ ABOUT_EVERYTHING = {
     ("FunctionsPolicy", "AttachToVpc"),
     ("FunctionsPolicy", "NotFromFunctionCode"),
     ("FunctionsPolicy", "SendTraces"),
-    ("EvaluationPolicy", "LookAtNetworks"),
+    ("EvaluationPolicy", "DescribeNetworks"),
 }
 STATEMENTS = [
     pytest.param(where, statement, id=f"{where}-{statement['Sid']}")
@@ -106,7 +106,7 @@ def test_no_role_passes_or_assumes_another(role: str) -> None:
     statements = allowed_to(role)
     assumes = [it for it in statements if actions_on([it], "sts")]
     assert not actions_on(statements, "iam")
-    assert [it["Sid"] for it in assumes] == ["LookAtMembers"] * (role in EVALUATORS)
+    assert [it["Sid"] for it in assumes] == ["AssumeMemberRoles"] * (role in EVALUATORS)
     for statement in assumes:
         assert statement["Resource"]["Fn::Sub"].endswith(":role/${MemberRoleName}-${AWS::Region}")
 
@@ -137,7 +137,7 @@ def test_endpoints_let_only_our_roles_through(endpoint: str) -> None:
     """Each statement of an endpoint's policy names the roles it is for."""
     for statement in endpoint_statements(endpoint):
         assert not [it for it in listed(statement["Action"]) if "*" in it]
-        if statement["Sid"] == "MembersRolesLookAtNetworks":
+        if statement["Sid"] == "MemberRolesDescribeNetworks":
             assert set(statement["Condition"]) == {"StringEquals", "ArnLike"}
             assert set(statement["Condition"]["StringEquals"]) == {
                 "aws:PrincipalOrgID",
@@ -160,7 +160,9 @@ def test_endpoints_let_a_role_do_what_it_may(role: str, endpoint: str, service: 
         for where, it in identity_statements()
         if where != "FunctionsPolicy" and it in allowed_to(role)
     ]
-    of_code = [it for it in purposes if it["Sid"] not in {"FollowFindings", "FindTheStream"}]
+    of_code = [
+        it for it in purposes if it["Sid"] not in {"ReadFindingsStream", "ListFindingsStreams"}
+    ]
     through = [
         it
         for it in endpoint_statements(endpoint)

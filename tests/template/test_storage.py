@@ -67,11 +67,16 @@ def test_the_tests_use_the_tables_that_are_deployed(name: str) -> None:
     assert indexes == INDEXES.get(name, {})
 
 
-def test_a_region_is_listed_with_what_a_sweep_needs_of_each_head() -> None:
-    """The sweep's index leaves out matrix, chain and picture, which it does not read."""
+def test_the_region_index_projects_what_a_sweep_reads() -> None:
+    """The by-region index omits coverage, chain and snapshot digest."""
     indexes = TABLES["FindingsTable"]["GlobalSecondaryIndexes"]
     [by_region] = [it for it in indexes if it["IndexName"] == "by-region"]
-    needed = {it.name for it in fields(ScopeRecord)} - {"scope", "coverage", "chain", "picture"}
+    needed = {it.name for it in fields(ScopeRecord)} - {
+        "scope",
+        "coverage",
+        "chain",
+        "snapshot_digest",
+    }
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 
 

@@ -23,7 +23,7 @@ TEXTS = ["".join(each) for size in range(6) for each in itertools.product("abx",
 
 def pattern(text: str) -> Pattern:
     """Give the tokens of a glob."""
-    return compile_glob(parse_template(text, variables=False))
+    return compile_glob(parse_template(text))
 
 
 def matches(glob_text: str, text: str) -> bool:
@@ -69,9 +69,7 @@ def test_the_shortest_text_is_one_and_none_is_shorter(
 
 def test_wildcards_stay_within_the_fields_of_an_arn() -> None:
     """But for the sixth."""
-    automaton = compile_patterns(
-        compile_arn(parse_template("arn:aws:sqs:*:1*:q*", variables=False))
-    )
+    automaton = compile_patterns(compile_arn(parse_template("arn:aws:sqs:*:1*:q*")))
     assert automaton.accepts("arn:aws:sqs:eu-west-1:123:queue:and:more")
     assert not automaton.accepts("arn:aws:sqs:eu:west:1:queue")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from posture.policy import Request, evaluate, parse_policy
-from posture.policy.evaluate import UnsupportedElementError
+from posture.policy.conditions import UnsupportedElementError
 from posture.policy.request import CallerKind
 
 OWN = "111122223333"

@@ -86,10 +86,10 @@ def test_scalars_stand_for_lists() -> None:
             '{"statement": []}',
             "line 1, column 2: statement: expected one of Version, Id, Statement",
         ),
-        ('{"statement": []}', "write Statement, names are case-sensitive"),
+        ('{"statement": []}', "names are case-sensitive, write Statement"),
         ('{"Version": "2013", "Statement": []}', "Version: expected 2008-10-17 or 2012-10-17"),
         ('{\n "Statement": ["x"]\n}', "line 2, column 16: expected a statement as an object"),
-        ("[" * 40, "nested more than 16 deep"),
+        ("[" * 40, "nested more than 16 levels deep"),
     ],
 )
 def test_a_mistake_has_its_place(text: str, told: str) -> None:
@@ -103,16 +103,16 @@ def test_a_mistake_has_its_place(text: str, told: str) -> None:
     ("change", "told"),
     [
         ({"Effect": None}, "the statement has no Effect"),
-        ({"Effect": "allow"}, "Effect: expected Allow or Deny, in this case"),
+        ({"Effect": "allow"}, "Effect: expected Allow or Deny, case-sensitive"),
         ({"Principal": None}, "expected Principal or NotPrincipal"),
         ({"Principal": "111122223333"}, 'Principal: expected "*" or an object'),
-        ({"Principal": {"Aws": "*"}}, "write AWS, names are case-sensitive"),
-        ({"NotPrincipal": "*"}, "Principal and NotPrincipal exclude each other"),
+        ({"Principal": {"Aws": "*"}}, "names are case-sensitive, write AWS"),
+        ({"NotPrincipal": "*"}, "a statement cannot have both Principal and NotPrincipal"),
         ({"Action": None}, "expected Action or NotAction"),
-        ({"Action": "GetObject"}, "'GetObject' is no SERVICE:ACTION"),
-        ({"Action": [1]}, "Action: expected a text, got number"),
+        ({"Action": "GetObject"}, "expected SERVICE:ACTION, got 'GetObject'"),
+        ({"Action": [1]}, "Action: expected a string, got number"),
         ({"Resource": None}, "expected Resource or NotResource"),
-        ({"Resource": "bucket"}, "'bucket' is no ARN and no *"),
+        ({"Resource": "bucket"}, "expected an ARN or *, got 'bucket'"),
         ({"Condition": []}, "expected Condition as an object, got array"),
         ({"Condition": {"StringEquals": "x"}}, "expected StringEquals as an object"),
         ({"Condition": {"StringEquals": {"aws:x": None}}}, "aws:x: expected a value, got null"),
@@ -132,7 +132,7 @@ def test_the_longest_policy() -> None:
     """20,480 characters are taken, one more is not."""
     text = json.dumps({"Statement": ALLOW}).ljust(MAX_POLICY_CHARACTERS)
     assert len(parse_policy(text).statements) == 1
-    with pytest.raises(MalformedPolicyError, match="20480 at most"):
+    with pytest.raises(MalformedPolicyError, match="20481 characters, the maximum is 20480"):
         parse_policy(text + " ")
 
 

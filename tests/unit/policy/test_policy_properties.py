@@ -28,7 +28,6 @@ from posture.policy import (
     parse_policy,
 )
 from posture.policy.request import CallerKind
-from posture.policy.service_actions import find_action_prefixes
 from posture.policy.suggest import suggest_policy
 
 MANY = settings(max_examples=int(os.environ.get("POLICY_EXAMPLES", "60")), deadline=None)
@@ -43,7 +42,7 @@ def answers(text: str, case: PolicyCheck) -> dict[str, PolicyAnswer]:
 
 def carried(case: PolicyCheck, request: Request) -> bool:
     """Tell whether the endpoint carries a request at all."""
-    known = find_action_prefixes(case.endpoint.service)
+    known = case.endpoint.action_prefixes
     return not known or request.action.partition(":")[0] in known
 
 

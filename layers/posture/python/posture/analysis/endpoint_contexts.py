@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posture.model.network import Endpoint, EndpointType, Snapshot
 from posture.policy import EndpointContext
-from posture.policy.service_actions import takes_no_policy
+from posture.policy.service_actions import is_customer_service
 
 TYPES_WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 
@@ -22,7 +22,7 @@ def build_endpoint_context(snapshot: Snapshot, endpoint: Endpoint) -> EndpointCo
 
 def supports_policy(snapshot: Snapshot, endpoint: Endpoint) -> bool | None:
     """Tell whether an endpoint's service takes a policy; None where EC2 does not tell."""
-    if takes_no_policy(endpoint.service_name):
+    if is_customer_service(endpoint.service_name):
         return False
     service = snapshot.services.get(endpoint.service_name)
     return service.policy_supported if service else None

@@ -1,8 +1,8 @@
-"""Unions of patterns as automata, and the shortest text that meets some and avoids others.
+"""Sets of patterns as automata, and shortest texts that match some sets and no others.
 
-A union is run as a set of positions, held in the bits of one integer, so that a list of hundreds
-of ARNs costs one shift a character. Several unions are run side by side, and only the states that
-a text can reach are ever looked at.
+A pattern set runs as a set of positions, kept as the bits of one integer, so that a list of
+hundreds of ARNs costs one shift per character. Several sets run side by side, and only the
+states that a text can reach are visited.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from functools import lru_cache
 
 from posture.policy.tokens import CHARACTER_CLASSES, CharacterClass, Token, pick_representatives
 
-MOST_STATES = 20_000  # of one search
+MAX_STATES = 20_000  # per search
 Pattern = tuple[Token, ...]
-END = "\0"  # goes on with nothing: no pattern names it
+NO_CHARACTER = "\0"  # leads to no state: no pattern names it
 
 
 class BudgetExceededError(Exception):
-    """The search cost more than it may; nothing is decided."""
+    """The search visited as many states as it may, so nothing is decided."""
 
 
 class SearchBudget:
-    """How many states may still be looked at; shared by all searches of one decision."""
+    """The number of states that may still be visited, shared by all searches of one question."""
 
     def __init__(self, states: int) -> None:
         self.left = states
 
     def spend(self, states: int = 1) -> None:
-        """Take some.
+        """Take states from the budget.
 
         Raises:
-            ExhaustedError: there are not so many left.
+            BudgetExceededError: The budget does not hold so many.
         """
         self.left -= states
         if self.left < 0:
             raise BudgetExceededError
 
     @contextmanager
-    def share(self, one_of: int) -> Iterator[None]:
-        """Within it there is but one of so many equal parts; what is not spent is kept."""
-        aside = self.left - self.left // one_of
+    def share(self, parts: int) -> Iterator[None]:
+        """Limit the budget to one of `parts` equal parts; what is not spent is kept."""
+        aside = self.left - self.left // parts
         self.left -= aside
         try:
             yield
@@ -53,26 +53,13 @@ class SearchBudget:
 class PatternSet:
     """The texts that match any of some patterns."""
 
-    __slots__ = (
-        "_advance",
-        "_choices",
-        "_hash",
-        "_loops",
-        "_moves",
-        "_open",
-        "_stars",
-        "accepting",
-        "classes",
-        "patterns",
-        "start",
-    )
-
     def __init__(self, patterns: Iterable[Pattern]) -> None:
-        listed = tuple(dict.fromkeys(patterns))  # in a steady order, so that examples are, too
+        listed = tuple(dict.fromkeys(patterns))  # in a fixed order, so that examples are stable
         self.patterns = frozenset(listed)
         self._advance: dict[CharacterClass, int] = {}
         self._loops: dict[CharacterClass, int] = {}
         self._moves: dict[str, tuple[int, int]] = {}
+        self._next_characters: dict[int, str | None] = {}
         begin, self.accepting, position = 0, 0, 0
         for pattern in listed:
             begin |= 1 << position
@@ -83,46 +70,45 @@ class PatternSet:
             self.accepting |= 1 << position
             position += 1
         self.classes = frozenset((*self._advance, *self._loops))
-        self._stars = sum(self._loops.values())
-        self._open = self._stars  # where more than a few named characters go on
+        self._repeated = sum(self._loops.values())
+        self._open = self._repeated  # positions at which a whole class continues
         for characters, positions in self._advance.items():
             if characters in CHARACTER_CLASSES:
                 self._open |= positions
-        self._choices: dict[int, str | None] = {}
         self._hash = hash(self.patterns)
-        self.start = self._skipping(begin)
+        self.start = self._skip_repeated(begin)
 
-    def _skipping(self, positions: int) -> int:
-        """Step over stars, which may stand for nothing."""
-        while (skipped := positions | (positions & self._stars) << 1) != positions:
+    def _skip_repeated(self, positions: int) -> int:
+        """Add the positions behind repeated tokens, which may match no character."""
+        while (skipped := positions | (positions & self._repeated) << 1) != positions:
             positions = skipped
         return positions
 
     def step(self, positions: int, character: str) -> int:
-        """Read one character; 0 when no text that goes on like this can match."""
+        """Return the positions after one character; 0 when no continuation can match."""
         moves = self._moves.get(character)
         if moves is None:
             moves = self._moves[character] = (
-                _of(self._advance, character),
-                _of(self._loops, character),
+                _positions_of(character, self._advance),
+                _positions_of(character, self._loops),
             )
         advancing, looping = moves
         reached = (positions & advancing) << 1 | positions & looping
-        return self._skipping(reached) if reached else 0
+        return self._skip_repeated(reached) if reached else 0
 
-    def choices(self, positions: int) -> str | None:
-        """Give the only characters that go on; None where a whole class does."""
+    def next_characters(self, positions: int) -> str | None:
+        """Return the only characters that continue a match; None where a whole class does."""
         if positions & self._open:
             return None
-        found = self._choices.get(positions)
+        found = self._next_characters.get(positions)
         if found is None:
-            found = self._choices[positions] = "".join(
+            found = self._next_characters[positions] = "".join(
                 characters for characters, where in self._advance.items() if positions & where
             )
         return found
 
     def accepts(self, value: str) -> bool:
-        """Tell whether a text matches."""
+        """Return whether a text matches."""
         positions = self.start
         for character in value:
             positions = self.step(positions, character)
@@ -139,15 +125,15 @@ class PatternSet:
 
 @lru_cache(maxsize=2048)
 def compile_patterns(*patterns: Pattern) -> PatternSet:
-    """Give the automaton of some patterns."""
+    """Return the pattern set of some patterns, compiled once."""
     return PatternSet(patterns)
 
 
-def _of(table: dict[CharacterClass, int], character: str) -> int:
+def _positions_of(character: str, table: dict[CharacterClass, int]) -> int:
     found = 0
     for characters, positions in table.items():
-        member = CHARACTER_CLASSES.get(characters)
-        if member(character) if member else character in characters:
+        contains = CHARACTER_CLASSES.get(characters)
+        if contains(character) if contains else character in characters:
             found |= positions
     return found
 
@@ -158,24 +144,33 @@ def find_shortest_text(
     budget: SearchBudget,
     preferred: Iterable[str] = (),
 ) -> str | None:
-    """Give a text that every union of `meeting` accepts and none of `avoiding`; None: none exists.
+    """Return a text that every `required` set accepts and no `excluded` set does.
 
-    The first of `hints` that will do is taken, for it reads better; else it is a shortest one.
+    Args:
+        required: The sets that must accept the text.
+        excluded: The sets that must not.
+        budget: Pays for the states that the search visits.
+        preferred: Texts that read well. The first one that fits is returned.
+
+    Returns:
+        A preferred text, a literal of a required set, or else a shortest text; None if none exists.
 
     Raises:
-        ExhaustedError: too many states were looked at.
+        BudgetExceededError: The search visited too many states.
     """
-    for hint in (*preferred, *(text for each in required for text in _literals(each))):
-        if _fits(hint, required, excluded):
-            return hint
-    found, states = _searched(tuple(dict.fromkeys(required)), tuple(dict.fromkeys(excluded)))
-    budget.spend(states)  # of a search that is remembered, too: what is decided is not chance
+    for text in (*preferred, *(text for each in required for text in _list_literals(each))):
+        if all(each.accepts(text) for each in required) and not any(
+            each.accepts(text) for each in excluded
+        ):
+            return text
+    found, states = _search(tuple(dict.fromkeys(required)), tuple(dict.fromkeys(excluded)))
+    budget.spend(states)  # a cached search costs the same, so that answers do not vary
     return found
 
 
 @lru_cache(maxsize=2048)
-def _literals(each: PatternSet) -> tuple[str, ...]:
-    """Give the literal texts of a union: they are tried by themselves before any search."""
+def _list_literals(each: PatternSet) -> tuple[str, ...]:
+    """Return the texts of the patterns without wildcards; they are tried before any search."""
     return tuple(
         sorted(
             "".join(token.characters[-1] for token in pattern)
@@ -185,107 +180,75 @@ def _literals(each: PatternSet) -> tuple[str, ...]:
     )
 
 
-def _fits(value: str, required: Sequence[PatternSet], excluded: Sequence[PatternSet]) -> bool:
-    return all(each.accepts(value) for each in required) and not any(
-        each.accepts(value) for each in excluded
-    )
-
-
 @lru_cache(maxsize=4096)
-def _searched(
+def _search(
     required: tuple[PatternSet, ...], excluded: tuple[PatternSet, ...]
 ) -> tuple[str | None, int]:
-    """Give a shortest text, and how many states were looked at."""
-    budget = SearchBudget(MOST_STATES)
-    unions = (*required, *excluded)
-    must = len(required)
-    letters = pick_representatives(
-        frozenset(characters for each in unions for characters in each.classes)
-    )
-    start = tuple(each.start for each in unions)
-    came_from: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None] = {start: None}
-    waiting = deque([start])
+    """Return a shortest text, and how many states were visited."""
+    budget = SearchBudget(MAX_STATES)
+    sets = (*required, *excluded)
+    for state, text in _explore(sets, len(required), budget):
+        if all(
+            bool(positions & each.accepting) == (number < len(required))
+            for number, (positions, each) in enumerate(zip(state, sets, strict=True))
+        ):
+            return text, MAX_STATES - budget.left
+    return None, MAX_STATES - budget.left
+
+
+def _explore(
+    sets: Sequence[PatternSet], required: int, budget: SearchBudget
+) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Yield each reachable state of all sets with a shortest text that leads to it.
+
+    Texts that one of the first `required` sets can no longer match are not continued.
+    """
+    characters = pick_representatives(frozenset(name for each in sets for name in each.classes))
+    start = tuple(each.start for each in sets)
+    reached = {start}
+    waiting = deque([(start, "")])
     while waiting:
-        state = waiting.popleft()
+        state, text = waiting.popleft()
         budget.spend()
-        if _accepted(state, unions, must):
-            return _spelt(state, came_from), MOST_STATES - budget.left
-        for letter in _choices(state, unions[:must]) or letters:
-            reached = _stepped(state, letter, unions, must)
-            if reached and reached not in came_from:
-                came_from[reached] = state, letter
-                waiting.append(reached)
-    return None, MOST_STATES - budget.left
+        yield state, text
+        for character in _next_characters(state, sets[:required]) or characters:
+            following = _step_all(state, character, sets, required)
+            if following and following not in reached:
+                reached.add(following)
+                waiting.append((following, text + character))
 
 
-def _choices(state: tuple[int, ...], required: Iterable[PatternSet]) -> str | None:
-    """Give the only characters that any text to be found may go on with, where they are few."""
+def _next_characters(state: tuple[int, ...], required: Iterable[PatternSet]) -> str | None:
     for positions, each in zip(state, required, strict=False):
-        found = each.choices(positions)
+        found = each.next_characters(positions)
         if found is not None:
-            return found or END
+            return found or NO_CHARACTER
     return None
 
 
-def _stepped(
-    state: tuple[int, ...], letter: str, unions: Sequence[PatternSet], must: int
+def _step_all(
+    state: tuple[int, ...], character: str, sets: Sequence[PatternSet], required: int
 ) -> tuple[int, ...] | None:
     reached = []
-    for number, (positions, each) in enumerate(zip(state, unions, strict=True)):
-        after = each.step(positions, letter) if positions else 0
-        if not after and number < must:
+    for number, (positions, each) in enumerate(zip(state, sets, strict=True)):
+        following = each.step(positions, character) if positions else 0
+        if not following and number < required:
             return None
-        reached.append(after)
+        reached.append(following)
     return tuple(reached)
 
 
-def _accepted(state: tuple[int, ...], unions: Sequence[PatternSet], must: int) -> bool:
-    return all(
-        bool(positions & each.accepting) == (number < must)
-        for number, (positions, each) in enumerate(zip(state, unions, strict=True))
-    )
-
-
-def _spelt(
-    state: tuple[int, ...], came_from: dict[tuple[int, ...], tuple[tuple[int, ...], str] | None]
-) -> str:
-    letters: list[str] = []
-    step = came_from[state]
-    while step is not None:
-        state, letter = step
-        letters.append(letter)
-        step = came_from[state]
-    return "".join(reversed(letters))
-
-
 def find_distinct_texts(
-    shape: PatternSet, unions: Sequence[PatternSet], budget: SearchBudget
+    shape: PatternSet, sets: Sequence[PatternSet], budget: SearchBudget
 ) -> list[str]:
-    """Give one text of the shape for every way in which the unions can tell texts apart.
+    """Return one text of the shape for every combination of sets that accept it.
 
     Raises:
-        ExhaustedError: too many states were looked at.
+        BudgetExceededError: The search visited too many states.
     """
-    everything = (shape, *unions)
-    letters = pick_representatives(
-        frozenset(characters for each in everything for characters in each.classes)
-    )
-    start = tuple(each.start for each in everything)
-    seen = {start: ""}
-    waiting = deque([start])
     found: dict[tuple[bool, ...], str] = {}
-    while waiting:
-        state = waiting.popleft()
-        budget.spend()
-        verdict = tuple(
-            bool(positions & each.accepting)
-            for positions, each in zip(state, everything, strict=True)
-        )
-        if verdict[0]:
-            found.setdefault(verdict[1:], seen[state])
-        for letter in letters:
-            reached = _stepped(state, letter, everything, 1)
-            if reached and reached not in seen:
-                seen[reached] = seen[state] + letter
-                waiting.append(reached)
+    for (first, *rest), text in _explore((shape, *sets), 1, budget):
+        if first & shape.accepting:
+            accepted = zip(rest, sets, strict=True)
+            found.setdefault(tuple(bool(at & each.accepting) for at, each in accepted), text)
     return list(found.values())

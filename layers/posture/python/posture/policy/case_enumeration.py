@@ -97,7 +97,7 @@ class CaseEnumeration:
         if statement and not statement.excludes_actions:
             named = [each.partition(":")[0].lower() for each in statement.actions]
             if not any("*" in each or "?" in each for each in named):
-                carried = service_actions.find_action_prefixes(self.endpoint.service)
+                carried = self.endpoint.action_prefixes
                 found = tuple(e for e in dict.fromkeys(named) if not carried or e in carried)
         if caller.kind is CallerKind.FEDERATED:
             found = tuple(each for each in found if each == "sts")
@@ -108,7 +108,7 @@ class CaseEnumeration:
         return found
 
     def _all_services(self) -> tuple[str, ...]:
-        carried = service_actions.find_action_prefixes(self.endpoint.service)
+        carried = self.endpoint.action_prefixes
         if carried:
             return carried
         named = [each for each in self.known.services if each not in keys.NOT_SERVICES]

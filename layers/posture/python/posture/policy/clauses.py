@@ -150,15 +150,11 @@ def evaluate_action(statement: Statement, case: RequestCase) -> ClauseResult:
     found: list[Pattern] = []
     for each in statement.actions:
         prefix, _, name = each.lower().partition(":")
-        if not compile_patterns(compile_glob(parse_template(prefix, variables=False))).accepts(
-            case.service
-        ):
+        if not compile_patterns(compile_glob(parse_template(prefix))).accepts(case.service):
             continue
         if ONLY_STARS.fullmatch(name):
             return not excludes
-        found.append(
-            (*match_text(f"{case.service}:"), *compile_glob(parse_template(name, variables=False)))
-        )
+        found.append((*match_text(f"{case.service}:"), *compile_glob(parse_template(name))))
     if not found:
         return excludes
     return Requirement(

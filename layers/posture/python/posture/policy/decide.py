@@ -14,13 +14,14 @@ from typing import Protocol
 from posture.policy.automata import BudgetExceededError, PatternSet, SearchBudget, compile_patterns
 from posture.policy.case_enumeration import MOST_SITES, CaseEnumeration, Question
 from posture.policy.clauses import ClauseEvaluator
+from posture.policy.conditions import UnsupportedElementError
 from posture.policy.document import Policy, Statement
-from posture.policy.evaluate import UnsupportedElementError, evaluate
+from posture.policy.evaluate import evaluate
 from posture.policy.policy_check import EndpointContext, PolicyCheck
 from posture.policy.request import Request
 from posture.policy.scalars import parse_instant
 from posture.policy.search import FoundRequest, RequestSearch
-from posture.policy.service_actions import takes_no_policy
+from posture.policy.service_actions import is_customer_service
 from posture.policy.template import compile_glob, parse_template
 from posture.policy.value_tests import IncompatibleTestsError
 from posture.policy.witness import build_request
@@ -134,7 +135,7 @@ class _Decider:
 
     def full_access(self) -> QuestionResult:
         """Full access is that nothing is refused."""
-        if takes_no_policy(self.check.endpoint.service):
+        if is_customer_service(self.check.endpoint.service):
             reason = "an endpoint to somebody's endpoint service takes no policy"
             return QuestionResult(PolicyAnswer.YES, reason=reason)
 
@@ -164,7 +165,7 @@ class _Decider:
 
     def answer(self, question: Question, *, exceptions: bool = True) -> QuestionResult:
         """Look for a request that counts and is let through."""
-        if takes_no_policy(self.check.endpoint.service):
+        if is_customer_service(self.check.endpoint.service):
             reason = "an endpoint to somebody's endpoint service takes no policy"
             return QuestionResult(PolicyAnswer.YES, reason=reason)
 
@@ -203,10 +204,7 @@ class _Decider:
         if not self.check.allowed_actions:
             return None
         listed = compile_patterns(
-            *(
-                compile_glob(parse_template(e.lower(), variables=False))
-                for e in sorted(self.check.allowed_actions)
-            )
+            *(compile_glob(parse_template(e.lower())) for e in sorted(self.check.allowed_actions))
         )
 
         def look(

@@ -1,22 +1,25 @@
-"""A policy document as its author wrote it, every scalar a list of one.
+"""A parsed policy document, in which every element is a tuple of values.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from posture.policy.operators import ConditionOperator
 
-MAX_POLICY_CHARACTERS = 20_480  # characters, white space included
+MAX_POLICY_CHARACTERS = 20_480  # white space included
 VERSION_WITH_VARIABLES = "2012-10-17"
 VERSIONS = ("2008-10-17", VERSION_WITH_VARIABLES)
 
 
 @dataclass(frozen=True, slots=True)
 class Principals:
-    """Whom a statement names. `everybody` is the bare `*`; `aws` may hold a `*`, too."""
+    """The principals that a statement names.
+
+    `any_principal` is the bare `*`, which includes federated callers; `aws` may hold a `*`, too.
+    """
 
     any_principal: bool = False
     aws: tuple[str, ...] = ()
@@ -26,13 +29,13 @@ class Principals:
 
     @property
     def any_account(self) -> bool:
-        """Whether every account's principals are meant."""
+        """Whether the principals of every account are included."""
         return self.any_principal or "*" in self.aws
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator and key with its values; the key as it is written, to be read in any case."""
+    """One operator and key with its values. `key` is as written; its case does not matter."""
 
     operator: ConditionOperator
     key: str
@@ -40,7 +43,7 @@ class Condition:
 
     @property
     def lower_key(self) -> str:
-        """The key as it is compared."""
+        """The key as requests hold it."""
         return self.key.lower()
 
     def __str__(self) -> str:
@@ -49,9 +52,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement; `number` counts from 1. Each `excludes_…` tells the Not-form of the element.
+    """One statement.
 
-    `line` is where it begins in the text.
+    `number` counts from 1, `line` is where the statement begins. `excludes_…` marks the Not-form
+    of an element, such as NotPrincipal.
     """
 
     number: int
@@ -72,7 +76,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A name that stands twice in one object."""
+    """A name that appears twice in one object."""
 
     name: str
     line: int
@@ -80,13 +84,13 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole document. Without a version it is of 2008, and variables are literal text."""
+    """A policy document. Without a Version it is of 2008-10-17, in which variables are literal."""
 
     statements: tuple[Statement, ...]
     version: str = VERSIONS[0]
-    duplicates: tuple[Duplicate, ...] = field(default=())
+    duplicates: tuple[Duplicate, ...] = ()
 
     @property
     def has_variables(self) -> bool:
-        """Whether `${…}` means something."""
+        """Whether `${…}` is a policy variable."""
         return self.version == VERSION_WITH_VARIABLES

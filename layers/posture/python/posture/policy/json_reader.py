@@ -1,36 +1,36 @@
-"""JSON with positions: the same values as `json.loads`, each with where it stands.
+"""Read JSON with positions: the values of `json.loads`, each with its offset.
 
-A policy is small and its mistakes are made by people, so every message names line and column.
-Duplicate names are kept: which of them AWS takes is not documented.
+Error messages about a policy name line and column. Duplicate names are kept, because AWS does not
+document which of them it uses.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
+from typing import TypeVar
 
 from posture.errors import PostureError
 
-DEEPEST = 16  # a policy is five deep
+MAX_DEPTH = 16  # a policy is five levels deep
 SPACE = re.compile(r"[ \t\n\r]*")
 SCALAR = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
+EntryT = TypeVar("EntryT")
 
 
 class MalformedPolicyError(PostureError):
-    """The text is no policy document; says what was expected, and at which line and column."""
+    """The text is not a policy document; the message names line, column and what was expected."""
 
     def __init__(self, problem: str, line: int = 0, column: int = 0) -> None:
         where = f"line {line}, column {column}: " if line else ""
         super().__init__(f"{where}{problem}")
-        self.problem = problem
-        self.line = line
-        self.column = column
 
 
 @dataclass(frozen=True, slots=True)
 class JsonMember:
-    """One name of an object with its value."""
+    """A name of an object, its offset, and its value."""
 
     name: str
     at: int
@@ -39,10 +39,10 @@ class JsonMember:
 
 @dataclass(frozen=True, slots=True)
 class JsonNode:
-    """A value and its offset.
+    """A JSON value and its offset.
 
-    `value` is a tuple of members for an object, a tuple of nodes for an array, else a text, a
-    number as it was written, a boolean or None; `kind` names which, in the words of JSON.
+    `value` is a tuple of members for an object, a tuple of nodes for an array, otherwise a string,
+    a number as written, a boolean or None. `kind` is the name of its type in JSON.
     """
 
     kind: str
@@ -51,12 +51,12 @@ class JsonNode:
 
     @property
     def members(self) -> tuple[JsonMember, ...]:
-        """The members of an object; none of anything else."""
+        """The members of an object; empty for any other value."""
         return self.value if self.kind == "object" else ()  # type: ignore[return-value]
 
     @property
     def items(self) -> tuple[JsonNode, ...]:
-        """The elements of an array; anything else is its own only one."""
+        """The elements of an array; any other value is its own only element."""
         return self.value if self.kind == "array" else (self,)  # type: ignore[return-value]
 
 
@@ -64,7 +64,7 @@ def read_json(text: str) -> JsonNode:
     """Read one JSON document.
 
     Raises:
-        UnreadablePolicyError: it is none, with the position.
+        MalformedPolicyError: The text is not JSON.
     """
     reader = _Reader(text)
     node = reader.value(reader.skip(0), 0)
@@ -75,7 +75,7 @@ def read_json(text: str) -> JsonNode:
 
 
 def malformed_at(text: str, at: int, problem: str) -> MalformedPolicyError:
-    """Give the error of a problem at an offset."""
+    """Build the error for a problem at an offset."""
     line = text.count("\n", 0, at) + 1
     return MalformedPolicyError(problem, line, at - text.rfind("\n", 0, at))
 
@@ -90,13 +90,13 @@ class _Reader:
         return found.end() if found else at
 
     def value(self, at: int, depth: int) -> JsonNode:
-        if depth > DEEPEST:
-            raise malformed_at(self.text, at, f"nested more than {DEEPEST} deep")
+        if depth > MAX_DEPTH:
+            raise malformed_at(self.text, at, f"nested more than {MAX_DEPTH} levels deep")
         first = self.text[at : at + 1]
         if first == "{":
-            return JsonNode("object", at, self.object(at + 1, depth))
+            return JsonNode("object", at, self.entries(at + 1, "}", depth + 1, self.member))
         if first == "[":
-            return JsonNode("array", at, self.array(at + 1, depth))
+            return JsonNode("array", at, self.entries(at + 1, "]", depth + 1, self.value))
         if first == '"':
             return JsonNode("string", at, self.string(at))
         return self.scalar(at)
@@ -115,47 +115,34 @@ class _Reader:
         try:
             value, self.end = scanstring(self.text, at + 1, True)
         except JSONDecodeError as error:
-            raise malformed_at(self.text, error.pos, f"no JSON text: {error.msg}") from None
+            problem = f"invalid JSON string: {error.msg}"
+            raise malformed_at(self.text, error.pos, problem) from None
         return str(value)
 
-    def object(self, at: int, depth: int) -> tuple[JsonMember, ...]:
-        members: list[JsonMember] = []
+    def member(self, at: int, depth: int) -> JsonMember:
+        if self.text[at : at + 1] != '"':
+            raise malformed_at(self.text, at, "expected a name in double quotes")
+        name = self.string(at)
+        colon = self.skip(self.end)
+        if self.text[colon : colon + 1] != ":":
+            raise malformed_at(self.text, colon, "expected a colon")
+        return JsonMember(name, at, self.value(self.skip(colon + 1), depth))
+
+    def entries(
+        self, at: int, closing: str, depth: int, read: Callable[[int, int], EntryT]
+    ) -> tuple[EntryT, ...]:
+        """Read what stands between brackets, separated by commas."""
+        found: list[EntryT] = []
         at = self.skip(at)
-        if self.text[at : at + 1] == "}":
+        if self.text[at : at + 1] == closing:
             self.end = at + 1
             return ()
         while True:
-            name_at = self.skip(at)
-            if self.text[name_at : name_at + 1] != '"':
-                raise malformed_at(self.text, name_at, "expected a name in double quotes")
-            name = self.string(name_at)
-            colon = self.skip(self.end)
-            if self.text[colon : colon + 1] != ":":
-                raise malformed_at(self.text, colon, "expected a colon")
-            members.append(JsonMember(name, name_at, self.value(self.skip(colon + 1), depth + 1)))
-            at = self.separated("}")
-            if not at:
-                return tuple(members)
-
-    def array(self, at: int, depth: int) -> tuple[JsonNode, ...]:
-        items: list[JsonNode] = []
-        at = self.skip(at)
-        if self.text[at : at + 1] == "]":
-            self.end = at + 1
-            return ()
-        while True:
-            items.append(self.value(self.skip(at), depth + 1))
-            at = self.separated("]")
-            if not at:
-                return tuple(items)
-
-    def separated(self, closing: str) -> int:
-        """Give the offset behind a comma, or 0 behind the closing bracket."""
-        at = self.skip(self.end)
-        found = self.text[at : at + 1]
-        self.end = at + 1
-        if found == closing:
-            return 0
-        if found != ",":
-            raise malformed_at(self.text, at, f"expected a comma or {closing}")
-        return at + 1
+            found.append(read(self.skip(at), depth))
+            at = self.skip(self.end)
+            separator = self.text[at : at + 1]
+            at = self.end = at + 1
+            if separator == closing:
+                return tuple(found)
+            if separator != ",":
+                raise malformed_at(self.text, at - 1, f"expected a comma or {closing}")

@@ -1,4 +1,6 @@
-"""Condition keys by their meaning: when a request holds them, and how many values.
+"""Condition keys: when a request holds them, for which services, and with how many values.
+
+All keys are in lower case, as requests hold them.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
@@ -9,11 +11,10 @@ from enum import Enum
 
 
 class KeyPresence(Enum):
-    """Whether a request through an endpoint holds a key."""
+    """Whether every request through an endpoint holds a key."""
 
     ALWAYS = "always"
     MAYBE = "maybe"
-    NEVER = "never"
 
 
 PRINCIPAL_ARN = "aws:principalarn"
@@ -38,21 +39,21 @@ OWNER_ORGS = frozenset({RESOURCE_ORG, RESOURCE_PATHS})
 OWNER_KEYS = OWNER_ACCOUNTS | OWNER_ORGS
 UNKNOWABLE = frozenset({"aws:vpceorgid", "aws:vpceorgpaths"})  # the endpoint's own organisation
 
-# That a world gives a value of its own.
+# Keys whose value follows from the caller, the owner and the endpoint of a request case.
 FIXED = (
     CALLER_ACCOUNTS
     | CALLER_ORGS
     | OWNER_KEYS
     | {PRINCIPAL_ARN, SOURCE_VPC, SOURCE_ENDPOINT, "aws:principaltype", "aws:vpceaccount"}
 )
-# Prefixes of condition keys that are no services.
+# Prefixes of condition keys that are not services.
 NOT_SERVICES = frozenset({"aws", "saml", "identitystore"})
 
-# Always in a request, whoever makes it.
+# In every request of every caller.
 ALWAYS = frozenset({NOW, EPOCH, "aws:securetransport", "aws:requestedregion", "aws:vpcsourceip"})
-# Never at an endpoint: aws:SourceIp is left out of requests that come through one.
+# In no request through an endpoint: AWS leaves aws:SourceIp out of them.
 NEVER = frozenset({"aws:sourceip"})
-# Only in the requests that AWS's services make.
+# Only in requests of AWS services.
 BY_SERVICES = frozenset(
     {
         "aws:sourceaccount",
@@ -63,9 +64,9 @@ BY_SERVICES = frozenset(
         "aws:principalservicenameslist",
     }
 )
-# Only in requests that a service makes on with a principal's credentials.
+# Only in requests that a service forwards with a principal's credentials.
 FORWARDED = frozenset({"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"})
-# Only in signed requests of an account's principals.
+# Only in signed requests of IAM principals.
 SIGNED = frozenset(
     {
         "aws:username",
@@ -87,9 +88,9 @@ SIGNED = frozenset(
     }
 )
 SIGNED_PREFIXES = ("aws:principaltag/", "sts:", "aws:signin")
-# Only in requests to sign in: which provider vouches for the caller.
+# Only in AssumeRoleWithSAML and AssumeRoleWithWebIdentity: the identity provider.
 PROVIDER = "aws:federatedprovider"
-# Held by some requests of any caller.
+# In some requests of any caller.
 OPTIONAL = frozenset(
     {
         "aws:referer",
@@ -104,8 +105,8 @@ OPTIONAL = frozenset(
         "aws:ismcpserviceaction",
     }
 )
-TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
-# That tell the kind of a principal apart; see world.Caller.type.
+TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "s3:existingobjecttag/")
+# Keys that depend on the type of the principal; see Caller.principal_type.
 BY_TYPE = frozenset({"aws:principaltype", "aws:username", "aws:userid"})
 MULTIVALUED = frozenset(
     {
@@ -120,12 +121,6 @@ MULTIVALUED = frozenset(
         "sts:transitivetagkeys",
     }
 )
-SINGLE_PREFIXES = (
-    "aws:principaltag/",
-    "aws:requesttag/",
-    "aws:resourcetag/",
-    "s3:existingobjecttag/",
-)
 SINGLE = ALWAYS | NEVER | SIGNED | {"aws:useragent", "aws:referer", "aws:userid"}
 BOOLEAN = frozenset(
     {
@@ -138,8 +133,8 @@ BOOLEAN = frozenset(
         "kms:grantisforawsresource",
     }
 )
-# Services whose requests hold the keys of another prefix.
-HOLDERS: dict[str, frozenset[str]] = {
+# Services whose requests hold the keys of a prefix, where they are not just the one of that name.
+SERVICES_BY_PREFIX: dict[str, frozenset[str]] = {
     "s3": frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts", "s3tables"}),
     "ec2": frozenset({"ec2", "ebs"}),
     "ssm": frozenset({"ssm", "ssmmessages", "ec2messages"}),
@@ -148,17 +143,17 @@ IDENTITY_PROVIDERS = ("saml", "cognito-identity.amazonaws.com", "accounts.google
 
 
 def services_with_key(key: str) -> frozenset[str] | None:
-    """Give the services whose requests hold a key; None for a key of every service."""
+    """Return the services whose requests hold a key; None if all do."""
     prefix = key.partition(":")[0]
     if prefix == "aws" or key in SIGNED:
         return None
     if "." in prefix or prefix in IDENTITY_PROVIDERS:
         return frozenset({"sts"})
-    return HOLDERS.get(prefix, frozenset({prefix}))
+    return SERVICES_BY_PREFIX.get(prefix, frozenset({prefix}))
 
 
 def is_known(key: str) -> bool:
-    """Tell whether a global key is one that AWS documents; a service's own is taken for one."""
+    """Return whether AWS documents a global key; keys of services are assumed to exist."""
     if not key.startswith("aws:"):
         return True
     known = ALWAYS | NEVER | BY_SERVICES | FORWARDED | SIGNED | OPTIONAL | FIXED | UNKNOWABLE
@@ -166,10 +161,10 @@ def is_known(key: str) -> bool:
 
 
 def is_signed(key: str) -> bool:
-    """Tell whether only signed requests hold a key."""
+    """Return whether only signed requests hold a key."""
     return key in SIGNED or key.startswith(SIGNED_PREFIXES)
 
 
 def is_single(key: str) -> bool:
-    """Tell whether a key is known to hold one value at most."""
-    return key in SINGLE or key.startswith(SINGLE_PREFIXES)
+    """Return whether a key holds at most one value."""
+    return key in SINGLE or key.startswith(TAGS)

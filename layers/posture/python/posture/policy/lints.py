@@ -67,7 +67,7 @@ def _statement(policy: Policy, statement: Statement, endpoint: EndpointContext) 
     if any("*" in each and each != "*" for each in named.aws):
         text = f"No wildcard is allowed within the ARN of a principal ({statement})."
         yield Lint("wildcard-in-principal", number, text)
-    carried = service_actions.find_action_prefixes(endpoint.service)
+    carried = endpoint.action_prefixes
     others = [
         each
         for each in statement.actions

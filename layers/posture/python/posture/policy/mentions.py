@@ -52,7 +52,7 @@ class MentionedNames:
         if form.fullmatch(text):
             self.positions.setdefault(text, set()).add(position)
         elif "*" in text or "?" in text:
-            self.patterns[compile_glob(parse_template(text, variables=False))] = None
+            self.patterns[compile_glob(parse_template(text))] = None
 
     def examples(
         self,

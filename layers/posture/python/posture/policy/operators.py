@@ -1,4 +1,7 @@
-"""The names of condition operators, taken apart.
+"""The condition operators of IAM policies: names, value types, comparisons and quantifiers.
+
+This module reads an operator's name. `conditions` evaluates an operator for one request;
+`condition_tests` compiles it into a test for the search.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
@@ -12,7 +15,7 @@ from functools import lru_cache
 
 
 class OperatorFamily(StrEnum):
-    """What kind of value an operator compares."""
+    """The type of value that an operator compares."""
 
     STRING = "string"
     ARN = "arn"
@@ -26,7 +29,7 @@ class OperatorFamily(StrEnum):
 
 
 class Quantifier(StrEnum):
-    """How the values of a request are taken together."""
+    """How an operator treats a key with several values."""
 
     NONE = ""
     ALL = "ForAllValues"
@@ -35,9 +38,10 @@ class Quantifier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConditionOperator:
-    """An operator: `test` is what holds between a request's value and one of the policy's.
+    """An operator, taken apart.
 
-    `test` is one of equals, like, ignore-case, less, less-equal, greater, greater-equal.
+    `comparison` is the relation between a value of the request and one of the policy: equals,
+    like, ignore-case, less, less-equal, greater or greater-equal.
     """
 
     written: str
@@ -46,6 +50,13 @@ class ConditionOperator:
     negated: bool = False
     if_exists: bool = False
     quantifier: Quantifier = Quantifier.NONE
+
+    @property
+    def holds_when_absent(self) -> bool:
+        """Whether the condition holds for a request without the key; Null aside."""
+        if self.if_exists or self.quantifier is Quantifier.ALL:
+            return True
+        return self.negated and self.quantifier is Quantifier.NONE
 
 
 COMPARISONS = {
@@ -56,7 +67,7 @@ COMPARISONS = {
     "GreaterThan": ("greater", False),
     "GreaterThanEquals": ("greater-equal", False),
 }
-KNOWN: dict[str, tuple[OperatorFamily, str, bool]] = {
+OPERATORS: dict[str, tuple[OperatorFamily, str, bool]] = {
     "StringEquals": (OperatorFamily.STRING, "equals", False),
     "StringNotEquals": (OperatorFamily.STRING, "equals", True),
     "StringEqualsIgnoreCase": (OperatorFamily.STRING, "ignore-case", False),
@@ -76,20 +87,23 @@ KNOWN: dict[str, tuple[OperatorFamily, str, bool]] = {
     **{f"Numeric{name}": (OperatorFamily.NUMBER, *test) for name, test in COMPARISONS.items()},
     **{f"Date{name}": (OperatorFamily.DATE, *test) for name, test in COMPARISONS.items()},
 }
-BY_NAME = {name.lower(): meaning for name, meaning in KNOWN.items()}
+BY_LOWER_NAME = {name.lower(): meaning for name, meaning in OPERATORS.items()}
 QUANTIFIERS = {"forallvalues": Quantifier.ALL, "foranyvalue": Quantifier.ANY}
 IF_EXISTS = "ifexists"
 
 
 @lru_cache(maxsize=256)
 def parse_operator(written: str) -> ConditionOperator:
-    """Take the name of an operator apart; one that nobody knows is of an unknown family."""
+    """Take the name of an operator apart, in any case of letters.
+
+    Returns:
+        The operator; of the family UNKNOWN if AWS does not document it.
+    """
     prefix, colon, rest = written.lower().rpartition(":")
     quantifier = QUANTIFIERS.get(prefix, Quantifier.NONE)
     if_exists = rest.endswith(IF_EXISTS)
-    found = BY_NAME.get(rest.removesuffix(IF_EXISTS))
+    found = BY_LOWER_NAME.get(rest.removesuffix(IF_EXISTS))
     misplaced = found is not None and found[0] is OperatorFamily.PRESENCE and (if_exists or colon)
     if found is None or misplaced or (colon and quantifier is Quantifier.NONE):
         return ConditionOperator(written, OperatorFamily.UNKNOWN)
-    family, test, negated = found
-    return ConditionOperator(written, family, test, negated, if_exists, quantifier)
+    return ConditionOperator(written, *found, if_exists, quantifier)

@@ -85,6 +85,6 @@ def name_without_account(arn: str) -> str:
     if len(fields) < 6 or fields[4] or fields[2] in {"", "*"}:  # noqa: PLR2004 - an ARN has six
         return ""
     name = fields[5].partition("/")[0] if fields[2] == "s3" else fields[5]
-    if not is_literal(parse_template(name, variables=False)) or not name:
+    if not is_literal(parse_template(name)) or not name:
         return ""
     return f"{arn.rpartition(fields[5])[0]}{name}" if "*" not in fields[3] else ""

@@ -1,4 +1,4 @@
-"""A policy document out of its text: what AWS takes is taken, the rest is refused with its place.
+"""Parse a policy document as AWS does; an error names the line, the column and what was expected.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
@@ -31,17 +31,17 @@ ACTION = re.compile(r"\*+|[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+")
 
 
 def parse_policy(text: str, *, keep: str = "last") -> Policy:
-    """Read a policy document.
+    """Parse a policy document.
 
     Args:
-        text: the document, at most 20,480 characters.
-        keep: which of two members of the same name holds, `last` or `first`.
+        text: The document, at most 20,480 characters.
+        keep: Which of two members of the same name is used, `last` or `first`.
 
     Raises:
-        UnreadablePolicyError: AWS would not take it; names what was expected, line and column.
+        MalformedPolicyError: The text is not a policy that AWS accepts.
     """
     if len(text) > MAX_POLICY_CHARACTERS:
-        problem = f"{len(text)} characters; an endpoint policy has {MAX_POLICY_CHARACTERS} at most"
+        problem = f"the policy has {len(text)} characters, the maximum is {MAX_POLICY_CHARACTERS}"
         raise malformed_at(text, MAX_POLICY_CHARACTERS, problem)
     return _Parser(text, keep).policy(read_json(text.removeprefix("\ufeff")))
 
@@ -95,7 +95,7 @@ class _Parser:
         if node is None:
             raise malformed_at(self.text, statement.at, "the statement has no Effect")
         if node.value not in {"Allow", "Deny"}:
-            raise malformed_at(self.text, node.at, "Effect: expected Allow or Deny, in this case")
+            raise malformed_at(self.text, node.at, "Effect: expected Allow or Deny, case-sensitive")
         return node.value == "Allow"
 
     def one_of(
@@ -106,7 +106,9 @@ class _Parser:
             raise malformed_at(self.text, statement.at, f"expected {plain} or {excluding}")
         if len(found) > 1:
             at = members[excluding].at
-            raise malformed_at(self.text, at, f"{plain} and {excluding} exclude each other")
+            raise malformed_at(
+                self.text, at, f"a statement cannot have both {plain} and {excluding}"
+            )
         return members[found[0]], found[0] == excluding
 
     def principals(self, node: JsonNode) -> Principals:
@@ -130,14 +132,18 @@ class _Parser:
         for each in node.items:
             action = self.string(each, "Action")
             if not ACTION.fullmatch(action):
-                raise malformed_at(self.text, each.at, f"Action: {action!r} is no SERVICE:ACTION")
+                raise malformed_at(
+                    self.text, each.at, f"Action: expected SERVICE:ACTION, got {action!r}"
+                )
             yield action
 
     def resources(self, node: JsonNode) -> Iterator[str]:
         for each in node.items:
             resource = self.string(each, "Resource")
             if not resource.startswith(("arn:", "*", "?", "${")):
-                raise malformed_at(self.text, each.at, f"Resource: {resource!r} is no ARN and no *")
+                raise malformed_at(
+                    self.text, each.at, f"Resource: expected an ARN or *, got {resource!r}"
+                )
             yield resource
 
     def conditions(self, node: JsonNode) -> Iterator[Condition]:
@@ -147,20 +153,20 @@ class _Parser:
                 yield Condition(parse_operator(test.name), key.name, values)
 
     def members(self, node: JsonNode, known: Iterable[str], what: str) -> dict[str, JsonNode]:
-        """Give the members of an object by name; one that nobody knows is refused."""
+        """Return the members of an object by name; unknown names are errors."""
         names = tuple(known)
         found: dict[str, JsonNode] = {}
         for member in self.entries(node, what):
             if member.name not in names:
                 near = next((name for name in names if name.lower() == member.name.lower()), "")
-                hint = f"; write {near}, names are case-sensitive" if near else ""
+                hint = f"; names are case-sensitive, write {near}" if near else ""
                 expected = f"expected one of {', '.join(names)}{hint}"
                 raise malformed_at(self.text, member.at, f"{member.name}: {expected}")
             found[member.name] = member.value
         return found
 
     def entries(self, node: JsonNode, what: str) -> list[JsonMember]:
-        """Give the members of an object, of duplicates the one to keep."""
+        """Return the members of an object, of duplicates the one to keep."""
         if node.kind != "object":
             raise malformed_at(self.text, node.at, f"expected {what} as an object, got {node.kind}")
         by_name: dict[str, JsonMember] = {}
@@ -175,11 +181,11 @@ class _Parser:
 
     def string(self, node: JsonNode, what: str) -> str:
         if node.kind != "string":
-            raise malformed_at(self.text, node.at, f"{what}: expected a text, got {node.kind}")
+            raise malformed_at(self.text, node.at, f"{what}: expected a string, got {node.kind}")
         return str(node.value)
 
     def scalar(self, node: JsonNode, what: str) -> str:
-        """Give a condition's value as text; AWS takes numbers and booleans without quotes, too."""
+        """Return a condition's value as text; AWS accepts numbers and booleans without quotes."""
         if node.kind == "boolean":
             return "true" if node.value else "false"
         if node.kind not in {"string", "number"}:

@@ -1,4 +1,4 @@
-"""Whom the organisation trusts, and where the endpoint stands."""
+"""What a policy is checked against: its endpoint, and the accounts and actions it may allow."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from posture.model.service_names import find_region
+from posture.policy.service_actions import find_action_prefixes
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The trusted accounts and organisations; the endpoint's own account is among them.
+    """The trusted accounts and organisations. The endpoint's own account is always trusted.
 
-    By default a literal name that carries no account (an S3 bucket's, an AMI's id) is taken for
-    one's own when the policy names it, and AWS's own resources are no strangers'. `strict` demands
-    a proof of ownership of both.
+    A resource whose name holds no account ID (an S3 bucket, an AMI) counts as trusted if the
+    policy names it in full, and so do the resources that AWS owns. `strict` trusts neither
+    without a condition on the resource's owner.
     """
 
     accounts: frozenset[str] = frozenset()
@@ -22,20 +23,20 @@ class Trust:
     strict: bool = False
 
     def with_account(self, account: str) -> Trust:
-        """Give the same with another trusted account, where one is told."""
+        """Return the same trust with another account; "" is ignored."""
         return replace(self, accounts=(self.accounts | {account}) - {""})
 
     def covers(self, account: str, organization: str | None) -> bool:
-        """Tell whether an account, in its organisation, is trusted."""
+        """Return whether an account, as a member of an organisation, is trusted."""
         return account in self.accounts or organization in self.organizations
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointContext:
-    """The endpoint whose policy it is, in its account; None or "" is what is not known.
+    """The endpoint that a policy is attached to. "" or None is what is not known.
 
-    `service` is the endpoint's service, by its full or its short name. A gateway endpoint does not
-    honour the principals a policy names.
+    `service` is the full or the short name of the endpoint's service. Gateway endpoints ignore
+    the principals that a policy names.
     """
 
     account: str
@@ -46,12 +47,12 @@ class EndpointContext:
 
     @property
     def region(self) -> str | None:
-        """The region in the service's name."""
+        """The Region in the service's name."""
         return find_region(self.service) if self.service else None
 
     @property
     def partition(self) -> str | None:
-        """The partition of that region."""
+        """The partition of that Region."""
         region = self.region
         if region is None:
             return None
@@ -59,12 +60,18 @@ class EndpointContext:
             return "aws-cn"
         return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
+    @property
+    def action_prefixes(self) -> tuple[str, ...]:
+        """The prefixes of the actions that the endpoint carries; empty if not known."""
+        return find_action_prefixes(self.service)
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyCheck:
-    """Where a policy stands, and what is expected of it.
+    """An endpoint, and what its policy may allow.
 
-    `now` is the earliest time a request may be made; `allowed_actions` are patterns, none for any.
+    `now` is the earliest time of a request. `allowed_actions` are patterns; if there are none,
+    every action is allowed.
     """
 
     endpoint: EndpointContext

@@ -89,10 +89,8 @@ def _meant(named: str, case: RequestCase) -> tuple[Pattern, ...] | None:
             return WHOLE_ACCOUNT
         return tuple(_identities(named, parts))
     if wild := WILD.fullmatch(named):
-        could = compile_patterns(compile_glob(parse_template(wild[1], variables=False))).accepts(
-            account
-        )
-        return ((*compile_glob(parse_template(named, variables=False)), WHATEVER),) if could else ()
+        could = compile_patterns(compile_glob(parse_template(wild[1]))).accepts(account)
+        return ((*compile_glob(parse_template(named)), WHATEVER),) if could else ()
     return () if UNIQUE_ID.fullmatch(named) else None
 
 

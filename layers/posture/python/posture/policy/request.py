@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class CallerKind(Enum):
-    """Who makes a request."""
+    """The kind of caller that makes a request."""
 
     PRINCIPAL = "principal"
     ANONYMOUS = "anonymous"
@@ -18,12 +18,19 @@ class CallerKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request: who, what, on which resource, with which condition keys.
+    """A request: the caller, the action, the resource and the condition keys.
 
-    `principal` is the ARN as in aws:PrincipalArn, a role's for a session of that role, whose name
-    is `session`; "" for callers without one. `owner` is the account that owns the resource ("aws"
-    for AWS's own), whether or not the request tells. `context` holds the keys that are there, in
-    lower case; a key that is not in it is absent.
+    Attributes:
+        kind: The kind of caller.
+        account: The caller's account.
+        principal: The ARN as in aws:PrincipalArn, for a role session the role's; "" if none.
+        session: The name of the role session.
+        action: The action, such as s3:GetObject.
+        resource: The resource's ARN, or `*`.
+        owner: The account that owns the resource, or "aws", whether or not a key holds it.
+        organization: The caller's organisation.
+        owner_organization: The owner's organisation.
+        context: The condition keys of the request in lower case; a missing key is absent.
     """
 
     kind: CallerKind

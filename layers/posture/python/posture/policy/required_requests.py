@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from posture.model.service_names import short_name
 from posture.policy import keys, service_actions
+from posture.policy.conditions import UnsupportedElementError
 from posture.policy.decide import PolicyAnswer, PolicyDecision
 from posture.policy.document import Policy
-from posture.policy.evaluate import UnsupportedElementError, evaluate
+from posture.policy.evaluate import evaluate
 from posture.policy.policy_check import EndpointContext
 from posture.policy.request import CallerKind, Request
 
@@ -92,7 +93,7 @@ def _request(required: str, endpoint: EndpointContext) -> Request:
         "aws:principalisawsservice": ("false",),
         "aws:viaawsservice": ("false",),
         "aws:securetransport": ("true",),
-        "aws:requestedregion": (endpoint.region or service_actions.REGIONAL,),
+        "aws:requestedregion": (endpoint.region or service_actions.DEFAULT_REGION,),
         keys.SOURCE_VPC: (endpoint.vpc_id or "",),
         keys.SOURCE_ENDPOINT: (endpoint.endpoint_id or "",),
     }

@@ -13,20 +13,20 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 IpNetwork = IPv4Network | IPv6Network
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
-SHORT_DATE = re.compile(r"\d{4}")  # a year
+YEAR = re.compile(r"\d{4}")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_number(text: str) -> Fraction | None:
-    """Read a number; None when it is none."""
+    """Return a number exactly; None if the text is not one."""
     return Fraction(text.strip()) if NUMBER.fullmatch(text.strip()) else None
 
 
 @lru_cache(maxsize=256)
 def parse_instant(text: str) -> Fraction | None:
-    """Read an ISO 8601 date or seconds since 1970, as seconds; None when it is neither."""
+    """Return an ISO 8601 date, or seconds since 1970, as seconds; None if it is neither."""
     text = text.strip()
-    if not SHORT_DATE.fullmatch(text) and (seconds := parse_number(text)) is not None:
+    if not YEAR.fullmatch(text) and (seconds := parse_number(text)) is not None:
         return seconds
     try:
         moment = datetime.fromisoformat(
@@ -41,7 +41,7 @@ def parse_instant(text: str) -> Fraction | None:
 
 @lru_cache(maxsize=1024)
 def parse_network(text: str) -> IpNetwork | None:
-    """Read a CIDR block or an address; None when it is neither."""
+    """Return a CIDR block or an address as a network; None if the text is neither."""
     try:
         return ip_network(text.strip(), strict=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is known of services: the actions their endpoints carry, and how their ARNs are built.
+"""Facts about AWS services: the actions their endpoints carry, and the form of their ARNs.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
 
-# Action prefixes by the first part of the endpoint service's short name, where they differ from it
-# or where the name alone does not tell.
+# Action prefixes by the first part of the endpoint service's short name, where it is
+# another one.
 PREFIXES: dict[str, tuple[str, ...]] = {
     "monitoring": ("cloudwatch",),
     "kinesis-streams": ("kinesis",),
@@ -26,7 +26,7 @@ PREFIXES: dict[str, tuple[str, ...]] = {
     "dynamodb-streams": ("dynamodb",),
     "rds-data": ("rds-data",),
 }
-# Endpoints whose actions have the name of their service.
+# Services whose action prefix is the name in the endpoint service.
 OWN_PREFIX = frozenset(
     {
         "athena", "autoscaling", "backup", "batch", "cloudformation", "cloudtrail",
@@ -40,7 +40,7 @@ OWN_PREFIX = frozenset(
         "textract", "transcribe", "transfer", "xray",
     }
 )  # fmt: skip
-# Whose resources are only those of their own name, each with its owner's account in the ARN.
+# Services whose actions apply only to their own resources, with the owner's account in the ARN.
 PLAIN = frozenset(
     {
         "athena", "cloudwatch", "codecommit", "dynamodb", "ecr", "ecs", "events",
@@ -48,24 +48,23 @@ PLAIN = frozenset(
         "secretsmanager", "sns", "sqs", "states",
     }
 )  # fmt: skip
-# The services of the resources that actions of another name are about.
-ABOUT: dict[str, tuple[str, ...]] = {"sts": ("iam", "sts"), "iam": ("iam",)}
-# Resources whose ARN has no account, after `arn:PARTITION:`; the rest is the author's.
+# The services whose resources the actions of a service apply to, where they differ.
+RESOURCE_SERVICES: dict[str, tuple[str, ...]] = {"sts": ("iam", "sts"), "iam": ("iam",)}
+# Resources whose ARN holds no account, as it follows `arn:PARTITION:`.
 ACCOUNTLESS: dict[str, tuple[str, ...]] = {
     "ec2": ("ec2:*::image/", "ec2:*::snapshot/"),
     "ebs": ("ec2:*::snapshot/",),
     "route53": ("route53:::",),
     "apigateway": ("apigateway:*::/",),
 }
-# Resources of AWS itself.
-OF_AWS: dict[str, tuple[str, ...]] = {
+# Resources that AWS owns.
+AWS_OWNED: dict[str, tuple[str, ...]] = {
     "ec2": ("ec2:*::image/", "ec2:*::snapshot/"),
     "iam": ("iam::aws:",),
     "ssm": ("ssm:*::parameter/aws/", "ssm:*::document/AWS"),
     "bedrock": ("bedrock:*::foundation-model/",),
 }
-# Actions that are about no resource but the caller's own account, or that only tell of what others
-# have shared with it: their resource is `*`.
+# Actions without a resource, on the caller's own account: their resource is `*`.
 WITHOUT_RESOURCE: dict[str, tuple[str, ...]] = {
     "s3": ("ListAllMyBuckets", "GetAccountPublicAccessBlock", "ListAccessPoints"),
     "ecr": ("GetAuthorizationToken", "DescribeRegistry", "GetRegistryPolicy"),
@@ -88,8 +87,8 @@ WITHOUT_RESOURCE: dict[str, tuple[str, ...]] = {
         "SendReply",
     ),
 }  # fmt: skip
-# Requests without aws:ResourceAccount, aws:ResourceOrgID and aws:ResourceOrgPaths, by the page on
-# global condition keys.
+# Actions whose requests lack aws:ResourceAccount, aws:ResourceOrgID and aws:ResourceOrgPaths.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 WITHOUT_OWNER_KEYS: dict[str, tuple[str, ...]] = {
     "ebs": ("GetSnapshotBlock", "*"),
     "ec2": (
@@ -111,10 +110,10 @@ WITHOUT_OWNER_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "securityhub": ("AcceptAdministratorInvitation",),
 }  # fmt: skip
-# Calls that are never signed with an account's credentials.
+# Actions that callers without AWS credentials use to sign in.
 FEDERATED = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML")
-# Well-known actions, so that an example reads like a request.
-TYPICAL: dict[str, tuple[str, ...]] = {
+# Well-known actions, tried first so that examples read like real requests.
+TYPICAL_ACTIONS: dict[str, tuple[str, ...]] = {
     "s3": ("PutObject", "GetObject", "ListBucket", "DeleteObject", "GetBucketPolicy"),
     "dynamodb": ("PutItem", "GetItem", "Query", "Scan", "DescribeTable"),
     "kms": ("Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"),
@@ -134,28 +133,32 @@ TYPICAL: dict[str, tuple[str, ...]] = {
     "ebs": ("GetSnapshotBlock",),
     "iam": ("GetRole", "GetPolicy"),
 }
-# The end of an ARN, likewise.
-EXAMPLES: dict[str, str] = {
-    "dynamodb": "table/strangers-table",
+# The ends of typical ARNs, likewise.
+TYPICAL_RESOURCES: dict[str, str] = {
+    "dynamodb": "table/external-table",
     "kms": "key/1234abcd-12ab-34cd-56ef-1234567890ab",
-    "secretsmanager": "secret:strangers-secret-a1b2c3",
-    "lambda": "function:strangers-function",
-    "logs": "log-group:strangers-group:log-stream:stream",
-    "ecr": "repository/strangers-repository",
-    "iam": "role/StrangersRole",
+    "secretsmanager": "secret:external-secret-a1b2c3",
+    "lambda": "function:external-function",
+    "logs": "log-group:external-group:log-stream:stream",
+    "ecr": "repository/external-repository",
+    "iam": "role/ExternalRole",
     "ec2": "instance/i-0123456789abcdef0",
     "execute-api": "a1b2c3d4e5/prod/GET/path",
-    "events": "event-bus/strangers-bus",
-    "kinesis": "stream/strangers-stream",
-    "states": "stateMachine:strangers-machine",
-    "ssm": "parameter/strangers-parameter",
+    "events": "event-bus/external-bus",
+    "kinesis": "stream/external-stream",
+    "states": "stateMachine:external-machine",
+    "ssm": "parameter/external-parameter",
 }
-REGIONAL = "us-east-1"
-GLOBAL = frozenset({"iam", "sts"})  # whose ARNs name no region
+DEFAULT_REGION = "us-east-1"
+GLOBAL_SERVICES = frozenset({"iam", "sts"})  # whose ARNs hold no Region
 
 
 def find_action_prefixes(service: str) -> tuple[str, ...]:
-    """Give the action prefixes that an endpoint carries; none where that is not known."""
+    """Return the prefixes of the actions that an endpoint carries; empty if not known.
+
+    Args:
+        service: The full or the short name of the endpoint's service.
+    """
     if not service or CUSTOM_SERVICE_NAME.fullmatch(service):
         return ()
     first = short_name(service).partition(".")[0]
@@ -164,6 +167,6 @@ def find_action_prefixes(service: str) -> tuple[str, ...]:
     return (first,) if first in OWN_PREFIX else ()
 
 
-def takes_no_policy(service: str) -> bool:
-    """Tell whether an endpoint is to somebody's own service: such have full access always."""
+def is_customer_service(service: str) -> bool:
+    """Return whether an AWS customer provides a service; its endpoints support no policy."""
     return bool(CUSTOM_SERVICE_NAME.fullmatch(service))

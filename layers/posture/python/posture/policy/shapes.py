@@ -44,10 +44,7 @@ def match_actions(prefix: str) -> PatternSet:
 def match_named_actions(prefix: str, names: tuple[str, ...]) -> PatternSet:
     """Give these actions, which may be patterns."""
     return compile_patterns(
-        *(
-            compile_glob(parse_template(f"{prefix}:{name}".lower(), variables=False), wide=WORD)
-            for name in names
-        )
+        *(compile_glob(parse_template(f"{prefix}:{name}".lower()), wide=WORD) for name in names)
     )
 
 
@@ -71,10 +68,13 @@ def match_resources(partition: str, service: str, kind: OwnerKind, account: str)
         return compile_patterns(match_text("*"))
     start = f"arn:{partition}:"
     if kind is OwnerKind.AWS:
-        aws = service_actions.OF_AWS.get(service, (f"{service}:*:aws:",))
+        aws = service_actions.AWS_OWNED.get(service, (f"{service}:*:aws:",))
         forms = [form for each in aws for form in _begun(start, each)]
         return compile_patterns(*forms, *(_buckets(start) if service == "s3" else ()))
-    ends = [f"{each}:*:{account}:" for each in service_actions.ABOUT.get(service, (service,))]
+    ends = [
+        f"{each}:*:{account}:"
+        for each in service_actions.RESOURCE_SERVICES.get(service, (service,))
+    ]
     if service not in service_actions.OWN_PREFIX:  # little is known of it
         ends = [f"*:*:{account}:", "*:*::"]
     elif service not in service_actions.PLAIN | {"s3", "iam", "sts"}:
@@ -134,13 +134,13 @@ def find_hints(key: str, case: RequestCase) -> tuple[str, ...]:
     service, owner, caller = case.service or "", case.owner, case.caller
     if key == ACTION:
         return tuple(
-            f"{service}:{name}".lower() for name in service_actions.TYPICAL.get(service, ())
+            f"{service}:{name}".lower() for name in service_actions.TYPICAL_ACTIONS.get(service, ())
         )
     if key == RESOURCE and owner:
         return _resource_hints(case, service, owner.account)
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
         iam = f"arn:{case.partition}:iam::{caller.account}:"
-        return f"{iam}role/SomeRole{SESSION}session", f"{iam}user/SomeUser", f"{iam}root"
+        return f"{iam}role/ExampleRole{SESSION}session", f"{iam}user/ExampleUser", f"{iam}root"
     if key == keys.PRINCIPAL_PATHS:
         return (f"{caller.organization}/r-ab12/ou-ab12-11111111/",)
     if key == keys.RESOURCE_PATHS and owner:
@@ -151,12 +151,12 @@ def find_hints(key: str, case: RequestCase) -> tuple[str, ...]:
 def _resource_hints(case: RequestCase, service: str, account: str) -> tuple[str, ...]:
     start = f"arn:{case.partition}"
     if service == "s3":
-        return f"{start}:s3:::strangers-bucket/object", f"{start}:s3:::strangers-bucket"
+        return f"{start}:s3:::external-bucket/object", f"{start}:s3:::external-bucket"
     region = (
         ""
-        if service in service_actions.GLOBAL
-        else case.endpoint.region or service_actions.REGIONAL
+        if service in service_actions.GLOBAL_SERVICES
+        else case.endpoint.region or service_actions.DEFAULT_REGION
     )
-    about = service_actions.ABOUT.get(service, (service,))[0]
-    end = service_actions.EXAMPLES.get(about, f"strangers-{service}")
+    about = service_actions.RESOURCE_SERVICES.get(service, (service,))[0]
+    end = service_actions.TYPICAL_RESOURCES.get(about, f"external-{service}")
     return (f"{start}:{about}:{region}:{account}:{end}",)

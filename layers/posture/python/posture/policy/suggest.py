@@ -33,7 +33,7 @@ def suggest_policy(text: str, decision: PolicyDecision, check: PolicyCheck) -> s
     """
     principals = decision.untrusted_principal.answer is PolicyAnswer.YES
     resources = decision.untrusted_resource.answer is PolicyAnswer.YES
-    if not (principals or resources) or service_actions.takes_no_policy(check.endpoint.service):
+    if not (principals or resources) or service_actions.is_customer_service(check.endpoint.service):
         return None
     return _closed(text, generalise_check(text, check), principals=principals, resources=resources)
 
@@ -60,7 +60,7 @@ def _joined(text: str, denies: Iterable[Mapping[str, Any]]) -> str | None:
 
 def _principals(check: PolicyCheck) -> Iterable[Mapping[str, Any]]:
     """Deny strangers; whoever an identity provider signs in has no account yet."""
-    carried = service_actions.find_action_prefixes(check.endpoint.service)
+    carried = check.endpoint.action_prefixes
     signs_in = not carried or "sts" in carried
     yield {
         "Sid": "DenyUntrustedPrincipals",

@@ -1,4 +1,4 @@
-"""The texts of a policy taken apart: literal characters, wildcards, variables.
+"""Take the texts of a policy apart into literal characters, wildcards and policy variables.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from posture.policy.automata import Pattern, PatternSet, compile_patterns
 from posture.policy.tokens import (
     ANY,
     FIELD,
@@ -23,12 +24,12 @@ from posture.policy.tokens import (
 
 VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 REFERENCE = re.compile(r"\s*([^,'*?$\s][^,'*?$]*?)\s*(?:,\s*'([^']*)')?\s*")
-FIELDS = 6  # of an ARN
-LITERALS = frozenset("*?$")
+ARN_FIELDS = 6
+SPECIAL = frozenset("*?$")
 
 
 class Wildcard:
-    """A `*` or `?` that means something."""
+    """A `*` or `?` that is a wildcard."""
 
     def __init__(self, sign: str) -> None:
         self.sign = sign
@@ -42,7 +43,7 @@ MANY, SINGLE = Wildcard("*"), Wildcard("?")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A reference to a condition key, in lower case, with the default its author gave."""
+    """A policy variable: a condition key in lower case, and its default if it has one."""
 
     key: str
     default: str | None = None
@@ -53,27 +54,33 @@ TemplatePart = str | Wildcard | Variable
 
 @lru_cache(maxsize=4096)
 def parse_template(
-    text: str, *, variables: bool, wildcards: bool = True
+    text: str, *, variables: bool = False, wildcards: bool = True
 ) -> tuple[TemplatePart, ...]:
-    """Take a text apart; a run of literal characters is one piece."""
+    """Take a text apart; a run of literal characters is one part.
+
+    Args:
+        text: The text as the policy writes it.
+        variables: Whether `${…}` is a policy variable.
+        wildcards: Whether `*` and `?` are wildcards.
+    """
     found: list[TemplatePart] = []
     position = 0
     for match in VARIABLE.finditer(text) if variables else ():
-        found += _plain(text[position : match.start()], wildcards=wildcards)
-        found.append(_reference(match))
+        found += _split_wildcards(text[position : match.start()], wildcards=wildcards)
+        found.append(_parse_reference(match))
         position = match.end()
-    return (*found, *_plain(text[position:], wildcards=wildcards))
+    return (*found, *_split_wildcards(text[position:], wildcards=wildcards))
 
 
-def _reference(match: re.Match[str]) -> TemplatePart:
+def _parse_reference(match: re.Match[str]) -> TemplatePart:
     inner = match[1]
-    if inner in LITERALS:
+    if inner in SPECIAL:
         return inner
     reference = REFERENCE.fullmatch(inner)
     return Variable(reference[1].lower(), reference[2]) if reference else match[0]
 
 
-def _plain(text: str, *, wildcards: bool) -> Iterable[TemplatePart]:
+def _split_wildcards(text: str, *, wildcards: bool) -> Iterable[TemplatePart]:
     if not wildcards:
         return [text] if text else []
     signs = {"*": MANY, "?": SINGLE}
@@ -81,19 +88,19 @@ def _plain(text: str, *, wildcards: bool) -> Iterable[TemplatePart]:
 
 
 def find_variables(parts: Iterable[TemplatePart]) -> frozenset[Variable]:
-    """Give the references of a text."""
+    """Return the policy variables of a text."""
     return frozenset(part for part in parts if isinstance(part, Variable))
 
 
 def is_literal(parts: Iterable[TemplatePart]) -> bool:
-    """Tell whether a text means just itself."""
+    """Return whether a text has neither wildcards nor variables."""
     return all(isinstance(part, str) for part in parts)
 
 
 def substitute_variables(
     parts: Iterable[TemplatePart], known: Mapping[Variable, str | None]
 ) -> tuple[TemplatePart, ...] | None:
-    """Put values in the place of references; None where one has neither a value nor a default."""
+    """Replace variables by their values; None if one has neither a value nor a default."""
     found: list[TemplatePart] = []
     for part in parts:
         if not isinstance(part, Variable):
@@ -109,8 +116,8 @@ def substitute_variables(
 
 def compile_glob(
     parts: Iterable[TemplatePart], *, any_case: bool = False, wide: CharacterClass = ANY
-) -> tuple[Token, ...]:
-    """Give the tokens of a text whose wildcards stand for anything; unresolved references, too."""
+) -> Pattern:
+    """Return the pattern of a text whose wildcards, and variables, match characters of `wide`."""
     found: list[Token] = []
     for part in parts:
         if isinstance(part, str):
@@ -120,28 +127,33 @@ def compile_glob(
     return tuple(found)
 
 
+def compile_globs(texts: Iterable[str], *, wide: CharacterClass = ANY) -> PatternSet:
+    """Return the pattern set of some texts without variables."""
+    return compile_patterns(*(compile_glob(parse_template(text), wide=wide) for text in texts))
+
+
 def is_whole_arn(parts: Iterable[TemplatePart]) -> bool:
-    """Tell whether a text has all the fields of an ARN."""
-    return sum(part.count(":") for part in parts if isinstance(part, str)) >= FIELDS - 1
+    """Return whether a text has all the fields of an ARN."""
+    return sum(part.count(":") for part in parts if isinstance(part, str)) >= ARN_FIELDS - 1
 
 
-def compile_arn(parts: Iterable[TemplatePart], *, wide: CharacterClass = ANY) -> tuple[Token, ...]:
-    """Give the tokens of an ARN, whose wildcards stay within the first five fields.
+def compile_arn(parts: Iterable[TemplatePart], *, wide: CharacterClass = ANY) -> Pattern:
+    """Return the pattern of an ARN, in whose first five fields wildcards match no colon.
 
-    Fields that are left out at the end are taken as `*`, as AWS completes them.
+    Fields that are left out at the end count as `*`, as AWS completes them.
     """
     parts = tuple(parts)
     if parts and isinstance(parts[0], Wildcard) and not is_whole_arn(parts):
-        return compile_glob(parts, wide=wide)  # `*` alone, or no ARN at all
+        return compile_glob(parts, wide=wide)  # `*` alone, or not an ARN
     found: list[Token] = []
     colons = 0
     for part in parts:
-        characters = wide if colons >= FIELDS - 1 else FIELD
+        characters = wide if colons >= ARN_FIELDS - 1 else FIELD
         if isinstance(part, str):
             colons += part.count(":")
-            found += [match_literal(character) for character in part]
+            found += map(match_literal, part)
         else:
             found.append(match_one(characters) if part is SINGLE else match_many(characters))
-    for missing in range(colons, FIELDS - 1):
-        found += [match_literal(":"), match_many(wide if missing == FIELDS - 2 else FIELD)]
+    for missing in range(colons, ARN_FIELDS - 1):
+        found += [match_literal(":"), match_many(wide if missing == ARN_FIELDS - 2 else FIELD)]
     return tuple(found)

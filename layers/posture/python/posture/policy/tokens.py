@@ -1,17 +1,17 @@
-"""The tokens of patterns: one character or many, of a class."""
+"""The tokens of a pattern: one character, or any number of characters, of a class."""
 
 from __future__ import annotations
 
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
-CharacterClass = str  # the name of a class, or the characters it consists of
+CharacterClass = str  # a name in CHARACTER_CLASSES, or the characters of the class themselves
 
 ANY = "any"
 FIELD = "field"  # of an ARN: no colon
-IDENTITY = "identity"  # of a principal: no line break, which sets the session's name apart
+IDENTITY = "identity"  # of a principal: no line break, which separates a role from its session
 DIGIT = "digit"
 BUCKET = "bucket"
 WORD = "word"
@@ -28,64 +28,52 @@ CHARACTER_CLASSES: Mapping[CharacterClass, Callable[[str], bool]] = {
     NAME: lambda character: character in string.ascii_letters + string.digits + "+=,.@_-/",
     WORD: lambda character: character in string.ascii_lowercase + string.digits,
 }
-POOL = "x0aX-./:_ ~é\n" + string.ascii_lowercase + string.digits + string.ascii_uppercase
-POOL += "+=,@#$%&()[]{}|<>!;'\"^`ßçñøЖ漢"
+SAMPLES = "x0aX-./:_ ~é\n" + string.ascii_lowercase + string.digits + string.ascii_uppercase
+SAMPLES += "+=,@#$%&()[]{}|<>!;'\"^`ßçñøЖ漢"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One character of a class, or any number of them."""
+    """One character of a class or, if `repeated`, any number of them."""
 
     characters: CharacterClass
     repeated: bool = False
 
 
-ONES: dict[CharacterClass, Token] = {name: Token(name) for name in CHARACTER_CLASSES}
-STARS: dict[CharacterClass, Token] = {
-    name: Token(name, repeated=True) for name in CHARACTER_CLASSES
-}
-LITERALS: dict[str, Token] = {}
-
-
+@cache
 def match_one(characters: CharacterClass) -> Token:
-    """Give the token of one character of a class."""
-    return ONES[characters]
+    """Return the token for one character of a class."""
+    return Token(characters)
 
 
+@cache
 def match_many(characters: CharacterClass) -> Token:
-    """Give the token of any number of characters of a class."""
-    return STARS[characters]
+    """Return the token for any number of characters of a class."""
+    return Token(characters, repeated=True)
 
 
+@lru_cache(maxsize=4096)
 def match_literal(character: str, *, any_case: bool = False) -> Token:
-    """Give the token of a character, or of both its cases."""
-    characters = "".join(sorted({character.lower(), character.upper()})) if any_case else character
-    if characters not in LITERALS:
-        LITERALS[characters] = Token(characters)
-    return LITERALS[characters]
+    """Return the token for one character, or for both cases of it."""
+    if any_case:
+        return Token("".join(sorted({character.lower(), character.upper()})))
+    return Token(character)
 
 
 def match_text(value: str) -> tuple[Token, ...]:
-    """Give the tokens of a literal text."""
-    return tuple(match_literal(character) for character in value)
+    """Return the tokens for a literal text."""
+    return tuple(map(match_literal, value))
 
 
 @lru_cache(maxsize=1024)
 def pick_representatives(wanted: frozenset[CharacterClass]) -> str:
-    """Give the characters to try: each that a pattern names, and one of every other kind."""
+    """Return the characters to try: each named one, and one for every combination of classes."""
     named = dict.fromkeys(
-        character
-        for characters in sorted(wanted)
-        if characters not in CHARACTER_CLASSES
-        for character in characters
+        character for name in sorted(wanted) if name not in CHARACTER_CLASSES for character in name
     )
-    general = [
-        CHARACTER_CLASSES[characters]
-        for characters in sorted(wanted)
-        if characters in CHARACTER_CLASSES
-    ]
+    classes = [CHARACTER_CLASSES[name] for name in sorted(wanted) if name in CHARACTER_CLASSES]
     others: dict[tuple[bool, ...], str] = {}
-    for character in POOL:
+    for character in SAMPLES:
         if character not in named:
-            others.setdefault(tuple(belongs(character) for belongs in general), character)
+            others.setdefault(tuple(contains(character) for contains in classes), character)
     return "".join((*others.values(), *named))

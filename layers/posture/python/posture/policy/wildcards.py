@@ -1,14 +1,18 @@
-"""Matching one text with one pattern, character by character, for the plain evaluator."""
+"""Match one text with one pattern, character by character, for the evaluator of requests.
+
+The search for requests matches with `template` and `automata` instead, so that the evaluator
+can confirm what the search finds.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 # The characters of a pattern; None stands for `*`, and "" for `?`.
 PatternText = tuple[str | None, ...]
 
-FIELDS = 6  # of an ARN
+ARN_FIELDS = 6
 REFERENCE = re.compile(r"\$\{\s*([^,'*?$\s{}][^,'*?${}]*?)\s*(?:,\s*'([^'{}]*)')?\s*\}")
 SPECIAL = re.compile(r"\$\{([*?$])\}")
 
@@ -16,9 +20,15 @@ SPECIAL = re.compile(r"\$\{([*?$])\}")
 def resolve_text(
     value: str, context: Mapping[str, tuple[str, ...]] | None, *, wildcards: bool
 ) -> PatternText | None:
-    """Read a value of a policy; without a context, `${…}` is literal.
+    """Read a value of a policy, with its variables replaced.
 
-    Gives None where a reference has neither a value nor a default.
+    Args:
+        value: The value as the policy writes it.
+        context: The condition keys of the request; None if `${…}` is literal text.
+        wildcards: Whether `*` and `?` are wildcards.
+
+    Returns:
+        The pattern; None if a variable has neither a value nor a default.
     """
     found: list[str | None] = []
     position = 0
@@ -40,20 +50,23 @@ def resolve_text(
     return tuple(found)
 
 
-def parse_pattern(value: str) -> PatternText:
-    """Read a value that holds no references."""
-    return resolve_text(value, None, wildcards=True) or ()
+def resolve_all(
+    values: Iterable[str], context: Mapping[str, tuple[str, ...]] | None, *, wildcards: bool
+) -> list[PatternText]:
+    """Read several values, without those that `resolve_text` has no pattern for."""
+    found = (resolve_text(value, context, wildcards=wildcards) for value in values)
+    return [each for each in found if each is not None]
 
 
-def glob_matches(parse_pattern: PatternText, text: str) -> bool:
-    """Tell whether a text matches, going back to the last `*` when it does not."""
+def glob_matches(pattern: PatternText, text: str) -> bool:
+    """Return whether a text matches a pattern, by going back to the last `*` on a mismatch."""
     at = here = 0
     star, resume = -1, 0
     while here < len(text):
-        if at < len(parse_pattern) and parse_pattern[at] is None:
+        if at < len(pattern) and pattern[at] is None:
             star, resume = at, here
             at += 1
-        elif at < len(parse_pattern) and parse_pattern[at] in {text[here], ""}:
+        elif at < len(pattern) and pattern[at] in {text[here], ""}:
             at += 1
             here += 1
         elif star >= 0:
@@ -61,17 +74,22 @@ def glob_matches(parse_pattern: PatternText, text: str) -> bool:
             at, here = star + 1, resume
         else:
             return False
-    return all(each is None for each in parse_pattern[at:])
+    return all(each is None for each in pattern[at:])
 
 
-def arn_matches(parse_pattern: PatternText, arn: str) -> bool:
-    """Tell whether an ARN matches field by field; the sixth field may hold colons.
+def arn_matches(pattern: PatternText, arn: str, *, whole: bool = False) -> bool:
+    """Return whether an ARN matches field by field; the sixth field may hold colons.
 
-    Fields that a resource leaves out at the end stand for anything.
+    Args:
+        pattern: The pattern. Fields that it leaves out at the end match anything.
+        arn: The ARN.
+        whole: Match only patterns and ARNs with all six fields, as conditions do, besides `*`.
     """
-    wanted = _fields(parse_pattern)
-    if len(wanted) < FIELDS and parse_pattern[:1] in {(None,), ("",)}:
-        return glob_matches(parse_pattern, arn)
+    wanted = _split_fields(pattern)
+    if whole and (len(wanted) < ARN_FIELDS or arn.count(":") < ARN_FIELDS - 1):
+        return all(each is None for each in pattern)
+    if len(wanted) < ARN_FIELDS and pattern[:1] in {(None,), ("",)}:
+        return glob_matches(pattern, arn)
     given = arn.split(":", 5)
     if len(given) < len(wanted):
         return False
@@ -79,18 +97,10 @@ def arn_matches(parse_pattern: PatternText, arn: str) -> bool:
     return all(map(glob_matches, wanted, given))
 
 
-def whole_arn_matches(parse_pattern: PatternText, arn: str) -> bool:
-    """Tell whether an ARN matches one of a condition, which has all fields, or is `*`."""
-    if all(each is None for each in parse_pattern):
-        return True
-    both = len(_fields(parse_pattern)) == FIELDS and arn.count(":") >= FIELDS - 1
-    return both and arn_matches(parse_pattern, arn)
-
-
-def _fields(parse_pattern: PatternText) -> list[PatternText]:
+def _split_fields(pattern: PatternText) -> list[PatternText]:
     fields: list[PatternText] = []
-    rest = parse_pattern
-    while ":" in rest and len(fields) < FIELDS - 1:
+    rest = pattern
+    while ":" in rest and len(fields) < ARN_FIELDS - 1:
         end = rest.index(":")
         fields.append(rest[:end])
         rest = rest[end + 1 :]

@@ -22,7 +22,7 @@ TOLD = (
 NAMES = {
     f"{service}:{name}".lower(): f"{service}:{name}"
     for table in (
-        service_actions.TYPICAL,
+        service_actions.TYPICAL_ACTIONS,
         service_actions.WITHOUT_RESOURCE,
         service_actions.WITHOUT_OWNER_KEYS,
     )

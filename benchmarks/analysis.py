@@ -97,9 +97,7 @@ def network(size: Size) -> Snapshot:
 
 def _subnet(number: int, block: str) -> Subnet:
     zone = "abc"[number % 3]
-    return Subnet(
-        f"subnet-{number}", VPC_ID, ACCOUNT, f"{REGION}{zone}", f"az-{zone}", IPv4Network(block)
-    )
+    return Subnet(f"subnet-{number}", VPC_ID, ACCOUNT, f"{REGION}{zone}", IPv4Network(block))
 
 
 def _service(name: str) -> Service:

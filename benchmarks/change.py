@@ -1,11 +1,11 @@
-"""One change in a region of 100 VPCs, in a warm process: what takes its time.
+"""Measure one change in a region of 100 VPCs in a warm process, by part.
 
-`new`: a VPC that was never looked at. `changed`: one that was, and of which somebody has deleted
-the default route: findings are resolved and others opened. `same`: the same one again, with
-nothing new, as at the second look that every change gets.
+`new`: a VPC that was never observed. `changed`: a known VPC whose default route was deleted, so
+findings are resolved and opened. `same`: the same VPC without a change, as in the second evaluation
+of every change.
 
 Run: `.venv/bin/python benchmarks/change.py [LATENCY]`; prints one JSON object, medians in
-milliseconds of CPU. What the synthetic AWS takes for its answers is not in them.
+milliseconds of CPU without the synthetic AWS's own.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from burst import queue_event, record_of
-from synthetic_aws import ACCOUNT, REGION, SyntheticAws
-from world import HOME, evaluator_of, region_of
+from burst import build_change, build_queue_event
+from synthetic_aws import ACCOUNT, REGION, Json, SyntheticAws
+from synthetic_region import HOME, build_evaluator, build_region
 
 import posture.evaluation.changes
 import posture.evaluation.scope
@@ -34,16 +34,14 @@ RUNS = 40
 WARM = 5
 PARTS = (
     (posture.evaluation.changes, "parse_sqs_event", "parse"),
-    (ScopeResolver, "place", "place"),
-    (Observer, "vpc", "collect"),
-    (posture.evaluation.scope, "evaluate_context", "analyse"),
-    (Store, "record", "store"),
+    (ScopeResolver, "place", "resolve"),
+    (Observer, "collect_vpc", "read"),
+    (posture.evaluation.scope, "evaluate_context", "evaluate"),
+    (Store, "record", "write"),
 )
 
-Json = dict[str, Any]
 
-
-class Clock:
+class PartTimer:
     """The monitor's own CPU time, by part."""
 
     def __init__(self, aws: SyntheticAws) -> None:
@@ -51,11 +49,11 @@ class Clock:
         self.spent: dict[str, float] = defaultdict(float)
 
     def now(self) -> float:
-        """Give the seconds that are not the synthetic AWS's."""
+        """Return the CPU seconds that are not the synthetic AWS's."""
         return time.process_time() - self._aws.answering
 
-    def timing(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        """Count what a function takes under this name."""
+    def wrap(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that adds its time to a part."""
 
         def timed(*args: Any, **options: Any) -> Any:
             started = self.now()
@@ -67,23 +65,23 @@ class Clock:
         return timed
 
 
-def deleted_route(table: str, number: int) -> Json:
-    """Give the CloudTrail record of a deleted default route."""
-    return record_of("", number) | {
+def build_route_deletion(table: str, number: int) -> Json:
+    """Return the CloudTrail record of a deleted default route."""
+    return build_change("", number) | {
         "eventName": "DeleteRoute",
         "requestParameters": {"routeTableId": table, "destinationCidrBlock": "0.0.0.0/0"},
     }
 
 
-def measured(
-    evaluator: Evaluator, aws: SyntheticAws, clock: Clock, records: Sequence[Json]
+def measure(
+    evaluator: Evaluator, aws: SyntheticAws, clock: PartTimer, records: Sequence[Json]
 ) -> Json:
-    """Evaluate one change after the other; give the median of each part."""
+    """Evaluate one change after the other; return the median of each part."""
     runs: dict[str, list[float]] = defaultdict(list)
     for at, record in enumerate(records):
         clock.spent.clear()
         aws.calls.clear()
-        event = queue_event([record])
+        event = build_queue_event([record])
         wall, started = time.perf_counter(), clock.now()
         evaluated = evaluator.evaluate(event)
         clock.spent["total"] = clock.now() - started
@@ -93,40 +91,40 @@ def measured(
         if at >= WARM:
             for part, seconds in clock.spent.items():
                 runs[part].append(seconds * 1000)
-    told: Json = {part: round(median(all_of), 2) for part, all_of in runs.items()}
+    medians: Json = {part: round(median(values), 2) for part, values in runs.items()}
     transitions = sum(len(each.transitions) for each in evaluated.results)
     least = round(min(runs["total"]), 2)
-    return told | {"least": least, "calls": aws.calls.total(), "transitions": transitions}
+    return medians | {"least": least, "calls": aws.calls.total(), "transitions": transitions}
 
 
-def prepared(session: Any, vpcs: Sequence[str]) -> None:
-    """Have the answers ready, so that making them is not measured."""
+def prepare_answers(session: Any, vpcs: Sequence[str]) -> None:
+    """Build the synthetic answers, so that this is not measured."""
     observer = Observer(session.client("ec2"), HOME)
     for vpc in vpcs:
-        observer.vpc(Scope(ACCOUNT, REGION, vpc))
+        observer.collect_vpc(Scope(ACCOUNT, REGION, vpc))
 
 
 def main(latency: float) -> None:
     """Measure and print."""
-    session, aws = region_of(100)
-    clock = Clock(aws)
+    session, aws = build_region(100)
+    clock = PartTimer(aws)
     for holder, attribute, name in PARTS:
-        setattr(holder, attribute, clock.timing(name, getattr(holder, attribute)))
-    evaluator = evaluator_of(session)
+        setattr(holder, attribute, clock.wrap(name, getattr(holder, attribute)))
+    evaluator = build_evaluator(session)
     number = RUNS + WARM
     vpcs = [row["VpcId"] for row in aws.rows("DescribeVpcs")[:number]]
     tables = {row["VpcId"]: row["RouteTableId"] for row in aws.rows("DescribeRouteTables")}
-    looks = [record_of(vpc, at) for at, vpc in enumerate(vpcs)]
-    routes = [deleted_route(tables[vpc], number + at) for at, vpc in enumerate(vpcs)]
-    told: Json = {"latency": latency}
-    for name, records in (("new", looks), ("changed", routes), ("same", looks)):
+    unchanged = [build_change(vpc, at) for at, vpc in enumerate(vpcs)]
+    routes = [build_route_deletion(tables[vpc], number + at) for at, vpc in enumerate(vpcs)]
+    results: Json = {"latency": latency}
+    for name, records in (("new", unchanged), ("changed", routes), ("same", unchanged)):
         if name == "changed":
             aws.delete_default_routes()
         aws.latency = 0
-        prepared(session, vpcs)
+        prepare_answers(session, vpcs)
         aws.latency = latency
-        told[name] = measured(evaluator, aws, clock, records)
-    print(json.dumps(told))
+        results[name] = measure(evaluator, aws, clock, records)
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

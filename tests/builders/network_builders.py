@@ -81,7 +81,6 @@ def subnet(
         vpc_id=VPC_ID,
         owner=ACCOUNT,
         zone=f"{REGION}{zone}",
-        zone_id=f"euw1-{zone}",
         cidr=IPv4Network(cidr),
         ipv6_cidrs=(IPv6Network(ipv6),) if ipv6 else (),
     )

@@ -1,4 +1,4 @@
-"""A small region in moto: one VPC with a bit of everything, one bare VPC."""
+"""A small region in moto: one VPC with resources of every kind and one without any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @dataclass
 class World:
-    """The ids of what was built, and the client that built it."""
+    """The client that built the region, and the ids of its resources."""
 
     ec2: Any
     vpc: str
@@ -31,27 +31,27 @@ class World:
 
     @property
     def scope(self) -> Scope:
-        """The scope of the full VPC."""
+        """The scope of the VPC that has resources of every kind."""
         return Scope(ACCOUNT, REGION, self.vpc)
 
-    def calls(self) -> list[str]:
-        """Record from now on the operations that the client is asked for."""
-        seen: list[str] = []
+    def record_calls(self) -> list[str]:
+        """Return a list to which every further operation of the client is added."""
+        calls: list[str] = []
         self.ec2.meta.events.register(
-            "provide-client-params.ec2.*", lambda model, **_: seen.append(model.name)
+            "provide-client-params.ec2.*", lambda model, **_: calls.append(model.name)
         )
-        return seen
+        return calls
 
 
 def build(ec2: Any) -> World:
-    """Make a VPC with a subnet, table, both kinds of endpoint, group, prefix list and gateways."""
+    """Build a region with two VPCs."""
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     bare = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
     table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
     ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
-    listed = ec2.create_managed_prefix_list(
+    prefix_list = ec2.create_managed_prefix_list(
         PrefixListName="offices",
         MaxEntries=5,
         AddressFamily="IPv4",
@@ -60,7 +60,7 @@ def build(ec2: Any) -> World:
     group = ec2.create_security_group(GroupName="endpoints", Description="x", VpcId=vpc)["GroupId"]
     permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
     peers = {
-        "PrefixListIds": [{"PrefixListId": listed}],
+        "PrefixListIds": [{"PrefixListId": prefix_list}],
         "IpRanges": [{"CidrIp": "10.0.0.0/16"}],
     }
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**permission, **peers}])
@@ -72,8 +72,8 @@ def build(ec2: Any) -> World:
         bare=bare,
         subnet=subnet,
         table=table,
-        gateway=endpoint(ec2, vpc, "Gateway", "s3", RouteTableIds=[table]),
-        interface=endpoint(
+        gateway=create_endpoint(ec2, vpc, "Gateway", "s3", RouteTableIds=[table]),
+        interface=create_endpoint(
             ec2,
             vpc,
             "Interface",
@@ -83,7 +83,7 @@ def build(ec2: Any) -> World:
             PrivateDnsEnabled=True,
         ),
         group=group,
-        prefix_list=listed,
+        prefix_list=prefix_list,
         nat=ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")["NatGateway"][
             "NatGatewayId"
         ],
@@ -91,8 +91,8 @@ def build(ec2: Any) -> World:
     )
 
 
-def endpoint(ec2: Any, vpc: str, kind: str, service: str, **options: Any) -> str:
-    """Make an endpoint and give its id."""
+def create_endpoint(ec2: Any, vpc: str, kind: str, service: str, **options: Any) -> str:
+    """Create an endpoint and return its id."""
     answer = ec2.create_vpc_endpoint(
         VpcId=vpc, VpcEndpointType=kind, ServiceName=f"com.amazonaws.{REGION}.{service}", **options
     )

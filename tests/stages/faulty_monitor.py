@@ -382,7 +382,7 @@ def faulty() -> Iterator[FaultyMonitor]:
 
 def judged(observer: Observer, scope: Scope) -> dict[str, Finding]:
     """Judge a VPC directly, with nothing stored."""
-    snapshot = observer.vpc(scope)
+    snapshot = observer.collect_vpc(scope)
     assert snapshot is not None
     baseline = resolve_baseline(BaselineDocument(), scope, snapshot.vpc.tags)
     verdicts = evaluate_vpc(snapshot, baseline)

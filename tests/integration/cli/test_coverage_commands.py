@@ -120,7 +120,7 @@ def stored(world: World) -> dict[str, Any]:
 def test_what_a_monitor_stored_is_drawn(world: World) -> None:
     """With when it was seen; nothing is looked at."""
     record = stored(world)
-    seen = world.calls()
+    seen = world.record_calls()
     result = posture("coverage", "--table", TABLES.findings, "-o", "json")
     (found,) = json.loads(result.stdout)
     assert found["observed_at"].startswith("2026-11-25T12:00:00")
@@ -283,7 +283,7 @@ def test_misspelt_arguments(
     told: str,
 ) -> None:
     """What was expected is said before anything is read."""
-    seen = world.calls()
+    seen = world.record_calls()
     assert told in mistake(monkeypatch, capsys, "explain", *arguments)
     assert seen == []
 

@@ -1,4 +1,4 @@
-"""The region that the collector's tests read."""
+"""The region that the tests of the observer read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collect_world import ACCOUNT, REGION, World, build
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Build the region."""
+    """Build the sample region."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)

@@ -1,4 +1,4 @@
-"""What a collection reads, with how many requests, and what it does when some are denied."""
+"""What an observer reads, with how many requests, and what it does when some are denied."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
-from posture.ec2.region import RegionCollector, RegionSnapshot
+from posture.ec2.observer import Observer
+from posture.ec2.region import RegionSnapshot
 from posture.ec2.region_catalogue import RegionCatalogueCache
-from posture.ec2.vpc import collect_vpc
 from posture.model.dns import DnsAttributes
 from posture.model.network import Facet, Snapshot, TargetKind
 from posture.model.scope import Region, Scope
@@ -25,32 +25,26 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CATALOGUE = {"DescribeVpcEndpointServices", "DescribePrefixLists"}
 
 
-def one(world: World) -> Snapshot:
-    """Collect the full VPC."""
-    found = collect_vpc(world.ec2, world.scope, catalogue=catalogue(world), now=lambda: NOW)
+def observe(world: World) -> Observer:
+    """Build an observer that has read nothing yet."""
+    return Observer(world.ec2, Region(world.scope.account, world.scope.region), lambda: NOW)
+
+
+def collect_full_vpc(world: World) -> Snapshot:
+    """Collect the VPC that has resources of every kind."""
+    found = observe(world).collect_vpc(world.scope)
     assert found is not None
     return found
 
 
-def catalogue(world: World) -> RegionCatalogueCache:
-    """A catalogue that was not read yet."""
-    return RegionCatalogueCache(world.ec2, lambda: NOW)
+def collect_region(world: World, cache: DnsCache | None = None) -> RegionSnapshot:
+    """Collect the region, by default with an empty cache of DNS attributes."""
+    (snapshot,) = observe(world).collect_region(cache or DnsCache())
+    return snapshot
 
 
-def region(world: World, memory: DnsCache | None = None) -> RegionSnapshot:
-    """Collect the region, with nothing remembered unless told."""
-    collector = RegionCollector(
-        world.ec2,
-        Region(world.scope.account, world.scope.region),
-        catalogue=catalogue(world),
-        now=lambda: NOW,
-    )
-    (picture,) = collector.all(memory or DnsCache())
-    return picture
-
-
-def fail(world: World, operation: str, code: str, status: int = 403) -> None:
-    """Let EC2 answer this operation with an error."""
+def fail_operation(world: World, operation: str, code: str, status: int = 403) -> None:
+    """Make EC2 answer an operation with an error."""
 
     def answer(**_: Any) -> None:
         metadata: Any = {"HTTPStatusCode": status}
@@ -59,9 +53,9 @@ def fail(world: World, operation: str, code: str, status: int = 403) -> None:
     world.ec2.meta.events.register(f"provide-client-params.ec2.{operation}", answer)
 
 
-def test_a_vpc_is_read_whole(world: World) -> None:
-    """A snapshot holds every part of its VPC, joined by id."""
-    found = one(world)
+def test_a_snapshot_holds_every_resource_of_the_vpc(world: World) -> None:
+    """A snapshot holds every resource of its VPC, by id."""
+    found = collect_full_vpc(world)
     assert found.observed_at == NOW
     assert (found.vpc.dns_support, found.vpc.dns_hostnames) == (True, True)
     assert set(found.subnets) == {world.subnet}
@@ -74,9 +68,9 @@ def test_a_vpc_is_read_whole(world: World) -> None:
     assert found.unreadable == {}
 
 
-def test_a_gateway_route_names_a_list_with_entries(world: World) -> None:
-    """The route of a gateway endpoint leads to the service's list, whose entries are known."""
-    found = one(world)
+def test_a_gateway_endpoint_route_names_a_prefix_list_with_entries(world: World) -> None:
+    """The destination of a gateway endpoint's route is the service's prefix list."""
+    found = collect_full_vpc(world)
     routes = [
         route
         for route in found.route_tables[world.table].routes
@@ -87,137 +81,130 @@ def test_a_gateway_route_names_a_list_with_entries(world: World) -> None:
     assert lists[0].cidrs
 
 
-def test_a_vpc_that_is_gone_is_none(world: World) -> None:
-    """A VPC that EC2 does not know gives no snapshot."""
+def test_a_vpc_that_does_not_exist_is_none(world: World) -> None:
+    """There is no snapshot of a VPC that EC2 does not know."""
     gone = replace(world.scope, subject="vpc-0123456789abcdef0")
-    assert collect_vpc(world.ec2, gone, catalogue=catalogue(world), now=lambda: NOW) is None
+    assert observe(world).collect_vpc(gone) is None
 
 
-def test_ten_kinds_of_request_suffice(world: World) -> None:
-    """Once the catalogue is known a VPC takes ten kinds of request, each a fixed number."""
-    known = catalogue(world)
-    known.read()
-    seen = world.calls()
-    collect_vpc(world.ec2, world.scope, catalogue=known, now=lambda: NOW)
-    assert len(set(seen)) == 10
-    assert len(seen) == 11  # the two DNS attributes are one kind
-    assert not CATALOGUE & set(seen)
+def test_a_vpc_takes_ten_operations(world: World) -> None:
+    """Once the catalogue is cached, each operation is called a fixed number of times."""
+    observer = observe(world)
+    observer.catalogue.read()
+    calls = world.record_calls()
+    observer.collect_vpc(world.scope)
+    assert len(set(calls)) == 10
+    assert len(calls) == 11  # the two DNS attributes are one kind
+    assert not CATALOGUE & set(calls)
 
 
-def test_a_bare_vpc_asks_for_no_interface_and_no_list(world: World) -> None:
-    """What no endpoint, route or rule names is not asked for."""
-    known = catalogue(world)
-    known.read()
-    seen = world.calls()
-    bare = replace(world.scope, subject=world.bare)
-    collect_vpc(world.ec2, bare, catalogue=known, now=lambda: NOW)
-    assert {"DescribeNetworkInterfaces", "GetManagedPrefixListEntries"}.isdisjoint(seen)
+def test_a_vpc_without_endpoints_reads_no_interfaces_and_no_prefix_lists(world: World) -> None:
+    """Only what an endpoint, route or rule names is read."""
+    observer = observe(world)
+    observer.catalogue.read()
+    calls = world.record_calls()
+    observer.collect_vpc(replace(world.scope, subject=world.bare))
+    assert {"DescribeNetworkInterfaces", "GetManagedPrefixListEntries"}.isdisjoint(calls)
 
 
 @pytest.mark.parametrize("facet", list(Facet))
-def test_a_denied_kind_is_unreadable_and_the_rest_is_read(world: World, facet: Facet) -> None:
-    """Access denied on one kind leaves that facet unreadable, with the reason, and no other."""
-    fail(world, facet.value, "UnauthorizedOperation")
-    found = one(world)
+def test_a_denied_operation_makes_only_its_facet_unreadable(world: World, facet: Facet) -> None:
+    """`unreadable` holds the reason; every other facet is read."""
+    fail_operation(world, facet.value, "UnauthorizedOperation")
+    found = collect_full_vpc(world)
     assert found.unreadable == {facet: f"UnauthorizedOperation: ec2:{facet.value} is denied"}
     assert found.scope == world.scope
 
 
 @pytest.mark.parametrize("code", ["RequestLimitExceeded", "InternalError", "AuthFailure"])
-def test_what_asking_again_may_cure_is_raised(world: World, code: str) -> None:
-    """Throttling and server errors are no facts about the VPC: the queue tries again."""
-    fail(world, "DescribeSubnets", code, 503)
+def test_an_error_that_a_retry_may_cure_is_raised(world: World, code: str) -> None:
+    """Throttling and server errors say nothing about the VPC; the queue tries again."""
+    fail_operation(world, "DescribeSubnets", code, 503)
     with pytest.raises(ClientError):
-        one(world)
+        collect_full_vpc(world)
 
 
-def test_a_region_tells_of_a_vpc_what_the_vpc_alone_tells(world: World) -> None:
-    """One VPC's snapshot is the same, read by itself or with its region."""
-    whole = region(world)
+def test_a_region_snapshot_equals_the_snapshot_of_each_vpc(world: World) -> None:
+    """A VPC's snapshot is the same whether it is read alone or with its region."""
+    whole = collect_region(world)
     for vpc_id, snapshot in whole.vpcs.items():
         scope = Scope(world.scope.account, world.scope.region, vpc_id)
-        alone = collect_vpc(world.ec2, scope, catalogue=catalogue(world), now=lambda: NOW)
-        assert alone == snapshot
+        assert observe(world).collect_vpc(scope) == snapshot
     assert {world.vpc, world.bare} <= set(whole.vpcs)
 
 
-def test_a_slice_tells_of_a_vpc_what_the_region_tells(
+def test_slices_together_equal_the_region_snapshot(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every VPC is in one slice, and looks there as in the picture of all."""
-    whole = region(world)
+    """Every VPC is in exactly one slice, with the same snapshot."""
+    whole = collect_region(world)
     monkeypatch.setattr("posture.ec2.region.SLICE", 2)
-    collector = RegionCollector(
-        world.ec2, whole.region, catalogue=catalogue(world), now=lambda: NOW
-    )
-    parts = list(collector.all(DnsCache(budget=UNLIMITED)))
+    parts = list(observe(world).collect_region(DnsCache(budget=UNLIMITED)))
     assert [len(part.vpcs) for part in parts] == [2, 1]
     assert {vpc_id: found for part in parts for vpc_id, found in part.vpcs.items()} == whole.vpcs
 
 
-def test_a_region_costs_pages_not_vpcs(world: World) -> None:
-    """A hundred more VPCs whose DNS attributes are remembered add no request."""
-    remembered = DnsAttributes(support=True, hostnames=True, observed_at=NOW - timedelta(hours=1))
-    before = world.calls()
-    region(world, DnsCache(budget=0))
+def test_requests_for_a_region_grow_with_pages_not_with_vpcs(world: World) -> None:
+    """A hundred more VPCs whose DNS attributes are cached add no request."""
+    cached = DnsAttributes(support=True, hostnames=True, observed_at=NOW - timedelta(hours=1))
+    before = world.record_calls()
+    collect_region(world, DnsCache(budget=0))
     cost = len(before)
     for third in range(100):
         world.ec2.create_vpc(CidrBlock=f"10.{third + 100}.0.0/16")
     vpcs = [vpc["VpcId"] for vpc in world.ec2.describe_vpcs()["Vpcs"]]
-    after = world.calls()
-    region(world, DnsCache(dict.fromkeys(vpcs, remembered), budget=0))
+    after = world.record_calls()
+    collect_region(world, DnsCache(dict.fromkeys(vpcs, cached), budget=0))
     assert len(after) == cost
 
 
-def test_private_names_have_their_dns_attributes_read_first(world: World) -> None:
-    """The budget goes to the VPC whose endpoint's private name hangs on it; others are unknown."""
-    found = region(world, DnsCache(budget=1))
+def test_vpcs_with_private_dns_are_read_first(world: World) -> None:
+    """The budget goes to the VPC whose endpoint uses private DNS; others stay unknown."""
+    found = collect_region(world, DnsCache(budget=1))
     assert found.vpcs[world.vpc].vpc.dns_hostnames is True
     assert found.vpcs[world.bare].vpc.dns_hostnames is None
     assert set(found.dns) == {world.vpc}
 
 
-def test_a_remembered_attribute_keeps_its_age(world: World) -> None:
-    """What was remembered is used for a day and a half, and told to be as old as it is."""
-    remembered = DnsAttributes(
-        support=False, hostnames=False, observed_at=NOW - timedelta(hours=35)
-    )
-    found = region(world, DnsCache({world.bare: remembered}))
+def test_a_cached_attribute_keeps_its_observation_time(world: World) -> None:
+    """A cached value is used for up to 36 hours."""
+    cached = DnsAttributes(support=False, hostnames=False, observed_at=NOW - timedelta(hours=35))
+    found = collect_region(world, DnsCache({world.bare: cached}))
     assert found.vpcs[world.bare].vpc.dns_support is False
-    assert found.dns[world.bare] == remembered
+    assert found.dns[world.bare] == cached
 
 
-def test_a_memory_older_than_a_day_and_a_half_is_unknown(world: World) -> None:
-    """A stale memory is no fact."""
+def test_an_attribute_cached_36_hours_ago_is_unknown(world: World) -> None:
+    """An expired value is not used."""
     stale = DnsAttributes(support=True, hostnames=True, observed_at=NOW - timedelta(hours=36))
-    found = region(world, DnsCache({world.bare: stale}, budget=0))
+    found = collect_region(world, DnsCache({world.bare: stale}, budget=0))
     assert found.vpcs[world.bare].vpc.dns_support is None
 
 
-def test_a_region_without_describe_vpcs_says_that_vpcs_may_be_missing(world: World) -> None:
-    """With DescribeVpcs denied, VPCs are those that other kinds name, and the region says so."""
-    fail(world, "DescribeVpcs", "UnauthorizedOperation")
-    found = region(world)
+def test_a_region_snapshot_without_describe_vpcs_says_so(world: World) -> None:
+    """If DescribeVpcs is denied, the VPCs are those that other resources name."""
+    fail_operation(world, "DescribeVpcs", "UnauthorizedOperation")
+    found = collect_region(world)
     assert Facet.VPC in found.unreadable
     assert Facet.VPC in found.vpcs[world.vpc].unreadable
 
 
 def test_the_catalogue_is_read_once_an_hour(world: World) -> None:
-    """Within the hour the catalogue comes from memory; after it, it is read again."""
+    """It comes from the cache for an hour and is then read again."""
     clock = [NOW]
     known = RegionCatalogueCache(world.ec2, lambda: clock[0])
-    seen = world.calls()
+    calls = world.record_calls()
     known.read()
-    first = len(seen)
+    first = len(calls)
     clock[0] = NOW + timedelta(minutes=59)
     known.read()
-    assert len(seen) == first
+    assert len(calls) == first
     clock[0] = NOW + timedelta(minutes=60)
     known.read()
-    assert len(seen) == 2 * first
+    assert len(calls) == 2 * first
 
 
 def test_s3_is_one_service_with_both_types(world: World) -> None:
-    """EC2 lists S3 twice; the catalogue joins both entries."""
-    service = catalogue(world).read().services["com.amazonaws.eu-west-1.s3"]
+    """EC2 lists S3 twice; the catalogue merges both entries."""
+    service = observe(world).catalogue.read().services["com.amazonaws.eu-west-1.s3"]
     assert {"Gateway", "Interface"} == {str(each) for each in service.types}

@@ -1,4 +1,4 @@
-"""The models in the layer are what the template permits, and the clients made of them see all."""
+"""The models in the layer hold what the template permits, and clients work with them."""
 
 import gzip
 import importlib.util
@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[3]
 MODELS = ROOT / "layers/posture/python/posture/models"
 
 
-def generator() -> Any:
-    """Give the module that writes the model."""
+def import_generator() -> Any:
+    """Import the module that writes the models."""
     path = ROOT / "layers/dependencies/slim_models.py"
     spec = importlib.util.spec_from_file_location("slim_models", path)
     assert spec is not None
@@ -33,8 +33,8 @@ def generator() -> Any:
     return module
 
 
-def slim_client() -> Any:
-    """Give an EC2 client as the functions have it."""
+def create_slim_client() -> Any:
+    """Create an EC2 client from the models in the layer."""
     inner = botocore.session.get_session()
     inner.set_config_variable("data_path", str(MODELS))
     return boto3.Session("testing", "testing", region_name=REGION, botocore_session=inner).client(
@@ -43,18 +43,18 @@ def slim_client() -> Any:
 
 
 def test_the_models_are_those_of_the_template_and_the_locked_botocore() -> None:
-    """`make docs` writes them anew."""
-    module = generator()
+    """If this fails, run `make docs`."""
+    module = import_generator()
     models = module.slim(module.TEMPLATE.read_text())
     stored = {name: gzip.decompress(module.place(name).read_bytes()) for name in models}
     assert {name: json.loads(text) for name, text in stored.items()} == models
-    lying = {path.relative_to(MODELS) for path in MODELS.rglob("*") if path.is_file()}
-    assert lying == {module.place(name).relative_to(MODELS) for name in models}
+    present = {path.relative_to(MODELS) for path in MODELS.rglob("*") if path.is_file()}
+    assert present == {module.place(name).relative_to(MODELS) for name in models}
 
 
-def test_everything_that_a_model_refers_to_is_in_it() -> None:
-    """Parameters, answers and errors of every operation."""
-    module = generator()
+def test_every_shape_that_a_model_refers_to_is_in_it() -> None:
+    """This includes the parameters, responses and errors of every operation."""
+    module = import_generator()
     for name, model in module.slim(module.TEMPLATE.read_text()).items():
         for reference in re.findall(r'"shape": "(\w+)"', json.dumps(model)):
             assert reference in model["shapes"], (name, reference)
@@ -66,10 +66,10 @@ REGIONS = ["eu-west-1", "us-east-1", "cn-north-1", "us-gov-west-1", "ap-future-9
 
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_client_goes_where_the_whole_models_send_it(
+def test_a_client_has_the_endpoint_and_signature_of_the_complete_models(
     service: str, region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Endpoint, signature and retries are the same, in regions that nobody knows of yet as well."""
+    """This also holds in regions that botocore does not know yet."""
     monkeypatch.setenv("AWS_DATA_PATH", str(MODELS))
     clients.session.cache_clear()
     slim = clients.session().create_client(service, region, config=clients.CONFIG)
@@ -85,20 +85,22 @@ def test_a_client_goes_where_the_whole_models_send_it(
     )
 
 
-def test_every_lookup_of_a_change_is_in_the_model() -> None:
-    """An id is placed by operations that the client knows."""
-    client = slim_client()
+def test_every_lookup_operation_is_in_the_model() -> None:
+    """The client knows the operations that resolve an id to its scope."""
+    client = create_slim_client()
     assert len(client.meta.service_model.operation_names) < 40
     for lookup in KINDS.values():
         assert callable(getattr(client, lookup.operation))
 
 
-def test_a_picture_is_the_same_by_either_model(world: World) -> None:
-    """Nothing of a VPC is lost by the smaller model."""
+def test_a_snapshot_is_the_same_with_either_model(world: World) -> None:
+    """The smaller model loses no part of a VPC."""
     account = world.scope.account
-    pictures = [
-        Observer(client, Region(account, REGION), lambda: NOW + timedelta(0)).vpc(world.scope)
-        for client in (world.ec2, slim_client())
+    snapshots = [
+        Observer(client, Region(account, REGION), lambda: NOW + timedelta(0)).collect_vpc(
+            world.scope
+        )
+        for client in (world.ec2, create_slim_client())
     ]
-    assert pictures[0] is not None
-    assert pictures[0] == pictures[1]
+    assert snapshots[0] is not None
+    assert snapshots[0] == snapshots[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
-from collect_world import ACCOUNT, REGION, endpoint
+from collect_world import ACCOUNT, REGION, create_endpoint
 from monitor_stage import Stage
 from posture.model.scope import Scope
 
@@ -37,7 +37,7 @@ def looked_twice(stage: Stage, change: Callable[[], object]) -> tuple[list[str],
     lag = Lag(stage.world.ec2)
     stage.sweep()  # what EC2 shows now, it shows until the lag is over
     for vpc in (stage.world.vpc, stage.world.bare):
-        stage.observer().vpc(Scope(ACCOUNT, REGION, vpc))
+        stage.observer().collect_vpc(Scope(ACCOUNT, REGION, vpc))
     change()
     records = stage.taken()
     assert stage.evaluate(*records).failed == ()
@@ -66,7 +66,7 @@ def test_an_endpoint_that_is_not_visible_yet_is_found(stage: Stage) -> None:
     """A created endpoint that EC2 does not show yet is judged once it does."""
 
     def create() -> None:
-        endpoint(stage.alice, stage.world.bare, "Gateway", "s3")
+        create_endpoint(stage.alice, stage.world.bare, "Gateway", "s3")
 
     first, second = looked_twice(stage, create)
     assert len(second) > len(first)

@@ -150,7 +150,7 @@ def test_several_changes_share_their_requests(stage: Stage) -> None:
         change(stage.world.table, stage.world.subnet, event_id="e-2"),
         change(stage.world.group, event_id="e-3"),
     ]
-    calls = stage.world.calls()
+    calls = stage.world.record_calls()
     placed = places(stage).resolve(changes)
     assert sorted(calls) == ["DescribeRouteTables", "DescribeSecurityGroups", "DescribeSubnets"]
     assert placed.scopes == {stage.world.scope: tuple(changes)}

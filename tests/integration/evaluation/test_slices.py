@@ -51,7 +51,7 @@ def subjects(swept: SweepResult) -> list[str]:
 
 def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
     """One listing, and each kind once a slice, by VPC id."""
-    calls = stage.world.calls()
+    calls = stage.world.record_calls()
     swept = stage.sweep()
     assert sorted(subjects(swept)) == sorted(vpcs(stage))
     assert calls.count("DescribeSubnets") == 3

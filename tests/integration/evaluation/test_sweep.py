@@ -111,7 +111,7 @@ def test_a_sweep_asks_for_no_more_attributes_than_its_turn(stage: Stage) -> None
     stage.sweep()
     stage.evaluate(attribute_change(stage.world.vpc))
     stage.clock.time += timedelta(hours=1)
-    calls = stage.world.calls()
+    calls = stage.world.record_calls()
     stage.sweep()
     assert calls.count("DescribeVpcAttribute") == 2
 
@@ -120,7 +120,7 @@ def test_an_attribute_change_of_nobody_knows_which_vpc_asks_for_all(stage: Stage
     """No memory stands for what an event says has moved."""
     vpcs = len(stage.sweep().results)
     stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
-    calls = stage.world.calls()
+    calls = stage.world.record_calls()
     assert stage.evaluate(attribute_change("")).regions_swept == 1
     assert calls.count("DescribeVpcAttribute") == 2 * vpcs
     assert len(dns_findings(stage)) == 1

@@ -40,7 +40,7 @@ def refuse(stage: Stage, *vpcs: str) -> None:
 
 def test_vpcs_of_a_batch_take_the_same_requests(stage: Stage) -> None:
     """One of each kind for both; only the DNS attributes are asked for one by one."""
-    calls = stage.world.calls()
+    calls = stage.world.record_calls()
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
     assert calls.count("DescribeVpcAttribute") == 4
@@ -85,7 +85,7 @@ def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
 def test_what_cannot_be_read_together_is_read_one_by_one(stage: Stage) -> None:
     """A failure of the joint read fails nobody."""
     refuse(stage, *both(stage))
-    calls = stage.world.calls()
+    calls = stage.world.record_calls()
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
     assert calls.count("DescribeSubnets") == 3

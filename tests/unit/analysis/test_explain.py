@@ -26,7 +26,7 @@ from network_builders import (
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain
 from posture.analysis.step import ExplanationStep
-from posture.model.network import DnsEntry, Service, Snapshot
+from posture.model.network import Service, Snapshot
 
 OWN = "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0"
 
@@ -108,7 +108,7 @@ def by_interface(*parts: Any) -> Snapshot:
             "kms",
             KMS,
             network_interface_ids=("eni-1",),
-            dns_entries=(DnsEntry("vpce-kms-x.kms.eu-west-1.vpce.amazonaws.com", "Z1"),),
+            dns_names=("vpce-kms-x.kms.eu-west-1.vpce.amazonaws.com",),
         ),
         *parts,
     )  # fmt: skip

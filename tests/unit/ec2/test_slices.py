@@ -1,4 +1,4 @@
-"""A large region is cut into slices, the longest unseen first."""
+"""A large region is split into slices, the least recently observed VPCs first."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,41 +10,41 @@ from posture.model.network import Vpc
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def listing(number: int) -> VpcListing:
-    """List so many VPCs."""
+def list_vpcs(number: int) -> VpcListing:
+    """Build a listing of so many VPCs."""
     vpcs = tuple(Vpc(f"vpc-{at:04x}", "111122223333", ()) for at in range(number))
     return VpcListing(NOW, Reading(vpcs))
 
 
-def test_a_region_of_a_slice_is_read_whole() -> None:
-    """With one VPC more it is cut."""
-    assert listing(SLICE).small
-    assert not listing(SLICE + 1).small
-    assert [len(each) for each in listing(SLICE + 1).slices({})] == [SLICE, 1]
+def test_a_region_of_one_slice_is_read_at_once() -> None:
+    """One VPC more makes two slices."""
+    assert list_vpcs(SLICE).is_single_slice
+    assert not list_vpcs(SLICE + 1).is_single_slice
+    assert [len(each) for each in list_vpcs(SLICE + 1).slices({})] == [SLICE, 1]
 
 
 def test_a_region_without_vpcs_is_one_slice() -> None:
-    """What it has besides is looked at all the same; so it is where VPCs cannot be listed."""
-    assert listing(0).slices({}) == ((),)
-    unread = VpcListing(NOW, Reading(unreadable="denied"))
-    assert unread.small
-    assert unread.slices({}) == ((),)
+    """So is a region whose VPCs cannot be listed: its endpoint services are still swept."""
+    assert list_vpcs(0).slices({}) == ((),)
+    denied = VpcListing(NOW, Reading(unreadable="denied"))
+    assert denied.is_single_slice
+    assert denied.slices({}) == ((),)
 
 
-def test_the_longest_unseen_come_first() -> None:
-    """Before them those that nobody has seen yet; each VPC once."""
-    seen = {
+def test_the_least_recently_observed_vpcs_come_first() -> None:
+    """VPCs that were never observed come before them; each VPC is in one slice."""
+    last_observed = {
         f"vpc-{at:04x}": NOW - timedelta(minutes=at) for at in range(2 * SLICE) if at % 100 != 7
     }
-    slices = listing(2 * SLICE).slices(seen)
+    slices = list_vpcs(2 * SLICE).slices(last_observed)
     order = [each for ids in slices for each in ids]
     assert order[:4] == ["vpc-0007", "vpc-006b", "vpc-00cf", "vpc-0133"]
     assert order[4:6] == ["vpc-018f", "vpc-018e"]
     assert order[-1] == "vpc-0000"
-    assert sorted(order) == [vpc.id for vpc in listing(2 * SLICE).vpcs.items]
+    assert sorted(order) == [vpc.id for vpc in list_vpcs(2 * SLICE).vpcs.items]
 
 
-def test_a_slice_has_its_share_of_the_budget() -> None:
-    """Rounded up, so that each can ask for something."""
+def test_a_slice_has_its_share_of_the_dns_budget() -> None:
+    """The share is rounded up, so that every slice can read at least one VPC."""
     assert DnsCache(budget=200).share(200 / 3000).budget == 14
     assert DnsCache(budget=200).share(1 / 3000).budget == 1

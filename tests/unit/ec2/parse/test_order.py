@@ -1,11 +1,11 @@
-"""EC2 lists things in any order: the same network is the same picture all the same."""
+"""EC2 lists resources in any order; equal networks are parsed into equal snapshots."""
 
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture.ec2.assemble import by_id
+from posture.ec2.assemble import index_by_id
 from posture.ec2.parse.endpoints import parse_endpoint
 from posture.ec2.parse.network import parse_network_acl
 from posture.ec2.parse.route_tables import parse_route_table
@@ -68,12 +68,12 @@ ACL = {
 }
 
 
-def in_another_order(data: st.DataObject, row: Any) -> Any:
-    """Give the row with each of its lists shuffled."""
+def shuffle_lists(data: st.DataObject, row: Any) -> Any:
+    """Return the row with each of its lists shuffled."""
     if isinstance(row, list):
-        return data.draw(st.permutations([in_another_order(data, each) for each in row]))
+        return data.draw(st.permutations([shuffle_lists(data, each) for each in row]))
     if isinstance(row, dict):
-        return {name: in_another_order(data, each) for name, each in row.items()}
+        return {name: shuffle_lists(data, each) for name, each in row.items()}
     return row
 
 
@@ -88,20 +88,22 @@ def in_another_order(data: st.DataObject, row: Any) -> Any:
         ]
     ),
 )
-def test_the_order_of_a_listing_is_nothing(data: st.DataObject, kind: tuple[Any, Any]) -> None:
-    """Every list within an endpoint, a group, a route table and an ACL."""
-    row, read = kind
-    assert read(in_another_order(data, row)) == read(row)
+def test_the_order_of_lists_in_a_row_does_not_matter(
+    data: st.DataObject, kind: tuple[Any, Any]
+) -> None:
+    """It holds for endpoints, security groups, route tables and network ACLs."""
+    row, parse = kind
+    assert parse(shuffle_lists(data, row)) == parse(row)
 
 
 @given(
     st.permutations([parse_endpoint({"VpcEndpointId": f"vpce-{number}"}) for number in range(4)])
 )
-def test_the_order_of_a_page_is_nothing(items: Any) -> None:
-    """What is listed is looked up, and gone through, in order of the ids."""
-    assert list(by_id(items)) == ["vpce-0", "vpce-1", "vpce-2", "vpce-3"]
+def test_resources_are_sorted_by_id(items: Any) -> None:
+    """The order of the response does not matter."""
+    assert list(index_by_id(items)) == ["vpce-0", "vpce-1", "vpce-2", "vpce-3"]
 
 
 def test_local_routes_come_first() -> None:
-    """As in the console, and in whatever sentence lists the routes of a table."""
+    """The console lists them in this order, too."""
     assert next(each.target.id for each in parse_route_table(TABLE).routes) == "local"

@@ -103,9 +103,7 @@ def _names(snapshot: Snapshot, service: Service, cell: Cell) -> ExplanationStep:
             "names": names,
             "leads_to": resolution.resolves_to.value,
             "endpoints": ", ".join(each.id for each in resolution.endpoints),
-            "records": ", ".join(
-                entry.name for each in resolution.endpoints for entry in each.dns_entries
-            ),
+            "records": ", ".join(name for each in resolution.endpoints for name in each.dns_names),
             "dns_support": str(snapshot.vpc.dns_support),
             "dns_hostnames": str(snapshot.vpc.dns_hostnames),
         },

@@ -1,1 +1,1 @@
-"""The edges: everything that speaks to AWS, and nothing that judges."""
+"""Reads VPCs, endpoint services and the region's catalogue from EC2 as snapshots of the model."""

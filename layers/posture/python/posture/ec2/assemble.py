@@ -1,15 +1,15 @@
-"""Rows of many kinds joined into one snapshot a VPC, in one pass over each kind."""
+"""Assembles what was read of a VPC, or of many, into snapshots. Makes no calls."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from posture.ec2.describe import FIRST_ROUND, Facts, Reading
-from posture.ec2.prefix_lists import Blocks, blocks_of, customer_list, named_by
+from posture.ec2.describe import VPC_RESOURCES, Reading, VpcResources
+from posture.ec2.prefix_lists import Blocks, get_blocks
 from posture.model.network import Facet, NetworkInterface, PrefixList, Snapshot, Vpc
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class Identified(Protocol):
-    """Anything that has an id."""
+    """A resource with an id."""
 
     @property
     def id(self) -> str:
-        """The id EC2 gave it."""
+        """The id of the resource."""
 
 
-Part = TypeVar("Part", bound=Identified)
+T = TypeVar("T", bound=Identified)
 
 
 @dataclass(frozen=True, slots=True)
-class SecondRound:
-    """What could be asked only once the first round was known, each by id."""
+class RelatedResources:
+    """What the resources of VPCs refer to, by id, and what their region offers."""
 
     catalogue: RegionCatalogue
     interfaces: Mapping[str, NetworkInterface] = field(default_factory=dict)
@@ -42,91 +42,117 @@ class SecondRound:
     dns: Mapping[str, DnsReading] = field(default_factory=dict)
 
 
-def by_vpc(facts: Facts) -> dict[str, Facts]:
-    """Deal the facts of a region out to its VPCs; an unreadable kind is so for every VPC."""
-    dealt: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for kind in fields(Facts):
-        for item in getattr(facts, kind.name).items:
-            dealt[item.id if isinstance(item, Vpc) else item.vpc_id][kind.name].append(item)
-    return {vpc_id: dealt_facts(facts, parts) for vpc_id, parts in dealt.items()}
+def group_by_vpc(resources: VpcResources) -> dict[str, VpcResources]:
+    """Group resources by VPC id; a denied operation is denied for every VPC."""
+    grouped: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for kind in fields(VpcResources):
+        for item in getattr(resources, kind.name).items:
+            vpc_id = item.id if isinstance(item, Vpc) else item.vpc_id
+            grouped[vpc_id][kind.name].append(item)
+    return {vpc_id: replace_items(resources, items) for vpc_id, items in grouped.items()}
 
 
-def dealt_facts(facts: Facts, parts: Mapping[str, Iterable[Any]]) -> Facts:
-    """Give one VPC's share of the facts."""
-    shares = {
-        kind.name: replace(getattr(facts, kind.name), items=tuple(parts.get(kind.name, ())))
-        for kind in fields(Facts)
+def replace_items(resources: VpcResources, items: Mapping[str, Iterable[Any]]) -> VpcResources:
+    """Return the readings with other items, by field name; a field that is left out is empty."""
+    readings = {
+        kind.name: replace(getattr(resources, kind.name), items=tuple(items.get(kind.name, ())))
+        for kind in fields(VpcResources)
     }
-    return Facts(**shares)
+    return VpcResources(**readings)
 
 
-def snapshot(scope: Scope, observed_at: datetime, facts: Facts, later: SecondRound) -> Snapshot:
-    """Join what was read of one VPC. `facts` hold nothing of another one."""
-    dns = later.dns.get(scope.subject)
+def assemble_snapshot(
+    scope: Scope, observed_at: datetime, resources: VpcResources, related: RelatedResources
+) -> Snapshot:
+    """Assemble the snapshot of a VPC from its own resources and those they refer to."""
+    dns = related.dns.get(scope.subject)
     return Snapshot(
         scope=scope,
         observed_at=observed_at,
-        vpc=the_vpc(scope, facts, dns),
-        subnets=by_id(facts.subnets.items),
-        route_tables=by_id(facts.route_tables.items),
-        endpoints=by_id(facts.endpoints.items),
-        security_groups=by_id(facts.security_groups.items),
-        network_acls=by_id(facts.network_acls.items),
-        nat_gateways=by_id(facts.nat_gateways.items),
-        network_interfaces=endpoint_interfaces(facts, later),
-        prefix_lists={**later.catalogue.prefix_lists, **named_lists(facts, later)},
-        services=later.catalogue.services,
-        unreadable=unreadable(facts, later, dns),
+        vpc=_get_vpc(scope, resources, dns),
+        subnets=index_by_id(resources.subnets.items),
+        route_tables=index_by_id(resources.route_tables.items),
+        endpoints=index_by_id(resources.endpoints.items),
+        security_groups=index_by_id(resources.security_groups.items),
+        network_acls=index_by_id(resources.network_acls.items),
+        nat_gateways=index_by_id(resources.nat_gateways.items),
+        network_interfaces=_select_endpoint_interfaces(resources, related),
+        prefix_lists={**related.catalogue.prefix_lists, **_select_lists(resources, related)},
+        services=related.catalogue.services,
+        unreadable=collect_unreadable(resources, related, dns),
     )
 
 
-def by_id(items: Iterable[Part]) -> dict[str, Part]:
-    """Key items by their ids, in order of these."""
+def index_by_id(items: Iterable[T]) -> dict[str, T]:
+    """Index resources by id, sorted by it."""
     return {item.id: item for item in sorted(items, key=attrgetter("id"))}
 
 
-def the_vpc(scope: Scope, facts: Facts, dns: DnsReading | None) -> Vpc:
-    """Give the VPC; a bare one where DescribeVpcs is denied, so that the rest can still be told."""
-    bare = Vpc(scope.subject, owner=scope.account, cidrs=())
-    vpc = next(iter(facts.vpcs.items), bare)
+def _get_vpc(scope: Scope, resources: VpcResources, dns: DnsReading | None) -> Vpc:
+    """Get the VPC; if DescribeVpcs is denied, a VPC of which only the id is known."""
+    unknown = Vpc(scope.subject, owner=scope.account, cidrs=())
+    vpc = next(iter(resources.vpcs.items), unknown)
     if dns is None or dns.dns is None:
         return vpc
     return replace(vpc, dns_support=dns.dns.support, dns_hostnames=dns.dns.hostnames)
 
 
-def endpoint_interfaces(facts: Facts, later: SecondRound) -> dict[str, NetworkInterface]:
-    """Give the interfaces of this VPC's endpoints, as far as they were found."""
-    return {
-        interface_id: later.interfaces[interface_id]
-        for endpoint in facts.endpoints.items
-        for interface_id in endpoint.network_interface_ids
-        if interface_id in later.interfaces
-    }
+def _select_endpoint_interfaces(
+    resources: VpcResources, related: RelatedResources
+) -> dict[str, NetworkInterface]:
+    ids = find_interface_ids(resources)
+    return {each: related.interfaces[each] for each in sorted(ids) if each in related.interfaces}
 
 
-def named_lists(facts: Facts, later: SecondRound) -> dict[str, PrefixList]:
-    """Give the lists that this VPC names and whose entries had to be asked for."""
-    known = later.catalogue.prefix_lists
+def find_interface_ids(resources: VpcResources) -> frozenset[str]:
+    """Find the ids of the network interfaces of the endpoints."""
+    endpoints = resources.endpoints.items
+    return frozenset(each for endpoint in endpoints for each in endpoint.network_interface_ids)
+
+
+def find_list_ids(resources: VpcResources) -> Iterator[str]:
+    """Find the ids of the prefix lists that routes or security group rules name."""
+    for table in resources.route_tables.items:
+        yield from (route.prefix_list_id for route in table.routes if route.prefix_list_id)
+    for group in resources.security_groups.items:
+        rules = (*group.ingress, *group.egress)
+        yield from (rule.prefix_list_id for rule in rules if rule.prefix_list_id)
+
+
+def find_unlisted_ids(resources: VpcResources, catalogue: RegionCatalogue) -> frozenset[str]:
+    """Find the ids of prefix lists in use whose entries the region's catalogue does not hold."""
+    lists = catalogue.prefix_lists
+    ids = find_list_ids(resources)
+    return frozenset(each for each in ids if each not in lists or lists[each].cidrs is None)
+
+
+def _select_lists(resources: VpcResources, related: RelatedResources) -> dict[str, PrefixList]:
+    """Select the prefix lists in use whose entries were read.
+
+    The name and owner of a customer-managed list would take another request and no rule needs them.
+    """
+    known = related.catalogue.prefix_lists
     return {
-        list_id: replace(known[list_id], cidrs=blocks_of(reading) or None)
+        list_id: replace(known[list_id], cidrs=get_blocks(reading) or None)
         if list_id in known
-        else customer_list(list_id, reading)
-        for list_id in named_by(facts.route_tables.items, facts.security_groups.items)
-        if (reading := later.prefix_lists.get(list_id)) is not None
+        else PrefixList(list_id, name="", owner="", cidrs=get_blocks(reading))
+        for list_id in find_list_ids(resources)
+        if (reading := related.prefix_lists.get(list_id)) is not None
     }
 
 
-def unreadable(facts: Facts, later: SecondRound, dns: DnsReading | None) -> dict[Facet, str]:
-    """Give the facets that were denied, with their reasons."""
-    named = frozenset(named_by(facts.route_tables.items, facts.security_groups.items))
-    lists = (
-        later.prefix_lists[list_id].unreadable for list_id in named if list_id in later.prefix_lists
-    )
-    reasons: dict[Facet, str | None] = {
-        kind.facet: getattr(facts, name).unreadable for name, kind in FIRST_ROUND.items()
+def collect_unreadable(
+    resources: VpcResources, related: RelatedResources, dns: DnsReading | None
+) -> dict[Facet, str]:
+    """Collect the reason for each facet that could not be read."""
+    read = related.prefix_lists
+    lists = (read[list_id].unreadable for list_id in find_list_ids(resources) if list_id in read)
+    reasons = {
+        Facet(operation.facet): getattr(resources, name).unreadable
+        for name, operation in VPC_RESOURCES.items()
     }
-    reasons[Facet.NETWORK_INTERFACES] = later.interfaces_unreadable
+    reasons[Facet.NETWORK_INTERFACES] = related.interfaces_unreadable
     reasons[Facet.PREFIX_LISTS] = next(filter(None, lists), None)
     reasons[Facet.DNS_ATTRIBUTES] = dns.unreadable if dns else None
-    told = {facet: reason for facet, reason in reasons.items() if reason}
-    return {**later.catalogue.unreadable, **told}
+    denied = {facet: reason for facet, reason in reasons.items() if reason}
+    return {**related.catalogue.unreadable, **denied}

@@ -1,17 +1,27 @@
-"""The kinds of Describe request: each paginated, each deniable by itself, run side by side."""
+"""EC2's Describe operations: paginated, parsed into the model and read concurrently."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from posture.ec2.errors import is_not_found, reason_unreadable
-from posture.ec2.parse import endpoints as translate_endpoints
-from posture.ec2.parse import network as translate_network
-from posture.ec2.parse import route_tables as translate_routes
-from posture.ec2.parse import security_groups as translate_groups
+from botocore import xform_name
+
+from posture.ec2.errors import describe_denial, is_not_found
+from posture.ec2.parse.endpoints import parse_endpoint
+from posture.ec2.parse.network import (
+    parse_nat_gateway,
+    parse_network_acl,
+    parse_network_interface,
+    parse_subnet,
+    parse_vpc,
+)
+from posture.ec2.parse.route_tables import parse_route_table
+from posture.ec2.parse.security_groups import parse_security_group
 from posture.model.network import (
     Endpoint,
     Facet,
@@ -35,71 +45,36 @@ T = TypeVar("T")
 Filters = Sequence[Mapping[str, object]]
 
 TIME_LIMIT = 90.0  # seconds for one round of concurrent reads, retries included
-FILTER_VALUES = 200  # the most values that one filter of a request may hold
+FILTER_VALUES = 200  # the most values that EC2 accepts in one filter
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
-    """One kind of request: boto3's name for it, the member that lists rows, how a row is read.
+class DescribeOperation(Generic[T]):
+    """A paginated EC2 operation and how each row of its response is parsed.
 
-    `page` is the largest page EC2 gives; without one EC2 tries to answer all at once.
+    The value of `facet` is the operation's name. `member` is the list of rows in the response,
+    by default the name without `Describe`. `page` is the largest page size that EC2 accepts;
+    without a page size EC2 tries to return everything in one response.
     """
 
-    facet: Facet
-    operation: str
-    member: str
-    read: Callable[[Row], T]
+    facet: StrEnum
+    parse: Callable[[Row], T]
+    member: str = ""
     page: int = 1000
     filters: str = "Filters"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """What one kind of request gave: items, or the reason why it could not be read."""
+    """The items that an operation returned, or the reason why access to them is denied."""
 
     items: tuple[T, ...] = ()
     unreadable: str | None = None
 
 
-VPCS = Kind(Facet.VPC, "describe_vpcs", "Vpcs", translate_network.vpc)
-SUBNETS = Kind(Facet.SUBNETS, "describe_subnets", "Subnets", translate_network.subnet)
-ROUTE_TABLES = Kind(
-    Facet.ROUTE_TABLES,
-    "describe_route_tables",
-    "RouteTables",
-    translate_routes.parse_route_table,
-    page=100,
-)
-ENDPOINTS = Kind(
-    Facet.ENDPOINTS, "describe_vpc_endpoints", "VpcEndpoints", translate_endpoints.parse_endpoint
-)
-SECURITY_GROUPS = Kind(
-    Facet.SECURITY_GROUPS,
-    "describe_security_groups",
-    "SecurityGroups",
-    translate_groups.parse_security_group,
-)
-NETWORK_ACLS = Kind(
-    Facet.NETWORK_ACLS, "describe_network_acls", "NetworkAcls", translate_network.parse_network_acl
-)
-NAT_GATEWAYS = Kind(
-    Facet.NAT_GATEWAYS,
-    "describe_nat_gateways",
-    "NatGateways",
-    translate_network.nat_gateway,
-    filters="Filter",
-)
-NETWORK_INTERFACES = Kind(
-    Facet.NETWORK_INTERFACES,
-    "describe_network_interfaces",
-    "NetworkInterfaces",
-    translate_network.network_interface,
-)
-
-
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the first round of a collection read, of one VPC or of a whole region."""
+class VpcResources:
+    """The resources of one VPC, or of many, that can be read without knowing any other."""
 
     vpcs: Reading[Vpc] = field(default_factory=Reading)
     subnets: Reading[Subnet] = field(default_factory=Reading)
@@ -110,83 +85,89 @@ class Facts:
     nat_gateways: Reading[NatGateway] = field(default_factory=Reading)
 
 
-FIRST_ROUND: Mapping[str, Kind[Any]] = {
+VPCS = DescribeOperation(Facet.VPC, parse_vpc)
+SUBNETS = DescribeOperation(Facet.SUBNETS, parse_subnet)
+NETWORK_INTERFACES = DescribeOperation(Facet.NETWORK_INTERFACES, parse_network_interface)
+# By the fields of `VpcResources`.
+VPC_RESOURCES: Mapping[str, DescribeOperation[Any]] = {
     "vpcs": VPCS,
     "subnets": SUBNETS,
-    "route_tables": ROUTE_TABLES,
-    "endpoints": ENDPOINTS,
-    "security_groups": SECURITY_GROUPS,
-    "network_acls": NETWORK_ACLS,
-    "nat_gateways": NAT_GATEWAYS,
+    "route_tables": DescribeOperation(Facet.ROUTE_TABLES, parse_route_table, page=100),
+    "endpoints": DescribeOperation(Facet.ENDPOINTS, parse_endpoint),
+    "security_groups": DescribeOperation(Facet.SECURITY_GROUPS, parse_security_group),
+    "network_acls": DescribeOperation(Facet.NETWORK_ACLS, parse_network_acl),
+    "nat_gateways": DescribeOperation(Facet.NAT_GATEWAYS, parse_nat_gateway, filters="Filter"),
 }
 
 
-def read_all(ec2: EC2Client, kind: Kind[T], filters: Filters = ()) -> Reading[T]:
-    """Read every page of a kind.
+def describe(
+    ec2: EC2Client, operation: DescribeOperation[T], filters: Filters = (), **parameters: object
+) -> Reading[T]:
+    """Read every page of an operation.
 
     Raises:
-        ClientError, BotoCoreError: what asking again may cure, once the client's retries are spent.
+        ClientError, BotoCoreError: throttling, a server error or a timeout outlasted the retries.
     """
-    parameters = {kind.filters: list(filters)} if filters else {}
-    return guarded(
-        kind.facet.value,
-        lambda: tuple(
-            kind.read(row)
-            for page in pages(ec2, kind.operation, kind.page, parameters)
-            for row in page.get(kind.member, ())
-        ),
-    )
+    if filters:
+        parameters[operation.filters] = list(filters)
+    member = operation.member or operation.facet.removeprefix("Describe")
+
+    def read() -> tuple[T, ...]:
+        rows = list_rows(ec2, operation.facet, member, operation.page, parameters)
+        return tuple(map(operation.parse, rows))
+
+    return read_unless_denied(operation.facet, read)
 
 
-def pages(
-    ec2: EC2Client, operation: str, size: int, parameters: Mapping[str, object]
-) -> Iterable[Row]:
-    """Give the pages of any paginated operation, named as boto3 names it."""
-    paginator = cast("Any", ec2).get_paginator(operation)
-    return cast(
-        "Iterable[Row]", paginator.paginate(**parameters, PaginationConfig={"PageSize": size})
-    )
+def list_rows(
+    ec2: EC2Client, operation: str, member: str, page: int, parameters: Mapping[str, object]
+) -> Iterator[Row]:
+    """List the rows of all pages of a paginated operation, given by its API name."""
+    paginator = cast("Any", ec2).get_paginator(xform_name(operation))
+    for response in paginator.paginate(**parameters, PaginationConfig={"PageSize": page}):
+        yield from response.get(member, ())
 
 
-def guarded(operation: str, read: Callable[[], tuple[T, ...]]) -> Reading[T]:
-    """Read, with a denial turned into a reason and an id that is gone into nothing found."""
+def read_unless_denied(operation: str, read: Callable[[], tuple[T, ...]]) -> Reading[T]:
+    """Read items; a denial becomes the reading's reason, and an id that does not exist no items."""
     try:
         return Reading(read())
     except Exception as error:
         if is_not_found(error):
             return Reading()
-        if (reason := reason_unreadable(error, operation)) is None:
+        if (reason := describe_denial(error, operation)) is None:
             raise
         return Reading(unreadable=reason)
 
 
-def cut(items: Sequence[T], size: int = FILTER_VALUES) -> tuple[tuple[T, ...], ...]:
-    """Cut into slices: of what one filter may hold, or smaller ones."""
+def chunked(items: Sequence[T], size: int = FILTER_VALUES) -> tuple[tuple[T, ...], ...]:
+    """Split items into chunks, by default of as many as one filter accepts."""
     return tuple(tuple(items[start : start + size]) for start in range(0, len(items), size))
 
 
-def interfaces(ec2: EC2Client, ids: Collection[str]) -> Reading[NetworkInterface]:
-    """Read the network interfaces of these ids, some hundreds a request, side by side.
+def describe_network_interfaces(ec2: EC2Client, ids: Collection[str]) -> Reading[NetworkInterface]:
+    """Read network interfaces by their ids, some hundreds in each request.
 
-    By filter, so that an interface that has gone since is left out instead of failing the rest.
+    The ids are a filter, so an interface that no longer exists does not make the request fail.
     """
-
-    def reader(chunk: Sequence[str]) -> Callable[[], Reading[NetworkInterface]]:
-        filters = [{"Name": "network-interface-id", "Values": chunk}]
-        return lambda: read_all(ec2, NETWORK_INTERFACES, filters)
-
-    readings = together({chunk: reader(chunk) for chunk in cut(sorted(ids))}).values()
+    reads = {
+        chunk: partial(
+            describe, ec2, NETWORK_INTERFACES, [{"Name": "network-interface-id", "Values": chunk}]
+        )
+        for chunk in chunked(sorted(ids))
+    }
+    readings = read_concurrently(reads).values()
     denied = next((each.unreadable for each in readings if each.unreadable), None)
     items = () if denied else tuple(item for each in readings for item in each.items)
     return Reading(items, denied)
 
 
-def together(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT) -> dict[K, T]:
-    """Run reads side by side and give their results by name; the first failure is raised.
+def read_concurrently(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT) -> dict[K, T]:
+    """Run reads concurrently and return their results by key; the first failure is raised.
 
     Raises:
-        TimeoutError: they took longer than `limit` seconds. What still runs ends with its own
-            request's timeout.
+        TimeoutError: the reads took longer than `limit` seconds. A read that is still running ends
+            with the timeout of its own request.
     """
     pool = ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="collect")
     try:
@@ -196,10 +177,9 @@ def together(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT) -> d
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def first_round(ec2: EC2Client, filters: Filters = ()) -> dict[str, Callable[[], Reading[Any]]]:
-    """Give the reads that need nothing else to be known, by the names of `Facts`."""
-
-    def reader(kind: Kind[Any]) -> Callable[[], Reading[Any]]:
-        return lambda: read_all(ec2, kind, filters)
-
-    return {name: reader(kind) for name, kind in FIRST_ROUND.items()}
+def read_vpc_resources(ec2: EC2Client, filters: Filters = ()) -> dict[str, Callable[[], Any]]:
+    """Return the read of each field of `VpcResources`, by the field's name."""
+    return {
+        name: partial(describe, ec2, operation, filters)
+        for name, operation in VPC_RESOURCES.items()
+    }

@@ -1,19 +1,20 @@
-"""A frozen snapshot of one endpoint service of ours, or of every one of a region.
+"""Collects snapshots of the endpoint services that an account offers in a region.
 
-Three kinds of request: configurations and connections come by pages for all services at once, the
-principals that may connect take a request (and its pages) a service.
+Configurations and connections are read for all services at once; the permissions take one request
+(and its pages) for each service.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpointServicePermissions.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from posture.ec2.describe import Filters, Reading, guarded, pages, together
-from posture.ec2.parse.endpoints import connection
-from posture.ec2.parse.fields import strings, tags
+from posture.ec2.describe import DescribeOperation, Filters, Reading, describe, read_concurrently
+from posture.ec2.parse.endpoints import parse_connection
+from posture.ec2.parse.fields import Row, parse_tags, sort_ids
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.scope import Region, Scope
 
@@ -22,80 +23,76 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ec2 import EC2Client
 
-    from posture.ec2.parse.fields import Row
     from posture.ec2.region_catalogue import TimeSource
 
-PAGE = 1000
+
+def _keep(row: Row) -> Row:
+    return row
+
+
+CONFIGURATIONS = DescribeOperation(ServiceFacet.CONFIGURATION, _keep, "ServiceConfigurations")
+CONNECTIONS = DescribeOperation(ServiceFacet.CONNECTIONS, _keep)
+PERMISSIONS = DescribeOperation(
+    ServiceFacet.PERMISSIONS, lambda row: str(row.get("Principal", "")), "AllowedPrincipals"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ServicesSnapshot:
-    """A frozen picture of the endpoint services of a region, by service id.
+    """The endpoint services of a region, by service id.
 
-    With `unreadable` set, the services are those that were known already, with nothing told of
-    them, and one that is missing here need not be gone.
+    If `unreadable` is set, the services are those that were known already, without their
+    configuration, and a service that is missing here may still exist.
     """
 
     services: Mapping[str, EndpointServiceSnapshot]
     unreadable: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What was read of all services: connections by service id, principals likewise."""
-
-    connections: Reading[Row]
-    principals: Mapping[str, Reading[str]]
-
-
 def collect_services(
     ec2: EC2Client, region: Region, *, now: TimeSource, only: str = "", known: Iterable[str] = ()
 ) -> ServicesSnapshot:
-    """Read every endpoint service of a region, or `only` the one of this id.
+    """Collect every endpoint service of a region, or the one whose id is `only`.
 
-    `known` are services of earlier pictures: where services may not be listed, they are in this one
-    as unreadable, and so is `only`, instead of being left out.
+    Args:
+        ec2: The client.
+        region: The region of the client and its account.
+        now: Returns the current time.
+        only: The id of a single service to collect.
+        known: Ids of services in earlier snapshots. If access is denied, these services and `only`
+            are in this snapshot as unreadable instead of being left out.
 
     Raises:
-        ClientError, BotoCoreError: throttling, a server error or a timeout outlived the retries.
-        TimeoutError: the whole took too long.
+        ClientError, BotoCoreError: throttling, a server error or a timeout outlasted the retries.
+        TimeoutError: the reads together took too long.
     """
     observed_at = now()
-    by_id: Filters = [{"Name": "service-id", "Values": [only]}] if only else ()
-    rows = _read(
-        ec2,
-        ServiceFacet.CONFIGURATION,
-        "describe_vpc_endpoint_service_configurations",
-        "ServiceConfigurations",
-        by_id,
-    )
-    if rows.unreadable:
-        blind = {*known, only} - {""}
-        return _unread(region, observed_at, blind, rows.unreadable)
-    found = {str(row["ServiceId"]): row for row in rows.items if _exists(row)}
-    if not found:
-        return ServicesSnapshot({})
-    told = _Told(
-        connections=_read(
-            ec2,
-            ServiceFacet.CONNECTIONS,
-            "describe_vpc_endpoint_connections",
-            "VpcEndpointConnections",
-            by_id,
-        ),
-        principals=together({service_id: _principals(ec2, service_id) for service_id in found}),
+    filters: Filters = [{"Name": "service-id", "Values": [only]}] if only else ()
+    configurations = describe(ec2, CONFIGURATIONS, filters)
+    if configurations.unreadable:
+        ids = {*known, only} - {""}
+        return _build_unreadable(region, observed_at, ids, configurations.unreadable)
+    rows = {str(row["ServiceId"]): row for row in configurations.items if not _is_deleted(row)}
+    connections = describe(ec2, CONNECTIONS, filters) if rows else Reading()
+    principals = read_concurrently(
+        {each: partial(describe, ec2, PERMISSIONS, ServiceId=each) for each in rows}
     )
     services = {
-        service_id: _service(Scope(region.account, region.name, service_id), observed_at, row, told)
-        for service_id, row in found.items()
+        service_id: _build_service(
+            Scope(region.account, region.name, service_id),
+            observed_at,
+            row,
+            connections,
+            principals[service_id],
+        )
+        for service_id, row in rows.items()
     }
     return ServicesSnapshot(services)
 
 
-def _unread(
+def _build_unreadable(
     region: Region, observed_at: datetime, service_ids: Iterable[str], reason: str
 ) -> ServicesSnapshot:
-    """Give services that may be there, or be gone: only their ids are told."""
     services = {
         service_id: EndpointServiceSnapshot(
             scope=Scope(region.account, region.name, service_id),
@@ -110,14 +107,19 @@ def _unread(
     return ServicesSnapshot(services, reason)
 
 
-def _exists(row: Row) -> bool:
-    return str(row.get("ServiceState", "")).lower() not in {"deleting", "deleted"}
+def _is_deleted(row: Row) -> bool:
+    return str(row.get("ServiceState", "")).lower() in {"deleting", "deleted"}
 
 
-def _service(scope: Scope, observed_at: datetime, row: Row, told: _Told) -> EndpointServiceSnapshot:
-    principals = told.principals[scope.subject]
-    unreadable = {
-        ServiceFacet.CONNECTIONS: told.connections.unreadable,
+def _build_service(
+    scope: Scope,
+    observed_at: datetime,
+    row: Row,
+    connections: Reading[Row],
+    principals: Reading[str],
+) -> EndpointServiceSnapshot:
+    reasons = {
+        ServiceFacet.CONNECTIONS: connections.unreadable,
         ServiceFacet.PERMISSIONS: principals.unreadable,
     }
     dns = row.get("PrivateDnsNameConfiguration") or {}
@@ -129,37 +131,12 @@ def _service(scope: Scope, observed_at: datetime, row: Row, told: _Told) -> Endp
         acceptance_required=row.get("AcceptanceRequired"),
         private_dns_name=row.get("PrivateDnsName"),
         private_dns_state=str(dns["State"]).lower() if dns.get("State") else None,
-        principals=principals.items,
+        principals=sort_ids(filter(None, principals.items)),
         connections=tuple(
-            connection(each)
-            for each in told.connections.items
+            parse_connection(each)
+            for each in connections.items
             if each.get("ServiceId") == scope.subject
         ),
-        tags=tags(row.get("Tags")),
-        unreadable={facet: reason for facet, reason in unreadable.items() if reason},
-    )
-
-
-def _principals(ec2: EC2Client, service_id: str) -> Callable[[], Reading[str]]:
-    def read() -> tuple[str, ...]:
-        operation = "describe_vpc_endpoint_service_permissions"
-        rows = (
-            row
-            for page in pages(ec2, operation, PAGE, {"ServiceId": service_id})
-            for row in page.get("AllowedPrincipals", ())
-        )
-        return tuple(sorted(strings(rows, "Principal")))
-
-    return lambda: guarded(ServiceFacet.PERMISSIONS.value, read)
-
-
-def _read(
-    ec2: EC2Client, facet: ServiceFacet, operation: str, member: str, filters: Filters
-) -> Reading[Any]:
-    parameters = {"Filters": list(filters)} if filters else {}
-    return guarded(
-        facet.value,
-        lambda: tuple(
-            row for page in pages(ec2, operation, PAGE, parameters) for row in page.get(member, ())
-        ),
+        tags=parse_tags(row.get("Tags")),
+        unreadable={facet: reason for facet, reason in reasons.items() if reason},
     )

@@ -1,4 +1,4 @@
-"""Which failures of a read mean "not for you" or "not there", and which mean "ask again".
+"""Classifies EC2's errors: access is denied, the id does not exist, or a retry may succeed.
 
 Error codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 """
@@ -15,34 +15,37 @@ DENIED = frozenset(
         "Client.UnauthorizedOperation",
     }
 )
-# An operation that a partition, a region or an emulator does not offer.
+# The partition, the region or an emulator does not offer the operation.
 NOT_OFFERED = frozenset(
     {"UnsupportedOperation", "UnknownOperationException", "InvalidAction", "NotImplemented"}
 )
 NOT_IMPLEMENTED = 501
 
 
-def reason_unreadable(error: Exception, operation: str) -> str | None:
-    """Say why a fact cannot be read, now or on any retry; None where asking again may help.
+def describe_denial(error: Exception, operation: str) -> str | None:
+    """Describe why a retry cannot succeed; None for throttling, server errors and timeouts.
 
-    `operation` is the API's name of it, as in `DescribeSubnets`. Throttling, server errors and
-    timeouts give None. An emulator in this process raises NotImplementedError by itself.
+    `operation` is the operation's API name, such as `DescribeSubnets`. An emulator in this process
+    raises NotImplementedError.
     """
     if isinstance(error, NotImplementedError):
-        return f"NotImplemented: ec2:{operation} is not offered here"
+        return f"NotImplemented: ec2:{operation} is not available here"
     if not isinstance(error, ClientError):
         return None
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = get_error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if code in DENIED:
         return f"{code}: ec2:{operation} is denied"
     if code in NOT_OFFERED or status == NOT_IMPLEMENTED:
-        return f"{code}: ec2:{operation} is not offered here"
+        return f"{code}: ec2:{operation} is not available here"
     return None
 
 
 def is_not_found(error: Exception) -> bool:
-    """Whether EC2 says that the id it was asked for does not exist (`Invalid….NotFound`)."""
-    if not isinstance(error, ClientError):
-        return False
-    return str(error.response.get("Error", {}).get("Code", "")).endswith(".NotFound")
+    """Whether EC2 answered that the requested id does not exist (`Invalid….NotFound`)."""
+    return isinstance(error, ClientError) and get_error_code(error).endswith(".NotFound")
+
+
+def get_error_code(error: ClientError) -> str:
+    """Get the error code of a failed request."""
+    return str(error.response.get("Error", {}).get("Code", ""))

@@ -1,4 +1,4 @@
-"""The member accounts, each looked at through the role it offers."""
+"""Observers of the member accounts, each through the role that the account offers."""
 
 from __future__ import annotations
 
@@ -13,41 +13,38 @@ from posture.runtime.settings import MemberAccess
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-ClientOf = Callable[[str], "EC2Client"]  # by account
+ClientFactory = Callable[[str], "EC2Client"]  # called with the account id
 
 
 class MemberObservers(Mapping[str, Observer]):
-    """An observer for each member account, made when it is first asked for and then kept."""
+    """The observer of each member account, by account id; created at its first use and kept."""
 
-    def __init__(self, home: Region, access: MemberAccess, client_of: ClientOf) -> None:
-        self._home = home
+    def __init__(self, home: Region, access: MemberAccess, create_client: ClientFactory) -> None:
+        self._region = home.name
         self._accounts = [each for each in access.accounts if each != home.account]
-        self._client_of = client_of
-        self._made: dict[str, Observer] = {}
+        self._create_client = create_client
+        self._observers: dict[str, Observer] = {}
 
     def __getitem__(self, account: str) -> Observer:
-        """Give the observer of an account; KeyError where it is no member."""
         if account not in self._accounts:
             raise KeyError(account)
-        if account not in self._made:
-            region = Region(account, self._home.name)
-            self._made[account] = Observer(self._client_of(account), region)
-        return self._made[account]
+        if account not in self._observers:
+            region = Region(account, self._region)
+            self._observers[account] = Observer(self._create_client(account), region)
+        return self._observers[account]
 
     def __iter__(self) -> Iterator[str]:
-        """Give the accounts, in the order they were named."""
         return iter(self._accounts)
 
     def __len__(self) -> int:
-        """Count the accounts."""
         return len(self._accounts)
 
 
 def assume_member_roles(home: Region, access: MemberAccess, partition: str) -> MemberObservers:
-    """Give the members of a region, their roles assumed."""
+    """Build the observers of the member accounts, which assume each account's role when used."""
 
-    def client_of(account: str) -> EC2Client:
+    def create_client(account: str) -> EC2Client:
         role = f"arn:{partition}:iam::{account}:role/{access.role_name}"
         return clients.member_ec2(role, access.external_id, home.name)
 
-    return MemberObservers(home, access, client_of)
+    return MemberObservers(home, access, create_client)

@@ -1,51 +1,176 @@
-"""EC2 as one region of one account shows it, bound to a client, a catalogue and a clock."""
+"""Observes one region of one account: collects snapshots of its VPCs and endpoint services.
+
+A VPC takes at most ten kinds of request, plus two for the region's catalogue. Their number grows
+with pages, not with resources or VPCs. The exceptions are DNS attributes (two requests for each
+VPC, see docs/decisions/0043) and customer-managed prefix lists (one for each).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from posture.ec2.assemble import (
+    RelatedResources,
+    assemble_snapshot,
+    collect_unreadable,
+    find_interface_ids,
+    find_unlisted_ids,
+    group_by_vpc,
+    index_by_id,
+    replace_items,
+)
+from posture.ec2.describe import (
+    VPC_RESOURCES,
+    VPCS,
+    Filters,
+    VpcResources,
+    describe,
+    describe_network_interfaces,
+    read_concurrently,
+    read_vpc_resources,
+)
+from posture.ec2.dns_attributes import DnsCache, DnsReading, read_attributes, resolve_attributes
 from posture.ec2.endpoint_services import ServicesSnapshot, collect_services
-from posture.ec2.region import RegionCollector, VpcListing, list_vpcs
-from posture.ec2.region_catalogue import RegionCatalogueCache, TimeSource
-from posture.ec2.vpc import collect_vpc
+from posture.ec2.prefix_lists import read_entries
+from posture.ec2.region import RegionSnapshot, VpcListing
+from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache, TimeSource
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
+Reads = Mapping[str, Callable[[], Any]]  # by the name of what is read
+
 
 def utc_now() -> datetime:
-    """Give the time now."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class Observer:
-    """Takes pictures; the region's catalogue is read once an hour and shared by all of them.
+    """Collects snapshots through one EC2 client; all share one catalogue of the region.
 
-    `vpcs` takes pictures of many VPCs at once.
+    Every method raises ClientError or BotoCoreError if throttling, a server error or a timeout
+    outlasted the retries, and TimeoutError if the reads together took too long. An operation to
+    which access is denied is not an error: the snapshot's `unreadable` names it.
     """
 
-    def __init__(self, ec2: EC2Client, region: Region, now: Clock = utc_now) -> None:
+    def __init__(self, ec2: EC2Client, region: Region, now: TimeSource = utc_now) -> None:
         self.region = region
         self.now = now
         self.ec2 = ec2
-        self._catalogue = RegionCatalogueCache(ec2, now)
-        self.vpcs = RegionCollector(ec2, region, catalogue=self._catalogue, now=now)
+        self.catalogue = RegionCatalogueCache(ec2, now)
 
-    def vpc(self, scope: Scope) -> Snapshot | None:
-        """Take a picture of a VPC; None where it is gone."""
-        return collect_vpc(self.ec2, scope, catalogue=self._catalogue, now=self.now)
+    def collect_vpc(self, scope: Scope) -> Snapshot | None:
+        """Collect the snapshot of a VPC; None if it does not exist.
 
-    def listing(self) -> VpcListing:
-        """List the VPCs of the region."""
-        return list_vpcs(self.ec2, self.now)
-
-    def services(self, only: str = "", known: Iterable[str] = ()) -> ServicesSnapshot:
-        """Take a picture of every endpoint service of the region, or of one by its id.
-
-        `known` are to be there if listing them is denied.
+        If DescribeVpcs is denied the VPC may not exist, and only its id and account are known.
         """
+        observed_at = self.now()
+        vpc_id = scope.subject
+        reads = {"dns": lambda: read_attributes(self.ec2, [vpc_id], observed_at)}
+        resources, results = self._read_resources([vpc_id], reads)
+        if not resources.vpcs.items and not resources.vpcs.unreadable:
+            return None
+        related = self._read_related(resources, results["catalogue"], results["dns"])
+        return assemble_snapshot(scope, observed_at, resources, related)
+
+    def list_vpcs(self) -> VpcListing:
+        """List the VPCs of the region."""
+        return VpcListing(self.now(), describe(self.ec2, VPCS))
+
+    def collect_region(self, cache: DnsCache) -> Iterator[RegionSnapshot]:
+        """Collect the snapshots of every VPC of the region, slice by slice."""
+        listing = self.list_vpcs()
+        for ids in listing.slices({}):
+            yield self.collect_slice(listing, ids, cache)
+
+    def collect_slice(
+        self, listing: VpcListing, ids: Sequence[str], cache: DnsCache, known: Iterable[str] = ()
+    ) -> RegionSnapshot:
+        """Collect the snapshots of one slice of a listing.
+
+        `known` are VPCs of earlier snapshots: if DescribeVpcs is denied, they are in this snapshot
+        as unreadable instead of being left out.
+        """
+        if not listing.is_single_slice:
+            return self.collect_vpcs(ids, cache.share(len(ids) / len(listing.vpcs.items)))
+        reads = {"vpcs": lambda: listing.vpcs}
+        return self._collect(listing.observed_at, (), reads, cache=cache, known=known)
+
+    def collect_vpcs(self, ids: Collection[str], cache: DnsCache) -> RegionSnapshot:
+        """Collect the snapshots of at most `SLICE` VPCs; a VPC that does not exist is left out."""
+        return self._collect(self.now(), ids, {}, cache=cache, known=ids)
+
+    def collect_services(self, only: str = "", known: Iterable[str] = ()) -> ServicesSnapshot:
+        """Collect the endpoint services of the region, as `collect_services` does."""
         return collect_services(self.ec2, self.region, now=self.now, only=only, known=known)
+
+    def _read_resources(
+        self, vpc_ids: Collection[str], others: Reads
+    ) -> tuple[VpcResources, dict[str, Any]]:
+        """Read the resources of these VPCs, or of all; `others` are read at the same time."""
+        filters: Filters = [{"Name": "vpc-id", "Values": sorted(vpc_ids)}] if vpc_ids else ()
+        reads: Reads = {
+            **read_vpc_resources(self.ec2, filters),
+            "catalogue": self.catalogue.read,
+            **others,
+        }
+        results = read_concurrently(reads)
+        return VpcResources(**{name: results[name] for name in VPC_RESOURCES}), results
+
+    def _read_related(
+        self,
+        resources: VpcResources,
+        catalogue: RegionCatalogue,
+        dns: Mapping[str, DnsReading],
+    ) -> RelatedResources:
+        """Read the endpoints' network interfaces and the entries of the prefix lists in use."""
+        interfaces = describe_network_interfaces(self.ec2, find_interface_ids(resources))
+        return RelatedResources(
+            catalogue=catalogue,
+            interfaces=index_by_id(interfaces.items),
+            interfaces_unreadable=interfaces.unreadable,
+            prefix_lists=read_entries(self.ec2, find_unlisted_ids(resources, catalogue)),
+            dns=dns,
+        )
+
+    def _collect(
+        self,
+        observed_at: datetime,
+        vpc_ids: Collection[str],
+        others: Reads,
+        *,
+        cache: DnsCache,
+        known: Iterable[str],
+    ) -> RegionSnapshot:
+        resources, results = self._read_resources(vpc_ids, others)
+        by_vpc = _split(resources, known)
+        dns = resolve_attributes(self.ec2, by_vpc, resources.endpoints.items, cache, observed_at)
+        related = self._read_related(resources, results["catalogue"], dns)
+        account, region = self.region.account, self.region.name
+        return RegionSnapshot(
+            region=self.region,
+            observed_at=observed_at,
+            vpcs={
+                vpc_id: assemble_snapshot(Scope(account, region, vpc_id), observed_at, own, related)
+                for vpc_id, own in by_vpc.items()
+            },
+            dns={
+                vpc_id: reading.dns
+                for vpc_id, reading in dns.items()
+                if reading.dns is not None and reading.unreadable is None
+            },
+            unreadable=collect_unreadable(resources, related, None),
+        )
+
+
+def _split(resources: VpcResources, known: Iterable[str]) -> Mapping[str, VpcResources]:
+    """Split resources by VPC: the VPCs that exist or, if DescribeVpcs is denied, all known ones."""
+    by_vpc = group_by_vpc(resources)
+    if resources.vpcs.unreadable:
+        return {vpc_id: replace_items(resources, {}) for vpc_id in known} | by_vpc
+    return {vpc.id: by_vpc[vpc.id] for vpc in resources.vpcs.items}

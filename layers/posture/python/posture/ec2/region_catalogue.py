@@ -1,4 +1,4 @@
-"""What a region offers every VPC in it: endpoint services and AWS's own prefix lists."""
+"""Reads what a region offers to every VPC: endpoint services and AWS-managed prefix lists."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from posture.ec2.describe import Kind, Reading, read_all
-from posture.ec2.parse import endpoints as translate_endpoints
-from posture.ec2.prefix_lists import blocks_of, entries_of_all
+from posture.ec2.describe import DescribeOperation, describe
+from posture.ec2.parse.endpoints import parse_aws_prefix_list, parse_service
+from posture.ec2.prefix_lists import get_blocks, read_entries
 from posture.model.network import EndpointType, Facet, PrefixList, Service
 
 if TYPE_CHECKING:
@@ -20,23 +20,13 @@ TimeSource = Callable[[], datetime]
 
 LIFETIME = timedelta(hours=1)
 
-SERVICES = Kind(
-    Facet.SERVICES,
-    "describe_vpc_endpoint_services",
-    "ServiceDetails",
-    translate_endpoints.service,
-)
-AWS_PREFIX_LISTS = Kind(
-    Facet.AWS_PREFIX_LISTS,
-    "describe_prefix_lists",
-    "PrefixLists",
-    translate_endpoints.prefix_list,
-)
+SERVICES = DescribeOperation(Facet.SERVICES, parse_service, "ServiceDetails")
+AWS_PREFIX_LISTS = DescribeOperation(Facet.AWS_PREFIX_LISTS, parse_aws_prefix_list)
 
 
 @dataclass(frozen=True, slots=True)
 class RegionCatalogue:
-    """The region's services by full name and AWS's prefix lists by id, as read at one time."""
+    """The endpoint services of a region by full name and its AWS-managed prefix lists by id."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
     prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
@@ -44,65 +34,64 @@ class RegionCatalogue:
 
 
 class RegionCatalogueCache:
-    """The catalogue of one region, read at its first use and again after an hour.
+    """Reads the catalogue of one region at its first use and again after an hour.
 
-    AWS changes both halves without any event and seldom; what was denied is asked for again at the
-    next use. One object serves all threads of a process.
+    AWS changes services and lists seldom and without an event. A catalogue that is not complete
+    because access was denied is read again at the next use. All threads share one cache.
     """
 
-    def __init__(self, ec2: EC2Client, now: TimeSource, lifetime: timedelta = LIFETIME) -> None:
+    def __init__(self, ec2: EC2Client, now: TimeSource) -> None:
         self._ec2 = ec2
         self._now = now
-        self._lifetime = lifetime
         self._lock = Lock()
         self._catalogue = RegionCatalogue()
         self._expires: datetime | None = None
 
     def read(self) -> RegionCatalogue:
-        """Give the catalogue, from memory while it is fresh and whole.
+        """Return the catalogue, from the cache while it is fresh and complete.
 
         Raises:
-            ClientError, BotoCoreError: EC2 did not answer, though retried.
+            ClientError, BotoCoreError: throttling, a server error or a timeout outlasted the
+                retries.
         """
         with self._lock:
             now = self._now()
             if self._expires is None or now >= self._expires:
                 self._catalogue = read_catalogue(self._ec2)
-                whole = not self._catalogue.unreadable
-                self._expires = now + self._lifetime if whole else None
+                self._expires = None if self._catalogue.unreadable else now + LIFETIME
             return self._catalogue
 
 
 def read_catalogue(ec2: EC2Client) -> RegionCatalogue:
-    """Read the region's catalogue afresh."""
-    services = read_all(ec2, SERVICES)
-    lists = read_all(ec2, AWS_PREFIX_LISTS)
-    by_name = merged(services.items)
-    by_id = {each.id: each for each in lists.items}
-    readings: dict[Facet, Reading[Service] | Reading[PrefixList]] = {
-        Facet.SERVICES: services,
-        Facet.AWS_PREFIX_LISTS: lists,
+    """Read the catalogue of the client's region."""
+    services = describe(ec2, SERVICES)
+    lists = describe(ec2, AWS_PREFIX_LISTS)
+    by_name = merge_services(services.items)
+    reasons = {
+        Facet.SERVICES: services.unreadable,
+        Facet.AWS_PREFIX_LISTS: lists.unreadable,
     }
     return RegionCatalogue(
         services=by_name,
-        prefix_lists=by_id | filled(ec2, by_id.values(), by_name),
-        unreadable={
-            facet: reading.unreadable for facet, reading in readings.items() if reading.unreadable
+        prefix_lists={
+            **{each.id: each for each in lists.items},
+            **complete_gateway_lists(ec2, lists.items, by_name),
         },
+        unreadable={facet: reason for facet, reason in reasons.items() if reason},
     )
 
 
-def merged(services: Iterable[Service]) -> dict[str, Service]:
-    """Give one service a name: EC2 lists S3 twice, once as Gateway and once as Interface."""
+def merge_services(services: Iterable[Service]) -> dict[str, Service]:
+    """Merge entries of the same name: EC2 lists S3 once as Gateway and once as Interface."""
     by_name: dict[str, Service] = {}
     for service in services:
         known = by_name.get(service.name)
-        by_name[service.name] = both(known, service) if known else service
+        by_name[service.name] = _merge(known, service) if known else service
     return by_name
 
 
-def both(one: Service, other: Service) -> Service:
-    """Join two entries of one service; a feature that either names is offered."""
+def _merge(one: Service, other: Service) -> Service:
+    """Merge two entries of one service, which offers what either entry offers."""
     support = {one.policy_supported, other.policy_supported}
     return replace(
         one,
@@ -113,13 +102,13 @@ def both(one: Service, other: Service) -> Service:
     )
 
 
-def filled(
+def complete_gateway_lists(
     ec2: EC2Client, lists: Iterable[PrefixList], services: Mapping[str, Service]
 ) -> dict[str, PrefixList]:
-    """Give the gateway services' lists with entries, for those that came without.
+    """Read the entries of gateway services' prefix lists that came without entries.
 
-    DescribePrefixLists tells the entries on AWS; an emulator may not. A gateway service's lists are
-    named after it, with `ipv6.` before the service's name where there is one for IPv6:
+    On AWS DescribePrefixLists returns the entries; an emulator may not. A list has the name of its
+    gateway service, with `ipv6.` before the short name if it holds IPv6 blocks:
     https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html
     """
     empty = {
@@ -129,9 +118,7 @@ def filled(
         and (service := services.get(each.name.replace(".ipv6.", "."))) is not None
         and EndpointType.GATEWAY in service.types
     }
-    if not empty:
-        return {}
     return {
-        list_id: replace(empty[list_id], cidrs=blocks_of(reading) or None)
-        for list_id, reading in entries_of_all(ec2, empty).items()
+        list_id: replace(empty[list_id], cidrs=get_blocks(reading) or None)
+        for list_id, reading in read_entries(ec2, empty).items()
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from posture.ec2.describe import cut
+from posture.ec2.describe import chunked
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
@@ -145,7 +145,7 @@ class BatchEvaluation:
         for scope in scopes:
             (by_account[scope.account] if scope.vpc_id else alone).append(scope)
         for account, vpcs in by_account.items():
-            for group in cut(vpcs):
+            for group in chunked(vpcs):
                 if picture := self._picture(account, [scope.subject for scope in group]):
                     yield _Group(group, picture)
                 else:
@@ -157,8 +157,8 @@ class BatchEvaluation:
         if len(vpc_ids) < TOGETHER:
             return None
         try:
-            vpcs = self._ports.observer_of(account).vpcs
-            return vpcs.these(vpc_ids, DnsCache(budget=UNLIMITED))
+            observer = self._ports.observer_of(account)
+            return observer.collect_vpcs(vpc_ids, DnsCache(budget=UNLIMITED))
         except CAUGHT:
             logger.exception("VPCs not read together", extra={"account": account})
             return None
@@ -232,9 +232,9 @@ class BatchEvaluation:
         """Take a scope's picture, or find it in that of many; None where there is nothing now."""
         observer = self._ports.observer_of(scope.account)
         if scope.vpc_id is None:
-            service = observer.services(scope.subject).services.get(scope.subject)
+            service = observer.collect_services(scope.subject).services.get(scope.subject)
             return assessor.service(service, changes) if service else None
-        snapshot = picture.vpcs.get(scope.vpc_id) if picture else observer.vpc(scope)
+        snapshot = picture.vpcs.get(scope.vpc_id) if picture else observer.collect_vpc(scope)
         return assessor.vpc(snapshot, changes, dns=_dns(snapshot)) if snapshot else None
 
 

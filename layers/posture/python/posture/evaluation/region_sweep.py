@@ -77,9 +77,9 @@ class RegionSweep:
             changes=[replace(change, sweeps=True) for change in changes],
             heads=heads,
             memory=_memory(heads, changes),
-            listing=self._observer.listing(),
+            listing=self._observer.list_vpcs(),
         )
-        services = self._observer.services(
+        services = self._observer.collect_services(
             known=[scope.subject for scope in known if not scope.vpc_id]
         )
         looks = list(round_.services(services))
@@ -141,7 +141,7 @@ class _Round:
 
     def picture(self, ids: Sequence[str]) -> RegionSnapshot:
         """Read a slice."""
-        return self.observer.vpcs.part(self.listing, ids, self.memory, self.heads)
+        return self.observer.collect_slice(self.listing, ids, self.memory, self.heads)
 
     def standing(self, picture: RegionSnapshot) -> Iterator[Look]:
         """Give the VPCs that are there."""

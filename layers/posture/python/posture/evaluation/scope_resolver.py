@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from posture.ec2.describe import Reading, cut, guarded, pages, together
+from posture.ec2.describe import Reading, chunked, list_rows, read_concurrently, read_unless_denied
 from posture.model.change import Change
 from posture.model.scope import Region, Scope
 
@@ -173,7 +173,9 @@ def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
             by_lookup[lookup].append(each)
     if not by_lookup:
         return {}
-    rows = together({lookup: _reader(ec2, lookup, by_lookup[lookup]) for lookup in by_lookup})
+    rows = read_concurrently(
+        {lookup: _reader(ec2, lookup, by_lookup[lookup]) for lookup in by_lookup}
+    )
     found: dict[str, set[Scope]] = defaultdict(set)
     for lookup, reading in rows.items():
         wanted = set(by_lookup[lookup])
@@ -185,14 +187,14 @@ def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
 
 
 def _reader(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Callable[[], Reading[Any]]:
-    return lambda: guarded(lookup.operation, lambda: tuple(_rows(ec2, lookup, ids)))
+    return lambda: read_unless_denied(lookup.operation, lambda: tuple(_rows(ec2, lookup, ids)))
 
 
 def _rows(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Iterator[Row]:
-    for chunk in cut(ids):
+    for chunk in chunked(ids):
         parameters = {lookup.filters: [{"Name": lookup.filter, "Values": list(chunk)}]}
-        for page in pages(ec2, lookup.operation, PAGE, parameters):
-            yield from (row for row in page.get(lookup.member, ()) if row.get("VpcId"))
+        rows = list_rows(ec2, lookup.operation, lookup.member, PAGE, parameters)
+        yield from (row for row in rows if row.get("VpcId"))
 
 
 def _texts(value: Any) -> Iterator[str]:

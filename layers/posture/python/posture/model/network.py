@@ -1,4 +1,4 @@
-"""A scope's network at one instant, as EC2's Describe calls tell it. All times are UTC."""
+"""The network of one VPC as EC2's Describe operations return it. All times are UTC."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Tags = Mapping[str, str]
 
 
 class Facet(StrEnum):
-    """One kind of fact that is read by one kind of request, and can be denied by itself."""
+    """Part of a snapshot that one EC2 operation returns; access to each can be denied separately."""
 
     VPC = "DescribeVpcs"
     DNS_ATTRIBUTES = "DescribeVpcAttribute"
@@ -34,7 +34,7 @@ class Facet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vpc:
-    """The VPC itself. A DNS attribute is None where it could not be read."""
+    """A VPC. A DNS attribute is None if it could not be read."""
 
     id: str
     owner: str
@@ -48,28 +48,27 @@ class Vpc:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet; an IPv6-only one has no `cidr`."""
+    """A subnet; an IPv6-only subnet has no `cidr`."""
 
     id: str
     vpc_id: str
     owner: str
-    zone: str  # availability zone name, as in eu-west-1a
-    zone_id: str  # availability zone id, as in euw1-az1, the same in every account
+    zone: str  # name of the Availability Zone, such as eu-west-1a
     cidr: IPv4Network | None
     ipv6_cidrs: tuple[IPv6Network, ...] = ()
     tags: Tags = field(default_factory=dict)
 
     @property
     def blocks(self) -> tuple[Network, ...]:
-        """Its addresses of both families."""
+        """The subnet's CIDR blocks, IPv4 and IPv6."""
         return (self.cidr, *self.ipv6_cidrs) if self.cidr else self.ipv6_cidrs
 
 
 class TargetKind(StrEnum):
-    """What a route points to."""
+    """The kind of a route's target."""
 
     LOCAL = "local"
-    VPC_ENDPOINT = "vpc-endpoint"  # gateway or Gateway Load Balancer: the endpoint's type tells
+    VPC_ENDPOINT = "vpc-endpoint"  # a gateway or Gateway Load Balancer endpoint
     NAT_GATEWAY = "nat-gateway"
     INTERNET_GATEWAY = "internet-gateway"
     EGRESS_ONLY_GATEWAY = "egress-only-internet-gateway"
@@ -82,21 +81,21 @@ class TargetKind(StrEnum):
     NETWORK_INTERFACE = "network-interface"
     CORE_NETWORK = "core-network"
     ODB_NETWORK = "odb-network"
-    UNKNOWN = "unknown"  # a kind this version does not know: never taken for safe
+    UNKNOWN = "unknown"  # a kind this version does not know; never treated as safe
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a route points to, and its id (`local` for the VPC itself)."""
+    """A route's target; the id of the local route's target is `local`."""
 
     kind: TargetKind
     id: str
 
 
 class RouteOrigin(StrEnum):
-    """How a route came into its table."""
+    """How a route was created."""
 
-    TABLE = "CreateRouteTable"  # the local routes that come with the table
+    TABLE = "CreateRouteTable"  # a local route, created with the table
     STATIC = "CreateRoute"
     PROPAGATED = "EnableVgwRoutePropagation"
     ADVERTISED = "Advertisement"  # by a route server
@@ -105,9 +104,9 @@ class RouteOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: either a `cidr` or a `prefix_list_id` is its destination.
+    """One route, whose destination is either `cidr` or `prefix_list_id`.
 
-    A route with neither is one whose destination EC2 did not tell.
+    Both are None if EC2 returned no destination.
     """
 
     cidr: Network | None
@@ -118,13 +117,13 @@ class Route:
 
     @property
     def destination(self) -> str:
-        """The destination in words."""
+        """The destination as text."""
         return str(self.cidr) if self.cidr else self.prefix_list_id or "unknown destination"
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """A route table. `gateway_ids` are edge associations: such a table routes incoming traffic."""
+    """A route table. `gateway_ids` are edge associations, which route inbound traffic."""
 
     id: str
     vpc_id: str
@@ -139,7 +138,7 @@ class RouteTable:
 
 
 class EndpointType(StrEnum):
-    """The types of VPC endpoint, spelt as EC2 does."""
+    """The types of VPC endpoint, as EC2 spells them."""
 
     GATEWAY = "Gateway"
     INTERFACE = "Interface"
@@ -150,20 +149,12 @@ class EndpointType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DnsEntry:
-    """A name that resolves to the endpoint's interfaces."""
-
-    name: str
-    zone_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A VPC endpoint, as DescribeVpcEndpoints gives it.
+    """A VPC endpoint as DescribeVpcEndpoints returns it.
 
-    `policy` is the document as text; None where EC2 gave none. `state` is in lower case
-    (`available`, `pending`, `pendingacceptance`, `failed`, `rejected`, `expired`, `deleting` …).
-    `private_dns` is None where EC2 did not tell.
+    `policy` is the policy document as text. `state` is in lower case: `available`, `pending`,
+    `pendingacceptance`, `failed`, `rejected`, `expired`, `deleting` and so on. A value that EC2
+    did not return is None.
     """
 
     id: str
@@ -181,22 +172,24 @@ class Endpoint:
     ip_address_type: str | None = None  # ipv4, ipv6, dualstack
     dns_record_ip_type: str | None = None  # ipv4, ipv6, dualstack, service-defined
     private_dns_only_for_inbound_resolver: bool | None = None
-    dns_entries: tuple[DnsEntry, ...] = ()
+    dns_names: tuple[str, ...] = ()
     service_region: str | None = None
-    requester_managed: bool = False
     created_at: datetime | None = None
     last_error: str | None = None
     tags: Tags = field(default_factory=dict)
 
     @property
     def deleted(self) -> bool:
-        """EC2 shows an endpoint for a while after it is gone."""
+        """Whether EC2 still lists the endpoint although it is deleted or being deleted."""
         return self.state in {"deleting", "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
 class GroupReference:
-    """A security group named as a peer by a rule; `vpc_id` and `peering_id` when it lies abroad."""
+    """A security group that a rule names as its peer.
+
+    `vpc_id` and `peering_id` are set if the group belongs to a peered VPC.
+    """
 
     group_id: str
     owner: str = ""
@@ -206,10 +199,10 @@ class GroupReference:
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroupRule:
-    """One permission towards one peer: exactly one of the three peer fields is set.
+    """A rule of a security group; exactly one of `cidr`, `prefix_list_id` and `group` is set.
 
-    `protocol` is `-1` (all), `tcp`, `udp`, `icmp`, `icmpv6` or a protocol number as text;
-    ports are None where the protocol has none or all are meant.
+    `protocol` is `-1` (all), `tcp`, `udp`, `icmp`, `icmpv6` or a protocol number as text. Ports are
+    None if the protocol has none or the rule allows all.
     """
 
     protocol: str
@@ -223,7 +216,7 @@ class SecurityGroupRule:
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroup:
-    """A security group; the default one of a VPC is named `default`."""
+    """A security group; the default security group of a VPC is named `default`."""
 
     id: str
     name: str
@@ -236,9 +229,9 @@ class SecurityGroup:
 
 @dataclass(frozen=True, slots=True)
 class AclEntry:
-    """One entry of a network ACL; entries apply in order of `number`, 32767 is the final deny.
+    """One network ACL entry; entries apply in order of `number`, and 32767 is the final deny.
 
-    `protocol` is a number as text, `-1` for all; ports are None where they do not apply.
+    `protocol` is a number as text, `-1` for all. Ports are None if the entry has none.
     """
 
     number: int
@@ -252,7 +245,7 @@ class AclEntry:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAcl:
-    """A network ACL with the subnets it guards."""
+    """A network ACL with its associated subnets."""
 
     id: str
     vpc_id: str
@@ -265,13 +258,13 @@ class NetworkAcl:
 
 @dataclass(frozen=True, slots=True)
 class NatGateway:
-    """A NAT gateway; a regional one has no `subnet_id`."""
+    """A NAT gateway; a regional NAT gateway has no `subnet_id`."""
 
     id: str
     vpc_id: str
     subnet_id: str | None
     state: str  # pending, failed, available, deleting, deleted
-    public: bool  # False: a private NAT, which reaches no internet gateway
+    public: bool  # False for a private NAT gateway, which has no path to the internet
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,47 +280,44 @@ class NetworkInterface:
 
 @dataclass(frozen=True, slots=True)
 class PrefixList:
-    """A prefix list; `cidrs` is None where the entries could not be read.
+    """A prefix list; `cidrs` is None if the entries could not be read.
 
-    AWS's own are named after their service, as in `com.amazonaws.eu-west-1.s3`.
+    An AWS-managed list is named after its service, such as `com.amazonaws.eu-west-1.s3`.
     """
 
     id: str
     name: str
-    owner: str  # "AWS" or an account
+    owner: str  # `AWS` or an account id
     cidrs: tuple[Network, ...] | None
-    version: int | None = None
 
     @property
     def aws_managed(self) -> bool:
-        """Whether AWS keeps its entries."""
+        """Whether AWS maintains the entries."""
         return self.owner == "AWS"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An endpoint service of the region's catalogue, AWS's or somebody's.
+    """An endpoint service that a region offers, of AWS or of an account.
 
-    `policy_supported` is None where EC2 did not tell. `private_dns_names` is empty for a service
-    that offers none.
+    `policy_supported` is None if EC2 did not return it.
     """
 
     name: str  # com.amazonaws.eu-west-1.sns, com.amazonaws.vpce.eu-west-1.vpce-svc-…
     types: frozenset[EndpointType]
-    owner: str  # "amazon" or an account
+    owner: str  # `amazon` or an account id
     private_dns_names: tuple[str, ...] = ()
     policy_supported: bool | None = None
     zones: tuple[str, ...] = ()
-    acceptance_required: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A frozen picture of one VPC's network. Mappings are keyed by id, services by full name.
+    """The network of one VPC. Mappings are keyed by id, `services` by full name.
 
-    `observed_at` was taken before the first read, so nothing here is older than it. A facet that
-    could not be read is empty here and stands in `unreadable` with the reason; whoever reads a
-    facet asks there first.
+    `observed_at` is the time before the first read, so no part of the snapshot is older. A facet
+    that could not be read is empty, and `unreadable` holds the reason: check it before relying on
+    the facet.
     """
 
     scope: Scope

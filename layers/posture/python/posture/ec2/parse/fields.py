@@ -1,4 +1,4 @@
-"""Small readings of EC2's answers: what a row leaves out is unknown, never an error."""
+"""Parsers for single members of EC2's responses; a missing member is unknown, never an error."""
 
 from __future__ import annotations
 
@@ -8,58 +8,65 @@ from typing import Any
 
 from posture.model.network import Address, Network, Tags
 
-Row = Mapping[str, Any]  # one element of a Describe answer, as boto3 gives it
+Row = Mapping[str, Any]  # one element of a Describe response, as boto3 returns it
 
-GONE = frozenset({"disassociated", "failed"})
+ENDED = frozenset({"disassociated", "failed"})
 
 
-def tags(rows: Iterable[Row] | None) -> Tags:
-    """Read a tag list."""
+def parse_tags(rows: Iterable[Row] | None) -> Tags:
+    """Parse a tag list."""
     return {row["Key"]: row.get("Value", "") for row in rows or () if "Key" in row}
 
 
-def strings(rows: Iterable[Row] | None, key: str) -> tuple[str, ...]:
-    """Read one member of each row, leaving out rows without it, in order."""
-    return ids(str(row[key]) for row in rows or () if row.get(key))
+def parse_values(rows: Iterable[Row] | None, key: str) -> tuple[str, ...]:
+    """Collect the values of one member of each row, sorted; rows without it are left out."""
+    return sort_ids(str(row[key]) for row in rows or () if row.get(key))
 
 
-def ids(texts: Iterable[str] | None) -> tuple[str, ...]:
-    """Put in order what EC2 lists in any: the same network is then told by the same words."""
-    return tuple(sorted(texts or ()))
+def sort_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
+    """Sort ids, because EC2 lists them in any order and equal networks must compare equal."""
+    return tuple(sorted(ids or ()))
 
 
-def network(text: str | None) -> Network | None:
-    """Read a CIDR block; None where there is none or it is none."""
+def parse_network(text: str | None) -> Network | None:
+    """Parse a CIDR block; None if it is missing or malformed."""
     try:
         return ip_network(text, strict=False) if text else None
     except ValueError:
         return None
 
 
-def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Read CIDR blocks, in the order they are given in."""
-    return tuple(cidr for text in texts if (cidr := network(text)) is not None)
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Parse CIDR blocks in their order, leaving out malformed ones."""
+    return tuple(cidr for text in texts if (cidr := parse_network(text)) is not None)
 
 
-def associated_blocks(
-    row: Row, member: str, block: str, state: str
-) -> tuple[tuple[IPv4Network, ...], tuple[IPv6Network, ...]]:
-    """Read the CIDR blocks that are still associated, split by address family.
+def list_active_associations(row: Row, member: str, state: str) -> list[Row]:
+    """List the associations of a row that are neither disassociated nor failed.
 
-    `member` is the list of associations, `block` and `state` their members for CIDR and state.
+    `member` is the list of associations, `state` their member that holds the state.
     """
-    live = (
-        association.get(block, "")
+    return [
+        association
         for association in row.get(member, ())
-        if association.get(state, {}).get("State", "associated") not in GONE
-    )
-    cidrs = networks(live)
-    return (
-        tuple(cidr for cidr in cidrs if isinstance(cidr, IPv4Network)),
-        tuple(cidr for cidr in cidrs if isinstance(cidr, IPv6Network)),
-    )
+        if association.get(state, {}).get("State", "associated") not in ENDED
+    ]
 
 
-def addresses(texts: Iterable[str | None]) -> tuple[Address, ...]:
-    """Read addresses, each once, in their order."""
+def parse_ipv4_blocks(row: Row) -> tuple[IPv4Network, ...]:
+    """Parse the associated IPv4 CIDR blocks of a VPC."""
+    active = list_active_associations(row, "CidrBlockAssociationSet", "CidrBlockState")
+    cidrs = parse_networks(each.get("CidrBlock", "") for each in active)
+    return tuple(cidr for cidr in cidrs if isinstance(cidr, IPv4Network))
+
+
+def parse_ipv6_blocks(row: Row) -> tuple[IPv6Network, ...]:
+    """Parse the associated IPv6 CIDR blocks of a VPC or subnet."""
+    active = list_active_associations(row, "Ipv6CidrBlockAssociationSet", "Ipv6CidrBlockState")
+    cidrs = parse_networks(each.get("Ipv6CidrBlock", "") for each in active)
+    return tuple(cidr for cidr in cidrs if isinstance(cidr, IPv6Network))
+
+
+def parse_addresses(texts: Iterable[str | None]) -> tuple[Address, ...]:
+    """Parse IP addresses in their order, without duplicates."""
     return tuple(dict.fromkeys(ip_address(text) for text in texts if text))

@@ -1,19 +1,20 @@
-"""Route tables, from boto3's answers to the model.
+"""Parses route tables and their routes.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from posture.ec2.parse.fields import GONE, network, strings, tags
+from posture.ec2.parse.fields import (
+    Row,
+    list_active_associations,
+    parse_network,
+    parse_tags,
+    parse_values,
+)
 from posture.model.network import Route, RouteOrigin, RouteTable, Target, TargetKind
 
-if TYPE_CHECKING:
-    from posture.ec2.parse.fields import Row
-
-# In this order: a route to an instance also names the instance's interface.
+# The order matters: a route to an instance also names the instance's network interface.
 TARGET_MEMBERS = (
     ("NatGatewayId", TargetKind.NAT_GATEWAY),
     ("TransitGatewayId", TargetKind.TRANSIT_GATEWAY),
@@ -27,7 +28,7 @@ TARGET_MEMBERS = (
     ("NetworkInterfaceId", TargetKind.NETWORK_INTERFACE),
 )
 
-# GatewayId holds several kinds, told apart by the id's beginning.
+# GatewayId holds several kinds of gateway, which the prefix of the id distinguishes.
 GATEWAY_PREFIXES = (
     ("local", TargetKind.LOCAL),
     ("vpce-", TargetKind.VPC_ENDPOINT),
@@ -41,55 +42,45 @@ GATEWAY_PREFIXES = (
     ("pcx-", TargetKind.PEERING),
 )
 
-# A filtered route stands in the table but carries nothing; only these two are in effect.
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
-FILTERED = "filtered"
+FILTERED = "filtered"  # a route that is listed in the table and carries no traffic
 
 
 def parse_route_table(row: Row) -> RouteTable:
-    """Read a route table; associations that are gone or failed are left out."""
-    live = [
-        association
-        for association in row.get("Associations", ())
-        if association.get("AssociationState", {}).get("State", "associated") not in GONE
-    ]
+    """Parse a route table with its active associations; filtered routes are left out."""
+    active = list_active_associations(row, "Associations", "AssociationState")
+    routes = (parse_route(each) for each in row.get("Routes", ()) if each.get("State") != FILTERED)
     return RouteTable(
         id=row.get("RouteTableId", ""),
         vpc_id=row.get("VpcId", ""),
         owner=row.get("OwnerId", ""),
-        main=any(association.get("Main") for association in live),
-        subnet_ids=strings(live, "SubnetId"),
-        gateway_ids=strings(live, "GatewayId"),
-        association_ids=strings(live, "RouteTableAssociationId"),
-        routes=tuple(
-            sorted(
-                (route(line) for line in row.get("Routes", ()) if line.get("State") != FILTERED),
-                key=in_order,
-            )
-        ),
-        propagating_gateway_ids=strings(row.get("PropagatingVgws"), "GatewayId"),
-        tags=tags(row.get("Tags")),
+        main=any(association.get("Main") for association in active),
+        subnet_ids=parse_values(active, "SubnetId"),
+        gateway_ids=parse_values(active, "GatewayId"),
+        association_ids=parse_values(active, "RouteTableAssociationId"),
+        routes=tuple(sorted(routes, key=_route_order)),
+        propagating_gateway_ids=parse_values(row.get("PropagatingVgws"), "GatewayId"),
+        tags=parse_tags(row.get("Tags")),
     )
 
 
-def route(row: Row) -> Route:
-    """Read one route."""
+def parse_route(row: Row) -> Route:
+    """Parse one route."""
     return Route(
-        cidr=network(row.get("DestinationCidrBlock") or row.get("DestinationIpv6CidrBlock")),
+        cidr=parse_network(row.get("DestinationCidrBlock") or row.get("DestinationIpv6CidrBlock")),
         prefix_list_id=row.get("DestinationPrefixListId") or None,
-        target=target(row),
+        target=parse_target(row),
         blackhole=row.get("State") == "blackhole",
-        origin=origin(row.get("Origin")),
+        origin=parse_origin(row.get("Origin")),
     )
 
 
-def in_order(route: Route) -> tuple[bool, str, str]:
-    """Order the routes of a table, in which EC2 promises none: the local ones come first."""
+def _route_order(route: Route) -> tuple[bool, str, str]:
+    """Return the sort key of a route: local routes first, as EC2 promises no order."""
     return route.target.kind is not TargetKind.LOCAL, route.destination, route.target.id
 
 
-def target(row: Row) -> Target:
-    """Read what a route points to; a kind that is not known here is UNKNOWN, with its id if any."""
+def parse_target(row: Row) -> Target:
+    """Parse the target of a route; one of an unknown kind is UNKNOWN, with its id if it has one."""
     for member, kind in TARGET_MEMBERS:
         if row.get(member):
             return Target(kind, row[member])
@@ -100,8 +91,8 @@ def target(row: Row) -> Target:
     return Target(TargetKind.UNKNOWN, gateway)
 
 
-def origin(text: str | None) -> RouteOrigin:
-    """Read how a route came into its table."""
+def parse_origin(text: str | None) -> RouteOrigin:
+    """Parse how a route was created."""
     try:
         return RouteOrigin(text or "unknown")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Security groups, from boto3's answers to the model.
+"""Parses security groups and their rules.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
 """
@@ -6,72 +6,68 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
-from posture.ec2.parse.fields import network, tags
+from posture.ec2.parse.fields import Row, parse_network, parse_tags
 from posture.model.network import GroupReference, SecurityGroup, SecurityGroupRule
 
-if TYPE_CHECKING:
-    from posture.ec2.parse.fields import Row
-
-EVERY = -1  # ICMP's "all types" and "all codes"
+ALL_TYPES = -1  # ICMP's "all types" and "all codes"
 
 
 def parse_security_group(row: Row) -> SecurityGroup:
-    """Read a security group, each permission split into one rule a peer."""
+    """Parse a security group, with one rule for each peer of a permission."""
     return SecurityGroup(
         id=row.get("GroupId", ""),
         name=row.get("GroupName", ""),
         vpc_id=row.get("VpcId", ""),
         owner=row.get("OwnerId", ""),
-        ingress=rules(row.get("IpPermissions", ())),
-        egress=rules(row.get("IpPermissionsEgress", ())),
-        tags=tags(row.get("Tags")),
+        ingress=parse_rules(row.get("IpPermissions", ())),
+        egress=parse_rules(row.get("IpPermissionsEgress", ())),
+        tags=parse_tags(row.get("Tags")),
     )
 
 
-def rules(permissions: Iterable[Row]) -> tuple[SecurityGroupRule, ...]:
-    """Read the rules of one direction, in an order of their own: EC2 promises none."""
-    return tuple(sorted((rule for line in permissions for rule in split(line)), key=in_order))
+def parse_rules(permissions: Iterable[Row]) -> tuple[SecurityGroupRule, ...]:
+    """Parse the rules of one direction and sort them, as EC2 promises no order."""
+    rules = (rule for permission in permissions for rule in split_permission(permission))
+    return tuple(sorted(rules, key=_rule_order))
 
 
-def in_order(rule: SecurityGroupRule) -> tuple[str, ...]:
-    """Order rules by what they admit to whom."""
+def _rule_order(rule: SecurityGroupRule) -> tuple[str, ...]:
     peer = rule.group.group_id if rule.group else rule.prefix_list_id or ""
     ports = f"{rule.from_port} {rule.to_port}"
     return rule.protocol, ports, str(rule.cidr or ""), peer, rule.description
 
 
-def split(row: Row) -> Iterator[SecurityGroupRule]:
-    """Split one permission by its peers: CIDR blocks, prefix lists, groups."""
+def split_permission(row: Row) -> Iterator[SecurityGroupRule]:
+    """Split one permission by its peers: CIDR blocks, prefix lists and security groups."""
     for member, key in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")):
         for peer in row.get(member, ()):
-            if (cidr := network(peer.get(key))) is not None:
-                yield rule(row, peer, cidr=cidr)
+            if (cidr := parse_network(peer.get(key))) is not None:
+                yield build_rule(row, peer, cidr=cidr)
     for peer in row.get("PrefixListIds", ()):
-        yield rule(row, peer, prefix_list_id=peer.get("PrefixListId", ""))
+        yield build_rule(row, peer, prefix_list_id=peer.get("PrefixListId", ""))
     for peer in row.get("UserIdGroupPairs", ()):
-        yield rule(row, peer, group=group_reference(peer))
+        yield build_rule(row, peer, group=parse_group_reference(peer))
 
 
-def rule(row: Row, peer: Row, **peer_field: object) -> SecurityGroupRule:
-    """Read what all peers of a permission share, and add the peer."""
+def build_rule(row: Row, peer: Row, **peer_field: object) -> SecurityGroupRule:
+    """Build the rule of one peer from what all peers of a permission share."""
     return SecurityGroupRule(
         protocol=str(row.get("IpProtocol", "-1")),
-        from_port=port(row.get("FromPort")),
-        to_port=port(row.get("ToPort")),
+        from_port=parse_port(row.get("FromPort")),
+        to_port=parse_port(row.get("ToPort")),
         description=peer.get("Description", ""),
         **peer_field,  # type: ignore[arg-type]
     )
 
 
-def port(number: int | None) -> int | None:
-    """Read a port or ICMP type; None where all are meant."""
-    return None if number == EVERY else number
+def parse_port(number: int | None) -> int | None:
+    """Parse a port or ICMP type; None if all are allowed."""
+    return None if number == ALL_TYPES else number
 
 
-def group_reference(row: Row) -> GroupReference:
-    """Read a group that is named as a peer, in this VPC or abroad."""
+def parse_group_reference(row: Row) -> GroupReference:
+    """Parse a security group that a rule names as its peer, in this VPC or a peered one."""
     return GroupReference(
         group_id=row.get("GroupId", ""),
         owner=row.get("UserId", ""),

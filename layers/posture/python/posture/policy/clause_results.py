@@ -1,17 +1,20 @@
-"""What a clause of a statement comes to in a world: true, false, or a question left open."""
+"""What a clause of a statement amounts to in one request case: true, false, or a requirement."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from posture.policy.automata import Pattern, compile_patterns
+from posture.policy.operators import OperatorFamily
 from posture.policy.value_tests import ValueTest
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A clause that holds when a test of one open key has the outcome true.
+    """A clause that holds if the value of an open key passes a test.
 
-    `loose`: the test lets more pass than the clause does, for a reference in it is not resolved.
+    `approximate`: more values pass than the clause accepts, because a variable is not resolved.
     """
 
     key: str
@@ -21,14 +24,22 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Undecidable:
-    """A clause that cannot be decided; `element` names it."""
+    """A clause that cannot be decided; `element` names what it is about."""
 
     element: str
 
 
 class Deferred:
-    """A clause that waits for the owner or the service to be chosen."""
+    """A clause that depends on the owner or the service, which are not chosen yet."""
 
 
 DEFERRED = Deferred()
 ClauseResult = bool | Requirement | Undecidable | Deferred
+
+
+def require_match(
+    key: str, patterns: Iterable[Pattern], *, negated: bool = False, approximate: bool = False
+) -> Requirement:
+    """Return the requirement that a text matches any of some patterns, or none if `negated`."""
+    test = ValueTest(OperatorFamily.STRING, compile_patterns(*patterns), negated=negated)
+    return Requirement(key, test, approximate)

@@ -69,7 +69,7 @@ class RequestCase:
 class OpenValue(Enum):
     """What a world does not fix."""
 
-    LATER = "later"  # owner or service are not chosen yet
+    DEFERRED = "later"  # owner or service are not chosen yet
     FREE = "free"
     UNKNOWABLE = "unknowable"
 
@@ -136,7 +136,7 @@ def _of_caller(key: str, caller: Caller) -> KeyValues:  # noqa: PLR0911 - one re
 def _of_owner(key: str, case: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
     owner = case.owner
     if owner is None or (case.service is None and key in {keys.S3_ACCOUNT, keys.EC2_OWNER}):
-        return OpenValue.LATER
+        return OpenValue.DEFERRED
     if key in {keys.S3_ACCOUNT, keys.EC2_OWNER} and not held(key, case):
         return None
     if key == keys.EC2_OWNER:
@@ -168,7 +168,7 @@ def held(key: str, case: RequestCase) -> bool | None:
 def _scoped(key: str, case: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
     there = held(key, case)
     if there is None:
-        return OpenValue.LATER
+        return OpenValue.DEFERRED
     caller = case.caller
     if not there:
         return None

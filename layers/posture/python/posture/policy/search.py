@@ -23,7 +23,7 @@ from posture.policy.request import CallerKind
 from posture.policy.request_case import KeyValues, OwnerKind, RequestCase, find_presence
 from posture.policy.shapes import ACTION, RESOURCE, find_hints, find_shape, match_named_actions
 from posture.policy.tokens import match_text
-from posture.policy.value_tests import RequiredOutcome, ValueDomain, choose_value
+from posture.policy.value_tests import RequiredOutcome, ValueDomain, choose_values
 
 EVERYTHING = Question("full_access")
 ChosenValues = Mapping[str, KeyValues]
@@ -266,7 +266,7 @@ class _ValueDomains:
         if known not in self._found:
             if key not in self._domains:
                 self._domains[key] = self._build_domain(key)
-            self._found[known] = choose_value(key, wanted, self._domains[key], self.search.budget)
+            self._found[known] = choose_values(key, wanted, self._domains[key], self.search.budget)
         return self._found[known]
 
     def _build_domain(self, key: str) -> ValueDomain:

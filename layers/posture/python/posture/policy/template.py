@@ -50,12 +50,11 @@ class Variable:
 
 
 TemplatePart = str | Wildcard | Variable
+Template = tuple[TemplatePart, ...]
 
 
 @lru_cache(maxsize=4096)
-def parse_template(
-    text: str, *, variables: bool = False, wildcards: bool = True
-) -> tuple[TemplatePart, ...]:
+def parse_template(text: str, *, variables: bool = False, wildcards: bool = True) -> Template:
     """Take a text apart; a run of literal characters is one part.
 
     Args:
@@ -99,7 +98,7 @@ def is_literal(parts: Iterable[TemplatePart]) -> bool:
 
 def substitute_variables(
     parts: Iterable[TemplatePart], known: Mapping[Variable, str | None]
-) -> tuple[TemplatePart, ...] | None:
+) -> Template | None:
     """Replace variables by their values; None if one has neither a value nor a default."""
     found: list[TemplatePart] = []
     for part in parts:

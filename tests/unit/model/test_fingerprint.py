@@ -1,4 +1,4 @@
-"""A digest is the same for what is equal, and for nothing else."""
+"""A digest is the same for equal values and for no others."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,21 +14,21 @@ from posture.model.fingerprint import fingerprint
 
 
 class Kind(StrEnum):
-    """A choice."""
+    """An enumeration."""
 
     ONE = "one"
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something with a field."""
+    """A dataclass with one field."""
 
     field: Any
 
 
 @dataclass(frozen=True)
 class Other:
-    """Something else with that field."""
+    """Another dataclass with the same field."""
 
     field: Any
 
@@ -55,41 +55,41 @@ values = st.recursive(
 )
 
 
-def told(value: Any) -> Any:
-    """Give the value with its types, so that 1 is not True and a choice is not its text."""
+def with_types(value: Any) -> Any:
+    """Return the value with its types, so that 1 differs from True and an enum from its text."""
     if isinstance(value, tuple):
-        return "tuple", tuple(map(told, value))
+        return "tuple", tuple(map(with_types, value))
     if isinstance(value, dict):
-        return "dict", {key: told(each) for key, each in value.items()}
+        return "dict", {key: with_types(each) for key, each in value.items()}
     if isinstance(value, (Part, Other)):
-        return type(value).__name__, told(value.field)
+        return type(value).__name__, with_types(value.field)
     return type(value).__name__, value
 
 
 @given(values)
-def test_what_is_equal_has_one_digest(value: Any) -> None:
-    """However it was put together."""
-    copy = copied(value)
+def test_equal_values_have_the_same_digest(value: Any) -> None:
+    """It does not matter how they were built."""
+    copy = rebuild(value)
     assert fingerprint(value) == fingerprint(copy)
 
 
-def copied(value: Any) -> Any:
-    """Give an equal value of other objects, mappings and sets filled the other way round."""
+def rebuild(value: Any) -> Any:
+    """Build an equal value from other objects, with mappings and sets in reverse order."""
     if isinstance(value, tuple):
-        return tuple(map(copied, value))
+        return tuple(map(rebuild, value))
     if isinstance(value, frozenset):
         return frozenset(reversed(list(value)))
     if isinstance(value, dict):
-        return {key: copied(each) for key, each in reversed(value.items())}
+        return {key: rebuild(each) for key, each in reversed(value.items())}
     if isinstance(value, (Part, Other)):
-        return type(value)(copied(value.field))
+        return type(value)(rebuild(value.field))
     return "".join(list(value)) if type(value) is str else value
 
 
 @given(values, values)
-def test_what_differs_has_two(one: Any, other: Any) -> None:
-    """A digest that two values share would let one pass for the other."""
-    if told(one) != told(other) and type(one) is type(other):
+def test_different_values_have_different_digests(one: Any, other: Any) -> None:
+    """Otherwise one value could be taken for the other."""
+    if with_types(one) != with_types(other) and type(one) is type(other):
         assert fingerprint(one) != fingerprint(other)
 
 
@@ -111,14 +111,14 @@ def test_what_differs_has_two(one: Any, other: Any) -> None:
         ("\ud800", "?"),
     ],
 )
-def test_close_neighbours_differ(one: Any, other: Any) -> None:
-    """Nothing is another kind of thing, another order, or another nesting."""
+def test_similar_values_have_different_digests(one: Any, other: Any) -> None:
+    """Type, order and nesting are part of the digest."""
     assert fingerprint(one) != fingerprint(other)
 
 
-def test_what_has_no_form_is_refused() -> None:
-    """Rather than be left out, or told by where it lies in memory."""
-    with pytest.raises(TypeError, match="object has no form"):
+def test_an_unsupported_type_is_rejected() -> None:
+    """It is neither left out nor represented by its address in memory."""
+    with pytest.raises(TypeError, match="cannot compute a digest of object"):
         fingerprint({"a": object()})
-    with pytest.raises(TypeError, match="list has no form"):
+    with pytest.raises(TypeError, match="cannot compute a digest of list"):
         fingerprint([])

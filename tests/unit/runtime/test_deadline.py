@@ -1,38 +1,38 @@
-"""A step is begun only if it will be done in time."""
+"""A step begins only if enough time is left for it."""
 
 import pytest
 
 from posture.runtime.deadline import FACTOR, MARGIN, Deadline
 
 
-class Hourglass:
-    """Seconds that are left."""
+class RemainingTime:
+    """The seconds that are left."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
     def __call__(self) -> float:
-        """Tell how many."""
+        """Return the seconds."""
         return self.seconds
 
 
-def run_out(left: Hourglass) -> None:
-    """Wait in vain."""
+def time_out(left: RemainingTime) -> None:
+    """Use up 90 seconds and time out."""
     left.seconds -= 90
     raise TimeoutError
 
 
-def test_without_a_limit_there_is_always_time() -> None:
-    """Where nobody says how much time there is."""
+def test_without_a_limit_every_step_is_allowed() -> None:
+    """The default has no limit."""
     deadline = Deadline()
     with deadline.step():
         pass
     assert deadline.allows()
 
 
-def test_time_for_the_longest_step_and_more_must_be_left() -> None:
-    """One and a half times the longest so far, and what it takes to tell of it."""
-    left = Hourglass(900)
+def test_the_longest_step_and_a_margin_must_fit() -> None:
+    """Required are 1.5 times the longest step so far and the margin for the report."""
+    left = RemainingTime(900)
     deadline = Deadline(left)
     for taken in (40, 100, 20):
         with deadline.step():
@@ -43,16 +43,16 @@ def test_time_for_the_longest_step_and_more_must_be_left() -> None:
     assert deadline.allows()
 
 
-def test_before_the_first_step_only_the_margin_is_kept() -> None:
-    """How long a step takes is not known yet."""
-    assert not Deadline(Hourglass(MARGIN)).allows()
-    assert Deadline(Hourglass(MARGIN + 1)).allows()
+def test_before_the_first_step_only_the_margin_must_be_left() -> None:
+    """The duration of a step is not known yet."""
+    assert not Deadline(RemainingTime(MARGIN)).allows()
+    assert Deadline(RemainingTime(MARGIN + 1)).allows()
 
 
-def test_a_step_that_failed_took_its_time_too() -> None:
-    """A time limit that ran out is the longest of all."""
-    left = Hourglass(200)
+def test_a_failed_step_counts() -> None:
+    """A step that timed out is the longest of all."""
+    left = RemainingTime(200)
     deadline = Deadline(left)
     with pytest.raises(TimeoutError), deadline.step():
-        run_out(left)
+        time_out(left)
     assert not deadline.allows()

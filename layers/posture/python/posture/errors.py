@@ -1,18 +1,18 @@
-"""The exceptions that cross a module's edge. Each says what was expected and where."""
+"""The exceptions that callers of this package handle. Each message says what was expected where."""
 
 from __future__ import annotations
 
 
 class PostureError(Exception):
-    """Anything this package refuses to go on with."""
+    """The base class of this package's exceptions."""
 
 
 class MalformedChangeError(PostureError):
-    """A record does not have the shape CloudTrail, EventBridge or SQS gives it."""
+    """A record does not have the form that CloudTrail, EventBridge or SQS gives it."""
 
 
 class BaselineError(PostureError):
-    """A baseline says something that cannot be required; `mistakes` names each field."""
+    """A baseline is invalid; `mistakes` names each field."""
 
     def __init__(self, mistakes: tuple[str, ...]) -> None:
         super().__init__("; ".join(mistakes))
@@ -20,33 +20,33 @@ class BaselineError(PostureError):
 
 
 class WaiverError(PostureError):
-    """A waiver cannot become what is asked of it."""
+    """A waiver cannot be requested, approved or revoked as asked."""
 
 
 class SettingsError(PostureError):
-    """The environment of a function misses a setting or holds a wrong one."""
+    """The environment of a function lacks a setting or holds an invalid one."""
 
 
 class ScopeUnreadableError(PostureError):
-    """Not even the VPC itself could be read, so nothing can be said of the scope."""
+    """The VPC itself could not be read, so none of its rules can be evaluated."""
 
 
 class ConflictError(PostureError):
-    """Others kept writing the same scope; the same evaluation may succeed when tried again."""
+    """Concurrent writes to the same scope kept failing this one; a later retry may succeed."""
 
 
 class CorruptItemError(PostureError):
-    """A stored item cannot be read back, so somebody must have edited it; names table and key."""
+    """A stored item cannot be parsed, so it was edited by hand; the message names table and key."""
 
 
 class MissingHistoryError(PostureError):
-    """A commit was announced whose history cannot be found."""
+    """The history of a recorded commit was not found."""
 
 
 class SweepIncompleteError(PostureError):
-    """Some scopes of a region could not be recorded; a later sweep repairs them."""
+    """Some scopes of a region could not be recorded; a later sweep will record them."""
 
 
 def describe_error(error: BaseException) -> str:
-    """Give an error, of ours or not, as the reason of a failure: its kind and what it says."""
+    """Describe an error of any kind by its type and message."""
     return f"{type(error).__name__}: {error}"

@@ -1,1 +1,1 @@
-"""Where to look: CloudTrail records, in their real shapes, reduced to changes. Pure."""
+"""Parses CloudTrail records of EC2 calls into changes. Makes no calls."""

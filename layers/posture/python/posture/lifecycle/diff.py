@@ -15,6 +15,7 @@ from posture.lifecycle.bounds import bound_verdict
 from posture.lifecycle.waiving import Waivers, approval_cause, revocation_cause
 from posture.model.change import Change
 from posture.model.finding import Finding, FindingStatus, Step, Transition, finding_id
+from posture.model.fingerprint import fingerprint
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
@@ -98,6 +99,31 @@ def resolve_all(
     return tuple(sorted(steps, key=_order))
 
 
+def digest_former_findings(
+    scope: Scope, stored: Findings, verdicts: Iterable[Verdict]
+) -> dict[str, str | None]:
+    """Digest today's verdicts on the findings that a former version worded.
+
+    The first evaluation by a new version takes a finding of the same status and severity for
+    unchanged, whatever its words; later evaluations compare with the digest.
+
+    Returns:
+        A digest by finding id; None for a finding that has no bad verdict any more. Findings of
+        rules that could not be decided are left out.
+    """
+    former = [name for name, finding in stored.items() if finding.verdict_digest == ""]
+    if not former:
+        return {}
+    now = _by_finding(scope, verdicts)
+    undecided = _undecided_rules(scope.subject, now)
+    bad = {name for name, verdict in now.items() if verdict.status in BAD}
+    return {
+        name: fingerprint(_material(now[name])) if name in bad else None
+        for name in former
+        if name in now or stored[name].rule not in undecided
+    }
+
+
 def is_bad(finding: Finding) -> bool:
     """Tell whether somebody still has to act on it."""
     return finding.status is not FindingStatus.RESOLVED
@@ -132,7 +158,7 @@ def _worsened(
             yield _open(evaluation, before, verdict, status)
         elif before.status is FindingStatus.WAIVED and status is FindingStatus.OPEN:
             yield _reopen(evaluation, before, verdict)
-        elif before.status is not status or _material(before.verdict) != _material(verdict):
+        elif before.status is not status or _differs(before, verdict):
             yield _change(evaluation, before, verdict, status)
 
 
@@ -140,11 +166,7 @@ def _resolved(
     evaluation: _Evaluation, stored: Findings, now: Mapping[str, Verdict]
 ) -> Iterator[Transition]:
     subject = evaluation.scope.subject
-    blind = {
-        verdict.rule
-        for verdict in now.values()
-        if verdict.status is Status.UNKNOWN and verdict.resource == subject
-    }
+    blind = _undecided_rules(subject, now)
     for name, finding in stored.items():
         verdict = now.get(name)
         if not is_bad(finding) or (verdict and verdict.status in BAD):
@@ -161,11 +183,29 @@ def _reason(finding: Finding, verdict: Verdict | None, subject: str) -> str:
     return REPAIRED if verdict else RESOURCE_GONE
 
 
+def _undecided_rules(subject: str, now: Mapping[str, Verdict]) -> frozenset[str]:
+    """Return the rules that could not be decided for the scope as a whole."""
+    return frozenset(
+        verdict.rule
+        for verdict in now.values()
+        if verdict.status is Status.UNKNOWN and verdict.resource == subject
+    )
+
+
+def _differs(before: Finding, verdict: Verdict) -> bool:
+    """Whether a bad verdict is another one, and not just worded in another way by a new version."""
+    if before.verdict_digest is None:
+        return _material(before.verdict) != _material(verdict)
+    if before.severity is not verdict.severity:
+        return True
+    return before.verdict_digest not in {"", fingerprint(_material(verdict))}
+
+
 def _material(verdict: Verdict) -> tuple[object, ...]:
     """Give what a person would call a difference: not the order of facts, nor what they concern."""
-    evidence = sorted((fact.text, sorted(fact.record.items())) for fact in verdict.evidence)
+    facts = ((fact.text, tuple(sorted(fact.record.items()))) for fact in verdict.evidence)
     command = verdict.remediation.command if verdict.remediation else ""
-    return verdict.status, verdict.severity, verdict.summary, evidence, command
+    return verdict.status, verdict.severity, verdict.summary, tuple(sorted(facts)), command
 
 
 def _open(
@@ -190,16 +230,9 @@ def _open(
 def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Transition:
     """Open what was waived: it has been bad since before, and somebody must act on it again."""
     ended = evaluation.waivers.find_ended(verdict.rule, verdict.resource)
-    after = replace(
-        before,
-        status=FindingStatus.OPEN,
-        severity=verdict.severity,
-        verdict=verdict,
-        version=before.version + 1,
-        updated_at=evaluation.observed_at,
-        cause=revocation_cause(ended),
-    )
-    reason = ended.find_ended(evaluation.observed_at) if ended else "no longer waived"
+    after = _next_version(evaluation, before, FindingStatus.OPEN, verdict)
+    after = replace(after, cause=revocation_cause(ended))
+    reason = ended.describe_end(evaluation.observed_at) if ended else "no longer waived"
     return Transition(Step.OPENED, after, reason)
 
 
@@ -215,27 +248,29 @@ def _waived(evaluation: _Evaluation, after: Finding) -> Transition | None:
 def _change(
     evaluation: _Evaluation, before: Finding, verdict: Verdict, status: FindingStatus
 ) -> Transition:
-    after = replace(
-        before,
-        status=status,
-        severity=verdict.severity,
-        verdict=verdict,
-        version=before.version + 1,
-        updated_at=evaluation.observed_at,
-    )
+    after = _next_version(evaluation, before, status, verdict)
     if before.status is not FindingStatus.WAIVED and (waived := _waived(evaluation, after)):
         return waived
     return Transition(Step.CHANGED, _caused(evaluation, after, before))
 
 
 def _resolve(evaluation: _Evaluation, before: Finding, reason: str) -> Transition:
-    after = replace(
+    after = _next_version(evaluation, before, FindingStatus.RESOLVED, before.verdict)
+    return Transition(Step.RESOLVED, _caused(evaluation, after, before), reason)
+
+
+def _next_version(
+    evaluation: _Evaluation, before: Finding, status: FindingStatus, verdict: Verdict
+) -> Finding:
+    return replace(
         before,
-        status=FindingStatus.RESOLVED,
+        status=status,
+        severity=verdict.severity,
+        verdict=verdict,
         version=before.version + 1,
         updated_at=evaluation.observed_at,
+        verdict_digest=None,
     )
-    return Transition(Step.RESOLVED, _caused(evaluation, after, before), reason)
 
 
 def _caused(evaluation: _Evaluation, after: Finding, before: Finding | None) -> Finding:

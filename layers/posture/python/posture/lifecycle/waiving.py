@@ -28,7 +28,7 @@ class Waivers:
 
     def list_active(self) -> tuple[Waiver, ...]:
         """Give all that excuse anything in the scope now."""
-        return tuple(it for it in self.waivers if it.concerns(self.scope) and self._holds(it))
+        return tuple(it for it in self.waivers if it.covers_scope(self.scope) and self._holds(it))
 
     def find_ended(self, rule: str, resource: str) -> Waiver | None:
         """Give the waiver that excused a failure until lately."""
@@ -39,7 +39,7 @@ class Waivers:
         return [it for it in self.waivers if it.covers(self.scope, rule, resource)]
 
     def _holds(self, waiver: Waiver) -> bool:
-        return waiver.holds(
+        return waiver.is_effective(
             self.at,
             max_days=self.baseline.waiver_max_days,
             second_person=self.baseline.waiver_approval,

@@ -1,1 +1,1 @@
-"""Frozen, typed facts: what is observed, what is required, what is judged. No behaviour beyond."""
+"""Frozen dataclasses for what is observed, required and found. No behaviour and no calls."""

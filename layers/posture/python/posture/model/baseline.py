@@ -1,4 +1,4 @@
-"""What the organisation requires of a scope."""
+"""What an organisation requires of a scope."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The requirements that hold for one scope, all overrides applied.
+    """The requirements for one scope, with all overrides applied.
 
-    Services are short names as AWS ends their full ones (`s3`, `ecr.dkr`). Accounts are twelve
-    digits; the account of the scope itself is always trusted. Organisations are `o-…` ids.
-    Endpoint services on the allow list are full names, or owner accounts.
+    Services are short names such as `s3` or `ecr.dkr`. Accounts are 12-digit account ids; the
+    account of the scope is always trusted. Organizations are `o-…` ids. Allowed endpoint services
+    are full service names or ids of owner accounts.
     """
 
     required_services: tuple[str, ...] = ()
     trusted_accounts: frozenset[str] = frozenset()
     trusted_organizations: frozenset[str] = frozenset()
     allowed_endpoint_services: frozenset[str] = frozenset()
-    allowed_regions: frozenset[str] = frozenset()  # besides the VPC's own
-    allowed_actions: frozenset[str] = frozenset()  # for endpoint policies; empty: any
+    allowed_regions: frozenset[str] = frozenset()  # in addition to the Region of the VPC
+    allowed_actions: frozenset[str] = frozenset()  # in endpoint policies; empty: all
     pending_grace_minutes: int = 15
-    waiver_approval: bool = False  # a waiver holds only once a second person has approved it
-    waiver_max_days: int = 90  # a waiver that lasts longer excuses nothing
+    waiver_approval: bool = False  # a second person must approve a waiver
+    waiver_max_days: int = 90  # a waiver with a longer term has no effect
     exempt: bool = False
     exempt_reason: str = ""

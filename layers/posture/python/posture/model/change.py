@@ -1,4 +1,4 @@
-"""One CloudTrail record that may move posture, reduced to where to look and whom to name."""
+"""A change: what a CloudTrail record says about which scopes to evaluate and who made the call."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from posture.model.scope import Region
 
 
 class ChangeOutcome(StrEnum):
-    """Whether a record can have moved anything."""
+    """Whether a call can have changed the posture of a scope."""
 
     APPLIED = "applied"
-    IGNORED = "ignored"  # failed, dry run, read only, or an event that moves no posture
+    IGNORED = "ignored"  # failed, a dry run, read-only or not monitored
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who made the call, as CloudTrail tells it."""
+    """The caller, as CloudTrail names it."""
 
-    arn: str  # the caller's ARN; the service's name for a call that AWS makes by itself
-    account: str  # twelve digits, or "" where CloudTrail names none
+    arn: str  # the caller's ARN, or the service's name if an AWS service made the call
+    account: str  # 12-digit account id, or "" if the record has none
     kind: str  # userIdentity.type: IAMUser, AssumedRole, Root, AWSService, …
-    invoked_by: str = ""  # the AWS service that called on somebody's behalf, or ""
+    invoked_by: str = ""  # the AWS service that made the call for the caller, or ""
 
     def __str__(self) -> str:
         return f"{self.arn} (through {self.invoked_by})" if self.invoked_by else self.arn
@@ -31,18 +31,18 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One call, with the ids it names: an event says where to look, never what is true.
+    """One call and the ids it names. It says which scopes to observe, not what their state is.
 
-    `vpc_ids` and `service_ids` are scopes named outright; `resource_ids` are all the ids the record
-    names (VPC ids included), from which the scopes are looked up. `sweeps` is set when the record
-    concerns the whole account and region, whatever ids it names.
+    `vpc_ids` and `service_ids` are scopes. `resource_ids` are all ids in the record, VPC ids
+    included, from which further scopes are resolved. `sweeps` is set if the call concerns the whole
+    account and region.
     """
 
     event_id: str
     event_name: str
     event_source: str
     time: datetime  # UTC
-    region: Region  # the account whose resources moved, and its region
+    region: Region  # the account and region of the changed resources
     actor: Actor
     source_ip: str
     user_agent: str

@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class DnsAttributes:
-    """A VPC's DNS attributes as last read, for a sweep that cannot ask for each VPC."""
+    """A VPC's DNS attributes and when they were read; None if EC2 did not return a value."""
 
     support: bool | None
     hostnames: bool | None

@@ -1,4 +1,4 @@
-"""The provider's side of PrivateLink: an endpoint service of ours, who may connect and who has."""
+"""An endpoint service of this account: who may connect to it and who is connected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posture.model.scope import Scope
 
 
 class ServiceFacet(StrEnum):
-    """One kind of fact about an endpoint service that can be denied by itself."""
+    """Part of a snapshot that one EC2 operation returns, to which access can be denied."""
 
     CONFIGURATION = "DescribeVpcEndpointServiceConfigurations"
     PERMISSIONS = "DescribeVpcEndpointServicePermissions"
@@ -21,7 +21,7 @@ class ServiceFacet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One consumer's endpoint at our service; `state` is in lower case as in `Endpoint.state`."""
+    """A consumer's endpoint that is connected to the service; `state` is in lower case."""
 
     endpoint_id: str
     owner: str
@@ -31,7 +31,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class EndpointServiceSnapshot:
-    """A frozen picture of one endpoint service. `principals` are ARNs or `*`, as EC2 gives them."""
+    """One endpoint service. `principals` are the allowed principals: ARNs or `*`."""
 
     scope: Scope
     observed_at: datetime

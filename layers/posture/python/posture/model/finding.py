@@ -1,9 +1,9 @@
-"""A verdict with a life. Times are UTC."""
+"""Findings: failed verdicts from when they open to when they resolve. Times are UTC."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,26 +13,26 @@ from posture.model.verdict import Severity, Verdict
 
 
 class FindingStatus(StrEnum):
-    """Where a finding stands."""
+    """The status of a finding."""
 
     OPEN = "open"
-    UNKNOWN = "unknown"  # the fact could not be read or decided
+    UNKNOWN = "unknown"  # the rule could not be evaluated
     RESOLVED = "resolved"
     WAIVED = "waived"
 
 
 class Step(StrEnum):
-    """One step of a finding's life."""
+    """The kind of a transition."""
 
     OPENED = "opened"
     CHANGED = "changed"
     RESOLVED = "resolved"
-    WAIVED = "waived"  # somebody accepts it for a time
+    WAIVED = "waived"  # accepted until the waiver expires
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The change that brought a transition about, as far as it can be told."""
+    """The change that most likely caused a transition."""
 
     event_id: str
     event_name: str
@@ -46,8 +46,11 @@ class Cause:
 class Finding:
     """The latest state of one rule on one resource of one scope.
 
-    `version` counts transitions from 1. `opened_at` is when it last went from good to bad;
-    `updated_at` is the `observed_at` of the evaluation that wrote this version.
+    `version` counts transitions from 1. `opened_at` is when the finding last opened; `updated_at`
+    is the observation time of the evaluation that wrote this version.
+
+    `verdict_digest` is set where a former version of the monitor worded `verdict`: the next
+    evaluation compares its own verdict with this digest instead ("": no digest is known yet).
     """
 
     scope: Scope
@@ -60,24 +63,25 @@ class Finding:
     opened_at: datetime
     updated_at: datetime
     cause: Cause | None = None
+    verdict_digest: str | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:
-        """Deterministic: the same rule on the same resource is the same finding for ever."""
+        """The id, always the same for a rule and resource of a scope."""
         return finding_id(self.scope, self.rule, self.resource)
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One step of a finding: what history keeps and alerts tell. `finding` is the state after."""
+    """A change of a finding, recorded in the history and alerted; `finding` is the new state."""
 
     step: Step
     finding: Finding
-    reason: str = ""  # why a resolution was possible: repaired, resource gone, VPC gone, exempt
+    reason: str = ""  # why the finding resolved, such as `repaired`
 
 
 def finding_id(scope: Scope, rule: str, resource: str) -> str:
-    """Name a finding by what it is about: `f-` and 20 hexadecimal digits of a SHA-256.
+    """Return a finding's id: `f-` and 20 hexadecimal digits of a SHA-256 digest.
 
     The rule's first id is hashed, so that a finding keeps its id when its rule is renamed.
     """

@@ -1,7 +1,6 @@
-"""One digest for all that is equal. Pure.
+"""Computes digests that are the same exactly for equal values.
 
-Frozen dataclasses are walked field by field, so that a field which is added later is in the digest
-without anybody thinking of it.
+Every field of a dataclass is part of the digest, also one that is added later.
 """
 
 from __future__ import annotations
@@ -18,61 +17,61 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from operator import attrgetter, itemgetter
 from typing import Any
 
-SIZE = 20  # bytes: as hard to forge as a commit's name
-FORMAT = 2  # of marshal: the last one in which equal values have equal bytes
+SIZE = 20  # bytes
+FORMAT = 2  # the last version of marshal in which equal values have equal bytes
 
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 def fingerprint(value: Any) -> str:
-    """Give a digest in 40 hexadecimal digits: the same for what is equal, and for nothing else.
+    """Compute the digest of a value, in 40 hexadecimal digits.
 
     Raises:
-        TypeError: something in it is of a type that has no form here.
+        TypeError: the value contains an object of an unsupported type.
     """
-    return blake2b(marshal.dumps(canonical(value), FORMAT), digest_size=SIZE).hexdigest()
+    return blake2b(marshal.dumps(canonicalize(value), FORMAT), digest_size=SIZE).hexdigest()
 
 
-def canonical(value: Any) -> Any:
-    """Give the value in tuples, sets, dicts in order of their keys, texts and numbers."""
+def canonicalize(value: Any) -> Any:
+    """Convert a value to tuples, sets, sorted dicts, text and numbers."""
     kind: Any = type(value)
-    return value if kind in PLAIN else _form(kind)(value)
+    return value if kind in PLAIN else _find_converter(kind)(value)
 
 
 @cache
-def _form(kind: Any) -> Callable[[Any], Any]:
-    """Give what brings a value of this type into its form; a type is looked at once."""
-    for of_kind, form in FORMS:
-        if issubclass(kind, of_kind):
-            return form
+def _find_converter(kind: Any) -> Callable[[Any], Any]:
+    """Return the function that converts values of a type; each type is examined once."""
+    for supported, convert in CONVERTERS:
+        if issubclass(kind, supported):
+            return convert
     if is_dataclass(kind):
-        return _fields(kind)
-    raise TypeError(f"{kind.__name__} has no form that a digest could be made of")
+        return _convert_fields(kind)
+    raise TypeError(f"cannot compute a digest of {kind.__name__}")
 
 
-def _fields(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
+def _convert_fields(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
     names = [field.name for field in fields(kind)]
-    return lambda value: (kind.__name__, *[canonical(getattr(value, name)) for name in names])
+    return lambda value: (kind.__name__, *[canonicalize(getattr(value, name)) for name in names])
 
 
-def _mapped(items: Mapping[Any, Any]) -> dict[str, Any]:
-    told = [(str(key), canonical(value)) for key, value in items.items()]
-    return dict(sorted(told, key=itemgetter(0)))
+def _convert_mapping(items: Mapping[Any, Any]) -> dict[str, Any]:
+    converted = [(str(key), canonicalize(value)) for key, value in items.items()]
+    return dict(sorted(converted, key=itemgetter(0)))
 
 
-def _listed(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(map(canonical, items))
+def _convert_tuple(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(map(canonicalize, items))
 
 
-def _collected(items: AbstractSet[Any]) -> frozenset[Any]:
-    return frozenset(map(canonical, items))  # marshal puts them in an order of their own
+def _convert_set(items: AbstractSet[Any]) -> frozenset[Any]:
+    return frozenset(map(canonicalize, items))  # marshal sorts them
 
 
-FORMS: Sequence[tuple[type | tuple[type, ...], Callable[[Any], Any]]] = (
+CONVERTERS: Sequence[tuple[type | tuple[type, ...], Callable[[Any], Any]]] = (
     ((IPv4Address, IPv6Address, IPv4Network, IPv6Network), str),
     (Enum, attrgetter("value")),
     (datetime, datetime.isoformat),
-    (tuple, _listed),
-    (AbstractSet, _collected),
-    (Mapping, _mapped),
+    (tuple, _convert_tuple),
+    (AbstractSet, _convert_set),
+    (Mapping, _convert_mapping),
 )

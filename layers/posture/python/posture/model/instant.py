@@ -1,4 +1,4 @@
-"""How an instant is written down: one form, so that order as text is order in time."""
+"""The text form of times, in which sorting as text is sorting by time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def format_iso(instant: datetime) -> str:
-    """Write an aware time in UTC with microseconds and `Z`, as in 2026-01-31T12:00:00.000000Z.
+    """Format a time in UTC with microseconds, as in 2026-01-31T12:00:00.000000Z.
 
     Raises:
-        ValueError: the time has no zone.
+        ValueError: the time has no time zone.
     """
     if instant.tzinfo is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
@@ -19,7 +19,7 @@ def format_iso(instant: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    """Read back what `iso` wrote.
+    """Parse what `format_iso` formatted.
 
     Raises:
         ValueError: the text has another form.

@@ -16,7 +16,7 @@ Tags = Mapping[str, str]
 
 
 class Facet(StrEnum):
-    """Part of a snapshot that one EC2 operation returns; access to each can be denied separately."""
+    """Part of a snapshot that one EC2 operation returns, to which access can be denied."""
 
     VPC = "DescribeVpcs"
     DNS_ATTRIBUTES = "DescribeVpcAttribute"

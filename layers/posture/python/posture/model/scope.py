@@ -1,4 +1,4 @@
-"""The unit of evaluation, of locking and of reading."""
+"""Scopes and regions: what is observed, evaluated and stored together."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ ACCOUNT = re.compile(r"\d{12}")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """One VPC, or one endpoint service on the provider's side, in one account and region.
+    """One VPC or one endpoint service in one account and region.
 
-    `subject` is the id of that VPC (`vpc-…`) or endpoint service (`vpce-svc-…`).
+    `subject` is the id of the VPC (`vpc-…`) or endpoint service (`vpce-svc-…`).
     """
 
     account: str
@@ -24,25 +24,27 @@ class Scope:
 
     @property
     def vpc_id(self) -> str | None:
-        """The VPC id, or nothing where the subject is an endpoint service."""
+        """The VPC id; None if the subject is an endpoint service."""
         return self.subject if self.subject.startswith("vpc-") else None
 
     @classmethod
     def parse(cls, text: str) -> Scope:
-        """Read `account/region/subject` back.
+        """Parse `account/region/subject`.
 
         Raises:
-            ValueError: the text is no such triple.
+            ValueError: the text has another form.
         """
         parts = text.split("/")
         if len(parts) != 3 or not ACCOUNT.fullmatch(parts[0]) or not all(parts):  # noqa: PLR2004
-            raise ValueError(f"scope {text!r}: expected ACCOUNT/REGION/VPC, ACCOUNT of 12 digits")
+            raise ValueError(
+                f"scope {text!r}: expected ACCOUNT/REGION/VPC with a 12-digit account ID"
+            )
         return cls(*parts)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Region:
-    """One region of one account: what a sweep looks at."""
+    """One region of one account, the unit of a sweep."""
 
     account: str
     name: str

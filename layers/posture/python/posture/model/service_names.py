@@ -14,7 +14,7 @@ CUSTOM_SERVICE_NAME = re.compile(
 
 
 def short_name(service_name: str) -> str:
-    """Give what comes after the region in AWS's own services' names; else the name itself."""
+    """Return the part of an AWS service's name after the region; any other name is unchanged."""
     if CUSTOM_SERVICE_NAME.fullmatch(service_name):
         return service_name
     parts = service_name.split(".")
@@ -25,5 +25,5 @@ def short_name(service_name: str) -> str:
 
 
 def find_region(service_name: str) -> str | None:
-    """Give the region in a service's name; None for a global service."""
+    """Find the region in a service's name; None if it names no region."""
     return next((part for part in service_name.split(".") if REGION.fullmatch(part)), None)

@@ -1,4 +1,4 @@
-"""What a rule says of one resource, and what a person can check it by."""
+"""The result of a rule for one resource, with its evidence."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The four answers of a rule."""
+    """The possible results of a rule."""
 
-    PASS = "pass"  # noqa: S105 - an answer, not a password
+    PASS = "pass"  # noqa: S105 - not a password
     FAIL = "fail"
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "not-applicable"
 
 
 class Severity(StrEnum):
-    """How bad a failure is, in the words of Security Hub."""
+    """The severity of a failure, with the labels of AWS Security Hub."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -27,13 +27,13 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the worst."""
+        """The position in order of severity; 0 is the most severe."""
         return list(Severity).index(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One checkable fact: a sentence, and the record behind it (ids, CIDRs, statements) as text."""
+    """A fact as a sentence, and the values behind it (ids, CIDR blocks, statements) as text."""
 
     text: str
     record: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Remediation:
-    """What to do: a sentence, and the exact AWS CLI command where one exists ("" otherwise)."""
+    """What to do: a sentence, and the AWS CLI command that does it, or ""."""
 
     text: str
     command: str = ""
@@ -49,11 +49,11 @@ class Remediation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One rule's answer for one resource.
+    """The result of one rule for one resource.
 
-    `summary` is a full sentence that names the resource. `concerns` are the ids of everything that
-    brought the answer about: a change that names one of them is taken for its cause. `root` says
-    what is wrong at the root, the same words for all the resources that suffer from it.
+    `summary` is a full sentence that names the resource. `concerns` are the ids of all resources on
+    which the result depends: a change that names one of them may be its cause. `root` describes the
+    root cause, in the same words for every resource that it affects.
     """
 
     rule: str

@@ -1,4 +1,4 @@
-"""An accepted risk: what, by whom, why, and until when. Times are UTC."""
+"""Waivers: risks that are accepted until a date. Times are UTC."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from posture.model.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """One rule's failures that somebody accepts for a time.
+    """The acceptance of one rule's failures until a date.
 
-    `resource` and `scope` are patterns in which `*` stands for anything; a scope is
-    ACCOUNT/REGION/VPC. People are ARNs. A waiver that nobody had to approve was approved by whoever
-    requested it.
+    `resource` and `scope` are patterns in which `*` matches any text; a scope has the form
+    ACCOUNT/REGION/VPC. Persons are ARNs. If no approval is required, the requester is recorded as
+    the approver.
     """
 
     id: str
@@ -33,15 +33,17 @@ class Waiver:
     revoked_at: datetime | None = None
 
     def covers(self, scope: Scope, rule: str, resource: str) -> bool:
-        """Tell whether it speaks of a finding."""
-        return self.rule == rule and fnmatchcase(resource, self.resource) and self.concerns(scope)
+        """Whether the waiver applies to a finding."""
+        return (
+            self.rule == rule and fnmatchcase(resource, self.resource) and self.covers_scope(scope)
+        )
 
-    def concerns(self, scope: Scope) -> bool:
-        """Tell whether it speaks of findings of this scope."""
+    def covers_scope(self, scope: Scope) -> bool:
+        """Whether the waiver applies to findings of a scope."""
         return fnmatchcase(str(scope), self.scope)
 
     def state(self, at: datetime) -> str:
-        """Give how it stands: requested, in force, expired or revoked."""
+        """Return the waiver's state: requested, in force, expired or revoked."""
         if self.revoked_at and self.revoked_at <= at:
             return "revoked"
         if self.expires_at <= at:
@@ -49,11 +51,11 @@ class Waiver:
         approved = self.approved_at is not None and self.approved_at <= at
         return "in force" if approved else "requested"
 
-    def holds(self, at: datetime, *, max_days: int, second_person: bool) -> bool:
-        """Tell whether it excuses at an instant, by what the baseline demands of waivers.
+    def is_effective(self, at: datetime, *, max_days: int, second_person: bool) -> bool:
+        """Whether the waiver is in force and meets the baseline's requirements for waivers.
 
-        A waiver that lasts longer than allowed, or that only one person wanted where two are
-        demanded, excuses nothing, however it came into the table.
+        The baseline limits the term of a waiver and may require a second person to approve it. The
+        requirements are checked here as well, in case the table was written by other means.
         """
         return (
             self.state(at) == "in force"
@@ -64,17 +66,17 @@ class Waiver:
             )
         )
 
-    def ended(self, at: datetime) -> str:
-        """Say how it ended, or that it no longer excuses."""
+    def describe_end(self, at: datetime) -> str:
+        """Describe why the waiver no longer applies."""
         state = self.state(at)
         how = {"expired": "has expired", "revoked": "was revoked"}
-        return f"waiver {self.id} {how.get(state, 'no longer holds')}"
+        return f"waiver {self.id} {how.get(state, 'no longer applies')}"
 
 
 def identify_person(arn: str) -> str:
-    """Give whom an ARN stands for: a user, or the session of a role, whichever the role.
+    """Return the user name or role session name of an ARN.
 
-    The same person in two roles is one person.
+    It is the same for one person in two roles.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
     """
     return arn.rpartition("/")[2].lower()

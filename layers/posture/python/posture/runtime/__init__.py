@@ -1,1 +1,1 @@
-"""."""
+"""The environment of a function: settings, AWS clients, remaining time and the code digest."""

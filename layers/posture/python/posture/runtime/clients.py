@@ -1,10 +1,9 @@
-"""The one place that makes AWS clients: patient where it helps, bounded everywhere."""
+"""Creates every AWS client, with bounded timeouts and adaptive retries."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -18,105 +17,92 @@ if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
     from mypy_boto3_sns import SNSClient
 
-CONCURRENCY = 10  # requests in flight at once; the connection pool holds as many
+CONCURRENCY = 10  # concurrent requests; the connection pool has the same size
 
 CONFIG = Config(
-    # Adaptive: the client slows itself down once EC2's request quota is hit.
+    # In adaptive mode the client slows down once EC2 throttles it.
     # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
     retries={"mode": "adaptive", "total_max_attempts": 5},
     connect_timeout=3,
     read_timeout=15,
     max_pool_connections=CONCURRENCY,
-    # Who asks, as CloudTrail shows it; botocore would put its own together anew for every request.
+    # CloudTrail shows it. A fixed value spares botocore composing one for every request.
     user_agent="vpc-endpoint-posture",
 )
-# The suite holds every call of the functions to botocore's validator, which in production would
-# look again at what cannot be otherwise: a tenth of each call.
+# The tests run with botocore's validation of parameters. In production it would take a tenth of the
+# time of each call and could find nothing new.
 CONFIG_WITHOUT_VALIDATION = CONFIG.merge(Config(parameter_validation=False))
 
 
-class OwnModels(Loader):
-    """Finds botocore's models without asking first which of 400 services have one.
+class BundledModels(Loader):
+    """Loads service models without first searching a thousand folders for available services.
 
-    botocore lists a thousand folders for that, 18 milliseconds of every start.
+    The search would take 18 milliseconds of every cold start.
     """
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's name
-        """Give the services that clients are made of here."""
+        """List the services that this module creates clients of."""
         return ["dynamodb", "ec2", "securityhub", "sns", "sts"]
 
 
 @lru_cache(maxsize=1)
 def session() -> Session:
-    """Give the process's one session: it holds credentials and the parsed service models.
+    """Return the process's only session, which holds credentials and the parsed service models.
 
-    It is botocore's: boto3 adds resources and transfers to S3, which nobody needs here.
+    It is a session of botocore, as nothing here needs boto3's resources and S3 transfers.
     """
-    made = get_session()
-    path = made.get_config_variable("data_path")
-    made.register_component("data_loader", OwnModels(path.split(os.pathsep) if path else None))
-    return made
+    created = get_session()
+    path = created.get_config_variable("data_path")
+    models = BundledModels(path.split(os.pathsep) if path else None)
+    created.register_component("data_loader", models)
+    return created
 
 
 @lru_cache(maxsize=64)
 def ec2(region: str) -> EC2Client:
-    """Give the EC2 client of a region; the endpoint follows the environment as botocore has it."""
-    return cast(
-        "EC2Client",
-        session().create_client("ec2", region_name=region, config=CONFIG_WITHOUT_VALIDATION),
-    )
+    """Return the EC2 client of a region."""
+    return cast("EC2Client", _create(session(), "ec2", region))
 
 
 def member_ec2(role_arn: str, external_id: str, region: str) -> EC2Client:
-    """Make the EC2 client of a member account: it assumes the role as soon as it is used.
+    """Create the EC2 client of a member account, which assumes the role at its first request.
 
-    Where the role may not be assumed, every call raises STS's AccessDenied. The parsed service
-    models are the session's own, so that an account more costs milliseconds.
+    If the role cannot be assumed, every request raises the AccessDenied error of AWS STS. The
+    client shares the session's parsed service models, so another account takes milliseconds.
     """
     base = session()
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=_bounded(base.create_client),
+        client_creator=partial(_create, base),
         source_credentials=base.get_credentials(),
         role_arn=role_arn,
         extra_args={"RoleSessionName": "posture", "ExternalId": external_id},
     )
     member = get_session()
     member.register_component("data_loader", base.get_component("data_loader"))
-    refreshed = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-    vars(member)["_credentials"] = refreshed  # botocore has no public way to hand them in
-    return cast(
-        "EC2Client",
-        member.create_client("ec2", region_name=region, config=CONFIG_WITHOUT_VALIDATION),
-    )
-
-
-def _bounded(create: Callable[..., Any]) -> Callable[..., Any]:
-    """Give STS the same time limits as everything else."""
-
-    def client(*names: str, **options: Any) -> Any:
-        return create(*names, **{**options, "config": CONFIG_WITHOUT_VALIDATION})
-
-    return client
+    credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    vars(member)["_credentials"] = credentials  # botocore has no public way to set them
+    return cast("EC2Client", _create(member, "ec2", region))
 
 
 @lru_cache(maxsize=1)
 def dynamodb() -> DynamoDBClient:
-    """Give the DynamoDB client of the function's own region."""
-    return cast(
-        "DynamoDBClient", session().create_client("dynamodb", config=CONFIG_WITHOUT_VALIDATION)
-    )
+    """Return the DynamoDB client of the function's region."""
+    return cast("DynamoDBClient", _create(session(), "dynamodb"))
 
 
 @lru_cache(maxsize=1)
 def sns() -> SNSClient:
-    """Give the SNS client of the function's own region."""
-    return cast("SNSClient", session().create_client("sns", config=CONFIG_WITHOUT_VALIDATION))
+    """Return the SNS client of the function's region."""
+    return cast("SNSClient", _create(session(), "sns"))
 
 
 @lru_cache(maxsize=1)
 def security_hub() -> SecurityHubClient:
-    """Give the Security Hub client of the function's own region."""
-    return cast(
-        "SecurityHubClient",
-        session().create_client("securityhub", config=CONFIG_WITHOUT_VALIDATION),
-    )
+    """Return the Security Hub client of the function's region."""
+    return cast("SecurityHubClient", _create(session(), "securityhub"))
+
+
+def _create(of: Session, service: str, region: str | None = None, **options: Any) -> Any:
+    """Create a client; botocore passes `options` of its own for the client that assumes a role."""
+    options["config"] = CONFIG_WITHOUT_VALIDATION
+    return of.create_client(service, region, **options)

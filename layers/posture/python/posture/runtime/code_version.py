@@ -1,4 +1,4 @@
-"""Which version of the monitor this is, told by its sources: nobody can forget to count it up."""
+"""Identifies the version of this package by a digest of its source files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ PACKAGE = Path(__file__).parents[1]
 
 @cache
 def compute_code_digest(package: Path = PACKAGE) -> str:
-    """Give a digest of every Python file of a package; some five milliseconds, once a process.
+    """Compute a digest of every Python file of a package, once for each process (some 5 ms).
 
-    Any other way of counting versions (a constant, the layer's number, a file's time) is one that
-    can stay the same while a rule changes.
+    Unlike a version number, a layer version or a file's time, it always changes with a rule.
     """
     digest = blake2b(digest_size=20)
     for path in sorted(package.rglob("*.py")):

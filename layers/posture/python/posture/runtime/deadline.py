@@ -1,19 +1,19 @@
-"""Stopping in time: work is done in steps, and a step is begun only if it will be done."""
+"""Stops work in time: a step begins only if enough time is left to finish it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-MARGIN = 15.0  # seconds that are kept for telling what became of it
-FACTOR = 1.5  # how much longer than the longest so far a step may take
+MARGIN = 15.0  # seconds that are kept for reporting the result
+FACTOR = 1.5  # how much longer than the longest step so far the next one may take
 
 
 class Deadline:
-    """What time is left, and how long a step has taken at the most.
+    """Tracks the remaining time and the duration of the longest step.
 
     Args:
-        remaining: Gives the seconds that are left, as of now.
+        remaining: Returns the seconds that are left.
     """
 
     def __init__(self, remaining: Callable[[], float] = lambda: float("inf")) -> None:
@@ -21,12 +21,12 @@ class Deadline:
         self._longest = 0.0
 
     def allows(self) -> bool:
-        """Whether there is time for another step."""
+        """Whether enough time is left for another step."""
         return self._remaining() > MARGIN + FACTOR * self._longest
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Measure a step."""
+        """Measure the duration of a step."""
         before = self._remaining()
         try:
             yield

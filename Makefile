@@ -1,26 +1,29 @@
-# Every target does its own set-up: a virtual environment in .venv from the locked, hashed requirements.
+# Every target prepares what it needs: one virtual environment, .venv, from locked and hashed requirements.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/ready
-MINISTACK := $(VENV)/ministack/ready
-CHECKOV := $(VENV)/checkov/ready
+DEMO := $(VENV)/demo.installed
+DEV := $(VENV)/dev.installed
+MINISTACK := $(VENV)/ministack/installed
+CHECKOV := $(VENV)/checkov/installed
+INSTALL := pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator invoke image scan test faults bench compare check format docs lock clean
+.PHONY: help demo emulator invoke image scan test coverage faults bench compare check hooks format docs \
+  lock clean
 
-help: ## what can be made
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## the whole story on this machine, with no AWS account
+demo: $(DEMO) ## run the demo on this machine, without an AWS account
 	$(BIN)/posture demo
 
-emulator: $(READY) ## an emulated AWS on port 4566 with the stack in it, for sam local and boto3
+emulator: $(DEMO) ## serve an emulated AWS with the stack on port 4566, for sam local and boto3
 	$(BIN)/posture emulate --host 0.0.0.0
 
-# Without EVENT: what there is to choose from, by events/README.md.
-invoke: $(READY) ## list the sample events; EVENT=evaluate/batch runs one in its container
+# Without EVENT: list the sample events of events/README.md.
+invoke: $(DEV) ## list the sample events; EVENT=evaluate/batch runs one in a container
 ifdef EVENT
 	$(BIN)/sam build
 	$(BIN)/sam local invoke $(FUNCTION_$(firstword $(subst /, ,$(EVENT)))) -e events/$(EVENT).json $(SAM_FLAGS)
@@ -33,32 +36,39 @@ FUNCTION_calls := EvaluateFunction
 FUNCTION_sweep := SweepFunction
 FUNCTION_notify := NotifyFunction
 
-scan: $(CHECKOV) ## checkov over both templates; what it may not find is said in them, with the reason
+scan: $(CHECKOV) ## scan both templates with checkov; they contain the skipped checks and the reasons
 	$(VENV)/checkov/bin/checkov --framework cloudformation --file template.yaml member.yaml \
 	  --compact --quiet --skip-download
 
-image: $(READY) ## a stand-in for Lambda's base image, where none can be pulled (root, debootstrap, Docker)
+image: $(DEV) ## build a replacement for Lambda's base image (needs root, debootstrap and Docker)
 	.ci/lambda-image/build $(BIN)/python
 
-test: $(READY) $(MINISTACK) ## every test that this machine can run
+test: $(DEV) $(MINISTACK) ## run all tests; those that need Docker or a browser are skipped without it
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+coverage: export COVERAGE_FILE := $(VENV)/coverage/data
+coverage: $(DEV) ## measure the branch coverage of the unit and integration tests
+	@rm -rf $(VENV)/coverage && mkdir $(VENV)/coverage
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadfile tests/unit tests/integration
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 STORIES ?= 100
 SEED ?= 0
-faults: $(READY) ## strike every AWS call with every fault, and tell STORIES=100 stories from SEED=0
+faults: $(DEV) ## inject every fault into every AWS call, and into STORIES=100 random runs from SEED=0
 	FAULT_STORIES=$(STORIES) $(BIN)/pytest tests/faults -q --hypothesis-seed=$(SEED)
 
-bench: $(READY) ## what a burst, a sweep, one change, a cold start and a storm of alerts take
+bench: $(DEV) ## measure a burst of changes, a sweep, one change, a cold start and an alert digest
 	$(BIN)/python benchmarks/run.py
 
 PEERS_PYTHON ?= $(PYTHON)
-compare: $(READY) ## side by side with Prowler and Cloud Custodian (installs them: 2 GB, 15 minutes)
+compare: $(DEV) ## compare with Prowler and Cloud Custodian (installs them: 2 GB, 15 minutes)
 	$(PEERS_PYTHON) benchmarks/peers/install.py
 	$(BIN)/python benchmarks/peers/compare.py docs/labelled-cases.md
 	$(BIN)/python benchmarks/peers/lost_events.py
 	$(BIN)/python benchmarks/peers/race.py
 
-check: $(READY) ## lint, format, types, import contracts, template lint, generated pages
+check: $(DEV) ## lint, format, types, import contracts, templates, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -67,46 +77,51 @@ check: $(READY) ## lint, format, types, import contracts, template lint, generat
 	$(BIN)/posture rules --output markdown | diff docs/rules.md -
 	$(BIN)/posture events --output markdown | diff docs/events.md -
 
-format: $(READY) ## put the code in shape
+hooks: $(DEV) ## install the pre-commit hooks in this clone
+	$(BIN)/pre-commit install
+
+format: $(DEV) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## make the generated pages anew
+docs: $(DEV) ## regenerate the generated pages and files
 	$(BIN)/posture rules --output markdown > docs/rules.md
 	$(BIN)/posture events --output markdown > docs/events.md
 	$(BIN)/python layers/posture/rule_texts.py
 	$(BIN)/python layers/dependencies/slim_models.py
 
-lock: ## resolve pyproject.toml anew into requirements/ (needs uv)
-	uv pip compile pyproject.toml --extra cli --group dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/dev.txt
-	uv pip compile --group ministack --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/ministack.txt
-	uv pip compile --group checkov --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/checkov.txt
-	uv pip compile --group image --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements/image.txt
-	uv pip compile pyproject.toml --universal --python-version 3.13 --no-emit-package boto3 \
+LOCK := uv pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade
+LOCK_CLI := $(LOCK) pyproject.toml --extra cli --universal --python-version 3.11
+lock: ## resolve pyproject.toml again into requirements/ (needs uv)
+	$(LOCK_CLI) --group dev -o requirements/dev.txt
+	$(LOCK_CLI) --group build --constraint requirements/dev.txt -o requirements/demo.txt
+	$(LOCK) --group ministack --universal --python-version 3.11 -o requirements/ministack.txt
+	$(LOCK) --group checkov --universal --python-version 3.11 -o requirements/checkov.txt
+	$(LOCK) --group image --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
+	  -o requirements/image.txt
+	$(LOCK) pyproject.toml --universal --python-version 3.13 --no-emit-package boto3 \
 	  --no-emit-package botocore --no-emit-package s3transfer --no-emit-package urllib3 \
-	  --no-emit-package python-dateutil --no-emit-package six \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade \
-	  -o layers/dependencies/requirements.txt
+	  --no-emit-package python-dateutil --no-emit-package six -o layers/dependencies/requirements.txt
 
-clean: ## remove what was set up and built
+clean: ## remove the virtual environment, builds and caches
 	rm -rf $(VENV) .peers .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(READY): requirements/dev.txt pyproject.toml
+$(DEMO): requirements/demo.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/$(INSTALL) requirements/demo.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(MINISTACK): requirements/ministack.txt $(READY)
+$(DEV): requirements/dev.txt $(DEMO)
+	$(BIN)/$(INSTALL) requirements/dev.txt
+	touch $@
+
+$(MINISTACK): requirements/ministack.txt $(DEV)
 	$(PYTHON) -m venv $(VENV)/ministack
-	$(VENV)/ministack/bin/pip install --quiet --no-deps --require-hashes -r requirements/ministack.txt
+	$(VENV)/ministack/bin/$(INSTALL) requirements/ministack.txt
 	touch $@
 
-$(CHECKOV): requirements/checkov.txt $(READY)
+$(CHECKOV): requirements/checkov.txt $(DEV)
 	$(PYTHON) -m venv $(VENV)/checkov
-	$(VENV)/checkov/bin/pip install --quiet --no-deps --require-hashes -r requirements/checkov.txt
+	$(VENV)/checkov/bin/$(INSTALL) requirements/checkov.txt
 	touch $@

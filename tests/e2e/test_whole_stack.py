@@ -13,7 +13,7 @@ from sample_events import read
 from whole_stack import ACCOUNT, MINISTACK, OWN_SOURCE, REGION, Deployed, run, started
 
 pytestmark = pytest.mark.skipif(
-    not MINISTACK.exists(), reason="ministack is not installed: make .venv/ministack/ready"
+    not MINISTACK.exists(), reason="ministack is not installed: run make .venv/ministack/installed"
 )
 
 STACK = "posture"

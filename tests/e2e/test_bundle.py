@@ -1,11 +1,11 @@
-"""What `sam build` makes: the same twice, and nothing in it that does not run."""
+"""The result of `sam build`: reproducible, and without files that do not run."""
 
 import json
 import marshal
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LAYERS = ("PostureLayer", "DependenciesLayer")
 FUNCTIONS = ("evaluate", "notify", "sweep")
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 UNCHECKED = (1).to_bytes(4, "little")  # https://peps.python.org/pep-0552/
-# What starts slowly or belongs to other places: none of it may be loaded by a handler.
+# Modules that import slowly or are not for Lambda: no handler may load one.
 UNWANTED = {
     "aws_lambda_powertools.utilities.data_classes",
     "aws_lambda_powertools.utilities.parser",
@@ -35,44 +35,40 @@ LOADED = "import json, sys; import app; print(json.dumps(sorted(sys.modules)))"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """Build twice; between the builds the package was imported, which leaves bytecode."""
-    litter = ROOT / "layers/posture/python/posture/__pycache__"
-    kept = litter.exists()
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build a copy of the sources twice; before the second time it contains bytecode."""
+    sources = tmp_path_factory.mktemp("sources")
+    shutil.copy(PATH, sources)
+    for name in ("functions", "layers"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, sources / name, ignore=ignored)
+    bytecode = sources / "layers/posture/python/posture/__pycache__/left.pyc"
     folders = (tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("other"))
     for folder in folders:
-        command = [
-            str(Path(sys.executable).parent / "sam"),
-            "build",
-            "--no-cached",
-            "-b",
-            str(folder),
-        ]
+        sam = str(Path(sys.executable).parent / "sam")
+        command = [sam, "build", "--no-cached", "-b", str(folder)]
         environment = os.environ | {
             "SAM_CLI_TELEMETRY": "0",
             "AWS_DEFAULT_REGION": "eu-west-1",
-            # As on a machine that has Lambda's Python: here the one that the tests run with is it.
+            # The Python of the tests stands for the Lambda runtime's.
             "LAYER_PYTHON": VERSION,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
-        litter.mkdir(exist_ok=True)
-        (litter / "litter.pyc").write_bytes(b"bytecode")
-    yield folders
-    (litter / "litter.pyc").unlink()
-    if not kept:
-        litter.rmdir()
+        subprocess.run(command, cwd=sources, env=environment, check=True, capture_output=True)  # noqa: S603
+        bytecode.parent.mkdir(exist_ok=True)
+        bytecode.write_bytes(b"bytecode")
+    return folders
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_two_builds_have_one_digest(built: tuple[Path, Path], layer: str) -> None:
-    """The digest that sam names its uploads by, so that an unchanged layer is not deployed."""
+    """The sam command names uploads by this digest, so an unchanged layer is not deployed again."""
     one, other = (dir_checksum(str(folder / layer)) for folder in built)
     assert one == other
 
 
-def test_the_layers_hold_what_runs_and_nothing_else(built: tuple[Path, Path]) -> None:
-    """Our package and the locked dependencies; boto3 comes with Lambda's runtime."""
+def test_the_layers_contain_only_what_runs(built: tuple[Path, Path]) -> None:
+    """The project's package and the locked dependencies; the runtime contains boto3."""
     ours = {path.name for path in (built[1] / "PostureLayer/python").iterdir()}
     theirs = {path.name for path in (built[1] / "DependenciesLayer/python").iterdir()}
     assert ours == {"posture"}
@@ -83,7 +79,7 @@ def test_the_layers_hold_what_runs_and_nothing_else(built: tuple[Path, Path]) ->
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_module_is_compiled(built: tuple[Path, Path], layer: str) -> None:
-    """Into bytecode that Python takes as it is, and that names the place where it will run."""
+    """To unchecked bytecode that names the path in Lambda."""
     folder = built[1] / layer / "python"
     sources = sorted(folder.rglob("*.py"))
     compiled = [Path(cache_from_source(str(source))) for source in sources]
@@ -96,8 +92,8 @@ def test_every_module_is_compiled(built: tuple[Path, Path], layer: str) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_handler_loads_nothing_it_does_not_need(built: tuple[Path, Path], function: str) -> None:
-    """Imported from the built layers, with boto3 as the runtime has it, and no client made yet."""
+def test_a_handler_loads_no_unneeded_module(built: tuple[Path, Path], function: str) -> None:
+    """Imported from the built layers, before any client exists."""
     path = [ROOT / "functions" / function, *(built[1] / layer / "python" for layer in LAYERS)]
     tables = ("FINDINGS", "HISTORY", "BASELINE", "OWNERSHIP", "IDEMPOTENCY")
     environment = {f"{name}_TABLE": name.lower() for name in tables} | {

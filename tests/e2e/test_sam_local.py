@@ -1,4 +1,4 @@
-"""The functions in containers, by `sam local`, against the emulator of `posture emulate`."""
+"""The functions in containers of `sam local`, with the emulator of `posture emulate`."""
 
 import json
 import re
@@ -20,18 +20,18 @@ from sample_events import EXPECTED, Expected, failures, function_of, read
 pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"sam local: {lacking()}")
 
 REGION = "eu-west-1"
-INVOKED = "Invoking app.handler (python3.13)"  # what sam tells as it starts the container
+INVOKED = "Invoking app.handler (python3.13)"  # printed by sam when it starts the container
 
 
 @pytest.fixture(scope="module")
 def shell() -> Mapping[str, str]:
-    """Give the environment of a person who has no AWS account."""
+    """Return the environment variables of a user without an AWS account."""
     return without_account()
 
 
 @pytest.fixture(scope="module")
 def emulator(shell: Mapping[str, str]) -> Iterator[str]:
-    """Start the emulator at a free port; give its URL."""
+    """Start the emulator on a free port; yield its URL."""
     command = [str(TOOLS / "posture"), "emulate", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
     with running(command, shell, stdout=subprocess.PIPE) as process:
         line = process.stdout.readline()
@@ -40,21 +40,24 @@ def emulator(shell: Mapping[str, str]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client(emulator: str) -> Any:
-    """Give a maker of clients that talk to the emulator."""
+    """Return a factory of clients for the emulator."""
     session = boto3.Session("testing", "testing", region_name=REGION)
     config = Config(account_id_endpoint_mode="disabled")
     return lambda service: session.client(service, endpoint_url=emulator, config=config)
 
 
 @pytest.fixture(scope="module")
-def built(shell: Mapping[str, str]) -> None:
-    """Build as README says."""
-    subprocess.run([TOOLS / "sam", "build"], env=shell, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+def built(shell: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the stack outside the source tree; return the built template."""
+    folder = tmp_path_factory.mktemp("sam") / "build"
+    command = [TOOLS / "sam", "build", "--no-cached", "--build-dir", str(folder)]
+    subprocess.run(command, env=shell, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+    return folder / "template.yaml"
 
 
 @pytest.fixture(scope="module")
 def variables(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give env.json with the port of this test's emulator."""
+    """Write an env.json with the port of the emulator; return its path."""
     text = (ROOT / "env.json").read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("sam") / "env.json"
     path.write_text(text.replace(":4566", f":{emulator.rsplit(':', 1)[1]}"), encoding="utf-8")
@@ -62,11 +65,17 @@ def variables(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lambda_client(built: None, variables: Path, shell: Mapping[str, str]) -> Iterator[Any]:  # noqa: ARG001
-    """Start `sam local start-lambda`; give a client of it."""
+def options(built: Path, variables: Path) -> list[str]:
+    """Return the options of `sam local` for the built template and the emulator."""
+    config = ["--config-file", str(ROOT / "samconfig.toml"), "--template", str(built)]
+    return [*config, "--env-vars", str(variables), "--skip-pull-image"]
+
+
+@pytest.fixture(scope="module")
+def lambda_client(options: list[str], shell: Mapping[str, str]) -> Iterator[Any]:
+    """Start `sam local start-lambda`; yield a client for it."""
     port = free_port()
     command = [str(TOOLS / "sam"), "local", "start-lambda", "--port", str(port)]
-    options = ["--env-vars", str(variables), "--skip-pull-image"]
     with running(command + options, shell, stderr=subprocess.PIPE) as process:
         for line in process.stderr:
             if "Running on" in line:
@@ -77,7 +86,7 @@ def lambda_client(built: None, variables: Path, shell: Mapping[str, str]) -> Ite
 
 
 def opened(client: Any) -> set[tuple[str, str]]:
-    """Give rule and resource of every open finding in the emulator's table."""
+    """Return rule and resource of every open finding in the emulator."""
     stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
     findings = Findings(client("dynamodb"), outputs["FindingsTableName"])
@@ -86,16 +95,12 @@ def opened(client: Any) -> set[tuple[str, str]]:
 
 
 def test_sam_local_invoke_runs_a_function_in_its_container(
-    built: None,  # noqa: ARG001
-    client: Any,
-    variables: Path,
-    shell: Mapping[str, str],
+    client: Any, options: list[str], shell: Mapping[str, str]
 ) -> None:
-    """The command of README writes the finding of the event into the emulator's table."""
+    """The command of README stores the event's finding in the emulator."""
     name = "evaluate/single-change"
     sam = str(TOOLS / "sam")
     command = [sam, "local", "invoke", function_of(name), "-e", f"events/{name}.json"]
-    options = ["--env-vars", str(variables), "--skip-pull-image"]
     done = subprocess.run(  # noqa: S603
         command + options, env=shell, cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -108,15 +113,15 @@ def test_sam_local_invoke_runs_a_function_in_its_container(
 def test_start_lambda_runs_every_event(
     lambda_client: Any, client: Any, name: str, expected: Expected
 ) -> None:
-    """boto3's invoke, with what the README expects of each."""
+    """Each event has the result that events/README.md describes."""
     answer = lambda_client.invoke(FunctionName=function_of(name), Payload=json.dumps(read(name)))
     assert "FunctionError" not in answer
     assert expected.failed == failures(json.loads(answer["Payload"].read()))
     assert expected.opens <= opened(client)
 
 
-def test_an_alert_is_published_in_the_emulator(lambda_client: Any, client: Any) -> None:
-    """What the notifier's container sends reaches a queue that subscribed to the topic."""
+def test_an_alert_reaches_a_subscriber_in_the_emulator(lambda_client: Any, client: Any) -> None:
+    """The notify function's container publishes to the emulator's topic."""
     sqs, sns = client("sqs"), client("sns")
     stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}

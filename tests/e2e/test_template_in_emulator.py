@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from posture.changes.event_names import EVENT_NAMES, EXCLUDED
+from posture.changes.event_names import EVENT_NAMES, IGNORED
 from posture_cli.embedded.stack import Stack, deploy_stack
 from stack_template import PATH
 
@@ -93,7 +93,7 @@ def test_every_change_reaches_the_queue_once(stack: Stack, names: list[str]) -> 
 
 @pytest.mark.parametrize(
     "names",
-    portions(name for group in EXCLUDED for name in group.names),
+    portions(name for group in IGNORED for name in group.names),
     ids=lambda names: names[0],
 )
 def test_what_moves_no_posture_stays_out(stack: Stack, names: list[str]) -> None:

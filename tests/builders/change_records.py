@@ -1,4 +1,4 @@
-"""CloudTrail records in the shapes EC2's calls are written in; ids are examples."""
+"""Builds CloudTrail records of EC2 calls in every form."""
 
 from typing import Any
 
@@ -19,8 +19,10 @@ GROUP2 = "sg-0aaaaaaaaaaaaaaa2"
 SERVICE = "vpce-svc-0aaaaaaaaaaaaaaa1"
 
 
-def record(name: str, request: Any = None, response: Any = None, **more: Any) -> dict[str, Any]:
-    """Give a record of a call that succeeded."""
+def build_record(
+    name: str, request: Any = None, response: Any = None, **more: Any
+) -> dict[str, Any]:
+    """Build the record of a successful call."""
     return {
         "eventVersion": "1.11",
         "userIdentity": {
@@ -43,10 +45,12 @@ def record(name: str, request: Any = None, response: Any = None, **more: Any) ->
     } | more
 
 
-def wrapped(name: str, request: Any, response: Any = None, **more: Any) -> dict[str, Any]:
-    """Give a record of a newer call, whose blocks stand in wrappers."""
+def build_wrapped_record(
+    name: str, request: Any, response: Any = None, **more: Any
+) -> dict[str, Any]:
+    """Build the record of a newer call, whose request and response have wrappers."""
     answer = response if response is not None else {"return": True}
-    return record(
+    return build_record(
         name,
         {f"{name}Request": request},
         {f"{name}Response": {"xmlns": XMLNS, "requestId": "r-1", **answer}},
@@ -54,14 +58,14 @@ def wrapped(name: str, request: Any, response: Any = None, **more: Any) -> dict[
     )
 
 
-def tagged(*values: str) -> Any:
-    """Give a list as the newer calls write it: one member is no list."""
+def build_tagged_list(*values: str) -> Any:
+    """Build a list in the form of newer calls, in which a single member is not a list."""
     members = [{"tag": number, "content": value} for number, value in enumerate(values, 1)]
     return members[0] if len(members) == 1 else members
 
 
-def enveloped(detail: Any, **more: Any) -> dict[str, Any]:
-    """Put a record in EventBridge's envelope."""
+def build_event(detail: Any, **more: Any) -> dict[str, Any]:
+    """Wrap a record in an EventBridge event."""
     return {
         "version": "0",
         "id": "b1c0b1c0-0000-0000-0000-000000000000",

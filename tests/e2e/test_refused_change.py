@@ -35,5 +35,5 @@ def _refused_beside_a_good_one(aws: EmbeddedAws) -> None:
         ExpressionAttributeValues={":rejected": {"S": "rejected"}},
     )["Items"]
     assert [each["reason"]["S"] for each in refused] == [
-        "detail.recipientAccountId: expected an account of 12 digits, got nothing"
+        "detail.recipientAccountId: expected a 12-digit account ID, got nothing"
     ]

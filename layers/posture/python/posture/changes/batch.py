@@ -1,4 +1,4 @@
-"""Many records at once: a batch of queue messages, or a CloudTrail log file."""
+"""Parses many records at once: a batch of SQS messages or a CloudTrail log file."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class ReceivedChange:
-    """A change and the queue message (or the place in a file) that brought it.
+    """A change and the id of its SQS message, or its place in a file.
 
-    `body` is the text as it came, `tries` how often the queue has handed it out, now included.
+    `body` is the message as received. `receive_count` is how often the queue has delivered it.
     """
 
     message_id: str
     change: Change
     body: str = ""
-    tries: int = 1
+    receive_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRecord:
-    """What cannot be read, and why. `body` is the text as it came."""
+    """A message that cannot be parsed, and why. `body` is the message as received."""
 
     message_id: str
     reason: str
@@ -41,59 +41,61 @@ class RejectedRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChangeBatch:
-    """The readable and the unreadable; one never holds up the other."""
+    """The changes of a batch, and the messages that could not be parsed."""
 
     received: tuple[ReceivedChange, ...]
     rejected: tuple[RejectedRecord, ...]
 
 
 def parse_sqs_event(event: Mapping[str, Any]) -> ChangeBatch:
-    """Read what Lambda hands over from the changes queue.
+    """Parse the event of a Lambda function that polls the queue of changes.
 
-    An EventBridge event handed over directly, without a queue, is taken for a batch of one, and so
-    is a CloudTrail log file for a batch of its records.
+    An EventBridge event without a queue is a batch of one, and a CloudTrail log file is a batch of
+    its records.
 
     Raises:
-        MalformedChangeError: the event is none of them.
+        MalformedChangeError: the event is none of these.
     """
     if "Records" not in event and "detail" in event:
-        return _batch([(str(event.get("id", "")), event)])
+        return _parse_all([(str(event.get("id", "")), event)])
     records = event.get("Records")
     if not isinstance(records, list) or not all(isinstance(each, Mapping) for each in records):
-        raise MalformedChangeError("Records: expected the list of messages that SQS hands over")
-    return _batch(
+        raise MalformedChangeError("Records: expected a list of SQS messages")
+    return _parse_all(
         [
             (str(each.get("messageId", f"record {number}")), each.get("body", each))
             for number, each in enumerate(records, 1)
         ],
-        [_tries(each.get("attributes")) for each in records],
+        [_parse_receive_count(each.get("attributes")) for each in records],
     )
 
 
 def parse_log_file(content: bytes) -> ChangeBatch:
-    """Read a CloudTrail log file, gzipped or not.
+    """Parse a CloudTrail log file, compressed with gzip or not.
 
-    `{"Records": […]}`, one record, one EventBridge event, a list of either, or one a line; a list
-    of queue messages as Lambda hands them over is read, too, and so is what CloudTrail's
-    LookupEvents answers. A member is named by its number.
+    The file holds `{"Records": […]}`, one record, one EventBridge event, or several of these as a
+    list or one in each line. The event of a function with SQS messages and the response of
+    CloudTrail's LookupEvents are parsed, too. A record is named by its number.
 
     Raises:
-        MalformedChangeError: the file is no JSON at all.
+        MalformedChangeError: the file is not JSON.
     """
-    text = _text(content)
+    text = _decode(content)
     try:
         value = json.loads(text)
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2 or not lines[0].lstrip().startswith("{"):  # noqa: PLR2004
             raise MalformedChangeError(f"expected JSON: {error}") from None
-        return _batch([(f"line {number}", line) for number, line in enumerate(lines, 1)])
+        return _parse_all([(f"line {number}", line) for number, line in enumerate(lines, 1)])
     except RecursionError:
-        raise MalformedChangeError("expected JSON: nested too deeply") from None
-    return _batch([(f"record {number}", each) for number, each in enumerate(_records(value), 1)])
+        raise MalformedChangeError("expected JSON: the JSON is nested too deeply") from None
+    return _parse_all(
+        [(f"record {number}", each) for number, each in enumerate(_list_records(value), 1)]
+    )
 
 
-def _text(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     try:
         if content.startswith(GZIP):
             content = gzip.decompress(content)
@@ -104,15 +106,15 @@ def _text(content: bytes) -> str:
         raise MalformedChangeError(f"expected text in UTF-8: {error}") from None
 
 
-def _records(value: Any) -> list[Any]:
+def _list_records(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
         lists = (value.get(name) for name in ("Records", "Events"))
         value = next((each for each in lists if isinstance(each, list)), value)
-    return [_inner(each) for each in (value if isinstance(value, list) else [value])]
+    return [_unwrap(each) for each in (value if isinstance(value, list) else [value])]
 
 
-def _inner(value: Any) -> Any:
-    """Take a record out of the queue message or the looked-up event that quotes it."""
+def _unwrap(value: Any) -> Any:
+    """Return the record inside an SQS message or an event of LookupEvents."""
     if isinstance(value, Mapping) and "messageId" in value and "body" in value:
         return value["body"]
     if isinstance(value, Mapping) and "CloudTrailEvent" in value:
@@ -120,24 +122,26 @@ def _inner(value: Any) -> Any:
     return value
 
 
-def _tries(attributes: Any) -> int:
+def _parse_receive_count(attributes: Any) -> int:
     count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, Mapping) else None
     return int(count) if isinstance(count, str) and count.isdecimal() else 1
 
 
-def _batch(bodies: Sequence[tuple[str, Any]], tries: Iterable[int] = repeat(1)) -> ChangeBatch:
+def _parse_all(
+    bodies: Sequence[tuple[str, Any]], receive_counts: Iterable[int] = repeat(1)
+) -> ChangeBatch:
     received: list[ReceivedChange] = []
     rejected: list[RejectedRecord] = []
-    for (message_id, body), tried in zip(bodies, tries, strict=False):
+    for (message_id, body), receive_count in zip(bodies, receive_counts, strict=False):
         try:
-            change = parse_record(_decoded(body))
-            received.append(ReceivedChange(message_id, change, _shown(body), tried))
+            change = parse_record(_parse_json(body))
+            received.append(ReceivedChange(message_id, change, _format_body(body), receive_count))
         except MalformedChangeError as error:
-            rejected.append(RejectedRecord(message_id, str(error), _shown(body)))
+            rejected.append(RejectedRecord(message_id, str(error), _format_body(body)))
     return ChangeBatch(tuple(received), tuple(rejected))
 
 
-def _decoded(body: Any) -> Any:
+def _parse_json(body: Any) -> Any:
     if not isinstance(body, str):
         return body
     try:
@@ -145,11 +149,11 @@ def _decoded(body: Any) -> Any:
     except ValueError as error:
         raise MalformedChangeError(f"body: expected JSON: {error}") from None
     except RecursionError:
-        raise MalformedChangeError("body: expected JSON, got one nested too deeply") from None
+        raise MalformedChangeError("body: the JSON is nested too deeply") from None
 
 
-def _shown(body: Any) -> str:
+def _format_body(body: Any) -> str:
     try:
         return body if isinstance(body, str) else json.dumps(body, default=str)
     except RecursionError:
-        return "nested too deeply to be shown"
+        return "the JSON is nested too deeply"

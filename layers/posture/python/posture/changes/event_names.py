@@ -1,8 +1,8 @@
-"""Which EC2 calls the monitor listens to, and why each candidate is in or out.
+"""Which EC2 calls the monitor handles, and why.
 
-The candidates are the 158 operations of EC2 that could conceivably move the posture of an
-endpoint. What stays out is either unable to change a verdict or seen by the sweep; the reason
-stands beside it. Patterns are limited to 2,048 characters:
+Of EC2's operations, 158 might change the posture of an endpoint. A call is ignored if it cannot
+change a verdict or if the scheduled sweep finds its effect. An event pattern is limited to 2,048
+characters:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 """
 
@@ -21,7 +21,7 @@ PATTERN_LIMIT = 2048
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """Event names that share a family and the reason why they are in or out."""
+    """Event names of one family that are handled or ignored for the same reason."""
 
     family: str
     reason: str
@@ -32,15 +32,15 @@ def _group(family: str, reason: str, names: str) -> EventGroup:
     return EventGroup(family, reason, tuple(names.split()))
 
 
-MONITORED = (
+HANDLED = (
     _group(
         "Endpoints",
-        "an endpoint comes, goes, or changes its policy, groups, subnets, tables or private DNS",
+        "Creates, modifies or deletes an endpoint.",
         "CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints",
     ),
     _group(
         "Endpoint services",
-        "who may connect to an endpoint service of ours, and who has",
+        "Changes who may connect to an endpoint service, or who is connected.",
         "CreateVpcEndpointServiceConfiguration ModifyVpcEndpointServiceConfiguration "
         "DeleteVpcEndpointServiceConfigurations ModifyVpcEndpointServicePermissions "
         "AcceptVpcEndpointConnections RejectVpcEndpointConnections "
@@ -48,7 +48,7 @@ MONITORED = (
     ),
     _group(
         "Routes",
-        "the path of a subnet's traffic, or which table a subnet uses",
+        "Changes the route table of a subnet or the routes in it.",
         "CreateRoute ReplaceRoute DeleteRoute CreateRouteTable DeleteRouteTable "
         "AssociateRouteTable DisassociateRouteTable ReplaceRouteTableAssociation "
         "EnableVgwRoutePropagation DisableVgwRoutePropagation "
@@ -57,126 +57,129 @@ MONITORED = (
     ),
     _group(
         "Security groups",
-        "who reaches an endpoint's interface",
+        "Changes the traffic that security groups allow to an endpoint.",
         "AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress "
         "RevokeSecurityGroupIngress RevokeSecurityGroupEgress ModifySecurityGroupRules "
         "DeleteSecurityGroup AssociateSecurityGroupVpc DisassociateSecurityGroupVpc",
     ),
     _group(
         "Network ACLs",
-        "what passes between a subnet and an endpoint's interface",
+        "Changes the traffic that network ACLs allow between a subnet and an endpoint.",
         "CreateNetworkAcl DeleteNetworkAcl CreateNetworkAclEntry ReplaceNetworkAclEntry "
         "DeleteNetworkAclEntry ReplaceNetworkAclAssociation",
     ),
-    _group("DNS", "private DNS works only with both DNS attributes on", "ModifyVpcAttribute"),
+    _group("DNS", "Private DNS requires both DNS attributes of the VPC.", "ModifyVpcAttribute"),
     _group(
         "VPCs and subnets",
-        "what there is to judge, and its addresses",
+        "Creates or deletes a VPC or subnet, or changes its CIDR blocks.",
         "CreateVpc CreateDefaultVpc DeleteVpc AssociateVpcCidrBlock DisassociateVpcCidrBlock "
         "CreateSubnet CreateDefaultSubnet DeleteSubnet "
         "AssociateSubnetCidrBlock DisassociateSubnetCidrBlock",
     ),
     _group(
         "Prefix lists",
-        "a list that a route or a group names has other entries",
+        "Changes the entries of a list that routes or security group rules refer to.",
         "ModifyManagedPrefixList RestoreManagedPrefixListVersion",
     ),
     _group(
         "Gateways",
-        "a route's target appears, or goes and leaves a blackhole",
+        "Attaches a route's target, or removes it and leaves a blackhole route.",
         "AttachInternetGateway DetachInternetGateway DeleteEgressOnlyInternetGateway "
         "DeleteNatGateway DeleteCarrierGateway AttachVpnGateway DetachVpnGateway",
     ),
     _group(
         "Other networks",
-        "a route's target starts to carry traffic, or goes and leaves a blackhole",
+        "Activates a route's target, or removes it and leaves a blackhole route.",
         "AcceptVpcPeeringConnection DeleteVpcPeeringConnection "
         "CreateTransitGatewayVpcAttachment AcceptTransitGatewayVpcAttachment "
         "DeleteTransitGatewayVpcAttachment",
     ),
 )
 
-EXCLUDED = (
-    _group("Endpoints", "moves who pays, not a packet", "ModifyVpcEndpointPayerResponsibility"),
+IGNORED = (
     _group(
         "Endpoints",
-        "changes who is told of connections, not a connection",
+        "Changes who pays, not a path.",
+        "ModifyVpcEndpointPayerResponsibility ModifyVpcEndpointServicePayerResponsibility",
+    ),
+    _group(
+        "Endpoints",
+        "Changes who is notified of connections, not the connections.",
         "CreateVpcEndpointConnectionNotification ModifyVpcEndpointConnectionNotification "
         "DeleteVpcEndpointConnectionNotifications",
     ),
     _group(
-        "Endpoint services",
-        "moves who pays, not a packet",
-        "ModifyVpcEndpointServicePayerResponsibility",
-    ),
-    _group(
         "Routes",
-        "moves routes by BGP, which come and go without any event; the sweep sees them",
+        "Changes routes through BGP, which causes no event; the sweep finds them.",
         "CreateRouteServer ModifyRouteServer DeleteRouteServer CreateRouteServerEndpoint "
         "DeleteRouteServerEndpoint CreateRouteServerPeer DeleteRouteServerPeer",
     ),
     _group(
         "Security groups",
-        "a new group guards nothing until an endpoint or a rule names it, which is an event",
+        "A new group has no effect until an endpoint or rule refers to it, which is an event.",
         "CreateSecurityGroup",
     ),
     _group(
         "Network interfaces",
-        "an endpoint's interfaces are AWS's to change; all others come by the thousand with "
-        "every container, and a route left without its interface is seen by the sweep",
+        "Only AWS changes an endpoint's interfaces. Containers cause thousands of these calls for "
+        "other interfaces; the sweep finds a route whose interface was removed.",
         "ModifyNetworkInterfaceAttribute ResetNetworkInterfaceAttribute CreateNetworkInterface "
         "DeleteNetworkInterface AttachNetworkInterface DetachNetworkInterface",
     ),
     _group(
         "DNS",
-        "which resolver a workload asks is not read, so no verdict can change",
+        "No rule depends on the DNS resolver of a workload.",
         "AssociateDhcpOptions CreateDhcpOptions DeleteDhcpOptions",
     ),
     _group(
         "VPCs and subnets",
-        "moves neither addresses nor routes",
+        "Changes neither addresses nor routes.",
         "ModifySubnetAttribute ModifyVpcTenancy",
     ),
     _group(
         "Prefix lists",
-        "nothing names a new list yet, and a named one cannot be deleted",
+        "Nothing refers to a new list, and a list in use cannot be deleted.",
         "CreateManagedPrefixList DeleteManagedPrefixList",
     ),
     _group(
         "Prefix lists",
-        "IPAM writes the entries later by itself; the sweep sees them",
+        "IPAM updates the entries later; the sweep finds them.",
         "CreateIpamPrefixListResolver ModifyIpamPrefixListResolver DeleteIpamPrefixListResolver "
         "CreateIpamPrefixListResolverTarget ModifyIpamPrefixListResolverTarget "
         "DeleteIpamPrefixListResolverTarget",
     ),
     _group(
         "Gateways",
-        "carries no traffic until a route names it or it is attached, which are events",
+        "Without an attachment or a route, which are events, a gateway carries no traffic.",
         "CreateInternetGateway CreateEgressOnlyInternetGateway CreateNatGateway "
         "CreateCarrierGateway CreateVpnGateway",
     ),
-    _group("Gateways", "is refused while attached", "DeleteInternetGateway DeleteVpnGateway"),
     _group(
         "Gateways",
-        "changes a gateway's address, not a path",
+        "An attached gateway cannot be deleted.",
+        "DeleteInternetGateway DeleteVpnGateway",
+    ),
+    _group(
+        "Gateways",
+        "Changes the address of a gateway, not a path.",
         "AssociateNatGatewayAddress DisassociateNatGatewayAddress AssignPrivateNatGatewayAddress "
         "UnassignPrivateNatGatewayAddress AssociateAddress DisassociateAddress",
     ),
     _group(
         "Gateways",
-        "a way in for people, no way out for traffic",
+        "Gives users access to instances and does not affect outbound traffic.",
         "CreateInstanceConnectEndpoint ModifyInstanceConnectEndpoint DeleteInstanceConnectEndpoint",
     ),
     _group(
         "Other networks",
-        "a connection that is not accepted carries nothing; DNS over peering reaches no endpoint",
+        "Without acceptance no traffic flows; DNS over peering does not resolve endpoint names.",
         "CreateVpcPeeringConnection RejectVpcPeeringConnection ModifyVpcPeeringConnectionOptions "
         "RejectTransitGatewayVpcAttachment",
     ),
     _group(
         "Other networks",
-        "happens behind the transit gateway, local gateway or VPN, where our answer ends; what it "
-        "withdraws from a route table is seen by the sweep",
+        "Changes routing beyond the gateway, which is not evaluated; the sweep finds routes that "
+        "are withdrawn from a route table.",
         "CreateVpnConnection DeleteVpnConnection CreateVpnConnectionRoute "
         "DeleteVpnConnectionRoute ModifyTransitGatewayVpcAttachment CreateTransitGatewayRoute "
         "ReplaceTransitGatewayRoute DeleteTransitGatewayRoute CreateTransitGatewayRouteTable "
@@ -193,7 +196,7 @@ EXCLUDED = (
     ),
     _group(
         "Account",
-        "blocks traffic on top of the routes; a path that is blocked today is still told as a path",
+        "Blocks traffic independently of routes; a blocked path is still reported as a path.",
         "ModifyVpcBlockPublicAccessOptions CreateVpcBlockPublicAccessExclusion "
         "ModifyVpcBlockPublicAccessExclusion DeleteVpcBlockPublicAccessExclusion "
         "CreateVpcEncryptionControl ModifyVpcEncryptionControl DeleteVpcEncryptionControl "
@@ -201,38 +204,39 @@ EXCLUDED = (
     ),
     _group(
         "Tags",
-        "comes with every resource there is; a baseline override by tag holds from the next sweep",
+        "Occurs for every resource; a baseline override by tag applies from the next sweep.",
         "CreateTags DeleteTags",
     ),
-    _group("Flow logs", "watches traffic, moves none", "CreateFlowLogs DeleteFlowLogs"),
+    _group("Flow logs", "Logs traffic and does not change it.", "CreateFlowLogs DeleteFlowLogs"),
 )
 
-EVENT_NAMES = frozenset(name for group in MONITORED for name in group.names)
+EVENT_NAMES = frozenset(name for group in HANDLED for name in group.names)
 
-# Calls that make something in the provider's scope; all others are about a VPC.
+# Calls whose scope is an endpoint service; the scope of all others is a VPC.
 SERVICE_EVENTS = frozenset(
-    name for group in MONITORED if group.family == "Endpoint services" for name in group.names
+    name for group in HANDLED if group.family == "Endpoint services" for name in group.names
 )
 
 
 def event_patterns() -> tuple[dict[str, Any], ...]:
-    """Give the EventBridge patterns that select the calls, each within the limit.
+    """Return the EventBridge patterns that match the handled calls, each within the limit.
 
-    A call that failed carries an `errorCode` and is left out.
+    They do not match a call that failed, which has an `errorCode`.
     """
-    return tuple(_pattern(names) for names in _portions())
+    return tuple(_pattern(names) for names in _split_names())
 
 
 def format_markdown() -> str:
-    """Give the page that tells which candidates are in and out, and why."""
+    """Format the page docs/events.md."""
     lines = [
         "# Events",
         "",
-        "Which EC2 calls make the monitor look, and why. Made by `make docs` from",
-        "`posture.changes.event_names`; the rules of `template.yaml` hold the same names.",
+        "The EC2 calls that might change the posture of an endpoint: which the monitor handles and",
+        "which it ignores, and why. `make docs` generates this page from",
+        "`posture.changes.event_names`; the rules in `template.yaml` match the same names.",
         "",
-        *_table(f"Listened to ({len(EVENT_NAMES)})", MONITORED),
-        *_table(f"Left out ({sum(len(group.names) for group in EXCLUDED)})", EXCLUDED),
+        *_table(f"Handled ({len(EVENT_NAMES)})", HANDLED),
+        *_table(f"Ignored ({sum(len(group.names) for group in IGNORED)})", IGNORED),
     ]
     return "\n".join(lines)
 
@@ -249,10 +253,10 @@ def _pattern(names: list[str]) -> dict[str, Any]:
     }
 
 
-def _portions() -> Iterator[list[str]]:
-    """Fill one pattern after the other, in the order of the catalogue."""
+def _split_names() -> Iterator[list[str]]:
+    """Split the names so that each pattern is within the limit."""
     names: list[str] = []
-    for group in MONITORED:
+    for group in HANDLED:
         for name in group.names:
             if len(json.dumps(_pattern([*names, name]))) > PATTERN_LIMIT:
                 yield names
@@ -262,7 +266,7 @@ def _portions() -> Iterator[list[str]]:
 
 
 def _table(title: str, groups: tuple[EventGroup, ...]) -> Iterator[str]:
-    yield from (f"## {title}", "", "| family | events | why |", "| --- | --- | --- |")
+    yield from (f"## {title}", "", "| Family | Events | Reason |", "| --- | --- | --- |")
     for group in groups:
         names = ", ".join(f"`{name}`" for name in group.names)
         yield f"| {group.family} | {names} | {group.reason} |"

@@ -1,9 +1,9 @@
-"""The shapes in which CloudTrail writes EC2's requests and responses.
+"""The forms in which CloudTrail records EC2's requests and responses.
 
-Older calls are flat and in camel case, their sets `{"items": […]}`, an empty one `{}`. Newer calls
-are the XML of the call turned to JSON: wrapped in one object whose name begins in upper case (not
-always the event's), a list of one is that one, members are `{"tag": 1, "content": …}` or
-`{"item": …}`, an empty element is `""`, digits become numbers. No other module knows of this.
+Older calls are flat and in camel case; a list is `{"items": […]}`, or `{}` if it is empty. Newer
+calls are XML converted to JSON: one object with a capitalised name, not always the event's, holds
+all members; a list is `{"item": …}` or has members `{"tag": 1, "content": …}`; a list of one is
+the member itself; an empty element is `""`; digits become numbers. Only this module knows of this.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Prefixes of the ids that lead to a scope, with the eight or seventeen digits EC2 gives them;
-# published samples mask digits with other letters.
+# Ids from which a scope can be resolved, with 8 or 17 hexadecimal digits. In published samples some
+# digits are masked by other letters.
 ID = re.compile(
     r"(?:vpc|subnet|rtb|rtbassoc|vpce|vpce-svc|sg|sgr|acl|aclassoc|eni|pl|nat|igw|eigw|vgw|pcx|"
     r"tgw|tgw-attach|cagw|lgw|rs|vpc-cidr-assoc|subnet-cidr-assoc)-[0-9a-z]{8,17}"
 )
 DIGITS = re.compile(r"[0-9a-z]*[0-9][0-9a-z]*")
 
-# What people write freely is no pointer, whatever it looks like.
+# Text that users write freely may look like an id.
 FREE_TEXT = frozenset({"tag", "tagset", "tagspecification", "tagspecifications"}) | frozenset(
     {"tagspecificationset", "description", "groupdescription", "policydocument", "clienttoken"}
 )
-# The groups that a group's rules name: of a peered VPC perhaps, which the rule does not move.
+# Security groups that a rule refers to; the rule does not change their VPC, which may be peered.
 PEERS = frozenset({"groups", "useridgrouppairs", "referencedgroupinfo"})
 OWNERS = ("ownerId", "vpcOwnerId", "userId", "OwnerId", "UserId")
 
 
 def unwrap(block: Any) -> Mapping[str, Any]:
-    """Take a request or response out of its wrapper; what is empty or null is an empty mapping."""
+    """Remove the wrapper of a request or response; an empty or null block is an empty mapping."""
     if not isinstance(block, Mapping):
         return {}
     if len(block) == 1:
@@ -41,7 +41,7 @@ def unwrap(block: Any) -> Mapping[str, Any]:
 
 
 def list_members(value: Any) -> list[Any]:
-    """Give the members of a list in any of its forms."""
+    """List the members of a list in any of its forms."""
     if value is None or value in ("", {}):
         return []
     if isinstance(value, list):
@@ -54,29 +54,29 @@ def list_members(value: Any) -> list[Any]:
 
 
 def format_scalar(value: Any) -> str:
-    """Give a scalar as text; `{"tag": 1, "content": x}` is x."""
+    """Format a scalar as text; `{"tag": 1, "content": x}` is x."""
     if isinstance(value, Mapping):
         value = value.get("content", "")
     return "" if value is None or isinstance(value, Mapping | list) else str(value)
 
 
 def parse_account_id(value: Any) -> str:
-    """Give twelve digits, as numbers lose their leading zeros; "" for what is no account."""
+    """Parse a 12-digit account id, restoring lost leading zeros; "" if it is not one."""
     digits = format_scalar(value)
     return digits.zfill(12) if digits.isdecimal() and len(digits) <= 12 else ""  # noqa: PLR2004
 
 
 def is_id(value: str) -> bool:
-    """Tell whether EC2 could have given this id."""
+    """Whether a string has the form of an EC2 id."""
     return bool(ID.fullmatch(value) and DIGITS.fullmatch(value.rpartition("-")[2]))
 
 
 def find_ids(block: Any, account: str) -> Iterator[str]:
-    """Give every id that a request or response names.
+    """Find every id in a request or response.
 
-    What another account owns, as the other side of a peering or of a group rule, is left out: its
-    VPC is not ours to look at. So are the VPCs of the groups that a rule admits, for it is the
-    admitting group's VPC that changes, and tags and other free text.
+    Ids of another account's VPCs and security groups are left out, for example those of a peering
+    connection. So are the VPCs of security groups that a rule refers to, because the call changes
+    the VPC of the group with the rule, and ids in tags and other free text.
     """
     if isinstance(block, str):
         if is_id(block):
@@ -85,18 +85,18 @@ def find_ids(block: Any, account: str) -> Iterator[str]:
         for member in block:
             yield from find_ids(member, account)
     elif isinstance(block, Mapping):
-        foreign = ("vpc-", "sg-") if _foreign(block, account) else ()
+        external = ("vpc-", "sg-") if _is_external(block, account) else ()
         for name, value in block.items():
             key = str(name).casefold()
             if key not in FREE_TEXT or _is_index(name, value):
-                elsewhere = (*foreign, "vpc-") if key in PEERS else foreign
+                left_out = (*external, "vpc-") if key in PEERS else external
                 yield from (
-                    each for each in find_ids(value, account) if not each.startswith(elsewhere)
+                    each for each in find_ids(value, account) if not each.startswith(left_out)
                 )
 
 
 def find_owners(block: Any) -> Iterator[str]:
-    """Give every account that a response calls the owner of something."""
+    """Find every account that a response names as the owner of a resource."""
     if isinstance(block, list):
         for member in block:
             yield from find_owners(member)
@@ -107,11 +107,11 @@ def find_owners(block: Any) -> Iterator[str]:
             yield from find_owners(value)
 
 
-def _foreign(block: Mapping[str, Any], account: str) -> bool:
+def _is_external(block: Mapping[str, Any], account: str) -> bool:
     owners = {parse_account_id(block.get(name)) for name in OWNERS} - {""}
     return bool(owners) and account not in owners
 
 
 def _is_index(name: Any, value: Any) -> bool:
-    """The member number of a wrapped list is called `tag`, too."""
+    """Whether a `tag` is the number of a list member and not a resource tag."""
     return name == "tag" and not isinstance(value, Mapping | list)

@@ -112,9 +112,11 @@ class Evaluator:
     def _give_up(self, applied: Iterable[ReceivedChange], failures: Failures) -> None:
         """Keep why a change failed at its last try: a dead letter itself does not tell."""
         for each in applied:
-            if each.tries < LAST_TRY or each.change.event_id not in failures:
+            if each.receive_count < LAST_TRY or each.change.event_id not in failures:
                 continue
-            reason = f"failed {each.tries} times, at last by {failures[each.change.event_id]}"
+            reason = (
+                f"failed {each.receive_count} times, at last by {failures[each.change.event_id]}"
+            )
             try:
                 self._reject([RejectedRecord(each.message_id, reason, each.body)])
             except CAUGHT:  # the log has it, and the others of the batch must not fail for it

@@ -1,4 +1,4 @@
-"""How each subnet's traffic to each service fares, in a word and a sentence."""
+"""The coverage matrix: the outcome and summary of each subnet's traffic to each service."""
 
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -33,8 +33,8 @@ from network_builders import (
 from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import build_matrix_record, list_row_answers
 from posture.analysis.names import ResolvesTo
-from posture.analysis.outcome import PathOutcome
 from posture.analysis.path import PathKind
+from posture.analysis.path_outcome import PathOutcome
 from posture.analysis.services import list_covered_services
 from posture.model.network import AclEntry, Endpoint, EndpointType, Facet, Route, Snapshot
 
@@ -51,31 +51,36 @@ ENIS = (eni("1", "a", "10.0.1.9"), replace(eni("2", "b", "10.0.2.9"), zone="eu-w
 
 
 def kms(**more: Any) -> Endpoint:
-    """Give KMS's interface endpoint in both subnets."""
+    """Build an interface endpoint for KMS in both subnets."""
     return interface("kms", KMS, network_interface_ids=("eni-1", "eni-2"), **more)
 
 
 def private(*parts: Any, routes: tuple[Route, ...] = (), **more: Any) -> Snapshot:
-    """Give a VPC of two subnets in two zones with these routes, beside a public one with a NAT."""
+    """Build a VPC with two private subnets that use these routes, and a public one with a NAT."""
     main = table("main", *routes, main=True)
     return build_snapshot(*PUBLIC, A, B, main, ACLS, *ENIS, *parts, **more)
 
 
-# --- by routes -----------------------------------------------------------------------------------
+# --- routes --------------------------------------------------------------------------------------
 
 
-def test_all_by_the_gateway_endpoint() -> None:
+def test_all_traffic_uses_the_gateway_endpoint() -> None:
     """The ordinary good case."""
     found = cell(private(gateway("s3"), routes=(TO_S3, BY_NAT)), "a", S3)
-    assert (found.outcome, found.summary) == (PathOutcome.PRIVATE, "all by vpce-s3")
+    assert (found.outcome, found.summary) == (
+        PathOutcome.PRIVATE,
+        "all traffic is routed to vpce-s3",
+    )
 
 
-def test_part_by_a_more_specific_route() -> None:
-    """Which part goes which way is told exactly."""
+def test_part_of_the_traffic_matches_a_more_specific_route() -> None:
+    """The summary says exactly which addresses take which path."""
     detour = route("52.218.0.0/18", "nat-1")
     found = cell(private(gateway("s3"), routes=(TO_S3, BY_NAT, detour)), "a", S3)
     assert found.outcome is PathOutcome.PARTLY
-    assert found.summary == "52.218.0.0/18 by nat-1, the rest by vpce-s3"
+    assert found.summary == (
+        "traffic to 52.218.0.0/18 is routed to nat-1, all other traffic is routed to vpce-s3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,13 +99,13 @@ def test_part_by_a_more_specific_route() -> None:
         ("i-1", PathKind.APPLIANCE, PathOutcome.OTHER_NETWORK),
         ("vpce-gwlb", PathKind.LOAD_BALANCER_ENDPOINT, PathOutcome.OTHER_NETWORK),
         ("vpce-ddb", PathKind.OTHER_ENDPOINT, PathOutcome.OTHER_NETWORK),
-        ("vpce-strange", PathKind.UNKNOWN, PathOutcome.UNKNOWN),
-        ("nat-strange", PathKind.NAT_GATEWAY, PathOutcome.UNKNOWN),
+        ("vpce-unknown", PathKind.UNKNOWN, PathOutcome.UNKNOWN),
+        ("nat-unknown", PathKind.NAT_GATEWAY, PathOutcome.UNKNOWN),
         ("mystery-1", PathKind.UNKNOWN, PathOutcome.UNKNOWN),
     ],
 )
 def test_every_kind_of_target(target: str, kind: PathKind, outcome: PathOutcome) -> None:
-    """What a default route points to decides, where there is no endpoint's route."""
+    """Without an endpoint route, the target of the default route decides."""
     load_balancer = interface("gwlb", CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER)
     parts = (load_balancer, gateway("ddb", DYNAMODB))
     found = cell(private(*parts, routes=(route("0.0.0.0/0", target),)), "a", S3)
@@ -110,7 +115,7 @@ def test_every_kind_of_target(target: str, kind: PathKind, outcome: PathOutcome)
 
 
 def test_ipv6_by_the_egress_only_gateway() -> None:
-    """An IPv6 subnet has two families of ways, and each leaves by its own gateway."""
+    """The traffic of a dual-stack subnet takes a path per IP version."""
     lists = prefix_list("pl-s3v6", "2600:1fa0::/32", name=f"{S3[:-2]}ipv6.s3", owner="AWS")
     both = subnet("a", "a", "10.0.1.0/24", ipv6="2001:db8:0:1::/64")
     snapshot = private(both, lists, gateway("s3"), routes=(TO_S3, route("::/0", "eigw-1")))
@@ -122,19 +127,22 @@ def test_ipv6_by_the_egress_only_gateway() -> None:
     }
 
 
-def test_no_route_and_a_blackhole_lead_nowhere() -> None:
-    """Nothing arrives, and nothing leaves."""
+def test_traffic_without_a_route_or_to_a_blackhole_is_dropped() -> None:
+    """Both have the same outcome."""
     hole = route("0.0.0.0/0", "nat-1", blackhole=True)
     assert cell(private(), "a", S3).outcome is PathOutcome.NO_ROUTE
     assert cell(private(routes=(hole,)), "a", S3).outcome is PathOutcome.NO_ROUTE
 
 
-def test_a_service_without_endpoint_takes_the_way_of_public_addresses() -> None:
-    """Which of them are its own is not told, so the sentence does not name any."""
+def test_a_service_without_endpoint_uses_the_path_of_public_addresses() -> None:
+    """The service's own addresses are not known, so the summary does not name any."""
     snapshot = private(service(KMS), routes=(BY_NAT,))
     analysis = Analysis(snapshot)
     found = analysis.evaluate_cell(snapshot.subnets["subnet-a"], snapshot.services[KMS])
-    assert (found.outcome, found.summary) == (PathOutcome.INTERNET, "all by nat-1")
+    assert (found.outcome, found.summary) == (
+        PathOutcome.INTERNET,
+        "all traffic is routed to nat-1",
+    )
     assert found.resolution.resolves_to is ResolvesTo.PUBLIC
 
 
@@ -142,20 +150,28 @@ def test_a_service_without_endpoint_takes_the_way_of_public_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "outcome", "told"),
+    ("entries", "outcome", "text"),
     [
         ((allow(100), allow(100, egress=True)), PathOutcome.PRIVATE, ""),
-        ((allow(100),), PathOutcome.BLOCKED, "acl-a stops all of it (the final deny)"),
-        ((allow(100, egress=True),), PathOutcome.BLOCKED, "acl-a stops all of it"),
+        (
+            (allow(100),),
+            PathOutcome.BLOCKED,
+            "acl-a blocks traffic to the service (rule * denies all other traffic)",
+        ),
+        (
+            (allow(100, egress=True),),
+            PathOutcome.BLOCKED,
+            "acl-a blocks return traffic from the service (rule * denies all other traffic)",
+        ),
         (
             (allow(100), allow(100, "10.0.0.0/8", egress=True)),
             PathOutcome.BLOCKED,
-            "acl-a stops all of it",
+            "acl-a blocks traffic to the service",
         ),
         (
             (allow(100), allow(100, egress=True), deny(50, "52.218.0.0/17", egress=True)),
             PathOutcome.PARTLY,
-            "acl-a stops 52.218.0.0/17 (rule 50 denies 52.218.0.0/17)",
+            "acl-a blocks traffic to 52.218.0.0/17 (rule 50 denies 52.218.0.0/17)",
         ),
         (
             (
@@ -163,32 +179,32 @@ def test_a_service_without_endpoint_takes_the_way_of_public_addresses() -> None:
                 allow(100, egress=True),
             ),
             PathOutcome.PARTLY,
-            "stops all of it on its way back to ports 1024-32767",
+            "blocks return traffic from the service on client ports 1024-32767",
         ),
     ],
 )
 def test_an_acl_before_a_gateway_endpoint(
-    entries: tuple[AclEntry, ...], outcome: PathOutcome, told: str
+    entries: tuple[AclEntry, ...], outcome: PathOutcome, text: str
 ) -> None:
-    """It sees the service's public addresses, out on 443 and back to the client's ports."""
+    """It applies to the service's public addresses, outbound and for return traffic."""
     guards = (acl("a", *entries, subnets=["a"]), open_acl("all", ["b", "public"]))
     found = cell(private(gateway("s3"), *guards, routes=(TO_S3,)), "a", S3)
     assert found.outcome is outcome
-    assert told in found.summary
+    assert text in found.summary
 
 
 def test_an_unknown_acl_before_a_gateway_endpoint() -> None:
-    """It may stop all of it."""
+    """It may block all of the traffic."""
     found = cell(private(gateway("s3"), open_acl("all", ["b"]), routes=(TO_S3,)), "a", S3)
     assert found.outcome is PathOutcome.UNKNOWN
-    assert "the network ACL of subnet-a could not be told" in found.summary
+    assert "the network ACL of subnet-a could not be determined" in found.summary
 
 
-# --- a NAT gateway's own way ---------------------------------------------------------------------
+# --- behind a NAT gateway ------------------------------------------------------------------------
 
 
 def behind_nat(*routes: Route, **more: Any) -> Snapshot:
-    """Give a private subnet that sends everything to a NAT in a subnet with these routes."""
+    """Build a private subnet that routes all traffic to a NAT in a subnet with these routes."""
     return build_snapshot(
         subnet("public"), table("public", *routes, subnets=["public"]), nat("1", **more),
         A, table("main", BY_NAT, main=True), gateway("s3"),
@@ -211,80 +227,80 @@ def behind_nat(*routes: Route, **more: Any) -> Snapshot:
         ((route("0.0.0.0/0", "igw-1", blackhole=True),), True, PathOutcome.NO_ROUTE),
     ],
 )
-def test_where_a_nat_sends_it(
+def test_where_a_nat_gateway_sends_traffic(
     routes: tuple[Route, ...], *, public: bool, outcome: PathOutcome
 ) -> None:
-    """One step by the routes of its own subnet, where a gateway endpoint's route is of no use."""
+    """The routes of its own subnet decide, except those to gateway endpoints."""
     assert cell(behind_nat(*routes, public=public), "a", S3).outcome is outcome
 
 
-def test_a_failed_nat_sends_nothing() -> None:
-    """Its state is told."""
+def test_a_failed_nat_gateway_drops_traffic() -> None:
+    """The summary names its state."""
     snapshot = behind_nat(route("0.0.0.0/0", "igw-1"))
     broken = replace(snapshot.nat_gateways["nat-1"], state="failed")
     found = cell(replace(snapshot, nat_gateways={"nat-1": broken}), "a", S3)
     assert found.outcome is PathOutcome.NO_ROUTE
-    assert "nat-1 is failed" in found.summary
+    assert "is dropped at nat-1 (its state is failed)" in found.summary
 
 
-def test_a_nat_translates_no_ipv6() -> None:
-    """What an IPv6 route sends to it goes nowhere."""
+def test_a_nat_gateway_drops_ipv6() -> None:
+    """The traffic of an IPv6 route to a NAT gateway is dropped."""
     lists = prefix_list("pl-s3v6", "2600:1fa0::/32", name=f"{S3[:-2]}ipv6.s3", owner="AWS")
     both = subnet("a", "a", "10.0.1.0/24", ipv6="2001:db8:0:1::/64")
     routes = (TO_S3, route("::/0", "nat-1"))
     found = cell(private(both, lists, gateway("s3"), routes=routes), "a", S3)
     assert found.outcome is PathOutcome.PARTLY
-    assert "nat-1 translates IPv4 only" in found.summary
+    assert "dropped at nat-1 (a NAT gateway translates to IPv4 destinations only)" in found.summary
 
 
-# --- by interfaces -------------------------------------------------------------------------------
+# --- interfaces ----------------------------------------------------------------------------------
 
 
-def test_all_by_the_interface_endpoint() -> None:
-    """Names lead there, everything is open on the way."""
+def test_all_traffic_uses_the_interface_endpoint() -> None:
+    """The names resolve to it and nothing blocks the traffic."""
     found = cell(private(kms(), routes=(BY_NAT,)), "a", KMS)
     assert (found.outcome, found.summary, found.own_zone) == (
         PathOutcome.PRIVATE,
-        "by vpce-kms",
+        "resolves to vpce-kms",
         True,
     )
     assert found.paths is None
 
 
-def test_a_zone_without_an_interface_is_told() -> None:
-    """It works, across zones."""
+def test_the_cell_says_whether_the_zone_has_an_interface() -> None:
+    """The traffic arrives, but crosses Availability Zones."""
     endpoint = interface("kms", KMS, network_interface_ids=("eni-1",), subnet_ids=("subnet-a",))
     found = cell(private(endpoint), "b", KMS)
     assert (found.outcome, found.own_zone) == (PathOutcome.PRIVATE, False)
 
 
 def test_one_interface_of_two_is_blocked() -> None:
-    """A client may be given either, so it works in part."""
+    """DNS returns either to a client, so that part of the requests fail."""
     closed = acl("b", subnets=["b"])
     snapshot = private(closed, open_acl("all", ["a", "public"]), kms())
     found = cell(snapshot, "a", KMS)
     assert found.outcome is PathOutcome.PARTLY
-    assert "acl-b stops the whole subnet (the final deny)" in found.summary
+    assert "acl-b blocks the whole subnet (rule * denies all other traffic)" in found.summary
 
 
-def test_a_group_that_admits_nobody_blocks() -> None:
-    """The sentence names the group."""
+def test_a_group_that_allows_no_address_of_the_subnet_blocks_it() -> None:
+    """The summary names the group."""
     found = cell(private(kms(), group("endpoints", admits("10.9.0.0/16"))), "a", KMS)
     assert found.outcome is PathOutcome.BLOCKED
-    assert "sg-endpoints stops the whole subnet (no rule admits them on 443)" in found.summary
+    assert "sg-endpoints blocks the whole subnet (no inbound rule allows port 443)" in found.summary
 
 
-def test_a_group_that_admits_a_group() -> None:
-    """Whether a workload has it is not known; that it must is."""
+def test_a_group_that_allows_a_group() -> None:
+    """The summary names the group that a workload needs."""
     found = cell(private(kms(), group("endpoints", admits("sg-clients"))), "a", KMS)
     assert (found.outcome, found.summary) == (
         PathOutcome.BY_SECURITY_GROUP,
-        "by vpce-kms, for workloads in sg-clients",
+        "resolves to vpce-kms, reachable only from workloads in sg-clients",
     )
 
 
 def test_an_interface_that_cannot_be_read_is_unknown() -> None:
-    """A client may be given that one."""
+    """DNS may return its address."""
     endpoint = interface("kms", KMS, network_interface_ids=("eni-1", "eni-secret"))
     found = cell(private(endpoint), "a", KMS)
     assert (found.outcome, found.missing) == (PathOutcome.UNKNOWN, ("eni-secret",))
@@ -292,7 +308,7 @@ def test_an_interface_that_cannot_be_read_is_unknown() -> None:
 
 
 def test_an_endpoint_without_interfaces_yet_is_unknown() -> None:
-    """A pending one."""
+    """A pending endpoint has none."""
     assert (
         cell(private(interface("kms", KMS, state="pending")), "a", KMS).outcome
         is PathOutcome.UNKNOWN
@@ -308,14 +324,14 @@ def test_no_ip_version_in_common_blocks() -> None:
 
 
 def test_only_the_versions_of_the_names_count() -> None:
-    """A dual-stack endpoint whose names answer with IPv4 is reached by IPv4, whatever IPv6 does."""
+    """IPv6 does not matter if the names of a dual-stack endpoint return IPv4 addresses only."""
     both = subnet("a", "a", "10.0.1.0/24", ipv6="2001:db8:0:1::/64")
     dual = eni("1", "b", "10.0.2.9", "2001:db8:0:2::9")
     endpoint = interface("kms", KMS, network_interface_ids=("eni-1",), ip_address_type="dualstack")
     snapshot = private(both, dual, endpoint)
-    assert cell(snapshot, "a", KMS).outcome is PathOutcome.PARTLY  # the group admits no IPv6
-    told = replace(endpoint, dns_record_ip_type="ipv4")
-    assert cell(private(both, dual, told), "a", KMS).outcome is PathOutcome.PRIVATE
+    assert cell(snapshot, "a", KMS).outcome is PathOutcome.PARTLY  # the group allows no IPv6
+    ipv4_names = replace(endpoint, dns_record_ip_type="ipv4")
+    assert cell(private(both, dual, ipv4_names), "a", KMS).outcome is PathOutcome.PRIVATE
 
 
 # --- middleboxes ---------------------------------------------------------------------------------
@@ -331,33 +347,33 @@ def test_only_the_versions_of_the_names_count() -> None:
     ],
 )
 def test_a_route_more_specific_than_the_local_one(detour: Route, outcome: PathOutcome) -> None:
-    """Between subnets a middlebox may stand; what it lets pass is not known here."""
+    """Which traffic a middlebox between subnets forwards is not known."""
     found = cell(private(kms(), table("a", detour, subnets=["a"])), "a", KMS)
     assert found.outcome is outcome
 
 
-def test_a_middlebox_on_the_way_back_counts_as_well() -> None:
-    """The endpoint's subnet sends the answers through it."""
+def test_a_middlebox_for_return_traffic_counts_as_well() -> None:
+    """The endpoint's subnet routes return traffic to it."""
     back = table("b", route("10.0.1.0/24", "eni-firewall"), subnets=["b"])
     found = cell(private(kms(), back), "a", KMS)
     assert found.outcome is PathOutcome.UNKNOWN
-    assert "eni-firewall (route 10.0.1.0/24) of rtb-b" in found.summary
+    assert "whether eni-firewall (route 10.0.1.0/24) of rtb-b forwards the traffic" in found.summary
 
 
-def test_a_local_route_in_whose_place_a_middlebox_stands() -> None:
-    """The route for the whole VPC may have another target, too."""
+def test_a_middlebox_may_replace_the_local_route() -> None:
+    """The target of the local route can be changed."""
     replaced = replace(table("a", subnets=["a"]), routes=(route("10.0.0.0/16", "eni-firewall"),))
     assert cell(private(kms(), replaced), "a", KMS).outcome is PathOutcome.UNKNOWN
 
 
-def test_a_secondary_block_is_local_even_where_the_table_does_not_say() -> None:
+def test_a_secondary_block_is_local_even_if_the_table_does_not_list_it() -> None:
     """Every table has a local route for each block of the VPC."""
     wider = replace(VPC, cidrs=(*VPC.cidrs, IPv4Network("100.64.0.0/16")))
     far = subnet("b", "b", "100.64.2.0/24")
     there = replace(ENIS[1], addresses=(eni("x", "b", "100.64.2.9").addresses))
-    admitting = group("endpoints", admits("10.0.0.0/16"))
+    allowing = group("endpoints", admits("10.0.0.0/16"))
     endpoint = interface("kms", KMS, network_interface_ids=("eni-2",))
-    snapshot = private(far, there, admitting, endpoint, routes=(BY_NAT,), vpc=wider)
+    snapshot = private(far, there, allowing, endpoint, routes=(BY_NAT,), vpc=wider)
     assert cell(snapshot, "a", KMS).outcome is PathOutcome.PRIVATE
 
 
@@ -373,7 +389,7 @@ def test_the_columns_are_the_services_that_matter() -> None:
 
 
 def test_a_record_holds_equal_answers_once() -> None:
-    """Subnets that fare alike share them; each row lists its answers in the services' order."""
+    """Subnets share equal answers; each row lists its answers in the order of the services."""
     snapshot = private(gateway("s3"), kms(), routes=(TO_S3, BY_NAT))
     analysis = Analysis(snapshot)
     record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)
@@ -396,8 +412,8 @@ def test_a_record_holds_equal_answers_once() -> None:
     )
 
 
-def test_what_could_not_be_read_stands_in_the_record() -> None:
-    """Whoever looks at the matrix learns why cells are unknown."""
+def test_the_record_lists_what_could_not_be_read() -> None:
+    """It explains why cells are unknown."""
     snapshot = private(kms(), unreadable={Facet.NETWORK_ACLS: "denied"})
     analysis = Analysis(snapshot)
     record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)

@@ -28,8 +28,8 @@ from network_builders import (
 )
 from posture.analysis.acls import partition_by_entry
 from posture.analysis.addresses import AddressSet
-from posture.analysis.outcome import PathOutcome
-from posture.analysis.routing import route_to
+from posture.analysis.path_outcome import PathOutcome
+from posture.analysis.routing import Router
 from posture.model.network import EndpointType, PrefixList, Route, RouteOrigin
 
 PRIORITY = "https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html"
@@ -47,7 +47,7 @@ def targets(address: str, *routes: Route, lists: tuple[PrefixList, ...] = ()) ->
     """Give what one address is routed to."""
     destination = AddressSet.of([ip_network(address)])
     known = {each.id: each for each in lists}
-    (leg,) = route_to(table("1", *routes), destination, known).legs
+    (leg,) = Router(table("1", *routes), known).route(destination).legs
     return [each.target.id for each in leg.routes]
 
 

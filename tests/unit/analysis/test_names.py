@@ -1,4 +1,4 @@
-"""Where a service's own names lead from inside a VPC."""
+"""What a service's DNS names resolve to inside a VPC."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from posture.analysis.names import NameResolution, ResolvesTo, list_ip_versions,
 from posture.analysis.services import service_of
 from posture.model.network import Endpoint, Snapshot
 
-INBOUND_ONLY = "vpce-1 takes the names only for what comes by inbound resolver endpoints"
+INBOUND_ONLY = "resolve to vpce-1 only for queries through inbound Resolver endpoints"
 
 
 def resolved(*parts: Any, name: str = KMS, **more: Any) -> NameResolution:
@@ -31,18 +31,18 @@ def resolved(*parts: Any, name: str = KMS, **more: Any) -> NameResolution:
         (interface("1", "com.amazonaws.eu-west-1.kms-fips"), ResolvesTo.PUBLIC),
     ],
 )
-def test_private_dns_of_a_working_endpoint_takes_the_names(
+def test_names_resolve_to_a_working_endpoint_with_private_dns(
     endpoint: Endpoint, leads_to: ResolvesTo
 ) -> None:
     """https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html."""
     assert resolved(endpoint).resolves_to is leads_to
 
 
-def test_no_endpoint_leaves_the_names_public_and_names_what_is_not_read() -> None:
-    """A private hosted zone could still win."""
+def test_without_an_endpoint_the_names_are_public() -> None:
+    """The caveat says that a private hosted zone would take precedence."""
     found = resolved()
     assert found.resolves_to is ResolvesTo.PUBLIC
-    assert "zones are not read" in found.but
+    assert "such zones are not evaluated" in found.caveat
 
 
 @pytest.mark.parametrize(
@@ -56,24 +56,24 @@ def test_no_endpoint_leaves_the_names_public_and_names_what_is_not_read() -> Non
         (True, None, ResolvesTo.UNKNOWN),
     ],
 )
-def test_both_attributes_of_the_vpc_are_needed(
+def test_private_dns_requires_both_attributes_of_the_vpc(
     *, support: bool | None, hostnames: bool | None, leads_to: ResolvesTo
 ) -> None:
-    """One that is off is enough for the public addresses, one unknown for not knowing."""
+    """One disabled attribute makes the names public, an unknown one the answer unknown."""
     vpc = replace(VPC, dns_support=support, dns_hostnames=hostnames)
     assert resolved(interface("1"), vpc=vpc).resolves_to is leads_to
 
 
-def test_of_two_endpoints_the_one_with_private_dns_has_the_names() -> None:
-    """The other is reached only by its own names."""
+def test_names_resolve_to_the_one_of_two_endpoints_with_private_dns() -> None:
+    """The other one is reached only by its own DNS names."""
     found = resolved(interface("1", private_dns=False), interface("2"))
     assert [each.id for each in found.endpoints] == ["vpce-2"]
 
 
-def test_s3_with_the_inbound_resolver_option_stays_with_the_gateway() -> None:
+def test_s3_with_the_inbound_resolver_option_uses_the_gateway_endpoint() -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html.
 
-    Inside the VPC the names keep leading to public addresses, which the gateway endpoint routes.
+    Inside the VPC the names resolve to public addresses, which the gateway endpoint routes.
     """
     only = interface("1", S3, private_dns_only_for_inbound_resolver=True)
     found = resolved(gateway("s3"), only, name=S3)
@@ -81,20 +81,20 @@ def test_s3_with_the_inbound_resolver_option_stays_with_the_gateway() -> None:
     assert INBOUND_ONLY in found.why
 
 
-def test_s3_without_the_option_goes_by_the_interface() -> None:
-    """Then a gateway endpoint beside it carries nothing that uses S3's own names."""
+def test_s3_without_the_option_uses_the_interface_endpoint() -> None:
+    """A gateway endpoint then carries no traffic that uses S3's own names."""
     found = resolved(gateway("s3"), interface("1", S3), name=S3)
     assert [each.id for each in found.endpoints] == ["vpce-1"]
 
 
-def test_s3_interface_without_private_dns_beside_a_gateway() -> None:
-    """S3's own names are public, and so routed by the gateway endpoint."""
+def test_s3_interface_endpoint_without_private_dns_beside_a_gateway_endpoint() -> None:
+    """S3's own names resolve to public addresses, which the gateway endpoint routes."""
     found = resolved(gateway("s3"), interface("1", S3, private_dns=False), name=S3)
     assert found.resolves_to is ResolvesTo.PUBLIC
 
 
-def test_a_service_without_private_dns_is_reached_by_the_endpoints_own_names() -> None:
-    """They lead nowhere else, private DNS or not."""
+def test_a_service_without_private_dns_is_reached_by_the_names_of_the_endpoint() -> None:
+    """They resolve to nothing else, whether private DNS is enabled or not."""
     bare = service(KMS, private_dns_names=())
     found = resolved(bare, interface("1", private_dns=False))
     assert found.resolves_to is ResolvesTo.ENDPOINT
@@ -105,8 +105,8 @@ def test_a_service_without_private_dns_is_reached_by_the_endpoints_own_names() -
     )
 
 
-def test_each_of_a_products_services_has_names_of_its_own() -> None:
-    """An endpoint of ecr.api takes none of ecr.dkr's."""
+def test_each_service_of_a_product_has_its_own_names() -> None:
+    """The names of ecr.dkr do not resolve to an endpoint for ecr.api."""
     api, dkr = (service(f"com.amazonaws.eu-west-1.ecr.{each}") for each in ("api", "dkr"))
     endpoint = interface("1", api.name)
     assert resolved(api, dkr, endpoint, name=api.name).resolves_to is ResolvesTo.ENDPOINT
@@ -125,9 +125,9 @@ def test_each_of_a_products_services_has_names_of_its_own() -> None:
         ("service-defined", "dualstack", {4, 6}),
     ],
 )
-def test_the_versions_that_names_answer_with(
+def test_the_ip_versions_of_the_addresses_that_names_return(
     record: str | None, address: str | None, versions: set[int]
 ) -> None:
-    """The DNS record type, else the endpoint's own address type."""
+    """The DNS record type decides, or else the IP address type of the endpoint."""
     endpoint = interface("1", dns_record_ip_type=record, ip_address_type=address)
     assert set(list_ip_versions(endpoint)) == versions

@@ -1,4 +1,4 @@
-"""Who reaches an endpoint's interface: checked against single packets sent through every gate."""
+"""Reachability of an endpoint's interface, checked against single packets at every gate."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ from posture.analysis.acls import EPHEMERAL_PORTS
 from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.coverage import Analysis
 from posture.analysis.gates import Gate
-from posture.analysis.outcome import PathOutcome
+from posture.analysis.path_outcome import PathOutcome
 from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.reachability import Reachability
 from posture.model.network import AclEntry, NetworkAcl, SecurityGroupRule, Snapshot
@@ -48,7 +48,7 @@ def network(
     here: NetworkAcl | None = None,
     there: NetworkAcl | None = None,
 ) -> Snapshot:
-    """Give a workload's subnet, an endpoint's subnet, their ACLs, and the endpoint's group."""
+    """Build a workload's subnet, an endpoint's subnet, their ACLs, and the endpoint's group."""
     return build_snapshot(
         subnet("here", "a", HERE, ipv6="2001:db8::/64"),
         subnet("there", "b", "10.0.2.0/28"),
@@ -61,7 +61,7 @@ def network(
 
 
 def reach(snapshot: Snapshot, *groups: str, at: str = TARGET, within: str = "there") -> Reach:
-    """Ask from the workload's subnet to the endpoint's interface."""
+    """Evaluate the path from the workload's subnet to the endpoint's interface."""
     interface = eni("1", within, at)
     here = snapshot.subnets["subnet-here"]
     return Reachability(snapshot).evaluate(here, interface, frozenset(groups))
@@ -71,7 +71,7 @@ def reach(snapshot: Snapshot, *groups: str, at: str = TARGET, within: str = "the
 
 
 def passes_acl(entries: tuple[AclEntry, ...], peer: str, port: int, *, egress: bool) -> bool:
-    """Let one packet meet an ACL, as AWS describes it."""
+    """Apply an ACL to one packet, as AWS describes it."""
     for entry in sorted(entries, key=lambda each: each.number):
         if entry.egress is not egress or entry.protocol not in {"-1", "6"}:
             continue
@@ -83,7 +83,7 @@ def passes_acl(entries: tuple[AclEntry, ...], peer: str, port: int, *, egress: b
 
 
 def admitted(rules: tuple[SecurityGroupRule, ...], source: str) -> bool:
-    """Let one packet meet a security group."""
+    """Apply the rules of a security group to one packet."""
     lists = {each.id: each.cidrs or () for each in LISTS}
     for rule in rules:
         if rule.protocol != "-1" and (
@@ -105,7 +105,7 @@ def arrives(
     *,
     target: str = TARGET,
 ) -> bool:
-    """Send one packet to the interface's port 443, and its answer back to the client's port."""
+    """Send one packet to the interface's port 443, and the response to the client's port."""
     return (
         passes_acl(here.entries, target, 443, egress=True)
         and passes_acl(there.entries, source, 443, egress=False)
@@ -124,7 +124,7 @@ RANGES = [(0, 65535), (443, 443), (1024, 65535), (32768, 60999), (0, 1023), (491
 
 @st.composite
 def entries(draw: st.DrawFn, blocks: Sequence[str] = BLOCKS) -> tuple[AclEntry, ...]:
-    """Give some entries, in any order of their numbers, and often the open ones at the end."""
+    """Generate entries in any order of their numbers, often with the default ones at the end."""
     numbers = draw(st.lists(st.integers(1, 99), max_size=3, unique=True))
     found = [_entry(draw, number, blocks) for number in numbers]
     if draw(st.integers(0, 5)):
@@ -158,10 +158,10 @@ RULES = st.lists(
 
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(entries(), entries(), RULES)
-def test_each_packet_fares_as_the_answer_says(
+def test_each_packet_arrives_if_the_evaluation_says_so(
     here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
 ) -> None:
-    """Every address of the subnet and every boundary of the client's ports, one by one."""
+    """Check every address of the subnet and every boundary of the client ports, one by one."""
     acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
     found = reach(network(*rules, here=acls[0], there=acls[1]))
     reaching = {str(address) for block in found.reaching.networks() for address in block}
@@ -179,7 +179,7 @@ def test_each_packet_fares_as_the_answer_says(
 def dual_stack(
     here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
 ) -> Reach:
-    """Ask from a dual-stack subnet to a dual-stack interface."""
+    """Evaluate the path from a dual-stack subnet to a dual-stack interface."""
     snapshot = build_snapshot(
         subnet("here", "a", HERE, ipv6=HERE6), subnet("there", "b", "10.0.2.0/28",
                                                       ipv6="2001:db8:0:2::/124"),
@@ -195,10 +195,10 @@ RULES6 = st.lists(st.builds(admits, st.sampled_from(BLOCKS6)), max_size=3)
 
 @settings(max_examples=150, derandomize=True)
 @given(entries(BLOCKS6), entries(BLOCKS6), RULES6)
-def test_packets_of_both_families_fare_as_the_answer_says(
+def test_packets_of_both_ip_versions_arrive_if_the_evaluation_says_so(
     here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
 ) -> None:
-    """Each goes to the interface's address of its own family."""
+    """Each packet goes to the interface's address of its IP version."""
     found = dual_stack(here, there, rules)
     acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
     for block, target in ((IPv4Network(HERE), TARGET), (IPv6Network(HERE6), TARGET6)):
@@ -221,10 +221,10 @@ def _in(address: IPv4Address | IPv6Address, addresses: AddressSet) -> bool:
 
 @settings(max_examples=200, derandomize=True)
 @given(entries(), entries(), RULES)
-def test_the_quick_answer_never_says_more_than_the_exact_one(
+def test_the_quick_answer_agrees_with_the_exact_one(
     here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
 ) -> None:
-    """Where nothing seems to stand in the way, nothing does; and where nothing does, it says so."""
+    """It says that nothing blocks the subnet if and only if nothing does."""
     acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
     endpoint = interface("1", KMS, network_interface_ids=("eni-1",))
     snapshot = network(*rules, here=acls[0], there=acls[1])
@@ -235,43 +235,43 @@ def test_the_quick_answer_never_says_more_than_the_exact_one(
     )
     found = reach(snapshot)
     quick = Analysis(snapshot).is_unobstructed(snapshot.subnets["subnet-here"], endpoint)
-    assert not quick or found.answer is ReachStatus.YES
-    assert quick or found.answer is not ReachStatus.YES
+    assert not quick or found.status is ReachStatus.YES
+    assert quick or found.status is not ReachStatus.YES
     assert (cell(snapshot, "here", KMS).outcome is PathOutcome.PRIVATE) is (
-        found.answer is ReachStatus.YES
+        found.status is ReachStatus.YES
     )
 
 
-def test_the_generated_networks_are_worth_it() -> None:
-    """Whole, partial and no reach all occur among them, and deny entries that decide."""
-    seen: Counter[str] = Counter()
+def test_the_generated_networks_cover_the_hard_cases() -> None:
+    """Full, partial and no reachability all occur, and deny entries that decide."""
+    counts: Counter[str] = Counter()
 
     @settings(max_examples=400, derandomize=True, database=None)
     @given(entries(), entries(), RULES)
-    def look(
+    def collect(
         here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
     ) -> None:
         acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
         found = reach(network(*rules, here=acls[0], there=acls[1]))
-        seen[found.answer] += 1
-        seen["denied by an entry"] += any("denies" in each.rule for each in found.obstacles)
-        seen["some ports"] += any(each.ports is not None for each in found.obstacles)
+        counts[found.status] += 1
+        counts["denied by an entry"] += any("denies" in each.rule for each in found.obstacles)
+        counts["some ports"] += any(each.ports is not None for each in found.obstacles)
         half = found.reaching.size in range(1, found.sources.size)
-        seen["half a subnet"] += half
+        counts["half a subnet"] += half
 
     @settings(max_examples=400, derandomize=True, database=None)
     @given(entries(BLOCKS6), entries(BLOCKS6), RULES6)
-    def look_at_both(
+    def collect_dual_stack(
         here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
     ) -> None:
         found = dual_stack(here, there, rules)
         six, four = found.reaching & IPV6, found.reaching & IPV4
-        seen["IPv6 arrives"] += bool(six)
-        seen["IPv6 alone arrives"] += bool(six) and not four
-        seen["half of IPv6 arrives"] += six.size in range(1, 16)
+        counts["IPv6 arrives"] += bool(six)
+        counts["IPv6 alone arrives"] += bool(six) and not four
+        counts["half of IPv6 arrives"] += six.size in range(1, 16)
 
-    look()
-    look_at_both()
+    collect()
+    collect_dual_stack()
     kinds = {
         ReachStatus.YES,
         ReachStatus.PARTLY,
@@ -280,21 +280,21 @@ def test_the_generated_networks_are_worth_it() -> None:
         "some ports",
     }
     kinds |= {"half a subnet", "IPv6 arrives", "IPv6 alone arrives", "half of IPv6 arrives"}
-    assert {kind for kind in kinds if seen[kind] >= 8} == kinds, seen
+    assert {kind for kind in kinds if counts[kind] >= 8} == kinds, counts
 
 
-# --- by name -------------------------------------------------------------------------------------
+# --- examples ------------------------------------------------------------------------------------
 
 
-def test_the_open_acl_and_the_vpcs_addresses() -> None:
+def test_default_acls_and_a_rule_for_the_vpc() -> None:
     """The ordinary case."""
-    assert reach(network(admits("10.0.0.0/16"))).answer is ReachStatus.YES
+    assert reach(network(admits("10.0.0.0/16"))).status is ReachStatus.YES
 
 
 def test_half_a_subnet() -> None:
-    """A rule that covers one half says which."""
+    """A rule for one half of the subnet blocks the other half."""
     found = reach(network(admits("10.0.1.0/29")))
-    assert found.answer is ReachStatus.PARTLY
+    assert found.status is ReachStatus.PARTLY
     assert str(found.reaching) == "10.0.1.0/29"
     (obstacle,) = found.obstacles
     assert (obstacle.gate, str(obstacle.addresses)) == (Gate.GROUP, "10.0.1.8/29")
@@ -316,59 +316,59 @@ def test_half_a_subnet() -> None:
         (admits("sg-clients"), ReachStatus.BY_SECURITY_GROUP),
     ],
 )
-def test_a_groups_rule(rule: SecurityGroupRule, answer: ReachStatus) -> None:
-    """Protocols, ports, families, lists and groups."""
-    assert reach(network(rule)).answer is answer
+def test_a_security_group_rule(rule: SecurityGroupRule, answer: ReachStatus) -> None:
+    """Protocols, ports, IP versions, prefix lists and group references."""
+    assert reach(network(rule)).status is answer
 
 
-def test_a_stated_group_is_admitted() -> None:
-    """The group a rule names, among those the workload has; any other is not."""
+def test_a_stated_group_is_allowed() -> None:
+    """The rule applies if the workload has the group that it references."""
     snapshot = network(admits("sg-clients"))
-    assert reach(snapshot, "sg-clients").answer is ReachStatus.YES
-    assert reach(snapshot, "sg-others").answer is ReachStatus.BY_SECURITY_GROUP
+    assert reach(snapshot, "sg-clients").status is ReachStatus.YES
+    assert reach(snapshot, "sg-others").status is ReachStatus.BY_SECURITY_GROUP
     assert reach(snapshot).groups == {"sg-clients"}
 
 
 def test_the_endpoints_own_group_as_a_reference() -> None:
-    """A rule that names its own group admits workloads that have it."""
+    """A rule that references its own group allows workloads in that group."""
     snapshot = network(admits("sg-endpoints"))
-    assert reach(snapshot, "sg-endpoints").answer is ReachStatus.YES
+    assert reach(snapshot, "sg-endpoints").status is ReachStatus.YES
 
 
-def test_inside_one_subnet_no_acl_is_asked() -> None:
-    """Packets that do not cross the subnet's edge never meet its ACL."""
+def test_acls_do_not_apply_inside_a_subnet() -> None:
+    """Traffic that does not leave the subnet is not filtered."""
     closed = acl("here", subnets=["here"])
     snapshot = network(admits("10.0.0.0/16"), here=closed)
-    assert reach(snapshot, at="10.0.1.9", within="here").answer is ReachStatus.YES
-    assert reach(snapshot).answer is ReachStatus.NO
+    assert reach(snapshot, at="10.0.1.9", within="here").status is ReachStatus.YES
+    assert reach(snapshot).status is ReachStatus.NO
 
 
-def test_an_answer_needs_an_entry_of_its_own() -> None:
-    """ACLs keep no state: the first half of the way is open, the second is not."""
+def test_return_traffic_needs_an_entry_of_its_own() -> None:
+    """Network ACLs are stateless: the request is allowed, the response is not."""
     there = acl(
         "there", allow(100), allow(100, egress=True, protocol="6", from_port=443, to_port=443),
         subnets=["there"],
     )  # fmt: skip
     found = reach(network(admits("10.0.0.0/16"), there=there))
-    assert found.answer is ReachStatus.NO
+    assert found.status is ReachStatus.NO
     assert {each.gate for each in found.obstacles} == {Gate.BACK_OUT}
-    assert found.obstacles[0].rule == "the final deny"
+    assert found.obstacles[0].rule == "rule * denies all other traffic"
 
 
-def test_some_of_the_clients_ports() -> None:
-    """Open to Linux's ephemeral ports only: partly, and the others are named."""
+def test_some_of_the_client_ports() -> None:
+    """Only the ephemeral ports of Linux are allowed; the obstacles name the others."""
     there = acl(
         "there", allow(100),
         allow(100, egress=True, protocol="6", from_port=32768, to_port=60999),
         subnets=["there"],
     )  # fmt: skip
     found = reach(network(admits("10.0.0.0/16"), there=there))
-    assert found.answer is ReachStatus.PARTLY
+    assert found.status is ReachStatus.PARTLY
     assert {each.ports for each in found.obstacles} == {(1024, 32767), (61000, EPHEMERAL_PORTS[1])}
 
 
 def test_the_first_matching_entry_decides() -> None:
-    """https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html: by number, not by order."""
+    """https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html: by rule number."""
     entries_in_any_order = (allow(200), deny(100, "10.0.1.0/29"), allow(100, egress=True))
     there = acl("there", *entries_in_any_order, subnets=["there"])
     found = reach(network(admits("10.0.0.0/16"), there=there))
@@ -379,26 +379,26 @@ def test_the_first_matching_entry_decides() -> None:
 def test_ipv6_needs_its_own_entries() -> None:
     """An ACL that allows all of IPv4 denies all of IPv6."""
     snapshot = network(admits("10.0.0.0/16"), admits("::/0"))
-    assert reach(snapshot, at="2001:db8:0:1::9").answer is ReachStatus.NO
-    assert reach(snapshot).answer is ReachStatus.YES
+    assert reach(snapshot, at="2001:db8:0:1::9").status is ReachStatus.NO
+    assert reach(snapshot).status is ReachStatus.YES
 
 
 def test_a_missing_acl_or_group_is_unknown() -> None:
-    """What is not in the picture is not taken for open."""
+    """Missing data does not count as allowed."""
     snapshot = network(admits("10.0.0.0/16"))
     alone = build_snapshot(snapshot.subnets["subnet-here"], *snapshot.security_groups.values())
-    assert reach(alone).answer is ReachStatus.UNKNOWN
+    assert reach(alone).status is ReachStatus.UNKNOWN
     interface = eni("1", "there", TARGET, groups=["elsewhere"])
     found = Reachability(snapshot).evaluate(snapshot.subnets["subnet-here"], interface)
-    assert found.answer is ReachStatus.UNKNOWN
+    assert found.status is ReachStatus.UNKNOWN
 
 
-def test_a_certain_stop_outweighs_what_is_not_known() -> None:
-    """An ACL that denies all makes the unread list irrelevant."""
+def test_a_certain_obstacle_outweighs_what_is_not_known() -> None:
+    """The unread prefix list does not matter if an ACL denies all traffic."""
     there = acl("there", subnets=["there"])
-    assert reach(network(admits("pl-unread"), there=there)).answer is ReachStatus.NO
+    assert reach(network(admits("pl-unread"), there=there)).status is ReachStatus.NO
 
 
 def test_blocks_outside_the_subnet_do_not_matter() -> None:
     """The subnet has no such addresses."""
-    assert reach(network(admits("10.9.0.0/16"))).answer is ReachStatus.NO
+    assert reach(network(admits("10.9.0.0/16"))).status is ReachStatus.NO

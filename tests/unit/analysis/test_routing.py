@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from network_builders import LOCAL, build_snapshot, prefix_list, route, subnet, table
 from posture.analysis.addresses import NOTHING, AddressSet
-from posture.analysis.routing import Routing, find_route_table, route_to
+from posture.analysis.routing import Router, Routing, find_route_table
 from posture.model.network import PrefixList, Route, RouteOrigin
 
 WORLD = IPv4Network("203.0.113.0/28")
@@ -57,7 +57,7 @@ def choices(address: str, given_routes: list[Route]) -> set[str]:
 @given(st.lists(routes(), max_size=8))
 def test_every_address_takes_the_route_chosen_by_hand(given_routes: list[Route]) -> None:
     """The legs are a partition, and each address is in the leg of its own choice."""
-    found = route_to(table("1", VPC_ROUTE, *given_routes), WHOLE, LISTS)
+    found = Router(table("1", VPC_ROUTE, *given_routes), LISTS).route(WHOLE)
     seen = NOTHING
     for leg in found.legs:
         assert not seen & leg.addresses
@@ -76,7 +76,7 @@ def test_of_equals_only_the_propagated_one_gives_way_to_the_local_route() -> Non
         route("203.0.113.12/31", "nat-1", origin=RouteOrigin.ADVERTISED),
         route("203.0.113.12/31", "igw-1", origin=RouteOrigin.PROPAGATED),
     ]
-    found = ways(route_to(table("1", VPC_ROUTE, *mixed), WHOLE, LISTS))
+    found = ways(Router(table("1", VPC_ROUTE, *mixed), LISTS).route(WHOLE))
     assert found["203.0.113.12/31"] == ["nat-1"]
     assert found["203.0.113.14/31"] == ["local"]
 
@@ -84,7 +84,7 @@ def test_of_equals_only_the_propagated_one_gives_way_to_the_local_route() -> Non
 @given(st.permutations([route("pl-low", "nat-1"), route("203.0.113.0/28", "igw-1"), LOCAL]))
 def test_the_order_of_routes_does_not_matter(given_routes: list[Route]) -> None:
     """EC2 lists them in any order."""
-    assert ways(route_to(table("1", *given_routes), WHOLE, LISTS)) == {
+    assert ways(Router(table("1", *given_routes), LISTS).route(WHOLE)) == {
         "203.0.113.0/29": ["nat-1"],
         "203.0.113.8/29": ["igw-1"],
     }
@@ -124,20 +124,20 @@ def test_priority_between_equal_routes(one: Route, other: Route, wins: list[str]
     """AWS's documented order."""
     destination = AddressSet.of([ip_network("203.0.113.0/29")])
     for pair in ([one, other], [other, one]):
-        (leg,) = route_to(table("1", *pair), destination, LISTS).legs
+        (leg,) = Router(table("1", *pair), LISTS).route(destination).legs
         assert sorted(each.target.id for each in leg.routes) == sorted(wins)
 
 
 def test_two_routes_to_one_target_are_no_doubt() -> None:
     """Whichever AWS takes, it is the same way."""
     pair = [route("pl-low", "nat-1"), route("pl-all", "nat-1")]
-    found = route_to(table("1", *pair), AddressSet.of([WORLD]), LISTS)
+    found = Router(table("1", *pair), LISTS).route(AddressSet.of([WORLD]))
     assert all(len(leg.routes) == 1 for leg in found.legs)
 
 
 def test_what_no_route_leads_to_is_told() -> None:
     """It is a leg of its own, without a route."""
-    found = route_to(table("1", route("pl-low", "nat-1")), WHOLE, LISTS)
+    found = Router(table("1", route("pl-low", "nat-1")), LISTS).route(WHOLE)
     assert ways(found) == {"203.0.113.0/29": ["nat-1"], "203.0.113.8/29": []}
 
 
@@ -145,14 +145,14 @@ def test_a_list_that_cannot_be_read_is_told() -> None:
     """It may take any part away."""
     unread = route("pl-secret", "nat-1")
     lists: dict[str, PrefixList] = {"pl-secret": prefix_list("pl-secret")}
-    assert route_to(table("1", unread), WHOLE, lists).unread == (unread,)
-    assert route_to(table("1", unread), WHOLE, {}).unread == (unread,)
+    assert Router(table("1", unread), lists).route(WHOLE).unread == (unread,)
+    assert Router(table("1", unread), {}).route(WHOLE).unread == (unread,)
 
 
 def test_a_blackhole_still_takes_what_it_matches() -> None:
     """Its traffic is dropped, not sent by a less specific route."""
     hole = route("203.0.113.0/29", "nat-9", blackhole=True)
-    found = route_to(table("1", hole, route("0.0.0.0/0", "igw-1")), WHOLE, {})
+    found = Router(table("1", hole, route("0.0.0.0/0", "igw-1")), {}).route(WHOLE)
     assert ways(found) == {"203.0.113.0/29": ["nat-9"], "203.0.113.8/29": ["igw-1"]}
 
 

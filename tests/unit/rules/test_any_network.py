@@ -8,7 +8,7 @@ from network_strategies import snapshots
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain
 from posture.analysis.matrix import build_matrix_record, list_row_answers
-from posture.analysis.outcome import PathOutcome
+from posture.analysis.path_outcome import PathOutcome
 from posture.analysis.services import list_covered_services
 from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot

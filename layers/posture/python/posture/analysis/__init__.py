@@ -1,1 +1,1 @@
-"""The heart: routing, names, reachability and policy, decided on a snapshot. Pure."""
+"""Pure analysis of a VPC snapshot: routing, name resolution, reachability and coverage."""

@@ -1,14 +1,14 @@
-"""What a network ACL lets pass, entry by entry, for sets of addresses.
+"""Evaluate network ACL entries for sets of addresses.
 
-Entries apply in order of their number; the first that matches decides, and what none matches is
-denied. ACLs keep no state: an answer needs an entry of its own. They guard a subnet's edge, so they
-do not see what stays inside the subnet.
+Entries apply in ascending order of their rule number. The first match decides; traffic that no
+entry matches is denied. Network ACLs are stateless, so return traffic needs an entry of its own.
+They filter at the boundary of a subnet and do not apply to traffic inside it.
 https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
@@ -16,44 +16,38 @@ from posture.model.network import AclEntry, NetworkAcl
 
 TCP = "6"
 ALL = "-1"
-# Where clients open their side of a connection; which part is theirs depends on their system.
+# The source ports of clients; each operating system uses a part of them.
 # https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html
 EPHEMERAL_PORTS = (1024, 65535)
 
 
 @dataclass(frozen=True, slots=True)
 class AclDecision:
-    """Some addresses and the entry that decides on them; None is the final deny."""
+    """Some addresses and the entry that decides on them; None is the default deny (rule *)."""
 
     addresses: AddressSet
     entry: AclEntry | None
 
     @property
     def allowed(self) -> bool:
-        """Whether they pass."""
+        """Whether the traffic is allowed."""
         return self.entry is not None and self.entry.allow
 
 
 def partition_by_entry(
     acl: NetworkAcl, peers: AddressSet, port: int, *, egress: bool
-) -> tuple[AclDecision, ...]:
-    """Divide peers by the entry that decides on TCP between them and the subnet.
+) -> Iterator[AclDecision]:
+    """Divide peers by the entry that decides on TCP traffic between them and the subnet.
 
     Args:
-        acl: The subnet's network ACL.
-        peers: The addresses at the other end: senders inbound, receivers outbound.
+        acl: The network ACL of the subnet.
+        peers: The addresses at the other end: sources of inbound, destinations of outbound traffic.
         port: The destination port.
-        egress: Whether the packets leave the subnet.
+        egress: Whether the traffic is outbound.
     """
-    return tuple(_decided(acl, peers, port, egress=egress))
-
-
-def _decided(
-    acl: NetworkAcl, peers: AddressSet, port: int, *, egress: bool
-) -> Iterator[AclDecision]:
     left = peers
     for entry in sorted(acl.entries, key=lambda each: each.number):
-        if entry.egress is not egress or not _concerns(entry, port):
+        if entry.egress is not egress or not _covers_port(entry, port):
             continue
         taken = left & AddressSet.of([entry.cidr])
         if taken:
@@ -63,47 +57,37 @@ def _decided(
         yield AclDecision(left, None)
 
 
-@dataclass(frozen=True, slots=True)
-class AclDenials:
-    """What an ACL denies of some peers: HTTPS towards them, from them, and any answer of those.
-
-    An answer counts as denied where only some of the client's ports are.
-    """
-
-    out: AddressSet
-    into: AddressSet
-    back_out: AddressSet
-    back_in: AddressSet
-
-
-def find_denials(acl: NetworkAcl, peers: AddressSet, port: int) -> AclDenials:
-    """Give at once what an ACL denies of peers, without saying by which entry."""
-    return AclDenials(
-        out=_denied(acl, peers, (port,), egress=True),
-        into=_denied(acl, peers, (port,), egress=False),
-        back_out=_denied(acl, peers, split_ports(acl, EPHEMERAL_PORTS, egress=True), egress=True),
-        back_in=_denied(acl, peers, split_ports(acl, EPHEMERAL_PORTS, egress=False), egress=False),
-    )
-
-
-def _denied(
-    acl: NetworkAcl, peers: AddressSet, ports: Iterable[int], *, egress: bool
+def find_denied_peers(
+    acl: NetworkAcl, peers: AddressSet, port: int, *, outbound: bool
 ) -> AddressSet:
+    """Return the peers between which and the subnet the ACL denies some TCP traffic.
+
+    Args:
+        acl: The network ACL of the subnet.
+        peers: The addresses at the other end.
+        port: The port of the server.
+        outbound: Whether the subnet's hosts open the connections, or else the peers.
+
+    Returns:
+        The peers that the ACL denies on the server's port, and those whose return traffic it denies
+        on at least one ephemeral port.
+    """
+    returning = split_ports(acl, EPHEMERAL_PORTS, egress=not outbound)
     return AddressSet.union(
         each.addresses
-        for port in ports
-        for each in partition_by_entry(acl, peers, port, egress=egress)
+        for number, egress in ((port, outbound), *((first, not outbound) for first, _ in returning))
+        for each in partition_by_entry(acl, peers, number, egress=egress)
         if not each.allowed
     )
 
 
 def find_unrestricted_versions(acl: NetworkAcl) -> frozenset[int]:
-    """Give the IP versions of which an ACL stops nothing, as the one that comes with a VPC does."""
-    return _allowed_whole(acl, egress=False) & _allowed_whole(acl, egress=True)
+    """Return the IP versions for which an ACL allows all traffic, as a default network ACL does."""
+    return _find_allowed_versions(acl, egress=False) & _find_allowed_versions(acl, egress=True)
 
 
-def _allowed_whole(acl: NetworkAcl, *, egress: bool) -> frozenset[int]:
-    """Give the versions that one direction allows as a whole, before anything is denied."""
+def _find_allowed_versions(acl: NetworkAcl, *, egress: bool) -> frozenset[int]:
+    """Return the IP versions that one direction allows as a whole, before any deny entry."""
     found: set[int] = set()
     for entry in sorted(acl.entries, key=lambda each: each.number):
         if entry.egress is not egress:
@@ -115,25 +99,28 @@ def _allowed_whole(acl: NetworkAcl, *, egress: bool) -> frozenset[int]:
     return frozenset(found)
 
 
-def split_ports(acl: NetworkAcl, ports: tuple[int, int], *, egress: bool) -> tuple[int, ...]:
-    """Give one port of each stretch that every entry treats alike, the first of each."""
+def split_ports(
+    acl: NetworkAcl, ports: tuple[int, int], *, egress: bool
+) -> tuple[tuple[int, int], ...]:
+    """Split a port range (first, last) into ranges whose ports every entry treats alike."""
     first, last = ports
     starts = {first}
     for entry in acl.entries:
         if entry.egress is egress and entry.protocol == TCP:
-            low, high = _range(entry)
+            low, high = _port_range(entry)
             starts |= {each for each in (low, high + 1) if first < each <= last}
-    return tuple(sorted(starts))
+    ordered = sorted(starts)
+    return tuple(zip(ordered, (*(each - 1 for each in ordered[1:]), last), strict=True))
 
 
-def _concerns(entry: AclEntry, port: int) -> bool:
+def _covers_port(entry: AclEntry, port: int) -> bool:
     if entry.protocol == ALL:
         return True
-    low, high = _range(entry)
+    low, high = _port_range(entry)
     return entry.protocol == TCP and low <= port <= high
 
 
-def _range(entry: AclEntry) -> tuple[int, int]:
+def _port_range(entry: AclEntry) -> tuple[int, int]:
     if entry.from_port is None or entry.to_port is None:
         return 0, 65535
     return entry.from_port, entry.to_port

@@ -1,7 +1,7 @@
-"""Sets of IP addresses, exact for both families: intervals of integers, never lists of addresses.
+"""Exact sets of IP addresses, kept as intervals of integers.
 
-Both families lie on one line of integers, IPv6 behind the last IPv4 address, so that one set holds
-a dual-stack destination and no operation needs to ask for the family.
+Both IP versions share one line of integers, IPv6 after the last IPv4 address, so that one set holds
+a dual-stack destination and no operation needs to know the version.
 """
 
 from __future__ import annotations
@@ -9,20 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    summarize_address_range,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 
 from posture.model.network import Network
 
 IPV6_START = 2**32
 END = IPV6_START + 2**128
 
-Span = tuple[int, int]  # first and last, both inside
+Span = tuple[int, int]  # first and last, both included
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +27,31 @@ class AddressSet:
 
     @classmethod
     def of(cls, networks: Iterable[Network]) -> AddressSet:
-        """Give the addresses of all these blocks."""
-        return cls(tuple(_merged(sorted(map(_span, networks)))))
+        """Build the set of all addresses of these blocks."""
+        return cls(tuple(_merge(sorted(map(_to_span, networks)))))
 
     def __bool__(self) -> bool:
-        """Tell whether there is any address."""
+        """Return whether the set holds any address."""
         return bool(self.spans)
 
     def __or__(self, other: AddressSet) -> AddressSet:
-        """Give what is in either."""
+        """Return the addresses in either set."""
         if not self.spans or not other.spans:
             return self if self.spans else other
-        return AddressSet(tuple(_merged(sorted((*self.spans, *other.spans)))))
+        return AddressSet(tuple(_merge(sorted((*self.spans, *other.spans)))))
 
     def __and__(self, other: AddressSet) -> AddressSet:
-        """Give what is in both."""
-        return AddressSet(tuple(_common(self.spans, other.spans)))
+        """Return the addresses in both sets."""
+        return AddressSet(tuple(_intersect(self.spans, other.spans)))
 
     def __sub__(self, other: AddressSet) -> AddressSet:
-        """Give what is here and not there."""
+        """Return the addresses of this set that are not in the other."""
         if self.isdisjoint(other):
             return self
-        return self & AddressSet(tuple(_gaps(other.spans)))
+        return self & AddressSet(tuple(_invert(other.spans)))
 
     def isdisjoint(self, other: AddressSet) -> bool:
-        """Tell whether nothing is in both."""
+        """Return whether the sets have no address in common."""
         few, many = self.spans, other.spans
         if len(few) > len(many):
             few, many = many, few
@@ -70,25 +64,25 @@ class AddressSet:
         return True
 
     def __ge__(self, other: AddressSet) -> bool:
-        """Tell whether all of the other is here."""
+        """Return whether this set contains all of the other."""
         return not other - self
 
     @classmethod
     def union(cls, sets: Iterable[AddressSet]) -> AddressSet:
-        """Give what is in any of these."""
-        return cls(tuple(_merged(sorted(span for each in sets for span in each.spans))))
+        """Return the addresses in any of these sets."""
+        return cls(tuple(_merge(sorted(span for each in sets for span in each.spans))))
 
     def networks(self) -> tuple[Network, ...]:
-        """Give the fewest blocks that hold just these addresses, IPv4 first."""
-        return tuple(block for span in self.spans for block in _blocks(span))
+        """Return the fewest blocks that hold exactly these addresses, IPv4 first."""
+        return tuple(block for span in self.spans for block in _to_networks(span))
 
     @property
     def size(self) -> int:
-        """How many addresses there are."""
+        """The number of addresses."""
         return sum(last - first + 1 for first, last in self.spans)
 
     def __str__(self) -> str:
-        """The blocks in words."""
+        """Return the blocks, separated by commas."""
         return ", ".join(map(str, self.networks())) or "nothing"
 
 
@@ -97,13 +91,13 @@ IPV4 = AddressSet(((0, IPV6_START - 1),))
 IPV6 = AddressSet(((IPV6_START, END - 1),))
 
 
-def _span(network: Network) -> Span:
-    offset = IPV6_START if network.version == 6 else 0  # noqa: PLR2004 - the family's number
+def _to_span(network: Network) -> Span:
+    offset = IPV6_START if network.version == 6 else 0  # noqa: PLR2004 - the IP version
     return offset + int(network.network_address), offset + int(network.broadcast_address)
 
 
-def _merged(spans: Iterable[Span]) -> Iterator[Span]:
-    """Join sorted spans that overlap or touch; the two families never touch."""
+def _merge(spans: Iterable[Span]) -> Iterator[Span]:
+    """Join sorted spans that overlap or touch; IPv4 and IPv6 never touch."""
     current: Span | None = None
     for first, last in spans:
         if current is None:
@@ -117,8 +111,8 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
         yield current
 
 
-def _common(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
-    """Give what is in both: for each span of the smaller a slice of the larger, cut at its ends."""
+def _intersect(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
+    """Trim, for each span of the smaller set, a slice of the larger one at its ends."""
     few, many = (these, those) if len(these) < len(those) else (those, these)
     found: list[Span] = []
     for first, last in few:
@@ -137,8 +131,8 @@ def _common(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
     return found
 
 
-def _gaps(spans: tuple[Span, ...]) -> Iterator[Span]:
-    """Give everything but these spans."""
+def _invert(spans: tuple[Span, ...]) -> Iterator[Span]:
+    """Return all addresses outside these spans."""
     start = 0
     for first, last in spans:
         if start < first:
@@ -148,7 +142,7 @@ def _gaps(spans: tuple[Span, ...]) -> Iterator[Span]:
         yield start, END - 1
 
 
-def _blocks(span: Span) -> Iterator[IPv4Network | IPv6Network]:
+def _to_networks(span: Span) -> Iterator[IPv4Network | IPv6Network]:
     first, last = span
     if first < IPV6_START:
         end = min(last, IPV6_START - 1)

@@ -1,11 +1,11 @@
-"""How paths and reaches are said in a sentence."""
+"""Describe paths, obstacles and reachability in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.gates import Obstacle
+from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.path import Path, PathKind
 from posture.analysis.reach import Reach, ReachStatus
 
@@ -13,86 +13,99 @@ MOST = 4  # blocks that a sentence names
 
 
 def describe_paths(paths: Iterable[Path], *, exact: bool) -> str:
-    """Say which addresses go which way, the larger parts last; `exact` names the addresses."""
+    """Describe which traffic takes which path, the smallest part first.
+
+    Args:
+        paths: The paths of a service's addresses.
+        exact: Whether the paths' addresses are the service's own, so that they are named.
+    """
     listed = sorted(paths, key=lambda path: path.addresses.size)
     if not listed:
-        return "no address that the subnet could send to"
+        return "the service has no addresses of the subnet's IP versions"
     if len(listed) == 1:
-        return f"all {describe_path(listed[0])}"
+        return f"all traffic {describe_path(listed[0])}"
     if not exact:
-        return "its public addresses are not told; they may go " + " or ".join(
-            dict.fromkeys(map(describe_path, listed))
-        )
+        possible = " or ".join(dict.fromkeys(map(describe_path, listed)))
+        return f"depending on the service's public addresses, traffic {possible}"
     *parts, rest = listed
-    return ", ".join(
-        [
-            *(f"{describe_addresses(path.addresses)} {describe_path(path)}" for path in parts),
-            f"the rest {describe_path(rest)}",
-        ]
+    named = (
+        f"traffic to {describe_addresses(each.addresses)} {describe_path(each)}" for each in parts
     )
+    return ", ".join([*named, f"all other traffic {describe_path(rest)}"])
 
 
 def describe_path(path: Path) -> str:
-    """Say which way a path is."""
+    """Describe what happens to the traffic of a path, as a predicate."""
     if path.kind is PathKind.NONE:
-        return "without a route"
+        return "has no route"
     if path.kind is PathKind.BLACKHOLE:
-        return f"into the blackhole {path.target}" + (f" ({path.why})" if path.why else "")
+        return f"is dropped at {path.target} ({path.why or 'the route is a blackhole'})"
     if path.kind is PathKind.UNKNOWN:
-        return f"by an unknown way ({path.why})"
-    return f"by {path.target or path.kind.value}{_onward(path)}"
-
-
-def _onward(path: Path) -> str:
-    """Say where a NAT gateway sends it, unless that is where NAT gateways are for."""
+        return f"takes an unknown path ({path.why})"
+    followed = f"is routed to {path.target or path.kind.value}"
+    # That a NAT gateway leads to an internet gateway is the normal case and need not be said.
     if all(each.kind is PathKind.INTERNET_GATEWAY for each in path.onward):
-        return ""
-    return f" and on {' or '.join(dict.fromkeys(map(describe_path, path.onward)))}"
+        return followed
+    return (
+        f"{followed}, from where it {' or '.join(dict.fromkeys(map(describe_path, path.onward)))}"
+    )
 
 
 def describe_addresses(addresses: AddressSet, most: int = MOST) -> str:
-    """Name some blocks, and how many there are besides."""
+    """Name the first blocks of a set, and how many more there are."""
     blocks = addresses.networks()
     named = ", ".join(map(str, blocks[:most]))
-    return named if len(blocks) <= most else f"{named} and {len(blocks) - most} blocks more"
+    return named if len(blocks) <= most else f"{named} and {len(blocks) - most} more blocks"
 
 
 def describe_reaches(reaches: Sequence[Reach], missing: Sequence[str]) -> str:
-    """Say what keeps a subnet from interfaces; nothing where all are reached."""
-    answers = {reach.answer for reach in reaches}
-    if answers and answers <= {ReachStatus.NO}:
-        return f", but {_first(reaches)}"
-    if missing or not reaches or ReachStatus.UNKNOWN in answers:
-        return f", but {_unknown(reaches, missing)}"
-    if answers <= {ReachStatus.YES, ReachStatus.BY_SECURITY_GROUP}:
+    """Describe, as the end of a sentence, what blocks a subnet from interfaces.
+
+    Args:
+        reaches: How the subnet reaches each interface.
+        missing: The ids of interfaces that could not be read.
+
+    Returns:
+        "" if the subnet reaches all of them.
+    """
+    statuses = {reach.status for reach in reaches}
+    if statuses and statuses <= {ReachStatus.NO}:
+        return f", but {_describe_first_obstacle(reaches)}"
+    if missing or not reaches or ReachStatus.UNKNOWN in statuses:
+        return f", but {_describe_unknown(reaches, missing)}"
+    if statuses <= {ReachStatus.YES, ReachStatus.BY_SECURITY_GROUP}:
         groups = sorted({group for reach in reaches for group in reach.groups})
-        return f", for workloads in {' or '.join(groups)}" if groups else ""
-    return f", in part: {_first(reaches)}"
+        return f", reachable only from workloads in {' or '.join(groups)}" if groups else ""
+    return f", reachable only in part: {_describe_first_obstacle(reaches)}"
 
 
-def _unknown(reaches: Sequence[Reach], missing: Sequence[str]) -> str:
+def _describe_unknown(reaches: Sequence[Reach], missing: Sequence[str]) -> str:
     if missing:
         return f"the network interface {missing[0]} could not be read"
-    unread = (what for reach in reaches for what in reach.unread)
-    return next((f"{what} could not be told" for what in unread), "it has no interface to be seen")
+    unread = (each for reach in reaches for each in reach.unread)
+    undetermined = (f"{each} could not be determined" for each in unread)
+    return next(undetermined, "no network interface of it is known")
 
 
-def _first(reaches: Iterable[Reach]) -> str:
-    stops = (
+def _describe_first_obstacle(reaches: Iterable[Reach]) -> str:
+    found = (
         describe_obstacle(each, reach.sources) for reach in reaches for each in reach.obstacles
     )
-    return next(stops, "the subnet and the endpoint share no IP version")
+    return next(found, "the subnet and the endpoint share no IP version")
 
 
-def describe_obstacle(each: Obstacle, sources: AddressSet) -> str:
-    """Say what stops whom of a subnet's addresses."""
-    whom = "the whole subnet" if each.addresses >= sources else describe_addresses(each.addresses)
-    ports = f" to ports {each.ports[0]}-{each.ports[1]}" if each.ports else ""
-    return f"{each.by} stops {whom}{ports} ({each.rule})"
+def describe_obstacle(obstacle: Obstacle, sources: AddressSet) -> str:
+    """Describe what blocks which of a subnet's addresses."""
+    whole = obstacle.addresses >= sources
+    blocked = "the whole subnet" if whole else describe_addresses(obstacle.addresses)
+    ports = f" on client ports {obstacle.ports[0]}-{obstacle.ports[1]}" if obstacle.ports else ""
+    return f"{obstacle.by} blocks {blocked}{ports} ({obstacle.rule})"
 
 
-def describe_acl_obstacle(each: Obstacle, private: AddressSet) -> str:
-    """Say what of a service's addresses an ACL stops."""
-    what = "all of it" if each.addresses >= private else describe_addresses(each.addresses)
-    ports = f" on its way back to ports {each.ports[0]}-{each.ports[1]}" if each.ports else ""
-    return f"{each.by} stops {what}{ports} ({each.rule})"
+def describe_acl_obstacle(obstacle: Obstacle, destinations: AddressSet) -> str:
+    """Describe what a subnet's ACL blocks of the traffic to and from a service's addresses."""
+    whole = obstacle.addresses >= destinations
+    peers = "the service" if whole else describe_addresses(obstacle.addresses)
+    traffic = "return traffic from" if obstacle.gate in RETURNING else "traffic to"
+    ports = f" on client ports {obstacle.ports[0]}-{obstacle.ports[1]}" if obstacle.ports else ""
+    return f"{obstacle.by} blocks {traffic} {peers}{ports} ({obstacle.rule})"

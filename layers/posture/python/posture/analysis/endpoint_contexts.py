@@ -1,4 +1,4 @@
-"""Which endpoints have a policy, whether it counts, and where it stands."""
+"""Build the context in which the policy of an endpoint is evaluated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TYPES_WITH_POLICY = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 
 
 def build_endpoint_context(snapshot: Snapshot, endpoint: Endpoint) -> EndpointContext:
-    """Give the account, service, VPC and endpoint that an endpoint's policy stands at."""
+    """Build the context of an endpoint's policy: its account, service, VPC and endpoint."""
     return EndpointContext(
         account=snapshot.scope.account,
         service=endpoint.service_name,
@@ -21,7 +21,7 @@ def build_endpoint_context(snapshot: Snapshot, endpoint: Endpoint) -> EndpointCo
 
 
 def supports_policy(snapshot: Snapshot, endpoint: Endpoint) -> bool | None:
-    """Tell whether an endpoint's service takes a policy; None where EC2 does not tell."""
+    """Return whether an endpoint's service supports policies; None if EC2 does not report it."""
     if is_customer_service(endpoint.service_name):
         return False
     service = snapshot.services.get(endpoint.service_name)

@@ -1,4 +1,4 @@
-"""What the policies of a service's endpoints let through, as steps of an explanation."""
+"""Explain what the policies of a service's endpoints allow."""
 
 from __future__ import annotations
 
@@ -23,53 +23,53 @@ from posture.policy import (
 from posture.policy.descriptions import describe_request
 
 QUESTIONS = {
-    "untrusted_principal": ("lets in untrusted principals", "lets in trusted principals only"),
-    "untrusted_resource": ("reaches untrusted resources", "reaches trusted resources only"),
+    "untrusted_principal": ("allows untrusted principals", "allows trusted principals only"),
+    "untrusted_resource": ("allows untrusted resources", "allows trusted resources only"),
 }
 
 
 def explain_policies(
     snapshot: Snapshot, service: Service, trust: Trust
 ) -> Iterator[ExplanationStep]:
-    """Tell what the policy of each endpoint of a service lets through."""
+    """Explain what the policy of each endpoint of a service allows."""
     for _, endpoint in sorted(snapshot.endpoints.items()):
         if endpoint.service_name == service.name and endpoint.type in TYPES_WITH_POLICY:
-            yield _step(snapshot, endpoint, trust)
+            yield _explain_policy(snapshot, endpoint, trust)
 
 
-def _step(snapshot: Snapshot, endpoint: Endpoint, trust: Trust) -> ExplanationStep:
+def _explain_policy(snapshot: Snapshot, endpoint: Endpoint, trust: Trust) -> ExplanationStep:
     unsupported = supports_policy(snapshot, endpoint) is False
     if unsupported or endpoint.policy is None:
-        why = "the service takes no policy" if unsupported else "EC2 tells no policy"
+        why = "the service does not support policies" if unsupported else "EC2 returns no policy"
         return ExplanationStep(
             "policy", f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "answer": ""}
         )
-    case = PolicyCheck(build_endpoint_context(snapshot, endpoint), trust, snapshot.observed_at)
+    check = PolicyCheck(build_endpoint_context(snapshot, endpoint), trust, snapshot.observed_at)
     try:
-        decided = decide_policy_text(endpoint.policy, case)
+        decided = decide_policy_text(endpoint.policy, check)
     except MalformedPolicyError as error:
-        text = f"The policy of {endpoint.id} cannot be read: {error}."
+        text = f"The policy of {endpoint.id} cannot be parsed: {error}."
         return ExplanationStep("policy", text, {"endpoint": endpoint.id, "answer": "unknown"})
-    answers = {name: each.answer.value for name, each in decided.decision.questions.items()}
-    text = f"The policy of {endpoint.id} {'; it '.join(_told(decided))}."
+    answers = {name: each.answer.value for name, each in decided.decision.results.items()}
+    text = f"The policy of {endpoint.id} {'; it '.join(_describe_decision(decided))}."
     return ExplanationStep("policy", text, {"endpoint": endpoint.id, **answers})
 
 
-def _told(decided: DecidedPolicy) -> Iterator[str]:
+def _describe_decision(decided: DecidedPolicy) -> Iterator[str]:
     decision = decided.decision
     if decision.full_access.answer is PolicyAnswer.YES:
-        yield "is full access: it lets everybody do everything"
+        yield "allows full access"
         return
     if decision.allows_nothing:
-        yield "lets nothing through"
+        yield "allows no request"
         return
-    for name, (opened, closed) in QUESTIONS.items():
-        yield _answer(decided, decision.questions[name], opened, closed)
+    for name, (yes, no) in QUESTIONS.items():
+        yield _describe_answer(decided, decision.results[name], yes, no)
 
 
-def _answer(decided: DecidedPolicy, finding: QuestionResult, opened: str, closed: str) -> str:
-    if finding.answer is PolicyAnswer.NO:
-        return closed
-    if finding.answer is PolicyAnswer.UNKNOWN or finding.request is None:
-        return f"may be one that {opened}: {finding.reason}"
-    return f"{opened}: for example, {describe_request(finding.request, decided.policy)}"
+def _describe_answer(decided: DecidedPolicy, result: QuestionResult, yes: str, no: str) -> str:
+    if result.answer is PolicyAnswer.NO:
+        return no
+    if result.answer is PolicyAnswer.UNKNOWN or result.request is None:
+        return f"possibly {yes}: {result.reason}"
+    return f"{yes}: for example, {describe_request(result.request, decided.policy)}"

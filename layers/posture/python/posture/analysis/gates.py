@@ -1,4 +1,4 @@
-"""The gates between a workload and an endpoint's interface, and what network ACLs stop."""
+"""The gates between a workload and an endpoint's network interface, and what network ACLs block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HTTPS = 443
 
 
 class Gate(StrEnum):
-    """Where packets are stopped."""
+    """A place where traffic can be blocked, on the way there or back."""
 
     WORKLOAD = "the workload's security groups"
     ROUTE = "the route table of the workload's subnet"
@@ -31,10 +31,10 @@ RETURNING = frozenset({Gate.BACK_ROUTE, Gate.BACK_OUT, Gate.BACK_IN})
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Some of a subnet's addresses and what stops them.
+    """Some of a subnet's addresses and what blocks their traffic.
 
-    `by` is the id of the ACL or group; `rule` says which entry, in words. `ports` are the client's
-    ports that are stopped on the way back, where not all are.
+    `by` is the id of the route table, network ACL or security group; `rule` describes the entry.
+    `ports` is the range of client ports that is blocked on the way back, if not all of them are.
     """
 
     addresses: AddressSet
@@ -47,56 +47,54 @@ class Obstacle:
 def find_acl_obstacles(
     here: NetworkAcl | None, there: NetworkAcl | None, sources: AddressSet, target: AddressSet
 ) -> Iterator[Obstacle]:
-    """Give what the ACLs of two subnets stop of packets to a port and of the answers.
+    """Find what the ACLs of two subnets block of requests to port 443 and of the return traffic.
 
     Args:
-        here: The ACL of the senders' subnet, if it is known.
-        there: The ACL of the receivers' subnet, if it is known.
-        sources: The senders.
-        target: The receivers, of the same IP version.
+        here: The network ACL of the sources' subnet, if known.
+        there: The network ACL of the target's subnet, if known.
+        sources: The addresses of the clients.
+        target: The addresses of the interface, of the same IP version.
     """
     if here:
-        yield from _stops(here, Gate.OUT, target, sources)
+        yield from _find_forward_obstacles(here, Gate.OUT, target, sources)
     if there:
-        yield from _stops(there, Gate.IN, sources, sources)
-        yield from _stops_back(there, Gate.BACK_OUT, sources, sources)
+        yield from _find_forward_obstacles(there, Gate.IN, sources, sources)
+        yield from _find_return_obstacles(there, Gate.BACK_OUT, sources, sources)
     if here:
-        yield from _stops_back(here, Gate.BACK_IN, target, sources)
+        yield from _find_return_obstacles(here, Gate.BACK_IN, target, sources)
 
 
-def find_outbound_acl_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator[Obstacle]:
-    """Give the destinations outside the VPC that a subnet's ACL stops, or whose answers it does.
+def find_egress_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator[Obstacle]:
+    """Find the destinations outside the VPC that a subnet's ACL blocks, there or back.
 
-    The obstacles' addresses are destinations here, not the subnet's own.
+    The obstacles' addresses are destinations here, not addresses of the subnet.
     """
-    yield from _stops(acl, Gate.OUT, destinations, destinations)
-    yield from _stops_back(acl, Gate.BACK_IN, destinations, destinations)
+    yield from _find_forward_obstacles(acl, Gate.OUT, destinations, destinations)
+    yield from _find_return_obstacles(acl, Gate.BACK_IN, destinations, destinations)
 
 
-def _stops(
+def _find_forward_obstacles(
     acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
 ) -> Iterator[Obstacle]:
-    """Give what an ACL denies on the way to the interface's port 443."""
+    """Find what an ACL denies of requests to port 443."""
     for decision in partition_by_entry(acl, peers, HTTPS, egress=gate is Gate.OUT):
         if not decision.allowed:
-            stopped = _stopped(decision.addresses, peers, sources)
-            yield Obstacle(stopped, gate, acl.id, _words(decision))
+            blocked = _select_blocked(decision.addresses, peers, sources)
+            yield Obstacle(blocked, gate, acl.id, _describe_denial(decision))
 
 
-def _stops_back(
+def _find_return_obstacles(
     acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
 ) -> Iterator[Obstacle]:
-    """Give what an ACL denies on the way back to a client's port: all ports, or some."""
+    """Find what an ACL denies of return traffic to the clients' ports: all ports, or some."""
     egress = gate is Gate.BACK_OUT
-    starts = split_ports(acl, EPHEMERAL_PORTS, egress=egress)
-    ends = (*(start - 1 for start in starts[1:]), EPHEMERAL_PORTS[1])
     denied = {
-        (start, end): [
+        ports: [
             each
-            for each in partition_by_entry(acl, peers, start, egress=egress)
+            for each in partition_by_entry(acl, peers, ports[0], egress=egress)
             if not each.allowed
         ]
-        for start, end in zip(starts, ends, strict=True)
+        for ports in split_ports(acl, EPHEMERAL_PORTS, egress=egress)
     }
     always = peers
     for found in denied.values():
@@ -104,22 +102,20 @@ def _stops_back(
     for ports, found in denied.items():
         for decision in found:
             if some := decision.addresses - always:
-                stopped = _stopped(some, peers, sources)
-                yield Obstacle(stopped, gate, acl.id, _words(decision), ports)
+                blocked = _select_blocked(some, peers, sources)
+                yield Obstacle(blocked, gate, acl.id, _describe_denial(decision), ports)
     if always:
-        deciding = [each for each in denied[starts[0], ends[0]] if each.addresses & always]
-        yield Obstacle(
-            _stopped(always, peers, sources), gate, acl.id, "; ".join(map(_words, deciding))
-        )
+        first = next(iter(denied.values()))
+        rules = "; ".join(_describe_denial(each) for each in first if each.addresses & always)
+        yield Obstacle(_select_blocked(always, peers, sources), gate, acl.id, rules)
 
 
-def _stopped(denied: AddressSet, peers: AddressSet, sources: AddressSet) -> AddressSet:
-    """Give the sources that are stopped: all, where the interface is the peer that is denied."""
+def _select_blocked(denied: AddressSet, peers: AddressSet, sources: AddressSet) -> AddressSet:
+    """Return the blocked sources: all of them if the interface is the denied peer."""
     return denied if peers == sources else sources
 
 
-def _words(decision: AclDecision) -> str:
+def _describe_denial(decision: AclDecision) -> str:
     if decision.entry is None:
-        return "the final deny"
-    entry = decision.entry
-    return f"rule {entry.number} denies {entry.cidr}"
+        return "rule * denies all other traffic"
+    return f"rule {decision.entry.number} denies {decision.entry.cidr}"

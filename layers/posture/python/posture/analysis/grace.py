@@ -1,4 +1,4 @@
-"""How long an endpoint may be on its way. Pure."""
+"""The grace period of new endpoints."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from posture.model.network import Endpoint
 
 
 def is_within_grace_period(endpoint: Endpoint, baseline: Baseline, at: datetime) -> bool:
-    """Tell whether an endpoint is so new that it need not be available yet."""
+    """Return whether an endpoint is so new that it may still be pending."""
     grace = timedelta(minutes=baseline.pending_grace_minutes)
     return endpoint.created_at is not None and at - endpoint.created_at <= grace

@@ -1,7 +1,7 @@
-"""The coverage matrix as plain JSON: each distinct answer once, and which cell has which.
+"""Build the JSON record of a coverage matrix: each distinct answer once, and a number per cell.
 
-Subnets of one route table and one ACL fare alike, so that answers are far fewer than cells. Sets of
-addresses are told as the blocks they are made of.
+Subnets that share a route table and a network ACL share answers, so there are far fewer answers
+than cells. Sets of addresses are written as CIDR blocks.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ Json = dict[str, Any]
 
 
 def build_matrix_record(coverage: Coverage, analysis: Analysis) -> Json:
-    """Give a matrix as JSON.
+    """Build the JSON record of a matrix.
 
     Returns:
-        `services` (the columns, with where their names lead), `subnets` (the rows, with what they
-        use), `answers` (each distinct one once), `cells` (by subnet id, the number of the answer
-        for each service in order) and `unreadable` (by EC2 operation, the reason).
+        `services` (the columns, with what their names resolve to), `subnets` (the rows, with the
+        route table and network ACL they use), `answers` (each distinct one once), `cells` (by
+        subnet id, the number of the answer for each service, in the order of the services) and
+        `unreadable` (by EC2 operation, the reason why it failed).
     """
     answers = _Answers()
     cells = {
         subnet.id: [
-            answers.number(coverage.cells[subnet.id][service.name], service)
+            answers.add(coverage.cells[subnet.id][service.name], service)
             for service in coverage.services
         ]
         for subnet in coverage.subnets
     }
     return {
         "schema": SCHEMA,
-        "services": [_service(analysis, each) for each in coverage.services],
-        "subnets": [_subnet(analysis, each) for each in coverage.subnets],
+        "services": [_build_service(analysis, each) for each in coverage.services],
+        "subnets": [_build_subnet(analysis, each) for each in coverage.subnets],
         "answers": answers.listed,
         "cells": cells,
         "unreadable": {
@@ -52,68 +53,65 @@ def build_matrix_record(coverage: Coverage, analysis: Analysis) -> Json:
 
 
 def list_row_answers(record: Mapping[str, Any], subnet_id: str) -> Sequence[Mapping[str, Any]]:
-    """Give a row of a recorded matrix: the answers of one subnet, in the order of the services."""
+    """List the answers of a subnet in a recorded matrix, in the order of the services."""
     return [record["answers"][number] for number in record["cells"][subnet_id]]
 
 
 class _Answers:
-    """Numbers answers, equal ones alike."""
+    """The distinct answers, each with a number."""
 
     def __init__(self) -> None:
         self.listed: list[Json] = []
         self._numbers: dict[str, int] = {}
-        self._seen: dict[tuple[object, ...], int] = {}
+        self._known: dict[tuple[object, ...], int] = {}
 
-    def number(self, cell: Cell, service: Service) -> int:
-        # What many cells share is one object, kept by the analysis: the quick way to tell it again.
+    def add(self, cell: Cell, service: Service) -> int:
+        # Cells share objects that the analysis keeps, so comparing identities is quick and safe.
         parts = id(cell.paths), id(cell.reaches), id(cell.obstacles), cell.missing
         key = (cell.outcome, cell.summary, cell.own_zone, *parts)
-        if key not in self._seen:
-            self._seen[key] = self._number(build_cell_record(cell, service))
-        return self._seen[key]
-
-    def _number(self, answer: Json) -> int:
-        text = json.dumps(answer, sort_keys=True)
-        if text not in self._numbers:
-            self._numbers[text] = len(self.listed)
-            self.listed.append(answer)
-        return self._numbers[text]
+        if key not in self._known:
+            answer = build_cell_record(cell, service)
+            text = json.dumps(answer, sort_keys=True)
+            self._known[key] = self._numbers.setdefault(text, len(self.listed))
+            if self._known[key] == len(self.listed):
+                self.listed.append(answer)
+        return self._known[key]
 
 
 def build_cell_record(cell: Cell, service: Service) -> Json:
-    """Give one cell: its outcome and summary, its paths or the interfaces it reaches."""
+    """Build the record of a cell: its outcome, and its paths or the interfaces it reaches."""
     record: Json = {"outcome": cell.outcome.value, "summary": cell.summary}
     if cell.paths is not None:
         exact = EndpointType.GATEWAY in service.types
-        record["paths"] = [build_path_record(each, exact=exact) for each in cell.paths]
+        record["paths"] = [_build_path(each, exact=exact) for each in cell.paths]
     if cell.reaches:
-        record["interfaces"] = [_reach(each) for each in cell.reaches]
+        record["interfaces"] = [_build_reach(each) for each in cell.reaches]
     if cell.own_zone is not None:
         record["own_zone"] = cell.own_zone
     if cell.obstacles:
-        record["obstacles"] = [_obstacle(each, None) for each in cell.obstacles]
+        record["obstacles"] = [_build_obstacle(each, None) for each in cell.obstacles]
     if cell.missing:
         record["missing"] = list(cell.missing)
     return record
 
 
-def build_path_record(path: Path, *, exact: bool) -> Json:
-    """Give one path; its addresses as blocks where it is told which are the service's own."""
+def _build_path(path: Path, *, exact: bool) -> Json:
+    """Build the record of a path; `exact` if its addresses are the service's own."""
     record: Json = {"path": path.kind.value}
     if exact:
         record["addresses"] = str(path.addresses)
     if path.target:
         record["target"] = path.target
     if path.route:
-        record["route"] = _route(path.route)
+        record["route"] = _build_route(path.route)
     if path.why:
         record["why"] = path.why
     if path.onward:
-        record["onward"] = [build_path_record(each, exact=exact) for each in path.onward]
+        record["onward"] = [_build_path(each, exact=exact) for each in path.onward]
     return record
 
 
-def _route(route: Route) -> Json:
+def _build_route(route: Route) -> Json:
     return {
         "destination": route.destination,
         "target": route.target.id,
@@ -122,17 +120,17 @@ def _route(route: Route) -> Json:
     }
 
 
-def _reach(reach: Reach) -> Json:
+def _build_reach(reach: Reach) -> Json:
     record: Json = {
         "id": reach.interface.id,
         "zone": reach.interface.zone,
-        "reached": reach.answer.value,
+        "reached": reach.status.value,
     }
-    if reach.answer is ReachStatus.YES:
+    if reach.status is ReachStatus.YES:
         return record
     if reach.reaching:
         record["reaching"] = "all" if reach.reaching == reach.sources else str(reach.reaching)
-    record["obstacles"] = [_obstacle(each, reach.sources) for each in reach.obstacles]
+    record["obstacles"] = [_build_obstacle(each, reach.sources) for each in reach.obstacles]
     if reach.groups:
         record["groups"] = sorted(reach.groups)
     if reach.unread:
@@ -140,7 +138,7 @@ def _reach(reach: Reach) -> Json:
     return record
 
 
-def _obstacle(obstacle: Obstacle, sources: AddressSet | None) -> Json:
+def _build_obstacle(obstacle: Obstacle, sources: AddressSet | None) -> Json:
     whole = sources is not None and obstacle.addresses >= sources
     record: Json = {
         "gate": obstacle.gate.value,
@@ -153,7 +151,7 @@ def _obstacle(obstacle: Obstacle, sources: AddressSet | None) -> Json:
     return record
 
 
-def _service(analysis: Analysis, service: Service) -> Json:
+def _build_service(analysis: Analysis, service: Service) -> Json:
     resolution = analysis.resolve_names(service)
     return {
         "name": service.name,
@@ -161,12 +159,12 @@ def _service(analysis: Analysis, service: Service) -> Json:
         "names": list(service.private_dns_names),
         "leads_to": resolution.resolves_to.value,
         "why": resolution.why,
-        "but": resolution.but,
+        "but": resolution.caveat,
         "endpoints": [each.id for each in resolution.endpoints],
     }
 
 
-def _subnet(analysis: Analysis, subnet: Subnet) -> Json:
+def _build_subnet(analysis: Analysis, subnet: Subnet) -> Json:
     table, acl = analysis.paths.find_table(subnet), analysis.reachability.find_acl(subnet.id)
     return {
         "id": subnet.id,

@@ -1,4 +1,4 @@
-"""Where a service's own names lead from inside a VPC: to an endpoint, or to public addresses.
+"""Decide whether a service's DNS names resolve to an endpoint or to public addresses in a VPC.
 
 https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html#interface-endpoint-private-dns
 https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html#dns-name-resolution
@@ -17,7 +17,7 @@ IPV4_ONLY, IPV6_ONLY, DUAL_STACK = "ipv4", "ipv6", "dualstack"
 
 
 class ResolvesTo(StrEnum):
-    """Where names lead."""
+    """What names resolve to."""
 
     ENDPOINT = "endpoint"
     PUBLIC = "public addresses"
@@ -26,56 +26,53 @@ class ResolvesTo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NameResolution:
-    """Where a service's own names lead from this VPC, and what decides it.
+    """What a service's DNS names resolve to in a VPC, and why.
 
-    `endpoints` are those the names lead to. `ip_versions` are the IP versions the names answer with
-    there. `but` is what nobody here can see and could make it otherwise.
+    `endpoints` are those the names resolve to, `ip_versions` the IP versions of the addresses they
+    return. `caveat` describes what is not evaluated and could change the answer.
     """
 
     resolves_to: ResolvesTo
     why: str
     endpoints: tuple[Endpoint, ...] = ()
     ip_versions: frozenset[int] = frozenset()
-    but: str = ""
+    caveat: str = ""
 
 
 def resolve_names(snapshot: Snapshot, service: Service) -> NameResolution:
-    """Tell where the service's own names lead.
+    """Decide what a service's DNS names resolve to in a VPC.
 
-    A private hosted zone of the customer's with the same name would win over public DNS. Zones are
-    Route 53's and are not read here, so they are named as what is not known; where an endpoint of
-    the service stands without private DNS, which is how such zones are used, the answer itself is
-    unknown. A service that offers no private DNS is reached by its endpoints' own names, which
-    lead nowhere else.
+    A private hosted zone with the same name takes precedence over public DNS. Private hosted zones
+    are not evaluated, which the answer states. It is unknown if an endpoint of the service has
+    private DNS disabled, because such zones are used with such endpoints. A service without private
+    DNS names is reached by the DNS names of its endpoints, which resolve to nothing else.
     """
-    endpoints = _interface_endpoints(snapshot, service)
+    endpoints = _list_interface_endpoints(snapshot, service)
+    ids = ", ".join(each.id for each in endpoints)
     named = [each for each in endpoints if each.private_dns]
     if named:
-        return _by_private_dns(snapshot, service, named)
+        return _resolve_private_dns(snapshot, service, named)
     if endpoints and not service.private_dns_names:
-        why = f"{service.name} offers no private DNS: only the endpoint's own names lead to it"
-        return _to_endpoints(endpoints, why)
+        why = f"{service.name} has no private DNS names; clients use the names of the endpoint"
+        return _resolve_to_endpoints(endpoints, why)
     if any(each.private_dns is None for each in endpoints):
-        ids = ", ".join(each.id for each in endpoints)
-        return NameResolution(
-            ResolvesTo.UNKNOWN, f"EC2 does not tell whether {ids} has private DNS on"
-        )
+        why = f"EC2 does not report whether private DNS is enabled for {ids}"
+        return NameResolution(ResolvesTo.UNKNOWN, why)
     if endpoints and EndpointType.GATEWAY not in service.types:
-        ids = ", ".join(each.id for each in endpoints)
         return NameResolution(
             ResolvesTo.UNKNOWN,
-            f"{ids} has private DNS off: the names lead to public addresses, unless a private "
-            "hosted zone takes them to the endpoint",
-            but="private hosted zones are not read",
+            f"private DNS is disabled for {ids}, so the names resolve to public addresses unless a "
+            "private hosted zone points them to the endpoint",
+            caveat="such zones are not evaluated",
         )
     return NameResolution(
         ResolvesTo.PUBLIC,
-        "no endpoint of the VPC takes the service's names",
-        but="a private hosted zone of the same name would win; zones are not read",
+        "the VPC has no interface endpoint with private DNS for the service",
+        caveat="a private hosted zone would take precedence; such zones are not evaluated",
     )
 
 
-def _interface_endpoints(snapshot: Snapshot, service: Service) -> Sequence[Endpoint]:
+def _list_interface_endpoints(snapshot: Snapshot, service: Service) -> Sequence[Endpoint]:
     return [
         endpoint
         for _, endpoint in sorted(snapshot.endpoints.items())
@@ -85,42 +82,41 @@ def _interface_endpoints(snapshot: Snapshot, service: Service) -> Sequence[Endpo
     ]
 
 
-def _by_private_dns(
+def _resolve_private_dns(
     snapshot: Snapshot, service: Service, named: Sequence[Endpoint]
 ) -> NameResolution:
     vpc = snapshot.vpc
     attributes = {"enableDnsSupport": vpc.dns_support, "enableDnsHostnames": vpc.dns_hostnames}
     off = [name for name, value in attributes.items() if value is False]
     if off:
-        return NameResolution(
-            ResolvesTo.PUBLIC, f"{' and '.join(off)} of {vpc.id} off: private DNS needs both"
-        )
+        why = f"private DNS requires both DNS attributes of {vpc.id}; disabled: {', '.join(off)}"
+        return NameResolution(ResolvesTo.PUBLIC, why)
     unread = [name for name, value in attributes.items() if value is None]
     if unread:
-        return NameResolution(
-            ResolvesTo.UNKNOWN, f"{' and '.join(unread)} of {vpc.id} could not be read"
-        )
-    inside = [each for each in named if not _for_outside_only(each, service)]
+        why = f"{' and '.join(unread)} of {vpc.id} could not be read"
+        return NameResolution(ResolvesTo.UNKNOWN, why)
+    inside = [each for each in named if not _resolves_outside_only(each, service)]
     if not inside:
         return NameResolution(
             ResolvesTo.PUBLIC,
-            f"{named[0].id} takes the names only for what comes by inbound resolver endpoints, "
-            "that is from outside the VPC",
+            f"the names resolve to {named[0].id} only for queries through inbound Resolver "
+            "endpoints, that is, from outside the VPC",
         )
     ids = ", ".join(each.id for each in inside)
-    why = f"private DNS of {ids} is on, and so are both DNS attributes of {vpc.id}"
-    return _to_endpoints(inside, why)
+    why = f"private DNS is enabled for {ids}, and both DNS attributes of {vpc.id} are enabled"
+    return _resolve_to_endpoints(inside, why)
 
 
-def _to_endpoints(endpoints: Sequence[Endpoint], why: str) -> NameResolution:
+def _resolve_to_endpoints(endpoints: Sequence[Endpoint], why: str) -> NameResolution:
     versions = frozenset(version for each in endpoints for version in list_ip_versions(each))
     return NameResolution(ResolvesTo.ENDPOINT, why, tuple(endpoints), versions)
 
 
-def _for_outside_only(endpoint: Endpoint, service: Service) -> bool:
-    """Tell whether only names asked for from outside the VPC lead to the endpoint.
+def _resolves_outside_only(endpoint: Endpoint, service: Service) -> bool:
+    """Return whether the names resolve to the endpoint only for queries from outside the VPC.
 
-    An option of services that have a gateway endpoint, too: inside, their names go by that one.
+    Services that also have gateway endpoints offer this option: inside the VPC, their names keep
+    resolving to the public addresses that the gateway endpoint routes.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html#private-dns-s3
     """
     gateway_too = EndpointType.GATEWAY in service.types
@@ -128,13 +124,14 @@ def _for_outside_only(endpoint: Endpoint, service: Service) -> bool:
 
 
 def list_ip_versions(endpoint: Endpoint) -> Iterator[int]:
-    """Give the IP versions that the endpoint's names answer with.
+    """List the IP versions of the addresses that the endpoint's names return.
 
-    `service-defined` and what EC2 does not tell follow the endpoint's own address type.
+    `service-defined`, or no value, means the IP address type of the endpoint.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DnsOptionsSpecification.html
     """
-    told = endpoint.dns_record_ip_type
-    kind = told if told in {IPV4_ONLY, IPV6_ONLY, DUAL_STACK} else endpoint.ip_address_type
+    kind = endpoint.dns_record_ip_type
+    if kind not in {IPV4_ONLY, IPV6_ONLY, DUAL_STACK}:
+        kind = endpoint.ip_address_type
     if kind != IPV6_ONLY:
         yield 4
     if kind in {IPV6_ONLY, DUAL_STACK}:

@@ -1,4 +1,4 @@
-"""The way that traffic takes out of a subnet: what it is, and where it ends."""
+"""The path that traffic takes out of a subnet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from posture.model.network import Route
 
 
 class PathKind(StrEnum):
-    """The ways out of a subnet."""
+    """What a path leads to."""
 
     GATEWAY_ENDPOINT = "gateway endpoint"
     OTHER_ENDPOINT = "endpoint of another service"
@@ -32,11 +32,11 @@ class PathKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-# The ways that end in the internet.
+# These lead to the internet.
 INTERNET = frozenset(
     {PathKind.INTERNET_GATEWAY, PathKind.EGRESS_ONLY_GATEWAY, PathKind.CARRIER_GATEWAY}
 )
-# The ways into another network, whose own routes decide what becomes of the traffic.
+# These lead to another network, whose own routes decide what happens to the traffic.
 OTHER_NETWORKS = frozenset(
     {
         PathKind.TRANSIT_GATEWAY,
@@ -51,11 +51,11 @@ OTHER_NETWORKS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The way that some of a destination's addresses take.
+    """The path that traffic to some addresses of a destination takes.
 
-    `target` is the id of what the route points to, "" where there is no route. `onward` are the
-    ways a NAT gateway's own subnet takes with these addresses. `why` tells what makes it unknown,
-    or drops it where no route does.
+    `target` is the id of the route's target, "" without a route. `onward` are the paths that the
+    traffic takes behind a NAT gateway, out of its subnet. `why` is the reason why the path is
+    unknown, or why the traffic is dropped although no route is a blackhole.
     """
 
     addresses: AddressSet
@@ -67,7 +67,7 @@ class Path:
 
     @property
     def to_internet(self) -> AddressSet:
-        """The addresses that are reached over the internet this way."""
+        """The addresses that the path reaches over the internet."""
         if self.kind in INTERNET:
             return self.addresses
-        return AddressSet.union(way.to_internet for way in self.onward)
+        return AddressSet.union(path.to_internet for path in self.onward)

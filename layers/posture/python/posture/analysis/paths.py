@@ -1,7 +1,7 @@
-"""By which path each part of a gateway service's addresses leaves a subnet.
+"""Find the path that each part of a service's addresses takes out of a subnet.
 
-A gateway endpoint is a route to the service's prefix list; any other route that is as specific, or
-more, takes traffic past it.
+A gateway endpoint is a route to the service's prefix list. Traffic that matches a more specific
+route, or a preferred route of the same length, bypasses it.
 https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gateway-endpoint-routing
 """
 
@@ -15,9 +15,8 @@ from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.path import INTERNET, Path, PathKind
 from posture.analysis.routing import Leg, Router, find_route_table, find_sendable_addresses
 from posture.model.network import (
-    Endpoint,
     EndpointType,
-    NatGateway,
+    PrefixList,
     Route,
     RouteTable,
     Service,
@@ -26,23 +25,13 @@ from posture.model.network import (
     TargetKind,
 )
 
-KINDS = {
-    TargetKind.INTERNET_GATEWAY: PathKind.INTERNET_GATEWAY,
-    TargetKind.EGRESS_ONLY_GATEWAY: PathKind.EGRESS_ONLY_GATEWAY,
-    TargetKind.NAT_GATEWAY: PathKind.NAT_GATEWAY,
-    TargetKind.TRANSIT_GATEWAY: PathKind.TRANSIT_GATEWAY,
-    TargetKind.VIRTUAL_PRIVATE_GATEWAY: PathKind.VIRTUAL_PRIVATE_GATEWAY,
-    TargetKind.PEERING: PathKind.PEERING,
-    TargetKind.CARRIER_GATEWAY: PathKind.CARRIER_GATEWAY,
-    TargetKind.LOCAL_GATEWAY: PathKind.LOCAL_GATEWAY,
-    TargetKind.CORE_NETWORK: PathKind.CORE_NETWORK,
-    TargetKind.ODB_NETWORK: PathKind.ODB_NETWORK,
+# Most kinds of target have a kind of path with their name.
+KINDS = {kind: PathKind[kind.name] for kind in TargetKind if kind.name in PathKind.__members__} | {
     TargetKind.INSTANCE: PathKind.APPLIANCE,
     TargetKind.NETWORK_INTERFACE: PathKind.APPLIANCE,
-    TargetKind.LOCAL: PathKind.LOCAL,
 }
 
-# What is not for the public internet, by IANA's registries of special-purpose addresses:
+# Not globally reachable, according to IANA's registries of special-purpose addresses:
 # https://www.iana.org/assignments/iana-ipv4-special-registry/
 # https://www.iana.org/assignments/iana-ipv6-special-registry/ (2000::/3 is all that is global)
 SPECIAL = (
@@ -55,7 +44,7 @@ PUBLIC = (IPV4 - AddressSet.of(map(ip_network, SPECIAL.split()))) | AddressSet.o
 
 
 def list_gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
-    """Give the services that offer a gateway endpoint in this region."""
+    """List the services with gateway endpoints in this region."""
     return tuple(
         service
         for _, service in sorted(snapshot.services.items())
@@ -63,190 +52,171 @@ def list_gateway_services(snapshot: Snapshot) -> tuple[Service, ...]:
     )
 
 
-def find_service_addresses(snapshot: Snapshot, service: Service) -> AddressSet | None:
-    """Give a gateway service's addresses; None where no list of it could be read.
-
-    Its lists bear its name, with `ipv6.` before the service where there is one for IPv6.
-    """
-    lists = [
+def list_service_prefix_lists(snapshot: Snapshot, service: Service) -> list[PrefixList]:
+    """List the AWS-managed prefix lists of a service: one for IPv4, and one for IPv6 if any."""
+    return [
         each
         for each in snapshot.prefix_lists.values()
         if each.aws_managed and each.name.replace(".ipv6.", ".") == service.name
     ]
+
+
+def find_service_addresses(snapshot: Snapshot, service: Service) -> AddressSet | None:
+    """Return the addresses of a gateway service; None if its prefix lists could not be read."""
+    lists = list_service_prefix_lists(snapshot, service)
     if not lists or any(each.cidrs is None for each in lists):
         return None
     return AddressSet.of(cidr for each in lists for cidr in each.cidrs or ())
 
 
 class PathFinder:
-    """The ways out of a VPC's subnets; subnets of one table and the same families share them."""
+    """Finds paths out of subnets; those of one route table and the same IP versions share them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._addresses: dict[str, AddressSet | None] = {}
         self._tables: dict[str, RouteTable | None] = {}
-        self._known: dict[tuple[str, AddressSet, str], tuple[Path, ...]] = {}
-        self._routers = _Routers(snapshot)
+        self._routers: dict[tuple[str, bool], Router] = {}
+        self._paths: dict[tuple[str, AddressSet, str], tuple[Path, ...]] = {}
 
     def find_table(self, subnet: Subnet) -> RouteTable | None:
-        """Give the route table a subnet uses."""
+        """Find the route table of a subnet."""
         if subnet.id not in self._tables:
             self._tables[subnet.id] = find_route_table(self._snapshot, subnet.id)
         return self._tables[subnet.id]
 
     def find_paths(self, subnet: Subnet, service: Service) -> tuple[Path, ...] | None:
-        """Divide a service's own addresses by the way they leave a subnet.
+        """Divide a service's addresses by the path that traffic to them takes out of a subnet.
 
-        Of a gateway service these are its prefix lists; of any other they are not told, so that
-        all public addresses stand for them, but those of the gateway services.
+        The addresses of a gateway service are those of its prefix lists. Those of other services
+        are not known: all public addresses without those of gateway services stand for them.
 
         Returns:
-            The paths, disjoint, those of the most specific routes first; None where the service's
+            The paths, disjoint, those of the most specific routes first; None if the service's
             addresses or the subnet's route table are not known.
         """
-        table, addresses = self.find_table(subnet), self._of_service(service)
+        table, addresses = self.find_table(subnet), self._find_addresses(service)
         if table is None or addresses is None:
             return None
-        spoken = find_sendable_addresses(subnet)
-        by_gateway = EndpointType.GATEWAY in service.types
-        key = (table.id, spoken, service.name if by_gateway else "")
-        if key not in self._known:
-            router, wanted = self._routers.of(table), addresses & spoken
-            self._known[key] = tuple(_paths(self._routers, router, wanted, service, follow=True))
-        return self._known[key]
+        sendable = find_sendable_addresses(subnet)
+        key = table.id, sendable, service.name if EndpointType.GATEWAY in service.types else ""
+        if key not in self._paths:
+            router = self._prepare_router(table)
+            self._paths[key] = tuple(self._divide(router, addresses & sendable, service))
+        return self._paths[key]
 
-    def _of_service(self, service: Service) -> AddressSet | None:
+    def _find_addresses(self, service: Service) -> AddressSet | None:
         name = service.name if EndpointType.GATEWAY in service.types else ""
         if name not in self._addresses:
             self._addresses[name] = (
-                find_service_addresses(self._snapshot, service) if name else self._public()
+                find_service_addresses(self._snapshot, service)
+                if name
+                else self._find_public_addresses()
             )
         return self._addresses[name]
 
-    def _public(self) -> AddressSet:
-        apart = NOTHING
-        for service in list_gateway_services(self._snapshot):
-            apart |= find_service_addresses(self._snapshot, service) or NOTHING
-        return PUBLIC - apart
+    def _find_public_addresses(self) -> AddressSet:
+        services = list_gateway_services(self._snapshot)
+        found = (find_service_addresses(self._snapshot, each) or NOTHING for each in services)
+        return PUBLIC - AddressSet.union(found)
 
-
-class _Routers:
-    """The VPC's route tables made ready, as its subnets use them and as its NAT gateways do."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self._known: dict[tuple[str, bool], Router] = {}
-
-    def of(self, table: RouteTable, *, nat: bool = False) -> Router:
-        """Give a table; for a NAT gateway, without the routes to gateway endpoints."""
+    def _prepare_router(self, table: RouteTable, *, nat: bool = False) -> Router:
+        """Return the router of a table; for a NAT gateway, without routes to gateway endpoints."""
         key = table.id, nat
-        if key not in self._known:
-            kept = (it for it in table.routes if not nat or not self._to_gateway_endpoint(it))
+        if key not in self._routers:
+            kept = (it for it in table.routes if not nat or not self._is_to_gateway_endpoint(it))
             whole = replace(table, routes=tuple(kept))
-            self._known[key] = Router(whole, self.snapshot.prefix_lists)
-        return self._known[key]
+            self._routers[key] = Router(whole, self._snapshot.prefix_lists)
+        return self._routers[key]
 
-    def _to_gateway_endpoint(self, route: Route) -> bool:
-        """Tell whether a route leads to a gateway endpoint: those are for prefix lists only."""
+    def _is_to_gateway_endpoint(self, route: Route) -> bool:
+        """Return whether a route leads to a gateway endpoint; such routes are to prefix lists."""
         if route.target.kind is not TargetKind.VPC_ENDPOINT:
             return False
-        endpoint = self.snapshot.endpoints.get(route.target.id)
+        endpoint = self._snapshot.endpoints.get(route.target.id)
         by_list = route.prefix_list_id is not None
         return endpoint.type is EndpointType.GATEWAY if endpoint else by_list
 
+    def _divide(
+        self, router: Router, addresses: AddressSet, service: Service, *, follow: bool = True
+    ) -> Iterator[Path]:
+        routing = router.route(addresses)
+        if routing.unread and addresses:
+            names = ", ".join(route.destination for route in routing.unread)
+            why = f"the entries of {names} in {router.table_id} cannot be read"
+            yield Path(addresses, PathKind.UNKNOWN, why=why)
+            return
+        for leg in routing.legs:
+            yield self._build_path(leg, service, follow=follow)
 
-def _paths(
-    routers: _Routers, router: Router, wanted: AddressSet, service: Service, *, follow: bool
-) -> Iterator[Path]:
-    routing = router.to(wanted)
-    if routing.unread and wanted:
-        names = ", ".join(route.destination for route in routing.unread)
-        why = f"the entries of {names} in {router.table_id} cannot be read"
-        yield Path(wanted, PathKind.UNKNOWN, why=why)
-        return
-    for leg in routing.legs:
-        yield _path(routers, leg, service, follow=follow)
+    def _build_path(self, leg: Leg, service: Service, *, follow: bool) -> Path:
+        route = leg.route
+        if route is None:
+            if not leg.routes:
+                return Path(leg.addresses, PathKind.NONE)
+            targets = " or ".join(each.target.id for each in leg.routes)
+            why = f"equally specific routes to {targets}"
+            return Path(leg.addresses, PathKind.UNKNOWN, why=why)
+        if route.blackhole:
+            return Path(leg.addresses, PathKind.BLACKHOLE, route.target.id, route)
+        kind, why = self._find_kind(route, service)
+        onward: tuple[Path, ...] = ()
+        if kind is PathKind.NAT_GATEWAY and follow:
+            onward = self._follow_nat_gateway(route.target.id, leg.addresses, service)
+        return Path(leg.addresses, kind, route.target.id, route, onward, why)
 
+    def _find_kind(self, route: Route, service: Service) -> tuple[PathKind, str]:
+        """Return what a route leads to, and why this is unknown if it is."""
+        target = route.target
+        if target.kind is not TargetKind.VPC_ENDPOINT:
+            kind = KINDS.get(target.kind, PathKind.UNKNOWN)
+            return kind, f"the type of {target.id} is unknown" if kind is PathKind.UNKNOWN else ""
+        endpoint = self._snapshot.endpoints.get(target.id)
+        if endpoint is None:
+            return PathKind.UNKNOWN, f"{target.id} is not an endpoint of the VPC"
+        if endpoint.type is EndpointType.GATEWAY_LOAD_BALANCER:
+            return PathKind.LOAD_BALANCER_ENDPOINT, ""
+        if endpoint.type is EndpointType.GATEWAY and endpoint.service_name == service.name:
+            return PathKind.GATEWAY_ENDPOINT, ""
+        return PathKind.OTHER_ENDPOINT, ""
 
-def _path(routers: _Routers, leg: Leg, service: Service, *, follow: bool) -> Path:
-    route = leg.route
-    if route is None:
-        if not leg.routes:
-            return Path(leg.addresses, PathKind.NONE)
-        targets = " or ".join(each.target.id for each in leg.routes)
-        return Path(leg.addresses, PathKind.UNKNOWN, why=f"AWS does not tell which: {targets}")
-    if route.blackhole:
-        return Path(leg.addresses, PathKind.BLACKHOLE, route.target.id, route)
-    kind, why = _kind(routers.snapshot, route, service)
-    onward: tuple[Path, ...] = ()
-    if kind is PathKind.NAT_GATEWAY and follow:
-        onward = _onward(routers, route.target.id, leg.addresses, service)
-    return Path(leg.addresses, kind, route.target.id, route, onward, why)
+    def _follow_nat_gateway(
+        self, nat_id: str, addresses: AddressSet, service: Service
+    ) -> tuple[Path, ...]:
+        """Follow traffic behind a NAT gateway for one step, by the routes of the gateway's subnet.
 
+        A NAT gateway cannot send traffic over gateway endpoints, so their routes are left out. An
+        internet gateway drops the traffic of a private NAT gateway. Its destinations are IPv4 only.
+        https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
 
-def _kind(snapshot: Snapshot, route: Route, service: Service) -> tuple[PathKind, str]:
-    if route.target.kind is TargetKind.VPC_ENDPOINT:
-        return _endpoint_kind(snapshot.endpoints.get(route.target.id), route, service)
-    kind = KINDS.get(route.target.kind, PathKind.UNKNOWN)
-    why = "" if kind is not PathKind.UNKNOWN else f"{route.target.id} is of no known kind"
-    return kind, why
-
-
-def _endpoint_kind(
-    endpoint: Endpoint | None, route: Route, service: Service
-) -> tuple[PathKind, str]:
-    if endpoint is None:
-        return PathKind.UNKNOWN, f"{route.target.id} is not among the VPC's endpoints"
-    if endpoint.type is EndpointType.GATEWAY_LOAD_BALANCER:
-        return PathKind.LOAD_BALANCER_ENDPOINT, ""
-    if endpoint.type is EndpointType.GATEWAY and endpoint.service_name == service.name:
-        return PathKind.GATEWAY_ENDPOINT, ""
-    return PathKind.OTHER_ENDPOINT, ""
-
-
-def _onward(
-    routers: _Routers, nat_id: str, addresses: AddressSet, service: Service
-) -> tuple[Path, ...]:
-    """Follow a NAT gateway one step: by the routes of the subnet it stands in.
-
-    It does not send over gateway endpoints, so their routes there change nothing; what a private
-    one sends to an internet gateway is dropped; and what it translates is IPv4.
-    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
-    """
-    nat = routers.snapshot.nat_gateways.get(nat_id)
-    if nat is None:
-        return (_unknown(addresses, f"{nat_id} cannot be read or is in another VPC"),)
-    if nat.state not in {"available", "pending"}:
-        why = f"{nat_id} is {nat.state or 'in no state that EC2 tells'}"
-        return (Path(addresses, PathKind.BLACKHOLE, nat_id, why=why),)
-    if strange := addresses & IPV6:
-        why = f"{nat_id} translates IPv4 only"
-        dropped = Path(strange, PathKind.BLACKHOLE, nat_id, why=why)
-        rest = addresses - strange
-        return (dropped, *(_onward(routers, nat_id, rest, service) if rest else ()))
-    if nat.subnet_id is None:
-        return (_regional(nat, addresses),)
-    table = find_route_table(routers.snapshot, nat.subnet_id)
-    if table is None:
-        return (_unknown(addresses, f"the route table of {nat.subnet_id} cannot be read"),)
-    ways = _paths(routers, routers.of(table, nat=True), addresses, service, follow=False)
-    return tuple(way if nat.public else _dropped_at_edge(way) for way in ways)
+        A regional NAT gateway is in no subnet; a public one has its own path to the internet.
+        https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
+        """
+        nat = self._snapshot.nat_gateways.get(nat_id)
+        if nat is None:
+            return _build_unknown(addresses, f"{nat_id} cannot be read or is in another VPC")
+        if nat.state not in {"available", "pending"}:
+            why = f"its state is {nat.state or 'unknown'}"
+            return (Path(addresses, PathKind.BLACKHOLE, nat_id, why=why),)
+        if ipv6 := addresses & IPV6:
+            why = "a NAT gateway translates to IPv4 destinations only"
+            dropped = Path(ipv6, PathKind.BLACKHOLE, nat_id, why=why)
+            rest = addresses - ipv6
+            return (dropped, *(self._follow_nat_gateway(nat_id, rest, service) if rest else ()))
+        if nat.subnet_id is None and nat.public:
+            return (Path(addresses, PathKind.INTERNET_GATEWAY),)
+        table = find_route_table(self._snapshot, nat.subnet_id) if nat.subnet_id else None
+        if table is None:
+            return _build_unknown(addresses, f"the route table of {nat_id} is not known")
+        router = self._prepare_router(table, nat=True)
+        paths = self._divide(router, addresses, service, follow=False)
+        return tuple(path if nat.public else _drop_at_internet_gateway(path) for path in paths)
 
 
-def _dropped_at_edge(way: Path) -> Path:
-    why = "an internet gateway drops what a private NAT gateway sends"
-    return replace(way, kind=PathKind.BLACKHOLE, why=why) if way.kind in INTERNET else way
+def _build_unknown(addresses: AddressSet, why: str) -> tuple[Path, ...]:
+    return (Path(addresses, PathKind.UNKNOWN, why=why),)
 
 
-def _regional(nat: NatGateway, addresses: AddressSet) -> Path:
-    """A regional NAT gateway stands in no subnet; a public one has its own way to the internet.
-
-    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
-    """
-    if nat.public:
-        return Path(addresses, PathKind.INTERNET_GATEWAY)
-    return _unknown(addresses, f"{nat.id} stands in no subnet")
-
-
-def _unknown(addresses: AddressSet, why: str) -> Path:
-    return Path(addresses, PathKind.UNKNOWN, why=why)
+def _drop_at_internet_gateway(path: Path) -> Path:
+    why = "an internet gateway drops traffic from a private NAT gateway"
+    return replace(path, kind=PathKind.BLACKHOLE, why=why) if path.kind in INTERNET else path

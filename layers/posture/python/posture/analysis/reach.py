@@ -1,4 +1,4 @@
-"""Whether a subnet reaches an endpoint's network interface: the answer, and what stops it."""
+"""How a subnet reaches one network interface of an endpoint."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class ReachStatus(StrEnum):
     """Whether a subnet reaches an interface."""
 
     YES = "yes"
-    PARTLY = "partly"  # some addresses of the subnet, or some of the client's ports
+    PARTLY = "partly"  # from some addresses of the subnet, or on some client ports
     NO = "no"
-    BY_SECURITY_GROUP = "if grouped"  # only workloads that have one of certain security groups
+    BY_SECURITY_GROUP = "only from certain security groups"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How a subnet reaches one interface: `reaching` of all its `sources`, the rest by obstacle.
+    """How a subnet reaches one interface: `reaching` are those of its `sources` that do.
 
-    `stopped` are the sources that certainly do not reach it. `groups` are those of which a workload
-    must have one; `unread` says what could not be read.
+    `stopped` are the sources that certainly do not; `obstacles` block them. `groups` are security
+    groups of which a workload needs one; `unread` describes what could not be determined.
     """
 
     interface: NetworkInterface
@@ -37,8 +37,8 @@ class Reach:
     unread: tuple[str, ...] = ()
 
     @property
-    def answer(self) -> ReachStatus:
-        """The whole in a word; a stop that is certain outweighs what is not known."""
+    def status(self) -> ReachStatus:
+        """The whole in a word; a certain obstacle outweighs what could not be read."""
         if self.stopped >= self.sources:
             return ReachStatus.NO
         if self.unread:

@@ -1,13 +1,13 @@
-"""Whether a subnet reaches an endpoint's network interface on HTTPS, and the answer its way back.
+"""Evaluate whether a subnet reaches an endpoint's network interface on HTTPS, there and back.
 
-Five gates, and only the first is not ours to see: the workload's own security groups (unless they
-are stated), the route out of its subnet, the ACL of its subnet, the ACL of the interface's subnet,
-the interface's security groups. Groups keep state, so an answer needs no rule; ACLs and routes do
-not.
+Five gates decide: the security groups of the workload (unknown unless stated), the route table and
+the network ACL of its subnet, the network ACL of the interface's subnet, and the interface's
+security groups. Security groups are stateful; return traffic needs no rule. ACLs and routes apply
+to return traffic as well.
 https://docs.aws.amazon.com/vpc/latest/userguide/infrastructure-security.html
 
-What lies inside the VPC is reached by the local route, unless a middlebox stands in the way: then
-what it lets pass is not known here.
+The local route delivers traffic inside the VPC unless a middlebox is in between; which traffic it
+forwards is not known.
 https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-tables-middlebox-routing
 """
 
@@ -18,48 +18,36 @@ from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_network
 
-from posture.analysis.acls import AclDenials, find_denials, find_unrestricted_versions
+from posture.analysis.acls import find_denied_peers, find_unrestricted_versions
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.admission import AllowedPeers, find_allowed_peers
 from posture.analysis.detours import Detour, find_detours, list_vpc_blocks
-from posture.analysis.gates import (
-    HTTPS,
-    Gate,
-    Obstacle,
-    find_acl_obstacles,
-    find_outbound_acl_obstacles,
-)
+from posture.analysis.gates import HTTPS, Gate, Obstacle, find_acl_obstacles, find_egress_obstacles
 from posture.analysis.reach import Reach
 from posture.analysis.routing import find_route_table
-from posture.model.network import (
-    NetworkAcl,
-    NetworkInterface,
-    Snapshot,
-    Subnet,
-)
+from posture.analysis.security_groups import AllowedPeers, find_allowed_peers
+from posture.model.network import NetworkAcl, NetworkInterface, Snapshot, Subnet
 
 FAMILIES = {4: IPV4, 6: IPV6}
 
 
 class Reachability:
-    """Who reaches what inside one VPC; what subnets and interfaces share is worked out once."""
+    """Evaluates reachability inside one VPC; what subnets and interfaces share is computed once."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._acls = {
             subnet_id: acl for acl in snapshot.network_acls.values() for subnet_id in acl.subnet_ids
         }
-        self._open = {
+        self._unrestricted = {
             acl.id: find_unrestricted_versions(acl) for acl in snapshot.network_acls.values()
         }
-        self._admitted: dict[tuple[str, ...], AllowedPeers] = {}
+        self._allowed: dict[tuple[str, ...], AllowedPeers] = {}
         self._sources: dict[tuple[str, frozenset[int]], AddressSet] = {}
-        self._detour: dict[str, tuple[Detour, ...]] = {}
-        self._gates: dict[str, tuple[str, str]] = {}
-        self._closed: dict[str, AclDenials] = {}
-        self._places: dict[str, AddressSet] = {}
-        self._towards: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
-        self._lists = snapshot.prefix_lists
+        self._detours: dict[str, tuple[Detour, ...]] = {}
+        self._gate_keys: dict[str, tuple[str, str]] = {}
+        self._denied: dict[tuple[str, bool], AddressSet] = {}
+        self._addresses: dict[str, AddressSet] = {}
+        self._outbound: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
 
     def evaluate(
         self,
@@ -67,128 +55,130 @@ class Reachability:
         interface: NetworkInterface,
         workload_groups: frozenset[str] = frozenset(),
     ) -> Reach:
-        """Tell whether a subnet's addresses reach an interface on TCP 443, and answers come back.
+        """Evaluate whether a subnet reaches an interface on TCP port 443, and return traffic does.
 
         Args:
-            subnet: Where the workload is.
-            interface: One of an endpoint's.
-            workload_groups: The security groups of the workload, as far as they are stated: what
-                the endpoint admits by one of them is admitted, and their own egress rules are
-                asked. Unstated ones are taken to let everything out, as groups do unless somebody
-                changed them.
+            subnet: The subnet of the workload.
+            interface: An interface of an endpoint.
+            workload_groups: The ids of the workload's security groups, if known. The endpoint's
+                rules that reference one of them apply, and so do their own outbound rules. Without
+                them, all outbound traffic is assumed to be allowed, which is AWS's default.
         """
-        sources = self._from(subnet, interface)
+        sources = self._find_sources(subnet, interface)
         left = sources
-        stops = list(self._stops(subnet, interface, sources))
+        obstacles = list(self._find_obstacles(subnet, interface, sources))
         if workload_groups:
-            stops += self._held_back(workload_groups, interface, sources)
-        for stopped in stops:
-            if stopped.ports is None:
-                left -= stopped.addresses
-        admitted = self._admits(interface.security_group_ids)
-        by_group = workload_groups & admitted.groups
-        held = NOTHING if by_group else left - admitted.addresses
-        if held:
+            obstacles += self._find_workload_obstacles(workload_groups, interface, sources)
+        for each in obstacles:
+            if each.ports is None:
+                left -= each.addresses
+        allowed = self._find_allowed_peers(interface.security_group_ids)
+        denied = NOTHING if workload_groups & allowed.groups else left - allowed.addresses
+        if denied:
             by = ", ".join(interface.security_group_ids) or "no security group"
-            stops.append(Obstacle(held, Gate.GROUP, by, "no rule admits them on 443"))
-        open_question = admitted.groups or admitted.unread
+            rule = f"no inbound rule allows port {HTTPS}"
+            obstacles.append(Obstacle(denied, Gate.GROUP, by, rule))
+        may_be_allowed = allowed.groups or allowed.unread
         return Reach(
             interface=interface,
             sources=sources,
-            reaching=left - held,
-            stopped=sources - left if open_question else sources - (left - held),
-            obstacles=tuple(stops),
-            groups=admitted.groups if held else frozenset(),
-            unread=(*(admitted.unread if held else ()), *self._missing(subnet, interface)),
+            reaching=left - denied,
+            stopped=sources - left if may_be_allowed else sources - (left - denied),
+            obstacles=tuple(obstacles),
+            groups=allowed.groups if denied else frozenset(),
+            unread=(*(allowed.unread if denied else ()), *self._list_unread(subnet, interface)),
         )
 
-    def residue(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet | None:
-        """Give the addresses of which something stands between a subnet's gates and an interface.
+    def find_obstructed(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet | None:
+        """Return the addresses that may be blocked between a subnet's gates and an interface.
 
-        Whatever subnet has none of them, and the same gates, reaches it without any obstacle. It is
-        the quick answer for the many; what is in it need not be stopped, and None is not known.
+        Any subnet with the same gates and none of these addresses reaches the interface without
+        obstacles. This is the quick answer for most subnets; addresses in the set may still reach
+        it. None means unknown.
         """
         here, there = self._acls.get(subnet.id), self._acls.get(interface.subnet_id)
         if here is None or there is None:
             return None
         target = self.find_addresses(interface)
-        near, far = self._closed_to(here), self._closed_to(there)
-        ahead = (near.out, near.back_in, *(each.addresses for each in self._look(subnet.id)))
+        detours = (each.addresses for each in self._find_detours(subnet.id))
+        ahead = (self._find_denied(here, outbound=True), *detours)
         if not all(target.isdisjoint(each) for each in ahead):
             return None
-        behind = (each.addresses for each in self._look(interface.subnet_id))
-        admitted = self._admits(interface.security_group_ids).addresses
-        return AddressSet.union([far.into, far.back_out, self.inside - admitted, *behind])
+        allowed = self._find_allowed_peers(interface.security_group_ids).addresses
+        behind = (each.addresses for each in self._find_detours(interface.subnet_id))
+        denied = self._find_denied(there, outbound=False)
+        return AddressSet.union([denied, self.vpc_addresses - allowed, *behind])
 
     @cached_property
-    def inside(self) -> AddressSet:
+    def vpc_addresses(self) -> AddressSet:
         """All addresses that the VPC's subnets and endpoints can have."""
         subnets = (block for each in self._snapshot.subnets.values() for block in each.blocks)
         return AddressSet.of((*list_vpc_blocks(self._snapshot), *subnets))
 
-    def gates(self, subnet: Subnet) -> tuple[str, str]:
-        """Name a subnet's gates: those of one name are alike for whatever is inside the VPC."""
-        if subnet.id not in self._gates:
-            acl, found = self._acls.get(subnet.id), self._look(subnet.id)
-            detoured = ",".join(f"{it.table_id} {it.words}" for it in found)
-            self._gates[subnet.id] = acl.id if acl else subnet.id, detoured
-        return self._gates[subnet.id]
+    def get_gate_key(self, subnet: Subnet) -> tuple[str, str]:
+        """Return a key of the subnet's gates; subnets with equal keys are treated alike."""
+        if subnet.id not in self._gate_keys:
+            acl, detours = self._acls.get(subnet.id), self._find_detours(subnet.id)
+            detoured = ",".join(f"{it.table_id} {it.description}" for it in detours)
+            self._gate_keys[subnet.id] = acl.id if acl else subnet.id, detoured
+        return self._gate_keys[subnet.id]
 
-    def _closed_to(self, acl: NetworkAcl) -> AclDenials:
-        if acl.id not in self._closed:
-            self._closed[acl.id] = find_denials(acl, self.inside, HTTPS)
-        return self._closed[acl.id]
+    def _find_denied(self, acl: NetworkAcl, *, outbound: bool) -> AddressSet:
+        key = acl.id, outbound
+        if key not in self._denied:
+            inside = self.vpc_addresses
+            self._denied[key] = find_denied_peers(acl, inside, HTTPS, outbound=outbound)
+        return self._denied[key]
 
     def find_addresses(self, interface: NetworkInterface) -> AddressSet:
-        """Give an interface's addresses; where they are none of its subnet's, all of those.
+        """Return an interface's addresses, or its subnet's if the subnet does not contain them.
 
-        AWS gives an interface no address outside its subnet; emulators do.
+        AWS assigns no addresses outside the subnet; emulators do.
         """
-        if interface.id not in self._places:
-            told = AddressSet.of(map(ip_network, interface.addresses))
+        if interface.id not in self._addresses:
+            own = AddressSet.of(map(ip_network, interface.addresses))
             subnet = self._snapshot.subnets.get(interface.subnet_id)
             versions = {address.version for address in interface.addresses}
             blocks = subnet.blocks if subnet else ()
-            room = AddressSet.of(block for block in blocks if block.version in versions)
-            self._places[interface.id] = told if not room or room >= told else room
-        return self._places[interface.id]
+            possible = AddressSet.of(block for block in blocks if block.version in versions)
+            self._addresses[interface.id] = own if not possible or possible >= own else possible
+        return self._addresses[interface.id]
 
     def find_outbound_obstacles(
         self, subnet: Subnet, destinations: AddressSet
     ) -> tuple[Obstacle, ...] | None:
-        """Give what a subnet's ACL stops of destinations outside the VPC; None if it is unknown."""
+        """Find what a subnet's ACL blocks of destinations outside the VPC; None if unknown."""
         acl = self._acls.get(subnet.id)
         if acl is None:
             return None
         key = acl.id, destinations
-        if key not in self._towards:
-            closed = (FAMILIES[it] for it in FAMILIES if it not in self._open[acl.id])
-            wanted = (destinations & family for family in closed)
-            self._towards[key] = tuple(
-                stop for each in wanted if each for stop in find_outbound_acl_obstacles(acl, each)
+        if key not in self._outbound:
+            filtered = (FAMILIES[it] for it in FAMILIES if it not in self._unrestricted[acl.id])
+            parts = (destinations & family for family in filtered)
+            self._outbound[key] = tuple(
+                found for part in parts if part for found in find_egress_obstacles(acl, part)
             )
-        return self._towards[key]
+        return self._outbound[key]
 
     def find_acl(self, subnet_id: str) -> NetworkAcl | None:
-        """Give the network ACL that guards a subnet."""
+        """Find the network ACL of a subnet."""
         return self._acls.get(subnet_id)
 
-    def _admits(self, ids: tuple[str, ...]) -> AllowedPeers:
-        if ids not in self._admitted:
+    def _find_allowed_peers(self, ids: tuple[str, ...]) -> AllowedPeers:
+        if ids not in self._allowed:
             known = self._snapshot.security_groups
-            found = find_allowed_peers(
-                (known[each] for each in ids if each in known), self._snapshot.prefix_lists
-            )
-            lost = tuple(f"the security group {each}" for each in ids if each not in known)
-            self._admitted[ids] = replace(found, unread=(*found.unread, *lost))
-        return self._admitted[ids]
+            groups = (known[each] for each in ids if each in known)
+            found = find_allowed_peers(groups, self._snapshot.prefix_lists)
+            missing = tuple(f"the security group {each}" for each in ids if each not in known)
+            self._allowed[ids] = replace(found, unread=(*found.unread, *missing))
+        return self._allowed[ids]
 
-    def _from(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet:
-        """Give the subnet's addresses of the families the interface answers to."""
-        return self.addresses(subnet, frozenset(each.version for each in interface.addresses))
+    def _find_sources(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet:
+        """Return the subnet's addresses of the interface's IP versions."""
+        return self.find_sources(subnet, frozenset(each.version for each in interface.addresses))
 
-    def addresses(self, subnet: Subnet, versions: frozenset[int]) -> AddressSet:
-        """Give a subnet's addresses of these IP versions."""
+    def find_sources(self, subnet: Subnet, versions: frozenset[int]) -> AddressSet:
+        """Return a subnet's addresses of these IP versions."""
         key = subnet.id, versions
         if key not in self._sources:
             self._sources[key] = AddressSet.of(
@@ -196,8 +186,8 @@ class Reachability:
             )
         return self._sources[key]
 
-    def _missing(self, subnet: Subnet, interface: NetworkInterface) -> tuple[str, ...]:
-        """Name what is on the way and not known; inside one subnet there is nothing."""
+    def _list_unread(self, subnet: Subnet, interface: NetworkInterface) -> tuple[str, ...]:
+        """List what is not known about ACLs and routes, which do not apply inside one subnet."""
         if subnet.id == interface.subnet_id:
             return ()
         acls = (
@@ -205,72 +195,66 @@ class Reachability:
             for each in (subnet.id, interface.subnet_id)
             if each not in self._acls
         )
-        passing = (
-            f"what becomes of it at {each.words}"
-            for _, _, each in self._detours(subnet, interface)
-            if not each.certain
-        )
-        return (*acls, *dict.fromkeys(passing))
+        detours = self._list_detours(subnet, interface)
+        unknown = (each.description for _, _, each in detours if not each.dropped)
+        return (*acls, *dict.fromkeys(unknown))
 
-    def _stops(
+    def _find_obstacles(
         self, subnet: Subnet, interface: NetworkInterface, sources: AddressSet
     ) -> Iterator[Obstacle]:
-        """Give what routes and ACLs stop, there and back; nothing inside one subnet."""
+        """Find what routes and ACLs block, there and back; nothing inside one subnet."""
         if subnet.id == interface.subnet_id:
             return
-        for gate, addresses, each in self._detours(subnet, interface):
-            if each.certain:
-                stopped = addresses if gate is Gate.BACK_ROUTE else sources
-                yield Obstacle(stopped, gate, each.table_id, each.words)
+        for gate, addresses, each in self._list_detours(subnet, interface):
+            if each.dropped:
+                blocked = addresses if gate is Gate.BACK_ROUTE else sources
+                yield Obstacle(blocked, gate, each.table_id, each.description)
         here, there = self._acls.get(subnet.id), self._acls.get(interface.subnet_id)
-        acls = [acl for acl in (here, there) if acl]
-        versions = {address.version for address in interface.addresses}
-        closed = {it for it in versions if any(it not in self._open[acl.id] for acl in acls)}
-        if not closed:
-            return
         target = self.find_addresses(interface)
-        for version in sorted(closed):
+        for version in sorted({address.version for address in interface.addresses}):
+            if all(version in self._unrestricted[acl.id] for acl in (here, there) if acl):
+                continue
             senders, receiver = sources & FAMILIES[version], target & FAMILIES[version]
             if senders and receiver:
                 yield from find_acl_obstacles(here, there, senders, receiver)
 
-    def _detours(
+    def _list_detours(
         self, subnet: Subnet, interface: NetworkInterface
     ) -> Iterator[tuple[Gate, AddressSet, Detour]]:
-        """Give the detours on the way to an interface and on the way back."""
-        there = self._look(subnet.id)
-        if there:
+        """List the detours of requests to an interface and of the return traffic."""
+        if there := self._find_detours(subnet.id):
             target = self.find_addresses(interface)
             yield from ((Gate.ROUTE, target, each) for each in there if each.addresses & target)
-        back = self._look(interface.subnet_id)
-        if back:
-            sources = self._from(subnet, interface)
+        if back := self._find_detours(interface.subnet_id):
+            sources = self._find_sources(subnet, interface)
             for each in back:
-                if turned := each.addresses & sources:
-                    yield Gate.BACK_ROUTE, turned, each
+                if diverted := each.addresses & sources:
+                    yield Gate.BACK_ROUTE, diverted, each
 
-    def _look(self, subnet_id: str) -> tuple[Detour, ...]:
-        """Give the detours out of a subnet, worked out once a route table."""
-        if subnet_id not in self._detour:
+    def _find_detours(self, subnet_id: str) -> tuple[Detour, ...]:
+        """Find the detours out of a subnet, computed once per route table."""
+        if subnet_id not in self._detours:
             table = find_route_table(self._snapshot, subnet_id)
             key = table.id if table else ""
-            if key not in self._detour:
-                self._detour[key] = find_detours(self._snapshot, table)
-            self._detour[subnet_id] = self._detour[key]
-        return self._detour[subnet_id]
+            if key not in self._detours:
+                self._detours[key] = find_detours(self._snapshot, table)
+            self._detours[subnet_id] = self._detours[key]
+        return self._detours[subnet_id]
 
-    def _held_back(
+    def _find_workload_obstacles(
         self, groups: frozenset[str], interface: NetworkInterface, sources: AddressSet
     ) -> Iterator[Obstacle]:
-        """Give what a workload's own groups do not let out to an interface."""
+        """Find what the outbound rules of a workload's groups do not allow to an interface."""
         known = self._snapshot.security_groups
         if not groups <= known.keys():
             return
         target = self.find_addresses(interface)
-        let = find_allowed_peers((known[each] for each in sorted(groups)), self._lists, egress=True)
-        to_group = let.groups & frozenset(interface.security_group_ids)
-        kept = NOTHING if to_group or let.unread else target - let.addresses
+        own = (known[each] for each in sorted(groups))
+        allowed = find_allowed_peers(own, self._snapshot.prefix_lists, egress=True)
+        to_group = allowed.groups & frozenset(interface.security_group_ids)
+        denied = NOTHING if to_group or allowed.unread else target - allowed.addresses
         for family in FAMILIES.values():
-            if kept & family and (held := sources & family):
+            if denied & family and (blocked := sources & family):
                 by = ", ".join(sorted(groups))
-                yield Obstacle(held, Gate.WORKLOAD, by, "no egress rule lets them out to 443")
+                rule = f"no outbound rule allows port {HTTPS}"
+                yield Obstacle(blocked, Gate.WORKLOAD, by, rule)

@@ -1,4 +1,4 @@
-"""What a region's catalogue tells of AWS's services, by the names people use.
+"""Find AWS services in the region's catalogue.
 
 https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 """
@@ -13,11 +13,7 @@ from posture.model.service_names import short_name
 
 
 def find_service(snapshot: Snapshot, short: str) -> Service | None:
-    """Give the service of a short name, as `kms` or `ecr.dkr`; None where the region has none.
-
-    Names begin with `com.amazonaws.REGION.`, in China with `cn.` before, newer ones with
-    `aws.` and something.
-    """
+    """Find a service by its short name, such as `kms` or `ecr.dkr`, or by its full name."""
     found = (
         service
         for name, service in sorted(snapshot.services.items())
@@ -27,10 +23,14 @@ def find_service(snapshot: Snapshot, short: str) -> Service | None:
 
 
 def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> tuple[Service, ...]:
-    """Give the services that a VPC's matrix has columns for.
+    """List the services that a VPC's coverage matrix has columns for, sorted by name.
 
-    Those that have a gateway endpoint in the region, those of the VPC's interface endpoints, and
-    the required ones; every other service takes the ways of the public addresses.
+    These are the services with gateway endpoints in the region, those of the VPC's interface
+    endpoints, and the required ones. Every other service takes the paths of public addresses.
+
+    Args:
+        snapshot: The snapshot of the VPC.
+        required: Short names of required services; those that the region lacks are left out.
     """
     found = {service.name: service for service in list_gateway_services(snapshot)}
     for endpoint in snapshot.endpoints.values():
@@ -43,6 +43,6 @@ def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> t
 
 
 def service_of(snapshot: Snapshot, endpoint: Endpoint) -> Service:
-    """Give an endpoint's service; one that the region's catalogue does not list is a bare name."""
+    """Return the service of an endpoint, with only its name if the catalogue does not list it."""
     bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="")
     return snapshot.services.get(endpoint.service_name, bare)

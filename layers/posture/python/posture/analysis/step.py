@@ -1,4 +1,4 @@
-"""One step of a reasoning, for people and for machines."""
+"""One step of an explanation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ExplanationStep:
-    """One step of the reasoning: what it is about, a sentence, and the record behind it."""
+    """One step of an explanation: its subject, a sentence, and the facts as a record."""
 
-    about: str  # subnet, names, route, onward, network ACL, security group, interface
+    about: str  # subnet, names, route, onward, network ACL, security group, interface, policy
     text: str
     record: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A gateway endpoint's route that other routes of its table take traffic away from."""
+"""The rule about routes that take precedence over a gateway endpoint's route."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.routing import Leg, Routing, route_to
+from posture.analysis.routing import Leg, Router, Routing
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -24,11 +24,11 @@ GATEWAY_GUIDE = (
 
 @dataclass(frozen=True, slots=True)
 class _Shadow:
-    """What other routes take away from one endpoint's route."""
+    """The traffic that other routes divert from one endpoint's route."""
 
     route: Route
     endpoint: Endpoint
-    taken: tuple[Leg, ...]
+    diverted: tuple[Leg, ...]
     whole: bool
 
 
@@ -40,7 +40,7 @@ def _shadowed(vpc: VpcContext) -> Iterator[RuleResult]:
 
 
 def _gateway(vpc: VpcContext, route: Route) -> Endpoint | None:
-    """Give the gateway endpoint that an active route leads to."""
+    """Return the gateway endpoint that is the target of an active route."""
     if route.target.kind is not TargetKind.VPC_ENDPOINT or route.blackhole:
         return None
     endpoint = vpc.snapshot.endpoints.get(route.target.id)
@@ -55,99 +55,101 @@ def _table(
     for route, endpoint in meant:
         named = vpc.snapshot.prefix_lists.get(route.prefix_list_id or "")
         if named is None or named.cidrs is None:
-            what = f"The entries of {route.destination} could not be read."
-            unknown.append(Evidence(what, {"prefix_list": route.destination}))
+            text = f"The entries of prefix list {route.destination} could not be read."
+            unknown.append(Evidence(text, {"prefix_list": route.destination}))
             continue
-        routing = route_to(table, AddressSet.of(named.cidrs), vpc.snapshot.prefix_lists)
-        unknown += _doubts(table, routing)
-        taken = tuple(leg for leg in routing.legs if leg.route and leg.route.target != route.target)
-        if taken:
-            whole = len(taken) == len(routing.legs)
-            shadows.append(_Shadow(route, endpoint, taken, whole))
+        routing = Router(table, vpc.snapshot.prefix_lists).route(AddressSet.of(named.cidrs))
+        unknown += _uncertainties(table, routing)
+        diverted = tuple(
+            leg for leg in routing.legs if leg.route and leg.route.target != route.target
+        )
+        if diverted:
+            whole = len(diverted) == len(routing.legs)
+            shadows.append(_Shadow(route, endpoint, diverted, whole))
     concerns = frozenset(
         {table.id, *(endpoint.id for _, endpoint in meant)}
-        | {leg.route.target.id for it in shadows for leg in it.taken if leg.route}
+        | {leg.route.target.id for it in shadows for leg in it.diverted if leg.route}
     ) - {"local"}
     if shadows:
-        return _told(vpc, table, shadows, concerns)
+        return _failure(vpc, table, shadows, concerns)
     if unknown:
-        summary = f"{table.id}: whether other routes go before its endpoints' is not known"
+        summary = f"{table.id}: precedence of the endpoint routes is not known"
         return RuleResult(table.id, Status.UNKNOWN, summary, tuple(unknown), concerns=concerns)
-    summary = f"no route of {table.id} goes before its endpoints'"
+    summary = f"no route in {table.id} takes precedence over an endpoint route"
     return RuleResult(table.id, Status.PASS, summary, concerns=concerns)
 
 
-def _doubts(table: RouteTable, routing: Routing) -> Iterator[Evidence]:
+def _uncertainties(table: RouteTable, routing: Routing) -> Iterator[Evidence]:
     for route in routing.unread:
         yield Evidence(
-            f"{table.id} routes {route.destination}, whose entries could not be read.",
+            f"Route table {table.id} routes prefix list {route.destination}, whose entries could "
+            "not be read.",
             {"route_table": table.id, "prefix_list": route.destination},
         )
     for leg in routing.legs:
         if len(leg.routes) > 1:
-            ways = " or ".join(f"{each.destination} to {each.target.id}" for each in leg.routes)
+            routes = " or ".join(f"{each.destination} to {each.target.id}" for each in leg.routes)
+            addresses = format_addresses(leg.addresses)
             yield Evidence(
-                f"AWS does not tell by which of two equal routes of {table.id} "
-                f"{summarise_addresses(leg.addresses)} goes: {ways}.",
-                {
-                    "route_table": table.id,
-                    "addresses": format_addresses(leg.addresses),
-                    "routes": ways,
-                },
+                f"Routes of equal precedence in {table.id} match "
+                f"{summarise_addresses(leg.addresses)}, and AWS does not document which one "
+                f"applies: {routes}.",
+                {"route_table": table.id, "addresses": addresses, "routes": routes},
             )
 
 
-def _told(
+def _failure(
     vpc: VpcContext, table: RouteTable, shadows: Sequence[_Shadow], concerns: frozenset[str]
 ) -> RuleResult:
     used_by = [subnet.id for subnet in vpc.users.get(table.id, ())]
     parts = join_names(map(_part, shadows))
     targets = join_names(
-        sorted({leg.route.target.id for it in shadows for leg in it.taken if leg.route})
+        sorted({leg.route.target.id for it in shadows for leg in it.diverted if leg.route})
     )
     return RuleResult(
         resource=table.id,
         status=Status.FAIL,
         severity=None if used_by else Severity.LOW,
-        summary=f"{table.id} sends {parts} to {targets} past "
-        f"{join_names(sorted({shadow.endpoint.id for shadow in shadows}))}"
-        + (f", for {join_names(used_by)}" if used_by else "; no subnet uses it"),
-        evidence=tuple(fact for shadow in shadows for fact in _facts(table, shadow)),
+        summary=f"{table.id} routes {parts} to {targets}, bypassing "
+        f"{join_names(sorted({shadow.endpoint.id for shadow in shadows}))} "
+        + (f"for {join_names(used_by)}" if used_by else "(no subnet uses this route table)"),
+        evidence=tuple(fact for shadow in shadows for fact in _evidence(table, shadow)),
         remediation=Remediation(
-            "Delete the routes that go before the endpoint's, unless they are meant to.",
-            " && ".join(filter(None, (_deletes(table, shadow) for shadow in shadows))),
+            "Delete the routes that take precedence over the endpoint route, unless they are "
+            "intended.",
+            " && ".join(filter(None, (_delete_command(table, shadow) for shadow in shadows))),
         ),
         concerns=concerns,
-        root=describe_bypassing_routes(table, (leg.route for it in shadows for leg in it.taken)),
+        root=describe_bypassing_routes(table, (leg.route for it in shadows for leg in it.diverted)),
     )
 
 
 def _part(shadow: _Shadow) -> str:
-    what = "all" if shadow.whole else summarise_addresses(_away(shadow))
-    return f"{what} of {short_name(shadow.endpoint.service_name)}"
+    service = short_name(shadow.endpoint.service_name)
+    if shadow.whole:
+        return f"all {service} traffic"
+    diverted = AddressSet.union(leg.addresses for leg in shadow.diverted)
+    return f"{service} traffic to {summarise_addresses(diverted)}"
 
 
-def _away(shadow: _Shadow) -> AddressSet:
-    return AddressSet.union(leg.addresses for leg in shadow.taken)
-
-
-def _facts(table: RouteTable, shadow: _Shadow) -> Iterator[Evidence]:
+def _evidence(table: RouteTable, shadow: _Shadow) -> Iterator[Evidence]:
     yield route_evidence(table, shadow.route)
-    for leg in shadow.taken:
+    for leg in shadow.diverted:
         if leg.route:
             yield route_evidence(table, leg.route)
             yield Evidence(
-                f"{leg.route.destination} goes before {shadow.route.destination} for "
-                f"{summarise_addresses(leg.addresses)}: it is more specific, or as specific and preferred.",
+                f"{leg.route.destination} takes precedence over {shadow.route.destination} for "
+                f"{summarise_addresses(leg.addresses)}: it is more specific, or as specific and "
+                "preferred.",
                 {"route": leg.route.destination, "addresses": format_addresses(leg.addresses)},
             )
 
 
-def _deletes(table: RouteTable, shadow: _Shadow) -> str:
-    """Give the commands for routes that carry nothing but the service's addresses."""
+def _delete_command(table: RouteTable, shadow: _Shadow) -> str:
+    """Build the command that deletes the routes which match only the service's addresses."""
     only = [
         leg.route
-        for leg in shadow.taken
+        for leg in shadow.diverted
         if leg.route
         and leg.route.cidr is not None
         and leg.route.target.kind is not TargetKind.LOCAL
@@ -159,17 +161,17 @@ def _deletes(table: RouteTable, shadow: _Shadow) -> str:
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="gateway-endpoint-route-shadowed",
-        title="endpoint route is shadowed",
-        requirement="No route goes before a gateway endpoint's own for the service's addresses",
+        title="Route takes precedence over endpoint route",
+        requirement="No route takes precedence over a gateway endpoint's route",
         family=Family.PATHS,
         severity=Severity.MEDIUM,
         rationale=(
-            "A gateway endpoint is a route to a list of blocks. Any route of the same table that "
-            "is more specific than one of them, or as specific and static, takes that part of the "
-            "service's traffic past the endpoint and its policy, wherever it leads. The endpoint "
-            "looks healthy all the while."
+            "The route to a gateway endpoint covers the CIDR blocks of a prefix list. A route in "
+            "the same route table that is more specific, or a static route that is as specific, "
+            "diverts that part of the traffic from the endpoint and its policy. The endpoint "
+            "remains available and looks healthy."
         ),
-        remediation="Delete the routes that go before the endpoint's.",
+        remediation="Delete the routes that take precedence over the endpoint route.",
         evaluate=_shadowed,
         reads=frozenset(
             {Facet.ROUTE_TABLES, Facet.ENDPOINTS, Facet.SUBNETS, Facet.AWS_PREFIX_LISTS}

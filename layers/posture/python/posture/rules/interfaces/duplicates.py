@@ -1,4 +1,4 @@
-"""Second endpoints of one service in a VPC."""
+"""The rule about VPCs that have several interface endpoints for one service."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ def _duplicates(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
         by_service.setdefault(endpoint.service_name, []).append(endpoint)
     for endpoints in by_service.values():
-        # The one that has the service's names stays; the oldest where none has.
+        # The endpoint with private DNS passes, or the oldest one where none has private DNS.
         first, *others = sorted(endpoints, key=lambda each: (not each.private_dns, _age(each)))
         concerns = frozenset(each.id for each in endpoints)
-        summary = f"{format_endpoint(first)} is the one that the service's names lead to"
+        summary = f"{format_endpoint(first)} is the VPC's main endpoint for the service"
         yield RuleResult(first.id, Status.PASS, summary, concerns=concerns)
-        yield from (_second(first, each, concerns) for each in others)
+        yield from (_duplicate(first, each, concerns) for each in others)
 
 
 def _age(endpoint: Endpoint) -> tuple[str, str]:
     return str(endpoint.created_at or ""), endpoint.id
 
 
-def _second(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> RuleResult:
+def _duplicate(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> RuleResult:
     return RuleResult(
         resource=second.id,
         status=Status.FAIL,
-        summary=f"{second.id} is a second endpoint of {second.service_name} beside {first.id}",
+        summary=f"{second.id} is a second endpoint for {second.service_name} in addition to "
+        f"{first.id}",
         evidence=(
             endpoint_evidence(first),
             endpoint_evidence(second),
             Evidence(
-                f"Private DNS of {second.id} is {'on' if second.private_dns else 'off'}: only who "
-                "uses its own names reaches it.",
+                f"Private DNS is {'enabled' if second.private_dns else 'disabled'} for "
+                f"{second.id}: clients reach it only through its endpoint-specific DNS names.",
                 {"endpoint": second.id, "private_dns": str(second.private_dns)},
             ),
             estimate_interface_hours(len(second.network_interface_ids or second.subnet_ids)),
         ),
         remediation=Remediation(
-            "Delete the one that is not needed; if both are, say so by a waiver.",
+            "Delete the endpoint that is not needed. If both are needed, add a waiver.",
             f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {second.id}",
         ),
         concerns=concerns,
@@ -58,16 +59,15 @@ def _second(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> Rule
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="duplicate-interface-endpoint",
-        title="second endpoint of one service",
-        requirement="A VPC has one interface endpoint of a service",
+        title="VPC has duplicate interface endpoints",
+        requirement="A VPC has one interface endpoint for each service",
         family=Family.INTERFACES,
         severity=Severity.LOW,
         rationale=(
-            "Only one endpoint of a service can have its names. A second one is charged by the "
-            "hour, and is a second policy and security group to keep right, for whoever uses its "
-            "own names."
+            "Only one endpoint in a VPC can have private DNS for a service. A second endpoint is "
+            "charged for each hour, and its policy and security groups must be maintained, too."
         ),
-        remediation="Delete the one that is not needed.",
+        remediation="Delete the endpoint that is not needed.",
         evaluate=_duplicates,
         reads=frozenset({Facet.ENDPOINTS}),
         controls=LEAST_PATH,

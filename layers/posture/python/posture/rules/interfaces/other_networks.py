@@ -1,4 +1,4 @@
-"""Endpoints that hosts of other networks can use."""
+"""The rule about interface endpoints that hosts in other networks can use."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.admission import find_allowed_peers
 from posture.analysis.gates import find_acl_obstacles
-from posture.analysis.groups import covers_port
-from posture.analysis.openness import find_open_access
-from posture.analysis.routing import find_route_table, route_to
+from posture.analysis.routing import Router, find_route_table
+from posture.analysis.security_groups import covers_port, find_allowed_peers, find_open_access
 from posture.model.network import (
     Endpoint,
     Facet,
@@ -31,8 +29,8 @@ from posture.rules.evidence import (
 from posture.rules.remediation_commands import find_interface_endpoints
 from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
-# By these another network's hosts send to the VPC's own addresses.
-NEIGHBOURS = frozenset(
+# Route targets through which hosts in other networks reach the VPC's own addresses.
+CONNECTIONS = frozenset(
     {
         TargetKind.PEERING,
         TargetKind.TRANSIT_GATEWAY,
@@ -55,53 +53,50 @@ WHITEPAPER = (
 )
 
 
-def _shared(vpc: VpcContext) -> Iterator[RuleResult]:
+def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
         known = vpc.snapshot.security_groups
         groups = [known[each] for each in endpoint.security_group_ids if each in known]
         if find_open_access(groups, vpc.snapshot.prefix_lists).open_to:
-            summary = f"{format_endpoint(endpoint)}: told by endpoint-security-group-open"
+            summary = f"{format_endpoint(endpoint)}: reported by endpoint-security-group-open"
             yield RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
             continue
-        lost = [each for each in endpoint.security_group_ids if each not in known]
+        unknown = [each for each in endpoint.security_group_ids if each not in known]
         facts: list[Evidence] = []
         allowed = NOTHING
         for interface in interfaces:
-            addresses, evidence = _from_abroad(vpc, interface, groups)
+            addresses, evidence = _find_external_sources(vpc, interface, groups)
             allowed |= addresses
             facts += evidence
-        facts += _groups_abroad(vpc, groups)
+        facts += _external_group_evidence(vpc, groups)
         concerns = frozenset(
             {endpoint.id, *endpoint.subnet_ids, *endpoint.security_group_ids}
             | {fact.record["target"] for fact in facts if "target" in fact.record}
         )
-        unread = (*lost, *missing, *find_allowed_peers(groups, vpc.snapshot.prefix_lists).unread)
-        yield _use(endpoint, allowed, tuple(dict.fromkeys(map(_key, facts))), unread, concerns)
+        unread = (*unknown, *missing, *find_allowed_peers(groups, vpc.snapshot.prefix_lists).unread)
+        distinct = {(fact.text, str(sorted(fact.record.items()))): fact for fact in facts}
+        yield _to_result(endpoint, allowed, tuple(distinct.values()), unread, concerns)
 
 
-def _key(fact: Evidence) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return fact.text, tuple(sorted(fact.record.items()))
-
-
-def _use(
+def _to_result(
     endpoint: Endpoint,
     allowed: AddressSet,
-    facts: Sequence[tuple[str, tuple[tuple[str, str], ...]]],
+    facts: tuple[Evidence, ...],
     unread: Sequence[str],
     concerns: frozenset[str],
 ) -> RuleResult:
     name = format_endpoint(endpoint)
     if facts:
-        whom = summarise_addresses(allowed) if allowed else "groups of other VPCs"
+        sources = summarise_addresses(allowed) if allowed else "security groups of other VPCs"
         return RuleResult(
             resource=endpoint.id,
             status=Status.FAIL,
-            summary=f"{name} can be used from other networks: {whom}",
-            evidence=tuple(Evidence(text, dict(record)) for text, record in facts),
+            summary=f"{name} can be used from other networks: {sources}",
+            evidence=facts,
             remediation=Remediation(
-                "Admit just this VPC's own addresses on 443, unless the endpoint is meant to be "
-                "shared: then let its policy say with whom.",
+                "Allow inbound traffic on port 443 only from this VPC's CIDR blocks. If the "
+                "endpoint is shared on purpose, restrict the principals in its policy.",
             ),
             concerns=concerns,
         )
@@ -112,71 +107,77 @@ def _use(
     return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
 
 
-def _from_abroad(
+def _find_external_sources(
     vpc: VpcContext, interface: NetworkInterface, groups: Sequence[SecurityGroup]
 ) -> tuple[AddressSet, list[Evidence]]:
-    """Give which addresses of other networks reach an interface and are answered."""
+    """Return the addresses of other networks that reach an interface, and the evidence."""
     table = find_route_table(vpc.snapshot, interface.subnet_id)
     if table is None:
         return NOTHING, []
     versions = {address.version for address in interface.addresses}
-    spoken = AddressSet.union(
+    families = AddressSet.union(
         family for family, version in zip(FAMILIES, (4, 6), strict=True) if version in versions
     )
-    admitted = find_allowed_peers(groups, vpc.snapshot.prefix_lists).addresses & spoken
+    admitted = find_allowed_peers(groups, vpc.snapshot.prefix_lists).addresses & families
     network = vpc.snapshot.vpc
-    abroad = admitted - AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
+    external = admitted - AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
     allowed, facts = NOTHING, []
-    for leg in route_to(table, abroad, vpc.snapshot.prefix_lists).legs:
+    for leg in Router(table, vpc.snapshot.prefix_lists).route(external).legs:
         route = leg.route
-        if route is None or route.blackhole or route.target.kind not in NEIGHBOURS:
+        if route is None or route.blackhole or route.target.kind not in CONNECTIONS:
             continue
-        let = _past_acl(vpc, interface, _likely(route, leg.addresses))
-        if let:
-            allowed |= let
-            facts += [route_evidence(table, route), _admission(groups, route, let)]
+        sources = _filter_by_acl(vpc, interface, _likely_sources(route, leg.addresses))
+        if sources:
+            allowed |= sources
+            facts += [route_evidence(table, route), _source_evidence(groups, route, sources)]
     return allowed, facts
 
 
-def _likely(route: Route, addresses: AddressSet) -> AddressSet:
-    """Of a default route take the addresses for private use: no others are a neighbour's own."""
+def _likely_sources(route: Route, addresses: AddressSet) -> AddressSet:
+    """Limit a default route to private addresses: other networks own no others behind it."""
     default = route.cidr is not None and route.cidr.prefixlen == 0
     return addresses & PRIVATE_USE if default else addresses
 
 
-def _past_acl(vpc: VpcContext, interface: NetworkInterface, sources: AddressSet) -> AddressSet:
+def _filter_by_acl(vpc: VpcContext, interface: NetworkInterface, sources: AddressSet) -> AddressSet:
     acl = vpc.analysis.reachability.find_acl(interface.subnet_id)
     if acl is None:
         return sources
     target = vpc.analysis.reachability.find_addresses(interface)
-    let = sources
+    allowed = sources
     for family in FAMILIES:
         if sources & family and target & family:
             for stop in find_acl_obstacles(None, acl, sources & family, target & family):
                 if stop.ports is None:
-                    let -= stop.addresses
-    return let
+                    allowed -= stop.addresses
+    return allowed
 
 
-def _admission(groups: Sequence[SecurityGroup], route: Route, let: AddressSet) -> Evidence:
-    ids = join_names(group.id for group in groups)
+def _source_evidence(
+    groups: Sequence[SecurityGroup], route: Route, sources: AddressSet
+) -> Evidence:
+    ids, target = join_names(group.id for group in groups), route.target.id
     return Evidence(
-        f"{ids} admits {summarise_addresses(let)} on 443, from where {route.target.id} leads to the VPC.",
-        {"security_groups": ids, "addresses": format_addresses(let), "target": route.target.id},
+        f"{ids} allows inbound traffic on port 443 from {summarise_addresses(sources)}, which "
+        f"reaches the VPC through {target}.",
+        {"security_groups": ids, "addresses": format_addresses(sources), "target": target},
     )
 
 
-def _groups_abroad(vpc: VpcContext, groups: Sequence[SecurityGroup]) -> Iterator[Evidence]:
-    """Give the rules that admit a group of another VPC, by peering."""
+def _external_group_evidence(
+    vpc: VpcContext, groups: Sequence[SecurityGroup]
+) -> Iterator[Evidence]:
+    """Yield the rules that allow a security group of a peered VPC."""
     for group in groups:
         for rule in group.ingress:
             peer = rule.group
             if peer is None or not covers_port(rule, "tcp", 443):
                 continue
             if peer.peering_id or peer.vpc_id not in {None, vpc.snapshot.vpc.id}:
-                where = f"{peer.vpc_id or 'another VPC'} by {peer.peering_id or 'peering'}"
+                origin = f"{peer.vpc_id or 'another VPC'} over {peer.peering_id or 'peering'}"
                 yield Evidence(
-                    f"{group.id} admits workloads in {peer.group_id} of {where} on 443.",
+                    f"{group.id} allows inbound traffic on port 443 from {peer.group_id} of "
+                    f"{origin}.",
                     {"security_group": group.id, "peer": peer.group_id, "vpc": peer.vpc_id or ""}
                     | ({"target": peer.peering_id} if peer.peering_id else {}),
                 )
@@ -185,17 +186,17 @@ def _groups_abroad(vpc: VpcContext, groups: Sequence[SecurityGroup]) -> Iterator
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-open-to-other-networks",
-        title="endpoint can be used from other networks",
-        requirement="Interface endpoints are used from their own VPC only",
+        title="Endpoint can be used from other networks",
+        requirement="Interface endpoints can be used only from their own VPC",
         family=Family.INTERFACES,
         severity=Severity.LOW,
         rationale=(
-            "Unlike a gateway endpoint, an interface endpoint is reached from peered VPCs, transit "
-            "gateways and data centres where a route leads back to them and its security group "
-            "admits them. Whoever is there uses it with this VPC's policy."
+            "Unlike a gateway endpoint, an interface endpoint is reachable over VPC peering, "
+            "transit gateways and VPNs, if a route leads back and its security group allows the "
+            "source. Hosts there use the endpoint under this VPC's endpoint policy."
         ),
-        remediation="Admit just this VPC's own addresses.",
-        evaluate=_shared,
+        remediation="Allow inbound traffic only from this VPC's CIDR blocks.",
+        evaluate=_external_access,
         reads=frozenset(
             {
                 Facet.VPC,

@@ -1,4 +1,4 @@
-"""Private DNS of endpoints: off, or on without effect."""
+"""Rules about private DNS of interface endpoints."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ DNS_ATTRIBUTES = (
 )
 
 
-# --- off -----------------------------------------------------------------------------------------
+# --- disabled ------------------------------------------------------------------------------------
 
 
-def _private_dns_off(vpc: VpcContext) -> Iterator[RuleResult]:
+def _private_dns_disabled(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
         service = vpc.snapshot.services.get(endpoint.service_name)
         yield _private_dns(vpc, endpoint, service)
@@ -33,64 +33,66 @@ def _private_dns_off(vpc: VpcContext) -> Iterator[RuleResult]:
 def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -> RuleResult:
     name = format_endpoint(endpoint)
     if endpoint.private_dns:
-        return RuleResult(endpoint.id, Status.PASS, f"{name} has private DNS on")
+        return RuleResult(endpoint.id, Status.PASS, f"{name} has private DNS enabled")
     if service is None:
-        summary = f"{name} has private DNS off; whether its service offers it is not known"
+        summary = f"{name} has private DNS disabled; whether its service offers it is not known"
         return RuleResult(endpoint.id, Status.UNKNOWN, summary, _no_service(endpoint))
     if not service.private_dns_names:
-        summary = f"{name}: the service offers no private DNS"
+        summary = f"{name}: the service does not offer private DNS"
         return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
     if endpoint.private_dns is None:
-        return RuleResult(endpoint.id, Status.UNKNOWN, f"{name}: EC2 does not tell of private DNS")
-    if instead := _answers_instead(vpc, endpoint):
-        summary = f"{name} has private DNS off; {instead.id} serves the service's own names"
-        concerns = frozenset({endpoint.id, instead.id})
+        summary = f"{name}: EC2 does not return whether private DNS is enabled"
+        return RuleResult(endpoint.id, Status.UNKNOWN, summary)
+    if other := _find_other(vpc, endpoint):
+        summary = f"{name} has private DNS disabled; {other.id} serves the service's DNS names"
+        concerns = frozenset({endpoint.id, other.id})
         return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
     names = ", ".join(service.private_dns_names)
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{name} has private DNS off: {service.private_dns_names[0]} still leads to the "
+        summary=f"{name} has private DNS disabled: {service.private_dns_names[0]} resolves to the "
         "service's public addresses",
         evidence=(
             Evidence(
-                f"{endpoint.service_name} offers private DNS for {names}; it is off.",
+                f"{endpoint.service_name} offers private DNS for {names}; it is disabled.",
                 {"endpoint": endpoint.id, "names": names, "private_dns": "off"},
             ),
-            *_instead(vpc, service),
+            *_public_paths(vpc, service),
             Evidence(
-                "A private hosted zone may still take the names to the endpoint: zones are not "
-                "read.",
+                "A private hosted zone can still resolve the names to the endpoint. The monitor "
+                "does not read private hosted zones.",
                 {"private_hosted_zones": "not read"},
             ),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         remediation=Remediation(
-            "Switch private DNS on, or see to it that clients use the endpoint's own names.",
+            "Enable private DNS, or configure clients to use the endpoint-specific DNS names.",
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --private-dns-enabled",
         ),
     )
 
 
-def _instead(vpc: VpcContext, service: Service) -> Iterator[Evidence]:
-    """Say which way subnets send to a service's public addresses, as its names lead there."""
-    by_way: dict[str, list[str]] = {}
+def _public_paths(vpc: VpcContext, service: Service) -> Iterator[Evidence]:
+    """Build the evidence for the subnets' paths to a service's public addresses."""
+    by_path: dict[str, list[str]] = {}
     for subnet in vpc.subnets:
         paths = vpc.analysis.paths.find_paths(subnet, service)
         if paths:
-            by_way.setdefault(describe_paths(paths, exact=False), []).append(subnet.id)
-    for way, subnets in by_way.items():
+            by_path.setdefault(describe_paths(paths, exact=False), []).append(subnet.id)
+    for path, subnets in by_path.items():
         yield Evidence(
-            f"From {join_names(subnets)} the public addresses of {short_name(service.name)}: {way}.",
-            {"subnets": ", ".join(subnets), "way": way},
+            f"Path from {join_names(subnets)} to the public addresses of "
+            f"{short_name(service.name)}: {path}.",
+            {"subnets": ", ".join(subnets), "way": path},
         )
 
 
-def _answers_instead(vpc: VpcContext, endpoint: Endpoint) -> Endpoint | None:
-    """Give another endpoint of the service that takes its names, or is a route to its addresses.
+def _find_other(vpc: VpcContext, endpoint: Endpoint) -> Endpoint | None:
+    """Find another endpoint that serves the service's DNS names or its public addresses.
 
-    Only one interface endpoint of a service may have private DNS; with a gateway endpoint in the
-    VPC, S3's and DynamoDB's own names are meant to go there.
+    Only one interface endpoint for a service can have private DNS. With a gateway endpoint in the
+    VPC, the DNS names of S3 and DynamoDB are meant to resolve to the public addresses.
     """
     return next(
         (
@@ -114,7 +116,7 @@ def _no_service(endpoint: Endpoint) -> tuple[Evidence, ...]:
     )
 
 
-# --- without effect ------------------------------------------------------------------------------
+# --- ineffective ---------------------------------------------------------------------------------
 
 
 def _private_dns_ineffective(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -134,11 +136,11 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     off = [name for name, value in attributes.items() if value is False]
     unread = [name for name, value in attributes.items() if value is None]
     if not off and not unread:
-        summary = f"the private DNS of {name} is in effect"
+        summary = f"private DNS of {name} is effective"
         return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
     facts = tuple(
         Evidence(
-            f"{name} of {network.id} is {'off' if value is False else 'not known'}.",
+            f"{name} of {network.id} is {'disabled' if value is False else 'not known'}.",
             {
                 "vpc": network.id,
                 "attribute": name,
@@ -149,21 +151,21 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         if not value
     )
     if not off:
-        summary = f"{name}: whether private DNS is in effect is not known"
+        summary = f"{name}: whether private DNS is effective is not known"
         return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
-    root = f"{join_names(off)} of {network.id} {'are' if len(off) > 1 else 'is'} off"
+    root = f"{join_names(off)} of {network.id} {'are' if len(off) > 1 else 'is'} disabled"
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{name} has private DNS on, without effect: {root}",
+        summary=f"{name} has private DNS enabled, but it has no effect: {root}",
         evidence=(
             *facts,
-            *_instead(vpc, service_of(vpc.snapshot, endpoint)),
+            *_public_paths(vpc, service_of(vpc.snapshot, endpoint)),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         root=root,
         remediation=Remediation(
-            "Switch the VPC's DNS attributes on.",
+            "Enable the DNS attributes of the VPC.",
             " && ".join(
                 f"aws ec2 modify-vpc-attribute --vpc-id {network.id} {option}"
                 for option in _options(off)
@@ -184,15 +186,15 @@ def _options(attributes: Sequence[str]) -> Iterator[str]:
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-private-dns-ineffective",
-        title="private DNS has no effect",
-        requirement="Where an endpoint has private DNS on, the VPC's DNS attributes let it work",
+        title="Private DNS of endpoint has no effect",
+        requirement="VPCs whose endpoints use private DNS have both DNS attributes enabled",
         family=Family.INTERFACES,
         severity=Severity.HIGH,
         rationale=(
-            "Private DNS needs both DNS attributes of the VPC. With one of them off, the service's "
-            "own names lead to its public addresses, and traffic goes past the endpoint."
+            "Private DNS requires both DNS attributes of the VPC. If one is disabled, the "
+            "service's DNS names resolve to public addresses, and traffic bypasses the endpoint."
         ),
-        remediation="Switch the VPC's DNS attributes on.",
+        remediation="Enable the DNS attributes of the VPC.",
         evaluate=_private_dns_ineffective,
         reads=frozenset({Facet.ENDPOINTS, Facet.VPC, Facet.DNS_ATTRIBUTES}),
         controls=BOUNDARY,
@@ -200,16 +202,16 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="endpoint-private-dns-disabled",
-        title="private DNS is off",
-        requirement="Interface endpoints have private DNS on where the service offers it",
+        title="Private DNS of endpoint is disabled",
+        requirement="Interface endpoints have private DNS enabled where the service offers it",
         family=Family.INTERFACES,
         severity=Severity.MEDIUM,
         rationale=(
-            "Without private DNS the service's own names lead to its public addresses: software "
-            "that is not told the endpoint's names goes past it."
+            "Without private DNS, the service's DNS names resolve to public addresses. Clients "
+            "that do not use the endpoint-specific DNS names bypass the endpoint."
         ),
-        remediation="Switch private DNS on.",
-        evaluate=_private_dns_off,
+        remediation="Enable private DNS for the endpoint.",
+        evaluate=_private_dns_disabled,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=BOUNDARY,
         references=(PRIVATE_DNS,),

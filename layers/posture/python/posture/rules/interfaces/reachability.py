@@ -1,4 +1,4 @@
-"""Subnets that do not reach an endpoint on 443."""
+"""The rule about subnets that cannot reach an interface endpoint on port 443."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from posture.model.network import Endpoint, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import format_endpoint, join_names
-from posture.rules.interfaces.https import (
+from posture.rules.interfaces.https_endpoints import (
     NEEDED,
     covers_all_sources,
     find_https_endpoints,
@@ -27,39 +27,39 @@ ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
 
 @dataclass
 class _Reached:
-    """How subnets reach one endpoint."""
+    """The ids of subnets by how they reach one endpoint."""
 
     blocked: list[str] = field(default_factory=list)
     partly: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    well: list[str] = field(default_factory=list)
-    obstacles: dict[str, Obstacle] = field(default_factory=dict)  # by their words
-    before: dict[str, list[str]] = field(default_factory=dict)  # by the same, the subnets
+    reached: list[str] = field(default_factory=list)
+    obstacles: dict[str, Obstacle] = field(default_factory=dict)  # by description
+    affected: dict[str, list[str]] = field(default_factory=dict)  # subnets, by description
     unread: dict[str, None] = field(default_factory=dict)
-    strangers: list[str] = field(default_factory=list)  # of no IP version in common
+    no_common_ip_version: list[str] = field(default_factory=list)
 
     def add(self, subnet: Subnet, reaches: Sequence[Reach]) -> None:
-        """Take in how one subnet reaches the endpoint's interfaces."""
+        """Classify one subnet by how it reaches the endpoint's interfaces."""
         if not any(reach.sources for reach in reaches):
             self.blocked.append(subnet.id)
-            self.strangers.append(subnet.id)
+            self.no_common_ip_version.append(subnet.id)
             return
-        there = [(each, find_request_obstacles(each)) for each in reaches]
-        stopped = [(reach, stops) for reach, stops in there if stops]
+        found = [(each, find_request_obstacles(each)) for each in reaches]
+        stopped = [(reach, obstacles) for reach, obstacles in found if obstacles]
         if len(stopped) == len(reaches) and all(covers_all_sources(*each) for each in stopped):
             self.blocked.append(subnet.id)
         elif stopped:
             self.partly.append(subnet.id)
-        elif any(reach.answer is ReachStatus.UNKNOWN for reach in reaches):
+        elif any(reach.status is ReachStatus.UNKNOWN for reach in reaches):
             self.unknown.append(subnet.id)
             self.unread |= dict.fromkeys(what for reach in reaches for what in reach.unread)
         else:
-            self.well.append(subnet.id)
-        for reach, stops in stopped:
-            for each in stops:
-                words = f"{each.gate.value}: {describe_obstacle(each, reach.sources)}"
-                self.obstacles[words] = each
-                subnets = self.before.setdefault(words, [])
+            self.reached.append(subnet.id)
+        for reach, obstacles in stopped:
+            for each in obstacles:
+                text = f"{each.gate.value}: {describe_obstacle(each, reach.sources)}"
+                self.obstacles[text] = each
+                subnets = self.affected.setdefault(text, [])
                 if subnet.id not in subnets:
                     subnets.append(subnet.id)
 
@@ -69,24 +69,24 @@ def _blocked(vpc: VpcContext) -> Iterator[RuleResult]:
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
         name = format_endpoint(endpoint)
         if not endpoint.network_interface_ids and endpoint.state == "pending":
-            summary = f"{name} is pending and has no interface yet"
+            summary = f"{name} is pending and has no network interface yet"
             yield RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
             continue
         if missing or not interfaces:
-            what = join_names(missing) if missing else "its interfaces"
+            what = join_names(missing) if missing else "its network interfaces"
             summary = f"{name}: {what} could not be found"
             yield RuleResult(endpoint.id, Status.UNKNOWN, summary)
             continue
         found = _Reached()
         for subnet in vpc.subnets:
             if vpc.analysis.is_unobstructed(subnet, endpoint):
-                found.well.append(subnet.id)
+                found.reached.append(subnet.id)
             else:
                 found.add(subnet, vpc.analysis.evaluate_reaches(subnet, endpoint))
-        yield _told(vpc, endpoint, name, found)
+        yield _to_result(vpc, endpoint, name, found)
 
 
-def _told(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) -> RuleResult:
+def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) -> RuleResult:
     by = {each.by for each in found.obstacles.values()}
     acls = [vpc.analysis.reachability.find_acl(each) for each in endpoint.subnet_ids]
     concerns = frozenset(
@@ -99,46 +99,50 @@ def _told(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) -> Ru
             facts = tuple(
                 Evidence(f"Not known: {each}.", {"unread": each}) for each in found.unread
             )
-            summary = f"{name}: whether {join_names(found.unknown)} reach it on 443 is not known"
+            summary = f"{name}: reachability from {join_names(found.unknown)} is not known"
             return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
-        summary = f"every subnet reaches {name} on 443"
+        summary = f"{name} is reachable from every subnet on port 443"
         return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
-    everybody = not (found.partly or found.well or found.unknown)
-    whom = "every subnet" if everybody else join_names(found.blocked) if found.blocked else ""
+    every = not (found.partly or found.reached or found.unknown)
+    whole = "every subnet" if every else join_names(found.blocked) if found.blocked else ""
     parts = f"part of {join_names(found.partly)}" if found.partly else ""
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        severity=Severity.HIGH if everybody else None if found.blocked else Severity.LOW,
-        summary=f"{name} is blocked on 443 for {' and '.join(filter(None, (whom, parts)))}",
+        severity=Severity.HIGH if every else None if found.blocked else Severity.LOW,
+        summary=f"{name} is not reachable on port 443 from "
+        f"{' and '.join(filter(None, (whole, parts)))}",
         evidence=tuple(
             Evidence(
-                f"{text[0].upper()}{text[1:]}, before {join_names(found.before[text])}.",
+                f"{text[0].upper()}{text[1:]}. Affected: {join_names(found.affected[text])}.",
                 {"gate": each.gate.value, "by": each.by, "rule": each.rule,
-                 "subnets": ", ".join(found.before[text])},
+                 "subnets": ", ".join(found.affected[text])},
             )
             for text, each in found.obstacles.items()
         )
-        + _foreign(found.strangers),
+        + _ip_version_evidence(found.no_common_ip_version),
         remediation=Remediation(
-            "Admit those subnets on 443 in the endpoint's security group or the network ACL that "
-            "stops them, or let them know that the service's names are not for them.",
-            _admit(vpc, endpoint, found, by),
+            "Allow inbound traffic from these subnets on port 443 in the endpoint's security group "
+            "or in the network ACL that blocks it. If the subnets must not use the endpoint, "
+            "accept the finding with a waiver.",
+            _allow_command(vpc, endpoint, found, by),
         ),
         concerns=concerns,
-        root=f"{' and '.join(sorted(by))} stops what is sent to endpoints on 443" if by else "",
+        root=f"{' and '.join(sorted(by))} blocks traffic to endpoints on port 443" if by else "",
     )  # fmt: skip
 
 
-def _foreign(subnets: Sequence[str]) -> tuple[Evidence, ...]:
+def _ip_version_evidence(subnets: Sequence[str]) -> tuple[Evidence, ...]:
     if not subnets:
         return ()
-    text = f"{join_names(subnets)} and the endpoint share no IP version."
+    text = f"{join_names(subnets)} and the endpoint have no IP version in common."
     return (Evidence(text, {"subnets": ", ".join(subnets)}),)
 
 
-def _admit(vpc: VpcContext, endpoint: Endpoint, found: _Reached, by: AbstractSet[str]) -> str:
-    """Give the command where just the endpoint's own single group is in the way."""
+def _allow_command(
+    vpc: VpcContext, endpoint: Endpoint, found: _Reached, by: AbstractSet[str]
+) -> str:
+    """Build the command, if the endpoint's only security group is the only obstacle."""
     if by != set(endpoint.security_group_ids) or len(by) != 1:
         return ""
     cut_off = [vpc.snapshot.subnets[each] for each in (*found.blocked, *found.partly)]
@@ -154,16 +158,16 @@ def _admit(vpc: VpcContext, endpoint: Endpoint, found: _Reached, by: AbstractSet
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-unreachable-from-subnet",
-        title="endpoint is blocked on 443",
-        requirement="Every subnet reaches the VPC's interface endpoints on 443",
+        title="Endpoint is not reachable from a subnet",
+        requirement="Every subnet can reach the VPC's interface endpoints on port 443",
         family=Family.INTERFACES,
         severity=Severity.MEDIUM,
         rationale=(
-            "Private DNS takes a service's names to the endpoint for the whole VPC. A subnet that "
-            "a security group or network ACL keeps from it is cut off from the service: it does "
-            "not fall back to the public addresses."
+            "With private DNS, the service's DNS names resolve to the endpoint in the whole VPC. A "
+            "subnet that a security group or network ACL blocks cannot reach the service at all: "
+            "there is no fallback to the public addresses."
         ),
-        remediation="Admit the subnets on 443.",
+        remediation="Allow traffic from the subnets on port 443.",
         evaluate=_blocked,
         reads=NEEDED,
         controls=AVAILABILITY,

@@ -1,4 +1,4 @@
-"""Network ACLs that let requests to endpoints pass and stop the answers."""
+"""The rule about network ACLs that allow requests to endpoints and block the return traffic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from posture.model.network import Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import join_names
-from posture.rules.interfaces.https import (
+from posture.rules.interfaces.https_endpoints import (
     NEEDED,
     covers_all_sources,
     find_https_endpoints,
@@ -25,87 +25,88 @@ PORTS = "https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.h
 
 
 @dataclass
-class _Answers:
-    """What one ACL does to answers: by sentence, the subnets that wait in vain."""
+class _Blocked:
+    """The return traffic that one network ACL blocks, with the blocked subnets by obstacle."""
 
     whole: bool = False
-    waiting: dict[str, list[str]] = field(default_factory=dict)
+    subnets: dict[str, list[str]] = field(default_factory=dict)
     endpoints: set[str] = field(default_factory=set)
 
 
-def _answers(vpc: VpcContext) -> Iterator[RuleResult]:
-    found: dict[str, _Answers] = {}
+def _return_traffic(vpc: VpcContext) -> Iterator[RuleResult]:
+    found: dict[str, _Blocked] = {}
     if not vpc.endpoints:
         return
     for subnet in vpc.subnets:
-        _by_interfaces(vpc, subnet, found)
-        _by_gateway(vpc, subnet, found)
+        _check_interfaces(vpc, subnet, found)
+        _check_gateways(vpc, subnet, found)
     for _, acl in sorted(vpc.snapshot.network_acls.items()):
         concerns = frozenset({acl.id, *acl.association_ids, *acl.subnet_ids})
         if acl.id not in found:
-            summary = f"{acl.id} lets the answers of endpoints pass"
+            summary = f"{acl.id} allows return traffic from endpoints"
             yield RuleResult(acl.id, Status.PASS, summary, concerns=concerns)
             continue
-        yield _unanswered(acl.id, found[acl.id], concerns)
+        yield _failure(acl.id, found[acl.id], concerns)
 
 
-def _by_interfaces(vpc: VpcContext, subnet: Subnet, found: dict[str, _Answers]) -> None:
+def _check_interfaces(vpc: VpcContext, subnet: Subnet, found: dict[str, _Blocked]) -> None:
     for endpoint in find_https_endpoints(vpc):
         if vpc.analysis.is_unobstructed(subnet, endpoint):
             continue
         for reach in vpc.analysis.evaluate_reaches(subnet, endpoint):
-            stops = find_request_obstacles(reach)
-            if stops and covers_all_sources(reach, stops):
+            requests = find_request_obstacles(reach)
+            if requests and covers_all_sources(reach, requests):
                 continue
             for each in reach.obstacles:
                 if each.gate in RETURNING and each.by in vpc.snapshot.network_acls:
-                    _note(found, each, describe_obstacle(each, reach.sources), subnet, endpoint.id)
+                    text = describe_obstacle(each, reach.sources)
+                    _add(found, each, text, subnet, endpoint.id)
 
 
-def _by_gateway(vpc: VpcContext, subnet: Subnet, found: dict[str, _Answers]) -> None:
+def _check_gateways(vpc: VpcContext, subnet: Subnet, found: dict[str, _Blocked]) -> None:
     for service in vpc.gateway_services:
         cell = vpc.analysis.evaluate_cell(subnet, service)
-        ways = [path for path in cell.paths or () if path.kind is PathKind.GATEWAY_ENDPOINT]
+        paths = [path for path in cell.paths or () if path.kind is PathKind.GATEWAY_ENDPOINT]
         for each in cell.obstacles:
             if each.gate in RETURNING:
-                private = ways[0].addresses
-                _note(found, each, describe_acl_obstacle(each, private), subnet, ways[0].target)
+                text = describe_acl_obstacle(each, paths[0].addresses)
+                _add(found, each, text, subnet, paths[0].target)
 
 
-def _note(
-    found: dict[str, _Answers], each: Obstacle, text: str, subnet: Subnet, endpoint: str
+def _add(
+    found: dict[str, _Blocked], each: Obstacle, text: str, subnet: Subnet, endpoint: str
 ) -> None:
-    answers = found.setdefault(each.by, _Answers())
-    answers.whole |= each.ports is None
-    waiting = answers.waiting.setdefault(f"{each.gate.value}: {text}", [])
-    if subnet.id not in waiting:
-        waiting.append(subnet.id)
-    answers.endpoints.add(endpoint)
+    blocked = found.setdefault(each.by, _Blocked())
+    blocked.whole |= each.ports is None
+    subnets = blocked.subnets.setdefault(f"{each.gate.value}: {text}", [])
+    if subnet.id not in subnets:
+        subnets.append(subnet.id)
+    blocked.endpoints.add(endpoint)
 
 
-def _unanswered(acl_id: str, answers: _Answers, concerns: frozenset[str]) -> RuleResult:
-    subnets = sorted({each for waiting in answers.waiting.values() for each in waiting})
-    what = "lets requests to" if answers.whole else "lets requests to, but for some client ports,"
+def _failure(acl_id: str, blocked: _Blocked, concerns: frozenset[str]) -> RuleResult:
+    subnets = sorted({each for some in blocked.subnets.values() for each in some})
+    ports = "" if blocked.whole else " to some client ports"
     return RuleResult(
         resource=acl_id,
         status=Status.FAIL,
-        severity=None if answers.whole else Severity.LOW,
-        summary=f"{acl_id} {what} {join_names(sorted(answers.endpoints))} pass and stops the answers, "
-        f"for {join_names(subnets)}",
-        evidence=tuple(_waiting(answers.waiting)),
+        severity=None if blocked.whole else Severity.LOW,
+        summary=f"{acl_id} blocks return traffic{ports} from "
+        f"{join_names(sorted(blocked.endpoints))} to {join_names(subnets)}",
+        evidence=tuple(_evidence(blocked.subnets)),
         remediation=Remediation(
-            "Network ACLs keep no state: allow TCP to the clients' ephemeral ports (1024-65535) "
-            "on the way back.",
+            "Network ACLs are stateless: allow return traffic on TCP to the clients' ephemeral "
+            "ports (1024-65535).",
         ),
-        concerns=concerns | frozenset(subnets) | answers.endpoints,
-        root=f"network ACL {acl_id} stops the answers of endpoints",
+        concerns=concerns | frozenset(subnets) | blocked.endpoints,
+        root=f"network ACL {acl_id} blocks return traffic from endpoints",
     )
 
 
-def _waiting(waiting: Mapping[str, Sequence[str]]) -> Iterator[Evidence]:
-    for text, subnets in waiting.items():
+def _evidence(by_obstacle: Mapping[str, Sequence[str]]) -> Iterator[Evidence]:
+    for text, subnets in by_obstacle.items():
         yield Evidence(
-            f"{text[0].upper()}{text[1:]}, for {join_names(subnets)}.",
+            f"{text[0].upper()}{text[1:]}. Affected: {join_names(subnets)}.",
             {"subnets": ", ".join(subnets), "stop": text},
         )
 
@@ -113,18 +114,17 @@ def _waiting(waiting: Mapping[str, Sequence[str]]) -> Iterator[Evidence]:
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="network-acl-blocks-return-traffic",
-        title="network ACL stops the endpoint's answers",
-        requirement="Network ACLs that let requests to endpoints pass let the answers pass, too",
+        title="Network ACL blocks endpoint return traffic",
+        requirement="Network ACLs that allow requests to endpoints also allow the return traffic",
         family=Family.INTERFACES,
         severity=Severity.MEDIUM,
         rationale=(
-            "Network ACLs keep no state. One that allows 443 out and not the ephemeral ports back "
-            "in, or the other way round at the endpoint's subnet, makes requests that hang until "
-            "they time out. One that allows only some of the ephemeral ports does so now and then, "
-            "depending on the client's system."
+            "Network ACLs are stateless. If one allows requests on port 443 but not the return "
+            "traffic to ephemeral ports, clients time out. If it allows only some ephemeral ports, "
+            "requests fail intermittently, depending on the client's operating system."
         ),
-        remediation="Allow the clients' ephemeral ports on the way back.",
-        evaluate=_answers,
+        remediation="Allow return traffic to the clients' ephemeral ports.",
+        evaluate=_return_traffic,
         reads=NEEDED,
         controls=AVAILABILITY,
         references=(PORTS, ACLS),

@@ -1,18 +1,18 @@
-"""The security groups of endpoints: none, the default one, or one that admits everybody."""
+"""Rules about the security groups of interface endpoints."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 
-from posture.analysis.openness import InboundRule, OpenAccess, find_open_access
+from posture.analysis.security_groups import InboundRule, OpenAccess, find_open_access
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import INBOUND
 from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
 from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 
-# Endpoints whose interfaces have security groups; those of Gateway Load Balancers have none.
+# Endpoint types that have security groups; Gateway Load Balancer endpoints have none.
 GROUPED = (EndpointType.INTERFACE, EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK)
 DEFAULT = "default"
 IPV6 = 6
@@ -21,7 +21,7 @@ CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-en
 GROUP_RULES = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
 
 
-# --- none, or the default one --------------------------------------------------------------------
+# --- no security group, or the default one -------------------------------------------------------
 
 
 def _groups(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -37,38 +37,44 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             resource=endpoint.id,
             status=Status.FAIL,
             summary=f"{name} has no security group",
-            evidence=(Evidence(f"{endpoint.id} lists no group.", {"endpoint": endpoint.id}),),
-            remediation=Remediation("Attach a group that admits on 443 just those who need it."),
+            evidence=(
+                Evidence(f"{endpoint.id} lists no security group.", {"endpoint": endpoint.id}),
+            ),
+            remediation=Remediation(
+                "Attach a security group that allows inbound traffic on port 443 from clients only."
+            ),
         )
-    found, lost = _known_groups(vpc, endpoint)
+    found, missing = _known_groups(vpc, endpoint)
     default = [group for group in found if group.name == DEFAULT]
     if default:
         return RuleResult(
             resource=endpoint.id,
             status=Status.FAIL,
-            summary=f"{name} has the VPC's default security group {default[0].id}",
+            summary=f"{name} uses the VPC's default security group {default[0].id}",
             evidence=(
                 Evidence(
-                    f"{default[0].id} is named default; whoever launches something without "
-                    "choosing a group gets it, too.",
+                    f"{default[0].id} is the default security group, which every resource gets "
+                    "that is launched without one.",
                     {"endpoint": endpoint.id, "security_group": default[0].id},
                 ),
             ),
             remediation=Remediation(
-                "Give the endpoint a group of its own, then take the default one off.",
-                _take_off(endpoint, default[0]) if len(endpoint.security_group_ids) > 1 else "",
+                "Attach a dedicated security group to the endpoint, then remove the default one.",
+                _remove_command(endpoint, default[0])
+                if len(endpoint.security_group_ids) > 1
+                else "",
             ),
             concerns=concerns,
         )
-    if lost:
-        summary = f"{name}: {join_names(lost)} could not be found"
+    if missing:
+        summary = f"{name}: {join_names(missing)} could not be found"
         return RuleResult(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
-    summary = f"{name} has {join_names(endpoint.security_group_ids)}"
+    summary = f"{name} uses {join_names(endpoint.security_group_ids)}"
     return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
 
 
 def _known_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGroup], list[str]]:
-    """Give the endpoint's groups, and the ids of those that are not in the picture."""
+    """Return the endpoint's groups, and the ids of those that are not in the snapshot."""
     known = vpc.snapshot.security_groups
     ids = endpoint.security_group_ids
     return [known[each] for each in ids if each in known], [
@@ -76,24 +82,24 @@ def _known_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGro
     ]
 
 
-def _take_off(endpoint: Endpoint, group: SecurityGroup) -> str:
+def _remove_command(endpoint: Endpoint, group: SecurityGroup) -> str:
     return (
         f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
         f"--remove-security-group-ids {group.id}"
     )
 
 
-# --- open to everybody ---------------------------------------------------------------------------
+# --- open to every address -----------------------------------------------------------------------
 
 
-def _open(vpc: VpcContext) -> Iterator[RuleResult]:
+def _open_groups(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(*GROUPED):
-        yield _admission(vpc, endpoint)
+        yield _open_access(vpc, endpoint)
 
 
-def _admission(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
+def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     name = format_endpoint(endpoint)
-    groups, lost = _known_groups(vpc, endpoint)
+    groups, missing = _known_groups(vpc, endpoint)
     lists = {
         rule.prefix_list_id for group in groups for rule in group.ingress if rule.prefix_list_id
     }
@@ -103,35 +109,37 @@ def _admission(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         return RuleResult(
             resource=endpoint.id,
             status=Status.FAIL,
-            summary=f"{name} admits {join_names(found.open_to)} on {found.protocol}/{found.port}",
+            summary=f"{name} allows inbound traffic from {join_names(found.open_to)} on "
+            f"{found.protocol}/{found.port}",
             evidence=tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.by),
             remediation=Remediation(
-                "Admit just the networks that use the endpoint, on the port it serves.",
-                " && ".join(map(_revoke, found.by)),
+                "Allow inbound traffic only from networks that use the endpoint, on its port.",
+                " && ".join(map(_revoke_command, found.by)),
             ),
             concerns=concerns,
             root=_root(found),
         )
-    if found.unread or lost:
+    if found.unread or missing:
         facts = tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.unread)
         what = (
-            join_names(lost)
-            if lost
+            join_names(missing)
+            if missing
             else join_names(str(each.rule.prefix_list_id) for each in found.unread)
         )
-        summary = f"{name}: whom {what} admits is not known"
+        summary = f"{name}: the addresses that {what} allows are not known"
         return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
-    summary = f"{name} does not admit everybody"
+    summary = f"{name} does not allow inbound traffic from every address"
     return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
 
 
 def _root(found: OpenAccess) -> str:
-    """Say which groups open it, in words that the other endpoints with them share."""
+    """Name the open groups as the root cause, in words that other endpoints share."""
     groups = join_names(sorted({each.group_id for each in found.by}))
-    return f"{groups} admits {join_names(found.open_to)} on {found.protocol}/{found.port}"
+    peers = join_names(found.open_to)
+    return f"{groups} allows inbound traffic from {peers} on {found.protocol}/{found.port}"
 
 
-def _revoke(admission: InboundRule) -> str:
+def _revoke_command(admission: InboundRule) -> str:
     permissions = json.dumps([_permission(admission.rule)], separators=(",", ":"))
     return (
         f"aws ec2 revoke-security-group-ingress --group-id {admission.group_id} "
@@ -141,46 +149,45 @@ def _revoke(admission: InboundRule) -> str:
 
 def _permission(rule: SecurityGroupRule) -> dict[str, object]:
     ports = {"FromPort": rule.from_port, "ToPort": rule.to_port}
-    told = {name: port for name, port in ports.items() if port is not None}
+    permission: dict[str, object] = {
+        "IpProtocol": rule.protocol,
+        **{name: port for name, port in ports.items() if port is not None},
+    }
     if rule.cidr is None:
-        return {
-            "IpProtocol": rule.protocol,
-            **told,
-            "PrefixListIds": [{"PrefixListId": rule.prefix_list_id}],
-        }
+        return permission | {"PrefixListIds": [{"PrefixListId": rule.prefix_list_id}]}
     if rule.cidr.version == IPV6:
-        return {"IpProtocol": rule.protocol, **told, "Ipv6Ranges": [{"CidrIpv6": str(rule.cidr)}]}
-    return {"IpProtocol": rule.protocol, **told, "IpRanges": [{"CidrIp": str(rule.cidr)}]}
+        return permission | {"Ipv6Ranges": [{"CidrIpv6": str(rule.cidr)}]}
+    return permission | {"IpRanges": [{"CidrIp": str(rule.cidr)}]}
 
 
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-security-group-open",
-        title="endpoint admits everybody",
-        requirement="No endpoint's security groups admit 0.0.0.0/0 or ::/0",
+        title="Endpoint security group allows 0.0.0.0/0 or ::/0",
+        requirement="No endpoint security group allows inbound traffic from 0.0.0.0/0 or ::/0",
         family=Family.INTERFACES,
         severity=Severity.HIGH,
         rationale=(
-            "Whoever has a way into the VPC, by peering, VPN or a transit gateway, may use the "
-            "endpoint. Several rules that together make up every address count as well."
+            "Any host that can reach the VPC over peering, a VPN or a transit gateway can use the "
+            "endpoint. Several rules that together cover every address are reported as well."
         ),
-        remediation="Admit just the networks that use the endpoint.",
-        evaluate=_open,
+        remediation="Allow inbound traffic only from networks that use the endpoint.",
+        evaluate=_open_groups,
         reads=frozenset({Facet.ENDPOINTS, Facet.SECURITY_GROUPS}),
         controls=INBOUND,
         references=(GROUP_RULES, CREATE),
     ),
     Rule(
         id="endpoint-default-security-group",
-        title="endpoint has no group of its own",
-        requirement="Every interface endpoint has a security group of its own, not the default one",
+        title="Endpoint has no dedicated security group",
+        requirement="Every interface endpoint has a security group other than the default one",
         family=Family.INTERFACES,
         severity=Severity.MEDIUM,
         rationale=(
-            "The default group admits everything that has it, and whatever is launched without a "
-            "choice gets it."
+            "The default security group allows traffic between all resources that use it, and "
+            "every resource gets it that is launched without a security group."
         ),
-        remediation="Give the endpoint a group of its own.",
+        remediation="Attach a dedicated security group to the endpoint.",
         evaluate=_groups,
         reads=frozenset({Facet.ENDPOINTS, Facet.SECURITY_GROUPS}),
         controls=INBOUND,

@@ -1,4 +1,4 @@
-"""In which availability zones endpoints stand, and where they do not although subnets are there."""
+"""Rules about the Availability Zones of interface endpoints."""
 
 from __future__ import annotations
 
@@ -15,40 +15,41 @@ from posture.rules.rule import Family, Rule, RuleResult, VpcContext
 CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 
 
-# --- one zone only -------------------------------------------------------------------------------
+# --- a single Availability Zone ------------------------------------------------------------------
 
 
-def _more_than_one(vpc: VpcContext) -> Iterator[RuleResult]:
+def _single_zone(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
-        yield _spread(vpc, endpoint)
+        yield _zone_count(vpc, endpoint)
 
 
-def _spread(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
+def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     subnets = vpc.snapshot.subnets
-    strange = [each for each in endpoint.subnet_ids if each not in subnets]
+    missing = [each for each in endpoint.subnet_ids if each not in subnets]
     held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
     concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
     name = format_endpoint(endpoint)
     if not endpoint.subnet_ids:
-        return _nowhere(endpoint, name)
+        return _without_subnets(endpoint, name)
     if len(held) > 1:
-        summary = f"{name} stands in {join_names(sorted(held))}"
+        summary = f"{name} is in {join_names(sorted(held))}"
         return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
-    if strange:
-        summary = f"{name}: {join_names(strange)} could not be found"
+    if missing:
+        summary = f"{name}: {join_names(missing)} could not be found"
         return RuleResult(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
     others = [
-        each for each in vpc.subnets if each.zone not in held and _offered(vpc, endpoint, each)
+        each for each in vpc.subnets if each.zone not in held and _is_offered(vpc, endpoint, each)
     ]
     zone = next(iter(held))
     if not others:
-        summary = f"{name} stands in {zone}, and can in no other zone of this VPC"
+        summary = f"{name} is in {zone}; no other zone of this VPC offers the service"
         return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
     elsewhere = sorted({each.zone for each in others})
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{name} stands in {zone} only, while the VPC has subnets in {join_names(elsewhere)}",
+        summary=f"{name} is in {zone} only, but the VPC also has subnets in "
+        f"{join_names(elsewhere)}",
         evidence=(
             Evidence(
                 f"The subnets of {endpoint.id}, {join_names(endpoint.subnet_ids)}, are in {zone}.",
@@ -61,7 +62,7 @@ def _spread(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             ),
         ),
         remediation=Remediation(
-            "Add a subnet in another zone.",
+            "Add a subnet in another Availability Zone to the endpoint.",
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
             f"--add-subnet-ids {others[0].id}",
         ),
@@ -69,71 +70,70 @@ def _spread(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     )
 
 
-def _nowhere(endpoint: Endpoint, name: str) -> RuleResult:
-    """Judge an endpoint without subnets, as the API makes it when it is given none."""
-    summary = f"{name} stands in no subnet, so that nothing reaches it"
+def _without_subnets(endpoint: Endpoint, name: str) -> RuleResult:
+    """Build the result for an endpoint without subnets, which the API allows to create."""
+    summary = f"{name} has no subnets and cannot be reached"
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL if endpoint.state == "available" else Status.NOT_APPLICABLE,
         severity=Severity.MEDIUM,
         summary=summary,
         evidence=(Evidence(f"{endpoint.id} lists no subnet.", {"endpoint": endpoint.id}),),
-        remediation=Remediation("Add a subnet in each zone, or delete the endpoint."),
+        remediation=Remediation("Add a subnet in each Availability Zone, or delete the endpoint."),
     )
 
 
-def _offered(vpc: VpcContext, endpoint: Endpoint, subnet: Subnet) -> bool:
-    """Tell whether the service can be had in a subnet's zone; where nobody tells, it can."""
+def _is_offered(vpc: VpcContext, endpoint: Endpoint, subnet: Subnet) -> bool:
+    """Return whether a subnet's zone offers the service; assumed where EC2 does not return it."""
     service = vpc.snapshot.services.get(endpoint.service_name)
     return not service or not service.zones or subnet.zone in service.zones
 
 
-# --- a zone without an interface -----------------------------------------------------------------
+# --- an Availability Zone without the endpoint ---------------------------------------------------
 
 
-def _each(vpc: VpcContext) -> Iterator[RuleResult]:
+def _every_zone(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
         subnets = vpc.snapshot.subnets
         held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
         concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
         if len(held) < 2 or any(each not in subnets for each in endpoint.subnet_ids):  # noqa: PLR2004
-            # One zone only, or nobody knows: that is told by endpoint-single-availability-zone.
-            summary = f"{format_endpoint(endpoint)}: told by endpoint-single-availability-zone"
+            summary = f"{format_endpoint(endpoint)}: see endpoint-single-availability-zone"
             yield RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
             continue
-        service = vpc.snapshot.services.get(endpoint.service_name)
-        offered = frozenset(service.zones) if service else frozenset()
         without = [
             each
             for each in vpc.subnets
-            if each.zone not in held and (not offered or each.zone in offered)
+            if each.zone not in held and _is_offered(vpc, endpoint, each)
         ]
-        yield _lacking(endpoint, held, without, concerns)
+        yield _missing_zones(endpoint, held, without, concerns)
 
 
-def _lacking(
+def _missing_zones(
     endpoint: Endpoint, held: set[str], without: Sequence[Subnet], concerns: frozenset[str]
 ) -> RuleResult:
     if not without:
-        summary = f"{format_endpoint(endpoint)} stands in every zone that has subnets"
+        summary = f"{format_endpoint(endpoint)} is in every Availability Zone that has subnets"
         return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
     zones = sorted({each.zone for each in without})
     first = {zone: next(each.id for each in without if each.zone == zone) for zone in zones}
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{format_endpoint(endpoint)} has no interface in {join_names(zones)}, where "
-        f"{join_names(each.id for each in without)} {'is' if len(without) == 1 else 'are'}",
+        summary=f"{format_endpoint(endpoint)} has no network interface in {join_names(zones)}, the "
+        f"zone of {join_names(each.id for each in without)}",
         evidence=(
             Evidence(
-                f"{endpoint.id} stands in {join_names(sorted(held))}. What crosses zones to it is not "
-                f"charged ({ZONES_FREE}), but takes longer and fails with the other zone.",
+                f"{endpoint.id} is in {join_names(sorted(held))}. Traffic to it from other zones "
+                f"is free of charge ({ZONES_FREE}), but has a higher latency and fails with "
+                "those zones.",
                 {"zones": ", ".join(sorted(held)), "without": ", ".join(zones)},
             ),
             estimate_interface_hours(len(zones)),
         ),
         remediation=Remediation(
-            "Add a subnet of each zone, or say by a waiver that crossing zones is meant.",
+            "Add a subnet in each zone to the endpoint, or add a waiver if cross-zone traffic is "
+            "intended.",
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
             f"--add-subnet-ids {' '.join(first.values())}",
         ),
@@ -143,32 +143,32 @@ def _lacking(
 
 ONE_ZONE: Rule[VpcContext] = Rule(
     id="endpoint-single-availability-zone",
-    title="endpoint stands in one zone only",
-    requirement="Interface endpoints stand in more than one availability zone",
+    title="Endpoint is in a single Availability Zone",
+    requirement="Interface endpoints are in more than one Availability Zone",
     family=Family.INTERFACES,
     severity=Severity.LOW,
     rationale=(
-        "When the zone of its only interface fails, every subnet loses the service; until "
-        "then, what other zones send crosses between them, which takes longer."
+        "If the Availability Zone of its only network interface fails, every subnet loses access "
+        "to the service. Until then, traffic from other zones has a higher latency."
     ),
-    remediation="Add a subnet in another zone.",
-    evaluate=_more_than_one,
+    remediation="Add a subnet in another Availability Zone to the endpoint.",
+    evaluate=_single_zone,
     reads=frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.SERVICES}),
     controls=AVAILABILITY,
     references=(CREATE,),
 )
 ZONE_WITHOUT: Rule[VpcContext] = Rule(
     id="availability-zone-without-endpoint",
-    title="zone has no interface of the endpoint",
-    requirement="Interface endpoints stand in every availability zone that has subnets",
+    title="Availability Zone has no endpoint interface",
+    requirement="Interface endpoints are in every Availability Zone that has subnets",
     family=Family.INTERFACES,
     severity=Severity.INFORMATIONAL,
     rationale=(
-        "Subnets of a zone without an interface reach the endpoint across zones: it takes "
-        "longer, and fails when the other zone does."
+        "Subnets in a zone without a network interface reach the endpoint through another zone: "
+        "the latency is higher, and the traffic fails when the other zone does."
     ),
-    remediation="Add a subnet of each zone.",
-    evaluate=_each,
+    remediation="Add a subnet in each Availability Zone to the endpoint.",
+    evaluate=_every_zone,
     reads=frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.SERVICES}),
     controls=AVAILABILITY,
     references=(CREATE,),

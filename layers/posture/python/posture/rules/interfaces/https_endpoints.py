@@ -1,4 +1,4 @@
-"""Which endpoints are expected to answer on 443, and what stops a subnet on the way there."""
+"""The endpoints that serve HTTPS, and the obstacles between a subnet and their interfaces."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
 from posture.rules.remediation_commands import WORKING
 from posture.rules.rule import VpcContext
 
-# AWS's services answer on 443; these do so on ports of their own, and customers' as they like.
+# AWS services listen on 443, except these; the ports of customers' services are not known.
 OTHER_PORTS = frozenset({"email-smtp"})
 
-WAYS = frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.ROUTE_TABLES, Facet.NETWORK_ACLS})
-NEEDED = WAYS | {Facet.NETWORK_INTERFACES, Facet.SECURITY_GROUPS}
+NEEDED = frozenset(
+    {
+        Facet.ENDPOINTS,
+        Facet.SUBNETS,
+        Facet.ROUTE_TABLES,
+        Facet.NETWORK_ACLS,
+        Facet.NETWORK_INTERFACES,
+        Facet.SECURITY_GROUPS,
+    }
+)
 
 
 def find_https_endpoints(vpc: VpcContext) -> Iterator[Endpoint]:
-    """Give the interface endpoints that are expected to answer on 443."""
+    """Yield the working interface endpoints whose service listens on port 443."""
     for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
         custom = CUSTOM_SERVICE_NAME.fullmatch(endpoint.service_name)
         other = short_name(endpoint.service_name) in OTHER_PORTS
@@ -28,18 +36,18 @@ def find_https_endpoints(vpc: VpcContext) -> Iterator[Endpoint]:
 
 
 def find_request_obstacles(reach: Reach) -> list[Obstacle]:
-    """Give what certainly stops a subnet on the way to an interface, not on the way back."""
-    sure = not reach.groups and not reach.unread
+    """Return what certainly blocks requests from a subnet; return traffic is not considered."""
+    certain = not reach.groups and not reach.unread
     return [
         each
         for each in reach.obstacles
-        if each.gate not in RETURNING and (sure or each.addresses <= reach.stopped)
+        if each.gate not in RETURNING and (certain or each.addresses <= reach.stopped)
     ]
 
 
-def covers_all_sources(reach: Reach, stops: Iterable[Obstacle]) -> bool:
-    """Tell whether these stop all of a subnet."""
+def covers_all_sources(reach: Reach, obstacles: Iterable[Obstacle]) -> bool:
+    """Return whether obstacles together block every address of a subnet."""
     left = reach.sources
-    for each in stops:
+    for each in obstacles:
         left -= each.addresses
     return not left

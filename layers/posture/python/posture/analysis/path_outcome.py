@@ -1,0 +1,71 @@
+"""Summarize how a subnet's traffic to a service fares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from posture.analysis.path import OTHER_NETWORKS, Path, PathKind
+from posture.analysis.reach import Reach, ReachStatus
+
+# Middleboxes forward traffic by rules of their own, which EC2 does not describe.
+MIDDLEBOXES = frozenset(
+    {PathKind.APPLIANCE, PathKind.LOAD_BALANCER_ENDPOINT, PathKind.OTHER_ENDPOINT}
+)
+
+
+class PathOutcome(StrEnum):
+    """How a subnet's traffic to a service fares."""
+
+    PRIVATE = "endpoint"  # all of it reaches an endpoint
+    BY_SECURITY_GROUP = "by security group"  # as above, but only from certain security groups
+    PARTLY = "partly"  # part of it reaches an endpoint, part takes another path or is dropped
+    BLOCKED = "blocked"  # it is sent to an endpoint and blocked on the way
+    INTERNET = "internet"  # all or part of it leaves through a NAT or internet gateway
+    OTHER_NETWORK = "other network"  # it is routed to another network, where the analysis ends
+    NO_ROUTE = "no route"  # it has no route or is dropped
+    UNKNOWN = "unknown"
+
+
+def summarize_paths(paths: Iterable[Path]) -> PathOutcome:
+    """Summarize paths that together carry all of the traffic."""
+    found = {outcome for path in paths for outcome in _list_outcomes(path)}
+    if PathOutcome.PRIVATE in found and found - {PathOutcome.PRIVATE, PathOutcome.UNKNOWN}:
+        return PathOutcome.PARTLY
+    order = (
+        PathOutcome.INTERNET,
+        PathOutcome.UNKNOWN,
+        PathOutcome.PRIVATE,
+        PathOutcome.OTHER_NETWORK,
+    )
+    return next((each for each in order if each in found), PathOutcome.NO_ROUTE)
+
+
+def _list_outcomes(path: Path) -> Iterator[PathOutcome]:
+    if path.kind is PathKind.NAT_GATEWAY:
+        for onward in path.onward:
+            yield from _list_outcomes(onward)
+    elif path.kind is PathKind.GATEWAY_ENDPOINT:
+        yield PathOutcome.PRIVATE
+    elif path.to_internet:
+        yield PathOutcome.INTERNET
+    elif path.kind is PathKind.UNKNOWN:
+        yield PathOutcome.UNKNOWN
+    elif path.kind in OTHER_NETWORKS or path.kind in MIDDLEBOXES:
+        yield PathOutcome.OTHER_NETWORK
+    else:
+        yield PathOutcome.NO_ROUTE
+
+
+def summarize_reaches(reaches: Iterable[Reach]) -> PathOutcome:
+    """Summarize how interfaces are reached, any of which DNS may return to a client."""
+    statuses = {reach.status for reach in reaches}
+    if not statuses or ReachStatus.UNKNOWN in statuses:
+        return PathOutcome.UNKNOWN
+    if statuses == {ReachStatus.NO}:
+        return PathOutcome.BLOCKED
+    if statuses == {ReachStatus.YES}:
+        return PathOutcome.PRIVATE
+    if statuses <= {ReachStatus.YES, ReachStatus.BY_SECURITY_GROUP}:
+        return PathOutcome.BY_SECURITY_GROUP
+    return PathOutcome.PARTLY

@@ -1,4 +1,4 @@
-"""The bundle: how large the layers are that SAM builds, plain and zipped.
+"""Measure the layers that SAM builds: megabytes, plain and zipped.
 
 Run: `.venv/bin/python benchmarks/bundle.py`
 """
@@ -12,32 +12,21 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from shared_paths import ROOT
+
 LAYERS = ("PostureLayer", "DependenciesLayer")
-TABLES = ("FINDINGS", "HISTORY", "BASELINE", "OWNERSHIP", "IDEMPOTENCY")
-SETTINGS = {f"{name}_TABLE": name.lower() for name in TABLES} | {
-    "AWS_REGION": "eu-west-1",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_ACCESS_KEY_ID": "example",
-    "AWS_SECRET_ACCESS_KEY": "example",
-    "MONITORED_ACCOUNT": "123456789012",
-    "ALERT_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:alerts",
-    "POWERTOOLS_METRICS_NAMESPACE": "VpcEndpointPosture",
-    "POWERTOOLS_SERVICE_NAME": "benchmark",
-}
 
 
-def build(folder: Path) -> None:
-    """Build as it is deployed."""
+def build_layers(folder: Path) -> None:
+    """Build the layers as they are deployed."""
     sam = str(Path(sys.executable).parent / "sam")
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-1"}
     command = [sam, "build", "--no-cached", "--build-dir", str(folder)]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)  # noqa: S603
 
 
-def sizes(folder: Path) -> tuple[int, int]:
-    """Give the bytes of a folder, plain and zipped."""
+def measure_folder(folder: Path) -> tuple[int, int]:
+    """Return the bytes of a folder, plain and zipped."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     with tempfile.TemporaryFile() as target:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -48,12 +37,12 @@ def sizes(folder: Path) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Print one line a layer."""
+    """Print one line per layer."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        build(folder)
+        build_layers(folder)
         for layer in LAYERS:
-            plain, zipped = sizes(folder / layer)
+            plain, zipped = measure_folder(folder / layer)
             print(f"{layer:18} {plain / 1e6:6.2f} MB, zipped {zipped / 1e6:5.2f} MB")
 
 

@@ -1,7 +1,7 @@
-"""A burst: 5,000 changes over 100 VPCs, shuffled, through the queue's batches.
+"""Measure a burst: 5,000 changes over 100 VPCs, shuffled, in the queue's batches.
 
 Run: `.venv/bin/python benchmarks/burst.py BATCH [LATENCY]`; prints one JSON object. The batches run
-one after the other here; the delay is reckoned for the template's five at once.
+one after the other; the delay is computed for the five concurrent invocations of the template.
 """
 
 from __future__ import annotations
@@ -12,75 +12,60 @@ import sys
 import time
 from typing import Any
 
-from synthetic_aws import ACCOUNT, REGION
-from world import evaluator_of, region_of
+from synthetic_aws import count_calls
+from synthetic_region import build_evaluator, build_region
+
+from change_records import build_record
 
 CHANGES, VPCS = 5000, 100
-AT_ONCE = 5  # EvaluateConcurrency in template.yaml
-WINDOW = 5.0  # seconds that a batch waits
+CONCURRENCY = 5  # EvaluateConcurrency in template.yaml
+WINDOW = 5.0  # seconds of batching
 
 
-def record_of(vpc: str, number: int) -> dict[str, Any]:
-    """Give the CloudTrail record of a change in a VPC."""
-    return {
-        "eventVersion": "1.11",
-        "userIdentity": {"type": "Root", "arn": f"arn:aws:iam::{ACCOUNT}:root"},
-        "eventTime": "2026-11-25T00:00:00Z",
-        "eventSource": "ec2.amazonaws.com",
-        "eventName": "ModifyVpcAttribute",
-        "awsRegion": REGION,
-        "sourceIPAddress": "198.51.100.7",
-        "userAgent": "aws-cli/2",
-        "requestParameters": {"vpcId": vpc, "enableDnsHostnames": {"value": True}},
-        "responseElements": {"_return": True},
-        "eventID": f"00000000-0000-0000-0000-{number:012x}",
-        "eventType": "AwsApiCall",
-        "recipientAccountId": ACCOUNT,
-    }
+def build_change(vpc: str, number: int) -> dict[str, Any]:
+    """Return the CloudTrail record of a change in a VPC."""
+    request = {"vpcId": vpc, "enableDnsHostnames": {"value": True}}
+    event_id = f"00000000-0000-0000-0000-{number:012x}"
+    return build_record("ModifyVpcAttribute", request, {"_return": True}, eventID=event_id)
 
 
-def queue_event(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give what Lambda hands over of the changes queue."""
+def build_queue_event(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the event of the changes queue with these records."""
+    envelope = {"detail-type": "AWS API Call via CloudTrail"}
     return {
         "Records": [
-            {
-                "messageId": record["eventID"],
-                "body": json.dumps(
-                    {"detail-type": "AWS API Call via CloudTrail", "detail": record}
-                ),
-            }
-            for record in records
+            {"messageId": each["eventID"], "body": json.dumps(envelope | {"detail": each})}
+            for each in records
         ]
     }
 
 
 def main(size: int, latency: float) -> None:
     """Measure and print."""
-    session, aws = region_of(VPCS)
-    evaluator = evaluator_of(session)
+    session, aws = build_region(VPCS)
+    evaluator = build_evaluator(session)
     vpcs = [row["VpcId"] for row in aws.rows("DescribeVpcs")]
-    records = [record_of(vpcs[at % VPCS], at) for at in range(CHANGES)]
-    random.Random(1).shuffle(records)  # noqa: S311 - the same order at each run
+    records = [build_change(vpcs[at % VPCS], at) for at in range(CHANGES)]
+    random.Random(1).shuffle(records)  # noqa: S311 - the same order in each run
     aws.latency = latency
-    evaluations, took = 0, []
+    evaluations, seconds = 0, []
     for start in range(0, CHANGES, size):
-        event = queue_event(records[start : start + size])
+        event = build_queue_event(records[start : start + size])
         started = time.perf_counter()
         evaluated = evaluator.evaluate(event)
-        took.append(time.perf_counter() - started)
+        seconds.append(time.perf_counter() - started)
         assert not evaluated.failed
         evaluations += len(evaluated.results)
-    told = {
+    result = {
         "batch": size,
         "latency": latency,
         "evaluations": evaluations,
-        "ec2": sum(n for call, n in aws.calls.items() if call.startswith("ec2")),
-        "dynamodb": sum(n for call, n in aws.calls.items() if "dynamodb" in call),
-        "seconds": sum(took),
-        "longest": max(took),
-        "delay": WINDOW + sum(took) / min(AT_ONCE, len(took)),
+        **count_calls(aws.calls),
+        "seconds": sum(seconds),
+        "longest": max(seconds),
+        "delay": WINDOW + sum(seconds) / min(CONCURRENCY, len(seconds)),
     }
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

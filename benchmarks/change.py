@@ -24,21 +24,23 @@ from synthetic_region import HOME, build_evaluator, build_region
 
 import posture.evaluation.changes
 import posture.evaluation.scope
+from posture.changes.batch import parse_sqs_event
 from posture.ec2.observer import Observer
 from posture.evaluation.changes import Evaluator
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Scope
+from posture.rules.engine import evaluate_context
 from posture.store.scope_store import Store
 
 RUNS = 40
 WARM = 5
-PARTS = (
-    (posture.evaluation.changes, "parse_sqs_event", "parse"),
-    (ScopeResolver, "place", "resolve"),
-    (Observer, "collect_vpc", "read"),
-    (posture.evaluation.scope, "evaluate_context", "evaluate"),
-    (Store, "record", "write"),
-)
+PARTS: dict[str, tuple[Any, Callable[..., Any]]] = {
+    "parse": (posture.evaluation.changes, parse_sqs_event),
+    "resolve": (ScopeResolver, ScopeResolver.resolve),
+    "read": (Observer, Observer.collect_vpc),
+    "evaluate": (posture.evaluation.scope, evaluate_context),
+    "write": (Store, Store.record),
+}
 
 
 class PartTimer:
@@ -108,8 +110,8 @@ def main(latency: float) -> None:
     """Measure and print."""
     session, aws = build_region(100)
     clock = PartTimer(aws)
-    for holder, attribute, name in PARTS:
-        setattr(holder, attribute, clock.wrap(name, getattr(holder, attribute)))
+    for name, (holder, act) in PARTS.items():
+        setattr(holder, act.__name__, clock.wrap(name, act))
     evaluator = build_evaluator(session)
     number = RUNS + WARM
     vpcs = [row["VpcId"] for row in aws.rows("DescribeVpcs")[:number]]

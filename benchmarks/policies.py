@@ -138,7 +138,7 @@ def main() -> None:
         text = filled(statements)
         (took_one,) = timed([(text, CASE)])
         decision = decide_policy(parse_policy(text), CASE)
-        told = ", ".join(each.answer.value for each in decision.findings)
+        told = ", ".join(each.answer.value for each in decision.results.values())
         print(f"hard, {len(text)} characters, {name}: {took_one:.0f} ms ({told})")
     ours, bare = imported("posture.policy"), imported("boto3")
     print(f"import: {ours * 1000:.0f} ms, {ours / bare:.2f} x boto3")

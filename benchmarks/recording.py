@@ -1,4 +1,4 @@
-"""The first event of each function, with every answer that AWS gave to it."""
+"""Record the first event of each function, with every answer of AWS."""
 
 from __future__ import annotations
 
@@ -11,37 +11,30 @@ from typing import Any
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
-from aws_lambda_powertools.utilities.typing import LambdaContext
-from burst import queue_event, record_of
+from burst import build_change, build_queue_event
 from synthetic_aws import SyntheticAws
-from world import TABLES, evaluator_of, region_of, sweeper_of
+from synthetic_region import build_client, build_evaluator, build_region, build_sweep
 
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts
 from posture.notification.topic import Topic
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture.runtime import clients
 from posture.store.history import History
+from posture_cli.embedded.functions import LambdaContext
+from stack_tables import TABLES
+
+CONTEXT = LambdaContext("measured", "arn:aws:lambda:eu-west-1:111122223333:function:measured")
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:alerts"
 
 
-class Minute(LambdaContext):
-    """An invocation that has a minute left."""
-
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        """Give the time left."""
-        return 60_000
-
-
-def notifier_of(session: Any) -> Notifier:
-    """Give a notifier as the function has it."""
-    dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
-    topic = "arn:aws:sns:eu-west-1:111122223333:alerts"
+def build_notifier(session: Any) -> Notifier:
+    """Return the notifier as the function configures it."""
+    dynamodb = build_client(session, "dynamodb")
     return Notifier(
         NotificationPorts(
             history=History(dynamodb, TABLES.history),
-            topic=Topic(session.client("sns", config=clients.CONFIG_WITHOUT_VALIDATION), topic),
+            topic=Topic(build_client(session, "sns"), TOPIC),
             idempotency=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=dynamodb),
             measure=AlertMetrics(Metrics(namespace="measured", service="notify")).measure,
             now=lambda: datetime.now(UTC),
@@ -50,8 +43,8 @@ def notifier_of(session: Any) -> Notifier:
     )
 
 
-def stream_records(aws: SyntheticAws) -> list[dict[str, Any]]:
-    """Give what the stream of the findings table brings of all its findings."""
+def build_stream_records(aws: SyntheticAws) -> list[dict[str, Any]]:
+    """Return a stream record for each finding in the table."""
     tables = aws.tables["findings"].values()
     items = [item for each in tables for item in each.values() if "rule" in item]
     return [
@@ -59,24 +52,24 @@ def stream_records(aws: SyntheticAws) -> list[dict[str, Any]]:
     ]
 
 
-def tapes(folder: Path) -> dict[str, Path]:
-    """Record a change in a VPC that is new, a region's first sweep, and the alert about it."""
-    session, aws = region_of(1)
-    change = queue_event([record_of(aws.rows("DescribeVpcs")[0]["VpcId"], 1)])
+def record_first_events(folder: Path) -> dict[str, Path]:
+    """Record a change in a new VPC, a region's first sweep and its alerts; return the files."""
+    session, aws = build_region(1)
+    change = build_queue_event([build_change(aws.rows("DescribeVpcs")[0]["VpcId"], 1)])
     recorded = {}
 
     def record(function: str, event: Any, act: Callable[[], object]) -> None:
-        aws.tape = []
+        aws.recording = []
         act()
-        recorded[function] = folder / f"{function}.tape"
-        recorded[function].write_bytes(pickle.dumps((event, aws.tape)))
+        recorded[function] = folder / f"{function}.recording"
+        recorded[function].write_bytes(pickle.dumps((event, aws.recording)))
 
-    evaluator = evaluator_of(session)
+    evaluator = build_evaluator(session)
     record("evaluate", change, lambda: evaluator.evaluate(change))
     aws.tables.clear()
-    record("sweep", {}, sweeper_of(session).run)
-    records = stream_records(aws)
+    record("sweep", {}, build_sweep(session).run)
+    records = build_stream_records(aws)
     with redirect_stdout(None):  # the metrics
-        notifier = notifier_of(session)
-        record("notify", {"Records": records}, lambda: notifier.notify(records, Minute()))
+        notifier = build_notifier(session)
+        record("notify", {"Records": records}, lambda: notifier.notify(records, CONTEXT))
     return recorded

@@ -1,28 +1,26 @@
-"""How long a page of a thousand findings takes to open in Chromium, and how long to write.
+"""Measure a report of 1,000 and 5,000 findings: seconds to write it, and to open it in Chromium.
 
-Prints seconds; the page is opened five times and the median told.
+Run: `.venv/bin/python benchmarks/report.py`; the median of five openings.
 """
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import shared_paths  # noqa: F401
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "builders"))
-
-from posture_cli.report.page import render
+from posture_cli.report.page import render_report
 from report_material import material
 
 OPENINGS = 5
 
 
-def browser() -> Chrome:
-    """Start a browser."""
+def start_browser() -> Chrome:
+    """Start a headless Chromium."""
     options = ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
@@ -31,17 +29,17 @@ def browser() -> Chrome:
 
 
 def main() -> None:
-    """Measure 1,000 and 5,000 findings."""
-    driver = browser()
+    """Measure and print."""
+    driver = start_browser()
     for count in (1_000, 5_000):
         about = material(count)
         start = perf_counter()
-        page = render(about)
+        page = render_report(about)
         written = perf_counter() - start
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "report.html"
             file.write_text(page, encoding="utf-8")
-            times = [_opening(driver, file.as_uri()) for _ in range(OPENINGS)]
+            times = [measure_opening(driver, file.as_uri()) for _ in range(OPENINGS)]
         print(
             f"{count} findings, {len(page) / 1e6:.1f} MB: written in {written:.2f} s, "
             f"opened in {median(times):.2f} s"
@@ -49,7 +47,8 @@ def main() -> None:
     driver.quit()
 
 
-def _opening(driver: Chrome, url: str) -> float:
+def measure_opening(driver: Chrome, url: str) -> float:
+    """Return the seconds until a page has loaded."""
     driver.get("about:blank")
     driver.get(url)
     loaded = driver.execute_script(

@@ -1,7 +1,7 @@
-"""All measurements, each in a process of its own, as tables in Markdown.
+"""Run all measurements, each in a process of its own, and print tables in Markdown.
 
-Run: `make bench`. Seconds of CPU are what the monitor itself takes; seconds of wall add the waiting
-for calls of 30 ms each, and whatever else the machine does.
+Run: `make bench`. CPU seconds are the monitor's own; wall seconds add the waiting for calls of
+30 ms each, and other work of the machine.
 """
 
 from __future__ import annotations
@@ -9,155 +9,121 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 LATENCY = "0.03"
 
+Result = dict[str, Any]
 
-def measured(module: str, *arguments: str) -> dict[str, Any]:
-    """Run one measurement; give what its last line tells."""
+
+def measure(module: str, *arguments: str) -> Result:
+    """Run one measurement; return the JSON object that it prints last."""
     command = [sys.executable, str(HERE / f"{module}.py"), *arguments]
-    told: dict[str, Any] = json.loads(
-        subprocess.check_output(command, text=True).splitlines()[-1]  # noqa: S603
-    )
+    output = subprocess.check_output(command, text=True)  # noqa: S603
     print(".", end="", file=sys.stderr, flush=True)
-    return told
+    result: Result = json.loads(output.splitlines()[-1])
+    return result
 
 
-def row(*cells: object) -> str:
-    """Give a row of a table."""
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+def format_table(title: str, columns: Mapping[str, str], results: Iterable[Result]) -> str:
+    """Return a table: of each column its heading and how a result is formatted in it."""
+    rows = [columns, ["---"] * len(columns)]
+    rows += [[each.format(**result) for each in columns.values()] for result in results]
+    return "\n".join([f"### {title}\n", *(f"| {' | '.join(row)} |" for row in rows), ""])
 
 
-def sweeps() -> list[str]:
-    """A region's sweep by its size."""
-    lines = [
-        "### Sweep of a region",
-        "",
-        row(
-            "VPCs",
-            "five bare describes, CPU s",
-            "first, CPU s",
-            "steady, CPU s",
-            "steady with 30 ms a call, wall s",
-            "EC2 calls (for DNS attributes)",
-            "DynamoDB calls, first / steady",
-            "memory it added, MB",
-            "peak, MB",
-        ),
-        row(*["---"] * 9),
-    ]
-    for vpcs in ("10", "100", "1000", "3000"):
-        raw, slow = measured("sweep", vpcs), measured("sweep", vpcs, LATENCY)
-        lines.append(
-            row(
-                vpcs,
-                f"{raw['bare_cpu']:.2f}",
-                f"{raw['first_cpu']:.1f}",
-                f"{raw['steady_cpu']:.1f}",
-                f"{slow['steady_wall']:.1f}",
-                f"{raw['steady_ec2']} ({raw['steady_dns']})",
-                f"{raw['first_dynamodb']} / {raw['steady_dynamodb']}",
-                f"{raw['memory']:.0f}",
-                f"{raw['peak']:.0f}",
-            )
-        )
-    return lines
+def measure_sweeps() -> str:
+    """Measure a region's sweep by its size."""
+    columns = {
+        "VPCs": "{vpcs}",
+        "five bare describes, CPU s": "{bare_cpu:.2f}",
+        "first, CPU s": "{first_cpu:.1f}",
+        "steady, CPU s": "{steady_cpu:.1f}",
+        "steady with 30 ms per call, wall s": "{slow[steady_wall]:.1f}",
+        "EC2 calls (for DNS attributes)": "{steady_ec2} ({steady_dns})",
+        "DynamoDB calls, first / steady": "{first_dynamodb} / {steady_dynamodb}",
+        "memory added, MB": "{memory:.0f}",
+        "peak, MB": "{peak:.0f}",
+    }
+    results = (
+        measure("sweep", vpcs) | {"slow": measure("sweep", vpcs, LATENCY)}
+        for vpcs in ("10", "100", "1000", "3000")
+    )
+    return format_table("Sweep of a region", columns, results)
 
 
-def changes() -> list[str]:
-    """One warm change by its parts."""
-    told = measured("change")
-    slow = measured("change", LATENCY)
-    parts = ("parse", "place", "collect", "analyse", "store", "total")
-    lines = [
-        "### One change, warm, CPU milliseconds (median of 40)",
-        "",
-        row("VPC", *parts, "least", "calls", "transitions", "wall with 30 ms a call"),
-        row(*["---"] * 11),
-    ]
-    lines += [
-        row(
-            name,
-            *(told[name].get(part, 0) for part in parts),
-            told[name]["least"],
-            told[name]["calls"],
-            told[name]["transitions"],
-            slow[name]["wall"],
-        )
+def measure_changes() -> str:
+    """Measure one warm change by its parts."""
+    parts = ("parse", "resolve", "read", "evaluate", "write", "total")
+    columns = {
+        "VPC": "{name}",
+        **{part: f"{{{part}}}" for part in (*parts, "least", "calls", "transitions")},
+        "wall with 30 ms per call": "{slow[wall]}",
+    }
+    fast, slow = measure("change"), measure("change", LATENCY)
+    results = (
+        dict.fromkeys(parts, 0) | fast[name] | {"name": name, "slow": slow[name]}
         for name in ("new", "changed", "same")
-    ]
-    return lines
+    )
+    return format_table("One change, warm, CPU milliseconds (median of 40)", columns, results)
 
 
-def bursts() -> list[str]:
-    """5,000 changes over 100 VPCs by the size of the batch."""
-    lines = [
-        "### Burst of 5,000 changes over 100 VPCs, 30 ms a call",
-        "",
-        row(
-            "batch",
-            "evaluations",
-            "EC2 calls",
-            "DynamoDB calls",
-            "longest batch, s",
-            "until all is recorded, s",
-        ),
-        row(*["---"] * 6),
-    ]
-    for size in ("100", "500"):
-        told = measured("burst", size, LATENCY)
-        lines.append(
-            row(
-                size,
-                told["evaluations"],
-                told["ec2"],
-                told["dynamodb"],
-                f"{told['longest']:.1f}",
-                f"{told['delay']:.0f}",
-            )
-        )
-    return lines
+def measure_bursts() -> str:
+    """Measure 5,000 changes over 100 VPCs by the size of the batch."""
+    columns = {
+        "batch": "{batch}",
+        "evaluations": "{evaluations}",
+        "EC2 calls": "{ec2}",
+        "DynamoDB calls": "{dynamodb}",
+        "longest batch, s": "{longest:.1f}",
+        "until all is recorded, s": "{delay:.0f}",
+    }
+    results = (measure("burst", size, LATENCY) for size in ("100", "500"))
+    return format_table("Burst of 5,000 changes over 100 VPCs, 30 ms per call", columns, results)
 
 
-def starts() -> list[str]:
-    """Cold starts."""
-    told = measured("start")
-    lines = [
-        "### Cold start, CPU milliseconds of a fresh process (medians of 9, in turns)",
-        "",
-        row("function", "layers as", "bare boto3", "import", "ratio", "with first event"),
-        row(*["---"] * 6),
-    ]
-    lines += [
-        row(name, kind, each["bare"], each["whole"], each["ratio"], each["first"])
+def measure_starts() -> str:
+    """Measure cold starts."""
+    columns = {
+        "function": "{name}",
+        "layers as": "{kind}",
+        "bare boto3": "{bare}",
+        "import": "{whole}",
+        "ratio": "{ratio}",
+        "with first event": "{first}",
+    }
+    result = measure("start")
+    results = [
+        each | {"name": name, "kind": kind}
         for kind in ("sources", "bytecode")
-        for name, each in told[kind].items()
+        for name, each in result[kind].items()
     ]
-    return [*lines, "", f"Both layers' sources, unpacked: {told['layer']:.1f} MB."]
+    title = "Cold start, CPU milliseconds of a fresh process (medians of 9, in turns)"
+    size = f"\nBoth layers' sources, unpacked: {result['layer']:.1f} MB.\n"
+    return format_table(title, columns, results) + size
 
 
-def alerts() -> list[str]:
-    """Telling."""
-    told = measured("telling")
-    lines = [
-        "### Telling",
-        "",
-        row("", "findings", "messages", "findings a second"),
-        row(*["---"] * 4),
-    ]
-    for name in ("storm", "alone"):
-        each = told[name]
-        lines.append(row(name, each["findings"], each["messages"], each["findings_a_second"]))
-    return lines
+def measure_alerts() -> str:
+    """Measure alerts, in digests and one by one."""
+    columns = {
+        "": "{name}",
+        "findings": "{findings}",
+        "messages": "{messages}",
+        "findings a second": "{findings_a_second}",
+    }
+    result = measure("alerts")
+    return format_table(
+        "Alerts", columns, [result[name] | {"name": name} for name in ("digests", "single")]
+    )
 
 
 def main() -> None:
-    """Print everything."""
-    for table in (sweeps, changes, bursts, starts, alerts):
-        print("\n".join(table()), end="\n\n", flush=True)
+    """Print every table."""
+    for table in (measure_sweeps, measure_changes, measure_bursts, measure_starts, measure_alerts):
+        print(table(), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""A region's sweep by the handler that is deployed, in the memory and processor of a Lambda.
+"""Measure a region's sweep by the deployed handler, with the memory and CPU of a Lambda function.
 
-The region is served by another process, so what is measured is the sweeping process alone. It runs
-in a control group of the kernel that has this much memory, and the share of a processor that Lambda
-gives with it (a whole one at 1,769 MB):
-https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+Another process serves the region, so only the sweeping process is measured. It runs in a kernel
+control group with this much memory and Lambda's share of a vCPU.
 
-Needs root and the controllers `memory` and `cpu` (cgroup v1); without them the process is measured
-with no limit, and `limited` is false. Imports what the function has: no test or CLI dependency.
+Needs root and the controllers `memory` and `cpu` (cgroup v1); without them the process runs without
+limits, and `limited` is false. Imports only what the function has.
 
-Run: `.venv/bin/python benchmarks/sized_sweep.py N [MB] [SWEEPS]`; prints one JSON object a sweep.
+Run: `.venv/bin/python benchmarks/sized_sweep.py N [MB] [SWEEPS]`; prints one JSON object per sweep.
 """
 
 from __future__ import annotations
@@ -23,45 +21,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bundle import ROOT, SETTINGS
-from synthetic_aws import ACCOUNT, REGION
+from lambda_environment import FULL_VCPU_MB, PROCESS, ROOT, build_environment, read_measurement
+from synthetic_aws import count_calls
 
-WHOLE = 1769  # MB at which there is one processor
 PERIOD = 100_000  # microseconds
 GROUPS = Path("/sys/fs/cgroup")
-PROBE = """
-import json, os, resource, sys, time
-import app
-class Context:
-    function_name = invoked_function_arn = aws_request_id = "benchmark"
-    memory_limit_in_mb = 512
-    end = 0
-    def get_remaining_time_in_millis(self): return int((self.end - time.monotonic()) * 1000)
-context = Context()
-for line in sys.stdin:
-    context.end = time.monotonic() + 900
-    wall, cpu, error, counts = time.monotonic(), time.process_time(), "", {}
-    try:
-        counts = app.handler({}, context)
-    except Exception as failure:
-        error = f"{type(failure).__name__}: {failure}"[:300]
-    print("MEASURED", json.dumps({
-        "wall": time.monotonic() - wall, "cpu": time.process_time() - cpu, "error": error,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "counts": counts,
-    }), flush=True)
-"""
 
 
 @contextmanager
-def group(size: int) -> Iterator[list[Path]]:
-    """Make control groups of this many MB and Lambda's share of a processor; none where denied."""
+def control_groups(size: int) -> Iterator[list[Path]]:
+    """Create control groups of this many MB and Lambda's share of a vCPU; none where denied."""
     folders = [GROUPS / kind / f"posture-{os.getpid()}" for kind in ("memory", "cpu")]
     try:
         for folder in folders:
             folder.mkdir()
         (folders[0] / "memory.limit_in_bytes").write_text(str(size * 2**20))
         (folders[1] / "cpu.cfs_period_us").write_text(str(PERIOD))
-        (folders[1] / "cpu.cfs_quota_us").write_text(str(int(PERIOD * size / WHOLE)))
+        (folders[1] / "cpu.cfs_quota_us").write_text(str(int(PERIOD * size / FULL_VCPU_MB)))
     except OSError:
         yield []
     else:
@@ -72,32 +48,14 @@ def group(size: int) -> Iterator[list[Path]]:
                 folder.rmdir()
 
 
-def environment(url: str) -> dict[str, str]:
-    """Give the function's environment; AWS is at `url`."""
-    layer = ROOT / "layers/posture/python"
-    return (
-        {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        | SETTINGS
-        | {
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "MONITORED_ACCOUNT": ACCOUNT,
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
-            "AWS_DATA_PATH": str(layer / "posture/models"),
-            "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-            "PYTHONPATH": f"{ROOT / 'functions/sweep'}{os.pathsep}{layer}",
-        }
-    )
-
-
-def sweeps(url: str, folders: list[Path], number: int) -> Iterator[dict[str, Any]]:
-    """Sweep so often in one process within these groups; tell of each."""
-    join = "".join(f"echo $$ > {folder}/cgroup.procs; " for folder in folders)
-    command = ["sh", "-c", f'{join}exec "$0" "$@"', sys.executable, "-c", PROBE]
+def run_sweeps(url: str, groups: list[Path], number: int) -> Iterator[dict[str, Any]]:
+    """Sweep this many times in one process within the groups; yield each measurement."""
+    join = "".join(f"echo $$ > {folder}/cgroup.procs; " for folder in groups)
+    command = ["sh", "-c", f'{join}exec "$0" "$@"', sys.executable, str(PROCESS)]
     with subprocess.Popen(  # noqa: S603
         command,
-        env=environment(url),
+        cwd=ROOT / "functions/sweep",
+        env=build_environment(url),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -105,38 +63,32 @@ def sweeps(url: str, folders: list[Path], number: int) -> Iterator[dict[str, Any
         assert process.stdin
         assert process.stdout
         for _ in range(number):
-            process.stdin.write("\n")
+            process.stdin.write("{}\n")
             process.stdin.flush()
-            line = next((it for it in process.stdout if it.startswith("MEASURED")), "")
+            measured = read_measurement(process.stdout)
             with urllib.request.urlopen(url) as answer:  # noqa: S310 - our own server
-                calls = json.load(answer)
-            told: dict[str, Any] = json.loads(line.partition(" ")[2] or '{"error": "killed"}')
-            told["ec2"] = sum(n for call, n in calls.items() if call.startswith("ec2"))
-            told["dns"] = calls.get("ec2:DescribeVpcAttribute", 0)
-            told["dynamodb"] = sum(n for call, n in calls.items() if call.startswith("dynamodb"))
-            yield told
-            if not line:
+                yield measured | count_calls(json.load(answer))
+            if measured["error"] == "killed":
                 return
         process.stdin.close()
 
 
-def main(vpcs: int, size: int, number: int) -> None:
+def main(vpcs: int, size: int = 512, number: int = 2) -> None:
     """Measure and print."""
     server = [sys.executable, str(Path(__file__).with_name("served_aws.py")), str(vpcs)]
     with (
-        group(size) as folders,
+        control_groups(size) as groups,
         subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as served,  # noqa: S603
     ):
         assert served.stdout
         url = f"http://127.0.0.1:{served.stdout.readline().strip()}"
         try:
-            for told in sweeps(url, folders, number):
-                run = {"vpcs": vpcs, "mb": size, "limited": bool(folders)}
-                print(json.dumps(run | told), flush=True)
+            for measured in run_sweeps(url, groups, number):
+                run = {"vpcs": vpcs, "mb": size, "limited": bool(groups)}
+                print(json.dumps(run | measured), flush=True)
         finally:
             served.terminate()
 
 
 if __name__ == "__main__":
-    given = [int(each) for each in sys.argv[1:]]
-    main(*(given + [0, 512, 2][len(given) :]))
+    main(*map(int, sys.argv[1:]))

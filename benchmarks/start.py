@@ -1,9 +1,9 @@
-"""Cold start: importing each function as Lambda does, against bare boto3 with the same clients.
+"""Measure cold starts: each function as Lambda starts it, against bare boto3 with the same clients.
 
-The processes see what a function sees and no more: boto3 with what it needs, and the two layers.
-(An AWS CRT or a pyOpenSSL that lies beside boto3 on a developer's machine is imported by it, and
-flatters every ratio.) `first` is the import and a first event together: what an import puts off is
-in it. The calls of that event are answered from a recording.
+The processes see only what a function sees: boto3 with its dependencies, and the two layers. (boto3
+imports an AWS CRT or pyOpenSSL that a developer's machine may have, which changes every ratio.)
+`first` is the import and a first event together, so it includes what an import postpones. AWS's
+answers to that event come from a recording.
 
 Run: `.venv/bin/python benchmarks/start.py`; prints one JSON object: milliseconds of CPU from the
 start of a process, ratios, MB.
@@ -24,9 +24,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bundle import ROOT, SETTINGS
-from recording import tapes
-from synthetic_aws import ACCOUNT
+from bundle import measure_folder
+from lambda_environment import LAYER, PROCESS, ROOT, SETTINGS, read_measurement
+from recording import record_first_events
 
 RUNS = 9
 CLIENTS = {
@@ -39,12 +39,11 @@ BARE = (
     "import time, boto3; s = boto3.Session(); [s.client(name) for name in {}]; "
     "print(time.process_time() * 1000)"
 )
-REPLAY = str(Path(__file__).parent / "replay.py")
 NO_BYTECODE = shutil.ignore_patterns("__pycache__")
 
 
-def laid_out(folder: Path, names: Iterable[str]) -> Path:
-    """Copy the sources of installed packages into a folder."""
+def copy_packages(folder: Path, names: Iterable[str]) -> Path:
+    """Copy the sources of installed packages into a folder; return it."""
     for name in names:
         for file in distribution(name).files or ():
             source = Path(str(file.locate()))
@@ -55,38 +54,36 @@ def laid_out(folder: Path, names: Iterable[str]) -> Path:
     return folder
 
 
-def layers(folder: Path) -> Path:
-    """Copy the sources of the two layers into a folder."""
+def copy_layers(folder: Path) -> Path:
+    """Copy the sources of the two layers into a folder; return it."""
     lines = (ROOT / "layers/dependencies/requirements.txt").read_text().splitlines()
-    laid_out(folder, [line.split("==")[0] for line in lines if "==" in line])
-    ours = ROOT / "layers/posture/python"
-    return Path(shutil.copytree(ours, folder, dirs_exist_ok=True, ignore=NO_BYTECODE))
+    copy_packages(folder, [line.split("==")[0] for line in lines if "==" in line])
+    return Path(shutil.copytree(LAYER, folder, dirs_exist_ok=True, ignore=NO_BYTECODE))
 
 
-def milliseconds(function: str, path: Sequence[Path], *arguments: str) -> list[float]:
-    """Run Python as Lambda runs a function; give the milliseconds of CPU that it prints."""
-    environment = SETTINGS | {
-        "MONITORED_ACCOUNT": ACCOUNT,
-        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-        "PYTHONPATH": os.pathsep.join(map(str, path)),
-    }
+def run_python(function: str, path: Sequence[Path], *arguments: str) -> list[str]:
+    """Run Python in a function's folder with these packages; return the lines that it prints."""
+    environment = SETTINGS | {"PYTHONPATH": os.pathsep.join(map(str, path))}
     if len(path) > 1:  # with the layers
         environment["AWS_DATA_PATH"] = str(path[0] / "posture/models")
     # Lambda writes no bytecode, and there are no other packages.
     command = [sys.executable, "-B", "-S", *arguments]
     folder = ROOT / "functions" / function
-    printed = subprocess.check_output(command, cwd=folder, env=environment, text=True)  # noqa: S603
-    return [float(each) for each in printed.splitlines()[-1].split()]
+    return subprocess.check_output(command, cwd=folder, env=environment, text=True).splitlines()  # noqa: S603
 
 
-def started(function: str, opt: Path, runtime: Path, tape: Path) -> dict[str, float]:
-    """Measure one function, in turns with bare boto3, so that a busy machine is busy for both."""
-    bare, whole = [], []
+def measure_function(
+    function: str, layers: Path, runtime: Path, recording: Path
+) -> dict[str, float]:
+    """Measure one function, in turns with bare boto3, so that other load affects both alike."""
+    bare, imports, firsts = [], [], []
     for _ in range(RUNS):
         code = BARE.format(CLIENTS[function])
-        bare.append(milliseconds(function, [runtime], "-c", code)[0])
-        whole.append(milliseconds(function, [opt, runtime], REPLAY, str(tape)))
-    imports, firsts = zip(*whole, strict=True)
+        bare.append(float(run_python(function, [runtime], "-c", code)[-1]))
+        lines = run_python(function, [layers, runtime], str(PROCESS), str(recording))
+        measured = read_measurement(lines)
+        imports.append(1000 * measured["import_cpu"])
+        firsts.append(1000 * (measured["import_cpu"] + measured["cpu"]))
     return {
         "bare": round(median(bare)),
         "whole": round(median(imports)),
@@ -98,27 +95,22 @@ def started(function: str, opt: Path, runtime: Path, tape: Path) -> dict[str, fl
 
 def main() -> None:
     """Measure and print."""
-    told: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        runtime = laid_out(folder / "runtime", RUNTIME)
+        runtime = copy_packages(folder / "runtime", RUNTIME)
         compileall.compile_dir(runtime, quiet=1)
-        opt = layers(folder / "opt")
-        told["layer"] = size_of(opt)
-        recorded = tapes(folder)
+        layers = copy_layers(folder / "layers")
+        results["layer"] = measure_folder(layers)[0] / 1e6
+        recordings = record_first_events(folder)
         for kind in ("sources", "bytecode"):
             if kind == "bytecode":
-                compileall.compile_dir(opt, quiet=1)
-            told[kind] = {
-                function: started(function, opt, runtime, recorded[function])
+                compileall.compile_dir(layers, quiet=1)
+            results[kind] = {
+                function: measure_function(function, layers, runtime, recordings[function])
                 for function in CLIENTS
             }
-    print(json.dumps(told))
-
-
-def size_of(folder: Path) -> float:
-    """Give the megabytes of the files in a folder."""
-    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e6
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""AWS as these measurements need it: answers from memory in no time, over botocore's own wire.
+"""An AWS for benchmarks that answers from memory, in botocore's wire format.
 
-moto answers 3,000 VPCs in minutes, which would be a measurement of moto. Here a world of one VPC is
-read from moto once, copied as often as wanted, and each answer is the bytes that AWS would send:
-botocore serialises, signs, parses and retries as ever, only the network is left out. Pages are as
-long as EC2's. An injected latency makes each call take as long as over a network.
+moto needs minutes for 3,000 VPCs. Here one VPC is read from moto once and copied, and each answer
+is the bytes that AWS would send: botocore serializes, signs, parses and retries as usual, only the
+network is left out. Pages have EC2's length. A latency can be added to each call.
 """
 
 from __future__ import annotations
@@ -20,8 +19,11 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 import boto3
+import shared_paths  # noqa: F401
 from botocore.awsrequest import AWSResponse
 from botocore.model import ListShape, Shape, StructureShape
+
+from stack_tables import KEYS
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 ID = re.compile(
@@ -41,54 +43,55 @@ LISTS = {
 }
 
 COMPARED = {"<": operator.lt, "<=": operator.le, "=": operator.eq}
-# What index by-region of template.yaml holds of a head.
+# The projection of index by-region in template.yaml.
 PROJECTED = {"scope", "item", "head_of", "observed_at", "revision", "commit", "counts"} | {
     "ownership_digest",
     "dns",
 }
-KEYS = {
-    "findings": ("scope", "item"),
-    "history": ("scope", "entry"),
-    "baseline": ("kind", "name"),
-    "ownership": ("resource", "scope"),
-    "idempotency": ("id",),
-}
-
 Json = dict[str, Any]
-Taped = tuple[str, str, int, bytes]  # operation, request, and the answer's status and body
+RecordedCall = tuple[str, str, int, bytes]  # operation, request, the answer's status and body
 
-# Before anything of the monitor is imported: its logger reads its level then.
+# Before the monitor is imported: its logger then reads its level.
 os.environ.update(
     AWS_ACCESS_KEY_ID="measured",
     AWS_SECRET_ACCESS_KEY="measured",
     AWS_DEFAULT_REGION=REGION,
     MOTO_ACCOUNT_ID=ACCOUNT,
     POWERTOOLS_LOG_LEVEL="CRITICAL",
-    BOTO_DISABLE_CRT="true",  # Lambda has none; where one is installed it would sign
+    BOTO_DISABLE_CRT="true",  # Lambda has none; if installed, it would sign
 )
 
 
-class Raw:
-    """The body of an answer that is there already."""
+class ResponseBody:
+    """The body of an answer."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     def stream(self, **_: Any) -> Iterator[bytes]:
-        """Give it whole."""
+        """Yield it in one part."""
         yield self._body
 
 
-class RefusedError(Exception):
-    """A condition does not hold; `answer` is what DynamoDB says then."""
+class DynamoDbError(Exception):
+    """A condition failed; `answer` is DynamoDB's."""
 
     def __init__(self, error: str, **more: Any) -> None:
         super().__init__(error)
         self.answer: Json = {"__type": f"com.amazonaws.dynamodb.v20120810#{error}", **more}
 
 
+def count_calls(calls: Mapping[str, int]) -> dict[str, int]:
+    """Return the calls to EC2, those of them for DNS attributes, and those to DynamoDB."""
+    return {
+        "ec2": sum(number for call, number in calls.items() if call.startswith("ec2")),
+        "dns": calls.get("ec2:DescribeVpcAttribute", 0),
+        "dynamodb": sum(number for call, number in calls.items() if call.startswith("dynamodb")),
+    }
+
+
 class SyntheticAws:
-    """EC2, DynamoDB and SNS for the clients of a session; counts calls, adds a latency to each."""
+    """EC2, DynamoDB and SNS for a session's clients; counts calls and adds a latency to each."""
 
     def __init__(
         self, session: boto3.Session, rows: Mapping[str, list[Json]], shared: Json
@@ -97,8 +100,8 @@ class SyntheticAws:
         self.calls: Counter[str] = Counter()
         self.tables: dict[str, dict[str, dict[str, Json]]] = defaultdict(lambda: defaultdict(dict))
         self.messages: list[Json] = []
-        self.answering = 0.0  # seconds of CPU spent in here, which are not the monitor's
-        self.tape: list[Taped] | None = None
+        self.answering = 0.0  # seconds of CPU spent here, which are not the monitor's
+        self.recording: list[RecordedCall] | None = None
         self._rows = rows
         self._shared = shared
         self._bytes: dict[Any, bytes] = {}
@@ -106,11 +109,11 @@ class SyntheticAws:
         session.events.register_first("before-send", cast("Any", self._intercept))
 
     def rows(self, operation: str) -> list[Json]:
-        """Give what a Describe lists."""
+        """Return the rows that a Describe lists."""
         return self._rows[operation]
 
     def delete_default_routes(self) -> None:
-        """Take every route to the internet away, in all VPCs."""
+        """Delete the default routes of all VPCs."""
         for table in self._rows["DescribeRouteTables"]:
             table["Routes"] = [
                 route
@@ -119,23 +122,23 @@ class SyntheticAws:
             ]
         self._bytes.clear()
 
-    def answer(self, service: str, operation: str, asked: str) -> tuple[int, bytes]:
-        """Give the status and the body of an answer to the body of a request."""
+    def answer(self, service: str, operation: str, request: str) -> tuple[int, bytes]:
+        """Return the status and body of the answer to a request body."""
         started, status = time.thread_time(), 200
         self.calls[f"{service}:{operation}"] += 1
         if service == "ec2":
-            body = self._ec2(operation, dict(parse_qsl(asked)))
+            body = self._call_ec2(operation, dict(parse_qsl(request)))
         elif service == "sns":
-            self.messages.append(dict(parse_qsl(asked)))
+            self.messages.append(dict(parse_qsl(request)))
             body = b"<R><PublishResult><MessageId>m</MessageId></PublishResult></R>"
         else:
             try:
-                answer = self._dynamodb(operation, json.loads(asked))
-            except RefusedError as refused:
-                answer, status = refused.answer, 400
+                answer = self._call_dynamodb(operation, json.loads(request))
+            except DynamoDbError as error:
+                answer, status = error.answer, 400
             body = json.dumps(answer).encode()
-        if self.tape is not None:
-            self.tape.append((f"{service}:{operation}", asked, status, body))
+        if self.recording is not None:
+            self.recording.append((f"{service}:{operation}", request, status, body))
         self.answering += time.thread_time() - started
         if self.latency:
             time.sleep(self.latency)
@@ -144,15 +147,15 @@ class SyntheticAws:
     def _intercept(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
         service, operation = event_name.split(".")[1:3]
         status, body = self.answer(service, operation, _text(request.body))
-        return AWSResponse(request.url, status, {}, Raw(body))  # type: ignore[arg-type]
+        return AWSResponse(request.url, status, {}, ResponseBody(body))  # type: ignore[arg-type]
 
-    def _ec2(self, operation: str, query: Mapping[str, str]) -> bytes:
+    def _call_ec2(self, operation: str, query: Mapping[str, str]) -> bytes:
         key = (operation, tuple(sorted(query.items())))
         if key not in self._bytes:
-            self._bytes[key] = self._rendered(operation, query)
+            self._bytes[key] = self._render(operation, query)
         return self._bytes[key]
 
-    def _rendered(self, operation: str, query: Mapping[str, str]) -> bytes:
+    def _render(self, operation: str, query: Mapping[str, str]) -> bytes:
         shape = self._model.operation_model(operation).output_shape
         if operation in SHARED:
             name = query.get("PrefixListId", "")
@@ -172,49 +175,49 @@ class SyntheticAws:
             page["NextToken"] = str(end)
         return _xml(operation, shape, page)
 
-    def _dynamodb(self, operation: str, asked: Json) -> Json:  # noqa: C901 - one line an operation
+    def _call_dynamodb(self, operation: str, request: Json) -> Json:  # noqa: C901 - one branch per operation
         if operation == "GetItem":
-            partition, key = _keys(asked["TableName"], asked["Key"])
-            item = self.tables[asked["TableName"]][partition].get(key)
+            item = self._find(request["TableName"], request["Key"])
             return {"Item": item} if item else {}
         if operation == "Query":
-            return {"Items": self._queried(asked)}
+            return {"Items": self._query(request)}
         if operation == "PutItem":
-            self._put(asked["TableName"], asked["Item"])
+            self._put(request["TableName"], request["Item"])
         elif operation == "UpdateItem":
-            if not self._allowed(asked):
-                raise RefusedError("ConditionalCheckFailedException")
-            self._update(asked)
+            if not self._meets_condition(request):
+                raise DynamoDbError("ConditionalCheckFailedException")
+            self._update(request)
         elif operation == "BatchWriteItem":
-            for table, writes in asked["RequestItems"].items():
+            for table, writes in request["RequestItems"].items():
                 for write in writes:
                     self._put(table, write["PutRequest"]["Item"])
             return {"UnprocessedItems": {}}
         elif operation == "TransactWriteItems":
-            self._check(asked["TransactItems"])
-            for write in asked["TransactItems"]:
+            self._check_conditions(request["TransactItems"])
+            for write in request["TransactItems"]:
                 if "Put" in write:
                     self._put(write["Put"]["TableName"], write["Put"]["Item"])
                 else:
                     self._update(write["Update"])
         return {}
 
-    def _check(self, writes: list[Json]) -> None:
-        """Refuse a transaction in which some head's condition does not hold."""
-        codes = [
-            "None" if "Put" in write or self._allowed(write["Update"]) else "ConditionalCheckFailed"
-            for write in writes
-        ]
-        if set(codes) != {"None"}:
-            reasons = [{"Code": code} for code in codes]
-            raise RefusedError("TransactionCanceledException", CancellationReasons=reasons)
+    def _find(self, table: str, keys: Json) -> Json:
+        """Return the item with these keys; empty if there is none."""
+        partition, key = _keys(table, keys)
+        return self.tables[table][partition].get(key, {})
 
-    def _allowed(self, asked: Json) -> bool:
-        """Tell whether an update's condition holds, if any: comparisons, all of which must."""
-        partition, key = _keys(asked["TableName"], asked["Key"])
-        item = self.tables[asked["TableName"]][partition].get(key, {})
-        names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
-        condition = asked.get("ConditionExpression", "")
+    def _check_conditions(self, writes: list[Json]) -> None:
+        """Reject a transaction with a condition that fails."""
+        holds = ["Put" in write or self._meets_condition(write["Update"]) for write in writes]
+        if not all(holds):
+            reasons = [{"Code": "None" if each else "ConditionalCheckFailed"} for each in holds]
+            raise DynamoDbError("TransactionCanceledException", CancellationReasons=reasons)
+
+    def _meets_condition(self, request: Json) -> bool:
+        """Whether an update's condition holds: comparisons, all of which must."""
+        item = self._find(request["TableName"], request["Key"])
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        condition = request.get("ConditionExpression", "")
         if condition.startswith("attribute_not_exists"):
             return not item
         for left, compare, right in re.findall(r"(#\w+) (<=|<|=) ([#:]\w+)", condition):
@@ -228,10 +231,11 @@ class SyntheticAws:
                 return False
         return True
 
-    def _queried(self, asked: Json) -> list[Json]:
-        table = self.tables[asked["TableName"]]
-        values = [next(iter(each.values())) for each in asked["ExpressionAttributeValues"].values()]
-        index = asked.get("IndexName")
+    def _query(self, request: Json) -> list[Json]:
+        table = self.tables[request["TableName"]]
+        given = request["ExpressionAttributeValues"].values()
+        values = [next(iter(each.values())) for each in given]
+        index = request.get("IndexName")
         if index == "by-region":
             heads = (items.get("#head", {}) for items in table.values())
             return [
@@ -252,21 +256,21 @@ class SyntheticAws:
         if table == "ownership":
             self.tables["by-scope"][item["scope"]["S"]][item["resource"]["S"]] = item
 
-    def _update(self, asked: Json) -> None:
-        partition, key = _keys(asked["TableName"], asked["Key"])
-        item = self.tables[asked["TableName"]][partition].setdefault(key, dict(asked["Key"]))
-        names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
-        for name, value in re.findall(r"(#\w+) = (:\w+)", asked["UpdateExpression"]):
+    def _update(self, request: Json) -> None:
+        partition, key = _keys(request["TableName"], request["Key"])
+        item = self.tables[request["TableName"]][partition].setdefault(key, dict(request["Key"]))
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        for name, value in re.findall(r"(#\w+) = (:\w+)", request["UpdateExpression"]):
             item[names[name]] = values[value]
-        for name in re.findall(r"#\w+", asked["UpdateExpression"].partition(" REMOVE ")[2]):
+        for name in re.findall(r"#\w+", request["UpdateExpression"].partition(" REMOVE ")[2]):
             item.pop(names[name], None)
-        if "if_not_exists" in asked["UpdateExpression"]:
+        if "if_not_exists" in request["UpdateExpression"]:
             more = int(values.get(":one", {"N": "0"})["N"])
             item["revision"] = {"N": str(int(item.get("revision", {"N": "0"})["N"]) + more)}
 
 
 def _bare(value: Json) -> Any:
-    """Give an attribute value as it compares."""
+    """Return an attribute value for comparison."""
     ((kind, bare),) = value.items()
     return int(bare) if kind == "N" else bare
 
@@ -276,7 +280,7 @@ def _text(body: Any) -> str:
 
 
 def _keys(table: str, item: Json) -> tuple[str, str]:
-    """Give the partition and the sort key of an item, or of its key alone."""
+    """Return the partition and sort key of an item, or of its key alone."""
     partition, *sort = KEYS[table]
     return str(next(iter(item[partition].values()))), item[sort[0]]["S"] if sort else ""
 
@@ -307,8 +311,8 @@ def _name(shape: Shape, name: str) -> str:
     return str(shape.serialization.get("name", name))
 
 
-def copies(rows: Mapping[str, list[Json]], number: int) -> dict[str, list[Json]]:
-    """Give the rows of so many VPCs, made from those of one: every id of its own is made new."""
+def copy_rows(rows: Mapping[str, list[Json]], number: int) -> dict[str, list[Json]]:
+    """Return the rows of this many VPCs, copied from those of one with new ids."""
     return {
         operation: [
             json.loads(_renamed(text, f"{index:06x}"))

@@ -1,7 +1,7 @@
-"""The account that all tools look at: moto's, served on this machine by this process.
+"""The account that all tools read: moto's, served by this process.
 
-A call is a request that reached it. What answering costs is counted apart, in this process's own
-seconds, so that it is not taken for a tool's.
+A call is a request that reached it. The CPU seconds of answering are counted apart, so they are not
+attributed to a tool.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
-from labelled.case import HOME  # before moto: it tells moto the account
+from labelled.case import HOME  # before moto: it sets moto's account
 from moto.core.responses import BaseResponse
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
@@ -30,14 +30,14 @@ ANSWER = BaseResponse.call_action
 SERVE = WSGIRequestHandler.run_wsgi
 
 
-class Emulated:
+class EmulatedAccount:
     """The account while it is served.
 
     Attributes:
-        url: where.
+        url: its endpoint.
         session: a session of the account.
-        calls: the requests since the last `clear`, by service.
-        answering: seconds of CPU that answering them took.
+        calls: the requests since the last `reset_counts`, by service.
+        answering: the CPU seconds of answering them.
     """
 
     def __init__(self, url: str) -> None:
@@ -46,45 +46,54 @@ class Emulated:
         self.calls: Counter[str] = Counter()
         self.answering = 0.0
 
-    def clear(self) -> None:
-        """Count anew from here."""
+    def reset_counts(self) -> None:
+        """Count from zero."""
         self.calls.clear()
         self.answering = 0.0
 
     def count(self, headers: Any) -> None:
-        """Count a request by the service that its signature is for."""
+        """Count a request by the service of its signature."""
         scope = headers.get("Authorization", "").partition("Credential=")[2]
         self.calls[(scope.split("/") + [""] * 4)[3] or "unsigned"] += 1
 
 
 @contextmanager
-def served() -> Iterator[Emulated]:
-    """Serve the account; boto3 in this process speaks to it as well."""
-    patch_moto()
+def serve_moto() -> Iterator[str]:
+    """Serve moto; yield its URL."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    setattr(BaseResponse, "call_action", _answer)  # noqa: B010 - a method is replaced
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    account = Emulated(f"http://{host}:{port}")
-    os.environ["AWS_ENDPOINT_URL"] = account.url
-
-    def run(handler: WSGIRequestHandler) -> None:
-        account.count(handler.headers)  # first: once it is answered, the next tool may be at it
-        started = time.thread_time()
-        SERVE(handler)
-        account.answering += time.thread_time() - started
-
-    setattr(WSGIRequestHandler, "run_wsgi", run)  # noqa: B010 - a method is replaced
     try:
-        yield account
+        yield f"http://{host}:{port}"
     finally:
-        setattr(WSGIRequestHandler, "run_wsgi", SERVE)  # noqa: B010
         server.stop()
 
 
+@contextmanager
+def serve_account() -> Iterator[EmulatedAccount]:
+    """Serve the account; boto3 in this process uses it as well."""
+    patch_moto()
+    setattr(BaseResponse, "call_action", _answer)  # noqa: B010 - a method is replaced
+    with serve_moto() as url:
+        account = EmulatedAccount(url)
+        os.environ["AWS_ENDPOINT_URL"] = url
+
+        def run(handler: WSGIRequestHandler) -> None:
+            account.count(handler.headers)  # first: once answered, the next tool may already run
+            started = time.thread_time()
+            SERVE(handler)
+            account.answering += time.thread_time() - started
+
+        setattr(WSGIRequestHandler, "run_wsgi", run)  # noqa: B010 - a method is replaced
+        try:
+            yield account
+        finally:
+            setattr(WSGIRequestHandler, "run_wsgi", SERVE)  # noqa: B010
+
+
 def _answer(self: BaseResponse) -> Any:
-    """Refuse what moto lacks as AWS refuses what a region lacks, instead of failing at it."""
+    """Reject what moto lacks as AWS rejects what a region lacks."""
     try:
         return ANSWER(self)
     except NotImplementedError as error:

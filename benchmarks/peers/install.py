@@ -1,7 +1,7 @@
 """Install the peers, each in a virtual environment of its own under .peers/; `make compare` does.
 
-Run: `python3 benchmarks/peers/install.py`; what is installed already is left as it is. Development
-only: nothing of the project needs them.
+Run: `python3 benchmarks/peers/install.py`; an installed version is kept. For comparison only: the
+project needs none of them.
 """
 
 from __future__ import annotations
@@ -9,18 +9,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-PEERS = Path(__file__).parent.parent.parent / ".peers"
-BEAT = 15  # seconds between two signs of life
-TAIL = 12  # lines of a log that tell why
+PEERS = Path(__file__).parents[2] / ".peers"
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A tool as PyPI has it, and the Pythons that this version of it says it runs on."""
+    """A tool on PyPI, and the Python versions that it supports."""
 
     name: str
     folder: str
@@ -30,16 +27,15 @@ class Peer:
     newest: tuple[int, int] | None = None
     size: str = ""
 
-    def misfit(self, python: tuple[int, int]) -> str:
-        """Say why a Python does not do; nothing where it does."""
+    def explain_misfit(self, python: tuple[int, int]) -> str:
+        """Return why a Python version is not supported; empty if it is."""
         if self.oldest <= python and (self.newest is None or python <= self.newest):
             return ""
-        span = f"{_dotted(self.oldest)} to {_dotted(self.newest)}" if self.newest else (
-            f"{_dotted(self.oldest)} or newer"
-        )  # fmt: skip
+        until = f"to {_dotted(self.newest)}" if self.newest else "or newer"
         return (
-            f"{self.name} {self.version} needs Python {span}, and this is {_dotted(python)}: "
-            f"make compare PEERS_PYTHON=python{_dotted(self.newest or self.oldest)}"
+            f"{self.name} {self.version} needs Python {_dotted(self.oldest)} {until}, and this is "
+            f"{_dotted(python)}: make compare "
+            f"PEERS_PYTHON=python{_dotted(self.newest or self.oldest)}"
         )
 
 
@@ -50,68 +46,34 @@ ALL = (
 
 
 def install(peer: Peer, folder: Path = PEERS) -> None:
-    """Install a peer, unless this version is there already, and tell how far it is.
+    """Install a peer, unless this version is installed; pip prints its progress.
 
     Raises:
-        SystemExit: it cannot be installed; the text says why and what to do.
+        SystemExit: a command failed; the text names it.
     """
-    home, log = folder / peer.folder, folder / f"{peer.folder}.log"
-    ready = home / f"ready-{peer.version}"  # the last thing to be made
+    home = folder / peer.folder
+    ready = home / f"ready-{peer.version}"  # created last
     if ready.exists():
         return
     shutil.rmtree(home, ignore_errors=True)
-    folder.mkdir(exist_ok=True)
-    say(f"{peer.name} {peer.version}: installing, {peer.size} on disk")
-    started = time.monotonic()
-    with log.open("w", encoding="utf-8") as file:
-        _run([sys.executable, "-m", "venv", str(home)], log, file, "python3-venv is missing?")
-        _run(
-            [
-                *(str(home / "bin/python"), "-m", "pip", "install", "--no-input"),
-                *("--disable-pip-version-check", "--progress-bar", "off"),
-                f"{peer.package}=={peer.version}",
-            ],
-            log,
-            file,
-            "can the package index be reached?",
-        )
+    print(f"{peer.name} {peer.version}: installing, {peer.size} on disk", file=sys.stderr)
+    pip = [str(home / "bin/python"), "-m", "pip", "install", "--no-input"]
+    for command, hint in (
+        ([sys.executable, "-m", "venv", str(home)], "is python3-venv installed?"),
+        ([*pip, f"{peer.package}=={peer.version}"], "is the package index reachable?"),
+    ):
+        if subprocess.run(command, stdout=sys.stderr, check=False).returncode:  # noqa: S603
+            raise SystemExit(f"{' '.join(command)}\nfailed: {hint}")
     ready.touch()
-    say(f"{peer.name} {peer.version}: installed in {time.monotonic() - started:.0f} s")
-
-
-def _run(command: list[str], log: Path, file: object, hint: str) -> None:
-    started = time.monotonic()
-    process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # type: ignore[call-overload]  # noqa: S603
-    while True:
-        try:
-            code = process.wait(BEAT)
-            break
-        except subprocess.TimeoutExpired:
-            say(f"  {time.monotonic() - started:.0f} s, {_stage(log)}")
-    if code:
-        told = "\n".join(f"  {line}" for line in log.read_text().splitlines()[-TAIL:])
-        raise SystemExit(f"{' '.join(command)}\nfailed ({hint}), the end of {log}:\n{told}")
-
-
-def _stage(log: Path) -> str:
-    told = log.read_text(encoding="utf-8")
-    found = told.count("\nCollecting ")
-    unpacking = "\nInstalling collected packages" in told
-    return f"unpacking {found} packages" if unpacking else f"{found} packages found"
 
 
 def _dotted(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
 
 
-def say(text: str) -> None:
-    """Tell how far it is."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> None:
-    """Install both, or say what is in the way before anything is fetched."""
-    misfits = [told for peer in ALL if (told := peer.misfit(sys.version_info[:2]))]
+    """Install both, or report an unsupported Python before anything is downloaded."""
+    misfits = [why for peer in ALL if (why := peer.explain_misfit(sys.version_info[:2]))]
     if misfits:
         raise SystemExit("\n".join(misfits))
     for peer in ALL:

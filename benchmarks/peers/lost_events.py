@@ -1,4 +1,4 @@
-"""The events that Cloud Custodian loses, handed to its handler and to our evaluator alike.
+"""Send the events that Cloud Custodian loses to its handler and to our evaluator.
 
 Run: `.venv/bin/python benchmarks/peers/lost_events.py`; prints a table in Markdown.
 """
@@ -6,7 +6,6 @@ Run: `.venv/bin/python benchmarks/peers/lost_events.py`; prints a table in Markd
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -16,110 +15,46 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-sys.path += [str(ROOT / "tests" / "stages"), str(HERE)]
+sys.path.append(str(HERE.parent))
 os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # before the monitor is imported
 
 import boto3  # noqa: E402
-from labelled.case import HOME as REGION  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
+import shared_paths  # noqa: E402, F401
+import yaml  # noqa: E402
+from emulated import serve_moto  # noqa: E402 - it sets moto's account
 from moto.sns.models import sns_backends  # noqa: E402
-from tools import ENV, PEERS  # noqa: E402 - it sets moto's account
+from scoring import format_row  # noqa: E402
+from tools import ENVIRONMENT, PEERS  # noqa: E402
 
-from collect_world import ACCOUNT  # noqa: E402
+from change_records import ACCOUNT, REGION, build_event, build_tagged_list, build_wrapped_record  # noqa: E402
 from monitor_stage import Stage, staged  # noqa: E402
 
-# Where Custodian finds the ids of each call: its users write these.
-CREATED = "responseElements.CreateVpcEndpointResponse.vpcEndpoint.vpcEndpointId"
-DELETED = "[requestParameters.DeleteVpcEndpointsRequest.VpcEndpointId][].content"
-NEVER = "vpce-0123456789abcdef0"
+MISSING = "vpce-0123456789abcdef0"
+
+Json = dict[str, Any]
 
 
-def record(name: str, *ids: str) -> dict[str, Any]:
-    """Give the event of a call that answers with, or asks for, endpoints."""
-    listed = [{"tag": at, "content": each} for at, each in enumerate(ids, 1)]
-    request: dict[str, Any] = {"CreateVpcEndpointRequest": {}}
-    response: dict[str, Any] = {
-        "CreateVpcEndpointResponse": {"vpcEndpoint": {"vpcEndpointId": ids[0]}}
-    }
-    if name == "DeleteVpcEndpoints":
-        request = {
-            "DeleteVpcEndpointsRequest": {"VpcEndpointId": listed if len(ids) > 1 else listed[0]}
-        }
-        response = {"DeleteVpcEndpointsResponse": {"unsuccessful": ""}}
-    return {
-        "eventVersion": "1.11",
-        "userIdentity": {
-            "type": "Root",
-            "arn": f"arn:aws:iam::{ACCOUNT}:root",
-            "accountId": ACCOUNT,
-        },
-        "eventTime": "2026-11-25T00:00:00Z",
-        "eventSource": "ec2.amazonaws.com",
-        "eventName": name,
-        "awsRegion": REGION,
-        "sourceIPAddress": "198.51.100.7",
-        "userAgent": "aws-cli/2",
-        "requestParameters": request,
-        "responseElements": response,
-        "eventID": f"e-{name}-{'-'.join(ids)}",
-        "eventType": "AwsApiCall",
-        "recipientAccountId": ACCOUNT,
-    }
+def build_creation(endpoint: str) -> Json:
+    """Return the record of a created endpoint."""
+    answer = {"vpcEndpoint": {"vpcEndpointId": endpoint}}
+    return build_wrapped_record("CreateVpcEndpoint", {}, answer, eventID=f"e-{endpoint}")
 
 
-def wrapped(detail: dict[str, Any]) -> dict[str, Any]:
-    """Put a record in EventBridge's envelope."""
-    return {
-        "version": "0",
-        "id": detail["eventID"],
-        "detail-type": "AWS API Call via CloudTrail",
-        "source": "aws.ec2",
-        "account": ACCOUNT,
-        "region": REGION,
-        "detail": detail,
-    }
+def build_deletion(*endpoints: str) -> Json:
+    """Return the record of deleted endpoints."""
+    request, event_id = {"VpcEndpointId": build_tagged_list(*endpoints)}, f"e-{'-'.join(endpoints)}"
+    return build_wrapped_record(
+        "DeleteVpcEndpoints", request, {"unsuccessful": ""}, eventID=event_id
+    )
 
 
-def theirs(
-    policy: str, events: Sequence[dict[str, Any]], url: str, topic: str
-) -> list[dict[str, Any]]:
-    """Hand events to Custodian; give what each returned and how many messages it sent in all."""
-    policies = {
-        "policies": [
-            {
-                "name": policy,
-                "resource": "aws.vpc-endpoint",
-                "mode": {
-                    "type": "cloudtrail",
-                    "events": [
-                        {
-                            "source": "ec2.amazonaws.com",
-                            "event": "CreateVpcEndpoint",
-                            "ids": CREATED,
-                        },
-                        {
-                            "source": "ec2.amazonaws.com",
-                            "event": "DeleteVpcEndpoints",
-                            "ids": DELETED,
-                        },
-                    ],
-                },
-                "filters": [{"type": "cross-account"}],
-                "actions": [
-                    {
-                        "type": "notify",
-                        "to": ["x@example.com"],
-                        "transport": {"type": "sns", "topic": topic},
-                    }
-                ],
-            }
-        ]
-    }
-    done = subprocess.run(  # noqa: S603 - what the make target installed
+def send_to_custodian(events: Sequence[Json], url: str, topic: str) -> list[Json]:
+    """Send events to Custodian's handler; return what it returned for each."""
+    config = (HERE / "custodian_events.yml").read_text(encoding="utf-8").replace("TOPIC", topic)
+    done = subprocess.run(  # noqa: S603 - installed by the make target
         [str(PEERS / "custodian/bin/python"), str(HERE / "custodian_events.py")],
-        input=json.dumps({"policies": policies, "events": list(events)}),
-        env=ENV | {"AWS_ENDPOINT_URL": url, "AWS_REGION": REGION},
+        input=json.dumps({"policies": yaml.safe_load(config), "events": list(events)}),
+        env=ENVIRONMENT | {"AWS_ENDPOINT_URL": url, "AWS_REGION": REGION},
         capture_output=True,
         text=True,
         check=False,
@@ -129,76 +64,68 @@ def theirs(
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def main() -> None:
-    """Print the table."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    rows = []
-    for case in CASES:
-        print(case.name, file=sys.stderr, flush=True)
-        with staged() as stage:
-            rows.append(_told(case, stage, url))
-    server.stop()
-    print("| event | what is right | posture | Cloud Custodian |\n| --- | --- | --- | --- |")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-
-
 @dataclass(frozen=True)
-class CaseOf:
-    """An event or several, and what is right."""
+class LostEvent:
+    """Events, and the correct result."""
 
     name: str
-    right: str
-    events: Callable[[Stage], list[dict[str, Any]]]
+    correct: str
+    build: Callable[[Stage], list[Json]]
 
 
-def _created(stage: Stage, copies: int = 1) -> list[dict[str, Any]]:
-    return [record("CreateVpcEndpoint", stage.world.interface)] * copies
+def _create(stage: Stage) -> list[Json]:
+    return [build_creation(stage.world.interface)]
 
 
-def _deleted(stage: Stage) -> list[dict[str, Any]]:
+def _delete(stage: Stage) -> list[Json]:
     stage.sweep()
     stage.world.ec2.delete_vpc_endpoints(VpcEndpointIds=[stage.world.interface])
-    return [record("DeleteVpcEndpoints", stage.world.interface)]
+    return [build_deletion(stage.world.interface)]
 
 
 CASES = (
-    CaseOf("an open endpoint is created", "one alert", _created),
-    CaseOf("the same event twice", "one alert", lambda stage: _created(stage, 2)),
-    CaseOf(
-        "the endpoint is not visible yet",
-        "found later",
-        lambda _: [record("CreateVpcEndpoint", NEVER)],
+    LostEvent("an open endpoint is created", "one alert", _create),
+    LostEvent("the same event twice", "one alert", lambda stage: 2 * _create(stage)),
+    LostEvent(
+        "the endpoint is not visible yet", "found later", lambda _: [build_creation(MISSING)]
     ),
-    CaseOf(
-        "two ids of one call, one of them gone",
-        "the other is judged",
-        lambda stage: [record("DeleteVpcEndpoints", stage.world.interface, NEVER)],
+    LostEvent(
+        "two ids in one call, one does not exist",
+        "the other is evaluated",
+        lambda stage: [build_deletion(stage.world.interface, MISSING)],
     ),
-    CaseOf("the VPC's endpoint is deleted", "what it fixed or broke is told", _deleted),
+    LostEvent("the VPC's endpoint is deleted", "its effects are reported", _delete),
 )
 
 
-def _told(case: CaseOf, stage: Stage, url: str) -> list[str]:
-    events = case.events(stage)
+def compare(case: LostEvent, stage: Stage, url: str) -> str:
+    """Send a case's events to both; return the row."""
+    events = case.build(stage)
     topic = boto3.client("sns", region_name=REGION).create_topic(Name="custodian")["TopicArn"]
-    answers = theirs("open", [wrapped(each) for each in events], url, topic)
+    answers = send_to_custodian([build_event(each) for each in events], url, topic)
     sent = len(sns_backends[ACCOUNT][REGION].topics[topic].sent_notifications)
-    rows = []
-    failed = 0
+    results, failed = [], 0
     for each in events:
         evaluated = stage.evaluate(each)
         failed += len(evaluated.failed)
-        steps = sum(len(done.transitions) for done in evaluated.results)
+        transitions = sum(len(done.transitions) for done in evaluated.results)
         swept = "region swept, " if evaluated.regions_swept else ""
-        rows.append(f"{swept}{steps} transitions")
-    mine = "; ".join(rows) + (f"; {failed} handed out again" if failed else "")
-    their = "; ".join(f"returns {each['returned']}" for each in answers)
-    return [case.name, case.right, mine, f"{their}; {sent} alerts"]
+        results.append(f"{swept}{transitions} transitions")
+    ours = "; ".join(results) + (f"; {failed} retried" if failed else "")
+    theirs = "; ".join(f"returns {each['returned']}" for each in answers)
+    return format_row(case.name, case.correct, ours, f"{theirs}; {sent} alerts")
+
+
+def main() -> None:
+    """Print the table."""
+    rows = []
+    with serve_moto() as url:
+        for case in CASES:
+            print(case.name, file=sys.stderr, flush=True)
+            with staged() as stage:
+                rows.append(compare(case, stage, url))
+    print(format_row("event", "correct result", "posture", "Cloud Custodian"))
+    print(format_row(*["---"] * 4), *rows, sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Run a command; say on standard error what it took: JSON after `took:`.
+"""Run a command; print JSON after `took:` on standard error.
 
-Wall seconds, seconds of CPU of the command and its children, and megabytes at the most.
+Wall seconds, CPU seconds of the command and its children, peak memory in MB, and the exit code.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 import time
 
 started = time.perf_counter()
-done = subprocess.run(sys.argv[1:], check=False)  # noqa: S603 - what the benchmark was told
+done = subprocess.run(sys.argv[1:], check=False)  # noqa: S603 - the benchmark's command
 wall = time.perf_counter() - started
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 took = {

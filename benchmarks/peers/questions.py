@@ -1,7 +1,7 @@
-"""What the tools are asked, and which part of each of them answers.
+"""The questions, and the part of each tool that answers them.
 
-Only what at least one peer can be asked is here. Security Hub cannot be run on an emulator: its
-controls are named where it has one, and answer by their documentation.
+Only questions that at least one peer can answer. Security Hub cannot run on an emulator: its
+controls answer by their documentation.
 """
 
 from __future__ import annotations
@@ -11,71 +11,58 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Question:
-    """A question, and who answers it.
+    """A question, and what answers it.
 
     Attributes:
         rules: ours; a failure of any of them is a yes.
+        policy: the name of Custodian's policy in custodian.yml; empty where it has none.
         checks: Prowler's; empty where it has none.
-        policy: the name of Custodian's, in custodian.yml.
         control: Security Hub's.
-        service: for rules that answer by service, the service's short name.
+        service: for rules that answer per service, the service's short name.
     """
 
     rules: tuple[str, ...]
-    checks: tuple[str, ...] = ()
     policy: str = ""
+    checks: tuple[str, ...] = ()
     control: str = ""
     service: str = ""
 
 
+FULL_ACCESS = "endpoint-policy-allows-full-access"
+MISSING = ("required-service-without-endpoint",)
+
 QUESTIONS = {
-    "strangers get in": Question(
-        # Who lets in everybody for everything is told so, and not of strangers besides.
-        rules=("endpoint-policy-allows-untrusted-principal", "endpoint-policy-allows-full-access"),
-        checks=("vpc_endpoint_connections_trust_boundaries",),
-        policy="strangers",
+    "allows untrusted principals": Question(
+        # A policy with full access is reported as such, not for untrusted principals as well.
+        ("endpoint-policy-allows-untrusted-principal", FULL_ACCESS),
+        "untrusted",
+        ("vpc_endpoint_connections_trust_boundaries",),
     ),
-    "everything gets through": Question(
-        rules=("endpoint-policy-allows-full-access",), policy="everything"
+    "allows full access": Question((FULL_ACCESS,), "full-access"),
+    "single Availability Zone": Question(
+        ("endpoint-single-availability-zone",), "zones", ("vpc_endpoint_multi_az_enabled",)
     ),
-    "stands in one zone": Question(
-        rules=("endpoint-single-availability-zone",),
-        checks=("vpc_endpoint_multi_az_enabled",),
-        policy="zones",
+    "VPC without an endpoint for ec2": Question(
+        MISSING, "ec2", ("vpc_endpoint_for_ec2_enabled",), control="EC2.10", service="ec2"
     ),
-    "VPC lacks an endpoint of ec2": Question(
-        rules=("required-service-without-endpoint",),
-        checks=("vpc_endpoint_for_ec2_enabled",),
-        policy="ec2",
-        control="EC2.10",
-        service="ec2",
-    ),
-    "VPC lacks an endpoint of ssm": Question(
-        rules=("required-service-without-endpoint",), policy="ssm", control="EC2.57", service="ssm"
-    ),
-    "does not work": Question(rules=("endpoint-not-available",), policy="broken"),
-    "names lead past the endpoint": Question(
-        rules=("endpoint-private-dns-disabled",), policy="names"
-    ),
-    "private DNS has no effect": Question(
-        rules=("endpoint-private-dns-ineffective",), policy="attributes"
-    ),
-    "group admits everybody": Question(
-        rules=("endpoint-security-group-open",),
-        checks=(
+    "VPC without an endpoint for ssm": Question(MISSING, "ssm", control="EC2.57", service="ssm"),
+    "not available": Question(("endpoint-not-available",), "not-available"),
+    "private DNS disabled": Question(("endpoint-private-dns-disabled",), "private-dns"),
+    "private DNS ineffective": Question(("endpoint-private-dns-ineffective",), "attributes"),
+    "security group open to any address": Question(
+        ("endpoint-security-group-open",),
+        "groups",
+        (
             "ec2_securitygroup_allow_ingress_from_internet_to_any_port",
             "ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
         ),
-        policy="groups",
     ),
-    "has the VPC's default group": Question(
-        rules=("endpoint-default-security-group",), policy="default"
-    ),
-    "strangers may connect to a service": Question(
-        rules=("endpoint-service-allows-untrusted-principal",),
+    "default security group": Question(("endpoint-default-security-group",), "default-group"),
+    "service allows untrusted principals": Question(
+        ("endpoint-service-allows-untrusted-principal",),
         checks=("vpc_endpoint_services_allowed_principals_trust_boundaries",),
     ),
-    "a service accepts by itself": Question(
-        rules=("endpoint-service-acceptance-not-required",), policy="acceptance"
+    "service does not require acceptance": Question(
+        ("endpoint-service-acceptance-not-required",), "acceptance"
     ),
 }

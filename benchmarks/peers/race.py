@@ -1,9 +1,9 @@
-"""A race over one emulated account of 100 VPCs: what each tool takes for the questions all judge.
+"""Race the tools over one emulated account of 100 VPCs, with the questions that all can answer.
 
 Run: `.venv/bin/python benchmarks/peers/race.py [VPCS]`; prints a table in Markdown. Each tool runs
-once, one after the other, as a process of its own against the same server. What the emulator takes
-to answer is in the seconds of wall and nowhere else: a tool's CPU seconds are its own process's,
-the emulator's are told beside them.
+once, one after the other, as a process of its own against the same server. The emulator's time is
+in the wall seconds only: a tool's CPU seconds are its own process's, the emulator's are beside
+them.
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import moto.dynamodb.models
-from emulated import Emulated, served
+from emulated import EmulatedAccount, serve_account
 from labelled.case import ACCOUNT, HOME
 from moto.dynamodb.models.table import Table
-from tools import HERE, ROOT, TOOLS, Posture, Took, timed
+from tools import ENVIRONMENT, ROOT, TOOLS, PostureScan, RunCost, run_command
 
-sys.path += [str(ROOT / "benchmarks"), str(ROOT / "tests" / "stages")]
+sys.path.append(str(ROOT / "benchmarks"))
 
-from compare import row, say
-from world import build_vpc
+from compare import format_row, report_progress
+from lambda_environment import PROCESS, build_environment
+from synthetic_region import build_vpc
 
 from posture_cli.embedded.moto_patches import EndpointPatches
 from stack_tables import create_tables
 
 PYTHON = str(ROOT / ".venv/bin/python")
-BARE = "five bare describes"
-# What all three judge of an endpoint.
-QUESTIONS = ("strangers get in", "stands in one zone", "VPC lacks an endpoint of ec2")
+QUESTIONS = (
+    "allows untrusted principals",
+    "single Availability Zone",
+    "VPC without an endpoint for ec2",
+)
 COLUMNS = (
     "seconds",
     "own CPU seconds",
@@ -43,10 +46,10 @@ COLUMNS = (
 )
 
 
-def spare_copies() -> None:
+def avoid_table_copies() -> None:
     """Keep moto from copying a whole table for each item of a transaction.
 
-    It wants to be able to roll back; nothing here fails, as there is one writer.
+    It copies to be able to roll back; with one writer nothing fails here.
     """
 
     def deepcopy(value: Any) -> Any:
@@ -55,9 +58,9 @@ def spare_copies() -> None:
     setattr(moto.dynamodb.models, "copy", SimpleNamespace(deepcopy=deepcopy))  # noqa: B010
 
 
-def populate(account: Emulated, vpcs: int) -> None:
-    """Build the VPCs, each after the plan of the other benchmarks, and the monitor's tables."""
-    spare_copies()
+def populate(account: EmulatedAccount, vpcs: int) -> None:
+    """Create the VPCs in the layout of the other benchmarks, and the monitor's tables."""
+    avoid_table_copies()
     ec2 = account.session.client("ec2")
     EndpointPatches(ACCOUNT, HOME).attach(ec2)
     for number in range(vpcs):
@@ -65,43 +68,45 @@ def populate(account: Emulated, vpcs: int) -> None:
     create_tables(account.session.client("dynamodb"))
 
 
-def runs(account: Emulated) -> Iterator[tuple[str, Took]]:
-    """Run each in turn; give its name and what it took."""
-    sweep = [PYTHON, str(HERE / "deployed_sweep.py")]
-    yield BARE, timed(account, [PYTHON, str(HERE / "bare.py")])[1]
-    yield "posture scan, all rules", Posture().run(account, HOME)[1]
-    yield "posture's deployed sweep, the first", timed(account, sweep)[1]
-    yield "posture's deployed sweep, from then on", timed(account, sweep)[1]
+def sweep(account: EmulatedAccount) -> RunCost:
+    """Run the sweep's deployed handler once in a new process."""
+    return run_command(
+        account,
+        [PYTHON, str(PROCESS)],
+        environment=ENVIRONMENT | build_environment(account.url),
+        cwd=ROOT / "functions/sweep",
+        input="{}\n",
+    )[1]
+
+
+def run_all(account: EmulatedAccount) -> Iterator[tuple[str, RunCost]]:
+    """Run each in turn; yield its name and what it took."""
+    bare = str(ROOT / "benchmarks/bare_describes.py")
+    yield "five bare describes", run_command(account, [PYTHON, bare])[1]
+    yield "posture scan, all rules", PostureScan().run(account, HOME)[1]
+    yield "posture's deployed sweep, the first", sweep(account)
+    yield "posture's deployed sweep, later ones", sweep(account)
     for tool in TOOLS:
-        if not isinstance(tool, Posture):
+        if not isinstance(tool, PostureScan):
             asked = [each for each in QUESTIONS if each in tool.questions]
             yield f"{tool.name}, {len(asked)} questions", tool.run(account, HOME, asked)[1]
 
 
 def main(vpcs: str = "100") -> None:
     """Print the table."""
-    print(row(f"{vpcs} VPCs", *COLUMNS))
-    print(row(*["---"] * (len(COLUMNS) + 1)))
-    with served() as account:
-        say(f"building {vpcs} VPCs")
+    print(format_row(f"{vpcs} VPCs", *COLUMNS))
+    print(format_row(*["---"] * (len(COLUMNS) + 1)))
+    with serve_account() as account:
+        report_progress(f"building {vpcs} VPCs")
         populate(account, int(vpcs))
         bare = 0.0
-        for name, took in runs(account):
-            bare = bare or took.cpu
-            ec2 = took.calls.get("ec2", 0)
-            print(
-                row(
-                    name,
-                    f"{took.wall:.1f}",
-                    f"{took.cpu:.1f}",
-                    f"{took.cpu / bare:.1f}",
-                    f"{took.megabytes:.0f}",
-                    str(ec2),
-                    str(sum(took.calls.values()) - ec2),
-                    f"{took.answering:.1f}",
-                ),
-                flush=True,
-            )
+        for name, cost in run_all(account):
+            bare = bare or cost.cpu
+            ec2 = cost.calls.get("ec2", 0)
+            figures = f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.cpu / bare:.1f}"
+            calls = ec2, sum(cost.calls.values()) - ec2
+            cells = *figures, f"{cost.megabytes:.0f}", *calls, f"{cost.answering:.1f}"
+            print(format_row(name, *cells), flush=True)
 
 
 if __name__ == "__main__":

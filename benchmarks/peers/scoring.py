@@ -1,4 +1,4 @@
-"""What an answer is worth beside a label, and what many of them come to."""
+"""Compare answers with labels, and count the outcomes."""
 
 from __future__ import annotations
 
@@ -6,41 +6,46 @@ from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-RIGHT = {True: "TP", False: "TN"}
+CORRECT = {True: "TP", False: "TN"}
 WRONG = {True: "FN", False: "FP"}
-NONE = "none"  # no answer: neither right nor wrong
+NONE = "none"  # no answer: neither correct nor wrong
 OUTCOMES = ("TP", "TN", "FP", "FN", NONE)
 
 
-def outcome(*, bad: bool, called_bad: bool | None) -> str:
-    """Give TP, TN, FP or FN, or `none` for no answer (None)."""
+def score(*, bad: bool, called_bad: bool | None) -> str:
+    """Return TP, TN, FP or FN, or `none` for no answer (None)."""
     if called_bad is None:
         return NONE
-    return (RIGHT if called_bad == bad else WRONG)[bad]
+    return (CORRECT if called_bad == bad else WRONG)[bad]
 
 
-def called(
+def is_called_bad(
     resources: AbstractSet[str],
     *,
     bad: AbstractSet[str],
     undecided: AbstractSet[str] = frozenset(),
     silent: bool = False,
 ) -> bool | None:
-    """Tell whether a tool calls a set-up bad, by any of the resources it is known by.
+    """Whether a tool reports a case by any of its resources.
 
-    None: it says that it cannot tell, or has said nothing at all about the question.
+    None: the tool cannot decide it, or has not answered the question at all.
     """
     if silent or resources & undecided:
         return None
     return bool(resources & bad)
 
 
-def counted(found: Iterable[str]) -> str:
-    """Give outcomes as counts, those that there are."""
-    numbers = Counter(found)
+def format_counts(outcomes: Iterable[str]) -> str:
+    """Return the outcomes that occur, with their numbers."""
+    numbers = Counter(outcomes)
     return " ".join(f"{name} {numbers[name]}" for name in OUTCOMES if numbers[name])
 
 
-def right(found: Iterable[str]) -> int:
-    """Count the right answers."""
-    return sum(each in RIGHT.values() for each in found)
+def count_correct(outcomes: Iterable[str]) -> int:
+    """Return the number of correct answers."""
+    return sum(each in CORRECT.values() for each in outcomes)
+
+
+def format_row(*cells: object) -> str:
+    """Return a row of a table in Markdown."""
+    return f"| {' | '.join(map(str, cells))} |"

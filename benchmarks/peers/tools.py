@@ -1,4 +1,4 @@
-"""The tools: how each is run, as people run it, and how its answers are read."""
+"""The tools: how each is run, as a user runs it, and how its answers are read."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emulated import Emulated
+from emulated import EmulatedAccount
 from labelled.case import HOME
 from questions import QUESTIONS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PEERS = ROOT / ".peers"
-ENV = {
+ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "compared",
     "AWS_SECRET_ACCESS_KEY": "compared",
     "AWS_DEFAULT_REGION": HOME,
@@ -33,13 +33,13 @@ ENV = {
 
 
 @dataclass
-class Answers:
-    """What a tool says.
+class ToolAnswers:
+    """A tool's answers.
 
     Attributes:
-        bad: by question, the resources that it calls bad.
-        undecided: by question, those of which it says that it cannot tell.
-        silent: the questions that it was asked and gave no answer to, for any resource.
+        bad: by question, the resources that it reports.
+        undecided: by question, those that it cannot decide.
+        silent: the questions that it did not answer for any resource.
     """
 
     bad: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -48,94 +48,103 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Took:
-    """What one run took: of the tool itself, and of the emulator that answered it."""
+class RunCost:
+    """What one run took: the tool itself, and the emulator that answered it."""
 
     wall: float
     cpu: float
     megabytes: float
-    calls: dict[str, int]
+    calls: Mapping[str, int]
     answering: float
 
 
 class Tool(ABC):
-    """A tool; `questions` are those that it is asked, `codes` those it ends with when it ran."""
+    """A tool, the questions that it can answer, and the exit codes of a complete run."""
 
     name: str
     questions: tuple[str, ...]
     codes: tuple[int, ...]
 
     @abstractmethod
-    def command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
-        """Give the command that asks the questions about a region; it may write to the folder."""
+    def build_command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
+        """Return the command that asks the questions about a region; it may write to the folder."""
 
     @abstractmethod
-    def read(self, output: str, folder: Path, questions: Sequence[str]) -> Answers:
-        """Read what it said."""
+    def read_answers(self, output: str, folder: Path, questions: Sequence[str]) -> ToolAnswers:
+        """Read the answers from its output and the folder."""
 
     def run(
-        self, account: Emulated, region: str, questions: Sequence[str] = ()
-    ) -> tuple[Answers, Took]:
-        """Run it; give its answers, and what it took."""
+        self, account: EmulatedAccount, region: str, questions: Sequence[str] = ()
+    ) -> tuple[ToolAnswers, RunCost]:
+        """Run it; return its answers, and what it took."""
         asked = [each for each in questions or self.questions if each in self.questions]
-        with tempfile.TemporaryDirectory() as folder:
-            output, took = timed(account, self.command(region, Path(folder), asked), self.codes)
-            return self.read(output, Path(folder), asked), took
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            output, cost = run_command(
+                account, self.build_command(region, folder, asked), self.codes
+            )
+            return self.read_answers(output, folder, asked), cost
 
 
-def timed(
-    account: Emulated, command: Sequence[str], codes: Collection[int] = (0,)
-) -> tuple[str, Took]:
-    """Run a command against the account; give its output, and what it took.
+def run_command(
+    account: EmulatedAccount,
+    command: Sequence[str],
+    codes: Collection[int] = (0,),
+    *,
+    environment: Mapping[str, str] = ENVIRONMENT,
+    **options: Any,
+) -> tuple[str, RunCost]:
+    """Run a command against the account; return its output, and what it took.
 
     Raises:
-        SystemExit: it ended otherwise than with one of `codes`.
+        SystemExit: its exit code is not one of `codes`.
     """
-    account.clear()
-    done = subprocess.run(  # noqa: S603 - what is named here
+    account.reset_counts()
+    done = subprocess.run(  # noqa: S603 - a command of this module
         [sys.executable, str(HERE / "peak.py"), *command],
-        env=ENV | {"AWS_ENDPOINT_URL": account.url},
+        env={**environment, "AWS_ENDPOINT_URL": account.url},
         capture_output=True,
         text=True,
         check=False,
+        **options,
     )
-    said, _, told = done.stderr.rpartition("took:")
-    took = json.loads(told)
+    errors, _, measured = done.stderr.rpartition("took:")
+    took = json.loads(measured)
     if took["code"] not in codes:
-        raise SystemExit(f"{' '.join(command)}\nended with {took['code']}:\n{said[-3000:]}")
-    return done.stdout, Took(
+        raise SystemExit(f"{' '.join(command)}\nexit code {took['code']}:\n{errors[-3000:]}")
+    return done.stdout, RunCost(
         took["wall"], took["cpu"], took["megabytes"], dict(account.calls), account.answering
     )
 
 
-class Posture(Tool):
-    """`posture scan`."""
+class PostureScan(Tool):
+    """`posture scan`, which always evaluates every rule."""
 
     name = "posture"
     questions = tuple(QUESTIONS)
-    codes = (0, 1)  # 1: something was found
+    codes = (0, 1)  # 1: findings
 
-    def command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
-        """Judge by every rule; there is no choosing."""
+    def build_command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
+        """Return the command."""
         del folder, questions
         posture, baseline = str(ROOT / ".venv/bin/posture"), str(HERE / "baseline.yaml")
         return [posture, "scan", "--region", region, "--baseline", baseline, "-o", "json"]
 
-    def read(self, output: str, folder: Path, questions: Sequence[str]) -> Answers:
+    def read_answers(self, output: str, folder: Path, questions: Sequence[str]) -> ToolAnswers:
         """Read its JSON: what fails, and what is unknown."""
         del folder
-        answers = Answers()
+        answers = ToolAnswers()
+        by_status = {"fail": answers.bad, "unknown": answers.undecided}
         for verdict in json.loads(output):
             for name in questions:
-                question = QUESTIONS[name]
-                if verdict["rule"] in question.rules:
-                    resource = verdict["resource"]
-                    if question.service:
-                        if not resource.endswith(f".{question.service}"):
-                            continue
-                        resource = verdict["vpc"]
-                    status = {"fail": answers.bad, "unknown": answers.undecided}[verdict["status"]]
-                    status[name].add(resource)
+                question, resource = QUESTIONS[name], verdict["resource"]
+                if verdict["rule"] not in question.rules:
+                    continue
+                if question.service:
+                    if not resource.endswith(f".{question.service}"):
+                        continue
+                    resource = verdict["vpc"]
+                by_status[verdict["status"]][name].add(resource)
         return answers
 
 
@@ -146,8 +155,8 @@ class Prowler(Tool):
     questions = tuple(name for name, each in QUESTIONS.items() if each.checks)
     codes = (0,)
 
-    def command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
-        """Ask the checks."""
+    def build_command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
+        """Return the command with the questions' checks."""
         checks = [check for name in questions for check in QUESTIONS[name].checks]
         return [
             *(str(PEERS / "prowler/bin/prowler"), "aws", "--region", region),
@@ -156,21 +165,21 @@ class Prowler(Tool):
             *("--no-banner", "--ignore-exit-code-3", "--scan-unused-services"),
         ]
 
-    def read(self, output: str, folder: Path, questions: Sequence[str]) -> Answers:
-        """Read its OCSF; a check that breaks off leaves no finding at all."""
+    def read_answers(self, output: str, folder: Path, questions: Sequence[str]) -> ToolAnswers:
+        """Read its OCSF; a check that breaks off leaves no finding."""
         del output
         reports = list(folder.glob("*.ocsf.json"))
         findings: list[dict[str, Any]] = json.loads(reports[0].read_text()) if reports else []
-        answers = Answers()
-        heard = {finding["metadata"]["event_code"] for finding in findings}
+        answers = ToolAnswers()
         for name in questions:
             checks = QUESTIONS[name].checks
-            if not heard.intersection(checks):
+            found = [each for each in findings if each["metadata"]["event_code"] in checks]
+            if not found:
                 answers.silent.add(name)
             answers.bad[name] |= {
-                finding["resources"][0]["uid"].rsplit("/", 1)[-1]
-                for finding in findings
-                if finding["metadata"]["event_code"] in checks and finding["status_code"] == "FAIL"
+                each["resources"][0]["uid"].rsplit("/", 1)[-1]
+                for each in found
+                if each["status_code"] == "FAIL"
             }
         return answers
 
@@ -182,18 +191,18 @@ class Custodian(Tool):
     questions = tuple(name for name, each in QUESTIONS.items() if each.policy)
     codes = (0, 2)  # 2: a policy broke off
 
-    def command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
-        """Run the policies."""
+    def build_command(self, region: str, folder: Path, questions: Sequence[str]) -> list[str]:
+        """Return the command with the questions' policies."""
         chosen = [part for name in questions for part in ("-p", QUESTIONS[name].policy)]
         return [
             *(str(PEERS / "custodian/bin/custodian"), "run", "--region", region),
             *("-s", str(folder), "--cache-period", "0", *chosen, str(HERE / "custodian.yml")),
         ]
 
-    def read(self, output: str, folder: Path, questions: Sequence[str]) -> Answers:
+    def read_answers(self, output: str, folder: Path, questions: Sequence[str]) -> ToolAnswers:
         """Read the resources of each policy; one that breaks off leaves no file."""
         del output
-        answers = Answers()
+        answers = ToolAnswers()
         for name in questions:
             found = folder / QUESTIONS[name].policy / "resources.json"
             if not found.exists():
@@ -206,4 +215,4 @@ class Custodian(Tool):
         return answers
 
 
-TOOLS: tuple[Tool, ...] = (Posture(), Prowler(), Custodian())
+TOOLS: tuple[Tool, ...] = (PostureScan(), Prowler(), Custodian())

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-ROOT = Path(__file__).parents[2]
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def benchmark(path: str) -> ModuleType:
+def load_benchmark(path: str) -> ModuleType:
     """Load a script by its path under benchmarks/, without running it."""
-    file = ROOT / "benchmarks" / path
+    file = BENCHMARKS / path
     spec = importlib.util.spec_from_file_location(f"benchmark_{file.stem}", file)
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""The labelled set: set-ups with the answer that is right for each, and why."""
+"""The labelled set: cases with the correct answer for each, and its reason."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import boto3
 os.environ["MOTO_ACCOUNT_ID"] = "111122223333"  # moto reads it when it is imported
 
 from labelled import endpoints, groups, policies, services
-from labelled.account import Account
-from labelled.case import HOME, Case
+from labelled.account_builder import AccountBuilder
+from labelled.case import HOME, LabelledCase
 
 
-def build(session: boto3.Session) -> Iterator[Case]:
-    """Build every set-up; give its case."""
-    home = Account(session, HOME)
-    for kind in (policies, endpoints, groups, services):
-        yield from kind.cases(home)
-    for region in policies.apart():
-        yield from policies.cases(Account(session, region))
+def build_cases(session: boto3.Session) -> Iterator[LabelledCase]:
+    """Create every resource; yield its case."""
+    home = AccountBuilder(session, HOME)
+    for family in (policies, endpoints, groups, services):
+        yield from family.build_cases(home)
+    for region in policies.list_isolated_regions():
+        yield from policies.build_cases(AccountBuilder(session, region))

@@ -1,27 +1,27 @@
-"""A labelled case: one resource, one question about it, the right answer and why it is right."""
+"""A labelled case: one resource, one question about it, the correct answer and its reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-ACCOUNT, PARTNER, FOREIGN = "111122223333", "222233334444", "999900009999"
-HOME = "eu-west-1"  # the region in which most set-ups stand
+ACCOUNT, PARTNER, UNTRUSTED = "111122223333", "222233334444", "999900009999"
+HOME = "eu-west-1"  # the region of most cases
 
 
 @dataclass(frozen=True)
-class Case:
-    """One resource, and whether the question about it is answered by yes.
+class LabelledCase:
+    """One resource, and whether the answer to a question about it is yes.
 
     Attributes:
-        question: a name of `questions.QUESTIONS`.
-        name: what is special about the set-up.
-        resources: the ids by which tools may call it; one tool judges an endpoint where another
-            one judges its security group or its VPC.
-        bad: whether the answer is yes.
-        why: what makes that answer right, in AWS's own terms, with the page that says so.
-        paper: what Security Hub's control says by its documentation: `bad`, `good`, `not told`;
+        question: a key of `questions.QUESTIONS`.
+        name: what distinguishes the case.
+        resources: the ids that tools can report; one tool reports the endpoint where another
+            reports its security group or VPC.
+        bad: whether the correct answer is yes.
+        why: the reason in AWS's terms, with the page.
+        paper: what Security Hub's control answers by its documentation: `bad`, `good`, `silent`;
             empty where it has no control.
-        region: where it stands; a set-up at which a tool breaks off stands in a region alone.
+        region: a case that makes some tool's check break off is alone in a region.
     """
 
     question: str

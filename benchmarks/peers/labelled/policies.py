@@ -1,59 +1,66 @@
-"""Endpoints whose policies are labelled: strangers.yaml and full_access.yaml."""
+"""Endpoints whose policies are labelled: untrusted_principals.yaml and full_access.yaml."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from labelled.account import Account
-from labelled.case import HOME, Case
+from labelled.account_builder import AccountBuilder
+from labelled.case import HOME, LabelledCase
 
-HERE = Path(__file__).parent
-FILES = {"strangers get in": "strangers.yaml", "everything gets through": "full_access.yaml"}
+FILES = {
+    "allows untrusted principals": "untrusted_principals.yaml",
+    "allows full access": "full_access.yaml",
+}
 SERVICE = "secretsmanager"
-DEFAULT = "the default policy allows all to everybody (PrivateLink: Control access using policies)"
+DEFAULT = (
+    "the default policy allows full access to any principal "
+    "(PrivateLink: Control access using policies)"
+)
 
 
-def apart() -> list[str]:
-    """Give the regions in which a set-up stands alone."""
+def list_isolated_regions() -> list[str]:
+    """Return the regions in which a case is alone."""
     return [each["region"] for file in FILES.values() for each in _read(file) if "region" in each]
 
 
-def cases(account: Account) -> Iterator[Case]:
-    """Build an endpoint for each policy that stands in the account's region."""
-    vpc, (a, _, b) = account.vpc()
+def build_cases(account: AccountBuilder) -> Iterator[LabelledCase]:
+    """Create an endpoint for each policy of the account's region; yield the cases."""
+    vpc, (a, _, b) = account.create_vpc()
     for question, file in FILES.items():
         for each in _read(file):
             if each.get("region", HOME) == account.region:
-                made = account.endpoint(vpc, [a, b], each.get("service", SERVICE))
-                _set_policy(account, vpc, made, each["statements"])
-                yield _case(question, made, each)
+                endpoint = account.create_endpoint(vpc, [a, b], each.get("service", SERVICE))
+                _set_policy(account, vpc, endpoint, each["statements"])
+                yield _label(question, endpoint, each)
         if account.region == HOME:
-            made = account.endpoint(vpc, [a, b], SERVICE)
-            yield Case(question, "the default policy", frozenset({made}), bad=True, why=DEFAULT)
+            endpoint = account.create_endpoint(vpc, [a, b], SERVICE)
+            resources = frozenset({endpoint})
+            yield LabelledCase(question, "default policy", resources, bad=True, why=DEFAULT)
 
 
 def _read(file: str) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = yaml.safe_load((HERE / file).read_text(encoding="utf-8"))
-    return told
+    path = Path(__file__).with_name(file)
+    cases: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return cases
 
 
-def _set_policy(account: Account, vpc: str, endpoint: str, statements: Any) -> None:
+def _set_policy(account: AccountBuilder, vpc: str, endpoint: str, statements: Any) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
     document = document.replace("OWN-ENDPOINT", endpoint).replace("OWN-VPC", vpc)
     account.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=document)
 
 
-def _case(question: str, endpoint: str, told: Mapping[str, Any]) -> Case:
-    return Case(
+def _label(question: str, endpoint: str, stated: dict[str, Any]) -> LabelledCase:
+    return LabelledCase(
         question=question,
-        name=told["name"],
+        name=stated["name"],
         resources=frozenset({endpoint}),
-        bad=told["bad"],
-        why=f"{told['why']} ({told['page'] if ':' in told['page'] else 'IAM: ' + told['page']})",
-        region=told.get("region", HOME),
+        bad=stated["bad"],
+        why=f"{stated['why']} ({'' if ':' in stated['page'] else 'IAM: '}{stated['page']})",
+        region=stated.get("region", HOME),
     )

@@ -1,68 +1,70 @@
-"""Endpoint services labelled by who may connect, and whether anybody looks at who does."""
+"""Endpoint services labelled by who can connect, and whether connections need acceptance."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from labelled.account import Account
-from labelled.case import ACCOUNT, FOREIGN, PARTNER, Case
+from labelled.account_builder import AccountBuilder
+from labelled.case import ACCOUNT, PARTNER, UNTRUSTED, LabelledCase
 
 PRINCIPALS = "PrivateLink: Configure an endpoint service, Manage permissions"
 ACCEPTANCE = "PrivateLink: Configure an endpoint service, Accept or reject connection requests"
 
 
-def _arn(account: str, what: str = "root") -> str:
-    return f"arn:aws:iam::{account}:{what}"
-
-
-def cases(account: Account) -> Iterator[Case]:
-    """Build the set-ups."""
-    _, (a, _, b) = account.vpc()
+def build_cases(account: AccountBuilder) -> Iterator[LabelledCase]:
+    """Create the resources; yield the cases."""
+    _, (a, _, b) = account.create_vpc()
     balancer = account.elb.create_load_balancer(Name="nlb", Type="network", Subnets=[a, b])
     arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
-    yield from _strangers(account, arn)
-    yield from _acceptance(account, arn)
+    yield from _build_permissions(account, arn)
+    yield from _build_acceptance(account, arn)
 
 
-def _service(
-    account: Account, balancer: str, principals: Sequence[str], *, acceptance: bool = True
+def _arn(account: str, resource: str = "root") -> str:
+    return f"arn:aws:iam::{account}:{resource}"
+
+
+def _create_service(
+    account: AccountBuilder, balancer: str, *principals: str, acceptance: bool = True
 ) -> str:
-    made = account.ec2.create_vpc_endpoint_service_configuration(
+    service = account.ec2.create_vpc_endpoint_service_configuration(
         NetworkLoadBalancerArns=[balancer], AcceptanceRequired=acceptance
     )["ServiceConfiguration"]["ServiceId"]
     if principals:
         account.ec2.modify_vpc_endpoint_service_permissions(
-            ServiceId=made, AddAllowedPrincipals=list(principals)
+            ServiceId=service, AddAllowedPrincipals=list(principals)
         )
-    return str(made)
+    return str(service)
 
 
-def _strangers(account: Account, balancer: str) -> Iterator[Case]:
-    question = "strangers may connect to a service"
-    own = f"nobody is allowed but whom we trust ({PRINCIPALS})"
-    strange = f"a principal is allowed whom we do not trust ({PRINCIPALS})"
+def _build_permissions(account: AccountBuilder, balancer: str) -> Iterator[LabelledCase]:
+    question = "service allows untrusted principals"
+    trusted = f"only trusted principals are allowed ({PRINCIPALS})"
+    untrusted = f"an untrusted principal is allowed ({PRINCIPALS})"
     for name, principals, bad in (
-        ("nobody", [], False),
-        ("our account", [_arn(ACCOUNT)], False),
-        ("a role of our account", [_arn(ACCOUNT, "role/network")], False),
-        ("the partner", [_arn(PARTNER)], False),
-        ("everybody", ["*"], True),
-        ("a foreign account", [_arn(FOREIGN)], True),
-        ("a foreign role", [_arn(FOREIGN, "role/network")], True),
-        ("a foreign account beside our own", [_arn(ACCOUNT), _arn(FOREIGN)], True),
+        ("no principal", [], False),
+        ("own account", [_arn(ACCOUNT)], False),
+        ("role of the own account", [_arn(ACCOUNT, "role/network")], False),
+        ("partner account", [_arn(PARTNER)], False),
+        ("any principal", ["*"], True),
+        ("untrusted account", [_arn(UNTRUSTED)], True),
+        ("untrusted role", [_arn(UNTRUSTED, "role/network")], True),
+        ("own and an untrusted account", [_arn(ACCOUNT), _arn(UNTRUSTED)], True),
     ):
-        made = _service(account, balancer, principals)
-        yield Case(question, name, frozenset({made}), bad, strange if bad else own)
-    made = _service(account, balancer, [_arn(FOREIGN)])
+        service = _create_service(account, balancer, *principals)
+        why = untrusted if bad else trusted
+        yield LabelledCase(question, name, frozenset({service}), bad, why)
+    service = _create_service(account, balancer, _arn(UNTRUSTED))
     account.ec2.modify_vpc_endpoint_service_permissions(
-        ServiceId=made, RemoveAllowedPrincipals=[_arn(FOREIGN)]
+        ServiceId=service, RemoveAllowedPrincipals=[_arn(UNTRUSTED)]
     )
-    yield Case(question, "a foreign account, taken away again", frozenset({made}), False, own)
+    resources = frozenset({service})
+    yield LabelledCase(question, "untrusted account, removed again", resources, False, trusted)
 
 
-def _acceptance(account: Account, balancer: str) -> Iterator[Case]:
-    question = "a service accepts by itself"
+def _build_acceptance(account: AccountBuilder, balancer: str) -> Iterator[LabelledCase]:
+    why = f"connections are reviewed only if acceptance is required ({ACCEPTANCE})"
     for name, acceptance in (("acceptance required", True), ("acceptance not required", False)):
-        made = _service(account, balancer, [_arn(PARTNER)], acceptance=acceptance)
-        why = f"who connects is looked at only where acceptance is required ({ACCEPTANCE})"
-        yield Case(question, name, frozenset({made}), not acceptance, why)
+        service = _create_service(account, balancer, _arn(PARTNER), acceptance=acceptance)
+        question = "service does not require acceptance"
+        yield LabelledCase(question, name, frozenset({service}), not acceptance, why)

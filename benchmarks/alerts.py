@@ -1,6 +1,6 @@
-"""Telling: 1,000 commits of ten findings each, as a storm and one by one.
+"""Measure alerts: the findings of 1,000 VPCs, as digests and one by one.
 
-Run: `.venv/bin/python benchmarks/telling.py [LATENCY]`; prints one JSON object.
+Run: `.venv/bin/python benchmarks/alerts.py [LATENCY]`; prints one JSON object.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 import time
 from typing import Any
 
-from recording import Minute, notifier_of, stream_records
-from world import region_of, sweeper_of
+from recording import CONTEXT, build_notifier, build_stream_records
+from synthetic_region import build_region, build_sweep
 
 VPCS = 1000
 BATCH = 2000  # records, as in template.yaml
@@ -19,26 +19,25 @@ BATCH = 2000  # records, as in template.yaml
 
 def main(latency: float) -> None:
     """Measure and print."""
-    session, aws = region_of(VPCS)
-    sweeper_of(session).run()
-    records, notifier = stream_records(aws), notifier_of(session)
-    told: dict[str, Any] = {"latency": latency, "findings": len(records)}
+    session, aws = build_region(VPCS)
+    build_sweep(session).run()
+    records, notifier = build_stream_records(aws), build_notifier(session)
+    results: dict[str, Any] = {"latency": latency, "findings": len(records)}
     aws.latency = latency
-    for name, size in (("storm", BATCH), ("alone", 30)):
+    for name, size, batch in (("digests", BATCH, records), ("single", 30, records[:600])):
         aws.tables["idempotency"].clear()
         aws.messages.clear()
-        batch = records if name == "storm" else records[:600]
         started = time.perf_counter()
         for start in range(0, len(batch), size):
-            answer = notifier.notify(batch[start : start + size], Minute())
+            answer = notifier.notify(batch[start : start + size], CONTEXT)
             assert answer == {"batchItemFailures": []}
         seconds = time.perf_counter() - started
-        told[name] = {
+        results[name] = {
             "findings": len(batch),
             "messages": len(aws.messages),
             "findings_a_second": round(len(batch) / seconds),
         }
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The region that is measured: VPCs of one plan, built once in moto and copied.
+"""The measured region: VPCs of one layout, one built in moto and copied.
 
-A VPC: four subnets in two zones, two route tables besides the main one, an internet gateway, a
-gateway endpoint for S3 and two interface endpoints in two zones each, three security groups. Two
-subnets' S3 traffic leaves by the internet gateway and every policy is the default one, so that
-there is something to find.
+A VPC has four subnets in two zones, two route tables besides the main one, an internet gateway, a
+gateway endpoint for S3, two interface endpoints in two zones each, and three security groups. Two
+subnets reach S3 through the internet gateway and every policy is the default one, so there are
+findings.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from moto import mock_aws
-from synthetic_aws import ACCOUNT, LISTS, REGION, SyntheticAws, copies
+from synthetic_aws import ACCOUNT, LISTS, REGION, SyntheticAws, copy_rows
 
 from posture.ec2.observer import Observer
 from posture.evaluation.batch import EvaluationPorts
@@ -22,22 +22,21 @@ from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Region
 from posture.runtime import clients
-from posture.runtime.settings import Tables
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
 from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
+from stack_tables import TABLES
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-TABLES = Tables("findings", "history", "baseline", "ownership", "idempotency")
 HOME = Region(ACCOUNT, REGION)
 OWN_FILTERS = {"DescribeNatGateways": "Filter"}
 
 
 def build_vpc(ec2: EC2Client, block: str = "10.0") -> str:
-    """Make one VPC after the plan; give its id."""
+    """Create one VPC of the layout; return its id."""
     vpc = ec2.create_vpc(CidrBlock=f"{block}.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     subnets = [
@@ -80,10 +79,10 @@ def build_vpc(ec2: EC2Client, block: str = "10.0") -> str:
     return vpc
 
 
-def region_of(
+def build_region(
     number: int, kind: type[SyntheticAws] = SyntheticAws
 ) -> tuple[boto3.Session, SyntheticAws]:
-    """Give a session whose AWS is a region of so many VPCs."""
+    """Return a session whose AWS is a region with this many VPCs, and that AWS."""
     with mock_aws():
         patch_moto()
         plain = boto3.Session(region_name=REGION)
@@ -93,8 +92,8 @@ def region_of(
         rows = {operation: _read(ec2, operation, vpc) for operation in LISTS}
         shared = _shared(ec2)
     session = boto3.Session(region_name=REGION)
-    aws = kind(session, copies(rows, number), shared)
-    gc.collect()  # as the functions do, so that no collection goes through what only stands for AWS
+    aws = kind(session, copy_rows(rows, number), shared)
+    gc.collect()  # as the functions do: no collection walks the synthetic AWS
     gc.freeze()
     return session, aws
 
@@ -106,7 +105,7 @@ def _read(ec2: EC2Client, operation: str, vpc: str) -> list[Any]:
 
 
 def _shared(ec2: EC2Client) -> dict[str, Any]:
-    """Give the answers that are the same for every VPC."""
+    """Return the answers that are the same for every VPC."""
     pages = ec2.get_paginator("describe_vpc_endpoint_services").paginate()
     lists = ec2.describe_prefix_lists()["PrefixLists"]
     return {
@@ -123,20 +122,25 @@ def _shared(ec2: EC2Client) -> dict[str, Any]:
     }
 
 
-def sweeper_of(session: boto3.Session) -> RegionSweep:
-    """Give a sweeper as the function has it."""
-    dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
+def build_client(session: boto3.Session, service: str) -> Any:
+    """Return a client as the functions configure it."""
+    return session.client(service, config=clients.CONFIG_WITHOUT_VALIDATION)  # type: ignore[call-overload]
+
+
+def build_sweep(session: boto3.Session) -> RegionSweep:
+    """Return the sweep as the function configures it."""
+    dynamodb = build_client(session, "dynamodb")
     return RegionSweep(
-        Observer(session.client("ec2", config=clients.CONFIG_WITHOUT_VALIDATION), HOME),
+        Observer(build_client(session, "ec2"), HOME),
         Store(dynamodb, TABLES),
         BaselineTable(dynamodb, TABLES.baseline),
     )
 
 
-def evaluator_of(session: boto3.Session) -> Evaluator:
-    """Give an evaluator as the function has it."""
-    dynamodb = session.client("dynamodb", config=clients.CONFIG_WITHOUT_VALIDATION)
-    ec2 = session.client("ec2", config=clients.CONFIG_WITHOUT_VALIDATION)
+def build_evaluator(session: boto3.Session) -> Evaluator:
+    """Return the evaluator as the function configures it."""
+    dynamodb = build_client(session, "dynamodb")
+    ec2 = build_client(session, "ec2")
     store = Store(dynamodb, TABLES)
     return Evaluator(
         EvaluationPorts(

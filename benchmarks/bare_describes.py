@@ -1,0 +1,23 @@
+"""Read five kinds with boto3 alone: the least that any tool must read. The yardstick for sweeps."""
+
+from typing import Any
+
+import boto3
+
+PAGE_SIZES = {
+    "describe_vpcs": 1000,
+    "describe_subnets": 1000,
+    "describe_route_tables": 100,
+    "describe_vpc_endpoints": 1000,
+    "describe_security_groups": 1000,
+}
+
+
+def read_all(ec2: Any) -> None:
+    """Read every page of the five kinds."""
+    for operation, size in PAGE_SIZES.items():
+        list(ec2.get_paginator(operation).paginate(PaginationConfig={"PageSize": size}))
+
+
+if __name__ == "__main__":
+    read_all(boto3.client("ec2"))

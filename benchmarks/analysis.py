@@ -82,7 +82,7 @@ def network(size: Size) -> Snapshot:
     return Snapshot(
         scope=Scope(ACCOUNT, REGION, VPC_ID),
         observed_at=datetime(2026, 11, 25, tzinfo=UTC),
-        vpc=Vpc(VPC_ID, ACCOUNT, (VPC_BLOCK,), dns_support=True, dns_hostnames=True),
+        vpc=Vpc(VPC_ID, (VPC_BLOCK,), dns_support=True, dns_hostnames=True),
         subnets=subnets,
         route_tables={each.id: each for each in _tables(size, list(subnets), chance)},
         endpoints=endpoints,
@@ -97,7 +97,7 @@ def network(size: Size) -> Snapshot:
 
 def _subnet(number: int, block: str) -> Subnet:
     zone = "abc"[number % 3]
-    return Subnet(f"subnet-{number}", VPC_ID, ACCOUNT, f"{REGION}{zone}", IPv4Network(block))
+    return Subnet(f"subnet-{number}", VPC_ID, f"{REGION}{zone}", IPv4Network(block))
 
 
 def _service(name: str) -> Service:
@@ -115,7 +115,6 @@ def _endpoints(size: Size, names: list[str], subnets: list[str]) -> Iterator[tup
                 id=f"vpce-{number}",
                 type=EndpointType.GATEWAY if gateway else EndpointType.INTERFACE,
                 vpc_id=VPC_ID,
-                owner=ACCOUNT,
                 service_name=name,
                 state="available",
                 private_dns=not gateway,
@@ -165,7 +164,7 @@ def _tables(size: Size, subnets: list[str], chance: random.Random) -> Iterator[R
             *specific,
         )
         own = tuple(subnets[number :: size.tables])
-        yield RouteTable(f"rtb-{number}", VPC_ID, ACCOUNT, number == 0, own, (), (), routes)
+        yield RouteTable(f"rtb-{number}", VPC_ID, number == 0, own, (), (), routes)
 
 
 def _lists(chance: random.Random) -> Iterator[PrefixList]:
@@ -180,7 +179,7 @@ def _groups(size: Size, chance: random.Random) -> Iterator[SecurityGroup]:
     for number in range(size.endpoints):
         blocks = ["10.0.0.0/9", f"10.{chance.randrange(128, 256)}.0.0/16", "192.0.2.0/24"]
         rules = tuple(SecurityGroupRule("tcp", 443, 443, cidr=ip_network(each)) for each in blocks)
-        yield SecurityGroup(f"sg-{number}", "endpoints", VPC_ID, ACCOUNT, rules, ())
+        yield SecurityGroup(f"sg-{number}", "endpoints", VPC_ID, rules, ())
 
 
 def _acls(subnets: list[str], chance: random.Random) -> Iterator[NetworkAcl]:
@@ -193,13 +192,13 @@ def _acls(subnets: list[str], chance: random.Random) -> Iterator[NetworkAcl]:
         if number % 2:
             entries.append(AclEntry(50, egress=False, allow=False, protocol="6", cidr=denied,
                                     from_port=443, to_port=443))  # fmt: skip
-        yield NetworkAcl(f"acl-{number}", VPC_ID, number == 0, tuple(subnets[number::10]), (),
+        yield NetworkAcl(f"acl-{number}", VPC_ID, tuple(subnets[number::10]), (),
                          tuple(entries))  # fmt: skip
 
 
 def matrix(snapshot: Snapshot) -> None:
     """Answer every cell, what cells share worked out once."""
-    Analysis(snapshot).coverage(_columns(snapshot))
+    Analysis(snapshot).build_coverage(_columns(snapshot))
 
 
 def cell_by_cell(snapshot: Snapshot, cells: int) -> None:
@@ -207,7 +206,7 @@ def cell_by_cell(snapshot: Snapshot, cells: int) -> None:
     chance = random.Random(1)  # noqa: S311 - no secret
     subnets, services = list(snapshot.subnets.values()), _columns(snapshot)
     for _ in range(cells):
-        Analysis(snapshot).cell(chance.choice(subnets), chance.choice(services))
+        Analysis(snapshot).evaluate_cell(chance.choice(subnets), chance.choice(services))
 
 
 def _columns(snapshot: Snapshot) -> tuple[Service, ...]:

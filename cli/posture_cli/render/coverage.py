@@ -1,11 +1,9 @@
-"""The coverage matrix for a terminal: subnets down, services across, and what is not private."""
+"""Prints coverage matrices: one row per subnet, one column per service, and the reasons below."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -14,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from posture.analysis.matrix import list_row_answers
+from posture.analysis.path_outcome import PathOutcome
 from posture.model.instant import format_iso
-from posture.model.scope import Scope
+from posture_cli.audit.matrices import VpcMatrix
 from posture_cli.console import open_stdout
 from posture_cli.text import make_printable
 
@@ -31,84 +30,79 @@ CSV_COLUMNS = (
     "summary",
 )
 
-# How each outcome looks and what it means, the best first.
-LEGEND = {
-    "endpoint": ("green", "reaches an endpoint"),
-    "by group": ("green", "reaches an endpoint from workloads with certain security groups"),
-    "partly": ("yellow", "part of it reaches an endpoint, part does not"),
-    "blocked": ("red", "is sent to an endpoint and stopped on the way"),
-    "internet": ("red", "leaves by an internet or NAT gateway"),
-    "other network": ("cyan", "is handed to another network or an appliance"),
-    "no way": ("bright_black", "nothing leads there"),
-    "unknown": ("magenta", "could not be told"),
+# The colour and the meaning of each outcome, from good to bad.
+LEGEND: Mapping[str, tuple[str, str]] = {
+    PathOutcome.PRIVATE: ("green", "reaches an endpoint"),
+    PathOutcome.BY_SECURITY_GROUP: (
+        "green",
+        "reaches an endpoint only from certain security groups",
+    ),
+    PathOutcome.PARTLY: ("yellow", "part of the traffic reaches an endpoint, part does not"),
+    PathOutcome.BLOCKED: ("red", "is routed to an endpoint and blocked"),
+    PathOutcome.INTERNET: ("red", "is routed to an internet gateway or NAT gateway"),
+    PathOutcome.OTHER_NETWORK: ("cyan", "is routed to another network or an appliance"),
+    PathOutcome.NO_ROUTE: ("bright_black", "has no route or is dropped"),
+    PathOutcome.UNKNOWN: ("magenta", "is not known"),
 }
-WELL = frozenset({"endpoint"})
-NAMED = 4  # subnets that a sentence names
-GAP = 3  # columns between two columns of the table
+NAMED = 4  # subnets that a line names
+GAP = 3  # characters between two columns of the table
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """A recorded matrix of one VPC, with where and when."""
-
-    scope: Scope
-    observed_at: datetime
-    record: Mapping[str, Any]
-
-    @property
-    def where(self) -> dict[str, str]:
-        """The account, region and VPC, as every form names them."""
-        scope = self.scope
-        return {"account": scope.account, "region": scope.region, "vpc": scope.subject}
-
-    def json(self) -> dict[str, Any]:
-        """Give it as one JSON document."""
-        return {**self.where, "observed_at": format_iso(self.observed_at), **self.record}
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Give one row a cell."""
-        for subnet in self.record["subnets"]:
-            row = list_row_answers(self.record, subnet["id"])
-            for service, answer in zip(self.record["services"], row, strict=True):
-                yield {
-                    **self.where,
-                    "subnet": subnet["id"],
-                    "name": subnet["name"],
-                    "zone": subnet["zone"],
-                    "service": service["short"],
-                    "outcome": answer["outcome"],
-                    "summary": answer["summary"],
-                }
+def build_coverage_document(matrix: VpcMatrix) -> dict[str, Any]:
+    """Build one JSON document."""
+    observed_at = format_iso(matrix.observed_at)
+    return {**_name_vpc(matrix), "observed_at": observed_at, **matrix.record}
 
 
-def draw_matrices(matrices: Sequence[Matrix]) -> None:
-    """Draw matrices on standard output, one a VPC, and the legend once."""
+def build_coverage_rows(matrix: VpcMatrix) -> Iterator[dict[str, Any]]:
+    """Build one record for each subnet and service."""
+    for subnet in matrix.record["subnets"]:
+        row = list_row_answers(matrix.record, subnet["id"])
+        for service, answer in zip(matrix.record["services"], row, strict=True):
+            yield {
+                **_name_vpc(matrix),
+                "subnet": subnet["id"],
+                "name": subnet["name"],
+                "zone": subnet["zone"],
+                "service": service["short"],
+                "outcome": answer["outcome"],
+                "summary": answer["summary"],
+            }
+
+
+def _name_vpc(matrix: VpcMatrix) -> dict[str, str]:
+    scope = matrix.scope
+    return {"account": scope.account, "region": scope.region, "vpc": scope.subject}
+
+
+def draw_matrices(matrices: Sequence[VpcMatrix]) -> None:
+    """Print each matrix, and one legend for all."""
     console = open_stdout()
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for matrix in matrices:
-        seen.update(row["outcome"] for row in matrix.rows())
-        _one(console, matrix)
-    if seen:
-        console.print(_legend(seen))
+        counts.update(row["outcome"] for row in build_coverage_rows(matrix))
+        _draw_matrix(console, matrix)
+    if counts:
+        console.print(_format_legend(counts))
 
 
-def _one(console: Console, matrix: Matrix) -> None:
-    scope, seen = matrix.scope, format_iso(matrix.observed_at)
-    console.print(Text(f"{scope.subject}  {scope.account} {scope.region}, seen {seen}", "bold"))
+def _draw_matrix(console: Console, matrix: VpcMatrix) -> None:
+    scope, at = matrix.scope, format_iso(matrix.observed_at)
+    console.print(Text(f"{scope.subject}  {scope.account} {scope.region}, observed {at}", "bold"))
     services = matrix.record["services"]
     if not matrix.record["subnets"] or not services:
-        console.print(Text("  no subnets, or no services to reach\n"))
+        console.print(Text("  no subnets or no services\n"))
         return
-    for columns in _chunks(services, console.width - _width_of_rows(matrix)):
-        console.print(_grid(matrix, columns))
+    for columns in _split_columns(services, console.width - _width_of_rows(matrix)):
+        console.print(_build_grid(matrix, columns))
     for line in _reasons(matrix):
         console.print(line)
     for operation, reason in matrix.record.get("unreadable", {}).items():
-        console.print(Text(f"  {operation} could not be read: {printable(reason)}", "magenta"))
+        console.print(Text(f"  {operation} could not be read: {make_printable(reason)}", "magenta"))
     console.print()
 
 
-def _grid(matrix: Matrix, columns: Sequence[int]) -> Table:
+def _build_grid(matrix: VpcMatrix, columns: Sequence[int]) -> Table:
     grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     grid.add_column("SUBNET", no_wrap=True)
     grid.add_column("ZONE", no_wrap=True)
@@ -121,7 +115,7 @@ def _grid(matrix: Matrix, columns: Sequence[int]) -> Table:
 
 
 def _label(subnet: Mapping[str, Any]) -> str:
-    return f"{subnet['id']} {printable(subnet['name'])}".rstrip()
+    return f"{subnet['id']} {make_printable(subnet['name'])}".rstrip()
 
 
 def _cell(answer: Mapping[str, Any]) -> Text:
@@ -129,14 +123,14 @@ def _cell(answer: Mapping[str, Any]) -> Text:
     return Text(outcome, LEGEND.get(outcome, ("", ""))[0])
 
 
-def _width_of_rows(matrix: Matrix) -> int:
+def _width_of_rows(matrix: VpcMatrix) -> int:
     subnets = matrix.record["subnets"]
     labels = max(len(_label(each)) for each in subnets)
     return labels + max(len(each["zone"]) for each in subnets) + 2 * GAP
 
 
-def _chunks(services: Sequence[Mapping[str, Any]], width: int) -> Iterator[list[int]]:
-    """Give the columns that fit side by side, at least one at a time."""
+def _split_columns(services: Sequence[Mapping[str, Any]], width: int) -> Iterator[list[int]]:
+    """Split the services into groups that fit side by side."""
     widest = max(map(len, LEGEND))
     chunk: list[int] = []
     used = 0
@@ -150,33 +144,28 @@ def _chunks(services: Sequence[Mapping[str, Any]], width: int) -> Iterator[list[
     yield chunk
 
 
-def _reasons(matrix: Matrix) -> Iterator[Text]:
-    """Say once, for all the subnets it holds for, why a service is not simply private."""
+def _reasons(matrix: VpcMatrix) -> Iterator[Text]:
+    """Format why a service is not private: one line for all subnets with the same reason."""
     found: dict[tuple[str, str, str], list[str]] = {}
-    for row in matrix.rows():
-        if row["outcome"] not in WELL:
+    for row in build_coverage_rows(matrix):
+        if row["outcome"] != PathOutcome.PRIVATE:
             key = row["service"], row["outcome"], row["summary"]
             found.setdefault(key, []).append(row["subnet"])
     for (service, outcome, summary), subnets in found.items():
-        line = Text(f"  {printable(service)} from {_some(subnets)}: ")
+        line = Text(f"  {make_printable(service)} from {_format_subnets(subnets)}: ")
         line.append(outcome, LEGEND.get(outcome, ("", ""))[0])
-        yield line.append(f", {printable(summary)}")
+        yield line.append(f", {make_printable(summary)}")
 
 
-def _some(subnets: Sequence[str]) -> str:
+def _format_subnets(subnets: Sequence[str]) -> str:
     named = ", ".join(subnets[:NAMED])
     return named if len(subnets) <= NAMED else f"{named} and {len(subnets) - NAMED} more"
 
 
-def _legend(seen: Mapping[str, int]) -> Text:
+def _format_legend(counts: Mapping[str, int]) -> Text:
     lines = (
-        Text.assemble((f"{outcome:>13}", style), f"  {meaning} ({seen[outcome]})")
+        Text.assemble((f"{outcome:>17}", style), f"  {meaning} ({counts[outcome]})")
         for outcome, (style, meaning) in LEGEND.items()
-        if seen.get(outcome)
+        if counts.get(outcome)
     )
     return Text("\n").join(lines)
-
-
-def flat(matrices: Iterable[Matrix]) -> list[dict[str, Any]]:
-    """Give every cell of several matrices as a record."""
-    return [row for matrix in matrices for row in matrix.rows()]

@@ -66,8 +66,8 @@ def test_the_matrix_is_drawn(world: World) -> None:
     (header,) = [line for line in lines if line.strip().startswith("SUBNET")]
     assert header.split() == ["SUBNET", "ZONE", "dynamodb", "s3", "sns"]
     (row,) = [line for line in lines if line.strip().startswith(world.subnet)]
-    assert row.split()[2:] == ["no", "way", "endpoint", "endpoint"]
-    assert any(f"dynamodb from {world.subnet}: no way" in line for line in lines)
+    assert row.split()[2:] == ["no", "route", "endpoint", "endpoint"]
+    assert any(f"dynamodb from {world.subnet}: no route" in line for line in lines)
     assert any("reaches an endpoint (2)" in line for line in lines)
 
 
@@ -81,8 +81,8 @@ def test_a_service_can_be_named(world: World) -> None:
     result = posture("coverage", "--vpc", world.vpc, "--service", "kms", "--output", "csv")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert {row["service"]: row["outcome"] for row in rows} == {
-        "dynamodb": "no way",
-        "kms": "no way",
+        "dynamodb": "no route",
+        "kms": "no route",
         "s3": "endpoint",
         "sns": "endpoint",
     }
@@ -98,7 +98,10 @@ def test_the_matrix_as_json(world: World) -> None:
     short = [each["short"] for each in found["services"]]
     numbers = found["cells"][world.subnet]
     answer = found["answers"][numbers[short.index("s3")]]
-    assert (answer["outcome"], answer["summary"]) == ("endpoint", f"all by {world.gateway}")
+    assert (answer["outcome"], answer["summary"]) == (
+        "endpoint",
+        f"all traffic is routed to {world.gateway}",
+    )
 
 
 def test_a_vpc_without_subnets_says_so(world: World) -> None:
@@ -133,7 +136,7 @@ def test_a_stored_matrix_has_the_monitors_columns(world: World) -> None:
     stored(world)
     result = posture("coverage", "--table", TABLES.findings, "--service", "kms")
     assert result.exit_code == 2
-    assert "fixed by its own baseline" in result.stderr
+    assert "set by its own baseline" in result.stderr
 
 
 def test_a_vpc_that_the_monitor_never_saw(
@@ -141,7 +144,7 @@ def test_a_vpc_that_the_monitor_never_saw(
 ) -> None:
     """It is a mistake, not an empty picture."""
     text = mistake(monkeypatch, capsys, "coverage", "--table", TABLES.findings, "--vpc", world.bare)
-    assert f"the monitor has not seen {world.bare}" in text
+    assert f"the monitor has not observed {world.bare}" in text
 
 
 def test_a_table_that_is_not_there(
@@ -176,7 +179,7 @@ def test_the_stacks_of_several_regions_are_drawn_one_after_the_other(world: Worl
     ]
     rows = list(csv.DictReader(io.StringIO(posture(*both, "-o", "csv").stdout)))
     assert [row["region"] for row in rows] == [REGION] * 3 + [ABROAD] * 3
-    headings = [line for line in posture(*both).stdout.splitlines() if ", seen " in line]
+    headings = [line for line in posture(*both).stdout.splitlines() if ", observed " in line]
     assert [line.split(",")[0] for line in headings] == [
         f"{world.vpc}  {ACCOUNT} {REGION}",
         f"{abroad.subject}  {ACCOUNT} {ABROAD}",
@@ -197,7 +200,7 @@ def test_a_vpc_whose_matrix_was_not_kept_is_told_of(world: World) -> None:
     abroad = stored_abroad(None)
     result = posture("coverage", "--table", TABLES.findings, "--region", ABROAD)
     assert result.exit_code == 0
-    assert f"no matrix is kept of {abroad}: look now, without --stack" in result.stderr
+    assert f"no matrix is stored for {abroad}: omit --stack to read it now" in result.stderr
 
 
 def test_a_monitor_that_saw_nothing_yet_says_so(world: World) -> None:
@@ -205,7 +208,7 @@ def test_a_monitor_that_saw_nothing_yet_says_so(world: World) -> None:
     assert world.vpc
     result = posture("coverage", "--table", TABLES.findings)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "no VPC to show" in result.stderr
+    assert "no VPC found" in result.stderr
 
 
 # --- explain -------------------------------------------------------------------------------------
@@ -215,9 +218,10 @@ def test_the_reasoning_is_told_step_by_step(world: World) -> None:
     """The answer first, then what decides it."""
     result = posture("explain", world.subnet, "s3")
     assert result.exit_code == 0
-    assert f"endpoint, all by {world.gateway}" in result.stdout.splitlines()[0]
+    assert f"endpoint, all traffic is routed to {world.gateway}" in result.stdout.splitlines()[0]
     assert f"uses the route table {world.table} (associated with it)" in result.stdout
-    assert f"to {world.gateway} (static) decides" in result.stdout
+    assert f"because {world.table} has the route" in result.stdout
+    assert f"to {world.gateway} (static)" in result.stdout
 
 
 def test_the_reasoning_as_json(world: World) -> None:
@@ -233,7 +237,7 @@ def test_the_reasoning_as_json(world: World) -> None:
 def test_the_policys_verdict_belongs_to_it(world: World) -> None:
     """With its answers for machines."""
     result = posture("explain", world.subnet, "s3")
-    assert f"The policy of {world.gateway} is full access" in result.stdout
+    assert f"The policy of {world.gateway} allows full access" in result.stdout
     found = json.loads(posture("explain", world.subnet, "s3", "-o", "json").stdout)
     steps = {step["about"]: step["record"] for step in found["steps"]}
     assert steps["policy"]["endpoint"] == world.gateway

@@ -39,7 +39,7 @@ def test_private_dns_off_fails_where_it_is_offered() -> None:
     """It names what still leads to public addresses."""
     verdict = verdicts(OFF, build_snapshot(interface("1", private_dns=False)))["vpce-1"]
     assert verdict.status is Status.FAIL
-    assert "kms.eu-west-1.amazonaws.com still leads to the service's public" in verdict.summary
+    assert "kms.eu-west-1.amazonaws.com resolves to the service's public" in verdict.summary
     assert "--private-dns-enabled" in verdict_text(verdict)
 
 
@@ -140,9 +140,9 @@ def test_an_endpoint_whose_names_lead_elsewhere_says_where_and_what_it_costs() -
     assert "From subnet-a and subnet-b the public addresses of kms: all by nat-1." in verdict_text(
         off
     )
-    assert "zones are not read" in verdict_text(off)
-    assert "14.60 dollars a month" in verdict_text(off)
+    assert "zones are not evaluated" in verdict_text(off)
+    assert "14.60 USD a month" in verdict_text(off)
     dead = build_snapshot(*parts, interface("1"), vpc=replace(VPC, dns_support=False))
     without = verdicts("endpoint-private-dns-ineffective", dead)["vpce-1"]
     assert "all by nat-1" in verdict_text(without)
-    assert without.root == "enableDnsSupport of vpc-1 is off"
+    assert without.root == "enableDnsSupport of vpc-1 is disabled"

@@ -72,8 +72,8 @@ def test_a_group_without_a_rule_for_443_blocks_everybody() -> None:
         "vpce-kms"
     ]
     assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.HIGH)
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for every subnet"
-    assert verdict.root == "sg-endpoints stops what is sent to endpoints on 443"
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from every subnet"
+    assert verdict.root == "sg-endpoints blocks traffic to endpoints on port 443"
     assert "sg-endpoints" in verdict.concerns
 
 
@@ -82,9 +82,10 @@ def test_subnets_that_are_left_out_are_named() -> None:
     rules = (admits("10.0.1.0/24"), admits("10.0.3.0/24"))
     verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
     assert verdict.severity is Severity.MEDIUM
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-b"
-    assert "stops the whole subnet (no rule admits them on 443), before subnet-b." in verdict_text(
-        verdict
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-b"
+    assert (
+        "blocks the whole subnet (no inbound rule allows port 443). Affected: subnet-b."
+        in verdict_text(verdict)
     )
     assert "--group-id sg-endpoints" in verdict_text(verdict)
     assert "{CidrIp=10.0.2.0/24}" in verdict_text(verdict)
@@ -95,7 +96,7 @@ def test_half_a_subnet_is_mild() -> None:
     rules = (admits("10.0.1.0/24"), admits("10.0.2.0/25"), admits("10.0.3.0/24"))
     verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
     assert verdict.severity is Severity.LOW
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for part of subnet-b"
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from part of subnet-b"
     assert "10.0.2.128/25" in verdict_text(verdict)
 
 
@@ -110,7 +111,7 @@ def test_an_acl_before_the_endpoint_blocks() -> None:
     """Inbound at the endpoint's subnet; inside that subnet nothing is asked."""
     guard = acl("c", deny(50, "10.0.1.0/24"), allow(100), allow(100, egress=True), subnets=["c"])
     verdict = verdicts(BLOCKED, vpc(open_acl("all", ["a", "b"]), guard))["vpce-kms"]
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-a"
     assert "rule 50 denies 10.0.1.0/24" in verdict_text(verdict)
     assert "authorize-security-group-ingress" not in verdict_text(verdict)
     assert "acl-c" in verdict.concerns
@@ -121,14 +122,14 @@ def test_an_acl_at_the_workloads_subnet_blocks() -> None:
     guard = acl("a", deny(50, "10.0.3.0/24", egress=True), allow(100), allow(100, egress=True),
                 subnets=["a"])  # fmt: skip
     verdict = verdicts(BLOCKED, vpc(open_acl("all", ["b", "c"]), guard))["vpce-kms"]
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-a"
 
 
 def test_a_blackhole_inside_the_vpc_blocks() -> None:
     """A middlebox's route whose target is gone."""
     hole = table("a", route("10.0.3.0/24", "eni-gone", blackhole=True), subnets=["a"])
     verdict = verdicts(BLOCKED, vpc(hole))["vpce-kms"]
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-a"
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-a"
     assert "rtb-a drops it at eni-gone (route 10.0.3.0/24)" in verdict_text(verdict)
 
 
@@ -136,8 +137,8 @@ def test_no_ip_version_in_common_blocks() -> None:
     """An IPv6-only subnet and an IPv4 endpoint."""
     lonely = replace(subnet("b", "b", ipv6="2001:db8:0:2::/64"), cidr=None)
     verdict = verdicts(BLOCKED, vpc(lonely))["vpce-kms"]
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for subnet-b"
-    assert "share no IP version" in verdict_text(verdict)
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-b"
+    assert "have no IP version in common" in verdict_text(verdict)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_a_group_of_a_peered_vpc_admits_no_subnet_of_this_one() -> None:
     theirs = GroupReference("sg-theirs", "444455556666", "vpc-9", "pcx-1")
     rule = replace(admits("sg-theirs"), group=theirs)
     verdict = verdicts(BLOCKED, vpc(group("endpoints", rule)))["vpce-kms"]
-    assert verdict.summary == "vpce-kms (kms) is blocked on 443 for every subnet"
+    assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from every subnet"
 
 
 def test_a_middlebox_between_makes_it_unknown() -> None:
@@ -199,9 +200,7 @@ def test_an_acl_that_forgets_the_answers() -> None:
     snapshot = vpc(open_acl("all", ["a", "b"]), guard)
     verdict = verdicts(ANSWERS, snapshot)["acl-c"]
     assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.MEDIUM)
-    assert verdict.summary == (
-        "acl-c lets requests to vpce-kms pass and stops the answers, for subnet-a and subnet-b"
-    )
+    assert verdict.summary == ("acl-c blocks return traffic from vpce-kms to subnet-a and subnet-b")
     assert statuses(BLOCKED, snapshot) == {"vpce-kms": Status.PASS}
     assert statuses(ANSWERS, snapshot)["acl-all"] is Status.PASS
 
@@ -210,8 +209,8 @@ def test_an_acl_at_the_workloads_subnet_that_lets_nothing_back() -> None:
     """443 out, and nothing in on the ephemeral ports."""
     guard = acl("a", allow(100, **HTTPS_ONLY), allow(100, egress=True), subnets=["a"])
     verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
-    assert "for subnet-a" in verdict.summary
-    assert "the final deny" in verdict_text(verdict)
+    assert "from vpce-kms to subnet-a" in verdict.summary
+    assert "rule * denies all other traffic" in verdict_text(verdict)
 
 
 def test_some_ephemeral_ports_are_mild() -> None:
@@ -220,7 +219,7 @@ def test_some_ephemeral_ports_are_mild() -> None:
     guard = acl("a", allow(100, **some), allow(100, egress=True), subnets=["a"])
     verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
     assert verdict.severity is Severity.LOW
-    assert "but for some client ports" in verdict.summary
+    assert "blocks return traffic to some client ports" in verdict.summary
     assert "ports 1024-32767" in verdict_text(verdict)
 
 
@@ -239,6 +238,4 @@ def test_a_gateway_endpoints_answers_count_as_well() -> None:
         A, gateway("s3", S3, ["main"]), table("main", route("pl-s3", "vpce-s3"), main=True), guard
     )
     verdict = verdicts(ANSWERS, snapshot)["acl-a"]
-    assert verdict.summary == (
-        "acl-a lets requests to vpce-s3 pass and stops the answers, for subnet-a"
-    )
+    assert verdict.summary == ("acl-a blocks return traffic from vpce-s3 to subnet-a")

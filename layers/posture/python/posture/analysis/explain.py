@@ -70,8 +70,9 @@ def explain(
 def _explain_subnet(analysis: Analysis, subnet: Subnet) -> ExplanationStep:
     table, acl = analysis.paths.find_table(subnet), analysis.reachability.find_acl(subnet.id)
     blocks = ", ".join(map(str, subnet.blocks))
-    own = "associated" if table and subnet.id in table.subnet_ids else "the main route table"
-    by = f"the route table {table.id} ({own})" if table else "a route table that was not found"
+    explicit = table is not None and subnet.id in table.subnet_ids
+    why = "associated with it" if explicit else "the main route table"
+    by = f"the route table {table.id} ({why})" if table else "a route table that was not found"
     guard = f"the network ACL {acl.id}" if acl else "a network ACL that was not found"
     return ExplanationStep(
         "subnet",

@@ -1,8 +1,7 @@
-"""`posture policy`: what an endpoint policy really lets through."""
+"""`posture policy`: decides what an endpoint policy allows."""
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.model.baseline import Baseline
 from posture.model.scope import Scope
@@ -23,64 +21,55 @@ from posture.policy import (
     decide_policy_text,
 )
 from posture.policy.decide import PolicyAnswer
-from posture_cli import exit_codes as exits
+from posture_cli import exit_codes
 from posture_cli.baseline_file import load_baseline
-from posture_cli.command import Verb
-from posture_cli.options import BaselineOption, examples
+from posture_cli.command import CommandGroup
+from posture_cli.options import BaselineOption, build_parser
 from posture_cli.render.policy import print_decision
 from posture_cli.render.records import write_json
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="What endpoint policies really let through.",
-    short_help="what an endpoint policy really lets through",
-)
+_parse_account = build_parser(r"\d{12}", "an account of 12 digits")
+
+app = CommandGroup("What endpoint policies allow.")
 
 
-class Kind(StrEnum):
-    """The types of endpoint that take a policy."""
+class EndpointType(StrEnum):
+    """The types of endpoint that have a policy."""
 
     GATEWAY = "gateway"
     INTERFACE = "interface"
 
 
-class Form(StrEnum):
-    """How the answer is written."""
+class DecisionOutput(StrEnum):
+    """The formats of a decision."""
 
     TEXT = "text"
     JSON = "json"
 
 
-def _of_form(form: str, expected: str, values: list[str] | None, option: str) -> list[str]:
-    for value in values or ():
-        if not re.fullmatch(form, value):
-            raise typer.BadParameter(f"{value!r}: expected {expected}", param_hint=option)
-    return values or []
-
-
-@app.command(
-    cls=Verb,
-    epilog=examples(
-        "posture policy check policy.json --account 111122223333",
-        "posture policy check policy.json --account 111122223333 --trusted-org o-a1b2c3d4e5",
-        "posture policy check - --account 111122223333 --service s3 --type gateway < policy.json",
-        "posture policy check policy.json --account 111122223333 --baseline baseline.yaml -o json",
-    ),
+@app.add(
+    "posture policy check policy.json --account 111122223333",
+    "posture policy check policy.json --account 111122223333 --trusted-org o-a1b2c3d4e5",
+    "posture policy check - --account 111122223333 --service s3 --type gateway < policy.json",
+    "posture policy check policy.json --account 111122223333 --baseline baseline.yaml -o json",
 )
-def check(  # noqa: PLR0913 - one option a fact
+def check(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="The policy document; - for standard input.")
     ],
     *,
     account: Annotated[
         str | None,
-        typer.Option("--account", metavar="ACCOUNT", help="The endpoint's account; it is trusted."),
+        typer.Option(
+            parser=_parse_account,
+            metavar="ACCOUNT",
+            help="The account of the endpoint, which is trusted.",
+        ),
     ] = None,
     trusted_account: Annotated[
         list[str] | None,
         typer.Option(
-            "--trusted-account",
+            parser=_parse_account,
             metavar="ACCOUNT",
             help="Another trusted account; repeat for several.",
         ),
@@ -88,7 +77,7 @@ def check(  # noqa: PLR0913 - one option a fact
     trusted_org: Annotated[
         list[str] | None,
         typer.Option(
-            "--trusted-org",
+            parser=build_parser(r"o-[a-z0-9]+", "an organisation id, as in o-a1b2c3d4e5"),
             metavar="ORGANISATION",
             help="A trusted organisation; repeat for several.",
         ),
@@ -96,77 +85,80 @@ def check(  # noqa: PLR0913 - one option a fact
     service: Annotated[
         str,
         typer.Option(
-            "--service",
             metavar="SERVICE",
-            help="The endpoint's service, as in s3 or ecr.dkr, or in full.",
+            help="The service of the endpoint, as in s3 or ecr.dkr, or its full name.",
         ),
     ] = "",
-    kind: Annotated[Kind, typer.Option("--type", help="The endpoint's type.")] = Kind.INTERFACE,
+    kind: Annotated[
+        EndpointType, typer.Option("--type", help="The type of the endpoint.")
+    ] = EndpointType.INTERFACE,
     vpc: Annotated[
-        str | None, typer.Option("--vpc", metavar="VPC", help="The endpoint's VPC.")
+        str | None,
+        typer.Option(
+            parser=build_parser(r"vpc-\w+", "the id of a VPC, as in vpc-0123456789abcdef0"),
+            metavar="VPC",
+            help="The VPC of the endpoint.",
+        ),
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option("--endpoint", metavar="ENDPOINT", help="The endpoint's id.")
+        str | None,
+        typer.Option(
+            parser=build_parser(r"vpce-\w+", "the id of an endpoint, as in vpce-0123456789abcdef0"),
+            metavar="ENDPOINT",
+            help="The id of the endpoint.",
+        ),
     ] = None,
     strict: Annotated[
         bool,
         typer.Option(
             "--strict",
-            help="Demand a proof of ownership of resources whose names carry no account, as S3's "
-            "buckets, and count AWS's own as strangers'.",
+            help="Trust a resource whose ARN has no account, as S3 buckets, only if the policy "
+            "proves its owner; do not trust resources that AWS owns.",
         ),
     ] = False,
     baseline: BaselineOption = None,
     output: Annotated[
-        Form, typer.Option("--output", "-o", help="How to write the answer.")
-    ] = Form.TEXT,
+        DecisionOutput, typer.Option("--output", "-o", help="The output format.")
+    ] = DecisionOutput.TEXT,
 ) -> None:
-    """Decide what an endpoint policy lets through, with an example of what it should not.
+    """Decide what an endpoint policy allows.
 
-    Is it full access? Does it let in a principal, or reach a resource, outside the trusted accounts
-    and organisations? Without any, the endpoint's own account is the only trusted one. Each yes
-    comes with a request that would be allowed; what cannot be decided is unknown, with the reason.
+    Does it allow full access? Does it allow a principal or a resource outside the trusted accounts
+    and organisations? By default only the account of the endpoint is trusted. Each yes comes with a
+    request that the policy allows; each unknown with the reason.
 
-    Exit code: 0 when every answer is no, 1 when one is yes, 2 on a mistake, 3 when the rest is
-    unknown.
+    Exit code: 0 when every answer is no, 1 when one is yes, 2 on error, 3 when none is yes and one
+    is unknown.
     """
-    _of_form(r"\d{12}", "an account of 12 digits", [account] if account else [], "--account")
-    _of_form(r"\d{12}", "an account of 12 digits", trusted_account, "--trusted-account")
-    _of_form(r"o-[a-z0-9]+", "an organisation id", trusted_org, "--trusted-org")
-    _of_form(r"vpc-\w+", "a VPC's id", [vpc] if vpc else [], "--vpc")
-    _of_form(r"vpce-\w+", "an endpoint's id", [endpoint] if endpoint else [], "--endpoint")
-    context = EndpointContext(account or "", service, kind is Kind.GATEWAY, vpc, endpoint)
-    required = _required(baseline, context)
+    context = EndpointContext(account or "", service, kind is EndpointType.GATEWAY, vpc, endpoint)
+    required = _resolve(baseline, context)
     trust = Trust(
         frozenset(trusted_account or ()) | required.trusted_accounts,
         frozenset(trusted_org or ()) | required.trusted_organizations,
         strict=strict,
     )
-    text = _read(file)
+    asked = PolicyCheck(context, trust, datetime.now(UTC), required.allowed_actions)
     try:
-        decided = decide_policy_text(
-            text,
-            PolicyCheck(context, trust, datetime.now(UTC), required.allowed_actions),
-        )
+        decided = decide_policy_text(_read(file), asked)
     except MalformedPolicyError as error:
         raise MalformedPolicyError(f"{file}: {error}") from None
-    if output is Form.JSON:
-        write_json(decided.record())
+    if output is DecisionOutput.JSON:
+        write_json(decided.to_record())
     else:
         print_decision(decided)
-    answers = {finding.answer for finding in decided.decision.findings}
+    answers = {finding.answer for finding in decided.decision.results.values()}
     if PolicyAnswer.YES in answers:
-        raise typer.Exit(exits.FINDINGS)
-    raise typer.Exit(exits.UNDECIDED if PolicyAnswer.UNKNOWN in answers else exits.CLEAN)
+        raise typer.Exit(exit_codes.FINDINGS)
+    if PolicyAnswer.UNKNOWN in answers:
+        raise typer.Exit(exit_codes.UNDECIDED)
 
 
-def _required(file: Path | None, context: EndpointContext) -> Baseline:
-    document = load_baseline(file) if file else BaselineDocument()
+def _resolve(file: Path | None, context: EndpointContext) -> Baseline:
+    document = load_baseline(file)
     if not context.account:
         return document.default
-    return resolve_baseline(
-        document, Scope(context.account, context.region or "", context.vpc_id or ""), {}
-    )
+    scope = Scope(context.account, context.region or "", context.vpc_id or "")
+    return resolve_baseline(document, scope, {})
 
 
 def _read(file: str) -> str:
@@ -174,4 +166,4 @@ def _read(file: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedPolicyError(f"{file}: expected UTF-8: {error}") from None
+        raise MalformedPolicyError(f"expected UTF-8: {error}") from None

@@ -1,4 +1,4 @@
-"""A policy's verdict for the person at the terminal."""
+"""Prints what was decided about an endpoint policy."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from posture_cli.console import open_stdout
 from posture_cli.text import make_printable
 
 TITLES = {
-    "full_access": "full access",
-    "untrusted_principal": "lets in an untrusted principal",
-    "untrusted_resource": "reaches an untrusted resource",
-    "disallowed_action": "allows an action outside the allow list",
+    "full_access": "allows full access",
+    "untrusted_principal": "allows an untrusted principal",
+    "untrusted_resource": "allows an untrusted resource",
+    "disallowed_action": "allows an action that is not in the baseline's allowed_actions",
 }
 STYLES = {PolicyAnswer.YES: "bold red", PolicyAnswer.NO: "green", PolicyAnswer.UNKNOWN: "magenta"}
 
 
 def print_decision(decided: DecidedPolicy) -> None:
-    """Write each question with its answer, an example, and where it comes from."""
+    """Print each question with its answer, an example request and the statement that allows it."""
     console = open_stdout()
-    for name, finding in decided.decision.questions.items():
+    for name, finding in decided.decision.results.items():
         console.print(f"{finding.answer.value:<8}", style=STYLES[finding.answer], end="")
         console.print(TITLES[name])
         for line in _details(finding, decided):
-            console.print(f"        {printable(line)}")
+            console.print(f"        {make_printable(line)}")
     if decided.decision.allows_nothing:
-        console.print("note    no request at all gets through", style="yellow")
+        console.print("note    the policy allows no request", style="yellow")
     for remark in decided.lints:
-        console.print(f"note    {printable(remark.text)} [{remark.id}]", style="yellow")
+        console.print(f"note    {make_printable(remark.text)} [{remark.id}]", style="yellow")
 
 
 def _details(finding: QuestionResult, decided: DecidedPolicy) -> list[str]:
@@ -39,7 +39,7 @@ def _details(finding: QuestionResult, decided: DecidedPolicy) -> list[str]:
     if finding.answer is PolicyAnswer.UNKNOWN or (finding.reason and not finding.request):
         found.append(finding.reason)
     found += [
-        f"let through on purpose, it seems: {describe_request(each, decided.policy)}"
+        f"probably allowed on purpose: {describe_request(each, decided.policy)}"
         for each in finding.exceptions
     ]
     return found

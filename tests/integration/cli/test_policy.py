@@ -81,9 +81,9 @@ def test_the_exit_code_says_what_was_decided(
 def test_text_reads_like_a_sentence() -> None:
     """Each answer with its example, the statement and the remarks."""
     output = check({**OPEN, "Action": "s3:Get*", "Sid": "Reads"}, "--service", "s3").stdout
-    assert "no      full access" in output
-    assert "yes     lets in an untrusted principal" in output
-    assert "may s3:GetObject on arn:aws:s3:::" in output
+    assert "no      allows full access" in output
+    assert "yes     allows an untrusted principal" in output
+    assert "can call s3:GetObject on arn:aws:s3:::" in output
     assert "by statement 1 (Reads), line 1" in output
 
 

@@ -71,12 +71,12 @@ def decided(case: dict[str, Any]) -> PolicyDecision:
 def test_the_verdict_is_the_expected_one(case: dict[str, Any]) -> None:
     """For every question; an example is allowed by the plain evaluator."""
     found = decided(case)
-    wanted = dict(zip(found.questions, (ANSWERS[each] for each in case["expect"]), strict=True))
-    assert {name: each.answer for name, each in found.questions.items()} == wanted, case["because"]
+    wanted = dict(zip(found.results, (ANSWERS[each] for each in case["expect"]), strict=True))
+    assert {name: each.answer for name, each in found.results.items()} == wanted, case["because"]
     if "nothing" in case:
         assert found.allows_nothing is case["nothing"], case["because"]
     policy, endpoint = parse_policy(document(case)), expected(case).endpoint
-    for name, finding in found.questions.items():
+    for name, finding in found.results.items():
         if finding.request and not (name == "full_access" and finding.answer is PolicyAnswer.NO):
             assert evaluate(policy, finding.request, gateway=endpoint.gateway).allowed
 

@@ -45,8 +45,8 @@ def under(**condition: Any) -> dict[str, Any]:
         ({**under(StringNotEquals={"aws:PrincipalTag/x": "y"}), "Effect": "Deny"},
          "tag-exempts-from-deny"),
         (under(StringEquals={"aws:SourceVpc": "vpc-1"}), "tautological-source"),
-        (under(StringEquals={"aws:SourceVpc": "vpc-2"}), "source-of-elsewhere"),
-        (under(IpAddress={"aws:SourceIp": "10.0.0.0/8"}), "key-never-there"),
+        (under(StringEquals={"aws:SourceVpc": "vpc-2"}), "source-never-matches"),
+        (under(IpAddress={"aws:SourceIp": "10.0.0.0/8"}), "key-never-present"),
         (under(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-a"}), "if-exists-on-negated"),
         (under(StringEquals={"aws:PrincipalArn": "arn:*"}), "literal-asterisk"),
         (under(StringEquals={"aws:PrincipalOrganization": "o-a"}), "unknown-key"),
@@ -86,7 +86,7 @@ def test_a_name_that_stands_twice_is_read_both_ways() -> None:
     )
     found = decide_policy_text(other, PolicyCheck(ENDPOINT))
     assert found.decision.full_access.answer is PolicyAnswer.UNKNOWN
-    assert "Effect stands twice" in found.decision.full_access.reason
+    assert "Effect appears twice" in found.decision.full_access.reason
     assert "duplicate-name" in {each.id for each in found.lints}
 
 
@@ -94,6 +94,6 @@ def test_a_policy_that_costs_too_much_is_unknown() -> None:
     """With the reason; it cannot run away."""
     statement = under(StringLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*q*z*q*z*"})
     text = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    found = decide_policy(parse_policy(text), PolicyCheck(ENDPOINT), states=3)
+    found = decide_policy(parse_policy(text), PolicyCheck(ENDPOINT), max_states=3)
     assert found.untrusted_principal.answer is PolicyAnswer.UNKNOWN
-    assert "cost more than it may" in found.untrusted_principal.reason
+    assert "too complex to decide" in found.untrusted_principal.reason

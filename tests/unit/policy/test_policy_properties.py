@@ -37,7 +37,7 @@ PRESUMED = ("arn:aws:s3:::corp-data/", "-data/")  # named in full by the policie
 def answers(text: str, case: PolicyCheck) -> dict[str, PolicyAnswer]:
     """Decide a text, and give the answers."""
     found = decide_policy(parse_policy(text), case)
-    return {name: each.answer for name, each in found.questions.items()}
+    return {name: each.answer for name, each in found.results.items()}
 
 
 def carried(case: PolicyCheck, request: Request) -> bool:
@@ -84,7 +84,7 @@ def test_every_example_is_confirmed(stated: list[dict[str, Any]], case: PolicyCh
     """It is allowed, and it is a stranger's."""
     text = text_of(stated)
     found = decide_policy(parse_policy(text), case)
-    for finding in found.findings:
+    for finding in found.results.values():
         assert "confirm" not in finding.reason
         if finding.answer is PolicyAnswer.YES:
             assert finding.request

@@ -46,6 +46,8 @@ class ClauseEvaluator:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.allows = [each for each in policy.statements if each.allows]
+        self.denies = [each for each in policy.statements if not each.allows]
         self._tests: dict[tuple[int, tuple[Template, ...]], ValueTest | Undecidable] = {}
 
     def evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:

@@ -1,57 +1,42 @@
-"""The questions about a policy, each answered by an example, by none exists, or by unknown.
+"""Decide the questions about a policy: each is answered yes with an example, no, or unknown.
 
-Every example is run through the plain evaluator before it is given.
+The evaluator confirms every example before it is returned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol
 
-from posture.policy.automata import BudgetExceededError, PatternSet, SearchBudget, compile_patterns
-from posture.policy.case_enumeration import MOST_SITES, CaseEnumeration, Question
+from posture.policy.automata import BudgetExceededError, SearchBudget
+from posture.policy.case_enumeration import MAX_ENDPOINTS, CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
 from posture.policy.document import Policy, Statement
 from posture.policy.evaluate import evaluate
 from posture.policy.policy_check import EndpointContext, PolicyCheck
+from posture.policy.question import Question
 from posture.policy.request import Request
 from posture.policy.scalars import parse_instant
 from posture.policy.search import FoundRequest, RequestSearch
 from posture.policy.service_actions import is_customer_service
-from posture.policy.template import compile_glob, parse_template
+from posture.policy.template import compile_globs
 from posture.policy.value_tests import IncompatibleTestsError
 from posture.policy.witness import build_request
 
-STATES = 30_000  # looked at, at most, for one question: a second or two
-TOO_MUCH = "deciding it would cost more than it may"
-WHERE = "it depends on the VPC or the endpoint (aws:SourceVpc, aws:SourceVpce), which are not told"
-Assigned = Mapping[str, str | None]
-FULL_ACCESS = Question("full_access")
-UNTRUSTED_PRINCIPAL = Question("untrusted_principal", principal=True)
-UNTRUSTED_RESOURCE = Question("untrusted_resource", resource=True)
-ANYTHING = Question("anything")
-
-
-class Look(Protocol):
-    """One way to look for a request."""
-
-    def __call__(
-        self,
-        search: RequestSearch,
-        endpoint: EndpointContext,
-        assigned: Assigned,
-        *,
-        approximate: bool,
-    ) -> FoundRequest | None:
-        """Give what is found."""
+MAX_STATES = 30_000  # visited for one question: a second or two
+TOO_COMPLEX = "the policy is too complex to decide within the search limit"
+UNKNOWN_SOURCE = "the answer depends on the VPC or the endpoint, whose IDs are not given"
+NO_POLICY = "endpoints of customers' endpoint services do not support policies"
+ANYTHING = Question()
+UNTRUSTED_PRINCIPAL = Question(untrusted_principal=True)
+UNTRUSTED_RESOURCE = Question(untrusted_resource=True)
 
 
 class PolicyAnswer(StrEnum):
-    """The three answers."""
+    """The answer to a question about a policy."""
 
     YES = "yes"
     NO = "no"
@@ -60,10 +45,15 @@ class PolicyAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuestionResult:
-    """One question's answer: yes with a request and the statement that lets it in, or why not.
+    """The answer to one question.
 
-    `exceptions` are requests of AWS's services, and of services with a principal's credentials,
-    that are let through although the answer is no.
+    Attributes:
+        answer: The answer.
+        request: The example: an allowed request that counts. Of full access, a denied request.
+        statement: The statement that allows, or denies, the example.
+        reason: Why the answer is what it is, where no example says so.
+        exceptions: Allowed requests of AWS services, and of services with a principal's
+            credentials, if the answer is no.
     """
 
     answer: PolicyAnswer
@@ -75,7 +65,15 @@ class QuestionResult:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
-    """What a policy comes to at its endpoint."""
+    """The answers about a policy at its endpoint.
+
+    Attributes:
+        full_access: Is every request of principals and unauthenticated callers allowed?
+        untrusted_principal: Is a request of an untrusted principal allowed?
+        untrusted_resource: Is a request for an untrusted resource allowed?
+        anything: Is any request allowed?
+        disallowed_action: Is an action allowed that is not listed? None without a list.
+    """
 
     full_access: QuestionResult
     untrusted_principal: QuestionResult
@@ -84,190 +82,137 @@ class PolicyDecision:
     disallowed_action: QuestionResult | None = None
 
     @property
-    def questions(self) -> dict[str, QuestionResult]:
-        """The answers by the names of the questions, those that were asked."""
-        asked = {
-            "full_access": self.full_access,
-            "untrusted_principal": self.untrusted_principal,
-            "untrusted_resource": self.untrusted_resource,
-            "disallowed_action": self.disallowed_action,
-        }
-        return {name: finding for name, finding in asked.items() if finding is not None}
-
-    @property
-    def findings(self) -> tuple[QuestionResult, ...]:
-        """The answers to the questions that were asked."""
-        return tuple(self.questions.values())
+    def results(self) -> dict[str, QuestionResult]:
+        """The answers that are reported, by the names of their questions."""
+        answers = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: each for name, each in answers.items() if each and name != "anything"}
 
     @property
     def allows_nothing(self) -> bool | None:
-        """Whether no request at all gets through; None where that is not known."""
+        """Whether the policy allows no request at all; None if not known."""
         return {PolicyAnswer.NO: True, PolicyAnswer.YES: False}.get(self.anything.answer)
 
 
-def decide_policy(policy: Policy, check: PolicyCheck, *, states: int = STATES) -> PolicyDecision:
-    """Answer every question about a policy."""
+def decide_policy(
+    policy: Policy, check: PolicyCheck, *, max_states: int = MAX_STATES
+) -> PolicyDecision:
+    """Answer every question about a policy.
+
+    Args:
+        policy: The policy.
+        check: Its endpoint, and what it may allow.
+        max_states: How many states the search for one question may visit.
+    """
     trust = check.trust.with_account(check.endpoint.account)
-    decider = _Decider(policy, replace(check, trust=trust), states)
+    decider = _Decider(policy, replace(check, trust=trust), max_states)
+    if is_customer_service(check.endpoint.service):
+        allowed = QuestionResult(PolicyAnswer.YES, reason=NO_POLICY)
+        return PolicyDecision(allowed, allowed, allowed, allowed, decider.find_disallowed_action())
     return PolicyDecision(
-        full_access=decider.full_access(),
-        untrusted_principal=decider.answer(UNTRUSTED_PRINCIPAL),
-        untrusted_resource=decider.answer(UNTRUSTED_RESOURCE),
-        anything=decider.anything(),
-        disallowed_action=decider.disallowed(),
+        full_access=decider.decide_full_access(),
+        untrusted_principal=decider.decide_with_exceptions(UNTRUSTED_PRINCIPAL),
+        untrusted_resource=decider.decide_with_exceptions(UNTRUSTED_RESOURCE),
+        anything=decider.decide_anything(),
+        disallowed_action=decider.find_disallowed_action(),
     )
 
 
 class _Decider:
-    def __init__(self, policy: Policy, check: PolicyCheck, states: int) -> None:
+    def __init__(self, policy: Policy, check: PolicyCheck, max_states: int) -> None:
         self.policy = policy
         self.check = check
-        self.states = states
+        self.max_states = max_states
         self.clauses = ClauseEvaluator(policy)
         self.now = parse_instant(check.now.isoformat()) if check.now else None
 
     @cached_property
     def cases(self) -> CaseEnumeration:
-        """The worlds of the policy, the same for every question."""
-        return CaseEnumeration(
-            self.policy, self.check.endpoint, self.check.trust, SearchBudget(self.states)
-        )
+        """The request cases of the policy, the same for every question."""
+        budget = SearchBudget(self.max_states)
+        return CaseEnumeration(self.policy, self.check.endpoint, self.check.trust, budget)
 
-    def full_access(self) -> QuestionResult:
-        """Full access is that nothing is refused."""
-        if is_customer_service(self.check.endpoint.service):
-            reason = "an endpoint to somebody's endpoint service takes no policy"
-            return QuestionResult(PolicyAnswer.YES, reason=reason)
-
-        def look(
-            search: RequestSearch,
-            endpoint: EndpointContext,
-            assigned: Assigned,
-            *,
-            approximate: bool,
-        ) -> FoundRequest | None:
-            return search.find_refused(endpoint, assigned, approximate=approximate)
-
-        found = self._looked(look, allowed=False)
+    def decide_full_access(self) -> QuestionResult:
+        """Search for a denied request. If there is none, return an example of an allowed one."""
+        found = self.decide(Question(denied=True))
         if found.answer is PolicyAnswer.UNKNOWN:
             return found
         if found.answer is PolicyAnswer.YES:
-            why = f"{found.statement} denies it" if found.statement else "no statement allows it"
-            return QuestionResult(PolicyAnswer.NO, found.request, found.statement, why)
-        return self._whatever()
-
-    def _whatever(self) -> QuestionResult:
-        """Give an example of what full access lets in."""
-        example = self.answer(UNTRUSTED_PRINCIPAL, exceptions=False)
+            reason = f"{found.statement} denies it" if found.statement else "no statement allows it"
+            return replace(found, answer=PolicyAnswer.NO, reason=reason)
+        example = self.decide(UNTRUSTED_PRINCIPAL)
         if example.answer is not PolicyAnswer.YES:
-            example = self.answer(ANYTHING, exceptions=False)
-        return replace(example, answer=PolicyAnswer.YES, reason="no request is refused")
+            example = self.decide(ANYTHING)
+        return replace(example, answer=PolicyAnswer.YES, reason="the policy allows every request")
 
-    def answer(self, question: Question, *, exceptions: bool = True) -> QuestionResult:
-        """Look for a request that counts and is let through."""
-        if is_customer_service(self.check.endpoint.service):
-            reason = "an endpoint to somebody's endpoint service takes no policy"
-            return QuestionResult(PolicyAnswer.YES, reason=reason)
+    def decide_with_exceptions(self, question: Question) -> QuestionResult:
+        """Decide a question; if the answer is no, add what services may do all the same."""
+        found = self.decide(question)
+        if found.answer is not PolicyAnswer.NO:
+            return found
+        services = [self.decide(each) for each in _ask_about_services(question)]
+        exceptions = tuple(each.request for each in services if each.request)
+        return replace(found, exceptions=exceptions)
 
-        def look(
-            search: RequestSearch,
-            endpoint: EndpointContext,
-            assigned: Assigned,
-            *,
-            approximate: bool,
-        ) -> FoundRequest | None:
-            return search.find(question, endpoint, assigned, approximate=approximate)
-
-        found = self._looked(look, allowed=True)
-        if exceptions and found.answer is PolicyAnswer.NO:
-            return replace(found, exceptions=tuple(self._exceptions(question)))
-        return found
-
-    def _exceptions(self, question: Question) -> Iterator[Request]:
-        for apart in (replace(question, services=True), replace(question, forwarded=True)):
-            found = self.answer(apart, exceptions=False)
-            if found.request:
-                yield found.request
-
-    def anything(self) -> QuestionResult:
-        """Look for any request at all, of services, too."""
-        apart = replace(ANYTHING, services=True), replace(ANYTHING, forwarded=True)
+    def decide_anything(self) -> QuestionResult:
+        """Decide whether any request is allowed, of services too."""
         found = QuestionResult(PolicyAnswer.NO)
-        for question in (ANYTHING, *apart):
-            found = self.answer(question, exceptions=False)
+        for question in (ANYTHING, *_ask_about_services(ANYTHING)):
+            found = self.decide(question)
             if found.answer is not PolicyAnswer.NO:
                 break
         return found
 
-    def disallowed(self) -> QuestionResult | None:
-        """Look for an action outside the allow list, where there is one."""
-        if not self.check.allowed_actions:
-            return None
-        listed = compile_patterns(
-            *(compile_glob(parse_template(e.lower())) for e in sorted(self.check.allowed_actions))
-        )
+    def find_disallowed_action(self) -> QuestionResult | None:
+        """Decide whether an action is allowed that the check does not list."""
+        listed = sorted(each.lower() for each in self.check.allowed_actions)
+        return self.decide(Question(allowed_actions=compile_globs(listed))) if listed else None
 
-        def look(
-            search: RequestSearch,
-            endpoint: EndpointContext,
-            assigned: Assigned,
-            *,
-            approximate: bool,
-        ) -> FoundRequest | None:
-            return search.find(ANYTHING, endpoint, assigned, approximate=approximate)
-
-        return self._looked(look, allowed=True, excluded=listed)
-
-    def _looked(
-        self, look: Look, *, allowed: bool, excluded: PatternSet | None = None
-    ) -> QuestionResult:
-        """Ask at every endpoint it may be; where they differ, nothing is decided."""
-        budget = SearchBudget(self.states)
+    def decide(self, question: Question) -> QuestionResult:
+        """Decide a question at every endpoint it may be; unknown if the answers differ."""
+        budget = SearchBudget(self.max_states)
         try:
-            cases = self.cases
-            search = RequestSearch(cases, self.clauses, budget, self.now, excluded)
-            found = [
-                self._at(endpoint, look, search, allowed=allowed) for endpoint in cases.sites()
-            ]
+            endpoints = self.cases.list_endpoints()
+            found = [self._decide_at(each, question, budget) for each in endpoints]
         except BudgetExceededError:
-            return QuestionResult(
-                PolicyAnswer.UNKNOWN, reason=f"the policy is too intricate: {TOO_MUCH}"
-            )
+            return QuestionResult(PolicyAnswer.UNKNOWN, reason=TOO_COMPLEX)
         except IncompatibleTestsError as error:
-            reason = f"{error} is compared in ways that are not taken together"
+            reason = f"the policy compares {error} with operators of different types"
             return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
-        answers = {each.answer for each in found}
-        if len(answers) == 1 and len(found) <= MOST_SITES:
+        if len({each.answer for each in found}) == 1 and len(found) <= MAX_ENDPOINTS:
             return found[0]
-        unknown = next((each for each in found if each.answer is PolicyAnswer.UNKNOWN), None)
-        return unknown or QuestionResult(PolicyAnswer.UNKNOWN, reason=WHERE)
+        unknown = (each for each in found if each.answer is PolicyAnswer.UNKNOWN)
+        return next(unknown, QuestionResult(PolicyAnswer.UNKNOWN, reason=UNKNOWN_SOURCE))
 
-    def _at(
-        self, endpoint: EndpointContext, look: Look, search: RequestSearch, *, allowed: bool
+    def _decide_at(
+        self, endpoint: EndpointContext, question: Question, budget: SearchBudget
     ) -> QuestionResult:
-        """Ask at one endpoint: exactly first, then with all that is unclear as it suits."""
-        search.undecided.clear()
-        for assigned in search.cases.assignments():
-            found = look(search, endpoint, assigned, approximate=False)
+        """Search exactly at first, then with a favourable assumption about all that is unclear."""
+        variables = self.cases.variables
+        search = RequestSearch(self.cases, self.clauses, question, budget, self.now, endpoint)
+        for assigned in self.cases.list_assignments():
+            found = replace(search, assigned=assigned).find()
             if found:
-                return self._checked(found, endpoint, allowed=allowed)
-        if search.undecided or search.cases.references:
-            undecided = ", ".join(search.undecided) or f"variable {min(search.cases.references)}"
-            if look(search, endpoint, {}, approximate=True):
-                return QuestionResult(PolicyAnswer.UNKNOWN, reason=f"it depends on {undecided}")
+                return self._confirm(found, denied=question.denied)
+        undecided = list(search.undecided) or [f"variable {each}" for each in variables[:1]]
+        if undecided and replace(search, approximate=True).find():
+            reason = f"the answer depends on {', '.join(undecided)}"
+            return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
         return QuestionResult(PolicyAnswer.NO)
 
-    def _checked(
-        self, found: FoundRequest, endpoint: EndpointContext, *, allowed: bool
-    ) -> QuestionResult:
-        """Run an example through the plain evaluator."""
+    def _confirm(self, found: FoundRequest, *, denied: bool) -> QuestionResult:
+        """Evaluate the policy for an example."""
         request = build_request(found)
         try:
-            outcome = evaluate(self.policy, request, gateway=endpoint.gateway)
+            result = evaluate(self.policy, request, gateway=found.case.endpoint.gateway)
         except UnsupportedElementError as error:
-            return QuestionResult(PolicyAnswer.UNKNOWN, reason=f"it depends on {error}")
-        if outcome.allowed != allowed:
-            return QuestionResult(
-                PolicyAnswer.UNKNOWN, request, reason="the evaluator does not confirm it"
-            )
-        return QuestionResult(PolicyAnswer.YES, request, outcome.statement)
+            reason = f"the answer depends on {error}"
+            return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
+        if result.allowed == denied:
+            reason = "the evaluator does not confirm the example"
+            return QuestionResult(PolicyAnswer.UNKNOWN, request, reason=reason)
+        return QuestionResult(PolicyAnswer.YES, request, result.statement)
+
+
+def _ask_about_services(question: Question) -> Iterator[Question]:
+    yield replace(question, by_service=True)
+    yield replace(question, forwarded=True)

@@ -1,17 +1,12 @@
-"""From a policy's text to its verdict, in one call."""
+"""Parse, decide and lint the text of a policy in one call."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from posture.policy.decide import (
-    PolicyAnswer,
-    PolicyDecision,
-    QuestionResult,
-    decide_policy,
-)
+from posture.policy.decide import PolicyAnswer, PolicyDecision, QuestionResult, decide_policy
 from posture.policy.descriptions import decision_record
 from posture.policy.document import Policy
 from posture.policy.endpoint_dependence import generalise_check, restore_endpoint
@@ -22,54 +17,44 @@ from posture.policy.policy_check import PolicyCheck
 
 @dataclass(frozen=True, slots=True)
 class DecidedPolicy:
-    """A policy with its verdict and the remarks on it."""
+    """A policy, the answers about it, and the lints."""
 
     policy: Policy
     decision: PolicyDecision
     lints: tuple[Lint, ...] = ()
 
-    def record(self) -> dict[str, Any]:
-        """Give it as plain values, as `posture policy check --output json` writes it."""
-        remarks = tuple(asdict(each) for each in self.lints)
-        return decision_record(self.decision, self.policy, remarks)
+    def to_record(self) -> dict[str, Any]:
+        """Return plain values, as `posture policy check --output json` writes them."""
+        lints = [asdict(each) for each in self.lints]
+        return {**decision_record(self.decision, self.policy), "lints": lints}
 
 
 def decide_policy_text(text: str, check: PolicyCheck) -> DecidedPolicy:
-    """Decide a policy; of names that stand twice, both readings are decided.
+    """Decide the text of a policy, once for all endpoints and times that it cannot distinguish.
 
-    A text is decided once for all the endpoints and hours that it cannot tell apart.
+    If a name appears twice, both readings are decided, and answers that differ are unknown.
 
     Raises:
-        UnreadablePolicyError: the text is no policy document; names the place.
+        MalformedPolicyError: The text is not a policy document.
     """
-    decided = _decided(text, generalise_check(text, check))
+    decided = _decide(text, generalise_check(text, check))
     return replace(decided, decision=restore_endpoint(check.endpoint, decided.decision))
 
 
 @lru_cache(maxsize=256)
-def _decided(text: str, check: PolicyCheck) -> DecidedPolicy:
+def _decide(text: str, check: PolicyCheck) -> DecidedPolicy:
     policy = parse_policy(text)
     decision = decide_policy(policy, check)
     if policy.duplicates:
         other = decide_policy(parse_policy(text, keep="first"), check)
-        decision = _agreed(decision, other, policy.duplicates[0].name)
+        decision = _combine(decision, other, policy.duplicates[0].name)
     return DecidedPolicy(policy, decision, lint_policy(policy, check.endpoint))
 
 
-def _agreed(last: PolicyDecision, first: PolicyDecision, name: str) -> PolicyDecision:
-    reason = f"{name} stands twice, and it is not documented which of them holds"
+def _combine(last: PolicyDecision, first: PolicyDecision, name: str) -> PolicyDecision:
+    reason = f"{name} appears twice, and AWS does not document which one it uses"
     unknown = QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
-
-    def both(one: QuestionResult, other: QuestionResult) -> QuestionResult:
-        return one if one.answer is other.answer else unknown
-
-    disallowed = None
-    if last.disallowed_action and first.disallowed_action:
-        disallowed = both(last.disallowed_action, first.disallowed_action)
+    pairs = ((getattr(last, each.name), getattr(first, each.name)) for each in fields(last))
     return PolicyDecision(
-        both(last.full_access, first.full_access),
-        both(last.untrusted_principal, first.untrusted_principal),
-        both(last.untrusted_resource, first.untrusted_resource),
-        both(last.anything, first.anything),
-        disallowed,
+        *(one if one is None or one.answer is other.answer else unknown for one, other in pairs)
     )

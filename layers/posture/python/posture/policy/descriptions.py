@@ -1,8 +1,7 @@
-"""Requests and findings as people read them, and as records for machines."""
+"""Describe requests and answers: as sentences for people, and as records for machines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from posture.policy import keys
@@ -20,49 +19,66 @@ CANONICAL = {
         "aws:username", "aws:userid", "aws:RequestedRegion",
     )
 }  # fmt: skip
-NOBODY = "none exists"
-# A request that holds none of them is told so, for their absence is what lets many a request in.
-TELLING = (keys.PRINCIPAL_ORG, keys.RESOURCE_ORG, keys.RESOURCE_ACCOUNT, keys.PRINCIPAL_ACCOUNT)
+NO_SUCH_REQUEST = "no such request is allowed"
+# A record names those of these keys that the request lacks: it is often why it is allowed.
+IDENTITY_KEYS = (
+    keys.PRINCIPAL_ORG,
+    keys.RESOURCE_ORG,
+    keys.RESOURCE_ACCOUNT,
+    keys.PRINCIPAL_ACCOUNT,
+)
 
 
 def describe_caller(request: Request) -> str:
-    """Say who makes a request."""
+    """Describe the caller of a request."""
     if request.kind is CallerKind.ANONYMOUS:
-        return "anybody without credentials"
+        return "an unauthenticated caller"
     if request.kind is CallerKind.FEDERATED:
-        return "somebody signed in by an identity provider"
+        return "a caller that signs in with SAML or web identity"
     if request.kind is CallerKind.SERVICE:
-        return "an AWS service, with its service principal"
-    kind = f" of {request.organization}" if request.organization else ""
-    by = "an AWS service, with the credentials of " if _forwarded(request) else ""
-    session = f" (session {request.session})" if request.session else ""
-    return f"{by}{request.principal}{session}{kind}"
+        return "an AWS service principal"
+    forwarded = request.context.get("aws:viaawsservice") == ("true",)
+    by = "an AWS service with the credentials of " if forwarded else ""
+    session = f"session {request.session}" if request.session else ""
+    organization = f"organisation {request.organization}" if request.organization else ""
+    details = ", ".join(filter(None, (session, organization)))
+    return f"{by}{request.principal}" + (f" ({details})" if details else "")
 
 
 def describe_resource(request: Request) -> str:
-    """Say on what, and whose it is."""
+    """Describe the resource of a request and its owner."""
     if request.resource == "*":
         return f"in account {request.account}"
-    kind = f" of {request.owner_organization}" if request.owner_organization else ""
     owner = "AWS" if request.owner == "aws" else f"account {request.owner}"
-    return f"on {request.resource}, which belongs to {owner}{kind}"
+    within = f" in {request.owner_organization}" if request.owner_organization else ""
+    return f"on {request.resource}, owned by {owner}{within}"
 
 
-def describe_request(request: Request, policy: Policy) -> str:
-    """Say the whole request in a sentence without its full stop."""
+def describe_request(request: Request, policy: Policy, *, verb: str = "can call") -> str:
+    """Describe a request, with the condition keys that the policy names.
+
+    Args:
+        request: The request.
+        policy: The policy.
+        verb: What the caller can or cannot do.
+
+    Returns:
+        A sentence that begins in lower case and ends without a full stop.
+    """
     record = request_record(request, policy)
-    given = [f"{key}={value}" for key, value in record["context"].items() if _worth(key, policy)]
-    absent = [key for key in record["absent"] if _worth(key, policy)]
-    held = f"; with {', '.join(given)}" if given else ""
-    lacking = f"; without {', '.join(absent)}" if absent else ""
-    return f"{describe_caller(request)} may {request.action} {describe_resource(request)}{held}{lacking}"
+    named = _list_named_keys(policy)
+    context = record["context"].items()
+    held = ", ".join(f"{key}={value}" for key, value in context if key.lower() in named)
+    absent = ", ".join(key for key in record["absent"] if key.lower() in named)
+    parts = [f"has {held}"] if held else []
+    parts += [f"lacks {absent}"] if absent else []
+    when = f", when the request {' and '.join(parts)}" if parts else ""
+    call = f"{verb} {request.action} {describe_resource(request)}"
+    return f"{describe_caller(request)} {call}{when}"
 
 
-def _worth(key: str, policy: Policy) -> bool:
-    return key.lower() in _named(policy)
-
-
-def _named(policy: Policy) -> dict[str, str]:
+def _list_named_keys(policy: Policy) -> dict[str, str]:
+    """Return the keys of all conditions: in lower case, and as written."""
     return {
         condition.lower_key: condition.key
         for statement in policy.statements
@@ -70,18 +86,10 @@ def _named(policy: Policy) -> dict[str, str]:
     }
 
 
-def _forwarded(request: Request) -> bool:
-    return request.context.get("aws:viaawsservice") == ("true",)
-
-
 def request_record(request: Request, policy: Policy) -> dict[str, Any]:
-    """Give a request as a record: nothing that the policy asks for is left out."""
-    named = {**CANONICAL, **_named(policy)}
-    absent = [
-        named.get(key, key)
-        for key in dict.fromkeys((*TELLING, *sorted(_named(policy))))
-        if key not in request.context
-    ]
+    """Return a request as plain values, with the keys the policy names that it lacks."""
+    names = _list_named_keys(policy)
+    written = {**CANONICAL, **names}
     return {
         "caller": request.kind.value,
         "principal": request.principal or None,
@@ -93,20 +101,24 @@ def request_record(request: Request, policy: Policy) -> dict[str, Any]:
         "resource_owner": request.owner,
         "resource_organization": request.owner_organization,
         "context": {
-            named.get(key, key): value[0] if len(value) == 1 else list(value)
+            written.get(key, key): value[0] if len(value) == 1 else list(value)
             for key, value in sorted(request.context.items())
         },
-        "absent": absent,
+        "absent": [
+            written.get(key, key)
+            for key in dict.fromkeys((*IDENTITY_KEYS, *sorted(names)))
+            if key not in request.context
+        ],
     }
 
 
-def result_record(finding: QuestionResult, policy: Policy) -> dict[str, Any]:
-    """Give a finding as a record: an example with its statement, or the reason."""
-    found = finding.answer is PolicyAnswer.YES and finding.request is not None
-    statement = finding.statement
+def result_record(result: QuestionResult, policy: Policy) -> dict[str, Any]:
+    """Return an answer as plain values: the example with its statement, or the reason."""
+    found = result.request if result.answer is PolicyAnswer.YES else None
+    statement = result.statement
     record: dict[str, Any] = {
-        "answer": finding.answer.value,
-        "witness": request_record(finding.request, policy) if found and finding.request else None,
+        "answer": result.answer.value,
+        "witness": request_record(found, policy) if found else None,
     }
     if found and statement:
         record["statement"] = {
@@ -114,23 +126,22 @@ def result_record(finding: QuestionResult, policy: Policy) -> dict[str, Any]:
             "sid": statement.sid or None,
             "line": statement.line,
         }
-    if reason := _reason(finding, policy):
+    if reason := _describe_reason(result, policy):
         record["reason"] = reason
-    if finding.exceptions:
-        record["exceptions"] = [request_record(each, policy) for each in finding.exceptions]
+    if result.exceptions:
+        record["exceptions"] = [request_record(each, policy) for each in result.exceptions]
     return record
 
 
-def _reason(finding: QuestionResult, policy: Policy) -> str:
-    if finding.answer is PolicyAnswer.NO and finding.request:
-        refused = describe_request(finding.request, policy).replace(" may ", " may not ", 1)
-        return f"{refused}: {finding.reason}"
-    return finding.reason or (NOBODY if finding.answer is PolicyAnswer.NO else "")
+def _describe_reason(result: QuestionResult, policy: Policy) -> str:
+    is_no = result.answer is PolicyAnswer.NO
+    if is_no and result.request:
+        denied = describe_request(result.request, policy, verb="cannot call")
+        return f"{denied}: {result.reason}"
+    return result.reason or (NO_SUCH_REQUEST if is_no else "")
 
 
-def decision_record(
-    decision: PolicyDecision, policy: Policy, lints: tuple[Mapping[str, Any], ...] = ()
-) -> dict[str, Any]:
-    """Give a whole decision as a record."""
-    record = {name: result_record(finding, policy) for name, finding in decision.questions.items()}
-    return {**record, "allows_nothing": decision.allows_nothing, "lints": list(lints)}
+def decision_record(decision: PolicyDecision, policy: Policy) -> dict[str, Any]:
+    """Return all answers about a policy as plain values."""
+    record = {name: result_record(each, policy) for name, each in decision.results.items()}
+    return {**record, "allows_nothing": decision.allows_nothing}

@@ -1,51 +1,49 @@
-"""What a policy cannot tell apart: most are one and the same text at many endpoints."""
+"""Share the decision of a policy among the endpoints and times that the policy cannot distinguish.
+
+Most policies are the same text at many endpoints, and name neither their endpoint nor the time.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from posture.policy import keys
 from posture.policy.decide import PolicyDecision, QuestionResult
 from posture.policy.policy_check import EndpointContext, PolicyCheck
 from posture.policy.request import Request
 
-# What must stand in a text, escaped or not, for it to tell one endpoint or hour from another.
-SITED = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
-TIMED = re.compile(rf"{keys.NOW}|{keys.EPOCH}|\\u", re.IGNORECASE)
+# What a text must contain, escaped or not, to distinguish endpoints or times.
+ENDPOINT_OR_TIME = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
+TIME = re.compile(rf"{keys.NOW}|{keys.EPOCH}|\\u", re.IGNORECASE)
 
 
 def generalise_check(text: str, check: PolicyCheck) -> PolicyCheck:
-    """Give the case without the endpoint, its VPC and the hour, where the text asks for none."""
-    if SITED.search(text):
+    """Remove the endpoint ID, the VPC and the time from a check if the policy names none."""
+    if ENDPOINT_OR_TIME.search(text):
         return check
-    return replace(check, now=None, endpoint=replace(check.endpoint, vpc_id=None, endpoint_id=None))
+    endpoint = replace(check.endpoint, vpc_id=None, endpoint_id=None)
+    return replace(check, now=None, endpoint=endpoint)
 
 
 def depends_on_time(text: str) -> bool:
-    """Tell whether what a policy lets through may hang on the time of the request."""
-    return TIMED.search(text) is not None
+    """Return whether what a policy allows may depend on the time of the request."""
+    return TIME.search(text) is not None
 
 
 def restore_endpoint(endpoint: EndpointContext, decision: PolicyDecision) -> PolicyDecision:
-    """Give the decision of an unsited case as one of an endpoint, in whose VPC its requests are."""
+    """Put an endpoint and its VPC into the examples of a generalised decision."""
     own = {keys.SOURCE_VPC: endpoint.vpc_id, keys.SOURCE_ENDPOINT: endpoint.endpoint_id}
     known = {key: (value,) for key, value in own.items() if value is not None}
 
-    def request(there: Request) -> Request:
-        return replace(there, context={**there.context, **known})
+    def restore_request(request: Request) -> Request:
+        return replace(request, context={**request.context, **known})
 
-    def finding(found: QuestionResult) -> QuestionResult:
-        return replace(
-            found,
-            request=request(found.request) if found.request else None,
-            exceptions=tuple(request(each) for each in found.exceptions),
+    def restore(result: QuestionResult | None) -> QuestionResult | None:
+        return result and replace(
+            result,
+            request=result.request and restore_request(result.request),
+            exceptions=tuple(map(restore_request, result.exceptions)),
         )
 
-    return PolicyDecision(
-        finding(decision.full_access),
-        finding(decision.untrusted_principal),
-        finding(decision.untrusted_resource),
-        finding(decision.anything),
-        finding(decision.disallowed_action) if decision.disallowed_action else None,
-    )
+    return PolicyDecision(*(restore(getattr(decision, each.name)) for each in fields(decision)))  # type: ignore[arg-type]

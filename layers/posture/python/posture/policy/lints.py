@@ -1,4 +1,4 @@
-"""What is worth saying of a policy beside its verdict: it does not mean what it seems to.
+"""Lint a policy: find elements that do not have the effect they seem to have.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
 https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
@@ -10,29 +10,28 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from posture.policy import keys, service_actions
+from posture.policy import keys
 from posture.policy.document import Condition, Policy, Statement
-from posture.policy.operators import ConditionOperator, OperatorFamily, Quantifier
+from posture.policy.operators import OperatorFamily, Quantifier
 from posture.policy.policy_check import EndpointContext
 
-IDS = (
+ID_KEYS = (
     keys.CALLER_ACCOUNTS
     | keys.OWNER_ACCOUNTS
-    | {
-        keys.PRINCIPAL_ORG,
-        keys.RESOURCE_ORG,
-        keys.SOURCE_VPC,
-        keys.SOURCE_ENDPOINT,
-    }
+    | {keys.PRINCIPAL_ORG, keys.RESOURCE_ORG, keys.SOURCE_VPC, keys.SOURCE_ENDPOINT}
 )
-TAGS = ("aws:principaltag/", "aws:resourcetag/", "aws:requesttag/", "s3:existingobjecttag/")
-PATHS = keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS
-ORGANIZATION = re.compile(r"o-[a-z0-9]+/.*")
+PATH_KEYS = frozenset({keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS})
+PATH = re.compile(r"o-[a-z0-9]+/.*")
+NAMED_PRINCIPAL = (
+    "gateway endpoints ignore named principals, and an account is its root user only. "
+    'Use "*" and a condition on aws:PrincipalArn or aws:PrincipalAccount.'
+)
+Remark = tuple[str, str]  # an id and a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Lint:
-    """One remark: its id, the statement it is about (0: the whole policy), and a sentence."""
+    """A remark: its id, the number of the statement (0: the whole policy), and a sentence."""
 
     id: str
     statement: int
@@ -40,111 +39,90 @@ class Lint:
 
 
 def lint_policy(policy: Policy, endpoint: EndpointContext) -> tuple[Lint, ...]:
-    """Look for what does not mean what it seems to."""
-    return tuple(_policy(policy)) + tuple(
-        remark for each in policy.statements for remark in _statement(policy, each, endpoint)
-    )
+    """Return the lints of a policy at its endpoint."""
+    found = [Lint(name, 0, sentence) for name, sentence in _lint_document(policy)]
+    for statement in policy.statements:
+        where, number = f"S{str(statement)[1:]}", statement.number
+        for name, sentence in _lint_statement(statement, endpoint):
+            found.append(Lint(name, number, f"{where}: {sentence}"))
+        for condition in statement.conditions:
+            for name, sentence in _lint_condition(policy, statement, condition, endpoint):
+                found.append(Lint(name, number, f"{where}, {condition}: {sentence}"))
+    return tuple(found)
 
 
-def _policy(policy: Policy) -> Iterator[Lint]:
+def _lint_document(policy: Policy) -> Iterator[Remark]:
     if not any(each.allows for each in policy.statements):
-        yield Lint("deny-only", 0, "No statement allows anything, so everything is refused.")
+        yield "deny-only", "The policy has no Allow statement, so it denies every request."
     for duplicate in policy.duplicates:
-        text = f"{duplicate.name} stands twice (line {duplicate.line}); only one of them can hold."
-        yield Lint("duplicate-name", 0, text)
+        line = f"{duplicate.name} appears twice (line {duplicate.line})"
+        yield "duplicate-name", f"{line}; AWS does not document which one it uses."
 
 
-def _statement(policy: Policy, statement: Statement, endpoint: EndpointContext) -> Iterator[Lint]:
-    number = statement.number
+def _lint_statement(statement: Statement, endpoint: EndpointContext) -> Iterator[Remark]:
     named = statement.principals
     if endpoint.gateway and not named.any_account:
-        text = (
-            f"A gateway endpoint does not honour named principals ({statement}): an account stands "
-            'for its root user only. Write "*" and a condition on aws:PrincipalArn or '
-            "aws:PrincipalAccount."
-        )
-        yield Lint("named-principal-at-gateway", number, text)
+        yield "named-principal-at-gateway", NAMED_PRINCIPAL
     if any("*" in each and each != "*" for each in named.aws):
-        text = f"No wildcard is allowed within the ARN of a principal ({statement})."
-        yield Lint("wildcard-in-principal", number, text)
+        yield "wildcard-in-principal", "the ARN of a principal cannot contain a wildcard."
     carried = endpoint.action_prefixes
-    others = [
-        each
-        for each in statement.actions
-        if carried
-        and "*" not in each.partition(":")[0]
-        and each.partition(":")[0].lower() not in carried
-    ]
-    if others:
-        text = f"The endpoint carries no {', '.join(others[:3])} ({statement})."
-        yield Lint("action-of-other-service", number, text)
-    for condition in statement.conditions:
-        yield from _condition(policy, statement, condition, endpoint)
+    prefixes = {each: each.partition(":")[0].lower() for each in statement.actions}
+    others = [each for each, prefix in prefixes.items() if prefix not in carried]
+    others = [each for each in others if "*" not in prefixes[each]]
+    if carried and others:
+        yield "action-of-other-service", f"the endpoint does not carry {', '.join(others[:3])}."
 
 
-def _condition(
+def _lint_condition(
     policy: Policy, statement: Statement, condition: Condition, endpoint: EndpointContext
-) -> Iterator[Lint]:
-    number, key, operator = statement.number, condition.lower_key, condition.operator
-    where = f"{condition} in {statement}"
+) -> Iterator[Remark]:
+    key, operator, values = condition.lower_key, condition.operator, condition.values
     if operator.family is OperatorFamily.UNKNOWN:
-        yield Lint("unknown-operator", number, f"AWS documents no such operator: {where}.")
+        yield "unknown-operator", "AWS does not document this operator."
         return
-    yield from _set_operator(where, number, key, operator)
+    yield from _lint_operator(condition, has_variables=policy.has_variables)
     if not keys.is_known(key):
-        yield Lint("unknown-key", number, f"No global key of this name is known: {where}.")
+        yield "unknown-key", "AWS does not document a global condition key of this name."
     if key in keys.NEVER:
-        text = (
-            f"Requests through an endpoint hold no {condition.key}: {where}; see aws:VpcSourceIp."
-        )
-        yield Lint("key-never-there", number, text)
-    if key in IDS and any("*" in each or "?" in each for each in condition.values):
-        text = f"An id with a wildcard matches strangers' ids, too: {where}."
-        yield Lint("wildcard-in-id", number, text)
-    if key in PATHS and not all(ORGANIZATION.fullmatch(each) for each in condition.values):
-        text = f"A path without its organisation's id fits other organisations' units: {where}."
-        yield Lint("path-without-organization", number, text)
-    if not statement.allows and key.startswith(TAGS):
-        text = f"Whoever may set the tag decides whether the deny holds: {where}."
-        yield Lint("tag-exempts-from-deny", number, text)
-    if operator.negated and operator.if_exists:
-        text = f"IfExists changes nothing on a negated operator: {where}."
-        yield Lint("if-exists-on-negated", number, text)
-    yield from _site(where, number, condition, endpoint)
-    yield from _texts(policy, where, number, condition)
+        sentence = f"requests through an endpoint never have {condition.key}; see aws:VpcSourceIp."
+        yield "key-never-present", sentence
+    if key in ID_KEYS and any("*" in each or "?" in each for each in values):
+        yield "wildcard-in-id", "the wildcard also matches IDs of others."
+    if key in PATH_KEYS and not all(PATH.fullmatch(each) for each in values):
+        sentence = "a path without an organisation ID also matches units of other organisations."
+        yield "path-without-organization", sentence
+    if not statement.allows and key.startswith(keys.TAGS):
+        sentence = "a principal that can set the tag can avoid the deny."
+        yield "tag-exempts-from-deny", sentence
+    yield from _lint_source(condition, endpoint)
 
 
-def _set_operator(where: str, number: int, key: str, operator: ConditionOperator) -> Iterator[Lint]:
-    single = keys.is_single(key) or key in keys.FIXED - frozenset(PATHS)
+def _lint_operator(condition: Condition, *, has_variables: bool) -> Iterator[Remark]:
+    key, operator, values = condition.lower_key, condition.operator, condition.values
     if operator.quantifier is Quantifier.ALL:
-        text = f"ForAllValues holds when the key is absent: {where}."
-        yield Lint("for-all-values-when-absent", number, text)
-    if operator.quantifier is not Quantifier.NONE and single:
-        text = f"The key has one value; a set operator only changes what absence means: {where}."
-        yield Lint("set-operator-on-single-key", number, text)
+        yield "for-all-values-when-absent", "ForAllValues also holds if the key is absent."
+    is_single = keys.is_single(key) or key in keys.FIXED - PATH_KEYS
+    if operator.quantifier is not Quantifier.NONE and is_single:
+        sentence = "the key has one value; the set operator matters only if the key is absent."
+        yield "set-operator-on-single-key", sentence
+    if operator.negated and operator.if_exists:
+        yield "if-exists-on-negated", "IfExists has no effect on a negated operator."
+    is_exact = operator.family is OperatorFamily.STRING and operator.comparison != "like"
+    if is_exact and any("*" in each.replace("${*}", "") for each in values):
+        yield "literal-asterisk", "the * is not a wildcard with this operator."
+    if not has_variables and any("${" in each for each in values):
+        sentence = "policy variables are literal text without Version 2012-10-17."
+        yield "variable-in-old-version", sentence
 
 
-def _site(
-    where: str, number: int, condition: Condition, endpoint: EndpointContext
-) -> Iterator[Lint]:
-    own = {keys.SOURCE_VPC: endpoint.vpc_id, keys.SOURCE_ENDPOINT: endpoint.endpoint_id}.get(
-        condition.lower_key
-    )
+def _lint_source(condition: Condition, endpoint: EndpointContext) -> Iterator[Remark]:
+    sources = {keys.SOURCE_VPC: endpoint.vpc_id, keys.SOURCE_ENDPOINT: endpoint.endpoint_id}
+    own = sources.get(condition.lower_key)
     if own is None or condition.operator.family is not OperatorFamily.STRING:
         return
     if own in condition.values:
-        text = f"Every request at this endpoint comes from {own}: {where} restricts nothing."
-        yield Lint("tautological-source", number, text)
+        sentence = f"every request through this endpoint comes from {own}."
+        yield "tautological-source", sentence
     elif not any("*" in each or "${" in each for each in condition.values):
-        text = f"No request at this endpoint comes from there, but from {own}: {where}."
-        yield Lint("source-of-elsewhere", number, text)
-
-
-def _texts(policy: Policy, where: str, number: int, condition: Condition) -> Iterator[Lint]:
-    operator = condition.operator
-    is_text = operator.family is OperatorFamily.STRING and operator.comparison != "like"
-    if is_text and any("*" in each.replace("${*}", "") for each in condition.values):
-        yield Lint("literal-asterisk", number, f"The * is no wildcard here: {where}.")
-    if not policy.has_variables and any("${" in each for each in condition.values):
-        text = f"Variables are literal text without Version 2012-10-17: {where}."
-        yield Lint("variable-in-old-version", number, text)
+        sentence = f"every request through this endpoint comes from {own}, so this never matches."
+        yield "source-never-matches", sentence

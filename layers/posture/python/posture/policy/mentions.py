@@ -1,7 +1,7 @@
-"""What a policy names, so that one example of each kind of account and organisation will do.
+"""Collect what a policy names, and choose one example of everything that it treats alike.
 
-Two accounts that stand in the same places of a policy cannot be told apart by it; and for wildcards
-one account is found for each way in which all patterns together can tell accounts apart.
+A policy cannot distinguish two accounts that it names at the same positions. For wildcards one
+account is found for every combination of patterns that match it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from posture.policy.operators import OperatorFamily
 from posture.policy.template import (
     Variable,
     compile_glob,
+    compile_globs,
     find_variables,
     is_literal,
     parse_template,
@@ -31,75 +32,102 @@ from posture.policy.template import (
 ACCOUNT = re.compile(r"\d{12}")
 ORGANIZATION = re.compile(r"o-[a-z0-9]+")
 SERVICE = re.compile(r"[a-z0-9-]+")
+SOURCE = re.compile(r"vpce?-[0-9a-zA-Z]+")
 ARN = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):[^:]*:(?P<account>[^:]*):(?P<end>.+)"
 )
 EXTERNAL_ACCOUNTS = ("999988887777", "888877776666", "777766665555", "666655554444")
-EXTERNAL_ORGANIZATIONS = ("o-stranger00", "o-outsider00", "o-somebody00")
+EXTERNAL_ORGANIZATIONS = ("o-external00", "o-external01", "o-external02")
 
 Position = tuple[object, ...]
 
 
 @dataclass(slots=True)
 class MentionedNames:
-    """The literal names of one kind, each with its places, and the patterns for them."""
+    """The literal names of one kind, each with its positions, and the patterns for such names."""
 
     positions: dict[str, set[Position]] = field(default_factory=dict)
     patterns: dict[Pattern, None] = field(default_factory=dict)
 
     def add(self, text: str, position: Position, form: re.Pattern[str]) -> None:
-        """Note a name or a pattern; what is neither is nobody's."""
+        """Add a name of the given form, or a pattern; anything else is ignored."""
         if form.fullmatch(text):
             self.positions.setdefault(text, set()).add(position)
         elif "*" in text or "?" in text:
             self.patterns[compile_glob(parse_template(text))] = None
 
-    def examples(
+    def pick_one_per_position(self) -> list[str]:
+        """Return one name for each set of positions."""
+        chosen: dict[object, str] = {}
+        for name, positions in sorted(self.positions.items()):
+            chosen.setdefault(frozenset(positions), name)
+        return list(chosen.values())
+
+    def choose_examples(
         self,
         trusted: Iterable[str],
         shape: PatternSet,
-        strangers: Iterable[str],
+        external: Iterable[str],
         budget: SearchBudget,
     ) -> tuple[str, ...]:
-        """Give the names to try: a stranger's first, then one of every kind that is named."""
+        """Choose the names to try.
+
+        Args:
+            trusted: The trusted names.
+            shape: The form of all names.
+            external: Names to choose an untrusted one from.
+            budget: Pays for the search for names that match the patterns.
+
+        Returns:
+            An untrusted name first, then one of every kind that the policy can distinguish.
+        """
+        trusted = frozenset(trusted)
         known = {*trusted, *self.positions}
-        unions = [
+        sets = [
             compile_patterns(each)
             for each in self.patterns
             if len(each) > 1 or not each[0].repeated
         ]
-        fresh = [next(each for each in strangers if each not in known)]
-        if unions:
-            told = [*unions, compile_patterns(*(compile_glob((each,)) for each in sorted(known)))]
-            fresh += [
-                each for each in find_distinct_texts(shape, told, budget) if each not in known
-            ]
-        trusted = frozenset(trusted)
+        others = [next(each for each in external if each not in known)]
+        if sets:
+            distinct = find_distinct_texts(shape, [*sets, compile_globs(sorted(known))], budget)
+            others += [each for each in distinct if each not in known]
         chosen: dict[object, str] = {}
         for name in sorted(known):
-            matching = tuple(each.accepts(name) for each in unions)
+            matching = tuple(each.accepts(name) for each in sets)
             positions = frozenset(self.positions.get(name, ()))
             chosen.setdefault((name in trusted, positions, matching), name)
-        return (*dict.fromkeys(fresh), *chosen.values())
+        return (*dict.fromkeys(others), *chosen.values())
 
 
 @dataclass(slots=True)
 class PolicyMentions:
-    """Everything a policy names that decides which worlds there are."""
+    """Everything a policy names that decides which request cases there are.
+
+    Attributes:
+        accounts: Account IDs.
+        organizations: Organisation IDs.
+        sources: VPC and endpoint IDs, by condition key.
+        keys: The keys of conditions, in lower case.
+        variables: The keys that policy variables name.
+        services: The prefixes of actions and keys, and the services in ARNs.
+        partitions: The partitions in ARNs.
+        literals: The literal values that keys are compared with.
+    """
 
     accounts: MentionedNames = field(default_factory=MentionedNames)
     organizations: MentionedNames = field(default_factory=MentionedNames)
-    sites: dict[str, MentionedNames] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)  # in lower case, and as written
-    references: set[str] = field(default_factory=set)  # keys that variables refer to
+    sources: dict[str, MentionedNames] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    variables: set[str] = field(default_factory=set)
     services: dict[str, None] = field(default_factory=dict)
     partitions: list[str] = field(default_factory=list)
-    literals: dict[str, list[str]] = field(default_factory=dict)  # values that keys are compared to
+    literals: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def all_keys(self) -> frozenset[str]:
         """The keys that conditions and variables name."""
-        return frozenset(self.keys) | self.references
+        return frozenset(self.keys | self.variables)
 
     @property
     def partition(self) -> str:
@@ -109,63 +137,64 @@ class PolicyMentions:
 
 
 def collect_mentions(policy: Policy) -> PolicyMentions:
-    """Look through a policy."""
+    """Collect what a policy names."""
     found = PolicyMentions(
-        sites={keys.SOURCE_VPC: MentionedNames(), keys.SOURCE_ENDPOINT: MentionedNames()}
+        sources={keys.SOURCE_VPC: MentionedNames(), keys.SOURCE_ENDPOINT: MentionedNames()}
     )
     for statement in policy.statements:
         for action in statement.actions:
-            _service(action.partition(":")[0], found)
+            _add_service(action.partition(":")[0], found)
         for resource in statement.resources:
-            _arn(resource, (statement.number, "resource"), found)
+            _add_arn(resource, (statement.number, "resource"), found)
         for principal in statement.principals.aws:
-            _principal(principal, statement, found)
+            _add_principal(principal, statement, found)
         for condition in statement.conditions:
-            _condition(policy, condition, found)
+            _add_condition(policy, condition, found)
     if policy.has_variables:
-        found.references |= set(_references(policy))
+        found.variables |= set(_list_variables(policy))
     return found
 
 
-def _references(policy: Policy) -> Iterator[str]:
+def _list_variables(policy: Policy) -> Iterator[str]:
     for statement in policy.statements:
         values = (each for condition in statement.conditions for each in condition.values)
         for value in (*statement.resources, *values):
             if "${" in value:
-                for reference in find_variables(parse_template(value, variables=True)):
-                    yield reference.key
+                for variable in find_variables(parse_template(value, variables=True)):
+                    yield variable.key
 
 
-def _service(name: str, found: PolicyMentions) -> None:
-    lowered = name.lower()  # actions are compared without regard to case
+def _add_service(name: str, found: PolicyMentions) -> None:
+    lowered = name.lower()  # the case of actions is ignored
     if SERVICE.fullmatch(lowered):
         found.services[lowered] = None
 
 
-def _principal(principal: str, statement: Statement, found: PolicyMentions) -> None:
+def _add_principal(principal: str, statement: Statement, found: PolicyMentions) -> None:
     position = (statement.number, "principal")
     if ACCOUNT.fullmatch(principal):
         found.accounts.add(principal, (*position, "root"), ACCOUNT)
     else:
-        _arn(principal, position, found)
+        _add_arn(principal, position, found)
 
 
-def _arn(text: str, position: Position, found: PolicyMentions) -> None:
+def _add_arn(text: str, position: Position, found: PolicyMentions) -> None:
     parts = ARN.fullmatch(text)
     if parts is None:
         return
     found.partitions.append(parts["partition"])
     if position[-1] == "resource":
-        _service(parts["service"], found)
-    found.accounts.add(parts["account"], (*position, text.replace(parts["account"], "")), ACCOUNT)
+        _add_service(parts["service"], found)
+    account = parts["account"]
+    found.accounts.add(account, (*position, text.replace(account, "")), ACCOUNT)
 
 
-def _condition(policy: Policy, condition: Condition, found: PolicyMentions) -> None:
+def _add_condition(policy: Policy, condition: Condition, found: PolicyMentions) -> None:
     key = condition.lower_key
-    found.keys.setdefault(key, condition.key)
+    found.keys.add(key)
     prefix = key.partition(":")[0]
     if prefix != "aws":
-        _service(prefix, found)
+        _add_service(prefix, found)
     if condition.operator.family not in {OperatorFamily.STRING, OperatorFamily.ARN}:
         return
     for value in condition.values:
@@ -174,16 +203,16 @@ def _condition(policy: Policy, condition: Condition, found: PolicyMentions) -> N
             continue
         if is_literal(parts):
             found.literals.setdefault(key, []).append(value)
-        _value(key, value, (id(condition),), found)
+        _add_value(key, value, (id(condition),), found)
 
 
-def _value(key: str, value: str, position: Position, found: PolicyMentions) -> None:
+def _add_value(key: str, value: str, position: Position, found: PolicyMentions) -> None:
     if key in keys.CALLER_ACCOUNTS | keys.OWNER_ACCOUNTS:
         found.accounts.add(value, position, ACCOUNT)
     elif key in keys.CALLER_ORGS | keys.OWNER_ORGS:
         name, _, path = value.partition("/")
         found.organizations.add(name, (*position, path), ORGANIZATION)
-    elif key in found.sites:
-        found.sites[key].add(value, position, re.compile(r"vpce?-[0-9a-zA-Z]+"))
+    elif key in found.sources:
+        found.sources[key].add(value, position, SOURCE)
     elif key == keys.PRINCIPAL_ARN:
-        _arn(value, position, found)
+        _add_arn(value, position, found)

@@ -1,8 +1,8 @@
-"""A world: everything about a request that is one of few cases, so that the rest is just texts.
+"""A request case: everything about a request that has few possible values.
 
-In one world the caller's account and organisation, the owner's, the service and the endpoint are
-constants. What stays open is the action, the resource's and the principal's ARN, and the keys that
-anybody may set.
+In one case the caller's account and organisation, the resource's owner, the service and the
+endpoint are constants. Open are the action, the ARNs of the resource and of the principal, and the
+condition keys that callers choose.
 """
 
 from __future__ import annotations
@@ -12,18 +12,32 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from posture.policy import keys
+from posture.policy.keys import KeyPresence
 from posture.policy.policy_check import EndpointContext
 from posture.policy.request import CallerKind
+from posture.policy.value_tests import KeyValues
 
-ANONYMOUS_ACCOUNT = "anonymous"  # what aws:PrincipalAccount holds in unsigned requests
-AMAZON = "amazon"  # what ec2:Owner holds for AWS's own
+Assigned = Mapping[str, str | None]  # values of keys; None: the key is absent
+ANONYMOUS_ACCOUNT = "anonymous"  # aws:PrincipalAccount of unsigned requests
+AMAZON = "amazon"  # ec2:Owner of AWS's own resources
+CALLER_KEYS = frozenset(
+    {
+        keys.PRINCIPAL_ACCOUNT,
+        keys.PRINCIPAL_ORG,
+        "aws:principaltype",
+        "aws:principalisawsservice",
+        "aws:viaawsservice",
+    }
+)
+ENDPOINT_KEYS = frozenset({keys.SOURCE_VPC, keys.SOURCE_ENDPOINT, "aws:vpceaccount"})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request; `type` as in aws:PrincipalType, "" where it does not matter.
+    """The caller of a request.
 
-    `forwarded`: a service makes it with the principal's credentials.
+    `principal_type` is as in aws:PrincipalType, or "" where it does not matter. `forwarded`: an
+    AWS service makes the request with the caller's credentials.
     """
 
     kind: CallerKind
@@ -34,16 +48,16 @@ class Caller:
 
 
 class OwnerKind(Enum):
-    """Whose resource it is."""
+    """The kind of owner of a resource."""
 
     ACCOUNT = "account"
     AWS = "aws"
-    CALLER = "caller"  # no resource: the action is about the caller's own account
+    CALLER = "caller"  # no resource: the action applies to the caller's own account
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceOwner:
-    """Whose resource it is; `keyed` tells whether the request holds the aws:Resource… keys."""
+    """The owner of a resource; `has_owner_keys`: the request holds the aws:Resource… keys."""
 
     kind: OwnerKind
     account: str = ""
@@ -53,9 +67,9 @@ class ResourceOwner:
 
 @dataclass(frozen=True, slots=True)
 class RequestCase:
-    """One case. `owner` and `service` are None while a search has not come to them.
+    """One case. `owner` and `service` are None as long as the search has not chosen them.
 
-    `assigned` are values chosen for keys that variables refer to (None: absent).
+    `assigned` holds the values of the keys that policy variables name.
     """
 
     endpoint: EndpointContext
@@ -63,148 +77,127 @@ class RequestCase:
     caller: Caller
     owner: ResourceOwner | None = None
     service: str | None = None
-    assigned: Mapping[str, str | None] = field(default_factory=dict)
+    assigned: Assigned = field(default_factory=dict)
 
 
 class OpenValue(Enum):
-    """What a world does not fix."""
+    """Why a request case does not determine the value of a key."""
 
-    DEFERRED = "later"  # owner or service are not chosen yet
-    FREE = "free"
+    DEFERRED = "deferred"  # it depends on the owner or the service
+    FREE = "free"  # the caller chooses it
     UNKNOWABLE = "unknowable"
 
 
-KeyValues = tuple[str, ...] | None  # None: the key is absent
-
-
 def resolve_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
-    """Give what a key holds in a world, the key in lower case."""
+    """Return the values of a condition key in a case; the key is in lower case."""
     if key in keys.UNKNOWABLE or not keys.is_known(key):
         return OpenValue.UNKNOWABLE
     if key in keys.NEVER:
         return None
-    found = _resolve_in_case(key, case)
+    if key in CALLER_KEYS:
+        return _resolve_caller_key(key, case.caller)
+    if key in keys.OWNER_KEYS:
+        found = _resolve_owner_key(key, case)
+    elif key in ENDPOINT_KEYS:
+        found = _resolve_endpoint_key(key, case.endpoint)
+    else:
+        found = _resolve_other_key(key, case)
     if found is OpenValue.FREE and key in case.assigned:
-        return _one(case.assigned[key])
+        return _value_or_absent(case.assigned[key])
     return found
 
 
-def _resolve_in_case(key: str, case: RequestCase) -> KeyValues | OpenValue:
-    if key in CALLERS:
-        return _of_caller(key, case.caller)
-    if key in keys.OWNER_KEYS:
-        return _of_owner(key, case)
-    if key in SITES:
-        return _of_site(key, case.endpoint)
-    return _scoped(key, case)
-
-
-CALLERS = frozenset(
-    {
-        keys.PRINCIPAL_ACCOUNT,
-        keys.PRINCIPAL_ORG,
-        "aws:principaltype",
-        "aws:principalisawsservice",
-        "aws:viaawsservice",
-    }
-)
-SITES = frozenset({keys.SOURCE_VPC, keys.SOURCE_ENDPOINT, "aws:vpceaccount"})
-
-
-def _one(value: str | None) -> KeyValues:
+def _value_or_absent(value: str | None) -> KeyValues:
     return None if value is None else (value,)
 
 
-def _of_caller(key: str, caller: Caller) -> KeyValues:  # noqa: PLR0911 - one return a case
-    principal = caller.kind is CallerKind.PRINCIPAL
-    service = caller.kind is CallerKind.SERVICE
+def _resolve_caller_key(key: str, caller: Caller) -> KeyValues:
+    is_principal = caller.kind is CallerKind.PRINCIPAL
     if key == "aws:viaawsservice":
         return ("true",) if caller.forwarded else ("false",)
     if key == "aws:principalisawsservice":
-        return ("true",) if service else ("false",) if principal else None
-    if key == keys.PRINCIPAL_ACCOUNT:
-        if caller.kind is CallerKind.ANONYMOUS:
-            return (ANONYMOUS_ACCOUNT,)
-        return (caller.account,) if principal else None
+        is_service = caller.kind is CallerKind.SERVICE
+        return ("true",) if is_service else ("false",) if is_principal else None
     if key == keys.PRINCIPAL_ORG:
-        return _one(caller.organization) if principal else None
+        return _value_or_absent(caller.organization) if is_principal else None
+    is_account = key == keys.PRINCIPAL_ACCOUNT
     if caller.kind is CallerKind.ANONYMOUS:
-        return ("Anonymous",)
-    return (caller.principal_type,) if principal and caller.principal_type else None
+        return (ANONYMOUS_ACCOUNT,) if is_account else ("Anonymous",)
+    value = caller.account if is_account else caller.principal_type
+    return (value,) if is_principal and (value or is_account) else None
 
 
-def _of_owner(key: str, case: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
+def _resolve_owner_key(  # noqa: PLR0911 - one return for each key
+    key: str, case: RequestCase
+) -> KeyValues | OpenValue:
     owner = case.owner
-    if owner is None or (case.service is None and key in {keys.S3_ACCOUNT, keys.EC2_OWNER}):
+    of_service = key in {keys.S3_ACCOUNT, keys.EC2_OWNER}
+    if owner is None or (case.service is None and of_service):
         return OpenValue.DEFERRED
-    if key in {keys.S3_ACCOUNT, keys.EC2_OWNER} and not held(key, case):
+    if of_service and not _service_holds(key, case):
         return None
     if key == keys.EC2_OWNER:
         return (AMAZON,) if owner.kind is OwnerKind.AWS else (owner.account,)
     if not owner.has_owner_keys:
         return None
     if key == keys.RESOURCE_ORG:
-        return _one(owner.organization)
+        return _value_or_absent(owner.organization)
     if key == keys.RESOURCE_PATHS:
         return OpenValue.FREE if owner.organization else None
     return (owner.account,)
 
 
-def _of_site(key: str, endpoint: EndpointContext) -> KeyValues | OpenValue:
+def _resolve_endpoint_key(key: str, endpoint: EndpointContext) -> KeyValues | OpenValue:
     if key == "aws:vpceaccount":
         return (endpoint.account,)
     known = endpoint.vpc_id if key == keys.SOURCE_VPC else endpoint.endpoint_id
     return (known,) if known is not None else OpenValue.UNKNOWABLE
 
 
-def held(key: str, case: RequestCase) -> bool | None:
-    """Tell whether the world's service has a key in its requests; None while it is not chosen."""
-    holders = keys.services_with_key(key)
-    if holders is None:
+def _service_holds(key: str, case: RequestCase) -> bool | None:
+    """Return whether requests to the service hold a key; None if no service is chosen."""
+    services = keys.services_with_key(key)
+    if services is None:
         return True
-    return None if case.service is None else case.service in holders
+    return None if case.service is None else case.service in services
 
 
-def _scoped(key: str, case: RequestCase) -> KeyValues | OpenValue:  # noqa: PLR0911 - one return a case
-    there = held(key, case)
-    if there is None:
+def _resolve_other_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
+    is_held = _service_holds(key, case)
+    if is_held is None:
         return OpenValue.DEFERRED
     caller = case.caller
-    if not there:
-        return None
-    if key == keys.KMS_CALLER and caller.kind is not CallerKind.SERVICE:
+    is_service = caller.kind is CallerKind.SERVICE
+    if key == keys.KMS_CALLER and is_held and not is_service:
         return (caller.account,) if caller.kind is CallerKind.PRINCIPAL else None
-    if key in keys.BY_SERVICES and caller.kind is not CallerKind.SERVICE:
-        return None
-    if key in keys.FORWARDED and not caller.forwarded:
-        return None
     if key == "aws:requestedregion" and case.endpoint.region:
         return (case.endpoint.region,)
-    return _of_identity(key, caller)
-
-
-def _of_identity(key: str, caller: Caller) -> KeyValues | OpenValue:
-    if key == keys.PROVIDER and caller.kind is not CallerKind.FEDERATED:
-        return None
-    principal = caller.kind is CallerKind.PRINCIPAL
     if key == "aws:userid" and caller.kind is CallerKind.ANONYMOUS:
         return (ANONYMOUS_ACCOUNT,)
+    absent = (
+        not is_held
+        or (key in keys.BY_SERVICES and not is_service)
+        or (key in keys.FORWARDED and not caller.forwarded)
+        or _is_absent_for(key, caller)
+    )
+    return None if absent else OpenValue.FREE
+
+
+def _is_absent_for(key: str, caller: Caller) -> bool:
+    if key == keys.PROVIDER:
+        return caller.kind is not CallerKind.FEDERATED
     if key == "aws:username" and caller.principal_type not in {"", "User"}:
-        return None
+        return True
+    is_principal = caller.kind is CallerKind.PRINCIPAL
     if key == keys.PRINCIPAL_PATHS:
-        return OpenValue.FREE if principal and caller.organization else None
-    if not principal and (key == keys.PRINCIPAL_ARN or keys.is_signed(key)):
-        return None
-    return OpenValue.FREE
+        return not (is_principal and caller.organization)
+    return not is_principal and (key == keys.PRINCIPAL_ARN or keys.is_signed(key))
 
 
-def find_presence(key: str, caller: Caller) -> keys.KeyPresence:
-    """Tell whether a key that is free in its world is always there."""
-    fixed = {keys.PRINCIPAL_ARN, keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS, keys.PROVIDER}
-    if (
-        key in keys.ALWAYS
-        or key in fixed
-        or (key == "aws:username" and caller.principal_type == "User")
-    ):
-        return keys.KeyPresence.ALWAYS
-    return keys.KeyPresence.MAYBE
+def find_presence(key: str, caller: Caller) -> KeyPresence:
+    """Return whether every request of a case holds a key whose value is open."""
+    always = {keys.PRINCIPAL_ARN, keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS, keys.PROVIDER}
+    is_user = key == "aws:username" and caller.principal_type == "User"
+    if is_user or key in keys.ALWAYS or key in always:
+        return KeyPresence.ALWAYS
+    return KeyPresence.MAYBE

@@ -1,179 +1,149 @@
-"""Looks for a request that a policy lets through: world by world, then text by text.
+"""Search for a request that a policy allows, or denies: case by case, then text by text.
 
-In a world the policy asks for one statement that allows whose clauses all hold, and for one clause
-of each statement that denies that does not. What is open is chosen so that it meets all of that.
+In a request case an allowed request needs one Allow statement all of whose clauses hold, and in
+each Deny statement one clause that does not. The open values are chosen to meet all of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import product
 
-from posture.policy import keys, service_actions
-from posture.policy.automata import BudgetExceededError, PatternSet, SearchBudget, compile_patterns
-from posture.policy.case_enumeration import CaseEnumeration, Question
+from posture.policy import keys
+from posture.policy.automata import BudgetExceededError, PatternSet, SearchBudget
+from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.clause_results import DEFERRED, ClauseResult, Requirement, Undecidable
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.document import Statement
 from posture.policy.ownership import find_presumed_own
 from posture.policy.policy_check import EndpointContext
+from posture.policy.question import Question
 from posture.policy.request import CallerKind
-from posture.policy.request_case import KeyValues, OwnerKind, RequestCase, find_presence
-from posture.policy.shapes import ACTION, RESOURCE, find_hints, find_shape, match_named_actions
-from posture.policy.tokens import match_text
-from posture.policy.value_tests import RequiredOutcome, ValueDomain, choose_values
+from posture.policy.request_case import Assigned, Caller, RequestCase, ResourceOwner
+from posture.policy.shapes import ACTION, RESOURCE
+from posture.policy.value_domains import build_domain, list_other_actions
+from posture.policy.value_tests import KeyValues, RequiredOutcome, ValueDomain, choose_values
 
-EVERYTHING = Question("full_access")
 ChosenValues = Mapping[str, KeyValues]
-BOOLEANS = compile_patterns(match_text("true"), match_text("false"))
 Requirements = dict[str, tuple[RequiredOutcome, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRequest:
-    """A world, what was chosen in it, and the statement that lets it through."""
+    """A case, the values chosen in it, and the statement that allows or denies the request."""
 
     case: RequestCase
     chosen: ChosenValues
     statement: Statement | None
 
 
+@dataclass(frozen=True)
 class RequestSearch:
-    """One search of a policy at one endpoint.
+    """A search for a request that counts for a question.
 
-    `loose`: what cannot be decided is taken to be as it suits, so that nothing found proves that
-    nothing exists, and something found proves nothing; `unclear` names what was taken so.
+    Attributes:
+        cases: The request cases of the policy.
+        clauses: The statements of the policy.
+        question: The requests that count.
+        budget: Pays for the search.
+        now: The earliest time of a request, in seconds since 1970.
+        endpoint: The endpoint, with the VPC and ID that it is assumed to have.
+        assigned: The values of the keys that policy variables name.
+        approximate: Assume of every undecidable element what helps to find a request. If none is
+            found then, none exists; one that is found proves nothing.
+        undecided: Receives the names of the elements that could not be decided.
     """
 
-    def __init__(
-        self,
-        cases: CaseEnumeration,
-        clauses: ClauseEvaluator,
-        budget: SearchBudget,
-        now: Fraction | None,
-        excluded: PatternSet | None = None,
-    ) -> None:
-        self.cases = cases
-        self.clauses = clauses
-        self.budget = budget
-        self.now = now
-        self.excluded = excluded  # actions that do not count
-        self.undecided: dict[str, None] = {}
-        statements = cases.policy.statements
-        self.allows = [each for each in statements if each.allows]
-        self.denies = [each for each in statements if not each.allows]
+    cases: CaseEnumeration
+    clauses: ClauseEvaluator
+    question: Question
+    budget: SearchBudget
+    now: Fraction | None
+    endpoint: EndpointContext
+    assigned: Assigned = field(default_factory=dict)
+    approximate: bool = False
+    undecided: dict[str, None] = field(default_factory=dict)
 
-    def find(
-        self,
-        question: Question,
-        endpoint: EndpointContext,
-        assigned: Mapping[str, str | None],
-        *,
-        approximate: bool,
-    ) -> FoundRequest | None:
-        """Give a request that counts and is let through, or nothing.
+    def find(self) -> FoundRequest | None:
+        """Return a request that counts; None if there is none.
 
-        A statement that takes too long does not keep the others from being looked at: each has its
-        share, and those that need more come last.
+        Each Allow statement has its share of the budget, so that one that takes long does not hide
+        the others; statements that need more are searched last.
 
         Raises:
-            ExhaustedError: no other statement lets one through, and there is not enough for these.
+            BudgetExceededError: The search visited too many states.
         """
-
-        def look(statement: Statement) -> FoundRequest | None:
-            for case in self._worlds(
-                question, statement, endpoint, assigned, approximate=approximate
-            ):
-                chosen = self._in(case, question, statement, self.denies, approximate=approximate)
-                if chosen is not None:
-                    return FoundRequest(case, chosen, statement)
-            return None
-
-        late: list[Statement] = []
-        for at, statement in enumerate(self.allows):
+        if self.question.denied:
+            return self._find_denied()
+        postponed: list[Statement] = []
+        for at, statement in enumerate(self.clauses.allows):
             try:
-                with self.budget.share(len(self.allows) - at):
-                    found = look(statement)
+                with self.budget.share(len(self.clauses.allows) - at):
+                    found = self._find_allowed_by(statement)
             except BudgetExceededError:
-                late.append(statement)
+                postponed.append(statement)
             else:
                 if found:
                     return found
-        return next(filter(None, map(look, late)), None)
+        return next(filter(None, map(self._find_allowed_by, postponed)), None)
 
-    def find_refused(
-        self, endpoint: EndpointContext, assigned: Mapping[str, str | None], *, approximate: bool
-    ) -> FoundRequest | None:
-        """Give a request of a principal or of nobody that is not let through, or nothing.
+    def _find_allowed_by(self, statement: Statement) -> FoundRequest | None:
+        def is_open(case: RequestCase) -> bool:
+            return self._may_allow(statement, case)
 
-        It is one that a statement denies, or one that no statement allows.
-        """
-        for case in self._every_world(endpoint, assigned):
-            for deny in self.denies:
-                if chosen := self._in(case, EVERYTHING, deny, (), approximate=approximate):
+        for case in self._list_cases(statement, is_open):
+            chosen = self._choose(case, statement, self.clauses.denies)
+            if chosen is not None:
+                return FoundRequest(case, chosen, statement)
+        return None
+
+    def _find_denied(self) -> FoundRequest | None:
+        """Return a request that a statement denies, or that no statement allows."""
+        for case in self._list_cases(None, lambda _: True):
+            for deny in self.clauses.denies:
+                if chosen := self._choose(case, deny, ()):
                     return FoundRequest(case, chosen, deny)
-            if chosen := self._in(case, EVERYTHING, None, self.allows, approximate=approximate):
+            if chosen := self._choose(case, None, self.clauses.allows):
                 return FoundRequest(case, chosen, None)
         return None
 
-    def _every_world(
-        self, endpoint: EndpointContext, assigned: Mapping[str, str | None]
+    def _list_cases(
+        self, statement: Statement | None, is_open: Callable[[RequestCase], bool]
     ) -> Iterator[RequestCase]:
-        for caller, owner in product(self.cases.callers(), self.cases.owners):
-            pair = self.cases.together(caller, owner)
-            if pair is not None and caller.kind is not CallerKind.FEDERATED:
-                for service in self.cases.services(None, *pair):
-                    yield RequestCase(endpoint, self.cases.partition, *pair, service, assigned)
-
-    def _worlds(
-        self,
-        question: Question,
-        statement: Statement,
-        endpoint: EndpointContext,
-        assigned: Mapping[str, str | None],
-        *,
-        approximate: bool,
-    ) -> Iterator[RequestCase]:
-        trust, partition = self.cases.trust, self.cases.partition
-        for caller in self.cases.callers(services=question.services, forwarded=question.forwarded):
-            early = RequestCase(endpoint, partition, caller, None, None, assigned)
-            if not question.of_caller(caller, trust) or not self._open(
-                statement, early, approximate=approximate
-            ):
+        """Yield the cases that count, if `is_open` with the caller, and with the owner, chosen."""
+        for caller in self.cases.list_callers(self.question):
+            partial = self._build_case(caller)
+            if not self.question.may_count(caller, self.cases.trust) or not is_open(partial):
                 continue
-            for owner in self.cases.owners:
-                pair = self.cases.together(caller, owner)
-                if pair is None or not question.counts(*pair, trust):
-                    continue
-                case = RequestCase(endpoint, partition, *pair, None, assigned)
-                if self._open(statement, case, approximate=approximate):
-                    for service in self.cases.services(statement, *pair):
-                        yield RequestCase(endpoint, partition, *pair, service, assigned)
+            for pair in self.cases.list_pairs(caller):
+                counts = self.question.counts(*pair, self.cases.trust)
+                if counts and is_open(self._build_case(*pair)):
+                    for service in self.cases.list_services(statement, *pair):
+                        yield self._build_case(*pair, service)
 
-    def _open(self, statement: Statement, case: RequestCase, *, approximate: bool) -> bool:
-        """Tell whether anything may get through in a world that is not complete yet."""
+    def _build_case(
+        self, caller: Caller, owner: ResourceOwner | None = None, service: str | None = None
+    ) -> RequestCase:
+        partition = self.cases.partition
+        return RequestCase(self.endpoint, partition, caller, owner, service, self.assigned)
+
+    def _may_allow(self, statement: Statement, case: RequestCase) -> bool:
+        """Return whether a statement may allow requests of a case that is not complete yet."""
         self.budget.spend()
-        allowing = self.clauses.evaluate(statement, case)
-        if allowing == [False]:
+        results = self.clauses.evaluate(statement, case)
+        if results == [False]:
             return False
-        opaque = [each.element for each in allowing if isinstance(each, Undecidable)]
-        self.undecided.update(dict.fromkeys(opaque))
-        if opaque and not approximate:
+        undecidable = [each.element for each in results if isinstance(each, Undecidable)]
+        self.undecided.update(dict.fromkeys(undecidable))
+        if undecidable and not self.approximate:
             return False
-        return all(self.clauses.evaluate(each, case) for each in self.denies)
+        return all(self.clauses.evaluate(each, case) for each in self.clauses.denies)
 
-    def _in(
-        self,
-        case: RequestCase,
-        question: Question,
-        statement: Statement | None,
-        against: Sequence[Statement],
-        *,
-        approximate: bool,
+    def _choose(
+        self, case: RequestCase, statement: Statement | None, others: Sequence[Statement]
     ) -> ChosenValues | None:
-        """Choose what is open so that one statement applies, and none of those `against`."""
+        """Choose the open values so that a statement applies, and none of the others does."""
         self.budget.spend()
         requirements: Requirements = {ACTION: (), RESOURCE: ()}
         if case.caller.kind is CallerKind.PRINCIPAL:
@@ -181,148 +151,99 @@ class RequestSearch:
         for result in self.clauses.evaluate(statement, case) if statement else ():
             if result is False or result is DEFERRED:
                 return None
-            if isinstance(result, Undecidable):
-                self.undecided[result.element] = None
-                if not approximate:
+            if not isinstance(result, Requirement) or result.approximate:
+                self.undecided[_name_element(result, statement)] = None
+                if not self.approximate:
                     return None
             if isinstance(result, Requirement):
-                if result.approximate:
-                    self.undecided[_element(result, statement)] = None
-                    if not approximate:
-                        return None
                 requirements[result.key] = (*requirements.get(result.key, ()), (result.test, True))
-        choices = self._choices(case, against, approximate=approximate)
-        if choices is None:
+        alternatives = self._list_alternatives(case, others)
+        if alternatives is None:
             return None
-        domains = _ValueDomains(self, case, question, statement)
-        return self._chosen(requirements, choices, domains)
+        return self._solve(requirements, alternatives, _OpenValues(self, case, statement))
 
-    def _choices(
-        self, case: RequestCase, against: Sequence[Statement], *, approximate: bool
+    def _list_alternatives(
+        self, case: RequestCase, others: Sequence[Statement]
     ) -> list[list[Requirement]] | None:
-        """Give the clauses of each statement one of which must fail; None where none can."""
+        """Return, per statement, the clauses of which one must fail; None if none of them can."""
         found: list[list[Requirement]] = []
-        for each_of in against:
-            truths = self.clauses.evaluate(each_of, case)
-            if truths == [False]:
+        for statement in others:
+            results = self.clauses.evaluate(statement, case)
+            if results == [False]:
                 continue
-            sure = [
-                each for each in truths if isinstance(each, Requirement) and not each.approximate
-            ]
-            vague = [each for each in truths if not any(each is one for one in sure)]
-            for each in vague:
-                self.undecided[_element(each, each_of)] = None
-            if vague and approximate:
-                continue
-            if not sure:
+            exact = [r for r in results if isinstance(r, Requirement) and not r.approximate]
+            if len(exact) < len(results):
+                inexact = [r for r in results if not isinstance(r, Requirement) or r.approximate]
+                self.undecided.update((_name_element(r, statement), None) for r in inexact)
+                if self.approximate:
+                    continue
+            if not exact:
                 return None
-            found.append(sure)
+            found.append(exact)
         return sorted(found, key=len)
 
-    def _chosen(
-        self, requirements: Requirements, choices: list[list[Requirement]], domains: _ValueDomains
+    def _solve(
+        self,
+        requirements: Requirements,
+        alternatives: list[list[Requirement]],
+        values: _OpenValues,
     ) -> ChosenValues | None:
-        """Let one clause of every deny fail, going back where that leaves nothing to choose."""
-        if not all(domains.values(key, wanted) for key, wanted in requirements.items()):
+        """Let one clause of each statement fail, and go back where that leaves no value."""
+        if not all(values.choose(key, wanted) for key, wanted in requirements.items()):
             return None
-        if not choices:
-            return {key: domains.values(key, wanted)[0] for key, wanted in requirements.items()}
-        for requirement in choices[0]:
+        if not alternatives:
+            return {key: values.choose(key, wanted)[0] for key, wanted in requirements.items()}
+        for failing in alternatives[0]:
             self.budget.spend()
-            wanted = (*requirements.get(requirement.key, ()), (requirement.test, False))
-            found = self._chosen({**requirements, requirement.key: wanted}, choices[1:], domains)
+            wanted = (*requirements.get(failing.key, ()), (failing.test, False))
+            found = self._solve({**requirements, failing.key: wanted}, alternatives[1:], values)
             if found is not None:
                 return found
         return None
 
 
-def _element(result: ClauseResult, statement: Statement | None) -> str:
+def _name_element(result: ClauseResult, statement: Statement | None) -> str:
     if isinstance(result, Undecidable):
         return result.element
     is_principal = isinstance(result, Requirement) and result.key == keys.PRINCIPAL_ARN
     return f"{'a principal' if is_principal else 'a variable'} of {statement}"
 
 
-class _ValueDomains:
-    """What each open key may hold in one world, and what was found for it."""
+class _OpenValues:
+    """The values chosen for open texts and keys in one case, each choice made once."""
 
     def __init__(
-        self,
-        search: RequestSearch,
-        case: RequestCase,
-        question: Question,
-        statement: Statement | None,
+        self, search: RequestSearch, case: RequestCase, statement: Statement | None
     ) -> None:
         self.search = search
         self.case = case
-        self.question = question
         self.statement = statement
         self._domains: dict[str, ValueDomain] = {}
-        self._found: dict[tuple[str, frozenset[RequiredOutcome]], list[KeyValues]] = {}
+        self._chosen: dict[tuple[str, frozenset[RequiredOutcome]], list[KeyValues]] = {}
 
-    def values(self, key: str, wanted: tuple[RequiredOutcome, ...]) -> list[KeyValues]:
-        """Give a value that meets every test, as a list of at most one."""
+    def choose(self, key: str, wanted: tuple[RequiredOutcome, ...]) -> list[KeyValues]:
+        """Return values that meet every test, as a list of at most one element."""
         known = key, frozenset(wanted)
-        if known not in self._found:
+        if known not in self._chosen:
             if key not in self._domains:
                 self._domains[key] = self._build_domain(key)
-            self._found[known] = choose_values(key, wanted, self._domains[key], self.search.budget)
-        return self._found[known]
+            domain, budget = self._domains[key], self.search.budget
+            self._chosen[known] = choose_values(key, wanted, domain, budget)
+        return self._chosen[known]
 
     def _build_domain(self, key: str) -> ValueDomain:
-        case = self.case
-        shape, preferred = find_shape(key, case), find_hints(key, case)
+        return build_domain(key, self.case, tuple(self._list_excluded(key)), self.search.now)
+
+    def _list_excluded(self, key: str) -> Iterator[PatternSet]:
+        search = self.search
+        question, cases = search.question, search.cases
         if key == ACTION:
-            shape = _actions(case) or shape
-            return ValueDomain(
-                shape, tuple(self._no_actions()), keys.KeyPresence.ALWAYS, preferred=preferred
+            if question.allowed_actions:
+                yield question.allowed_actions
+            yield from list_other_actions(self.case, has_owners=cases.has_owners)
+        if key == RESOURCE and question.untrusted_resource and not cases.trust.strict:
+            own = self.statement and find_presumed_own(
+                self.statement, search.clauses.denies, self.case, cases
             )
-        if key == RESOURCE:
-            excluded: tuple[PatternSet, ...] = ()
-            if self.statement and self.question.resource and not self.search.cases.trust.strict:
-                own = find_presumed_own(self.statement, self.search.denies, case, self.search.cases)
-                excluded = (own,) if own else ()
-            return ValueDomain(shape, excluded, keys.KeyPresence.ALWAYS, preferred=preferred)
-        if key in keys.BOOLEAN:
-            return ValueDomain(
-                BOOLEANS, (), find_presence(key, case.caller), preferred=("true", "false")
-            )
-        multivalued = key in keys.MULTIVALUED or not (
-            keys.is_single(key) or key in keys.FIXED or key.startswith("aws:")
-        )
-        earliest = self.search.now if key in {keys.NOW, keys.EPOCH} else None
-        return ValueDomain(
-            shape,
-            (),
-            find_presence(key, case.caller),
-            multivalued=multivalued,
-            preferred=preferred,
-            earliest=earliest,
-        )
-
-    def _no_actions(self) -> Iterator[PatternSet]:
-        """Give the actions that belong to other worlds than this one."""
-        service, owner = self.case.service or "", self.case.owner
-        if self.search.excluded is not None:
-            yield self.search.excluded
-        if owner is None:
-            return
-        if owner.kind is not OwnerKind.CALLER and service in service_actions.WITHOUT_RESOURCE:
-            yield match_named_actions(service, service_actions.WITHOUT_RESOURCE[service])
-        if service == "sts" and self.case.caller.kind is not CallerKind.FEDERATED:
-            yield match_named_actions(service, service_actions.FEDERATED)
-        keyless = service_actions.WITHOUT_OWNER_KEYS.get(service)
-        if keyless and owner.has_owner_keys and self.search.cases.tells_owners:
-            yield match_named_actions(service, keyless)
-
-
-def _actions(case: RequestCase) -> PatternSet | None:
-    """Give the actions of the worlds that have just a few."""
-    service, owner = case.service or "", case.owner
-    if case.caller.kind is CallerKind.FEDERATED:
-        return match_named_actions(service, service_actions.FEDERATED)
-    if owner and owner.kind is OwnerKind.CALLER:
-        return match_named_actions(service, service_actions.WITHOUT_RESOURCE[service])
-    if owner and not owner.has_owner_keys:
-        return match_named_actions(service, service_actions.WITHOUT_OWNER_KEYS[service])
-    return None
+            if own:
+                yield own

@@ -1,4 +1,4 @@
-"""What the open texts of a world may look like at all: actions, ARNs, paths."""
+"""The forms of actions, ARNs and organisation paths in a request case."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from functools import lru_cache
 
 from posture.policy import keys, service_actions
 from posture.policy.automata import Pattern, PatternSet, compile_patterns
-from posture.policy.request import CallerKind
 from posture.policy.request_case import OwnerKind, RequestCase
-from posture.policy.template import compile_glob, parse_template
+from posture.policy.template import compile_globs
 from posture.policy.tokens import (
     ANY,
     BUCKET,
@@ -19,16 +18,15 @@ from posture.policy.tokens import (
     WORD,
     match_many,
     match_one,
+    match_some,
     match_text,
 )
 
-ACTION = "action"  # the names of the two open texts that are no condition keys
+ACTION = "action"  # the two open texts that are not condition keys
 RESOURCE = "resource"
-SESSION = "\n"  # sets a session's name behind the role's ARN apart
-SOME: Pattern = (match_one(ANY), match_many(ANY))
-A_REGION: Pattern = (match_one(REGION), match_many(REGION), *match_text("-"), match_one(DIGIT))
-SOME_FIELD: Pattern = (match_one(FIELD), match_many(FIELD))
-A_NAME: Pattern = (match_one(NAME), match_many(NAME))
+SESSION = "\n"  # separates a role's ARN from the name of its session
+A_REGION: Pattern = (*match_some(REGION), *match_text("-"), match_one(DIGIT))
+A_NAME: Pattern = match_some(NAME)
 
 ACCOUNTS = compile_patterns((match_one(DIGIT),) * 12)
 ORGANIZATIONS = compile_patterns((*match_text("o-"), *(match_one(WORD),) * 10, match_many(WORD)))
@@ -36,21 +34,25 @@ ORGANIZATIONS = compile_patterns((*match_text("o-"), *(match_one(WORD),) * 10, m
 
 @lru_cache(maxsize=512)
 def match_actions(prefix: str) -> PatternSet:
-    """Give the actions of a service, in lower case."""
-    return compile_patterns((*match_text(f"{prefix.lower()}:"), match_one(WORD), match_many(WORD)))
+    """Return the pattern set of a service's actions, in lower case."""
+    return compile_patterns((*match_text(f"{prefix.lower()}:"), *match_some(WORD)))
 
 
 @lru_cache(maxsize=256)
 def match_named_actions(prefix: str, names: tuple[str, ...]) -> PatternSet:
-    """Give these actions, which may be patterns."""
-    return compile_patterns(
-        *(compile_glob(parse_template(f"{prefix}:{name}".lower()), wide=WORD) for name in names)
-    )
+    """Return the pattern set of some actions of a service; the names may hold wildcards."""
+    return compile_globs((f"{prefix}:{name}".lower() for name in names), wide=WORD)
 
 
 @lru_cache(maxsize=512)
 def match_principals(partition: str, account: str, kind: str) -> PatternSet:
-    """Give the ARNs of an account's principals, a role's with the name of its session."""
+    """Return the pattern set of an account's principals, with session names behind roles.
+
+    Args:
+        partition: The partition of the ARNs.
+        account: The account ID.
+        kind: A value of aws:PrincipalType; "" for all.
+    """
     iam = f"arn:{partition}:iam::{account}:"
     forms: dict[str, Pattern] = {
         "AssumedRole": (*match_text(f"{iam}role/"), *A_NAME, *match_text(SESSION), *A_NAME),
@@ -63,58 +65,49 @@ def match_principals(partition: str, account: str, kind: str) -> PatternSet:
 
 @lru_cache(maxsize=1024)
 def match_resources(partition: str, service: str, kind: OwnerKind, account: str) -> PatternSet:
-    """Give the ARNs of the resources of an owner that a service's actions are about."""
+    """Return the pattern set of an owner's resources that a service's actions apply to."""
     if kind is OwnerKind.CALLER:
         return compile_patterns(match_text("*"))
-    start = f"arn:{partition}:"
     if kind is OwnerKind.AWS:
-        aws = service_actions.AWS_OWNED.get(service, (f"{service}:*:aws:",))
-        forms = [form for each in aws for form in _begun(start, each)]
-        return compile_patterns(*forms, *(_buckets(start) if service == "s3" else ()))
-    ends = [
-        f"{each}:*:{account}:"
-        for each in service_actions.RESOURCE_SERVICES.get(service, (service,))
-    ]
-    if service not in service_actions.OWN_PREFIX:  # little is known of it
-        ends = [f"*:*:{account}:", "*:*::"]
-    elif service not in service_actions.PLAIN | {"s3", "iam", "sts"}:
-        ends.append(f"*:*:{account}:")  # its actions may be about another's resources
-    ends += service_actions.ACCOUNTLESS.get(service, ())
-    forms = [form for each in ends for form in _begun(start, each)]
-    return compile_patterns(*forms, *(_buckets(start) if service == "s3" else ()))
+        ends = list(service_actions.AWS_OWNED.get(service, (f"{service}:*:aws:",)))
+    else:
+        of_services = service_actions.RESOURCE_SERVICES.get(service, (service,))
+        ends = [f"{each}:*:{account}:" for each in of_services]
+        if service not in service_actions.OWN_PREFIX:  # little is known about it
+            ends = [f"*:*:{account}:", "*:*::"]
+        elif service not in service_actions.PLAIN | {"s3", "iam", "sts"}:
+            ends.append(f"*:*:{account}:")  # its actions may apply to another service's resources
+        ends += service_actions.ACCOUNTLESS.get(service, ())
+    forms = [form for each in ends for form in _complete_arn(f"arn:{partition}:", each)]
+    if service == "s3":
+        bucket = (*match_text(f"arn:{partition}:s3:::"), *(match_one(BUCKET),) * 3)
+        bucket += (match_many(BUCKET),)
+        forms += [bucket, (*bucket, *match_text("/"), match_many(ANY))]
+    return compile_patterns(*forms)
 
 
-def _begun(start: str, rest: str) -> list[Pattern]:
-    """Give an ARN from its beginning on: SERVICE:REGION:ACCOUNT:…, `*` for any service or region.
+def _complete_arn(start: str, rest: str) -> list[Pattern]:
+    """Return the ARNs with a given start and rest, which is SERVICE:REGION:ACCOUNT:END.
 
-    The region may be left out, as global services do.
+    A `*` stands for any service or Region; the Region may be empty, as for global services.
     """
     service, region, end = rest.split(":", 2)
-    before = (
-        *match_text(start),
-        *((match_many(FIELD),) if service == "*" else match_text(service)),
-        *match_text(":"),
-    )
-    after = (*match_text(f":{end}"), *SOME)
+    any_service = (*match_text(start), match_many(FIELD), *match_text(":"))
+    before = any_service if service == "*" else match_text(f"{start}{service}:")
+    after = (*match_text(f":{end}"), *match_some(ANY))
     regions = [(), A_REGION] if region == "*" else [match_text(region)]
     return [(*before, *each, *after) for each in regions]
 
 
-def _buckets(start: str) -> tuple[Pattern, Pattern]:
-    bucket = (*match_text(f"{start}s3:::"), *(match_one(BUCKET),) * 3, match_many(BUCKET))
-    return bucket, (*bucket, *match_text("/"), match_many(ANY))
-
-
 @lru_cache(maxsize=256)
 def match_organization_paths(organization: str) -> PatternSet:
-    """Give the paths of an organisation's units."""
-    return compile_patterns(
-        (*match_text(f"{organization}/r-"), *SOME_FIELD, *match_text("/"), match_many(ANY))
-    )
+    """Return the pattern set of the paths in an organisation."""
+    start, some_id = match_text(f"{organization}/r-"), match_some(FIELD)
+    return compile_patterns((*start, *some_id, *match_text("/"), match_many(ANY)))
 
 
 def find_shape(key: str, case: RequestCase) -> PatternSet | None:
-    """Give what an open text must look like in a world; None: like anything."""
+    """Return the form of an open text in a case; None for any text."""
     service, owner, caller = case.service or "", case.owner, case.caller
     if key == ACTION:
         return match_actions(service)
@@ -127,36 +120,3 @@ def find_shape(key: str, case: RequestCase) -> PatternSet | None:
     if key == keys.RESOURCE_PATHS and owner and owner.organization:
         return match_organization_paths(owner.organization)
     return None
-
-
-def find_hints(key: str, case: RequestCase) -> tuple[str, ...]:
-    """Give what reads well, to be tried first."""
-    service, owner, caller = case.service or "", case.owner, case.caller
-    if key == ACTION:
-        return tuple(
-            f"{service}:{name}".lower() for name in service_actions.TYPICAL_ACTIONS.get(service, ())
-        )
-    if key == RESOURCE and owner:
-        return _resource_hints(case, service, owner.account)
-    if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
-        iam = f"arn:{case.partition}:iam::{caller.account}:"
-        return f"{iam}role/ExampleRole{SESSION}session", f"{iam}user/ExampleUser", f"{iam}root"
-    if key == keys.PRINCIPAL_PATHS:
-        return (f"{caller.organization}/r-ab12/ou-ab12-11111111/",)
-    if key == keys.RESOURCE_PATHS and owner:
-        return (f"{owner.organization}/r-ab12/ou-ab12-11111111/",)
-    return ("x", "xxxxxxxx")
-
-
-def _resource_hints(case: RequestCase, service: str, account: str) -> tuple[str, ...]:
-    start = f"arn:{case.partition}"
-    if service == "s3":
-        return f"{start}:s3:::external-bucket/object", f"{start}:s3:::external-bucket"
-    region = (
-        ""
-        if service in service_actions.GLOBAL_SERVICES
-        else case.endpoint.region or service_actions.DEFAULT_REGION
-    )
-    about = service_actions.RESOURCE_SERVICES.get(service, (service,))[0]
-    end = service_actions.TYPICAL_RESOURCES.get(about, f"external-{service}")
-    return (f"{start}:{about}:{region}:{account}:{end}",)

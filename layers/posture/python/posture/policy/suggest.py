@@ -1,14 +1,14 @@
-"""A policy that closes what was found and keeps the rest: the same, with statements that deny.
+"""Suggest a policy that denies what was found and keeps the rest, by adding Deny statements.
 
-The pattern is AWS's own for data perimeters: deny whoever is of neither a trusted account nor a
-trusted organisation, and likewise for resources; AWS's services are left out of both.
+The statements follow AWS's pattern for data perimeters: deny principals, or resources, of neither a
+trusted account nor a trusted organisation, except for requests of AWS services.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -20,91 +20,87 @@ from posture.policy.document import MAX_POLICY_CHARACTERS, Policy
 from posture.policy.endpoint_dependence import generalise_check
 from posture.policy.ownership import name_without_account
 from posture.policy.parse import parse_policy
-from posture.policy.policy_check import PolicyCheck
+from posture.policy.policy_check import PolicyCheck, Trust
 
-SIGNED_IN = [f"sts:{name}" for name in service_actions.FEDERATED]
-NOT_A_SERVICE = {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
+SIGN_IN = [f"sts:{name}" for name in service_actions.FEDERATED]
+EXCEPT_SERVICES = {
+    "BoolIfExists": {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
+}
+PRINCIPAL_KEYS = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
+OWNER_KEYS = (keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
 
 
 def suggest_policy(text: str, decision: PolicyDecision, check: PolicyCheck) -> str | None:
-    """Give a policy document without the holes that a decision found.
+    """Return the policy with statements that deny untrusted principals and resources.
 
-    None where there is no hole that statements can close, or where the result would be too long.
+    Args:
+        text: The policy.
+        decision: The answers about it.
+        check: What it was checked against.
+
+    Returns:
+        The suggested policy, itself decided; None if there is nothing to deny, if Deny statements
+        do not help, or if the policy would be too long.
     """
     principals = decision.untrusted_principal.answer is PolicyAnswer.YES
     resources = decision.untrusted_resource.answer is PolicyAnswer.YES
     if not (principals or resources) or service_actions.is_customer_service(check.endpoint.service):
         return None
-    return _closed(text, generalise_check(text, check), principals=principals, resources=resources)
+    return _suggest(text, generalise_check(text, check), principals=principals, resources=resources)
 
 
 @lru_cache(maxsize=256)
-def _closed(text: str, check: PolicyCheck, *, principals: bool, resources: bool) -> str | None:
-    policy = parse_policy(text)
-    check = replace(check, trust=check.trust.with_account(check.endpoint.account))
-    denies = [*(_principals(check) if principals else ()), *_resources(policy, check, resources)]
-    suggested = _joined(text, denies)
-    if suggested is None or len(suggested) > MAX_POLICY_CHARACTERS:
-        return None
-    again = decide_policy(parse_policy(suggested), check)
-    still = {again.untrusted_principal.answer, again.untrusted_resource.answer}
-    return suggested if still == {PolicyAnswer.NO} else None
-
-
-def _joined(text: str, denies: Iterable[Mapping[str, Any]]) -> str | None:
+def _suggest(text: str, check: PolicyCheck, *, principals: bool, resources: bool) -> str | None:
+    trust = check.trust.with_account(check.endpoint.account)
+    check = replace(check, trust=trust)
+    denies = list(_deny_principals(check)) if principals else []
+    if resources:
+        denies.append(_deny_resources(parse_policy(text), trust))
     document = json.loads(text.removeprefix("\ufeff"))
     stated = document["Statement"]
     statements = stated if isinstance(stated, list) else [stated]
-    return json.dumps({**document, "Statement": [*statements, *denies]}, indent=2)
+    suggested = json.dumps({**document, "Statement": [*statements, *denies]}, indent=2)
+    if len(suggested) > MAX_POLICY_CHARACTERS:
+        return None
+    decision = decide_policy(parse_policy(suggested), check)
+    answers = {decision.untrusted_principal.answer, decision.untrusted_resource.answer}
+    return suggested if answers == {PolicyAnswer.NO} else None
 
 
-def _principals(check: PolicyCheck) -> Iterable[Mapping[str, Any]]:
-    """Deny strangers; whoever an identity provider signs in has no account yet."""
+def _deny_principals(check: PolicyCheck) -> Iterator[dict[str, Any]]:
+    """Deny untrusted principals. Callers that sign in have no account, so their role counts."""
     carried = check.endpoint.action_prefixes
     signs_in = not carried or "sts" in carried
-    yield {
-        "Sid": "DenyUntrustedPrincipals",
-        "Effect": "Deny",
-        "Principal": "*",
-        **({"NotAction": SIGNED_IN} if signs_in else {"Action": "*"}),
-        "Resource": "*",
-        "Condition": {
-            "StringNotEquals": _trusted(check, keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG),
-            "BoolIfExists": NOT_A_SERVICE,
-        },
-    }
+    actions = {"NotAction": SIGN_IN} if signs_in else {"Action": "*"}
+    condition = {**_not_trusted(PRINCIPAL_KEYS, check.trust), **EXCEPT_SERVICES}
+    yield _deny("DenyUntrustedPrincipals", actions, {"Resource": "*"}, condition)
     if signs_in:
-        yield {
-            "Sid": "DenySignInToUntrustedRoles",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": SIGNED_IN,
-            "Resource": "*",
-            "Condition": {
-                "StringNotEquals": _trusted(check, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
-            },
-        }
+        condition = _not_trusted(OWNER_KEYS, check.trust)
+        actions = {"Action": SIGN_IN}
+        yield _deny("DenySignInToUntrustedRoles", actions, {"Resource": "*"}, condition)
 
 
-def _resources(policy: Policy, check: PolicyCheck, wanted: bool) -> Iterable[Mapping[str, Any]]:
-    """Deny strangers' resources; the names that the policy vouches for are kept."""
-    if not wanted:
-        return
-    kept = () if check.trust.strict else _vouched(policy)
-    yield {
-        "Sid": "DenyUntrustedResources",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "*",
-        **({"NotResource": list(kept)} if kept else {"Resource": "*"}),
-        "Condition": {
-            "StringNotEquals": _trusted(check, keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG),
-            "BoolIfExists": NOT_A_SERVICE,
-        },
-    }
+def _deny_resources(policy: Policy, trust: Trust) -> dict[str, Any]:
+    """Deny untrusted resources, except those that the policy names in full."""
+    kept = [] if trust.strict else _list_presumed_own(policy)
+    resources = {"NotResource": kept} if kept else {"Resource": "*"}
+    condition = {**_not_trusted(OWNER_KEYS, trust), **EXCEPT_SERVICES}
+    return _deny("DenyUntrustedResources", {"Action": "*"}, resources, condition)
 
 
-def _vouched(policy: Policy) -> tuple[str, ...]:
+def _deny(
+    sid: str, actions: dict[str, Any], resources: dict[str, Any], condition: dict[str, Any]
+) -> dict[str, Any]:
+    start = {"Sid": sid, "Effect": "Deny", "Principal": "*"}
+    return {**start, **actions, **resources, "Condition": condition}
+
+
+def _not_trusted(names: tuple[str, str], trust: Trust) -> dict[str, Any]:
+    trusted = zip(names, (trust.accounts, trust.organizations), strict=True)
+    return {"StringNotEquals": {CANONICAL[key]: sorted(ids) for key, ids in trusted if ids}}
+
+
+def _list_presumed_own(policy: Policy) -> list[str]:
     found: dict[str, None] = {}
     for statement in policy.statements:
         if statement.allows and not statement.excludes_resources:
@@ -113,11 +109,4 @@ def _vouched(policy: Policy) -> tuple[str, ...]:
                     found[name] = None
                     if ":s3:::" in name:
                         found[f"{name}/*"] = None
-    return tuple(found)
-
-
-def _trusted(check: PolicyCheck, account: str, organization: str) -> Mapping[str, Any]:
-    """Give the values that a stranger has none of: of no trusted account and organisation."""
-    trust = check.trust
-    names = {account: sorted(trust.accounts), organization: sorted(trust.organizations)}
-    return {CANONICAL[key]: values for key, values in names.items() if values}
+    return list(found)

@@ -52,6 +52,11 @@ def match_many(characters: CharacterClass) -> Token:
     return Token(characters, repeated=True)
 
 
+def match_some(characters: CharacterClass) -> tuple[Token, Token]:
+    """Return the tokens for at least one character of a class."""
+    return match_one(characters), match_many(characters)
+
+
 @lru_cache(maxsize=4096)
 def match_literal(character: str, *, any_case: bool = False) -> Token:
     """Return the token for one character, or for both cases of it."""

@@ -1,15 +1,16 @@
-"""An example out of what a search found: concrete, complete, and in the names people use."""
+"""Build the example request of what a search found, with all condition keys it needs."""
 
 from __future__ import annotations
 
 from posture.policy import keys, service_actions
 from posture.policy.request import Request
-from posture.policy.request_case import KeyValues, OpenValue, OwnerKind, RequestCase, resolve_key
+from posture.policy.request_case import OwnerKind, resolve_key
 from posture.policy.search import FoundRequest
 from posture.policy.shapes import ACTION, RESOURCE, SESSION
+from posture.policy.value_tests import KeyValues
 
-# Told of every request, whether or not the policy asks for them.
-TOLD = (
+# The keys that every example holds, whether or not the policy names them.
+REPORTED_KEYS = (
     keys.PRINCIPAL_ACCOUNT,
     keys.PRINCIPAL_ORG,
     "aws:principalisawsservice",
@@ -32,12 +33,12 @@ NAMES = {
 
 
 def build_request(found: FoundRequest) -> Request:
-    """Give the request of a world and of what was chosen in it."""
+    """Return the request of a case and of the values chosen in it."""
     case, chosen = found.case, dict(found.chosen)
     principal, _, session = _first(chosen.pop(keys.PRINCIPAL_ARN, None)).partition(SESSION)
     action, resource = _first(chosen.pop(ACTION)), _first(chosen.pop(RESOURCE))
     context: dict[str, tuple[str, ...]] = {}
-    for key in (*TOLD, *case.assigned, *keys.FIXED, *sorted(keys.BY_TYPE)):
+    for key in (*REPORTED_KEYS, *case.assigned, *keys.FIXED, *sorted(keys.BY_TYPE)):
         value = resolve_key(key, case)
         if isinstance(value, tuple):
             context[key] = value
@@ -52,18 +53,12 @@ def build_request(found: FoundRequest) -> Request:
         session=session,
         action=NAMES.get(action, action),
         resource=resource,
-        owner=_owner(case),
+        owner=owner.account if owner and owner.kind is not OwnerKind.AWS else "aws",
         organization=case.caller.organization,
         owner_organization=owner.organization if owner else None,
         context=context,
     )
 
 
-def _owner(case: RequestCase) -> str:
-    if case.owner is None or case.owner.kind is OwnerKind.AWS:
-        return "aws"
-    return case.owner.account
-
-
-def _first(value: KeyValues | OpenValue) -> str:
-    return value[0] if isinstance(value, tuple) and value else ""
+def _first(values: KeyValues) -> str:
+    return values[0] if values else ""

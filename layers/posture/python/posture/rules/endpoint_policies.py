@@ -1,4 +1,4 @@
-"""Rules about what endpoint policies let through, each decided, with an example as evidence."""
+"""Rules about the access that endpoint policies allow, with an example request as evidence."""
 
 from __future__ import annotations
 
@@ -25,46 +25,42 @@ LOGIC = (
     "reference_policies_evaluation-logic_policy-eval-basics.html"
 )
 
-Judge = Callable[[EndpointPolicyContext], RuleResult]
+EvaluatePolicy = Callable[[EndpointPolicyContext], RuleResult]
 
 
-def _each(judge: Judge, vpc: VpcContext) -> Iterator[RuleResult]:
-    """Judge every endpoint whose policy can be read; tell of the others why not."""
+def _evaluate_each(evaluate: EvaluatePolicy, vpc: VpcContext) -> Iterator[RuleResult]:
+    """Evaluate each endpoint's policy, or say why the policy has no verdict."""
     for endpoint in vpc.endpoints_of(*TYPES_WITH_POLICY):
         subject = EndpointPolicyContext(vpc, endpoint)
-        yield subject.unread() or judge(subject)
+        yield subject.explain_undecided() or evaluate(subject)
 
 
 def _full_access(subject: EndpointPolicyContext) -> RuleResult:
     finding = subject.decided.decision.full_access
     if finding.answer is PolicyAnswer.YES and subject.supported is None:
-        why = "whether the service supports another policy is not known"
-        return subject.unknown(f"{subject.name} lets everybody do everything; {why}", why)
-    return subject.answered(
-        finding,
-        what="lets everybody do everything",
-        safe="has a policy that is not full access",
+        why = "whether the service supports custom endpoint policies is not known"
+        return subject.build_unknown(f"the policy of {subject.name} allows full access; {why}", why)
+    return subject.build_answer(
+        finding, what="allows full access", safe="does not allow full access"
     )
 
 
 def _unless_open(
     subject: EndpointPolicyContext, finding: QuestionResult, *, what: str, safe: str
 ) -> RuleResult:
-    """Judge one question; of full access its own rule speaks."""
+    """Build the result of one question, unless the rule about full access reports the policy."""
     if subject.decided.decision.full_access.answer is PolicyAnswer.YES:
-        summary = (
-            f"{subject.name} has full access, of which endpoint-policy-allows-full-access speaks"
-        )
-        return subject.judged(Status.NOT_APPLICABLE, summary)
-    return subject.answered(finding, what=what, safe=safe)
+        summary = f"{subject.name}: reported by endpoint-policy-allows-full-access"
+        return subject.build_result(Status.NOT_APPLICABLE, summary)
+    return subject.build_answer(finding, what=what, safe=safe)
 
 
 def _principal(subject: EndpointPolicyContext) -> RuleResult:
     return _unless_open(
         subject,
         subject.decided.decision.untrusted_principal,
-        what="lets in principals that the baseline does not trust",
-        safe="lets in trusted principals only",
+        what="allows principals that the baseline does not trust",
+        safe="allows trusted principals only",
     )
 
 
@@ -72,98 +68,96 @@ def _resource(subject: EndpointPolicyContext) -> RuleResult:
     return _unless_open(
         subject,
         subject.decided.decision.untrusted_resource,
-        what="lets data out to resources that the baseline does not trust",
-        safe="reaches trusted resources only",
+        what="allows access to resources that the baseline does not trust",
+        safe="allows access to trusted resources only",
     )
 
 
 def _actions(subject: EndpointPolicyContext) -> RuleResult:
     finding = subject.decided.decision.disallowed_action
     if finding is None:
-        summary = f"{subject.name}: the baseline has no list of allowed actions"
-        return subject.judged(Status.NOT_APPLICABLE, summary)
-    return subject.answered(
+        summary = f"{subject.name}: the baseline does not list allowed actions"
+        return subject.build_result(Status.NOT_APPLICABLE, summary)
+    return subject.build_answer(
         finding,
-        what="allows actions outside the baseline's allowed_actions",
-        safe="allows no action outside the baseline's allowed_actions",
+        what="allows actions that the baseline does not list (allowed_actions)",
+        safe="allows only the actions that the baseline lists (allowed_actions)",
     )
 
 
-def _needs(subject: EndpointPolicyContext) -> RuleResult:
+def _required(subject: EndpointPolicyContext) -> RuleResult:
     decided, endpoint = subject.decided, subject.endpoint
     required = subject.vpc.baseline.required_services
-    lacking = find_blocked_requests(
+    blocked = find_blocked_requests(
         decided.policy, decided.decision, subject.expected.endpoint, required
     )
-    if lacking is None:
-        summary = f"{subject.name}: no required service needs anything of it"
-        return subject.judged(Status.NOT_APPLICABLE, summary)
-    if not lacking:
-        return subject.judged(Status.PASS, f"{subject.name} lets through what is required")
+    if blocked is None:
+        summary = f"{subject.name}: no required service depends on this endpoint"
+        return subject.build_result(Status.NOT_APPLICABLE, summary)
+    if not blocked:
+        summary = f"the policy of {subject.name} allows the requests of required services"
+        return subject.build_result(Status.PASS, summary)
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"the policy of {subject.name} refuses {join_names(each.what for each in lacking)}",
+        summary=f"the policy of {subject.name} blocks {join_names(each.request for each in blocked)}",
         evidence=tuple(
             Evidence(
-                f"{each.what} is refused: {each.why}; {each.needed_by} needs it.",
-                {"endpoint": endpoint.id, "request": each.what, "needed_by": each.needed_by},
+                f"{each.request} is blocked: {each.reason}. {each.required_by} requires it.",
+                {"endpoint": endpoint.id, "request": each.request, "needed_by": each.required_by},
             )
-            for each in lacking
+            for each in blocked
         ),
         remediation=Remediation(
-            "Allow what the required services need, or take them out of required_services."
+            "Allow the requests of the required services, or remove the services from "
+            "required_services in the baseline."
         ),
     )
 
 
-def _readable(vpc: VpcContext) -> Iterator[RuleResult]:
+def _well_formed(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(*TYPES_WITH_POLICY):
         subject = EndpointPolicyContext(vpc, endpoint)
-        unread = subject.unread()
+        unread = subject.explain_undecided()
         if unread is None:
-            yield subject.judged(Status.PASS, f"the policy of {subject.name} can be read")
+            yield subject.build_result(Status.PASS, f"the policy of {subject.name} is well formed")
         elif unread.status is Status.UNKNOWN and endpoint.policy is not None:
-            summary = f"the policy of {subject.name} cannot be read"
-            yield subject.judged(Status.FAIL, summary, *unread.evidence)
+            summary = f"the policy of {subject.name} cannot be parsed"
+            yield subject.build_result(Status.FAIL, summary, *unread.evidence)
 
 
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-policy-allows-full-access",
-        title="endpoint policy allows everything",
-        requirement=(
-            "No endpoint has the full-access policy it gets by default, nor one as good as it"
-        ),
+        title="Endpoint policy allows full access",
+        requirement="No endpoint policy allows full access, as the default policy does",
         family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
-            "With the default policy the endpoint carries any request of anybody's credentials to"
-            " anybody's resources: a stolen file leaves through it to a stranger's bucket. An "
-            "endpoint whose service supports no policy is not faulted."
+            "The default policy allows any principal to access any resource: stolen data can be "
+            "copied to an external bucket through the endpoint. Endpoints whose service does not "
+            "support endpoint policies are not reported."
         ),
-        remediation="Write an endpoint policy.",
-        evaluate=partial(_each, _full_access),
+        remediation="Replace the default policy with one that names your principals and resources.",
+        evaluate=partial(_evaluate_each, _full_access),
         reads=READS,
         controls=ACCESS,
         references=(POLICIES,),
     ),
     Rule(
         id="endpoint-policy-allows-untrusted-principal",
-        title="endpoint lets in untrusted principals",
-        requirement=(
-            "Endpoint policies let in only principals of trusted accounts and organisations"
-        ),
+        title="Endpoint policy allows untrusted principals",
+        requirement="Endpoint policies allow only principals of trusted accounts and organizations",
         family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
-            "Who brings credentials of his own into the network can use the endpoint with them, "
-            "and carry data to wherever they reach. Decided over every request there can be, with"
-            " Deny statements, conditions and absent keys taken as AWS takes them; requests of "
-            "AWS's own services are told apart."
+            "An attacker inside the network can use the endpoint with credentials of an external "
+            "account and copy data to that account. The check covers every possible request, with "
+            "Deny statements, conditions and missing condition keys evaluated as IAM does. "
+            "Requests from AWS service principals are reported separately."
         ),
-        remediation="Deny principals of other accounts and organisations.",
-        evaluate=partial(_each, _principal),
+        remediation="Deny principals of other accounts and organizations.",
+        evaluate=partial(_evaluate_each, _principal),
         reads=READS,
         controls=ACCESS,
         references=(
@@ -173,17 +167,19 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="endpoint-policy-allows-untrusted-resource",
-        title="endpoint leads to untrusted resources",
-        requirement="Endpoint policies reach only resources of trusted accounts and organisations",
+        title="Endpoint policy allows untrusted resources",
+        requirement=(
+            "Endpoint policies allow access only to resources of trusted accounts and organizations"
+        ),
         family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
-            "A trusted principal may be made to write to a stranger's bucket, queue or table: the"
-            " way by which data leaves. Bucket names are global, so a wildcard in one is no "
-            "limit: anybody can make a bucket that fits. A name in full is taken for one's own."
+            "Data can be exfiltrated to a bucket, queue or table of an external account. Bucket "
+            "names are global: a bucket name with a wildcard is no restriction, as any account can "
+            "create a bucket that matches. A bucket that is named in full is treated as trusted."
         ),
-        remediation="Deny resources of other accounts and organisations.",
-        evaluate=partial(_each, _resource),
+        remediation="Deny resources of other accounts and organizations.",
+        evaluate=partial(_evaluate_each, _resource),
         reads=READS,
         controls=BOUNDARY,
         references=(
@@ -193,31 +189,33 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="endpoint-policy-allows-unlisted-action",
-        title="endpoint allows more actions than the baseline",
-        requirement="Endpoint policies allow just the actions of the baseline's allowed_actions",
+        title="Endpoint policy allows unlisted actions",
+        requirement="Endpoint policies allow only the actions that the baseline lists",
         family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
-            "What nobody needs only helps who has got in. Judged where the baseline lists actions."
+            "Actions that workloads do not need increase the damage that an attacker can do. The "
+            "rule applies where the baseline sets allowed_actions."
         ),
-        remediation="Narrow the actions of the policy.",
-        evaluate=partial(_each, _actions),
+        remediation="Restrict the actions in the policy.",
+        evaluate=partial(_evaluate_each, _actions),
         reads=READS,
         controls=ACCESS,
         references=(POLICIES,),
     ),
     Rule(
         id="endpoint-policy-blocks-required-service",
-        title="endpoint policy refuses what is required",
-        requirement="Endpoint policies let through what the baseline's required services need",
+        title="Endpoint policy blocks a required service",
+        requirement="Endpoint policies allow the requests of required services",
         family=Family.TRUST,
         severity=Severity.INFORMATIONAL,
         rationale=(
-            "A policy that lets nothing through, or not the buckets where Amazon ECR keeps its "
-            "layers, stops workloads. This is advice: the policy is safe as it is."
+            "Workloads fail when the policy blocks all requests, or blocks the buckets in which "
+            "Amazon ECR stores image layers. The finding is informational: the policy allows no "
+            "unwanted access."
         ),
-        remediation="Allow what the required services need.",
-        evaluate=partial(_each, _needs),
+        remediation="Allow the requests of the required services.",
+        evaluate=partial(_evaluate_each, _required),
         reads=READS,
         controls=AVAILABILITY,
         references=(
@@ -227,16 +225,16 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="endpoint-policy-malformed",
-        title="endpoint policy cannot be read",
-        requirement="Every endpoint policy is a document of AWS's policy language",
+        title="Endpoint policy cannot be parsed",
+        requirement="Every endpoint policy is a valid IAM policy document",
         family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
-            "What cannot be read cannot be judged, by this monitor or by the next person. The "
-            "place of the mistake is told."
+            "The access that a malformed policy allows cannot be evaluated, by this monitor or by "
+            "a reviewer. The evidence names the position of the error."
         ),
-        remediation="Write the policy anew.",
-        evaluate=_readable,
+        remediation="Correct the policy document.",
+        evaluate=_well_formed,
         reads=READS,
         controls=ACCESS,
         references=(POLICIES,),

@@ -1,4 +1,4 @@
-"""One endpoint's policy as a rule sees it: where it stands, its verdict, evidence and remedy."""
+"""One endpoint policy: its context, its verdict, and the rule results built from it."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from posture.rules.rule import RuleResult, VpcContext
 
 @dataclass(frozen=True)
 class EndpointPolicyContext:
-    """An endpoint, and what the baseline expects of its policy."""
+    """An endpoint, its policy's verdict and the results that rules build from it."""
 
     vpc: VpcContext
     endpoint: Endpoint
 
     @property
     def name(self) -> str:
-        """The endpoint with its service."""
+        """The endpoint's id with its service."""
         return format_endpoint(self.endpoint)
 
     @property
     def supported(self) -> bool | None:
-        """Whether the service takes a policy; None where EC2 does not tell."""
+        """Whether the service supports endpoint policies, or None where EC2 does not return it."""
         return supports_policy(self.vpc.snapshot, self.endpoint)
 
     @property
     def expected(self) -> PolicyCheck:
-        """Where the policy stands, and whom it may trust."""
+        """The endpoint and the trusted accounts that the policy is checked against."""
         baseline = self.vpc.baseline
         return PolicyCheck(
             build_endpoint_context(self.vpc.snapshot, self.endpoint),
@@ -54,52 +54,60 @@ class EndpointPolicyContext:
 
     @cached_property
     def decided(self) -> DecidedPolicy:
-        """The verdict.
+        """The policy's verdict.
 
         Raises:
-            UnreadablePolicyError: the policy is no policy document.
+            MalformedPolicyError: The policy is not a valid policy document.
         """
         return decide_policy_text(self.endpoint.policy or "", self.expected)
 
-    def unread(self) -> RuleResult | None:
-        """Say why there is no verdict, where there is none."""
+    def explain_undecided(self) -> RuleResult | None:
+        """Return the result that says why the policy has no verdict, or None where it has one."""
         if self.supported is False:
-            summary = f"{self.name}: the service supports no endpoint policy"
-            return self.judged(Status.NOT_APPLICABLE, summary)
+            summary = f"{self.name}: the service does not support endpoint policies"
+            return self.build_result(Status.NOT_APPLICABLE, summary)
         if self.endpoint.policy is None:
-            return self.unknown(f"{self.name}: EC2 told no policy", "no policy was told")
+            why = "EC2 returned no policy"
+            return self.build_unknown(f"{self.name}: {why}", why)
         try:
             _ = self.decided
         except MalformedPolicyError as error:
-            return self.unknown(f"{self.name}: the policy cannot be read", str(error))
+            return self.build_unknown(f"{self.name}: the policy cannot be parsed", str(error))
         return None
 
-    def judged(self, status: Status, summary: str, *evidence: Evidence) -> RuleResult:
-        """Give a judgement on the endpoint."""
+    def build_result(self, status: Status, summary: str, *evidence: Evidence) -> RuleResult:
+        """Build a result for the endpoint."""
         return RuleResult(self.endpoint.id, status, summary, evidence)
 
-    def unknown(self, summary: str, why: str) -> RuleResult:
-        """Give a judgement that is none, with its reason."""
+    def build_unknown(self, summary: str, why: str) -> RuleResult:
+        """Build an unknown result with its reason."""
         record = {"endpoint": self.endpoint.id, "why": why}
         fact = Evidence(f"{self.endpoint.id}: {why}.", record)
-        return self.judged(Status.UNKNOWN, summary, fact)
+        return self.build_result(Status.UNKNOWN, summary, fact)
 
-    def answered(self, finding: QuestionResult, *, what: str, safe: str) -> RuleResult:
-        """Turn an answer into a judgement: `what` says what yes means, `safe` what no means."""
+    def build_answer(self, finding: QuestionResult, *, what: str, safe: str) -> RuleResult:
+        """Build the result of one question about the policy.
+
+        Args:
+            finding: The answer; yes fails the rule.
+            what: The verb phrase for yes, as in `allows full access`.
+            safe: The verb phrase for no.
+        """
         if finding.answer is PolicyAnswer.NO:
-            return self.judged(Status.PASS, f"{self.name} {safe}", *self._exceptions(finding))
+            summary = f"the policy of {self.name} {safe}"
+            return self.build_result(Status.PASS, summary, *self._exception_evidence(finding))
         if finding.answer is PolicyAnswer.UNKNOWN:
             summary = f"whether the policy of {self.name} {what} is not known: {finding.reason}"
-            return self.unknown(summary, finding.reason)
+            return self.build_unknown(summary, finding.reason)
         return RuleResult(
             resource=self.endpoint.id,
             status=Status.FAIL,
             summary=f"the policy of {self.name} {what}",
-            evidence=(self._example(finding), *self._remarks()),
-            remediation=self._remedy(),
+            evidence=(self._example_evidence(finding), *self._lint_evidence()),
+            remediation=self._remediation(),
         )
 
-    def _example(self, finding: QuestionResult) -> Evidence:
+    def _example_evidence(self, finding: QuestionResult) -> Evidence:
         policy = self.decided.policy
         by = f", by {finding.statement}" if finding.statement else ""
         example = describe_request(finding.request, policy) if finding.request else finding.reason
@@ -108,35 +116,35 @@ class EndpointPolicyContext:
             {
                 "endpoint": self.endpoint.id,
                 "witness": json.dumps(result_record(finding, policy)["witness"], sort_keys=True),
-                "statement": self._statement(finding),
+                "statement": self._statement_text(finding),
             },
         )
 
-    def _statement(self, finding: QuestionResult) -> str:
-        """Give the statement that lets the example in, as it is written."""
+    def _statement_text(self, finding: QuestionResult) -> str:
+        """Return the statement that allows the example, as it is written."""
         if finding.statement is None:
             return ""
         stated = json.loads(self.endpoint.policy or "")["Statement"]
         statements = stated if isinstance(stated, list) else [stated]
         return json.dumps(statements[finding.statement.number - 1], sort_keys=True)
 
-    def _remarks(self) -> tuple[Evidence, ...]:
+    def _lint_evidence(self) -> tuple[Evidence, ...]:
         return tuple(
             Evidence(remark.text, {"endpoint": self.endpoint.id, "lint": remark.id})
             for remark in self.decided.lints
         )
 
-    def _exceptions(self, finding: QuestionResult) -> tuple[Evidence, ...]:
+    def _exception_evidence(self, finding: QuestionResult) -> tuple[Evidence, ...]:
         return tuple(
             Evidence(
-                f"Let through all the same: {describe_request(each, self.decided.policy)}.",
+                f"Still allowed: {describe_request(each, self.decided.policy)}.",
                 {"action": each.action, "resource": each.resource},
             )
             for each in finding.exceptions
         )
 
-    def _remedy(self) -> Remediation:
-        """Suggest a policy without the holes, as one line that a shell takes."""
+    def _remediation(self) -> Remediation:
+        """Suggest a policy that denies untrusted access, as a one-line shell command."""
         decided = self.decided
         suggested = suggest_policy(self.endpoint.policy or "", decided.decision, self.expected)
         command = (
@@ -144,14 +152,14 @@ class EndpointPolicyContext:
         )
         if suggested is None:
             return Remediation(
-                "Write a policy that lets just your own principals reach just your own resources, "
-                "with the condition keys aws:PrincipalOrgID or aws:PrincipalAccount and "
-                "aws:ResourceOrgID or aws:ResourceAccount.",
+                "Write a policy that allows only your own principals and resources, with the "
+                "condition keys aws:PrincipalOrgID or aws:PrincipalAccount and aws:ResourceOrgID "
+                "or aws:ResourceAccount.",
                 f"{command}file://policy.json",
             )
         compact = json.dumps(json.loads(suggested), separators=(",", ":")).replace("'", "'\\''")
         return Remediation(
-            "Deny what the baseline does not trust; the policy suggested here keeps everything "
-            "else, and was itself decided to be closed.",
+            "Deny access that the baseline does not trust. The suggested policy keeps all other "
+            "access, and was checked to allow no untrusted access.",
             f"{command}'{compact}'",
         )

@@ -17,9 +17,9 @@ from posture.policy import (
     Request,
     decide_policy,
     decide_policy_text,
+    decided_policy,
     parse_policy,
 )
-from posture.policy import decided_policy as verdict
 from posture.policy.lints import lint_policy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -43,10 +43,10 @@ def decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PolicyCheck]]:
         made.append(case)
         return decide_policy(policy, case)
 
-    monkeypatch.setattr(verdict, "decide_policy", noted)
-    verdict._decided.cache_clear()
+    monkeypatch.setattr(decided_policy, "decide_policy", noted)
+    decided_policy._decide.cache_clear()
     yield made
-    verdict._decided.cache_clear()
+    decided_policy._decide.cache_clear()
 
 
 def policy(**more: Any) -> str:
@@ -57,7 +57,7 @@ def policy(**more: Any) -> str:
 
 def requests(decided: DecidedPolicy) -> list[Request]:
     """Give the requests that a verdict names."""
-    findings = (*decided.decision.findings, decided.decision.anything)
+    findings = (*decided.decision.results.values(), decided.decision.anything)
     return [
         request
         for each in findings

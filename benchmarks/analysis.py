@@ -1,10 +1,10 @@
-"""The coverage matrix of a large VPC: against asking each cell by itself, and how it grows.
+"""Measure the coverage matrix of a large VPC: against evaluating each cell alone, and its growth.
 
 Run: `.venv/bin/python benchmarks/analysis.py`
 
-The network has overlapping and more specific routes, custom ACLs, groups with several rules and
-three interfaces an endpoint. The baseline answers each cell alone, sharing nothing between cells;
-it is timed on a sample and scaled, as it takes minutes. All figures are processor time of one run.
+The network has overlapping and more specific routes, custom network ACLs, security groups with
+several rules and three interfaces per endpoint. Cells evaluated alone share nothing; they are timed
+on a sample and scaled, because all would take minutes. All figures are CPU time of one run.
 """
 
 from __future__ import annotations
@@ -15,50 +15,48 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Network
 from statistics import median
-from typing import TypeVar
+from typing import Any
 
+import shared_paths  # noqa: F401
+
+from network_builders import (
+    REGION,
+    VPC,
+    acl,
+    admits,
+    allow,
+    build_snapshot,
+    deny,
+    eni,
+    gateway,
+    group,
+    interface,
+    nat,
+    prefix_list,
+    route,
+    service,
+    subnet,
+    table,
+)
 from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
-from posture.model.network import (
-    AclEntry,
-    Endpoint,
-    EndpointType,
-    NatGateway,
-    NetworkAcl,
-    NetworkInterface,
-    PrefixList,
-    Route,
-    RouteOrigin,
-    RouteTable,
-    SecurityGroup,
-    SecurityGroupRule,
-    Service,
-    Snapshot,
-    Subnet,
-    Target,
-    TargetKind,
-    Vpc,
-)
-from posture.model.scope import Scope
-
-T = TypeVar("T")
+from posture.model.network import EndpointType, RouteOrigin, Service, Snapshot
 
 RUNS = 5
-SAMPLE = 60  # cells that the baseline answers
-ACCOUNT, REGION, VPC_ID = "111122223333", "eu-west-1", "vpc-1"
+SAMPLE = 60  # cells that are evaluated alone
 PREFIX = f"com.amazonaws.{REGION}"
-WHOLE = ip_network("0.0.0.0/0")
-VPC_BLOCK = IPv4Network("10.0.0.0/8")
+BLOCK = IPv4Network("10.0.0.0/8")
+LARGE_VPC = replace(VPC, cidrs=(BLOCK,))
+LOCAL = route(str(BLOCK), "local", origin=RouteOrigin.TABLE)
 
 
 @dataclass(frozen=True)
-class Size:
-    """How large a network is."""
+class NetworkSize:
+    """The dimensions of a network."""
 
     subnets: int = 200
     tables: int = 100
@@ -67,154 +65,112 @@ class Size:
 
     @property
     def cells(self) -> int:
-        """How many answers the matrix has."""
+        """The number of answers in the matrix."""
         return self.subnets * self.services
 
 
-def network(size: Size) -> Snapshot:
-    """Make a network of this size, the same at every run."""
+def build_network(size: NetworkSize) -> Snapshot:
+    """Build a network of this size, the same in every run."""
     chance = random.Random(size.tables)  # noqa: S311 - no secret
-    blocks = [str(block) for block in VPC_BLOCK.subnets(new_prefix=22)][: size.subnets]
-    subnets = {f"subnet-{number}": _subnet(number, block) for number, block in enumerate(blocks)}
-    names = [f"{PREFIX}.s3", f"{PREFIX}.dynamodb"]
-    names += [f"{PREFIX}.service{number}" for number in range(size.services - 2)]
-    endpoints = dict(_endpoints(size, names, list(subnets)))
-    return Snapshot(
-        scope=Scope(ACCOUNT, REGION, VPC_ID),
-        observed_at=datetime(2026, 11, 25, tzinfo=UTC),
-        vpc=Vpc(VPC_ID, (VPC_BLOCK,), dns_support=True, dns_hostnames=True),
-        subnets=subnets,
-        route_tables={each.id: each for each in _tables(size, list(subnets), chance)},
-        endpoints=endpoints,
-        security_groups={each.id: each for each in _groups(size, chance)},
-        network_acls={each.id: each for each in _acls(list(subnets), chance)},
-        nat_gateways={"nat-1": NatGateway("nat-1", VPC_ID, "subnet-0", "available", public=True)},
-        network_interfaces={each.id: each for each in _interfaces(endpoints, subnets)},
-        prefix_lists={each.id: each for each in _lists(chance)},
-        services={name: _service(name) for name in names},
-    )
+    names = ["s3", "dynamodb", "kms", *(f"service{number}" for number in range(size.services - 3))]
+    parts = [
+        *_build_subnets(size),
+        *_build_tables(size, chance),
+        *_build_endpoints(size, names),
+        *_build_groups(size, chance),
+        *_build_acls(size, chance),
+        nat("1", "0"),
+        *_build_lists(chance),
+        *(service(f"{PREFIX}.{name}", _type_of(at)) for at, name in enumerate(names)),
+    ]
+    return build_snapshot(*parts, vpc=LARGE_VPC)
 
 
-def _subnet(number: int, block: str) -> Subnet:
-    zone = "abc"[number % 3]
-    return Subnet(f"subnet-{number}", VPC_ID, f"{REGION}{zone}", IPv4Network(block))
+def _type_of(number: int) -> EndpointType:
+    """Return the type of a service's endpoint: the first two are S3 and DynamoDB."""
+    return EndpointType.GATEWAY if number < 2 else EndpointType.INTERFACE
 
 
-def _service(name: str) -> Service:
-    gateway = name.endswith((".s3", ".dynamodb"))
-    kinds = {EndpointType.GATEWAY} if gateway else {EndpointType.INTERFACE}
-    return Service(name, frozenset(kinds), "amazon", (f"{name.rpartition('.')[2]}.amazonaws.com",))
+def _build_subnets(size: NetworkSize) -> Iterator[Any]:
+    for number, block in zip(range(size.subnets), BLOCK.subnets(new_prefix=22), strict=False):
+        yield subnet(str(number), "abc"[number % 3], str(block))
 
 
-def _endpoints(size: Size, names: list[str], subnets: list[str]) -> Iterator[tuple[str, Endpoint]]:
+def _build_endpoints(size: NetworkSize, names: list[str]) -> Iterator[Any]:
     for number, name in enumerate(names[: size.endpoints]):
-        gateway = number < 2
-        yield (
-            f"vpce-{number}",
-            Endpoint(
-                id=f"vpce-{number}",
-                type=EndpointType.GATEWAY if gateway else EndpointType.INTERFACE,
-                vpc_id=VPC_ID,
-                service_name=name,
-                state="available",
-                private_dns=not gateway,
-                subnet_ids=() if gateway else tuple(subnets[:3]),
-                security_group_ids=() if gateway else (f"sg-{number}",),
-                network_interface_ids=()
-                if gateway
-                else tuple(f"eni-{number}-{zone}" for zone in range(3)),
-            ),
+        service_name = f"{PREFIX}.{name}"
+        if _type_of(number) is EndpointType.GATEWAY:
+            yield gateway(str(number), service_name)
+            continue
+        yield interface(
+            str(number),
+            service_name,
+            subnet_ids=tuple(f"subnet-{at}" for at in range(3)),
+            security_group_ids=(f"sg-{number}",),
+            network_interface_ids=tuple(f"eni-{number}-{at}" for at in range(3)),
         )
+        for at in range(3):
+            address = str(BLOCK[1024 * at + 10 + number])
+            built = eni(f"{number}-{at}", str(at), address, groups=[str(number)])
+            yield replace(built, zone=f"{REGION}{'abc'[at]}")
 
 
-def _interfaces(
-    endpoints: dict[str, Endpoint], subnets: dict[str, Subnet]
-) -> Iterator[NetworkInterface]:
-    for number, endpoint in enumerate(endpoints.values()):
-        for interface_id, subnet_id in zip(
-            endpoint.network_interface_ids, endpoint.subnet_ids, strict=True
-        ):
-            block = subnets[subnet_id].cidr
-            assert block is not None
-            address = ip_address(int(block.network_address) + 10 + number)
-            yield NetworkInterface(
-                interface_id,
-                subnet_id,
-                subnets[subnet_id].zone,
-                (address,),
-                endpoint.security_group_ids,
-            )
-
-
-def _tables(size: Size, subnets: list[str], chance: random.Random) -> Iterator[RouteTable]:
-    local = Route(VPC_BLOCK, None, Target(TargetKind.LOCAL, "local"), origin=RouteOrigin.TABLE)
-    nat = Target(TargetKind.NAT_GATEWAY, "nat-1")
+def _build_tables(size: NetworkSize, chance: random.Random) -> Iterator[Any]:
     for number in range(size.tables):
-        specific = (
-            Route(ip_network((chance.randrange(52 << 24, 53 << 24) & ~0xFFF, 20)), None, nat)
-            for _ in range(6)
-        )
-        default = Target(TargetKind.INTERNET_GATEWAY, "igw-1") if number == 0 else nat
+        blocks = [f"52.{chance.randrange(256)}.{16 * chance.randrange(16)}.0/20" for _ in range(6)]
         routes = (
-            local,
-            Route(WHOLE, None, default),
-            Route(None, "pl-s3", Target(TargetKind.VPC_ENDPOINT, "vpce-0")),
-            Route(None, "pl-dynamodb", Target(TargetKind.VPC_ENDPOINT, "vpce-1")),
-            Route(None, "pl-own", Target(TargetKind.TRANSIT_GATEWAY, "tgw-1")),
-            *specific,
+            LOCAL,
+            route("0.0.0.0/0", "nat-1" if number else "igw-1"),
+            route("pl-s3", "vpce-0"),
+            route("pl-ddb", "vpce-1"),
+            route("pl-own", "tgw-1"),
+            *(route(block, "nat-1") for block in blocks),
         )
-        own = tuple(subnets[number :: size.tables])
-        yield RouteTable(f"rtb-{number}", VPC_ID, number == 0, own, (), (), routes)
+        subnets = map(str, range(number, size.subnets, size.tables))
+        yield replace(table(str(number), subnets=subnets, main=number == 0), routes=routes)
 
 
-def _lists(chance: random.Random) -> Iterator[PrefixList]:
-    s3 = {ip_network((chance.randrange(52 << 24, 53 << 24) & ~0xFFFF, 16)) for _ in range(20)}
-    yield PrefixList("pl-s3", f"{PREFIX}.s3", "AWS", tuple(sorted(s3, key=str)))
-    yield PrefixList("pl-dynamodb", f"{PREFIX}.dynamodb", "AWS", (ip_network("3.218.180.0/22"),))
-    own = tuple(ip_network(f"172.16.{number}.0/24") for number in range(40))
-    yield PrefixList("pl-own", "own", ACCOUNT, own)
+def _build_lists(chance: random.Random) -> Iterator[Any]:
+    s3 = sorted({f"52.{chance.randrange(256)}.0.0/16" for _ in range(20)})
+    yield prefix_list("pl-s3", *s3, name=f"{PREFIX}.s3", owner="AWS")
+    yield prefix_list("pl-ddb", "3.218.180.0/22", name=f"{PREFIX}.dynamodb", owner="AWS")
+    yield prefix_list("pl-own", *(f"172.16.{number}.0/24" for number in range(40)), name="own")
 
 
-def _groups(size: Size, chance: random.Random) -> Iterator[SecurityGroup]:
+def _build_groups(size: NetworkSize, chance: random.Random) -> Iterator[Any]:
     for number in range(size.endpoints):
-        blocks = ["10.0.0.0/9", f"10.{chance.randrange(128, 256)}.0.0/16", "192.0.2.0/24"]
-        rules = tuple(SecurityGroupRule("tcp", 443, 443, cidr=ip_network(each)) for each in blocks)
-        yield SecurityGroup(f"sg-{number}", "endpoints", VPC_ID, rules, ())
+        blocks = "10.0.0.0/9", f"10.{chance.randrange(128, 256)}.0.0/16", "192.0.2.0/24"
+        yield group(str(number), *map(admits, blocks), egress=())
 
 
-def _acls(subnets: list[str], chance: random.Random) -> Iterator[NetworkAcl]:
+def _build_acls(size: NetworkSize, chance: random.Random) -> Iterator[Any]:
     for number in range(10):
-        denied = ip_network(f"10.{chance.randrange(4)}.{4 * chance.randrange(64)}.0/22")
-        entries = [
-            AclEntry(100, egress=egress, allow=True, protocol="-1", cidr=WHOLE)
-            for egress in (False, True)
-        ]
+        denied = f"10.{chance.randrange(4)}.{4 * chance.randrange(64)}.0/22"
+        entries = [allow(100), allow(100, egress=True)]
         if number % 2:
-            entries.append(AclEntry(50, egress=False, allow=False, protocol="6", cidr=denied,
-                                    from_port=443, to_port=443))  # fmt: skip
-        yield NetworkAcl(f"acl-{number}", VPC_ID, tuple(subnets[number::10]), (),
-                         tuple(entries))  # fmt: skip
+            entries.append(deny(50, denied, protocol="6", from_port=443, to_port=443))
+        yield acl(str(number), *entries, subnets=map(str, range(number, size.subnets, 10)))
 
 
-def matrix(snapshot: Snapshot) -> None:
-    """Answer every cell, what cells share worked out once."""
-    Analysis(snapshot).build_coverage(_columns(snapshot))
+def evaluate_matrix(snapshot: Snapshot) -> None:
+    """Evaluate every cell, with what cells share computed once."""
+    Analysis(snapshot).build_coverage(_list_columns(snapshot))
 
 
-def cell_by_cell(snapshot: Snapshot, cells: int) -> None:
-    """Answer a sample of cells, each by itself."""
+def evaluate_cells(snapshot: Snapshot, cells: int) -> None:
+    """Evaluate a sample of cells, each alone."""
     chance = random.Random(1)  # noqa: S311 - no secret
-    subnets, services = list(snapshot.subnets.values()), _columns(snapshot)
+    subnets, services = list(snapshot.subnets.values()), _list_columns(snapshot)
     for _ in range(cells):
         Analysis(snapshot).evaluate_cell(chance.choice(subnets), chance.choice(services))
 
 
-def _columns(snapshot: Snapshot) -> tuple[Service, ...]:
+def _list_columns(snapshot: Snapshot) -> tuple[Service, ...]:
     return list_covered_services(snapshot, snapshot.services)
 
 
-def seconds(work: Callable[[], object], runs: int = RUNS) -> float:
-    """Give the median processor time of several runs: other work on the machine blurs it less."""
+def measure(work: Callable[[], object], runs: int = RUNS) -> float:
+    """Return the median CPU seconds of several runs."""
     times = []
     for _ in range(runs):
         start = time.process_time()
@@ -224,27 +180,25 @@ def seconds(work: Callable[[], object], runs: int = RUNS) -> float:
 
 
 def main() -> None:
-    """Print the matrix against the baseline, then the growth in each dimension."""
-    size = Size()
-    snapshot = network(size)
-    full = seconds(lambda: matrix(snapshot))
-    alone = seconds(lambda: cell_by_cell(snapshot, SAMPLE), runs=3) / SAMPLE * size.cells
-    print(f"{size.subnets} subnets x {size.services} services, {size.tables} route tables, "
-          f"{size.endpoints} endpoints: {size.cells} cells")  # fmt: skip
-    print(f"  the matrix            {full * 1000:9.1f} ms")
-    print(f"  each cell by itself   {alone * 1000:9.0f} ms, {alone / full:.0f} times as long")
+    """Print the matrix against single cells, then the growth in each dimension."""
+    size = NetworkSize()
+    snapshot = build_network(size)
+    whole = measure(lambda: evaluate_matrix(snapshot))
+    alone = measure(lambda: evaluate_cells(snapshot, SAMPLE), runs=3) / SAMPLE * size.cells
+    print(f"{size}: {size.cells} cells")
+    print(f"  the matrix            {whole * 1000:9.1f} ms")
+    print(f"  each cell alone       {alone * 1000:9.0f} ms, {alone / whole:.0f} times as long")
     analysis = Analysis(snapshot)
-    covered = analysis.build_coverage(_columns(snapshot))
-    told = seconds(lambda: build_matrix_record(covered, analysis))
-    record = build_matrix_record(covered, analysis)
-    packed = gzip.compress(json.dumps(record, sort_keys=True).encode(), mtime=0)
-    print(f"  told as JSON          {told * 1000:9.1f} ms, {len(record['answers'])} answers, "
-          f"{len(packed) / 1000:.0f} KB compressed")  # fmt: skip
+    coverage = analysis.build_coverage(_list_columns(snapshot))
+    seconds = measure(lambda: build_matrix_record(coverage, analysis))
+    record = build_matrix_record(coverage, analysis)
+    kilobytes = len(gzip.compress(json.dumps(record, sort_keys=True).encode(), mtime=0)) / 1000
+    counted = f"{len(record['answers'])} answers, {kilobytes:.0f} KB compressed"
+    print(f"  as JSON               {seconds * 1000:9.1f} ms, {counted}")
     print("growth of the matrix when one dimension doubles, and doubles again")
     for name in ("subnets", "tables", "endpoints", "services"):
-        halves = (0.25, 0.5, 1)
-        sizes = [replace(size, **{name: int(getattr(size, name) * part)}) for part in halves]
-        times = [seconds(partial(matrix, network(each))) for each in sizes]
+        sizes = [replace(size, **{name: getattr(size, name) // part}) for part in (4, 2, 1)]
+        times = [measure(partial(evaluate_matrix, build_network(each))) for each in sizes]
         shown = ", ".join(f"{each * 1000:.0f} ms" for each in times)
         print(f"  {name:10} {shown}: x {times[1] / times[0]:.2f}, x {times[2] / times[1]:.2f}")
 

@@ -1,4 +1,4 @@
-"""Small pictures of VPCs, one part a call: what a test does not say is the ordinary case."""
+"""Builders of small VPC snapshots, one part a call; the defaults are the ordinary case."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -75,11 +75,10 @@ KINDS = {
 def subnet(
     name: str, zone: str = "a", cidr: str = "10.0.0.0/24", *, ipv6: str | None = None
 ) -> Subnet:
-    """Give `subnet-NAME` in a zone."""
+    """Build `subnet-NAME` in a zone."""
     return Subnet(
         id=f"subnet-{name}",
         vpc_id=VPC_ID,
-        owner=ACCOUNT,
         zone=f"{REGION}{zone}",
         cidr=IPv4Network(cidr),
         ipv6_cidrs=(IPv6Network(ipv6),) if ipv6 else (),
@@ -93,7 +92,7 @@ def route(
     blackhole: bool = False,
     origin: RouteOrigin = RouteOrigin.STATIC,
 ) -> Route:
-    """Give a route to a block or a prefix list (`pl-…`) by a target named as EC2 names it."""
+    """Build a route from a block or a prefix list (`pl-…`) to a target with an id as in EC2."""
     kind = KINDS.get(target.partition("-")[0], TargetKind.UNKNOWN)
     by_list = to.startswith("pl-")
     return Route(
@@ -109,11 +108,10 @@ LOCAL = route("10.0.0.0/16", "local", origin=RouteOrigin.TABLE)
 
 
 def table(name: str, *routes: Route, subnets: Iterable[str] = (), main: bool = False) -> RouteTable:
-    """Give `rtb-NAME` with the local route and these, associated with `subnet-…` of these names."""
+    """Build `rtb-NAME` with these routes and the local one, associated with these subnets."""
     return RouteTable(
         id=f"rtb-{name}",
         vpc_id=VPC_ID,
-        owner=ACCOUNT,
         main=main,
         subnet_ids=tuple(f"subnet-{each}" for each in subnets),
         gateway_ids=(),
@@ -123,12 +121,11 @@ def table(name: str, *routes: Route, subnets: Iterable[str] = (), main: bool = F
 
 
 def gateway(name: str, service: str = S3, tables: Iterable[str] = (), **more: Any) -> Endpoint:
-    """Give a gateway endpoint `vpce-NAME` associated with `rtb-…` of these names."""
+    """Build a gateway endpoint `vpce-NAME` associated with `rtb-…` of these names."""
     endpoint = Endpoint(
         id=f"vpce-{name}",
         type=EndpointType.GATEWAY,
         vpc_id=VPC_ID,
-        owner=ACCOUNT,
         service_name=service,
         state="available",
         policy=OWN_ONLY,
@@ -139,12 +136,11 @@ def gateway(name: str, service: str = S3, tables: Iterable[str] = (), **more: An
 
 
 def interface(name: str, service: str = KMS, **more: Any) -> Endpoint:
-    """Give an interface endpoint `vpce-NAME` in two zones, with a group of its own."""
+    """Build an interface endpoint `vpce-NAME` in two zones, with a security group of its own."""
     endpoint = Endpoint(
         id=f"vpce-{name}",
         type=EndpointType.INTERFACE,
         vpc_id=VPC_ID,
-        owner=ACCOUNT,
         service_name=service,
         state="available",
         policy=OWN_ONLY,
@@ -159,7 +155,7 @@ def interface(name: str, service: str = KMS, **more: Any) -> Endpoint:
 def admits(
     peer: str, ports: tuple[int, int] | None = (443, 443), protocol: str = "tcp"
 ) -> SecurityGroupRule:
-    """Give an ingress rule for a block, a prefix list (`pl-…`) or a group (`sg-…`)."""
+    """Build a rule that allows a block, a prefix list (`pl-…`) or a security group (`sg-…`)."""
     return SecurityGroupRule(
         protocol=protocol,
         from_port=ports[0] if ports else None,
@@ -179,18 +175,18 @@ def group(
     group_name: str = "endpoints",
     egress: Iterable[SecurityGroupRule] = ANYWHERE,
 ) -> SecurityGroup:
-    """Give `sg-NAME`, which lets everything out as groups do unless somebody changes them."""
-    return SecurityGroup(f"sg-{name}", group_name, VPC_ID, ACCOUNT, ingress, tuple(egress))
+    """Build `sg-NAME`, which allows all outbound traffic by default, as in AWS."""
+    return SecurityGroup(f"sg-{name}", group_name, VPC_ID, ingress, tuple(egress))
 
 
 def prefix_list(list_id: str, *blocks: str, name: str = "", owner: str = ACCOUNT) -> PrefixList:
-    """Give a prefix list; without blocks, one whose entries could not be read."""
+    """Build a prefix list; without blocks, one whose entries could not be read."""
     cidrs: tuple[Network, ...] = tuple(map(ip_network, blocks))
     return PrefixList(list_id, name, owner, cidrs or None)
 
 
 def service(name: str, *types: EndpointType, **more: Any) -> Service:
-    """Give a service of the catalogue that supports policies and private DNS."""
+    """Build a service of the catalogue that supports policies and private DNS."""
     plain = Service(
         name=name,
         types=frozenset(types or {EndpointType.INTERFACE}),
@@ -202,33 +198,31 @@ def service(name: str, *types: EndpointType, **more: Any) -> Service:
 
 
 def allow(number: int, cidr: str = "0.0.0.0/0", **more: Any) -> AclEntry:
-    """Give an inbound entry that allows all, unless told otherwise."""
+    """Build an entry that allows all inbound traffic by default."""
     plain = AclEntry(number, egress=False, allow=True, protocol="-1", cidr=ip_network(cidr))
     return replace(plain, **more)
 
 
 def deny(number: int, cidr: str = "0.0.0.0/0", **more: Any) -> AclEntry:
-    """Give an inbound entry that denies all, unless told otherwise."""
+    """Build an entry that denies all inbound traffic by default."""
     return allow(number, cidr, allow=False, **more)
 
 
 def acl(name: str, *entries: AclEntry, subnets: Iterable[str]) -> NetworkAcl:
-    """Give `acl-NAME`, which guards `subnet-…` of these names."""
+    """Build `acl-NAME`, associated with `subnet-…` of these names."""
     ids = tuple(f"subnet-{each}" for each in subnets)
-    return NetworkAcl(
-        f"acl-{name}", VPC_ID, default=False, subnet_ids=ids, association_ids=(), entries=entries
-    )
+    return NetworkAcl(f"acl-{name}", VPC_ID, subnet_ids=ids, association_ids=(), entries=entries)
 
 
 def open_acl(name: str, subnets: Iterable[str]) -> NetworkAcl:
-    """Give the ACL that comes with a VPC: it lets all pass."""
+    """Build an ACL that allows all traffic, as a default network ACL does."""
     return acl(name, allow(100), allow(100, egress=True), subnets=subnets)
 
 
 def eni(
     name: str, subnet_name: str, *addresses: str, groups: Iterable[str] = ()
 ) -> NetworkInterface:
-    """Give `eni-NAME` in `subnet-…` with these addresses and `sg-…` of these names."""
+    """Build `eni-NAME` in `subnet-…` with these addresses and `sg-…` of these names."""
     ids = tuple(f"sg-{each}" for each in groups) or ("sg-endpoints",)
     return NetworkInterface(
         f"eni-{name}", f"subnet-{subnet_name}", f"{REGION}a", tuple(map(ip_address, addresses)), ids
@@ -245,15 +239,15 @@ SERVICES = (
     service(KMS),
 )
 ENDPOINTS_GROUP = group("endpoints", admits("10.0.0.0/16"))
-VPC = Vpc(VPC_ID, ACCOUNT, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True)
+VPC = Vpc(VPC_ID, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True)
 
 
 def build_snapshot(
     *parts: Any, vpc: Vpc = VPC, unreadable: dict[Facet, str] | None = None
 ) -> Snapshot:
-    """Give a snapshot of parts of any kind, AWS's lists and three services beside them.
+    """Build a snapshot of parts of any kind, with AWS's prefix lists and three services.
 
-    A part of the same id or name as one of these takes its place.
+    A part with the same id or name as one of these replaces it.
     """
 
     def of(kind: type, *given: Any, key: str = "id") -> dict[str, Any]:
@@ -277,25 +271,25 @@ def build_snapshot(
 
 
 def nat(name: str, subnet_name: str | None = "public", *, public: bool = True) -> NatGateway:
-    """Give `nat-NAME` in `subnet-…` of this name."""
-    place = f"subnet-{subnet_name}" if subnet_name else None
-    return NatGateway(f"nat-{name}", VPC_ID, place, "available", public)
+    """Build `nat-NAME` in `subnet-…` of this name."""
+    subnet_id = f"subnet-{subnet_name}" if subnet_name else None
+    return NatGateway(f"nat-{name}", VPC_ID, subnet_id, "available", public)
 
 
 def verdicts(rule: str, snapshot: Snapshot, baseline: Baseline | None = None) -> dict[str, Verdict]:
-    """Give one rule's verdicts by resource, run by the engine as the monitor does."""
+    """Evaluate one rule with the engine and return its verdicts by resource."""
     answers = evaluate_vpc(snapshot, baseline or Baseline())
     return {each.resource: each for each in answers if each.rule == rule}
 
 
 def statuses(rule: str, snapshot: Snapshot, baseline: Baseline | None = None) -> dict[str, Status]:
-    """Give one rule's answers by resource."""
+    """Evaluate one rule and return the statuses by resource."""
     found = verdicts(rule, snapshot, baseline)
     return {resource: verdict.status for resource, verdict in found.items()}
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """Give all that a person reads of a verdict."""
+    """Return all text of a verdict that a person reads."""
     facts = " ".join(fact.text for fact in verdict.evidence)
     remedy = verdict.remediation
     command = f"{remedy.text} {remedy.command}" if remedy else ""
@@ -303,7 +297,7 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def cell(snapshot: Snapshot, subnet_name: str, service_name: str) -> Cell:
-    """Give the cell of `subnet-…` and a service, of the catalogue or of an endpoint."""
+    """Evaluate the cell of `subnet-…` and a service of the catalogue or of an endpoint."""
     analysis = Analysis(snapshot)
     (found,) = [each for each in list_covered_services(snapshot) if each.name == service_name]
     return analysis.evaluate_cell(snapshot.subnets[f"subnet-{subnet_name}"], found)

@@ -8,7 +8,7 @@ from posture.changes.event_names import (
     HANDLED,
     IGNORED,
     PATTERN_LIMIT,
-    event_patterns,
+    build_event_patterns,
     format_markdown,
 )
 
@@ -29,7 +29,7 @@ def test_every_name_is_an_operation_of_ec2() -> None:
 
 def test_patterns_hold_every_name_within_the_limit() -> None:
     """Together the patterns match every handled event exactly once."""
-    patterns = event_patterns()
+    patterns = build_event_patterns()
     names = [name for pattern in patterns for name in pattern["detail"]["eventName"]]
     assert names == [name for group in HANDLED for name in group.names]
     assert all(len(json.dumps(pattern)) <= PATTERN_LIMIT for pattern in patterns)
@@ -38,7 +38,7 @@ def test_patterns_hold_every_name_within_the_limit() -> None:
 def test_failed_calls_are_not_matched() -> None:
     """A call with an error code changed nothing."""
     assert all(
-        pattern["detail"]["errorCode"] == [{"exists": False}] for pattern in event_patterns()
+        pattern["detail"]["errorCode"] == [{"exists": False}] for pattern in build_event_patterns()
     )
 
 

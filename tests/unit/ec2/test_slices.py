@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 def list_vpcs(number: int) -> VpcListing:
     """Build a listing of so many VPCs."""
-    vpcs = tuple(Vpc(f"vpc-{at:04x}", "111122223333", ()) for at in range(number))
+    vpcs = tuple(Vpc(f"vpc-{at:04x}", ()) for at in range(number))
     return VpcListing(NOW, Reading(vpcs))
 
 

@@ -81,7 +81,6 @@ FULL = build_snapshot(
         gateway_ids=("igw-1",),
         association_ids=("rtbassoc-1",),
         propagating_gateway_ids=("vgw-1",),
-        tags={"k": "v"},
     ),
     gateway("s3", tables=["main"], last_error="none", service_region="eu-west-1"),
     interface(
@@ -91,22 +90,17 @@ FULL = build_snapshot(
         dns_record_ip_type="ipv4",
         private_dns_only_for_inbound_resolver=True,
         dns_names=("kms.eu-west-1.amazonaws.com",),
-        tags={"team": "net"},
     ),
     group("endpoints", admits("10.0.0.0/16"), admits("pl-own")),
     replace(
         group("clients"),
         egress=(
-            SecurityGroupRule(
-                "tcp", 443, 443, group=GroupReference("sg-1", "444455556666", "vpc-2", "pcx-1")
-            ),
+            SecurityGroupRule("tcp", 443, 443, group=GroupReference("sg-1", "vpc-2", "pcx-1")),
         ),
-        tags={"k": "v"},
     ),
     replace(
         acl("all", allow(1, "0.0.0.0/0"), deny(2, "::/0", egress=True), subnets="a"),
         association_ids=("aclassoc-1",),
-        tags={"k": "v"},
     ),
     nat("1"),
     eni("1", "a", "10.0.0.9", "2001:db8::9"),

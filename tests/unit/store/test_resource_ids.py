@@ -32,7 +32,6 @@ def test_every_id_that_an_event_may_name() -> None:
     table = RouteTable(
         "rtb-0a",
         SCOPE.subject,
-        OWNER,
         main=True,
         subnet_ids=(),
         gateway_ids=("igw-edge",),
@@ -45,12 +44,11 @@ def test_every_id_that_an_event_may_name() -> None:
         propagating_gateway_ids=("vgw-0a",),
     )
     rule = SecurityGroupRule("tcp", 443, 443, prefix_list_id="pl-group")
-    group = SecurityGroup("sg-0a", "web", SCOPE.subject, OWNER, ingress=(rule,), egress=())
+    group = SecurityGroup("sg-0a", "web", SCOPE.subject, ingress=(rule,), egress=())
     endpoint = Endpoint(
         "vpce-0b",
         EndpointType.INTERFACE,
         SCOPE.subject,
-        OWNER,
         "com.amazonaws.eu-west-1.sns",
         "available",
         network_interface_ids=("eni-0a",),
@@ -64,7 +62,7 @@ def test_every_id_that_an_event_may_name() -> None:
     snapshot = Snapshot(
         SCOPE,
         NOON,
-        Vpc(SCOPE.subject, OWNER, ()),
+        Vpc(SCOPE.subject, ()),
         route_tables={table.id: table},
         endpoints={endpoint.id: endpoint},
         security_groups={group.id: group},

@@ -97,16 +97,18 @@ def test_an_acl_before_the_endpoint_keeps_them_out() -> None:
 
 def test_a_group_of_a_peered_vpc() -> None:
     """It is named with the peering."""
-    peer = GroupReference("sg-theirs", "444455556666", "vpc-9", "pcx-1")
+    peer = GroupReference("sg-theirs", "vpc-9", "pcx-1")
     verdict = verdicts(SHARED, hub(replace(admits("sg-theirs"), group=peer)))["vpce-kms"]
     assert verdict.status is Status.FAIL
-    assert "admits workloads in sg-theirs of vpc-9 by pcx-1 on 443" in verdict_text(verdict)
+    assert "allows inbound traffic on port 443 from sg-theirs of vpc-9 over pcx-1" in verdict_text(
+        verdict
+    )
     assert "pcx-1" in verdict.concerns
 
 
 def test_a_group_of_the_own_vpc_is_no_stranger() -> None:
     """EC2 names the VPC of a referenced group, too."""
-    own = GroupReference("sg-ours", "111122223333", "vpc-1")
+    own = GroupReference("sg-ours", "vpc-1")
     assert statuses(SHARED, hub(replace(admits("sg-ours"), group=own))) == {"vpce-kms": Status.PASS}
 
 

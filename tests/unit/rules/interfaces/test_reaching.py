@@ -130,7 +130,7 @@ def test_a_blackhole_inside_the_vpc_blocks() -> None:
     hole = table("a", route("10.0.3.0/24", "eni-gone", blackhole=True), subnets=["a"])
     verdict = verdicts(BLOCKED, vpc(hole))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-a"
-    assert "rtb-a drops it at eni-gone (route 10.0.3.0/24)" in verdict_text(verdict)
+    assert "rtb-a blocks the whole subnet (route 10.0.3.0/24" in verdict_text(verdict)
 
 
 def test_no_ip_version_in_common_blocks() -> None:
@@ -162,7 +162,7 @@ def test_a_pending_endpoint_has_no_interface_yet() -> None:
 
 def test_a_group_of_a_peered_vpc_admits_no_subnet_of_this_one() -> None:
     """No workload here can have it."""
-    theirs = GroupReference("sg-theirs", "444455556666", "vpc-9", "pcx-1")
+    theirs = GroupReference("sg-theirs", "vpc-9", "pcx-1")
     rule = replace(admits("sg-theirs"), group=theirs)
     verdict = verdicts(BLOCKED, vpc(group("endpoints", rule)))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from every subnet"

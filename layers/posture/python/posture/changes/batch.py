@@ -5,9 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 from posture.changes.cloudtrail import parse_record
@@ -57,16 +56,17 @@ def parse_sqs_event(event: Mapping[str, Any]) -> ChangeBatch:
         MalformedChangeError: the event is none of these.
     """
     if "Records" not in event and "detail" in event:
-        return _parse_all([(str(event.get("id", "")), event)])
+        return _parse_all([(str(event.get("id", "")), event, 1)])
     records = event.get("Records")
     if not isinstance(records, list) or not all(isinstance(each, Mapping) for each in records):
         raise MalformedChangeError("Records: expected a list of SQS messages")
     return _parse_all(
-        [
-            (str(each.get("messageId", f"record {number}")), each.get("body", each))
-            for number, each in enumerate(records, 1)
-        ],
-        [_parse_receive_count(each.get("attributes")) for each in records],
+        (
+            str(each.get("messageId", f"record {number}")),
+            each.get("body", each),
+            _parse_receive_count(each.get("attributes")),
+        )
+        for number, each in enumerate(records, 1)
     )
 
 
@@ -87,12 +87,10 @@ def parse_log_file(content: bytes) -> ChangeBatch:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2 or not lines[0].lstrip().startswith("{"):  # noqa: PLR2004
             raise MalformedChangeError(f"expected JSON: {error}") from None
-        return _parse_all([(f"line {number}", line) for number, line in enumerate(lines, 1)])
+        return _parse_all((f"line {number}", line, 1) for number, line in enumerate(lines, 1))
     except RecursionError:
         raise MalformedChangeError("expected JSON: the JSON is nested too deeply") from None
-    return _parse_all(
-        [(f"record {number}", each) for number, each in enumerate(_list_records(value), 1)]
-    )
+    return _parse_all((f"record {n}", each, 1) for n, each in enumerate(_list_records(value), 1))
 
 
 def _decode(content: bytes) -> str:
@@ -127,12 +125,10 @@ def _parse_receive_count(attributes: Any) -> int:
     return int(count) if isinstance(count, str) and count.isdecimal() else 1
 
 
-def _parse_all(
-    bodies: Sequence[tuple[str, Any]], receive_counts: Iterable[int] = repeat(1)
-) -> ChangeBatch:
+def _parse_all(messages: Iterable[tuple[str, Any, int]]) -> ChangeBatch:
     received: list[ReceivedChange] = []
     rejected: list[RejectedRecord] = []
-    for (message_id, body), receive_count in zip(bodies, receive_counts, strict=False):
+    for message_id, body, receive_count in messages:
         try:
             change = parse_record(_parse_json(body))
             received.append(ReceivedChange(message_id, change, _format_body(body), receive_count))

@@ -5,6 +5,7 @@ Record fields: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from posture.model.scope import Region
 
 DRY_RUN = "DryRunOperation"
 API_CALL = "AwsApiCall"
+VPC_ID = re.compile(r"vpc-[^-]+")
 
 
 def parse_record(record: Any) -> Change:
@@ -67,7 +69,7 @@ def _parse(record: Any) -> Change:
         actor=_parse_actor(detail.get("userIdentity"), path),
         source_ip=format_scalar(detail.get("sourceIPAddress")),
         user_agent=format_scalar(detail.get("userAgent")),
-        vpc_ids=frozenset(each for each in ids if _is_vpc_id(each)),
+        vpc_ids=frozenset(filter(VPC_ID.fullmatch, ids)),
         service_ids=services if name in SERVICE_EVENTS else frozenset(),
         resource_ids=ids,
         outcome=ChangeOutcome.IGNORED if ignored else ChangeOutcome.APPLIED,
@@ -140,10 +142,6 @@ def _find_failed_ids(detail: Mapping[str, Any]) -> frozenset[str]:
 def _find_ids(detail: Mapping[str, Any], account: str) -> frozenset[str]:
     blocks = (unwrap(detail.get(name)) for name in ("requestParameters", "responseElements"))
     return frozenset(each for block in blocks for each in find_ids(block, account))
-
-
-def _is_vpc_id(resource: str) -> bool:
-    return resource.startswith("vpc-") and not resource.startswith("vpc-cidr-assoc-")
 
 
 def _parse_actor(identity: Any, path: str) -> Actor:

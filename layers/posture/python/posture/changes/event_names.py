@@ -99,12 +99,8 @@ HANDLED = (
 IGNORED = (
     _group(
         "Endpoints",
-        "Changes who pays, not a path.",
-        "ModifyVpcEndpointPayerResponsibility ModifyVpcEndpointServicePayerResponsibility",
-    ),
-    _group(
-        "Endpoints",
-        "Changes who is notified of connections, not the connections.",
+        "Changes who pays or is notified of connections, but neither a path nor a connection.",
+        "ModifyVpcEndpointPayerResponsibility ModifyVpcEndpointServicePayerResponsibility "
         "CreateVpcEndpointConnectionNotification ModifyVpcEndpointConnectionNotification "
         "DeleteVpcEndpointConnectionNotifications",
     ),
@@ -218,7 +214,7 @@ SERVICE_EVENTS = frozenset(
 )
 
 
-def event_patterns() -> tuple[dict[str, Any], ...]:
+def build_event_patterns() -> tuple[dict[str, Any], ...]:
     """Return the EventBridge patterns that match the handled calls, each within the limit.
 
     They do not match a call that failed, which has an `errorCode`.

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from posture.ec2.describe import VPC_RESOURCES, Reading, VpcResources
 from posture.ec2.prefix_lists import Blocks, get_blocks
@@ -19,16 +19,7 @@ if TYPE_CHECKING:
     from posture.ec2.region_catalogue import RegionCatalogue
     from posture.model.scope import Scope
 
-
-class Identified(Protocol):
-    """A resource with an id."""
-
-    @property
-    def id(self) -> str:
-        """The id of the resource."""
-
-
-T = TypeVar("T", bound=Identified)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +33,23 @@ class RelatedResources:
     dns: Mapping[str, DnsReading] = field(default_factory=dict)
 
 
-def group_by_vpc(resources: VpcResources) -> dict[str, VpcResources]:
-    """Group resources by VPC id; a denied operation is denied for every VPC."""
+def group_by_vpc(resources: VpcResources, known: Iterable[str]) -> dict[str, VpcResources]:
+    """Group resources by the VPCs that exist; an operation that is denied is denied for each.
+
+    If DescribeVpcs is denied, the VPCs are the known ones and those that other resources name.
+    """
     grouped: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for kind in fields(VpcResources):
         for item in getattr(resources, kind.name).items:
             vpc_id = item.id if isinstance(item, Vpc) else item.vpc_id
             grouped[vpc_id][kind.name].append(item)
-    return {vpc_id: replace_items(resources, items) for vpc_id, items in grouped.items()}
+    ids = [vpc.id for vpc in resources.vpcs.items]
+    if resources.vpcs.unreadable:
+        ids = list(dict.fromkeys((*known, *grouped)))
+    return {vpc_id: _replace_items(resources, grouped[vpc_id]) for vpc_id in ids}
 
 
-def replace_items(resources: VpcResources, items: Mapping[str, Iterable[Any]]) -> VpcResources:
-    """Return the readings with other items, by field name; a field that is left out is empty."""
+def _replace_items(resources: VpcResources, items: Mapping[str, Iterable[Any]]) -> VpcResources:
     readings = {
         kind.name: replace(getattr(resources, kind.name), items=tuple(items.get(kind.name, ())))
         for kind in fields(VpcResources)
@@ -85,12 +81,13 @@ def assemble_snapshot(
 
 def index_by_id(items: Iterable[T]) -> dict[str, T]:
     """Index resources by id, sorted by it."""
-    return {item.id: item for item in sorted(items, key=attrgetter("id"))}
+    get_id = attrgetter("id")
+    return {get_id(item): item for item in sorted(items, key=get_id)}
 
 
 def _get_vpc(scope: Scope, resources: VpcResources, dns: DnsReading | None) -> Vpc:
     """Get the VPC; if DescribeVpcs is denied, a VPC of which only the id is known."""
-    unknown = Vpc(scope.subject, owner=scope.account, cidrs=())
+    unknown = Vpc(scope.subject, cidrs=())
     vpc = next(iter(resources.vpcs.items), unknown)
     if dns is None or dns.dns is None:
         return vpc

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcAttribute.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,10 +28,7 @@ UNLIMITED = 1_000_000  # a budget larger than any region
 CHANGE_EVENT = "ModifyVpcAttribute"  # the only event that changes an attribute
 
 Attribute = Literal["enableDnsSupport", "enableDnsHostnames"]
-MEMBERS: Mapping[Attribute, str] = {
-    "enableDnsSupport": "EnableDnsSupport",
-    "enableDnsHostnames": "EnableDnsHostnames",
-}
+ATTRIBUTES: tuple[Attribute, ...] = ("enableDnsSupport", "enableDnsHostnames")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +55,10 @@ def read_attributes(
     ec2: EC2Client, vpc_ids: Collection[str], observed_at: datetime
 ) -> dict[str, DnsReading]:
     """Read the DNS attributes of VPCs."""
-    keys = [(vpc_id, attribute) for vpc_id in vpc_ids for attribute in MEMBERS]
+    keys = [(vpc_id, attribute) for vpc_id in vpc_ids for attribute in ATTRIBUTES]
     values = read_concurrently({key: partial(_read_attribute, ec2, *key) for key in keys})
     return {
-        vpc_id: _join(
-            values[vpc_id, "enableDnsSupport"], values[vpc_id, "enableDnsHostnames"], observed_at
-        )
+        vpc_id: _join([values[vpc_id, each] for each in ATTRIBUTES], observed_at)
         for vpc_id in vpc_ids
     }
 
@@ -71,19 +66,16 @@ def read_attributes(
 def _read_attribute(ec2: EC2Client, vpc_id: str, attribute: Attribute) -> Reading[bool]:
     def read() -> tuple[bool, ...]:
         response: Row = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute=attribute)
-        value = response.get(MEMBERS[attribute], {}).get("Value")
+        value = response.get(f"E{attribute[1:]}", {}).get("Value")
         return () if value is None else (value,)
 
     return read_unless_denied(Facet.DNS_ATTRIBUTES.value, read)
 
 
-def _join(support: Reading[bool], hostnames: Reading[bool], observed_at: datetime) -> DnsReading:
-    return DnsReading(
-        DnsAttributes(
-            next(iter(support.items), None), next(iter(hostnames.items), None), observed_at
-        ),
-        support.unreadable or hostnames.unreadable,
-    )
+def _join(readings: Sequence[Reading[bool]], observed_at: datetime) -> DnsReading:
+    support, hostnames = (next(iter(each.items), None) for each in readings)
+    reason = next((each.unreadable for each in readings if each.unreadable), None)
+    return DnsReading(DnsAttributes(support, hostnames, observed_at), reason)
 
 
 def resolve_attributes(

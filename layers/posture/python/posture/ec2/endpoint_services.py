@@ -54,13 +54,8 @@ def collect_services(
 ) -> ServicesSnapshot:
     """Collect every endpoint service of a region, or the one whose id is `only`.
 
-    Args:
-        ec2: The client.
-        region: The region of the client and its account.
-        now: Returns the current time.
-        only: The id of a single service to collect.
-        known: Ids of services in earlier snapshots. If access is denied, these services and `only`
-            are in this snapshot as unreadable instead of being left out.
+    `known` are services of earlier snapshots: if access is denied, these services and `only` are in
+    this snapshot as unreadable instead of being left out.
 
     Raises:
         ClientError, BotoCoreError: throttling, a server error or a timeout outlasted the retries.
@@ -97,9 +92,6 @@ def _build_unreadable(
         service_id: EndpointServiceSnapshot(
             scope=Scope(region.account, region.name, service_id),
             observed_at=observed_at,
-            name="",
-            state="",
-            acceptance_required=None,
             unreadable={ServiceFacet.CONFIGURATION: reason},
         )
         for service_id in service_ids

@@ -7,14 +7,8 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-DENIED = frozenset(
-    {
-        "UnauthorizedOperation",
-        "AccessDenied",
-        "AccessDeniedException",
-        "Client.UnauthorizedOperation",
-    }
-)
+UNAUTHORIZED = {"UnauthorizedOperation", "Client.UnauthorizedOperation"}
+DENIED = frozenset(UNAUTHORIZED | {"AccessDenied", "AccessDeniedException"})
 # The partition, the region or an emulator does not offer the operation.
 NOT_OFFERED = frozenset(
     {"UnsupportedOperation", "UnknownOperationException", "InvalidAction", "NotImplemented"}

@@ -19,7 +19,6 @@ from posture.ec2.assemble import (
     find_unlisted_ids,
     group_by_vpc,
     index_by_id,
-    replace_items,
 )
 from posture.ec2.describe import (
     VPC_RESOURCES,
@@ -148,7 +147,7 @@ class Observer:
         known: Iterable[str],
     ) -> RegionSnapshot:
         resources, results = self._read_resources(vpc_ids, others)
-        by_vpc = _split(resources, known)
+        by_vpc = group_by_vpc(resources, known)
         dns = resolve_attributes(self.ec2, by_vpc, resources.endpoints.items, cache, observed_at)
         related = self._read_related(resources, results["catalogue"], dns)
         account, region = self.region.account, self.region.name
@@ -166,11 +165,3 @@ class Observer:
             },
             unreadable=collect_unreadable(resources, related, None),
         )
-
-
-def _split(resources: VpcResources, known: Iterable[str]) -> Mapping[str, VpcResources]:
-    """Split resources by VPC: the VPCs that exist or, if DescribeVpcs is denied, all known ones."""
-    by_vpc = group_by_vpc(resources)
-    if resources.vpcs.unreadable:
-        return {vpc_id: replace_items(resources, {}) for vpc_id in known} | by_vpc
-    return {vpc.id: by_vpc[vpc.id] for vpc in resources.vpcs.items}

@@ -35,9 +35,9 @@ class EndpointServiceSnapshot:
 
     scope: Scope
     observed_at: datetime
-    name: str  # com.amazonaws.vpce.REGION.vpce-svc-…
-    state: str
-    acceptance_required: bool | None
+    name: str = ""  # com.amazonaws.vpce.REGION.vpce-svc-…
+    state: str = ""
+    acceptance_required: bool | None = None
     private_dns_name: str | None = None
     private_dns_state: str | None = None  # pendingverification, verified, failed
     principals: tuple[str, ...] = ()

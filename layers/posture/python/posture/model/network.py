@@ -37,12 +37,10 @@ class Vpc:
     """A VPC. A DNS attribute is None if it could not be read."""
 
     id: str
-    owner: str
     cidrs: tuple[IPv4Network, ...]
     ipv6_cidrs: tuple[IPv6Network, ...] = ()
     dns_support: bool | None = None
     dns_hostnames: bool | None = None
-    default: bool = False
     tags: Tags = field(default_factory=dict)
 
 
@@ -52,7 +50,6 @@ class Subnet:
 
     id: str
     vpc_id: str
-    owner: str
     zone: str  # name of the Availability Zone, such as eu-west-1a
     cidr: IPv4Network | None
     ipv6_cidrs: tuple[IPv6Network, ...] = ()
@@ -127,14 +124,12 @@ class RouteTable:
 
     id: str
     vpc_id: str
-    owner: str
     main: bool
     subnet_ids: tuple[str, ...]  # explicit associations only
     gateway_ids: tuple[str, ...]
     association_ids: tuple[str, ...]
     routes: tuple[Route, ...]
     propagating_gateway_ids: tuple[str, ...] = ()
-    tags: Tags = field(default_factory=dict)
 
 
 class EndpointType(StrEnum):
@@ -160,7 +155,6 @@ class Endpoint:
     id: str
     type: EndpointType
     vpc_id: str
-    owner: str
     service_name: str
     state: str
     policy: str | None = None
@@ -176,7 +170,6 @@ class Endpoint:
     service_region: str | None = None
     created_at: datetime | None = None
     last_error: str | None = None
-    tags: Tags = field(default_factory=dict)
 
     @property
     def deleted(self) -> bool:
@@ -192,7 +185,6 @@ class GroupReference:
     """
 
     group_id: str
-    owner: str = ""
     vpc_id: str | None = None
     peering_id: str | None = None
 
@@ -221,10 +213,8 @@ class SecurityGroup:
     id: str
     name: str
     vpc_id: str
-    owner: str
     ingress: tuple[SecurityGroupRule, ...]
     egress: tuple[SecurityGroupRule, ...]
-    tags: Tags = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +239,9 @@ class NetworkAcl:
 
     id: str
     vpc_id: str
-    default: bool
     subnet_ids: tuple[str, ...]
     association_ids: tuple[str, ...]
     entries: tuple[AclEntry, ...]
-    tags: Tags = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html
 
 from __future__ import annotations
 
-from posture.ec2.parse.fields import Row, parse_networks, parse_tags, parse_values, sort_ids
+from posture.ec2.parse.fields import Row, parse_networks, parse_values, sort_ids
 from posture.model.endpoint_service import Connection
 from posture.model.network import Endpoint, EndpointType, PrefixList, Service
 
@@ -28,7 +28,6 @@ def parse_endpoint(row: Row) -> Endpoint:
         id=row.get("VpcEndpointId", ""),
         type=parse_endpoint_type(row.get("VpcEndpointType")),
         vpc_id=row.get("VpcId", ""),
-        owner=row.get("OwnerId", ""),
         service_name=next((str(row[name]) for name in SERVICE_MEMBERS if row.get(name)), ""),
         state=row.get("State", "").lower(),
         policy=row.get("PolicyDocument") or None,
@@ -46,7 +45,6 @@ def parse_endpoint(row: Row) -> Endpoint:
         service_region=row.get("ServiceRegion"),
         created_at=row.get("CreationTimestamp"),
         last_error=format_last_error(row),
-        tags=parse_tags(row.get("Tags")),
     )
 
 

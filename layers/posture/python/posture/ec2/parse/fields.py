@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any
+from ipaddress import IPv6Network, ip_address, ip_network
+from typing import Any, TypeVar
 
 from posture.model.network import Address, Network, Tags
 
+N = TypeVar("N", bound=Network)
 Row = Mapping[str, Any]  # one element of a Describe response, as boto3 returns it
 
 ENDED = frozenset({"disassociated", "failed"})
@@ -53,18 +54,12 @@ def list_active_associations(row: Row, member: str, state: str) -> list[Row]:
     ]
 
 
-def parse_ipv4_blocks(row: Row) -> tuple[IPv4Network, ...]:
-    """Parse the associated IPv4 CIDR blocks of a VPC."""
-    active = list_active_associations(row, "CidrBlockAssociationSet", "CidrBlockState")
-    cidrs = parse_networks(each.get("CidrBlock", "") for each in active)
-    return tuple(cidr for cidr in cidrs if isinstance(cidr, IPv4Network))
-
-
-def parse_ipv6_blocks(row: Row) -> tuple[IPv6Network, ...]:
-    """Parse the associated IPv6 CIDR blocks of a VPC or subnet."""
-    active = list_active_associations(row, "Ipv6CidrBlockAssociationSet", "Ipv6CidrBlockState")
-    cidrs = parse_networks(each.get("Ipv6CidrBlock", "") for each in active)
-    return tuple(cidr for cidr in cidrs if isinstance(cidr, IPv6Network))
+def parse_associated_blocks(row: Row, family: type[N]) -> tuple[N, ...]:
+    """Parse the associated CIDR blocks of a VPC or subnet that are of one address family."""
+    block = "Ipv6CidrBlock" if family is IPv6Network else "CidrBlock"
+    active = list_active_associations(row, f"{block}AssociationSet", f"{block}State")
+    cidrs = parse_networks(each.get(block, "") for each in active)
+    return tuple(cidr for cidr in cidrs if isinstance(cidr, family))
 
 
 def parse_addresses(texts: Iterable[str | None]) -> tuple[Address, ...]:

@@ -5,13 +5,12 @@ Member names: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operati
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 
 from posture.ec2.parse.fields import (
     Row,
     parse_addresses,
-    parse_ipv4_blocks,
-    parse_ipv6_blocks,
+    parse_associated_blocks,
     parse_network,
     parse_tags,
     parse_values,
@@ -21,13 +20,14 @@ from posture.model.network import AclEntry, NatGateway, NetworkAcl, NetworkInter
 
 def parse_vpc(row: Row) -> Vpc:
     """Parse a VPC; its DNS attributes are read by DescribeVpcAttribute."""
+    cidrs = parse_associated_blocks(row, IPv4Network)
     primary = parse_network(row.get("CidrBlock"))
+    if not cidrs and isinstance(primary, IPv4Network):
+        cidrs = (primary,)
     return Vpc(
         id=row.get("VpcId", ""),
-        owner=row.get("OwnerId", ""),
-        cidrs=parse_ipv4_blocks(row) or ((primary,) if isinstance(primary, IPv4Network) else ()),
-        ipv6_cidrs=parse_ipv6_blocks(row),
-        default=bool(row.get("IsDefault")),
+        cidrs=cidrs,
+        ipv6_cidrs=parse_associated_blocks(row, IPv6Network),
         tags=parse_tags(row.get("Tags")),
     )
 
@@ -38,10 +38,9 @@ def parse_subnet(row: Row) -> Subnet:
     return Subnet(
         id=row.get("SubnetId", ""),
         vpc_id=row.get("VpcId", ""),
-        owner=row.get("OwnerId", ""),
         zone=row.get("AvailabilityZone", ""),
         cidr=cidr if isinstance(cidr, IPv4Network) else None,
-        ipv6_cidrs=parse_ipv6_blocks(row),
+        ipv6_cidrs=parse_associated_blocks(row, IPv6Network),
         tags=parse_tags(row.get("Tags")),
     )
 
@@ -82,11 +81,9 @@ def parse_network_acl(row: Row) -> NetworkAcl:
     return NetworkAcl(
         id=row.get("NetworkAclId", ""),
         vpc_id=row.get("VpcId", ""),
-        default=bool(row.get("IsDefault")),
         subnet_ids=parse_values(associations, "SubnetId"),
         association_ids=parse_values(associations, "NetworkAclAssociationId"),
         entries=tuple(sorted(entries, key=lambda entry: (entry.egress, entry.number))),
-        tags=parse_tags(row.get("Tags")),
     )
 
 

@@ -9,7 +9,6 @@ from posture.ec2.parse.fields import (
     Row,
     list_active_associations,
     parse_network,
-    parse_tags,
     parse_values,
 )
 from posture.model.network import Route, RouteOrigin, RouteTable, Target, TargetKind
@@ -52,14 +51,12 @@ def parse_route_table(row: Row) -> RouteTable:
     return RouteTable(
         id=row.get("RouteTableId", ""),
         vpc_id=row.get("VpcId", ""),
-        owner=row.get("OwnerId", ""),
         main=any(association.get("Main") for association in active),
         subnet_ids=parse_values(active, "SubnetId"),
         gateway_ids=parse_values(active, "GatewayId"),
         association_ids=parse_values(active, "RouteTableAssociationId"),
         routes=tuple(sorted(routes, key=_route_order)),
         propagating_gateway_ids=parse_values(row.get("PropagatingVgws"), "GatewayId"),
-        tags=parse_tags(row.get("Tags")),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from posture.ec2.parse.fields import Row, parse_network, parse_tags
+from posture.ec2.parse.fields import Row, parse_network
 from posture.model.network import GroupReference, SecurityGroup, SecurityGroupRule
 
 ALL_TYPES = -1  # ICMP's "all types" and "all codes"
@@ -19,10 +19,8 @@ def parse_security_group(row: Row) -> SecurityGroup:
         id=row.get("GroupId", ""),
         name=row.get("GroupName", ""),
         vpc_id=row.get("VpcId", ""),
-        owner=row.get("OwnerId", ""),
         ingress=parse_rules(row.get("IpPermissions", ())),
         egress=parse_rules(row.get("IpPermissionsEgress", ())),
-        tags=parse_tags(row.get("Tags")),
     )
 
 
@@ -70,7 +68,6 @@ def parse_group_reference(row: Row) -> GroupReference:
     """Parse a security group that a rule names as its peer, in this VPC or a peered one."""
     return GroupReference(
         group_id=row.get("GroupId", ""),
-        owner=row.get("UserId", ""),
         vpc_id=row.get("VpcId") or None,
         peering_id=row.get("VpcPeeringConnectionId") or None,
     )

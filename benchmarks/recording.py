@@ -24,7 +24,7 @@ from posture.store.history import History
 from posture_cli.embedded.functions import LambdaContext
 from stack_tables import TABLES
 
-CONTEXT = LambdaContext("measured", "arn:aws:lambda:eu-west-1:111122223333:function:measured")
+CONTEXT: Any = LambdaContext("measured", "arn:aws:lambda:eu-west-1:111122223333:function:measured")
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:alerts"
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finding_builders import SCOPE, at
-from posture.alerts.formatting import UNSHOWN
+from posture.alerts.formatting import UNSAFE
 from posture.alerts.message import LIMIT, compose
 from posture.lifecycle.diff import find_transitions
 from posture.model.change import Actor, Change
@@ -86,7 +86,7 @@ def test_every_message_is_one_sns_takes(
     assert message.subject.isascii()
     assert message.subject.isprintable()
     assert len(message.attributes) <= 10
-    assert not [c for c in message.text if c != "\n" and unicodedata.category(c) in UNSHOWN]
+    assert not [c for c in message.text if c != "\n" and unicodedata.category(c) in UNSAFE]
     document = json.loads(json.loads(message.body)["default"])
     assert len(document["findings"]) + document["omitted"] == len(steps)
     assert sum(document["counts"].values()) == len(steps)
@@ -109,7 +109,7 @@ def test_too_much_is_counted_not_cut() -> None:
     document = json.loads(message.json)
     assert document["omitted"] > 0
     assert {each["severity"] for each in document["findings"]} == {"critical"}
-    assert f"And {document['omitted']} findings more, counted above." in message.text
+    assert f"{document['omitted']} findings not shown here. List all findings with" in message.text
     assert f"posture findings --scope {SCOPE}" in message.text
     assert "40 findings opened" in message.text
 

@@ -53,7 +53,7 @@ def test_one_finding_reads_well() -> None:
     """The text tells what, where, who, since when, why it matters and how to fix it."""
     assert alert(opened(verdict(), changes=[ALICE])).text == (
         "1 finding opened in vpc-0a1b2c3d4e5f60718\n"
-        "Account 111122223333, region eu-west-1\n"
+        "Account 111122223333, Region eu-west-1\n"
         "Observed 2026-01-31 12:00:00 UTC\n"
         "\n"
         "CAUSE: DeleteRoute at 2026-01-31 11:58:00 UTC\n"
@@ -80,7 +80,7 @@ def test_a_repair_is_told_without_a_fix() -> None:
     steps = find_transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
     told = alert(steps).text
     assert "1. [RESOLVED] resource gone: S3 leaves by NAT, subnet-0a" in told
-    assert "Was: Subnet subnet-0a reaches S3" in told
+    assert "Previously: Subnet subnet-0a reaches S3" in told
     assert "Since 2026-01-31 12:00:00 UTC until 2026-01-31 12:09:00 UTC" in told
     assert "by arn:aws:iam::111122223333:user/alice" in told
     assert "Fix:" not in told
@@ -109,9 +109,9 @@ def test_two_causes_stand_over_their_own_findings() -> None:
     assert order == sorted(order)
 
 
-def test_a_sweep_blames_nobody() -> None:
-    """A state found without an event says that no change is known."""
-    assert "CAUSE: no change is known" in alert(opened(verdict())).text
+def test_a_sweep_names_no_cause() -> None:
+    """A state found without an event has an unknown cause."""
+    assert "CAUSE: unknown (no CloudTrail event matches" in alert(opened(verdict())).text
 
 
 PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
@@ -150,15 +150,22 @@ def test_the_subject_tells_the_worst(steps: Sequence[Transition], told: str) -> 
     assert alert(steps).subject == f"{told} - {PLACE}"
 
 
-def test_a_long_title_gives_way_to_the_place() -> None:
-    """Two alerts that say the same are told apart by where; the number of others stands below."""
+def test_a_long_title_is_truncated_before_the_location() -> None:
+    """The VPC and account tell two alerts apart; the Region and the others are in the text."""
     said = alert(opened(verdict("long-rule-name-" * 9, "vpce-1"), verdict())).subject
     assert len(said) == 99
-    assert said.endswith(f"... - {PLACE}")
+    assert said.endswith(f"... - {SCOPE.subject} 111122223333")
 
 
-def test_the_number_of_others_gives_way_to_the_title() -> None:
-    """What is wrong is worth more than how much besides."""
+def test_the_region_is_left_out_before_the_title_is_truncated() -> None:
+    """The problem matters more than the Region, which the text shows as well."""
+    title = "l" * 46
+    said = alert(opened(verdict(title, "vpce-1"))).subject
+    assert said == f"[HIGH] {title} - {SCOPE.subject} 111122223333"
+
+
+def test_the_number_of_others_is_left_out_before_the_region() -> None:
+    """The problem and its location matter more than the number of other findings."""
     title = "l" * 45
     said = alert(opened(verdict(title, "vpce-1"), verdict())).subject
     assert said == f"[HIGH] {title} - {PLACE}"

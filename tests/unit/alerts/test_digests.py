@@ -75,7 +75,7 @@ def test_people_read_counts_and_where_to_look() -> None:
     (message, *_) = compose_digests(storm(200, 4), {})
     assert message.subject == "[CRITICAL] Digest: 200 findings opened in 200 VPCs"
     assert "BY RULE\n     200  opened: route-missing" in message.text
-    assert "and 140 VPCs more" in message.text
+    assert "and 140 more" in message.text
     assert "posture findings --severity critical" in message.text
     assert len(message.text.splitlines()) < 100
 

@@ -10,7 +10,7 @@ from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Verdict
 
-ROOT = "route table rtb-0a has no route to the gateway endpoint of s3"
+ROOT = "route table rtb-0a has no route to the gateway endpoint for s3"
 ALICE = change("e-1", "rtb-0a")
 
 
@@ -30,7 +30,7 @@ def told(steps: tuple[Transition, ...]) -> str:
 def test_fourteen_subnets_have_one_impact() -> None:
     """It is said with what it hits, and how many."""
     (found,) = group_impacts(opened(*SUBNETS))
-    assert found.description == f"{ROOT}: 14 subnets"
+    assert found.description == f"14 subnets affected: {ROOT}"
     assert found.largest_group == "14 subnets"
 
 
@@ -38,9 +38,9 @@ def test_the_mail_names_it_once_under_its_cause() -> None:
     """The first finding is told in full, the others refer to it."""
     text = told(opened(*SUBNETS, changes=[ALICE]))
     assert text.count("CAUSE:") == 1
-    assert text.count(f"IMPACT: {ROOT}: 14 subnets") == 1
+    assert text.count(f"IMPACT: 14 subnets affected: {ROOT}") == 1
     assert text.count("Fix:") == 1
-    assert "2. [HIGH] opened: subnet-01, as 1." in text
+    assert "2. [HIGH] opened: subnet-01, same as finding 1" in text
     assert text.count("  Finding f-") == 14
 
 
@@ -64,7 +64,7 @@ def test_resources_of_several_kinds_are_counted_apart() -> None:
     """As in two subnets and their table."""
     steps = opened(rooted("subnet-1"), rooted("subnet-2"), rooted("rtb-0a"))
     (found,) = group_impacts(steps)
-    assert found.description == f"{ROOT}: 2 subnets, 1 route table"
+    assert found.description == f"2 subnets, 1 route table affected: {ROOT}"
 
 
 def test_a_single_finding_and_those_without_root_have_none() -> None:
@@ -84,4 +84,4 @@ def test_a_repair_is_one_as_well() -> None:
     """What was resolved together was one thing, too."""
     steps = find_transitions(SCOPE, findings(*SUBNETS), [], observed_at=at(9), changes=[ALICE])
     (found,) = group_impacts(steps)
-    assert found.description == f"no longer: {ROOT}: 14 subnets"
+    assert found.description == f"14 subnets no longer affected: {ROOT}"

@@ -39,9 +39,9 @@ def test_a_nat_that_carries_what_is_free_otherwise() -> None:
     """The estimate states its volume, price and source."""
     verdict = verdicts(NAT_COST, by_nat(route("pl-ddb", "vpce-ddb")))["nat-1"]
     assert verdict.status is Status.FAIL
-    assert "carrying s3 from subnet-a and subnet-b" in verdict.summary
-    assert "45.00 dollars a month" in verdict_text(verdict)
-    assert "1000 GB a month, 0.045 dollars a GB" in verdict_text(verdict)
+    assert "charges for s3 traffic from subnet-a and subnet-b" in verdict.summary
+    assert "45.00 USD a month" in verdict_text(verdict)
+    assert "1000 GB a month in both directions, 0.045 USD a GB" in verdict_text(verdict)
     assert "https://aws.amazon.com/vpc/pricing/" in verdict_text(verdict)
 
 
@@ -57,7 +57,7 @@ def test_s3_by_an_interface_endpoint_from_inside() -> None:
         "vpce-x"
     ]
     assert verdict.status is Status.FAIL
-    assert "10.00 dollars a month" in verdict_text(verdict)
+    assert "10.00 USD a month" in verdict_text(verdict)
     assert "PrivateDnsOnlyForInboundResolverEndpoint=true" in verdict_text(verdict)
 
 

@@ -60,7 +60,7 @@ def test_a_required_service(endpoints: list[Endpoint], status: Status) -> None:
 def test_the_finding_is_about_the_service() -> None:
     """There is no endpoint to name; the broken ones are evidence."""
     verdict = verdicts(MISSING, build_snapshot(interface("1", state="failed")), NEEDS_KMS)[KMS]
-    assert "vpc-1 has no available endpoint of com.amazonaws.eu-west-1.kms" in verdict.summary
+    assert "vpc-1 has no available endpoint for com.amazonaws.eu-west-1.kms" in verdict.summary
     assert "vpce-1 (Interface endpoint" in verdict_text(verdict)
     assert "vpc-1" in verdict.concerns
 
@@ -119,7 +119,7 @@ def test_a_service_the_region_does_not_offer_is_unknown() -> None:
     """A misspelt name must not pass, nor be taken for a missing endpoint."""
     found = verdicts(MISSING, build_snapshot(), Baseline(required_services=("kmss",)))["kmss"]
     assert found.status is Status.UNKNOWN
-    assert "Correct the name in the baseline" in verdict_text(found)
+    assert "Correct the service name in the baseline" in verdict_text(found)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_what_ec2_says_is_shown() -> None:
     verdict = verdicts(
         BROKEN, build_snapshot(interface("1", state="failed", last_error="no addresses"))
     )
-    assert "EC2 says: no addresses" in verdict_text(verdict["vpce-1"])
+    assert "The last error of vpce-1: no addresses" in verdict_text(verdict["vpce-1"])
 
 
 # --- regions -------------------------------------------------------------------------------------

@@ -70,8 +70,9 @@ def test_each_service_is_told_with_its_own_endpoint() -> None:
         ),
     )  # fmt: skip
     assert verdicts(LEAVES, snapshot)["subnet-a"].summary == (
-        "subnet-a sends part of s3 out by NAT gateway past vpce-s3; and all of dynamodb out by NAT "
-        "gateway, though a gateway endpoint is free"
+        "subnet-a sends some s3 traffic over the internet (NAT gateway), bypassing vpce-s3; and "
+        "all dynamodb traffic over the internet (NAT gateway); a gateway endpoint is available at no "
+        "charge"
     )
 
 
@@ -92,17 +93,17 @@ def test_subnets_of_one_table_share_the_root() -> None:
     """However many there are, and whichever rule speaks, one thing is wrong."""
     both = LEAVES, "subnet-without-gateway-endpoint-route"
     assert roots(by_nat(gateway("s3")), *both) == {
-        "route table rtb-main has no route to the gateway endpoint of s3"
+        "route table rtb-main has no route to the gateway endpoint for s3"
     }
     ddb = gateway("ddb", DYNAMODB)
     assert roots(by_nat(gateway("s3"), ddb), *both) == {
-        "route table rtb-main has no route to the gateway endpoint of dynamodb and s3"
+        "route table rtb-main has no route to the gateway endpoint for dynamodb and s3"
     }
 
 
 def test_a_vpc_without_endpoints_is_one_root() -> None:
     """Whatever tables it has."""
-    assert roots(by_nat(), LEAVES) == {"vpc-1 has no gateway endpoint of dynamodb and s3"}
+    assert roots(by_nat(), LEAVES) == {"vpc-1 has no gateway endpoint for dynamodb and s3"}
 
 
 def test_a_leak_and_its_shadow_have_one_root() -> None:
@@ -110,7 +111,7 @@ def test_a_leak_and_its_shadow_have_one_root() -> None:
     specific = route("52.218.0.0/18", "nat-1"), route("52.218.64.0/18", "nat-1")
     (root,) = roots(vpc(TO_S3, TO_DDB, *specific), LEAVES, SHADOWED)
     past = "52.218.0.0/18 and 52.218.64.0/18"
-    assert root == f"route table rtb-main has routes past the gateway endpoint ({past})"
+    assert root == f"routes in route table rtb-main bypass the gateway endpoint ({past})"
 
 
 # --- other networks ------------------------------------------------------------------------------
@@ -138,7 +139,10 @@ def test_a_default_route_into_another_network(target: str, status: Status) -> No
     assert verdict.status is status
     if status is Status.FAIL:
         assert verdict.severity is Severity.LOW
-        assert f"all of dynamodb and all of s3 to another network by {target}" in verdict.summary
+        assert (
+            f"all dynamodb traffic and all s3 traffic to another network through {target}"
+            in verdict.summary
+        )
         assert "create-vpc-endpoint" in verdict_text(verdict)
 
 
@@ -153,7 +157,7 @@ def test_part_sent_away_past_an_endpoint_is_worse() -> None:
     stolen = route("52.218.0.0/18", "vgw-1", origin=RouteOrigin.PROPAGATED)
     verdict = verdicts(ELSEWHERE, vpc(TO_S3, TO_DDB, stolen))["subnet-a"]
     assert verdict.severity is Severity.MEDIUM
-    assert "part of s3 to another network by vgw-1 past vpce-s3" in verdict.summary
+    assert "some s3 traffic to another network through vgw-1, bypassing vpce-s3" in verdict.summary
 
 
 def test_a_private_nat_before_a_transit_gateway() -> None:
@@ -174,8 +178,8 @@ def test_any_more_specific_route_shadows(target: str) -> None:
     """Wherever it leads; the evidence names both routes and the addresses."""
     verdict = verdicts(SHADOWED, vpc(TO_S3, TO_DDB, route("52.218.0.0/18", target)))["rtb-main"]
     assert verdict.status is Status.FAIL
-    assert "52.218.0.0/18 of s3" in verdict.summary
-    assert "rtb-main routes pl-s3 to vpce-s3." in verdict_text(verdict)
+    assert "s3 traffic (52.218.0.0/18)" in verdict.summary
+    assert "Route table rtb-main routes pl-s3 to vpce-s3." in verdict_text(verdict)
     assert (
         "aws ec2 delete-route --route-table-id rtb-main --destination-cidr-block 52.218.0.0/18"
         in verdict_text(verdict)
@@ -191,7 +195,7 @@ def test_a_blackhole_shadows_as_well() -> None:
 def test_an_equal_static_route_shadows_the_list() -> None:
     """A static route goes before a prefix list of the same length."""
     verdict = verdicts(SHADOWED, vpc(TO_S3, route("52.218.0.0/17", "nat-1")))["rtb-main"]
-    assert "52.218.0.0/17 of s3" in verdict.summary
+    assert "s3 traffic (52.218.0.0/17)" in verdict.summary
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def test_a_more_specific_route_takes_part_away() -> None:
     verdict = verdicts(LEAVES, private(TO_S3, TO_DDB, BY_NAT, detour))["subnet-a"]
     assert verdict.status is Status.FAIL
     assert verdict.severity is Severity.HIGH
-    assert "part of s3 out by NAT gateway past vpce-s3" in verdict.summary
-    assert "52.218.0.0/18 goes by NAT gateway nat-1" in verdict_text(verdict)
+    assert "some s3 traffic over the internet (NAT gateway), bypassing vpce-s3" in verdict.summary
+    assert "52.218.0.0/18 is routed to NAT gateway nat-1" in verdict_text(verdict)
     assert "3.5.64.0/21" not in verdict_text(verdict)
     assert (
         "aws ec2 delete-route --route-table-id rtb-private "
@@ -199,7 +199,10 @@ def test_a_route_in_another_table_does_not_help() -> None:
     )
     verdict = verdicts(LACKS, snapshot)["subnet-a"]
     assert verdict.status is Status.FAIL
-    assert "its route table rtb-own has no route to the gateway endpoint of s3" in verdict.summary
+    assert (
+        "uses route table rtb-own, which has no route to the gateway endpoint for s3"
+        in verdict.summary
+    )
     assert "--vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-own" in verdict_text(verdict)
 
 
@@ -214,7 +217,7 @@ def test_a_gateways_own_table_is_no_subnets() -> None:
 def test_the_main_table_is_named_as_such() -> None:
     """Who never associated a table should learn which one holds."""
     snapshot = build_snapshot(gateway("s3"), subnet("a"), table("main", main=True))
-    assert "the main route table rtb-main" in verdicts(LACKS, snapshot)["subnet-a"].summary
+    assert "uses main route table rtb-main" in verdicts(LACKS, snapshot)["subnet-a"].summary
 
 
 def test_each_missing_service_is_named() -> None:
@@ -332,7 +335,7 @@ def test_an_endpoint_on_an_idle_table_is_unused() -> None:
     snapshot = build_snapshot(
         gateway("s3", tables=["idle"]), subnet("a"), table("main", main=True), table("idle")
     )
-    assert "only rtb-idle, which no subnet uses" in verdicts(UNUSED, snapshot)["vpce-s3"].summary
+    assert "rtb-idle only, which no subnet uses" in verdicts(UNUSED, snapshot)["vpce-s3"].summary
 
 
 def test_an_endpoint_on_a_used_table_passes() -> None:

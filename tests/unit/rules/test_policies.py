@@ -138,7 +138,7 @@ def test_a_perimeter_is_understood_and_its_exception_told() -> None:
     snapshot = build_snapshot(interface("1", policy=policy(ALLOW_ALL, PERIMETER)))
     verdict = verdicts(PRINCIPAL, snapshot, TRUSTED)["vpce-1"]
     assert verdict.status is Status.PASS
-    assert "Let through all the same: an AWS service" in verdict.evidence[0].text
+    assert "Still allowed: an AWS service" in verdict.evidence[0].text
 
 
 def test_a_stranger_is_shown_with_what_lets_him_in() -> None:

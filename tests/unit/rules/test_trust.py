@@ -32,7 +32,7 @@ def test_a_strangers_service_fails() -> None:
     """It names the owner."""
     verdict = verdicts(FOREIGN, build_snapshot(*somebodys(STRANGER)))["vpce-1"]
     assert verdict.status is Status.FAIL
-    assert f"of {STRANGER}, whom the baseline does not allow" in verdict.summary
+    assert f"of {STRANGER}, which the baseline does not allow" in verdict.summary
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ def test_the_one_with_the_names_stays() -> None:
         "vpce-1": Status.FAIL,
         "vpce-2": Status.PASS,
     }
-    assert "14.60 dollars a month" in verdict_text(found["vpce-1"])
-    assert "2 interfaces, 730 hours a month, 0.01 dollars an hour" in verdict_text(found["vpce-1"])
+    assert "14.60 USD a month" in verdict_text(found["vpce-1"])
+    assert "2 interfaces, 730 hours a month, 0.01 USD an hour" in verdict_text(found["vpce-1"])
     assert "https://aws.amazon.com/privatelink/pricing/" in verdict_text(found["vpce-1"])
 
 

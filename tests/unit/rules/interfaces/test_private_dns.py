@@ -137,12 +137,13 @@ def test_an_endpoint_whose_names_lead_elsewhere_says_where_and_what_it_costs() -
     off = verdicts(
         "endpoint-private-dns-disabled", build_snapshot(*parts, interface("1", private_dns=False))
     )["vpce-1"]
-    assert "From subnet-a and subnet-b the public addresses of kms: all by nat-1." in verdict_text(
-        off
+    assert (
+        "from subnet-a and subnet-b to the public addresses of kms: all traffic is routed to nat-1."
+        in verdict_text(off)
     )
-    assert "zones are not evaluated" in verdict_text(off)
+    assert "does not read private hosted zones" in verdict_text(off)
     assert "14.60 USD a month" in verdict_text(off)
     dead = build_snapshot(*parts, interface("1"), vpc=replace(VPC, dns_support=False))
     without = verdicts("endpoint-private-dns-ineffective", dead)["vpce-1"]
-    assert "all by nat-1" in verdict_text(without)
+    assert "all traffic is routed to nat-1" in verdict_text(without)
     assert without.root == "enableDnsSupport of vpc-1 is disabled"

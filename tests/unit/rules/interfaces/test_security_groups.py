@@ -110,8 +110,8 @@ def test_groups_add_up() -> None:
     )
     verdict = verdicts(OPEN, snapshot)["vpce-1"]
     assert verdict.status is Status.FAIL
-    assert "sg-low admits 0.0.0.0/1" in verdict_text(verdict)
-    assert "sg-high admits 128.0.0.0/1" in verdict_text(verdict)
+    assert "sg-low allows inbound traffic from 0.0.0.0/1" in verdict_text(verdict)
+    assert "sg-high allows inbound traffic from 128.0.0.0/1" in verdict_text(verdict)
 
 
 def test_the_evidence_names_only_what_opens() -> None:

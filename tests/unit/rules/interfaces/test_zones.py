@@ -34,7 +34,7 @@ def test_one_zone_fails_with_the_subnet_to_add() -> None:
     """The command names a subnet of another zone."""
     verdict = verdicts(ZONES, build_snapshot(A, B, IN_ONE))["vpce-1"]
     assert verdict.status is Status.FAIL
-    assert "stands in eu-west-1a only, while the VPC has subnets in eu-west-1b" in verdict.summary
+    assert "is in eu-west-1a only, but the VPC also has subnets in eu-west-1b" in verdict.summary
     assert "--add-subnet-ids subnet-b" in verdict_text(verdict)
 
 
@@ -91,10 +91,10 @@ def test_a_zone_without_one_is_named() -> None:
     """With what an interface there would cost, and that crossing zones costs nothing."""
     verdict = verdicts(ZONE, build_snapshot(A, B, C, interface("1")))["vpce-1"]
     assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.INFORMATIONAL)
-    assert "has no interface in eu-west-1c, where subnet-c is" in verdict.summary
+    assert "has no network interface in eu-west-1c, the zone of subnet-c" in verdict.summary
     assert "--add-subnet-ids subnet-c" in verdict_text(verdict)
-    assert "not charged" in verdict_text(verdict)
-    assert "7.30 dollars a month" in verdict_text(verdict)
+    assert "is free of charge" in verdict_text(verdict)
+    assert "7.30 USD a month" in verdict_text(verdict)
 
 
 def test_a_zone_where_the_service_is_not_offered() -> None:

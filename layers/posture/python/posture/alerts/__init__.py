@@ -1,1 +1,1 @@
-"""Transitions in the words of a mail and the JSON of a machine. Pure."""
+"""The content of alerts: subject, e-mail text, JSON and AWS Security Finding Format. Pure."""

@@ -1,4 +1,4 @@
-"""What one alert is about, worked out once for every form it takes."""
+"""The content of one alert, from which its subject, text and JSON are formatted."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from posture.model.finding import Cause, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
-RULES = 60
-NAME = 200  # bytes of a rule's name
+MAX_RULES = 60  # that a message attribute names
+MAX_NAME = 200  # bytes of a name in a message attribute
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One commit's transitions, of which the first `shown`, the worst, are told in full.
+    """The transitions of one commit, of which the first `shown_count` are shown in full.
 
     Attributes:
-        commit: Names the transaction: `observed_at#part`.
-        parts: How many transactions the evaluation took.
+        commit: The name of the transaction, `observed_at#part`.
+        parts: The number of transactions of the evaluation.
         transitions: At least one, all of one scope, the worst first.
-        rules: What is known of the rules, by id; a retired one may be missing.
+        rules: The rule texts by rule id; those of removed rules are missing.
     """
 
     scope: Scope
@@ -44,54 +44,53 @@ class Alert:
 
     @property
     def shown(self) -> tuple[Transition, ...]:
-        """The transitions that are told in full."""
+        """The transitions that are shown in full."""
         return self.transitions[: self.shown_count]
 
     @property
     def omitted(self) -> int:
-        """How many are only counted."""
+        """The number of transitions that are only counted."""
         return len(self.transitions) - len(self.shown)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many transitions there are of each step, in the order of a life."""
-        steps = Counter(step.step for step in self.transitions)
-        return {step.value: steps[step] for step in Step if steps[step]}
+        """The number of transitions by step."""
+        return count_steps(self.transitions)
 
     @property
     def lead(self) -> Transition:
-        """The transition that names the alert: the worst of what is bad, else of what is over."""
+        """The worst transition, which the subject names."""
         return self.transitions[0]
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """The severities there are, the worst first."""
+        """The severities of the findings, the worst first."""
         found = {step.finding.severity for step in self.transitions}
         return tuple(sorted(found, key=lambda each: each.rank))
 
     @property
     def statuses(self) -> tuple[FindingStatus, ...]:
-        """The states the findings are in now."""
+        """The current statuses of the findings."""
         found = {step.finding.status for step in self.transitions}
         return tuple(status for status in FindingStatus if status in found)
 
     @property
     def rule_ids(self) -> tuple[str, ...]:
-        """The rules that speak, the worst first, as many as an attribute may name."""
-        rules = dict.fromkeys(truncate(step.finding.rule, NAME) for step in self.transitions)
-        return tuple(rules)[:RULES]
+        """The ids of the rules, the worst first, at most as many as an attribute may name."""
+        rules = dict.fromkeys(truncate(step.finding.rule, MAX_NAME) for step in self.transitions)
+        return tuple(rules)[:MAX_RULES]
 
     @property
     def impacts(self) -> tuple[Impact, ...]:
-        """What several of the transitions have at their root."""
+        """The root causes that several transitions share."""
         return group_impacts(self.transitions)
 
     def title(self, rule: str) -> str:
-        """Give a rule's title, or its id where the catalogue no longer has it."""
+        """Return a rule's title, or its id if the rule was removed."""
         return self.rules[rule].title if rule in self.rules else rule
 
     def by_cause(self) -> dict[Cause | None, list[Transition]]:
-        """Group what is told by what caused it, in the order of the worst of each group."""
+        """Group the shown transitions by cause, the group with the worst one first."""
         groups: dict[Cause | None, list[Transition]] = {}
         for step in self.shown:
             groups.setdefault(step.finding.cause, []).append(step)
@@ -99,17 +98,23 @@ class Alert:
 
 
 def sort_worst_first(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
-    """Order transitions for people: what is bad before what is over, then by severity."""
+    """Sort transitions: unresolved before resolved, then by severity."""
     return tuple(sorted(transitions, key=_rank))
 
 
+def count_steps(transitions: Iterable[Transition]) -> dict[str, int]:
+    """Count transitions by step, in the order of a finding's life cycle."""
+    steps = Counter(each.step for each in transitions)
+    return {step.value: steps[step] for step in Step if steps[step]}
+
+
 def format_count(number: int, noun: str = "finding") -> str:
-    """Give a number with its noun, as in `1 finding` or `3 findings`."""
+    """Format a number with its noun, as in `1 finding` or `3 findings`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def format_counts(counts: Mapping[str, int]) -> str:
-    """Give the counts in words, as in `3 findings opened, 1 resolved`."""
+    """Format the counts by step, as in `3 findings opened, 1 resolved`."""
     words = [f"{number} {step}" for step, number in counts.items()]
     first = next(iter(counts.items()))
     return ", ".join([f"{format_count(first[1])} {first[0]}", *words[1:]])

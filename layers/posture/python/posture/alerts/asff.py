@@ -1,4 +1,4 @@
-"""A finding in the AWS Security Finding Format, as BatchImportFindings takes it.
+"""Conversion of findings to the AWS Security Finding Format (ASFF).
 
 https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format-syntax.html
 """
@@ -14,7 +14,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 
 SCHEMA = "2018-10-08"
-TITLE, DESCRIPTION, RECOMMENDATION, FIELD = 256, 1_024, 512, 1_024  # bytes; AWS counts characters
+TITLE, DESCRIPTION, RECOMMENDATION, FIELD = 256, 1_024, 512, 1_024  # bytes; ASFF counts characters
 REQUIREMENTS = 32
 TYPES = ["Software and Configuration Checks/AWS Security Best Practices/Network Reachability"]
 QUIET = frozenset({FindingStatus.RESOLVED, FindingStatus.WAIVED})
@@ -24,7 +24,7 @@ COMPLIANCE = {
     FindingStatus.UNKNOWN: "WARNING",
     FindingStatus.RESOLVED: "PASSED",
 }
-# By the beginning of an id: ASFF's type, and how its ARN names it.
+# ASFF resource type and resource name in the ARN, by id prefix.
 KINDS = {
     "vpc": ("AwsEc2Vpc", "vpc"),
     "subnet": ("AwsEc2Subnet", "subnet"),
@@ -39,16 +39,16 @@ KINDS = {
 def build_asff(
     finding: Finding, rules: RuleTexts, importer: Region | None = None
 ) -> dict[str, Any]:
-    """Give one finding.
+    """Build the ASFF record of one finding for BatchImportFindings.
 
-    A resolved finding has passed and is archived; a waived one is archived until its waiver ends.
-    Workflow is taken by Security Hub only when a finding is new, so an update leaves what people
-    set there.
+    A resolved finding has passed and is archived; a waived finding is archived until its waiver
+    ends. Security Hub takes the workflow status only from new findings, so an update keeps the
+    status that people have set.
 
     Args:
-        finding: The finding.
-        rules: The catalogue by id, for titles and controls.
-        importer: The account and region that import it; without one, the finding's own.
+        finding: The finding to convert.
+        rules: The titles and controls of the rules, by id.
+        importer: The account and Region that import it, if not the finding's own.
     """
     scope, verdict = finding.scope, finding.verdict
     home = importer or Region(scope.account, scope.region)
@@ -85,20 +85,20 @@ def build_asff(
 
 
 def build_product_arn(home: Region) -> str:
-    """Give the account's own product, under which findings are imported into Security Hub."""
+    """Build the ARN of an account's default product, under which findings are imported."""
     where = f"{get_partition(home.name)}:securityhub:{home.name}:{home.account}"
     return f"arn:{where}:product/{home.account}/default"
 
 
 def get_partition(region: str) -> str:
-    """Give the partition that a region belongs to."""
+    """Return the AWS partition of a Region."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def build_resource(scope: Scope, name: str) -> dict[str, str]:
-    """Give what a finding is about; what has no ARN of its own goes by its name."""
+    """Build the ASFF resource of a finding, with its id where the resource has no ARN."""
     kind, noun = KINDS.get(name.rpartition("-")[0], ("Other", ""))
     arn = f"arn:{get_partition(scope.region)}:ec2:{scope.region}:{scope.account}:{noun}/{name}"
     return {
@@ -115,7 +115,7 @@ def _waived(finding: Finding) -> bool:
 
 def _fields(finding: Finding) -> dict[str, str]:
     cause = finding.cause
-    told = {
+    fields = {
         "posture/id": finding.id,
         "posture/rule": finding.rule,
         "posture/scope": str(finding.scope),
@@ -127,7 +127,7 @@ def _fields(finding: Finding) -> dict[str, str]:
         "posture/actor": cause.actor if cause else "",
         "posture/event": f"{cause.event_name} {cause.event_id}" if cause else "",
     }
-    return {name: truncate(value, FIELD) for name, value in told.items() if value}
+    return {name: truncate(value, FIELD) for name, value in fields.items() if value}
 
 
 def _time(instant: datetime) -> str:

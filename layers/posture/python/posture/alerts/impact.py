@@ -1,4 +1,4 @@
-"""What one thing at the root brought about: named once, however many findings it opens."""
+"""Root causes that several findings share, so that an alert can name each once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from posture.model.finding import Step, Transition
 
-# Resources by the beginning of their ids.
+# Resource kinds by id prefix, in singular and plural.
 KINDS = {
     "subnet": ("subnet", "subnets"),
     "rtb": ("route table", "route tables"),
@@ -21,7 +21,7 @@ OTHER = ("resource", "resources")
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Findings of one root that took the same step: opened together, or resolved together."""
+    """The transitions that share a root cause and a step."""
 
     root: str
     step: Step
@@ -29,27 +29,27 @@ class Impact:
 
     @property
     def resources(self) -> dict[str, int]:
-        """How many resources of each kind suffer, by the kind's name, the most first."""
+        """The number of affected resources by kind, the largest first."""
         ids = {each.finding.resource for each in self.transitions}
         counts = Counter(KINDS.get(each.partition("-")[0], OTHER) for each in ids)
         return {names[count > 1]: count for names, count in counts.most_common()}
 
     @property
     def description(self) -> str:
-        """As in `route table rtb-1 has no route to the gateway endpoint of s3: 14 subnets`."""
+        """The impact as a phrase, as in `14 subnets affected: rtb-1 has no route to …`."""
         counts = ", ".join(f"{count} {name}" for name, count in self.resources.items())
-        ended = "no longer: " if self.step is Step.RESOLVED else ""
-        return f"{ended}{self.root}: {counts}"
+        state = "no longer affected" if self.step is Step.RESOLVED else "affected"
+        return f"{counts} {state}: {self.root}"
 
     @property
     def largest_group(self) -> str:
-        """The resources it hits most of, as in `14 subnets`, for a line that has little room."""
+        """The largest group of affected resources, as in `14 subnets`."""
         name, count = next(iter(self.resources.items()))
         return f"{count} {name}"
 
 
 def group_impacts(transitions: Iterable[Transition]) -> tuple[Impact, ...]:
-    """Give the roots that several findings share, in the order of the first of each."""
+    """Group transitions by root cause and step; return the groups of more than one."""
     groups: dict[tuple[str, Step], list[Transition]] = {}
     for each in transitions:
         root = each.finding.verdict.root

@@ -1,11 +1,11 @@
-"""The alert as a program reads it."""
+"""The JSON body of an alert, for programs."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from posture.alerts.alert import NAME, Alert
+from posture.alerts.alert import MAX_NAME, Alert
 from posture.alerts.formatting import format_line
 from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.text_body import build_list_command
@@ -19,21 +19,21 @@ Json = dict[str, Any]
 
 
 def format_json(alert: Alert) -> str:
-    """Give the alert as JSON in ASCII; what message attributes tell stands in it as well."""
+    """Format an alert as JSON in ASCII, with the values of its message attributes."""
     return json.dumps(_alert(alert), separators=(",", ":"))
 
 
 def build_filters(alert: Alert) -> dict[str, str | list[str]]:
-    """Give what subscribers may filter by: lists where an alert can have several."""
+    """Build the values that subscribers filter by, lists where an alert can have several."""
     scope = alert.scope
     return {
         "severity": alert.severities[0].value,
         "severities": [each.value for each in alert.severities],
         "status": [each.value for each in alert.statuses],
         "steps": list(alert.counts),
-        "account": format_line(scope.account, NAME),
-        "region": format_line(scope.region, NAME),
-        "vpc": format_line(scope.subject, NAME),
+        "account": format_line(scope.account, MAX_NAME),
+        "region": format_line(scope.region, MAX_NAME),
+        "vpc": format_line(scope.subject, MAX_NAME),
         "rules": list(alert.rule_ids),
     }
 

@@ -1,6 +1,6 @@
-"""From the transitions of one commit to one message that SNS takes.
+"""Composition of the SNS message for one commit.
 
-A message holds 256 KiB with its attributes:
+A message holds up to 256 KiB, attributes included:
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
 
@@ -20,12 +20,12 @@ from posture.model.finding import Transition
 
 LIMIT = 262_144
 
-Attribute = Mapping[str, str]  # DataType and StringValue, as SNS has them
+Attribute = Mapping[str, str]  # DataType and StringValue, as in the SNS API
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One alert in all its forms. `attributes` are for subscription filter policies."""
+    """An SNS message in all formats; `attributes` are for subscription filter policies."""
 
     subject: str
     text: str
@@ -34,16 +34,16 @@ class Message:
 
     @property
     def body(self) -> str:
-        """The body for `MessageStructure=json`: text by mail, one line by phone, else JSON.
+        """The body for `MessageStructure=json`: text for e-mail, the subject for SMS, else JSON.
 
-        SQS, HTTPS, Lambda and Firehose subscribers get `default`; a copy for each of them would
-        leave room for a fifth of the findings.
+        SQS, HTTPS, Lambda and Firehose subscribers receive `default`: a copy for each protocol
+        would leave space for a fifth of the findings.
         """
         return json.dumps({"default": self.json, "email": self.text, "sms": self.subject})
 
     @property
     def size(self) -> int:
-        """The bytes SNS counts: body, subject and attributes."""
+        """The size in bytes that SNS counts: body, subject and attributes."""
         attributes = sum(
             len((name + value["DataType"] + value["StringValue"]).encode())
             for name, value in self.attributes.items()
@@ -59,17 +59,17 @@ def compose(
     observed_at: datetime,
     rules: RuleTexts,
 ) -> Message:
-    """Make the message of one commit.
+    """Compose the message of one commit.
 
-    Where everything would be too large, the worst transitions are told in full and the rest are
-    counted, with the command that shows them. Nothing is ever cut in the middle.
+    If the message would be too large, only the worst transitions are shown in full. The others are
+    counted, with the command that lists them. No transition is truncated.
 
     Args:
-        transitions: What one transaction wrote: at least one, all of one scope.
-        commit: The transaction's name, `observed_at#part`.
-        parts: How many transactions the evaluation took.
-        observed_at: When the picture was taken.
-        rules: The catalogue, for titles and rationales.
+        transitions: The transitions of one transaction: at least one, all of one scope.
+        commit: The name of the transaction, `observed_at#part`.
+        parts: The number of transactions of the evaluation.
+        observed_at: The time at which the snapshot was taken.
+        rules: The titles and rationales of the rules, by id.
     """
     ordered = sort_worst_first(transitions)
     alert = Alert(
@@ -96,14 +96,14 @@ def _message(alert: Alert) -> Message:
 
 
 def build_attributes(filters: Mapping[str, str | list[str]]) -> dict[str, Attribute]:
-    """Give the message attributes of what subscribers filter by."""
+    """Build the SNS message attributes from the values that subscribers filter by."""
     return {name: _attribute(value) for name, value in filters.items() if value}
 
 
 def _attribute(value: str | list[str]) -> Attribute:
-    """Give an attribute as https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html.
+    """Build one attribute: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html.
 
-    A list is JSON in ASCII, so that no character of a name is one SNS refuses.
+    A list is JSON in ASCII, as SNS rejects some characters that a name can have.
     """
     if isinstance(value, str):
         return {"DataType": "String", "StringValue": value}

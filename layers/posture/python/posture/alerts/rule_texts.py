@@ -1,6 +1,6 @@
-"""What alerts say of a rule, apart from the rule: who tells need not load all of judging.
+"""The texts of rules that alerts show, so that the notifier need not import the rules.
 
-`rule_texts.json` is written from the catalogue by `make docs`.
+`make docs` writes `rule_texts.json` from the rule catalogue.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ PATH = Path(__file__).with_suffix(".json")
 
 
 class RuleText(Protocol):
-    """The part of a rule that alerts show."""
+    """The texts of a rule that alerts show."""
 
     @property
     def id(self) -> str:
-        """Its name."""
+        """The rule id."""
 
     @property
     def title(self) -> str:
-        """What is wrong when it fails."""
+        """The problem that a failure reports."""
 
     @property
     def rationale(self) -> str:
-        """Why that matters."""
+        """Why a failure matters."""
 
     @property
     def controls(self) -> tuple[Control, ...]:
-        """The controls it helps to show."""
+        """The controls for which the rule is evidence."""
 
 
 RuleTexts = Mapping[str, RuleText]  # by id
@@ -41,7 +41,7 @@ RuleTexts = Mapping[str, RuleText]  # by id
 
 @dataclass(frozen=True, slots=True)
 class StoredRuleText:
-    """A rule's texts as they are stored."""
+    """The texts of a rule as stored in `rule_texts.json`."""
 
     id: str
     title: str
@@ -50,7 +50,7 @@ class StoredRuleText:
 
 
 def load_rule_texts() -> RuleTexts:
-    """Give the texts of every rule of the catalogue."""
+    """Load the texts of every rule, by id."""
     rules = json.loads(PATH.read_text(encoding="utf-8"))
     return {
         name: StoredRuleText(name, title, rationale, tuple(Control(*each) for each in controls))
@@ -59,7 +59,7 @@ def load_rule_texts() -> RuleTexts:
 
 
 def serialise_rule_texts(rules: Iterable[RuleText]) -> str:
-    """Give the texts as `stored` reads them."""
+    """Serialize the texts of rules for `load_rule_texts`."""
     texts = {
         rule.id: (rule.title, rule.rationale, [(it.framework, it.id) for it in rule.controls])
         for rule in rules

@@ -1,4 +1,4 @@
-"""The line a mail client shows: how bad, what, how much more, where."""
+"""The subject of an alert: severity, problem, number of findings, location."""
 
 from __future__ import annotations
 
@@ -8,46 +8,47 @@ from posture.alerts.impact import Impact
 from posture.model.finding import Step
 
 LIMIT = 99  # "less than 100 characters": boto3's SNS.Client.publish, Subject
-LEAST = 20  # characters of the title that stay, however long the name of the place
+MIN_TITLE = 20  # characters of the title that remain, however long the location is
 
 
 def format_subject(alert: Alert) -> str:
-    """Give the subject in ASCII, as SNS and every mail client take it.
+    """Format the subject in ASCII, within the length that SNS accepts.
 
-    `[HIGH] S3 leaves by NAT, 2 more - vpc-0a 111122223333 eu-west-1`, or, where several have one
-    root, `[HIGH] S3 leaves by NAT, 14 subnets - vpc-0a 111122223333 eu-west-1`
+    `[HIGH] S3/DynamoDB traffic bypasses the endpoint, 14 subnets - vpc-0a 111122223333 eu-west-1`
 
-    What is wrong comes first, as lists of mails are cut at the right. Where all is too long, the
-    number of others gives way, then the title: the place is what tells two alerts apart.
+    The problem comes first, as mail clients truncate subjects at the end. If the subject is too
+    long, the number of other findings is left out, then the Region, then the title is truncated.
+    The VPC and account always remain, as they tell two alerts apart.
     """
     scope = alert.scope
     before = f"[{format_label(alert.lead)}] "
-    place = format_ascii_line(f"{scope.subject} {scope.account} {scope.region}", LIMIT)
+    account = format_ascii_line(f"{scope.subject} {scope.account}", LIMIT)
+    region = format_ascii_line(scope.region, LIMIT)
     title = format_ascii_line(alert.title(alert.lead.finding.rule), LIMIT)
-    for besides in (_together(alert) + _others(alert), _together(alert)):
-        after = f"{besides}{_part(alert)} - {place}"
+    impact = next((it for it in alert.impacts if alert.lead in it.transitions), None)
+    affected = _format_affected(alert, impact)
+    for after in (
+        f"{affected}{_format_others(alert, impact)}{_format_part(alert)} - {account} {region}",
+        f"{affected}{_format_part(alert)} - {account} {region}",
+        f"{affected}{_format_part(alert)} - {account}",
+    ):
         room = LIMIT - len(before) - len(after)
         if len(title) <= room:
             break
-    return format_ascii_line(f"{before}{format_ascii_line(title, max(LEAST, room))}{after}", LIMIT)
+    return format_ascii_line(
+        f"{before}{format_ascii_line(title, max(MIN_TITLE, room))}{after}", LIMIT
+    )
 
 
-def _together(alert: Alert) -> str:
+def _format_affected(alert: Alert, impact: Impact | None) -> str:
     changed = " (changed)" if alert.lead.step is Step.CHANGED else ""
-    impact = _impact(alert)
     return f"{changed}, {impact.largest_group}" if impact else changed
 
 
-def _others(alert: Alert) -> str:
-    impact = _impact(alert)
+def _format_others(alert: Alert, impact: Impact | None) -> str:
     others = len(alert.transitions) - (len(impact.transitions) if impact else 1)
     return f", {others} more" if others else ""
 
 
-def _part(alert: Alert) -> str:
+def _format_part(alert: Alert) -> str:
     return f", part {alert.part}/{alert.parts}" if alert.parts > 1 else ""
-
-
-def _impact(alert: Alert) -> Impact | None:
-    """Give what the lead shares its root with."""
-    return next((it for it in alert.impacts if alert.lead in it.transitions), None)

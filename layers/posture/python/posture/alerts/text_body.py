@@ -1,4 +1,4 @@
-"""The alert as a person reads it: what, where, who, since when, why it matters, how to fix it."""
+"""The e-mail text of an alert: problem, location, cause, time, evidence, fix and rationale."""
 
 from __future__ import annotations
 
@@ -9,62 +9,67 @@ from posture.alerts.formatting import format_command, format_label, format_line,
 from posture.alerts.impact import group_impacts
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
 
-SENTENCE = 600  # characters, as are all lengths here
+# Limits in characters, and the number of facts that a finding shows.
+SENTENCE = 600
 FACT = 300
 COMMAND = 4_000
-FACTS = 8
+MAX_FACTS = 8
+
+
+UNKNOWN_CAUSE = "unknown (no CloudTrail event matches; usually found by the scheduled sweep)"
 
 
 def format_text(alert: Alert) -> str:
-    """Give the body of the mail, in plain text."""
+    """Format the body of the e-mail in plain text."""
     return "\n".join(_lines(alert)) + "\n"
 
 
 def _lines(alert: Alert) -> Iterator[str]:
     yield from _head(alert)
     number = 0
-    fixes: dict[str, int] = {}
+    fixes: dict[str, int] = {}  # the number of the finding that shows a command
     for cause, steps in alert.by_cause().items():
         yield ""
         yield from _cause(cause)
         for impact in group_impacts(steps):
             yield f"IMPACT: {format_line(impact.description, SENTENCE)}"
-        told: dict[tuple[object, ...], int] = {}
+        shown: dict[tuple[object, ...], int] = {}
         for step in steps:
             number += 1
             yield ""
-            like = told.setdefault(_alike(number, step), number)
-            if like == number:
+            first = shown.setdefault(_shared_key(number, step), number)
+            if first == number:
                 yield from _finding(number, step, alert.title(step.finding.rule), fixes)
             else:
-                yield from _another(number, step, like)
+                yield from _repeated(number, step, first)
     if alert.omitted:
         yield ""
-        yield f"And {format_count(alert.omitted)} more, counted above. See them all with"
+        yield f"{format_count(alert.omitted)} not shown here. List all findings with"
         yield f"  {build_list_command(alert)}"
     yield from _why(alert)
 
 
 def build_list_command(alert: Alert) -> str:
-    """Give the command that shows everything of the scope."""
+    """Build the command that lists all findings of the scope."""
     return f"posture findings --scope {format_line(str(alert.scope), FACT)}"
 
 
 def _head(alert: Alert) -> Iterator[str]:
     scope = alert.scope
     yield f"{format_counts(alert.counts)} in {format_line(scope.subject, FACT)}"
-    yield f"Account {scope.account}, region {format_line(scope.region, FACT)}"
+    yield f"Account {scope.account}, Region {format_line(scope.region, FACT)}"
     yield f"Observed {format_time(alert.observed_at)}"
     if alert.parts > 1:
-        yield f"Part {alert.part} of {alert.parts}: the others come as alerts of their own"
+        yield f"Part {alert.part} of {alert.parts}: the other parts are separate alerts"
 
 
 def _cause(cause: Cause | None) -> Iterator[str]:
     if cause is None:
-        yield "CAUSE: no change is known; the state was found by looking"
+        yield f"CAUSE: {UNKNOWN_CAUSE}"
         return
-    told = cause.source_ip and cause.source_ip not in cause.actor  # a service acts from its name
-    source = f" from {format_line(cause.source_ip, FACT)}" if told else ""
+    # An AWS service is both the actor and the source address of its calls.
+    named = cause.source_ip and cause.source_ip not in cause.actor
+    source = f" from {format_line(cause.source_ip, FACT)}" if named else ""
     yield f"CAUSE: {format_line(cause.event_name, FACT)} at {format_time(cause.time)}"
     yield f"  by {format_line(cause.actor, FACT)}{source}"
     yield f"  CloudTrail event {format_line(cause.event_id, FACT)}"
@@ -72,35 +77,37 @@ def _cause(cause: Cause | None) -> Iterator[str]:
 
 def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -> Iterator[str]:
     finding = step.finding
-    yield f"{number}. {_what(step)}: {format_line(title, FACT)}, {format_line(finding.resource, FACT)}"
-    was = "Was: " if step.step is Step.RESOLVED else ""
+    resource = format_line(finding.resource, FACT)
+    yield f"{number}. {_what(step)}: {format_line(title, FACT)}, {resource}"
+    was = "Previously: " if step.step is Step.RESOLVED else ""
     yield f"  {was}{format_line(finding.verdict.summary, SENTENCE)}"
     yield f"  Since {format_time(finding.opened_at)}{_until(step)}"
     if step.step is not Step.RESOLVED:
         yield from _evidence(finding)
         yield from _fix(number, finding, fixes)
-    yield f"  Finding {finding.id}, version {finding.version}, rule {format_line(finding.rule, FACT)}"
+    rule = format_line(finding.rule, FACT)
+    yield f"  Finding {finding.id}, version {finding.version}, rule {rule}"
 
 
 def _what(step: Transition) -> str:
-    """Say what happened, as in `[HIGH] opened` or `[RESOLVED] repaired`."""
+    """Format the label and the step, as in `[HIGH] opened` or `[RESOLVED] repaired`."""
     if step.step is Step.RESOLVED:
-        return f"[{format_label(step)}] {format_line(step.reason, FACT) or 'no longer so'}"
+        return f"[{format_label(step)}] {format_line(step.reason, FACT) or 'resolved'}"
     ending = f" ({format_line(step.reason, FACT)})" if step.reason else ""
     return f"[{format_label(step)}] {step.step}{ending}"
 
 
-def _alike(number: int, step: Transition) -> tuple[object, ...]:
-    """Give what findings share that need be told in full only once; nothing without a root."""
+def _shared_key(number: int, step: Transition) -> tuple[object, ...]:
+    """Return what makes a finding a repetition; without a root cause it is none."""
     verdict = step.finding.verdict
     if not verdict.root:
         return (number,)
     return verdict.rule, verdict.root, step.step, step.finding.severity, verdict.remediation
 
 
-def _another(number: int, step: Transition, like: int) -> Iterator[str]:
+def _repeated(number: int, step: Transition, first: int) -> Iterator[str]:
     finding = step.finding
-    yield f"{number}. {_what(step)}: {format_line(finding.resource, FACT)}, as {like}."
+    yield f"{number}. {_what(step)}: {format_line(finding.resource, FACT)}, same as finding {first}"
     yield f"  {format_line(finding.verdict.summary, SENTENCE)}"
     yield f"  Finding {finding.id}, version {finding.version}"
 
@@ -109,27 +116,27 @@ def _until(step: Transition) -> str:
     if step.step is Step.RESOLVED:
         return f" until {format_time(step.finding.updated_at)}"
     unknown = step.finding.status is FindingStatus.UNKNOWN
-    return " (cannot be judged at present, which is not a pass)" if unknown else ""
+    return " (status unknown: not evaluated, which is not a pass)" if unknown else ""
 
 
 def _evidence(finding: Finding) -> Iterator[str]:
     evidence = finding.verdict.evidence
     if evidence:
         yield "  Evidence:"
-    for fact in evidence[:FACTS]:
+    for fact in evidence[:MAX_FACTS]:
         yield f"    - {format_line(fact.text, FACT)}"
-    if len(evidence) > FACTS:
-        yield f"    - and {format_count(len(evidence) - FACTS, 'fact')} more, kept with the finding"
+    if len(evidence) > MAX_FACTS:
+        yield f"    - and {len(evidence) - MAX_FACTS} more, stored with the finding"
 
 
 def _fix(number: int, finding: Finding, fixes: dict[str, int]) -> Iterator[str]:
-    """Tell the fix; a command that has been told already is that of the finding's number."""
+    """Show the fix, or the number of the finding that shows the same command."""
     remediation = finding.verdict.remediation
     if remediation is None:
         return
-    told = fixes.setdefault(remediation.command, number) if remediation.command else number
-    if told != number:
-        yield f"  Fix: as {told}."
+    first = fixes.setdefault(remediation.command, number) if remediation.command else number
+    if first != number:
+        yield f"  Fix: same as finding {first}"
         return
     yield f"  Fix: {format_line(remediation.text, SENTENCE)}"
     for each in format_command(remediation.command, COMMAND):
@@ -137,11 +144,11 @@ def _fix(number: int, finding: Finding, fixes: dict[str, int]) -> Iterator[str]:
 
 
 def _why(alert: Alert) -> Iterator[str]:
-    """Say each rule's reason once, however many findings it has."""
-    speaking = dict.fromkeys(
+    """Show each rule's rationale once, however many findings it has."""
+    failing = dict.fromkeys(
         step.finding.rule for step in alert.shown if step.step is not Step.RESOLVED
     )
-    known = [alert.rules[rule] for rule in speaking if rule in alert.rules]
+    known = [alert.rules[rule] for rule in failing if rule in alert.rules]
     if known:
         yield ""
         yield "WHY IT MATTERS"

@@ -1,4 +1,4 @@
-"""What is paid for traffic that a gateway endpoint would carry for nothing."""
+"""Rules about charges for traffic that a gateway endpoint carries at no charge."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-prici
 TYPES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html"
 
 
-# --- by NAT gateway ------------------------------------------------------------------------------
+# --- NAT gateway charges -------------------------------------------------------------------------
 
 
 def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
-    ways: dict[str, dict[str, list[Path]]] = {each: {} for each in vpc.snapshot.nat_gateways}
+    used: dict[str, dict[str, list[Path]]] = {each: {} for each in vpc.snapshot.nat_gateways}
     subnets: dict[str, set[str]] = {}
     for (subnet_id, name), paths in vpc.paths.items():
         service = vpc.snapshot.services[name]
@@ -36,11 +36,11 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         for path in paths or ():
             if path.kind is PathKind.NAT_GATEWAY and path.to_internet:
-                ways.setdefault(path.target, {}).setdefault(name, []).append(path)
+                used.setdefault(path.target, {}).setdefault(name, []).append(path)
                 subnets.setdefault(path.target, set()).add(subnet_id)
-    for nat_id, by_service in sorted(ways.items()):
+    for nat_id, by_service in sorted(used.items()):
         if not by_service:
-            summary = f"{nat_id} carries nothing that a gateway endpoint would carry"
+            summary = f"{nat_id} carries no S3 or DynamoDB traffic"
             yield RuleResult(nat_id, Status.PASS, summary)
             continue
         names = join_names(map(short_name, sorted(by_service)))
@@ -48,8 +48,8 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
         yield RuleResult(
             resource=nat_id,
             status=Status.FAIL,
-            summary=f"{nat_id} is paid for carrying {names} from {join_names(senders)}; a gateway "
-            "endpoint carries it for nothing",
+            summary=f"{nat_id} charges for {names} traffic from {join_names(senders)}, which a "
+            "gateway endpoint carries at no charge",
             evidence=(
                 estimate_nat_data(),
                 *(
@@ -58,15 +58,15 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
                 ),
             ),
             remediation=Remediation(
-                "Send the traffic by a gateway endpoint: see gateway-service-bypasses-endpoint "
-                "for the command of each subnet.",
+                "Route the traffic to a gateway endpoint. The findings of the rule "
+                "gateway-service-bypasses-endpoint show the command for each subnet.",
             ),
-            concerns=frozenset({nat_id, *_hangs_on(vpc, senders)}),
+            concerns=frozenset({nat_id, *_find_concerns(vpc, senders)}),
         )
 
 
-def _hangs_on(vpc: VpcContext, subnets: Iterable[str]) -> Iterator[str]:
-    """Give what decides whether these subnets need the NAT gateway."""
+def _find_concerns(vpc: VpcContext, subnets: Iterable[str]) -> Iterator[str]:
+    """Return the ids of the resources that decide whether subnets use the NAT gateway."""
     for subnet_id in subnets:
         yield subnet_id
         if table := vpc.tables[subnet_id]:
@@ -74,7 +74,7 @@ def _hangs_on(vpc: VpcContext, subnets: Iterable[str]) -> Iterator[str]:
     yield from (endpoint.id for endpoint in vpc.endpoints_of(EndpointType.GATEWAY))
 
 
-# --- by interface endpoint -----------------------------------------------------------------------
+# --- interface endpoint charges ------------------------------------------------------------------
 
 
 def _by_interface(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -87,26 +87,30 @@ def _by_interface(vpc: VpcContext) -> Iterator[RuleResult]:
         if resolution.resolves_to is ResolvesTo.UNKNOWN:
             yield RuleResult(endpoint.id, Status.UNKNOWN, f"{name}: {resolution.why}")
         elif endpoint not in resolution.endpoints:
-            summary = f"{name} does not carry what the VPC itself sends to the service's names"
+            summary = f"{name} does not carry the VPC's own traffic to the service's DNS names"
             yield RuleResult(endpoint.id, Status.PASS, summary)
         else:
-            yield _taken(endpoint, name, resolution.why)
+            yield _charged(endpoint, name, resolution.why)
 
 
-def _taken(endpoint: Endpoint, name: str, why: str) -> RuleResult:
+def _charged(endpoint: Endpoint, name: str, why: str) -> RuleResult:
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{name} is paid for carrying what the VPC itself sends; a gateway endpoint "
-        "carries it for nothing",
+        summary=f"{name} charges for the VPC's own traffic, which a gateway endpoint carries at no "
+        "charge",
         evidence=(
-            Evidence(f"The service's names lead to it: {why}.", {"endpoint": endpoint.id}),
+            Evidence(
+                f"The service's DNS names resolve to {endpoint.id}: {why}.",
+                {"endpoint": endpoint.id},
+            ),
             estimate_interface_data(),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         remediation=Remediation(
-            "Keep the endpoint for what comes from outside the VPC, let only inbound resolvers "
-            "have its names, and send the VPC's own traffic by a gateway endpoint.",
+            "Create a gateway endpoint for the VPC's own traffic, and restrict the private DNS "
+            "names of this endpoint to inbound Resolver endpoints. Traffic from other networks "
+            "keeps using this endpoint.",
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --dns-options "
             "PrivateDnsOnlyForInboundResolverEndpoint=true",
         ),
@@ -116,16 +120,16 @@ def _taken(endpoint: Endpoint, name: str, why: str) -> RuleResult:
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="nat-gateway-charges-avoidable",
-        title="NAT gateway is paid for S3 or DynamoDB",
-        requirement="NAT gateways carry nothing that a gateway endpoint carries for nothing",
+        title="S3/DynamoDB traffic incurs NAT gateway charges",
+        requirement="NAT gateways do not carry S3 or DynamoDB traffic",
         family=Family.COSTS,
         severity=Severity.LOW,
         rationale=(
-            "A NAT gateway is charged for each gigabyte, a gateway endpoint of S3 or DynamoDB is "
-            "not. The estimate names the volume it assumes: what truly passes stands in the NAT "
-            "gateway's metrics."
+            "A NAT gateway charges for each gigabyte that it processes; a gateway endpoint for S3 "
+            "or DynamoDB is free of charge. The estimate assumes a traffic volume. The NAT "
+            "gateway's CloudWatch metrics show the actual volume."
         ),
-        remediation="Send the traffic by a gateway endpoint.",
+        remediation="Route the traffic to a gateway endpoint.",
         evaluate=_by_nat,
         reads=frozenset(
             {
@@ -142,16 +146,16 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="interface-endpoint-charges-avoidable",
-        title="interface endpoint is paid for S3",
-        requirement="Inside the VPC S3 and DynamoDB are reached by gateway endpoints",
+        title="S3/DynamoDB traffic incurs endpoint charges",
+        requirement="The VPC's own S3 and DynamoDB traffic uses gateway endpoints",
         family=Family.COSTS,
         severity=Severity.LOW,
         rationale=(
-            "An interface endpoint of S3 is charged by the hour and the gigabyte. It is needed for "
-            "what comes from other networks; what the VPC itself sends, a gateway endpoint carries "
-            "for nothing."
+            "An interface endpoint is charged for each hour and gigabyte. Other networks need it "
+            "to reach S3 or DynamoDB privately, but traffic from the VPC itself can use a gateway "
+            "endpoint at no charge."
         ),
-        remediation="Send the VPC's own traffic by a gateway endpoint.",
+        remediation="Route the VPC's own traffic to a gateway endpoint.",
         evaluate=_by_interface,
         reads=frozenset({Facet.VPC, Facet.ENDPOINTS, Facet.SERVICES, Facet.DNS_ATTRIBUTES}),
         controls=LEAST_PATH,

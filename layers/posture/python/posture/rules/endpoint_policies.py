@@ -100,7 +100,8 @@ def _required(subject: EndpointPolicyContext) -> RuleResult:
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"the policy of {subject.name} blocks {join_names(each.request for each in blocked)}",
+        summary=f"the policy of {subject.name} blocks "
+        f"{join_names(each.request for each in blocked)}",
         evidence=tuple(
             Evidence(
                 f"{each.request} is blocked: {each.reason}. {each.required_by} requires it.",

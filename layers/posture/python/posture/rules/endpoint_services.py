@@ -1,4 +1,4 @@
-"""Rules about endpoint services, the provider's side of PrivateLink."""
+"""Rules about endpoint services, the provider side of AWS PrivateLink."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.evidence import join_names
 from posture.rules.rule import EndpointServiceContext, Family, Rule, RuleResult
 
-ANYBODY = "*"
+EVERY_PRINCIPAL = "*"
 ACCOUNT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):.+|(\d{12})")
 CONNECTED = frozenset({"available", "pending", "pendingacceptance"})
 
@@ -20,58 +20,53 @@ NAMES = "https://docs.aws.amazon.com/vpc/latest/privatelink/manage-dns-names.htm
 PERMISSIONS = "https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html"
 
 
-def _service_id(service: EndpointServiceContext) -> str:
-    return service.snapshot.scope.subject
-
-
-# --- who may connect -----------------------------------------------------------------------------
+# --- allowed principals --------------------------------------------------------------------------
 
 
 def _principals(service: EndpointServiceContext) -> Iterator[RuleResult]:
-    service_id = _service_id(service)
     principals = service.snapshot.principals
-    if ANYBODY in principals:
-        yield _anybody(service)
+    if EVERY_PRINCIPAL in principals:
+        yield _public_service(service)
         return
-    strangers = [each for each in principals if not _trusted(service, each)]
-    if not strangers:
-        summary = f"{service_id} lets just trusted accounts connect"
-        yield RuleResult(service_id, Status.PASS, summary)
+    untrusted = [each for each in principals if not _trusted(service, each)]
+    if not untrusted:
+        summary = f"{service.id} allows only trusted accounts"
+        yield RuleResult(service.id, Status.PASS, summary)
         return
     yield RuleResult(
-        resource=service_id,
+        resource=service.id,
         status=Status.FAIL,
         severity=Severity.MEDIUM,
-        summary=f"{service_id} lets {join_names(strangers)} connect, whom the baseline does not trust",
+        summary=f"{service.id} allows {join_names(untrusted)}, which the baseline does not trust",
         evidence=tuple(
-            Evidence(f"{each} is an allowed principal of {service_id}.", {"principal": each})
-            for each in strangers
+            Evidence(f"{each} is an allowed principal of {service.id}.", {"principal": each})
+            for each in untrusted
         ),
         remediation=Remediation(
             "Remove the principals, or trust their accounts in the baseline (trusted_accounts).",
-            _remove(service_id, strangers),
+            _remove_command(service, untrusted),
         ),
     )
 
 
-def _anybody(service: EndpointServiceContext) -> RuleResult:
-    service_id = _service_id(service)
-    by_itself = service.snapshot.acceptance_required is False
-    how = ", and accepts them by itself" if by_itself else ""
+def _public_service(service: EndpointServiceContext) -> RuleResult:
+    automatic = service.snapshot.acceptance_required is False
+    acceptance = " and does not require acceptance" if automatic else ""
     return RuleResult(
-        resource=service_id,
+        resource=service.id,
         status=Status.FAIL,
-        severity=Severity.CRITICAL if by_itself else None,
-        summary=f"{service_id} lets every AWS account connect{how}",
+        severity=Severity.CRITICAL if automatic else None,
+        summary=f"{service.id} allows every AWS account to connect{acceptance}",
         evidence=(
             Evidence(
-                f"* is an allowed principal of {service_id}; acceptance is "
-                f"{'not ' if by_itself else ''}required.",
-                {"principal": ANYBODY, "acceptance_required": str(not by_itself).lower()},
+                f"* is an allowed principal of {service.id}; acceptance is "
+                f"{'not ' if automatic else ''}required.",
+                {"principal": EVERY_PRINCIPAL, "acceptance_required": str(not automatic).lower()},
             ),
         ),
         remediation=Remediation(
-            "Allow just the accounts that are to connect.", _remove(service_id, [ANYBODY])
+            "Allow only the accounts that must connect.",
+            _remove_command(service, [EVERY_PRINCIPAL]),
         ),
     )
 
@@ -81,45 +76,45 @@ def _trusted(service: EndpointServiceContext, principal: str) -> bool:
     return found is not None and (found[1] or found[2]) in service.baseline.trusted_accounts
 
 
-def _remove(service_id: str, principals: list[str]) -> str:
+def _remove_command(service: EndpointServiceContext, principals: list[str]) -> str:
     quoted = " ".join(f"'{each}'" for each in principals)
     return (
-        f"aws ec2 modify-vpc-endpoint-service-permissions --service-id {service_id} "
+        f"aws ec2 modify-vpc-endpoint-service-permissions --service-id {service.id} "
         f"--remove-allowed-principals {quoted}"
     )
 
 
-# --- who has connected ---------------------------------------------------------------------------
+# --- connections ---------------------------------------------------------------------------------
 
 
 def _connections(service: EndpointServiceContext) -> Iterator[RuleResult]:
-    service_id = _service_id(service)
     live = [each for each in service.snapshot.connections if each.state in CONNECTED]
-    strange = [each for each in live if each.owner not in service.baseline.trusted_accounts]
-    concerns = frozenset({service_id, *(each.endpoint_id for each in live)})
-    if not strange:
-        summary = f"{len(live)} endpoints of trusted accounts are connected to {service_id}"
-        yield RuleResult(service_id, Status.PASS, summary, concerns=concerns)
+    untrusted = [each for each in live if each.owner not in service.baseline.trusted_accounts]
+    concerns = frozenset({service.id, *(each.endpoint_id for each in live)})
+    if not untrusted:
+        summary = f"{len(live)} endpoints of trusted accounts are connected to {service.id}"
+        yield RuleResult(service.id, Status.PASS, summary, concerns=concerns)
         return
-    owners = sorted({each.owner for each in strange})
+    owners = sorted({each.owner for each in untrusted})
     yield RuleResult(
-        resource=service_id,
+        resource=service.id,
         status=Status.FAIL,
-        summary=f"{service_id} is connected to endpoints of {join_names(owners)}, whom the baseline "
-        "does not trust",
-        evidence=tuple(map(_connection_fact, strange)),
+        summary=f"{service.id} has connections from endpoints of {join_names(owners)}, which the "
+        "baseline does not trust",
+        evidence=tuple(map(_connection_evidence, untrusted)),
         remediation=Remediation(
             "Reject the connections, or trust the accounts in the baseline (trusted_accounts).",
-            f"aws ec2 reject-vpc-endpoint-connections --service-id {service_id} "
-            f"--vpc-endpoint-ids {' '.join(each.endpoint_id for each in strange)}",
+            f"aws ec2 reject-vpc-endpoint-connections --service-id {service.id} "
+            f"--vpc-endpoint-ids {' '.join(each.endpoint_id for each in untrusted)}",
         ),
         concerns=concerns,
     )
 
 
-def _connection_fact(connection: Connection) -> Evidence:
+def _connection_evidence(connection: Connection) -> Evidence:
     return Evidence(
-        f"{connection.endpoint_id} of {connection.owner} is {connection.state}.",
+        f"The connection from {connection.endpoint_id} of account {connection.owner} is in state "
+        f"{connection.state}.",
         {
             "endpoint": connection.endpoint_id,
             "owner": connection.owner,
@@ -128,68 +123,69 @@ def _connection_fact(connection: Connection) -> Evidence:
     )
 
 
-# --- who decides ---------------------------------------------------------------------------------
+# --- acceptance ----------------------------------------------------------------------------------
 
 
 def _acceptance(service: EndpointServiceContext) -> Iterator[RuleResult]:
-    service_id = _service_id(service)
     required = service.snapshot.acceptance_required
     if required is None:
-        summary = f"{service_id}: EC2 does not tell whether it accepts connections by itself"
-        yield RuleResult(service_id, Status.UNKNOWN, summary)
+        summary = f"{service.id}: EC2 does not return whether acceptance is required"
+        yield RuleResult(service.id, Status.UNKNOWN, summary)
         return
     if required:
-        yield RuleResult(service_id, Status.PASS, f"{service_id} waits for acceptance")
+        yield RuleResult(service.id, Status.PASS, f"{service.id} requires acceptance")
         return
     yield RuleResult(
-        resource=service_id,
+        resource=service.id,
         status=Status.FAIL,
-        summary=f"{service_id} accepts every connection of its principals by itself",
+        summary=f"{service.id} accepts all connection requests from its allowed principals",
         evidence=(
             Evidence(
-                f"AcceptanceRequired of {service_id} is false.",
+                f"AcceptanceRequired of {service.id} is false.",
                 {"service": service.snapshot.name, "acceptance_required": "false"},
             ),
         ),
         remediation=Remediation(
-            "Demand acceptance.",
+            "Require acceptance for connection requests.",
             "aws ec2 modify-vpc-endpoint-service-configuration "
-            f"--service-id {service_id} --acceptance-required",
+            f"--service-id {service.id} --acceptance-required",
         ),
     )
 
 
-# --- whose name it has ---------------------------------------------------------------------------
+# --- private DNS name ----------------------------------------------------------------------------
 
 
 def _private_name(service: EndpointServiceContext) -> Iterator[RuleResult]:
-    service_id, snapshot = _service_id(service), service.snapshot
+    snapshot = service.snapshot
     name, state = snapshot.private_dns_name, snapshot.private_dns_state
     if not name:
-        summary = f"{service_id} has no private DNS name"
-        yield RuleResult(service_id, Status.NOT_APPLICABLE, summary)
+        summary = f"{service.id} has no private DNS name"
+        yield RuleResult(service.id, Status.NOT_APPLICABLE, summary)
         return
     fact = Evidence(
-        f"The private DNS name {name} of {service_id} is in state {state or 'unknown'}.",
+        f"The private DNS name {name} of {service.id} is in state {state or 'unknown'}.",
         {"service": snapshot.name, "private_dns_name": name, "state": state or ""},
     )
     if state is None:
-        summary = f"{service_id}: EC2 does not tell whether {name} is verified"
-        yield RuleResult(service_id, Status.UNKNOWN, summary, (fact,))
+        summary = f"{service.id}: EC2 does not return the verification state of {name}"
+        yield RuleResult(service.id, Status.UNKNOWN, summary, (fact,))
         return
     if state == VERIFIED:
-        yield RuleResult(service_id, Status.PASS, f"{service_id} may use {name}", (fact,))
+        yield RuleResult(
+            service.id, Status.PASS, f"the private DNS name {name} is verified", (fact,)
+        )
         return
     yield RuleResult(
-        resource=service_id,
+        resource=service.id,
         status=Status.FAIL,
-        summary=f"the private DNS name {name} of {service_id} is not verified ({state})",
+        summary=f"the private DNS name {name} of {service.id} is in state {state}, not verified",
         evidence=(fact,),
         remediation=Remediation(
-            "Set the TXT record that EC2 names in the domain's public zone, then start the "
-            "verification; or take the name away.",
+            "Add the TXT record that EC2 specifies to the domain's public hosted zone, then start "
+            "the verification. If the name is not needed, remove it.",
             "aws ec2 start-vpc-endpoint-service-private-dns-verification "
-            f"--service-id {service_id}",
+            f"--service-id {service.id}",
         ),
     )
 
@@ -197,15 +193,15 @@ def _private_name(service: EndpointServiceContext) -> Iterator[RuleResult]:
 RULES: tuple[Rule[EndpointServiceContext], ...] = (
     Rule(
         id="endpoint-service-allows-untrusted-principal",
-        title="endpoint service open to strangers",
-        requirement="Endpoint services let only trusted accounts connect",
+        title="Endpoint service allows untrusted principals",
+        requirement="Endpoint services allow only trusted accounts to connect",
         family=Family.SERVICES,
         severity=Severity.HIGH,
         rationale=(
-            "Whoever is an allowed principal may connect to the service from a network of their "
-            "own. With every principal allowed and no acceptance, that is everybody."
+            "Every allowed principal can connect to the service from its own VPC. If the service "
+            "allows all principals and does not require acceptance, every AWS account can connect."
         ),
-        remediation="Allow just the accounts that are to connect.",
+        remediation="Allow only the accounts that must connect.",
         evaluate=_principals,
         reads=frozenset({ServiceFacet.CONFIGURATION, ServiceFacet.PERMISSIONS}),
         controls=ACCESS,
@@ -213,13 +209,13 @@ RULES: tuple[Rule[EndpointServiceContext], ...] = (
     ),
     Rule(
         id="endpoint-service-untrusted-connection",
-        title="stranger connected to endpoint service",
+        title="Untrusted account connected to endpoint service",
         requirement="No endpoint of an untrusted account is connected to an endpoint service",
         family=Family.SERVICES,
         severity=Severity.HIGH,
         rationale=(
-            "A connection outlives the permission it was made by: taking a principal away does not "
-            "cut it."
+            "Removing an allowed principal does not end its existing connections. The untrusted "
+            "account keeps access until its connection is rejected."
         ),
         remediation="Reject the connection.",
         evaluate=_connections,
@@ -229,12 +225,15 @@ RULES: tuple[Rule[EndpointServiceContext], ...] = (
     ),
     Rule(
         id="endpoint-service-acceptance-not-required",
-        title="endpoint service accepts by itself",
-        requirement="Endpoint services wait for their owner to accept a connection",
+        title="Endpoint service does not require acceptance",
+        requirement="Endpoint services require acceptance of connection requests",
         family=Family.SERVICES,
         severity=Severity.LOW,
-        rationale="Without acceptance nobody looks at who connects.",
-        remediation="Demand acceptance.",
+        rationale=(
+            "Without acceptance, every allowed principal connects at once and no one reviews the "
+            "connection request."
+        ),
+        remediation="Require acceptance for connection requests.",
         evaluate=_acceptance,
         reads=frozenset({ServiceFacet.CONFIGURATION}),
         controls=ACCESS,
@@ -242,16 +241,15 @@ RULES: tuple[Rule[EndpointServiceContext], ...] = (
     ),
     Rule(
         id="endpoint-service-private-dns-unverified",
-        title="private DNS name not verified",
+        title="Service private DNS name is not verified",
         requirement="The private DNS name of an endpoint service is verified",
         family=Family.SERVICES,
         severity=Severity.LOW,
         rationale=(
-            "Until the owner of the domain has proved it, consumers cannot use the name: their "
-            "software takes another way, or none. A name that fails later was lost with its domain "
-            "or its TXT record."
+            "Service consumers cannot use the private DNS name until AWS has verified the owner of "
+            "the domain. Verification also fails later when the TXT record or the domain is lost."
         ),
-        remediation="Verify the name.",
+        remediation="Verify the domain of the private DNS name.",
         evaluate=_private_name,
         reads=frozenset({ServiceFacet.CONFIGURATION}),
         controls=AVAILABILITY,

@@ -78,7 +78,8 @@ def _presence(vpc: VpcContext, service: Service) -> RuleResult:
     return RuleResult(
         resource=service.name,
         status=Status.FAIL,
-        summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline requires",
+        summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline "
+        "requires",
         evidence=(
             Evidence(
                 f"{vpc_id} has {_counted(len(vpc.endpoints))} available one of {service.name}.",

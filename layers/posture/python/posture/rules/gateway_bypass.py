@@ -53,15 +53,14 @@ def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
     for subnet in vpc.subnets:
         found = find_bypasses(vpc, subnet, endpoints, lambda path: bool(path.to_internet))
-        status, evidence = Status.PASS, ()
         if found.bypasses:
             yield _internet_failure(vpc, subnet, found)
             continue
+        status = Status.UNKNOWN if found.unknown else Status.PASS
         summary = f"{subnet.id} sends no S3 or DynamoDB traffic through a NAT or internet gateway"
         if found.unknown:
-            status, evidence = Status.UNKNOWN, found.unknown
             summary = f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known"
-        yield RuleResult(subnet.id, status, summary, evidence, concerns=found.concerns)
+        yield RuleResult(subnet.id, status, summary, found.unknown, concerns=found.concerns)
 
 
 def _internet_failure(vpc: VpcContext, subnet: Subnet, found: SubnetBypasses) -> RuleResult:

@@ -1,7 +1,7 @@
-"""Rules about how traffic reaches the services that have gateway endpoints.
+"""Rules about the routes to gateway endpoints.
 
-A gateway endpoint is free, and works where a subnet's route table holds its route; it does not
-reach beyond its VPC.
+A gateway endpoint is free of charge. It serves the subnets whose route table has its route, and
+only resources in its own VPC.
 https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 """
 
@@ -53,7 +53,7 @@ def _unused(vpc: VpcContext) -> Iterator[RuleResult]:
             yield RuleResult(
                 endpoint.id,
                 Status.NOT_APPLICABLE,
-                f"{endpoint.id} is in a VPC without subnets",
+                f"{endpoint.id} is in a VPC that has no subnets",
             )
             continue
         yield _use_of(vpc, endpoint)
@@ -61,13 +61,13 @@ def _unused(vpc: VpcContext) -> Iterator[RuleResult]:
 
 def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     used = {table.id for table in vpc.tables.values() if table}
-    find_gateway_endpoints = sorted(used & set(endpoint.route_table_ids))
+    serving = sorted(used & set(endpoint.route_table_ids))
     concerns = frozenset({endpoint.id, *endpoint.route_table_ids, *used})
-    if find_gateway_endpoints:
-        summary = f"{endpoint.id} serves the subnets of {join_names(find_gateway_endpoints)}"
+    if serving:
+        summary = f"{endpoint.id} serves the subnets that use {join_names(serving)}"
         return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
     tables = endpoint.route_table_ids
-    what = f"only {join_names(tables)}, which no subnet uses" if tables else "no route table"
+    what = f"{join_names(tables)} only, which no subnet uses" if tables else "no route table"
     add = " ".join(sorted(used))
     return RuleResult(
         resource=endpoint.id,
@@ -76,13 +76,13 @@ def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         evidence=(
             endpoint_evidence(endpoint),
             Evidence(
-                f"Subnets of the VPC use {join_names(sorted(used)) if used else 'no route table'}.",
+                f"The VPC's subnets use {join_names(sorted(used)) if used else 'no route table'}.",
                 {"associated": ", ".join(tables), "used": ", ".join(sorted(used))},
             ),
         ),
         remediation=Remediation(
-            "Associate the endpoint with the route tables of the subnets that should use it, or "
-            "delete it.",
+            "Associate the endpoint with the route tables of the subnets that need it, or delete "
+            "the endpoint.",
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
             f"--add-route-table-ids {add}"
             if add
@@ -107,7 +107,7 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
         return RuleResult(
             subnet.id,
             Status.UNKNOWN,
-            f"{subnet.id}: the route table it uses could not be found",
+            f"the route table of {subnet.id} could not be found",
             concerns=frozenset({subnet.id}),
         )
     lacking = {name: each for name, each in endpoints.items() if not has_route_to(table, each)}
@@ -117,13 +117,14 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
     )
     names = join_names(map(short_name, sorted(lacking or endpoints)))
     if not lacking:
-        summary = f"{subnet.id} has the routes to {names}"
+        summary = f"{subnet.id} has routes to the gateway endpoint for {names}"
         return RuleResult(subnet.id, Status.PASS, summary, concerns=concerns)
-    how = "the main route table" if subnet.id not in table.subnet_ids else "its route table"
+    kind = "main route table" if subnet.id not in table.subnet_ids else "route table"
     return RuleResult(
         resource=subnet.id,
         status=Status.FAIL,
-        summary=f"{subnet.id}: {how} {table.id} has no route to the gateway endpoint of {names}",
+        summary=f"{subnet.id} uses {kind} {table.id}, which has no route to the gateway endpoint "
+        f"for {names}",
         evidence=tuple(_lack(table, lacking[name]) for name in sorted(lacking)),
         remediation=Remediation(
             "Associate the endpoint with the route table.",
@@ -137,13 +138,14 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
 
 
 def _counted(routes: Sequence[Route]) -> str:
-    return f"{len(routes)} routes, none of them" if len(routes) > 1 else "no route"
+    return f"{len(routes)} routes, but none" if len(routes) > 1 else "no route"
 
 
 def _lack(table: RouteTable, endpoints: Sequence[Endpoint]) -> Evidence:
     ids = join_names(endpoint.id for endpoint in endpoints)
     return Evidence(
-        f"{table.id} has {_counted(table.routes)} to {ids} ({endpoints[0].service_name}).",
+        f"Route table {table.id} has {_counted(table.routes)} to {ids} "
+        f"({endpoints[0].service_name}).",
         {
             "route_table": table.id,
             "endpoint": ids,
@@ -165,7 +167,7 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
         dropping = [route for route in meant if route.blackhole]
         concerns = frozenset({table.id, *(route.target.id for route in meant)})
         if not dropping:
-            summary = f"the endpoint routes of {table.id} are active"
+            summary = f"the endpoint routes in {table.id} are active"
             yield RuleResult(table.id, Status.PASS, summary, concerns=concerns)
             continue
         used_by = [subnet.id for subnet in vpc.users.get(table.id, ())]
@@ -173,12 +175,12 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
             resource=table.id,
             status=Status.FAIL,
             severity=None if used_by else Severity.LOW,
-            summary=f"{table.id} drops what it should send to "
-            f"{join_names(sorted({route.target.id for route in dropping}))}"
-            + (f", for {join_names(used_by)}" if used_by else "; no subnet uses it"),
+            summary=f"{table.id} drops traffic to "
+            f"{join_names(sorted({route.target.id for route in dropping}))} "
+            + (f"from {join_names(used_by)}" if used_by else "(no subnet uses this route table)"),
             evidence=tuple(route_evidence(table, route) for route in dropping),
             remediation=Remediation(
-                "Make the endpoint anew, or take the route away so that another one holds.",
+                "Recreate the endpoint, or delete the blackhole route so that another applies.",
                 delete_routes_command(table, dropping),
             ),
             concerns=concerns,
@@ -186,7 +188,7 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
 
 
 def _gateway_lists(vpc: VpcContext) -> frozenset[str]:
-    """Give the ids of the prefix lists that AWS keeps for gateway services."""
+    """Return the ids of the AWS-managed prefix lists of gateway endpoint services."""
     names = {service.name for service in vpc.gateway_services}
     return frozenset(
         each.id
@@ -211,7 +213,7 @@ def _transitive(vpc: VpcContext) -> Iterator[RuleResult]:
         away = [route for route in named if route.target.kind in NOT_TRANSITIVE]
         concerns = frozenset({table.id, *(route.target.id for route in named)})
         if not away:
-            summary = f"{table.id} sends no service's prefix list to another network"
+            summary = f"{table.id} routes no gateway service's prefix list to another network"
             yield RuleResult(table.id, Status.PASS, summary, concerns=concerns)
             continue
         targets = join_names(
@@ -220,11 +222,11 @@ def _transitive(vpc: VpcContext) -> Iterator[RuleResult]:
         yield RuleResult(
             resource=table.id,
             status=Status.FAIL,
-            summary=f"{table.id} sends a service's prefix list to {targets}, behind which no "
-            "gateway endpoint can be used",
+            summary=f"{table.id} routes a gateway service's prefix list to {targets}; gateway "
+            "endpoints of other networks cannot be used",
             evidence=tuple(route_evidence(table, route) for route in away),
             remediation=Remediation(
-                "Make a gateway endpoint in this VPC, and delete the route.",
+                "Create a gateway endpoint in this VPC, and delete the route.",
                 delete_routes_command(table, away),
             ),
             concerns=concerns,
@@ -234,13 +236,13 @@ def _transitive(vpc: VpcContext) -> Iterator[RuleResult]:
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="subnet-without-gateway-endpoint-route",
-        title="subnet lacks the gateway endpoint's route",
-        requirement="Every subnet's route table leads to the VPC's gateway endpoints",
+        title="Subnet has no route to the gateway endpoint",
+        requirement="Every subnet's route table has routes to the VPC's gateway endpoints",
         family=Family.PATHS,
         severity=Severity.MEDIUM,
         rationale=(
-            "The VPC has a gateway endpoint, but the route table that a subnet uses, its own or "
-            "the main one, has no route to it: what the subnet sends takes another way, or none."
+            "The VPC has a gateway endpoint, but the subnet's route table has no route to it. "
+            "Traffic from the subnet to the service takes another path or is dropped."
         ),
         remediation="Associate the endpoint with the route table.",
         evaluate=_missing_route,
@@ -250,15 +252,15 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="gateway-endpoint-route-blackholed",
-        title="endpoint route is a blackhole",
-        requirement="No route to an endpoint is a blackhole",
+        title="Route to the endpoint is a blackhole",
+        requirement="No route to an endpoint is a blackhole route",
         family=Family.PATHS,
         severity=Severity.HIGH,
         rationale=(
-            "A route whose target is gone drops what it matches: the subnets of its table are cut "
-            "off from the service."
+            "A route whose target no longer exists drops the traffic that it matches: subnets "
+            "that use the route table cannot reach the service."
         ),
-        remediation="Make the endpoint anew, or take the route away.",
+        remediation="Recreate the endpoint, or delete the route.",
         evaluate=_blackholed,
         reads=NEEDED | {Facet.SERVICES, Facet.AWS_PREFIX_LISTS},
         controls=LEAST_PATH,
@@ -266,16 +268,16 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="prefix-list-routed-to-other-network",
-        title="service's prefix list sent to another network",
-        requirement="A gateway service's prefix list is not routed to another network",
+        title="Service prefix list is routed elsewhere",
+        requirement="No prefix list of a gateway endpoint service is routed to another network",
         family=Family.PATHS,
         severity=Severity.MEDIUM,
         rationale=(
-            "Gateway endpoints are not transitive: what reaches another VPC by peering or a "
-            "transit gateway cannot use the endpoint there. The traffic is dropped, or leaves by "
+            "Gateway endpoints are not transitive: traffic that reaches another VPC over peering "
+            "or a transit gateway cannot use the endpoint there. The traffic is dropped, or uses "
             "that network's internet gateway."
         ),
-        remediation="Make a gateway endpoint in this VPC, and delete the route.",
+        remediation="Create a gateway endpoint in this VPC, and delete the route.",
         evaluate=_transitive,
         reads=frozenset({Facet.ROUTE_TABLES, Facet.SERVICES, Facet.AWS_PREFIX_LISTS}),
         controls=BOUNDARY,
@@ -283,13 +285,13 @@ RULES: tuple[Rule[VpcContext], ...] = (
     ),
     Rule(
         id="gateway-endpoint-unused",
-        title="gateway endpoint serves no subnet",
+        title="Gateway endpoint serves no subnet",
         requirement="Every gateway endpoint is associated with a route table that a subnet uses",
         family=Family.PATHS,
         severity=Severity.LOW,
         rationale=(
-            "A gateway endpoint works by its routes. One without a route table, or with tables "
-            "that no subnet uses, looks like protection and is none."
+            "Traffic reaches a gateway endpoint only through routes. Without a route table that a "
+            "subnet uses, the endpoint has no effect."
         ),
         remediation="Associate the endpoint with the route tables in use, or delete it.",
         evaluate=_unused,

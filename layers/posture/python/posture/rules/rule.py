@@ -110,6 +110,11 @@ class EndpointServiceContext:
     snapshot: EndpointServiceSnapshot
     baseline: Baseline
 
+    @property
+    def id(self) -> str:
+        """The id of the endpoint service."""
+        return self.snapshot.scope.subject
+
 
 ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext)
 

@@ -129,7 +129,7 @@ def _part(shadow: _Shadow) -> str:
     if shadow.whole:
         return f"all {service} traffic"
     diverted = AddressSet.union(leg.addresses for leg in shadow.diverted)
-    return f"{service} traffic to {summarise_addresses(diverted)}"
+    return f"{service} traffic ({summarise_addresses(diverted)})"
 
 
 def _evidence(table: RouteTable, shadow: _Shadow) -> Iterator[Evidence]:

@@ -1,4 +1,4 @@
-"""Rules about whose services endpoints lead to."""
+"""The rule about endpoints that connect to other customers' services."""
 
 from __future__ import annotations
 
@@ -18,24 +18,11 @@ OWNER = re.compile(r"\d{12}")
 SHARED = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-saas.html"
 
 
-# --- an endpoint to somebody else's service ------------------------------------------------------
-
-
-def _foreign(vpc: VpcContext) -> Iterator[RuleResult]:
+def _customer_services(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints:
-        if _is_somebodys(endpoint):
+        name = endpoint.service_name
+        if CUSTOM_SERVICE_NAME.fullmatch(name) or ARN_OWNER.fullmatch(name):
             yield _ownership(vpc, endpoint)
-
-
-def _is_somebodys(endpoint: Endpoint) -> bool:
-    """Tell whether an endpoint leads to a customer's service, not to one of AWS's own."""
-    name = endpoint.service_name
-    return bool(CUSTOM_SERVICE_NAME.fullmatch(name) or ARN_OWNER.fullmatch(name))
-
-
-def _undecided(endpoint: Endpoint, summary: str, why: str) -> RuleResult:
-    fact = Evidence(f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "why": why})
-    return RuleResult(endpoint.id, Status.UNKNOWN, summary, (fact,))
 
 
 def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
@@ -46,26 +33,28 @@ def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         return RuleResult(endpoint.id, Status.PASS, f"{name}: the baseline allows the service")
     if owner in allowed or owner in vpc.baseline.trusted_accounts:
         return RuleResult(endpoint.id, Status.PASS, f"{name}: the baseline allows {owner}")
-    if owner:
-        told, whom = f"{endpoint.service_name} is owned by {owner}.", f" of {owner}, whom"
-    elif endpoint.service_name in vpc.snapshot.services:
-        return _undecided(endpoint, f"{name}: whose service it is is not known", "no owner is told")
-    else:
-        told = (
-            f"The region's catalogue does not list {endpoint.service_name}: nobody lets this "
-            "account find it, and whose it is is not told."
+    if not owner and endpoint.service_name in vpc.snapshot.services:
+        why = "DescribeVpcEndpointServices returns no owner"
+        evidence = Evidence(f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "why": why})
+        summary = f"{name}: the owner of the service is not known"
+        return RuleResult(endpoint.id, Status.UNKNOWN, summary, (evidence,))
+    fact = f"{endpoint.service_name} is owned by account {owner}."
+    if not owner:
+        fact = (
+            f"DescribeVpcEndpointServices does not list {endpoint.service_name} for this account, "
+            "so its owner is not known."
         )
-        whom = ", which"
     return RuleResult(
         resource=endpoint.id,
         status=Status.FAIL,
-        summary=f"{endpoint.id} leads to {endpoint.service_name}{whom} the baseline does not allow",
+        summary=f"{endpoint.id} connects to {endpoint.service_name}"
+        f"{f' of {owner}' if owner else ''}, which the baseline does not allow",
         evidence=(
             endpoint_evidence(endpoint),
-            Evidence(told, {"service": endpoint.service_name, "owner": owner or "unknown"}),
+            Evidence(fact, {"service": endpoint.service_name, "owner": owner or "unknown"}),
         ),
         remediation=Remediation(
-            "Delete the endpoint, or allow the service or its owner in the baseline "
+            "Delete the endpoint, or allow the service or its owner account in the baseline "
             "(allowed_endpoint_services).",
             f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {endpoint.id}",
         ),
@@ -73,7 +62,7 @@ def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
 
 
 def _owner(vpc: VpcContext, endpoint: Endpoint) -> str | None:
-    """Give the account that owns the service; None where nobody tells."""
+    """Return the account that owns the service, or None where it is not known."""
     if found := ARN_OWNER.fullmatch(endpoint.service_name):
         return found.group(1)
     service = vpc.snapshot.services.get(endpoint.service_name)
@@ -83,17 +72,18 @@ def _owner(vpc: VpcContext, endpoint: Endpoint) -> str | None:
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-connects-to-unlisted-service",
-        title="endpoint leads to a stranger's service",
-        requirement="Endpoints lead to AWS's services, or to those the baseline allows",
+        title="Endpoint connects to an unlisted service",
+        requirement="Endpoints connect to AWS services and to services that the baseline allows",
         family=Family.TRUST,
         severity=Severity.HIGH,
         rationale=(
-            "An endpoint to somebody's own service is a private way out of the VPC that no "
-            "firewall sees: its owner receives whatever is sent there. One that the region's "
-            "catalogue does not list is allowed by its name alone, as its owner is not told."
+            "An endpoint to another customer's service is a private path out of the VPC that no "
+            "firewall inspects: the service owner receives all data sent to it. A service that "
+            "AWS does not list for this account can be allowed only by name, as its owner is not "
+            "known."
         ),
         remediation="Delete the endpoint, or allow the service in the baseline.",
-        evaluate=_foreign,
+        evaluate=_customer_services,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=BOUNDARY,
         references=(SHARED,),

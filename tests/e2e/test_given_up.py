@@ -1,4 +1,4 @@
-"""What was given up is done after all, once its cause is gone: found, and told once."""
+"""`posture redrive` reprocesses dead messages, so that findings are recorded and reported once."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,38 +19,38 @@ from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
 from stack_template import PATH
 
-Undo = Callable[[], object]
+Restore = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """An emulated AWS with the stack in it, and the organisation it watches."""
+    """An emulated AWS with the stack, and the demo's organisation."""
 
     aws: EmbeddedAws
-    story: DemoRun
+    demo: DemoRun
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """Give an emulated AWS with the stack in it, swept and told."""
+    """Yield an emulated AWS with the stack, after the first sweep and its alerts."""
     with EmbeddedAws(PATH.parent) as aws:
-        story = DemoRun(aws)
-        story.build()
+        demo = DemoRun(aws)
+        demo.build()
         aws.sweep()
         aws.mailbox.collect()
-        yield Stage(aws, story)
+        yield Stage(aws, demo)
 
 
 @pytest.fixture(autouse=True)
 def invocable(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let Lambda's invocations reach the stack's functions; give the names of those invoked."""
+    """Connect Lambda's Invoke to the stack's functions; return the names of invoked functions."""
     invoked = []
 
     def invoke(_: Any, name: str, __: Any, body: Any, ___: Any, response_headers: Any) -> str:
         invoked.append(name)
         try:
             return json.dumps(stage.aws.functions[name](json.loads(body)))
-        except Exception as error:  # noqa: BLE001 - as Lambda tells of it
+        except Exception as error:  # noqa: BLE001 - as Lambda reports it
             response_headers["x-amz-function-error"] = "Unhandled"
             return json.dumps({"errorMessage": str(error), "errorType": type(error).__name__})
 
@@ -61,9 +61,9 @@ def invocable(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def undone(stage: Stage) -> Iterator[None]:
-    """Let each test find the names on, the mailbox empty and no dead letters."""
+    """Restore DNS hostnames, and empty the mailbox and the dead-message queues."""
     yield
-    turn_names(stage, on=True)
+    set_dns_hostnames(stage, enabled=True)
     stage.aws.mailbox.collect()
     sqs = stage.aws.session.client("sqs")
     for output in QUEUES.values():
@@ -73,68 +73,70 @@ def undone(stage: Stage) -> Iterator[None]:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def turn_names(stage: Stage, *, on: bool) -> None:
-    """Turn a VPC's DNS host names on or off, as Alice; its private names depend on them."""
+def set_dns_hostnames(stage: Stage, *, enabled: bool) -> None:
+    """Enable or disable a VPC's DNS hostnames, on which private DNS names depend."""
     ec2 = stage.aws.ec2(ApiCaller(stage.aws.account, "NetworkAdmin", "alice"))
-    vpc = stage.story.organisation.analytics.id
-    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": on})
+    vpc = stage.demo.organisation.analytics.id
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": enabled})
     stage.aws.settle()
 
 
-def open_here(stage: Stage) -> set[str]:
-    """Give the rules that this VPC fails."""
-    vpc = stage.story.organisation.analytics.id
+def open_rules(stage: Stage) -> set[str]:
+    """Return the rules with an open finding in the VPC."""
+    vpc = stage.demo.organisation.analytics.id
     return {
         each.rule
-        for each in stage.story.load_findings().values()
+        for each in stage.demo.load_findings().values()
         if each.scope.subject == vpc and each.status is FindingStatus.OPEN
     }
 
 
-def redriven(*arguments: str) -> list[dict[str, Any]]:
-    """Run `posture redrive`; give what it wrote."""
+def run_redrive(*arguments: str) -> list[dict[str, Any]]:
+    """Run `posture redrive`; return its JSON output."""
     result = CliRunner().invoke(app, ["redrive", *arguments, "-o", "json"])
     assert result.exit_code == 0, result.output
     found: list[dict[str, Any]] = json.loads(result.stdout)
     return found
 
 
-def table(stage: Stage, name: str) -> str:
-    """Give a table's name."""
+def find_table(stage: Stage, name: str) -> str:
+    """Return a table's name."""
     return stage.aws.stack.outputs[f"{name}TableName"]
 
 
-def corrupt_baseline(stage: Stage) -> Undo:
-    """Let somebody break the baseline by hand; give what mends it."""
+def corrupt_baseline(stage: Stage) -> Restore:
+    """Corrupt the stored baseline; return a function that restores it."""
     dynamodb = stage.aws.session.client("dynamodb")
     key = {"kind": {"S": "baseline"}, "name": {"S": "current"}}
-    name = table(stage, "Baseline")
+    name = find_table(stage, "Baseline")
     item = dynamodb.get_item(TableName=name, Key=key)["Item"]
     dynamodb.put_item(TableName=name, Item={**item, "document": {"S": "to be filled in"}})
     return lambda: dynamodb.put_item(TableName=name, Item=item)
 
 
-def corrupt_head(stage: Stage) -> Undo:
-    """Let somebody break the head of the VPC's scope by hand; give what mends it."""
+def corrupt_scope_record(stage: Stage) -> Restore:
+    """Corrupt the VPC's scope record; return a function that restores it."""
     dynamodb = stage.aws.session.client("dynamodb")
-    name = table(stage, "Findings")
+    name = find_table(stage, "Findings")
     (item,) = [
         each
         for each in dynamodb.scan(TableName=name)["Items"]
         if each["item"] == {"S": "#head"}
-        and each["scope"]["S"].endswith(stage.story.organisation.analytics.id)
+        and each["scope"]["S"].endswith(stage.demo.organisation.analytics.id)
     ]
     dynamodb.put_item(TableName=name, Item={**item, "revision": {"S": "three"}})
     return lambda: dynamodb.put_item(TableName=name, Item=item)
 
 
-def deny_writing(_: Stage) -> Undo:
-    """Let a policy deny what the evaluator writes; give what lifts it."""
-    return refusing(clients.dynamodb(), "dynamodb.TransactWriteItems", "AccessDeniedException")
+def deny_writes(_: Stage) -> Restore:
+    """Deny the evaluate function's writes; return a function that allows them again."""
+    return fail_operation(
+        clients.dynamodb(), "dynamodb.TransactWriteItems", "AccessDeniedException"
+    )
 
 
-def refusing(client: Any, operation: str, code: str) -> Undo:
-    """Let an operation of a client be refused; give what ends that."""
+def fail_operation(client: Any, operation: str, code: str) -> Restore:
+    """Let an operation of a client fail; return a function that ends it."""
     name = f"before-call.{operation}"
 
     def refuse(**_: Any) -> None:
@@ -146,97 +148,97 @@ def refusing(client: Any, operation: str, code: str) -> Undo:
 
 
 @pytest.mark.parametrize(
-    ("harm", "reason"),
+    ("corrupt", "reason"),
     [
         (corrupt_baseline, "CorruptItemError: baseline"),
-        (corrupt_head, "revision is no whole number"),
-        (deny_writing, "AccessDeniedException"),
+        (corrupt_scope_record, "revision is not an integer"),
+        (deny_writes, "AccessDeniedException"),
     ],
 )
-def test_a_change_given_up_is_found_and_told_once_its_cause_is_mended(
-    stage: Stage, harm: Callable[[Stage], Undo], reason: str
+def test_a_dead_letter_is_evaluated_after_its_cause_is_removed(
+    stage: Stage, corrupt: Callable[[Stage], Restore], reason: str
 ) -> None:
-    """It lies among the dead letters with its reason, and comes back by `posture redrive`."""
-    before = open_here(stage)
-    mend = harm(stage)
-    turn_names(stage, on=False)
-    mend()
+    """It is in the dead-message queue with its reason until `posture redrive` returns it."""
+    before = open_rules(stage)
+    restore = corrupt(stage)
+    set_dns_hostnames(stage, enabled=False)
+    restore()
     stage.aws.settle()
-    assert open_here(stage) == before
+    assert open_rules(stage) == before
     assert stage.aws.mailbox.collect() == []
-    letters = redriven("changes")
-    assert {each["event"] for each in letters} == {"ModifyVpcAttribute"}
-    assert all(reason in each["reason"] for each in letters)
-    assert all(each["reason"].startswith("failed 5 times") for each in letters)
+    messages = run_redrive("changes")
+    assert {each["event"] for each in messages} == {"ModifyVpcAttribute"}
+    assert all(reason in each["reason"] for each in messages)
+    assert all(each["reason"].startswith("failed 5 times") for each in messages)
     stage.aws.settle()
-    assert "endpoint-private-dns-ineffective" in open_here(stage) - before
+    assert "endpoint-private-dns-ineffective" in open_rules(stage) - before
     (alert,) = stage.aws.mailbox.collect()
     assert "endpoint-private-dns-ineffective" in {each["rule"] for each in alert.body["findings"]}
-    assert redriven("changes") == []
+    assert run_redrive("changes") == []
 
 
-def test_an_alert_given_up_is_told_once(stage: Stage, invocable: list[str]) -> None:
-    """From history, by the notifier itself; what it had told stays untold."""
-    turn_names(stage, on=False)
+def test_a_failed_alert_is_sent_once(stage: Stage, invocable: list[str]) -> None:
+    """From the history, by the notify function; commits that were reported are not repeated."""
+    set_dns_hostnames(stage, enabled=False)
     assert len(stage.aws.mailbox.collect()) == 1
-    mend = refusing(clients.sns(), "sns.Publish", "AuthorizationError")
-    turn_names(stage, on=True)
-    mend()
+    restore = fail_operation(clients.sns(), "sns.Publish", "AuthorizationError")
+    set_dns_hostnames(stage, enabled=True)
+    restore()
     assert stage.aws.mailbox.collect() == []
-    letters = redriven("alerts")
-    assert letters
-    assert {each["outcome"] for each in letters} == {"reported"}
+    messages = run_redrive("alerts")
+    assert messages
+    assert {each["outcome"] for each in messages} == {"reported"}
     (alert,) = stage.aws.mailbox.collect()
     assert {each["step"] for each in alert.body["findings"]} == {"resolved"}
     assert set(invocable) == {"posture-notify"}
-    assert redriven("alerts") == []
+    assert run_redrive("alerts") == []
 
 
-def test_an_alert_that_still_cannot_be_told_stays(stage: Stage) -> None:
-    """It says so, ends with 1, and is told when it can be."""
-    mend = refusing(clients.sns(), "sns.Publish", "AuthorizationError")
-    turn_names(stage, on=False)
+def test_an_alert_that_fails_again_stays(stage: Stage) -> None:
+    """The command says so and exits with 1."""
+    restore = fail_operation(clients.sns(), "sns.Publish", "AuthorizationError")
+    set_dns_hostnames(stage, enabled=False)
     result = CliRunner().invoke(app, ["redrive", "alerts", "-o", "json"])
     assert result.exit_code == 1
     assert all(each["outcome"].startswith("stays: ") for each in json.loads(result.stdout))
-    mend()
+    restore()
 
 
-def test_failed_sweeps_are_made_good_by_one(stage: Stage, invocable: list[str]) -> None:
-    """Each with what its sweep said; one sweep looks at everything."""
+def test_one_sweep_makes_up_for_all_failed_sweeps(stage: Stage, invocable: list[str]) -> None:
+    """Each failed sweep is shown with its own error."""
     put(stage, "SweepFailuresQueueUrl", failed_sweep("SweepIncompleteError"))
     put(stage, "SweepFailuresQueueUrl", failed_sweep("Sandbox.Timedout"))
-    letters = redriven("sweeps")
-    assert [each["event"] for each in letters] == ["sweep", "sweep"]
-    assert {each["reason"] for each in letters} == {
+    messages = run_redrive("sweeps")
+    assert [each["event"] for each in messages] == ["sweep", "sweep"]
+    assert {each["reason"] for each in messages} == {
         "RetriesExhausted: SweepIncompleteError of vpc-1",
         "RetriesExhausted: Sandbox.Timedout of vpc-1",
     }
-    assert {(each["account"], each["region"], each["tries"]) for each in letters} == {
+    assert {(each["account"], each["region"], each["tries"]) for each in messages} == {
         ("123456789012", "eu-west-1", 3)
     }
     assert invocable == ["posture-sweep"]
-    assert redriven("sweeps") == []
+    assert run_redrive("sweeps") == []
 
 
-def test_a_schedule_that_was_not_delivered_is_swept_for(stage: Stage, invocable: list[str]) -> None:
-    """EventBridge names the function it could not call."""
+def test_an_undelivered_schedule_starts_a_sweep(stage: Stage, invocable: list[str]) -> None:
+    """EventBridge names the function that it could not invoke."""
     target = "arn:aws:lambda:eu-west-1:123456789012:function:posture-sweep"
     put(stage, "UndeliveredQueueUrl", "{}", TARGET_ARN=target, ERROR_CODE="THROTTLING")
-    (letter,) = redriven("undelivered")
-    assert (letter["event"], letter["reason"]) == ("sweep", "THROTTLING")
+    (message,) = run_redrive("undelivered")
+    assert (message["event"], message["reason"]) == ("sweep", "THROTTLING")
     assert invocable == ["posture-sweep"]
 
 
 BODIES = (" ", "{", "[]", "{}", '{"DDBStreamBatchInfo": 3}', '{"detail": 3}', "\u202e", "[" * 9000)
 
 
-@pytest.mark.parametrize("letters", QUEUES)
-def test_letters_of_any_form_are_shown(stage: Stage, letters: str) -> None:
-    """A look at them crashes at none, and leaves them where they are."""
+@pytest.mark.parametrize("messages", QUEUES)
+def test_messages_of_any_format_are_shown(stage: Stage, messages: str) -> None:
+    """A dry run accepts all of them, and leaves them in the queue."""
     for body in BODIES:
-        put(stage, QUEUES[letters], body)
-    result = CliRunner().invoke(app, ["redrive", letters, "--dry-run", "-o", "json"])
+        put(stage, QUEUES[messages], body)
+    result = CliRunner().invoke(app, ["redrive", messages, "--dry-run", "-o", "json"])
     assert result.exit_code == 1
     shown = json.loads(result.stdout)
     assert sorted(each["body"] for each in shown) == sorted(BODIES)
@@ -245,7 +247,7 @@ def test_letters_of_any_form_are_shown(stage: Stage, letters: str) -> None:
 
 
 def put(stage: Stage, queue: str, body: str, **attributes: str) -> None:
-    """Put a message among the dead letters."""
+    """Send a message to a dead-message queue."""
     stage.aws.session.client("sqs").send_message(
         QueueUrl=stage.aws.stack.outputs[queue],
         MessageBody=body,
@@ -256,7 +258,7 @@ def put(stage: Stage, queue: str, body: str, **attributes: str) -> None:
 
 
 def failed_sweep(error: str) -> str:
-    """Give what Lambda sends to the failure destination of an asynchronous invocation."""
+    """Return what Lambda sends to the failure destination of an asynchronous invocation."""
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:posture-sweep:$LATEST"
     return json.dumps(
         {

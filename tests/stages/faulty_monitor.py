@@ -367,7 +367,7 @@ def faulty() -> Iterator[FaultyMonitor]:
         dynamodb, alice = clean.client("dynamodb"), clean.client("ec2")
         create_tables(dynamodb)
         stage = Stage(build(clean.client("ec2")), alice, dynamodb)
-        record_calls(alice, ALICE, stage.trail.append)
+        record_calls(alice, ALICE, stage.deliver)
         topic_arn = clean.client("sns").create_topic(Name="alerts")["TopicArn"]
         yield FaultyMonitor(
             stage=stage,

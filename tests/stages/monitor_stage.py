@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.moto_api._internal import mock_random
 
 from collect_world import ACCOUNT, REGION, World, build
 from posture.ec2.observer import Observer
@@ -49,7 +50,7 @@ class Clock:
     """A clock that goes on by a second at each look, so that no two pictures are of one time."""
 
     def __init__(self) -> None:
-        self.time = datetime.now(UTC)
+        self.time = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         """Give the time, a second after the last one."""
@@ -94,6 +95,11 @@ class Stage:
     def evaluate(self, *records: Any) -> BatchResult:
         """Evaluate records as one batch; without any, all that is on the trail so far."""
         return self.evaluator().evaluate(batch(*(records or self.taken())))
+
+    def deliver(self, record: dict[str, Any]) -> None:
+        """Add a record to the trail, at the time of the stage's clock."""
+        time = f"{self.clock.time:%Y-%m-%dT%H:%M:%SZ}"
+        self.trail.append({**record, "eventTime": time})
 
     def taken(self) -> list[dict[str, Any]]:
         """Take the records off the trail."""
@@ -237,11 +243,12 @@ def shared_session() -> boto3.Session:
 def staged() -> Iterator[Stage]:
     """Build the region and empty tables."""
     with mock_aws():
+        mock_random.seed(0)  # ids decide when in the day a scope is evaluated again
         patch_moto()
         session = shared_session()
         dynamodb = session.client("dynamodb")
         create_tables(dynamodb)
         alice = session.client("ec2")
         stage = Stage(build(session.client("ec2")), alice, dynamodb)
-        record_calls(alice, ALICE, stage.trail.append)
+        record_calls(alice, ALICE, stage.deliver)
         yield stage

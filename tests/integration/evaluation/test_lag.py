@@ -75,7 +75,7 @@ def test_an_endpoint_that_is_not_visible_yet_is_found(stage: Stage) -> None:
 def test_a_pending_endpoint_is_looked_at_again(stage: Stage) -> None:
     """Pending at the first look is no finding; failed at the second one is."""
     state = ec2_backends[ACCOUNT][REGION].vpc_end_points[stage.world.interface]
-    state.state = "pending"
+    state.state, state.creation_timestamp = "pending", stage.clock.time.replace(tzinfo=None)
     stage.open_group()
     (record,) = stage.taken()
     stage.evaluate(record)

@@ -183,7 +183,7 @@ def test_what_is_edited_by_hand_is_mended_within_a_day(stage: Stage) -> None:
 
 
 def _matrix(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(assess, "record_of", _fail)
+    patch.setattr(assess, "build_matrix_record", _fail)
 
 
 def _rule(patch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_a_picture_without_a_digest_is_judged(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, judged: list[str]
 ) -> None:
     """Should a digest ever not be made, all is judged and recorded as if there were none."""
-    monkeypatch.setattr(assess, "picture_of", _fail)
+    monkeypatch.setattr(assess, "digest_snapshot", _fail)
     stage.open_group()
     records = stage.taken()
     stage.evaluate(*records)

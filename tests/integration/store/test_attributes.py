@@ -56,12 +56,12 @@ def test_a_number_that_somebody_wrote_is_exact() -> None:
 )
 def test_what_has_no_type_is_refused(value: Any) -> None:
     """The error shows what was found instead."""
-    with pytest.raises(TypeError, match="typed value"):
+    with pytest.raises(TypeError, match="typed DynamoDB value"):
         deserialize({"broken": value})
 
 
 @pytest.mark.parametrize("value", [1.5, {1, 2}, object()])
 def test_what_would_not_come_back_the_same_is_not_written(value: object) -> None:
     """A binary fraction above all."""
-    with pytest.raises(TypeError, match="nothing that an item holds"):
+    with pytest.raises(TypeError, match="cannot be stored in an item"):
         serialize({"held": value})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from finding_builders import SCOPE, at, change, opened, verdict
+from former_version import rewrite_as_former_version, scan
 from posture.errors import CorruptItemError
 from posture.lifecycle.diff import find_transitions
 from posture.store import schema
@@ -66,25 +67,55 @@ def test_an_older_scope_is_read_and_its_next_write_is_of_today(
     assert head["chain_length"] == {"N": "1"}
 
 
-def test_a_look_that_sees_nothing_new_upgrades_the_head_alone(
+def test_an_evaluation_that_finds_nothing_new_rewrites_older_items(
     store: Store, dynamodb: "DynamoDBClient"
 ) -> None:
-    """A finding that does not move stays as it was written, and is read all the same."""
+    """The finding keeps its version and its commit: nothing has happened to it."""
     look(store, 0, verdict())
     as_first_version(dynamodb)
+    before = item(dynamodb, FINDING)
     assert look(store, 1, verdict()) is WriteOutcome.UNCHANGED
-    assert item(dynamodb, HEAD)["schema"] == {"N": str(SCHEMA)}
-    assert "schema" not in item(dynamodb, FINDING)
-    (finding,) = store.load(SCOPE).findings.values()
-    assert finding.version == 1
+    assert item(dynamodb, HEAD)["schema"] == {"N": "3"}
+    after = item(dynamodb, FINDING)
+    added = {name: value for name, value in after.items() if before.get(name) != value}
+    assert added == {
+        "schema": {"N": "3"},
+        "actor": {"S": "arn:aws:iam::111122223333:user/alice"},
+        "carried_from": {"S": "route-missing#subnet-0a"},
+    }
+    assert before.keys() <= after.keys()
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+def test_many_older_items_are_rewritten_in_several_transactions(
+    store: Store, dynamodb: "DynamoDBClient", *, resolved: bool
+) -> None:
+    """50 findings of a renamed rule: three transactions, and none stays under its former key."""
+    rule = "gateway-service-bypasses-endpoint"
+    many = [verdict(rule, f"subnet-{number:04}") for number in range(50)]
+    look(store, 0, *many)
+    if resolved:
+        look(store, 1)
+    rewrite_as_former_version(dynamodb)
+    calls: list[str] = []
+    dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.*", lambda model, **_: calls.append(model.name)
+    )
+    bad = () if resolved else many
+    assert look(store, 2, *bad) is (
+        WriteOutcome.UNCHANGED if resolved else WriteOutcome.COMMITTED  # by other words
+    )
+    assert calls.count("TransactWriteItems") == (3 if resolved else 5)
+    keys = {each["item"]["S"] for each in scan(dynamodb, "findings")} - {"#head"}
+    assert keys == {f"{rule}#subnet-{number:04}" for number in range(50)}
 
 
 @pytest.mark.parametrize(
     ("number", "complaint"),
     [
         ({"N": str(SCHEMA + 1)}, f"schema {SCHEMA + 1} is newer than {SCHEMA}"),
-        ({"N": "0"}, "schema 0 is no version"),
-        ({"S": "two"}, "schema is no whole number"),
+        ({"N": "0"}, "schema 0 does not exist"),
+        ({"S": "two"}, "schema is not an integer"),
     ],
 )
 @pytest.mark.parametrize("key", [FINDING, HEAD], ids=["finding", "head"])

@@ -1,1 +1,1 @@
-"""The baseline document: what the organisation requires, by default and by override. Pure."""
+"""The baseline document: what an organisation requires, parsed and resolved for a scope."""

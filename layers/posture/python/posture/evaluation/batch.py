@@ -1,4 +1,4 @@
-"""One look at everything that a batch's changes concern: each scope once, many of them together."""
+"""The evaluation of all scopes that a batch of changes concerns: each scope once, VPCs together."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
 from posture.evaluation.region_sweep import RegionSweep
-from posture.evaluation.scope import Look, ScopeEvaluator, ScopeResult
+from posture.evaluation.scope import ScopeEvaluator, ScopeResult
 from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
 from posture.model.change import Change
 from posture.model.dns import DnsAttributes
+from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
 from posture.runtime.deadline import Deadline
@@ -28,15 +29,15 @@ from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
 
-SETTLED = timedelta(minutes=4)  # what is older was looked at before: the second look is due by 5
-SCOPES_AT_ONCE = 4  # each reads EC2 by ten requests at once
-TOGETHER = 2  # VPCs of an account, from which on the same requests for all are fewer
+SETTLED = timedelta(minutes=4)  # an older change was evaluated before: it comes again after 5
+SCOPES_AT_ONCE = 4  # each sends ten EC2 requests at once
+TOGETHER = 2  # from so many VPCs of an account on, shared requests are fewer
 
 logger = Logger()
 
-Failures = Mapping[str, str]  # event id -> why
-# Whatever goes wrong about one change or scope, a mistake of ours included: the others go on, and
-# this one comes again and at last lies in the dead-letter queue.
+Failures = Mapping[str, str]  # the reason by event id
+# One change or scope may fail for any reason, a bug included: the others go on, and the queue hands
+# this one out again until it goes to the dead-letter queue.
 CAUGHT = Exception
 
 
@@ -44,7 +45,7 @@ CAUGHT = Exception
 class EvaluationPorts:
     """What the evaluator works with.
 
-    `observer` looks at the monitor's own account and region, `members` at the same region of other
+    `observer` reads the monitor's own account and region, `members` the same region of other
     accounts, by account.
     """
 
@@ -56,27 +57,19 @@ class EvaluationPorts:
     members: Mapping[str, Observer] = field(default_factory=dict)
 
     def observer_of(self, account: str) -> Observer:
-        """Give who looks at an account; KeyError where it is not watched."""
+        """Return the observer of an account; KeyError where it is not monitored."""
         return self.observer if account == self.observer.region.account else self.members[account]
 
     def watches(self, region: Region) -> bool:
-        """Whether changes of this account and region are for this monitor."""
+        """Whether this monitor is responsible for the account and region."""
         home = self.observer.region
         return region.name == home.name and (
             region.account == home.account or region.account in self.members
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Scopes of one account; with a picture, it shows each VPC that still exists."""
-
-    scopes: Sequence[Scope]
-    picture: RegionSnapshot | None = None
-
-
 class BatchEvaluation:
-    """One look at everything that a batch's changes concern."""
+    """One evaluation of everything that a batch's changes concern."""
 
     def __init__(
         self, ports: EvaluationPorts, changes: Sequence[Change], deadline: Deadline
@@ -88,38 +81,38 @@ class BatchEvaluation:
         self.results: list[ScopeResult] = []
 
     def run(self) -> Failures:
-        """Record every scope once; give the changes that must come again."""
-        assessor = ScopeEvaluator(self._ports.store, self._ports.baselines.load())
-        placed, failures = self._placed()
-        for region, unplaced in placed.regions.items():
-            failures |= self._sweep(region, unplaced)
-        for group in self._groups(placed.scopes):
-            failures |= self._assess(assessor, group, placed.scopes)
+        """Evaluate every scope once; return the changes that must come again, and why."""
+        evaluator = ScopeEvaluator(self._ports.store, self._ports.baselines.load())
+        resolved, failures = self._resolve_changes()
+        for region, changes in resolved.regions.items():
+            failures |= self._sweep(region, changes)
+        for scopes, vpcs in self._read_groups(resolved.scopes):
+            failures |= self._evaluate_group(evaluator, scopes, vpcs, resolved.scopes)
         return failures
 
-    def _placed(self) -> tuple[ResolvedScopes, dict[str, str]]:
-        """Place the changes; one by one where together they cannot be."""
+    def _resolve_changes(self) -> tuple[ResolvedScopes, dict[str, str]]:
+        """Resolve the changes to scopes together, or one by one where that fails."""
         try:
             return self._ports.resolver.resolve(self._changes), {}
         except CAUGHT:
-            logger.exception("changes not placed together")
+            logger.exception("changes not resolved together")
         scopes: dict[Scope, tuple[Change, ...]] = {}
         regions: dict[Region, tuple[Change, ...]] = {}
         failures = {}
         for change in self._changes:
             try:
-                placed = self._ports.resolver.resolve([change])
+                resolved = self._ports.resolver.resolve([change])
             except CAUGHT as error:
                 failures[change.event_id] = describe_error(error)
                 continue
-            for scope, found in placed.scopes.items():
-                scopes[scope] = (*scopes.get(scope, ()), *found)
-            for region, found in placed.regions.items():
-                regions[region] = (*regions.get(region, ()), *found)
+            for scope in resolved.scopes:
+                scopes[scope] = (*scopes.get(scope, ()), change)
+            for region in resolved.regions:
+                regions[region] = (*regions.get(region, ()), change)
         return ResolvedScopes(scopes, regions), failures
 
     def _sweep(self, region: Region, changes: Sequence[Change]) -> Failures:
-        """Look at the whole region for the changes that lead to no VPC in particular."""
+        """Sweep a region for the changes that could not be resolved to scopes."""
         ports = self._ports
         events = [each.event_id for each in changes]
         observer = ports.observer_of(region.account)
@@ -133,11 +126,13 @@ class BatchEvaluation:
         missing = "; ".join(swept.describe_missing())
         return dict.fromkeys(events, missing) if missing else {}
 
-    def _groups(self, scopes: Iterable[Scope]) -> Iterator[_Group]:
-        """Cut the scopes into what is read together, each group read when its turn comes.
+    def _read_groups(
+        self, scopes: Iterable[Scope]
+    ) -> Iterator[tuple[Sequence[Scope], RegionSnapshot | None]]:
+        """Group the scopes by what is read together, each group read when its turn comes.
 
-        The VPCs of an account take the same requests, a slice at a time. Endpoint services, and
-        VPCs that cannot be read together, are read one by one: one that cannot be read at all
+        The VPCs of an account share requests. Endpoint services, and VPCs that cannot be read
+        together, have no shared snapshot and are read one by one, so that one that cannot be read
         fails no other.
         """
         by_account: dict[str, list[Scope]] = defaultdict(list)
@@ -146,14 +141,14 @@ class BatchEvaluation:
             (by_account[scope.account] if scope.vpc_id else alone).append(scope)
         for account, vpcs in by_account.items():
             for group in chunked(vpcs):
-                if picture := self._picture(account, [scope.subject for scope in group]):
-                    yield _Group(group, picture)
+                if snapshot := self._read_together(account, [scope.subject for scope in group]):
+                    yield group, snapshot
                 else:
                     alone += group
-        yield _Group(alone)
+        yield alone, None
 
-    def _picture(self, account: str, vpc_ids: Sequence[str]) -> RegionSnapshot | None:
-        """Read VPCs together, DNS attributes afresh; None where that does not pay or not work."""
+    def _read_together(self, account: str, vpc_ids: Sequence[str]) -> RegionSnapshot | None:
+        """Read VPCs, their DNS attributes included; None where they are few or cannot be read."""
         if len(vpc_ids) < TOGETHER:
             return None
         try:
@@ -163,17 +158,20 @@ class BatchEvaluation:
             logger.exception("VPCs not read together", extra={"account": account})
             return None
 
-    def _assess(
-        self, assessor: ScopeEvaluator, group: _Group, changes: Mapping[Scope, Sequence[Change]]
+    def _evaluate_group(
+        self,
+        evaluator: ScopeEvaluator,
+        scopes: Sequence[Scope],
+        vpcs: RegionSnapshot | None,
+        changes: Mapping[Scope, Sequence[Change]],
     ) -> Failures:
-        """Record the scopes of a group side by side."""
+        """Evaluate the scopes of a group side by side."""
         failures: dict[str, str] = {}
         with ThreadPoolExecutor(SCOPES_AT_ONCE, thread_name_prefix="scope") as pool:
             results = pool.map(
-                lambda scope: self._attempt(assessor, scope, changes[scope], group.picture),
-                group.scopes,
+                lambda scope: self._attempt(evaluator, scope, vpcs, changes[scope]), scopes
             )
-            for scope, result in zip(group.scopes, results, strict=True):
+            for scope, result in zip(scopes, results, strict=True):
                 if isinstance(result, ScopeResult):
                     self.results.append(result)
                 else:
@@ -182,65 +180,58 @@ class BatchEvaluation:
 
     def _attempt(
         self,
-        assessor: ScopeEvaluator,
+        evaluator: ScopeEvaluator,
         scope: Scope,
+        vpcs: RegionSnapshot | None,
         changes: Sequence[Change],
-        picture: RegionSnapshot | None,
     ) -> ScopeResult | str:
-        """Look at one scope; give why it failed."""
+        """Evaluate one scope; return why it failed."""
         events = [each.event_id for each in changes]
-        about: dict[str, Any] = {
+        extra: dict[str, Any] = {
             "correlation_id": events[0],
             "event_ids": events,
             "scope": str(scope),
         }
         try:
-            done = self._assessed(assessor, scope, changes, picture)
+            result = self._evaluate(evaluator, scope, vpcs, changes)
         except CAUGHT as error:
-            logger.exception("scope not evaluated", extra=about)
+            logger.exception("scope not evaluated", extra=extra)
             return describe_error(error)
-        outcome = {
-            "outcome": done.outcome.value,
-            "judged": done.evaluated,
-            "transitions": len(done.transitions),
-        }
-        logger.info("scope evaluated", extra=about | outcome)
-        return done
+        extra["outcome"] = result.outcome.value
+        extra["evaluated"] = result.evaluated
+        extra["transitions"] = len(result.transitions)
+        logger.info("scope evaluated", extra=extra)
+        return result
 
-    def _assessed(
+    def _evaluate(
         self,
-        assessor: ScopeEvaluator,
+        evaluator: ScopeEvaluator,
         scope: Scope,
+        vpcs: RegionSnapshot | None,
         changes: Sequence[Change],
-        picture: RegionSnapshot | None,
     ) -> ScopeResult:
         observer = self._ports.observer_of(scope.account)
-        observed_at = picture.observed_at if picture else observer.now()
-        look = self._look(assessor, scope, changes, picture)
-        if look is None:
-            return assessor.gone(scope, observed_at, changes)
+        observed_at = vpcs.observed_at if vpcs else observer.now()
+        snapshot = _read(observer, scope, vpcs)
+        if snapshot is None:
+            return evaluator.end(scope, observed_at, changes)
         settled = all(observed_at - each.time > SETTLED for each in changes)
-        return assessor.assess(look, settled=settled)
-
-    def _look(
-        self,
-        assessor: ScopeEvaluator,
-        scope: Scope,
-        changes: Sequence[Change],
-        picture: RegionSnapshot | None,
-    ) -> Look | None:
-        """Take a scope's picture, or find it in that of many; None where there is nothing now."""
-        observer = self._ports.observer_of(scope.account)
-        if scope.vpc_id is None:
-            service = observer.collect_services(scope.subject).services.get(scope.subject)
-            return assessor.service(service, changes) if service else None
-        snapshot = picture.vpcs.get(scope.vpc_id) if picture else observer.collect_vpc(scope)
-        return assessor.vpc(snapshot, changes, dns=_dns(snapshot)) if snapshot else None
+        observed = evaluator.observe(snapshot, changes, _dns(snapshot))
+        return evaluator.evaluate(observed, settled=settled)
 
 
-def _dns(snapshot: Snapshot) -> DnsAttributes | None:
-    """Give the DNS attributes to remember: those that were read just now."""
-    if Facet.DNS_ATTRIBUTES in snapshot.unreadable:
+def _read(
+    observer: Observer, scope: Scope, vpcs: RegionSnapshot | None
+) -> Snapshot | EndpointServiceSnapshot | None:
+    """Read a scope, unless it was read with others; None where it no longer exists."""
+    if scope.vpc_id is None:
+        return observer.collect_services(scope.subject).services.get(scope.subject)
+    return vpcs.vpcs.get(scope.vpc_id) if vpcs else observer.collect_vpc(scope)
+
+
+def _dns(snapshot: Snapshot | EndpointServiceSnapshot) -> DnsAttributes | None:
+    """Return the DNS attributes that were read with the snapshot."""
+    if not isinstance(snapshot, Snapshot) or Facet.DNS_ATTRIBUTES in snapshot.unreadable:
         return None
     vpc = snapshot.vpc
     return DnsAttributes(vpc.dns_support, vpc.dns_hostnames, snapshot.observed_at)

@@ -1,12 +1,12 @@
-"""What every evaluation shares: judge one picture, compare with what is stored, record.
+"""The evaluation of one scope: digest the snapshot, evaluate the rules, record what changed.
 
-A picture that was judged before is not judged again (docs/decisions/0046).
+A snapshot with the digest that was evaluated last is not evaluated again (docs/decisions/0046).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from aws_lambda_powertools import Logger
@@ -21,7 +21,7 @@ from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.finding import Transition
-from posture.model.network import Facet, Snapshot, Tags
+from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service, is_rule_error
@@ -30,7 +30,7 @@ from posture.runtime.code_version import compute_code_digest
 from posture.store.last_observed import Observation
 from posture.store.resource_ids import collect_resource_ids
 from posture.store.scope_record import Json
-from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome, WriteResult
+from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
 
 logger = Logger()
 
@@ -46,12 +46,9 @@ IDENTIFYING = frozenset(Facet) - {
 }
 
 
-Compare = Callable[[ScopeState], Sequence[Transition]]
-
-
 @dataclass(frozen=True, slots=True)
 class ScopeResult:
-    """What one look at a scope came to; not `judged` where its picture was the one judged last."""
+    """What became of a scope; not `evaluated` where its snapshot was the one evaluated last."""
 
     scope: Scope
     outcome: WriteOutcome
@@ -60,20 +57,34 @@ class ScopeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A picture that was taken of a scope, and what judges it once that turns out to be needed."""
+class ObservedScope:
+    """A snapshot, its digest, and all else that its evaluation depends on."""
 
-    seen: Observation
-    judge: Callable[[], tuple[Evaluation, Compare]]
+    snapshot: Snapshot | EndpointServiceSnapshot
+    waivers: Waivers  # with the scope's baseline
+    observation: Observation
+    changes: Sequence[Change]
 
     @property
     def scope(self) -> Scope:
-        """What was looked at."""
-        return self.seen.scope
+        """The scope of the snapshot."""
+        return self.snapshot.scope
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResults:
+    """The verdicts on a scope, and its coverage matrix.
+
+    They are not `repeatable` where a rule or the matrix failed: the next evaluation may succeed.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    coverage: Json | None = None
+    repeatable: bool = True
 
 
 class ScopeEvaluator:
-    """Judges pictures by one baseline document and records what is new.
+    """Evaluates scopes by one baseline document.
 
     What records raises `ConflictError` when others kept writing the scope, so that it may be tried
     again, and `CorruptItemError` when a stored item cannot be read.
@@ -83,142 +94,135 @@ class ScopeEvaluator:
         self._store = store
         self._document = document
 
-    def vpc(
-        self, snapshot: Snapshot, changes: Sequence[Change] = (), *, dns: DnsAttributes | None
-    ) -> Look:
-        """Take a VPC's picture for judging.
+    def evaluate(
+        self, observed: ObservedScope, *, settled: bool = False, is_new: bool = False
+    ) -> ScopeResult:
+        """Evaluate an observed scope and record what changed, unless its digest is the stored one.
 
-        `dns` are the DNS attributes to remember, with when they were truly seen.
+        Args:
+            observed: The scope as `observe` returns it.
+            settled: Whether the digest is probably the stored one: one conditional write finds out,
+                instead of a read and a write.
+            is_new: Whether nothing is stored of the scope as far as is known: it is not read before
+                it is written. Where that is wrong, the write's condition fails and it is read.
         """
-        waivers = self._waivers(snapshot, snapshot.vpc.tags)
-        seen = _seen(snapshot, waivers, dns)
+        scope, observation = observed.scope, observed.observation
+        last_observed = self._store.last_observed
+        if settled and observation.snapshot_digest and last_observed.advance(observation):
+            return unchanged(scope)
+        state = ScopeState(scope, None, {}) if is_new else self._store.load(scope)
+        if state.matches(observation.snapshot_digest) and last_observed.advance(observation):
+            return unchanged(scope)
+        if state.record and state.record.is_newer_than(observation.observed_at, observation.dns):
+            return ScopeResult(scope, WriteOutcome.STALE)
+        return self._record(observed, evaluate_rules(observed), state)
 
-        def judge() -> tuple[Evaluation, Compare]:
-            whole = IDENTIFYING.isdisjoint(snapshot.unreadable)
-            evaluation = _evaluation(seen, collect_resource_ids(snapshot) if whole else None)
-            if waivers.baseline.exempt:
-                return evaluation, _exempt(waivers, changes)
-            case = VpcContext(snapshot, waivers.baseline)
-            coverage, verdicts = _coverage(case), evaluate_context(case)
-            lasting = _lasting(evaluation, verdicts, whole=coverage is not None)
-            return replace(lasting, coverage=coverage), _comparing(waivers, verdicts, changes)
+    def observe(
+        self,
+        snapshot: Snapshot | EndpointServiceSnapshot,
+        changes: Sequence[Change] = (),
+        dns: DnsAttributes | None = None,
+    ) -> ObservedScope:
+        """Digest a snapshot together with its baseline and waivers.
 
-        return Look(seen, judge)
-
-    def service(self, snapshot: EndpointServiceSnapshot, changes: Sequence[Change] = ()) -> Look:
-        """Take an endpoint service's picture for judging."""
-        waivers = self._waivers(snapshot, snapshot.tags)
-        seen = _seen(snapshot, waivers, None)
-
-        def judge() -> tuple[Evaluation, Compare]:
-            evaluation = _evaluation(seen, None)
-            if waivers.baseline.exempt:
-                return evaluation, _exempt(waivers, changes)
-            verdicts = evaluate_endpoint_service(snapshot, waivers.baseline)
-            return _lasting(evaluation, verdicts), _comparing(waivers, verdicts, changes)
-
-        return Look(seen, judge)
-
-    def assess(self, look: Look, *, settled: bool = False, unknown: bool = False) -> ScopeResult:
-        """Judge a picture and record what changed since the last one, unless it is the last one.
-
-        With `settled` that is likely, and found out by one write instead of a read and a write.
-        With `unknown` nothing is likely to be stored of the scope yet, so it is not read before it
-        is written. Should either be wrong, the write's condition fails, and all is read and done.
+        Args:
+            snapshot: What was read.
+            changes: What led to the evaluation; none in a scheduled sweep.
+            dns: The DNS attributes to store, with when they were read.
         """
-        seen, clocks = look.seen, self._store.last_observed
-        if settled and seen.snapshot_digest and clocks.advance(seen):
-            return unchanged(look.scope)
-        state = ScopeState(look.scope, None, {}) if unknown else self._store.load(look.scope)
-        if state.matches(seen.snapshot_digest) and clocks.advance(seen):
-            return unchanged(look.scope)
-        if state.record and state.record.is_newer_than(seen.observed_at, seen.dns):
-            return ScopeResult(look.scope, WriteOutcome.STALE)
-        evaluation, compare = look.judge()
-        return _assessment(look.scope, self._store.record(evaluation, compare, state))
+        scope, at = snapshot.scope, snapshot.observed_at
+        tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
+        baseline = resolve_baseline(self._document, scope, tags)
+        waivers = Waivers(scope, at, self._document.waivers, baseline)
+        try:
+            digest = digest_snapshot(snapshot, waivers, compute_code_digest())
+        except Exception:
+            logger.exception("snapshot not digested", extra={"scope": str(scope)})
+            digest = ""  # the scope is evaluated now, and again the next time
+        return ObservedScope(snapshot, waivers, Observation(scope, at, digest, dns), changes)
 
-    def unchanged(self, looks: Iterable[Look]) -> frozenset[Scope]:
-        """Give the scopes whose pictures are those judged last; that they were seen is recorded."""
-        return self._store.last_observed.advance_all(look.seen for look in looks)
+    def find_unchanged(self, observed: Iterable[ObservedScope]) -> frozenset[Scope]:
+        """Return the scopes whose digest is the stored one, and advance their observation times."""
+        return self._store.last_observed.advance_all(each.observation for each in observed)
 
-    def gone(
+    def end(
         self, scope: Scope, observed_at: datetime, changes: Sequence[Change] = ()
     ) -> ScopeResult:
-        """Resolve everything in a scope whose VPC or endpoint service no longer exists."""
+        """Resolve all findings of a scope whose VPC or endpoint service no longer exists."""
         reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
-        evaluation = Evaluation(scope, observed_at, resource_ids=frozenset(), exists=False)
-        compare = _ending(scope, observed_at, reason, changes)
-        return _assessment(scope, self._store.record(evaluation, compare))
+        recorded = self._store.record(
+            Evaluation(scope, observed_at, resource_ids=frozenset(), exists=False),
+            lambda state: resolve_all(scope, state.findings, observed_at, reason, changes),
+        )
+        return ScopeResult(scope, recorded.outcome, recorded.transitions)
 
-    def _waivers(self, snapshot: Snapshot | EndpointServiceSnapshot, tags: Tags) -> Waivers:
-        """Give what is accepted in a scope, with what is required of it."""
-        baseline = resolve_baseline(self._document, snapshot.scope, tags)
-        return Waivers(snapshot.scope, snapshot.observed_at, self._document.waivers, baseline)
+    def _record(
+        self, observed: ObservedScope, results: RuleResults, state: ScopeState
+    ) -> ScopeResult:
+        observation = observed.observation
+        evaluation = Evaluation(
+            observed.scope,
+            observation.observed_at,
+            coverage=results.coverage,
+            dns=observation.dns,
+            resource_ids=_resource_ids(observed.snapshot),
+            snapshot_digest=observation.snapshot_digest if results.repeatable else "",
+            verdicts=results.verdicts,
+        )
+        recorded = self._store.record(
+            evaluation, lambda stored: _compare(observed, results, stored), state
+        )
+        return ScopeResult(observed.scope, recorded.outcome, recorded.transitions)
 
 
 def unchanged(scope: Scope) -> ScopeResult:
-    """Give what a look comes to that shows the picture which was judged last."""
+    """Return the result for a scope whose snapshot is the one evaluated last."""
     return ScopeResult(scope, WriteOutcome.UNCHANGED, evaluated=False)
 
 
-def _seen(
-    snapshot: Snapshot | EndpointServiceSnapshot, waivers: Waivers, dns: DnsAttributes | None
-) -> Observation:
-    try:
-        picture = digest_snapshot(snapshot, waivers, compute_code_digest())
-    except Exception:
-        logger.exception("picture not told", extra={"scope": str(snapshot.scope)})
-        picture = ""  # of no use to anybody but itself: it is judged, and will be again
-    return Observation(snapshot.scope, snapshot.observed_at, picture, dns)
+def evaluate_rules(observed: ObservedScope) -> RuleResults:
+    """Evaluate all rules for a snapshot; none for an exempt scope."""
+    snapshot, baseline = observed.snapshot, observed.waivers.baseline
+    if baseline.exempt:
+        return RuleResults()
+    if isinstance(snapshot, EndpointServiceSnapshot):
+        verdicts = evaluate_endpoint_service(snapshot, baseline)
+        return RuleResults(verdicts, repeatable=not any(map(is_rule_error, verdicts)))
+    context = VpcContext(snapshot, baseline)
+    coverage, verdicts = _coverage(context), evaluate_context(context)
+    repeatable = coverage is not None and not any(map(is_rule_error, verdicts))
+    return RuleResults(verdicts, coverage, repeatable)
 
 
-def _evaluation(seen: Observation, owned: frozenset[str] | None) -> Evaluation:
-    return Evaluation(
-        seen.scope,
-        seen.observed_at,
-        dns=seen.dns,
-        resource_ids=owned,
-        snapshot_digest=seen.snapshot_digest,
-    )
-
-
-def _lasting(
-    evaluation: Evaluation, verdicts: Iterable[Verdict], *, whole: bool = True
-) -> Evaluation:
-    """Let a picture be judged again that was judged by mistake: the next time it may go well."""
-    if whole and not any(map(is_rule_error, verdicts)):
-        return evaluation
-    return replace(evaluation, snapshot_digest="")
-
-
-def _comparing(waivers: Waivers, verdicts: Sequence[Verdict], changes: Sequence[Change]) -> Compare:
-    return lambda state: find_transitions(
-        waivers.scope,
+def _compare(
+    observed: ObservedScope, results: RuleResults, state: ScopeState
+) -> tuple[Transition, ...]:
+    """Return what changed since the stored state."""
+    waivers, changes = observed.waivers, observed.changes
+    if waivers.baseline.exempt:
+        reason = f"{EXEMPT}: {waivers.baseline.exempt_reason}"
+        return resolve_all(observed.scope, state.findings, waivers.at, reason, changes)
+    return find_transitions(
+        observed.scope,
         state.findings,
-        verdicts,
+        results.verdicts,
         observed_at=waivers.at,
         changes=changes,
         waivers=waivers,
     )
 
 
-def _exempt(waivers: Waivers, changes: Sequence[Change]) -> Compare:
-    reason = f"{EXEMPT}: {waivers.baseline.exempt_reason}"
-    return _ending(waivers.scope, waivers.at, reason, changes)
+def _resource_ids(snapshot: Snapshot | EndpointServiceSnapshot) -> frozenset[str] | None:
+    """Return the ids that lead to a VPC; None where they are not all known."""
+    if isinstance(snapshot, Snapshot) and IDENTIFYING.isdisjoint(snapshot.unreadable):
+        return collect_resource_ids(snapshot)
+    return None
 
 
-def _ending(scope: Scope, at: datetime, reason: str, changes: Sequence[Change]) -> Compare:
-    return lambda state: resolve_all(scope, state.findings, at, reason, changes)
-
-
-def _coverage(case: VpcContext) -> Json | None:
-    """Give the coverage matrix to store; without it findings are still worth recording."""
+def _coverage(context: VpcContext) -> Json | None:
+    """Return the coverage matrix to store; without it, the findings are still recorded."""
     try:
-        return build_matrix_record(case.coverage, case.analysis)
+        return build_matrix_record(context.coverage, context.analysis)
     except Exception:
-        logger.exception("coverage not told", extra={"scope": str(case.snapshot.scope)})
+        logger.exception("coverage not recorded", extra={"scope": str(context.snapshot.scope)})
         return None
-
-
-def _assessment(scope: Scope, recorded: WriteResult) -> ScopeResult:
-    return ScopeResult(scope, recorded.outcome, recorded.transitions)

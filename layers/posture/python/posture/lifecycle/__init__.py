@@ -1,1 +1,1 @@
-"""Verdicts against stored findings: opened, changed, resolved. Pure."""
+"""The life of findings: verdicts compared with stored findings, causes and waivers. Pure."""

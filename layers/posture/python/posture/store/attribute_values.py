@@ -1,4 +1,4 @@
-"""DynamoDB's typed attribute values and plain Python ones, and the way back."""
+"""Plain Python values to and from DynamoDB's typed attribute values."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 Item = dict[str, "AttributeValueTypeDef"]
 
 
-def serialize(deserialize: Mapping[str, Any]) -> Item:
-    """Give the item as DynamoDB takes it; what is None is no attribute at all.
+def serialize(fields: Mapping[str, Any]) -> Item:
+    """Serialize an item; a value of None is left out.
 
     Raises:
-        TypeError: a value is neither text, a whole number, a truth value, bytes, a mapping nor a
-            list of those. Fractions are not among them: binary ones would not come back the same.
+        TypeError: a value is not text, an integer, a boolean, bytes, or a mapping or list of those.
+            Floats are refused, because they would not be read back as they were.
     """
     return {
-        name: cast("Any", _typed(value)) for name, value in deserialize.items() if value is not None
+        name: cast("Any", _serialize(value)) for name, value in fields.items() if value is not None
     }
 
 
 def deserialize(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
-    """Give the item in plain Python: text, `Decimal`, bytes, lists and dicts.
+    """Deserialize an item to text, `Decimal`, bytes, lists and dicts.
 
     Raises:
-        TypeError: a value has no type that DynamoDB knows.
+        TypeError: a value has no DynamoDB type.
     """
-    return {name: _plain(value) for name, value in item.items()}
+    return {name: _deserialize(value) for name, value in item.items()}
 
 
-def _typed(value: object) -> dict[str, object]:  # noqa: PLR0911 - one line a type
+def _serialize(value: object) -> dict[str, object]:  # noqa: PLR0911 - one line a type
     if isinstance(value, str):
         return {"S": value}
     if value is None:
@@ -43,21 +43,21 @@ def _typed(value: object) -> dict[str, object]:  # noqa: PLR0911 - one line a ty
     if isinstance(value, int):
         return {"N": str(value)}
     if isinstance(value, Mapping):
-        return {"M": {name: _typed(each) for name, each in value.items()}}
+        return {"M": {name: _serialize(each) for name, each in value.items()}}
     if isinstance(value, list | tuple):
-        return {"L": [_typed(each) for each in value]}
+        return {"L": [_serialize(each) for each in value]}
     if isinstance(value, bytes):
         return {"B": value}
-    raise TypeError(f"{type(value).__name__} is nothing that an item holds")
+    raise TypeError(f"{type(value).__name__} cannot be stored in an item")
 
 
-def _plain(value: Any) -> Any:
-    """Read one value, which has one entry: its type."""
+def _deserialize(value: Any) -> Any:
+    """Deserialize one value: a mapping from its type to what it holds."""
     try:
         ((kind, held),) = value.items()
         return READERS[kind](held)
     except (AttributeError, KeyError, ValueError, ArithmeticError) as error:
-        raise TypeError(f"{value!r} is no typed value of DynamoDB") from error
+        raise TypeError(f"{value!r} is not a typed DynamoDB value") from error
 
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -66,8 +66,8 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "B": lambda held: held,
     "BOOL": lambda held: held,
     "NULL": lambda _: None,
-    "M": lambda held: {name: _plain(each) for name, each in held.items()},
-    "L": lambda held: [_plain(each) for each in held],
+    "M": lambda held: {name: _deserialize(each) for name, each in held.items()},
+    "L": lambda held: [_deserialize(each) for each in held],
     "SS": set,
     "NS": lambda held: {Decimal(each) for each in held},
     "BS": set,
@@ -75,24 +75,24 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def require_text(fields: Mapping[str, Any], name: str) -> str:
-    """Read an attribute that must be text.
+    """Return an attribute that must be text.
 
     Raises:
-        ValueError: it is missing or something else.
+        ValueError: it is missing or of another type.
     """
     value = fields.get(name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} is no text")  # noqa: TRY004 - a wrong value of a stored item
+        raise ValueError(f"{name} is not text")  # noqa: TRY004 - a wrong value of a stored item
     return value
 
 
 def require_int(fields: Mapping[str, Any], name: str) -> int:
-    """Read an attribute that must be a whole number.
+    """Return an attribute that must be an integer.
 
     Raises:
-        ValueError: it is missing or something else.
+        ValueError: it is missing or of another type.
     """
     value = fields.get(name)
     if value is None or isinstance(value, (str, bytes, list, dict)) or int(value) != value:
-        raise ValueError(f"{name} is no whole number")
+        raise ValueError(f"{name} is not an integer")
     return int(value)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from heapq import merge
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from posture.model.finding import Finding, FindingStatus
 from posture.model.instant import format_iso
+from posture.model.rule_ids import current_rule_id, first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.attribute_values import require_text, serialize
@@ -69,9 +72,16 @@ class Findings:
     def find_by_rule(
         self, rule: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Finding]:
-        """Give a rule's findings everywhere, the least recently updated first."""
-        between = _updated(since, until)
-        return map(parse_finding, self._query("rule", rule, index="by-rule", between=between))
+        """Find a rule's findings everywhere, the least recently updated first.
+
+        Items that still carry the rule's former id are among them.
+        """
+        between, current = _updated(since, until), current_rule_id(rule)
+        found = (
+            map(parse_finding, self._query("rule", each, index="by-rule", between=between))
+            for each in sorted({current, first_rule_id(current)})
+        )
+        return merge(*found, key=attrgetter("updated_at"))
 
     def find_by_resource(
         self, resource: str, *, since: datetime | None = None, until: datetime | None = None

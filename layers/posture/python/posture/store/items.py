@@ -16,6 +16,7 @@ from posture.errors import CorruptItemError
 from posture.lifecycle.bounds import is_truncated
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
 from posture.model.instant import format_iso, parse_iso
+from posture.model.rule_ids import current_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
 from posture.store.attribute_values import Item, deserialize, require_int, require_text, serialize
@@ -51,7 +52,7 @@ def build_items(transition: Transition) -> TransitionItems:
     updated_at = format_iso(finding.updated_at)
     told = serialize(_fields(finding))
     of_finding = {
-        "item": f"{finding.rule}#{finding.resource}",
+        "item": item_key(finding),
         "kind": "finding",
         "account_status": f"{finding.scope.account}#{finding.status}",
         "severity_updated": f"{finding.severity.rank}-{finding.severity}#{updated_at}",
@@ -64,6 +65,11 @@ def build_items(transition: Transition) -> TransitionItems:
         "observed_at": updated_at,
     }
     return TransitionItems({**told, **serialize(of_finding)}, {**told, **serialize(of_row)})
+
+
+def item_key(finding: Finding) -> str:
+    """Return the sort key of a finding in the findings table."""
+    return f"{finding.rule}#{finding.resource}"
 
 
 def with_commit(item: Item, commit: str, parts: int | None = None) -> Item:
@@ -170,13 +176,14 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
         opened_at=parse_iso(require_text(fields, "opened_at")),
         updated_at=parse_iso(require_text(fields, "updated_at")),
         cause=_cause(fields.get("cause")),
+        verdict_digest=fields.get("verdict_digest"),
     )
 
 
 def _verdict(fields: Mapping[str, Any]) -> Verdict:
     remedy = fields.get("remediation")
     return Verdict(
-        rule=require_text(fields, "rule"),
+        rule=current_rule_id(require_text(fields, "rule")),
         resource=require_text(fields, "resource"),
         status=Status(require_text(fields, "answer")),
         severity=Severity(require_text(fields, "severity")),

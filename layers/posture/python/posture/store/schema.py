@@ -14,7 +14,7 @@ from typing import Any
 from posture.store.attribute_values import require_int
 from posture.store.hash_chain import FIRST, UNCHAINED
 
-SCHEMA = 2  # since 2 the rows of history are chained, and `actor` stands by itself
+SCHEMA = 3  # 2: chained history rows, `actor` as an attribute; 3: rules and texts were renamed
 
 Fields = Mapping[str, Any]  # an item in plain Python
 Step = Callable[[Fields], Fields]
@@ -24,13 +24,13 @@ def upgrade(fields: Fields) -> Fields:
     """Give an item's attributes as this version would have written them.
 
     Raises:
-        ValueError: its `schema` is no version, or one that this program does not know yet.
+        ValueError: its `schema` does not exist, or is newer than this program.
     """
     version = require_int(fields, "schema") if "schema" in fields else 1
     if version > SCHEMA:
         raise ValueError(f"schema {version} is newer than {SCHEMA}: upgrade what reads it")
     if version < 1:
-        raise ValueError(f"schema {version} is no version")
+        raise ValueError(f"schema {version} does not exist")
     for older in range(version, SCHEMA):
         step = STEPS.get((older, str(fields.get("kind"))))
         fields = {**(step(fields) if step else fields), "schema": older + 1}
@@ -40,6 +40,11 @@ def upgrade(fields: Fields) -> Fields:
 def _actor_by_itself(fields: Fields) -> Fields:
     cause = fields.get("cause")
     return {**fields, "actor": cause.get("actor")} if isinstance(cause, Mapping) else fields
+
+
+def _worded_by_former_version(fields: Fields) -> Fields:
+    """Mark a finding whose verdict cannot be compared word by word with one of today."""
+    return {**fields, "verdict_digest": ""}
 
 
 def _chained(fields: Fields) -> Fields:
@@ -53,4 +58,5 @@ STEPS: dict[tuple[int, str], Step] = {
     (1, "finding"): _actor_by_itself,
     (1, "transition"): _actor_by_itself,
     (1, "head"): _chained,
+    (2, "finding"): _worded_by_former_version,
 }

@@ -76,6 +76,11 @@ def when_newer_than(head: ScopeRecord) -> Guard:
     return Guard("#observed_at < :observed_at AND #revision = :read", {":read": head.revision})
 
 
+def when_revision_is(revision: int) -> Guard:
+    """Allow a write while no findings were written since the record was read."""
+    return Guard("#revision = :read", {":read": revision})
+
+
 def when_following(commit: str, chain: Chain) -> Guard:
     """Allow the next part of the evaluation that wrote `commit` and left the chain like this."""
     return Guard(

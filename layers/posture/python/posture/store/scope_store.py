@@ -1,25 +1,27 @@
-"""Findings, history and heads: read a scope, compare, commit on condition."""
+"""Reading a scope, comparing it with an evaluation, and writing what changed on condition."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError
-from posture.lifecycle.diff import apply_transitions
+from posture.lifecycle.diff import apply_transitions, digest_former_findings
 from posture.model.dns import DnsAttributes
 from posture.model.finding import Finding, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
+from posture.model.verdict import Verdict
 from posture.runtime.settings import Tables
 from posture.store.attribute_values import serialize
 from posture.store.conditional_writes import ConditionFailedError, transact, update
+from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
-from posture.store.items import parse_finding
+from posture.store.items import StoredItem, parse_finding
 from posture.store.last_observed import LastObservedTimes
 from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_record import (
@@ -48,31 +50,38 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """All that is stored of a scope: its head and its findings by id, resolved ones included."""
+    """All that is stored of a scope: its record and its findings by id, resolved ones included.
+
+    `former` holds the items of the findings that a former version wrote.
+    """
 
     scope: Scope
     record: ScopeRecord | None
     findings: Mapping[str, Finding]
+    former: Mapping[str, StoredItem] = field(default_factory=dict)
 
-    def matches(self, picture: str) -> bool:
-        """Whether all of it is what judging this picture comes to."""
-        return bool(picture) and self.record is not None and self.record.snapshot_digest == picture
+    def matches(self, snapshot_digest: str) -> bool:
+        """Whether it is the result of evaluating the snapshot with this digest."""
+        return bool(
+            snapshot_digest and self.record and self.record.snapshot_digest == snapshot_digest
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one look at a scope brings besides its findings.
+    """What an evaluation of a scope brings besides its transitions.
 
-    Args:
-        scope: What was looked at.
-        observed_at: When, taken before the first read.
-        coverage: The coverage matrix as JSON; None forgets the stored one.
-        dns: The VPC's DNS attributes, with when they were truly seen; None where nobody can tell.
-            Older than the picture, they are a memory: never written, and void once a head knows
-            newer ones.
-        owned: Every id that leads to the scope; None keeps the stored ones.
+    Attributes:
+        scope: What was evaluated.
+        observed_at: When its snapshot was taken, before the first read.
+        coverage: The coverage matrix as JSON; None removes the stored one.
+        dns: The VPC's DNS attributes, with when they were read; None where they are unknown. Those
+            read before the snapshot are never written, and make the evaluation stale once the
+            scope record holds later ones.
+        resource_ids: Every id that leads to the scope; None keeps the stored ones.
         exists: False once the VPC or service is gone: the scope leaves its region's index.
-        picture: The digest of all that it was judged by; "" where it must be judged again.
+        snapshot_digest: The digest of all that it depends on; "" where it must be repeated.
+        verdicts: The verdicts, for findings that a former version worded.
     """
 
     scope: Scope
@@ -82,14 +91,15 @@ class Evaluation:
     resource_ids: frozenset[str] | None = None
     exists: bool = True
     snapshot_digest: str = ""
+    verdicts: Sequence[Verdict] = ()
 
 
 class WriteOutcome(StrEnum):
     """What became of an evaluation."""
 
     COMMITTED = "committed"
-    UNCHANGED = "unchanged"  # nothing new: only the head's clock moved
-    STALE = "stale"  # somebody with a newer picture, or newer DNS attributes, was faster
+    UNCHANGED = "unchanged"  # no transition: only the last-observed time advanced
+    STALE = "stale"  # the store holds a newer snapshot, or newer DNS attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +107,11 @@ class WriteResult:
     """What became of an evaluation, and the transitions that were written."""
 
     outcome: WriteOutcome
-    transitions: tuple[Transition, ...] = field(default=())
+    transitions: tuple[Transition, ...] = ()
 
 
 class Store:
-    """The findings and history tables, and the reverse index that is kept with them."""
+    """The findings and history tables, and the resource index that is kept with them."""
 
     def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
         self._client = client
@@ -110,56 +120,25 @@ class Store:
         self.last_observed = LastObservedTimes(client, tables.findings)
 
     def load(self, scope: Scope) -> ScopeState:
-        """Read a scope, consistently and whole.
+        """Read all that is stored of a scope, consistently.
 
         Raises:
             CorruptItemError: an item cannot be read.
         """
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._tables.findings,
-            KeyConditionExpression="#scope = :scope",
-            ExpressionAttributeNames={"#scope": "scope"},
-            ExpressionAttributeValues=serialize({":scope": str(scope)}),
-            ConsistentRead=True,
-        )
-        items = [item for page in pages for item in page["Items"]]
-        heads = [parse_scope_record(item) for item in items if item["item"] == {"S": RECORD_KEY}]
-        findings = [parse_finding(item) for item in items if item["item"] != {"S": RECORD_KEY}]
-        return ScopeState(
-            scope, heads[0] if heads else None, {finding.id: finding for finding in findings}
-        )
-
-    def record(
-        self,
-        evaluation: Evaluation,
-        compare: Callable[[ScopeState], Sequence[Transition]],
-        state: ScopeState | None = None,
-    ) -> WriteResult:
-        """Compare an evaluation with what is stored and write what is new.
-
-        `state` is what is stored, where it was read just now. `compare` is called again with a
-        fresh one when somebody else wrote the scope meanwhile, so it must be free of side effects.
-        The reverse index is written before the findings: a crash in between leaves ids too many,
-        which costs a look in vain, never ids too few.
-
-        Raises:
-            ConflictError: others kept writing; the evaluation may be tried again.
-            CorruptItemError: a stored item cannot be read.
-        """
-        for _ in range(ATTEMPTS):
-            state = state or self.load(evaluation.scope)
-            if state.record and state.record.is_newer_than(evaluation.observed_at, evaluation.dns):
-                return WriteResult(WriteOutcome.STALE)
-            steps = tuple(compare(state))
-            seen = self._seen(state, evaluation, steps)
-            try:
-                return self._commit(state, evaluation, steps, seen)
-            except ConditionFailedError:
-                state = None
-        raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
+        record, findings, former = None, {}, {}
+        items = self._query("scope", str(scope), ConsistentRead=True)
+        for item in items:
+            if item["item"] == {"S": RECORD_KEY}:
+                record = parse_scope_record(item)
+                continue
+            finding = parse_finding(item)
+            findings[finding.id] = finding
+            if finding.verdict_digest == "":
+                former[finding.id] = item
+        return ScopeState(scope, record, findings, former)
 
     def load_record(self, scope: Scope) -> ScopeRecord | None:
-        """Read a scope's head, consistently.
+        """Read a scope's record, consistently.
 
         Raises:
             CorruptItemError: it cannot be read.
@@ -170,114 +149,173 @@ class Store:
         return parse_scope_record(answer["Item"]) if "Item" in answer else None
 
     def load_region_records(self, region: Region) -> tuple[ScopeRecord, ...]:
-        """Give the heads of all scopes of a region that exist as far as is known.
+        """Read the records of all scopes of a region that exist as far as is known.
 
         They come from an index, so they may be a moment old and carry no coverage.
         """
+        items = self._query("head_of", str(region), IndexName="by-region")
+        return tuple(map(parse_scope_record, items))
+
+    def record(
+        self,
+        evaluation: Evaluation,
+        compare: Callable[[ScopeState], Sequence[Transition]],
+        state: ScopeState | None = None,
+    ) -> WriteResult:
+        """Compare an evaluation with what is stored, and write what changed.
+
+        The resource index is written before the findings: a crash in between leaves ids too many,
+        which costs a needless evaluation, never ids too few.
+
+        Args:
+            evaluation: What was evaluated.
+            compare: Returns the transitions from a state. It is called again with a fresh state
+                when the scope was written meanwhile, so it must have no side effects.
+            state: What is stored, where it was read just now.
+
+        Raises:
+            ConflictError: others kept writing; the evaluation may be tried again.
+            CorruptItemError: a stored item cannot be read.
+        """
+        for _ in range(ATTEMPTS):
+            state = state or self.load(evaluation.scope)
+            if state.record and state.record.is_newer_than(evaluation.observed_at, evaluation.dns):
+                return WriteResult(WriteOutcome.STALE)
+            try:
+                if self._carry_over(state, evaluation.verdicts):
+                    state = self.load(evaluation.scope)
+                steps = tuple(compare(state))
+                observed = self._observed_fields(state, evaluation, steps)
+                return self._commit(state, evaluation, steps, observed)
+            except ConditionFailedError:
+                state = None
+        raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
+
+    def _query(self, key: str, value: str, **options: Any) -> Iterator[StoredItem]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._tables.findings,
-            IndexName="by-region",
-            KeyConditionExpression="#head_of = :region",
-            ExpressionAttributeNames={"#head_of": "head_of"},
-            ExpressionAttributeValues=serialize({":region": str(region)}),
+            KeyConditionExpression="#key = :value",
+            ExpressionAttributeNames={"#key": key},
+            ExpressionAttributeValues=serialize({":value": value}),
+            **options,
         )
-        return tuple(parse_scope_record(item) for page in pages for item in page["Items"])
+        for page in pages:
+            yield from page["Items"]
 
-    def _seen(
+    def _carry_over(self, state: ScopeState, verdicts: Sequence[Verdict]) -> bool:
+        """Rewrite the findings of a former version in today's form; False where there are none.
+
+        Raises:
+            ConditionFailedError: the scope was written since it was read.
+        """
+        digests = digest_former_findings(state.scope, state.findings, verdicts)
+        if not digests or state.record is None:
+            return False
+        table = self._tables.findings
+        for writes in build_carry_over(table, state.former, digests, state.record):
+            transact(self._client, writes)
+        return True
+
+    def _observed_fields(
         self, state: ScopeState, evaluation: Evaluation, steps: Sequence[Transition]
     ) -> dict[str, Any]:
-        """Give the head's fields that tell what was seen, the ownership remembered on the way."""
+        """Return the scope record's fields on what was observed, and update the resource index."""
         findings = apply_transitions(state.findings, steps).values()
-        seen = {
+        fields = {
             "counts": dict(Counter(finding.status.value for finding in findings)),
             **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
             **coverage_fields(evaluation.coverage),
             **dns_fields(evaluation.dns, evaluation.observed_at),
         }
-        if evaluation.resource_ids is None:
-            return seen
-        digest = digest_ids(evaluation.resource_ids, evaluation.observed_at)
+        ids = evaluation.resource_ids
+        if ids is None:
+            return fields
+        digest = digest_ids(ids, evaluation.observed_at)
         if state.record is None or state.record.ownership_digest != digest:
             self.resource_index.remember(
-                evaluation.scope,
-                evaluation.resource_ids,
-                evaluation.observed_at,
-                new=state.record is None,
+                evaluation.scope, ids, evaluation.observed_at, new=state.record is None
             )
-        return {**seen, "ownership_digest": digest}
+        return {**fields, "ownership_digest": digest}
 
     def _commit(
         self,
         state: ScopeState,
         evaluation: Evaluation,
         steps: Sequence[Transition],
-        seen: Mapping[str, Any],
+        observed: Mapping[str, Any],
     ) -> WriteResult:
         guard = when_newer_than(state.record) if state.record else when_absent()
         if not steps:
-            return self._touch(evaluation, seen, guard)
+            return self._advance(evaluation, observed, guard)
         written: tuple[Transition, ...] = ()
         chain = state.record.chain if state.record else Chain()
         for part in split_into_parts(steps, evaluation.observed_at, chain):
-            if not self._write(evaluation, part, seen if part.is_last else {}, guard):
+            if not self._write(evaluation, part, observed if part.is_last else {}, guard):
                 return WriteResult(WriteOutcome.STALE, written)
             written += part.transitions
             guard = when_following(part.commit, part.chain)
         return WriteResult(WriteOutcome.COMMITTED, written)
 
-    def _touch(self, evaluation: Evaluation, seen: Mapping[str, Any], guard: Guard) -> WriteResult:
-        """Move the head's clock, so that no older picture can be written after this one."""
-        fields = {**self._clock(evaluation), **seen}
-        head = build_record_update(
+    def _advance(
+        self, evaluation: Evaluation, observed: Mapping[str, Any], guard: Guard
+    ) -> WriteResult:
+        """Advance the last-observed time, so that no older snapshot can be written after it."""
+        fields = {**_time_fields(evaluation), **observed}
+        write = build_record_update(
             self._tables.findings, evaluation.scope, fields, guard, revise=False
         )
         try:
-            update(self._client, head)
+            update(self._client, write)
         except ConditionFailedError:
-            if self._overtaken(evaluation):
+            if self._is_stale(evaluation):
                 return WriteResult(WriteOutcome.STALE)
             raise
         return WriteResult(WriteOutcome.UNCHANGED)
 
     def _write(
-        self, evaluation: Evaluation, part: TransactionPart, seen: Mapping[str, Any], guard: Guard
+        self,
+        evaluation: Evaluation,
+        part: TransactionPart,
+        observed: Mapping[str, Any],
+        guard: Guard,
     ) -> bool:
-        """Write one part; False when a newer evaluation was faster.
+        """Write one part; False where the store holds a newer evaluation.
 
         Raises:
             ConditionFailedError: the findings compared with are no longer the stored ones.
-            ConflictError: the head moved between two parts in a way that none of us does.
+            ConflictError: something other than this program wrote between two parts.
         """
         fields = {
-            **self._clock(evaluation),
-            **seen,
+            **_time_fields(evaluation),
+            **observed,
             **part.chain.to_attributes(),
             "commit": part.commit,
         }
-        head = build_record_update(
+        write = build_record_update(
             self._tables.findings, evaluation.scope, fields, guard, revise=True
         )
         try:
-            transact(self._client, [*build_part_writes(part, self._tables), {"Update": head}])
+            transact(self._client, [*build_part_writes(part, self._tables), {"Update": write}])
         except ConditionFailedError:
             stored = self.load_record(evaluation.scope)
             if stored and (stored.commit, stored.chain) == (part.commit, part.chain):
                 return True  # it was written, and only the answer was lost
-            if self._overtaken(evaluation):
+            if self._is_stale(evaluation):
                 return False
             if part.number > 1:
                 raise ConflictError(f"{evaluation.scope}: lost after {part.commit}") from None
             raise
         return True
 
-    def _clock(self, evaluation: Evaluation) -> dict[str, Any]:
-        """Give the head's new time, vouching for no picture: `_seen` does, once all is written."""
-        return {
-            **index_fields(evaluation.scope, exists=evaluation.exists),
-            **snapshot_fields("", evaluation.observed_at),
-            "observed_at": format_iso(evaluation.observed_at),
-        }
-
-    def _overtaken(self, evaluation: Evaluation) -> bool:
+    def _is_stale(self, evaluation: Evaluation) -> bool:
         stored = self.load_record(evaluation.scope)
         return stored is not None and stored.is_newer_than(evaluation.observed_at, evaluation.dns)
+
+
+def _time_fields(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the fields of every write; the snapshot digest follows once all is written."""
+    return {
+        **index_fields(evaluation.scope, exists=evaluation.exists),
+        **snapshot_fields("", evaluation.observed_at),
+        "observed_at": format_iso(evaluation.observed_at),
+    }

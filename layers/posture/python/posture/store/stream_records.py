@@ -33,6 +33,8 @@ def parse_stream_record(record: Mapping[str, Any]) -> CommitReference | None:
     new, old = images.get("NewImage"), images.get("OldImage", {})
     if new is None or new.get("kind") != {"S": "finding"} or new.get("commit") == old.get("commit"):
         return None
+    if "carried_from" in new:  # an item of a former version was rewritten; nothing happened
+        return None
     if new.get("status") == {"S": FindingStatus.WAIVED}:
         return None
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError, WaiverError
 from posture.model.instant import format_iso, parse_iso
+from posture.model.rule_ids import current_rule_id
 from posture.model.waiver import Waiver, identify_person
 from posture.store.attribute_values import deserialize, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, transact
@@ -175,7 +176,7 @@ def _waiver(item: StoredItem) -> Waiver:
         stored = upgrade(stored)
         return Waiver(
             id=require_text(stored, "waiver"),
-            rule=require_text(stored, "rule"),
+            rule=current_rule_id(require_text(stored, "rule")),
             resource=require_text(stored, "of_resource"),
             scope=require_text(stored, "of_scope"),
             reason=require_text(stored, "reason"),

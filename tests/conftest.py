@@ -1,11 +1,11 @@
-"""What every suite shares."""
+"""Settings of all test suites."""
 
 import os
 
 from hypothesis import settings
 
-# No test starts an instance, and parsing moto's images takes most of making an emulated region.
+# No test needs an AMI, and loading moto's takes most of the time to create a region.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-# How long an example takes is for benchmarks to say: a busy machine must fail no test.
+# No deadline per example, so that no test fails on a busy machine.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

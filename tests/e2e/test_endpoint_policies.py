@@ -1,4 +1,4 @@
-"""The policies of the monitor's own endpoints, as deployed, decided by our own policy analysis."""
+"""The monitor's own endpoint policies, as deployed, evaluated by the policy library."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -16,12 +16,12 @@ from posture_cli.embedded.aws import EmbeddedAws
 from recorded_calls import Use, recording
 from stack_template import PATH
 
-STRANGER = "999988887777"
+UNTRUSTED = "999988887777"
 GATEWAY = "dynamodb"
 
 
 class Deployed:
-    """The stack after a story: what its functions used, and its endpoints' policies by service."""
+    """The stack after a demo: the functions' requests, and the endpoint policies by service."""
 
     def __init__(self, aws: EmbeddedAws, uses: Mapping[str, set[Use]]) -> None:
         self._aws = aws
@@ -37,7 +37,7 @@ class Deployed:
         ]
 
     def allows(self, request: Request) -> bool:
-        """Decide a request at the endpoint of its service."""
+        """Return whether the endpoint of the request's service allows it."""
         service = request.action.partition(":")[0]
         return evaluate(self.policies[service], request, gateway=service == GATEWAY).allowed
 
@@ -63,7 +63,7 @@ class Deployed:
         )
 
     def _arn(self, use: Use) -> str:
-        """Give the ARN of what a call was about; EC2's reads are about no resource, or a list."""
+        """Return the ARN of a call's resource; most EC2 reads have none."""
         aws = self._aws
         name, slash, index = use.resource.partition("/")
         if use.action == "ec2:GetManagedPrefixListEntries":
@@ -78,43 +78,43 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[Deployed]:
-    """Deploy the stack and play a story."""
+    """Deploy the stack and run the demo."""
     with EmbeddedAws(PATH.parent) as aws, recording(aws) as recorder:
-        story = DemoRun(aws)
-        story.build()
-        list(story.run())
+        demo = DemoRun(aws)
+        demo.build()
+        list(demo.run())
         aws.sweep()
         yield Deployed(aws, recorder.uses)
 
 
 def as_caller(request: Request, account: str, arn: str) -> Request:
-    """Give the same request of somebody else."""
+    """Return the same request by another principal."""
     who: dict[str, Any] = {keys.PRINCIPAL_ARN: (arn,), keys.PRINCIPAL_ACCOUNT: (account,)}
     return replace(request, account=account, principal=arn, context={**request.context, **who})
 
 
-def test_everything_the_functions_do_gets_through(deployed: Deployed) -> None:
-    """Each recorded call is allowed at the endpoint of its service."""
+def test_every_call_of_the_functions_is_allowed(deployed: Deployed) -> None:
+    """By the endpoint policy of its service."""
     assert {it.action.partition(":")[0] for it in deployed.requests} == set(deployed.policies)
     assert [it for it in deployed.requests if not deployed.allows(it)] == []
 
 
-def test_nobody_else_gets_through(deployed: Deployed) -> None:
-    """Neither another role of the account nor a role of the same name in another account."""
+def test_other_principals_are_denied(deployed: Deployed) -> None:
+    """Another role of the account, and the role of the same name in another account."""
     for request in deployed.requests:
         other = f"arn:aws:iam::{request.account}:role/Workload"
         assert not deployed.allows(as_caller(request, request.account, other))
-        namesake = request.principal.replace(request.account, STRANGER)
-        assert not deployed.allows(as_caller(request, STRANGER, namesake))
+        namesake = request.principal.replace(request.account, UNTRUSTED)
+        assert not deployed.allows(as_caller(request, UNTRUSTED, namesake))
 
 
-def test_nothing_else_gets_through(deployed: Deployed) -> None:
-    """Neither another action on the same, nor the same action on what is another's."""
+def test_other_requests_are_denied(deployed: Deployed) -> None:
+    """Another action on the resource, and the action on another account's resource."""
     for request in deployed.requests:
         service = request.action.partition(":")[0]
         assert not deployed.allows(replace(request, action=f"{service}:DeleteEverything"))
-        theirs = {**request.context, keys.RESOURCE_ACCOUNT: (STRANGER,)}
-        resource = request.resource.replace(request.account, STRANGER)
+        theirs = {**request.context, keys.RESOURCE_ACCOUNT: (UNTRUSTED,)}
+        resource = request.resource.replace(request.account, UNTRUSTED)
         assert not deployed.allows(
-            replace(request, resource=resource, owner=STRANGER, context=theirs)
+            replace(request, resource=resource, owner=UNTRUSTED, context=theirs)
         )

@@ -1,4 +1,4 @@
-"""What each role allows is what its function does: nothing is missing, nothing is unused."""
+"""Each role allows exactly what its function does."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from posture_cli.demo.demo_run import DemoRun
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
 from recorded_calls import Recorder, Use, recording
-from sample_events import names, read
-from stack_template import PATH, RESOURCES, allowed_to, identity_statements, listed
+from sample_events import list_events, read_event
+from stack_template import PATH, RESOURCES, as_list, list_allowed, list_identity_statements
 
 FUNCTIONS = ("evaluate", "sweep", "notify")
-# Lambda itself does these, in the role's name: to poll, to log, to trace, to attach, to give up.
+# Lambda itself uses these with the role: to poll, log, trace, attach to the VPC and send failures.
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
 BY_LAMBDA = {
     "AttachToVpc",
@@ -28,41 +28,41 @@ BY_LAMBDA = {
     "SendTraces",
     "WriteLogs",
 }
-EVERYTHING = {  # that a parameter can switch on
+ALL_FEATURES = {  # parameters that enable every optional feature
     "SecurityHub": "on",
     "OrganizationId": "o-exampleorgid",
     "MemberAccounts": "210987654321",  # of events/evaluate/cross-account.json
     "MemberExternalId": "our-external-id",
 }
-BY_SERVICES = {"UseKeyThroughServices"}  # DynamoDB, SQS and SNS, as the condition says
+BY_SERVICES = {"UseKeyThroughServices"}  # used by DynamoDB, SQS and SNS, as the condition says
 
 
 @pytest.fixture(scope="module")
 def recorder() -> Iterator[Recorder]:
-    """Run all that the monitor can meet, and record its calls."""
-    with EmbeddedAws(PATH.parent, parameters=EVERYTHING) as aws, recording(aws) as recorder:
-        story = DemoRun(aws)
-        story.build()
-        list(story.run())
-        _services(aws)
+    """Run every case that the monitor handles, and record its calls."""
+    with EmbeddedAws(PATH.parent, parameters=ALL_FEATURES) as aws, recording(aws) as recorder:
+        demo = DemoRun(aws)
+        demo.build()
+        list(demo.run())
+        _create_endpoint_service(aws)
         for folder in ("calls", "evaluate"):
-            for name in names(folder):
-                aws.functions["posture-evaluate"](read(name))
-        _failing_topic(aws)
-        _untold(aws)
-        for function, payload in (("sweep", {}), ("evaluate", read("evaluate/batch"))):
-            _lost_race(aws, f"posture-{function}", payload)
+            for name in list_events(folder):
+                aws.functions["posture-evaluate"](read_event(name))
+        _fail_topic_once(aws)
+        _change_without_event(aws)
+        for function, payload in (("sweep", {}), ("evaluate", read_event("evaluate/batch"))):
+            _lose_race(aws, f"posture-{function}", payload)
         yield recorder
 
 
 @pytest.fixture(scope="module")
 def used(recorder: Recorder) -> Mapping[str, set[Use]]:
-    """Give what each function used."""
+    """Return the actions and resources that each function used."""
     return recorder.uses
 
 
-def _services(aws: EmbeddedAws) -> None:
-    """Let somebody offer an endpoint service, so that its connections are looked at."""
+def _create_endpoint_service(aws: EmbeddedAws) -> None:
+    """Create an endpoint service, so that its connections are evaluated."""
     ec2 = aws.ec2(ApiCaller(aws.account, "NetworkAdmin", "alice"))
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     balancer = aws.session.client("elbv2").create_load_balancer(
@@ -72,15 +72,15 @@ def _services(aws: EmbeddedAws) -> None:
     aws.settle()
 
 
-def _untold(aws: EmbeddedAws) -> None:
-    """Let something come that no event tells of, so that a sweep compares what leads to a VPC."""
+def _change_without_event(aws: EmbeddedAws) -> None:
+    """Make a change without an event, so that a sweep updates the resource index."""
     ec2 = aws.session.client("ec2")
     vpc = ec2.describe_subnets()["Subnets"][0]["VpcId"]
-    ec2.create_security_group(GroupName="untold", Description="untold", VpcId=vpc)
+    ec2.create_security_group(GroupName="no-event", Description="no-event", VpcId=vpc)
 
 
-def _failing_topic(aws: EmbeddedAws) -> None:
-    """Let the topic fail once, so that the notifier forgets what it meant to tell."""
+def _fail_topic_once(aws: EmbeddedAws) -> None:
+    """Fail the topic once, so that the notify function releases its claim."""
     calls = []
 
     def refuse(**_: Any) -> None:
@@ -94,19 +94,19 @@ def _failing_topic(aws: EmbeddedAws) -> None:
     group = ec2.describe_security_groups(
         Filters=[{"Name": "group-name", "Values": ["payments-endpoints"]}]
     )["SecurityGroups"][0]["GroupId"]
-    everybody: Any = {
+    any_address: Any = {
         "IpProtocol": "tcp",
         "FromPort": 443,
         "ToPort": 443,
         "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
     }
-    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everybody])
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[any_address])
     aws.settle()
     assert len(calls) > 1
 
 
-def _lost_race(aws: EmbeddedAws, function: str, payload: Any) -> None:
-    """Let somebody else move a head at the moment that the function wants to."""
+def _lose_race(aws: EmbeddedAws, function: str, payload: Any) -> None:
+    """Let another writer change a scope record at the moment of the function's write."""
     calls = []
 
     def refuse(params: Any, **_: Any) -> None:
@@ -128,19 +128,19 @@ def _lost_race(aws: EmbeddedAws, function: str, payload: Any) -> None:
     assert calls
 
 
-def allowed(statements: list[Mapping[str, Any]]) -> set[Use]:
-    """Give what a role's statements let its function's own code do, each index by itself."""
+def find_allowed(statements: list[Mapping[str, Any]]) -> set[Use]:
+    """Return what statements allow a function's own code, with indexes as resources."""
     return {
-        Use(action, _named(resource))
+        Use(action, _find_logical_id(resource))
         for statement in statements
         if statement["Sid"] not in BY_LAMBDA | BY_SERVICES
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
     }
 
 
-def _named(resource: Any) -> str:
-    """Give the logical id that a policy's resource comes from, with an index's path, else "*"."""
+def _find_logical_id(resource: Any) -> str:
+    """Return the logical id of a policy's resource, with an index's path, else "*"."""
     text = json.dumps(resource)
     longest_first = sorted(RESOURCES, key=len, reverse=True)
     name = next((each for each in longest_first if each in text), "*")
@@ -148,33 +148,37 @@ def _named(resource: Any) -> str:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_role_allows_all_its_function_does(used: Mapping[str, set[Use]], function: str) -> None:
-    """Every call that was made has a statement that names its action and its resource."""
-    statements = allowed_to(f"{function.title()}Role")
-    assert used[f"posture-{function}"] - allowed(statements) == set()
+def test_a_role_allows_everything_its_function_does(
+    used: Mapping[str, set[Use]], function: str
+) -> None:
+    """Every call has a statement with its action and its resource."""
+    statements = list_allowed(f"{function.title()}Role")
+    assert used[f"posture-{function}"] - find_allowed(statements) == set()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_does_all_its_role_allows(used: Mapping[str, set[Use]], function: str) -> None:
-    """No action of a statement goes unused on all that the statement is about."""
-    statements = allowed_to(f"{function.title()}Role")
+def test_a_role_allows_nothing_its_function_does_not_use(
+    used: Mapping[str, set[Use]], function: str
+) -> None:
+    """Every action of a statement is used on one of its resources."""
+    statements = list_allowed(f"{function.title()}Role")
     done = used[f"posture-{function}"]
     actions = {(each.action, each.resource.partition("/")[0]) for each in done}
     unused = {
         each
-        for each in allowed(statements)
+        for each in find_allowed(statements)
         if (each.action, each.resource.partition("/")[0]) not in actions
     }
     assert unused == set()
 
 
 def test_every_call_has_valid_parameters(recorder: Recorder) -> None:
-    """By botocore's validator, which the functions' own clients leave out."""
+    """By botocore's validation, which the functions' own clients disable."""
     assert len(recorder.uses) == 3
     assert recorder.invalid == []
 
 
-def test_what_lambda_does_is_named_and_nothing_else() -> None:
-    """Each exception above is a statement of the template."""
-    sids = {statement["Sid"] for _, statement in identity_statements()}
+def test_every_exception_is_a_statement_of_the_template() -> None:
+    """No exception outlives its statement."""
+    sids = {statement["Sid"] for _, statement in list_identity_statements()}
     assert sids >= BY_LAMBDA | BY_SERVICES

@@ -1,4 +1,4 @@
-"""The monitor judged by itself: its own VPC passes every rule, and no loosening goes unseen."""
+"""The monitor's own VPC passes every rule, and misconfigurations of it are detected."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -36,14 +36,14 @@ Resources = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
-    """Give an empty account."""
+    """Start an empty account."""
     with isolate_environment(REGION), mock_aws():
         patch_moto()
         yield
 
 
-def judged(template: Path, stack: str, **parameters: str) -> tuple[Verdict, ...]:
-    """Deploy a template; judge the VPC that its functions run in."""
+def evaluate_template(template: Path, stack: str, **parameters: str) -> tuple[Verdict, ...]:
+    """Deploy a template; evaluate the VPC of its functions."""
     made = deploy_stack(template, region=REGION, name=stack, parameters=parameters)
     endpoint_patches = EndpointPatches(ACCOUNT, REGION)
     endpoint_patches.patch_stack(made)
@@ -54,8 +54,8 @@ def judged(template: Path, stack: str, **parameters: str) -> tuple[Verdict, ...]
     return evaluate_vpc(snapshot, STRICT)
 
 
-def failed(verdicts: tuple[Verdict, ...]) -> set[str]:
-    """Name the rules that failed."""
+def find_failed_rules(verdicts: tuple[Verdict, ...]) -> set[str]:
+    """Return the ids of the rules that failed."""
     return {each.rule for each in verdicts if each.status is Status.FAIL}
 
 
@@ -68,15 +68,15 @@ def failed(verdicts: tuple[Verdict, ...]) -> set[str]:
 )
 @pytest.mark.usefixtures("aws")
 def test_the_monitors_own_vpc_is_compliant(stack: str, parameters: dict[str, str]) -> None:
-    """Every rule passes or does not apply; none is unknown."""
-    verdicts = judged(PATH, stack, **parameters)
+    """Every rule passes or is not applicable; none is unknown."""
+    verdicts = evaluate_template(PATH, stack, **parameters)
     passing = {Status.PASS, Status.NOT_APPLICABLE}
     assert [each for each in verdicts if each.status not in passing] == []
     assert len({each.rule for each in verdicts}) >= 10
 
 
-def nat_added(resources: Resources) -> None:
-    """Give the functions' subnets a way out by a NAT gateway."""
+def add_nat_gateway(resources: Resources) -> None:
+    """Add a NAT gateway and a default route for the functions' subnets."""
     resources["Internet"] = {"Type": "AWS::EC2::InternetGateway"}
     resources["Attached"] = {
         "Type": "AWS::EC2::VPCGatewayAttachment",
@@ -102,78 +102,78 @@ def nat_added(resources: Resources) -> None:
             "AllocationId": {"Fn::GetAtt": ["Address", "AllocationId"]},
         },
     }
-    resources["WayOut"] = route("RouteTable", NatGatewayId={"Ref": "Nat"})
-    resources["EdgeWayOut"] = route("EdgeTable", GatewayId={"Ref": "Internet"})
+    resources["DefaultRoute"] = route("RouteTable", NatGatewayId={"Ref": "Nat"})
+    resources["EdgeDefaultRoute"] = route("EdgeTable", GatewayId={"Ref": "Internet"})
 
 
 def route(table: str, **target: Any) -> Any:
-    """Give a default route."""
+    """Return a default route."""
     properties = {"RouteTableId": {"Ref": table}, "DestinationCidrBlock": "0.0.0.0/0"}
     return {"Type": "AWS::EC2::Route", "Properties": properties | target}
 
 
-def association_dropped(resources: Resources) -> None:
-    """Take DynamoDB's endpoint off the functions' route table, to one that nobody uses."""
+def drop_association(resources: Resources) -> None:
+    """Associate the DynamoDB endpoint with an unused route table only."""
     bare = {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": {"Ref": "Vpc"}}}
     resources["Bare"] = bare
     resources["DynamoDbEndpoint"]["Properties"]["RouteTableIds"] = [{"Ref": "Bare"}]
 
 
-def group_opened(resources: Resources) -> None:
-    """Let everybody in at the EC2 endpoint."""
+def open_group(resources: Resources) -> None:
+    """Allow 0.0.0.0/0 in the EC2 endpoint's security group."""
     ingress = resources["Ec2EndpointIngress"]["Properties"]
     del ingress["SourceSecurityGroupId"]
     ingress["CidrIp"] = "0.0.0.0/0"
 
 
-def private_dns_off(resources: Resources) -> None:
-    """Let SNS's name lead to its public address."""
+def disable_private_dns(resources: Resources) -> None:
+    """Disable private DNS of the SNS endpoint."""
     resources["SnsEndpoint"]["Properties"]["PrivateDnsEnabled"] = False
 
 
-def host_names_off(resources: Resources) -> None:
-    """Take from the VPC what private DNS needs."""
+def disable_hostnames(resources: Resources) -> None:
+    """Disable DNS hostnames of the VPC."""
     resources["Vpc"]["Properties"]["EnableDnsHostnames"] = False
 
 
-def policy_widened(resources: Resources) -> None:
-    """Let everybody do everything through the EC2 endpoint."""
+def widen_policy(resources: Resources) -> None:
+    """Set a full-access policy on the EC2 endpoint."""
     statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [statement]}
     resources["Ec2Endpoint"]["Properties"]["PolicyDocument"] = policy
 
 
-def one_zone(resources: Resources) -> None:
-    """Put the SNS endpoint in one zone."""
+def use_one_zone(resources: Resources) -> None:
+    """Place the SNS endpoint in one Availability Zone."""
     resources["SnsEndpoint"]["Properties"]["SubnetIds"] = [{"Ref": "SubnetA"}]
 
 
-def endpoint_dropped(resources: Resources) -> None:
-    """Leave SNS without a private way."""
+def drop_endpoint(resources: Resources) -> None:
+    """Remove the SNS endpoint."""
     del resources["SnsEndpoint"]
 
 
 @pytest.mark.parametrize(
-    ("loosen", "rule"),
+    ("misconfigure", "rule"),
     [
-        (nat_added, "gateway-service-bypasses-endpoint"),
-        (association_dropped, "subnet-without-gateway-endpoint-route"),
-        (group_opened, "endpoint-security-group-open"),
-        (private_dns_off, "endpoint-private-dns-disabled"),
-        (host_names_off, "endpoint-private-dns-ineffective"),
-        (policy_widened, "endpoint-policy-allows-full-access"),
-        (one_zone, "endpoint-single-availability-zone"),
-        (endpoint_dropped, "required-service-without-endpoint"),
+        (add_nat_gateway, "gateway-service-bypasses-endpoint"),
+        (drop_association, "subnet-without-gateway-endpoint-route"),
+        (open_group, "endpoint-security-group-open"),
+        (disable_private_dns, "endpoint-private-dns-disabled"),
+        (disable_hostnames, "endpoint-private-dns-ineffective"),
+        (widen_policy, "endpoint-policy-allows-full-access"),
+        (use_one_zone, "endpoint-single-availability-zone"),
+        (drop_endpoint, "required-service-without-endpoint"),
     ],
     ids=lambda it: it.__name__ if callable(it) else "",
 )
 @pytest.mark.usefixtures("aws")
-def test_a_loosened_template_is_caught(
-    tmp_path: Path, loosen: Callable[[Resources], None], rule: str
+def test_a_misconfigured_template_is_detected(
+    tmp_path: Path, misconfigure: Callable[[Resources], None], rule: str
 ) -> None:
-    """Each mutation of the template fails the rule that is there for it."""
+    """Each misconfiguration fails its rule."""
     template = read_template(PATH)
-    loosen(template["Resources"])
+    misconfigure(template["Resources"])
     known = template["Resources"].keys()
     template["Outputs"] = {
         name: it
@@ -182,4 +182,6 @@ def test_a_loosened_template_is_caught(
     }
     path = tmp_path / "template.json"
     path.write_text(json.dumps(template), encoding="utf-8")
-    assert rule in failed(judged(path, loosen.__name__.replace("_", "-")))
+    assert rule in find_failed_rules(
+        evaluate_template(path, misconfigure.__name__.replace("_", "-"))
+    )

@@ -1,4 +1,4 @@
-"""What nobody can read ends in the dead-letter queue, and holds up nothing."""
+"""A malformed message ends in the dead-letter queue and blocks no other."""
 
 from posture.model.finding import FindingStatus
 from posture_cli.demo.demo_run import DemoRun
@@ -8,22 +8,22 @@ from stack_template import PATH
 
 
 def test_a_malformed_change_ends_in_the_dead_letter_queue() -> None:
-    """With its reason kept, and nothing else held up."""
+    """Its reason is stored, and other changes are evaluated."""
     with EmbeddedAws(PATH.parent) as aws:
-        _refused_beside_a_good_one(aws)
+        _send_malformed_and_valid_change(aws)
 
 
-def _refused_beside_a_good_one(aws: EmbeddedAws) -> None:
-    story = DemoRun(aws)
-    story.build()
+def _send_malformed_and_valid_change(aws: EmbeddedAws) -> None:
+    demo = DemoRun(aws)
+    demo.build()
     url = aws.stack.outputs["ChangesQueueUrl"]
     sqs = aws.session.client("sqs")
     sqs.send_message(QueueUrl=url, MessageBody='{"detail": {"eventName": 3}}')
     caller = ApiCaller(aws.account, "NetworkAdmin", "alice")
-    vpc = story.organisation.analytics
+    vpc = demo.organisation.analytics
     aws.ec2(caller).modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": False})
     aws.settle()
-    found = [each for each in story.load_findings().values() if each.scope.subject == vpc.id]
+    found = [each for each in demo.load_findings().values() if each.scope.subject == vpc.id]
     assert FindingStatus.OPEN in {each.status for each in found}
     dead = aws.stack.outputs["ChangesDeadLetterQueueUrl"]
     (message,) = sqs.receive_message(QueueUrl=dead)["Messages"]

@@ -11,13 +11,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from containers import lacking
+from containers import find_missing
 from posture.model.finding import FindingStatus
 from posture.store.findings import Findings
-from processes import ROOT, TOOLS, free_port, running, without_account
-from sample_events import EXPECTED, Expected, failures, function_of, read
+from processes import ROOT, TOOLS, build_environment, find_free_port, run_beside
+from sample_events import EXPECTED, Expected, failed_ids, find_function, read_event
 
-pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"sam local: {lacking()}")
+pytestmark = pytest.mark.skipif(bool(find_missing()), reason=f"sam local: {find_missing()}")
 
 REGION = "eu-west-1"
 INVOKED = "Invoking app.handler (python3.13)"  # printed by sam when it starts the container
@@ -26,14 +26,14 @@ INVOKED = "Invoking app.handler (python3.13)"  # printed by sam when it starts t
 @pytest.fixture(scope="module")
 def shell() -> Mapping[str, str]:
     """Return the environment variables of a user without an AWS account."""
-    return without_account()
+    return build_environment()
 
 
 @pytest.fixture(scope="module")
 def emulator(shell: Mapping[str, str]) -> Iterator[str]:
     """Start the emulator on a free port; yield its URL."""
     command = [str(TOOLS / "posture"), "emulate", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
-    with running(command, shell, stdout=subprocess.PIPE) as process:
+    with run_beside(command, shell, stdout=subprocess.PIPE) as process:
         line = process.stdout.readline()
         yield line.split("AWS_ENDPOINT_URL=")[1].split()[0]
 
@@ -74,9 +74,9 @@ def options(built: Path, variables: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def lambda_client(options: list[str], shell: Mapping[str, str]) -> Iterator[Any]:
     """Start `sam local start-lambda`; yield a client for it."""
-    port = free_port()
+    port = find_free_port()
     command = [str(TOOLS / "sam"), "local", "start-lambda", "--port", str(port)]
-    with running(command + options, shell, stderr=subprocess.PIPE) as process:
+    with run_beside(command + options, shell, stderr=subprocess.PIPE) as process:
         for line in process.stderr:
             if "Running on" in line:
                 break
@@ -100,11 +100,11 @@ def test_sam_local_invoke_runs_a_function_in_its_container(
     """The command of README stores the event's finding in the emulator."""
     name = "evaluate/single-change"
     sam = str(TOOLS / "sam")
-    command = [sam, "local", "invoke", function_of(name), "-e", f"events/{name}.json"]
+    command = [sam, "local", "invoke", find_function(name), "-e", f"events/{name}.json"]
     done = subprocess.run(  # noqa: S603
         command + options, env=shell, cwd=ROOT, check=True, capture_output=True, text=True
     )
-    assert not failures(json.loads(done.stdout))
+    assert not failed_ids(json.loads(done.stdout))
     assert INVOKED in done.stderr
     assert EXPECTED[name].opens <= opened(client)
 
@@ -114,9 +114,11 @@ def test_start_lambda_runs_every_event(
     lambda_client: Any, client: Any, name: str, expected: Expected
 ) -> None:
     """Each event has the result that events/README.md describes."""
-    answer = lambda_client.invoke(FunctionName=function_of(name), Payload=json.dumps(read(name)))
+    answer = lambda_client.invoke(
+        FunctionName=find_function(name), Payload=json.dumps(read_event(name))
+    )
     assert "FunctionError" not in answer
-    assert expected.failed == failures(json.loads(answer["Payload"].read()))
+    assert expected.failed == failed_ids(json.loads(answer["Payload"].read()))
     assert expected.opens <= opened(client)
 
 
@@ -131,6 +133,8 @@ def test_an_alert_reaches_a_subscriber_in_the_emulator(lambda_client: Any, clien
     table = client("dynamodb")
     for key in table.scan(TableName=outputs["IdempotencyTableName"])["Items"]:
         table.delete_item(TableName=outputs["IdempotencyTableName"], Key={"id": key["id"]})
-    lambda_client.invoke(FunctionName="NotifyFunction", Payload=json.dumps(read("notify/opened")))
+    lambda_client.invoke(
+        FunctionName="NotifyFunction", Payload=json.dumps(read_event("notify/opened"))
+    )
     (message,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     assert re.fullmatch(EXPECTED["notify/opened"].alert, json.loads(message["Body"])["Subject"])

@@ -1,4 +1,4 @@
-"""The stack with Security Hub on: what the sweep finds is there as well."""
+"""The stack with Security Hub enabled."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_findings_reach_security_hub() -> None:
-    """By the real template's function, environment and stream."""
+    """From a sweep, through the table's stream and the notify function."""
     with EmbeddedAws(ROOT, parameters={"SecurityHub": "on"}) as aws:
         client = aws.session.client("securityhub")
         client.enable_security_hub()

@@ -1,4 +1,4 @@
-"""The whole monitor on an emulated AWS: the real template, handlers, queue, stream and topic."""
+"""The demo: template, functions, queue, stream and topic in an emulated AWS."""
 
 import json
 import re
@@ -12,19 +12,19 @@ from posture_cli.demo.scenarios import SCENARIOS
 from posture_cli.embedded.aws import EmbeddedAws
 from stack_template import PATH
 
-SUBJECT = 100  # characters SNS refuses from
+SUBJECT_LIMIT = 100  # characters; SNS rejects longer subjects
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
-    """Give an emulated AWS with the stack in it."""
+    """Yield an emulated AWS with the stack."""
     with EmbeddedAws(PATH.parent) as aws:
         yield aws
 
 
 @pytest.fixture(scope="module")
 def demo(aws: EmbeddedAws) -> DemoRun:
-    """Give the organisation that the demo is about."""
+    """Build the demo's organisation."""
     demo = DemoRun(aws)
     demo.build()
     return demo
@@ -32,18 +32,18 @@ def demo(aws: EmbeddedAws) -> DemoRun:
 
 @pytest.fixture(scope="module")
 def steps(demo: DemoRun) -> list[DemoStep]:
-    """Play the demo to its end."""
+    """Run the demo to its end."""
     return list(demo.run())
 
 
 def find_step(steps: list[DemoStep], title: str, phase: StepKind = StepKind.BREAK) -> DemoStep:
-    """Give the beat whose title begins so."""
+    """Return the step whose title starts with a text."""
     (found,) = [each for each in steps if each.phase is phase and each.title.startswith(title)]
     return found
 
 
-def test_every_change_is_found_told_and_taken_back(steps: list[DemoStep]) -> None:
-    """The story's own checks have nothing to complain about."""
+def test_every_change_is_detected_reported_and_resolved(steps: list[DemoStep]) -> None:
+    """The demo's own checks find no fault."""
     assert [fault for each in steps for fault in each.faults] == []
     assert len(steps) == 2 * len(SCENARIOS) + 2
 
@@ -74,28 +74,28 @@ def test_every_change_is_found_told_and_taken_back(steps: list[DemoStep]) -> Non
         ("The KMS endpoint", {"required-service-without-endpoint"}),
     ],
 )
-def test_each_act_opens_just_what_it_breaks(
+def test_each_scenario_opens_the_findings_of_its_misconfiguration(
     steps: list[DemoStep], title: str, rules: set[str]
 ) -> None:
-    """No rule speaks that has no cause to."""
+    """No other rule has a finding."""
     assert {finding.rule for finding in find_step(steps, title).findings} == rules
 
 
 def test_the_cause_is_the_call_that_did_it(steps: list[DemoStep]) -> None:
-    """Of two calls in the same second the one that moved the subnet."""
+    """Of two calls in the same second, the one that moved the subnet."""
     (finding,) = find_step(steps, "A subnet moves").findings
     assert finding.cause is not None
     assert finding.cause.event_name == "ReplaceRouteTableAssociation"
 
 
-def test_an_alert_reads_well(steps: list[DemoStep]) -> None:
-    """What, where, who, since when, why, and the command that repairs it."""
+def test_an_alert_has_all_parts(steps: list[DemoStep]) -> None:
+    """Finding, place, actor, time, reason and the command that repairs it."""
     (alert,) = find_step(steps, "A more specific route").alerts
     assert re.fullmatch(
         r"\[HIGH\] S3/DynamoDB leaves by internet, 2 subnets - vpc-\w+ \d{12} eu-west-1",
         alert.subject,
     )
-    assert len(alert.subject) < SUBJECT
+    assert len(alert.subject) < SUBJECT_LIMIT
     for part in (
         "sends part of s3 out by NAT gateway past vpce-",
         "goes by NAT gateway nat-",
@@ -116,8 +116,8 @@ def test_an_alert_reads_well(steps: list[DemoStep]) -> None:
     assert f"IMPACT: {impact['told']}" in alert.text
 
 
-def test_a_refused_call_tells_nobody_anything(steps: list[DemoStep]) -> None:
-    """It never reaches the queue."""
+def test_a_rejected_call_sends_no_alert(steps: list[DemoStep]) -> None:
+    """It does not reach the queue."""
     (refused,) = [each for each in steps if each.phase is StepKind.REFUSED]
     assert len(refused.records) == 1
     assert (refused.findings, refused.alerts) == ([], [])
@@ -126,7 +126,7 @@ def test_a_refused_call_tells_nobody_anything(steps: list[DemoStep]) -> None:
 def test_the_monitors_own_vpc_passes_its_own_rules(
     aws: EmbeddedAws, demo: DemoRun, steps: list[DemoStep]
 ) -> None:
-    """Nothing was ever found there, and it was looked at."""
+    """It was evaluated and has no finding."""
     own = aws.stack.outputs["MonitorVpcId"]
     assert steps
     assert [each for each in demo.load_findings().values() if each.scope.subject == own] == []
@@ -142,7 +142,7 @@ def test_the_monitors_own_vpc_passes_its_own_rules(
 def test_replaying_every_change_writes_nothing(
     aws: EmbeddedAws, demo: DemoRun, steps: list[DemoStep]
 ) -> None:
-    """Duplicates, late and all at once: the same findings, no alert."""
+    """Late duplicates, all at once: the same findings, no alert."""
     assert steps
     before = demo.load_findings()
     for record in list(aws.trail):
@@ -152,8 +152,8 @@ def test_replaying_every_change_writes_nothing(
     assert aws.mailbox.collect() == []
 
 
-def test_nothing_is_left_in_any_dead_letter_queue(aws: EmbeddedAws, steps: list[DemoStep]) -> None:
-    """Everything was handled."""
+def test_all_queues_are_empty(aws: EmbeddedAws, steps: list[DemoStep]) -> None:
+    """Including the dead-letter queues."""
     assert steps
     sqs = aws.session.client("sqs")
     for name, url in aws.stack.outputs.items():
@@ -165,14 +165,14 @@ def test_nothing_is_left_in_any_dead_letter_queue(aws: EmbeddedAws, steps: list[
 
 
 def logged(aws: EmbeddedAws) -> list[dict[str, Any]]:
-    """Give the lines the functions logged."""
+    """Return the log records of the functions."""
     return [json.loads(line) for line in aws.logs() if line.startswith("{")]
 
 
-def test_logs_lead_from_the_event_to_the_evaluation(
+def test_logs_contain_the_event_id_of_the_evaluation(
     aws: EmbeddedAws, steps: list[DemoStep]
 ) -> None:
-    """The correlation id is CloudTrail's event id; nothing failed on the way."""
+    """The correlation id is CloudTrail's event id; no error is logged."""
     lines = logged(aws)
     (record,) = find_step(steps, "The KMS endpoint").records
     about = [each for each in lines if record["eventID"] in each.get("event_ids", [])]

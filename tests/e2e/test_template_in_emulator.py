@@ -68,8 +68,8 @@ def call(name: str, **more: Any) -> "PutEventsRequestEntryTypeDef":
     }
 
 
-def routed(stack: Stack, *entries: "PutEventsRequestEntryTypeDef") -> list[str]:
-    """Put events on the bus and give the names of those that arrive in the changes queue."""
+def send_events(stack: Stack, *entries: "PutEventsRequestEntryTypeDef") -> list[str]:
+    """Put events on the bus; return the names of those that arrive in the changes queue."""
     boto3.client("events", region_name=REGION).put_events(Entries=entries)
     sqs = boto3.client("sqs", region_name=REGION)
     url = stack.outputs["ChangesQueueUrl"]
@@ -79,32 +79,32 @@ def routed(stack: Stack, *entries: "PutEventsRequestEntryTypeDef") -> list[str]:
     return sorted(json.loads(it["Body"])["detail"]["eventName"] for it in messages)
 
 
-def portions(names: Iterable[str]) -> list[list[str]]:
-    """Cut names into portions that PutEvents takes and SQS gives in one go."""
+def chunk(names: Iterable[str]) -> list[list[str]]:
+    """Divide names into chunks for one PutEvents and one ReceiveMessage call."""
     ordered = sorted(names)
     return [ordered[start : start + 10] for start in range(0, len(ordered), 10)]
 
 
-@pytest.mark.parametrize("names", portions(EVENT_NAMES), ids=lambda names: names[0])
+@pytest.mark.parametrize("names", chunk(EVENT_NAMES), ids=lambda names: names[0])
 def test_every_change_reaches_the_queue_once(stack: Stack, names: list[str]) -> None:
-    """Each call that moves posture is matched by the stack's own rule."""
-    assert routed(stack, *map(call, names)) == names
+    """Each call that can change posture matches the stack's rule."""
+    assert send_events(stack, *map(call, names)) == names
 
 
 @pytest.mark.parametrize(
     "names",
-    portions(name for group in IGNORED for name in group.names),
+    chunk(name for group in IGNORED for name in group.names),
     ids=lambda names: names[0],
 )
-def test_what_moves_no_posture_stays_out(stack: Stack, names: list[str]) -> None:
-    """Each candidate that the catalogue leaves out is filtered before it costs anything."""
-    assert routed(stack, *map(call, names)) == []
+def test_calls_without_effect_on_posture_do_not_match(stack: Stack, names: list[str]) -> None:
+    """EventBridge filters the calls that event_names excludes."""
+    assert send_events(stack, *map(call, names)) == []
 
 
-def test_other_calls_reach_nobody(stack: Stack) -> None:
-    """Failed, reading and unrelated calls, and other sources, are filtered by EventBridge."""
+def test_other_events_do_not_match(stack: Stack) -> None:
+    """Failed, read-only and unrelated calls, and other sources."""
     assert (
-        routed(
+        send_events(
             stack,
             call("DeleteRoute", errorCode="Client.UnauthorizedOperation"),
             call("DescribeRouteTables", readOnly=True),
@@ -116,8 +116,8 @@ def test_other_calls_reach_nobody(stack: Stack) -> None:
     )
 
 
-def test_every_resource_is_there(stack: Stack) -> None:
-    """Tables, queues, topics, functions, rules and endpoints answer by their names."""
+def test_every_resource_exists(stack: Stack) -> None:
+    """The emulator lists tables, queues, topics, functions and rules by their names."""
     session = boto3.Session(region_name=REGION)
     names = {kind: [it.physical_id for it in stack.of_type(kind).values()] for kind in KINDS}
     assert set(names["AWS::DynamoDB::Table"]) == set(
@@ -145,13 +145,13 @@ KINDS = (
 
 
 def test_every_output_has_a_value(stack: Stack) -> None:
-    """Nothing an operator needs resolves to nothing."""
+    """No output is empty or unresolved."""
     assert all(stack.outputs.values())
     assert "{" not in "".join(stack.outputs.values())
 
 
-def test_the_vpc_is_private_and_resolves_names(stack: Stack, ec2: "EC2Client") -> None:
-    """DNS is on, both subnets have the table with the one route out: DynamoDB's endpoint."""
+def test_the_vpc_is_private_and_has_dns(stack: Stack, ec2: "EC2Client") -> None:
+    """DNS is enabled, and the only route of both subnets is to the DynamoDB endpoint."""
     vpc = stack.outputs["MonitorVpcId"]
     hostnames = ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsHostnames")
     assert hostnames["EnableDnsHostnames"] == {"Value": True}
@@ -165,24 +165,24 @@ def test_the_vpc_is_private_and_resolves_names(stack: Stack, ec2: "EC2Client") -
     ]
 
 
-def test_the_subnets_lie_in_different_zones_of_the_region(stack: Stack, ec2: "EC2Client") -> None:
-    """One zone may fail."""
+def test_the_subnets_are_in_different_availability_zones(stack: Stack, ec2: "EC2Client") -> None:
+    """So that one Availability Zone may fail."""
     ids = [stack.physical_id(it) for it in ("SubnetA", "SubnetB")]
     subnets = ec2.describe_subnets(SubnetIds=ids)["Subnets"]
     assert {it["AvailabilityZone"] for it in subnets} == {"eu-west-1a", "eu-west-1b"}
     assert {it["CidrBlock"] for it in subnets} == {"10.255.255.0/28", "10.255.255.16/28"}
 
 
-def test_the_functions_send_on_443_only(stack: Stack, ec2: "EC2Client") -> None:
-    """The group lets nothing in, and out only what the endpoints take."""
+def test_the_functions_send_to_port_443_only(stack: Stack, ec2: "EC2Client") -> None:
+    """Their security group allows no inbound traffic."""
     group_id = stack.outputs["FunctionsSecurityGroupId"]
     [group] = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
     assert group["IpPermissions"] == []
     assert {(it["FromPort"], it["ToPort"]) for it in group["IpPermissionsEgress"]} == {(443, 443)}
 
 
-def test_endpoint_policies_are_readable_and_not_the_default(stack: Stack, ec2: "EC2Client") -> None:
-    """Each policy is JSON in which every name is resolved, and no statement is for everybody."""
+def test_endpoint_policies_are_valid_and_restricted(stack: Stack, ec2: "EC2Client") -> None:
+    """Each policy is resolved JSON, and each statement has a condition on the principal."""
     ids = [stack.outputs[it] for it in ("DynamoDbEndpointId", "Ec2EndpointId", "SnsEndpointId")]
     for endpoint in ec2.describe_vpc_endpoints(VpcEndpointIds=ids)["VpcEndpoints"]:
         policy = json.loads(endpoint["PolicyDocument"])
@@ -190,8 +190,8 @@ def test_endpoint_policies_are_readable_and_not_the_default(stack: Stack, ec2: "
         assert "${" not in endpoint["PolicyDocument"]
 
 
-def test_where_every_destination_has_a_name_nothing_else_is_sent_to(aws: None) -> None:  # noqa: ARG001
-    """With DynamoDB's prefix list the functions' group names no address."""
+def test_with_a_prefix_list_the_functions_reach_no_address(aws: None) -> None:  # noqa: ARG001
+    """With DynamoDB's prefix list the functions' security group has no CIDR block."""
     region = "eu-central-1"
     other = deploy_stack(
         PATH, region=region, parameters={"DynamoDbPrefixListId": "pl-0123456789abcdef0"}
@@ -202,8 +202,8 @@ def test_where_every_destination_has_a_name_nothing_else_is_sent_to(aws: None) -
     assert not [it for it in group["IpPermissionsEgress"] if it["IpRanges"]]
 
 
-def test_an_existing_vpc_is_used_as_it_is(aws: None) -> None:  # noqa: ARG001
-    """The stack makes neither VPC nor subnet, and no endpoint that is there already."""
+def test_an_existing_vpc_is_used(aws: None) -> None:  # noqa: ARG001
+    """The stack creates neither VPC nor subnet, and no endpoint that exists already."""
     region = "us-east-1"
     client = boto3.client("ec2", region_name=region)
     vpc = client.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
@@ -231,8 +231,8 @@ def test_an_existing_vpc_is_used_as_it_is(aws: None) -> None:  # noqa: ARG001
     assert subnets == endpoint["SubnetIds"]
 
 
-def test_three_zones_can_be_asked_for(aws: None) -> None:  # noqa: ARG001
-    """Every interface endpoint then has an interface in each."""
+def test_three_availability_zones_are_supported(aws: None) -> None:  # noqa: ARG001
+    """Every interface endpoint has a subnet in each."""
     stack = deploy_stack(PATH, region="us-west-2", parameters={"ZoneCount": "3"})
     for endpoint in ("Ec2Endpoint", "SnsEndpoint"):
         assert len(stack.resources[endpoint].properties["SubnetIds"]) == 3

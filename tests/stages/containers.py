@@ -1,4 +1,4 @@
-"""Whether functions can be run in containers here, and by which image."""
+"""What `sam local invoke` needs on this machine, and the image that it uses."""
 
 import shutil
 import subprocess
@@ -7,24 +7,24 @@ from functools import lru_cache
 from samcli.local.docker.lambda_image import LambdaImage
 
 IMAGE = f"{LambdaImage._INVOKE_REPO_PREFIX}/python:3.13-x86_64"
-PATIENCE = 120  # seconds for a pull
+PULL_TIMEOUT = 120  # seconds
 
 
 @lru_cache(maxsize=1)
-def lacking() -> str:
-    """Say what is missing to run `sam local invoke`; empty where nothing is."""
+def find_missing() -> str:
+    """Return what is missing to run `sam local invoke`; "" if nothing is."""
     if shutil.which("docker") is None:
         return "there is no docker command"
     if _run("docker", "info", "--format", "{{.ServerVersion}}"):
-        return "no Docker engine answers: start one, as .ci/run does"
+        return "no Docker engine is running; .ci/run starts one"
     if _run("docker", "image", "inspect", IMAGE) and _run("docker", "pull", "--quiet", IMAGE):
-        return f"{IMAGE} can be neither found nor pulled: .ci/lambda-image/build makes a stand-in"
+        return f"{IMAGE} cannot be pulled; make image builds a replacement"
     return ""
 
 
 def _run(*command: str) -> int:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, timeout=PULL_TIMEOUT, check=False)  # noqa: S603
     except subprocess.TimeoutExpired:
         return 1
     return done.returncode

@@ -1,4 +1,4 @@
-"""Commands of the project, run beside a test by a person who has no AWS account."""
+"""Run the project's commands in processes of their own, without an AWS account."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ ROOT = PATH.parent
 TOOLS = Path(sys.executable).parent
 
 
-def without_account() -> dict[str, str]:
-    """Give the environment of a person who has no AWS account."""
+def build_environment() -> dict[str, str]:
+    """Return the environment variables of a user without an AWS account."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return own | {
         "AWS_ACCESS_KEY_ID": "testing",
@@ -29,8 +29,8 @@ def without_account() -> dict[str, str]:
 
 
 @contextmanager
-def running(command: list[str], shell: Mapping[str, str], **streams: Any) -> Iterator[Any]:
-    """Run a command beside us until the block ends."""
+def run_beside(command: list[str], shell: Mapping[str, str], **streams: Any) -> Iterator[Any]:
+    """Run a command until the block ends."""
     with subprocess.Popen(command, env=shell, cwd=ROOT, text=True, **streams) as process:  # noqa: S603
         try:
             yield process
@@ -42,8 +42,8 @@ def running(command: list[str], shell: Mapping[str, str], **streams: Any) -> Ite
                 process.kill()
 
 
-def free_port() -> int:
-    """Give a port nobody listens at."""
+def find_free_port() -> int:
+    """Return a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -1,4 +1,4 @@
-"""The sample events, and what each comes to in the world that `posture emulate` serves."""
+"""The sample events, and their results in the environment of `posture emulate`."""
 
 import json
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ MOVED = ("subnet-without-gateway-endpoint-route", "subnet-0aaaaaaaaaaaaaaa5")
 
 @dataclass(frozen=True)
 class Expected:
-    """What an event comes to, whichever events came before it.
+    """The result of an event, independent of the events before it.
 
-    Args:
-        failed: the ids of messages that come again.
-        opens: rule and resource of findings that are open afterwards.
-        alert: the pattern of the subject of the alert it causes, when it is the first to tell it.
+    Attributes:
+        failed: The ids of the messages that fail.
+        opens: Rule and resource of findings that are open afterwards.
+        alert: A pattern for the subject of its alert, if none was sent before.
     """
 
     failed: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ EXPECTED = {
     "evaluate/single-change": Expected(opens=frozenset({LEAK})),
     "evaluate/batch": Expected(opens=frozenset({LEAK, KMS, MOVED})),
     "evaluate/duplicate": Expected(opens=frozenset({LEAK})),
-    "evaluate/unplaceable": Expected(opens=frozenset({LEAK, KMS, MOVED})),
+    "evaluate/unresolved": Expected(opens=frozenset({LEAK, KMS, MOVED})),
     "evaluate/malformed": Expected(
         failed=(
             "00000000-0000-4000-8000-000000000002",
@@ -60,28 +60,28 @@ EXPECTED = {
 }
 
 
-def read(name: str) -> Any:
-    """Read an event by its name, as in `evaluate/batch`."""
+def read_event(name: str) -> Any:
+    """Read an event by its name, such as `evaluate/batch`."""
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def names(folder: str) -> list[str]:
-    """Name the events of a folder."""
+def list_events(folder: str) -> list[str]:
+    """Return the names of a folder's events."""
     return sorted(f"{folder}/{path.stem}" for path in (FOLDER / folder).glob("*.json"))
 
 
-def function_of(name: str) -> str:
-    """Give the logical id of the function an event is for."""
+def find_function(name: str) -> str:
+    """Return the logical id of an event's function."""
     return FUNCTIONS[Path(name).parts[0]]
 
 
-def failures(answer: Any) -> tuple[str, ...]:
-    """Give the messages that a function's answer asks for again."""
+def failed_ids(answer: Any) -> tuple[str, ...]:
+    """Return the ids of the failed messages in a function's response."""
     return tuple(each["itemIdentifier"] for each in answer.get("batchItemFailures", ()))
 
 
-def rows_of(table: str) -> Iterator[str]:
-    """Give the first cell of each row of events/README.md."""
+def list_readme_events(table: str) -> Iterator[str]:
+    """Yield the event name of each table row of events/README.md."""
     for line in table.splitlines():
         if line.startswith("| `"):
             yield line.split("`")[1]

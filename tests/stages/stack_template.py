@@ -1,4 +1,4 @@
-"""The template, read for the tests: resources by type, and all that policies say."""
+"""The template as the tests read it: resources by type, and policy statements."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,64 +13,64 @@ RESOURCES: Mapping[str, Mapping[str, Any]] = TEMPLATE["Resources"]
 Statement = Mapping[str, Any]
 
 
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    """Give the properties of all resources of a type, by logical id."""
+def properties_by_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type, by logical id."""
     return {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == kind}
 
 
-def listed(value: Any) -> list[Any]:
-    """Give a policy element as a list, as IAM reads it."""
+def as_list(value: Any) -> list[Any]:
+    """Return a policy element as a list."""
     return value if isinstance(value, list) else [value]
 
 
-def statements_of(policy: Mapping[str, Any]) -> Iterator[Statement]:
-    """Give a policy's statements, those included that depend on a condition."""
+def list_statements(policy: Mapping[str, Any]) -> Iterator[Statement]:
+    """Yield a policy's statements, including those with a condition of the template."""
     for each in policy["Statement"]:
         yield each["Fn::If"][1] if "Fn::If" in each else each
 
 
-def identity_statements() -> Iterator[tuple[str, Statement]]:
-    """Give every statement that a role has, with the logical id of where it stands."""
-    for name, role in of_type("AWS::IAM::Role").items():
+def list_identity_statements() -> Iterator[tuple[str, Statement]]:
+    """Yield all statements of roles and managed policies, with their logical ids."""
+    for name, role in properties_by_type("AWS::IAM::Role").items():
         for policy in role["Policies"]:
-            yield from ((name, it) for it in statements_of(policy["PolicyDocument"]))
-    for name, policy in of_type("AWS::IAM::ManagedPolicy").items():
-        yield from ((name, it) for it in statements_of(policy["PolicyDocument"]))
+            yield from ((name, it) for it in list_statements(policy["PolicyDocument"]))
+    for name, policy in properties_by_type("AWS::IAM::ManagedPolicy").items():
+        yield from ((name, it) for it in list_statements(policy["PolicyDocument"]))
 
 
-def endpoint_statements(endpoint: str) -> list[Statement]:
-    """Give the statements of an endpoint's policy."""
-    return list(statements_of(RESOURCES[endpoint]["Properties"]["PolicyDocument"]))
+def list_endpoint_statements(endpoint: str) -> list[Statement]:
+    """Return the statements of an endpoint policy."""
+    return list(list_statements(RESOURCES[endpoint]["Properties"]["PolicyDocument"]))
 
 
-def allowed_to(role: str) -> list[Statement]:
-    """Give what a role may do: its own statements and those of the policies it shares."""
+def list_allowed(role: str) -> list[Statement]:
+    """Return the Allow statements of a role and of its managed policies."""
     shared = {it["Ref"] for it in RESOURCES[role]["Properties"]["ManagedPolicyArns"]}
     shared |= {
         name
-        for name, policy in of_type("AWS::IAM::ManagedPolicy").items()
+        for name, policy in properties_by_type("AWS::IAM::ManagedPolicy").items()
         if {"Ref": role} in policy.get("Roles", [])
     }
     return [
         statement
-        for where, statement in identity_statements()
+        for where, statement in list_identity_statements()
         if where in {role, *shared} and statement["Effect"] == "Allow"
     ]
 
 
-def actions_on(statements: list[Statement], service: str) -> set[str]:
-    """Give the actions of one service that statements name."""
+def select_actions(statements: list[Statement], service: str) -> set[str]:
+    """Return the actions of one service in statements."""
     return {
         action
         for statement in statements
-        for action in listed(statement["Action"])
+        for action in as_list(statement["Action"])
         if action.startswith(f"{service}:")
     }
 
 
-def resources_of(statement: Statement) -> list[str]:
-    """Give what a statement is about: logical ids for what the template makes, text otherwise."""
-    return [_name(it) for it in listed(statement["Resource"])]
+def name_resources(statement: Statement) -> list[str]:
+    """Return a statement's resources: logical ids of the template's own, else the text."""
+    return [_name(it) for it in as_list(statement["Resource"])]
 
 
 def _name(resource: Any) -> str:

@@ -1,4 +1,4 @@
-"""How the functions are run."""
+"""The configuration of the functions and of their event source mappings."""
 
 from typing import Any
 
@@ -6,24 +6,23 @@ import pytest
 
 from posture.notification.notify import PAUSE
 from posture.runtime.settings import EXPECTED
-from posture.store.rejections import LAST_TRY
-from stack_template import RESOURCES, TEMPLATE, of_type
+from stack_template import RESOURCES, TEMPLATE, properties_by_type
 
-FUNCTIONS = of_type("AWS::Serverless::Function")
+FUNCTIONS = properties_by_type("AWS::Serverless::Function")
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 
 
 def mapping(function: str, event: str) -> dict[str, Any]:
-    """Give the event source mapping of a function."""
+    """Return the event source mapping of a function."""
     properties: dict[str, Any] = FUNCTIONS[function]["Events"][event]["Properties"]
     return properties
 
 
 @each_function
-def test_every_function_logs_to_a_group_that_is_encrypted_and_forgets(
+def test_every_function_logs_to_an_encrypted_group_with_retention(
     function: dict[str, Any],
 ) -> None:
-    """No function makes its own log group, which would keep everything for ever."""
+    """No function creates its own log group, which would never expire."""
     group = RESOURCES[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
     assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert group["KmsKeyId"] == {"Fn::GetAtt": ["Key", "Arn"]}
@@ -31,59 +30,59 @@ def test_every_function_logs_to_a_group_that_is_encrypted_and_forgets(
 
 @each_function
 def test_every_function_has_a_role_of_its_own(function: dict[str, Any]) -> None:
-    """No role serves two functions, and SAM makes none."""
+    """No two functions share a role, and SAM creates none."""
     roles = [it["Role"]["Fn::GetAtt"][0] for it in FUNCTIONS.values()]
     assert roles.count(function["Role"]["Fn::GetAtt"][0]) == 1
 
 
 @each_function
-def test_code_is_handed_over_as_it_lies_there(function: dict[str, Any]) -> None:
-    """A function's folder holds its handler, and every dependency is in a layer."""
+def test_every_function_is_named_after_its_folder(function: dict[str, Any]) -> None:
+    """The folder contains the handler only; dependencies are in layers."""
     name = function["CodeUri"].removeprefix("functions/").removesuffix("/")
     assert {"Fn::Sub": f"${{AWS::StackName}}-{name}"} == function["FunctionName"]
 
 
 def test_the_functions_run_in_private_subnets() -> None:
-    """All three are in the VPC, in the group that only reaches the endpoints."""
+    """All functions are in the VPC and have the security group that reaches only the endpoints."""
     config = TEMPLATE["Globals"]["Function"]["VpcConfig"]
     assert config["SecurityGroupIds"] == [{"Ref": "FunctionsSecurityGroup"}]
 
 
-def test_the_functions_are_told_what_they_ask_for() -> None:
-    """The environment holds every setting that the code reads, and no credentials."""
+def test_the_functions_get_every_setting() -> None:
+    """The environment has every variable that the code reads."""
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert set(EXPECTED) - {"AWS_REGION"} <= set(variables)  # Lambda sets the region
 
 
-@pytest.mark.parametrize("looks", ["Changes", "SecondLooks"])
-def test_a_message_stays_hidden_while_it_may_be_worked_on(looks: str) -> None:
-    """Lambda asks for six times the timeout, and the batching window on top."""
-    batching = mapping("EvaluateFunction", looks)["MaximumBatchingWindowInSeconds"]
+@pytest.mark.parametrize("queue_name", ["Changes", "SecondLooks"])
+def test_a_message_stays_invisible_during_its_processing(queue_name: str) -> None:
+    """Lambda requires six times the timeout plus the batching window."""
+    batching = mapping("EvaluateFunction", queue_name)["MaximumBatchingWindowInSeconds"]
     timeout = FUNCTIONS["EvaluateFunction"]["Timeout"]
-    queue = RESOURCES[f"{looks}Queue"]["Properties"]
+    queue = RESOURCES[f"{queue_name}Queue"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * timeout + batching
 
 
-def test_a_second_look_comes_when_reads_have_settled() -> None:
-    """EC2's documentation asks to wait up to five minutes; the first look waits for nothing."""
+def test_the_second_evaluation_waits_for_eventual_consistency() -> None:
+    """EC2's documentation says up to five minutes; the first evaluation is immediate."""
     assert RESOURCES["SecondLooksQueue"]["Properties"]["DelaySeconds"] == 300
     assert "DelaySeconds" not in RESOURCES["ChangesQueue"]["Properties"]
 
 
-@pytest.mark.parametrize("looks", ["Changes", "SecondLooks"])
-def test_one_bad_change_does_not_block_its_batch(looks: str) -> None:
-    """Failures are told one by one, and a change is given up after five tries."""
-    assert mapping("EvaluateFunction", looks)["FunctionResponseTypes"] == [
+@pytest.mark.parametrize("queue_name", ["Changes", "SecondLooks"])
+def test_one_failed_change_does_not_fail_its_batch(queue_name: str) -> None:
+    """Failures are reported per message; a change goes to the dead-letter queue after five."""
+    assert mapping("EvaluateFunction", queue_name)["FunctionResponseTypes"] == [
         "ReportBatchItemFailures"
     ]
-    assert RESOURCES[f"{looks}Queue"]["Properties"]["RedrivePolicy"] == {
+    assert RESOURCES[f"{queue_name}Queue"]["Properties"]["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": ["ChangesDeadLetterQueue", "Arn"]},
-        "maxReceiveCount": LAST_TRY,
+        "maxReceiveCount": 5,
     }
 
 
-def test_a_bad_record_does_not_block_the_stream() -> None:
-    """The batch is cut in halves, tried a bounded number of times, and then kept elsewhere."""
+def test_a_failed_record_does_not_block_the_stream() -> None:
+    """The batch is bisected, retried a limited number of times, and then discarded to a queue."""
     stream = mapping("NotifyFunction", "Findings")
     assert stream["BisectBatchOnFunctionError"] is True
     assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -94,13 +93,13 @@ def test_a_bad_record_does_not_block_the_stream() -> None:
 
 
 def test_the_stream_is_retried_for_longer_than_a_claim_lasts() -> None:
-    """A claim ends with the time of the invocation that was killed at it."""
+    """A claim expires with the timeout of the invocation that was terminated."""
     retries = mapping("NotifyFunction", "Findings")["MaximumRetryAttempts"]
     assert (retries - 1) * PAUSE > RESOURCES["NotifyFunction"]["Properties"]["Timeout"]
 
 
-def test_a_failed_sweep_is_kept() -> None:
-    """What fails with all its retries goes to a queue, and so does what never started."""
+def test_a_failed_sweep_goes_to_a_dead_letter_queue() -> None:
+    """Both a sweep that fails after all retries and one that could not be started."""
     config = FUNCTIONS["SweepFunction"]["EventInvokeConfig"]
     destination = config["DestinationConfig"]["OnFailure"]["Destination"]
     assert destination == {"Fn::GetAtt": ["SweepFailuresQueue", "Arn"]}

@@ -1,4 +1,4 @@
-"""What an operator sees: parameters, alarms, outputs."""
+"""What an operator sees: parameters, alarms, outputs and the dashboard."""
 
 import json
 from typing import Any
@@ -8,17 +8,17 @@ import pytest
 from posture.evaluation.changes import BatchResult
 from posture.evaluation.sweep_result import SweepResult
 from posture.model.scope import Region
-from stack_template import PATH, RESOURCES, TEMPLATE, of_type
+from stack_template import PATH, RESOURCES, TEMPLATE, properties_by_type
 
 INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
-ALARMS = of_type("AWS::CloudWatch::Alarm")
+ALARMS = properties_by_type("AWS::CloudWatch::Alarm")
 WORK = {"ChangesQueue", "SecondLooksQueue"}
-DEAD_LETTERS = [name for name in of_type("AWS::SQS::Queue") if name not in WORK]
-FUNCTIONS = list(of_type("AWS::Serverless::Function"))
+DEAD_LETTERS = [name for name in properties_by_type("AWS::SQS::Queue") if name not in WORK]
+FUNCTIONS = list(properties_by_type("AWS::Serverless::Function"))
 
 
 def alarmed(metric: str) -> set[str]:
-    """Give the logical ids of what an alarm watches a metric of."""
+    """Return the logical ids of the resources with an alarm on a metric."""
     watched = set()
     for alarm in ALARMS.values():
         if alarm["MetricName"] == metric:
@@ -36,7 +36,7 @@ def test_every_parameter_is_grouped_and_labelled() -> None:
 
 @pytest.mark.parametrize("name", TEMPLATE["Parameters"])
 def test_every_parameter_is_explained_and_constrained(name: str) -> None:
-    """A wrong value is refused before anything is made, and every default works."""
+    """CloudFormation rejects a wrong value before it creates resources; every default works."""
     parameter: dict[str, Any] = TEMPLATE["Parameters"][name]
     assert parameter["Description"]
     assert "Default" in parameter
@@ -44,19 +44,19 @@ def test_every_parameter_is_explained_and_constrained(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATE["Outputs"])
-def test_every_output_is_explained(name: str) -> None:
-    """An operator need not look into the template."""
+def test_every_output_has_a_description(name: str) -> None:
+    """An operator does not need to read the template."""
     assert TEMPLATE["Outputs"][name]["Description"]
 
 
-def test_every_dead_letter_rings() -> None:
-    """No queue of failures fills up unseen."""
+def test_every_dead_letter_queue_has_an_alarm() -> None:
+    """No failure goes unnoticed."""
     assert set(DEAD_LETTERS) == alarmed("ApproximateNumberOfMessagesVisible")
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-def test_every_function_in_trouble_rings(metric: str) -> None:
-    """Errors and throttles of each function are watched."""
+def test_every_function_has_an_alarm(metric: str) -> None:
+    """On errors and on throttles."""
     assert set(FUNCTIONS) == alarmed(metric)
 
 
@@ -68,46 +68,46 @@ def test_every_function_in_trouble_rings(metric: str) -> None:
         ("Invocations", "SweepFunction"),
     ],
 )
-def test_what_comes_late_rings(metric: str, watched: str) -> None:
-    """A backlog of changes, a backlog of alerts, and a day without a sweep are noticed."""
+def test_delays_have_an_alarm(metric: str, watched: str) -> None:
+    """A backlog of changes, a backlog of alerts, and a day without a sweep."""
     assert {watched} == alarmed(metric)
 
 
-def test_silence_of_the_sweep_is_an_alarm() -> None:
-    """No data at all means that no sweep was started."""
+def test_missing_data_of_the_sweep_raises_an_alarm() -> None:
+    """Without data no sweep was started."""
     assert ALARMS["SweepMissingAlarm"]["TreatMissingData"] == "breaching"
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_every_alarm_tells_somebody(name: str) -> None:
-    """Alarms go to the topic named by a parameter, else to the stack's own."""
+def test_every_alarm_notifies_a_topic(name: str) -> None:
+    """The topic of the parameter, else the stack's own."""
     topic = {"Fn::If": ["OwnAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]}
     assert ALARMS[name]["AlarmActions"] == ALARMS[name]["OKActions"] == [topic]
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_every_alarm_is_in_the_operators_handbook(name: str) -> None:
-    """What to do is written down before it rings."""
+def test_every_alarm_is_documented(name: str) -> None:
+    """docs/operations.md has the response to each alarm."""
     handbook = (PATH.parent / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"`{name}`" in handbook
 
 
-def test_the_only_way_in_is_from_the_functions() -> None:
-    """No security group of the stack admits an address."""
-    ingress = of_type("AWS::EC2::SecurityGroupIngress").values()
+def test_only_the_functions_can_reach_the_endpoints() -> None:
+    """No security group of the stack allows inbound traffic from an address."""
+    ingress = properties_by_type("AWS::EC2::SecurityGroupIngress").values()
     assert all(it["SourceSecurityGroupId"] == {"Ref": "FunctionsSecurityGroup"} for it in ingress)
-    groups = of_type("AWS::EC2::SecurityGroup").values()
+    groups = properties_by_type("AWS::EC2::SecurityGroup").values()
     assert not [it for it in groups if "SecurityGroupIngress" in it]
 
 
-def test_the_network_has_no_way_out() -> None:
-    """Neither NAT nor internet gateway nor route of our own is in the template."""
+def test_the_network_has_no_internet_access() -> None:
+    """The template has no NAT gateway, no internet gateway and no route."""
     kinds = {it["Type"].removeprefix("AWS::EC2::") for it in RESOURCES.values()}
     assert not kinds & {"NatGateway", "InternetGateway", "EgressOnlyInternetGateway", "Route"}
 
 
-def test_the_dashboard_draws_what_the_functions_measure() -> None:
-    """It is JSON, and each metric of ours on it is one that a function counts."""
+def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
+    """It is JSON, and its custom metrics are those that the functions count."""
     text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(text)["widgets"]
     counted = {

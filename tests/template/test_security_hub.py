@@ -1,4 +1,4 @@
-"""What the stack makes for Security Hub: nothing, unless it is asked to."""
+"""The resources for Security Hub, which exist only if the parameter is set."""
 
 from stack_template import RESOURCES, TEMPLATE
 
@@ -6,7 +6,7 @@ IMPORT = "securityhub:BatchImportFindings"
 
 
 def test_it_is_off_by_default() -> None:
-    """Every resource for it hangs on the parameter."""
+    """Every resource for Security Hub has a condition on the parameter."""
     assert TEMPLATE["Parameters"]["SecurityHub"]["Default"] == "off"
     made = {name: it.get("Condition") for name, it in RESOURCES.items() if "SecurityHub" in name}
     assert made == {
@@ -17,8 +17,8 @@ def test_it_is_off_by_default() -> None:
     }
 
 
-def test_only_the_notifier_imports_and_only_into_our_product() -> None:
-    """The endpoint lets through just what the role may do."""
+def test_only_the_notify_function_imports_findings() -> None:
+    """Its role and the endpoint policy allow the same action on the same product."""
     policy = RESOURCES["SecurityHubPolicy"]["Properties"]
     [allowed] = policy["PolicyDocument"]["Statement"]
     [through] = RESOURCES["SecurityHubEndpoint"]["Properties"]["PolicyDocument"]["Statement"]

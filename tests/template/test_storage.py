@@ -1,4 +1,4 @@
-"""What is kept, and how."""
+"""Tables, queues, topics and their encryption."""
 
 from dataclasses import fields
 from typing import Any
@@ -7,29 +7,29 @@ import pytest
 
 from posture.store.scope_record import ScopeRecord
 from stack_tables import INDEXES, KEYS
-from stack_template import RESOURCES, of_type
+from stack_template import RESOURCES, properties_by_type
 
-TABLES = of_type("AWS::DynamoDB::Table")
+TABLES = properties_by_type("AWS::DynamoDB::Table")
 RETAINED = ("FindingsTable", "HistoryTable", "BaselineTable")
-TOPICS = of_type("AWS::SNS::Topic")
-QUEUES = of_type("AWS::SQS::Queue")
+TOPICS = properties_by_type("AWS::SNS::Topic")
+QUEUES = properties_by_type("AWS::SQS::Queue")
 each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
 
 def key(schema: list[dict[str, str]]) -> tuple[str, ...]:
-    """Give the attribute names of a key."""
+    """Return the attribute names of a key."""
     return tuple(it["AttributeName"] for it in schema)
 
 
 @each_table
-def test_every_table_is_paid_by_use(table: dict[str, Any]) -> None:
-    """A quiet month costs nothing."""
+def test_every_table_has_on_demand_capacity(table: dict[str, Any]) -> None:
+    """A month without changes costs nothing."""
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
 @each_table
-def test_every_table_is_encrypted_with_our_key(table: dict[str, Any]) -> None:
-    """Who may read a table is also a question of who may use the key."""
+def test_every_table_is_encrypted_with_the_stacks_key(table: dict[str, Any]) -> None:
+    """Reading a table requires permission to use the key."""
     assert table["SSESpecification"] == {
         "SSEEnabled": True,
         "SSEType": "KMS",
@@ -38,27 +38,27 @@ def test_every_table_is_encrypted_with_our_key(table: dict[str, Any]) -> None:
 
 
 @each_table
-def test_every_table_can_be_restored_to_any_second(table: dict[str, Any]) -> None:
-    """Point-in-time recovery is on."""
+def test_every_table_has_point_in_time_recovery(table: dict[str, Any]) -> None:
+    """A table can be restored to any second."""
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
 @pytest.mark.parametrize("name", RETAINED)
-def test_what_cannot_be_made_again_is_protected(name: str) -> None:
-    """Findings, history and baseline outlive a mistake, and the stack."""
+def test_retained_tables_are_protected(name: str) -> None:
+    """Findings, history and baseline cannot be deleted by mistake or with the stack."""
     assert TABLES[name]["DeletionProtectionEnabled"] is True
     assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_the_key_outlives_the_stack_with_the_tables() -> None:
-    """A retained table whose key is gone is lost."""
+def test_the_key_is_retained_with_the_tables() -> None:
+    """A retained table cannot be read without its key."""
     assert RESOURCES["Key"]["DeletionPolicy"] == RESOURCES["Key"]["UpdateReplacePolicy"] == "Retain"
     assert RESOURCES["Key"]["Properties"]["EnableKeyRotation"] is True
 
 
 @pytest.mark.parametrize("name", KEYS)
 def test_the_tests_use_the_tables_that_are_deployed(name: str) -> None:
-    """Keys and indexes of the tests' tables are those of the template."""
+    """The tests' tables have the keys and indexes of the template."""
     table = TABLES[f"{name.capitalize()}Table"]
     indexes = {
         it["IndexName"]: key(it["KeySchema"]) for it in table.get("GlobalSecondaryIndexes", [])
@@ -81,7 +81,7 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
 
 
 def test_only_the_findings_are_streamed() -> None:
-    """Alerts need both images: what was, and what is."""
+    """Alerts need the old and the new image."""
     streams = {
         name: it["StreamSpecification"]
         for name, it in TABLES.items()
@@ -90,8 +90,8 @@ def test_only_the_findings_are_streamed() -> None:
     assert streams == {"FindingsTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"}}
 
 
-def test_what_is_only_a_memory_expires() -> None:
-    """The reverse index and the idempotency records go by themselves."""
+def test_the_resource_index_and_sent_alerts_expire() -> None:
+    """Both tables have a time to live."""
     lives = {
         name: it["TimeToLiveSpecification"]["AttributeName"]
         for name, it in TABLES.items()
@@ -101,17 +101,17 @@ def test_what_is_only_a_memory_expires() -> None:
 
 
 @pytest.mark.parametrize("holder", [*TOPICS.values(), *QUEUES.values()], ids=[*TOPICS, *QUEUES])
-def test_queues_and_topics_are_encrypted_with_our_key(holder: dict[str, Any]) -> None:
-    """Changes and alerts tell about networks and people."""
+def test_queues_and_topics_are_encrypted_with_the_stacks_key(holder: dict[str, Any]) -> None:
+    """Changes and alerts contain data about networks and people."""
     assert holder["KmsMasterKeyId"] == {"Ref": "Key"}
 
 
 @pytest.mark.parametrize("name", [*TOPICS, *QUEUES])
-def test_queues_and_topics_demand_tls(name: str) -> None:
-    """Each has a policy that denies whatever is not sent encrypted."""
+def test_queues_and_topics_require_tls(name: str) -> None:
+    """Each has a policy that denies requests without TLS."""
     policies = [
-        *((it["Topics"], it) for it in of_type("AWS::SNS::TopicPolicy").values()),
-        *((it["Queues"], it) for it in of_type("AWS::SQS::QueuePolicy").values()),
+        *((it["Topics"], it) for it in properties_by_type("AWS::SNS::TopicPolicy").values()),
+        *((it["Queues"], it) for it in properties_by_type("AWS::SQS::QueuePolicy").values()),
     ]
     [policy] = [it["PolicyDocument"] for holders, it in policies if {"Ref": name} in holders]
     [deny] = [it for it in policy["Statement"] if it["Effect"] == "Deny"]
@@ -120,6 +120,6 @@ def test_queues_and_topics_demand_tls(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(QUEUES.keys() - {"ChangesQueue", "SecondLooksQueue"}))
-def test_dead_letters_wait_as_long_as_they_can(name: str) -> None:
-    """Fourteen days is the most SQS gives."""
+def test_dead_letters_have_the_longest_retention(name: str) -> None:
+    """SQS keeps messages for 14 days at most."""
     assert QUEUES[name]["MessageRetentionPeriod"] == 14 * 86400

@@ -10,10 +10,10 @@ from typer.testing import CliRunner, Result
 
 from posture_cli.app import app
 from posture_cli.embedded.aws import EmbeddedAws
-from sample_events import read
+from sample_events import read_event
 from stack_template import PATH
 
-CHANGE = json.dumps(read("evaluate/single-change"))
+CHANGE = json.dumps(read_event("evaluate/single-change"))
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""Write the part of botocore's models that the functions use, from the template's permissions.
+"""Writes the part of botocore's models that the functions use. Run `make docs`.
 
-botocore's own EC2 model is 4 MB of JSON for 800 operations, and its table of endpoints 1.2 MB for
-400 services; reading them is a third of a cold start. The layer holds these, `AWS_DATA_PATH` in the
-template points to them, and an operation that is not in them is one that no role may call. Run:
-`make docs`.
+botocore's EC2 model is 4 MB of JSON with 800 operations, and its endpoints file 1.2 MB with 400
+services; loading them takes a third of a cold start. The models written here hold only operations
+for which the template grants permission. `AWS_DATA_PATH` in the template points to them.
 """
 
 from __future__ import annotations
@@ -28,92 +27,96 @@ VERSIONS = {
     "sts": "2011-06-15",
 }
 ACTION = re.compile(r"\b([a-z0-9]+):([A-Z][A-Za-z]+)")
-# A transaction needs the permissions of what it does and none of its own.
+# A transaction requires the permissions of its writes and no permission of its own.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 IMPLIED = {("dynamodb", "PutItem"): ("dynamodb", "TransactWriteItems")}
 
 Json = dict[str, Any]
 
 
-def slim(template: str) -> dict[str, Json]:
-    """Give the models by their place below `models`: a service's operations that are permitted."""
+def build_models(template: str) -> dict[str, Json]:
+    """Build the models by path below `models`, with the operations that a template permits."""
     loader = botocore.session.get_session().get_component("data_loader")
     permitted = set(ACTION.findall(template))
     permitted |= {implied for action, implied in IMPLIED.items() if action in permitted}
     models = {
-        f"{service}/{version}/service-2": _model(
+        f"{service}/{version}/service-2": _build_model(
             loader.load_service_model(service, "service-2", version),
             {action for name, action in permitted if name == service},
         )
         for service, version in VERSIONS.items()
     }
-    return models | {"endpoints": _endpoints(loader.load_data("endpoints"))}
+    return models | {"endpoints": _build_endpoints(loader.load_data("endpoints"))}
 
 
-def _model(whole: Json, permitted: set[str]) -> Json:
+def _build_model(whole: Json, permitted: set[str]) -> Json:
     names = sorted(permitted & whole["operations"].keys())
-    operations = {name: _undocumented(whole["operations"][name]) for name in names}
+    operations = {name: _remove_documentation(whole["operations"][name]) for name in names}
     return {
         "version": whole["version"],
         "metadata": whole["metadata"],
         "operations": operations,
-        "shapes": dict(sorted(_shapes(whole["shapes"], operations))),
+        "shapes": dict(sorted(_find_shapes(whole["shapes"], operations))),
     }
 
 
-def _endpoints(whole: Json) -> Json:
-    """Give where the services are, in every partition."""
+def _build_endpoints(whole: Json) -> Json:
+    """Build the endpoints file with these services in every partition."""
     return whole | {
         "partitions": [
             partition
-            | {"services": {it: partition["services"][it] for it in _listed(partition["services"])}}
+            | {
+                "services": {
+                    it: partition["services"][it] for it in _sort_known(partition["services"])
+                }
+            }
             for partition in whole["partitions"]
         ]
     }
 
 
-def _listed(services: Json) -> list[str]:
+def _sort_known(services: Json) -> list[str]:
     return sorted(VERSIONS.keys() & services.keys())
 
 
-def place(name: str) -> Path:
-    """Give where a model lies in the layer."""
+def get_path(name: str) -> Path:
+    """Return the path of a model in the layer."""
     return MODELS / f"{name}.json.gz"
 
 
-def packed(model: Json) -> bytes:
-    """Give a model as it lies in the layer, the same bytes each time."""
+def compress(model: Json) -> bytes:
+    """Compress a model, always to the same bytes."""
     return gzip.compress(json.dumps(model, separators=(",", ":")).encode(), mtime=0)
 
 
-def _shapes(shapes: Mapping[str, Json], operations: Json) -> Iterator[tuple[str, Json]]:
-    """Give every shape that the operations reach."""
-    waiting, seen = list(_names(operations)), set[str]()
+def _find_shapes(shapes: Mapping[str, Json], operations: Json) -> Iterator[tuple[str, Json]]:
+    """Find every shape that the operations refer to, directly or not."""
+    waiting, found = list(_find_references(operations)), set[str]()
     while waiting:
         name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            shape = _undocumented(shapes[name])
+        if name not in found:
+            found.add(name)
+            shape = _remove_documentation(shapes[name])
             yield name, shape
-            waiting += _names(shape)
+            waiting += _find_references(shape)
 
 
-def _names(value: Any) -> Iterator[str]:
-    """Give the shapes that a part of the model refers to."""
+def _find_references(value: Any) -> Iterator[str]:
+    """Find the names of the shapes that a part of a model refers to."""
     if isinstance(value, dict):
         if isinstance(value.get("shape"), str):
             yield value["shape"]
         for each in value.values():
-            yield from _names(each)
+            yield from _find_references(each)
     if isinstance(value, list):  # an operation's errors
         for each in value:
-            yield from _names(each)
+            yield from _find_references(each)
 
 
-def _undocumented(value: Any) -> Any:
+def _remove_documentation(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: _undocumented(each)
+            key: _remove_documentation(each)
             for key, each in value.items()
             if key != "documentation" or not isinstance(each, str)
         }
@@ -121,6 +124,6 @@ def _undocumented(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for name, model in slim(TEMPLATE.read_text(encoding="utf-8")).items():
-        place(name).parent.mkdir(parents=True, exist_ok=True)
-        place(name).write_bytes(packed(model))
+    for name, model in build_models(TEMPLATE.read_text(encoding="utf-8")).items():
+        get_path(name).parent.mkdir(parents=True, exist_ok=True)
+        get_path(name).write_bytes(compress(model))

@@ -1,4 +1,4 @@
-"""Write what alerts say of each rule beside the alerts, from the catalogue. Run: `make docs`."""
+"""Writes what alerts say about each rule to a file beside the alerts. Run `make docs`."""
 
 from posture.alerts.rule_texts import PATH, serialise_rule_texts
 from posture.rules.rule_catalogue import RULES

@@ -45,17 +45,17 @@ def create_slim_client() -> Any:
 def test_the_models_are_those_of_the_template_and_the_locked_botocore() -> None:
     """If this fails, run `make docs`."""
     module = import_generator()
-    models = module.slim(module.TEMPLATE.read_text())
-    stored = {name: gzip.decompress(module.place(name).read_bytes()) for name in models}
+    models = module.build_models(module.TEMPLATE.read_text())
+    stored = {name: gzip.decompress(module.get_path(name).read_bytes()) for name in models}
     assert {name: json.loads(text) for name, text in stored.items()} == models
     present = {path.relative_to(MODELS) for path in MODELS.rglob("*") if path.is_file()}
-    assert present == {module.place(name).relative_to(MODELS) for name in models}
+    assert present == {module.get_path(name).relative_to(MODELS) for name in models}
 
 
 def test_every_shape_that_a_model_refers_to_is_in_it() -> None:
     """This includes the parameters, responses and errors of every operation."""
     module = import_generator()
-    for name, model in module.slim(module.TEMPLATE.read_text()).items():
+    for name, model in module.build_models(module.TEMPLATE.read_text()).items():
         for reference in re.findall(r'"shape": "(\w+)"', json.dumps(model)):
             assert reference in model["shapes"], (name, reference)
 

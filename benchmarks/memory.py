@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from bundle import LAYERS, build_layers
-from lambda_environment import FULL_VCPU_MB, PROCESS, ROOT, SETTINGS, read_measurement
+from lambda_environment import FULL_VCPU_MB, PROCESS, SETTINGS, read_measurement
 from samcli.local.docker.lambda_image import LambdaImage
+from shared_paths import ROOT
 
 IMAGE = f"{LambdaImage._INVOKE_REPO_PREFIX}/python:3.13-x86_64"  # noqa: SLF001
 SIZES = (256, 512, 1024, FULL_VCPU_MB, 2048)  # MB

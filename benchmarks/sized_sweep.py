@@ -21,7 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lambda_environment import FULL_VCPU_MB, PROCESS, ROOT, build_environment, read_measurement
+from lambda_environment import FULL_VCPU_MB, PROCESS, build_environment, read_measurement
+from shared_paths import ROOT
 from synthetic_aws import count_calls
 
 PERIOD = 100_000  # microseconds

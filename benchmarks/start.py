@@ -25,8 +25,9 @@ from statistics import median
 from typing import Any
 
 from bundle import measure_folder
-from lambda_environment import LAYER, PROCESS, ROOT, SETTINGS, read_measurement
+from lambda_environment import LAYER, PROCESS, SETTINGS, read_measurement
 from recording import record_first_events
+from shared_paths import ROOT
 
 RUNS = 9
 CLIENTS = {

@@ -74,13 +74,13 @@ class LostEvent:
 
 
 def _create(stage: Stage) -> list[Json]:
-    return [build_creation(stage.world.interface)]
+    return [build_creation(stage.network.interface)]
 
 
 def _delete(stage: Stage) -> list[Json]:
     stage.sweep()
-    stage.world.ec2.delete_vpc_endpoints(VpcEndpointIds=[stage.world.interface])
-    return [build_deletion(stage.world.interface)]
+    stage.network.ec2.delete_vpc_endpoints(VpcEndpointIds=[stage.network.interface])
+    return [build_deletion(stage.network.interface)]
 
 
 CASES = (
@@ -92,7 +92,7 @@ CASES = (
     LostEvent(
         "two ids in one call, one does not exist",
         "the other is evaluated",
-        lambda stage: [build_deletion(stage.world.interface, MISSING)],
+        lambda stage: [build_deletion(stage.network.interface, MISSING)],
     ),
     LostEvent("the VPC's endpoint is deleted", "its effects are reported", _delete),
 )

@@ -18,11 +18,12 @@ import moto.dynamodb.models
 from emulated import EmulatedAccount, serve_account
 from labelled.case import ACCOUNT, HOME
 from moto.dynamodb.models.table import Table
+from scoring import format_row
 from tools import ENVIRONMENT, ROOT, TOOLS, PostureScan, RunCost, run_command
 
 sys.path.append(str(ROOT / "benchmarks"))
 
-from compare import format_row, report_progress
+from compare import report_progress
 from lambda_environment import PROCESS, build_environment
 from synthetic_region import build_vpc
 

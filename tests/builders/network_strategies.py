@@ -1,4 +1,4 @@
-"""Any VPC: some of everything, much of it missing, broken or contradictory."""
+"""Strategies for arbitrary VPCs, with missing, broken and contradictory parts."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +47,7 @@ STATES = ("available", "pending", "failed", "deleted", "pendingacceptance", "")
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Give a VPC with some of everything, much of it missing, broken or contradictory."""
+    """Generate a VPC with parts of every kind, many of them missing or broken."""
     parts: list[Any] = [prefix_list("pl-own", "10.9.0.0/24"), group("endpoints", *_rules(draw))]
     for number, name in enumerate(NAMES[: draw(st.integers(0, 3))]):
         six = f"2001:db8:0:{number}::/64" if draw(st.booleans()) else None
@@ -106,7 +106,7 @@ def _endpoints() -> list[Any]:
 
 
 def _varied(draw: st.DrawFn, part: Any) -> Any:
-    """Let an endpoint be in any state, new or old, with private DNS on, off or untold."""
+    """Vary the state, age and policy of an endpoint, with private DNS on, off or unknown."""
     if not hasattr(part, "service_name") or draw(st.booleans()):
         return part
     return replace(

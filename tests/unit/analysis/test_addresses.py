@@ -1,4 +1,4 @@
-"""Sets of addresses behave as sets: checked against Python's own over a small world."""
+"""Sets of addresses behave like Python's sets, checked on a few addresses."""
 
 from ipaddress import IPv4Network, IPv6Network
 
@@ -8,17 +8,16 @@ from hypothesis import strategies as st
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.model.network import Network
 
-# A world of 32 addresses in each family: every set of them can be listed.
+# 32 addresses of each IP version, so that every set of them can be listed.
 V4 = IPv4Network("203.0.113.0/27")
 V6 = IPv6Network("2001:db8::/123")
-WORLD = [*V4, *V6]
 
 
 @st.composite
 def blocks(draw: st.DrawFn) -> Network:
-    """Give any block inside the world."""
-    worlds: list[Network] = [V4, V6]
-    whole = draw(st.sampled_from(worlds))
+    """Generate any block of these addresses."""
+    wholes: list[Network] = [V4, V6]
+    whole = draw(st.sampled_from(wholes))
     length = draw(st.integers(whole.prefixlen, whole.max_prefixlen))
     choices: list[Network] = list(whole.subnets(new_prefix=length))
     return draw(st.sampled_from(choices))
@@ -27,41 +26,41 @@ def blocks(draw: st.DrawFn) -> Network:
 SETS = st.lists(blocks(), max_size=6)
 
 
-def members(of: list[Network]) -> set[object]:
-    """List the addresses of blocks, one by one."""
-    return {address for block in of for address in block}
+def list_members(blocks: list[Network]) -> set[object]:
+    """Return the addresses of blocks, one by one."""
+    return {address for block in blocks for address in block}
 
 
-def listed(found: AddressSet) -> set[object]:
-    """List the addresses of a set, one by one."""
-    return members(list(found.networks()))
+def list_addresses(found: AddressSet) -> set[object]:
+    """Return the addresses of a set, one by one."""
+    return list_members(list(found.networks()))
 
 
 @given(SETS, SETS)
-def test_operations_are_those_of_sets(these: list[Network], those: list[Network]) -> None:
+def test_operations_equal_those_of_sets(these: list[Network], those: list[Network]) -> None:
     """Union, intersection, difference and inclusion, address by address."""
     one, other = AddressSet.of(these), AddressSet.of(those)
-    assert listed(one | other) == members(these) | members(those)
-    assert listed(one & other) == members(these) & members(those)
-    assert listed(one - other) == members(these) - members(those)
-    assert (one >= other) == (members(these) >= members(those))
-    assert one.size == len(members(these))
-    assert bool(one) == bool(members(these))
+    assert list_addresses(one | other) == list_members(these) | list_members(those)
+    assert list_addresses(one & other) == list_members(these) & list_members(those)
+    assert list_addresses(one - other) == list_members(these) - list_members(those)
+    assert (one >= other) == (list_members(these) >= list_members(those))
+    assert one.size == len(list_members(these))
+    assert bool(one) == bool(list_members(these))
 
 
 @given(SETS, SETS)
-def test_equal_sets_are_equal_values(these: list[Network], those: list[Network]) -> None:
-    """However a set is made, it has one form."""
+def test_equal_sets_have_equal_values(these: list[Network], those: list[Network]) -> None:
+    """A set has one form, however it was built."""
     one, other = AddressSet.of(these), AddressSet.of(those)
-    assert (one == other) == (members(these) == members(those))
+    assert (one == other) == (list_members(these) == list_members(those))
     assert (one | other) - (other - one) == one
 
 
 @given(SETS)
-def test_the_fewest_blocks_are_given(these: list[Network]) -> None:
+def test_networks_returns_the_fewest_blocks(these: list[Network]) -> None:
     """No two blocks overlap, and none could be joined with its neighbour."""
     found = AddressSet.of(these).networks()
-    assert sum(block.num_addresses for block in found) == len(members(these))
+    assert sum(block.num_addresses for block in found) == len(list_members(these))
     for block in found:
         assert not any(
             other.version == block.version
@@ -72,8 +71,8 @@ def test_the_fewest_blocks_are_given(these: list[Network]) -> None:
         )
 
 
-def test_the_families_never_touch() -> None:
-    """The last IPv4 address and the first IPv6 one are neighbours on the line, and stay apart."""
+def test_ipv4_and_ipv6_never_merge() -> None:
+    """The last IPv4 address and the first IPv6 one are adjacent integers, but stay apart."""
     everything = IPV4 | IPV6
     assert [str(block) for block in everything.networks()] == ["0.0.0.0/0", "::/0"]
     assert everything - IPV4 == IPV6
@@ -88,7 +87,7 @@ def test_overlapping_blocks_at_the_start_of_ipv6() -> None:
 
 
 def test_nothing_is_empty() -> None:
-    """It holds no address and says so."""
+    """It holds no address."""
     assert not NOTHING
     assert str(NOTHING) == "nothing"
     assert NOTHING.networks() == ()

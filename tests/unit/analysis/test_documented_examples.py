@@ -1,4 +1,4 @@
-"""The examples of AWS's own documentation, each with the page it stands on."""
+"""The examples of AWS's documentation, each with its page."""
 
 from dataclasses import replace
 from ipaddress import ip_network
@@ -44,7 +44,7 @@ PROPAGATED = RouteOrigin.PROPAGATED
 
 
 def targets(address: str, *routes: Route, lists: tuple[PrefixList, ...] = ()) -> list[str]:
-    """Give what one address is routed to."""
+    """Return the ids of the targets that one address is routed to."""
     destination = AddressSet.of([ip_network(address)])
     known = {each.id: each for each in lists}
     (leg,) = Router(table("1", *routes), known).route(destination).legs
@@ -61,22 +61,22 @@ def test_longest_prefix_match(address: str, target: str) -> None:
     assert targets(address, *routes) == [target]
 
 
-def test_a_static_route_goes_before_a_propagated_one() -> None:
+def test_a_static_route_takes_precedence_over_a_propagated_one() -> None:
     """PRIORITY, "Route priority for static and dynamically propagated routes"."""
     propagated = route("172.31.0.0/24", "vgw-11223344556677889", origin=PROPAGATED)
     static = route("172.31.0.0/24", "igw-12345678901234567")
     assert targets("172.31.0.9", propagated, static) == ["igw-12345678901234567"]
 
 
-def test_a_prefix_list_goes_before_a_propagated_route() -> None:
+def test_a_prefix_list_takes_precedence_over_a_propagated_route() -> None:
     """PRIORITY, "Route priority for prefix lists", first rule."""
     listed = prefix_list("pl-1", "172.31.0.0/24")
     propagated = route("172.31.0.0/24", "vgw-1", origin=PROPAGATED)
     assert targets("172.31.0.9", propagated, route("pl-1", "tgw-1"), lists=(listed,)) == ["tgw-1"]
 
 
-def test_more_specific_goes_before_everything() -> None:
-    """PRIORITY: "more specific routes always take priority", propagated, static or by list."""
+def test_a_more_specific_route_always_takes_precedence() -> None:
+    """PRIORITY: "more specific routes always take priority", whatever their kind."""
     listed = prefix_list("pl-1", "172.31.0.0/16")
     routes = (
         route("172.31.0.0/24", "vgw-1", origin=PROPAGATED),
@@ -89,20 +89,20 @@ def test_more_specific_goes_before_everything() -> None:
 
 
 def test_of_two_prefix_lists_aws_chooses_at_random() -> None:
-    """PRIORITY, third rule: nobody can tell which, so both stand."""
+    """PRIORITY, third rule: which one applies is not known, so both are candidates."""
     lists = (prefix_list("pl-1", "172.31.0.0/24"), prefix_list("pl-2", "172.31.0.0/24"))
     routes = (route("pl-1", "nat-1"), route("pl-2", "tgw-1"))
     assert sorted(targets("172.31.0.9", *routes, lists=lists)) == ["nat-1", "tgw-1"]
 
 
-def test_the_local_route_goes_before_any_propagated_one() -> None:
+def test_the_local_route_takes_precedence_over_any_propagated_one() -> None:
     """VPN: "the local route is most preferred even if the propagated routes are more specific"."""
     propagated = route("10.0.3.0/24", "vgw-1", origin=PROPAGATED)
     assert targets("10.0.3.9", propagated) == ["local"]
     assert targets("10.1.3.9", replace(propagated, cidr=ip_network("10.1.3.0/24"))) == ["vgw-1"]
 
 
-def test_a_gateway_endpoints_route_goes_before_the_default_route() -> None:
+def test_a_gateway_endpoint_route_takes_precedence_over_the_default_route() -> None:
     """GATEWAYS, "Routing": the service's addresses are more specific than 0.0.0.0/0."""
     rules = (route("pl-s3", "vpce-s3"), route("0.0.0.0/0", "igw-1"))
     guard = open_acl("all", ["a"])
@@ -110,8 +110,8 @@ def test_a_gateway_endpoints_route_goes_before_the_default_route() -> None:
     assert cell(snapshot, "a", S3).outcome is PathOutcome.PRIVATE
 
 
-def test_a_subnet_without_the_endpoints_table_does_not_use_it() -> None:
-    """GATEWAYS: what comes from a subnet whose table is not associated goes another way."""
+def test_a_subnet_without_an_associated_table_does_not_use_the_endpoint() -> None:
+    """GATEWAYS: traffic from a subnet with another route table takes another path."""
     snapshot = build_snapshot(
         gateway("s3", tables=["own"]), subnet("a"), subnet("b"), open_acl("all", ["a", "b"]),
         table("own", route("pl-s3", "vpce-s3"), subnets=["a"]),
@@ -121,7 +121,7 @@ def test_a_subnet_without_the_endpoints_table_does_not_use_it() -> None:
     assert cell(snapshot, "b", S3).outcome is PathOutcome.INTERNET
 
 
-# The custom ACL of the page's example: web traffic in, answers and what servers ask for out.
+# The custom ACL of the page's example: inbound web traffic, and the outbound traffic of servers.
 WEB = acl(
     "web",
     allow(100, protocol="6", from_port=80, to_port=80),
@@ -153,14 +153,14 @@ WEB = acl(
     ],
 )
 def test_the_custom_network_acl(address: str, port: int, *, egress: bool, rule: str | None) -> None:
-    """CUSTOM_ACL: which rule lets each packet pass; what none does, the last one denies."""
+    """CUSTOM_ACL: the rule that allows each packet, or else the last one, which denies it."""
     (found,) = partition_by_entry(WEB, AddressSet.of([ip_network(address)]), port, egress=egress)
     assert found.allowed is (rule is not None)
     assert found.entry is not None
     assert str(found.entry.number) == (rule or "32767")
 
 
-def test_acl_rules_apply_in_order_whatever_comes_later() -> None:
+def test_the_first_matching_acl_rule_applies() -> None:
     """CUSTOM_ACL: "as soon as a rule matches traffic, it's applied"."""
     ordered = acl("x", deny(90, "10.0.0.0/8"), allow(100), subnets=["a"])
     (found,) = partition_by_entry(
@@ -183,7 +183,7 @@ def test_a_nat_gateway_sends_nothing_over_a_gateway_endpoint() -> None:
 
 
 def test_a_middlebox_between_two_subnets() -> None:
-    """MIDDLEBOX, "Routing traffic to a middlebox": a route for a whole subnet, past the local."""
+    """MIDDLEBOX, "Routing traffic to a middlebox": a route for a whole subnet overrides local."""
     snapshot = build_snapshot(
         subnet("a", "a", "10.0.1.0/24"), subnet("b", "b", "10.0.2.0/24"),
         table("a", route("10.0.2.0/24", "eni-middlebox"), subnets=["a"]), table("main", main=True),
@@ -197,7 +197,7 @@ def test_a_middlebox_between_two_subnets() -> None:
 
 @pytest.mark.parametrize(("hostnames", "outcome"), [(True, "endpoint"), (False, "internet")])
 def test_private_dns_needs_hostnames_and_support(*, hostnames: bool, outcome: str) -> None:
-    """PRIVATE_DNS: with an attribute off, the same name leads out by the internet gateway."""
+    """PRIVATE_DNS: with an attribute disabled, the same name resolves to public addresses."""
     snapshot = build_snapshot(
         subnet("a"), table("main", route("0.0.0.0/0", "igw-1"), main=True), open_acl("all", ["a"]),
         eni("1", "a", "10.0.0.9"), interface("kms", KMS, network_interface_ids=("eni-1",)),
@@ -207,7 +207,7 @@ def test_private_dns_needs_hostnames_and_support(*, hostnames: bool, outcome: st
 
 
 def test_a_load_balancer_endpoint_as_a_middlebox_for_the_internet() -> None:
-    """MIDDLEBOX, "inspect traffic": what the firewall does with it is not ours to see."""
+    """MIDDLEBOX, "inspect traffic": which traffic the firewall forwards is not known."""
     firewall = interface("fw", "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0",
                          type=EndpointType.GATEWAY_LOAD_BALANCER)  # fmt: skip
     snapshot = build_snapshot(

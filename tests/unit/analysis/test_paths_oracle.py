@@ -1,4 +1,4 @@
-"""The partition by path, against a router that is asked for one address at a time.
+"""The paths of a service's addresses, checked against a router for single addresses.
 
 The generated VPCs have a private subnet of one or both families, a public one with a NAT gateway,
 overlapping and equal routes of every origin, lists, blackholes, and the service's own list. The
@@ -63,7 +63,7 @@ WORLDS: tuple[tuple[IPv4Network | IPv6Network, tuple[int, ...]], ...] = (
 )
 
 Address = IPv4Address | IPv6Address
-Way = tuple[str, ...]  # the target, and the one behind it where it is a NAT gateway
+Hops = tuple[str, ...]  # the target, and the next one if it is a NAT gateway
 
 
 # --- one address at a time -----------------------------------------------------------------------
@@ -78,7 +78,7 @@ class Match:
     priority: int  # static, by list, propagated
 
 
-def matches(routes: tuple[Route, ...], address: Address) -> list[Match]:
+def find_matches(routes: tuple[Route, ...], address: Address) -> list[Match]:
     """Compare an address with every block of every route."""
     found = []
     for each in routes:
@@ -93,13 +93,13 @@ def matches(routes: tuple[Route, ...], address: Address) -> list[Match]:
             if address.version == block.version and address in block
         ]
     local = any(match.route.target.kind is TargetKind.LOCAL for match in found)
-    # A virtual private gateway takes nothing away from the local route.
+    # A route that a virtual private gateway propagates does not override the local route.
     return [it for it in found if not (local and it.route.origin is RouteOrigin.PROPAGATED)]
 
 
-def chosen(routes: tuple[Route, ...], address: Address) -> set[tuple[str, bool]]:
-    """Give the targets that may be taken, each with whether it drops."""
-    found = matches(routes, address)
+def choose_targets(routes: tuple[Route, ...], address: Address) -> set[tuple[str, bool]]:
+    """Return the targets that may apply, each with whether it is a blackhole."""
+    found = find_matches(routes, address)
     if not found:
         return set()
     best = min((-it.length, it.priority) for it in found)
@@ -110,12 +110,14 @@ def chosen(routes: tuple[Route, ...], address: Address) -> set[tuple[str, bool]]
     }
 
 
-def way(snapshot: Snapshot, of: RouteTable, address: Address, *, behind_nat: str = "") -> Way:
-    """Send one packet."""
+def route_packet(
+    snapshot: Snapshot, of: RouteTable, address: Address, *, behind_nat: str = ""
+) -> Hops:
+    """Return the hops of one packet."""
     routes = of.routes
     if behind_nat:
         routes = tuple(it for it in routes if it.target.id != "vpce-s3")
-    targets = chosen(routes, address)
+    targets = choose_targets(routes, address)
     if not targets:
         return ("none",)
     if len(targets) > 1:
@@ -126,36 +128,40 @@ def way(snapshot: Snapshot, of: RouteTable, address: Address, *, behind_nat: str
     if behind_nat:
         private = not snapshot.nat_gateways[behind_nat].public
         return ("drop",) if private and target == "igw-1" else (target,)
-    return (target, *beyond(snapshot, target, address)) if target.startswith("nat-") else (target,)
+    return (
+        (target, *follow_nat_gateway(snapshot, target, address))
+        if target.startswith("nat-")
+        else (target,)
+    )
 
 
-def beyond(snapshot: Snapshot, nat_id: str, address: Address) -> Way:
-    """Follow a NAT gateway one step: it translates IPv4 only, and not every one is to be seen."""
+def follow_nat_gateway(snapshot: Snapshot, nat_id: str, address: Address) -> Hops:
+    """Return the hop behind a NAT gateway, which may be unknown and handles only IPv4."""
     if nat_id not in snapshot.nat_gateways:
         return ("unknown",)
     if address.version == 6:
         return ("drop",)
-    return way(snapshot, snapshot.route_tables["rtb-public"], address, behind_nat=nat_id)
+    return route_packet(snapshot, snapshot.route_tables["rtb-public"], address, behind_nat=nat_id)
 
 
 # --- what the analysis says ----------------------------------------------------------------------
 
-WORDS = {PathKind.NONE: "none", PathKind.UNKNOWN: "unknown", PathKind.BLACKHOLE: "drop"}
+HOPS = {PathKind.NONE: "none", PathKind.UNKNOWN: "unknown", PathKind.BLACKHOLE: "drop"}
 
 
-def said(path: Path) -> str:
-    """Name a path as the router does."""
-    return WORDS.get(path.kind, path.target)
+def name_hop(path: Path) -> str:
+    """Return the hop of a path, named as by the router."""
+    return HOPS.get(path.kind, path.target)
 
 
-def ways_of(path: Path, address: Address) -> list[Way]:
-    """Give the ways a path takes with an address it holds."""
+def list_hops(path: Path, address: Address) -> list[Hops]:
+    """List the hops of a path's traffic to one of its addresses."""
     onward = [it for it in path.onward if holds(it, address)]
-    return [(said(path), said(it)) for it in onward] or [(said(path),)]
+    return [(name_hop(path), name_hop(it)) for it in onward] or [(name_hop(path),)]
 
 
 def holds(path: Path, address: Address) -> bool:
-    """Tell whether a path is about an address."""
+    """Return whether a path holds an address."""
     return any(
         address.version == block.version and address in block for block in path.addresses.networks()
     )
@@ -166,7 +172,7 @@ def holds(path: Path, address: Address) -> bool:
 
 @st.composite
 def routes(draw: st.DrawFn) -> Route:
-    """Give a route about the service's addresses."""
+    """Generate a route that matches some of the service's addresses."""
     blackhole = draw(st.integers(0, 6)) == 0
     if draw(st.integers(0, 3)) == 0:
         listed = draw(st.sampled_from(sorted(LISTS)))
@@ -182,7 +188,7 @@ def routes(draw: st.DrawFn) -> Route:
 
 @st.composite
 def networks(draw: st.DrawFn) -> Snapshot:
-    """Give a VPC whose private subnet sends to S3 by all kinds of routes."""
+    """Generate a VPC whose private subnet has routes of all kinds for S3's addresses."""
     private = draw(st.lists(routes(), max_size=7))
     public = draw(st.lists(routes(), max_size=2))
     if draw(st.booleans()):
@@ -206,8 +212,8 @@ def networks(draw: st.DrawFn) -> Snapshot:
 
 @settings(max_examples=300)
 @given(networks())
-def test_every_single_address_goes_as_the_partition_says(snapshot: Snapshot) -> None:
-    """Each address of the service is in one path, and that path is the router's way."""
+def test_every_single_address_takes_the_expected_path(snapshot: Snapshot) -> None:
+    """Each address of the service is in one path, the one that the router chooses."""
     here = snapshot.subnets["subnet-a"]
     paths = PathFinder(snapshot).find_paths(here, snapshot.services[S3])
     assert paths is not None
@@ -218,46 +224,49 @@ def test_every_single_address_goes_as_the_partition_says(snapshot: Snapshot) -> 
             assert holding == []  # the subnet cannot send there
             continue
         (path,) = holding
-        assert ways_of(path, address) == [way(snapshot, of, address)], (address, of.routes)
+        assert list_hops(path, address) == [route_packet(snapshot, of, address)], (
+            address,
+            of.routes,
+        )
 
 
-def test_the_generated_networks_hold_what_is_hard() -> None:
-    """Overlaps, equal blocks, blackholes, IPv6, NATs followed and parts: each in many of them."""
-    seen: Counter[str] = Counter()
+def test_the_generated_networks_cover_the_hard_cases() -> None:
+    """Overlaps, equal blocks, blackholes, IPv6, NAT gateways and parts each occur often."""
+    counts: Counter[str] = Counter()
     examples = 300
 
     @settings(max_examples=examples, derandomize=True, database=None)
     @given(networks())
-    def look(snapshot: Snapshot) -> None:
+    def collect(snapshot: Snapshot) -> None:
         of = snapshot.route_tables["rtb-main"]
-        found = {address: matches(of.routes, address) for address in ADDRESSES}
+        found = {address: find_matches(of.routes, address) for address in ADDRESSES}
         lengths = [{it.length for it in each} for each in found.values()]
         pairs = [Counter((it.length) for it in each) for each in found.values()]
-        ways = [way(snapshot, of, address) for address in ADDRESSES]
-        seen["routes that overlap"] += any(len(each) > 1 for each in lengths)
-        seen["equal blocks"] += any(max(each.values(), default=0) > 1 for each in pairs)
-        seen["a blackhole decides"] += ("drop",) in ways
-        seen["nobody knows which"] += ("unknown",) in ways
-        seen["no route"] += ("none",) in ways
-        seen["a NAT is followed"] += any(len(each) > 1 for each in ways)
-        seen["a NAT reaches the internet"] += any(each[1:] == ("igw-1",) for each in ways)
-        seen["parts go different ways"] += len(set(ways[: WORLD4.num_addresses])) > 1
-        seen["IPv6"] += bool(snapshot.subnets["subnet-a"].ipv6_cidrs)
-        seen["the endpoint is used"] += ("vpce-s3",) in ways
-        seen["propagated routes inside the VPC"] += any(
+        hops = [route_packet(snapshot, of, address) for address in ADDRESSES]
+        counts["routes that overlap"] += any(len(each) > 1 for each in lengths)
+        counts["equal blocks"] += any(max(each.values(), default=0) > 1 for each in pairs)
+        counts["a blackhole decides"] += ("drop",) in hops
+        counts["several candidates"] += ("unknown",) in hops
+        counts["no route"] += ("none",) in hops
+        counts["a NAT is followed"] += any(len(each) > 1 for each in hops)
+        counts["a NAT reaches the internet"] += any(each[1:] == ("igw-1",) for each in hops)
+        counts["parts take different paths"] += len(set(hops[: WORLD4.num_addresses])) > 1
+        counts["IPv6"] += bool(snapshot.subnets["subnet-a"].ipv6_cidrs)
+        counts["the endpoint is used"] += ("vpce-s3",) in hops
+        counts["propagated routes inside the VPC"] += any(
             it.origin is RouteOrigin.PROPAGATED and it.cidr and it.cidr.version == 4
             and it.cidr.overlaps(OWN)
             for it in of.routes
         ) and any(it.cidr == OWN for it in of.routes)  # fmt: skip
 
-    look()
-    assert len(seen) == 11
-    rare = {what: count for what, count in seen.items() if count < examples / 15}
-    assert not rare, seen
+    collect()
+    assert len(counts) == 11
+    rare = {what: count for what, count in counts.items() if count < examples / 15}
+    assert not rare, counts
 
 
-def test_addresses_outside_the_list_are_in_no_path() -> None:
-    """The partition is of the service's addresses and nothing else."""
+def test_addresses_outside_the_prefix_list_are_in_no_path() -> None:
+    """The paths hold the service's addresses and no others."""
     snapshot = build_snapshot(
         *LISTS.values(), subnet("a"), table("main", route("0.0.0.0/0", "igw-1"), main=True)
     )

@@ -1,4 +1,4 @@
-"""Each address takes the route AWS documents: checked against a choice made address by address."""
+"""Each address matches the route that AWS documents, checked address by address."""
 
 from ipaddress import IPv4Network, ip_address, ip_network
 
@@ -11,21 +11,21 @@ from posture.analysis.addresses import NOTHING, AddressSet
 from posture.analysis.routing import Router, Routing, find_route_table
 from posture.model.network import PrefixList, Route, RouteOrigin
 
-WORLD = IPv4Network("203.0.113.0/28")
-WHOLE = AddressSet.of([WORLD])
+ADDRESSES = IPv4Network("203.0.113.0/28")
+WHOLE = AddressSet.of([ADDRESSES])
 LISTS = {
     "pl-low": prefix_list("pl-low", "203.0.113.0/29"),
     "pl-odd": prefix_list("pl-odd", "203.0.113.1/32", "203.0.113.8/30"),
     "pl-all": prefix_list("pl-all", "203.0.113.0/28", "203.0.113.4/30"),
 }
-INSIDE = IPv4Network("203.0.113.12/30")  # a block of the VPC inside the world
+INSIDE = IPv4Network("203.0.113.12/30")  # a block of the VPC among the addresses
 VPC_ROUTE = route(str(INSIDE), "local", origin=RouteOrigin.TABLE)
 ORIGINS = [RouteOrigin.STATIC, RouteOrigin.PROPAGATED, RouteOrigin.ADVERTISED]
 
 
 @st.composite
 def routes(draw: st.DrawFn) -> Route:
-    """Give a route to part of the world, static, propagated or by a list, to one of three ways."""
+    """Generate a static or propagated route, or one to a prefix list, to one of three targets."""
     target = draw(st.sampled_from(["nat-1", "igw-1", "tgw-1"]))
     if draw(st.booleans()):
         return route(draw(st.sampled_from(sorted(LISTS))), target)
@@ -35,10 +35,10 @@ def routes(draw: st.DrawFn) -> Route:
     return route(str(block), target, origin=draw(st.sampled_from(ORIGINS)))
 
 
-def choices(address: str, given_routes: list[Route]) -> set[str]:
-    """Choose by hand: the longest match, then static, then by list, then propagated.
+def choose_targets(address: str, given_routes: list[Route]) -> set[str]:
+    """Choose by the longest match, then static, then prefix list, then propagated routes.
 
-    What a virtual private gateway propagates never goes before the local route.
+    A route that a virtual private gateway propagates never overrides the local route.
     """
     best: dict[tuple[int, int], set[str]] = {}
     inside = ip_address(address) in INSIDE
@@ -55,43 +55,43 @@ def choices(address: str, given_routes: list[Route]) -> set[str]:
 
 
 @given(st.lists(routes(), max_size=8))
-def test_every_address_takes_the_route_chosen_by_hand(given_routes: list[Route]) -> None:
-    """The legs are a partition, and each address is in the leg of its own choice."""
+def test_every_address_matches_the_expected_route(given_routes: list[Route]) -> None:
+    """The legs are disjoint and complete, and each address is in the expected one."""
     found = Router(table("1", VPC_ROUTE, *given_routes), LISTS).route(WHOLE)
-    seen = NOTHING
+    covered = NOTHING
     for leg in found.legs:
-        assert not seen & leg.addresses
-        seen |= leg.addresses
+        assert not covered & leg.addresses
+        covered |= leg.addresses
         for block in leg.addresses.networks():
             for address in block:
-                assert {each.target.id for each in leg.routes} == choices(
+                assert {each.target.id for each in leg.routes} == choose_targets(
                     str(address), given_routes
                 )
-    assert seen == WHOLE
+    assert covered == WHOLE
 
 
-def test_of_equals_only_the_propagated_one_gives_way_to_the_local_route() -> None:
-    """A route server's route as specific as a gateway's propagated one keeps what is inside."""
+def test_only_the_propagated_one_of_equal_routes_yields_to_the_local_route() -> None:
+    """An equally specific route from a route server overrides the local route."""
     mixed = [
         route("203.0.113.12/31", "nat-1", origin=RouteOrigin.ADVERTISED),
         route("203.0.113.12/31", "igw-1", origin=RouteOrigin.PROPAGATED),
     ]
-    found = ways(Router(table("1", VPC_ROUTE, *mixed), LISTS).route(WHOLE))
+    found = targets_by_block(Router(table("1", VPC_ROUTE, *mixed), LISTS).route(WHOLE))
     assert found["203.0.113.12/31"] == ["nat-1"]
     assert found["203.0.113.14/31"] == ["local"]
 
 
 @given(st.permutations([route("pl-low", "nat-1"), route("203.0.113.0/28", "igw-1"), LOCAL]))
 def test_the_order_of_routes_does_not_matter(given_routes: list[Route]) -> None:
-    """EC2 lists them in any order."""
-    assert ways(Router(table("1", *given_routes), LISTS).route(WHOLE)) == {
+    """EC2 returns them in any order."""
+    assert targets_by_block(Router(table("1", *given_routes), LISTS).route(WHOLE)) == {
         "203.0.113.0/29": ["nat-1"],
         "203.0.113.8/29": ["igw-1"],
     }
 
 
-def ways(routing: Routing) -> dict[str, list[str]]:
-    """Give each leg in words."""
+def targets_by_block(routing: Routing) -> dict[str, list[str]]:
+    """Return the ids of each leg's targets by its addresses."""
     return {str(leg.addresses): [each.target.id for each in leg.routes] for leg in routing.legs}
 
 
@@ -113,54 +113,54 @@ def ways(routing: Routing) -> dict[str, list[str]]:
         (route("pl-low", "nat-1"), route("pl-low", "igw-1"), ["nat-1", "igw-1"]),
     ],
     ids=[
-        "static before list",
-        "list before propagated",
+        "static before prefix list",
+        "prefix list before propagated",
         "static before propagated",
-        "the more specific whatever it is",
-        "two lists: AWS does not tell",
+        "the more specific, whatever its kind",
+        "two prefix lists: not documented",
     ],
 )
 def test_priority_between_equal_routes(one: Route, other: Route, wins: list[str]) -> None:
-    """AWS's documented order."""
+    """The order is the one that AWS documents."""
     destination = AddressSet.of([ip_network("203.0.113.0/29")])
     for pair in ([one, other], [other, one]):
         (leg,) = Router(table("1", *pair), LISTS).route(destination).legs
         assert sorted(each.target.id for each in leg.routes) == sorted(wins)
 
 
-def test_two_routes_to_one_target_are_no_doubt() -> None:
-    """Whichever AWS takes, it is the same way."""
+def test_two_routes_to_one_target_are_unambiguous() -> None:
+    """The traffic takes the same path, whichever applies."""
     pair = [route("pl-low", "nat-1"), route("pl-all", "nat-1")]
-    found = Router(table("1", *pair), LISTS).route(AddressSet.of([WORLD]))
+    found = Router(table("1", *pair), LISTS).route(AddressSet.of([ADDRESSES]))
     assert all(len(leg.routes) == 1 for leg in found.legs)
 
 
-def test_what_no_route_leads_to_is_told() -> None:
-    """It is a leg of its own, without a route."""
+def test_addresses_without_a_route_are_a_leg() -> None:
+    """The leg has no routes."""
     found = Router(table("1", route("pl-low", "nat-1")), LISTS).route(WHOLE)
-    assert ways(found) == {"203.0.113.0/29": ["nat-1"], "203.0.113.8/29": []}
+    assert targets_by_block(found) == {"203.0.113.0/29": ["nat-1"], "203.0.113.8/29": []}
 
 
-def test_a_list_that_cannot_be_read_is_told() -> None:
-    """It may take any part away."""
+def test_an_unreadable_prefix_list_is_reported() -> None:
+    """Its route may match any part of the destination."""
     unread = route("pl-secret", "nat-1")
     lists: dict[str, PrefixList] = {"pl-secret": prefix_list("pl-secret")}
     assert Router(table("1", unread), lists).route(WHOLE).unread == (unread,)
     assert Router(table("1", unread), {}).route(WHOLE).unread == (unread,)
 
 
-def test_a_blackhole_still_takes_what_it_matches() -> None:
-    """Its traffic is dropped, not sent by a less specific route."""
+def test_a_blackhole_still_matches() -> None:
+    """Traffic is dropped instead of matching a less specific route."""
     hole = route("203.0.113.0/29", "nat-9", blackhole=True)
     found = Router(table("1", hole, route("0.0.0.0/0", "igw-1")), {}).route(WHOLE)
-    assert ways(found) == {"203.0.113.0/29": ["nat-9"], "203.0.113.8/29": ["igw-1"]}
+    assert targets_by_block(found) == {"203.0.113.0/29": ["nat-9"], "203.0.113.8/29": ["igw-1"]}
 
 
-def test_a_subnet_uses_its_own_table_or_the_main_one() -> None:
-    """An association wins; without one the main table holds."""
+def test_a_subnet_uses_the_associated_table_or_the_main_one() -> None:
+    """Without an association, the main route table applies."""
     own, main = table("own", subnets=["a"]), table("main", main=True)
     snapshot = build_snapshot(subnet("a"), subnet("b"), main, own)
     assert find_route_table(snapshot, "subnet-a") is own
     assert find_route_table(snapshot, "subnet-b") is main
-    assert find_route_table(snapshot, "subnet-nobody-knows") is main
+    assert find_route_table(snapshot, "subnet-unknown") is main
     assert find_route_table(build_snapshot(subnet("a")), "subnet-a") is None

@@ -1,4 +1,4 @@
-"""Policies and requests out of small pools, so that they meet often and at their boundaries."""
+"""Strategies for policies and requests, drawn from small pools so that they often match."""
 
 import json
 from dataclasses import replace
@@ -11,15 +11,15 @@ from posture.policy.request import CallerKind
 
 OWN = "111122223333"
 PARTNER = "222233334444"
-STRANGER = "444455556666"
+UNTRUSTED = "444455556666"
 OTHER = "444455557777"
 ORGANIZATION = "o-a1b2c3d4e5"
-FOREIGN = "o-zyxwvutsrq"
+OTHER_ORGANIZATION = "o-zyxwvutsrq"
 TRUST = Trust(frozenset({PARTNER}), frozenset({ORGANIZATION}))
 ENDPOINT = EndpointContext(OWN, vpc_id="vpc-own", endpoint_id="vpce-own")
 
-ACCOUNTS = (OWN, PARTNER, STRANGER, OTHER)
-ORGANIZATIONS = (None, ORGANIZATION, FOREIGN)
+ACCOUNTS = (OWN, PARTNER, UNTRUSTED, OTHER)
+ORGANIZATIONS = (None, ORGANIZATION, OTHER_ORGANIZATION)
 ACTIONS = ("s3:GetObject", "s3:PutObject", "sqs:SendMessage", "kms:Decrypt")
 ACTION_PATTERNS = ("*", "s3:*", "S3:Get*", "sqs:*", "s3:?etObject", "kms:Decrypt", "s3:PutObject")
 RESOURCE_PATTERNS = (
@@ -30,28 +30,28 @@ RESOURCE_PATTERNS = (
     f"arn:aws:sqs:*:{OWN}:*",
     "arn:aws:sqs:*:*:jobs",
     "arn:aws:sqs:eu-west-1:4444*:jobs",
-    f"arn:aws:kms:*:{STRANGER}:key/*",
+    f"arn:aws:kms:*:{UNTRUSTED}:key/*",
     "arn:aws:s3:::${aws:PrincipalAccount}-data/*",
 )
 PRINCIPALS: tuple[Any, ...] = (
     "*",
     {"AWS": "*"},
     {"AWS": OWN},
-    {"AWS": [OWN, STRANGER]},
+    {"AWS": [OWN, UNTRUSTED]},
     {"AWS": f"arn:aws:iam::{OWN}:role/Worker"},
-    {"AWS": f"arn:aws:sts::{STRANGER}:assumed-role/Worker/session"},
+    {"AWS": f"arn:aws:sts::{UNTRUSTED}:assumed-role/Worker/session"},
     {"Service": "cloudtrail.amazonaws.com"},
 )
 TEXT_VALUES: dict[str, tuple[str, ...]] = {
-    "aws:PrincipalOrgID": (ORGANIZATION, FOREIGN, "o-*", "${aws:ResourceOrgID}"),
-    "aws:PrincipalAccount": (OWN, PARTNER, STRANGER, "4444*", "anonymous"),
+    "aws:PrincipalOrgID": (ORGANIZATION, OTHER_ORGANIZATION, "o-*", "${aws:ResourceOrgID}"),
+    "aws:PrincipalAccount": (OWN, PARTNER, UNTRUSTED, "4444*", "anonymous"),
     "aws:PrincipalArn": (
         f"arn:aws:iam::{OWN}:role/*",
         "arn:aws:iam::*:role/Worker",
-        f"arn:aws:iam::{STRANGER}:user/Eve",
+        f"arn:aws:iam::{UNTRUSTED}:user/Eve",
     ),
-    "aws:ResourceOrgID": (ORGANIZATION, FOREIGN, "${aws:PrincipalOrgID}"),
-    "aws:ResourceAccount": (OWN, STRANGER, "${aws:PrincipalAccount}", "44445555*"),
+    "aws:ResourceOrgID": (ORGANIZATION, OTHER_ORGANIZATION, "${aws:PrincipalOrgID}"),
+    "aws:ResourceAccount": (OWN, UNTRUSTED, "${aws:PrincipalAccount}", "44445555*"),
     "aws:PrincipalTag/team": ("red", "blue", "re?"),
     "aws:SourceVpc": ("vpc-own", "vpc-other"),
     "s3:prefix": ("home/", "home/${aws:PrincipalTag/team}"),
@@ -107,7 +107,7 @@ def conditions(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
 
 @st.composite
 def statements(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw a statement, now and then with Not-elements."""
+    """Draw a statement, sometimes with Not-elements."""
     excludes = [draw(st.integers(0, 7)) == 0 for _ in range(3)]
     found: dict[str, Any] = {
         "Effect": draw(st.sampled_from(["Allow", "Allow", "Deny"])),
@@ -121,7 +121,7 @@ def statements(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def text_of(stated: list[dict[str, Any]]) -> str:
-    """Write a document."""
+    """Build the text of a policy."""
     return json.dumps({"Version": "2012-10-17", "Statement": stated})
 
 
@@ -130,7 +130,7 @@ DOCUMENTS = st.lists(statements(), min_size=1, max_size=4)
 
 @st.composite
 def requests(draw: st.DrawFn, endpoint: EndpointContext = ENDPOINT) -> Request:
-    """Draw a request whose keys hang together as AWS's do."""
+    """Draw a request whose condition keys are consistent."""
     kind = draw(st.sampled_from([CallerKind.PRINCIPAL] * 4 + [CallerKind.ANONYMOUS]))
     account, owner = draw(st.sampled_from(ACCOUNTS)), draw(st.sampled_from(ACCOUNTS))
     organization = draw(st.sampled_from(ORGANIZATIONS))
@@ -179,7 +179,7 @@ def requests(draw: st.DrawFn, endpoint: EndpointContext = ENDPOINT) -> Request:
 
 def _resource(draw: st.DrawFn, action: str, owner: str, account: str) -> str:
     if action.startswith("s3:"):
-        bucket = draw(st.sampled_from(["corp-data", "corp-other", "strange", f"{account}-data"]))
+        bucket = draw(st.sampled_from(["corp-data", "corp-other", "external", f"{account}-data"]))
         return f"arn:aws:s3:::{bucket}/key"
     if action.startswith("sqs:"):
         return f"arn:aws:sqs:eu-west-1:{owner}:{draw(st.sampled_from(['jobs', 'other']))}"

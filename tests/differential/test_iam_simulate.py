@@ -1,7 +1,7 @@
-"""Our plain evaluator against one that this project did not write, over thousands of requests.
+"""The evaluator, compared with an independent one over thousands of requests.
 
 It is the npm package `@cloud-copilot/iam-simulate`, of exactly the version in `package.json`, run
-in a process of its own. docs/policies.md tells what the two disagree about, and why.
+in a process of its own. docs/policies.md explains where the two differ.
 """
 
 import json
@@ -30,7 +30,7 @@ Pair = tuple[list[dict[str, Any]], Request]
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Give node, with the packages installed; or say why that cannot be had here."""
+    """Return the path of node with the packages installed; skip if that is not possible."""
     found, npm = shutil.which("node"), shutil.which("npm")
     if not found or not npm:
         pytest.skip("node and npm are not installed")
@@ -44,7 +44,7 @@ def node() -> str:
 
 
 def drawn() -> list[Pair]:
-    """Draw the same policies and requests at every run."""
+    """Return the same policies and requests in every run."""
     pairs: list[Pair] = []
 
     @settings(
@@ -63,7 +63,7 @@ def drawn() -> list[Pair]:
 
 
 def plain(stated: list[dict[str, Any]], request: Request) -> dict[str, Any]:
-    """Give a pair as the other evaluator takes it: a role's session as its principal."""
+    """Return a pair in the form of iam-simulate: a role session is its principal."""
     principal: Any = request.principal
     if request.session:
         role = request.principal.rpartition("/")[2]
@@ -84,7 +84,7 @@ def plain(stated: list[dict[str, Any]], request: Request) -> dict[str, Any]:
 
 
 def conditions_of(stated: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    """Give each operator, key and value of a policy."""
+    """Yield each operator, key and value of a policy."""
     for statement in stated:
         for operator, tests in statement.get("Condition", {}).items():
             for key, values in tests.items():
@@ -93,10 +93,10 @@ def conditions_of(stated: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]
 
 
 def explained(stated: list[dict[str, Any]], request: Request) -> bool:
-    """Tell whether a pair holds what the two are known to disagree about.
+    """Return whether the known differences explain a pair.
 
-    They say that ArnNotLike fails for a value that is no ARN, and that a negated operator fails
-    where a variable has no value; we say that what does not match meets a negated operator.
+    iam-simulate fails ArnNotLike for a value that is not an ARN, and a negated operator for a
+    variable without a value. Here a value that does not match meets a negated operator.
     """
     return any(
         (operator == "ArnNotLike" and key != "aws:PrincipalArn")
@@ -110,14 +110,14 @@ def _refers_to_nothing(value: str, request: Request) -> bool:
     return found is not None and found[1].lower() not in request.context
 
 
-def test_both_say_the_same(node: str) -> None:
-    """But for what is written up."""
+def test_both_evaluators_agree(node: str) -> None:
+    """All differences are known ones."""
     pairs = drawn()
     assert len(pairs) >= 3000
-    given_to = json.dumps([plain(*pair) for pair in pairs])
+    input_text = json.dumps([plain(*pair) for pair in pairs])
     ran = subprocess.run(  # noqa: S603 - node itself, with our own script
         [node, str(HERE / "simulate.cjs")],
-        input=given_to,
+        input=input_text,
         capture_output=True,
         text=True,
         check=True,
@@ -130,5 +130,5 @@ def test_both_say_the_same(node: str) -> None:
         if evaluate(parse_policy(text_of(stated)), request).allowed != their
         and not explained(stated, request)
     ]
-    assert sum(theirs) > len(theirs) / 20  # it is not all refused
+    assert sum(theirs) > len(theirs) / 20  # not everything is denied
     assert not differing, f"{len(differing)}, as {differing[:3]}"

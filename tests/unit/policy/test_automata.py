@@ -1,4 +1,4 @@
-"""Patterns as automata, against the standard library's matching and brute force."""
+"""Pattern sets, compared with regular expressions and with brute force."""
 
 import itertools
 import re
@@ -22,19 +22,19 @@ TEXTS = ["".join(each) for size in range(6) for each in itertools.product("abx",
 
 
 def pattern(text: str) -> Pattern:
-    """Give the tokens of a glob."""
+    """Return the tokens of a glob."""
     return compile_glob(parse_template(text))
 
 
 def matches(glob_text: str, text: str) -> bool:
-    """Match as a regular expression does."""
+    """Match with a regular expression."""
     parts = (re.escape(part) for part in glob_text)
     regex = "".join({r"\*": ".*", r"\?": "."}.get(part, part) for part in parts)
     return re.fullmatch(regex, text, re.DOTALL) is not None
 
 
 @given(st.lists(PATTERNS, min_size=1, max_size=3))
-def test_a_union_accepts_what_any_of_its_patterns_matches(globs: list[str]) -> None:
+def test_a_pattern_set_accepts_what_any_of_its_patterns_matches(globs: list[str]) -> None:
     """For every short text."""
     automaton = compile_patterns(*map(pattern, globs))
     for text in TEXTS:
@@ -45,10 +45,10 @@ def test_a_union_accepts_what_any_of_its_patterns_matches(globs: list[str]) -> N
     st.lists(st.lists(PATTERNS, min_size=1, max_size=2), min_size=1, max_size=2),
     st.lists(st.lists(PATTERNS, min_size=1, max_size=2), max_size=2),
 )
-def test_the_shortest_text_is_one_and_none_is_shorter(
+def test_a_text_is_found_if_and_only_if_one_exists(
     meeting: list[list[str]], avoiding: list[list[str]]
 ) -> None:
-    """None where brute force finds none."""
+    """None is found where brute force finds none."""
 
     def fits(text: str) -> bool:
         return all(any(matches(each, text) for each in globs) for globs in meeting) and not any(
@@ -68,14 +68,14 @@ def test_the_shortest_text_is_one_and_none_is_shorter(
 
 
 def test_wildcards_stay_within_the_fields_of_an_arn() -> None:
-    """But for the sixth."""
+    """Only the sixth field may contain colons."""
     automaton = compile_patterns(compile_arn(parse_template("arn:aws:sqs:*:1*:q*")))
     assert automaton.accepts("arn:aws:sqs:eu-west-1:123:queue:and:more")
     assert not automaton.accepts("arn:aws:sqs:eu:west:1:queue")
 
 
-def test_every_kind_of_text_is_told_apart() -> None:
-    """One text for each way in which patterns accept."""
+def test_one_text_is_found_for_every_combination_of_patterns() -> None:
+    """Of two patterns there are four combinations."""
     found = find_distinct_texts(
         compile_patterns(pattern("???")),
         [compile_patterns(pattern("a*")), compile_patterns(pattern("*b"))],
@@ -89,8 +89,8 @@ def test_every_kind_of_text_is_told_apart() -> None:
     }
 
 
-def test_a_search_that_costs_too_much_is_given_up() -> None:
-    """It decides nothing."""
+def test_a_search_stops_when_its_budget_is_spent() -> None:
+    """It raises an error instead of an answer."""
     with pytest.raises(BudgetExceededError):
         find_shortest_text(
             [compile_patterns(pattern("?" * 40))],

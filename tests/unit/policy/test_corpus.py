@@ -1,4 +1,4 @@
-"""Policies written for this project, each with its verdict and the reason for it."""
+"""Policies written for this project, each with the expected answers and the reason."""
 
 import json
 from collections.abc import Iterator
@@ -27,14 +27,14 @@ ANSWERS = {True: PolicyAnswer.YES, False: PolicyAnswer.NO, "unknown": PolicyAnsw
 
 
 def cases() -> Iterator[Any]:
-    """Give every case of every file."""
+    """Yield every case of every file."""
     for file in sorted(CORPUS.glob("*.yaml")):
         for case in yaml.safe_load(file.read_text())["cases"]:
             yield pytest.param(case, id=f"{file.stem}: {case['name']}")
 
 
 def document(case: dict[str, Any]) -> str:
-    """Give the text of a case's policy; an element that is null is left out."""
+    """Return the text of a case's policy, without elements that are null."""
     stated = case["statements"]
     statements = stated if isinstance(stated, list) else [stated]
     kept = [{name: each for name, each in one.items() if each is not None} for one in statements]
@@ -43,7 +43,7 @@ def document(case: dict[str, Any]) -> str:
 
 
 def expected(case: dict[str, Any]) -> PolicyCheck:
-    """Give where a case's policy stands, and whom it may trust."""
+    """Return the endpoint and the trusted accounts of a case."""
     endpoint, trust = case.get("site", {}), case.get("trust", {})
     return PolicyCheck(
         EndpointContext(
@@ -68,8 +68,8 @@ def decided(case: dict[str, Any]) -> PolicyDecision:
 
 
 @pytest.mark.parametrize("case", list(cases()))
-def test_the_verdict_is_the_expected_one(case: dict[str, Any]) -> None:
-    """For every question; an example is allowed by the plain evaluator."""
+def test_the_answers_are_the_expected_ones(case: dict[str, Any]) -> None:
+    """Every question has the expected answer, and the evaluator allows every example."""
     found = decided(case)
     wanted = dict(zip(found.results, (ANSWERS[each] for each in case["expect"]), strict=True))
     assert {name: each.answer for name, each in found.results.items()} == wanted, case["because"]
@@ -82,7 +82,7 @@ def test_the_verdict_is_the_expected_one(case: dict[str, Any]) -> None:
 
 
 def test_the_corpus_is_large_and_each_case_is_named_once() -> None:
-    """A case without a reason proves nothing."""
+    """Every case has a name of its own and a reason."""
     every = [case.values[0] for case in cases()]
     assert len(every) >= 120
     assert len({case["name"] for case in every}) == len(every)

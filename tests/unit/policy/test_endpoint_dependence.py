@@ -1,4 +1,4 @@
-"""A policy is decided once for all the endpoints and hours that it cannot tell apart."""
+"""A policy is decided once for all endpoints and times that it cannot distinguish."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ OTHER = replace(
 
 @pytest.fixture
 def decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PolicyCheck]]:
-    """Note the case of every decision that is really made."""
+    """Record the check of every decision that is not cached."""
     made: list[PolicyCheck] = []
 
     def noted(policy: Any, case: PolicyCheck) -> Any:
@@ -50,13 +50,13 @@ def decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PolicyCheck]]:
 
 
 def policy(**more: Any) -> str:
-    """Write a policy of one statement."""
+    """Build a policy of one statement."""
     statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", **more}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def requests(decided: DecidedPolicy) -> list[Request]:
-    """Give the requests that a verdict names."""
+    """Return all requests in a decision."""
     findings = (*decided.decision.results.values(), decided.decision.anything)
     return [
         request
@@ -67,15 +67,15 @@ def requests(decided: DecidedPolicy) -> list[Request]:
 
 
 def test_equal_policies_of_two_endpoints_are_decided_once(decisions: list[PolicyCheck]) -> None:
-    """Though they are of other VPCs, and looked at an hour later."""
+    """Their VPCs and the times of the checks differ."""
     text = policy()
     assert decide_policy_text(text, ONE).decision != decide_policy_text(text, OTHER).decision
     assert len(decisions) == 1
 
 
 @pytest.mark.parametrize("case", [ONE, OTHER])
-def test_what_is_decided_once_names_each_its_own_endpoint(case: PolicyCheck) -> None:
-    """In every example, those that are let through all the same among them."""
+def test_every_example_names_its_own_endpoint(case: PolicyCheck) -> None:
+    """This includes the exceptions."""
     closed = policy(Condition={"StringEquals": {"aws:PrincipalAccount": OWN}})
     for text in (policy(), closed):
         decide_policy_text(text, ONE)
@@ -96,18 +96,18 @@ def test_what_is_decided_once_names_each_its_own_endpoint(case: PolicyCheck) -> 
         {"NumericLessThan": {"AWS:EPOCHTIME": "1795000000"}},
     ],
 )
-def test_a_policy_that_tells_endpoints_or_hours_apart_is_decided_at_each(
+def test_a_policy_that_names_endpoint_or_time_is_decided_for_each(
     decisions: list[PolicyCheck], condition: dict[str, Any]
 ) -> None:
-    """However its keys are written."""
+    """The case of the keys does not matter."""
     text = policy(Condition=condition)
     decide_policy_text(text, ONE)
     decide_policy_text(text, OTHER)
     assert decisions == [ONE, OTHER]
 
 
-def test_an_escaped_key_is_still_seen(decisions: list[PolicyCheck]) -> None:
-    """JSON may spell the key of the endpoint with escapes."""
+def test_an_escaped_key_is_recognised(decisions: list[PolicyCheck]) -> None:
+    """JSON may escape characters of the key."""
     text = policy(Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}}).replace("V", "\\u0056")
     found = decide_policy_text(text, ONE), decide_policy_text(text, OTHER)
     assert decisions == [ONE, OTHER]
@@ -116,10 +116,10 @@ def test_an_escaped_key_is_still_seen(decisions: list[PolicyCheck]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, CASES)
-def test_once_for_all_comes_to_the_same_as_each_by_itself(
+def test_a_shared_decision_equals_a_separate_one(
     stated: list[dict[str, Any]], case: PolicyCheck
 ) -> None:
-    """Whatever the policy and wherever it stands: the answers, the examples and the remarks."""
+    """Answers, examples and lints are the same for every policy and endpoint."""
     text = text_of(stated)
     for endpoint in (ONE.endpoint, OTHER.endpoint):
         there = replace(

@@ -1,4 +1,4 @@
-"""The plain evaluator, operator by operator and quirk by quirk.
+"""The evaluator of requests: every operator, and the documented special cases.
 
 Operators: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 Sets: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
@@ -23,7 +23,7 @@ ROLE = f"arn:aws:iam::{OWN}:role/app/Worker"
 Values = tuple[str, ...]
 
 
-def asked(
+def build_request(
     context: Mapping[str, Values] | None = None,
     *,
     action: str = "s3:GetObject",
@@ -31,7 +31,7 @@ def asked(
     kind: CallerKind = CallerKind.PRINCIPAL,
     principal: str = ROLE,
 ) -> Request:
-    """Ask for an object with one session of a role."""
+    """Build a request for an object by a session of a role."""
     session = "session" if ":role/" in principal else ""
     return Request(kind, OWN, principal, session, action, resource, OWN, context=context or {})
 
@@ -39,15 +39,15 @@ def asked(
 def allowed(
     statements: Any, request: Request, *, version: str = "2012-10-17", **more: bool
 ) -> bool:
-    """Tell whether statements allow a request."""
+    """Return whether statements allow a request."""
     policy = parse_policy(json.dumps({"Version": version, "Statement": statements}))
     return evaluate(policy, request, **more).allowed
 
 
 def holds(operator: str, stated: Any, given: Values | None, *, key: str = "aws:x") -> bool:
-    """Tell whether a condition holds for what a request holds; None: the key is absent."""
+    """Return whether a condition holds for values of its key; None: the key is absent."""
     statement = {**ALLOW, "Condition": {operator: {key: stated}}}
-    return allowed(statement, asked({} if given is None else {key.lower(): given}))
+    return allowed(statement, build_request({} if given is None else {key.lower(): given}))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def holds(operator: str, stated: Any, given: Values | None, *, key: str = "aws:x
     ],
 )
 def test_an_operator_compares(operator: str, stated: Any, given: Values, *, outcome: bool) -> None:
-    """Several values are ORed, of negated operators NORed."""
+    """Several values are ORed; for negated operators none may match."""
     assert holds(operator, stated, given) is outcome
 
 
@@ -119,13 +119,13 @@ def test_an_operator_compares(operator: str, stated: Any, given: Values, *, outc
         ("BoolIfExists", True),
     ],
 )
-def test_a_key_that_is_absent(operator: str, *, outcome: bool) -> None:
+def test_an_absent_key(operator: str, *, outcome: bool) -> None:
     """A positive operator fails, a negated one holds; IfExists and ForAllValues hold."""
     assert holds(operator, "true", None) is outcome
 
 
 def test_null_asks_whether_a_key_is_absent() -> None:
-    """And nothing else."""
+    """Null compares nothing else."""
     assert holds("Null", "true", None)
     assert not holds("Null", "false", None)
 
@@ -149,18 +149,18 @@ def test_null_asks_whether_a_key_is_absent() -> None:
 def test_keys_with_several_values(
     operator: str, stated: Any, given: Values, *, outcome: bool
 ) -> None:
-    """Every value, or any."""
+    """ForAllValues tests every value, ForAnyValue any of them."""
     assert holds(operator, stated, given, key="aws:TagKeys") is outcome
 
 
 def test_keys_and_operators_are_anded() -> None:
-    """One that fails is enough; the names of keys are read in any case."""
+    """One condition that fails is enough; the case of keys is ignored."""
     condition = {"StringEquals": {"aws:A": "1", "AWS:b": "2"}, "Bool": {"aws:C": "true"}}
     statement = {**ALLOW, "Condition": condition}
     full = {"aws:a": ("1",), "aws:b": ("2",), "aws:c": ("true",)}
-    assert allowed(statement, asked(full))
+    assert allowed(statement, build_request(full))
     for key in full:
-        assert not allowed(statement, asked({**full, key: ("0",)}))
+        assert not allowed(statement, build_request({**full, key: ("0",)}))
 
 
 @pytest.mark.parametrize(
@@ -178,17 +178,17 @@ def test_keys_and_operators_are_anded() -> None:
     ],
 )
 def test_variables(stated: str, context: dict[str, Values], *, outcome: bool) -> None:
-    """A value's own wildcards are literal; without value or default nothing matches."""
+    """Wildcards in a value are literal; without value or default nothing matches."""
     statement = {**ALLOW, "Condition": {"StringLike": {"aws:x": stated}}}
-    assert allowed(statement, asked(context)) is outcome
+    assert allowed(statement, build_request(context)) is outcome
 
 
 def test_variables_are_literal_in_the_old_version() -> None:
-    """They came with 2012-10-17."""
+    """Variables require Version 2012-10-17."""
     statement = {**ALLOW, "Condition": {"StringEquals": {"aws:x": "${aws:username}"}}}
     context = {"aws:username": ("eve",), "aws:x": ("${aws:username}",)}
-    assert allowed(statement, asked(context), version="2008-10-17")
-    assert not allowed(statement, asked(context))
+    assert allowed(statement, build_request(context), version="2008-10-17")
+    assert not allowed(statement, build_request(context))
 
 
 @pytest.mark.parametrize(
@@ -205,10 +205,13 @@ def test_variables_are_literal_in_the_old_version() -> None:
     ],
 )
 def test_resources(resource: str, given: str, *, outcome: bool) -> None:
-    """Field by field, and case by case."""
-    assert allowed({**ALLOW, "Resource": resource}, asked(resource=given)) is outcome
+    """Resources match field by field and are case-sensitive."""
+    assert allowed({**ALLOW, "Resource": resource}, build_request(resource=given)) is outcome
     excluding = {name: each for name, each in ALLOW.items() if name != "Resource"}
-    assert allowed({**excluding, "NotResource": resource}, asked(resource=given)) is not outcome
+    assert (
+        allowed({**excluding, "NotResource": resource}, build_request(resource=given))
+        is not outcome
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,10 +219,10 @@ def test_resources(resource: str, given: str, *, outcome: bool) -> None:
     [("*", True), ("S3:GETOBJECT", True), ("s3:Get?bject", True), ("s3:Put*", False)],
 )
 def test_actions(action: str, *, outcome: bool) -> None:
-    """In any case of letters."""
-    assert allowed({**ALLOW, "Action": action}, asked()) is outcome
+    """The case of actions is ignored."""
+    assert allowed({**ALLOW, "Action": action}, build_request()) is outcome
     excluding = {name: each for name, each in ALLOW.items() if name != "Action"}
-    assert allowed({**excluding, "NotAction": action}, asked()) is not outcome
+    assert allowed({**excluding, "NotAction": action}, build_request()) is not outcome
 
 
 @pytest.mark.parametrize(
@@ -239,18 +242,18 @@ def test_actions(action: str, *, outcome: bool) -> None:
     ],
 )
 def test_principals(principal: Any, *, outcome: bool) -> None:
-    """An account stands for all its principals, a role for its sessions."""
-    assert allowed({**ALLOW, "Principal": principal}, asked()) is outcome
+    """An account includes all its principals, a role its sessions."""
+    assert allowed({**ALLOW, "Principal": principal}, build_request()) is outcome
     excluding = {name: each for name, each in ALLOW.items() if name != "Principal"}
-    assert allowed({**excluding, "NotPrincipal": principal}, asked()) is not outcome
+    assert allowed({**excluding, "NotPrincipal": principal}, build_request()) is not outcome
 
 
-def test_a_gateway_endpoint_means_the_root_user() -> None:
-    """By an account or its root ARN."""
+def test_an_account_at_a_gateway_endpoint_is_its_root_user() -> None:
+    """Other principals of the account are not included."""
     statement = {**ALLOW, "Principal": {"AWS": OWN}}
-    root = asked(principal=f"arn:aws:iam::{OWN}:root")
+    root = build_request(principal=f"arn:aws:iam::{OWN}:root")
     assert allowed(statement, root, gateway=True)
-    assert not allowed(statement, asked(), gateway=True)
+    assert not allowed(statement, build_request(), gateway=True)
 
 
 @pytest.mark.parametrize(
@@ -262,24 +265,24 @@ def test_a_gateway_endpoint_means_the_root_user() -> None:
     ],
 )
 def test_callers_without_a_principal(kind: CallerKind, *, bare: bool, aws: bool) -> None:
-    """The bare asterisk means them all."""
-    request = asked(kind=kind, principal="")
+    """A bare `*` includes them all."""
+    request = build_request(kind=kind, principal="")
     assert allowed(ALLOW, request) is bare
     assert allowed({**ALLOW, "Principal": {"AWS": "*"}}, request) is aws
     assert not allowed({**ALLOW, "Principal": {"AWS": OWN}}, request)
 
 
 def test_an_explicit_deny_wins() -> None:
-    """Wherever it stands, and whatever is not understood of the rest."""
+    """Its position does not matter, and neither do unsupported elements elsewhere."""
     unknown = {**ALLOW, "Condition": {"StringMagic": {"aws:x": "y"}}}
-    assert not allowed([ALLOW, DENY], asked())
-    assert not allowed([unknown, DENY], asked())
-    assert allowed([unknown, ALLOW], asked())
+    assert not allowed([ALLOW, DENY], build_request())
+    assert not allowed([unknown, DENY], build_request())
+    assert allowed([unknown, ALLOW], build_request())
     with pytest.raises(UnsupportedElementError, match="StringMagic"):
-        allowed(unknown, asked())
+        allowed(unknown, build_request())
 
 
-def test_what_nothing_allows_is_refused() -> None:
-    """Implicitly."""
-    assert not allowed([], asked())
-    assert not allowed({**ALLOW, "Action": "sqs:*"}, asked())
+def test_a_request_that_no_statement_allows_is_denied() -> None:
+    """The deny is implicit."""
+    assert not allowed([], build_request())
+    assert not allowed({**ALLOW, "Action": "sqs:*"}, build_request())

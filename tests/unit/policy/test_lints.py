@@ -1,4 +1,4 @@
-"""Remarks beside the verdict, and the bounds of it."""
+"""The lints of a policy, and the limits of a decision."""
 
 import json
 from typing import Any
@@ -19,16 +19,16 @@ ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Re
 ENDPOINT = EndpointContext(OWN, "com.amazonaws.eu-west-1.s3", vpc_id="vpc-1", endpoint_id="vpce-1")
 
 
-def remarks(
+def lint_ids(
     statement: dict[str, Any], endpoint: EndpointContext = ENDPOINT, version: str = "2012-10-17"
 ) -> set[str]:
-    """Give the ids of the remarks on a statement."""
+    """Return the ids of the lints of a statement."""
     text = json.dumps({"Version": version, "Statement": statement})
     return {each.id for each in decide_policy_text(text, PolicyCheck(endpoint)).lints}
 
 
-def under(**condition: Any) -> dict[str, Any]:
-    """Allow everything under a condition."""
+def allow_if(**condition: Any) -> dict[str, Any]:
+    """Build a statement that allows everything under a condition."""
     return {**ALLOW, "Condition": condition}
 
 
@@ -36,47 +36,47 @@ def under(**condition: Any) -> dict[str, Any]:
     ("statement", "remark"),
     [
         ({**ALLOW, "Effect": "Deny"}, "deny-only"),
-        (under(**{"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-a"}}),
+        (allow_if(**{"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-a"}}),
          "for-all-values-when-absent"),
-        (under(**{"ForAnyValue:StringEquals": {"aws:PrincipalOrgID": "o-a"}}),
+        (allow_if(**{"ForAnyValue:StringEquals": {"aws:PrincipalOrgID": "o-a"}}),
          "set-operator-on-single-key"),
-        (under(StringLike={"aws:PrincipalAccount": "1111*"}), "wildcard-in-id"),
-        (under(StringLike={"aws:PrincipalOrgPaths": "*/ou-1/*"}), "path-without-organization"),
-        ({**under(StringNotEquals={"aws:PrincipalTag/x": "y"}), "Effect": "Deny"},
+        (allow_if(StringLike={"aws:PrincipalAccount": "1111*"}), "wildcard-in-id"),
+        (allow_if(StringLike={"aws:PrincipalOrgPaths": "*/ou-1/*"}), "path-without-organization"),
+        ({**allow_if(StringNotEquals={"aws:PrincipalTag/x": "y"}), "Effect": "Deny"},
          "tag-exempts-from-deny"),
-        (under(StringEquals={"aws:SourceVpc": "vpc-1"}), "tautological-source"),
-        (under(StringEquals={"aws:SourceVpc": "vpc-2"}), "source-never-matches"),
-        (under(IpAddress={"aws:SourceIp": "10.0.0.0/8"}), "key-never-present"),
-        (under(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-a"}), "if-exists-on-negated"),
-        (under(StringEquals={"aws:PrincipalArn": "arn:*"}), "literal-asterisk"),
-        (under(StringEquals={"aws:PrincipalOrganization": "o-a"}), "unknown-key"),
-        (under(StringMagic={"aws:PrincipalArn": "arn:*"}), "unknown-operator"),
+        (allow_if(StringEquals={"aws:SourceVpc": "vpc-1"}), "tautological-source"),
+        (allow_if(StringEquals={"aws:SourceVpc": "vpc-2"}), "source-never-matches"),
+        (allow_if(IpAddress={"aws:SourceIp": "10.0.0.0/8"}), "key-never-present"),
+        (allow_if(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-a"}), "if-exists-on-negated"),
+        (allow_if(StringEquals={"aws:PrincipalArn": "arn:*"}), "literal-asterisk"),
+        (allow_if(StringEquals={"aws:PrincipalOrganization": "o-a"}), "unknown-key"),
+        (allow_if(StringMagic={"aws:PrincipalArn": "arn:*"}), "unknown-operator"),
         ({**ALLOW, "Principal": {"AWS": "arn:aws:iam::*:root"}}, "wildcard-in-principal"),
         ({**ALLOW, "Action": ["s3:*", "kms:Decrypt"]}, "action-of-other-service"),
     ],
 )  # fmt: skip
-def test_what_does_not_mean_what_it_seems_to(statement: dict[str, Any], remark: str) -> None:
-    """Each has its remark, and a plain statement has none."""
-    assert remark in remarks(statement)
-    assert remarks(ALLOW) == set()
+def test_each_lint(statement: dict[str, Any], remark: str) -> None:
+    """A statement with a surprising effect is reported, a plain one is not."""
+    assert remark in lint_ids(statement)
+    assert lint_ids(ALLOW) == set()
 
 
-def test_a_gateway_endpoint_wants_everybody_as_principal() -> None:
-    """Named ones are not honoured."""
+def test_named_principals_at_a_gateway_endpoint() -> None:
+    """Gateway endpoints ignore them."""
     gateway = EndpointContext(OWN, "s3", gateway=True)
-    assert "named-principal-at-gateway" in remarks({**ALLOW, "Principal": {"AWS": OWN}}, gateway)
-    assert remarks({**ALLOW, "Principal": {"AWS": "*"}}, gateway) == set()
+    assert "named-principal-at-gateway" in lint_ids({**ALLOW, "Principal": {"AWS": OWN}}, gateway)
+    assert lint_ids({**ALLOW, "Principal": {"AWS": "*"}}, gateway) == set()
 
 
 def test_variables_in_the_old_version() -> None:
-    """They are literal text there."""
-    statement = under(StringEquals={"aws:ResourceAccount": "${aws:PrincipalAccount}"})
-    assert "variable-in-old-version" in remarks(statement, version="2008-10-17")
-    assert "variable-in-old-version" not in remarks(statement)
+    """They are literal text without Version 2012-10-17."""
+    statement = allow_if(StringEquals={"aws:ResourceAccount": "${aws:PrincipalAccount}"})
+    assert "variable-in-old-version" in lint_ids(statement, version="2008-10-17")
+    assert "variable-in-old-version" not in lint_ids(statement)
 
 
-def test_a_name_that_stands_twice_is_read_both_ways() -> None:
-    """Where the readings differ, nothing is known."""
+def test_a_name_that_appears_twice_is_read_both_ways() -> None:
+    """The answer is unknown if the readings differ."""
     same = '{"Statement": {"Sid": "a", "Sid": "b", "Effect": "Allow", "Principal": "*", '
     same += '"Action": "*", "Resource": "*"}}'
     other = same.replace('"Sid": "a", "Sid": "b", ', '"Effect": "Deny", ')
@@ -90,9 +90,9 @@ def test_a_name_that_stands_twice_is_read_both_ways() -> None:
     assert "duplicate-name" in {each.id for each in found.lints}
 
 
-def test_a_policy_that_costs_too_much_is_unknown() -> None:
-    """With the reason; it cannot run away."""
-    statement = under(StringLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*q*z*q*z*"})
+def test_a_policy_that_is_too_complex_is_unknown() -> None:
+    """The answer says so."""
+    statement = allow_if(StringLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*q*z*q*z*"})
     text = json.dumps({"Version": "2012-10-17", "Statement": statement})
     found = decide_policy(parse_policy(text), PolicyCheck(ENDPOINT), max_states=3)
     assert found.untrusted_principal.answer is PolicyAnswer.UNKNOWN

@@ -1,4 +1,4 @@
-"""What is taken for a policy document, and where the mistake of another is.
+"""Parsing of policy documents, and the errors for texts that AWS rejects.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
@@ -18,7 +18,7 @@ ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Re
 
 
 def plain(node: JsonNode) -> Any:
-    """Give what a node means, as the standard library would."""
+    """Return the value of a node, as the standard library does."""
     if node.kind == "object":
         return {member.name: plain(member.value) for member in node.members}
     if node.kind == "array":
@@ -35,14 +35,14 @@ JSON = st.recursive(
 
 
 @given(JSON, st.sampled_from([None, 2]))
-def test_json_is_read_as_everybody_reads_it(value: Any, indent: int | None) -> None:
-    """With its positions on top."""
+def test_json_is_read_as_the_standard_library_reads_it(value: Any, indent: int | None) -> None:
+    """The values are the same."""
     assert plain(read_json(json.dumps(value, indent=indent))) == value
 
 
 @given(st.text(alphabet='{}[]":, truefalsn0123456789\\\n', max_size=30))
-def test_what_is_no_json_is_refused_as_everybody_does(text: str) -> None:
-    """With a position, and nothing else."""
+def test_invalid_json_is_an_error_as_in_the_standard_library(text: str) -> None:
+    """The error names the position."""
     try:
         json.loads(text)
     except ValueError:
@@ -53,7 +53,7 @@ def test_what_is_no_json_is_refused_as_everybody_does(text: str) -> None:
 
 
 def test_scalars_stand_for_lists() -> None:
-    """Of statements, actions, resources, principals and values."""
+    """A single value is a list of one, for all elements."""
     listed = {
         "Effect": "Allow",
         "Principal": {"AWS": ["111122223333"]},
@@ -76,7 +76,7 @@ def test_scalars_stand_for_lists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "line 1, column 1: expected a JSON value"),
         ("{}", "line 1, column 1: the document has no Statement"),
@@ -92,15 +92,15 @@ def test_scalars_stand_for_lists() -> None:
         ("[" * 40, "nested more than 16 levels deep"),
     ],
 )
-def test_a_mistake_has_its_place(text: str, told: str) -> None:
-    """Line and column, and what was expected."""
+def test_an_error_names_the_position(text: str, message: str) -> None:
+    """It names line, column and what was expected."""
     with pytest.raises(MalformedPolicyError) as raised:
         parse_policy(text)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"Effect": None}, "the statement has no Effect"),
         ({"Effect": "allow"}, "Effect: expected Allow or Deny, case-sensitive"),
@@ -119,25 +119,25 @@ def test_a_mistake_has_its_place(text: str, told: str) -> None:
         ({"Conditions": {}}, "Conditions: expected one of Sid"),
     ],
 )
-def test_a_statement_that_aws_refuses(change: dict[str, Any], told: str) -> None:
-    """Each element says what it expects."""
+def test_a_statement_that_aws_rejects(change: dict[str, Any], message: str) -> None:
+    """The error names the element and what was expected."""
     dropped = [name for name, each in change.items() if each is None]
     kept = {name: each for name, each in {**ALLOW, **change}.items() if name not in dropped}
     with pytest.raises(MalformedPolicyError) as raised:
         parse_policy(json.dumps({"Statement": kept}))
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_the_longest_policy() -> None:
-    """20,480 characters are taken, one more is not."""
+    """20,480 characters are accepted, one more is an error."""
     text = json.dumps({"Statement": ALLOW}).ljust(MAX_POLICY_CHARACTERS)
     assert len(parse_policy(text).statements) == 1
     with pytest.raises(MalformedPolicyError, match="20481 characters, the maximum is 20480"):
         parse_policy(text + " ")
 
 
-def test_names_that_stand_twice_are_kept_in_mind() -> None:
-    """One of them holds, and which one can be chosen."""
+def test_names_that_appear_twice_are_noted() -> None:
+    """The caller chooses which of them is used."""
     text = '{"Statement": {"Effect": "Deny", "Effect": "Allow", "Principal": "*", "Action": "*",\n'
     text += '"Resource": "*"}}'
     assert parse_policy(text).statements[0].allows

@@ -1,4 +1,4 @@
-"""What must hold of every policy: no example is wrong, and where none exists none is found."""
+"""Properties of every policy: no example is wrong, and no allowed request is missed."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from policy_strategies import (
     CASES,
     DOCUMENTS,
-    FOREIGN,
+    OTHER_ORGANIZATION,
     OWN,
-    STRANGER,
+    UNTRUSTED,
     requests,
     statements,
     text_of,
@@ -35,19 +35,19 @@ PRESUMED = ("arn:aws:s3:::corp-data/", "-data/")  # named in full by the policie
 
 
 def answers(text: str, case: PolicyCheck) -> dict[str, PolicyAnswer]:
-    """Decide a text, and give the answers."""
+    """Return the answers about a text."""
     found = decide_policy(parse_policy(text), case)
     return {name: each.answer for name, each in found.results.items()}
 
 
 def carried(case: PolicyCheck, request: Request) -> bool:
-    """Tell whether the endpoint carries a request at all."""
+    """Return whether the endpoint carries a request."""
     known = case.endpoint.action_prefixes
     return not known or request.action.partition(":")[0] in known
 
 
 def untrusted(case: PolicyCheck, request: Request) -> tuple[bool, bool]:
-    """Tell whether the principal and whether the resource is a stranger's, by ids alone."""
+    """Return whether the principal, and whether the resource, is untrusted by its IDs."""
     trust = case.trust.with_account(OWN)
     principal = request.kind is CallerKind.ANONYMOUS or not trust.covers(
         request.account, request.organization
@@ -59,10 +59,10 @@ def untrusted(case: PolicyCheck, request: Request) -> tuple[bool, bool]:
 
 @MANY
 @given(DOCUMENTS, CASES, st.lists(requests(), min_size=20, max_size=20))
-def test_where_none_exists_none_is_found(
+def test_no_allowed_request_is_missed(
     stated: list[dict[str, Any]], case: PolicyCheck, attempts: list[Request]
 ) -> None:
-    """Random requests at the boundaries of what the policy names, through the plain evaluator."""
+    """Random requests, evaluated for the policy, never contradict the answer no."""
     text = text_of(stated)
     policy, found = parse_policy(text), answers(text, case)
     for request in attempts:
@@ -81,7 +81,7 @@ def test_where_none_exists_none_is_found(
 @MANY
 @given(DOCUMENTS, CASES)
 def test_every_example_is_confirmed(stated: list[dict[str, Any]], case: PolicyCheck) -> None:
-    """It is allowed, and it is a stranger's."""
+    """Every example is allowed and untrusted."""
     text = text_of(stated)
     found = decide_policy(parse_policy(text), case)
     for finding in found.results.values():
@@ -93,10 +93,10 @@ def test_every_example_is_confirmed(stated: list[dict[str, Any]], case: PolicyCh
                 parse_policy(text), finding.request, gateway=case.endpoint.gateway
             ).allowed
             assert carried(case, finding.request)
-    _strangers(found, case)
+    _assert_untrusted(found, case)
 
 
-def _strangers(found: PolicyDecision, case: PolicyCheck) -> None:
+def _assert_untrusted(found: PolicyDecision, case: PolicyCheck) -> None:
     trust = case.trust.with_account(OWN)
     principal, resource = found.untrusted_principal.request, found.untrusted_resource.request
     if principal and found.untrusted_principal.answer is PolicyAnswer.YES:
@@ -108,10 +108,10 @@ def _strangers(found: PolicyDecision, case: PolicyCheck) -> None:
 
 @MANY
 @given(DOCUMENTS, statements(), CASES)
-def test_a_deny_never_opens(
+def test_another_deny_never_allows_more(
     stated: list[dict[str, Any]], other: dict[str, Any], case: PolicyCheck
 ) -> None:
-    """Where nothing gets in, nothing gets in when more is denied."""
+    """An answer no stays no, or becomes unknown, with another Deny statement."""
     before = answers(text_of(stated), case)
     after = answers(text_of([*stated, {**other, "Effect": "Deny"}]), case)
     for name, answer in before.items():
@@ -121,12 +121,14 @@ def test_a_deny_never_opens(
 
 @MANY
 @given(DOCUMENTS, CASES)
-def test_more_trust_never_opens(stated: list[dict[str, Any]], case: PolicyCheck) -> None:
-    """Who is trusted in addition is no stranger any more."""
+def test_more_trust_never_adds_an_untrusted_request(
+    stated: list[dict[str, Any]], case: PolicyCheck
+) -> None:
+    """An answer no does not become yes when more accounts are trusted."""
     wider = replace(
         case.trust,
-        accounts=case.trust.accounts | {STRANGER},
-        organizations=case.trust.organizations | {FOREIGN},
+        accounts=case.trust.accounts | {UNTRUSTED},
+        organizations=case.trust.organizations | {OTHER_ORGANIZATION},
     )
     before, after = (
         answers(text_of(stated), case),
@@ -139,16 +141,16 @@ def test_more_trust_never_opens(stated: list[dict[str, Any]], case: PolicyCheck)
 
 @MANY
 @given(DOCUMENTS, CASES, st.randoms(use_true_random=False))
-def test_writing_it_otherwise_changes_nothing(
+def test_equivalent_texts_have_the_same_answers(
     stated: list[dict[str, Any]], case: PolicyCheck, random: Any
 ) -> None:
-    """The order of statements, scalars for lists of one, the case of keys and actions."""
-    written = [_otherwise(each) for each in stated]
+    """Order of statements, scalars for lists of one, and case of keys and actions do not matter."""
+    written = [_rewrite(each) for each in stated]
     random.shuffle(written)
     assert answers(text_of(stated), case) == answers(text_of(written), case)
 
 
-def _otherwise(statement: dict[str, Any]) -> dict[str, Any]:
+def _rewrite(statement: dict[str, Any]) -> dict[str, Any]:
     found = dict(statement)
     for name in ("Action", "NotAction", "Resource", "NotResource"):
         if name in found:
@@ -169,10 +171,10 @@ def _otherwise(statement: dict[str, Any]) -> dict[str, Any]:
 
 @MANY
 @given(DOCUMENTS, CASES, st.lists(requests(), min_size=10, max_size=10))
-def test_the_suggested_policy_closes_the_hole_and_keeps_the_rest(
+def test_the_suggested_policy_denies_untrusted_requests_only(
     stated: list[dict[str, Any]], case: PolicyCheck, attempts: list[Request]
 ) -> None:
-    """Trusted principals reach trusted resources as before."""
+    """Requests of trusted principals for trusted resources keep their result."""
     text = text_of(stated)
     policy = parse_policy(text)
     suggested = suggest_policy(text, decide_policy(policy, case), case)

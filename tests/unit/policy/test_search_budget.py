@@ -1,4 +1,4 @@
-"""What deciding may cost is shared among statements, so that no order of them hides an answer."""
+"""Statements share the search budget, so that their order hides no answer."""
 
 import json
 from itertools import permutations
@@ -17,23 +17,23 @@ from posture.policy import (
 
 ENDPOINT = EndpointContext("111122223333", "", vpc_id="vpc-own", endpoint_id="vpce-own")
 TRUST = Trust(frozenset({"222233334444"}), frozenset({"o-a1b2c3d4e5"}))
-NOBODY = {"Effect": "Allow", "NotPrincipal": "*", "NotAction": "*", "NotResource": "*"}
+NO_CALLER = {"Effect": "Allow", "NotPrincipal": "*", "NotAction": "*", "NotResource": "*"}
 STATEMENTS: tuple[dict[str, Any], ...] = (
-    NOBODY,
-    {  # lets through much that is a stranger's
+    NO_CALLER,
+    {  # allows many untrusted requests
         "Effect": "Allow",
         "NotPrincipal": {"AWS": ["111122223333", "444455556666"]},
         "Action": "*",
         "NotResource": "arn:aws:s3:::corp-data/*",
     },
-    {  # lets through nothing that is, which takes long to prove
+    {  # allows none, which takes long to prove
         "Effect": "Allow",
         "Principal": "*",
         "NotAction": "s3:*",
         "Resource": "arn:aws:s3:::corp-data/*",
     },
     {
-        **NOBODY,
+        **NO_CALLER,
         "Condition": {
             "StringEquals": {"aws:PrincipalOrgID": ["o-zyxwvutsrq", "${aws:ResourceOrgID}"]}
         },
@@ -42,8 +42,8 @@ STATEMENTS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
-def test_a_statement_that_takes_long_hides_no_other_one(order: tuple[int, ...]) -> None:
-    """A request that one statement lets through is found, whatever stands before it."""
+def test_a_complex_statement_does_not_hide_another(order: tuple[int, ...]) -> None:
+    """A request that a statement allows is found, whatever the order of the statements."""
     stated = [STATEMENTS[at] for at in order]
     policy = parse_policy(json.dumps({"Version": "2012-10-17", "Statement": stated}))
 

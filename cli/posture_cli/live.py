@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import NoRegionError
 
-from posture.analysis.services import find_service, service_of
+from posture.analysis.services import find_service, get_service
 from posture.ec2.describe import SUBNETS, describe
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import collect_services
@@ -111,7 +111,7 @@ def require_service(snapshot: Snapshot, name: str) -> Service:
     if found := find_service(snapshot, name):
         return found
     own = {
-        endpoint.service_name: service_of(snapshot, endpoint)
+        endpoint.service_name: get_service(snapshot, endpoint)
         for endpoint in snapshot.endpoints.values()
     }
     if name in own:

@@ -7,7 +7,7 @@ import pytest
 
 from network_builders import CUSTOM, KMS, S3, VPC, build_snapshot, gateway, interface, service
 from posture.analysis.names import NameResolution, ResolvesTo, list_ip_versions, resolve_names
-from posture.analysis.services import service_of
+from posture.analysis.services import get_service
 from posture.model.network import Endpoint, Snapshot
 
 INBOUND_ONLY = "resolve to vpce-1 only for queries through inbound Resolver endpoints"
@@ -101,7 +101,7 @@ def test_a_service_without_private_dns_is_reached_by_the_names_of_the_endpoint()
     unlisted = interface("2", CUSTOM, private_dns=False)
     snapshot = build_snapshot(unlisted)
     assert (
-        resolve_names(snapshot, service_of(snapshot, unlisted)).resolves_to is ResolvesTo.ENDPOINT
+        resolve_names(snapshot, get_service(snapshot, unlisted)).resolves_to is ResolvesTo.ENDPOINT
     )
 
 

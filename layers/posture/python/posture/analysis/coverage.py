@@ -19,7 +19,7 @@ from posture.analysis.path_outcome import PathOutcome, summarize_paths, summariz
 from posture.analysis.paths import PathFinder
 from posture.analysis.reach import Reach
 from posture.analysis.reachability import Reachability
-from posture.analysis.services import service_of
+from posture.analysis.services import get_service
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -150,7 +150,7 @@ class Analysis:
             The interfaces, and the ids of those that could not be read.
         """
         if endpoint.id not in self._interfaces:
-            resolution = self.resolve_names(service_of(self.snapshot, endpoint))
+            resolution = self.resolve_names(get_service(self.snapshot, endpoint))
             versions = resolution.ip_versions or frozenset({4, 6})
             known = self.snapshot.network_interfaces
             found = tuple(

@@ -35,14 +35,14 @@ def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> t
     found = {service.name: service for service in list_gateway_services(snapshot)}
     for endpoint in snapshot.endpoints.values():
         if endpoint.type is EndpointType.INTERFACE and not endpoint.deleted:
-            found[endpoint.service_name] = service_of(snapshot, endpoint)
+            found[endpoint.service_name] = get_service(snapshot, endpoint)
     for short in required:
         if service := find_service(snapshot, short):
             found[service.name] = service
     return tuple(service for _, service in sorted(found.items()))
 
 
-def service_of(snapshot: Snapshot, endpoint: Endpoint) -> Service:
+def get_service(snapshot: Snapshot, endpoint: Endpoint) -> Service:
     """Return the service of an endpoint, with only its name if the catalogue does not list it."""
     bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="")
     return snapshot.services.get(endpoint.service_name, bare)

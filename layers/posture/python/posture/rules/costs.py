@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import Path, PathKind
-from posture.analysis.services import service_of
+from posture.analysis.services import get_service
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -79,7 +79,7 @@ def _find_concerns(vpc: VpcContext, subnets: Iterable[str]) -> Iterator[str]:
 
 def _by_interface(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
-        service = service_of(vpc.snapshot, endpoint)
+        service = get_service(vpc.snapshot, endpoint)
         if EndpointType.GATEWAY not in service.types or endpoint.state not in WORKING:
             continue
         resolution = vpc.analysis.resolve_names(service)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from posture.analysis.descriptions import describe_paths
-from posture.analysis.services import service_of
+from posture.analysis.services import get_service
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -160,7 +160,7 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         summary=f"{name} has private DNS enabled, but it has no effect: {root}",
         evidence=(
             *facts,
-            *_public_paths(vpc, service_of(vpc.snapshot, endpoint)),
+            *_public_paths(vpc, get_service(vpc.snapshot, endpoint)),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         root=root,

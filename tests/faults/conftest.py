@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from collect_world import ACCOUNT, REGION
 from faulty_monitor import tampered
 from monitor_stage import Stage, staged
+from sample_network import ACCOUNT, REGION
 
 
 @pytest.fixture(autouse=True, scope="session")

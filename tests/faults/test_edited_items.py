@@ -51,7 +51,7 @@ def edited(stage: Stage, kind: str, attribute: str, value: Any) -> Callable[[], 
     (item, *_) = [
         each
         for each in stage.dynamodb.scan(TableName="findings")["Items"]
-        if each["kind"] == {"S": kind} and each["scope"] == {"S": str(stage.world.scope)}
+        if each["kind"] == {"S": kind} and each["scope"] == {"S": str(stage.network.scope)}
     ]
     harmed = {**item, attribute: value}
     if value is GONE:
@@ -63,7 +63,7 @@ def edited(stage: Stage, kind: str, attribute: str, value: Any) -> Callable[[], 
 def of_both(stage: Stage) -> list[Any]:
     """Change both VPCs; give the records."""
     stage.open_group()
-    stage.alice.modify_vpc_attribute(VpcId=stage.world.bare, EnableDnsSupport={"Value": True})
+    stage.alice.modify_vpc_attribute(VpcId=stage.network.bare, EnableDnsSupport={"Value": True})
     return stage.taken()
 
 
@@ -77,12 +77,12 @@ def test_a_finding_or_head_holds_up_its_own_scope_only(
     records = of_both(stage)
     evaluated = stage.evaluator().evaluate(at_last_try(*records))
     assert evaluated.failed == ("m-1",)
-    assert [each.scope.subject for each in evaluated.results] == [stage.world.bare]
+    assert [each.scope.subject for each in evaluated.results] == [stage.network.bare]
     reason = stage.refused()["m-1"]
-    assert f"CorruptItemError: {kind} {stage.world.scope}" in reason
+    assert f"CorruptItemError: {kind} {stage.network.scope}" in reason
     mend()
     assert stage.evaluate(records[0]).failed == ()
-    assert stage.about(stage.world.group)
+    assert stage.about(stage.network.group)
 
 
 @pytest.mark.parametrize("kind", ["finding", "head"])
@@ -100,8 +100,8 @@ def test_a_sweep_gets_past_a_finding_that_cannot_be_read(stage: Stage) -> None:
     assert stage.sweep().failed == {}
     stage.open_group()
     swept = stage.sweep()
-    assert list(swept.failed) == [stage.world.scope]
-    assert stage.world.bare in {each.scope.subject for each in swept.results}
+    assert list(swept.failed) == [stage.network.scope]
+    assert stage.network.bare in {each.scope.subject for each in swept.results}
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_a_baseline_that_cannot_be_read_is_nobodys_pass(stage: Stage, item: Any)
 @pytest.mark.parametrize("scope", ["", "vpc-1", "1/2/3/4", "\u0000", "11/eu-west-1/vpc-1"])
 def test_an_ownership_entry_holds_up_its_own_id_only(stage: Stage, scope: str) -> None:
     """The reason names the id; without the entry the change is placed by EC2."""
-    key = {"resource": {"S": stage.world.group}, "scope": {"S": scope or " "}}
+    key = {"resource": {"S": stage.network.group}, "scope": {"S": scope or " "}}
     stage.dynamodb.put_item(TableName="ownership", Item=key)
     records = of_both(stage)
     evaluated = stage.evaluator().evaluate(at_last_try(*records))
     assert evaluated.failed == ("m-1",)
-    assert stage.world.group in stage.refused()["m-1"]
+    assert stage.network.group in stage.refused()["m-1"]
     stage.dynamodb.delete_item(TableName="ownership", Key=key)
     assert stage.evaluate(*records).failed == ()
 
@@ -159,8 +159,8 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Telling]:
     """Give two scopes' findings that nobody was told of yet."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with emulated() as telling:
-        telling.look(0, verdict())
-        telling.look(0, verdict(), scope=OTHER)
+        telling.evaluate(0, verdict())
+        telling.evaluate(0, verdict(), scope=OTHER)
         yield telling
 
 
@@ -173,7 +173,7 @@ def test_a_row_of_history_holds_up_its_own_alert_only(
     telling: Telling, many: int, attribute: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stream repeats that one; put right, it is told."""
-    monkeypatch.setattr("posture.notification.notify.MANY", many)
+    monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
     (row,) = rows(telling)
     telling.dynamodb.put_item(TableName="history", Item={**row, attribute: value})
     records = telling.records()
@@ -204,7 +204,7 @@ def test_what_is_remembered_of_an_alert_holds_up_that_one_only(
     telling: Telling, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A claim of no known state is nobody's leave to tell twice; without it, it is told."""
-    monkeypatch.setattr("posture.notification.notify.MANY", many)
+    monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
     records = telling.records()
     telling.notify(records)
     assert told(telling) == {str(SCOPE), str(OTHER)}

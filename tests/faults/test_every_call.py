@@ -7,12 +7,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from collect_world import REGION, World, build
 from fault_injection import Fault, Run, Strikes
 from faulty_monitor import FaultyMonitor, assert_history_replays, faulty, judged, tampered
 from monitor_stage import ANYBODY, shared_session
 from posture.ec2.observer import Observer
 from posture.model.scope import Region, Scope
+from sample_network import REGION, SampleNetwork, build_sample_network
 
 MEMBER = "222222222222"
 THOROUGH = bool(os.environ.get("FAULT_STORIES"))
@@ -31,14 +31,14 @@ def monitor() -> Iterator[FaultyMonitor]:
 def move(monitor: FaultyMonitor) -> None:
     """Open the group, or close it where it is open; the record is in the queue."""
     stage = monitor.stage
-    (stage.close_group if stage.about(stage.world.group) else stage.open_group)()
+    (stage.close_group if stage.about(stage.network.group) else stage.open_group)()
     for record in stage.taken():
         monitor.send(record)
 
 
 def assert_sound(monitor: FaultyMonitor) -> None:
     """What was moved is found, and each of its steps told."""
-    scope = monitor.stage.world.scope
+    scope = monitor.stage.network.scope
     assert monitor.stored(scope).keys() == monitor.truth_of(scope).keys()
     steps = {
         (each.transition.finding.id, each.transition.finding.version)
@@ -84,7 +84,7 @@ def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
 
 
 @pytest.fixture
-def member(monkeypatch: pytest.MonkeyPatch) -> World:
+def member(monkeypatch: pytest.MonkeyPatch) -> SampleNetwork:
     """Give a network in a member account, as its own administrator made it."""
     monkeypatch.setattr("posture.runtime.clients.session", lambda: tampered()[0]._session)
     sts = shared_session().client("sts")
@@ -93,21 +93,21 @@ def member(monkeypatch: pytest.MonkeyPatch) -> World:
     session = boto3.Session(
         made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"], region_name=REGION
     )
-    return build(session.client("ec2"))
+    return build_sample_network(session.client("ec2"))
 
 
-def flip(world: World) -> None:
+def flip(network: SampleNetwork) -> None:
     """Let anybody in at the endpoint, or nobody any more."""
-    rule = {"GroupId": world.group, "IpPermissions": [ANYBODY]}
+    rule = {"GroupId": network.group, "IpPermissions": [ANYBODY]}
     try:
-        world.ec2.authorize_security_group_ingress(**rule)
+        network.ec2.authorize_security_group_ingress(**rule)
     except ClientError:
-        world.ec2.revoke_security_group_ingress(**rule)
+        network.ec2.revoke_security_group_ingress(**rule)
 
 
 @pytest.mark.parametrize("fault", KINDS)
 def test_the_sweep_of_a_member_gets_over_it(
-    monitor: FaultyMonitor, member: World, fault: Fault
+    monitor: FaultyMonitor, member: SampleNetwork, fault: Fault
 ) -> None:
     """Struck at any call, the one that assumes its role included, the next sweep mends it."""
     home = Region(MEMBER, REGION)
@@ -134,7 +134,7 @@ def test_the_notifier_gets_over_it(
     monitor: FaultyMonitor, fault: Fault, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Struck at any call, an alert is told all the same, twice only if struck in the telling."""
-    monkeypatch.setattr("posture.notification.notify.MANY", many)
+    monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
     number, calls = 0, 1
     while number < calls:
         move(monitor)

@@ -92,7 +92,7 @@ class Monitoring(RuleBasedStateMachine):
         """
         patch = self._exits.enter_context(pytest.MonkeyPatch.context())
         patch.setattr("posture.store.transactions.MAX_TRANSITIONS", most)
-        patch.setattr("posture.notification.notify.MANY", many)
+        patch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
         if sweep:
             self.monitor.sweep()
             self.monitor.notify()
@@ -135,7 +135,7 @@ class Monitoring(RuleBasedStateMachine):
         self.monitor.evaluate(list(self.monitor.queue), self._run("evaluate", {}, others))
         if back and not (self.monitor.misled or self.monitor.region_misled):
             self.monitor.drain()
-            assert_true_to_the_network(self.monitor, {self.monitor.stage.world.scope})
+            assert_true_to_the_network(self.monitor, {self.monitor.stage.network.scope})
 
     @rule(name=st.sampled_from(sorted(CHANGES)), strikes=faults(LOOKING), telling=faults(TELLING))
     def trouble(self, name: str, strikes: Strikes, telling: Strikes) -> None:

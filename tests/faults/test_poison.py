@@ -92,11 +92,13 @@ HOSTILE = (
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_tag_is_only_a_name(stage: Stage, name: str) -> None:
     """The VPC is judged and recorded whatever its tags say."""
-    world = stage.world
-    world.ec2.create_tags(Resources=[world.vpc, world.group], Tags=[{"Key": "Name", "Value": name}])
+    network = stage.network
+    network.ec2.create_tags(
+        Resources=[network.vpc, network.group], Tags=[{"Key": "Name", "Value": name}]
+    )
     stage.open_group()
     assert stage.evaluate().failed == ()
-    assert stage.about(world.group)
+    assert stage.about(network.group)
 
 
 @pytest.mark.parametrize(
@@ -131,11 +133,13 @@ def test_a_hostile_tag_is_only_a_name(stage: Stage, name: str) -> None:
 )
 def test_a_policy_of_any_size_and_shape_is_judged_or_unknown(stage: Stage, policy: str) -> None:
     """It fails no evaluation and outgrows no item."""
-    stage.world.ec2.modify_vpc_endpoint(VpcEndpointId=stage.world.interface, PolicyDocument=policy)
+    stage.network.ec2.modify_vpc_endpoint(
+        VpcEndpointId=stage.network.interface, PolicyDocument=policy
+    )
     stage.open_group()
     evaluated = stage.evaluate()
     assert evaluated.failed == ()
-    assert stage.about(stage.world.group)
+    assert stage.about(stage.network.group)
 
 
 @pytest.mark.parametrize(
@@ -158,13 +162,13 @@ def test_an_item_edited_by_hand_is_told_and_holds_up_its_own_scope_only(
     (item,) = [
         each
         for each in stage.dynamodb.scan(TableName="findings")["Items"]
-        if each.get("id", {}).get("S") == stage.about(stage.world.group)[0].id
+        if each.get("id", {}).get("S") == stage.about(stage.network.group)[0].id
     ]
     stage.dynamodb.put_item(TableName="findings", Item={**item, attribute: value})
     bare = {
         **record,
         "eventID": "other",
-        "requestParameters": {"vpcId": stage.world.bare},
+        "requestParameters": {"vpcId": stage.network.bare},
         "eventName": "ModifyVpcAttribute",
         "responseElements": None,
     }
@@ -180,7 +184,7 @@ def test_an_item_of_an_older_schema_is_read_and_written_anew(stage: Stage) -> No
     stage.open_group()
     (record,) = stage.taken()
     stage.evaluate(record)
-    (finding,) = stage.about(stage.world.group)
+    (finding,) = stage.about(stage.network.group)
     key = {"scope": {"S": str(finding.scope)}, "item": {"S": f"{finding.rule}#{finding.resource}"}}
     item = stage.dynamodb.get_item(TableName="findings", Key=key)["Item"]
     older = {
@@ -189,8 +193,8 @@ def test_an_item_of_an_older_schema_is_read_and_written_anew(stage: Stage) -> No
         if name not in {"truncated", "remediation", "cause", "schema"}
     }
     stage.dynamodb.put_item(TableName="findings", Item=older)
-    stage.world.ec2.revoke_security_group_ingress(
-        GroupId=stage.world.group, IpPermissions=[ANYBODY]
+    stage.network.ec2.revoke_security_group_ingress(
+        GroupId=stage.network.group, IpPermissions=[ANYBODY]
     )
     assert stage.evaluate(record).failed == ()
     item = stage.dynamodb.get_item(TableName="findings", Key=key)["Item"]
@@ -200,12 +204,12 @@ def test_an_item_of_an_older_schema_is_read_and_written_anew(stage: Stage) -> No
 
 def test_an_answer_that_is_none_holds_up_its_own_scope_only(stage: Stage) -> None:
     """Garbage instead of XML, as from a proxy in trouble, makes the message come again."""
-    world = stage.world
-    stage.alice.modify_vpc_attribute(VpcId=world.bare, EnableDnsSupport={"Value": True})
+    network = stage.network
+    stage.alice.modify_vpc_attribute(VpcId=network.bare, EnableDnsSupport={"Value": True})
     (other,) = stage.taken()
     stage.open_group()
     (record,) = stage.taken()
-    world.ec2.modify_vpc_endpoint(VpcEndpointId=world.interface, PolicyDocument="\u0000")
+    network.ec2.modify_vpc_endpoint(VpcEndpointId=network.interface, PolicyDocument="\u0000")
     evaluated = stage.evaluate(record, other)
     assert evaluated.failed == ("m-1",)
     assert len(evaluated.results) == 1

@@ -32,22 +32,22 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-# moto answers to the streams host of the region only.
+# moto serves only the Regional host name of DynamoDB Streams.
 STREAMS = Config(account_id_endpoint_mode="disabled")
 
 
-class Minute(LambdaContext):
-    """The context of an invocation that has a minute left."""
+class OneMinuteContext(LambdaContext):
+    """The context of an invocation that has one minute left."""
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:
-        """Give the time left."""
+        """Return the remaining time."""
         return 60_000
 
 
 @dataclass
 class Stage:
-    """The stack's end that tells, with the means to see what it told."""
+    """The notifying part of the stack, with the means to inspect what it published."""
 
     dynamodb: "DynamoDBClient"
     streams: "DynamoDBStreamsClient"
@@ -61,7 +61,7 @@ class Stage:
 
     pauses: list[float] = field(default_factory=list)
 
-    def look(self, minute: float, *verdicts: Verdict, scope: Scope = SCOPE) -> None:
+    def evaluate(self, minute: float, *verdicts: Verdict, scope: Scope = SCOPE) -> None:
         """Record an evaluation that a change two minutes before noon caused."""
         Store(self.dynamodb, TABLES).record(
             Evaluation(scope, at(minute)),
@@ -75,7 +75,7 @@ class Stage:
         )
 
     def records(self) -> list[Any]:
-        """Give all stream records so far, heads and all."""
+        """Return all stream records so far, those of scope records included."""
         arn = self.dynamodb.describe_table(TableName=TABLES.findings)["Table"]["LatestStreamArn"]
         shards = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         iterator = self.streams.get_shard_iterator(
@@ -89,7 +89,7 @@ class Stage:
         topic: Callable[["Stage"], Topic] | None = None,
         security_hub: SecurityHub | None = None,
     ) -> BatchResponse:
-        """Let the notifier handle stream records."""
+        """Pass stream records to the notifier."""
         ports = NotificationPorts(
             history=History(self.dynamodb, TABLES.history),
             topic=topic(self) if topic else Topic(self.sns, self.topic_arn),
@@ -99,20 +99,20 @@ class Stage:
             security_hub=security_hub,
             pause=self.pauses.append,
         )
-        return Notifier(ports, {}).notify(records, Minute())
+        return Notifier(ports, {}).notify(records, OneMinuteContext())
 
     def inbox(self) -> list[Any]:
-        """Take what the topic delivered since the last look."""
+        """Receive and delete the messages that the topic delivered."""
         answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
-        letters = answer.get("Messages", [])
-        for letter in letters:
-            self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=letter["ReceiptHandle"])
-        return [json.loads(letter["Body"]) for letter in letters]
+        messages = answer.get("Messages", [])
+        for message in messages:
+            self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
 
 
 @contextmanager
 def emulated() -> Iterator[Stage]:
-    """Give an empty stack."""
+    """Build an empty stack."""
     with mock_aws():
         dynamodb, sns, sqs = boto3.client("dynamodb"), boto3.client("sns"), boto3.client("sqs")
         streams = boto3.client("dynamodbstreams", config=STREAMS)

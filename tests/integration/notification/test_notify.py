@@ -1,4 +1,4 @@
-"""From the findings' stream to the inbox: every commit is told, and told once."""
+"""From the findings table's stream to the inbox: every commit is reported exactly once."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -17,26 +17,26 @@ NOTHING_FAILED: dict[str, list[Any]] = {"batchItemFailures": []}
 
 
 def numbers(records: list[Any]) -> list[str]:
-    """Give what Lambda calls the records."""
+    """Return the sequence numbers of records."""
     return [record["dynamodb"]["SequenceNumber"] for record in records]
 
 
 def test_one_commit_is_one_message(stage: Stage) -> None:
     """Three findings of one evaluation reach a subscriber as one alert."""
-    stage.look(0, *(verdict(resource=f"subnet-{n}") for n in range(3)))
+    stage.evaluate(0, *(verdict(resource=f"subnet-{n}") for n in range(3)))
     assert stage.notify(stage.records()) == NOTHING_FAILED
-    (letter,) = stage.inbox()
+    (message,) = stage.inbox()
     place = "vpc-0a1b2c3d4e5f60718 111122223333 eu-west-1"
-    assert letter["Subject"] == f"[HIGH] route-missing, 2 more - {place}"
-    told = json.loads(letter["Message"])
+    assert message["Subject"] == f"[HIGH] route-missing, 2 more - {place}"
+    told = json.loads(message["Message"])
     assert [each["resource"] for each in told["findings"]] == ["subnet-0", "subnet-1", "subnet-2"]
     assert told["causes"][0]["event_id"] == "e-1"
-    assert letter["MessageAttributes"]["severity"]["Value"] == "high"
+    assert message["MessageAttributes"]["severity"]["Value"] == "high"
 
 
-def test_a_record_that_comes_again_says_nothing(stage: Stage) -> None:
-    """However often and however cut a commit's records come, there is one alert."""
-    stage.look(0, verdict(resource="subnet-1"), verdict(resource="subnet-2"))
+def test_a_repeated_record_publishes_nothing(stage: Stage) -> None:
+    """However often and however split a commit's records are delivered, there is one alert."""
+    stage.evaluate(0, verdict(resource="subnet-1"), verdict(resource="subnet-2"))
     records = stage.records()
     for batch in (records, records, records[:1], records[1:]):
         assert stage.notify(batch) == NOTHING_FAILED
@@ -44,12 +44,12 @@ def test_a_record_that_comes_again_says_nothing(stage: Stage) -> None:
 
 
 def test_each_commit_has_its_own_message(stage: Stage) -> None:
-    """What opened and what was resolved later are two alerts, as are two scopes."""
-    stage.look(0, verdict())
-    stage.look(1)
-    stage.look(2, verdict(), scope=OTHER)
+    """Opening and resolution are two alerts, as are two scopes."""
+    stage.evaluate(0, verdict())
+    stage.evaluate(1)
+    stage.evaluate(2, verdict(), scope=OTHER)
     stage.notify(stage.records())
-    subjects = [letter["Subject"] for letter in stage.inbox()]
+    subjects = [message["Subject"] for message in stage.inbox()]
     told = [(subject.split("]")[0], subject.split()[-3]) for subject in subjects]
     assert told == [
         ("[HIGH", "vpc-0a1b2c3d4e5f60718"),
@@ -58,43 +58,45 @@ def test_each_commit_has_its_own_message(stage: Stage) -> None:
     ]
 
 
-def test_nothing_new_tells_nobody(stage: Stage) -> None:
-    """An evaluation without news moves the head, which is no commit."""
-    stage.look(0, verdict())
+def test_an_evaluation_without_changes_publishes_nothing(stage: Stage) -> None:
+    """It updates the scope record, which is no commit."""
+    stage.evaluate(0, verdict())
     stage.notify(stage.records())
     stage.inbox()
-    stage.look(1, verdict())
+    stage.evaluate(1, verdict())
     assert stage.notify(stage.records()) == NOTHING_FAILED
     assert stage.inbox() == []
 
 
-class Moody(Topic):
-    """A topic that refuses the first message it is given for a scope."""
+class PartlyRejectingTopic(Topic):
+    """A topic that rejects the messages of one VPC."""
 
     def __init__(self, client: "SNSClient", arn: str, refused: str) -> None:
         super().__init__(client, arn)
         self._refused = refused
 
     def publish(self, message: Message) -> str:
-        """Refuse one VPC's messages, publish all others."""
+        """Reject one VPC's messages, publish all others."""
         if message.attributes["vpc"]["StringValue"] == self._refused:
             raise ConnectionError("the endpoint is out of reach")
         return super().publish(message)
 
 
-def test_a_failed_publication_comes_again(stage: Stage) -> None:
-    """The commit that could not be told is reported with its records and told at the next try."""
-    stage.look(0, verdict(resource="subnet-1"), verdict(resource="subnet-2"))
-    stage.look(0, verdict(), scope=OTHER)
+def test_a_failed_publication_is_retried(stage: Stage) -> None:
+    """The records of the failed commit are returned, and the next attempt publishes its alert."""
+    stage.evaluate(0, verdict(resource="subnet-1"), verdict(resource="subnet-2"))
+    stage.evaluate(0, verdict(), scope=OTHER)
     records = stage.records()
     lost = [r for r in records if OTHER.subject in r["dynamodb"]["Keys"]["scope"]["S"]]
     findings = [r for r in lost if "rule" in r["dynamodb"]["NewImage"]]
-    answer = stage.notify(records, lambda stage: Moody(stage.sns, stage.topic_arn, OTHER.subject))
+    answer = stage.notify(
+        records, lambda stage: PartlyRejectingTopic(stage.sns, stage.topic_arn, OTHER.subject)
+    )
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == numbers(findings)
     assert len(stage.inbox()) == 1
     assert stage.notify(records) == NOTHING_FAILED
-    (letter,) = stage.inbox()
-    assert OTHER.subject in letter["Subject"]
+    (message,) = stage.inbox()
+    assert OTHER.subject in message["Subject"]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +108,9 @@ def test_a_failed_publication_comes_again(stage: Stage) -> None:
     ],
     ids=["no scope", "no such scope", "no commit"],
 )
-def test_a_bad_record_reports_itself_only(stage: Stage, image: dict[str, Any]) -> None:
-    """A record that names no commit is reported, and the others are told."""
-    stage.look(0, verdict())
+def test_a_malformed_record_is_returned_alone(stage: Stage, image: dict[str, Any]) -> None:
+    """A record without a commit is returned for retry, and the others are reported."""
+    stage.evaluate(0, verdict())
     old = {"commit": {"S": "an earlier one"}}
     bad = {"dynamodb": {"SequenceNumber": "666", "NewImage": image, "OldImage": old}}
     answer = stage.notify([bad, *stage.records()])
@@ -116,18 +118,18 @@ def test_a_bad_record_reports_itself_only(stage: Stage, image: dict[str, Any]) -
     assert len(stage.inbox()) == 1
 
 
-def test_a_commit_without_history_comes_again(stage: Stage) -> None:
-    """What cannot be told is never passed over in silence."""
-    stage.look(0, verdict())
+def test_a_commit_without_history_is_retried(stage: Stage) -> None:
+    """A commit that cannot be reported is never dropped silently."""
+    stage.evaluate(0, verdict())
     records = [r for r in stage.records() if "rule" in r["dynamodb"]["NewImage"]]
     records[0]["dynamodb"]["NewImage"]["commit"] = {"S": "2026-01-31T12:00:00.000000Z#7"}
     answer = stage.notify(records)
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == numbers(records)
 
 
-def test_an_item_touched_by_hand_tells_nothing(stage: Stage) -> None:
-    """A deleted finding, or one edited without a new commit, is no news."""
-    stage.look(0, verdict())
+def test_an_item_edited_by_hand_publishes_nothing(stage: Stage) -> None:
+    """A deleted finding, or one edited without a new commit, is not reported."""
+    stage.evaluate(0, verdict())
     (record,) = [r for r in stage.records() if "rule" in r["dynamodb"]["NewImage"]]
     image = record["dynamodb"]["NewImage"]
     edited = {"dynamodb": {"SequenceNumber": "1", "NewImage": image, "OldImage": image}}
@@ -138,7 +140,7 @@ def test_an_item_touched_by_hand_tells_nothing(stage: Stage) -> None:
 
 def test_alerts_are_measured_once(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     """Findings by step and severity, and the seconds from the change to the alert."""
-    stage.look(0, verdict(resource="subnet-1"), verdict(resource="subnet-2"))
+    stage.evaluate(0, verdict(resource="subnet-1"), verdict(resource="subnet-2"))
     stage.notify(stage.records())
     stage.notify(stage.records())
     stage.metrics.flush_metrics()
@@ -154,11 +156,11 @@ def test_alerts_are_measured_once(stage: Stage, capsys: pytest.CaptureFixture[st
     assert alerts["DetectionLatency"] == [180.0]
 
 
-def test_the_log_leads_from_the_change_to_the_alert(
+def test_the_log_line_links_the_change_to_the_alert(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The line of a published alert carries the CloudTrail event's id, and no evidence."""
-    stage.look(0, verdict())
+    """The log line of a published alert has the CloudTrail event's id, and no evidence."""
+    stage.evaluate(0, verdict())
     stage.notify(stage.records())
     (line,) = [vars(each) for each in caplog.records if each.message == "alert published"]
     assert (line["correlation_id"], line["findings"]) == ("e-1", 1)

@@ -1,4 +1,4 @@
-"""Findings in Security Hub: updated, resolved, none of them lost."""
+"""Findings in Security Hub are updated and archived, and none is lost."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ HOME = Region("123456789012", "eu-west-1")  # the emulator's account
 
 
 def records(*minutes: float, count: int = 1) -> list[dict[str, Any]]:
-    """Give stream records of findings, each evaluation's after the other."""
+    """Build stream records of findings, one evaluation after the other."""
     found: list[dict[str, Any]] = []
     for minute in minutes:
         bad = [
@@ -35,8 +35,8 @@ def records(*minutes: float, count: int = 1) -> list[dict[str, Any]]:
     return found
 
 
-class Refusing:
-    """A Security Hub that takes nothing, or refuses one finding of a batch."""
+class RejectingHub:
+    """A Security Hub that rejects everything, or one finding of a batch."""
 
     def __init__(self, refused: str | None = None) -> None:
         self.refused = refused
@@ -57,58 +57,58 @@ def security_hub(client: Any) -> SecurityHub:
 
 
 @pytest.mark.usefixtures("stage")
-def test_findings_arrive_and_are_resolved(stage: Stage) -> None:
-    """One finding in Security Hub through all of its life, under the monitor's own product."""
+def test_findings_are_imported_and_archived(stage: Stage) -> None:
+    """One finding through its life cycle, under the account's default product."""
     client = boto3.client("securityhub")
     client.enable_security_hub()
-    stage.look(0, verdict())
+    stage.evaluate(0, verdict())
     assert security_hub(client).import_findings(stage.records()) == []
     [found] = client.get_findings()["Findings"]
     assert (found["RecordState"], found["Compliance"]["Status"]) == ("ACTIVE", "FAILED")
     assert found["AwsAccountId"] == HOME.account
     assert SCOPE.account in found["Resources"][0]["Id"]
-    stage.look(5)
+    stage.evaluate(5)
     assert security_hub(client).import_findings(stage.records()) == []
     [found] = client.get_findings()["Findings"]
     assert (found["RecordState"], found["Compliance"]["Status"]) == ("ARCHIVED", "PASSED")
 
 
-def test_a_batch_sends_each_finding_once_as_it_is_last() -> None:
-    """A hundred at a time."""
-    client = Refusing("none")
+def test_a_batch_imports_the_latest_state_of_each_finding() -> None:
+    """At most a hundred findings in one call."""
+    client = RejectingHub("none")
     assert security_hub(client).import_findings(records(0, 1, count=150)) == []
     assert client.batches == [100, 50]
 
 
-def test_what_is_refused_comes_again() -> None:
-    """All records of that finding, and of no other."""
-    client = Refusing("subnet/subnet-1")
+def test_a_rejected_finding_is_retried() -> None:
+    """With all records of that finding, and of no other."""
+    client = RejectingHub("subnet/subnet-1")
     assert security_hub(client).import_findings(records(0, 1, count=3)) == ["0-1", "1-1"]
 
 
-def test_a_security_hub_that_does_not_answer_loses_nothing(stage: Stage) -> None:
-    """The batch comes again, and the alert was sent all the same, once."""
-    stage.look(0, verdict())
-    told = stage.notify(stage.records(), security_hub=security_hub(Refusing()))
+def test_an_unavailable_security_hub_loses_nothing(stage: Stage) -> None:
+    """The batch is retried, and the alert is sent only once."""
+    stage.evaluate(0, verdict())
+    told = stage.notify(stage.records(), security_hub=security_hub(RejectingHub()))
     assert told["batchItemFailures"]
     assert len(stage.inbox()) == 1
-    again = stage.notify(stage.records(), security_hub=security_hub(Refusing("none")))
+    again = stage.notify(stage.records(), security_hub=security_hub(RejectingHub("none")))
     assert again == {"batchItemFailures": []}
     assert stage.inbox() == []
 
 
-def test_an_unreadable_finding_comes_again() -> None:
-    """And does not keep the others from being sent."""
+def test_a_malformed_finding_is_retried() -> None:
+    """The other findings are imported."""
     first, second = records(0, count=2)
     del first["dynamodb"]["NewImage"]["rule"]
-    client = Refusing("none")
+    client = RejectingHub("none")
     assert security_hub(client).import_findings([first, second]) == ["0-0"]
     assert client.batches == [1]
 
 
-def test_heads_and_deletions_are_nothing_to_send() -> None:
+def test_scope_records_and_deletions_are_not_imported() -> None:
     """No call is made for them."""
-    client = Refusing()
+    client = RejectingHub()
     head = {"dynamodb": {"SequenceNumber": "1", "NewImage": {"kind": {"S": "head"}}}}
     assert security_hub(client).import_findings([head, {"dynamodb": {"SequenceNumber": "2"}}]) == []
     assert client.batches == []

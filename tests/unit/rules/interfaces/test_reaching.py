@@ -130,7 +130,10 @@ def test_a_blackhole_inside_the_vpc_blocks() -> None:
     hole = table("a", route("10.0.3.0/24", "eni-gone", blackhole=True), subnets=["a"])
     verdict = verdicts(BLOCKED, vpc(hole))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-a"
-    assert "rtb-a blocks the whole subnet (route 10.0.3.0/24" in verdict_text(verdict)
+    assert (
+        "rtb-a blocks the whole subnet (route 10.0.3.0/24 to eni-gone is a blackhole)"
+        in verdict_text(verdict)
+    )
 
 
 def test_no_ip_version_in_common_blocks() -> None:

@@ -1,4 +1,4 @@
-"""A storm of commits: claimed one by one, told together, so that people can still read."""
+"""Publication of digests: many commits, each claimed by itself, in few messages."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from posture.notification.ports import NotificationPorts, build_commit_key, load
 from posture.store.items import Entry
 from posture.store.stream_records import CommitReference
 
-CLAIMS = 8  # at once; each is a write and a read, of which ten fit in the connection pool
-COMPLETED = "COMPLETED"  # as Powertools stores it
+MAX_WORKERS = 8  # each uses one connection; the connection pool holds ten
+COMPLETED = "COMPLETED"  # the status that Powertools stores
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ logger = Logger()
 
 
 class DigestPublisher:
-    """Tells many commits together; each is claimed by itself, as when it is told alone."""
+    """Publishes digests of many commits; each commit is claimed as for a single alert."""
 
     def __init__(self, ports: NotificationPorts, rules: RuleTexts) -> None:
         self._ports = ports
@@ -37,9 +37,14 @@ class DigestPublisher:
     def publish(
         self, commits: Iterable[CommitReference], remaining: int
     ) -> dict[CommitReference, Exception]:
-        """Publish digests of the commits nobody told yet; give those to come again, and why.
+        """Publish digests of the commits that were not reported before.
 
-        `remaining` are the milliseconds that this invocation has: no claim outlives it.
+        Args:
+            commits: The commits to report.
+            remaining: The milliseconds until this invocation ends, and with it each claim.
+
+        Returns:
+            The commits to retry, each with the error.
         """
         late: dict[CommitReference, Exception] = {}
         claimed: dict[CommitReference, tuple[Entry, ...]] = {}
@@ -52,7 +57,7 @@ class DigestPublisher:
             return late
         try:
             message_ids = self._publish([entry for rows in claimed.values() for entry in rows])
-        except Exception as error:  # whatever fails, what was claimed is given back
+        except Exception as error:  # whatever the error, release the claims
             logger.exception("digest failed", extra={"commits": len(claimed)})
             run_concurrently(partial(self._release, error=error), claimed)
             return late | dict.fromkeys(claimed, error)
@@ -60,11 +65,12 @@ class DigestPublisher:
         return late | {each: outcome for each, outcome in kept if isinstance(outcome, Exception)}
 
     def _claim(self, commit: CommitReference, remaining: int) -> tuple[Entry, ...]:
-        """Claim a commit and give its rows; none where it was told already.
+        """Claim a commit and return its entries, or none if it was reported before.
 
         Raises:
-            IdempotencyAlreadyInProgressError: somebody else is telling it, or was killed at it.
-            MissingHistoryError: it has no rows.
+            IdempotencyAlreadyInProgressError: Another invocation holds the claim, or ended
+                without releasing it.
+            MissingHistoryError: The commit has no history entries.
         """
         name = build_commit_key(commit)
         try:
@@ -100,15 +106,15 @@ class DigestPublisher:
 def run_concurrently(
     act: Callable[[CommitReference], T], commits: Iterable[CommitReference]
 ) -> list[tuple[CommitReference, T | Exception]]:
-    """Do something for each commit, several at once; give what each came to, or why not."""
+    """Call a function for each commit in parallel; return each result or exception."""
 
     def attempt(commit: CommitReference) -> T | Exception:
         try:
             return act(commit)
-        except Exception as error:  # one commit's failure is not the others'
-            logger.exception("commit not told", extra=build_commit_key(commit))
+        except Exception as error:  # an error of one commit must not stop the others
+            logger.exception("commit not processed", extra=build_commit_key(commit))
             return error
 
-    with ThreadPoolExecutor(CLAIMS, thread_name_prefix="claim") as pool:
+    with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="claim") as pool:
         ordered = list(commits)
         return list(zip(ordered, pool.map(attempt, ordered), strict=True))

@@ -1,4 +1,4 @@
-"""What is counted of published alerts, in CloudWatch's embedded metric format."""
+"""Metrics of published alerts, in the CloudWatch embedded metric format."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from posture.store.items import Entry
 
 
 class AlertMetrics:
-    """Counts alerts and findings, and how long it took from a change to its alert."""
+    """Records the number of alerts and findings, and the delay from a change to its alert."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def measure(self, entries: Sequence[Entry], published_at: datetime) -> None:
-        """Count one alert: its findings by step and severity, the delay of each of its causes."""
+        """Record one alert: its findings by step and severity, and the delay of each cause."""
         self._metrics.add_metric("AlertsPublished", MetricUnit.Count, 1)
         causes = {entry.transition.finding.cause for entry in entries}
         for cause in causes:

@@ -1,8 +1,8 @@
-"""The use case of the findings' stream: each commit becomes one alert, told once.
+"""Handling of the findings table's stream: each commit is reported once, as one alert.
 
-A stream record only points to its commit; what is told comes from the commit's history, which
-never changes. So a replayed or differently cut batch says the same, or nothing. In a storm, the
-commits of a batch are claimed one by one all the same, and told together in digests.
+A stream record only refers to its commit. The alert is built from the commit's history, which never
+changes, so a repeated or differently split batch reports the same or nothing. When a batch has many
+commits, each is still claimed by itself, and digests report them together.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from posture.store.stream_records import CommitReference, parse_stream_record
 
 __all__ = ["BatchResponse", "Notifier"]
 
-REMEMBERED = 30 * 24 * 3600  # seconds; longer than any queue or stream may hand a record over again
-# Seconds before a commit is tried again whose claim is held, most likely by an invocation that was
-# killed: the stream repeats at once, and its few retries would be over before the claim is.
+RETENTION = 30 * 24 * 3600  # seconds; longer than a queue or stream can redeliver a record
+# Seconds to wait when another invocation, probably one that was killed, holds a claim. The stream
+# retries at once, and its few retries would end before the claim expires.
 PAUSE = 10
-MANY = 5  # commits of a batch; more are a storm, which is told in digests
+MAX_SINGLE_ALERTS = 5  # commits of a batch; more are reported in digests
 
 logger = Logger()
 
@@ -39,13 +39,13 @@ BatchResponse = dict[str, list[dict[str, str]]]
 
 
 class Notifier:
-    """Tells each commit once, however often its records come."""
+    """Reports each commit once, however often its records are delivered."""
 
     def __init__(self, ports: NotificationPorts, rules: RuleTexts) -> None:
         self._ports = ports
         self._rules = rules
-        self._config = IdempotencyConfig(expires_after_seconds=REMEMBERED, hash_function="sha256")
-        # When telling fails, Powertools forgets the commit, so that the next attempt tells it.
+        self._config = IdempotencyConfig(expires_after_seconds=RETENTION, hash_function="sha256")
+        # If publishing fails, Powertools deletes its record, and the next attempt publishes.
         self._once: Callable[..., str] = idempotent_function(
             self._publish,
             data_keyword_argument="commit",
@@ -57,40 +57,40 @@ class Notifier:
         self._digests = DigestPublisher(ports, rules)
 
     def notify(self, records: Iterable[Mapping[str, Any]], context: LambdaContext) -> BatchResponse:
-        """Handle a batch of stream records; report those that must come again.
+        """Handle a batch of stream records and return the records to retry.
 
-        Lambda repeats from the first one reported, so records after it come again as well, and
-        say nothing the second time.
+        Lambda retries from the first failed record, so records after it are delivered again, and
+        have no effect the second time.
         https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
         """
         self._config.register_lambda_context(context)
         listed = list(records)
-        commits, failed = _grouped(listed)
+        commits, failed = _group_by_commit(listed)
         if self._ports.security_hub:
             failed += self._ports.security_hub.import_findings(listed)
-        if len(commits) > MANY:
+        if len(commits) > MAX_SINGLE_ALERTS:
             late = self._digests.publish(commits, context.get_remaining_time_in_millis())
         else:
-            late = self._one_by_one(commits)
+            late = self._publish_each(commits)
         if any(isinstance(why, IdempotencyAlreadyInProgressError) for why in late.values()):
             left = context.get_remaining_time_in_millis() / 1000 - 1
             self._ports.pause(max(0, min(PAUSE, left)))
         return _response([*failed, *(number for commit in late for number in commits[commit])])
 
-    def _one_by_one(self, commits: Iterable[CommitReference]) -> dict[CommitReference, Exception]:
-        """Tell each commit by itself; give those that must come again, and why."""
+    def _publish_each(self, commits: Iterable[CommitReference]) -> dict[CommitReference, Exception]:
+        """Publish one alert for each commit; return the commits to retry, with the error."""
         late: dict[CommitReference, Exception] = {}
         for commit in commits:
             name = build_commit_key(commit)
             try:
                 self._once(commit=name)
-            except Exception as error:  # whatever fails, the batch's other commits are told
+            except Exception as error:  # an error of one commit must not stop the others
                 logger.exception("alert failed", extra=name)
                 late[commit] = error
         return late
 
     def _publish(self, *, commit: Mapping[str, str]) -> str:
-        """Publish one commit's alert; give its message id."""
+        """Publish the alert of one commit and return its message id."""
         scope, name = Scope.parse(commit["scope"]), commit["commit"]
         entries = load_entries(self._ports.history, scope, name)
         message = compose(
@@ -110,17 +110,17 @@ def _response(failed: Iterable[str]) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
-def _grouped(
+def _group_by_commit(
     records: Iterable[Mapping[str, Any]],
 ) -> tuple[dict[CommitReference, list[str]], list[str]]:
-    """Give the commits with the numbers of their records, and the numbers that name no commit."""
+    """Return the sequence numbers by commit, and those of records that cannot be read."""
     commits: dict[CommitReference, list[str]] = {}
     failed: list[str] = []
     for record in records:
         number = str(record["dynamodb"]["SequenceNumber"])
         try:
             commit = parse_stream_record(record)
-        except Exception:  # a bad record must not keep the others from being told
+        except Exception:  # a malformed record must not stop the others
             logger.exception("stream record unreadable", extra={"sequence_number": number})
             failed.append(number)
             continue

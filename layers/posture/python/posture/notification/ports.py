@@ -1,4 +1,4 @@
-"""What telling works with, whether a commit is told alone or together with others."""
+"""The dependencies of the notifier, and the look-ups that alerts and digests share."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from posture.store.history import History
 from posture.store.items import Entry
 from posture.store.stream_records import CommitReference
 
-KEY_PREFIX = "alert"  # the prefix of the names under which it is remembered what was told
+KEY_PREFIX = "alert"  # of the idempotency records of reported commits
 
 RecordMetrics = Callable[[Sequence[Entry], datetime], None]
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationPorts:
-    """What the notifier works with.
+    """The dependencies of the notifier.
 
-    `measure` is told the entries of each published alert, and when it was published. `hub` is
-    where findings go besides, if anywhere. `pause` waits some seconds.
+    Attributes:
+        idempotency: Remembers which commits were reported.
+        measure: Records the entries of a published alert and the time of its publication.
+        security_hub: Imports findings as well, where configured.
+        pause: Waits for a number of seconds.
     """
 
     history: History
@@ -41,18 +44,21 @@ class NotificationPorts:
 
 
 def build_commit_key(commit: CommitReference) -> dict[str, str]:
-    """Give the name under which it is remembered that a commit was told."""
+    """Build the key under which a commit is remembered as reported."""
     return {"scope": str(commit.scope), "commit": commit.commit}
 
 
 def load_entries(history: History, scope: Scope, commit: str) -> tuple[Entry, ...]:
-    """Give a commit's rows, but for those of findings that somebody has accepted.
+    """Load a commit's history entries, without those of waived findings.
 
     Raises:
-        MissingHistoryError: there are none.
+        MissingHistoryError: The commit has no such entries.
     """
-    rows = history.load_commit(scope, commit)
-    told = tuple(row for row in rows if row.transition.finding.status is not FindingStatus.WAIVED)
-    if told:
-        return told
-    raise MissingHistoryError(f"{scope}: no history of commit {commit}")
+    entries = tuple(
+        each
+        for each in history.load_commit(scope, commit)
+        if each.transition.finding.status is not FindingStatus.WAIVED
+    )
+    if not entries:
+        raise MissingHistoryError(f"{scope}: no history of commit {commit}")
+    return entries

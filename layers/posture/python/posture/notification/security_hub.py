@@ -1,7 +1,7 @@
-"""Findings to AWS Security Hub, as the stream of the findings table brings them.
+"""Import of findings into AWS Security Hub, from the stream of the findings table.
 
-What is sent is the state that a finding has by then. Security Hub goes by id and `UpdatedAt`, and
-leaves what it has where that is newer, so a record that comes twice or late does no harm.
+Each record carries the current state of a finding. Security Hub compares the id and `UpdatedAt` and
+keeps the newer state, so duplicate or late records do no harm.
 https://docs.aws.amazon.com/securityhub/latest/userguide/finding-update-batchimportfindings.html
 """
 
@@ -22,16 +22,16 @@ from posture.store.items import parse_finding
 if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
 
-MOST = 100  # findings a BatchImportFindings call may hold
+MAX_BATCH = 100  # findings in one BatchImportFindings call
 
 logger = Logger()
 
 
 class SecurityHub:
-    """The account's own product in Security Hub.
+    """Imports findings under the default product of the monitor's account.
 
-    Findings of member accounts are imported into the monitor's account, as Security Hub takes an
-    account's findings from that account only; their resources name where they are.
+    Findings of member accounts are imported into the monitor's account as well, as Security Hub
+    accepts an account's findings only from that account. Their resources name the member account.
     """
 
     def __init__(self, client: SecurityHubClient, home: Region, rules: RuleTexts) -> None:
@@ -40,7 +40,7 @@ class SecurityHub:
         self._rules = rules
 
     def import_findings(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Import the findings that stream records brought; give the numbers of those to retry."""
+        """Import the findings of stream records; return the sequence numbers to retry."""
         numbers: dict[str, list[str]] = {}
         latest: dict[str, dict[str, Any]] = {}
         failed: list[str] = []
@@ -50,20 +50,20 @@ class SecurityHub:
             if image.get("kind") != {"S": "finding"}:
                 continue
             try:
-                told = build_asff(parse_finding(image), self._rules, self._home)
+                finding = build_asff(parse_finding(image), self._rules, self._home)
             except CorruptItemError:
                 logger.exception("finding unreadable", extra={"sequence_number": number})
                 failed.append(number)
                 continue
-            latest[told["Id"]] = told
-            numbers.setdefault(told["Id"], []).append(number)
+            latest[finding["Id"]] = finding
+            numbers.setdefault(finding["Id"], []).append(number)
         refused = self._import(list(latest.values()))
         return failed + [number for name in refused for number in numbers[name]]
 
     def _import(self, findings: Sequence[dict[str, Any]]) -> Iterator[str]:
-        """Import findings in batches; give the ids of those that were not taken."""
-        for start in range(0, len(findings), MOST):
-            batch = findings[start : start + MOST]
+        """Import findings in batches; yield the ids of those that were not accepted."""
+        for start in range(0, len(findings), MAX_BATCH):
+            batch = findings[start : start + MAX_BATCH]
             try:
                 answer = self._client.batch_import_findings(Findings=batch)  # type: ignore[arg-type]
             except (ClientError, BotoCoreError):

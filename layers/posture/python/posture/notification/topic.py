@@ -1,4 +1,4 @@
-"""Publishing alerts to the topic."""
+"""The SNS topic that alerts are published to."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Topic:
-    """The alert topic."""
+    """Publishes messages to the alert topic."""
 
     def __init__(self, client: SNSClient, arn: str) -> None:
         self._client = client
         self._arn = arn
 
     def publish(self, message: Message) -> str:
-        """Hand a message over to SNS; give the id it has there."""
+        """Publish a message and return its SNS message id."""
         answer = self._client.publish(
             TopicArn=self._arn,
             Subject=message.subject,

@@ -1,38 +1,63 @@
-"""The verbs of the `posture` command."""
+"""The `posture` command: its list of commands, each of which is imported when it is called."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from posture_cli.command import Verb
-from posture_cli.commands import (
-    baseline,
-    coverage,
-    demo,
-    diff,
-    emulate,
-    events,
-    explain,
-    finding,
-    findings,
-    history,
-    policy,
-    redrive,
-    replay,
-    report,
-    rules,
-    scan,
-    verify,
-    waiver,
-)
+# The commands in the order of the help; the code of each is in the module of the same name.
+COMMANDS = {
+    "demo": "run the whole monitor on this machine: no AWS account needed",
+    "emulate": "serve an emulated AWS with the stack, for sam local and boto3",
+    "scan": "evaluate VPCs and endpoint services now, read-only",
+    "coverage": "show the path from each subnet to each AWS service",
+    "explain": "explain one path: the routes, names and rules that decide it",
+    "redrive": "retry what the monitor could not process",
+    "replay": "read CloudTrail files as the monitor does",
+    "findings": "list the findings of a deployed monitor",
+    "finding": "show one finding: evidence, remediation, cause and history",
+    "history": "list what changed, when and by whom",
+    "diff": "compare the findings of two times",
+    "report": "write the posture as one HTML page",
+    "verify": "verify that nobody altered the history or the findings",
+    "baseline": "what your organisation requires: show, validate, apply",
+    "waiver": "accept a risk for a limited time: add, approve, list, revoke",
+    "policy": "decide what an endpoint policy allows",
+    "rules": "list the rules",
+    "events": "list the EC2 calls that the monitor handles",
+}
+
+
+class _LazyGroup(TyperGroup):
+    """Imports a command when it is called, so that none waits for what others import."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature of click
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        group = get_group(import_module(f"posture_cli.commands.{cmd_name}").app)
+        group.name = cmd_name
+        return group.commands.get(cmd_name, group)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
 
 app = typer.Typer(
     name="posture",
+    cls=_LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -40,7 +65,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"posture {version('vpc-endpoint-posture')}")
         raise typer.Exit
@@ -50,34 +75,13 @@ def _show_version(wanted: bool) -> None:
 def posture(
     *,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """By which path does traffic to AWS services leave your VPCs, and who may use it?"""
-    # The AWS CLI and all SDKs but boto3 read AWS_REGION, and read it first.
+    """Check by which path traffic from your VPCs reaches AWS services, and who may use it."""
+    # The AWS CLI and every SDK except boto3 read AWS_REGION, and prefer it.
     if region := os.environ.get("AWS_REGION"):
         os.environ["AWS_DEFAULT_REGION"] = region
-
-
-def _verb(verb: Callable[..., None], examples: str, short: str) -> None:
-    app.command(verb.__name__, cls=Verb, epilog=examples, short_help=short)(verb)
-
-
-_verb(demo.demo, demo.EXAMPLES, "the whole story on this machine")
-_verb(emulate.emulate, emulate.EXAMPLES, "an emulated AWS with the stack, for sam local and boto3")
-_verb(scan.scan, scan.EXAMPLES, "judge VPCs and endpoint services now, read-only")
-_verb(coverage.coverage, coverage.EXAMPLES, "which way each subnet takes to each service")
-_verb(explain.explain, explain.EXAMPLES, "why: the route, names and rules that decide")
-_verb(redrive.redrive, redrive.EXAMPLES, "put what could not be processed back on the queue")
-_verb(replay.replay, replay.EXAMPLES, "read CloudTrail files as the monitor does")
-_verb(findings.findings, findings.EXAMPLES, "what a deployed monitor has found")
-_verb(finding.finding, finding.EXAMPLES, "one finding: evidence, fix, cause and its life")
-_verb(history.history, history.EXAMPLES, "what happened, to what, by whom")
-_verb(diff.diff, diff.EXAMPLES, "what changed between two times")
-_verb(report.report, report.EXAMPLES, "the whole posture as one page")
-_verb(verify.verify, verify.EXAMPLES, "prove that history was only ever added to")
-app.add_typer(baseline.app, name="baseline")
-app.add_typer(waiver.app, name="waiver")
-app.add_typer(policy.app, name="policy")
-_verb(rules.rules, rules.EXAMPLES, "what is checked")
-_verb(events.events, events.EXAMPLES, "which calls are listened to")

@@ -1,7 +1,6 @@
-"""The two streams: answers on standard output, progress and mistakes on standard error.
+"""The two streams: results on standard output; progress, notes and errors on standard error.
 
-Rich keeps `NO_COLOR` and drops colours when it does not write to a terminal; what it writes to a
-pipe is never wrapped.
+Rich respects `NO_COLOR` and writes no colours to a pipe; lines in a pipe are never wrapped.
 """
 
 from __future__ import annotations
@@ -15,21 +14,26 @@ from rich.console import Console
 UNWRAPPED = 100_000  # columns
 
 
-class _Answers(Console):
-    """A console that leaves a closed pipe to whoever started the command."""
+class _Stdout(Console):
+    """A console that lets `posture_cli.main` handle a closed pipe."""
 
     def on_broken_pipe(self) -> None:
-        """Raise what rich would end the process for, with the exit code of findings."""
+        """Raise the error for which rich would exit with 1, the exit code of findings."""
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
-def answers() -> Console:
-    """Give the console of standard output."""
+def open_stdout() -> Console:
+    """Return the console of standard output."""
     width = None if sys.stdout.isatty() else UNWRAPPED
-    return _Answers(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    return _Stdout(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 
-def notes() -> Console:
-    """Give the console of standard error."""
+def open_stderr() -> Console:
+    """Return the console of standard error."""
     width = None if sys.stderr.isatty() else UNWRAPPED
     return Console(file=sys.stderr, width=width, markup=False, highlight=False, emoji=False)
+
+
+def print_note(text: str) -> None:
+    """Print a line on standard error."""
+    open_stderr().print(text)

@@ -1,9 +1,9 @@
-"""The exit codes of every verb; an interrupted one ends with 130, by typer."""
+"""The exit codes of every command. An interrupted command exits with 130, which typer does."""
 
 from __future__ import annotations
 
-CLEAN = 0
+OK = 0
 FINDINGS = 1  # something was found
-MISTAKE = 2  # the command could not do what was asked
-UNREAD = 141  # whoever read the answer closed the pipe, as `head` does; shells say so of SIGPIPE
-UNDECIDED = 3  # only unknowns remain (policy check)
+ERROR = 2  # the command failed
+UNDECIDED = 3  # only unknown answers remain (policy check)
+BROKEN_PIPE = 141  # the reader closed the pipe, as `head` does; shells report SIGPIPE like this

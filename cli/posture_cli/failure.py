@@ -1,14 +1,14 @@
-"""What went wrong, as a sentence for the person at the terminal."""
+"""Describes an error in one sentence for the person at the terminal."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from posture.errors import PostureError
-from posture_cli.text import printable
+from posture_cli.text import make_printable
 
 CREDENTIALS = "check the AWS credentials of this shell, with: aws sts get-caller-identity"
-SENTENCES = {  # botocore's exceptions, by name, so that no verb imports botocore for its mistakes
+SENTENCES = {  # botocore's exceptions, by name, so that this module does not import botocore
     "NoCredentialsError": f"no AWS credentials found; {CREDENTIALS}",
     "PartialCredentialsError": f"the AWS credentials are incomplete; {CREDENTIALS}",
     "NoRegionError": "no region given; use --region or set AWS_REGION",
@@ -20,34 +20,36 @@ CODES = {  # error codes of AWS
     "ExpiredToken": f"the AWS credentials have expired; {CREDENTIALS}",
     "ExpiredTokenException": f"the AWS credentials have expired; {CREDENTIALS}",
     "RequestExpired": f"the AWS credentials have expired, or the clock is wrong; {CREDENTIALS}",
-    "AuthFailure": f"AWS does not know these credentials; {CREDENTIALS}",
-    "InvalidClientTokenId": f"AWS does not know these credentials; {CREDENTIALS}",
-    "UnrecognizedClientException": f"AWS does not know these credentials; {CREDENTIALS}",
+    "AuthFailure": f"AWS does not accept these credentials; {CREDENTIALS}",
+    "InvalidClientTokenId": f"AWS does not accept these credentials; {CREDENTIALS}",
+    "UnrecognizedClientException": f"AWS does not accept these credentials; {CREDENTIALS}",
     "ResourceNotFoundException": (
-        "there is no such table in this region; say which stack or region with --stack and --region"
+        "the table does not exist in this region; name the stack or region: --stack, --region"
     ),
-    "SignatureDoesNotMatch": f"AWS does not accept the secret key; {CREDENTIALS}",
+    "SignatureDoesNotMatch": f"AWS does not accept the secret access key; {CREDENTIALS}",
 }
-UNREACHED = frozenset({"HTTPClientError", "ConnectionError", "HTTPError"})  # botocore, urllib3
+UNREACHABLE = frozenset({"HTTPClientError", "ConnectionError", "HTTPError"})  # botocore, urllib3
 MODULES = ("botocore.", "boto3.", "urllib3.")
 
 
-def sentence(error: BaseException) -> str | None:
-    """Say what went wrong, or nothing where this is a mistake of ours."""
+def describe_failure(error: BaseException) -> str | None:
+    """Return one sentence about an error, or None if it is a bug of this program."""
     if isinstance(error, PostureError):
-        return printable(error)
-    if type(error).__module__.startswith(MODULES):  # some of which are an OSError, too
-        return printable(_aws(error))
+        return make_printable(error)
+    if type(error).__module__.startswith(MODULES):  # some are subclasses of OSError
+        return make_printable(_describe_aws_error(error))
     if isinstance(error, OSError):
-        return printable(f"{error.filename or 'cannot read or write'}: {error.strerror or error}")
+        return make_printable(
+            f"{error.filename or 'cannot read or write'}: {error.strerror or error}"
+        )
     return None
 
 
-def _aws(error: Any) -> str:
+def _describe_aws_error(error: Any) -> str:
     if hasattr(error, "response"):
         code = error.response.get("Error", {}).get("Code", "")
         return CODES.get(code) or f"AWS refused {error.operation_name}: {error}"
     names = [kind.__name__ for kind in type(error).__mro__]
     known = next((SENTENCES[name] for name in names if name in SENTENCES), None)
-    unreached = "AWS cannot be reached: " if UNREACHED.intersection(names) else ""
-    return known or f"{unreached}{error}"
+    unreachable = "AWS cannot be reached: " if UNREACHABLE.intersection(names) else ""
+    return known or f"{unreachable}{error}"

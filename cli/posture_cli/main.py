@@ -1,27 +1,27 @@
-"""How the `posture` command starts, and how a mistake ends."""
+"""The entry point of the `posture` command."""
 
 from __future__ import annotations
 
 import sys
 
-from posture_cli import exit_codes as exits
+from posture_cli import exit_codes
 from posture_cli.app import app
-from posture_cli.failure import sentence
+from posture_cli.failure import describe_failure
 
 
 def run() -> None:
-    """Run the command; what it cannot do is a sentence on standard error, never a traceback."""
-    answers = sys.stdout
+    """Run the command; print an expected error as one sentence instead of a traceback."""
+    stdout = sys.stdout
     try:
         app()
     except SystemExit:
-        # Where nobody reads any more, typer swaps the stream and ends with 1, which means findings.
-        if sys.stdout is not answers:
-            sys.exit(exits.UNREAD)
+        # On a closed pipe typer replaces the stream and exits with 1, which would mean findings.
+        if sys.stdout is not stdout:
+            sys.exit(exit_codes.BROKEN_PIPE)
         raise
     except Exception as error:
-        text = sentence(error)
+        text = describe_failure(error)
         if text is None:
-            raise  # a mistake of ours, to be reported with its traceback
+            raise  # a bug, which needs its traceback
         sys.stderr.write(f"posture: {text}\n")
-        sys.exit(exits.MISTAKE)
+        sys.exit(exit_codes.ERROR)

@@ -1,4 +1,4 @@
-"""Text from elsewhere (tags, policies, error messages) made harmless for a terminal."""
+"""Makes text from elsewhere (tags, policies, error messages) harmless for a terminal."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import unicodedata
 HARMFUL = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
-def printable(text: object) -> str:
-    r"""Show what a terminal would obey, as in `\x1b`; a line break is shown as such."""
-    return "".join(_shown(character) for character in str(text))
+def make_printable(text: object) -> str:
+    r"""Return text on one line, with `\x1b` and the like for what a terminal would obey."""
+    return "".join(_escape(character) for character in str(text))
 
 
-def _shown(character: str) -> str:
+def _escape(character: str) -> str:
     if unicodedata.category(character) not in HARMFUL:
         return character
     return character.encode("unicode_escape").decode("ascii")
 
 
-def lines(text: str) -> str:
-    """Make a text of several lines harmless and keep its line breaks."""
-    return "\n".join(printable(line) for line in text.splitlines())
+def make_lines_printable(text: str) -> str:
+    """Make text printable and keep its line breaks."""
+    return "\n".join(make_printable(line) for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""Instants as people write them."""
+"""Parses times on the command line."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-AGO = re.compile(r"(\d{1,5})(m|h|d|w)")
+AGE = re.compile(r"(\d{1,5})(m|h|d|w)")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 EXPECTED = "a day (2026-09-30), a time (2026-09-30T12:00Z) or an age (36h, 7d)"
 
 
-def first(text: str) -> datetime:
-    """Read a time on the command line; a day alone means its beginning.
+def parse_start(text: str) -> datetime:
+    """Parse the start of a period; a day means its first instant.
 
     Raises:
-        typer.BadParameter: the text is no time.
+        typer.BadParameter: The text is not a time.
     """
-    return _read(text, end=False)
+    return _parse(text, end=False)
 
 
-def last(text: str) -> datetime:
-    """Read a time on the command line; a day alone means its end.
+def parse_end(text: str) -> datetime:
+    """Parse the end of a period; a day means its last instant.
 
     Raises:
-        typer.BadParameter: the text is no time.
+        typer.BadParameter: The text is not a time.
     """
-    return _read(text, end=True)
+    return _parse(text, end=True)
 
 
-def ahead(text: str) -> datetime:
-    """Read a time to come on the command line; a day alone means its end, 30d in thirty days.
+def parse_future(text: str) -> datetime:
+    """Parse a time in the future; a day means its last instant, 30d means in 30 days.
 
     Raises:
-        typer.BadParameter: the text is no time, or none to come.
+        typer.BadParameter: The text is not a time, or the time is past.
     """
     now = datetime.now(UTC)
-    ago = AGO.fullmatch(text)
-    instant = now + (now - _read(text, end=True)) if ago else _read(text, end=True)
+    instant = _parse(text, end=True)
+    if AGE.fullmatch(text):
+        instant = now + (now - instant)
     if instant <= now:
-        raise typer.BadParameter(f"expected a time to come, got {text!r}")
+        raise typer.BadParameter(f"expected a time in the future, got {text!r}")
     return instant
 
 
-def parse(text: str, now: datetime, *, end: bool) -> datetime:
-    """Read a time; one without a zone is UTC.
+def parse_time(text: str, now: datetime, *, end: bool) -> datetime:
+    """Parse a time; without a time zone it is UTC.
 
     Raises:
-        ValueError, OverflowError: the text is none.
+        ValueError, OverflowError: The text is not a time.
     """
-    if ago := AGO.fullmatch(text):
-        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    if age := AGE.fullmatch(text):
+        return now - timedelta(**{UNITS[age[2]]: int(age[1])})
     instant = datetime.fromisoformat(text)
     instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     if DAY.fullmatch(text) and end:
@@ -60,8 +61,8 @@ def parse(text: str, now: datetime, *, end: bool) -> datetime:
     return instant
 
 
-def _read(text: str, *, end: bool) -> datetime:
+def _parse(text: str, *, end: bool) -> datetime:
     try:
-        return parse(text, datetime.now(UTC), end=end)
+        return parse_time(text, datetime.now(UTC), end=end)
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"expected {EXPECTED}, got {text!r}") from None

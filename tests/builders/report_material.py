@@ -13,7 +13,8 @@ from posture.model.finding import Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli.report.report_model import HistoryCheck, ReportData, VpcMatrix
+from posture_cli.audit.matrices import VpcMatrix
+from posture_cli.report.report_model import HistoryCheck, ReportData
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 START = NOW - timedelta(days=90)
@@ -42,11 +43,11 @@ def material(count: int, *, hostile: bool = False) -> ReportData:
         until=NOW,
         transitions=steps,
         findings=list(apply_transitions({}, steps).values()),
-        pictures=[
+        matrices=[
             VpcMatrix(scope, NOW, matrix(hostile=hostile)) for scope in SCOPES[: 2 if count else 1]
         ],
         waivers=[waiver(hostile=hostile)] if count else [],
-        proven=HistoryCheck(len(SCOPES), len(steps), ()),
+        history=HistoryCheck(len(SCOPES), len(steps), ()),
     )
 
 
@@ -121,13 +122,29 @@ def matrix(*, hostile: bool) -> dict[str, Any]:
         )
     )
     answers: list[dict[str, Any]] = [
-        {"outcome": "endpoint", "summary": "all by vpce-0dynamodb", "paths": [dynamodb]},
-        {"outcome": "internet", "summary": "a part by nat-0a", "paths": [nat, s3]},
-        {"outcome": "endpoint", "summary": "by vpce-0kms", "interfaces": [{"id": "eni-1"}]},
-        {"outcome": "blocked", "summary": f"stopped by {name}", "interfaces": [{"id": "eni-2"}]},
-        {"outcome": "unknown", "summary": "the route table could not be read"},
-        {"outcome": "no way", "summary": "into the blackhole pcx-0a", "paths": [blackhole]},
-        {"outcome": "endpoint", "summary": "all by vpce-0s3", "paths": [s3]},
+        {
+            "outcome": "endpoint",
+            "summary": "all traffic is routed to vpce-0dynamodb",
+            "paths": [dynamodb],
+        },
+        {
+            "outcome": "internet",
+            "summary": "part of the traffic is routed to nat-0a",
+            "paths": [nat, s3],
+        },
+        {
+            "outcome": "endpoint",
+            "summary": "vpce-0kms is reachable",
+            "interfaces": [{"id": "eni-1"}],
+        },
+        {"outcome": "blocked", "summary": f"blocked by {name}", "interfaces": [{"id": "eni-2"}]},
+        {"outcome": "unknown", "summary": "the route table cannot be read"},
+        {
+            "outcome": "no route",
+            "summary": "dropped by the blackhole route to pcx-0a",
+            "paths": [blackhole],
+        },
+        {"outcome": "endpoint", "summary": "all traffic is routed to vpce-0s3", "paths": [s3]},
     ]
     rows = {
         "private-a": [0, 6, 2, 3, 4],

@@ -1,4 +1,4 @@
-"""A monitor's tables with a life in them, and the `posture` command that reads them."""
+"""Writes findings and history to a monitor's tables, and runs the `posture` command on them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,14 +35,14 @@ NAMED_TABLES = {
 }
 
 
-def look(
+def record_evaluation(
     store: Store,
     minute: float,
     *verdicts: Verdict,
     scope: Scope = SCOPE,
     actor: str | None = ALICE,
 ) -> WriteResult:
-    """Record one evaluation of a scope, caused by somebody's change."""
+    """Record one evaluation of a scope, caused by a change of the actor."""
     changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
     return store.record(
         Evaluation(scope, at(minute)),
@@ -52,18 +52,18 @@ def look(
     )
 
 
-class Scribe:
-    """Writes what the store would, without its transactions: moto copies every table for each."""
+class TableWriter:
+    """Writes the same items as the store, but without transactions, which are slow in moto."""
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
         self._chains: dict[Scope, Chain] = {}
         self.findings: dict[Scope, dict[str, Finding]] = {}
 
-    def look(
+    def record(
         self, minute: float, *verdicts: Verdict, scope: Scope = SCOPE, actor: str | None = ALICE
     ) -> None:
-        """Record one evaluation of a scope, caused by somebody's change."""
+        """Record one evaluation of a scope, caused by a change of the actor."""
         changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
         stored = self.findings.setdefault(scope, {})
         steps = find_transitions(scope, stored, verdicts, observed_at=at(minute), changes=changes)
@@ -80,24 +80,24 @@ class Scribe:
             chain, commit = part.chain, part.commit
         self._chains[scope] = chain
         self.findings[scope] = apply_transitions(stored, steps)
-        told = {
+        values = {
             "observed_at": format_iso(instant),
             "revision": 1,
             "commit": commit,
             **chain.to_attributes(),
         }
-        fields = {**index_fields(scope, exists=True), **told}
+        fields = {**index_fields(scope, exists=True), **values}
         item = {**record_key(scope), **serialize(fields)}
         self._client.put_item(TableName=TABLES.findings, Item=item)
 
 
-def posture(verb: str, *arguments: str) -> Result:
-    """Run a verb on the tables."""
-    return CliRunner().invoke(app, [verb, *NAMED_TABLES.get(verb, ()), *arguments])
+def posture(command: str, *arguments: str) -> Result:
+    """Run a command on the tables."""
+    return CliRunner().invoke(app, [command, *NAMED_TABLES.get(command, ()), *arguments])
 
 
 def rows(client: "DynamoDBClient", table: str, scope: object = SCOPE) -> list[dict[str, Any]]:
-    """Give a scope's items of a table, by key."""
+    """Read the items of a scope from a table, by key."""
     answer = client.query(
         TableName=table,
         KeyConditionExpression="#scope = :scope",
@@ -107,6 +107,6 @@ def rows(client: "DynamoDBClient", table: str, scope: object = SCOPE) -> list[di
     return [dict(item) for item in answer["Items"]]
 
 
-def day(instant: datetime) -> str:
-    """Give a time as people write it."""
+def format_time(instant: datetime) -> str:
+    """Format a time for the command line."""
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

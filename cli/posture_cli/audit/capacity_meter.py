@@ -1,4 +1,4 @@
-"""What reading costs, in DynamoDB's read units, told by DynamoDB itself."""
+"""Measures what reading costs in DynamoDB read units, as DynamoDB reports them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 READS = ("Query", "GetItem")
 
 
-class Meter:
-    """Counts the requests and read units of a client.
+class CapacityMeter:
+    """Counts the requests of a client and the read units that they consume.
 
-    A read unit is 4 KB read consistently, or 8 KB read from an index.
+    A read unit is a strongly consistent read of 4 KB.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
     """
 
@@ -22,16 +22,16 @@ class Meter:
         self.requests = 0
         for operation in READS:
             events = client.meta.events
-            events.register(f"before-parameter-build.dynamodb.{operation}", self._ask)
-            events.register(f"after-call.dynamodb.{operation}", self._add)
+            events.register(f"before-parameter-build.dynamodb.{operation}", self._request_units)
+            events.register(f"after-call.dynamodb.{operation}", self._add_units)
 
-    def told(self) -> str:
-        """Say what was read so far."""
+    def describe(self) -> str:
+        """Return what was read so far, in words."""
         return f"{self.units:g} read units in {self.requests} requests"
 
-    def _ask(self, params: dict[str, Any], **_: Any) -> None:
+    def _request_units(self, params: dict[str, Any], **_: Any) -> None:
         params["ReturnConsumedCapacity"] = "TOTAL"
 
-    def _add(self, parsed: dict[str, Any], **_: Any) -> None:
+    def _add_units(self, parsed: dict[str, Any], **_: Any) -> None:
         self.requests += 1
         self.units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)

@@ -1,4 +1,4 @@
-"""Chain heads in a file, to be kept where whoever runs the tables cannot reach."""
+"""Exports the ends of the hash chains to a file, to be kept where operators cannot write."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ VERSION = 1
 
 
 class ChainEndsFileError(PostureError):
-    """The file is not one that `posture verify --heads` wrote; names the field."""
+    """The file was not written by `posture verify --heads`; the message names the field."""
 
 
 def write_chain_ends(
-    path: Path, proofs: Iterable[VerificationResult], *, table: str, exported_at: datetime
+    path: Path, results: Iterable[VerificationResult], *, table: str, exported_at: datetime
 ) -> None:
-    """Write where every chain ends.
+    """Write the end of each chain.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: The file cannot be written.
     """
     chains = [
-        {"scope": proof.scope, "length": proof.chain.length, "tip": proof.chain.tip}
-        for proof in sorted(proofs, key=lambda proof: proof.scope)
+        {"scope": result.scope, "length": result.chain.length, "tip": result.chain.tip}
+        for result in sorted(results, key=lambda result: result.scope)
     ]
     document = {
         "version": VERSION,
@@ -44,11 +44,11 @@ def write_chain_ends(
 
 
 def read_chain_ends(path: Path) -> ChainEnds:
-    """Read the heads back.
+    """Read the ends of the chains, by scope.
 
     Raises:
-        HeadsFileError: the file has another form.
-        OSError: it cannot be read.
+        ChainEndsFileError: The file is malformed.
+        OSError: The file cannot be read.
     """
     try:
         document = json.loads(path.read_bytes())
@@ -56,15 +56,15 @@ def read_chain_ends(path: Path) -> ChainEnds:
         raise ChainEndsFileError(f"{path}: expected JSON: {error}") from None
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise ChainEndsFileError(
-            f"{path}: version: expected {VERSION}, as verify --heads writes it"
+            f"{path}: version: expected {VERSION}, as posture verify --heads writes it"
         )
     chains = document.get("chains")
     if not isinstance(chains, list):
         raise ChainEndsFileError(f"{path}: chains: expected a list")
-    return dict(_head(path, number, each) for number, each in enumerate(chains))
+    return dict(_parse_chain(path, number, each) for number, each in enumerate(chains))
 
 
-def _head(path: Path, number: int, raw: Any) -> tuple[str, Chain]:
+def _parse_chain(path: Path, number: int, raw: Any) -> tuple[str, Chain]:
     fields = raw if isinstance(raw, dict) else {}
     scope, length, tip = (fields.get(name) for name in ("scope", "length", "tip"))
     try:

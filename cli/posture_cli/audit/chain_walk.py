@@ -1,4 +1,4 @@
-"""Walking a chain of history: the first row that was altered, removed or inserted."""
+"""Walks the hash chain of a scope and finds the first altered, removed or inserted row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = Mapping[str, "AttributeValueTypeDef"]
 
 @dataclass(frozen=True, slots=True)
 class ChainFault:
-    """What is wrong, from the first row on that does not fit: its key, and why in a sentence."""
+    """The first row that breaks a chain: its key, and the problem in words."""
 
     entry: str
     problem: str
@@ -25,13 +25,14 @@ class ChainFault:
 
 @dataclass
 class ChainWalk:
-    """One pass over a partition's rows, in the order of their keys.
+    """One pass over the rows of a scope, in the order of their keys.
 
     Attributes:
-        chain: Where the chain stands after what was walked.
-        unchained: How many rows are from before there were chains.
-        fault: The first thing wrong; nothing after it is looked at.
-        passed: The digest at each number asked for by `marks`.
+        marks: The numbers of rows whose digests are collected in `passed`.
+        chain: The end of the chain so far.
+        unchained: The number of rows from before chains existed.
+        fault: The first fault; the rows after it are not checked.
+        passed: The digests of the rows in `marks`, by number.
     """
 
     marks: frozenset[int] = frozenset()
@@ -42,56 +43,60 @@ class ChainWalk:
     _first_unchained: str = ""
     _last: str = ""
 
-    def over(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Walk over rows; give each one on, until one does not fit."""
-        for row in _in_order(rows):
-            self.fault = self._step(row)
+    def walk(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Check each row and yield it, until one breaks the chain."""
+        for row in _sort_rows(rows):
+            self.fault = self._check(row)
             if self.fault:
                 return
             yield row
 
-    def end(self, head: Chain) -> ChainFault | None:
-        """Compare where the rows end with where the scope's head says that they do."""
-        if self.fault or head == self.chain or (head.length == 0 and self.chain.length == 0):
+    def check_end(self, recorded: Chain) -> ChainFault | None:
+        """Compare the last row with the end of the chain in the scope record."""
+        if (
+            self.fault
+            or recorded == self.chain
+            or (recorded.length == 0 and self.chain.length == 0)
+        ):
             return self.fault
-        if head.length > self.chain.length:
-            missing = _numbers(self.chain.length + 1, head.length)
+        if recorded.length > self.chain.length:
+            missing = _format_missing(self.chain.length + 1, recorded.length)
             return ChainFault(self._last, f"removed: {missing} at the end of the chain")
-        if head.length < self.chain.length:
+        if recorded.length < self.chain.length:
             return ChainFault(
                 self._last,
-                f"inserted: the head ends the chain at row {head.length}, "
-                f"the table at row {self.chain.length}",
+                f"inserted: the scope record ends the chain at row {recorded.length}, "
+                f"the table ends at row {self.chain.length}",
             )
-        return ChainFault(self._last, "altered: the last row's digest is not the one in the head")
+        return ChainFault(
+            self._last, "altered: the digest of the last row is not the one in the scope record"
+        )
 
-    def _step(self, row: Row) -> ChainFault | None:
+    def _check(self, row: Row) -> ChainFault | None:
         entry = row["entry"].get("S", "")
         if DIGEST not in row:
-            return self._old(entry)
+            return self._check_unchained(entry)
         digest = row[DIGEST].get("S", "")
         number, previous = _number(row), row.get("previous", {}).get("S", "")
         if problem := self._problem(row, number, digest):
             return ChainFault(entry, problem)
         if number > 1 and previous != self.chain.tip:
             return ChainFault(
-                self._last, f"altered: the row after it tells of another row {number - 1}"
+                self._last, f"altered: the next row has another digest for row {number - 1}"
             )
         if number == 1 and previous == FIRST and self.unchained:
             return ChainFault(
-                self._first_unchained, "inserted: it stands before the chain's first row"
+                self._first_unchained, "inserted: it is before the first row of the chain"
             )
         self.chain, self._last = Chain(number, digest), entry
         if number in self.marks:
             self.passed[number] = digest
         return None
 
-    def _old(self, entry: str) -> ChainFault | None:
-        """Take a row without a digest, which can only stand before the chain begins."""
+    def _check_unchained(self, entry: str) -> ChainFault | None:
+        """Check a row without a digest, which can only be before the chain."""
         if self.chain.length:
-            return ChainFault(
-                entry, "inserted: it has no digest, and the chain has begun before it"
-            )
+            return ChainFault(entry, "inserted: it has no digest, but the chain begins before it")
         self._first_unchained = self._first_unchained or entry
         self.unchained += 1
         return None
@@ -99,16 +104,16 @@ class ChainWalk:
     def _problem(self, row: Row, number: int, digest: str) -> str:
         expected = self.chain.length + 1
         if digest_row(row) != digest:
-            return "altered: its contents do not have the digest that it carries"
+            return "altered: its digest does not match its content"
         if number > expected:
-            return f"removed: {_numbers(expected, number - 1)} before it"
+            return f"removed: {_format_missing(expected, number - 1)} before it"
         if number < expected:
-            return f"inserted: there is a row {number} before it already"
+            return f"inserted: there is another row {number} before it"
         return ""
 
 
-def _in_order(rows: Iterable[Row]) -> Iterator[Row]:
-    """Give rows in the order of the chain: rows of one instant stand in it by their numbers."""
+def _sort_rows(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows in the order of the chain: rows of the same instant by their numbers."""
     for _, same in groupby(rows, key=lambda row: row["entry"].get("S", "").partition("#")[0]):
         yield from sorted(same, key=_number)
 
@@ -118,5 +123,5 @@ def _number(row: Row) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _numbers(first: int, last: int) -> str:
+def _format_missing(first: int, last: int) -> str:
     return f"row {first} is missing" if first == last else f"rows {first} to {last} are missing"

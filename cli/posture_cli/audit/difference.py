@@ -1,4 +1,4 @@
-"""How posture differs between two times."""
+"""Compares the findings of two times."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from posture.store.history import History
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A finding that was something else at the first time; `was` is None where it was not known."""
+    """A finding that differs; `was` is its status at the first time, or None if there was none."""
 
     was: FindingStatus | None
     now: Finding
 
     @property
     def kind(self) -> str:
-        """Whether it is new, gone, or both bad and different."""
+        """The kind of difference: opened, resolved or changed."""
         good = {None, FindingStatus.RESOLVED}
         if self.was in good:
             return "opened"
@@ -31,12 +31,12 @@ class Difference:
 def find_differences(
     history: History, scopes: Iterable[Scope], first: datetime, second: datetime
 ) -> Iterator[Difference]:
-    """Give what was different at the second time, from each scope's history up to it.
+    """Find the findings that differ, from the history of each scope up to the second time.
 
-    What was opened and resolved in between is no difference; `posture history` tells of it.
+    A finding that was opened and resolved in between does not differ.
 
     Raises:
-        CorruptItemError: a row of history cannot be read.
+        CorruptItemError: A history row cannot be parsed.
     """
     for scope in scopes:
         before: dict[str, Finding] = {}
@@ -47,9 +47,9 @@ def find_differences(
                 before = after
         for name, finding in after.items():
             was = before.get(name)
-            if was != finding and not (_good(was) and _good(finding)):
+            if was != finding and not (_is_resolved(was) and _is_resolved(finding)):
                 yield Difference(was.status if was else None, finding)
 
 
-def _good(finding: Finding | None) -> bool:
+def _is_resolved(finding: Finding | None) -> bool:
     return finding is None or finding.status is FindingStatus.RESOLVED

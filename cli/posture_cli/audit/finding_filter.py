@@ -1,10 +1,11 @@
-"""Which findings somebody wants to see, and the cheapest way to read just these."""
+"""Filters and sorts findings, and reads them by the index that fits the filter best."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from heapq import merge, nsmallest
 from itertools import chain, islice
 from typing import Any
@@ -15,12 +16,20 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.findings import Findings
 from posture.store.history import History
-from posture_cli.sort_orders import SortOrder
-
-Key = Callable[[Finding], Any]
 
 
-SORT_KEYS: dict[SortOrder, Key] = {
+class SortOrder(StrEnum):
+    """The orders of a list of findings."""
+
+    SEVERITY = "severity"  # the most severe first, then the one that changed least recently
+    UPDATED = "updated"
+    OPENED = "opened"
+    RULE = "rule"
+    RESOURCE = "resource"
+    SCOPE = "scope"
+
+
+SORT_KEYS: dict[SortOrder, Callable[[Finding], Any]] = {
     SortOrder.SEVERITY: lambda it: (it.severity.rank, it.updated_at, it.id),
     SortOrder.UPDATED: lambda it: (it.updated_at, it.id),
     SortOrder.OPENED: lambda it: (it.opened_at, it.id),
@@ -32,7 +41,7 @@ SORT_KEYS: dict[SortOrder, Key] = {
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Filters; an empty one lets everything through. `since` and `until` bound `updated_at`."""
+    """The filters of a list of findings; an empty one matches all. Times filter by `updated_at`."""
 
     statuses: frozenset[FindingStatus] = frozenset()
     severities: frozenset[Severity] = frozenset()
@@ -46,22 +55,22 @@ class FindingFilter:
     since: datetime | None = None
     until: datetime | None = None
 
-    def takes(self, finding: Finding) -> bool:
-        """Tell whether a finding passes every filter."""
+    def matches(self, finding: Finding) -> bool:
+        """Whether a finding matches every filter."""
         actor = finding.cause.actor if finding.cause else ""
         return (
             (not self.statuses or finding.status in self.statuses)
             and (not self.severities or finding.severity in self.severities)
             and self.rule in {None, finding.rule}
             and self.resource in {None, finding.resource}
-            and self.lies_in(finding.scope)
+            and self.matches_scope(finding.scope)
             and (self.actor is None or self.actor in actor)
             and (self.since is None or finding.updated_at >= self.since)
             and (self.until is None or finding.updated_at <= self.until)
         )
 
-    def lies_in(self, scope: Scope) -> bool:
-        """Tell whether a scope may hold what is wanted."""
+    def matches_scope(self, scope: Scope) -> bool:
+        """Whether a scope may have findings that match."""
         return (
             self.account in {None, scope.account}
             and self.region in {None, scope.region}
@@ -71,46 +80,46 @@ class FindingFilter:
 
 
 def read_findings(
-    findings: Findings, wanted: FindingFilter, sort: SortOrder, limit: int | None
+    findings: Findings, chosen: FindingFilter, sort: SortOrder, limit: int | None
 ) -> Iterator[Finding]:
-    """Give the wanted findings as they are now, read by the index that fits the filters best.
+    """Read the findings that match as they are now.
 
-    Where that index has them in the order that is asked for, they come one by one as they are
-    read, and nothing is read beyond `limit`. Otherwise all that match are read first.
+    If an index has the requested order, findings are yielded as they are read, and nothing is read
+    beyond `limit`. Otherwise all that match are read first.
 
     Raises:
-        CorruptItemError: an item cannot be read.
+        CorruptItemError: An item cannot be parsed.
     """
-    found, natural = _read(findings, wanted)
-    matching = filter(wanted.takes, found)
-    if natural is sort:
+    found, order = _query(findings, chosen)
+    matching = filter(chosen.matches, found)
+    if order is sort:
         return islice(matching, limit)
     return sort_findings(matching, sort, limit)
 
 
 def rebuild_findings(
-    findings: Findings, history: History, wanted: FindingFilter, instant: datetime
+    findings: Findings, history: History, chosen: FindingFilter, instant: datetime
 ) -> Iterator[Finding]:
-    """Give the wanted findings as they were at an instant, rebuilt from history.
+    """Rebuild the findings that match from history, as they were at an instant.
 
     Raises:
-        CorruptItemError: a row of history cannot be read.
+        CorruptItemError: A history row cannot be parsed.
     """
-    for scope in list_scopes(findings, wanted):
+    for scope in list_scopes(findings, chosen):
         steps = (row.transition for row in history.find_by_scope(scope, until=instant))
-        yield from filter(wanted.takes, apply_transitions({}, steps).values())
+        yield from filter(chosen.matches, apply_transitions({}, steps).values())
 
 
-def list_scopes(findings: Findings, wanted: FindingFilter) -> Iterator[Scope]:
-    """Give every scope that may hold what is wanted, gone ones included."""
-    listed = iter([wanted.scope]) if wanted.scope else findings.list_scopes()
-    return filter(wanted.lies_in, listed)
+def list_scopes(findings: Findings, chosen: FindingFilter) -> Iterator[Scope]:
+    """List every scope that may have findings that match, including deleted ones."""
+    listed = iter([chosen.scope]) if chosen.scope else findings.list_scopes()
+    return filter(chosen.matches_scope, listed)
 
 
 def sort_findings(
     found: Iterable[Finding], sort: SortOrder, limit: int | None
 ) -> Iterator[Finding]:
-    """Order findings that come in any order, holding no more of them than are wanted."""
+    """Sort findings; at most `limit` of them are in memory at a time."""
     if limit is None:
         return iter(sorted(found, key=SORT_KEYS[sort]))
     return iter(nsmallest(limit, found, key=SORT_KEYS[sort]))
@@ -119,31 +128,31 @@ def sort_findings(
 def merge_findings(
     found: Iterable[Iterator[Finding]], sort: SortOrder, limit: int | None
 ) -> Iterator[Finding]:
-    """Give the findings of several stacks, each in this order already, as one list in it."""
+    """Merge the findings of several stacks, each of which is sorted already."""
     return islice(merge(*found, key=SORT_KEYS[sort]), limit)
 
 
-def _read(findings: Findings, wanted: FindingFilter) -> tuple[Iterator[Finding], SortOrder | None]:
-    """Give findings that hold all the wanted ones, and the order in which they come, if any."""
-    if wanted.scope or wanted.vpc:
-        listed = map(findings.find_by_scope, list_scopes(findings, wanted))
+def _query(findings: Findings, chosen: FindingFilter) -> tuple[Iterator[Finding], SortOrder | None]:
+    """Query a superset of the findings that match; also return the order they come in, if any."""
+    if chosen.scope or chosen.vpc:
+        listed = map(findings.find_by_scope, list_scopes(findings, chosen))
         return chain.from_iterable(listed), None
-    if wanted.resource:
+    if chosen.resource:
         by_resource = findings.find_by_resource(
-            wanted.resource, since=wanted.since, until=wanted.until
+            chosen.resource, since=chosen.since, until=chosen.until
         )
         return by_resource, SortOrder.UPDATED
-    if wanted.rule:
-        by_rule = findings.find_by_rule(wanted.rule, since=wanted.since, until=wanted.until)
+    if chosen.rule:
+        by_rule = findings.find_by_rule(chosen.rule, since=chosen.since, until=chosen.until)
         return by_rule, SortOrder.UPDATED
     by_status = [
         findings.find_by_status(
             status,
-            account=wanted.account,
-            severities=wanted.severities,
-            since=wanted.since,
-            until=wanted.until,
+            account=chosen.account,
+            severities=chosen.severities,
+            since=chosen.since,
+            until=chosen.until,
         )
-        for status in sorted(wanted.statuses or FindingStatus)
+        for status in sorted(chosen.statuses or FindingStatus)
     ]
     return merge(*by_status, key=SORT_KEYS[SortOrder.SEVERITY]), SortOrder.SEVERITY

@@ -1,8 +1,8 @@
-"""Proving a table: every scope's chain, its head, and the findings that the history leads to."""
+"""Verifies the hash chain of every scope, and that the findings follow from the history."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
     from posture.runtime.settings import Tables
 
-ATTEMPTS = 3  # a scope that is written while it is walked is walked again
+ATTEMPTS = 3  # a scope that is written during its verification is verified again
 
 ChainEnds = Mapping[str, Chain]  # by scope
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """What a scope's history came to.
+    """The result of verifying the history of one scope.
 
     Attributes:
-        scope: The partition.
-        chain: Where its chain ends; kept elsewhere, it shows later that nothing was rewritten.
-        unchained: How many rows are from before there were chains, and are taken as they are.
-        fault: The first thing wrong, if anything is.
+        scope: The scope, as the partition key of the history.
+        chain: The end of its chain. Stored elsewhere, it later proves that nothing was rewritten.
+        unchained: The number of rows from before chains existed, which are not verified.
+        fault: The first fault, if there is one.
     """
 
     scope: str
@@ -45,65 +45,69 @@ class VerificationResult:
 
 
 class Verifier:
-    """Walks the chains of a stack's history."""
+    """Verifies the history of a stack."""
 
     def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
         self._store = Store(client, tables)
         self._history = History(client, tables.history)
         self._waivers = WaiverTable(client, tables.baseline)
 
-    def verify(self, scopes: Iterator[Scope], exported: ChainEnds) -> Iterator[VerificationResult]:
-        """Prove each scope, and that every exported head is still part of its chain.
+    def verify_scopes(
+        self, scopes: Iterable[Scope], exported: ChainEnds
+    ) -> Iterator[VerificationResult]:
+        """Verify each scope, and that its chain still contains the exported end.
+
+        Scopes that are only in `exported` are verified, too.
 
         Raises:
-            ConflictError: a scope was written each time that it was walked.
+            ConflictError: A scope was written during every attempt.
         """
-        seen = set()
+        done = set()
         for scope in scopes:
-            seen.add(str(scope))
-            yield self._prove(scope, exported.get(str(scope)))
-        for name in sorted(set(exported) - seen - {PARTITION}):
-            yield self._prove(Scope.parse(name), exported[name])
+            done.add(str(scope))
+            yield self._verify(scope, exported.get(str(scope)))
+        for name in sorted(set(exported) - done - {PARTITION}):
+            yield self._verify(Scope.parse(name), exported[name])
 
-    def waivers(self, exported: Chain | None) -> VerificationResult:
-        """Prove the history of the waivers, whose chain ends in the baseline table."""
+    def verify_waivers(self, exported: Chain | None) -> VerificationResult:
+        """Verify the history of the waivers, whose chain ends in the baseline table."""
         for _ in range(ATTEMPTS):
-            head = self._waivers.chain()
+            head = self._waivers.load_chain()
             walk = ChainWalk(frozenset({exported.length} if exported else ()))
-            for _ in walk.over(self._history.query_rows(PARTITION)):
+            for _ in walk.walk(self._history.query_rows(PARTITION)):
                 pass
-            fault = walk.end(head) or _kept(walk, exported)
-            if fault is None or self._waivers.chain() == head:
+            fault = walk.check_end(head) or _check_exported(walk, exported)
+            if fault is None or self._waivers.load_chain() == head:
                 return VerificationResult(PARTITION, walk.chain, walk.unchained, fault)
-        raise ConflictError(f"{PARTITION}: written each time they were walked; verify them again")
+        raise ConflictError(f"{PARTITION}: written during every attempt; verify them again")
 
-    def _prove(self, scope: Scope, exported: Chain | None) -> VerificationResult:
+    def _verify(self, scope: Scope, exported: Chain | None) -> VerificationResult:
         try:
-            return self._walked(scope, exported)
+            return self._walk(scope, exported)
         except CorruptItemError as error:
             return VerificationResult(
                 str(scope), Chain(), fault=ChainFault("", f"altered: {error}")
             )
 
-    def _walked(self, scope: Scope, exported: Chain | None) -> VerificationResult:
+    def _walk(self, scope: Scope, exported: Chain | None) -> VerificationResult:
         for _ in range(ATTEMPTS):
             state = self._store.load(scope)
             head = state.record.chain if state.record else Chain()
             walk = ChainWalk(frozenset({exported.length} if exported else ()))
-            findings, fault = _replayed(walk.over(self._history.query_rows(str(scope))))
-            fault = walk.fault or fault or walk.end(head)
-            fault = fault or _kept(walk, exported) or _differing(state.findings, findings)
-            if fault is None or self._chain(scope) == head:
+            findings, fault = _replay(walk.walk(self._history.query_rows(str(scope))))
+            fault = walk.fault or fault or walk.check_end(head)
+            fault = fault or _check_exported(walk, exported) or _compare(state.findings, findings)
+            if fault is None or self._load_end(scope) == head:
                 return VerificationResult(str(scope), walk.chain, walk.unchained, fault)
-        raise ConflictError(f"{scope}: it was written each time it was walked; verify it again")
+        raise ConflictError(f"{scope}: written during every attempt; verify it again")
 
-    def _chain(self, scope: Scope) -> Chain:
+    def _load_end(self, scope: Scope) -> Chain:
         head = self._store.load_record(scope)
         return head.chain if head else Chain()
 
 
-def _replayed(rows: Iterator[Row]) -> tuple[dict[str, Finding], ChainFault | None]:
-    """Give the findings that the rows lead to."""
+def _replay(rows: Iterator[Row]) -> tuple[dict[str, Finding], ChainFault | None]:
+    """Rebuild the findings from history rows."""
     steps: list[Transition] = []
     for row in rows:
         try:
@@ -113,28 +117,28 @@ def _replayed(rows: Iterator[Row]) -> tuple[dict[str, Finding], ChainFault | Non
     return apply_transitions({}, steps), None
 
 
-def _kept(walk: ChainWalk, exported: Chain | None) -> ChainFault | None:
-    """Compare a chain with what was exported of it."""
+def _check_exported(walk: ChainWalk, exported: Chain | None) -> ChainFault | None:
+    """Compare a chain with its exported end."""
     if exported is None or exported.length == 0:
         return None
     if walk.chain.length < exported.length:
         problem = f"removed: {walk.chain.length} rows are left of the {exported.length} exported"
     elif walk.passed[exported.length] != exported.tip:
-        problem = f"altered: rewritten up to row {exported.length} since its head was exported"
+        problem = f"altered: rewritten up to row {exported.length} since its end was exported"
     else:
         return None
     return ChainFault("", problem)
 
 
-def _differing(stored: Mapping[str, Finding], told: Mapping[str, Finding]) -> ChainFault | None:
-    """Compare the findings with what the history says of them."""
-    for name in sorted({*stored, *told}):
-        finding = told.get(name) or stored[name]
+def _compare(stored: Mapping[str, Finding], rebuilt: Mapping[str, Finding]) -> ChainFault | None:
+    """Compare the stored findings with those rebuilt from history."""
+    for name in sorted({*stored, *rebuilt}):
+        finding = rebuilt.get(name) or stored[name]
         key = f"{finding.rule}#{finding.resource}"
         if name not in stored:
-            return ChainFault(key, "removed: the finding is missing from the findings table")
-        if name not in told:
-            return ChainFault(key, "inserted: no row of history tells of this finding")
-        if stored[name] != told[name]:
-            return ChainFault(key, "altered: the finding is not as its last row of history tells")
+            return ChainFault(key, "removed: the finding is not in the findings table")
+        if name not in rebuilt:
+            return ChainFault(key, "inserted: no history row has this finding")
+        if stored[name] != rebuilt[name]:
+            return ChainFault(key, "altered: the finding differs from its last history row")
     return None

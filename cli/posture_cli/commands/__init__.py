@@ -1,1 +1,1 @@
-"""One verb, or one group of verbs, a module; each only parses, calls and prints."""
+"""One module for each command, or group of commands: it parses, calls and prints."""

@@ -1,4 +1,4 @@
-"""`posture baseline`: what the organisation requires, written down, checked and applied."""
+"""`posture baseline`: prints, checks and applies what the organisation requires."""
 
 from __future__ import annotations
 
@@ -6,128 +6,108 @@ import sys
 from datetime import UTC, datetime
 from difflib import unified_diff
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from posture_cli import exit_codes as exits
-from posture_cli.baseline_file import EXAMPLE, dump_baseline, load_baseline_or_exit
-from posture_cli.command import Verb
-from posture_cli.console import open_stderr, open_stdout
-from posture_cli.options import StackOption, StackRegionOption, examples
+from posture.store.baselines import BaselineTable
+from posture_cli import deployed, exit_codes
+from posture_cli.baseline_file import EXAMPLE, dump_baseline, load_baseline
+from posture_cli.command import CommandGroup
+from posture_cli.console import open_stdout, print_note
+from posture_cli.options import StackOptions
 from posture_cli.text import make_printable
 
-if TYPE_CHECKING:
-    from posture.store.baselines import BaselineTable
-
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="What the organisation requires.",
-    short_help="what the organisation requires: show, validate, apply",
-)
-
+app = CommandGroup("What your organisation requires of its VPCs.")
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A baseline file, YAML or JSON.")
+    Path, typer.Argument(metavar="FILE", help="A baseline file in YAML or JSON.")
 ]
 TableOption = Annotated[
     str | None,
-    typer.Option("--table", metavar="TABLE", help="The baseline table, if not a stack's."),
+    typer.Option(
+        "--table", metavar="TABLE", help="The baseline table. Default: the one of the stack."
+    ),
 ]
 
 
-@app.command(cls=Verb, epilog=examples("posture baseline example > baseline.yaml"))
+@app.add("posture baseline example > baseline.yaml")
 def example() -> None:
-    """Print a baseline to start from, every field explained."""
+    """Print an example that explains each field."""
     sys.stdout.write(EXAMPLE)
 
 
-@app.command(cls=Verb, epilog=examples("posture baseline validate baseline.yaml"))
+@app.add("posture baseline validate baseline.yaml")
 def validate(file: FileArgument) -> None:
-    """Check a baseline file; every mistake is named by its field.
+    """Check a baseline file.
 
-    Exit code: 0 when it can be applied, 2 when not.
+    Every error is printed with its field.
+
+    Exit code: 0 when it can be applied, 2 when it cannot.
     """
-    load_baseline_or_exit(file)
-    open_stderr().print(f"{file} can be applied")
+    load_baseline(file)
+    print_note(f"{file} is valid")
 
 
-@app.command(
-    cls=Verb, epilog=examples("posture baseline show", "posture baseline show --stack posture")
-)
-def show(
-    *, stack: StackOption = "posture", table: TableOption = None, region: StackRegionOption = None
-) -> None:
-    """Print the baseline that a deployed monitor goes by, as a file to edit and apply."""
-    current = _table(stack, table, region).load_current()
+@app.add("posture baseline show", "posture baseline show --stack posture > baseline.yaml")
+def show(*, table: TableOption = None, where: StackOptions) -> None:
+    """Print the baseline of a deployed monitor.
+
+    The output is a file that you can edit and apply.
+    """
+    current = _open_table(where, table).load_current()
     if current.version:
-        open_stderr().print(
+        print_note(
             f"version {current.version}, applied {current.applied_at} by "
             f"{make_printable(current.applied_by)}"
         )
     else:
-        open_stderr().print("no baseline was ever applied; these are the defaults")
+        print_note("no baseline was applied yet; this is the built-in one")
     sys.stdout.write(dump_baseline(current.document))
 
 
-@app.command(
-    cls=Verb,
-    epilog=examples(
-        "posture baseline apply baseline.yaml", "posture baseline apply b.yaml --check"
-    ),
-)
+@app.add("posture baseline apply baseline.yaml", "posture baseline apply baseline.yaml --check")
 def apply(
     file: FileArgument,
     *,
-    stack: StackOption = "posture",
     table: TableOption = None,
-    region: StackRegionOption = None,
+    where: StackOptions,
     check: Annotated[
-        bool, typer.Option("--check", help="Only say what would change, and apply nothing.")
+        bool, typer.Option("--check", help="Only show what would change; apply nothing.")
     ] = False,
 ) -> None:
-    """Make a file the baseline of a deployed monitor; it holds from the next evaluation on.
+    """Apply a baseline file to a deployed monitor.
 
-    Earlier versions stay in the table. When somebody else applies one at the same time, nothing is
-    applied and the command says so.
+    The monitor uses it from the next evaluation on. Earlier versions stay in the table. If someone else applies a baseline at the same time, the
+    command fails and applies nothing.
 
-    Exit code: 0 when it was applied or nothing differs, 1 with --check when it would change
-    something, 2 on a mistake.
+    Exit code: 0 when the file was applied or nothing differs, 1 with --check when something
+    differs, 2 on error.
     """
-    document = load_baseline_or_exit(file)
-    baselines = _table(stack, table, region)
+    document = load_baseline(file)
+    baselines = _open_table(where, table)
     current = baselines.load_current()
     if current.version and current.document == document:
-        open_stderr().print(f"{file} is what already holds (version {current.version})")
+        print_note(f"{file} is already applied (version {current.version})")
         return
-    _show_difference(dump_baseline(current.document), dump_baseline(document))
+    _print_difference(dump_baseline(current.document), dump_baseline(document))
     if check:
-        raise typer.Exit(exits.FINDINGS)
+        raise typer.Exit(exit_codes.FINDINGS)
     version = baselines.apply(
         document,
         after=current.version,
         applied_at=datetime.now(UTC),
-        applied_by=_caller(region),
+        applied_by=deployed.find_caller_arn(where.region),
     )
-    open_stderr().print(f"{file} holds from now on (version {version})")
+    print_note(f"applied {file} (version {version})")
 
 
-def _show_difference(before: str, after: str) -> None:
+def _print_difference(before: str, after: str) -> None:
     styles = {"+": "green", "-": "red"}
-    lines = unified_diff(before.splitlines(), after.splitlines(), "now", "file", lineterm="")
+    lines = unified_diff(before.splitlines(), after.splitlines(), "applied", "file", lineterm="")
     for line in lines:
         open_stdout().print(line, style=styles.get(line[:1]))
 
 
-def _table(stack: str, table: str | None, region: str | None) -> BaselineTable:
-    from posture.store.baselines import BaselineTable  # noqa: PLC0415 - boto3 slows other verbs
-    from posture_cli import deployed  # noqa: PLC0415
-
-    name = table or deployed.output_of(stack, "BaselineTableName", region)
-    return BaselineTable(deployed.dynamodb(region), name)
-
-
-def _caller(region: str | None) -> str:
-    from posture_cli import deployed  # noqa: PLC0415 - boto3 slows other verbs
-
-    return deployed.caller(region)
+def _open_table(where: StackOptions, table: str | None) -> BaselineTable:
+    name = table or deployed.read_stack_output(where.stack, "BaselineTableName", where.region)
+    return BaselineTable(deployed.open_dynamodb(where.region), name)

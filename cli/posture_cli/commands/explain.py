@@ -1,42 +1,45 @@
-"""`posture explain`: why a subnet's traffic to a service goes as it does."""
+"""`posture explain`: explains which path a subnet's traffic to a service takes."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
 from posture.analysis.coverage import Analysis
-from posture.analysis.explain import explain as explained
-from posture.baseline.document import BaselineDocument
+from posture.analysis.explain import explain as explain_path
 from posture.baseline.resolve import resolve_baseline
 from posture.policy import Trust
-from posture_cli import exit_codes as exits
 from posture_cli.baseline_file import load_baseline
+from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr
-from posture_cli.options import BaselineOption, OutputOption, RegionsOption, examples
-from posture_cli.render import explain as shown
-from posture_cli.render.records import Output, write_json, write_records
+from posture_cli.live import collect_vpc_of_subnet, require_service
+from posture_cli.options import BaselineOption, Output, OutputOption, RegionsOption, build_parser
+from posture_cli.render.explain import (
+    CSV_COLUMNS,
+    build_explanation_record,
+    print_explanation,
+)
+from posture_cli.render.records import write_json, write_records
 
-EXAMPLES = examples(
+_parse_group = build_parser(r"sg-[0-9a-f]+", "a security group, as in sg-0123456789abcdef0")
+
+app = CommandGroup()
+
+
+@app.add(
     "posture explain subnet-0123456789abcdef0 s3",
     "posture explain subnet-0123456789abcdef0 kms --region eu-west-1",
     "posture explain subnet-0123456789abcdef0 ecr.dkr --group sg-0123456789abcdef0",
     "posture explain subnet-0123456789abcdef0 s3 --baseline baseline.yaml",
     "posture explain subnet-0123456789abcdef0 s3 --output json",
 )
-GROUP = re.compile(r"sg-[0-9a-f]+")
-
-
-def explain(  # noqa: PLR0913 - one option a fact
-    subnet: Annotated[
-        str, typer.Argument(metavar="SUBNET", help="Where the traffic starts: subnet-…")
-    ],
+def explain(
+    subnet: Annotated[str, typer.Argument(metavar="SUBNET", help="The source: subnet-…")],
     service: Annotated[
         str,
         typer.Argument(
-            metavar="SERVICE", help="Where it is meant to go: s3, kms, ecr.dkr, or a full name."
+            metavar="SERVICE", help="The destination: s3, kms, ecr.dkr, or a full service name."
         ),
     ],
     *,
@@ -46,6 +49,7 @@ def explain(  # noqa: PLR0913 - one option a fact
         typer.Option(
             "--group",
             "-g",
+            parser=_parse_group,
             metavar="GROUP",
             help="A security group of the workload; repeat for several.",
         ),
@@ -53,41 +57,34 @@ def explain(  # noqa: PLR0913 - one option a fact
     baseline: BaselineOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Tell step by step which way a subnet's traffic to a service takes, and what decides it.
+    """Explain step by step which path a subnet's traffic to a service takes, and why.
 
-    The route, the names, each network ACL entry and security group rule that decides is named, and
-    what the endpoint's policy lets through, by whom the baseline trusts. The VPC is looked at now,
-    read-only, with your own credentials. Without --group the workload's own security groups are
-    taken to let everything out.
+    Each step names the route, the DNS name, the network ACL entry or the security group rule that
+    decides; the last one says what the endpoint policy allows, given whom the baseline trusts. The
+    command reads the VPC now, read-only, with your own credentials. Without --group it assumes that
+    the workload's own security groups allow all outbound traffic.
 
-    Of a deployed monitor there is no such thing to ask: it keeps each answer with the routes and
-    rules that stop it, but not the names, entries and policies that let through. What it saw last
-    is told by: posture coverage --stack STACK --vpc VPC --output json
+    A deployed monitor cannot answer this: it stores what blocks traffic, but not what allows it.
+    To see what it observed last: posture coverage --stack STACK --vpc VPC --output json
 
-    Exit code: 0, or 2 on a mistake.
+    Exit code: 0, or 2 on error.
     """
-    from posture_cli import live  # noqa: PLC0415 - boto3 would slow every other verb down
-
-    for each in group or ():
-        if not GROUP.fullmatch(each):
-            raise typer.BadParameter(
-                f"{each!r} is not a security group, as in sg-0123456789abcdef0",
-                param_hint="--group",
-            )
-    document = load_baseline(baseline) if baseline else BaselineDocument()
+    document = load_baseline(baseline)
     with open_stderr().status(f"reading the VPC of {subnet}"):
-        snapshot = live.of_subnet(subnet, region or ())
-        wanted = live.service(snapshot, service)
+        snapshot = collect_vpc_of_subnet(subnet, region or ())
+        destination = require_service(snapshot, service)
     required = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)
-    trust = Trust(required.trusted_accounts, required.trusted_organizations)
-    found = explained(
-        Analysis(snapshot), snapshot.subnets[subnet], wanted, frozenset(group or ()), trust
+    explanation = explain_path(
+        Analysis(snapshot),
+        snapshot.subnets[subnet],
+        destination,
+        frozenset(group or ()),
+        Trust(required.trusted_accounts, required.trusted_organizations),
     )
-    record = shown.build_explanation_record(snapshot, found)
+    record = build_explanation_record(snapshot, explanation)
     if output is Output.JSON:
         write_json(record)
     elif output is not Output.TABLE:
-        write_records(record["steps"], shown.CSV_COLUMNS, output)
+        write_records(record["steps"], CSV_COLUMNS, output)
     else:
-        shown.print_explanation(snapshot, found)
-    raise typer.Exit(exits.CLEAN)
+        print_explanation(snapshot, explanation)

@@ -1,10 +1,10 @@
-"""`posture findings`: what a deployed monitor has found."""
+"""`posture findings`: lists the findings of a deployed monitor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,34 +12,41 @@ from posture.alerts.asff import build_asff
 from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli import exit_codes as exits
-from posture_cli.console import open_stderr
-from posture_cli.interchange import ocsf
+from posture_cli import exit_codes
+from posture_cli.audit.finding_filter import (
+    FindingFilter,
+    SortOrder,
+    merge_findings,
+    read_findings,
+    rebuild_findings,
+    sort_findings,
+)
+from posture_cli.audit.open_tables import OpenTables, open_tables
+from posture_cli.command import CommandGroup
+from posture_cli.console import open_stderr, print_note
+from posture_cli.interchange.ocsf import build_ocsf_event
 from posture_cli.options import (
-    AccountOption,
     AsOfOption,
     FindingsOutput,
-    FindingsTableOption,
-    HistoryTableOption,
+    FindingsOutputOption,
+    FindingTableOptions,
     LimitOption,
-    ScopeOption,
-    SinceOption,
+    Output,
+    RegionsOption,
+    ScopeOptions,
     StackOption,
-    StackRegionsOption,
-    SubjectOption,
-    UntilOption,
-    VerboseOption,
-    examples,
+    TimeOptions,
+    parse_rule,
 )
-from posture_cli.render import findings as shown
-from posture_cli.render.records import Output, write_records
-from posture_cli.sort_orders import SortOrder
+from posture_cli.render.findings import FINDING_COLUMNS, FINDING_CSV, build_finding_record
+from posture_cli.render.records import write_records
 
-if TYPE_CHECKING:
-    from posture_cli.audit.finding_filter import FindingFilter
-    from posture_cli.audit.open_tables import OpenTables
+UNRESOLVED = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
 
-EXAMPLES = examples(
+app = CommandGroup()
+
+
+@app.add(
     "posture findings",
     "posture findings --severity critical --severity high --limit 20",
     "posture findings --region eu-west-1 --region us-east-1",
@@ -49,117 +56,102 @@ EXAMPLES = examples(
     "posture findings --status open --status resolved --output ocsf > findings.ocsf.ndjson",
     "posture findings --as-of 2026-09-30 --account 111122223333",
 )
-STANDING = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
-
-
-def findings(  # noqa: PLR0913 - one parameter a filter
+def findings(
     *,
     stack: StackOption = "posture",
-    region: StackRegionsOption = None,
+    region: RegionsOption = None,
     status: Annotated[
         list[FindingStatus] | None,
         typer.Option(
-            metavar="|".join(FindingStatus), help="Repeat for several; default: not resolved."
+            metavar="|".join(FindingStatus),
+            help="Repeat for several. Default: every status except resolved.",
         ),
     ] = None,
     severity: Annotated[
         list[Severity] | None, typer.Option(metavar="|".join(Severity), help="Repeat for several.")
     ] = None,
-    rule: Annotated[str | None, typer.Option(metavar="RULE", help="The id of a rule.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(parser=parse_rule, metavar="RULE", help="The id of a rule: posture rules"),
+    ] = None,
     resource: Annotated[
         str | None, typer.Option(metavar="RESOURCE", help="The id of a resource.")
     ] = None,
-    account: AccountOption = None,
     in_region: Annotated[
         str | None, typer.Option(metavar="REGION", help="The region of the finding.")
     ] = None,
-    vpc: SubjectOption = None,
-    scope: ScopeOption = None,
+    scopes: ScopeOptions,
     actor: Annotated[
         str | None,
-        typer.Option(metavar="ARN", help="Whose change it was: the ARN or a part of it."),
+        typer.Option(metavar="ARN", help="Who made the change: an ARN or a part of it."),
     ] = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
+    times: TimeOptions,
     as_of: AsOfOption = None,
-    sort: Annotated[SortOrder, typer.Option(help="What comes first.")] = SortOrder.SEVERITY,
+    sort: Annotated[SortOrder, typer.Option(help="The order.")] = SortOrder.SEVERITY,
     limit: LimitOption = None,
-    findings_table: FindingsTableOption = None,
-    history_table: HistoryTableOption = None,
-    output: Annotated[
-        FindingsOutput, typer.Option("--output", "-o", help="How to write the answer.")
-    ] = FindingsOutput.TABLE,
-    verbose: VerboseOption = False,
+    tables: FindingTableOptions,
+    output: FindingsOutputOption = FindingsOutput.TABLE,
 ) -> None:
-    """List what the deployed monitor has found, the worst first.
-
-    Findings are shown as they are read. Sorted by severity (or, of one rule or resource, by
-    updated) nothing is read beyond --limit; other orders read all that match first.
+    """List the findings of a deployed monitor, the most severe first.
 
     A time is a day (2026-09-30), a time (2026-09-30T12:00Z) or an age (36h, 7d), in UTC. --since
-    and --until ask when a finding last changed. --as-of rebuilds what was known at that time.
-    A stack sees one region: several --region list what the stacks of all of them have found.
+    and --until select findings by their last change. --as-of rebuilds the findings of that time.
+    A stack monitors one region: repeat --region to list the findings of several stacks.
 
-    Exit code: 0 when nothing is listed, 1 when something is, 2 on a mistake.
+    Findings are printed as they are read. With --sort severity (or --sort updated with --rule or
+    --resource) nothing is read beyond --limit; other orders read every match first.
+
+    Exit code: 0 when no finding is listed, 1 when one is, 2 on error.
     """
-    from posture_cli.audit.finding_filter import FindingFilter, merge_findings  # noqa: PLC0415
-    from posture_cli.audit.open_tables import open_tables  # noqa: PLC0415 - boto3 slows other verbs
-
-    wanted = FindingFilter(
-        statuses=frozenset(status or STANDING),
+    chosen = FindingFilter(
+        statuses=frozenset(status or UNRESOLVED),
         severities=frozenset(severity or ()),
         rule=rule,
         resource=resource,
-        account=account,
         region=in_region,
-        vpc=vpc,
-        scope=scope,
         actor=actor,
-        since=since,
-        until=until,
+        **vars(scopes),
+        **vars(times),
     )
-    needed = {"findings": findings_table} | ({"history": history_table} if as_of else {})
-    stacks = [open_tables(stack, each, **needed) for each in dict.fromkeys(region or (None,))]
+    named = tables.named("findings", "history") if as_of else tables.named("findings")
+    stacks = [open_tables(stack, each, named) for each in dict.fromkeys(region or (None,))]
     most = None if limit is None else limit + 1
-    found = merge_findings((_found(each, wanted, as_of, sort, most) for each in stacks), sort, most)
-    count = _write(_at_most(found, limit), output)
+    found = merge_findings((_find(each, chosen, as_of, sort, most) for each in stacks), sort, most)
+    count = _write(_stop_at(limit, found), output)
     for each in stacks:
-        each.tell_cost(verbose=verbose)
-    raise typer.Exit(exits.FINDINGS if count else exits.CLEAN)
+        each.print_cost(verbose=tables.verbose)
+    if count:
+        raise typer.Exit(exit_codes.FINDINGS)
 
 
-def _found(
+def _find(
     tables: OpenTables,
-    wanted: FindingFilter,
+    chosen: FindingFilter,
     as_of: datetime | None,
     sort: SortOrder,
     limit: int | None,
 ) -> Iterator[Finding]:
-    from posture_cli.audit.finding_filter import read_findings, rebuild_findings, sort_findings  # noqa: PLC0415 - as above
-
     if as_of is None:
-        return read_findings(tables.findings, wanted, sort, limit)
-    with open_stderr().status(f"rebuilding what was known at {as_of}"):
-        return sort_findings(
-            rebuild_findings(tables.findings, tables.history, wanted, as_of), sort, limit
-        )
+        return read_findings(tables.findings, chosen, sort, limit)
+    with open_stderr().status(f"rebuilding the findings of {as_of}"):
+        rebuilt = rebuild_findings(tables.findings, tables.history, chosen, as_of)
+        return sort_findings(rebuilt, sort, limit)
 
 
 def _write(found: Iterator[Finding], output: FindingsOutput) -> int:
-    """Write findings as they come, and give how many there were."""
+    """Write findings as they come; return how many."""
     if output is FindingsOutput.OCSF:
-        return write_records(map(ocsf.build_ocsf_event, found), (), Output.NDJSON)
+        return write_records(map(build_ocsf_event, found), (), Output.NDJSON)
     if output is FindingsOutput.ASFF:
         return write_records((build_asff(each, RULES_BY_ID) for each in found), (), Output.JSON)
-    plain = Output(output.value)
-    columns = shown.FINDING_CSV if plain is Output.CSV else shown.FINDING_COLUMNS
-    return write_records(map(shown.build_finding_record, found), columns, plain)
+    records = map(build_finding_record, found)
+    return write_records(records, FINDING_COLUMNS, Output(output.value), FINDING_CSV)
 
 
-def _at_most(found: Iterator[Finding], limit: int | None) -> Iterator[Finding]:
-    """Give no more than were asked for, and say so where there are."""
+def _stop_at(limit: int | None, found: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield findings up to the limit; print a note if there are more."""
     for number, finding in enumerate(found):
         if number == limit:
-            open_stderr().print(f"the first {limit} are shown; there are more")
+            print_note(f"only the first {limit} are shown; there are more")
             return
         yield finding

@@ -1,36 +1,29 @@
-"""`posture redrive`: what could not be processed is done again, each with its reason."""
+"""`posture redrive`: retries what the monitor could not process."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.progress import track
 
-from posture_cli import exit_codes as exits
-from posture_cli.console import open_stderr
-from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
-from posture_cli.render.records import Output, write_records
+from posture_cli import exit_codes
+from posture_cli.command import CommandGroup
+from posture_cli.console import open_stderr, print_note
+from posture_cli.dead_letters.open_queues import open_queue
+from posture_cli.dead_letters.queue import DeadLetterQueue
+from posture_cli.options import Output, OutputOption, StackOptions
+from posture_cli.render.records import write_records
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from posture_cli.dead_letters.queue import DeadLetterQueue
-
-EXAMPLES = examples(
-    "posture redrive --dry-run",
-    "posture redrive",
-    "posture redrive undelivered --region eu-west-1",
-    "posture redrive sweeps",
-    "posture redrive alerts --dry-run",
-    "posture redrive --output json > redriven.json",
-)
 COLUMNS = ("event", "account", "region", "time", "tries", "outcome", "reason")
 
+app = CommandGroup()
 
-class Letters(StrEnum):
-    """Which dead letters."""
+
+class QueueName(StrEnum):
+    """The dead-letter queues."""
 
     CHANGES = "changes"
     UNDELIVERED = "undelivered"
@@ -38,70 +31,78 @@ class Letters(StrEnum):
     ALERTS = "alerts"
 
 
+@app.add(
+    "posture redrive --dry-run",
+    "posture redrive",
+    "posture redrive undelivered --region eu-west-1",
+    "posture redrive sweeps",
+    "posture redrive alerts --dry-run",
+    "posture redrive --output json > redriven.json",
+)
 def redrive(
     *,
-    letters: Annotated[
-        Letters,
+    queue: Annotated[
+        QueueName,
         typer.Argument(
-            help="changes: what the evaluator gave up; undelivered: what EventBridge could not "
-            "hand over; sweeps: sweeps that failed; alerts: findings that nobody was told of."
+            help="changes: changes that the evaluator failed to process; undelivered: events that "
+            "EventBridge failed to deliver; sweeps: failed sweeps; alerts: findings whose alert "
+            "failed."
         ),
-    ] = Letters.CHANGES,
+    ] = QueueName.CHANGES,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what waits there, and why.")
+        bool, typer.Option("--dry-run", help="Only show the messages, and why they failed.")
     ] = False,
-    stack: StackOption = "posture",
-    region: StackRegionOption = None,
+    where: StackOptions,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Do again what was given up, once the cause of its failure is gone.
+    """Retry what the monitor could not process, once the cause of the failure is fixed.
 
-    Shows each dead letter with the reason that was kept of it. Changes go back to their queue. For
-    sweeps that failed one sweep is started: it looks at everything. For alerts the notifier is
-    handed all that was recorded at the time; it tells what it has not told.
+    Each message of the dead-letter queue is shown with the reason of its failure. Changes go back
+    to the queue of the evaluator. For failed sweeps one sweep is started, which evaluates
+    everything. For alerts the notifier gets the recorded findings, and sends what it has not sent.
 
-    A letter is removed only after it is taken care of, so that an interruption loses none; it may
-    do one twice, which the monitor tolerates. What fails again comes back.
+    A message is deleted only after the retry, so an interruption loses none; a message may be
+    retried twice, which is harmless. What fails again returns to the dead-letter queue.
 
-    Exit code: 0 when all were done again or none was there, 1 when some could not be (or, with
-    --dry-run, some wait), 2 on a mistake.
+    Exit code: 0 when everything was retried or the queue is empty, 1 when something could not be
+    retried (or, with --dry-run, when messages wait), 2 on error.
     """
-    from posture_cli.dead_letters.open_queues import open_queue  # noqa: PLC0415 - boto3 is slow
-
-    found = open_queue(letters, stack, region)
-    rows = list(_rows(found, dry_run=dry_run))
+    opened = open_queue(queue, where.stack, where.region)
+    rows = list(_redrive(opened, dry_run=dry_run))
     write_records(rows, COLUMNS, output)
-    left = sum(row["outcome"] != found.kind.outcome for row in rows)
-    open_stderr().print(_told(letters, found.kind.outcome, len(rows), left, dry_run=dry_run))
-    raise typer.Exit(exits.FINDINGS if left else exits.CLEAN)
+    left = sum(row["outcome"] != opened.kind.outcome for row in rows)
+    print_note(_summarize(queue, opened.kind.outcome, len(rows), left, dry_run=dry_run))
+    if left:
+        raise typer.Exit(exit_codes.FINDINGS)
 
 
-def _rows(letters: DeadLetterQueue, *, dry_run: bool) -> Iterator[dict[str, Any]]:
-    waiting = letters.count_messages()
-    shown = track(
-        letters.receive_messages(),
+def _redrive(queue: DeadLetterQueue, *, dry_run: bool) -> Iterator[dict[str, Any]]:
+    """Retry each message; yield its record."""
+    waiting = queue.count_messages()
+    messages = track(
+        queue.receive_messages(),
         f"{waiting} waiting",
         total=waiting,
         console=open_stderr(),
         transient=True,
     )
-    for letter in shown:
-        row = letters.build_row(letter)
+    for message in messages:
+        row = queue.build_row(message)
         if dry_run:
             outcome = "waits"
-        elif problem := letters.redrive(letter):
+        elif problem := queue.redrive(message):
             outcome = f"stays: {problem}"
         else:
-            outcome = letters.kind.outcome
+            outcome = queue.kind.outcome
         yield row | {"outcome": outcome}
     if dry_run:
-        letters.release()
+        queue.release()
 
 
-def _told(letters: Letters, done: str, found: int, left: int, *, dry_run: bool) -> str:
+def _summarize(queue: QueueName, done: str, found: int, left: int, *, dry_run: bool) -> str:
     if not found:
-        return f"no dead letters among {letters}"
+        return f"no dead-letter messages in {queue}"
     if dry_run:
-        return f"{found} wait among {letters}; without --dry-run they are {done}"
-    stay = f"; {left} stay" if left else ""
+        return f"{found} messages wait in {queue}; without --dry-run they are {done}"
+    stay = f"; {left} stay in the dead-letter queue" if left else ""
     return f"{found - left} of {found} {done}{stay}"

@@ -1,9 +1,9 @@
-"""`posture replay`: what the monitor makes of recorded changes."""
+"""`posture replay`: reads recorded changes as the monitor does."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,19 +12,28 @@ import typer
 from posture.changes.batch import ChangeBatch, ReceivedChange, parse_log_file
 from posture.errors import MalformedChangeError
 from posture.model.change import ChangeOutcome
-from posture_cli import exit_codes as exits
-from posture_cli.console import open_stderr
-from posture_cli.options import OutputOption, StackOption, StackRegionOption, examples
-from posture_cli.render import changes as shown
-from posture_cli.render.records import Output, write_records
+from posture_cli import exit_codes
+from posture_cli.command import CommandGroup
+from posture_cli.console import open_stderr, print_note
+from posture_cli.deployed import read_stack_output, send_messages
+from posture_cli.options import Output, OutputOption, StackOptions
+from posture_cli.render.changes import (
+    COLUMNS,
+    CSV_COLUMNS,
+    MALFORMED,
+    build_change_record,
+    build_rejected_record,
+)
+from posture_cli.render.records import write_records
 
-EXAMPLES = examples(
+app = CommandGroup()
+
+
+@app.add(
     "posture replay events/calls/create-route.json",
     "posture replay logs/*.json.gz --output csv",
     "posture replay --send --stack posture lost-events.json.gz",
 )
-
-
 def replay(
     *,
     files: Annotated[
@@ -34,34 +43,35 @@ def replay(
         ),
     ],
     send: Annotated[
-        bool, typer.Option("--send", help="Also put what applies on the stack's changes queue.")
+        bool, typer.Option("--send", help="Also send the changes to the queue of the stack.")
     ] = False,
-    stack: StackOption = "posture",
-    region: StackRegionOption = None,
+    where: StackOptions,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Read recorded changes as the monitor reads them: where each makes it look, or why not.
+    """Read recorded changes as the monitor does, and show what each makes it evaluate, or why none.
 
-    Takes CloudTrail log files, single records, EventBridge events, lists of any of them, and what
-    `aws cloudtrail lookup-events` answers. With --send a deployed monitor evaluates them again: it
-    looks at what is true now, so replaying a change that was handled writes nothing.
+    A file may hold a CloudTrail log, a record, an EventBridge event, a list of these, or the output
+    of `aws cloudtrail lookup-events`. With --send a deployed monitor evaluates the changes again.
+    It always evaluates the current state, so replaying a change that it knows writes nothing.
 
-    Exit code: 0 when every record could be read, 1 when one could not, 2 on a mistake.
+    Exit code: 0 when every record could be parsed, 1 when one could not, 2 on error.
     """
     rows: list[dict[str, Any]] = []
     applied: list[ReceivedChange] = []
     for file in files:
         batch = _read(file)
-        rows += _rows(file, batch)
+        rows += _build_rows(file, batch)
         applied += [it for it in batch.received if it.change.outcome is ChangeOutcome.APPLIED]
-    write_records(rows, shown.CSV_COLUMNS if output is Output.CSV else shown.COLUMNS, output)
+    write_records(rows, COLUMNS, output, CSV_COLUMNS)
     counts = Counter(row["outcome"] for row in rows)
-    open_stderr().print(
-        ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
-    )
+    print_note(", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())))
     if send and applied:
-        _send([each.body for each in applied], stack, region)
-    raise typer.Exit(exits.FINDINGS if counts[shown.MALFORMED] else exits.CLEAN)
+        url = read_stack_output(where.stack, "ChangesQueueUrl", where.region)
+        with open_stderr().status(f"sending {len(applied)} changes to {url}"):
+            send_messages(url, [each.body for each in applied], where.region)
+        print_note(f"sent {len(applied)} changes to {url}")
+    if counts[MALFORMED]:
+        raise typer.Exit(exit_codes.FINDINGS)
 
 
 def _read(file: Path) -> ChangeBatch:
@@ -71,17 +81,8 @@ def _read(file: Path) -> ChangeBatch:
         raise MalformedChangeError(f"{file}: {error}") from None
 
 
-def _rows(file: Path, batch: ChangeBatch) -> Iterator[dict[str, Any]]:
+def _build_rows(file: Path, batch: ChangeBatch) -> Iterator[dict[str, Any]]:
     for received in batch.received:
-        yield shown.build_change_record(str(file), received)
+        yield build_change_record(str(file), received)
     for rejected in batch.rejected:
-        yield shown.build_rejected_record(str(file), rejected)
-
-
-def _send(bodies: Sequence[str], stack: str, region: str | None) -> None:
-    from posture_cli import deployed  # noqa: PLC0415 - boto3 would slow plain reading down
-
-    url = deployed.output_of(stack, "ChangesQueueUrl", region)
-    with open_stderr().status(f"sending {len(bodies)} changes to {url}"):
-        deployed.send(url, bodies, region)
-    open_stderr().print(f"sent {len(bodies)} changes to {url}")
+        yield build_rejected_record(str(file), rejected)

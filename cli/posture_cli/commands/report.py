@@ -1,4 +1,4 @@
-"""`posture report`: the whole posture as one page."""
+"""`posture report`: writes the posture as one HTML page."""
 
 from __future__ import annotations
 
@@ -9,87 +9,56 @@ from typing import Annotated
 import typer
 
 from posture.errors import PostureError
-from posture_cli import exit_codes as exits
-from posture_cli.console import notes
-from posture_cli.options import (
-    AccountOption,
-    AsOfOption,
-    BaselineTableOption,
-    FindingsTableOption,
-    HistoryTableOption,
-    ScopeOption,
-    StackOption,
-    StackRegionOption,
-    SubjectOption,
-    VerboseOption,
-    examples,
-)
+from posture_cli.audit.finding_filter import FindingFilter, list_scopes
+from posture_cli.audit.open_tables import open_tables
+from posture_cli.command import CommandGroup
+from posture_cli.console import open_stderr, print_note
+from posture_cli.options import AllTableOptions, AsOfOption, ScopeOptions, StackOptions
+from posture_cli.report.page import render_report
+from posture_cli.report.report_data import ReportPeriod, read_report_data
 
-EXAMPLES = examples(
+app = CommandGroup()
+
+
+class NothingToReportError(PostureError):
+    """The monitor has not evaluated any of the scopes."""
+
+
+@app.add(
     "posture report --html posture.html",
     "posture report --html q3.html --as-of 2026-09-30 --days 92",
     "posture report --html payments.html --vpc vpc-0123456789abcdef0",
 )
-
-
-class NothingToReportError(PostureError):
-    """The monitor knows no scope that was asked for."""
-
-
-def report(  # noqa: PLR0913 - one parameter an option
+def report(
     *,
-    html: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the page.")],
+    html: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
     days: Annotated[
-        int, typer.Option(min=1, max=3650, metavar="NUMBER", help="How far back the trend goes.")
+        int, typer.Option(min=1, max=3650, metavar="NUMBER", help="The length of the trend.")
     ] = 90,
     as_of: AsOfOption = None,
-    account: AccountOption = None,
-    vpc: SubjectOption = None,
-    scope: ScopeOption = None,
-    stack: StackOption = "posture",
-    region: StackRegionOption = None,
-    findings_table: FindingsTableOption = None,
-    history_table: HistoryTableOption = None,
-    baseline_table: BaselineTableOption = None,
-    verbose: VerboseOption = False,
+    scopes: ScopeOptions,
+    where: StackOptions,
+    tables: AllTableOptions,
 ) -> None:
-    """Write the posture as one self-contained page: for a board, an auditor and an engineer.
+    """Write the posture as one self-contained HTML page, for managers, auditors and engineers.
 
-    Headline and trend, findings with filter and search, each one's evidence, actor and fix, the
-    ways of each VPC as a heat map and a drawing, controls, waivers, and whether the history was
-    altered. The page asks no network for anything. With --as-of it shows what was known then; ways
-    are kept of the latest look only, so they are left out.
+    The page has the headline and the trend; the findings with search, filters, evidence, actor and
+    remediation; the paths of each VPC as a table and a drawing; controls; waivers; and whether the
+    history was altered. It loads nothing from the network. With --as-of it shows the findings of
+    that time, without paths, because the monitor stores only the latest ones.
 
-    Exit code: 0 when the page is written, 2 on a mistake.
+    Exit code: 0 when the page is written, 2 on error.
     """
-    from posture_cli.audit.finding_filter import Wanted, scopes  # noqa: PLC0415
-    from posture_cli.audit.open_tables import opened  # noqa: PLC0415
-    from posture_cli.report.page import render  # noqa: PLC0415
-    from posture_cli.report.report_data import Period, gather  # noqa: PLC0415 - boto3 slows other verbs
-
-    named = {"findings": findings_table, "history": history_table}
-    if baseline_table or not all(named.values()):
-        named["baseline"] = baseline_table
-    tables = opened(stack, region, **named)
-    with notes().status("reading findings, history and ways"):
-        wanted = Wanted(account=account, vpc=vpc, scope=scope)
-        listed = list(scopes(tables.findings, wanted))
-        if not listed:
-            raise NothingToReportError("the monitor knows no such scope yet; has it swept?")
+    opened = open_tables(where.stack, where.region, tables.all_named())
+    with open_stderr().status("reading findings, history and paths"):
+        chosen = list(list_scopes(opened.findings, FindingFilter(**vars(scopes))))
+        if not chosen:
+            raise NothingToReportError("the monitor has evaluated no such scope yet; run a sweep")
         until = min(as_of or datetime.now(UTC), datetime.now(UTC))
-        material = gather(
-            tables.client,
-            tables.tables,
-            listed,
-            _title(stack, account, vpc),
-            Period(until - timedelta(days=days), until, latest=as_of is None),
-        )
-        html.write_text(render(material), encoding="utf-8")
-    tables.tell_cost(verbose=verbose)
-    notes().print(f"wrote {html}")
-    raise typer.Exit(exits.CLEAN)
-
-
-def _title(stack: str, account: str | None, vpc: str | None) -> str:
-    parts = [f"account {account}" if account else "", vpc or ""]
-    return ", ".join(filter(None, parts)) or f"stack {stack}"
+        period = ReportPeriod(until - timedelta(days=days), until, latest=as_of is None)
+        account = f"account {scopes.account}" if scopes.account else None
+        title = ", ".join(filter(None, (account, scopes.vpc))) or f"stack {where.stack}"
+        data = read_report_data(opened, chosen, title, period)
+        html.write_text(render_report(data), encoding="utf-8")
+    opened.print_cost(verbose=tables.verbose)
+    print_note(f"wrote {html}")

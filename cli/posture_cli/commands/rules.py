@@ -1,32 +1,29 @@
-"""`posture rules`: what is checked, and why."""
+"""`posture rules`: lists the rules."""
 
 from __future__ import annotations
 
 import sys
 
-import typer
-
 from posture.rules.rule_catalogue import RULES
-from posture_cli import exit_codes as exits
-from posture_cli.options import CatalogueOutput, CatalogueOutputOption, examples
-from posture_cli.render import rules as shown
-from posture_cli.render.records import Output, write
+from posture_cli.command import CommandGroup
+from posture_cli.options import CatalogueOutput, CatalogueOutputOption, Output
+from posture_cli.render.records import write_records
+from posture_cli.render.rules import COLUMNS, CSV_COLUMNS, build_rule_record, format_rules_page
 
-EXAMPLES = examples(
+app = CommandGroup()
+
+
+@app.add(
     "posture rules",
     "posture rules --output json",
     "posture rules --output markdown > docs/rules.md",
 )
-
-
 def rules(*, output: CatalogueOutputOption = CatalogueOutput.TABLE) -> None:
-    """List every rule: what it asks, how bad a failure is, what it needs to read.
+    """List every rule: its requirement, the severity of a failure, and what it reads.
 
-    The markdown form is the page docs/rules.md.
+    The markdown format is the page docs/rules.md.
     """
     if output is CatalogueOutput.MARKDOWN:
-        sys.stdout.write(shown.as_markdown(RULES))
+        sys.stdout.write(format_rules_page(RULES))
     else:
-        columns = shown.CSV_COLUMNS if output is CatalogueOutput.CSV else shown.COLUMNS
-        write([shown.record(rule) for rule in RULES], columns, Output(output.value))
-    raise typer.Exit(exits.CLEAN)
+        write_records(map(build_rule_record, RULES), COLUMNS, Output(output.value), CSV_COLUMNS)

@@ -1,10 +1,10 @@
-"""`posture waiver`: risks that somebody accepts for a time."""
+"""`posture waiver`: accepts a risk for a limited time."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,89 +12,82 @@ from posture.errors import WaiverError
 from posture.model.instant import format_iso
 from posture.model.waiver import Waiver
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli import exit_codes as exits
-from posture_cli.command import Verb
-from posture_cli.console import open_stderr
+from posture.runtime.settings import Tables
+from posture.store.baselines import BaselineTable
+from posture.store.waivers import WaiverTable
+from posture_cli import deployed
+from posture_cli.command import CommandGroup
+from posture_cli.console import print_note
 from posture_cli.options import (
-    BaselineTableOption,
-    HistoryTableOption,
+    BaselineTableOptions,
+    Output,
     OutputOption,
-    StackOption,
-    StackRegionOption,
-    examples,
+    WaiverTableOptions,
+    parse_rule,
 )
-from posture_cli.render.records import Output, write_records
+from posture_cli.render.records import write_records
 from posture_cli.times import parse_future
 
-if TYPE_CHECKING:
-    from posture.model.baseline import Baseline
-    from posture.store.waivers import WaiverTable
-
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Risks that somebody accepts for a time: add, approve, list, revoke.",
-    short_help="accept a risk for a time: add, approve, list, revoke",
-)
+app = CommandGroup("Accept a rule's failures for a limited time.")
 COLUMNS = ("id", "state", "rule", "resource", "scope", "expires_at", "ticket", "requested_by")
 CSV_COLUMNS = (
     *COLUMNS, "reason", "requested_at", "approved_by", "approved_at", "revoked_by", "revoked_at",
 )  # fmt: skip
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `posture waiver list` shows it.")]
+TIMES = ("requested_at", "expires_at", "approved_at", "revoked_at")
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The id, as `posture waiver list` shows it.")
+]
 
 
-@app.command(
-    cls=Verb,
-    epilog=examples(
-        "posture waiver add --rule endpoint-single-availability-zone \\",
-        "    --resource vpce-0123456789abcdef0 \\",
-        "    --expires 2026-12-24 --ticket SEC-1234 --reason 'second zone follows in December'",
-        "posture waiver add --rule nat-gateway-charges-avoidable --scope '111122223333/*/*' \\",
-        "    --expires 30d …",
-    ),
+@app.add(
+    "posture waiver add --rule endpoint-single-availability-zone \\",
+    "    --resource vpce-0123456789abcdef0 --expires 2026-12-24 --ticket SEC-1234 \\",
+    "    --reason 'second zone follows in December'",
+    "posture waiver add --rule nat-gateway-charges-avoidable --scope '111122223333/*/*' \\",
+    "    --expires 30d --ticket SEC-1235 --reason 'temporary environment'",
 )
-def add(  # noqa: PLR0913 - one parameter an option
+def add(
     *,
-    rule: Annotated[str, typer.Option(metavar="RULE", help="Whose failures are accepted.")],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why that is acceptable.")],
+    rule: Annotated[
+        str, typer.Option(parser=parse_rule, metavar="RULE", help="The id of a rule: posture rules")
+    ],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the risk is acceptable.")],
     ticket: Annotated[str, typer.Option(metavar="TICKET", help="Where it was decided.")],
     expires: Annotated[
         datetime,
         typer.Option(
-            parser=parse_future, metavar="TIME", help="Until when: a day, or 30d for 30 days."
+            parser=parse_future, metavar="TIME", help="The last day, or 30d for 30 days from now."
         ),
     ],
     resource: Annotated[
-        str, typer.Option(metavar="RESOURCE", help="Of which resource; * for any.")
+        str, typer.Option(metavar="RESOURCE", help="The resource, or a pattern with * and ?.")
     ] = "*",
     scope: Annotated[
-        str, typer.Option(metavar="SCOPE", help="In which ACCOUNT/REGION/VPC; * for any.")
+        str, typer.Option(metavar="SCOPE", help="ACCOUNT/REGION/VPC, or a pattern with * and ?.")
     ] = "*",
-    stack: StackOption = "posture",
-    region: StackRegionOption = None,
-    baseline_table: BaselineTableOption = None,
-    history_table: HistoryTableOption = None,
+    where: WaiverTableOptions,
 ) -> None:
-    """Accept a rule's failures for a time: they stay visible, and nobody is alerted.
+    """Accept a rule's failures for a limited time.
 
-    Name a resource, a scope, or a pattern of either; a waiver of everything is refused. Where the
-    baseline demands it (waiver_approval), it holds once a second person has approved it. It ends by
-    itself, at the latest after the baseline's waiver_max_days; the next evaluation or sweep then
-    opens the findings again, and alerts.
+    The findings stay visible, but raise no alerts. Name a resource or a scope, or a pattern for either; a waiver for everything is refused. If the
+    baseline requires approval (waiver_approval), a second person must approve the waiver before it
+    applies. It expires after the baseline's waiver_max_days at the latest; the next evaluation or
+    sweep then reopens the findings and sends alerts.
 
-    Exit code: 0, or 2 on a mistake.
+    Exit code: 0, or 2 on error.
     """
     now = datetime.now(UTC)
-    table, baseline = _tables(stack, region, baseline_table, history_table)
+    client, tables = deployed.open_dynamodb(where.region), _find_tables(where)
+    required = BaselineTable(client, tables.baseline).load_current().document.default
     _check(rule, resource, scope, (reason, ticket))
-    if expires - now > timedelta(days=baseline.waiver_max_days):
+    if expires - now > timedelta(days=required.waiver_max_days):
         raise typer.BadParameter(
-            f"expected at most {baseline.waiver_max_days} days from now (the baseline's "
-            f"waiver_max_days): {now + timedelta(days=baseline.waiver_max_days):%Y-%m-%d %H:%M}",
+            f"expected at most {required.waiver_max_days} days from now (the baseline's "
+            f"waiver_max_days): {now + timedelta(days=required.waiver_max_days):%Y-%m-%d %H:%M}",
             param_hint="--expires",
         )
-    who = _caller(region)
-    alone = not baseline.waiver_approval
+    caller = deployed.find_caller_arn(where.region)
+    approved = not required.waiver_approval
     waiver = Waiver(
         id=f"w-{secrets.token_hex(4)}",
         rule=rule,
@@ -102,118 +95,92 @@ def add(  # noqa: PLR0913 - one parameter an option
         scope=scope,
         reason=reason.strip(),
         ticket=ticket.strip(),
-        requested_by=who,
+        requested_by=caller,
         requested_at=now,
         expires_at=expires,
-        approved_by=who if alone else "",
-        approved_at=now if alone else None,
+        approved_by=caller if approved else "",
+        approved_at=now if approved else None,
     )
-    table.add(waiver)
-    how = "it holds" if alone else f"it holds once approved: posture waiver approve {waiver.id}"
-    open_stderr().print(f"added {waiver.id} until {expires:%Y-%m-%d %H:%M} UTC; {how}")
+    WaiverTable(client, tables.baseline, tables.history).add(waiver)
+    applies = "it applies" if approved else f"to approve it: posture waiver approve {waiver.id}"
+    print_note(f"added {waiver.id}, which expires at {expires:%Y-%m-%d %H:%M} UTC; {applies}")
 
 
-@app.command(cls=Verb, epilog=examples("posture waiver approve w-0123abcd"))
-def approve(
-    id_: IdArgument,
-    *,
-    stack: StackOption = "posture",
-    region: StackRegionOption = None,
-    baseline_table: BaselineTableOption = None,
-    history_table: HistoryTableOption = None,
-) -> None:
-    """Let a requested waiver hold; whoever requested it cannot.
+@app.add("posture waiver approve w-0123abcd")
+def approve(id_: IdArgument, *, where: WaiverTableOptions) -> None:
+    """Approve a requested waiver.
 
-    Exit code: 0, or 2 on a mistake.
+    The person who requested it cannot approve it.
+
+    Exit code: 0, or 2 on error.
     """
-    table, _ = _tables(stack, region, baseline_table, history_table)
-    table.approve(table.get(id_), _caller(region), datetime.now(UTC))
-    open_stderr().print(f"approved {id_}; it holds from the next evaluation on")
+    table = _open_table(where)
+    table.approve(table.get(id_), deployed.find_caller_arn(where.region), datetime.now(UTC))
+    print_note(f"approved {id_}; it applies from the next evaluation on")
 
 
-@app.command(cls=Verb, epilog=examples("posture waiver revoke w-0123abcd"))
-def revoke(
-    id_: IdArgument,
-    *,
-    stack: StackOption = "posture",
-    region: StackRegionOption = None,
-    baseline_table: BaselineTableOption = None,
-    history_table: HistoryTableOption = None,
-) -> None:
-    """End a waiver before its time; the next evaluation or sweep opens its findings again.
+@app.add("posture waiver revoke w-0123abcd")
+def revoke(id_: IdArgument, *, where: WaiverTableOptions) -> None:
+    """End a waiver early.
 
-    Exit code: 0, or 2 on a mistake.
+    The next evaluation or sweep reopens its findings.
+
+    Exit code: 0, or 2 on error.
     """
-    table, _ = _tables(stack, region, baseline_table, history_table)
-    table.revoke(table.get(id_), _caller(region), datetime.now(UTC))
-    open_stderr().print(f"revoked {id_}")
+    table = _open_table(where)
+    table.revoke(table.get(id_), deployed.find_caller_arn(where.region), datetime.now(UTC))
+    print_note(f"revoked {id_}")
 
 
-@app.command(
-    "list", cls=Verb, epilog=examples("posture waiver list", "posture waiver list --all -o csv")
-)
-def list_(
+@app.add("posture waiver list", "posture waiver list --all -o csv", name="list")
+def list_waivers(
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    stack: StackOption = "posture",
-    region: StackRegionOption = None,
-    baseline_table: BaselineTableOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also list expired and revoked waivers.")
+    ] = False,
+    where: BaselineTableOptions,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List waivers that hold or wait for approval, the first to expire first.
+    """List waivers, the first to expire first.
 
-    Exit code: 0, or 2 on a mistake.
+    Without --all only those that apply or wait for approval are listed.
+
+    Exit code: 0, or 2 on error.
     """
-    table, _ = _tables(stack, region, baseline_table, "")
     now = datetime.now(UTC)
     listed = [
         waiver
-        for waiver in sorted(table.load(), key=lambda it: (it.expires_at, it.id))
+        for waiver in sorted(_open_table(where).load(), key=lambda it: (it.expires_at, it.id))
         if everything or waiver.state(now) in {"requested", "in force"}
     ]
-    columns = CSV_COLUMNS if output is Output.CSV else COLUMNS
-    write_records((_record(each, now) for each in listed), columns, output)
-    raise typer.Exit(exits.CLEAN)
+    records = (_build_record(each, now) for each in listed)
+    write_records(records, COLUMNS, output, CSV_COLUMNS)
 
 
-def _check(rule: str, resource: str, scope: str, words: tuple[str, str]) -> None:
+def _check(rule: str, resource: str, scope: str, texts: tuple[str, str]) -> None:
     if rule not in RULES_BY_ID:
         raise typer.BadParameter(
             f"there is no rule {rule!r}; see posture rules", param_hint="--rule"
         )
     if not set(resource) - set("*?") and not set(scope) - set("*?/"):
         raise WaiverError("a waiver of a rule everywhere is refused: name --resource or --scope")
-    if not all(each.strip() for each in words):
-        raise WaiverError("--reason and --ticket: expected some words")
+    if not all(each.strip() for each in texts):
+        raise WaiverError("--reason and --ticket must not be empty")
 
 
-def _record(waiver: Waiver, at: datetime) -> dict[str, Any]:
-    times = {
-        name: format_iso(value) if (value := getattr(waiver, name)) else None
-        for name in ("requested_at", "expires_at", "approved_at", "revoked_at")
-    }
-    names = ("id", "rule", "resource", "scope", "reason", "ticket")
-    people = ("requested_by", "approved_by", "revoked_by")
-    told = {name: getattr(waiver, name) for name in (*names, *people)}
-    return {**told, **times, "state": waiver.state(at)}
+def _build_record(waiver: Waiver, at: datetime) -> dict[str, Any]:
+    record = {name: getattr(waiver, name) for name in CSV_COLUMNS if name != "state"}
+    times = {name: format_iso(time) if (time := record[name]) else None for name in TIMES}
+    return {**record, **times, "state": waiver.state(at)}
 
 
-def _tables(
-    stack: str, region: str | None, baseline: str | None, history: str | None
-) -> tuple[WaiverTable, Baseline]:
-    """Open the waivers, with what the baseline demands of them everywhere."""
-    from posture.store.baselines import BaselineTable  # noqa: PLC0415 - boto3 slows other verbs
-    from posture.store.waivers import WaiverTable  # noqa: PLC0415
-    from posture_cli import deployed  # noqa: PLC0415
-
-    needed = {"baseline": baseline} | ({} if history == "" else {"history": history})
-    tables = deployed.tables(stack, region, needed)
-    client = deployed.dynamodb(region)
-    current = BaselineTable(client, tables.baseline).load_current().document.default
-    return WaiverTable(client, tables.baseline, tables.history), current
+def _find_tables(where: BaselineTableOptions) -> Tables:
+    named = {"baseline": where.baseline_table}
+    if isinstance(where, WaiverTableOptions):
+        named["history"] = where.history_table
+    return deployed.find_tables(where.stack, where.region, named)
 
 
-def _caller(region: str | None) -> str:
-    from posture_cli import deployed  # noqa: PLC0415 - boto3 slows other verbs
-
-    return deployed.caller(region)
+def _open_table(where: BaselineTableOptions) -> WaiverTable:
+    tables = _find_tables(where)
+    return WaiverTable(deployed.open_dynamodb(where.region), tables.baseline, tables.history)

@@ -1,1 +1,8 @@
-"""Findings and verdicts in the forms that other tools take. Pure."""
+"""Findings and verdicts in the formats of other tools. Pure."""
+
+from __future__ import annotations
+
+from posture.model.scope import Scope
+from posture.model.verdict import Verdict
+
+ScopedVerdict = tuple[Scope, Verdict]

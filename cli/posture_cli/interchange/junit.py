@@ -1,4 +1,4 @@
-"""A scan's verdicts as JUnit XML: a suite a rule, a case a resource.
+"""Builds JUnit XML from the verdicts of a scan: one suite per rule, one case per resource.
 
 https://github.com/testmoapp/junitxml
 """
@@ -11,15 +11,14 @@ from xml.etree import ElementTree as ET
 
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
-from posture_cli.text import lines, printable
+from posture_cli.interchange import ScopedVerdict
+from posture_cli.text import make_lines_printable, make_printable
 
-Judged = tuple[Scope, Verdict]
 
-
-def document(judged: Sequence[Judged]) -> str:
-    """Give the document. What fails is a failure, what is unknown an error."""
-    root = ET.Element("testsuites", {"name": "VPC Endpoint Posture", **_counts(judged)})
-    ordered = sorted(judged, key=lambda it: (it[1].rule, it[0], it[1].resource))
+def build_junit(verdicts: Sequence[ScopedVerdict]) -> str:
+    """Build the XML document: fail becomes a failure, unknown an error."""
+    root = ET.Element("testsuites", {"name": "VPC Endpoint Posture", **_counts(verdicts)})
+    ordered = sorted(verdicts, key=lambda it: (it[1].rule, it[0], it[1].resource))
     for rule, members in groupby(ordered, key=lambda it: it[1].rule):
         suite = list(members)
         element = ET.SubElement(root, "testsuite", {"name": rule, **_counts(suite)})
@@ -29,8 +28,8 @@ def document(judged: Sequence[Judged]) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _counts(judged: Sequence[Judged]) -> dict[str, str]:
-    statuses = [verdict.status for _, verdict in judged]
+def _counts(verdicts: Sequence[ScopedVerdict]) -> dict[str, str]:
+    statuses = [verdict.status for _, verdict in verdicts]
     return {
         "tests": str(len(statuses)),
         "failures": str(statuses.count(Status.FAIL)),
@@ -40,17 +39,17 @@ def _counts(judged: Sequence[Judged]) -> dict[str, str]:
 
 def _case(suite: ET.Element, scope: Scope, verdict: Verdict) -> None:
     where = str(scope).strip("/").replace("/", ".")
-    case = ET.SubElement(suite, "testcase", name=printable(verdict.resource), classname=where)
+    case = ET.SubElement(suite, "testcase", name=make_printable(verdict.resource), classname=where)
     if verdict.status is Status.PASS:
         return
     kind = "failure" if verdict.status is Status.FAIL else "error"
     element = ET.SubElement(
-        case, kind, message=printable(verdict.summary), type=verdict.severity.value
+        case, kind, message=make_printable(verdict.summary), type=verdict.severity.value
     )
-    element.text = lines("\n".join(_words(verdict)))
+    element.text = make_lines_printable("\n".join(_text_lines(verdict)))
 
 
-def _words(verdict: Verdict) -> Iterator[str]:
+def _text_lines(verdict: Verdict) -> Iterator[str]:
     yield from (fact.text for fact in verdict.evidence)
     if verdict.remediation:
         yield verdict.remediation.text

@@ -1,4 +1,4 @@
-"""A finding as an OCSF event of the class Compliance Finding.
+"""Builds an OCSF event of the class Compliance Finding from a finding.
 
 https://schema.ocsf.io/1.5.0/classes/compliance_finding
 """
@@ -36,11 +36,11 @@ COMPLIANCE = {
     FindingStatus.RESOLVED: (1, "Pass"),
 }
 ACTIVITY = {1: "Create", 2: "Update", 3: "Close"}
-RULE = 1  # the type of an analytic
+RULE = 1  # the type of analytic
 
 
 def build_ocsf_event(finding: Finding) -> dict[str, Any]:
-    """Give one event. Times are milliseconds since 1970, as OCSF has them."""
+    """Build the event of a finding; times are milliseconds since 1970, as in OCSF."""
     severity, status = SEVERITY[finding.severity], STATUS[finding.status]
     activity = _activity(finding)
     return {
@@ -142,21 +142,21 @@ def _remediation(finding: Finding) -> dict[str, Any]:
 
 def _unmapped(finding: Finding) -> dict[str, Any]:
     cause = finding.cause
-    told: dict[str, Any] = {
+    unmapped: dict[str, Any] = {
         "scope": str(finding.scope),
         "evidence": [
             {"text": fact.text, "record": dict(fact.record)} for fact in finding.verdict.evidence
         ],
     }
     if cause:
-        told["cause"] = {
+        unmapped["cause"] = {
             "actor": cause.actor,
             "event_name": cause.event_name,
             "event_id": cause.event_id,
             "time": _time(cause.time),
             "source_ip": cause.source_ip,
         }
-    return told
+    return unmapped
 
 
 def _time(instant: datetime) -> int:

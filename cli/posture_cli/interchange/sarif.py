@@ -1,4 +1,4 @@
-"""A scan's verdicts as SARIF 2.1.0, for code scanning and CI gates.
+"""Builds SARIF 2.1.0 from the verdicts of a scan, for code scanning and CI gates.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -14,6 +14,7 @@ from posture.model.finding import finding_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
 from posture.rules.rule_catalogue import RULES_BY_ID
+from posture_cli.interchange import ScopedVerdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 KINDS = {Status.FAIL: "fail", Status.UNKNOWN: "open", Status.PASS: "pass"}
@@ -24,7 +25,7 @@ LEVELS = {
     Severity.LOW: "note",
     Severity.INFORMATIONAL: "note",
 }
-# What GitHub sorts by: https://docs.github.com/en/code-security/code-scanning (security-severity)
+# GitHub sorts by these: https://docs.github.com/en/code-security/code-scanning (security-severity)
 SCORES = {
     Severity.CRITICAL: "9.5",
     Severity.HIGH: "8.0",
@@ -34,15 +35,15 @@ SCORES = {
 }
 
 
-def log(judged: Sequence[tuple[Scope, Verdict]]) -> dict[str, Any]:
-    """Give the whole log; its one run holds a result for each verdict."""
-    rules = sorted({verdict.rule for _, verdict in judged})
+def build_sarif(verdicts: Sequence[ScopedVerdict]) -> dict[str, Any]:
+    """Build the SARIF log: one run, with one result for each verdict."""
+    rules = sorted({verdict.rule for _, verdict in verdicts})
     driver = {
         "name": "VPC Endpoint Posture",
         "semanticVersion": version("vpc-endpoint-posture"),
         "rules": [_rule(rule) for rule in rules],
     }
-    results = [_result(scope, verdict, rules) for scope, verdict in judged]
+    results = [_result(scope, verdict, rules) for scope, verdict in verdicts]
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -73,7 +74,7 @@ def _result(scope: Scope, verdict: Verdict, rules: Sequence[str]) -> dict[str, A
         "ruleIndex": rules.index(verdict.rule),
         "kind": KINDS[verdict.status],
         "level": LEVELS[verdict.severity] if failed else "none",
-        "message": {"text": " ".join(_words(verdict))},
+        "message": {"text": " ".join(_text_parts(verdict))},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": {"uri": quote(f"aws/{place}")}},
@@ -86,7 +87,7 @@ def _result(scope: Scope, verdict: Verdict, rules: Sequence[str]) -> dict[str, A
     }
 
 
-def _words(verdict: Verdict) -> Iterable[str]:
+def _text_parts(verdict: Verdict) -> Iterable[str]:
     yield verdict.summary
     yield from (fact.text for fact in verdict.evidence)
     if verdict.remediation:

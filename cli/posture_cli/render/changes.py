@@ -1,4 +1,4 @@
-"""Recorded changes as records: where each leads, or why it leads nowhere."""
+"""Builds the records of changes: the scopes that each makes the monitor evaluate, or why none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS)
 
 
 def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
-    """Give the record of a change that could be read."""
+    """Build the record of a change that could be parsed."""
     change = received.change
     return {
         "file": file,
@@ -28,14 +28,14 @@ def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
         "vpcs": sorted(change.vpc_ids),
         "services": sorted(change.service_ids),
         "resources": sorted(change.resource_ids),
-        "looks_at": _looks_at(change),
+        "looks_at": _evaluated_scopes(change),
         "actor": str(change.actor),
         "reason": change.ignored_because,
     }
 
 
-def _looks_at(change: Change) -> str:
-    """Say where the monitor looks: at what is named outright, or at the owner of what is named."""
+def _evaluated_scopes(change: Change) -> str:
+    """Name what the monitor evaluates: the VPCs and services, or the owners of the resources."""
     if change.outcome is ChangeOutcome.IGNORED:
         return ""
     named = sorted(change.vpc_ids | change.service_ids) or sorted(change.resource_ids)
@@ -43,7 +43,7 @@ def _looks_at(change: Change) -> str:
 
 
 def build_rejected_record(file: str, rejected: RejectedRecord) -> dict[str, Any]:
-    """Give the record of what could not be read."""
+    """Build the record of a change that could not be parsed."""
     return {
         "file": file,
         "place": rejected.message_id,

@@ -1,4 +1,4 @@
-"""A reasoning for a terminal, and as a record."""
+"""Prints an explanation of a path, and builds its record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CSV_COLUMNS = ("step", "about", "text")
 
 
 def build_explanation_record(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:
-    """Give a reasoning as one JSON document: the cell of the matrix, and the steps to it."""
+    """Build one JSON document: the cell of the coverage matrix, and the steps that lead to it."""
     return {
         "scope": str(snapshot.scope),
         "observed_at": format_iso(snapshot.observed_at),
@@ -34,12 +34,12 @@ def build_explanation_record(snapshot: Snapshot, found: Explanation) -> dict[str
 
 
 def print_explanation(snapshot: Snapshot, found: Explanation) -> None:
-    """Tell a reasoning on standard output: the answer first, then the steps."""
+    """Print an explanation: the result first, then the steps."""
     console = open_stdout()
     outcome = found.cell.outcome.value
     head = Text(f"{short_name(found.service.name)} from {found.subnet.id} in {snapshot.scope}: ")
     head.append(outcome, LEGEND[outcome][0])
-    console.print(head.append(f", {printable(found.cell.summary)}"))
+    console.print(head.append(f", {make_printable(found.cell.summary)}"))
     console.print()
     for number, step in enumerate(found.steps, 1):
         about = Text(f"{number:>3}. {step.about}: ", "bold")

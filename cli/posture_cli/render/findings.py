@@ -1,4 +1,4 @@
-"""Verdicts and findings as records: the fields that JSON, CSV and tables show."""
+"""Builds the records of verdicts and findings, and names the fields that tables and CSV show."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FINDING_CSV = (*VERDICT_CSV, "id", "version", "opened_at", "updated_at", "actor"
 
 
 def choose_screen_columns(records: Sequence[Record]) -> tuple[str, ...]:
-    """Give what a terminal has room for: summaries name the resource, one VPC needs no column."""
+    """Choose what fits a terminal: a summary names the resource, a single VPC needs no column."""
     same = {name for name in ("vpc", "region") if len({each[name] for each in records}) == 1}
     return tuple(name for name in VERDICT_COLUMNS if name not in {"resource", *same})
 
 
 def build_verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
-    """Give a verdict's record."""
+    """Build the record of a verdict."""
     remedy = verdict.remediation
     return {
         "rule": verdict.rule,
@@ -54,7 +54,7 @@ def build_verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
 
 
 def build_finding_record(finding: Finding) -> dict[str, Any]:
-    """Give a stored finding's record: its verdict's, with its life."""
+    """Build the record of a finding: that of its verdict, with its status, times and cause."""
     cause = finding.cause
     return {
         **build_verdict_record(finding.scope, finding.verdict),

@@ -1,4 +1,4 @@
-"""Rows of history, and differences between two times, as records."""
+"""Builds the records of history and of differences, and formats one finding for a person."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CSV_COLUMNS = (
     *COLUMNS, "account", "region", "reason", "id", "version", "commit", "evidence", "remediation",
 )  # fmt: skip
 DIFF_COLUMNS = ("change", "was", "is", "severity", "rule", "resource", "vpc", "actor", "summary")
-DIFF_CSV = (*DIFF_COLUMNS, "account", "region", "id", "updated_at")
+DIFF_CSV_COLUMNS = (*DIFF_COLUMNS, "account", "region", "id", "updated_at")
 
 
 def build_entry_record(entry: Entry) -> dict[str, Any]:
-    """Give a row's record: the finding's as it was after the step, and the step."""
+    """Build the record of a history entry: the step, and the finding after it."""
     transition = entry.transition
     return {
         "time": format_iso(entry.observed_at),
@@ -34,7 +34,7 @@ def build_entry_record(entry: Entry) -> dict[str, Any]:
 
 
 def build_difference_record(difference: Difference) -> dict[str, Any]:
-    """Give a difference's record: the finding's as it was last, and what it was and is."""
+    """Build the record of a difference: both statuses, and the finding at the second time."""
     return {
         "change": difference.kind,
         "was": difference.was.value if difference.was else None,
@@ -44,11 +44,11 @@ def build_difference_record(difference: Difference) -> dict[str, Any]:
 
 
 def format_finding(finding: Finding, life: Sequence[Entry]) -> str:
-    """Tell one finding and its whole life to a person."""
-    return "\n".join(_told(finding, life)) + "\n"
+    """Format a finding and its history for a person."""
+    return "\n".join(_finding_lines(finding, life)) + "\n"
 
 
-def _told(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
+def _finding_lines(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
     verdict = finding.verdict
     yield make_printable(f"{finding.severity.upper()}  {finding.status.upper()}  {finding.rule}")
     yield make_printable(verdict.summary)
@@ -58,11 +58,11 @@ def _told(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
     yield from ("", "Evidence")
     yield from (make_printable(f"  - {fact.text}") for fact in verdict.evidence)
     if verdict.remediation:
-        yield from ("", "What to do", make_printable(f"  {verdict.remediation.text}"))
+        yield from ("", "Remediation", make_printable(f"  {verdict.remediation.text}"))
         if verdict.remediation.command:
             yield indent(make_lines_printable(verdict.remediation.command), "    ")
-    yield from ("", "Life")
-    yield from (make_printable(_step(entry)) for entry in life)
+    yield from ("", "History")
+    yield from (make_printable(_format_step(entry)) for entry in life)
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -72,12 +72,12 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "opened", format_iso(finding.opened_at)
     yield "updated", f"{format_iso(finding.updated_at)} (version {finding.version})"
     if cause := finding.cause:
-        yield "by", cause.actor
-        yield "with", f"{cause.event_name} at {format_iso(cause.time)}, event {cause.event_id}"
+        yield "actor", cause.actor
+        yield "call", f"{cause.event_name} at {format_iso(cause.time)}, event {cause.event_id}"
         yield "from", f"{cause.source_ip} {cause.user_agent}".strip()
 
 
-def _step(entry: Entry) -> str:
+def _format_step(entry: Entry) -> str:
     step, finding = entry.transition, entry.transition.finding
     words = [
         format_iso(entry.observed_at),

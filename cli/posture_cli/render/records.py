@@ -1,4 +1,4 @@
-"""Records in every form: a table, JSON, a line of JSON each, CSV, Markdown."""
+"""Writes records as a table, JSON, newline-delimited JSON, CSV or Markdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
 from itertools import islice
 from textwrap import indent
 from typing import Any
@@ -18,8 +17,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from posture_cli.console import answers
-from posture_cli.text import printable
+from posture_cli.console import open_stdout
+from posture_cli.options import Output
+from posture_cli.text import make_printable
 
 Record = Mapping[str, Any]
 
@@ -39,69 +39,64 @@ STYLES = {
     "malformed": "red",
     "applied": "green",
 }
-WHOLE = 45  # letters of the longest word that a table keeps whole: longer than any id
-FOLDED = 24  # columns that sentences and ARNs may be folded to
-PADDING = 3  # columns between two of a table's
-CHUNK = 1_000  # rows of a table that are held to align them
+UNBROKEN = 45  # characters of the longest word that a table does not break; no id is longer
+FOLDED = 24  # the smallest width of a column with sentences or ARNs
+PADDING = 3  # characters between two columns of a table
+CHUNK = 1_000  # rows of a table that are aligned together
+HEADINGS = {"looks_at": "evaluates", "listened_to": "handled"}
 MARKUP = re.compile(r"[\\`*_{}\[\]()#|~!]")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would execute
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would execute it
 
 
-class Output(StrEnum):
-    """How records are written."""
+def write_records(
+    records: Iterable[Record],
+    columns: Sequence[str],
+    output: Output,
+    csv_columns: Sequence[str] | None = None,
+) -> int:
+    """Write records to standard output as they come.
 
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"  # one JSON object a line
-    CSV = "csv"
-    MARKDOWN = "markdown"
-
-
-def write(records: Iterable[Record], columns: Sequence[str], output: Output) -> int:
-    """Write records to standard output as they come, and give how many there were.
+    No record is kept longer than it takes to write it, except in a table, whose columns are
+    aligned for every thousand rows.
 
     Args:
-        records: what to write; JSON holds them whole. None is held longer than it takes to write
-            it, but those of a table, whose columns are as wide as each thousand rows need.
-        columns: the fields that a table, CSV and Markdown show, in order.
-        output: the form.
+        records: The records; JSON holds them whole.
+        columns: The fields that a table or Markdown shows, in order.
+        output: The format.
+        csv_columns: The fields of CSV, if they are not `columns`.
+
+    Returns:
+        The number of records.
     """
-    counted = _Counted(records)
-    WRITERS[output](counted, columns)
-    return counted.number
+    count = 0
 
-
-class _Counted:
-    """Records that are counted as they pass."""
-
-    def __init__(self, records: Iterable[Record]) -> None:
-        self._records = records
-        self.number = 0
-
-    def __iter__(self) -> Iterator[Record]:
-        for record in self._records:
-            self.number += 1
+    def counted() -> Iterator[Record]:
+        nonlocal count
+        for count, record in enumerate(records, 1):  # noqa: B007 - the count is what is wanted
             yield record
+
+    WRITERS[output](counted(), csv_columns or columns if output is Output.CSV else columns)
+    return count
 
 
 def write_json(value: object) -> None:
-    """Write one JSON document; control characters stay escaped."""
+    """Write one JSON document; control characters are escaped."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
-def table(records: Sequence[Record], columns: Sequence[str]) -> Table:
-    """Draw a table for a terminal; sentences fold, ids do not, nothing is cut."""
+def build_table(records: Sequence[Record], columns: Sequence[str]) -> Table:
+    """Build a table for a terminal, which wraps sentences and keeps ids whole."""
     grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        least = _least(records, column)
-        grid.add_column(column.upper(), overflow="fold", min_width=least)
+        width = _minimum_width(records, column)
+        grid.add_column(_heading(column), overflow="fold", min_width=width)
     for record in records:
         grid.add_row(*(_styled(_cell(record.get(column))) for column in columns))
     return grid
 
 
 def _write_array(records: Iterable[Record], _: Sequence[str]) -> None:
-    """Write the JSON array that `write_json` would, one element at a time."""
+    """Write the same array as `write_json`, one element at a time."""
     before = "["
     for record in records:
         element = indent(json.dumps(record, indent=2, default=str), "  ")
@@ -119,48 +114,48 @@ def _write_csv(records: Iterable[Record], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for record in records:
-        writer.writerow([_harmless(_cell(record.get(column))) for column in columns])
+        writer.writerow([_escape_formula(_cell(record.get(column))) for column in columns])
 
 
 def _write_markdown(records: Iterable[Record], columns: Sequence[str]) -> None:
     sys.stdout.write(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n")
     for record in records:
         cells = (_cell(record.get(column)) for column in columns)
-        sys.stdout.write(f"| {' | '.join(map(_in_markdown, cells))} |\n")
+        sys.stdout.write(f"| {' | '.join(map(_escape_markdown, cells))} |\n")
 
 
 def _write_table(records: Iterable[Record], columns: Sequence[str]) -> None:
-    coming = iter(records)
-    chunk, first = list(islice(coming, CHUNK)), True
+    remaining = iter(records)
+    chunk, first = list(islice(remaining, CHUNK)), True
     while chunk or first:
         if sys.stdout.isatty():
-            _show(chunk, columns)
+            _print_table(chunk, columns)
         else:
             _write_plain(chunk, columns, header=first)
-        chunk, first = list(islice(coming, CHUNK)), False
+        chunk, first = list(islice(remaining, CHUNK)), False
 
 
-def _show(records: Sequence[Record], columns: Sequence[str]) -> None:
-    """Draw a table where the terminal has room for one, else record below record."""
-    console = answers()
-    needed = sum(_least(records, column) + PADDING for column in columns)
+def _print_table(records: Sequence[Record], columns: Sequence[str]) -> None:
+    """Print a table if the terminal is wide enough, otherwise one record below the other."""
+    console = open_stdout()
+    needed = sum(_minimum_width(records, column) + PADDING for column in columns)
     if needed <= console.width:
-        console.print(table(records, columns))
+        console.print(build_table(records, columns))
         return
     for record in records:
-        console.print(stacked(record, columns))
+        console.print(build_stacked_record(record, columns))
 
 
-def _least(records: Sequence[Record], column: str) -> int:
-    """Give the width below which a column would break words that people copy, as ids are."""
+def _minimum_width(records: Sequence[Record], column: str) -> int:
+    """Return the width below which a column would break ids, which people copy."""
     cells = [_cell(record.get(column)) for record in records]
     longest = max(map(len, cells), default=0)
-    whole = longest <= WHOLE and not any(" " in cell for cell in cells)
-    return max(len(column), longest if whole else min(longest, FOLDED))
+    whole = longest <= UNBROKEN and not any(" " in cell for cell in cells)
+    return max(len(_heading(column)), longest if whole else min(longest, FOLDED))
 
 
-def stacked(record: Record, columns: Sequence[str]) -> Group:
-    """Give a record on lines that break between its values, the last value below the others."""
+def build_stacked_record(record: Record, columns: Sequence[str]) -> Group:
+    """Build a record that wraps between its values, with the last value below the others."""
     *before, last = columns
     cells = [_cell(record.get(column)) for column in before]
     head = Text("  ").join(_styled(cell) for cell in cells if cell)
@@ -169,13 +164,17 @@ def stacked(record: Record, columns: Sequence[str]) -> Group:
 
 
 def _write_plain(records: Sequence[Record], columns: Sequence[str], *, header: bool) -> None:
-    """Write aligned columns, a line a record: for pipes, grep and log files."""
-    rows = [[column.upper() for column in columns]] if header else []
+    """Write aligned columns, one line per record: for pipes, grep and log files."""
+    rows = [[_heading(column) for column in columns]] if header else []
     rows += [[_cell(record.get(column)) for column in columns] for record in records]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
+
+
+def _heading(column: str) -> str:
+    return HEADINGS.get(column, column).upper()
 
 
 def _styled(cell: str) -> Text:
@@ -187,15 +186,15 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, (list, tuple, dict)):
         return json.dumps(value, default=str)
-    return printable(value)
+    return make_printable(value)
 
 
-def _harmless(cell: str) -> str:
+def _escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
-def _in_markdown(cell: str) -> str:
-    """Make text that says nothing in Markdown nor in the HTML it may hold."""
+def _escape_markdown(cell: str) -> str:
+    """Escape what Markdown, or HTML inside it, would interpret."""
     return MARKUP.sub(r"\\\g<0>", cell).replace("&", "&amp;").replace("<", "&lt;")
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of rules as records, and as the page about them."""
+"""Builds the records of the rules, and formats docs/rules.md."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from posture.rules.rule import Rule, ServiceCase, VpcCase
+from posture.rules.rule import EndpointServiceContext, Rule, VpcContext
 
-AnyRule = Rule[VpcCase] | Rule[ServiceCase]
+AnyRule = Rule[VpcContext] | Rule[EndpointServiceContext]
 
 COLUMNS = ("severity", "id", "requirement")
 CSV_COLUMNS = (
@@ -25,18 +25,17 @@ CSV_COLUMNS = (
 
 HEAD = """# Rules
 
-What is checked, and why. Made by `make docs` from `posture.rules`; `make check` fails when it is
-out of date.
+What the monitor checks, and why. `make docs` generates this page from `posture.rules`; `make check`
+fails when it is out of date.
 
-Each rule answers for each resource it looks at: **pass**, **fail** with evidence and a remedy,
-**unknown** when a fact could not be read or decided, or **not applicable**. A failure or an unknown
-becomes a finding. Severities are those of the usual case; a finding may be milder or worse, and
-says so.
+For each resource a rule returns **pass**, **fail** with evidence and remediation, **unknown** if a
+fact could not be read or decided, or **not applicable**. Fail and unknown become findings. The
+severity given here is the usual one; a finding can have another severity.
 """
 
 
-def record(rule: AnyRule) -> dict[str, Any]:
-    """Give a rule's metadata."""
+def build_rule_record(rule: AnyRule) -> dict[str, Any]:
+    """Build the record of a rule's metadata."""
     return {
         "id": rule.id,
         "family": rule.family.value,
@@ -51,14 +50,14 @@ def record(rule: AnyRule) -> dict[str, Any]:
     }
 
 
-def as_markdown(rules: Iterable[AnyRule]) -> str:
-    """Give the page about all rules, a family a section."""
+def format_rules_page(rules: Iterable[AnyRule]) -> str:
+    """Format the page about all rules, with one section per family."""
     listed = list(rules)
     return "\n".join([HEAD, *_overview(listed), *_families(listed)])
 
 
 def _overview(rules: Iterable[AnyRule]) -> Iterator[str]:
-    yield from ("| rule | severity | what must hold |", "| --- | --- | --- |")
+    yield from ("| rule | severity | requirement |", "| --- | --- | --- |")
     for rule in rules:
         yield f"| [`{rule.id}`](#{rule.id}) | {rule.severity.value} | {rule.requirement} |"
     yield ""
@@ -72,12 +71,12 @@ def _families(rules: Iterable[AnyRule]) -> Iterator[str]:
 
 
 def _section(rule: AnyRule) -> Iterator[str]:
-    told = record(rule)
+    record = build_rule_record(rule)
     yield from (f"### {rule.id}", "", f"**{rule.requirement}** ({rule.severity.value}).", "")
-    yield from (rule.rationale, "", f"*Remedy:* {rule.remediation}", "")
-    reads = ", ".join(f"`{each}`" for each in told["reads"])
-    yield f"- reads: {reads or 'only what names the resource'}"
-    if told["controls"]:
-        yield f"- helps to show: {', '.join(told['controls'])}"
+    yield from (rule.rationale, "", f"*Remediation:* {rule.remediation}", "")
+    reads = ", ".join(f"`{each}`" for each in record["reads"])
+    yield f"- reads: {reads or 'only the ids of the resource'}"
+    if record["controls"]:
+        yield f"- supports controls: {', '.join(record['controls'])}"
     yield from (f"- <{each}>" for each in rule.references)
     yield ""

@@ -1,1 +1,1 @@
-"""The report: one page that a board member and an engineer can both use. Pure."""
+"""The HTML report. Everything except `report_data`, which reads the tables, is pure."""

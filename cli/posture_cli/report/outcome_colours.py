@@ -1,4 +1,4 @@
-"""How well each answer of the matrix looks: in which tone the report shows it."""
+"""The colour in which the report shows each outcome and path of a coverage matrix."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from posture.analysis.path import PathKind
+from posture.analysis.path_outcome import PathOutcome
 
-Record = Mapping[str, Any]
-
-# How each outcome of the matrix is drawn, the worst first.
-TONES = {
-    "internet": "bad",
-    "blocked": "bad",
-    "partly": "warn",
-    "unknown": "unknown",
-    "no way": "idle",
-    "other network": "other",
-    "by group": "good",
-    "endpoint": "good",
-}
+# The colours, the worst first; page.css defines a class for each.
 WORST = ("bad", "warn", "unknown", "other", "idle", "good")
-PATHS: Mapping[str, str] = {
+OUTCOME_COLOURS: Mapping[str, str] = {
+    PathOutcome.INTERNET: "bad",
+    PathOutcome.BLOCKED: "bad",
+    PathOutcome.PARTLY: "warn",
+    PathOutcome.UNKNOWN: "unknown",
+    PathOutcome.NO_ROUTE: "idle",
+    PathOutcome.OTHER_NETWORK: "other",
+    PathOutcome.BY_SECURITY_GROUP: "good",
+    PathOutcome.PRIVATE: "good",
+}
+PATH_COLOURS: Mapping[str, str] = {
     PathKind.GATEWAY_ENDPOINT: "good",
     PathKind.NAT_GATEWAY: "bad",
     PathKind.INTERNET_GATEWAY: "bad",
@@ -32,16 +31,17 @@ PATHS: Mapping[str, str] = {
 }
 
 
-def tone_of(answer: Record) -> str:
-    """Give how an answer of the matrix is drawn."""
-    return TONES.get(str(answer["outcome"]), "unknown")
+def find_outcome_colour(answer: Mapping[str, Any]) -> str:
+    """Return the colour of an answer of a matrix."""
+    return OUTCOME_COLOURS.get(str(answer["outcome"]), "unknown")
 
 
-def worst(tones: Iterable[str]) -> str:
-    """Give the worst of several ways to fare."""
-    return min(tones, key=WORST.index, default="idle")
+def find_path_colour(path: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """Return the colour of one path of an answer."""
+    default = "unknown" if answer["outcome"] == PathOutcome.UNKNOWN else "other"
+    return PATH_COLOURS.get(str(path["path"]), default)
 
 
-def path_tone(path: Record, answer: Record) -> str:
-    """Give how one of the paths of an answer is drawn."""
-    return PATHS.get(str(path["path"]), "other" if answer["outcome"] != "unknown" else "unknown")
+def choose_worst(colours: Iterable[str]) -> str:
+    """Return the worst of several colours."""
+    return min(colours, key=WORST.index, default="idle")

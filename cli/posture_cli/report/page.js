@@ -33,23 +33,23 @@
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("clear").addEventListener("click", () => { form.reset(); filter(); });
-  document.getElementById("unfold").addEventListener("click", (event) => {
+  document.getElementById("expand").addEventListener("click", (event) => {
     const visible = findings.filter((finding) => !finding.hidden).slice(0, 500);
     const open = visible.some((finding) => !finding.open);
     for (const finding of visible) finding.open = open;
-    event.target.textContent = open ? "Fold all" : "Unfold all shown";
+    event.target.textContent = open ? "Collapse all" : "Expand all shown";
   });
-  // A link to a finding unfolds it; on paper everything shown is unfolded.
+  // A link to a finding expands it; in print everything shown is expanded.
   const reveal = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
     if (target && target.matches(".finding")) target.open = true;
   };
   addEventListener("hashchange", reveal);
   reveal();
-  let folded = [];
+  let collapsed = [];
   addEventListener("beforeprint", () => {
-    folded = findings.filter((finding) => !finding.hidden && !finding.open);
-    for (const finding of folded) finding.open = true;
+    collapsed = findings.filter((finding) => !finding.hidden && !finding.open);
+    for (const finding of collapsed) finding.open = true;
   });
-  addEventListener("afterprint", () => { for (const finding of folded) finding.open = false; });
+  addEventListener("afterprint", () => { for (const finding of collapsed) finding.open = false; });
 })();

@@ -1,7 +1,7 @@
-"""The report as one HTML page that asks nothing of any network.
+"""Renders the report as one HTML page that loads nothing from the network.
 
-Everything dynamic passes Jinja's escaping. Besides, the page's own policy lets no script or style
-run but the two in it, known by their digests, and lets nothing be loaded from anywhere.
+Jinja escapes everything dynamic. The content security policy of the page allows only its own script
+and style, by their digests, and forbids loading anything.
 https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
 """
 
@@ -15,21 +15,21 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from posture.model.verdict import Severity
-from posture_cli.report.report_model import Contents, Material, contents
+from posture_cli.report.report_model import ReportData, build_report_model
 from posture_cli.report.trend import HEIGHT, WIDTH
 
-TONES = {
-    "good": "reaches an endpoint",
-    "warn": "in part",
+COLOUR_MEANINGS = {
+    "good": "endpoint",
+    "warn": "endpoint in part",
     "bad": "internet, or blocked",
     "other": "another network",
-    "idle": "no way",
-    "unknown": "could not be told",
+    "idle": "no route",
+    "unknown": "unknown",
 }
 
 
-def render(material: Material) -> str:
-    """Give the page."""
+def render_report(data: ReportData) -> str:
+    """Return the page as HTML."""
     environment = Environment(
         loader=PackageLoader("posture_cli", "report"),
         autoescape=True,
@@ -37,13 +37,12 @@ def render(material: Material) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["time"] = _time
-    style, script = (_source(environment, name) for name in ("page.css", "page.js"))
-    told: Contents = contents(material)
+    environment.filters["time"] = _format_time
+    style, script = (_read_source(environment, name) for name in ("page.css", "page.js"))
     return environment.get_template("page.html.j2").render(
-        it=told,
+        it=build_report_model(data),
         severities=list(Severity),
-        tones=TONES,
+        colours=COLOUR_MEANINGS,
         trend_width=WIDTH,
         trend_height=HEIGHT,
         style=Markup(style),  # noqa: S704 - our own file
@@ -55,7 +54,7 @@ def render(material: Material) -> str:
     )
 
 
-def _source(environment: Environment, name: str) -> str:
+def _read_source(environment: Environment, name: str) -> str:
     loader = environment.loader
     assert loader is not None  # noqa: S101 - it was given above
     return loader.get_source(environment, name)[0]
@@ -66,5 +65,5 @@ def _digest(source: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _time(instant: datetime) -> str:
+def _format_time(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M} UTC"

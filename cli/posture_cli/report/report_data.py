@@ -1,36 +1,29 @@
-"""What a report is made from, read out of a stack's tables."""
+"""Reads what a report is made from, out of the tables of a stack."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from posture.lifecycle.diff import apply_transitions
-from posture.model.finding import Transition
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
-from posture.store.history import History
-from posture.store.scope_store import Store
 from posture.store.waivers import WaiverTable
+from posture_cli.audit.matrices import read_matrices
+from posture_cli.audit.open_tables import OpenTables
 from posture_cli.audit.verify import Verifier
-from posture_cli.report.report_model import HistoryCheck, ReportData, VpcMatrix
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-    from posture.runtime.settings import Tables
+from posture_cli.report.report_model import HistoryCheck, ReportData
 
 
 @dataclass(frozen=True, slots=True)
 class ReportPeriod:
-    """What time a report is about.
+    """The time that a report is about.
 
     Attributes:
-        since: Where the trend begins.
-        until: When everything held.
-        latest: Whether that is now: matrices are kept of the latest look only.
+        since: The start of the trend.
+        until: The time of the report.
+        latest: Whether `until` is now; only the latest matrices are stored.
     """
 
     since: datetime
@@ -39,61 +32,44 @@ class ReportPeriod:
 
 
 def read_report_data(
-    client: DynamoDBClient,
-    tables: Tables,
-    scopes: Sequence[Scope],
-    title: str,
-    period: ReportPeriod,
+    tables: OpenTables, scopes: Sequence[Scope], title: str, period: ReportPeriod
 ) -> ReportData:
-    """Read the history of scopes and what it led to, and prove it.
+    """Read the history of scopes, rebuild their findings, and verify the history.
 
     Raises:
-        CorruptItemError: a stored item cannot be read.
-        ConflictError: a scope was written each time it was walked.
+        CorruptItemError: An item cannot be parsed.
+        ConflictError: A scope was written during every attempt to verify it.
     """
-    transitions = list(_transitions(History(client, tables.history), scopes, period.until))
-    proofs = list(Verifier(client, tables).verify(iter(scopes), {}))
-    faults = [
-        f"{proof.scope} {proof.fault.entry}: {proof.fault.problem}"
-        for proof in proofs
-        if proof.fault
+    transitions = [
+        entry.transition
+        for scope in scopes
+        for entry in tables.history.find_by_scope(scope, until=period.until)
     ]
-    waivers = WaiverTable(client, tables.baseline).load() if tables.baseline else ()
-    pictures = _pictures(Store(client, tables), scopes) if period.latest else ()
+    results = list(Verifier(tables.client, tables.tables).verify_scopes(scopes, {}))
+    faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
+    baseline = tables.tables.baseline
+    waivers = WaiverTable(tables.client, baseline).load() if baseline else ()
+    matrices = read_matrices(tables, scopes) if period.latest else ()
     return ReportData(
         title=title,
         since=period.since,
         until=period.until,
         transitions=transitions,
         findings=list(apply_transitions({}, transitions).values()),
-        pictures=list(pictures),
-        waivers=[_waiver(it, period.until) for it in waivers if it.requested_at <= period.until],
-        proven=HistoryCheck(len(proofs), sum(proof.chain.length for proof in proofs), faults),
+        matrices=[matrix for matrix in matrices if matrix.record],
+        waivers=[_build_row(it, period.until) for it in waivers if it.requested_at <= period.until],
+        history=HistoryCheck(len(results), sum(it.chain.length for it in results), faults),
     )
 
 
-def _waiver(waiver: Waiver, at: datetime) -> Mapping[str, str]:
+def _build_row(waiver: Waiver, at: datetime) -> Mapping[str, str]:
     return {
         "State": waiver.state(at),
         "Rule": waiver.rule,
         "Resource": waiver.resource,
         "Scope": waiver.scope,
-        "Why": f"{waiver.reason} ({waiver.ticket})",
+        "Reason": f"{waiver.reason} ({waiver.ticket})",
         "Requested by": waiver.requested_by,
-        "Approved by": waiver.approved_by or "nobody yet",
+        "Approved by": waiver.approved_by or "not approved yet",
         "Expires": f"{waiver.expires_at:%Y-%m-%d}",
     }
-
-
-def _transitions(
-    history: History, scopes: Sequence[Scope], until: datetime
-) -> Iterator[Transition]:
-    for scope in scopes:
-        yield from (row.transition for row in history.find_by_scope(scope, until=until))
-
-
-def _pictures(store: Store, scopes: Sequence[Scope]) -> Iterator[VpcMatrix]:
-    for scope in scopes:
-        head = store.load_record(scope)
-        if head and head.coverage is not None:
-            yield VpcMatrix(scope, head.observed_at, head.coverage)

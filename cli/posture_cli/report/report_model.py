@@ -1,4 +1,4 @@
-"""What the report says, worked out from what the tables hold. Pure."""
+"""Builds the model of the report page from the data of the tables. Pure."""
 
 from __future__ import annotations
 
@@ -14,34 +14,26 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.rules.controls import Control
 from posture.rules.rule_catalogue import RULES_BY_ID
+from posture_cli.audit.matrices import VpcMatrix
 from posture_cli.report.drawing import Drawing, draw_vpc
 from posture_cli.report.outcome_colours import find_outcome_colour
 from posture_cli.report.trend import (
-    Band,
-    Point,
+    TrendBand,
+    TrendPoint,
     count_open,
     divide_period,
-    find_median_repair_time,
+    find_median_resolution_time,
     stack_bands,
 )
 
-LIFE = 10  # steps of a life that the page shows, the last ones
-SEVERITIES_TOLD = 3  # in the headline
-DRAWN = 40  # services of a matrix that is drawn; a larger one is a table only
-
-
-@dataclass(frozen=True, slots=True)
-class VpcMatrix:
-    """A VPC's recorded matrix; `record` is what the monitor stored with the scope's head."""
-
-    scope: Scope
-    observed_at: datetime
-    record: Mapping[str, Any]
+LAST_STEPS = 10  # the last steps of a finding that the page shows
+HEADLINE_SEVERITIES = 3
+DRAWN = 40  # services of the largest matrix that is drawn; a larger one is only a table
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryCheck:
-    """What walking the chains came to."""
+    """The result of verifying the history."""
 
     chains: int
     rows: int
@@ -50,17 +42,17 @@ class HistoryCheck:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """All that a report is made from.
+    """Everything that a report is made from.
 
     Attributes:
-        title: What was looked at.
-        since: Where the trend begins.
-        until: When everything here held.
-        transitions: Everything that happened until then, of each finding in order.
-        findings: What it led to.
-        pictures: The matrices, where they were recorded.
-        waivers: Rows of the table of waivers.
-        proven: What walking the chains came to; None where nobody walked them.
+        title: What the report is about.
+        since: The start of the trend.
+        until: The time of the report.
+        transitions: Every transition until then; those of the same finding in order of time.
+        findings: The findings that follow from them.
+        matrices: The coverage matrices, if they are stored.
+        waivers: The rows of the table of waivers.
+        history: The result of verifying the history, or None if it was not verified.
     """
 
     title: str
@@ -68,26 +60,26 @@ class ReportData:
     until: datetime
     transitions: Sequence[Transition]
     findings: Sequence[Finding]
-    pictures: Sequence[VpcMatrix] = ()
+    matrices: Sequence[VpcMatrix] = ()
     waivers: Sequence[Mapping[str, str]] = ()
-    proven: HistoryCheck | None = None
+    history: HistoryCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedFinding:
-    """A finding as the page shows it."""
+    """A finding on the page."""
 
     finding: Finding
     title: str
     rationale: str
     controls: Sequence[Control]
     age: str
-    life: Sequence[Transition]
+    steps: Sequence[Transition]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedVpc:
-    """A VPC as the page shows it: rows of the heat map, and the drawing unless it is too large."""
+    """A VPC on the page: the rows of its table, and its drawing unless it is too large."""
 
     scope: Scope
     observed_at: datetime
@@ -100,7 +92,7 @@ class ReportedVpc:
 
 @dataclass(frozen=True, slots=True)
 class ReportedControl:
-    """A control of a framework, and what speaks against it."""
+    """A control of a framework, its rules and the number of their unresolved findings."""
 
     control: Control
     rules: Sequence[str]
@@ -109,118 +101,120 @@ class ReportedControl:
 
 @dataclass(frozen=True, slots=True)
 class ReportModel:
-    """The page."""
+    """Everything that the page shows."""
 
-    material: ReportData
+    data: ReportData
     headline: str
-    tone: str
+    colour: str
     counts: Mapping[Severity, int]
     unknown: int
     waived: int
     opened: int
     resolved: int
-    repair: str
-    private: int | None  # percent of subnets' ways that are private
+    resolution: str
+    private: int | None  # percent of the paths from subnets to services
     scopes: int
     findings: Sequence[ReportedFinding]
-    trend: Sequence[Point]
-    stack_bands: Sequence[Band]
+    trend: Sequence[TrendPoint]
+    bands: Sequence[TrendBand]
     standing: int
-    networks: Sequence[ReportedVpc]
+    vpcs: Sequence[ReportedVpc]
     controls: Sequence[ReportedControl]
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def build_report_model(material: ReportData) -> ReportModel:
-    """Work out everything that the page shows."""
-    standing = [it for it in material.findings if it.status is not FindingStatus.RESOLVED]
+def build_report_model(data: ReportData) -> ReportModel:
+    """Build everything that the page shows."""
+    standing = [it for it in data.findings if it.status is not FindingStatus.RESOLVED]
     is_open = [it for it in standing if it.status is FindingStatus.OPEN]
-    lives = _lives(material.transitions)
+    lives = _group_by_finding(data.transitions)
     over = [
         it
-        for it in material.findings
-        if it.status is FindingStatus.RESOLVED and it.updated_at >= material.since
+        for it in data.findings
+        if it.status is FindingStatus.RESOLVED and it.updated_at >= data.since
     ]
-    listed = [*sorted(standing, key=_order), *sorted(over, key=_order)]
-    told = [_told(it, material.until, lives.get(it.id, ())) for it in listed]
-    recent = [step for step in material.transitions if step.finding.updated_at >= material.since]
-    networks = [_network(picture) for picture in material.pictures]
-    cells = sum(network.cells for network in networks)
-    drawn = count_open(material.transitions, divide_period(material.since, material.until))
+    listed = [*sorted(standing, key=_sort_key), *sorted(over, key=_sort_key)]
+    reported = [_report_finding(it, data.until, lives.get(it.id, ())) for it in listed]
+    recent = [step for step in data.transitions if step.finding.updated_at >= data.since]
+    vpcs = [_build_vpc(matrix) for matrix in data.matrices]
+    cells = sum(it.cells for it in vpcs)
+    drawn = count_open(data.transitions, divide_period(data.since, data.until))
     return ReportModel(
-        material=material,
-        headline=_headline(is_open),
-        tone=_tone(is_open),
+        data=data,
+        headline=_format_headline(is_open),
+        colour=_choose_colour(is_open),
         counts=Counter(it.severity for it in is_open),
         unknown=sum(it.status is FindingStatus.UNKNOWN for it in standing),
         waived=sum(it.status is FindingStatus.WAIVED for it in standing),
         opened=sum(step.step is Step.OPENED for step in recent),
         resolved=sum(step.step is Step.RESOLVED for step in recent),
-        repair=_span(find_median_repair_time(material.transitions, material.since)),
-        private=sum(it.private for it in networks) * 100 // cells if cells else None,
+        resolution=_format_duration(find_median_resolution_time(data.transitions, data.since)),
+        private=sum(it.private for it in vpcs) * 100 // cells if cells else None,
         scopes=len({it.scope for it in standing}),
-        findings=told,
+        findings=reported,
         trend=drawn,
         bands=stack_bands(drawn),
         standing=len(standing),
-        networks=networks,
-        controls=list(_controls(standing)),
-        choices=_choices(listed),
+        vpcs=vpcs,
+        controls=list(_count_by_control(standing)),
+        choices=_list_choices(listed),
     )
 
 
-def _headline(is_open: Sequence[Finding]) -> str:
+def _format_headline(is_open: Sequence[Finding]) -> str:
     if not is_open:
         return "No finding is open."
     counts = Counter(it.severity for it in is_open)
     words = [f"{counts[each]} {each}" for each in Severity if counts[each]]
-    if len(words) > SEVERITIES_TOLD:
+    if len(words) > HEADLINE_SEVERITIES:
         rest = len(is_open) - sum(counts[each] for each in [*filter(counts.get, Severity)][:2])
-        words = [*words[:2], f"{rest} milder"]
-    told = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+        words = [*words[:2], f"{rest} less severe"]
+    text = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
     noun = "finding is" if len(is_open) == 1 else "findings are"
-    networks = len({it.scope for it in is_open})
-    where = "one network" if networks == 1 else f"{networks} networks"
-    return f"{told} {noun} open in {where}."
+    vpcs = len({it.scope for it in is_open})
+    where = "one VPC or endpoint service" if vpcs == 1 else f"{vpcs} VPCs or endpoint services"
+    return f"{text} {noun} open in {where}."
 
 
-def _tone(is_open: Iterable[Finding]) -> str:
+def _choose_colour(is_open: Iterable[Finding]) -> str:
     severities = {it.severity for it in is_open}
     if severities & {Severity.CRITICAL, Severity.HIGH}:
         return "bad"
     return "warn" if severities else "good"
 
 
-def _lives(steps: Iterable[Transition]) -> Mapping[str, Sequence[Transition]]:
+def _group_by_finding(steps: Iterable[Transition]) -> Mapping[str, Sequence[Transition]]:
     lives: dict[str, list[Transition]] = {}
     for step in steps:
         lives.setdefault(step.finding.id, []).append(step)
     return lives
 
 
-def _told(finding: Finding, until: datetime, life: Sequence[Transition]) -> ReportedFinding:
+def _report_finding(
+    finding: Finding, until: datetime, steps: Sequence[Transition]
+) -> ReportedFinding:
     rule = RULES_BY_ID.get(finding.rule)
     return ReportedFinding(
         finding=finding,
         title=rule.title if rule else finding.rule,
         rationale=rule.rationale if rule else "",
         controls=rule.controls if rule else (),
-        age=_span(
+        age=_format_duration(
             (finding.updated_at if finding.status is FindingStatus.RESOLVED else until)
             - finding.opened_at
         ),
-        life=life[-LIFE:],
+        steps=steps[-LAST_STEPS:],
     )
 
 
-def _order(finding: Finding) -> tuple[Any, ...]:
+def _sort_key(finding: Finding) -> tuple[Any, ...]:
     status = list(FindingStatus).index(finding.status)
     return finding.severity.rank, status, finding.opened_at, finding.id
 
 
-def _span(span: timedelta | None) -> str:
+def _format_duration(span: timedelta | None) -> str:
     if span is None:
-        return "none yet"
+        return "none"
     minutes = int(span.total_seconds() // 60)
     for size, unit in ((1440, "day"), (60, "hour")):
         if minutes >= size:
@@ -229,26 +223,26 @@ def _span(span: timedelta | None) -> str:
     return f"{minutes} min"
 
 
-def _network(picture: VpcMatrix) -> ReportedVpc:
-    record = picture.record
+def _build_vpc(matrix: VpcMatrix) -> ReportedVpc:
+    record = matrix.record
     rows = [
         (subnet, [(find_outcome_colour(it), it) for it in list_row_answers(record, subnet["id"])])
         for subnet in record["subnets"]
     ]
-    tones = [tone for _, row in rows for tone, _ in row]
+    colours = [colour for _, row in rows for colour, _ in row]
     drawable = bool(record["subnets"]) and len(record["services"]) <= DRAWN
     return ReportedVpc(
-        scope=picture.scope,
-        observed_at=picture.observed_at,
+        scope=matrix.scope,
+        observed_at=matrix.observed_at,
         services=[str(each["short"]) for each in record["services"]],
         rows=rows,
         drawing=draw_vpc(record) if drawable else None,
-        private=tones.count("good"),
-        cells=len(tones),
+        private=colours.count("good"),
+        cells=len(colours),
     )
 
 
-def _controls(standing: Sequence[Finding]) -> Iterator[ReportedControl]:
+def _count_by_control(standing: Sequence[Finding]) -> Iterator[ReportedControl]:
     failing = Counter(it.rule for it in standing if it.status is not FindingStatus.UNKNOWN)
     by_control: dict[Control, list[str]] = {}
     for rule in RULES_BY_ID.values():
@@ -258,12 +252,12 @@ def _controls(standing: Sequence[Finding]) -> Iterator[ReportedControl]:
         yield ReportedControl(control, rules, sum(failing[each] for each in rules))
 
 
-def _choices(standing: Iterable[Finding]) -> Mapping[str, Sequence[str]]:
-    """Give what each filter of the page offers."""
+def _list_choices(standing: Iterable[Finding]) -> Mapping[str, Sequence[str]]:
+    """List the choices of each filter of the page."""
     listed = list(standing)
     return {
         "status": [each.value for each in FindingStatus if any(it.status is each for it in listed)],
         "account": sorted({it.scope.account for it in listed}),
-        "network": sorted({it.scope.subject for it in listed}),
+        "vpc": sorted({it.scope.subject for it in listed}),
         "rule": sorted({it.rule for it in listed}),
     }

@@ -1,4 +1,4 @@
-"""How many findings were open over time, and how long they stayed open."""
+"""Counts the open findings over time, and how long they stayed open."""
 
 from __future__ import annotations
 
@@ -12,43 +12,42 @@ from posture.model.finding import Finding, FindingStatus, Step, Transition
 from posture.model.verdict import Severity
 
 WIDTH, HEIGHT = 720.0, 160.0  # of the drawing, in its own units
-STACKED = tuple(reversed(Severity))  # the worst on top
+STACKED = tuple(reversed(Severity))  # the most severe on top
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """What was open at an instant, by severity."""
+class TrendPoint:
+    """The number of open findings at an instant, by severity."""
 
     instant: datetime
     counts: Mapping[Severity, int]
 
     @property
     def total(self) -> int:
-        """How many were open."""
+        """The number of all open findings."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """The area of one severity in the drawing of a trend, as an SVG polygon's points."""
+class TrendBand:
+    """The area of one severity in the drawing, as the points of an SVG polygon."""
 
     severity: Severity
     points: str
 
 
-def instants(since: datetime, until: datetime, count: int = 60) -> tuple[datetime, ...]:
-    """Give evenly spaced instants, both ends included."""
+def divide_period(since: datetime, until: datetime, count: int = 60) -> tuple[datetime, ...]:
+    """Return evenly spaced instants, including both ends."""
     step = (until - since) / (count - 1)
     return (*(since + step * number for number in range(count - 1)), until)
 
 
-def points(steps: Iterable[Transition], at: Sequence[datetime]) -> tuple[Point, ...]:
-    """Count what was open at each instant.
+def count_open(steps: Iterable[Transition], at: Sequence[datetime]) -> tuple[TrendPoint, ...]:
+    """Count the open findings at each instant.
 
     Args:
-        steps: Every transition of everything, in any order of scopes, but of each finding in the
-            order of its life.
-        at: The instants, oldest first.
+        steps: Every transition; those of the same finding in order of time.
+        at: The instants, the oldest first.
     """
     ordered = sorted(steps, key=lambda step: step.finding.updated_at)
     now: dict[str, Finding] = {}
@@ -58,12 +57,12 @@ def points(steps: Iterable[Transition], at: Sequence[datetime]) -> tuple[Point, 
             now[ordered[position].finding.id] = ordered[position].finding
             position += 1
         is_open = (it.severity for it in now.values() if it.status is FindingStatus.OPEN)
-        found.append(Point(instant, Counter(is_open)))
+        found.append(TrendPoint(instant, Counter(is_open)))
     return tuple(found)
 
 
-def bands(trend: Sequence[Point]) -> tuple[Band, ...]:
-    """Draw a trend as areas that stand on each other."""
+def stack_bands(trend: Sequence[TrendPoint]) -> tuple[TrendBand, ...]:
+    """Draw a trend as stacked areas."""
     most = max((point.total for point in trend), default=0) or 1
     width = WIDTH / max(1, len(trend) - 1)
     floor = [0] * len(trend)
@@ -73,15 +72,15 @@ def bands(trend: Sequence[Point]) -> tuple[Band, ...]:
             low + point.counts.get(severity, 0) for low, point in zip(floor, trend, strict=True)
         ]
         if roof != floor:
-            upper = [_place(number * width, high, most) for number, high in enumerate(roof)]
-            lower = [_place(number * width, low, most) for number, low in enumerate(floor)]
-            drawn.append(Band(severity, " ".join([*upper, *reversed(lower)])))
+            upper = [_format_point(number * width, high, most) for number, high in enumerate(roof)]
+            lower = [_format_point(number * width, low, most) for number, low in enumerate(floor)]
+            drawn.append(TrendBand(severity, " ".join([*upper, *reversed(lower)])))
         floor = roof
     return tuple(drawn)
 
 
-def time_to_repair(steps: Iterable[Transition], since: datetime) -> timedelta | None:
-    """Give the median time from a finding's opening to its repair, of those repaired since."""
+def find_median_resolution_time(steps: Iterable[Transition], since: datetime) -> timedelta | None:
+    """Return the median time from opening to resolution, of the findings resolved since."""
     seconds = [
         (step.finding.updated_at - step.finding.opened_at).total_seconds()
         for step in steps
@@ -90,5 +89,5 @@ def time_to_repair(steps: Iterable[Transition], since: datetime) -> timedelta | 
     return timedelta(seconds=median(seconds)) if seconds else None
 
 
-def _place(x: float, count: int, most: int) -> str:
+def _format_point(x: float, count: int, most: int) -> str:
     return f"{x:.1f},{HEIGHT - count / most * (HEIGHT - 8):.1f}"

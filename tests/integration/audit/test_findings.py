@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from audit_stage import ALICE, Scribe, day, look, posture
+from audit_stage import ALICE, TableWriter, format_time, posture, record_evaluation
 from finding_builders import OTHER, SCOPE, at, verdict
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
@@ -19,8 +19,14 @@ from posture.model.verdict import Severity, Status
 from posture.store.findings import Findings
 from posture.store.history import History
 from posture.store.scope_store import Store
-from posture_cli.audit.finding_filter import KEYS, Wanted, now, ordered, then
-from posture_cli.sort_orders import Sort
+from posture_cli.audit.finding_filter import (
+    SORT_KEYS,
+    FindingFilter,
+    SortOrder,
+    read_findings,
+    rebuild_findings,
+    sort_findings,
+)
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:
@@ -45,7 +51,7 @@ def _no_scan(dynamodb: "DynamoDBClient") -> None:
 @pytest.fixture
 def everything(dynamodb: "DynamoDBClient") -> list[Finding]:
     """A random life of three scopes, and all their findings as they are now."""
-    scribe = Scribe(dynamodb)
+    writer = TableWriter(dynamodb)
     dice = random.Random(7)  # noqa: S311 - a test repeats what it did
     for minute in range(30):
         scope = dice.choice([SCOPE, OTHER, ABROAD])
@@ -60,17 +66,17 @@ def everything(dynamodb: "DynamoDBClient") -> list[Finding]:
             for resource in RESOURCES
             if dice.random() < 0.7
         ]
-        scribe.look(minute, *verdicts, scope=scope, actor=dice.choice([ALICE, BOB, None]))
-    return [each for found in scribe.findings.values() for each in found.values()]
+        writer.record(minute, *verdicts, scope=scope, actor=dice.choice([ALICE, BOB, None]))
+    return [each for found in writer.findings.values() for each in found.values()]
 
 
-def some(dice: random.Random) -> Wanted:
+def some(dice: random.Random) -> FindingFilter:
     """Give a random choice of filters."""
 
     def maybe(*values: Any) -> Any:
         return dice.choice([None, None, *values])
 
-    return Wanted(
+    return FindingFilter(
         statuses=frozenset(dice.sample(list(FindingStatus), dice.randrange(4))),
         severities=frozenset(dice.sample(list(Severity), dice.randrange(3))),
         rule=maybe(*RULES),
@@ -91,11 +97,11 @@ def test_every_way_of_reading_gives_what_filtering_everything_would(
     """Whichever index is chosen, in whichever order, with or without a limit."""
     findings, dice = Findings(dynamodb, TABLES.findings), random.Random(8)  # noqa: S311 - as above
     for _ in range(150):
-        wanted, sort = some(dice), dice.choice(list(Sort))
+        wanted, sort = some(dice), dice.choice(list(SortOrder))
         limit = dice.choice([None, 1, 3])
-        expected = sorted(filter(wanted.takes, everything), key=KEYS[sort])
-        found = list(now(findings, wanted, sort, limit))
-        key = KEYS[Sort.UPDATED if sort is Sort.UPDATED else sort]
+        expected = sorted(filter(wanted.matches, everything), key=SORT_KEYS[sort])
+        found = list(read_findings(findings, wanted, sort, limit))
+        key = SORT_KEYS[SortOrder.UPDATED if sort is SortOrder.UPDATED else sort]
         same = [(key(each)[:-1], each.status) for each in found]
         assert len(found) == len(expected[:limit]), wanted
         assert [it for it, _ in same] == [key(each)[:-1] for each in expected[:limit]], wanted
@@ -109,8 +115,8 @@ def test_no_more_is_read_than_is_wanted(
     """The first findings come before the rest is asked for."""
     asked: list[str] = []
     dynamodb.meta.events.register("before-call.dynamodb.Query", lambda **_: asked.append(""))
-    wanted = Wanted(severities=frozenset(Severity), statuses=frozenset({FindingStatus.OPEN}))
-    found = now(Findings(dynamodb, TABLES.findings), wanted, Sort.SEVERITY, 1)
+    wanted = FindingFilter(severities=frozenset(Severity), statuses=frozenset({FindingStatus.OPEN}))
+    found = read_findings(Findings(dynamodb, TABLES.findings), wanted, SortOrder.SEVERITY, 1)
     assert next(found) in everything
     assert len(asked) < len(Severity)
 
@@ -122,7 +128,7 @@ def seen(
     client: "DynamoDBClient", steps: int, seed: int
 ) -> Iterator[tuple[datetime, dict[str, Finding]]]:
     """Let a random life happen; give what is known after each step, with its time."""
-    scribe = Scribe(client)
+    writer = TableWriter(client)
     dice = random.Random(seed)  # noqa: S311 - as above
     minute = 0.0
     for _ in range(steps):
@@ -138,8 +144,8 @@ def seen(
             for n in range(5)
             if dice.random() < 0.6
         ]
-        scribe.look(minute, *verdicts, scope=scope)
-        found = scribe.findings
+        writer.record(minute, *verdicts, scope=scope)
+        found = writer.findings
         yield at(minute), {**found.get(SCOPE, {}), **found.get(OTHER, {})}
 
 
@@ -147,8 +153,12 @@ def test_what_the_store_wrote_is_rebuilt_too(store: Store, dynamodb: "DynamoDBCl
     """As what it keeps itself, after each of its transactions."""
     findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
     for minute, severity in enumerate(Severity):
-        look(store, minute, verdict(severity=severity), verdict(resource=f"subnet-{minute}"))
-        rebuilt = {it.id: it for it in then(findings, history, Wanted(), at(minute))}
+        record_evaluation(
+            store, minute, verdict(severity=severity), verdict(resource=f"subnet-{minute}")
+        )
+        rebuilt = {
+            it.id: it for it in rebuild_findings(findings, history, FindingFilter(), at(minute))
+        }
         assert rebuilt == store.load(SCOPE).findings
 
 
@@ -159,7 +169,7 @@ def test_what_held_then_is_what_was_seen_then(dynamodb: "DynamoDBClient", seed: 
     findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
 
     def rebuilt(instant: datetime) -> dict[str, Finding]:
-        return {it.id: it for it in then(findings, history, Wanted(), instant)}
+        return {it.id: it for it in rebuild_findings(findings, history, FindingFilter(), instant)}
 
     moment = timedelta(microseconds=1)
     before: dict[str, Finding] = {}
@@ -171,18 +181,18 @@ def test_what_held_then_is_what_was_seen_then(dynamodb: "DynamoDBClient", seed: 
 
 def test_ordering_holds_no_more_than_the_limit() -> None:
     """An order over any number of findings is that of all of them, cut."""
-    assert list(ordered(iter(()), Sort.SCOPE, 3)) == []
+    assert list(sort_findings(iter(()), SortOrder.SCOPE, 3)) == []
 
 
-# --- the verb ------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def two(dynamodb: "DynamoDBClient") -> None:
     """A bad finding that was mild first, and a repaired one."""
-    scribe = Scribe(dynamodb)
-    scribe.look(0, verdict(severity=Severity.LOW), verdict("no-policy", "vpce-0a"))
-    scribe.look(10, verdict(severity=Severity.CRITICAL), actor=BOB)
+    writer = TableWriter(dynamodb)
+    writer.record(0, verdict(severity=Severity.LOW), verdict("no-policy", "vpce-0a"))
+    writer.record(10, verdict(severity=Severity.CRITICAL), actor=BOB)
 
 
 @pytest.mark.usefixtures("two")
@@ -199,12 +209,12 @@ def two(dynamodb: "DynamoDBClient") -> None:
         (["--actor", "bob"], ["subnet-0a"]),
         (["--actor", "alice"], []),
         (["--in-region", "us-east-1"], []),
-        (["--since", day(at(5))], ["subnet-0a"]),
-        (["--until", day(at(5))], []),
-        (["--as-of", day(at(5)), "--sort", "rule"], ["vpce-0a", "subnet-0a"]),
-        (["--as-of", day(at(5)), "--severity", "low"], ["subnet-0a"]),
-        (["--as-of", day(at(-5))], []),
-        (["--as-of", day(at(5)), "--limit", "1"], ["vpce-0a"]),
+        (["--since", format_time(at(5))], ["subnet-0a"]),
+        (["--until", format_time(at(5))], []),
+        (["--as-of", format_time(at(5)), "--sort", "rule"], ["vpce-0a", "subnet-0a"]),
+        (["--as-of", format_time(at(5)), "--severity", "low"], ["subnet-0a"]),
+        (["--as-of", format_time(at(-5))], []),
+        (["--as-of", format_time(at(5)), "--limit", "1"], ["vpce-0a"]),
     ],
 )
 def test_filters_and_times(arguments: list[str], resources: list[str]) -> None:
@@ -279,9 +289,11 @@ def test_stacks_of_several_regions_are_listed_as_one(dynamodb: "DynamoDBClient")
     """In the order that is asked for, and no more of them than that."""
     abroad = boto3.client("dynamodb", region_name="us-east-1")
     create_tables(abroad)
-    Scribe(dynamodb).look(1, verdict("single-az", "vpce-0a", severity=Severity.LOW))
-    Scribe(dynamodb).look(2, verdict("no-policy", "vpce-0b", severity=Severity.HIGH), scope=OTHER)
-    Scribe(abroad).look(3, verdict("route-missing", severity=Severity.MEDIUM), scope=ABROAD)
+    TableWriter(dynamodb).record(1, verdict("single-az", "vpce-0a", severity=Severity.LOW))
+    TableWriter(dynamodb).record(
+        2, verdict("no-policy", "vpce-0b", severity=Severity.HIGH), scope=OTHER
+    )
+    TableWriter(abroad).record(3, verdict("route-missing", severity=Severity.MEDIUM), scope=ABROAD)
     both = ("--region", "eu-west-1", "--region", "us-east-1")
     listed = json.loads(posture("findings", *both, "--output", "json").stdout)
     assert [each["severity"] for each in listed] == ["high", "medium", "low"]

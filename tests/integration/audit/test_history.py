@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from audit_stage import ALICE, Scribe, day, posture
+from audit_stage import ALICE, TableWriter, format_time, posture
 from finding_builders import OTHER, SCOPE, at, verdict
 from posture.model.finding import finding_id
 from posture.model.verdict import Severity
@@ -25,11 +25,11 @@ def _life(dynamodb: "DynamoDBClient") -> None:
         raise AssertionError("a table is scanned")
 
     dynamodb.meta.events.register("before-call.dynamodb.Scan", refuse)
-    scribe = Scribe(dynamodb)
-    scribe.look(0, verdict(severity=Severity.LOW))
-    scribe.look(10, verdict(severity=Severity.HIGH), actor=BOB)
-    scribe.look(20, actor=None)
-    scribe.look(5, verdict(resource="vpce-0a"), scope=OTHER)
+    writer = TableWriter(dynamodb)
+    writer.record(0, verdict(severity=Severity.LOW))
+    writer.record(10, verdict(severity=Severity.HIGH), actor=BOB)
+    writer.record(20, actor=None)
+    writer.record(5, verdict(resource="vpce-0a"), scope=OTHER)
 
 
 def steps(verb: str, *arguments: str) -> list[tuple[str, str]]:
@@ -47,8 +47,8 @@ def steps(verb: str, *arguments: str) -> list[tuple[str, str]]:
         (["--resource", "vpce-0a"], ["opened"]),
         (["--actor", BOB], ["changed"]),
         (["--actor", ALICE], ["opened", "opened"]),
-        (["--resource", "subnet-0a", "--since", day(at(5))], ["changed", "resolved"]),
-        (["--resource", "subnet-0a", "--until", day(at(5))], ["opened"]),
+        (["--resource", "subnet-0a", "--since", format_time(at(5))], ["changed", "resolved"]),
+        (["--resource", "subnet-0a", "--until", format_time(at(5))], ["opened"]),
         (["--resource", "subnet-0a", "--limit", "2"], ["opened", "changed"]),
         (["--resource", "nothing"], []),
     ],
@@ -63,10 +63,10 @@ def test_one_key_is_named(arguments: list[str]) -> None:
     """Not none, not two."""
     result = posture("history", *arguments)
     assert result.exit_code == 2
-    assert "name one of" in result.stderr
+    assert "give exactly one of" in result.stderr
 
 
-def test_a_finding_is_told_whole() -> None:
+def test_a_finding_is_shown_whole() -> None:
     """What is wrong, the evidence, what to do, who did it, and every step."""
     result = posture("finding", ID)
     assert result.exit_code == 0
@@ -101,26 +101,26 @@ def test_differences_between_two_times() -> None:
         assert result.exit_code == bool(found)
         return [(each["change"], each["was"], each["resource"]) for each in found]
 
-    assert told(day(at(-1)), day(at(6))) == [
+    assert told(format_time(at(-1)), format_time(at(6))) == [
         ("opened", None, "vpce-0a"),
         ("opened", None, "subnet-0a"),
     ]
-    assert told(day(at(6)), day(at(15))) == [("changed", "open", "subnet-0a")]
-    assert told(day(at(15))) == [("resolved", "open", "subnet-0a")]
-    assert told(day(at(-1)), day(at(30))) == [("opened", None, "vpce-0a")]
-    assert told(day(at(-1)), day(at(30)), "--vpc", SCOPE.subject) == []
+    assert told(format_time(at(6)), format_time(at(15))) == [("changed", "open", "subnet-0a")]
+    assert told(format_time(at(15))) == [("resolved", "open", "subnet-0a")]
+    assert told(format_time(at(-1)), format_time(at(30))) == [("opened", None, "vpce-0a")]
+    assert told(format_time(at(-1)), format_time(at(30)), "--vpc", SCOPE.subject) == []
 
 
 def test_times_the_wrong_way_round_are_refused() -> None:
     """Rather than compared backwards."""
-    result = posture("diff", day(at(5)), day(at(1)))
+    result = posture("diff", format_time(at(5)), format_time(at(1)))
     assert result.exit_code == 2
-    assert "lies before" in result.stderr
+    assert "is before" in result.stderr
 
 
 @pytest.mark.parametrize(
-    "verb", [["history", "--resource", "subnet-0a"], ["finding", ID], ["diff", day(at(1))]]
+    "verb", [["history", "--resource", "subnet-0a"], ["finding", ID], ["diff", format_time(at(1))]]
 )
-def test_reading_costs_are_told(verb: list[str]) -> None:
+def test_reading_costs_are_printed(verb: list[str]) -> None:
     """In read units."""
     assert "read units in" in posture(verb[0], *verb[1:], "--verbose").stderr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from audit_stage import ALICE, Scribe
+from audit_stage import ALICE, TableWriter
 from finding_builders import SCOPE, at, verdict
 from posture.changes.batch import RejectedRecord
 from posture.model.finding import finding_id
@@ -37,10 +37,10 @@ ID = finding_id(SCOPE, "gateway-service-bypasses-endpoint", "subnet-0a")
 @pytest.fixture(autouse=True)
 def _life(dynamodb: "DynamoDBClient") -> None:
     """Something of everything that the statements ask for."""
-    scribe = Scribe(dynamodb)
+    writer = TableWriter(dynamodb)
     bad = verdict("gateway-service-bypasses-endpoint", severity=Severity.CRITICAL)
-    scribe.look(0, bad, verdict("no-policy", "vpce-0a"))
-    scribe.look(5, bad)
+    writer.record(0, bad, verdict("no-policy", "vpce-0a"))
+    writer.record(5, bad)
     waiver = Waiver("w-1", bad.rule, "*", "a/*", "why", "SEC-1", ALICE, at(0), at(60), ALICE, at(0))
     WaiverTable(dynamodb, TABLES.baseline, TABLES.history).add(waiver)
     Rejections(dynamodb, TABLES.history).keep(RejectedRecord("m-1", "no time", "{}"), at(1))

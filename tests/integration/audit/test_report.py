@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from audit_stage import Scribe, day, look, posture
+from audit_stage import TableWriter, format_time, posture, record_evaluation
 from finding_builders import SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.verdict import Severity
@@ -31,34 +31,34 @@ def test_it_tells_what_the_tables_hold(store: Store, tmp_path: Path) -> None:
     )
     page = reported(tmp_path / "r.html", "--days", "3650")
     for told in (
-        "1 high finding is open in one network.",
+        "1 high finding is open in one VPC or endpoint service.",
         "Route table rtb-0a has no route to pl-0a.",
         "payments-private-a",
-        "1 row of history in 1 chain",
+        "1 row of history in 1 chain verified",
     ):
         assert told in page
 
 
 def test_it_tells_what_held_then(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
     """Later findings and today's matrix are not in it."""
-    scribe = Scribe(dynamodb)
-    scribe.look(0, verdict(severity=Severity.LOW))
-    scribe.look(10, verdict(severity=Severity.LOW), verdict("no-policy", "vpce-0f"))
-    then = reported(tmp_path / "r.html", "--as-of", day(at(5)))
+    writer = TableWriter(dynamodb)
+    writer.record(0, verdict(severity=Severity.LOW))
+    writer.record(10, verdict(severity=Severity.LOW), verdict("no-policy", "vpce-0f"))
+    then = reported(tmp_path / "r.html", "--as-of", format_time(at(5)))
     assert "1 low finding is open" in then
     assert "vpce-0f" not in then
-    assert "No matrix is recorded for this time" in then
+    assert "No paths are stored for this time" in then
 
 
 def test_it_says_that_history_was_altered(
     store: Store, dynamodb: "DynamoDBClient", tmp_path: Path
 ) -> None:
     """A report on forged rows names the first of them."""
-    look(store, 0, verdict())
+    record_evaluation(store, 0, verdict())
     row: dict[str, Any] = dynamodb.scan(TableName="history")["Items"][0]
     dynamodb.put_item(TableName="history", Item={**row, "summary": {"S": "all is well"}})
     page = reported(tmp_path / "r.html")
-    assert "The history is not as it was written" in page
+    assert "The history was altered" in page
     assert row["entry"]["S"] in page
 
 

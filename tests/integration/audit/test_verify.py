@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from audit_stage import look, posture, rows
+from audit_stage import posture, record_evaluation, rows
 from finding_builders import OTHER, SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
@@ -28,7 +28,7 @@ MANY = [verdict(resource=f"subnet-{number:04}") for number in range(9)]
 
 def prove(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> VerificationResult:
     """Prove the scope of the tests."""
-    [proof] = Verifier(client, TABLES).verify(iter([SCOPE]), exported or {})
+    [proof] = Verifier(client, TABLES).verify_scopes(iter([SCOPE]), exported or {})
     return proof
 
 
@@ -73,10 +73,10 @@ def _small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def life(store: Store) -> None:
     """A scope with several evaluations behind it, one of them of three transactions."""
-    look(store, 0, verdict())
-    look(store, 1, verdict(severity=Severity.LOW))
-    look(store, 2, *MANY)
-    look(store, 3, *MANY[:7])
+    record_evaluation(store, 0, verdict())
+    record_evaluation(store, 1, verdict(severity=Severity.LOW))
+    record_evaluation(store, 2, *MANY)
+    record_evaluation(store, 3, *MANY[:7])
 
 
 @pytest.mark.usefixtures("life")
@@ -174,7 +174,7 @@ def test_a_longer_chain_still_holds_its_exported_head(
 ) -> None:
     """What was added since is no fault."""
     exported = {str(SCOPE): prove(dynamodb).chain}
-    look(store, 9)
+    record_evaluation(store, 9)
     assert prove(dynamodb, exported).fault is None
 
 
@@ -207,14 +207,14 @@ def unchain(client: "DynamoDBClient") -> None:
     )
 
 
-def test_rows_from_before_there_were_chains_are_told(
+def test_rows_from_before_there_were_chains_are_run_verify(
     store: Store, dynamodb: "DynamoDBClient"
 ) -> None:
     """They are counted, not proven; the chain begins after them, and nothing may join them."""
-    look(store, 0, verdict(), verdict(resource="vpce-0a"))
+    record_evaluation(store, 0, verdict(), verdict(resource="vpce-0a"))
     unchain(dynamodb)
     assert prove(dynamodb) == VerificationResult(str(SCOPE), Chain(), unchained=2)
-    look(store, 1, verdict())
+    record_evaluation(store, 1, verdict())
     proof = prove(dynamodb)
     assert (proof.fault, proof.unchained, proof.chain.length) == (None, 2, 1)
     assert in_chain_of(dynamodb)[0]["previous"] == {"S": "unchained"}
@@ -229,7 +229,7 @@ def test_a_scope_that_was_always_chained_has_no_other_rows(
     store: Store, dynamodb: "DynamoDBClient"
 ) -> None:
     """A row dated before the chain's first one was put there later."""
-    look(store, 5, verdict())
+    record_evaluation(store, 5, verdict())
     [row] = rows(dynamodb, "history")
     earlier = row["entry"]["S"].replace("12:05", "12:01")
     old = {n: v for n, v in row.items() if n not in {"digest", "number", "previous"}}
@@ -273,18 +273,18 @@ def test_a_transaction_of_somebody_with_the_same_instant_is_not_ours(
 
     def transact(**request: Any) -> Any:
         dynamodb.transact_write_items = real  # type: ignore[method-assign]
-        look(store, 0, other)
+        record_evaluation(store, 0, other)
         return real(**request)
 
     dynamodb.transact_write_items = transact  # type: ignore[method-assign]
-    assert look(store, 0, verdict()).outcome is WriteOutcome.STALE
+    assert record_evaluation(store, 0, verdict()).outcome is WriteOutcome.STALE
     assert prove(dynamodb).fault is None
 
 
-# --- the verb ------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 
-def told(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+def run_verify(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """Give the exit code and what the verb says of each scope."""
     result = posture("verify", *arguments, "--output", "json")
     return result.exit_code, json.loads(result.stdout)
@@ -292,18 +292,18 @@ def told(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
 
 def test_the_verb_walks_every_scope(store: Store, dynamodb: "DynamoDBClient") -> None:
     """Those that are gone included; without a fault it ends with 0, with one it names the row."""
-    look(store, 0, verdict())
-    look(store, 0, verdict(), scope=OTHER)
-    assert told()[0] == 0
+    record_evaluation(store, 0, verdict())
+    record_evaluation(store, 0, verdict(), scope=OTHER)
+    assert run_verify()[0] == 0
     [row] = rows(dynamodb, "history", OTHER)
     put(dynamodb, {**row, "resource": {"S": "subnet-0f"}})
-    code, found = told()
+    code, found = run_verify()
     assert code == 1
     assert {each["scope"]: (each["verdict"], each["entry"]) for each in found} == {
         str(SCOPE): ("intact", None),
         str(OTHER): ("altered", row["entry"]["S"]),
     }
-    assert told("--scope", str(SCOPE))[0] == 0
+    assert run_verify("--scope", str(SCOPE))[0] == 0
 
 
 def test_heads_are_exported_and_asked_for(
@@ -311,16 +311,16 @@ def test_heads_are_exported_and_asked_for(
 ) -> None:
     """A scope whose every trace was removed is missed by the file that was kept elsewhere."""
     file = tmp_path / "heads.json"
-    look(store, 0, verdict(status=Status.FAIL))
-    look(store, 0, verdict(), scope=OTHER)
-    assert told("--heads", str(file))[0] == 0
+    record_evaluation(store, 0, verdict(status=Status.FAIL))
+    record_evaluation(store, 0, verdict(), scope=OTHER)
+    assert run_verify("--heads", str(file))[0] == 0
     assert set(read_chain_ends(file)) == {str(SCOPE), str(OTHER)}
     for table in ("findings", "history"):
         key = "item" if table == "findings" else "entry"
         for row in rows(dynamodb, table, OTHER):
             dynamodb.delete_item(TableName=table, Key={n: row[n] for n in ("scope", key)})
-    assert told()[0] == 0
-    code, found = told("--against", str(file))
+    assert run_verify()[0] == 0
+    code, found = run_verify("--against", str(file))
     assert code == 1
     assert [each["problem"] for each in found if each["scope"] == str(OTHER)] == [
         "removed: 0 rows are left of the 1 exported"
@@ -331,11 +331,11 @@ def test_no_heads_are_written_of_altered_chains(
     store: Store, dynamodb: "DynamoDBClient", tmp_path: Path
 ) -> None:
     """An export is something to rely on."""
-    look(store, 0, verdict())
+    record_evaluation(store, 0, verdict())
     [row] = rows(dynamodb, "history")
     put(dynamodb, {**row, "summary": {"S": "nothing"}})
     file = tmp_path / "heads.json"
-    assert told("--heads", str(file))[0] == 1
+    assert run_verify("--heads", str(file))[0] == 1
     assert not file.exists()
 
 
@@ -365,7 +365,7 @@ def test_a_wrong_heads_file_is_refused(text: str, named: str, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("life")
-def test_reading_costs_are_told() -> None:
+def test_reading_costs_are_run_verify() -> None:
     """In read units, as DynamoDB counts them."""
     result = posture("verify", "--verbose")
     assert "read units in" in result.stderr

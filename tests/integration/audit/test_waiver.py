@@ -83,7 +83,7 @@ def test_a_waiver_is_added_listed_and_revoked(
     assert (over["state"], over["revoked_by"]) == ("revoked", BOB)
     steps = [(row["step"]["S"], row["by"]["S"]) for row in rows(dynamodb, "history", PARTITION)]
     assert steps == [("requested", ALICE), ("revoked", BOB)]
-    proof = Verifier(dynamodb, TABLES).waivers(None)
+    proof = Verifier(dynamodb, TABLES).verify_waivers(None)
     assert (proof.fault, proof.chain) == (None, table.chain())
 
 
@@ -102,13 +102,13 @@ def test_somebody_else_must_approve(dynamodb: "DynamoDBClient") -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"--resource": "x", "--expires": "2020-01-01"}, "a time to come"),
+        ({"--resource": "x", "--expires": "2020-01-01"}, "a time in the future"),
         ({"--resource": "x", "--expires": "2999-01-01"}, "at most 90 days"),
         ({"--resource": "x", "--expires": "soon"}, "expected a day"),
         ({"--resource": "x"}, "--expires"),
         ({"--expires": "SOON"}, "everywhere is refused"),
         ({"--resource": "*", "--scope": "*/*", "--expires": "SOON"}, "everywhere is refused"),
-        ({"--resource": "x", "--expires": "SOON", "--ticket": " "}, "some words"),
+        ({"--resource": "x", "--expires": "SOON", "--ticket": " "}, "must not be empty"),
         ({"--resource": "x", "--expires": "SOON", "--rule": "nothing"}, "no rule 'nothing'"),
     ],
 )

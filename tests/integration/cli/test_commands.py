@@ -13,11 +13,11 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
-from collect_world import REGION, World, build
 from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.rules.rule_catalogue import RULES, SERVICE_RULES
 from posture_cli.app import app
 from posture_cli.main import run
+from sample_network import REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES, create_tables
 
 EXAMPLE = Path(__file__).parents[3] / "cli/posture_cli/baseline.example.yaml"
@@ -45,11 +45,11 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def network() -> Iterator[SampleNetwork]:
     """Give a small emulated region, and the monitor's tables."""
     with mock_aws():
         create_tables(boto3.client("dynamodb"))
-        yield build(boto3.client("ec2"))
+        yield build_sample_network(boto3.client("ec2"))
 
 
 def posture(*arguments: str) -> Result:
@@ -75,56 +75,56 @@ def scanned(*arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_scan_tells_what_fails(world: World) -> None:
+def test_a_scan_tells_what_fails(network: SampleNetwork) -> None:
     """Each finding has the fields that scripts go by; failures end with 1."""
-    result = posture("scan", "--vpc", world.vpc, "--output", "json")
+    result = posture("scan", "--vpc", network.vpc, "--output", "json")
     found = json.loads(result.stdout)
     assert result.exit_code == 1
     assert found
     assert all(each.keys() >= FIELDS for each in found)
     assert {each["status"] for each in found} <= {"fail", "unknown"}
-    assert {each["vpc"] for each in found} == {world.vpc}
+    assert {each["vpc"] for each in found} == {network.vpc}
 
 
-def test_all_shows_what_passes(world: World) -> None:
+def test_all_shows_what_passes(network: SampleNetwork) -> None:
     """On top of what does not."""
-    bad, everything = scanned("--vpc", world.vpc), scanned("--vpc", world.vpc, "--all")
+    bad, everything = scanned("--vpc", network.vpc), scanned("--vpc", network.vpc, "--all")
     assert {each["status"] for each in everything} > {each["status"] for each in bad}
     assert len([each for each in everything if each["status"] != "pass"]) == len(bad)
 
 
-def test_a_clean_vpc_ends_with_zero(world: World) -> None:
+def test_a_clean_vpc_ends_with_zero(network: SampleNetwork) -> None:
     """A VPC with nothing in it."""
-    result = posture("scan", "--vpc", world.bare, "-o", "json")
+    result = posture("scan", "--vpc", network.bare, "-o", "json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])
 
 
-def test_a_baseline_is_required(world: World, tmp_path: Path) -> None:
+def test_a_baseline_is_required(network: SampleNetwork, tmp_path: Path) -> None:
     """What it requires is missing."""
     file = tmp_path / "b.json"
     file.write_text(json.dumps({"default": {"required_services": ["kms"]}}))
-    (found,) = scanned("--vpc", world.bare, "--baseline", str(file))
+    (found,) = scanned("--vpc", network.bare, "--baseline", str(file))
     assert found["rule"] == "required-service-without-endpoint"
 
 
-def test_an_exempt_vpc_is_not_judged(world: World, tmp_path: Path) -> None:
+def test_an_exempt_vpc_is_not_judged(network: SampleNetwork, tmp_path: Path) -> None:
     """Not even its passes are told."""
     override = {
         "name": "x",
-        "match": {"vpcs": [world.vpc]},
+        "match": {"vpcs": [network.vpc]},
         "set": {"exempt": True, "exempt_reason": "because"},
     }
     file = tmp_path / "b.json"
     file.write_text(json.dumps({"overrides": [override]}))
-    assert scanned("--vpc", world.vpc, "--all", "--baseline", str(file)) == []
+    assert scanned("--vpc", network.vpc, "--all", "--baseline", str(file)) == []
 
 
-def test_endpoint_services_are_judged_too(world: World) -> None:
+def test_endpoint_services_are_judged_too(network: SampleNetwork) -> None:
     """Each is a scope of its own, beside the VPCs; --vpc leaves them out."""
     balancer = boto3.client("elbv2").create_load_balancer(
-        Name="nlb", Type="network", Subnets=[world.subnet]
+        Name="nlb", Type="network", Subnets=[network.subnet]
     )["LoadBalancers"][0]["LoadBalancerArn"]
-    made = world.ec2.create_vpc_endpoint_service_configuration(
+    made = network.ec2.create_vpc_endpoint_service_configuration(
         NetworkLoadBalancerArns=[balancer], AcceptanceRequired=False
     )
     service = made["ServiceConfiguration"]["ServiceId"]
@@ -132,10 +132,10 @@ def test_endpoint_services_are_judged_too(world: World) -> None:
         each for each in scanned() if each["rule"] == "endpoint-service-acceptance-not-required"
     ]
     assert (accepts["resource"], accepts["status"], accepts["vpc"]) == (service, "fail", None)
-    assert service not in {each["resource"] for each in scanned("--vpc", world.bare)}
+    assert service not in {each["resource"] for each in scanned("--vpc", network.bare)}
 
 
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("network")
 def test_endpoint_services_that_cannot_be_listed_are_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -148,14 +148,14 @@ def test_endpoint_services_that_cannot_be_listed_are_unknown(
     assert told == {rule.id: "unknown" for rule in SERVICE_RULES}
 
 
-def test_a_scan_says_what_it_looked_at(world: World) -> None:
+def test_a_scan_says_what_it_looked_at(network: SampleNetwork) -> None:
     """So that nothing found is not taken for nothing done."""
-    assert posture("scan", "--vpc", world.bare).stderr.endswith(
-        "judged 1 VPC: 0 fail, 0 unknown, 0 pass\n"
+    assert posture("scan", "--vpc", network.bare).stderr.endswith(
+        "evaluated 1 VPC: 0 fail, 0 unknown, 0 pass\n"
     )
 
 
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("network")
 def test_the_region_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS_REGION is read, and read first, as the AWS CLI does it; boto3 by itself does not."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -165,30 +165,30 @@ def test_the_region_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatc
     assert {each["region"] for each in scanned()} == {REGION}
 
 
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("network")
 def test_a_scan_lists_the_mistakes_of_its_baseline(tmp_path: Path) -> None:
     """One a line, by file and field, and looks at nothing."""
     file = tmp_path / "b.yaml"
     file.write_text("default: {required_services: s3}\n")
     result = posture("scan", "--baseline", str(file))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert f"posture: {file} has a mistake:" in result.stderr
+    assert f"posture: {file} has an error:" in result.stderr
     assert "\n  default.required_services: expected a list" in result.stderr
 
 
-def test_csv_has_one_row_a_finding(world: World) -> None:
+def test_csv_has_one_row_a_finding(network: SampleNetwork) -> None:
     """With a header that scripts can rely on."""
     rows = list(csv.DictReader(io.StringIO(posture("scan", "-o", "csv").stdout)))
     assert rows
     assert rows[0].keys() >= FIELDS
-    assert world.vpc in {row["vpc"] for row in rows}
+    assert network.vpc in {row["vpc"] for row in rows}
 
 
-def test_a_pipe_gets_plain_lines(world: World) -> None:
+def test_a_pipe_gets_plain_lines(network: SampleNetwork) -> None:
     """No colour, no frame, a line a finding."""
-    output = posture("scan", "--vpc", world.vpc).stdout
+    output = posture("scan", "--vpc", network.vpc).stdout
     assert "\x1b" not in output
-    assert len(output.splitlines()) == 1 + len(scanned("--vpc", world.vpc))
+    assert len(output.splitlines()) == 1 + len(scanned("--vpc", network.vpc))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_pipe_gets_plain_lines(world: World) -> None:
         (["--baseline", "nowhere.yaml"], "nowhere.yaml"),
     ],
 )
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("network")
 def test_mistakes_are_sentences(
     arguments: list[str],
     told: str,
@@ -287,7 +287,7 @@ def test_every_mistake_is_listed(tmp_path: Path) -> None:
     file.write_text("default:\n  trusted_accounts: [1]\n  pending_grace_minutes: soon\n")
     result = posture("baseline", "validate", str(file))
     assert result.exit_code == 2
-    assert "has 2 mistakes" in result.stderr
+    assert "has 2 errors" in result.stderr
     assert "default.trusted_accounts[0]: expected an account of 12 digits" in result.stderr
     assert "default.pending_grace_minutes: expected a whole number" in result.stderr
 
@@ -296,8 +296,8 @@ def test_every_mistake_is_listed(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("default: {\n", "line 2, column 1"),
-        ("default: {}\ndefault: {}\n", "line 2, column 1: default stands twice"),
-        ("1: {}\n", "a key must be a text"),
+        ("default: {}\ndefault: {}\n", "line 2, column 1: duplicate key default"),
+        ("1: {}\n", "a key must be a string"),
     ],
 )
 def test_yaml_mistakes_have_a_place(tmp_path: Path, text: str, told: str) -> None:
@@ -308,7 +308,7 @@ def test_yaml_mistakes_have_a_place(tmp_path: Path, text: str, told: str) -> Non
     assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
 
 
-@pytest.mark.usefixtures("world")
+@pytest.mark.usefixtures("network")
 def test_apply_then_show_gives_the_file_back(tmp_path: Path) -> None:
     """With its version; applying it again changes nothing."""
     table = ["--table", TABLES.baseline]
@@ -321,7 +321,7 @@ def test_apply_then_show_gives_the_file_back(tmp_path: Path) -> None:
     file = tmp_path / "shown.yaml"
     file.write_text(shown.stdout)
     again = posture("baseline", "apply", str(file), *table)
-    assert (again.exit_code, "already holds (version 1)" in again.stderr) == (0, True)
+    assert (again.exit_code, "is already applied (version 1)" in again.stderr) == (0, True)
 
 
 # --- the catalogue -------------------------------------------------------------------------------

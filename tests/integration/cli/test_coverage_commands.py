@@ -12,7 +12,6 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner, Result
 
-from collect_world import ACCOUNT, REGION, World, build
 from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
@@ -21,13 +20,14 @@ from posture.store.scope_store import Evaluation, Store
 from posture_cli import live
 from posture_cli.app import app
 from posture_cli.main import run
+from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES, create_tables
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleNetwork]:
     """Give a small emulated region, and the monitor's tables."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -35,7 +35,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     with mock_aws():
         create_tables(boto3.client("dynamodb"))
-        yield build(boto3.client("ec2"))
+        yield build_sample_network(boto3.client("ec2"))
 
 
 def posture(*arguments: str) -> Result:
@@ -57,28 +57,28 @@ def mistake(
 # --- coverage ------------------------------------------------------------------------------------
 
 
-def test_the_matrix_is_drawn(world: World) -> None:
+def test_the_matrix_is_drawn(network: SampleNetwork) -> None:
     """Subnets down, services across, what is not private below, and a legend."""
-    result = posture("coverage", "--vpc", world.vpc)
+    result = posture("coverage", "--vpc", network.vpc)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0].startswith(f"{world.vpc}  {ACCOUNT} {REGION}")
+    assert lines[0].startswith(f"{network.vpc}  {ACCOUNT} {REGION}")
     (header,) = [line for line in lines if line.strip().startswith("SUBNET")]
     assert header.split() == ["SUBNET", "ZONE", "dynamodb", "s3", "sns"]
-    (row,) = [line for line in lines if line.strip().startswith(world.subnet)]
+    (row,) = [line for line in lines if line.strip().startswith(network.subnet)]
     assert row.split()[2:] == ["no", "route", "endpoint", "endpoint"]
-    assert any(f"dynamodb from {world.subnet}: no route" in line for line in lines)
+    assert any(f"dynamodb from {network.subnet}: no route" in line for line in lines)
     assert any("reaches an endpoint (2)" in line for line in lines)
 
 
-def test_no_colour_in_a_pipe(world: World) -> None:
+def test_no_colour_in_a_pipe(network: SampleNetwork) -> None:
     """And none where NO_COLOR is set."""
-    assert "\x1b" not in posture("coverage", "--vpc", world.vpc).stdout
+    assert "\x1b" not in posture("coverage", "--vpc", network.vpc).stdout
 
 
-def test_a_service_can_be_named(world: World) -> None:
+def test_a_service_can_be_named(network: SampleNetwork) -> None:
     """It becomes a column of its own."""
-    result = posture("coverage", "--vpc", world.vpc, "--service", "kms", "--output", "csv")
+    result = posture("coverage", "--vpc", network.vpc, "--service", "kms", "--output", "csv")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert {row["service"]: row["outcome"] for row in rows} == {
         "dynamodb": "no route",
@@ -87,31 +87,31 @@ def test_a_service_can_be_named(world: World) -> None:
         "sns": "endpoint",
     }
     assert {(row["account"], row["vpc"], row["subnet"]) for row in rows} == {
-        (ACCOUNT, world.vpc, world.subnet)
+        (ACCOUNT, network.vpc, network.subnet)
     }
 
 
-def test_the_matrix_as_json(world: World) -> None:
+def test_the_matrix_as_json(network: SampleNetwork) -> None:
     """Answers once, cells by number."""
-    (found,) = json.loads(posture("coverage", "--vpc", world.vpc, "-o", "json").stdout)
-    assert found["vpc"] == world.vpc
+    (found,) = json.loads(posture("coverage", "--vpc", network.vpc, "-o", "json").stdout)
+    assert found["vpc"] == network.vpc
     short = [each["short"] for each in found["services"]]
-    numbers = found["cells"][world.subnet]
+    numbers = found["cells"][network.subnet]
     answer = found["answers"][numbers[short.index("s3")]]
     assert (answer["outcome"], answer["summary"]) == (
         "endpoint",
-        f"all traffic is routed to {world.gateway}",
+        f"all traffic is routed to {network.gateway}",
     )
 
 
-def test_a_vpc_without_subnets_says_so(world: World) -> None:
+def test_a_vpc_without_subnets_says_so(network: SampleNetwork) -> None:
     """Nothing to draw is told in words."""
-    assert "no subnets" in posture("coverage", "--vpc", world.bare).stdout
+    assert "no subnets" in posture("coverage", "--vpc", network.bare).stdout
 
 
-def stored(world: World) -> dict[str, Any]:
+def stored(network: SampleNetwork) -> dict[str, Any]:
     """Store the matrix of the full VPC as the monitor does, and give it."""
-    (snapshot,) = live.collect_vpcs((), [world.vpc])
+    (snapshot,) = live.collect_vpcs((), [network.vpc])
     analysis = Analysis(snapshot)
     record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)
     Store(boto3.client("dynamodb"), TABLES).record(
@@ -120,10 +120,10 @@ def stored(world: World) -> dict[str, Any]:
     return record
 
 
-def test_what_a_monitor_stored_is_drawn(world: World) -> None:
+def test_what_a_monitor_stored_is_drawn(network: SampleNetwork) -> None:
     """With when it was seen; nothing is looked at."""
-    record = stored(world)
-    seen = world.record_calls()
+    record = stored(network)
+    seen = network.record_calls()
     result = posture("coverage", "--table", TABLES.findings, "-o", "json")
     (found,) = json.loads(result.stdout)
     assert found["observed_at"].startswith("2026-11-25T12:00:00")
@@ -131,27 +131,29 @@ def test_what_a_monitor_stored_is_drawn(world: World) -> None:
     assert seen == []
 
 
-def test_a_stored_matrix_has_the_monitors_columns(world: World) -> None:
+def test_a_stored_matrix_has_the_monitors_columns(network: SampleNetwork) -> None:
     """Asking for others is a mistake, not silently ignored."""
-    stored(world)
+    stored(network)
     result = posture("coverage", "--table", TABLES.findings, "--service", "kms")
     assert result.exit_code == 2
     assert "set by its own baseline" in result.stderr
 
 
 def test_a_vpc_that_the_monitor_never_saw(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    network: SampleNetwork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is a mistake, not an empty picture."""
-    text = mistake(monkeypatch, capsys, "coverage", "--table", TABLES.findings, "--vpc", world.bare)
-    assert f"the monitor has not observed {world.bare}" in text
+    text = mistake(
+        monkeypatch, capsys, "coverage", "--table", TABLES.findings, "--vpc", network.bare
+    )
+    assert f"the monitor has not observed {network.bare}" in text
 
 
 def test_a_table_that_is_not_there(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    network: SampleNetwork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is named."""
-    assert world.vpc
+    assert network.vpc
     text = mistake(monkeypatch, capsys, "coverage", "--table", "nothing")
     assert "there is no table 'nothing'" in text
 
@@ -168,44 +170,46 @@ def stored_abroad(coverage: dict[str, Any] | None) -> Scope:
     return scope
 
 
-def test_the_stacks_of_several_regions_are_drawn_one_after_the_other(world: World) -> None:
+def test_the_stacks_of_several_regions_are_drawn_one_after_the_other(
+    network: SampleNetwork,
+) -> None:
     """Each VPC with its region, in every form; a region that is named twice counts once."""
-    abroad = stored_abroad(stored(world))
+    abroad = stored_abroad(stored(network))
     both = ("coverage", "--table", TABLES.findings, "-r", REGION, "-r", ABROAD, "-r", REGION)
     whole = json.loads(posture(*both, "-o", "json").stdout)
     assert [(it["region"], it["vpc"]) for it in whole] == [
-        (REGION, world.vpc),
+        (REGION, network.vpc),
         (ABROAD, abroad.subject),
     ]
     rows = list(csv.DictReader(io.StringIO(posture(*both, "-o", "csv").stdout)))
     assert [row["region"] for row in rows] == [REGION] * 3 + [ABROAD] * 3
     headings = [line for line in posture(*both).stdout.splitlines() if ", observed " in line]
     assert [line.split(",")[0] for line in headings] == [
-        f"{world.vpc}  {ACCOUNT} {REGION}",
+        f"{network.vpc}  {ACCOUNT} {REGION}",
         f"{abroad.subject}  {ACCOUNT} {ABROAD}",
     ]
 
 
-def test_a_vpc_is_looked_for_in_every_named_region(world: World) -> None:
+def test_a_vpc_is_looked_for_in_every_named_region(network: SampleNetwork) -> None:
     """It need be known in one of them only."""
-    abroad = stored_abroad(stored(world))
+    abroad = stored_abroad(stored(network))
     both = ("coverage", "--table", TABLES.findings, "--region", REGION, "--region", ABROAD)
     (found,) = json.loads(posture(*both, "--vpc", abroad.subject, "-o", "json").stdout)
     assert (found["region"], found["vpc"]) == (ABROAD, abroad.subject)
 
 
-def test_a_vpc_whose_matrix_was_not_kept_is_told_of(world: World) -> None:
+def test_a_vpc_whose_matrix_was_not_kept_is_told_of(network: SampleNetwork) -> None:
     """It does not go missing from the picture in silence."""
-    assert world.vpc
+    assert network.vpc
     abroad = stored_abroad(None)
     result = posture("coverage", "--table", TABLES.findings, "--region", ABROAD)
     assert result.exit_code == 0
     assert f"no matrix is stored for {abroad}: omit --stack to read it now" in result.stderr
 
 
-def test_a_monitor_that_saw_nothing_yet_says_so(world: World) -> None:
+def test_a_monitor_that_saw_nothing_yet_says_so(network: SampleNetwork) -> None:
     """An empty answer is told from a broken pipe."""
-    assert world.vpc
+    assert network.vpc
     result = posture("coverage", "--table", TABLES.findings)
     assert (result.exit_code, result.stdout) == (0, "")
     assert "no VPC found" in result.stderr
@@ -214,62 +218,62 @@ def test_a_monitor_that_saw_nothing_yet_says_so(world: World) -> None:
 # --- explain -------------------------------------------------------------------------------------
 
 
-def test_the_reasoning_is_told_step_by_step(world: World) -> None:
+def test_the_reasoning_is_told_step_by_step(network: SampleNetwork) -> None:
     """The answer first, then what decides it."""
-    result = posture("explain", world.subnet, "s3")
+    result = posture("explain", network.subnet, "s3")
     assert result.exit_code == 0
-    assert f"endpoint, all traffic is routed to {world.gateway}" in result.stdout.splitlines()[0]
-    assert f"uses the route table {world.table} (associated with it)" in result.stdout
-    assert f"because {world.table} has the route" in result.stdout
-    assert f"to {world.gateway} (static)" in result.stdout
+    assert f"endpoint, all traffic is routed to {network.gateway}" in result.stdout.splitlines()[0]
+    assert f"uses the route table {network.table} (associated with it)" in result.stdout
+    assert f"because {network.table} has the route" in result.stdout
+    assert f"to {network.gateway} (static)" in result.stdout
 
 
-def test_the_reasoning_as_json(world: World) -> None:
+def test_the_reasoning_as_json(network: SampleNetwork) -> None:
     """The cell of the matrix and the steps, each with its record."""
-    found = json.loads(posture("explain", world.subnet, "sns", "-o", "json").stdout)
-    assert (found["subnet"], found["outcome"]) == (world.subnet, "endpoint")
+    found = json.loads(posture("explain", network.subnet, "sns", "-o", "json").stdout)
+    assert (found["subnet"], found["outcome"]) == (network.subnet, "endpoint")
     assert found["service"] == f"com.amazonaws.{REGION}.sns"
     steps = {step["about"]: step["record"] for step in found["steps"]}
-    assert steps["security group"]["group"] == world.group
-    assert steps["names"]["endpoints"] == world.interface
+    assert steps["security group"]["group"] == network.group
+    assert steps["names"]["endpoints"] == network.interface
 
 
-def test_the_policys_verdict_belongs_to_it(world: World) -> None:
+def test_the_policys_verdict_belongs_to_it(network: SampleNetwork) -> None:
     """With its answers for machines."""
-    result = posture("explain", world.subnet, "s3")
-    assert f"The policy of {world.gateway} allows full access" in result.stdout
-    found = json.loads(posture("explain", world.subnet, "s3", "-o", "json").stdout)
+    result = posture("explain", network.subnet, "s3")
+    assert f"The policy of {network.gateway} allows full access" in result.stdout
+    found = json.loads(posture("explain", network.subnet, "s3", "-o", "json").stdout)
     steps = {step["about"]: step["record"] for step in found["steps"]}
-    assert steps["policy"]["endpoint"] == world.gateway
+    assert steps["policy"]["endpoint"] == network.gateway
     assert steps["policy"]["untrusted_principal"] == "yes"
 
 
-def test_the_reasoning_a_step_a_line(world: World) -> None:
+def test_the_reasoning_a_step_a_line(network: SampleNetwork) -> None:
     """For programs that read lines."""
-    lines = posture("explain", world.subnet, "s3", "-o", "ndjson").stdout.splitlines()
+    lines = posture("explain", network.subnet, "s3", "-o", "ndjson").stdout.splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, len(lines) + 1))
 
 
-def test_a_full_name_is_understood(world: World) -> None:
+def test_a_full_name_is_understood(network: SampleNetwork) -> None:
     """As EC2 spells it."""
-    assert posture("explain", world.subnet, f"com.amazonaws.{REGION}.s3").exit_code == 0
+    assert posture("explain", network.subnet, f"com.amazonaws.{REGION}.s3").exit_code == 0
 
 
 def test_an_unknown_service_names_those_alike(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    network: SampleNetwork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit 2, with what may have been meant."""
-    text = mistake(monkeypatch, capsys, "explain", world.subnet, "ecr")
+    text = mistake(monkeypatch, capsys, "explain", network.subnet, "ecr")
     assert "no endpoint service 'ecr'; did you mean ecr.api or ecr.dkr" in text
 
 
 def test_an_unknown_subnet_names_those_alike(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    network: SampleNetwork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit 2, with what may have been meant."""
-    wrong = world.subnet[:-1] + ("0" if world.subnet[-1] != "0" else "1")
+    wrong = network.subnet[:-1] + ("0" if network.subnet[-1] != "0" else "1")
     text = mistake(monkeypatch, capsys, "explain", wrong, "s3")
-    assert f"there is no {wrong} in {REGION}; did you mean {world.subnet}" in text
+    assert f"there is no {wrong} in {REGION}; did you mean {network.subnet}" in text
 
 
 @pytest.mark.parametrize(
@@ -280,20 +284,20 @@ def test_an_unknown_subnet_names_those_alike(
     ],
 )
 def test_misspelt_arguments(
-    world: World,
+    network: SampleNetwork,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
     told: str,
 ) -> None:
     """What was expected is said before anything is read."""
-    seen = world.record_calls()
+    seen = network.record_calls()
     assert told in mistake(monkeypatch, capsys, "explain", *arguments)
     assert seen == []
 
 
-def test_a_misspelt_group(world: World) -> None:
+def test_a_misspelt_group(network: SampleNetwork) -> None:
     """It is named with its option."""
-    result = posture("explain", world.subnet, "s3", "--group", "web")
+    result = posture("explain", network.subnet, "s3", "--group", "web")
     assert result.exit_code == 2
     assert "'web' is not a security group" in result.stderr

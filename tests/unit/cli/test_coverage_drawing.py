@@ -7,13 +7,14 @@ import pytest
 from rich.console import Console
 
 from finding_builders import NOON, SCOPE
+from posture_cli.audit.matrices import VpcMatrix
 from posture_cli.render import coverage
-from posture_cli.render.coverage import LEGEND, Matrix, draw
+from posture_cli.render.coverage import LEGEND, draw_matrices
 
 SERVICES = [{"short": f"service{number}"} for number in range(12)]
 
 
-def matrix(outcome: str = "internet", subnets: int = 1) -> Matrix:
+def matrix(outcome: str = "internet", subnets: int = 1) -> VpcMatrix:
     """Give a matrix in which everything fares alike."""
     ids = [f"subnet-{number}" for number in range(subnets)]
     record: dict[str, Any] = {
@@ -22,19 +23,19 @@ def matrix(outcome: str = "internet", subnets: int = 1) -> Matrix:
         "answers": [{"outcome": outcome, "summary": "all by nat-1"}],
         "cells": {each: [0] * len(SERVICES) for each in ids},
     }
-    return Matrix(SCOPE, NOON, record)
+    return VpcMatrix(SCOPE, NOON, record)
 
 
 def drawn(
-    monkeypatch: pytest.MonkeyPatch, given: Matrix, width: int = 80, *, colour: bool = False
+    monkeypatch: pytest.MonkeyPatch, given: VpcMatrix, width: int = 80, *, colour: bool = False
 ) -> str:
     """Draw on a terminal of this width."""
     paper = StringIO()
     console = Console(
         file=paper, width=width, force_terminal=colour, color_system="standard" if colour else None
     )
-    monkeypatch.setattr(coverage, "answers", lambda: console)
-    draw([given])
+    monkeypatch.setattr(coverage, "open_stdout", lambda: console)
+    draw_matrices([given])
     return paper.getvalue()
 
 

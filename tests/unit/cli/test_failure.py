@@ -13,7 +13,7 @@ from botocore.exceptions import (
 )
 
 from posture.errors import BaselineError
-from posture_cli.failure import sentence
+from posture_cli.failure import describe_failure
 
 
 def refused(code: str) -> ClientError:
@@ -30,7 +30,7 @@ def refused(code: str) -> ClientError:
         (EndpointConnectionError(endpoint_url="https://ec2.example"), "AWS cannot be reached: "),
         (ConnectTimeoutError(endpoint_url="https://ec2.example"), "AWS cannot be reached: "),
         (refused("RequestExpired"), "expired"),
-        (refused("AuthFailure"), "does not know these credentials"),
+        (refused("AuthFailure"), "does not accept these credentials"),
         (refused("UnauthorizedOperation"), "DescribeVpcs"),
         (BaselineError(("services: no such service",)), "services: no such service"),
         (FileNotFoundError(2, "No such file or directory", "missing.json"), "missing.json"),
@@ -38,7 +38,7 @@ def refused(code: str) -> ClientError:
 )
 def test_sentence(error: Exception, words: str) -> None:
     """Each failure names what is missing or what refused."""
-    text = sentence(error)
+    text = describe_failure(error)
     assert text is not None
     assert words in text
     assert "\n" not in text
@@ -46,18 +46,18 @@ def test_sentence(error: Exception, words: str) -> None:
 
 def test_only_what_is_not_reached_is_said_not_to_be() -> None:
     """A profile that is missing says nothing of AWS."""
-    text = sentence(ProfileNotFound(profile="work"))
+    text = describe_failure(ProfileNotFound(profile="work"))
     assert text is not None
     assert "reached" not in text
 
 
 def test_own_mistakes_are_not_hidden() -> None:
     """A fault of this program gives no sentence: its traceback is wanted."""
-    assert sentence(KeyError("x")) is None
+    assert describe_failure(KeyError("x")) is None
 
 
 def test_hostile_message_is_harmless() -> None:
     """What AWS or a file says reaches the terminal without control characters."""
-    text = sentence(BaselineError(("\x1b]0;owned\x07",)))
+    text = describe_failure(BaselineError(("\x1b]0;owned\x07",)))
     assert text is not None
     assert not {"\x1b", "\x07"} & set(text)

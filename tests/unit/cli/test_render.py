@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from posture_cli.render.findings import screen_columns
-from posture_cli.render.records import Output, table, write
-from posture_cli.text import lines, printable
+from posture_cli.options import Output
+from posture_cli.render.findings import choose_screen_columns
+from posture_cli.render.records import build_table, write_records
+from posture_cli.text import make_lines_printable, make_printable
 
 COLUMNS = ("severity", "resource", "summary")
 HOSTILE = "\x1b[31mred\x1b[0m\n\u202e[bold]markup[/bold]\x07"
@@ -27,21 +28,21 @@ def record(summary: str) -> dict[str, object]:
 
 def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
     """JSON holds the whole records, not the columns of the table."""
-    write([record("one")], COLUMNS, Output.JSON)
+    write_records([record("one")], COLUMNS, Output.JSON)
     assert json.loads(capsys.readouterr().out) == [record("one")]
 
 
 def test_nothing_is_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:
     """No record is an empty JSON array, and a header alone in a table."""
-    write([], COLUMNS, Output.JSON)
+    write_records([], COLUMNS, Output.JSON)
     assert json.loads(capsys.readouterr().out) == []
-    write([], COLUMNS, Output.TABLE)
+    write_records([], COLUMNS, Output.TABLE)
     assert capsys.readouterr().out.split() == ["SEVERITY", "RESOURCE", "SUMMARY"]
 
 
 def test_pipe_gets_a_line_a_record(capsys: pytest.CaptureFixture[str]) -> None:
     """What goes to a pipe is neither wrapped nor cut nor coloured."""
-    write([record("long " * 200), record("short")], COLUMNS, Output.TABLE)
+    write_records([record("long " * 200), record("short")], COLUMNS, Output.TABLE)
     header, first, second = capsys.readouterr().out.splitlines()
     assert header.startswith("SEVERITY")
     assert first.endswith(("long " * 200).strip())
@@ -51,7 +52,7 @@ def test_pipe_gets_a_line_a_record(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_csv_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
     """CSV keeps commas, quotes and nested values in their cells."""
-    write([record('a, "b"')], (*COLUMNS, "evidence"), Output.CSV)
+    write_records([record('a, "b"')], (*COLUMNS, "evidence"), Output.CSV)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert row["summary"] == 'a, "b"'
     assert json.loads(row["evidence"]) == [{"a": 1}]
@@ -60,7 +61,7 @@ def test_csv_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("formula", ["=1+1", "+cmd", "-2", "@SUM(A1)"])
 def test_csv_holds_no_formula(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A cell that a spreadsheet would execute is marked as text."""
-    write([record(formula)], COLUMNS, Output.CSV)
+    write_records([record(formula)], COLUMNS, Output.CSV)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert row["summary"] == f"'{formula}"
 
@@ -68,7 +69,7 @@ def test_csv_holds_no_formula(formula: str, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("output", list(Output))
 def test_hostile_text_does_nothing(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
     """No form lets a control character through."""
-    write([record(HOSTILE)], COLUMNS, output)
+    write_records([record(HOSTILE)], COLUMNS, output)
     written = capsys.readouterr().out
     assert not {"\x1b", "\x07", "\u202e"} & set(written)
 
@@ -76,7 +77,9 @@ def test_hostile_text_does_nothing(output: Output, capsys: pytest.CaptureFixture
 def test_markup_is_text() -> None:
     """Rich's markup in a value is shown as it stands."""
     file = io.StringIO()
-    Console(file=file, width=200).print(table([record("[bold]x[/bold] [/nonsense]")], COLUMNS))
+    Console(file=file, width=200).print(
+        build_table([record("[bold]x[/bold] [/nonsense]")], COLUMNS)
+    )
     assert "[bold]x[/bold] [/nonsense]" in file.getvalue()
 
 
@@ -97,7 +100,7 @@ def test_a_terminal_breaks_no_id(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("NO_COLOR", "1")
-    write([FINDING, FINDING | {"actor": ""}], tuple(FINDING), Output.TABLE)
+    write_records([FINDING, FINDING | {"actor": ""}], tuple(FINDING), Output.TABLE)
     text = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert ("RULE" in text) is drawn
     assert max(map(len, text.splitlines())) <= width
@@ -108,24 +111,24 @@ def test_a_terminal_breaks_no_id(
 @given(st.text())
 def test_printable_is_one_harmless_line(text: str) -> None:
     """Whatever comes in, one line without control characters comes out."""
-    shown = printable(text)
+    shown = make_printable(text)
     assert len(shown.splitlines()) <= 1
     assert "\x1b" not in shown
 
 
 def test_printable_keeps_what_is_readable() -> None:
     """Letters of every script stay as they are."""
-    assert printable("Zürich 東京") == "Zürich 東京"
+    assert make_printable("Zürich 東京") == "Zürich 東京"
 
 
 def test_lines_keeps_line_breaks() -> None:
     """A text of several lines stays one."""
-    assert lines("a\nb\x1b") == "a\nb\\x1b"
+    assert make_lines_printable("a\nb\x1b") == "a\nb\\x1b"
 
 
 def test_a_screen_has_no_column_for_what_is_the_same_everywhere() -> None:
     """Nor for the resource, which the summary names; what differs keeps its column."""
     one = {"vpc": "vpc-1", "region": "eu-west-1"}
     other = {"vpc": "vpc-2", "region": "eu-west-1"}
-    assert screen_columns([one, one]) == ("severity", "status", "rule", "summary")
-    assert screen_columns([one, other]) == ("severity", "status", "rule", "vpc", "summary")
+    assert choose_screen_columns([one, one]) == ("severity", "status", "rule", "summary")
+    assert choose_screen_columns([one, other]) == ("severity", "status", "rule", "vpc", "summary")

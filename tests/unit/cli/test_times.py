@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from posture_cli.times import ahead, first, last, parse
+from posture_cli.times import parse_end, parse_future, parse_start, parse_time
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -23,22 +23,22 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 )
 def test_times_are_read(text: str, instant: datetime) -> None:
     """A day, a time or an age, in UTC where no zone is said."""
-    assert instant == parse(text, NOW, end=False)
+    assert instant == parse_time(text, NOW, end=False)
 
 
 def test_a_day_is_meant_whole() -> None:
     """From its beginning, until its end; a time of it means just that."""
-    assert first("2026-09-30") == datetime(2026, 9, 30, tzinfo=UTC)
-    assert last("2026-09-30") == datetime(2026, 9, 30, 23, 59, 59, 999_999, UTC)
-    assert last("2026-09-30T12:00") == datetime(2026, 9, 30, 12, tzinfo=UTC)
+    assert parse_start("2026-09-30") == datetime(2026, 9, 30, tzinfo=UTC)
+    assert parse_end("2026-09-30") == datetime(2026, 9, 30, 23, 59, 59, 999_999, UTC)
+    assert parse_end("2026-09-30T12:00") == datetime(2026, 9, 30, 12, tzinfo=UTC)
 
 
 def test_what_is_to_come() -> None:
     """An age is taken for what lies ahead, and the past is refused."""
-    assert ahead("2999-01-01").year == 2999
-    assert timedelta(days=29) < ahead("30d") - datetime.now(UTC) < timedelta(days=31)
-    with pytest.raises(typer.BadParameter, match="a time to come"):
-        ahead("2020-01-01")
+    assert parse_future("2999-01-01").year == 2999
+    assert timedelta(days=29) < parse_future("30d") - datetime.now(UTC) < timedelta(days=31)
+    with pytest.raises(typer.BadParameter, match="a time in the future"):
+        parse_future("2020-01-01")
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_what_is_to_come() -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     """With what was expected."""
     with pytest.raises(typer.BadParameter, match="expected a day"):
-        first(text)
+        parse_start(text)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posture_cli.report.labels import columns, lines, listed, shortened
+from posture_cli.report.labels import fit_lines, fit_list, measure_width, shorten
 
 NAMES = st.lists(st.text(min_size=1, max_size=60), max_size=9)
 
@@ -11,9 +11,9 @@ NAMES = st.lists(st.text(min_size=1, max_size=60), max_size=9)
 @given(st.text(), st.integers(3, 40))
 def test_shortened_text_fits_and_whole_text_stays(text: str, width: int) -> None:
     """What fits is not touched; what does not loses its middle alone."""
-    found = shortened(text, width)
-    assert columns(found) <= width
-    if columns(text) <= width:
+    found = shorten(text, width)
+    assert measure_width(found) <= width
+    if measure_width(text) <= width:
         assert found == text
     else:
         cuts = [at for at, letter in enumerate(found) if letter == "…"]
@@ -22,16 +22,16 @@ def test_shortened_text_fits_and_whole_text_stays(text: str, width: int) -> None
 
 def test_a_name_without_its_middle() -> None:
     """Both ends are as long as the width allows."""
-    assert shortened("payments-private-a", 9) == "paym…te-a"
-    assert shortened("網路網路網路", 7) == "網路…路"
+    assert shorten("payments-private-a", 9) == "paym…te-a"
+    assert shorten("網路網路網路", 7) == "網路…路"
 
 
 @given(NAMES, st.integers(12, 60), st.integers(2, 5))
 def test_every_name_has_a_line_or_is_counted(names: list[str], width: int, most: int) -> None:
     """Never more lines than there is room for, never a name lost in silence."""
-    found = lines(names, width, most)
+    found = fit_lines(names, width, most)
     assert len(found) == min(len(names), most)
-    assert all(columns(line) <= width for line in found)
+    assert all(measure_width(line) <= width for line in found)
     if len(names) > most:
         assert found[-1] == f"and {len(names) - most + 1} more"
 
@@ -39,13 +39,13 @@ def test_every_name_has_a_line_or_is_counted(names: list[str], width: int, most:
 @given(NAMES, st.integers(20, 60))
 def test_a_list_fits_its_line(names: list[str], width: int) -> None:
     """It names as many as it can and counts the rest."""
-    assert columns(listed(names, width)) <= width
+    assert measure_width(fit_list(names, width)) <= width
 
 
 def test_a_list_that_is_too_long_counts_the_rest() -> None:
     """And one that fits does not."""
     zones = ["eu-west-1a", "eu-west-1b", "eu-west-1c"]
-    assert listed(zones, 34) == "eu-west-1a, eu-west-1b, eu-west-1c"
-    assert listed(zones, 33) == "eu-west-1a, eu-west-1b and 1 more"
-    assert listed(zones, 20) == "eu-w…t-1a and 2 more"
-    assert listed([], 20) == ""
+    assert fit_list(zones, 34) == "eu-west-1a, eu-west-1b, eu-west-1c"
+    assert fit_list(zones, 33) == "eu-west-1a, eu-west-1b and 1 more"
+    assert fit_list(zones, 20) == "eu-w…t-1a and 2 more"
+    assert fit_list([], 20) == ""

@@ -48,7 +48,7 @@ def load_corpus() -> list[tuple[str, PolicyCheck]]:
             stated = case["statements"]
             statements = stated if isinstance(stated, list) else [stated]
             kept = [{k: v for k, v in each.items() if v is not None} for each in statements]
-            endpoint, trust = case.get("site", {}), case.get("trust", {})
+            endpoint, trust = case.get("endpoint", {}), case.get("trust", {})
             check = build_check(
                 endpoint.get("service", ""), endpoint.get("vpc"), *trust.get("organizations", ())
             )

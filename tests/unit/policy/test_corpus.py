@@ -44,14 +44,14 @@ def document(case: dict[str, Any]) -> str:
 
 def expected(case: dict[str, Any]) -> PolicyCheck:
     """Return the endpoint and the trusted accounts of a case."""
-    endpoint, trust = case.get("site", {}), case.get("trust", {})
+    endpoint, trust = case.get("endpoint", {}), case.get("trust", {})
     return PolicyCheck(
         EndpointContext(
             ACCOUNT,
             endpoint.get("service", ""),
             endpoint.get("type") == "gateway",
             endpoint.get("vpc"),
-            endpoint.get("endpoint"),
+            endpoint.get("id"),
         ),
         Trust(
             frozenset(trust.get("accounts", ())),

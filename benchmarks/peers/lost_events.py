@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent))
 os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # before the monitor is imported
 
 import boto3  # noqa: E402
-import shared_paths  # noqa: E402, F401
 import yaml  # noqa: E402
 from emulated import serve_moto  # noqa: E402 - it sets moto's account
 from moto.sns.models import sns_backends  # noqa: E402

@@ -123,7 +123,7 @@ class Injector:
         events.register("after-call", self._after)
 
     def forget(self) -> None:
-        """Forget older answers, as the world they tell of is gone."""
+        """Forget older answers, as the sample network was replaced."""
         self._answers.clear()
 
     @contextmanager

@@ -19,7 +19,6 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.moto_api._internal import mock_random
 from moto.sns.models import sns_backends
 
-from collect_world import ACCOUNT, REGION, build
 from fault_injection import Injector, Run
 from monitor_stage import ALICE, HOME, Stage, event, shared_session
 from posture.baseline.document import BaselineDocument
@@ -49,6 +48,7 @@ from posture.store.scope_record import parse_scope_record
 from posture.store.scope_store import Store
 from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.moto_patches import patch_moto
+from sample_network import ACCOUNT, REGION, build_sample_network
 from stack_tables import TABLES, create_tables
 
 TRIES = 10  # as in template.yaml: then the stream gives its records up
@@ -257,7 +257,7 @@ class FaultyMonitor:
 
     def truth(self) -> dict[Scope, dict[str, Finding]]:
         """Judge every VPC directly, with nothing stored and nothing in between."""
-        vpcs = self.stage.world.ec2.describe_vpcs()["Vpcs"]
+        vpcs = self.stage.network.ec2.describe_vpcs()["Vpcs"]
         return {
             scope: self.truth_of(scope)
             for scope in (Scope(ACCOUNT, REGION, each["VpcId"]) for each in vpcs)
@@ -265,7 +265,7 @@ class FaultyMonitor:
 
     def truth_of(self, scope: Scope) -> dict[str, Finding]:
         """Judge one VPC directly."""
-        return judged(Observer(self.stage.world.ec2, HOME), scope)
+        return judged(Observer(self.stage.network.ec2, HOME), scope)
 
     def member(self, region: Region) -> RegionSweep:
         """Give what sweeps a member account, as a new process would have it."""
@@ -366,7 +366,7 @@ def faulty() -> Iterator[FaultyMonitor]:
         injector.forget()
         dynamodb, alice = clean.client("dynamodb"), clean.client("ec2")
         create_tables(dynamodb)
-        stage = Stage(build(clean.client("ec2")), alice, dynamodb)
+        stage = Stage(build_sample_network(clean.client("ec2")), alice, dynamodb)
         record_calls(alice, ALICE, stage.deliver)
         topic_arn = clean.client("sns").create_topic(Name="alerts")["TopicArn"]
         yield FaultyMonitor(

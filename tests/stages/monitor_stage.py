@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.moto_api._internal import mock_random
 
-from collect_world import ACCOUNT, REGION, World, build
 from posture.ec2.observer import Observer
 from posture.evaluation.batch import EvaluationPorts
 from posture.evaluation.changes import BatchResult, Evaluator
@@ -29,6 +28,7 @@ from posture.store.scope_store import Store
 from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.cloudtrail import ApiCaller
 from posture_cli.embedded.moto_patches import patch_moto
+from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ class Clock:
 class Stage:
     """A region, the monitor's tables, and a trail of what is done to the region.
 
-    `alice` is an EC2 client whose calls are on the trail; `world.ec2` leaves no trace.
+    `alice` is an EC2 client whose calls are on the trail; `network.ec2` leaves no trace.
     """
 
-    world: World
+    network: SampleNetwork
     alice: Any
     dynamodb: "DynamoDBClient"
     trail: list[dict[str, Any]] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Stage:
 
     def observer(self, now: Any = None) -> Observer:
         """Give eyes on the region, with another clock if need be."""
-        return Observer(self.world.ec2, HOME, now or self.clock)
+        return Observer(self.network.ec2, HOME, now or self.clock)
 
     def evaluator(self, observer: Observer | None = None) -> Evaluator:
         """Give a monitor as a new process would have it."""
@@ -113,7 +113,7 @@ class Stage:
 
     def findings(self, scope: Scope | None = None) -> list[Finding]:
         """Give the open findings of a scope; the full VPC's without one."""
-        stored = self.store.load(scope or self.world.scope).findings.values()
+        stored = self.store.load(scope or self.network.scope).findings.values()
         return [each for each in stored if each.status is FindingStatus.OPEN]
 
     def about(self, resource: str) -> list[Finding]:
@@ -123,7 +123,7 @@ class Stage:
     def rows(self, scope: Scope | None = None) -> int:
         """Count the rows of a scope's history."""
         history = History(self.dynamodb, TABLES.history)
-        return len(list(history.find_by_scope(scope or self.world.scope)))
+        return len(list(history.find_by_scope(scope or self.network.scope)))
 
     def refused(self) -> Mapping[str, str]:
         """Give why messages were refused, by message id."""
@@ -138,18 +138,22 @@ class Stage:
     def load_balancer(self) -> str:
         """Make a network load balancer, as an endpoint service needs one; give its ARN."""
         client = shared_session().client("elbv2")
-        made = client.create_load_balancer(Name="nlb", Type="network", Subnets=[self.world.subnet])
+        made = client.create_load_balancer(
+            Name="nlb", Type="network", Subnets=[self.network.subnet]
+        )
         return str(made["LoadBalancers"][0]["LoadBalancerArn"])
 
     def open_group(self) -> None:
         """Let anybody in at the interface endpoint, on the trail."""
         self.alice.authorize_security_group_ingress(
-            GroupId=self.world.group, IpPermissions=[ANYBODY]
+            GroupId=self.network.group, IpPermissions=[ANYBODY]
         )
 
     def close_group(self) -> None:
         """Let nobody but the VPC in again, on the trail."""
-        self.alice.revoke_security_group_ingress(GroupId=self.world.group, IpPermissions=[ANYBODY])
+        self.alice.revoke_security_group_ingress(
+            GroupId=self.network.group, IpPermissions=[ANYBODY]
+        )
 
     def fail(self, operation: str, code: str) -> Callable[[], None]:
         """Let EC2 refuse an operation from now on; give what ends that."""
@@ -159,7 +163,7 @@ class Stage:
             error = {"Error": {"Code": code, "Message": "as the test wants it"}}
             raise ClientError(error, operation)  # type: ignore[arg-type]
 
-        events = self.world.ec2.meta.events
+        events = self.network.ec2.meta.events
         events.register_first(name, refuse)
         return lambda: events.unregister(name, refuse)
 
@@ -172,7 +176,7 @@ class Stage:
     def client_of(self, region: Region) -> "EC2Client":
         """Give the monitor's EC2 client of a region."""
         assert region.name == REGION, "the monitor looks into its own region only"
-        client: EC2Client = self.world.ec2
+        client: EC2Client = self.network.ec2
         return client
 
 
@@ -181,7 +185,7 @@ class SliceClock:
 
     def __init__(self, stage: Stage, seconds: float) -> None:
         self._left = seconds
-        stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", self._take)
+        stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", self._take)
 
     def __call__(self) -> float:
         """Give the seconds that are left."""
@@ -249,6 +253,6 @@ def staged() -> Iterator[Stage]:
         dynamodb = session.client("dynamodb")
         create_tables(dynamodb)
         alice = session.client("ec2")
-        stage = Stage(build(session.client("ec2")), alice, dynamodb)
+        stage = Stage(build_sample_network(session.client("ec2")), alice, dynamodb)
         record_calls(alice, ALICE, stage.deliver)
         yield stage

@@ -8,14 +8,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from collect_world import ACCOUNT, REGION, World, build
+from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleNetwork]:
     """Build the sample region."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     with mock_aws():
-        yield build(boto3.session.Session().client("ec2", region_name=REGION))
+        yield build_sample_network(boto3.session.Session().client("ec2", region_name=REGION))

@@ -19,61 +19,61 @@ from posture.model.network import Facet, Snapshot, TargetKind
 from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
-    from collect_world import World
+    from sample_network import SampleNetwork
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CATALOGUE = {"DescribeVpcEndpointServices", "DescribePrefixLists"}
 
 
-def observe(world: World) -> Observer:
+def observe(network: SampleNetwork) -> Observer:
     """Build an observer that has read nothing yet."""
-    return Observer(world.ec2, Region(world.scope.account, world.scope.region), lambda: NOW)
+    return Observer(network.ec2, Region(network.scope.account, network.scope.region), lambda: NOW)
 
 
-def collect_full_vpc(world: World) -> Snapshot:
+def collect_full_vpc(network: SampleNetwork) -> Snapshot:
     """Collect the VPC that has resources of every kind."""
-    found = observe(world).collect_vpc(world.scope)
+    found = observe(network).collect_vpc(network.scope)
     assert found is not None
     return found
 
 
-def collect_region(world: World, cache: DnsCache | None = None) -> RegionSnapshot:
+def collect_region(network: SampleNetwork, cache: DnsCache | None = None) -> RegionSnapshot:
     """Collect the region, by default with an empty cache of DNS attributes."""
-    (snapshot,) = observe(world).collect_region(cache or DnsCache())
+    (snapshot,) = observe(network).collect_region(cache or DnsCache())
     return snapshot
 
 
-def fail_operation(world: World, operation: str, code: str, status: int = 403) -> None:
+def fail_operation(network: SampleNetwork, operation: str, code: str, status: int = 403) -> None:
     """Make EC2 answer an operation with an error."""
 
     def answer(**_: Any) -> None:
         metadata: Any = {"HTTPStatusCode": status}
         raise ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, operation)
 
-    world.ec2.meta.events.register(f"provide-client-params.ec2.{operation}", answer)
+    network.ec2.meta.events.register(f"provide-client-params.ec2.{operation}", answer)
 
 
-def test_a_snapshot_holds_every_resource_of_the_vpc(world: World) -> None:
+def test_a_snapshot_holds_every_resource_of_the_vpc(network: SampleNetwork) -> None:
     """A snapshot holds every resource of its VPC, by id."""
-    found = collect_full_vpc(world)
+    found = collect_full_vpc(network)
     assert found.observed_at == NOW
     assert (found.vpc.dns_support, found.vpc.dns_hostnames) == (True, True)
-    assert set(found.subnets) == {world.subnet}
-    assert {world.gateway, world.interface} == set(found.endpoints)
+    assert set(found.subnets) == {network.subnet}
+    assert {network.gateway, network.interface} == set(found.endpoints)
     assert set(found.network_interfaces) == set(
-        found.endpoints[world.interface].network_interface_ids
+        found.endpoints[network.interface].network_interface_ids
     )
-    assert not found.nat_gateways[world.nat].public
-    assert found.prefix_lists[world.prefix_list].cidrs == (IPv4Network("198.51.100.0/24"),)
+    assert not found.nat_gateways[network.nat].public
+    assert found.prefix_lists[network.prefix_list].cidrs == (IPv4Network("198.51.100.0/24"),)
     assert found.unreadable == {}
 
 
-def test_a_gateway_endpoint_route_names_a_prefix_list_with_entries(world: World) -> None:
+def test_a_gateway_endpoint_route_names_a_prefix_list_with_entries(network: SampleNetwork) -> None:
     """The destination of a gateway endpoint's route is the service's prefix list."""
-    found = collect_full_vpc(world)
+    found = collect_full_vpc(network)
     routes = [
         route
-        for route in found.route_tables[world.table].routes
+        for route in found.route_tables[network.table].routes
         if route.target.kind is TargetKind.VPC_ENDPOINT
     ]
     lists = [found.prefix_lists[route.prefix_list_id or ""] for route in routes]
@@ -81,119 +81,123 @@ def test_a_gateway_endpoint_route_names_a_prefix_list_with_entries(world: World)
     assert lists[0].cidrs
 
 
-def test_a_vpc_that_does_not_exist_is_none(world: World) -> None:
+def test_a_vpc_that_does_not_exist_is_none(network: SampleNetwork) -> None:
     """There is no snapshot of a VPC that EC2 does not know."""
-    gone = replace(world.scope, subject="vpc-0123456789abcdef0")
-    assert observe(world).collect_vpc(gone) is None
+    gone = replace(network.scope, subject="vpc-0123456789abcdef0")
+    assert observe(network).collect_vpc(gone) is None
 
 
-def test_a_vpc_takes_ten_operations(world: World) -> None:
+def test_a_vpc_takes_ten_operations(network: SampleNetwork) -> None:
     """Once the catalogue is cached, each operation is called a fixed number of times."""
-    observer = observe(world)
+    observer = observe(network)
     observer.catalogue.read()
-    calls = world.record_calls()
-    observer.collect_vpc(world.scope)
+    calls = network.record_calls()
+    observer.collect_vpc(network.scope)
     assert len(set(calls)) == 10
     assert len(calls) == 11  # the two DNS attributes are one kind
     assert not CATALOGUE & set(calls)
 
 
-def test_a_vpc_without_endpoints_reads_no_interfaces_and_no_prefix_lists(world: World) -> None:
+def test_a_vpc_without_endpoints_reads_no_interfaces_and_no_prefix_lists(
+    network: SampleNetwork,
+) -> None:
     """Only what an endpoint, route or rule names is read."""
-    observer = observe(world)
+    observer = observe(network)
     observer.catalogue.read()
-    calls = world.record_calls()
-    observer.collect_vpc(replace(world.scope, subject=world.bare))
+    calls = network.record_calls()
+    observer.collect_vpc(replace(network.scope, subject=network.bare))
     assert {"DescribeNetworkInterfaces", "GetManagedPrefixListEntries"}.isdisjoint(calls)
 
 
 @pytest.mark.parametrize("facet", list(Facet))
-def test_a_denied_operation_makes_only_its_facet_unreadable(world: World, facet: Facet) -> None:
+def test_a_denied_operation_makes_only_its_facet_unreadable(
+    network: SampleNetwork, facet: Facet
+) -> None:
     """`unreadable` holds the reason; every other facet is read."""
-    fail_operation(world, facet.value, "UnauthorizedOperation")
-    found = collect_full_vpc(world)
+    fail_operation(network, facet.value, "UnauthorizedOperation")
+    found = collect_full_vpc(network)
     assert found.unreadable == {facet: f"UnauthorizedOperation: ec2:{facet.value} is denied"}
-    assert found.scope == world.scope
+    assert found.scope == network.scope
 
 
 @pytest.mark.parametrize("code", ["RequestLimitExceeded", "InternalError", "AuthFailure"])
-def test_an_error_that_a_retry_may_cure_is_raised(world: World, code: str) -> None:
+def test_an_error_that_a_retry_may_cure_is_raised(network: SampleNetwork, code: str) -> None:
     """Throttling and server errors say nothing about the VPC; the queue tries again."""
-    fail_operation(world, "DescribeSubnets", code, 503)
+    fail_operation(network, "DescribeSubnets", code, 503)
     with pytest.raises(ClientError):
-        collect_full_vpc(world)
+        collect_full_vpc(network)
 
 
-def test_a_region_snapshot_equals_the_snapshot_of_each_vpc(world: World) -> None:
+def test_a_region_snapshot_equals_the_snapshot_of_each_vpc(network: SampleNetwork) -> None:
     """A VPC's snapshot is the same whether it is read alone or with its region."""
-    whole = collect_region(world)
+    whole = collect_region(network)
     for vpc_id, snapshot in whole.vpcs.items():
-        scope = Scope(world.scope.account, world.scope.region, vpc_id)
-        assert observe(world).collect_vpc(scope) == snapshot
-    assert {world.vpc, world.bare} <= set(whole.vpcs)
+        scope = Scope(network.scope.account, network.scope.region, vpc_id)
+        assert observe(network).collect_vpc(scope) == snapshot
+    assert {network.vpc, network.bare} <= set(whole.vpcs)
 
 
 def test_slices_together_equal_the_region_snapshot(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    network: SampleNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every VPC is in exactly one slice, with the same snapshot."""
-    whole = collect_region(world)
+    whole = collect_region(network)
     monkeypatch.setattr("posture.ec2.region.SLICE", 2)
-    parts = list(observe(world).collect_region(DnsCache(budget=UNLIMITED)))
+    parts = list(observe(network).collect_region(DnsCache(budget=UNLIMITED)))
     assert [len(part.vpcs) for part in parts] == [2, 1]
     assert {vpc_id: found for part in parts for vpc_id, found in part.vpcs.items()} == whole.vpcs
 
 
-def test_requests_for_a_region_grow_with_pages_not_with_vpcs(world: World) -> None:
+def test_requests_for_a_region_grow_with_pages_not_with_vpcs(network: SampleNetwork) -> None:
     """A hundred more VPCs whose DNS attributes are cached add no request."""
     cached = DnsAttributes(support=True, hostnames=True, observed_at=NOW - timedelta(hours=1))
-    before = world.record_calls()
-    collect_region(world, DnsCache(budget=0))
+    before = network.record_calls()
+    collect_region(network, DnsCache(budget=0))
     cost = len(before)
     for third in range(100):
-        world.ec2.create_vpc(CidrBlock=f"10.{third + 100}.0.0/16")
-    vpcs = [vpc["VpcId"] for vpc in world.ec2.describe_vpcs()["Vpcs"]]
-    after = world.record_calls()
-    collect_region(world, DnsCache(dict.fromkeys(vpcs, cached), budget=0))
+        network.ec2.create_vpc(CidrBlock=f"10.{third + 100}.0.0/16")
+    vpcs = [vpc["VpcId"] for vpc in network.ec2.describe_vpcs()["Vpcs"]]
+    after = network.record_calls()
+    collect_region(network, DnsCache(dict.fromkeys(vpcs, cached), budget=0))
     assert len(after) == cost
 
 
-def test_vpcs_with_private_dns_are_read_first(world: World) -> None:
+def test_vpcs_with_private_dns_are_read_first(network: SampleNetwork) -> None:
     """The budget goes to the VPC whose endpoint uses private DNS; others stay unknown."""
-    found = collect_region(world, DnsCache(budget=1))
-    assert found.vpcs[world.vpc].vpc.dns_hostnames is True
-    assert found.vpcs[world.bare].vpc.dns_hostnames is None
-    assert set(found.dns) == {world.vpc}
+    found = collect_region(network, DnsCache(budget=1))
+    assert found.vpcs[network.vpc].vpc.dns_hostnames is True
+    assert found.vpcs[network.bare].vpc.dns_hostnames is None
+    assert set(found.dns) == {network.vpc}
 
 
-def test_a_cached_attribute_keeps_its_observation_time(world: World) -> None:
+def test_a_cached_attribute_keeps_its_observation_time(network: SampleNetwork) -> None:
     """A cached value is used for up to 36 hours."""
     cached = DnsAttributes(support=False, hostnames=False, observed_at=NOW - timedelta(hours=35))
-    found = collect_region(world, DnsCache({world.bare: cached}))
-    assert found.vpcs[world.bare].vpc.dns_support is False
-    assert found.dns[world.bare] == cached
+    found = collect_region(network, DnsCache({network.bare: cached}))
+    assert found.vpcs[network.bare].vpc.dns_support is False
+    assert found.dns[network.bare] == cached
 
 
-def test_an_attribute_cached_36_hours_ago_is_unknown(world: World) -> None:
+def test_an_attribute_cached_36_hours_ago_is_unknown(network: SampleNetwork) -> None:
     """An expired value is not used."""
     stale = DnsAttributes(support=True, hostnames=True, observed_at=NOW - timedelta(hours=36))
-    found = collect_region(world, DnsCache({world.bare: stale}, budget=0))
-    assert found.vpcs[world.bare].vpc.dns_support is None
+    found = collect_region(network, DnsCache({network.bare: stale}, budget=0))
+    assert found.vpcs[network.bare].vpc.dns_support is None
 
 
-def test_a_region_snapshot_without_describe_vpcs_says_so(world: World) -> None:
+def test_a_region_snapshot_without_describe_vpcs_says_so(network: SampleNetwork) -> None:
     """If DescribeVpcs is denied, the VPCs are those that other resources name."""
-    fail_operation(world, "DescribeVpcs", "UnauthorizedOperation")
-    found = collect_region(world)
+    fail_operation(network, "DescribeVpcs", "UnauthorizedOperation")
+    found = collect_region(network)
     assert Facet.VPC in found.unreadable
-    assert Facet.VPC in found.vpcs[world.vpc].unreadable
+    assert Facet.VPC in found.vpcs[network.vpc].unreadable
 
 
-def test_the_catalogue_is_read_once_an_hour(world: World) -> None:
+def test_the_catalogue_is_read_once_an_hour(network: SampleNetwork) -> None:
     """It comes from the cache for an hour and is then read again."""
     clock = [NOW]
-    known = RegionCatalogueCache(world.ec2, lambda: clock[0])
-    calls = world.record_calls()
+    known = RegionCatalogueCache(network.ec2, lambda: clock[0])
+    calls = network.record_calls()
     known.read()
     first = len(calls)
     clock[0] = NOW + timedelta(minutes=59)
@@ -204,7 +208,7 @@ def test_the_catalogue_is_read_once_an_hour(world: World) -> None:
     assert len(calls) == 2 * first
 
 
-def test_s3_is_one_service_with_both_types(world: World) -> None:
+def test_s3_is_one_service_with_both_types(network: SampleNetwork) -> None:
     """EC2 lists S3 twice; the catalogue merges both entries."""
-    service = observe(world).catalogue.read().services["com.amazonaws.eu-west-1.s3"]
+    service = observe(network).catalogue.read().services["com.amazonaws.eu-west-1.s3"]
     assert {"Gateway", "Interface"} == {str(each) for each in service.types}

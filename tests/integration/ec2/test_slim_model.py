@@ -12,11 +12,11 @@ import boto3
 import botocore.session
 import pytest
 
-from collect_world import NOW, REGION, World
 from posture.ec2.observer import Observer
 from posture.evaluation.scope_resolver import KINDS
 from posture.model.scope import Region
 from posture.runtime import clients
+from sample_network import NOW, REGION, SampleNetwork
 
 ROOT = Path(__file__).parents[3]
 MODELS = ROOT / "layers/posture/python/posture/models"
@@ -93,14 +93,14 @@ def test_every_lookup_operation_is_in_the_model() -> None:
         assert callable(getattr(client, lookup.operation))
 
 
-def test_a_snapshot_is_the_same_with_either_model(world: World) -> None:
+def test_a_snapshot_is_the_same_with_either_model(network: SampleNetwork) -> None:
     """The smaller model loses no part of a VPC."""
-    account = world.scope.account
+    account = network.scope.account
     snapshots = [
         Observer(client, Region(account, REGION), lambda: NOW + timedelta(0)).collect_vpc(
-            world.scope
+            network.scope
         )
-        for client in (world.ec2, create_slim_client())
+        for client in (network.ec2, create_slim_client())
     ]
     assert snapshots[0] is not None
     assert snapshots[0] == snapshots[1]

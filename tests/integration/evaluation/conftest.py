@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from collect_world import ACCOUNT, REGION
 from monitor_stage import Stage, staged
+from sample_network import ACCOUNT, REGION
 
 
 @pytest.fixture

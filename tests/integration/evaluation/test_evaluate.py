@@ -28,7 +28,7 @@ def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
     stage.open_group()
     record = stage.trail[0]
     assert stage.evaluate().failed == ()
-    (finding,) = stage.about(stage.world.group)
+    (finding,) = stage.about(stage.network.group)
     assert finding.cause is not None
     assert finding.cause.event_id == record["eventID"]
     assert finding.cause.actor == record["userIdentity"]["arn"]
@@ -38,12 +38,12 @@ def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
 def test_a_picture_is_no_newer_than_its_first_read(stage: Stage) -> None:
     """What happens while a VPC is read is news to the picture, and must not lose against it."""
     first_reads = []
-    stage.world.ec2.meta.events.register(
+    stage.network.ec2.meta.events.register(
         "before-call.ec2.DescribeVpcs", lambda **_: first_reads.append(stage.clock.time)
     )
     stage.open_group()
     assert stage.evaluate().failed == ()
-    head = stage.store.load_record(stage.world.scope)
+    head = stage.store.load_record(stage.network.scope)
     assert head is not None
     assert head.observed_at <= first_reads[0]
 
@@ -61,11 +61,11 @@ def test_the_repair_resolves_the_finding(stage: Stage) -> None:
     """What is mended is resolved, and its history stays."""
     stage.open_group()
     stage.evaluate()
-    (opened,) = stage.about(stage.world.group)
+    (opened,) = stage.about(stage.network.group)
     stage.close_group()
     stage.evaluate()
-    assert stage.about(stage.world.group) == []
-    stored = stage.store.load(stage.world.scope).findings[opened.id]
+    assert stage.about(stage.network.group) == []
+    stored = stage.store.load(stage.network.scope).findings[opened.id]
     assert stored.status is FindingStatus.RESOLVED
     assert stored.version == opened.version + 1
 
@@ -73,8 +73,8 @@ def test_the_repair_resolves_the_finding(stage: Stage) -> None:
 def test_a_batch_about_one_vpc_is_one_evaluation(stage: Stage) -> None:
     """Many records about one VPC are looked at once."""
     stage.open_group()
-    stage.alice.create_tags(Resources=[stage.world.group], Tags=[{"Key": "a", "Value": "b"}])
-    stage.alice.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsSupport={"Value": True})
+    stage.alice.create_tags(Resources=[stage.network.group], Tags=[{"Key": "a", "Value": "b"}])
+    stage.alice.modify_vpc_attribute(VpcId=stage.network.vpc, EnableDnsSupport={"Value": True})
     assert len(stage.evaluate().results) == 1
 
 
@@ -82,12 +82,12 @@ def test_an_evaluation_stores_the_coverage_matrix(stage: Stage) -> None:
     """With the head: which way each subnet's traffic goes in the picture that was judged."""
     stage.open_group()
     stage.evaluate()
-    head = stage.store.load(stage.world.scope).record
+    head = stage.store.load(stage.network.scope).record
     assert head is not None
     assert head.coverage is not None
-    row = outcomes_of(head.coverage, stage.world.subnet)
+    row = outcomes_of(head.coverage, stage.network.subnet)
     short = [each["short"] for each in head.coverage["services"]]
-    assert dict(zip(short, row, strict=True))["s3"]["summary"] == f"all by {stage.world.gateway}"
+    assert dict(zip(short, row, strict=True))["s3"]["summary"] == f"all by {stage.network.gateway}"
 
 
 def test_the_same_change_twice_writes_once(stage: Stage) -> None:
@@ -100,7 +100,7 @@ def test_the_same_change_twice_writes_once(stage: Stage) -> None:
     assert outcomes(first) == [WriteOutcome.COMMITTED]
     assert outcomes(second) == [WriteOutcome.UNCHANGED]
     assert stage.rows() == rows
-    assert [each.version for each in stage.about(stage.world.group)] == [1]
+    assert [each.version for each in stage.about(stage.network.group)] == [1]
 
 
 def test_order_does_not_matter(stage: Stage) -> None:
@@ -110,7 +110,7 @@ def test_order_does_not_matter(stage: Stage) -> None:
     opened, closed = stage.taken()
     stage.evaluate(closed)
     stage.evaluate(opened)
-    assert stage.about(stage.world.group) == []
+    assert stage.about(stage.network.group) == []
 
 
 def test_a_stale_picture_never_overwrites_a_newer_one(stage: Stage) -> None:
@@ -120,21 +120,21 @@ def test_a_stale_picture_never_overwrites_a_newer_one(stage: Stage) -> None:
     before = stage.clock.time - timedelta(minutes=1)
     stage.evaluate(record)
     rows = stage.rows()
-    stage.world.ec2.revoke_security_group_ingress(
-        GroupId=stage.world.group, IpPermissions=[ANYBODY]
+    stage.network.ec2.revoke_security_group_ingress(
+        GroupId=stage.network.group, IpPermissions=[ANYBODY]
     )
     late = stage.evaluator(stage.observer(now=lambda: before)).evaluate(batch(record))
     assert outcomes(late) == [WriteOutcome.STALE]
     assert late.failed == ()
     assert stage.rows() == rows
-    assert stage.about(stage.world.group)
+    assert stage.about(stage.network.group)
 
 
 def test_a_failed_call_moves_nothing(stage: Stage) -> None:
     """A record of a refused call is ignored."""
     with pytest.raises(ClientError):
         stage.alice.delete_route(
-            RouteTableId=stage.world.table, DestinationCidrBlock="192.0.2.0/24"
+            RouteTableId=stage.network.table, DestinationCidrBlock="192.0.2.0/24"
         )
     evaluated = stage.evaluate()
     assert (evaluated.ignored, evaluated.results, evaluated.failed) == (1, (), ())
@@ -151,7 +151,7 @@ def test_a_malformed_record_never_blocks_its_batch(stage: Stage, body: str, fiel
     evaluated = stage.evaluate(body, record)
     assert evaluated.failed == ("m-1",)
     assert field in stage.refused()["m-1"]
-    assert stage.about(stage.world.group)
+    assert stage.about(stage.network.group)
 
 
 def test_a_refused_message_keeps_one_reason(stage: Stage) -> None:
@@ -174,17 +174,17 @@ def test_what_leads_nowhere_sweeps_the_region(stage: Stage) -> None:
     """A record about ids that nobody knows makes the monitor look at everything."""
     stage.open_group()
     (record,) = stage.taken()
-    text = json.dumps(record).replace(stage.world.group, "sg-00000000000000000")
+    text = json.dumps(record).replace(stage.network.group, "sg-00000000000000000")
     evaluated = stage.evaluate(json.loads(text))
     assert evaluated.regions_swept == 1
-    assert stage.about(stage.world.group)
+    assert stage.about(stage.network.group)
 
 
 def test_a_deleted_vpc_ends_its_findings(stage: Stage) -> None:
     """Everything about it is resolved, and it leaves the list of scopes that exist."""
-    scope = Scope(stage.world.scope.account, stage.world.scope.region, stage.world.bare)
-    stage.evaluate(attribute_change(stage.world.bare))
-    stage.alice.delete_vpc(VpcId=stage.world.bare)
+    scope = Scope(stage.network.scope.account, stage.network.scope.region, stage.network.bare)
+    stage.evaluate(attribute_change(stage.network.bare))
+    stage.alice.delete_vpc(VpcId=stage.network.bare)
     stage.evaluate()
     assert stage.findings(scope) == []
     assert scope not in {
@@ -201,7 +201,7 @@ def test_throttling_hands_the_change_out_again(stage: Stage) -> None:
     assert stage.rows() == 0
     heal()
     assert stage.evaluate(record).failed == ()
-    assert stage.about(stage.world.group)
+    assert stage.about(stage.network.group)
 
 
 def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
@@ -210,18 +210,18 @@ def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
     """Its message comes again, those of the others are done."""
 
     def mistaken(case: VpcContext) -> tuple[Verdict, ...]:
-        if case.snapshot.vpc.id == stage.world.bare:
+        if case.snapshot.vpc.id == stage.network.bare:
             raise KeyError("nobody thought of that")
         return evaluate_context(case)
 
     monkeypatch.setattr("posture.evaluation.scope.evaluate_context", mistaken)
     evaluated = stage.evaluate(
-        attribute_change(stage.world.bare) | {"eventID": "other"},
-        attribute_change(stage.world.vpc),
+        attribute_change(stage.network.bare) | {"eventID": "other"},
+        attribute_change(stage.network.vpc),
     )
     assert evaluated.failed == ("m-1",)
-    assert [each.scope.subject for each in evaluated.results] == [stage.world.vpc]
-    assert [scope.subject for scope in stage.sweep().failed] == [stage.world.bare]
+    assert [each.scope.subject for each in evaluated.results] == [stage.network.vpc]
+    assert [scope.subject for scope in stage.sweep().failed] == [stage.network.bare]
 
 
 def test_one_eventbridge_event_by_itself_is_a_batch_of_one(stage: Stage) -> None:
@@ -235,16 +235,16 @@ def test_one_eventbridge_event_by_itself_is_a_batch_of_one(stage: Stage) -> None
 def test_an_event_of_another_kind_is_an_error(stage: Stage) -> None:
     """It names what was expected."""
     with pytest.raises(MalformedChangeError, match="Records"):
-        stage.evaluator().evaluate({"hello": "world"})
+        stage.evaluator().evaluate({"hello": "network"})
 
 
 def test_an_endpoint_service_is_judged_by_itself(stage: Stage) -> None:
     """Opened to everybody: a finding in the scope of the service; deleted: its end."""
-    made = stage.world.ec2.create_vpc_endpoint_service_configuration(
+    made = stage.network.ec2.create_vpc_endpoint_service_configuration(
         NetworkLoadBalancerArns=[stage.load_balancer()], AcceptanceRequired=True
     )
     service = made["ServiceConfiguration"]["ServiceId"]
-    scope = Scope(stage.world.scope.account, stage.world.scope.region, service)
+    scope = Scope(stage.network.scope.account, stage.network.scope.region, service)
     stage.alice.modify_vpc_endpoint_service_permissions(
         ServiceId=service, AddAllowedPrincipals=["*"]
     )

@@ -1,4 +1,4 @@
-"""A table of the former version: its findings live on under the rules' new ids, without an alert."""
+"""A table of the former version: its findings live on under the new rule ids, without an alert."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ def former(stage: Stage) -> Stage:
     waiver = Waiver(
         id="w-1",
         rule="endpoint-policy-full-access",
-        resource=stage.world.gateway,
+        resource=stage.network.gateway,
         scope="*",
         reason="being replaced",
         ticket="SEC-1",
@@ -68,7 +68,7 @@ def notifier(former: Stage) -> Iterator[NotifyStage]:
 
 def stored(stage: Stage) -> dict[str, Finding]:
     """Return all findings of the full VPC by id."""
-    return dict(stage.store.load(stage.world.scope).findings)
+    return dict(stage.store.load(stage.network.scope).findings)
 
 
 def item_keys(stage: Stage) -> set[str]:
@@ -77,7 +77,7 @@ def item_keys(stage: Stage) -> set[str]:
     return {
         each["item"]["S"]
         for each in items
-        if each["kind"] == {"S": "finding"} and each["scope"]["S"] == str(stage.world.scope)
+        if each["kind"] == {"S": "finding"} and each["scope"]["S"] == str(stage.network.scope)
     }
 
 
@@ -91,15 +91,15 @@ def published(notifier: NotifyStage, after: int) -> list[Any]:
 def fault(stage: Stage) -> object:
     """Return what `posture verify` finds wrong in the full VPC's history."""
     verifier = Verifier(stage.dynamodb, TABLES)
-    (result,) = verifier.verify_scopes(iter([stage.world.scope]), {})
+    (result,) = verifier.verify_scopes(iter([stage.network.scope]), {})
     return result.fault
 
 
 def test_the_stage_is_that_of_the_former_version(former: Stage) -> None:
     """The findings are under former ids, and some of them were renamed."""
     keys = item_keys(former)
-    assert f"endpoint-open-to-everybody#{former.world.interface}" in keys
-    assert f"endpoint-policy-full-access#{former.world.gateway}" in keys
+    assert f"endpoint-open-to-everybody#{former.network.interface}" in keys
+    assert f"endpoint-policy-full-access#{former.network.gateway}" in keys
     assert not {key.partition("#")[0] for key in keys} & set(FORMER_RULE_IDS.values())
     assert fault(former) is None
 
@@ -154,8 +154,8 @@ def test_a_finding_whose_facts_change_later_is_changed(former: Stage) -> None:
     """What is compared is the verdict of the first evaluation after the upgrade."""
     former.sweep()
     rows = former.rows()
-    former.world.ec2.authorize_security_group_ingress(
-        GroupId=former.world.group,
+    former.network.ec2.authorize_security_group_ingress(
+        GroupId=former.network.group,
         IpPermissions=[
             {
                 "IpProtocol": "tcp",
@@ -176,7 +176,7 @@ def test_a_waiver_on_a_former_id_holds_until_it_ends(former: Stage) -> None:
     (waived,) = (each for each in stored(former).values() if each.status is FindingStatus.WAIVED)
     assert (waived.rule, waived.resource) == (
         "endpoint-policy-allows-full-access",
-        former.world.gateway,
+        former.network.gateway,
     )
     former.clock.time += timedelta(days=31)
     former.sweep()
@@ -186,9 +186,9 @@ def test_a_waiver_on_a_former_id_holds_until_it_ends(former: Stage) -> None:
 
 def test_a_vpc_that_is_gone_ends_its_former_findings(former: Stage) -> None:
     """The items under the former ids do not stay behind."""
-    scope = replace(former.world.scope, subject=former.world.bare)
+    scope = replace(former.network.scope, subject=former.network.bare)
     before = dict(former.store.load(scope).findings)
-    former.world.ec2.delete_vpc(VpcId=former.world.bare)
+    former.network.ec2.delete_vpc(VpcId=former.network.bare)
     former.sweep()
     after = former.store.load(scope).findings
     assert before.keys() == after.keys()
@@ -208,11 +208,11 @@ def test_a_rule_is_found_by_either_id(former: Stage, asked: str) -> None:
 
 def test_of_two_evaluations_at_once_one_rewrites_the_items(former: Stage) -> None:
     """The other one meets the new revision, reads again and finds it done."""
-    read_before = former.store.load(former.world.scope)
+    read_before = former.store.load(former.network.scope)
     former.sweep()
-    swept = former.store.load(former.world.scope)
+    swept = former.store.load(former.network.scope)
     assert (len(read_before.former), len(swept.former)) == (len(read_before.findings), 0)
     at = former.clock()
-    late = Evaluation(former.world.scope, at)
+    late = Evaluation(former.network.scope, at)
     assert former.store.record(late, lambda _: (), read_before).outcome is WriteOutcome.UNCHANGED
-    assert former.store.load(former.world.scope).findings == swept.findings
+    assert former.store.load(former.network.scope).findings == swept.findings

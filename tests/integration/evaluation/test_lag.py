@@ -6,9 +6,9 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
-from collect_world import ACCOUNT, REGION, create_endpoint
 from monitor_stage import Stage
 from posture.model.scope import Scope
+from sample_network import ACCOUNT, REGION, create_endpoint
 
 
 class Lag:
@@ -34,9 +34,9 @@ class Lag:
 def looked_twice(stage: Stage, change: Callable[[], object]) -> tuple[list[str], list[str]]:
     """Give the open findings' rules after a first look that lags, and after the second."""
     stage.sweep()
-    lag = Lag(stage.world.ec2)
+    lag = Lag(stage.network.ec2)
     stage.sweep()  # what EC2 shows now, it shows until the lag is over
-    for vpc in (stage.world.vpc, stage.world.bare):
+    for vpc in (stage.network.vpc, stage.network.bare):
         stage.observer().collect_vpc(Scope(ACCOUNT, REGION, vpc))
     change()
     records = stage.taken()
@@ -49,7 +49,7 @@ def looked_twice(stage: Stage, change: Callable[[], object]) -> tuple[list[str],
 
 def rules(stage: Stage) -> list[str]:
     """Give the rules that have open findings, of both VPCs."""
-    bare = Scope(ACCOUNT, REGION, stage.world.bare)
+    bare = Scope(ACCOUNT, REGION, stage.network.bare)
     return sorted(each.rule for each in [*stage.findings(), *stage.findings(bare)])
 
 
@@ -57,7 +57,7 @@ def test_a_lagging_read_is_put_right_by_the_second_look(stage: Stage) -> None:
     """Opening the group is not seen at first, and then found with its cause."""
     first, second = looked_twice(stage, stage.open_group)
     assert len(second) > len(first)
-    (finding,) = stage.about(stage.world.group)
+    (finding,) = stage.about(stage.network.group)
     assert finding.cause is not None
     assert finding.cause.event_name == "AuthorizeSecurityGroupIngress"
 
@@ -66,7 +66,7 @@ def test_an_endpoint_that_is_not_visible_yet_is_found(stage: Stage) -> None:
     """A created endpoint that EC2 does not show yet is judged once it does."""
 
     def create() -> None:
-        create_endpoint(stage.alice, stage.world.bare, "Gateway", "s3")
+        create_endpoint(stage.alice, stage.network.bare, "Gateway", "s3")
 
     first, second = looked_twice(stage, create)
     assert len(second) > len(first)
@@ -74,7 +74,7 @@ def test_an_endpoint_that_is_not_visible_yet_is_found(stage: Stage) -> None:
 
 def test_a_pending_endpoint_is_looked_at_again(stage: Stage) -> None:
     """Pending at the first look is no finding; failed at the second one is."""
-    state = ec2_backends[ACCOUNT][REGION].vpc_end_points[stage.world.interface]
+    state = ec2_backends[ACCOUNT][REGION].vpc_end_points[stage.network.interface]
     state.state, state.creation_timestamp = "pending", stage.clock.time.replace(tzinfo=None)
     stage.open_group()
     (record,) = stage.taken()

@@ -7,7 +7,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from collect_world import ACCOUNT, REGION, World, build
 from monitor_stage import ANYBODY, HOME, Stage, batch
 from posture.ec2.members import MemberObservers, assume_member_roles
 from posture.evaluation.account_sweep import sweep_accounts
@@ -24,6 +23,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.cloudtrail import ApiCaller
+from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES
 
 ONE, OTHER = "111111111111", "222222222222"
@@ -31,7 +31,7 @@ ACCESS = MemberAccess((ONE, OTHER), "posture-look-eu-west-1", "our-external-id")
 
 
 class Organisation:
-    """The home account's stage, and two members with a world of their own in each."""
+    """The home account's stage, and two members with a network of their own in each."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -41,7 +41,9 @@ class Organisation:
             "before-parameter-build.sts.AssumeRole", cast("Any", self._assume)
         )
         self.members: MemberObservers = assume_member_roles(HOME, ACCESS, "aws")
-        self.worlds = {account: build(self.client(account)) for account in (ONE, OTHER)}
+        self.networks = {
+            account: build_sample_network(self.client(account)) for account in (ONE, OTHER)
+        }
 
     def client(self, account: str) -> Any:
         """Give an EC2 client of a member's own administrator."""
@@ -61,7 +63,7 @@ class Organisation:
         trail: list[dict[str, Any]] = []
         ec2 = self.client(account)
         record_calls(ec2, ApiCaller(account, "NetworkAdmin", "bob"), trail.append)
-        group = self.worlds[account].group
+        group = self.networks[account].group
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ANYBODY])
         return trail[0]
 
@@ -104,8 +106,8 @@ class Organisation:
 
     def findings(self, account: str, status: FindingStatus = FindingStatus.OPEN) -> list[Finding]:
         """Give the findings of the full VPC of a member."""
-        world: World = self.worlds[account]
-        return self.of(Scope(account, REGION, world.scope.subject), status)
+        network: SampleNetwork = self.networks[account]
+        return self.of(Scope(account, REGION, network.scope.subject), status)
 
     def of(self, scope: Scope, status: FindingStatus) -> list[Finding]:
         """Give the findings of a scope."""
@@ -157,7 +159,7 @@ def test_a_member_that_denies_access_is_unknown_and_stops_nobody(
     """Its scope's rules answer unknown; the changes of the others are evaluated beside it."""
     organisation.denied.add(ONE)
     records = [organisation.open_group(ONE), organisation.open_group(OTHER)]
-    records[0]["requestParameters"]["vpcId"] = organisation.worlds[ONE].scope.subject
+    records[0]["requestParameters"]["vpcId"] = organisation.networks[ONE].scope.subject
     assert organisation.evaluate(*records) == ()
     assert organisation.findings(ONE) == []
     assert organisation.findings(OTHER)
@@ -168,9 +170,9 @@ def test_a_sweep_looks_at_every_account(organisation: Organisation) -> None:
     swept = organisation.sweep()
     accounts = {each.scope.account for each in swept.results}
     assert accounts == {ACCOUNT, ONE, OTHER}
-    for account, world in organisation.worlds.items():
+    for account, network in organisation.networks.items():
         mine = {it.scope.subject for it in swept.results if it.scope.account == account}
-        theirs = {each["VpcId"] for each in world.ec2.describe_vpcs()["Vpcs"]}
+        theirs = {each["VpcId"] for each in network.ec2.describe_vpcs()["Vpcs"]}
         assert mine == theirs
 
 

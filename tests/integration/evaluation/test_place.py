@@ -45,36 +45,36 @@ def places(stage: Stage) -> ScopeResolver:
 
 def association(stage: Stage) -> str:
     """Give the association of the subnet with its table."""
-    tables = stage.world.ec2.describe_route_tables(RouteTableIds=[stage.world.table])
+    tables = stage.network.ec2.describe_route_tables(RouteTableIds=[stage.network.table])
     return str(tables["RouteTables"][0]["Associations"][0]["RouteTableAssociationId"])
 
 
 def acl(stage: Stage) -> Any:
     """Give the network ACL of the subnet."""
-    of_vpc = [{"Name": "vpc-id", "Values": [stage.world.vpc]}]
-    return stage.world.ec2.describe_network_acls(Filters=of_vpc)["NetworkAcls"][0]
+    of_vpc = [{"Name": "vpc-id", "Values": [stage.network.vpc]}]
+    return stage.network.ec2.describe_network_acls(Filters=of_vpc)["NetworkAcls"][0]
 
 
 IDS: dict[str, Callable[[Stage], str]] = {
-    "route table": lambda stage: stage.world.table,
+    "route table": lambda stage: stage.network.table,
     "route table association": association,
-    "subnet": lambda stage: stage.world.subnet,
-    "gateway endpoint": lambda stage: stage.world.gateway,
-    "interface endpoint": lambda stage: stage.world.interface,
-    "security group": lambda stage: stage.world.group,
+    "subnet": lambda stage: stage.network.subnet,
+    "gateway endpoint": lambda stage: stage.network.gateway,
+    "interface endpoint": lambda stage: stage.network.interface,
+    "security group": lambda stage: stage.network.group,
     "network ACL": lambda stage: acl(stage)["NetworkAclId"],
     "network ACL association": lambda stage: acl(stage)["Associations"][0][
         "NetworkAclAssociationId"
     ],
-    "NAT gateway": lambda stage: stage.world.nat,
-    "VPC": lambda stage: stage.world.vpc,
+    "NAT gateway": lambda stage: stage.network.nat,
+    "VPC": lambda stage: stage.network.vpc,
 }
 
 
 @pytest.mark.parametrize("kind", IDS)
 def test_what_exists_is_looked_up(stage: Stage, kind: str) -> None:
     """EC2 knows the VPC of everything in it."""
-    assert scopes(stage, change(IDS[kind](stage))) == {stage.world.vpc}
+    assert scopes(stage, change(IDS[kind](stage))) == {stage.network.vpc}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in IDS if kind != "VPC"])
@@ -83,20 +83,22 @@ def test_what_was_deleted_is_remembered(stage: Stage, kind: str) -> None:
     resource = IDS[kind](stage)
     stage.sweep()
     stage.blind()
-    assert scopes(stage, change(resource)) == {stage.world.vpc}
+    assert scopes(stage, change(resource)) == {stage.network.vpc}
 
 
 def test_the_customers_prefix_list_leads_to_those_who_use_it(stage: Stage) -> None:
     """A security group of the VPC names it."""
     stage.sweep()
-    assert scopes(stage, change(stage.world.prefix_list)) == {stage.world.vpc}
+    assert scopes(stage, change(stage.network.prefix_list)) == {stage.network.vpc}
 
 
 def test_a_shared_thing_beside_one_inside_a_vpc_is_not_looked_up(stage: Stage) -> None:
     """A route to S3's list in one table does not concern everybody who has such a route."""
     stage.sweep()
-    other = stage.world.ec2.create_route_table(VpcId=stage.world.bare)["RouteTable"]["RouteTableId"]
-    assert scopes(stage, change(other, stage.world.prefix_list)) == {stage.world.bare}
+    other = stage.network.ec2.create_route_table(VpcId=stage.network.bare)["RouteTable"][
+        "RouteTableId"
+    ]
+    assert scopes(stage, change(other, stage.network.prefix_list)) == {stage.network.bare}
 
 
 def test_an_endpoint_service_is_its_own_scope(stage: Stage) -> None:
@@ -110,8 +112,8 @@ def test_an_endpoint_service_is_its_own_scope(stage: Stage) -> None:
 def test_an_endpoint_service_concerns_our_own_consumers(stage: Stage) -> None:
     """Accepting or rejecting an endpoint of the same account changes that endpoint's VPC, too."""
     service = f"vpce-svc-{ABSENT}"
-    placed = places(stage).resolve([change(service, stage.world.interface, f"vpce-{ABSENT}")])
-    assert {scope.subject for scope in placed.scopes} == {service, stage.world.vpc}
+    placed = places(stage).resolve([change(service, stage.network.interface, f"vpce-{ABSENT}")])
+    assert {scope.subject for scope in placed.scopes} == {service, stage.network.vpc}
     assert placed.regions == {}
 
 
@@ -130,50 +132,50 @@ def test_a_change_without_ids_sweeps_its_region(stage: Stage) -> None:
 
 def test_each_of_several_deleted_endpoints_must_be_placed(stage: Stage) -> None:
     """One that nobody knows may have been in another VPC."""
-    both = change(stage.world.interface, f"vpce-{ABSENT}")
+    both = change(stage.network.interface, f"vpce-{ABSENT}")
     placed = places(stage).resolve([both])
-    assert {scope.subject for scope in placed.scopes} == {stage.world.vpc}
+    assert {scope.subject for scope in placed.scopes} == {stage.network.vpc}
     assert placed.regions == {HOME: (both,)}
 
 
 def test_a_change_that_sweeps_does(stage: Stage) -> None:
     """Whatever VPC it names besides."""
-    placed = places(stage).resolve([change(stage.world.vpc, sweeps=True)])
+    placed = places(stage).resolve([change(stage.network.vpc, sweeps=True)])
     assert set(placed.regions) == {HOME}
-    assert {scope.subject for scope in placed.scopes} == {stage.world.vpc}
+    assert {scope.subject for scope in placed.scopes} == {stage.network.vpc}
 
 
 def test_several_changes_share_their_requests(stage: Stage) -> None:
     """One request a kind of id, however many changes there are."""
     changes = [
-        change(stage.world.table, event_id="e-1"),
-        change(stage.world.table, stage.world.subnet, event_id="e-2"),
-        change(stage.world.group, event_id="e-3"),
+        change(stage.network.table, event_id="e-1"),
+        change(stage.network.table, stage.network.subnet, event_id="e-2"),
+        change(stage.network.group, event_id="e-3"),
     ]
-    calls = stage.world.record_calls()
+    calls = stage.network.record_calls()
     placed = places(stage).resolve(changes)
     assert sorted(calls) == ["DescribeRouteTables", "DescribeSecurityGroups", "DescribeSubnets"]
-    assert placed.scopes == {stage.world.scope: tuple(changes)}
+    assert placed.scopes == {stage.network.scope: tuple(changes)}
 
 
 def test_a_denied_look_up_counts_as_not_found(stage: Stage) -> None:
     """The sweep that follows looks everywhere."""
     stage.fail("DescribeRouteTables", "UnauthorizedOperation")
-    assert set(places(stage).resolve([change(stage.world.table)]).regions) == {HOME}
+    assert set(places(stage).resolve([change(stage.network.table)]).regions) == {HOME}
 
 
 def test_throttling_is_not_not_found(stage: Stage) -> None:
     """It is raised, so that the change comes again."""
     stage.fail("DescribeRouteTables", "RequestLimitExceeded")
     with pytest.raises(ClientError, match="RequestLimitExceeded"):
-        places(stage).resolve([change(stage.world.table)])
+        places(stage).resolve([change(stage.network.table)])
 
 
 def test_another_accounts_memory_is_not_ours(stage: Stage) -> None:
     """An id of a shared network may be remembered for several accounts."""
     stage.sweep()
     stage.blind()
-    elsewhere = change(stage.world.table, region=Region("444455556666", HOME.name))
+    elsewhere = change(stage.network.table, region=Region("444455556666", HOME.name))
     placed = places(stage).resolve([elsewhere])
     assert placed.scopes == {}
     assert set(placed.regions) == {elsewhere.region}

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from collect_world import ACCOUNT, REGION
 from monitor_stage import HOME, SECONDS, SliceClock, Stage, attribute_change, batch
 from posture.errors import SweepIncompleteError
 from posture.evaluation.account_sweep import sweep_accounts
@@ -14,6 +13,7 @@ from posture.evaluation.sweep_result import SweepResult
 from posture.model.scope import Scope
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
+from sample_network import ACCOUNT, REGION
 from stack_tables import TABLES
 
 
@@ -41,7 +41,7 @@ def baselines(stage: Stage) -> BaselineTable:
 
 def vpcs(stage: Stage) -> set[str]:
     """Give the VPCs of the region."""
-    return {each["VpcId"] for each in stage.world.ec2.describe_vpcs()["Vpcs"]}
+    return {each["VpcId"] for each in stage.network.ec2.describe_vpcs()["Vpcs"]}
 
 
 def subjects(swept: SweepResult) -> list[str]:
@@ -51,7 +51,7 @@ def subjects(swept: SweepResult) -> list[str]:
 
 def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
     """One listing, and each kind once a slice, by VPC id."""
-    calls = stage.world.record_calls()
+    calls = stage.network.record_calls()
     swept = stage.sweep()
     assert sorted(subjects(swept)) == sorted(vpcs(stage))
     assert calls.count("DescribeSubnets") == 3
@@ -62,17 +62,17 @@ def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
 def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
     """Listed, and not there any more at its slice's turn: as if it had not been listed."""
     stage.sweep()
-    stage.evaluate(attribute_change(stage.world.bare))  # seen last, so its slice comes last
-    bare = Scope(ACCOUNT, REGION, stage.world.bare)
+    stage.evaluate(attribute_change(stage.network.bare))  # seen last, so its slice comes last
+    bare = Scope(ACCOUNT, REGION, stage.network.bare)
 
     def delete(**_: Any) -> None:
-        stage.world.ec2.meta.events.unregister("before-call.ec2.DescribeSubnets", delete)
-        stage.world.ec2.delete_vpc(VpcId=stage.world.bare)
+        stage.network.ec2.meta.events.unregister("before-call.ec2.DescribeSubnets", delete)
+        stage.network.ec2.delete_vpc(VpcId=stage.network.bare)
 
-    stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", delete)
+    stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", delete)
     swept = stage.sweep()
     assert swept.describe_missing() == ()
-    assert subjects(swept)[-1] == stage.world.bare
+    assert subjects(swept)[-1] == stage.network.bare
     assert bare not in {head.scope for head in stage.store.load_region_records(HOME)}
 
 
@@ -80,13 +80,13 @@ def test_a_vpc_that_comes_and_goes_unseen_leaves_no_trace(stage: Stage) -> None:
     """Listed for the first time and gone at its turn: there is nothing to end."""
     slices = iter(RegionSweep(stage.observer(), stage.store, baselines(stage)).run_slices())
     first = next(slices)
-    gone = {scope.subject for scope in first.remaining} - {stage.world.vpc}
+    gone = {scope.subject for scope in first.remaining} - {stage.network.vpc}
     for vpc in gone:
-        for subnet in stage.world.ec2.describe_subnets(
+        for subnet in stage.network.ec2.describe_subnets(
             Filters=[{"Name": "vpc-id", "Values": [vpc]}]
         )["Subnets"]:
-            stage.world.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-        stage.world.ec2.delete_vpc(VpcId=vpc)
+            stage.network.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+        stage.network.ec2.delete_vpc(VpcId=vpc)
     rest = [first, *slices]
     assert gone.isdisjoint(each for part in rest for each in subjects(part))
     assert {head.scope.subject for head in stage.store.load_region_records(HOME)} == vpcs(stage)
@@ -96,14 +96,14 @@ def test_a_slice_that_cannot_be_read_fails_its_own_vpcs(stage: Stage) -> None:
     """The others are read and recorded, and the sweep does not pass for done."""
 
     def refuse(params: Any, **_: Any) -> None:
-        if stage.world.vpc in params["body"].values():
+        if stage.network.vpc in params["body"].values():
             raise ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "DescribeSubnets")
 
-    stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", refuse)
+    stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", refuse)
     swept = stage.sweep()
-    assert set(swept.failed) == {stage.world.scope}
-    assert set(subjects(swept)) == vpcs(stage) - {stage.world.vpc}
-    with pytest.raises(SweepIncompleteError, match=f"{stage.world.vpc}: .*RequestLimitExceeded"):
+    assert set(swept.failed) == {stage.network.scope}
+    assert set(subjects(swept)) == vpcs(stage) - {stage.network.vpc}
+    with pytest.raises(SweepIncompleteError, match=f"{stage.network.vpc}: .*RequestLimitExceeded"):
         swept.require_complete()
 
 

@@ -4,23 +4,23 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from collect_world import ACCOUNT, REGION
 from monitor_stage import HOME, Stage, attribute_change, batch
 from posture.evaluation.changes import BatchResult
 from posture.model.scope import Scope
+from sample_network import ACCOUNT, REGION
 
 
 def evaluate(stage: Stage) -> BatchResult:
     """Evaluate a batch about the full VPC (`m-1`) and the bare one (`m-2`)."""
     records = [
-        attribute_change(vpc) | {"eventID": vpc} for vpc in (stage.world.vpc, stage.world.bare)
+        attribute_change(vpc) | {"eventID": vpc} for vpc in (stage.network.vpc, stage.network.bare)
     ]
     return stage.evaluator().evaluate(batch(*records))
 
 
 def both(stage: Stage) -> set[str]:
     """Name the two VPCs."""
-    return {stage.world.vpc, stage.world.bare}
+    return {stage.network.vpc, stage.network.bare}
 
 
 def subjects(evaluated: BatchResult) -> list[str]:
@@ -35,12 +35,12 @@ def refuse(stage: Stage, *vpcs: str) -> None:
         if set(vpcs) <= set(map(str, params["body"].values())):
             raise ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "DescribeSubnets")
 
-    stage.world.ec2.meta.events.register("before-call.ec2.DescribeSubnets", answer)
+    stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", answer)
 
 
 def test_vpcs_of_a_batch_take_the_same_requests(stage: Stage) -> None:
     """One of each kind for both; only the DNS attributes are asked for one by one."""
-    calls = stage.world.record_calls()
+    calls = stage.network.record_calls()
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
     assert calls.count("DescribeVpcAttribute") == 4
@@ -51,7 +51,7 @@ def test_vpcs_of_a_batch_take_the_same_requests(stage: Stage) -> None:
 def test_together_they_are_judged_as_alone(stage: Stage) -> None:
     """A joint picture leads to the same findings, with the change as their cause."""
     stage.open_group()
-    stage.alice.modify_vpc_attribute(VpcId=stage.world.bare, EnableDnsSupport={"Value": True})
+    stage.alice.modify_vpc_attribute(VpcId=stage.network.bare, EnableDnsSupport={"Value": True})
     records = stage.taken()
     for record in records:
         stage.evaluate(record)
@@ -64,10 +64,10 @@ def test_together_they_are_judged_as_alone(stage: Stage) -> None:
 def test_a_vpc_that_is_gone_is_ended_beside_one_that_stands(stage: Stage) -> None:
     """Its id in the filter finds nothing, which fails nobody."""
     stage.sweep()
-    stage.world.ec2.delete_vpc(VpcId=stage.world.bare)
+    stage.network.ec2.delete_vpc(VpcId=stage.network.bare)
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
-    assert stage.world.bare not in {
+    assert stage.network.bare not in {
         each.scope.subject for each in stage.store.load_region_records(HOME)
     }
 
@@ -85,7 +85,7 @@ def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
 def test_what_cannot_be_read_together_is_read_one_by_one(stage: Stage) -> None:
     """A failure of the joint read fails nobody."""
     refuse(stage, *both(stage))
-    calls = stage.world.record_calls()
+    calls = stage.network.record_calls()
     evaluated = evaluate(stage)
     assert (evaluated.failed, subjects(evaluated)) == ((), sorted(both(stage)))
     assert calls.count("DescribeSubnets") == 3
@@ -93,18 +93,20 @@ def test_what_cannot_be_read_together_is_read_one_by_one(stage: Stage) -> None:
 
 def test_one_that_cannot_be_read_at_all_comes_again_alone(stage: Stage) -> None:
     """The other one is recorded."""
-    refuse(stage, stage.world.bare)
+    refuse(stage, stage.network.bare)
     evaluated = evaluate(stage)
-    assert (evaluated.failed, subjects(evaluated)) == (("m-2",), [stage.world.vpc])
+    assert (evaluated.failed, subjects(evaluated)) == (("m-2",), [stage.network.vpc])
 
 
 def test_attributes_are_read_afresh(stage: Stage) -> None:
     """Whatever a head remembers: an event is a reason to look."""
     stage.sweep()
-    stage.world.ec2.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsHostnames={"Value": False})
+    stage.network.ec2.modify_vpc_attribute(
+        VpcId=stage.network.vpc, EnableDnsHostnames={"Value": False}
+    )
     evaluate(stage)
     assert "endpoint-private-dns-ineffective" in {each.rule for each in stage.findings()}
-    head = stage.store.load_record(Scope(ACCOUNT, REGION, stage.world.vpc))
+    head = stage.store.load_record(Scope(ACCOUNT, REGION, stage.network.vpc))
     assert head is not None
     assert head.dns is not None
     assert (head.dns.hostnames, head.dns.observed_at) == (False, head.observed_at)

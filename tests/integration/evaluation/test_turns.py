@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from collect_world import REGION
 from monitor_stage import HOME, SECONDS, SliceClock, Stage
 from posture.ec2.observer import Observer
 from posture.evaluation.account_sweep import sweep_accounts
@@ -15,6 +14,7 @@ from posture.evaluation.sweep_result import NO_TIME, SweepResult
 from posture.model.scope import Region
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
+from sample_network import REGION
 from stack_tables import TABLES
 
 ONE, OTHER = Region("222222222222", REGION), Region("333333333333", REGION)
@@ -35,7 +35,7 @@ def sweep(
 ) -> SweepResult:
     """Sweep these accounts in the time of so many slices; the first may have another client."""
     first, *others = [
-        Observer(ec2 if ec2 and region is accounts[0] else stage.world.ec2, region, stage.clock)
+        Observer(ec2 if ec2 and region is accounts[0] else stage.network.ec2, region, stage.clock)
         for region in accounts
     ]
     return sweep_accounts(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from collect_world import ACCOUNT
 from monitor_stage import ANYBODY, Stage
 from posture.baseline.document import BaselineDocument, Match, Override
 from posture.evaluation import scope as assess
@@ -18,6 +17,7 @@ from posture.rules.rule_catalogue import VPC_RULES
 from posture.store.baselines import BaselineTable
 from posture.store.scope_store import WriteOutcome
 from posture.store.waivers import WaiverTable
+from sample_network import ACCOUNT
 from stack_tables import TABLES
 
 
@@ -51,7 +51,7 @@ def test_the_second_look_of_a_change_judges_nothing(stage: Stage, judged: list[s
     stage.open_group()
     records = stage.taken()
     stage.evaluate(*records)
-    assert judged == [stage.world.vpc]
+    assert judged == [stage.network.vpc]
     stage.clock.time += timedelta(minutes=5)
     calls: list[str] = []
     stage.dynamodb.meta.events.register(
@@ -62,7 +62,7 @@ def test_the_second_look_of_a_change_judges_nothing(stage: Stage, judged: list[s
         (WriteOutcome.UNCHANGED, False)
     ]
     assert second.count_metrics()["ScopesUnchanged"] == 1
-    assert judged == [stage.world.vpc]
+    assert judged == [stage.network.vpc]
     # The waivers, the baseline, whose group it is, the clock.
     assert calls == ["Query", "GetItem", "Query", "UpdateItem"]
 
@@ -76,33 +76,33 @@ def test_the_same_change_at_once_judges_nothing(stage: Stage, judged: list[str])
     assert [(each.outcome, each.evaluated) for each in again.results] == [
         (WriteOutcome.UNCHANGED, False)
     ]
-    assert judged == [stage.world.vpc]
+    assert judged == [stage.network.vpc]
 
 
 def test_a_second_look_that_sees_more_judges_it(stage: Stage, judged: list[str]) -> None:
     """What changed without a trace since the first look is found by the second."""
-    stage.alice.modify_vpc_attribute(VpcId=stage.world.vpc, EnableDnsSupport={"Value": True})
+    stage.alice.modify_vpc_attribute(VpcId=stage.network.vpc, EnableDnsSupport={"Value": True})
     records = stage.taken()
     stage.evaluate(*records)
-    stage.world.ec2.authorize_security_group_ingress(
-        GroupId=stage.world.group, IpPermissions=[ANYBODY]
+    stage.network.ec2.authorize_security_group_ingress(
+        GroupId=stage.network.group, IpPermissions=[ANYBODY]
     )
     stage.clock.time += timedelta(minutes=5)
     second = stage.evaluate(*records)
     assert [each.outcome for each in second.results] == [WriteOutcome.COMMITTED]
-    assert judged == [stage.world.vpc] * 2
-    assert stage.about(stage.world.group)
+    assert judged == [stage.network.vpc] * 2
+    assert stage.about(stage.network.group)
 
 
 def test_only_what_changed_is_judged_by_a_sweep(stage: Stage, judged: list[str]) -> None:
     """One VPC of three."""
     stage.sweep()
     judged.clear()
-    stage.world.ec2.authorize_security_group_ingress(
-        GroupId=stage.world.group, IpPermissions=[ANYBODY]
+    stage.network.ec2.authorize_security_group_ingress(
+        GroupId=stage.network.group, IpPermissions=[ANYBODY]
     )
     swept = stage.sweep()
-    assert judged == [stage.world.vpc]
+    assert judged == [stage.network.vpc]
     assert sum(not each.evaluated for each in swept.results) == 2
 
 
@@ -133,7 +133,7 @@ def test_a_waiver_that_expires_opens_again(stage: Stage) -> None:
     """Though nothing in the network or the baseline moved."""
     stage.open_group()
     stage.evaluate()
-    (finding,) = stage.about(stage.world.group)
+    (finding,) = stage.about(stage.network.group)
     now = stage.clock()
     WaiverTable(stage.dynamodb, TABLES.baseline, TABLES.history).add(
         Waiver(
@@ -151,12 +151,12 @@ def test_a_waiver_that_expires_opens_again(stage: Stage) -> None:
         )
     )
     stage.sweep()
-    assert stage.about(stage.world.group) == []
+    assert stage.about(stage.network.group) == []
     stage.clock.time += timedelta(minutes=29)
-    assert stage.about(stage.world.group) == []
+    assert stage.about(stage.network.group) == []
     stage.clock.time += timedelta(minutes=1)
     stage.sweep()
-    (opened,) = stage.about(stage.world.group)
+    (opened,) = stage.about(stage.network.group)
     assert opened.version == finding.version + 2
 
 
@@ -164,7 +164,7 @@ def test_what_is_edited_by_hand_is_mended_within_a_day(stage: Stage) -> None:
     """Every scope is judged once a day, whatever its head says."""
     stage.open_group()
     stage.evaluate()
-    (finding,) = stage.about(stage.world.group)
+    (finding,) = stage.about(stage.network.group)
     stage.dynamodb.update_item(
         TableName=TABLES.findings,
         Key={
@@ -175,11 +175,11 @@ def test_what_is_edited_by_hand_is_mended_within_a_day(stage: Stage) -> None:
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={":status": {"S": "resolved"}},
     )
-    assert stage.about(stage.world.group) == []
+    assert stage.about(stage.network.group) == []
     for _ in range(24):
         stage.clock.time += timedelta(hours=1)
         stage.sweep()
-    assert stage.about(stage.world.group)
+    assert stage.about(stage.network.group)
 
 
 def _matrix(patch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_what_was_judged_by_mistake_is_judged_again(
         stage.sweep()
     assert all(each.evaluated for each in stage.sweep().results)
     assert not any(each.evaluated for each in stage.sweep().results)
-    head = stage.store.load(stage.world.scope).record
+    head = stage.store.load(stage.network.scope).record
     assert head is not None
     assert head.coverage is not None
 
@@ -221,5 +221,5 @@ def test_a_picture_without_a_digest_is_judged(
     stage.evaluate(*records)
     stage.clock.time += timedelta(minutes=5)
     stage.evaluate(*records)
-    assert judged == [stage.world.vpc] * 2
-    assert stage.about(stage.world.group)
+    assert judged == [stage.network.vpc] * 2
+    assert stage.about(stage.network.group)

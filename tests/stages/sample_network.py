@@ -14,8 +14,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @dataclass
-class World:
-    """The client that built the region, and the ids of its resources."""
+class SampleNetwork:
+    """The client that built the sample region, and the ids of its resources."""
 
     ec2: Any
     vpc: str
@@ -43,7 +43,7 @@ class World:
         return calls
 
 
-def build(ec2: Any) -> World:
+def build_sample_network(ec2: Any) -> SampleNetwork:
     """Build a region with two VPCs."""
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
@@ -66,7 +66,7 @@ def build(ec2: Any) -> World:
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**permission, **peers}])
     igw = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=igw, VpcId=vpc)
-    return World(
+    return SampleNetwork(
         ec2=ec2,
         vpc=vpc,
         bare=bare,

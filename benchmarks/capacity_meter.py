@@ -12,9 +12,14 @@ import sys
 from math import ceil
 from typing import Any
 
-from burst import build_change, build_queue_event
 from synthetic_aws import REGION, Json, SyntheticAws
-from synthetic_region import build_evaluator, build_region, build_sweep
+from synthetic_region import (
+    build_change,
+    build_evaluator,
+    build_queue_event,
+    build_region,
+    build_sweep,
+)
 
 from stack_tables import INDEXES
 

@@ -18,9 +18,14 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from burst import build_change, build_queue_event
 from synthetic_aws import ACCOUNT, REGION, Json, SyntheticAws
-from synthetic_region import HOME, build_evaluator, build_region
+from synthetic_region import (
+    HOME,
+    build_change,
+    build_evaluator,
+    build_queue_event,
+    build_region,
+)
 
 import posture.evaluation.changes
 import posture.evaluation.scope

@@ -11,9 +11,15 @@ from typing import Any
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
-from burst import build_change, build_queue_event
 from synthetic_aws import SyntheticAws
-from synthetic_region import build_client, build_evaluator, build_region, build_sweep
+from synthetic_region import (
+    build_change,
+    build_client,
+    build_evaluator,
+    build_queue_event,
+    build_region,
+    build_sweep,
+)
 
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
@@ -21,10 +27,12 @@ from posture.notification.ports import NotificationPorts
 from posture.notification.topic import Topic
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.history import History
-from posture_cli.embedded.functions import LambdaContext
+from posture_cli.embedded.functions import InvocationContext
 from stack_tables import TABLES
 
-CONTEXT: Any = LambdaContext("measured", "arn:aws:lambda:eu-west-1:111122223333:function:measured")
+CONTEXT: Any = InvocationContext(
+    "measured", "arn:aws:lambda:eu-west-1:111122223333:function:measured"
+)
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:alerts"
 
 

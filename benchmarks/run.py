@@ -49,7 +49,8 @@ def measure_sweeps() -> str:
         "peak, MB": "{peak:.0f}",
     }
     results = (
-        measure("sweep", vpcs) | {"slow": measure("sweep", vpcs, LATENCY)}
+        measure("throughput", "sweep", vpcs)
+        | {"slow": measure("throughput", "sweep", vpcs, LATENCY)}
         for vpcs in ("10", "100", "1000", "3000")
     )
     return format_table("Sweep of a region", columns, results)
@@ -81,7 +82,7 @@ def measure_bursts() -> str:
         "longest batch, s": "{longest:.1f}",
         "until all is recorded, s": "{delay:.0f}",
     }
-    results = (measure("burst", size, LATENCY) for size in ("100", "500"))
+    results = (measure("throughput", "burst", size, LATENCY) for size in ("100", "500"))
     return format_table("Burst of 5,000 changes over 100 VPCs, 30 ms per call", columns, results)
 
 
@@ -114,10 +115,11 @@ def measure_alerts() -> str:
         "messages": "{messages}",
         "findings a second": "{findings_a_second}",
     }
-    result = measure("alerts")
-    return format_table(
-        "Alerts", columns, [result[name] | {"name": name} for name in ("digests", "single")]
+    results = (
+        measure("throughput", "alerts", size) | {"name": name}
+        for name, size in (("digests", "2000"), ("single", "30"))
     )
+    return format_table("Alerts", columns, results)
 
 
 def main() -> None:

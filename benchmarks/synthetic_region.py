@@ -9,12 +9,16 @@ findings.
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Iterable
+from typing import Any
 
 import boto3
 from moto import mock_aws
-from synthetic_aws import ACCOUNT, LISTS, REGION, SyntheticAws, copy_rows
+from network_builder import NetworkBuilder
+from synthetic_aws import ACCOUNT, LISTS, REGION, Json, SyntheticAws, copy_rows
 
+from change_records import build_record
 from posture.ec2.observer import Observer
 from posture.evaluation.batch import EvaluationPorts
 from posture.evaluation.changes import Evaluator
@@ -25,57 +29,30 @@ from posture.runtime import clients
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
-from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
+from posture_cli.embedded.moto_patches import patch_moto
 from stack_tables import TABLES
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
 
 HOME = Region(ACCOUNT, REGION)
 OWN_FILTERS = {"DescribeNatGateways": "Filter"}
 
 
-def build_vpc(ec2: EC2Client, block: str = "10.0") -> str:
+def build_vpc(builder: NetworkBuilder) -> str:
     """Create one VPC of the layout; return its id."""
-    vpc = ec2.create_vpc(CidrBlock=f"{block}.0.0/16")["Vpc"]["VpcId"]
-    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-    subnets = [
-        ec2.create_subnet(
-            VpcId=vpc, CidrBlock=f"{block}.{at}.0/24", AvailabilityZone=f"{REGION}{'ab'[at % 2]}"
-        )["Subnet"]["SubnetId"]
-        for at in range(4)
-    ]
+    ec2 = builder.ec2
+    vpc, subnets = builder.create_vpc("abab")
     tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
     for at, subnet in enumerate(subnets):
         ec2.associate_route_table(RouteTableId=tables[at // 2], SubnetId=subnet)
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     ec2.create_route(RouteTableId=tables[1], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-    groups = [
-        ec2.create_security_group(GroupName=f"g{at}", Description="g", VpcId=vpc)["GroupId"]
-        for at in range(3)
-    ]
-    for group in groups:
-        permission: Any = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
-        ec2.authorize_security_group_ingress(
-            GroupId=group,
-            IpPermissions=[permission | {"IpRanges": [{"CidrIp": f"{block}.0.0/16"}]}],
-        )
-    ec2.create_vpc_endpoint(
-        VpcId=vpc,
-        VpcEndpointType="Gateway",
-        ServiceName=f"com.amazonaws.{REGION}.s3",
-        RouteTableIds=[tables[0]],
-    )
+    ranges = {"IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **ranges}
+    groups = [builder.create_group(vpc, f"g{at}", permission) for at in range(3)]
+    builder.create_gateway_endpoint(vpc, "s3", tables[0])
     for service, group in zip(("sns", "sqs"), groups, strict=False):
-        ec2.create_vpc_endpoint(
-            VpcId=vpc,
-            VpcEndpointType="Interface",
-            ServiceName=f"com.amazonaws.{REGION}.{service}",
-            SubnetIds=subnets[:2],
-            SecurityGroupIds=[group],
-            PrivateDnsEnabled=True,
-        )
+        settings = {"SecurityGroupIds": [group], "PrivateDnsEnabled": True}
+        builder.create_endpoint(vpc, subnets[:2], service, **settings)
     return vpc
 
 
@@ -85,10 +62,8 @@ def build_region(
     """Return a session whose AWS is a region with this many VPCs, and that AWS."""
     with mock_aws():
         patch_moto()
-        plain = boto3.Session(region_name=REGION)
-        ec2 = plain.client("ec2")
-        EndpointPatches(ACCOUNT, REGION).attach(ec2)
-        vpc = build_vpc(ec2)
+        builder = NetworkBuilder(boto3.Session(region_name=REGION), REGION)
+        ec2, vpc = builder.ec2, build_vpc(builder)
         rows = {operation: _read(ec2, operation, vpc) for operation in LISTS}
         shared = _shared(ec2)
     session = boto3.Session(region_name=REGION)
@@ -98,13 +73,13 @@ def build_region(
     return session, aws
 
 
-def _read(ec2: EC2Client, operation: str, vpc: str) -> list[Any]:
+def _read(ec2: Any, operation: str, vpc: str) -> list[Any]:
     method = "".join(f"_{char.lower()}" if char.isupper() else char for char in operation)[1:]
     filters = {OWN_FILTERS.get(operation, "Filters"): [{"Name": "vpc-id", "Values": [vpc]}]}
     return list(getattr(ec2, method)(**filters)[LISTS[operation]])
 
 
-def _shared(ec2: EC2Client) -> dict[str, Any]:
+def _shared(ec2: Any) -> dict[str, Any]:
     """Return the answers that are the same for every VPC."""
     pages = ec2.get_paginator("describe_vpc_endpoint_services").paginate()
     lists = ec2.describe_prefix_lists()["PrefixLists"]
@@ -151,3 +126,21 @@ def build_evaluator(session: boto3.Session) -> Evaluator:
             rejections=Rejections(dynamodb, TABLES.history),
         )
     )
+
+
+def build_change(vpc: str, number: int) -> Json:
+    """Return the CloudTrail record of a change in a VPC."""
+    request = {"vpcId": vpc, "enableDnsHostnames": {"value": True}}
+    event_id = f"00000000-0000-0000-0000-{number:012x}"
+    return build_record("ModifyVpcAttribute", request, {"_return": True}, eventID=event_id)
+
+
+def build_queue_event(records: Iterable[Json]) -> Json:
+    """Return the event of the changes queue with these records."""
+    envelope = {"detail-type": "AWS API Call via CloudTrail"}
+    return {
+        "Records": [
+            {"messageId": each["eventID"], "body": json.dumps(envelope | {"detail": each})}
+            for each in records
+        ]
+    }

@@ -15,19 +15,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import moto.dynamodb.models
+from compare import report_progress
 from emulated import EmulatedAccount, serve_account
-from labelled.case import ACCOUNT, HOME
+from labelled.case import HOME
+from lambda_environment import PROCESS, build_environment
 from moto.dynamodb.models.table import Table
+from network_builder import NetworkBuilder
 from scoring import format_row
+from synthetic_region import build_vpc
 from tools import ENVIRONMENT, ROOT, TOOLS, PostureScan, RunCost, run_command
 
-sys.path.append(str(ROOT / "benchmarks"))
-
-from compare import report_progress
-from lambda_environment import PROCESS, build_environment
-from synthetic_region import build_vpc
-
-from posture_cli.embedded.moto_patches import EndpointPatches
 from stack_tables import create_tables
 
 PYTHON = str(ROOT / ".venv/bin/python")
@@ -62,10 +59,9 @@ def avoid_table_copies() -> None:
 def populate(account: EmulatedAccount, vpcs: int) -> None:
     """Create the VPCs in the layout of the other benchmarks, and the monitor's tables."""
     avoid_table_copies()
-    ec2 = account.session.client("ec2")
-    EndpointPatches(ACCOUNT, HOME).attach(ec2)
-    for number in range(vpcs):
-        build_vpc(ec2, f"10.{number}")
+    builder = NetworkBuilder(account.session, HOME)
+    for _ in range(vpcs):
+        build_vpc(builder)
     create_tables(account.session.client("dynamodb"))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labelled.account_builder import AccountBuilder
+from network_builder import NetworkBuilder
+
 from labelled.case import LabelledCase
 
 ZONES = (
@@ -27,7 +28,7 @@ ATTRIBUTES = (
 )
 
 
-def build_cases(account: AccountBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
     """Create the resources; yield the cases."""
     yield from _build_zones(account)
     yield from _build_required(account)
@@ -36,7 +37,7 @@ def build_cases(account: AccountBuilder) -> Iterator[LabelledCase]:
     yield from _build_dns_attributes(account)
 
 
-def _build_zones(account: AccountBuilder) -> Iterator[LabelledCase]:
+def _build_zones(account: NetworkBuilder) -> Iterator[LabelledCase]:
     vpc, (a, other, b) = account.create_vpc()
     two, one, same, added, removed, deleted = (
         account.create_endpoint(vpc, subnets, "sqs")
@@ -59,7 +60,7 @@ def _build_zones(account: AccountBuilder) -> Iterator[LabelledCase]:
         yield LabelledCase("single Availability Zone", name, frozenset({endpoint}), bad, why)
 
 
-def _build_required(account: AccountBuilder) -> Iterator[LabelledCase]:
+def _build_required(account: NetworkBuilder) -> Iterator[LabelledCase]:
     for service, similar in (("ec2", "ec2messages"), ("ssm", "ssmmessages")):
         for name, present, state, bad, paper in (
             ("has one", service, "", False, "good"),
@@ -76,7 +77,7 @@ def _build_required(account: AccountBuilder) -> Iterator[LabelledCase]:
             yield LabelledCase(question, name, frozenset({vpc}), bad, why, paper)
 
 
-def _build_states(account: AccountBuilder) -> Iterator[LabelledCase]:
+def _build_states(account: NetworkBuilder) -> Iterator[LabelledCase]:
     vpc, (a, _, b) = account.create_vpc()
     for state, bad, why in (
         ("available", False, "it works"),
@@ -92,7 +93,7 @@ def _build_states(account: AccountBuilder) -> Iterator[LabelledCase]:
         yield LabelledCase("not available", state, resources, bad, f"{why} ({STATES})")
 
 
-def _build_private_dns(account: AccountBuilder) -> Iterator[LabelledCase]:
+def _build_private_dns(account: NetworkBuilder) -> Iterator[LabelledCase]:
     vpc, (a, _, b) = account.create_vpc()
     enabled = account.create_endpoint(vpc, [a, b], "sns", PrivateDnsEnabled=True)
     disabled = account.create_endpoint(vpc, [a, b], "sqs")
@@ -121,7 +122,7 @@ def _build_private_dns(account: AccountBuilder) -> Iterator[LabelledCase]:
         yield LabelledCase("private DNS disabled", name, frozenset({endpoint}), bad, why)
 
 
-def _build_dns_attributes(account: AccountBuilder) -> Iterator[LabelledCase]:
+def _build_dns_attributes(account: NetworkBuilder) -> Iterator[LabelledCase]:
     for name, private_dns, disabled, bad in (
         ("private DNS enabled, both attributes enabled", True, "", False),
         ("private DNS enabled, enableDnsHostnames disabled", True, "EnableDnsHostnames", True),

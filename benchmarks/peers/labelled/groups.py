@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from labelled.account_builder import AccountBuilder
+from network_builder import NetworkBuilder
+
 from labelled.case import LabelledCase
 
 UNION = "rules of all groups add up (VPC: Security group rules)"
@@ -17,7 +18,7 @@ DEFAULT = (
 )
 
 
-def build_cases(account: AccountBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
     """Create the resources; yield the cases."""
     yield from _build_open(account)
     yield from _build_default(account)
@@ -33,7 +34,7 @@ def _allow(
     return {"IpProtocol": "tcp", "FromPort": ports[0], "ToPort": ports[1], **ranges, **peers}
 
 
-def _build_open(account: AccountBuilder) -> Iterator[LabelledCase]:
+def _build_open(account: NetworkBuilder) -> Iterator[LabelledCase]:
     question = "security group open to any address"
     vpc, (a, _, b) = account.create_vpc()
     clients = account.create_group(vpc, "clients")
@@ -66,7 +67,7 @@ def _build_open(account: AccountBuilder) -> Iterator[LabelledCase]:
     yield LabelledCase(question, "the second of two groups", resources, bad=True, why=ALL)
 
 
-def _build_default(account: AccountBuilder) -> Iterator[LabelledCase]:
+def _build_default(account: NetworkBuilder) -> Iterator[LabelledCase]:
     vpc, (a, _, b) = account.create_vpc()
     own, default = account.create_group(vpc, "own"), account.find_default_group(vpc)
     for name, groups, bad in (

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from network_builder import NetworkBuilder
 
-from labelled.account_builder import AccountBuilder
 from labelled.case import HOME, LabelledCase
 
 FILES = {
@@ -28,7 +28,7 @@ def list_isolated_regions() -> list[str]:
     return [each["region"] for file in FILES.values() for each in _read(file) if "region" in each]
 
 
-def build_cases(account: AccountBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
     """Create an endpoint for each policy of the account's region; yield the cases."""
     vpc, (a, _, b) = account.create_vpc()
     for question, file in FILES.items():
@@ -49,7 +49,7 @@ def _read(file: str) -> list[dict[str, Any]]:
     return cases
 
 
-def _set_policy(account: AccountBuilder, vpc: str, endpoint: str, statements: Any) -> None:
+def _set_policy(account: NetworkBuilder, vpc: str, endpoint: str, statements: Any) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
     document = document.replace("OWN-ENDPOINT", endpoint).replace("OWN-VPC", vpc)
     account.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=document)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labelled.account_builder import AccountBuilder
+from network_builder import NetworkBuilder
+
 from labelled.case import ACCOUNT, PARTNER, UNTRUSTED, LabelledCase
 
 PRINCIPALS = "PrivateLink: Configure an endpoint service, Manage permissions"
 ACCEPTANCE = "PrivateLink: Configure an endpoint service, Accept or reject connection requests"
 
 
-def build_cases(account: AccountBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
     """Create the resources; yield the cases."""
     _, (a, _, b) = account.create_vpc()
     balancer = account.elb.create_load_balancer(Name="nlb", Type="network", Subnets=[a, b])
@@ -25,7 +26,7 @@ def _arn(account: str, resource: str = "root") -> str:
 
 
 def _create_service(
-    account: AccountBuilder, balancer: str, *principals: str, acceptance: bool = True
+    account: NetworkBuilder, balancer: str, *principals: str, acceptance: bool = True
 ) -> str:
     service = account.ec2.create_vpc_endpoint_service_configuration(
         NetworkLoadBalancerArns=[balancer], AcceptanceRequired=acceptance
@@ -37,7 +38,7 @@ def _create_service(
     return str(service)
 
 
-def _build_permissions(account: AccountBuilder, balancer: str) -> Iterator[LabelledCase]:
+def _build_permissions(account: NetworkBuilder, balancer: str) -> Iterator[LabelledCase]:
     question = "service allows untrusted principals"
     trusted = f"only trusted principals are allowed ({PRINCIPALS})"
     untrusted = f"an untrusted principal is allowed ({PRINCIPALS})"
@@ -62,7 +63,7 @@ def _build_permissions(account: AccountBuilder, balancer: str) -> Iterator[Label
     yield LabelledCase(question, "untrusted account, removed again", resources, False, trusted)
 
 
-def _build_acceptance(account: AccountBuilder, balancer: str) -> Iterator[LabelledCase]:
+def _build_acceptance(account: NetworkBuilder, balancer: str) -> Iterator[LabelledCase]:
     why = f"connections are reviewed only if acceptance is required ({ACCEPTANCE})"
     for name, acceptance in (("acceptance required", True), ("acceptance not required", False)):
         service = _create_service(account, balancer, _arn(PARTNER), acceptance=acceptance)

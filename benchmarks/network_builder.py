@@ -1,4 +1,4 @@
-"""Creates resources with boto3, and states that the emulator has no call for."""
+"""Creates networks with boto3 in an emulated account, and states that have no call."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from typing import Any
 
 import boto3
 from moto.ec2.models import ec2_backends
+from synthetic_aws import ACCOUNT
 
-from labelled.case import ACCOUNT
 from posture_cli.embedded.moto_patches import EndpointPatches
 
-ZONES = "aab"
 
-
-class AccountBuilder:
+class NetworkBuilder:
     """One region of the account."""
 
     def __init__(self, session: boto3.Session, region: str) -> None:
@@ -24,13 +22,13 @@ class AccountBuilder:
         self._endpoints = ec2_backends[ACCOUNT][region].vpc_end_points
         self._blocks = iter(range(1, 250))
 
-    def create_vpc(self) -> tuple[str, list[str]]:
-        """Create a VPC with subnets in zones a, a and b; return the ids."""
+    def create_vpc(self, zones: str = "aab") -> tuple[str, list[str]]:
+        """Create a VPC with a /24 subnet in each of these zones; return the ids."""
         block = f"10.{next(self._blocks)}"
         vpc = self.ec2.create_vpc(CidrBlock=f"{block}.0.0/16")["Vpc"]["VpcId"]
         self.ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnets = []
-        for at, zone in enumerate(ZONES):
+        for at, zone in enumerate(zones):
             created = self.ec2.create_subnet(
                 VpcId=vpc, CidrBlock=f"{block}.{at}.0/24", AvailabilityZone=f"{self.region}{zone}"
             )
@@ -42,9 +40,10 @@ class AccountBuilder:
         settings = {"VpcEndpointType": "Interface", "PrivateDnsEnabled": False, **more}
         return self._create_endpoint(vpc, service, SubnetIds=subnets, **settings)
 
-    def create_gateway_endpoint(self, vpc: str, service: str) -> str:
-        """Create a gateway endpoint; return its id."""
-        return self._create_endpoint(vpc, service, VpcEndpointType="Gateway")
+    def create_gateway_endpoint(self, vpc: str, service: str, *tables: str) -> str:
+        """Create a gateway endpoint for these route tables; return its id."""
+        routed = {"RouteTableIds": list(tables)} if tables else {}
+        return self._create_endpoint(vpc, service, VpcEndpointType="Gateway", **routed)
 
     def _create_endpoint(self, vpc: str, service: str, **settings: Any) -> str:
         name = f"com.amazonaws.{self.region}.{service}"

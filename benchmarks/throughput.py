@@ -1,0 +1,117 @@
+"""Measure sweeps, bursts of changes and alerts; prints one JSON object.
+
+Run: `.venv/bin/python benchmarks/throughput.py sweep VPCS [LATENCY]`: two sweeps of a region; all
+findings of the first are new, none of the second. CPU seconds do not depend on other work of the
+machine, wall seconds do.
+
+`throughput.py burst BATCH [LATENCY]`: 5,000 shuffled changes over 100 VPCs in batches, one after
+the other; the delay is computed for the five concurrent invocations of the template.
+
+`throughput.py alerts BATCH [LATENCY]`: the findings of 1,000 VPCs in batches of stream records; a
+small batch sends single alerts, a large one digests.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bare_describes import read_all
+from recording import CONTEXT, build_notifier, build_stream_records
+from synthetic_aws import Json, count_calls
+from synthetic_region import (
+    build_change,
+    build_evaluator,
+    build_queue_event,
+    build_region,
+    build_sweep,
+)
+
+CHANGES = 5000
+CONCURRENCY = 5  # EvaluateConcurrency in template.yaml
+WINDOW = 5.0  # seconds of batching
+SINGLE_ALERTS = 600  # findings that are sent in small batches
+
+
+def measure(name: str, act: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+    """Return what a function returns, and its seconds of wall and CPU by name."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = act()
+    seconds = time.perf_counter() - wall, time.process_time() - cpu
+    return result, {f"{name}_wall": seconds[0], f"{name}_cpu": seconds[1]}
+
+
+def read_peak() -> float:
+    """Return the peak memory of this process, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure_sweep(vpcs: int, latency: float) -> Json:
+    """Measure two sweeps of a region, and five bare describes."""
+    session, aws = build_region(vpcs)
+    sweep, ec2 = build_sweep(session), session.client("ec2")
+    read_all(ec2)  # builds the answers, whose memory is not the monitor's
+    aws.latency = latency
+    _, results = measure("bare", lambda: read_all(ec2))
+    before = read_peak()
+    for name in ("first", "steady"):
+        aws.calls.clear()
+        swept, seconds = measure(name, sweep.run)
+        results |= seconds
+        results |= {f"{name}_{kind}": count for kind, count in count_calls(aws.calls).items()}
+        results[f"{name}_transitions"] = sum(len(each.transitions) for each in swept.results)
+        assert not swept.failed, swept.failed
+    return {"vpcs": vpcs, **results, "memory": read_peak() - before, "peak": read_peak()}
+
+
+def measure_burst(size: int, latency: float) -> Json:
+    """Measure the evaluation of 5,000 changes over 100 VPCs."""
+    session, aws = build_region(100)
+    evaluator = build_evaluator(session)
+    vpcs = [row["VpcId"] for row in aws.rows("DescribeVpcs")]
+    records = [build_change(vpcs[at % len(vpcs)], at) for at in range(CHANGES)]
+    random.Random(1).shuffle(records)  # noqa: S311 - the same order in each run
+    aws.latency = latency
+    evaluations, seconds = 0, []
+    for start in range(0, CHANGES, size):
+        event = build_queue_event(records[start : start + size])
+        evaluated, measured = measure("batch", lambda event=event: evaluator.evaluate(event))
+        seconds.append(measured["batch_wall"])
+        assert not evaluated.failed
+        evaluations += len(evaluated.results)
+    delay = WINDOW + sum(seconds) / min(CONCURRENCY, len(seconds))
+    timing = {"seconds": sum(seconds), "longest": max(seconds), "delay": delay}
+    return {"batch": size, "evaluations": evaluations, **count_calls(aws.calls), **timing}
+
+
+def measure_alerts(size: int, latency: float) -> Json:
+    """Measure the alerts for the findings of 1,000 VPCs."""
+    session, aws = build_region(1000)
+    build_sweep(session).run()
+    records, notifier = build_stream_records(aws), build_notifier(session)
+    if size < SINGLE_ALERTS:
+        del records[SINGLE_ALERTS:]
+    aws.latency = latency
+    started = time.perf_counter()
+    for start in range(0, len(records), size):
+        answer = notifier.notify(records[start : start + size], CONTEXT)
+        assert answer == {"batchItemFailures": []}
+    rate = round(len(records) / (time.perf_counter() - started))
+    return {"findings": len(records), "messages": len(aws.messages), "findings_a_second": rate}
+
+
+MEASUREMENTS = {"sweep": measure_sweep, "burst": measure_burst, "alerts": measure_alerts}
+
+
+def main(name: str, size: str, latency: str = "0") -> None:
+    """Measure and print."""
+    print(json.dumps(MEASUREMENTS[name](int(size), float(latency)) | {"latency": float(latency)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -19,6 +19,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bare_describes import read_all
@@ -80,7 +81,7 @@ def measure_burst(size: int, latency: float) -> Json:
     evaluations, seconds = 0, []
     for start in range(0, CHANGES, size):
         event = build_queue_event(records[start : start + size])
-        evaluated, measured = measure("batch", lambda event=event: evaluator.evaluate(event))
+        evaluated, measured = measure("batch", partial(evaluator.evaluate, event))
         seconds.append(measured["batch_wall"])
         assert not evaluated.failed
         evaluations += len(evaluated.results)

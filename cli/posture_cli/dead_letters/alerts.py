@@ -22,7 +22,7 @@ from posture_cli.dead_letters.functions import (
 )
 
 if TYPE_CHECKING:
-    from posture.store.items import StoredItem
+    from posture.store.attribute_values import StoredItem
     from posture_cli.dead_letters.queue import DeadLetterMessage
 
 # A commit has its snapshot's time, which precedes the stream record by a sweep's duration at most.

@@ -84,7 +84,7 @@ def test_a_waiver_is_added_listed_and_revoked(
     steps = [(row["step"]["S"], row["by"]["S"]) for row in rows(dynamodb, "history", PARTITION)]
     assert steps == [("requested", ALICE), ("revoked", BOB)]
     proof = Verifier(dynamodb, TABLES).verify_waivers(None)
-    assert (proof.fault, proof.chain) == (None, table.chain())
+    assert (proof.fault, proof.chain) == (None, table.load_chain())
 
 
 def test_somebody_else_must_approve(dynamodb: "DynamoDBClient") -> None:
@@ -93,7 +93,7 @@ def test_somebody_else_must_approve(dynamodb: "DynamoDBClient") -> None:
     assert waiver("add", *GIVEN, "--resource", "vpce-0a", "--expires", _soon()).exit_code == 0
     [found] = listed()
     assert found["state"] == "requested"
-    assert "somebody else must approve" in str(waiver("approve", found["id"]).exception)
+    assert "another person must approve" in str(waiver("approve", found["id"]).exception)
     assert waiver("approve", found["id"], by=BOB).exit_code == 0
     assert [(each["state"], each["approved_by"]) for each in listed()] == [("in force", BOB)]
     assert "nothing to approve" in str(waiver("approve", found["id"], by=BOB).exception)
@@ -129,7 +129,7 @@ def test_an_unknown_waiver_is_a_sentence() -> None:
 
 
 def test_two_steps_at_once(table: WaiverTable) -> None:
-    """Of two people who change a waiver, one is told to look again."""
+    """Of two people who change a waiver, the second one is refused."""
     table.add(replace(HELD, approved_by="", approved_at=None))
     stale = table.get("w-1")
     table.approve(stale, BOB, at(1))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Item = dict[str, "AttributeValueTypeDef"]
+StoredItem = Mapping[str, "AttributeValueTypeDef"]
 
 
 def serialize(fields: Mapping[str, Any]) -> Item:

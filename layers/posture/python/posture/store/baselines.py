@@ -1,7 +1,7 @@
-"""The baseline table: the document that holds now, and every one that held before.
+"""The baseline table: the current document, and every version before it.
 
 The current document is the item `baseline`/`current`; each version stays as `version#000001` and so
-on, so that auditors see what was required when, and who said so.
+on, so that auditors see what was required when, and who applied it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError, ConflictError
 from posture.model.instant import format_iso
 from posture.store.attribute_values import deserialize, require_int, require_text, serialize
-from posture.store.conditional_writes import ConditionFailedError, transact
+from posture.store.conditional_writes import ConditionFailedError, build_put, transact
 from posture.store.items import corrupt_item_error
 from posture.store.waivers import WaiverTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import PutTypeDef
-
-    from posture.store.attribute_values import Item
 
 KIND = "baseline"
 CURRENT = "current"
@@ -32,7 +29,7 @@ CURRENT = "current"
 
 @dataclass(frozen=True, slots=True)
 class AppliedBaseline:
-    """A document with the number it got when it was applied; 0 when none ever was."""
+    """A document, and the version it got when it was applied; 0 when none was ever applied."""
 
     document: BaselineDocument
     version: int = 0
@@ -41,16 +38,14 @@ class AppliedBaseline:
 
 
 class BaselineTable:
-    """The baseline table."""
+    """The baseline document in the baseline table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def load(self) -> BaselineDocument:
-        """Read the document that holds, and the waivers there are.
-
-        With none applied, it is the one that demands nothing special.
+        """Read the current document and all waivers; an empty document where none was applied.
 
         Raises:
             CorruptItemError: the stored document or a waiver cannot be read.
@@ -59,7 +54,7 @@ class BaselineTable:
         return replace(self.load_current().document, waivers=waivers)
 
     def load_current(self) -> AppliedBaseline:
-        """Read the document that holds, with its version and who applied it.
+        """Read the current document, with its version and who applied it.
 
         Raises:
             CorruptItemError: the stored document cannot be read.
@@ -85,13 +80,13 @@ class BaselineTable:
     def apply(
         self, document: BaselineDocument, *, after: int, applied_at: datetime, applied_by: str
     ) -> int:
-        """Make a document the one that holds, and keep it for ever under its version.
+        """Make a document the current one, and keep it under its version.
 
         Args:
-            document: What holds from now on.
-            after: The version it was made from; 0 for the first.
-            applied_at: Now.
-            applied_by: The ARN of whoever applies it.
+            document: The new document.
+            after: The version that it replaces; 0 for the first.
+            applied_at: The current time.
+            applied_by: The ARN of the principal that applies it.
 
         Returns:
             Its version.
@@ -107,29 +102,23 @@ class BaselineTable:
             "applied_at": format_iso(applied_at),
             "applied_by": applied_by,
         }
-        unchanged = "attribute_not_exists(#version)" if after == 0 else "#version = :after"
-        values: Item = {} if after == 0 else serialize({":after": after})
-        current: PutTypeDef = {
-            "TableName": self._table,
-            "Item": serialize({**fields, "name": CURRENT}),
-            "ConditionExpression": unchanged,
-            "ExpressionAttributeNames": {"#version": "version"},
-        }
-        if values:
-            current["ExpressionAttributeValues"] = values
-        kept: PutTypeDef = {
-            "TableName": self._table,
-            "Item": serialize({**fields, "name": f"version#{version:06}"}),
-        }
+        unchanged = "#version = :after" if after else "attribute_not_exists(#version)"
+        current = build_put(
+            self._table,
+            serialize({**fields, "name": CURRENT}),
+            unchanged,
+            {":after": after} if after else None,
+        )
+        kept = build_put(self._table, serialize({**fields, "name": f"version#{version:06}"}))
         try:
             transact(self._client, [{"Put": current}, {"Put": kept}])
         except ConditionFailedError:
-            raise ConflictError(f"somebody else applied a baseline after version {after}") from None
+            raise ConflictError(f"another baseline was applied after version {after}") from None
         return version
 
 
 def _whole_numbers(value: Any) -> Any:
-    """Give the whole numbers that DynamoDB hands back as decimals."""
+    """Turn the decimals that DynamoDB returns into integers."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):

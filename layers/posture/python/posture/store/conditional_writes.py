@@ -1,18 +1,24 @@
-"""Conditional writes: what a cancellation means, and what is worth another try."""
+"""Conditional writes: building puts, and what a cancelled transaction means."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from posture.errors import ConflictError, PostureError
+from posture.store.attribute_values import Item, serialize
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
 
 ATTEMPTS = 5
 PAUSE = 0.05  # seconds, doubled each time
@@ -27,17 +33,35 @@ class ConditionFailedError(PostureError):
     """A condition of the write does not hold; nothing was written."""
 
 
-def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef]) -> None:
-    """Write all or nothing, trying again while others hold one of the items.
+def build_put(
+    table: str, item: Item, condition: str = "", values: Mapping[str, Any] | None = None
+) -> PutTypeDef:
+    """Build the put of an item; in its condition `#name` stands for the attribute `name`."""
+    put: PutTypeDef = {"TableName": table, "Item": item}
+    if condition:
+        put["ConditionExpression"] = condition
+        put["ExpressionAttributeNames"] = name_attributes(condition)
+    if values:
+        put["ExpressionAttributeValues"] = serialize(values)
+    return put
 
-    botocore repeats a throttled request by itself, but not a cancelled transaction; its repeats
-    carry the same client token, so a lost answer does not make DynamoDB write twice.
+
+def name_attributes(expression: str) -> dict[str, str]:
+    """Return the attribute of each `#name` in an expression."""
+    return {name: name[1:] for name in re.findall(r"#\w+", expression)}
+
+
+def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef]) -> None:
+    """Write all or nothing, with retries while others hold one of the items.
+
+    botocore retries a throttled request, but not a cancelled transaction; its retries carry the
+    same client token, so a lost answer does not make DynamoDB write twice.
 
     Raises:
         ConditionFailedError: a condition does not hold.
         ConflictError: others kept holding the items.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in _attempts():
         try:
             client.transact_write_items(TransactItems=writes)
         except client.exceptions.TransactionCanceledException as error:
@@ -46,7 +70,6 @@ def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef])
                 raise ConditionFailedError(str(error)) from error
             if not reasons <= RETRYABLE:
                 raise
-            time.sleep(PAUSE * 2**attempt)
         else:
             return
     raise ConflictError(f"a transaction was cancelled {ATTEMPTS} times")
@@ -55,9 +78,9 @@ def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef])
 def try_transact(
     client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef]
 ) -> frozenset[int]:
-    """Try to write all or nothing, once; give which writes stood in the way, by their places.
+    """Try to write all or nothing, once; return the positions of the writes that failed.
 
-    With none of them it is written. A cancellation that names none is taken for one of them all.
+    When none failed, all is written. A cancellation that names none counts as a failure of all.
     """
     try:
         client.transact_write_items(TransactItems=writes)
@@ -69,22 +92,29 @@ def try_transact(
 
 
 def update(client: DynamoDBClient, write: UpdateTypeDef) -> None:
-    """Update one item on its condition, trying again while a transaction holds it.
+    """Update one item on its condition, with retries while a transaction holds it.
 
     Raises:
         ConditionFailedError: the condition does not hold.
         ConflictError: a transaction kept holding the item.
     """
-    for attempt in range(ATTEMPTS):
+    for _ in _attempts():
         try:
             client.update_item(**write)
         except client.exceptions.ConditionalCheckFailedException as error:
             raise ConditionFailedError(str(error)) from error
         except client.exceptions.TransactionConflictException:
-            time.sleep(PAUSE * 2**attempt)
-        else:
-            return
-    raise ConflictError(f"an update met a transaction {ATTEMPTS} times")
+            continue
+        return
+    raise ConflictError(f"an update conflicted with a transaction {ATTEMPTS} times")
+
+
+def _attempts() -> Iterator[int]:
+    """Count the attempts, with a pause before each but the first."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        yield attempt
 
 
 def _reasons(error: ClientError) -> Sequence[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Reading findings across scopes, for people: by scope, status, account, rule and resource."""
+"""Reading findings across scopes: by scope, status, account, rule and resource."""
 
 from __future__ import annotations
 
@@ -10,28 +10,24 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from posture.model.finding import Finding, FindingStatus
-from posture.model.instant import format_iso
 from posture.model.rule_ids import current_rule_id, first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture.store.attribute_values import require_text, serialize
-from posture.store.items import StoredItem, parse_finding
+from posture.store.attribute_values import require_text
+from posture.store.items import parse_finding
+from posture.store.queries import KeyRange, query, time_range
 from posture.store.scope_record import LISTED, RECORD_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-AFTER_ALL = "~"  # sorts after every character of an instant
-
-Range = tuple[str, str, str]  # a sort key's name, and the first and last value wanted
-
 
 class Findings:
-    """The findings table as its readers see it. Every method reads page by page, as it is asked.
+    """The findings table as its readers see it, read page by page.
 
-    `since` and `until` bound when a finding was last updated, both included. All of it goes by keys
-    and indexes; nothing scans the table. What comes from an index may be a moment old. Every method
-    raises `CorruptItemError` at an item that cannot be read.
+    `since` and `until` bound when a finding was last updated, both included. Every method uses a
+    key or an index, never a scan; what comes from an index may be a moment old. Every method raises
+    `CorruptItemError` at an item that cannot be read.
     """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
@@ -39,13 +35,13 @@ class Findings:
         self._table = table
 
     def list_scopes(self) -> Iterator[Scope]:
-        """Give every scope there ever was, those that are gone included."""
-        for item in self._query("listed", LISTED, index="all-scopes"):
+        """List every scope that was ever evaluated, including those that no longer exist."""
+        for item in query(self._client, self._table, "listed", LISTED, index="all-scopes"):
             yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
 
     def find_by_scope(self, scope: Scope) -> Iterator[Finding]:
-        """Give all findings of a scope, resolved ones included, by rule and resource."""
-        items = self._query("scope", str(scope))
+        """Find all findings of a scope, resolved ones included, by rule and resource."""
+        items = query(self._client, self._table, "scope", str(scope))
         return (parse_finding(item) for item in items if item.get("item") != {"S": RECORD_KEY})
 
     def find_by_status(
@@ -57,81 +53,57 @@ class Findings:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[Finding]:
-        """Give the findings of one status, everywhere or in one account, the worst first.
+        """Find the findings of one status, in all accounts or one, the most severe first.
 
-        Of one severity the least recently updated comes first.
+        Within a severity the least recently updated comes first.
         """
-        name = "account_status" if account else "status"
-        value = f"{account}#{status}" if account else status.value
-        index = "by-account-status" if account else "by-status"
+        key, value, index = "status", status.value, "by-status"
+        if account:
+            key, value, index = "account_status", f"{account}#{status}", "by-account-status"
         return chain.from_iterable(
-            map(parse_finding, self._query(name, value, index=index, between=between))
-            for between in _severities(severities, since, until)
+            self._find(key, value, index, between)
+            for between in _severity_ranges(severities, since, until)
         )
 
     def find_by_rule(
         self, rule: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Finding]:
-        """Find a rule's findings everywhere, the least recently updated first.
+        """Find a rule's findings, the least recently updated first.
 
-        Items that still carry the rule's former id are among them.
+        `rule` may be a current or former id; items that still carry the former one are found, too.
         """
-        between, current = _updated(since, until), current_rule_id(rule)
-        found = (
-            map(parse_finding, self._query("rule", each, index="by-rule", between=between))
-            for each in sorted({current, first_rule_id(current)})
-        )
+        current, between = current_rule_id(rule), _updated(since, until)
+        ids = sorted({current, first_rule_id(current)})
+        found = (self._find("rule", each, "by-rule", between) for each in ids)
         return merge(*found, key=attrgetter("updated_at"))
 
     def find_by_resource(
         self, resource: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Finding]:
-        """Give a resource's findings, the least recently updated first."""
-        between = _updated(since, until)
-        items = self._query("resource", resource, index="by-resource", between=between)
+        """Find a resource's findings, the least recently updated first."""
+        return self._find("resource", resource, "by-resource", _updated(since, until))
+
+    def _find(
+        self, key: str, value: str, index: str, between: KeyRange | None
+    ) -> Iterator[Finding]:
+        items = query(self._client, self._table, key, value, index=index, between=between)
         return map(parse_finding, items)
 
-    def _query(
-        self, name: str, value: str, *, index: str | None = None, between: Range | None = None
-    ) -> Iterator[StoredItem]:
-        condition, names, values = "#key = :key", {"#key": name}, {":key": value}
-        if between:
-            condition += " AND #sort BETWEEN :first AND :last"
-            names["#sort"], values[":first"], values[":last"] = between
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=serialize(values),
-            **({"IndexName": index} if index else {"ConsistentRead": True}),
-        )
-        for page in pages:
-            yield from page["Items"]
+
+def _updated(since: datetime | None, until: datetime | None) -> KeyRange | None:
+    return time_range("updated_at", since, until) if since or until else None
 
 
-def _updated(since: datetime | None, until: datetime | None) -> Range | None:
-    if since is None and until is None:
-        return None
-    return "updated_at", _first(since), _last(until)
-
-
-def _severities(
+def _severity_ranges(
     severities: Iterable[Severity], since: datetime | None, until: datetime | None
-) -> Iterator[Range | None]:
-    """Give the ranges of `severity_updated` that hold just what is wanted, the worst first."""
+) -> Iterator[KeyRange | None]:
+    """Return the ranges of `severity_updated` to read, the most severe first; None for all."""
     wanted = frozenset(severities)
     if not wanted and since is None and until is None:
         yield None
         return
+    name, first, last = time_range("severity_updated", since, until)
     for severity in Severity:
         if not wanted or severity in wanted:
-            mark = f"{severity.rank}-{severity}#"
-            yield "severity_updated", mark + _first(since), mark + _last(until)
-
-
-def _first(since: datetime | None) -> str:
-    return format_iso(since) if since else "0"
-
-
-def _last(until: datetime | None) -> str:
-    return format_iso(until) if until else AFTER_ALL
+            prefix = f"{severity.rank}-{severity}#"
+            yield KeyRange(name, prefix + first, prefix + last)

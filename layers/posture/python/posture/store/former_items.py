@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from posture.store.attribute_values import Item, serialize
-from posture.store.items import StoredItem, item_key, parse_finding
+from posture.store.attribute_values import Item, StoredItem, serialize
+from posture.store.items import item_key, parse_finding
 from posture.store.schema import SCHEMA
 from posture.store.scope_record import ScopeRecord, build_record_update, when_revision_is
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from posture.errors import CorruptItemError
 from posture.lifecycle.bounds import is_truncated
@@ -19,13 +19,15 @@ from posture.model.instant import format_iso, parse_iso
 from posture.model.rule_ids import current_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
-from posture.store.attribute_values import Item, deserialize, require_int, require_text, serialize
+from posture.store.attribute_values import (
+    Item,
+    StoredItem,
+    deserialize,
+    require_int,
+    require_text,
+    serialize,
+)
 from posture.store.schema import SCHEMA, upgrade
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-StoredItem = Mapping[str, "AttributeValueTypeDef"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The clocks of scopes in which nothing has changed: moved without reading or judging anything.
+"""The last-observed times of unchanged scopes, advanced without a read or an evaluation.
 
-The condition of the write is the comparison: a clock moves only where the head still vouches for
-the very picture that was seen, so whoever judged another one meanwhile makes it fail.
+The condition of the write is the comparison: a time advances only where the scope record still
+holds the digest of the snapshot that was observed, so it fails where another one was evaluated.
 """
 
 from __future__ import annotations
@@ -23,18 +23,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-MAX_ITEMS = 100  # items a transaction may hold
-# A transaction costs twice what single writes do, and fewer than that go side by side anyway.
-MIN_ITEMS = 10
+MAX_ITEMS = 100  # of a transaction
+MIN_ITEMS = 10  # a transaction costs twice as much as single writes, which are parallel up to here
 ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A picture that was seen of a scope, as its digest, and when; taken before the first read.
+    """The digest of a scope's snapshot, and the time before its first read.
 
-    `dns` are the DNS attributes, with when they were truly seen; what was not read with the picture
-    is not written.
+    `dns` are the DNS attributes, with when they were read; those read earlier are not written.
     """
 
     scope: Scope
@@ -44,62 +42,63 @@ class Observation:
 
 
 class LastObservedTimes:
-    """Those of one findings table."""
+    """The last-observed times of one findings table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
-    def advance(self, seen: Observation) -> bool:
-        """Move one clock; False where the head vouches for no such picture, or for a later one.
+    def advance(self, observation: Observation) -> bool:
+        """Advance one time; False where the record holds another digest or a later time.
 
         Raises:
-            ConflictError: others kept holding the head.
+            ConflictError: others kept holding the record.
         """
         try:
-            update(self._client, self._moved(seen))
+            update(self._client, self._build_update(observation))
         except ConditionFailedError:
             return False
         return True
 
-    def advance_all(self, pictures: Iterable[Observation]) -> frozenset[Scope]:
-        """Move the clocks of many scopes by a call a hundred; give those that were moved.
+    def advance_all(self, observations: Iterable[Observation]) -> frozenset[Scope]:
+        """Advance many times, a hundred with a call; return the scopes where it succeeded.
 
         Raises:
-            ConflictError: others kept holding a head.
+            ConflictError: others kept holding a record.
             ClientError, BotoCoreError: DynamoDB does not answer.
         """
-        left = [each for each in pictures if each.snapshot_digest]
-        moved: set[Scope] = set()
+        left = [each for each in observations if each.snapshot_digest]
+        advanced: set[Scope] = set()
         for start in range(0, len(left), MAX_ITEMS):
-            moved |= self._together(left[start : start + MAX_ITEMS])
-        return frozenset(moved)
+            advanced |= self._advance_together(left[start : start + MAX_ITEMS])
+        return frozenset(advanced)
 
-    def _together(self, pictures: Sequence[Observation]) -> set[Scope]:
-        """Move what can be moved; who stands in the way of a transaction is left out of the next.
+    def _advance_together(self, observations: Sequence[Observation]) -> set[Scope]:
+        """Advance in one transaction; those whose condition fails are left out of the next one.
 
-        What even so cannot be written together is not moved: it is looked at scope by scope.
+        What still cannot be written together is not advanced: each scope is compared alone.
         """
-        left = list(pictures)
+        left = list(observations)
         for _ in range(ROUNDS):
             if len(left) < MIN_ITEMS:
-                return self._one_by_one(left)
-            failed = try_transact(self._client, [{"Update": self._moved(each)} for each in left])
+                return self._advance_one_by_one(left)
+            writes = [self._build_update(each) for each in left]
+            failed = try_transact(self._client, [{"Update": write} for write in writes])
             if not failed:
                 return {each.scope for each in left}
             left = [each for at, each in enumerate(left) if at not in failed]
         return set()
 
-    def _one_by_one(self, pictures: Sequence[Observation]) -> set[Scope]:
+    def _advance_one_by_one(self, observations: Sequence[Observation]) -> set[Scope]:
         with ThreadPoolExecutor(MIN_ITEMS) as pool:
-            moved = list(pool.map(self.advance, pictures))
-        return {each.scope for each, done in zip(pictures, moved, strict=True) if done}
+            advanced = list(pool.map(self.advance, observations))
+        return {each.scope for each, done in zip(observations, advanced, strict=True) if done}
 
-    def _moved(self, seen: Observation) -> UpdateTypeDef:
+    def _build_update(self, observation: Observation) -> UpdateTypeDef:
         fields = {
-            "observed_at": format_iso(seen.observed_at),
-            "picture_at": format_iso(seen.observed_at),
-            **dns_fields(seen.dns, seen.observed_at),
+            "observed_at": format_iso(observation.observed_at),
+            "picture_at": format_iso(observation.observed_at),
+            **dns_fields(observation.dns, observation.observed_at),
         }
-        guard = when_unchanged(seen.snapshot_digest)
-        return build_record_update(self._table, seen.scope, fields, guard, revise=False)
+        guard = when_unchanged(observation.snapshot_digest)
+        return build_record_update(self._table, observation.scope, fields, guard, revise=False)

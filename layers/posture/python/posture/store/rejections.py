@@ -1,4 +1,4 @@
-"""Why a change was refused or given up: a dead letter itself holds only the message."""
+"""Why changes were rejected or given up: a dead-letter message itself holds only the message."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from posture.changes.batch import RejectedRecord
 from posture.lifecycle.bounds import truncate
 from posture.model.instant import format_iso
 from posture.store.attribute_values import serialize
+from posture.store.conditional_writes import build_put
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PARTITION = "rejected"
-LAST_TRY = 5  # the queues' maxReceiveCount: after it a message is a dead letter
+LAST_TRY = 5  # the queues' maxReceiveCount: after it, a message goes to the dead-letter queue
 BODY = 200_000  # bytes; an item holds 400 KB, a queue message 1 MB
 
 
 class Rejections:
-    """The partition of the history table that holds one row a refused message."""
+    """The partition of the history table that holds one row for each rejected message."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def keep(self, rejected: RejectedRecord, received_at: datetime) -> None:
-        """Write down why a message was refused; the first reason stays.
+        """Record why a message was rejected, unless a reason is recorded already.
 
-        The queue hands a refused message over several times before it goes to the dead-letter
-        queue: one row tells of them all.
+        The queue hands out a rejected message several times before it goes to the dead-letter
+        queue; one row stands for all of them.
         """
         row = {
             "scope": PARTITION,
@@ -38,12 +39,8 @@ class Rejections:
             "body": truncate(rejected.body, BODY),
             "received_at": format_iso(received_at),
         }
+        put = build_put(self._table, serialize(row), "attribute_not_exists(#entry)")
         try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=serialize(row),
-                ConditionExpression="attribute_not_exists(#entry)",
-                ExpressionAttributeNames={"#entry": "entry"},
-            )
+            self._client.put_item(**put)
         except self._client.exceptions.ConditionalCheckFailedException:
             return

@@ -1,4 +1,4 @@
-"""The reverse index: which scopes a resource belongs to, also after it is deleted."""
+"""The resource index: which scopes a resource id leads to, even after it is deleted."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError
 from posture.model.scope import Scope
 from posture.store.attribute_values import deserialize, require_text, serialize
 from posture.store.items import corrupt_item_error
+from posture.store.queries import query
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,17 +27,17 @@ QUERIES = 8  # at once
 
 
 def digest_ids(ids: frozenset[str], observed_at: datetime) -> str:
-    """Give what is the same while the index of a scope needs no look.
+    """Digest a scope's ids; while the digest is the same, its index need not be compared.
 
-    The month is part of it, so that every scope's index is compared and mended once a month: what
-    two evaluations at once may have marked wrongly is put right long before it expires.
+    The month is part of it: each scope's index is compared and corrected once a month, long before
+    an id expires that two simultaneous evaluations marked by mistake.
     """
-    told = "\n".join([f"{observed_at:%Y-%m}", *sorted(ids)])
-    return hashlib.sha256(told.encode()).hexdigest()
+    lines = "\n".join([f"{observed_at:%Y-%m}", *sorted(ids)])
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 class ResourceIndex:
-    """The ownership table."""
+    """The ownership table, which holds the scopes of each id."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -46,13 +46,13 @@ class ResourceIndex:
     def remember(
         self, scope: Scope, ids: frozenset[str], observed_at: datetime, *, new: bool = False
     ) -> None:
-        """Keep that these ids, and from now on no others, belong to the scope.
+        """Make these ids, and no others, lead to the scope.
 
-        Only differences are written. An id that is gone stays for `KEPT`, as events about it may
-        still come. Doing it twice, or half and again, ends the same.
+        Only differences are written. An id that is gone stays for `KEPT`, because events about it
+        may still arrive. The call is idempotent, and may be repeated after a failure.
 
-        Of a `new` scope nothing is known yet, so nothing is read. Should an evaluation that died
-        have left ids that are gone by now, the month's comparison ends them.
+        Nothing is read of a `new` scope. Ids that a failed evaluation of it left are ended by the
+        monthly comparison.
         """
         known = {} if new else dict(self._known(scope))
         expires_at = int((observed_at + KEPT).timestamp())
@@ -63,7 +63,7 @@ class ResourceIndex:
         )
 
     def find_scopes(self, ids: Iterable[str]) -> Mapping[str, frozenset[Scope]]:
-        """Give the scopes of each id; an id that nobody remembers has none.
+        """Find the scopes of each id; an unknown id has none.
 
         Raises:
             CorruptItemError: an item cannot be read.
@@ -73,41 +73,22 @@ class ResourceIndex:
             return dict(zip(wanted, pool.map(self._scopes, wanted), strict=True))
 
     def _scopes(self, resource: str) -> frozenset[Scope]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="#resource = :resource",
-            ExpressionAttributeNames={"#resource": "resource"},
-            ExpressionAttributeValues=serialize({":resource": resource}),
-        )
-        return frozenset(_scope(deserialize(item)) for page in pages for item in page["Items"])
+        items = query(self._client, self._table, "resource", resource, consistent=False)
+        return frozenset(_scope(deserialize(item)) for item in items)
 
     def _known(self, scope: Scope) -> Iterator[tuple[str, object]]:
-        """Give each id of the scope, and when it expires where it is gone."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName="by-scope",
-            KeyConditionExpression="#scope = :scope",
-            ExpressionAttributeNames={"#scope": "scope"},
-            ExpressionAttributeValues=serialize({":scope": str(scope)}),
-        )
-        for page in pages:
-            for item in page["Items"]:
-                fields = deserialize(item)
-                yield require_text(fields, "resource"), fields.get("expires_at")
+        """Return each id of the scope, and when it expires where it is gone."""
+        for item in query(self._client, self._table, "scope", str(scope), index="by-scope"):
+            fields = deserialize(item)
+            yield require_text(fields, "resource"), fields.get("expires_at")
 
     def _put(self, rows: Sequence[tuple[str, int | None]], scope: Scope) -> None:
-        requests: Iterator[WriteRequestTypeDef] = (
-            {
-                "PutRequest": {
-                    "Item": serialize(
-                        {"resource": resource, "scope": str(scope), "expires_at": expires_at}
-                    )
-                }
-            }
+        items = [
+            serialize({"resource": resource, "scope": str(scope), "expires_at": expires_at})
             for resource, expires_at in rows
-        )
-        while batch := list(islice(requests, BATCH)):
-            self._write(batch)
+        ]
+        for start in range(0, len(items), BATCH):
+            self._write([{"PutRequest": {"Item": it}} for it in items[start : start + BATCH]])
 
     def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
         left: Sequence[WriteRequestTypeDef] = batch
@@ -117,7 +98,7 @@ class ResourceIndex:
             if not left:
                 return
             time.sleep(PAUSE * 2**attempt)
-        raise ConflictError(f"{self._table}: {len(left)} writes stay unprocessed")
+        raise ConflictError(f"{self._table}: {len(left)} writes remain unprocessed")
 
 
 def _scope(fields: Mapping[str, Any]) -> Scope:

@@ -17,9 +17,15 @@ from typing import TYPE_CHECKING, Any
 from posture.model.dns import DnsAttributes
 from posture.model.instant import format_iso, parse_iso
 from posture.model.scope import Region, Scope
-from posture.store.attribute_values import deserialize, require_int, require_text, serialize
+from posture.store.attribute_values import (
+    StoredItem,
+    deserialize,
+    require_int,
+    require_text,
+    serialize,
+)
 from posture.store.hash_chain import Chain, parse_chain
-from posture.store.items import StoredItem, corrupt_item_error
+from posture.store.items import corrupt_item_error
 from posture.store.schema import SCHEMA, upgrade
 
 if TYPE_CHECKING:

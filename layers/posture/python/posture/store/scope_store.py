@@ -17,11 +17,11 @@ from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Verdict
 from posture.runtime.settings import Tables
-from posture.store.attribute_values import serialize
+from posture.store.attribute_values import StoredItem, serialize
 from posture.store.conditional_writes import ConditionFailedError, transact, update
 from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
-from posture.store.items import StoredItem, parse_finding
+from posture.store.items import parse_finding
 from posture.store.last_observed import LastObservedTimes
 from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_record import (

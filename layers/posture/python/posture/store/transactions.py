@@ -1,4 +1,4 @@
-"""How the transitions of one evaluation are cut into transactions.
+"""How the transitions of one evaluation are split into transactions.
 
 A transaction holds 100 items and 4 MB at most:
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -16,22 +16,23 @@ from posture.model.finding import Transition
 from posture.model.instant import format_iso
 from posture.runtime.settings import Tables
 from posture.store.attribute_values import Item
+from posture.store.conditional_writes import build_put
 from posture.store.hash_chain import Chain, append_to_chain
 from posture.store.items import TransitionItems, build_items, with_commit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-MAX_TRANSITIONS = 49  # transitions: each is a finding and a history row, and the head comes on top
-MAX_BYTES = 3_000_000  # leaves a quarter for the head and for how DynamoDB counts
+MAX_TRANSITIONS = 49  # each is a finding and a history row; the scope record is one item more
+MAX_BYTES = 3_000_000  # leaves a quarter for the scope record and for how DynamoDB counts
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionPart:
     """One transaction of an evaluation: `number` from 1 of `parts`.
 
-    `findings` are its items of the findings table, `rows` its history, linked to what the scope
-    has; `chain` is how they leave the chain.
+    `findings` are its items of the findings table, `rows` those of the history table, chained to
+    the scope's last row; `chain` is where the chain ends after them.
     """
 
     number: int
@@ -44,7 +45,7 @@ class TransactionPart:
 
     @property
     def commit(self) -> str:
-        """The name of the transaction, which its findings and history rows carry."""
+        """The name of the transaction, which its findings and history rows hold."""
         return format_commit(self.observed_at, self.number)
 
     @property
@@ -61,7 +62,7 @@ def format_commit(observed_at: datetime, number: int) -> str:
 def split_into_parts(
     steps: Sequence[Transition], observed_at: datetime, chain: Chain
 ) -> tuple[TransactionPart, ...]:
-    """Cut an evaluation's transitions into transactions, in their order, on from a chain."""
+    """Split transitions into transactions, in their order, continuing a chain."""
     chunks = list(_chunks(steps))
     parts = []
     for number, chunk in enumerate(chunks, 1):
@@ -79,7 +80,7 @@ def split_into_parts(
 
 
 def build_part_writes(part: TransactionPart, tables: Tables) -> list[TransactWriteItemTypeDef]:
-    """Give the writes of findings and history."""
+    """Build the writes of findings and history rows."""
     writes: list[TransactWriteItemTypeDef] = []
     for finding, row in zip(part.findings, part.rows, strict=True):
         writes.append({"Put": {"TableName": tables.findings, "Item": finding}})
@@ -88,15 +89,8 @@ def build_part_writes(part: TransactionPart, tables: Tables) -> list[TransactWri
 
 
 def build_history_put(table: str, row: Item) -> TransactWriteItemTypeDef:
-    """Give the write of a history row; one that is there already is never written over."""
-    return {
-        "Put": {
-            "TableName": table,
-            "Item": row,
-            "ConditionExpression": "attribute_not_exists(#entry)",
-            "ExpressionAttributeNames": {"#entry": "entry"},
-        }
-    }
+    """Build the write of a history row, which never replaces an existing one."""
+    return {"Put": build_put(table, row, "attribute_not_exists(#entry)")}
 
 
 def _chunks(
@@ -117,5 +111,5 @@ def _chunks(
 
 
 def _size(item: Item) -> int:
-    """Give the bytes of the item on the wire, which is more than DynamoDB counts."""
+    """Return the bytes of the item on the wire, which are more than DynamoDB counts."""
     return len(json.dumps(item, ensure_ascii=False).encode())

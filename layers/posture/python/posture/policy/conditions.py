@@ -6,23 +6,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-si
 
 from __future__ import annotations
 
-import operator as python
-from collections.abc import Callable, Mapping
-from fractions import Fraction
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 from posture.policy.document import Condition
 from posture.policy.operators import ConditionOperator, OperatorFamily, Quantifier
-from posture.policy.scalars import parse_instant, parse_network, parse_number
+from posture.policy.scalars import COMPARISONS, parse_instant, parse_network, parse_number
 from posture.policy.wildcards import PatternText, arn_matches, glob_matches, resolve_all
-
-COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
-    "equals": python.eq,
-    "less": python.lt,
-    "less-equal": python.le,
-    "greater": python.gt,
-    "greater-equal": python.ge,
-}
 
 
 class UnsupportedElementError(Exception):
@@ -59,9 +49,9 @@ def condition_holds(
         any(value_matches(operator, value, each) for each in stated) != operator.negated
         for value in values
     ]
-    if operator.quantifier is Quantifier.NONE:
-        return all(passing) if operator.negated else any(passing)
-    return all(passing) if operator.quantifier is Quantifier.ALL else any(passing)
+    is_single = operator.quantifier is Quantifier.NONE
+    needs_all = operator.negated if is_single else operator.quantifier is Quantifier.ALL
+    return all(passing) if needs_all else any(passing)
 
 
 def value_matches(operator: ConditionOperator, value: str, stated: PatternText) -> bool:

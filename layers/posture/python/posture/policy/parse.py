@@ -18,7 +18,13 @@ from posture.policy.document import (
     Principals,
     Statement,
 )
-from posture.policy.json_reader import JsonMember, JsonNode, malformed_at, read_json
+from posture.policy.json_reader import (
+    JsonMember,
+    JsonNode,
+    MalformedPolicyError,
+    malformed_at,
+    read_json,
+)
 from posture.policy.operators import parse_operator
 
 DOCUMENT = ("Version", "Id", "Statement")
@@ -52,12 +58,15 @@ class _Parser:
         self.keep = keep
         self.duplicates: list[Duplicate] = []
 
+    def error(self, at: int, problem: str) -> MalformedPolicyError:
+        return malformed_at(self.text, at, problem)
+
     def policy(self, root: JsonNode) -> Policy:
         members = self.members(root, DOCUMENT, "a policy document")
         version = self.version(members.get("Version"))
         stated = members.get("Statement")
         if stated is None:
-            raise malformed_at(self.text, root.at, "the document has no Statement")
+            raise self.error(root.at, "the document has no Statement")
         statements = tuple(
             self.statement(number, each) for number, each in enumerate(stated.items, start=1)
         )
@@ -67,7 +76,7 @@ class _Parser:
         if node is None:
             return VERSIONS[0]
         if node.value not in VERSIONS:
-            raise malformed_at(self.text, node.at, f"Version: expected {' or '.join(VERSIONS)}")
+            raise self.error(node.at, f"Version: expected {' or '.join(VERSIONS)}")
         return str(node.value)
 
     def statement(self, number: int, node: JsonNode) -> Statement:
@@ -93,9 +102,9 @@ class _Parser:
 
     def effect(self, node: JsonNode | None, statement: JsonNode) -> bool:
         if node is None:
-            raise malformed_at(self.text, statement.at, "the statement has no Effect")
+            raise self.error(statement.at, "the statement has no Effect")
         if node.value not in {"Allow", "Deny"}:
-            raise malformed_at(self.text, node.at, "Effect: expected Allow or Deny, case-sensitive")
+            raise self.error(node.at, "Effect: expected Allow or Deny, case-sensitive")
         return node.value == "Allow"
 
     def one_of(
@@ -103,7 +112,7 @@ class _Parser:
     ) -> tuple[JsonNode, bool]:
         found = [name for name in (plain, excluding) if name in members]
         if not found:
-            raise malformed_at(self.text, statement.at, f"expected {plain} or {excluding}")
+            raise self.error(statement.at, f"expected {plain} or {excluding}")
         if len(found) > 1:
             at = members[excluding].at
             raise malformed_at(
@@ -115,7 +124,7 @@ class _Parser:
         if node.kind == "string":
             if node.value != "*":
                 expected = 'expected "*" or an object, as in {"AWS": "111122223333"}'
-                raise malformed_at(self.text, node.at, f"Principal: {expected}")
+                raise self.error(node.at, f"Principal: {expected}")
             return Principals(any_principal=True)
         named = {
             name: tuple(self.string(each, f"Principal.{name}") for each in value.items)
@@ -161,14 +170,14 @@ class _Parser:
                 near = next((name for name in names if name.lower() == member.name.lower()), "")
                 hint = f"; names are case-sensitive, write {near}" if near else ""
                 expected = f"expected one of {', '.join(names)}{hint}"
-                raise malformed_at(self.text, member.at, f"{member.name}: {expected}")
+                raise self.error(member.at, f"{member.name}: {expected}")
             found[member.name] = member.value
         return found
 
     def entries(self, node: JsonNode, what: str) -> list[JsonMember]:
         """Return the members of an object, of duplicates the one to keep."""
         if node.kind != "object":
-            raise malformed_at(self.text, node.at, f"expected {what} as an object, got {node.kind}")
+            raise self.error(node.at, f"expected {what} as an object, got {node.kind}")
         by_name: dict[str, JsonMember] = {}
         for member in node.members:
             if member.name in by_name:
@@ -181,7 +190,7 @@ class _Parser:
 
     def string(self, node: JsonNode, what: str) -> str:
         if node.kind != "string":
-            raise malformed_at(self.text, node.at, f"{what}: expected a string, got {node.kind}")
+            raise self.error(node.at, f"{what}: expected a string, got {node.kind}")
         return str(node.value)
 
     def scalar(self, node: JsonNode, what: str) -> str:
@@ -189,5 +198,5 @@ class _Parser:
         if node.kind == "boolean":
             return "true" if node.value else "false"
         if node.kind not in {"string", "number"}:
-            raise malformed_at(self.text, node.at, f"{what}: expected a value, got {node.kind}")
+            raise self.error(node.at, f"{what}: expected a value, got {node.kind}")
         return str(node.value)

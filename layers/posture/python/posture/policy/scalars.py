@@ -5,7 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import lru_cache
@@ -14,6 +16,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 IpNetwork = IPv4Network | IPv6Network
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
 YEAR = re.compile(r"\d{4}")
+COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
+    "equals": operator.eq,
+    "less": operator.lt,
+    "less-equal": operator.le,
+    "greater": operator.gt,
+    "greater-equal": operator.ge,
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

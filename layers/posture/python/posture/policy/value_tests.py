@@ -16,7 +16,7 @@ from itertools import pairwise
 from posture.policy.automata import PatternSet, SearchBudget, find_shortest_text
 from posture.policy.keys import KeyPresence
 from posture.policy.operators import OperatorFamily, Quantifier
-from posture.policy.scalars import IpNetwork, parse_instant, parse_number
+from posture.policy.scalars import COMPARISONS, IpNetwork, parse_instant, parse_number
 
 TEXT_FAMILIES = frozenset(
     {OperatorFamily.STRING, OperatorFamily.ARN, OperatorFamily.BOOL, OperatorFamily.BINARY}
@@ -63,7 +63,7 @@ class ValueTest:
         is_date = self.family is OperatorFamily.DATE
         point = parse_instant(value) if is_date else parse_number(value)
         return point is not None and any(
-            _compares(point, comparison, bound)
+            COMPARISONS[comparison](point, bound)
             for comparison, bound in self.bounds
             if isinstance(bound, Fraction)
         )
@@ -74,11 +74,9 @@ class ValueTest:
             return self.holds_when_absent == (values is None)
         if values is None or (not values and self.quantifier is not Quantifier.NONE):
             return self.holds_when_absent
-        if self.quantifier is Quantifier.ALL:
-            return all(map(self.passes, values))
-        if self.negated and self.quantifier is Quantifier.NONE:
-            return all(map(self.passes, values))
-        return any(map(self.passes, values))
+        is_single = self.quantifier is Quantifier.NONE
+        needs_all = self.negated if is_single else self.quantifier is Quantifier.ALL
+        return (all if needs_all else any)(map(self.passes, values))
 
 
 RequiredOutcome = tuple[ValueTest, bool]  # a test, and whether it must hold
@@ -172,16 +170,6 @@ def _choose_text(
         if test.patterns is not None:
             (required if holds != test.negated else excluded).append(test.patterns)
     return find_shortest_text(required, excluded, budget, domain.preferred)
-
-
-def _compares(point: Fraction, comparison: str, bound: Fraction) -> bool:
-    return {
-        "equals": point == bound,
-        "less": point < bound,
-        "less-equal": point <= bound,
-        "greater": point > bound,
-        "greater-equal": point >= bound,
-    }[comparison]
 
 
 def _list_boundaries(tests: Sequence[RequiredOutcome], domain: ValueDomain) -> Iterable[str]:

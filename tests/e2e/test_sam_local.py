@@ -50,7 +50,7 @@ def client(emulator: str) -> Any:
 def built(shell: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the stack outside the source tree; return the built template."""
     folder = tmp_path_factory.mktemp("sam") / "build"
-    command = [TOOLS / "sam", "build", "--no-cached", "--build-dir", str(folder)]
+    command = [str(TOOLS / "sam"), "build", "--no-cached", "--build-dir", str(folder)]
     subprocess.run(command, env=shell, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
     return folder / "template.yaml"
 

@@ -92,13 +92,13 @@ def test_an_alert_has_all_parts(steps: list[DemoStep]) -> None:
     """Finding, place, actor, time, reason and the command that repairs it."""
     (alert,) = find_step(steps, "A more specific route").alerts
     assert re.fullmatch(
-        r"\[HIGH\] S3/DynamoDB leaves by internet, 2 subnets - vpc-\w+ \d{12} eu-west-1",
+        r"\[HIGH\] S3/DynamoDB traffic bypasses the endpoint, 2 subnets - vpc-\w+ \d{12}",
         alert.subject,
     )
     assert len(alert.subject) < SUBJECT_LIMIT
     for part in (
-        "sends part of s3 out by NAT gateway past vpce-",
-        "goes by NAT gateway nat-",
+        "sends some s3 traffic over the internet (NAT gateway), bypassing vpce-",
+        "is routed to NAT gateway nat-",
         "CAUSE: CreateRoute at ",
         "assumed-role/NetworkAdmin/alice from 198.51.100.7",
         "aws ec2 delete-route --route-table-id rtb-",

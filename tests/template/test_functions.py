@@ -49,9 +49,10 @@ def test_the_functions_run_in_private_subnets() -> None:
 
 
 def test_the_functions_get_every_setting() -> None:
-    """The environment has every variable that the code reads."""
+    """The environment has every variable that the code reads; Lambda sets the region."""
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    assert set(EXPECTED) - {"AWS_REGION"} <= set(variables)  # Lambda sets the region
+    assert set(EXPECTED) - {"AWS_REGION", "SECURITY_HUB"} <= set(variables)
+    assert "SECURITY_HUB" in FUNCTIONS["NotifyFunction"]["Environment"]["Variables"]
 
 
 @pytest.mark.parametrize("queue_name", ["Changes", "SecondLooks"])

@@ -21,7 +21,7 @@ from posture.evaluation.changes import Evaluator
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Region
-from posture.runtime.settings import Tables
+from posture.runtime.settings import Settings, Tables
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
@@ -76,14 +76,8 @@ class SampleEnvironment:
     @property
     def tables(self) -> Tables:
         """The stack's tables."""
-        outputs = self._aws.stack.outputs
-        return Tables(
-            findings=outputs["FindingsTableName"],
-            history=outputs["HistoryTableName"],
-            baseline=outputs["BaselineTableName"],
-            ownership=outputs["OwnershipTableName"],
-            idempotency=outputs["IdempotencyTableName"],
-        )
+        environment = self._aws.stack.environment("EvaluateFunction")
+        return Settings.from_env({**environment, "AWS_REGION": self._aws.region}).tables
 
     def _observer(self, now: datetime) -> Observer:
         return Observer(self._aws.ec2(), Region(self._aws.account, self._aws.region), lambda: now)

@@ -24,11 +24,7 @@ from posture.runtime import clients
 from posture_cli.embedded.call_recorder import record_calls
 from posture_cli.embedded.cloudtrail import ApiCaller, JsonObject, build_event_entry
 from posture_cli.embedded.environment import isolate_environment
-from posture_cli.embedded.event_source_mappings import (
-    QueueMapping,
-    StreamMapping,
-    StreamSettings,
-)
+from posture_cli.embedded.event_source_mappings import QueueMapping, StreamMapping
 from posture_cli.embedded.functions import EmbeddedFunction
 from posture_cli.embedded.mailbox import Mailbox
 from posture_cli.embedded.moto_patches import EndpointPatches, patch_moto
@@ -150,22 +146,13 @@ class EmbeddedAws:
         return functions
 
     def _build_mapping(self, properties: Mapping[str, Any]) -> QueueMapping | StreamMapping:
-        source = properties["EventSourceArn"]
         function = self.functions[properties["FunctionName"]]
-        if ":sqs:" in source:
-            sqs = self.session.client("sqs")
-            return QueueMapping(sqs, source, properties["BatchSize"], function)
-        filters = properties.get("FilterCriteria", {}).get("Filters", [])
-        settings = StreamSettings(
-            arn=source,
-            batch_size=properties["BatchSize"],
-            retries=properties["MaximumRetryAttempts"],
-            patterns=tuple(json.loads(f["Pattern"]) for f in filters),
-        )
+        if ":sqs:" in properties["EventSourceArn"]:
+            return QueueMapping(self.session.client("sqs"), properties, function)
         destination = properties["DestinationConfig"]["OnFailure"]["Destination"]
-        streams = self.session.client("dynamodbstreams")
         give_up = partial(self._send_discarded, destination)
-        return StreamMapping(streams, settings, function, give_up)
+        streams = self.session.client("dynamodbstreams")
+        return StreamMapping(streams, properties, function, give_up)
 
     def _send_discarded(self, queue_arn: str, records: Sequence[JsonObject]) -> None:
         """Send Lambda's message about discarded records to the failure destination."""

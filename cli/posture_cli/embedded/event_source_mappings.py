@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +30,19 @@ class QueueMapping:
 
     Messages that succeed are deleted. Messages that fail become visible again at once, so that
     retries, and the move to the dead-letter queue, need no waiting.
+
+    Args:
+        sqs: A client of SQS.
+        properties: The properties of the `AWS::Lambda::EventSourceMapping`.
+        invoke: The function.
     """
 
-    def __init__(self, sqs: SQSClient, arn: str, batch_size: int, invoke: Handler) -> None:
-        *_, self._region, _account, name = arn.split(":")
+    def __init__(self, sqs: SQSClient, properties: Mapping[str, Any], invoke: Handler) -> None:
         self._sqs = sqs
-        self._arn = arn
+        self._arn: str = properties["EventSourceArn"]
+        *_, self._region, _account, name = self._arn.split(":")
         self._url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        self._batch_size = batch_size
+        self._batch_size: int = properties["BatchSize"]
         self._invoke = invoke
 
     def poll(self) -> int:
@@ -84,46 +88,39 @@ class QueueMapping:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSettings:
-    """The properties of a stream's event source mapping.
-
-    Attributes:
-        arn: The stream's ARN.
-        batch_size: The most records of one invocation.
-        retries: How often a failed batch is tried again.
-        patterns: The filter. A record is delivered if it matches one; without patterns all are.
-    """
-
-    arn: str
-    batch_size: int
-    retries: int
-    patterns: tuple[JsonObject, ...]
-
-
 class StreamMapping:
     """Passes a stream's records, from the oldest on, to a function.
 
     A failed batch is retried from its first failed record. If that is the first of the batch, the
-    batch is split in two. When the retries are exhausted, `give_up` receives the records.
+    batch is split in two.
+
+    Args:
+        streams: A client of DynamoDB Streams.
+        properties: The properties of the `AWS::Lambda::EventSourceMapping`.
+        invoke: The function.
+        give_up: Receives the records whose retries are exhausted.
     """
 
     def __init__(
         self,
         streams: DynamoDBStreamsClient,
-        settings: StreamSettings,
+        properties: Mapping[str, Any],
         invoke: Handler,
         give_up: Callable[[Sequence[JsonObject]], None],
     ) -> None:
         self._streams = streams
-        self._settings = settings
+        self._arn: str = properties["EventSourceArn"]
         self._invoke = invoke
         self._give_up = give_up
-        self._patterns = [EventPattern(json.dumps(p), p) for p in settings.patterns]
-        shards = streams.describe_stream(StreamArn=settings.arn)["StreamDescription"]["Shards"]
+        self._batch_size: int = properties["BatchSize"]
+        self._retries: int = properties["MaximumRetryAttempts"]
+        filters = properties.get("FilterCriteria", {}).get("Filters", [])
+        patterns = [each["Pattern"] for each in filters]
+        self._patterns = [EventPattern(pattern, json.loads(pattern)) for pattern in patterns]
+        shards = streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
         self._iterators = [
             streams.get_shard_iterator(
-                StreamArn=settings.arn,
+                StreamArn=self._arn,
                 ShardId=shard["ShardId"],
                 ShardIteratorType="TRIM_HORIZON",
             )["ShardIterator"]
@@ -133,9 +130,8 @@ class StreamMapping:
     def poll(self) -> int:
         """Process the records that arrived since the last poll; return how many matched."""
         records = [record for record in self._read() if self._matches(record)]
-        size = self._settings.batch_size
-        for start in range(0, len(records), size):
-            self._deliver(records[start : start + size], self._settings.retries)
+        for start in range(0, len(records), self._batch_size):
+            self._deliver(records[start : start + self._batch_size], self._retries)
         return len(records)
 
     def _read(self) -> list[JsonObject]:
@@ -169,7 +165,7 @@ class StreamMapping:
         return {
             **{key: record[key] for key in ("eventID", "eventName", "eventVersion")},
             "eventSource": "aws:dynamodb",
-            "eventSourceARN": self._settings.arn,
+            "eventSourceARN": self._arn,
             "awsRegion": record["awsRegion"],
             "dynamodb": _to_json(record["dynamodb"]),
         }

@@ -21,7 +21,7 @@ from posture_cli.embedded.environment import set_variables
 
 
 @dataclass(frozen=True, slots=True)
-class LambdaContext:
+class InvocationContext:
     """The context object of an invocation."""
 
     function_name: str
@@ -51,9 +51,9 @@ class EmbeddedFunction:
     def __call__(self, event: JsonObject) -> Any:
         """Invoke the handler; its exceptions are not caught."""
         with set_variables(self._settings), redirect_stdout(self.log):
-            handler: Callable[[JsonObject, LambdaContext], Any] = self._load().handler
+            handler: Callable[[JsonObject, InvocationContext], Any] = self._load().handler
             _redirect_loggers(self.log)
-            return handler(event, LambdaContext(self.name, self._arn))
+            return handler(event, InvocationContext(self.name, self._arn))
 
     def _load(self) -> ModuleType:
         if self._module is None:

@@ -15,7 +15,12 @@ from typing import Any
 import boto3
 
 from posture_cli.embedded.completion import StackResource, complete_stack
-from posture_cli.embedded.translation import CODE_BUCKET, TranslatedTemplate, translate_template
+from posture_cli.embedded.translation import (
+    CODE_BUCKET,
+    PROPERTIES,
+    TranslatedTemplate,
+    translate_template,
+)
 
 STACK_NAME = "posture"
 
@@ -104,10 +109,10 @@ def _read_stack(session: boto3.Session, template: TranslatedTemplate, name: str)
             logical_id: StackResource(
                 type=template.types[logical_id],
                 physical_id=physical_ids.get(logical_id, ""),
-                properties=_remove_nulls(json.loads(outputs[output])),
+                properties=_remove_nulls(json.loads(outputs[PROPERTIES + logical_id])),
             )
-            for logical_id, output in template.properties.items()
-            if output in outputs
+            for logical_id in template.types
+            if PROPERTIES + logical_id in outputs
         },
     )
 

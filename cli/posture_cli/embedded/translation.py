@@ -41,6 +41,7 @@ NAME_PROPERTIES = {
     "AWS::SQS::Queue": "QueueName",
 }
 CODE_BUCKET = "packaged-code"
+PROPERTIES = "PropertiesOf"  # with a logical id, the output with the resource's properties
 ADDRESS_BITS = 32
 
 
@@ -52,14 +53,12 @@ class TranslatedTemplate:
         body: The template.
         types: CloudFormation types by logical id.
         outputs: The names of the template's own outputs.
-        properties: The name of the output with a resource's properties as JSON, by logical id.
         code: The keys in `CODE_BUCKET` of the functions' and layers' code.
     """
 
     body: Mapping[str, Any]
     types: Mapping[str, str]
     outputs: frozenset[str]
-    properties: Mapping[str, str]
     code: tuple[str, ...]
 
 
@@ -80,14 +79,13 @@ def translate_template(
     _name_resources(resources, stack)
     types = {name: it["Type"] for name, it in resources.items()}
     outputs = body.get("Outputs", {})
-    properties = {name: f"PropertiesOf{name}" for name in resources}
     body = {key: value for key, value in body.items() if key not in {"Rules", "Metadata"}} | {
         "Resources": {
             name: it for name, it in resources.items() if it["Type"] not in REMOVED_TYPES
         },
-        "Outputs": outputs | {properties[key]: _output(it) for key, it in resources.items()},
+        "Outputs": outputs | {PROPERTIES + key: _output(it) for key, it in resources.items()},
     }
-    return TranslatedTemplate(body, types, frozenset(outputs), properties, code)
+    return TranslatedTemplate(body, types, frozenset(outputs), code)
 
 
 def read_template(path: Path) -> dict[str, Any]:

@@ -12,11 +12,7 @@ import pytest
 from moto import mock_aws
 
 from posture_cli.embedded.environment import isolate_environment
-from posture_cli.embedded.event_source_mappings import (
-    QueueMapping,
-    StreamMapping,
-    StreamSettings,
-)
+from posture_cli.embedded.event_source_mappings import QueueMapping, StreamMapping
 
 Json = dict[str, Any]
 REGION = "eu-west-1"
@@ -48,7 +44,8 @@ class Queues:
 
     def mapping(self, batch_size: int, invoke: Callable[[Json], Any]) -> QueueMapping:
         """Give the mapping from the queue to a function."""
-        return QueueMapping(self._sqs, self._arn(self._url), batch_size, invoke)
+        properties = {"EventSourceArn": self._arn(self._url), "BatchSize": batch_size}
+        return QueueMapping(self._sqs, properties, invoke)
 
     def dead(self) -> list[str]:
         """Give the bodies of what was given up."""
@@ -136,7 +133,12 @@ class Table:
         arn = self._dynamodb.describe_table(TableName="findings")["Table"]["LatestStreamArn"]
         return StreamMapping(
             self._streams,
-            StreamSettings(arn=arn, batch_size=10, retries=3, patterns=(ONLY_FINDINGS,)),
+            {
+                "EventSourceArn": arn,
+                "BatchSize": 10,
+                "MaximumRetryAttempts": 3,
+                "FilterCriteria": {"Filters": [{"Pattern": json.dumps(ONLY_FINDINGS)}]},
+            },
             invoke,
             lambda records: self.given_up.extend(ids_of({"Records": records})),
         )

@@ -81,22 +81,22 @@ def build_route_deletion(table: str, number: int) -> Json:
 
 
 def measure(
-    evaluator: Evaluator, aws: SyntheticAws, clock: PartTimer, records: Sequence[Json]
+    evaluator: Evaluator, aws: SyntheticAws, timer: PartTimer, records: Sequence[Json]
 ) -> Json:
     """Evaluate one change after the other; return the median of each part."""
     runs: dict[str, list[float]] = defaultdict(list)
     for at, record in enumerate(records):
-        clock.spent.clear()
+        timer.spent.clear()
         aws.calls.clear()
         event = build_queue_event([record])
-        wall, started = time.perf_counter(), clock.now()
+        wall, started = time.perf_counter(), timer.now()
         evaluated = evaluator.evaluate(event)
-        clock.spent["total"] = clock.now() - started
-        clock.spent["wall"] = time.perf_counter() - wall
+        timer.spent["total"] = timer.now() - started
+        timer.spent["wall"] = time.perf_counter() - wall
         assert not evaluated.failed
         assert [each.scope.vpc_id is not None for each in evaluated.results] == [True]
         if at >= WARM:
-            for part, seconds in clock.spent.items():
+            for part, seconds in timer.spent.items():
                 runs[part].append(seconds * 1000)
     medians: Json = {part: round(median(values), 2) for part, values in runs.items()}
     transitions = sum(len(each.transitions) for each in evaluated.results)
@@ -114,9 +114,9 @@ def prepare_answers(session: Any, vpcs: Sequence[str]) -> None:
 def main(latency: float) -> None:
     """Measure and print."""
     session, aws = build_region(100)
-    clock = PartTimer(aws)
+    timer = PartTimer(aws)
     for name, (holder, act) in PARTS.items():
-        setattr(holder, act.__name__, clock.wrap(name, act))
+        setattr(holder, act.__name__, timer.wrap(name, act))
     evaluator = build_evaluator(session)
     number = RUNS + WARM
     vpcs = [row["VpcId"] for row in aws.rows("DescribeVpcs")[:number]]
@@ -130,7 +130,7 @@ def main(latency: float) -> None:
         aws.latency = 0
         prepare_answers(session, vpcs)
         aws.latency = latency
-        results[name] = measure(evaluator, aws, clock, records)
+        results[name] = measure(evaluator, aws, timer, records)
     print(json.dumps(results))
 
 

@@ -221,13 +221,9 @@ class SyntheticAws:
         if condition.startswith("attribute_not_exists"):
             return not item
         for left, compare, right in re.findall(r"(#\w+) (<=|<|=) ([#:]\w+)", condition):
-            stored = item.get(names[left])
-            given = values[right] if right in values else item.get(names[right])
-            if (
-                stored is None
-                or given is None
-                or not COMPARED[compare](_bare(stored), _bare(given))
-            ):
+            given = values.get(right) or item.get(names.get(right, ""))
+            sides = _bare(item.get(names[left])), _bare(given)
+            if None in sides or not COMPARED[compare](*sides):
                 return False
         return True
 
@@ -237,11 +233,11 @@ class SyntheticAws:
         values = [next(iter(each.values())) for each in given]
         index = request.get("IndexName")
         if index == "by-region":
-            heads = (items.get("#head", {}) for items in table.values())
+            records = (items.get("#head", {}) for items in table.values())
             return [
-                {name: value for name, value in head.items() if name in PROJECTED}
-                for head in heads
-                if head.get("head_of", {}).get("S") == values[0]
+                {name: value for name, value in each.items() if name in PROJECTED}
+                for each in records
+                if each.get("head_of", {}).get("S") == values[0]
             ]
         if index == "by-scope":
             return list(self.tables["by-scope"][values[0]].values())
@@ -269,9 +265,9 @@ class SyntheticAws:
             item["revision"] = {"N": str(int(item.get("revision", {"N": "0"})["N"]) + more)}
 
 
-def _bare(value: Json) -> Any:
-    """Return an attribute value for comparison."""
-    ((kind, bare),) = value.items()
+def _bare(value: Json | None) -> Any:
+    """Return an attribute value for comparison; None if there is none."""
+    ((kind, bare),) = (value or {"NULL": None}).items()
     return int(bare) if kind == "N" else bare
 
 

@@ -53,14 +53,14 @@ def alert() -> Message:
     )
 
 
-def test_the_mail_on_the_page_is_what_is_sent() -> None:
+def test_the_documented_email_is_the_one_that_is_sent() -> None:
     """Subject and text, word by word."""
     page, sent = PAGE.read_text(encoding="utf-8"), alert()
     assert f"```\n{sent.subject}\n\n{sent.text}```" in page
 
 
-def test_one_thing_that_is_wrong_is_said_once() -> None:
-    """However many rules see it, and whatever they say of it: one impact, one command."""
+def test_one_problem_is_described_once() -> None:
+    """However many rules report it: one impact, one command."""
     text = alert().text
     assert text.count("IMPACT:") == 1
     assert text.count("aws ec2 modify-vpc-endpoint") == 1

@@ -62,7 +62,7 @@ changes = st.builds(
     st.lists(changes, max_size=2),
     st.integers(min_value=1, max_value=40),
 )
-def test_every_message_is_one_sns_takes(
+def test_every_message_is_accepted_by_sns(
     answers: list[Verdict], causes: list[Change], times: int
 ) -> None:
     """Within 256 KiB, valid JSON, a clean subject, text without a character that can mislead."""
@@ -93,8 +93,8 @@ def test_every_message_is_one_sns_takes(
     assert message.text.count("\n  Finding f-") == len(document["findings"])
 
 
-def test_too_much_is_counted_not_cut() -> None:
-    """The worst are told in full, and the rest with how many there are and how to see them."""
+def test_findings_beyond_the_limit_are_counted() -> None:
+    """The most severe are shown in full; the text has the number of the others and the command."""
     facts = tuple(Evidence("€" * 300) for _ in range(20))
     many = [
         Verdict("r", f"subnet-{n:02}", Status.FAIL, severity, "Bad.", facts)

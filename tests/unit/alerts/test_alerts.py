@@ -36,7 +36,7 @@ def rule(name: str, title: str) -> Rule[VpcContext]:
 
 
 RULES: Mapping[str, Rule[Any]] = {
-    "route-missing": rule("route-missing", "S3 leaves by NAT"),
+    "route-missing": rule("route-missing", "S3 uses NAT gateway"),
     "no-policy": rule("no-policy", "Endpoint policy is open"),
 }
 
@@ -49,8 +49,8 @@ def alert(steps: Sequence[Transition], commit: str = COMMIT, parts: int = 1) -> 
 ALICE = change("e-1", "rtb-0a")
 
 
-def test_one_finding_reads_well() -> None:
-    """The text tells what, where, who, since when, why it matters and how to fix it."""
+def test_the_text_of_one_finding() -> None:
+    """Problem, location, cause, time, rationale and fix."""
     assert alert(opened(verdict(), changes=[ALICE])).text == (
         "1 finding opened in vpc-0a1b2c3d4e5f60718\n"
         "Account 111122223333, Region eu-west-1\n"
@@ -60,7 +60,7 @@ def test_one_finding_reads_well() -> None:
         "  by arn:aws:iam::111122223333:user/alice from 198.51.100.7\n"
         "  CloudTrail event e-1\n"
         "\n"
-        "1. [HIGH] opened: S3 leaves by NAT, subnet-0a\n"
+        "1. [HIGH] opened: S3 uses NAT gateway, subnet-0a\n"
         "  Subnet subnet-0a reaches S3 through a NAT gateway.\n"
         "  Since 2026-01-31 12:00:00 UTC\n"
         "  Evidence:\n"
@@ -70,16 +70,16 @@ def test_one_finding_reads_well() -> None:
         "  Finding f-6371114f69d7ff8b09fc, version 1, rule route-missing\n"
         "\n"
         "WHY IT MATTERS\n"
-        "  S3 leaves by NAT\n"
+        "  S3 uses NAT gateway\n"
         "    Traffic that leaves the VPC is seen by others.\n"
     )
 
 
-def test_a_repair_is_told_without_a_fix() -> None:
-    """What is over says what it was, how it ended and who ended it."""
+def test_a_resolution_has_no_fix() -> None:
+    """It shows what was wrong, how it ended and who ended it."""
     steps = find_transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
     told = alert(steps).text
-    assert "1. [RESOLVED] resource gone: S3 leaves by NAT, subnet-0a" in told
+    assert "1. [RESOLVED] resource gone: S3 uses NAT gateway, subnet-0a" in told
     assert "Previously: Subnet subnet-0a reaches S3" in told
     assert "Since 2026-01-31 12:00:00 UTC until 2026-01-31 12:09:00 UTC" in told
     assert "by arn:aws:iam::111122223333:user/alice" in told
@@ -87,8 +87,8 @@ def test_a_repair_is_told_without_a_fix() -> None:
     assert "WHY IT MATTERS" not in told
 
 
-def test_one_cause_and_one_reason_are_told_once() -> None:
-    """Thirty findings of one deleted route name its author and the rule's reason once."""
+def test_one_cause_and_one_rationale_are_shown_once() -> None:
+    """Thirty findings of one deleted route name its author and the rationale once."""
     told = alert(opened(*(verdict(resource=f"subnet-{n}") for n in range(30)), changes=[ALICE]))
     assert told.text.count("CloudTrail event e-1") == 1
     assert told.text.count("Traffic that leaves") == 1
@@ -96,8 +96,8 @@ def test_one_cause_and_one_reason_are_told_once() -> None:
     assert len(json.loads(told.json)["causes"]) == 1
 
 
-def test_two_causes_stand_over_their_own_findings() -> None:
-    """Findings are told beneath the change that brought each about."""
+def test_findings_are_grouped_by_cause() -> None:
+    """Each finding follows the change that caused it."""
     bob = change("e-2", "rtb-0b", actor="arn:aws:iam::111122223333:user/bob")
     steps = opened(
         verdict(resource="subnet-a", concerns=["rtb-0a"]),
@@ -120,15 +120,15 @@ PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
 @pytest.mark.parametrize(
     ("steps", "told"),
     [
-        (opened(verdict()), "[HIGH] S3 leaves by NAT"),
+        (opened(verdict()), "[HIGH] S3 uses NAT gateway"),
         (
             opened(verdict(severity=Severity.LOW), verdict("no-policy", "vpce-1")),
             "[HIGH] Endpoint policy is open, 1 more",
         ),
-        (opened(verdict(status=Status.UNKNOWN)), "[HIGH, UNKNOWN] S3 leaves by NAT"),
+        (opened(verdict(status=Status.UNKNOWN)), "[HIGH, UNKNOWN] S3 uses NAT gateway"),
         (
             find_transitions(SCOPE, findings(verdict()), [], observed_at=at(1)),
-            "[RESOLVED] S3 leaves by NAT",
+            "[RESOLVED] S3 uses NAT gateway",
         ),
         (
             find_transitions(
@@ -140,13 +140,13 @@ PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
             find_transitions(
                 SCOPE, findings(verdict()), [verdict(summary="otherwise")], observed_at=at(1)
             ),
-            "[HIGH] S3 leaves by NAT (changed)",
+            "[HIGH] S3 uses NAT gateway (changed)",
         ),
     ],
     ids=["one", "the worst leads", "unknown", "resolved", "mixed", "changed"],
 )
-def test_the_subject_tells_the_worst(steps: Sequence[Transition], told: str) -> None:
-    """A mail client's line says how bad, what, how much more, where."""
+def test_the_subject_names_the_worst_finding(steps: Sequence[Transition], told: str) -> None:
+    """It shows severity, problem, number of other findings and location."""
     assert alert(steps).subject == f"{told} - {PLACE}"
 
 
@@ -171,8 +171,8 @@ def test_the_number_of_others_is_left_out_before_the_region() -> None:
     assert said == f"[HIGH] {title} - {PLACE}"
 
 
-def test_parts_are_told() -> None:
-    """One of several transactions says which it is."""
+def test_the_part_is_shown() -> None:
+    """Each of several transactions shows its number."""
     told = alert(opened(verdict()), commit=COMMIT.replace("#1", "#2"), parts=3)
     assert "Part 2 of 3" in told.text
     assert "2/3" in told.subject
@@ -180,7 +180,7 @@ def test_parts_are_told() -> None:
 
 
 def test_attributes_serve_filter_policies() -> None:
-    """A subscriber can ask for a severity, a step, an account, a VPC or a rule."""
+    """A subscriber can filter by severity, step, account, VPC or rule."""
     worse = verdict("no-policy", "vpce-1", severity=Severity.LOW)
     steps = find_transitions(SCOPE, findings(verdict()), [worse], observed_at=at(1))
     attributes = alert(steps).attributes
@@ -197,8 +197,8 @@ def test_attributes_serve_filter_policies() -> None:
     assert {"String", "String.Array"} == {each["DataType"] for each in attributes.values()}
 
 
-def test_programs_get_everything() -> None:
-    """The JSON carries ids, evidence, cause and command, and stands under `default`."""
+def test_the_json_holds_every_detail() -> None:
+    """Ids, evidence, cause and command, under `default`."""
     told = alert(opened(verdict(), changes=[ALICE]))
     body = json.loads(told.body)
     assert body == {"default": told.json, "email": told.text, "sms": told.subject}
@@ -211,15 +211,15 @@ def test_programs_get_everything() -> None:
 
 
 def test_a_command_is_exact_or_absent() -> None:
-    """A command that cannot be shown as it is to be typed is not shown at all."""
+    """A command that cannot be shown exactly as typed is not shown."""
     hidden = verdict(command="aws ec2 delete-route \u202e--cidr")
     assert "aws ec2 delete-route" not in alert(opened(hidden)).text
     lines = replace(verdict(), remediation=Remediation("Do.", "aws ec2 a \\\n  --b c"))
     assert "    aws ec2 a \\\n      --b c\n" in alert(opened(lines)).text
 
 
-def test_the_page_tells_every_field() -> None:
-    """What a program can read is documented, at every level; so are the message attributes."""
+def test_the_page_documents_every_field() -> None:
+    """Every JSON field at every level, and every message attribute."""
     told = alert(opened(verdict(), changes=[ALICE]))
     body = json.loads(told.json)
     named = set(re.findall(r"`(\w+)`", PAGE.read_text(encoding="utf-8")))

@@ -34,8 +34,8 @@ def bodies(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     return [json.loads(each.json) for each in messages]
 
 
-def test_ten_thousand_transitions_are_few_messages_that_lose_none() -> None:
-    """Each transition is named once, each message fits, and there are fewer than thirty."""
+def test_ten_thousand_transitions_are_few_messages() -> None:
+    """Each transition is listed once, each message fits, and there are fewer than thirty."""
     steps = storm(1000, 10)
     messages = compose_digests(steps, {})
     told = [(f["id"], f["version"]) for body in bodies(messages) for f in body["findings"]]
@@ -44,7 +44,7 @@ def test_ten_thousand_transitions_are_few_messages_that_lose_none() -> None:
     assert max(each.size for each in messages) <= LIMIT
 
 
-def test_whoever_filters_by_severity_gets_all_of_it_and_nothing_else() -> None:
+def test_a_filter_by_severity_is_exact() -> None:
     """A message holds one severity, which its attributes name."""
     steps = storm(50, 8)
     for severity in SEVERITIES:
@@ -57,8 +57,8 @@ def test_whoever_filters_by_severity_gets_all_of_it_and_nothing_else() -> None:
         assert told == {each.finding.id for each in steps if each.finding.severity is severity}
 
 
-def test_whoever_filters_by_account_or_vpc_gets_their_share() -> None:
-    """Attributes list every account and VPC that a message tells of."""
+def test_attributes_list_every_account_and_vpc() -> None:
+    """A subscriber to one account or VPC receives each message about it."""
     for message in compose_digests(storm(40, 4), {}):
         findings = json.loads(message.json)["findings"]
         scopes = [Scope.parse(each["scope"]) for each in findings]
@@ -70,8 +70,8 @@ def test_whoever_filters_by_account_or_vpc_gets_their_share() -> None:
         assert listed["vpc"] == {each.subject for each in scopes}
 
 
-def test_people_read_counts_and_where_to_look() -> None:
-    """The text counts by rule, by cause and by VPC, and stays within two screens."""
+def test_the_text_counts_by_rule_cause_and_vpc() -> None:
+    """It fits on two screens and names the command that lists all findings."""
     (message, *_) = compose_digests(storm(200, 4), {})
     assert message.subject == "[CRITICAL] Digest: 200 findings opened in 200 VPCs"
     assert "BY RULE\n     200  opened: route-missing" in message.text
@@ -80,8 +80,8 @@ def test_people_read_counts_and_where_to_look() -> None:
     assert len(message.text.splitlines()) < 100
 
 
-def test_what_is_over_is_told_as_over() -> None:
-    """A digest of repairs says so in its subject."""
+def test_a_digest_of_resolutions_says_so() -> None:
+    """The subject is labelled as resolved."""
     findings = apply_transitions({}, opened(verdict()))
     steps = find_transitions(SCOPE, findings, [], observed_at=at(1))
     (message,) = compose_digests(steps, {})

@@ -28,14 +28,14 @@ def told(steps: tuple[Transition, ...]) -> str:
 
 
 def test_fourteen_subnets_have_one_impact() -> None:
-    """It is said with what it hits, and how many."""
+    """The impact names the root cause and counts the affected resources."""
     (found,) = group_impacts(opened(*SUBNETS))
     assert found.description == f"14 subnets affected: {ROOT}"
     assert found.largest_group == "14 subnets"
 
 
-def test_the_mail_names_it_once_under_its_cause() -> None:
-    """The first finding is told in full, the others refer to it."""
+def test_the_text_names_an_impact_once() -> None:
+    """The first finding is shown in full; the others refer to it."""
     text = told(opened(*SUBNETS, changes=[ALICE]))
     assert text.count("CAUSE:") == 1
     assert text.count(f"IMPACT: 14 subnets affected: {ROOT}") == 1
@@ -44,14 +44,14 @@ def test_the_mail_names_it_once_under_its_cause() -> None:
     assert text.count("  Finding f-") == 14
 
 
-def test_the_subject_names_it_instead_of_a_count() -> None:
-    """What is wrong, and how much it hits."""
+def test_the_subject_counts_affected_resources() -> None:
+    """In place of the number of other findings."""
     steps = opened(*SUBNETS)
     message = compose(steps, commit="2026#1", parts=1, observed_at=at(0), rules={})
     assert message.subject.startswith("[HIGH] route-missing, 14 subnets - ")
 
 
-def test_machines_learn_which_findings_belong_together() -> None:
+def test_the_json_lists_the_findings_of_an_impact() -> None:
     """By their ids."""
     steps = opened(*SUBNETS)
     message = compose(steps, commit="2026#1", parts=1, observed_at=at(0), rules={})
@@ -60,28 +60,28 @@ def test_machines_learn_which_findings_belong_together() -> None:
     assert found["findings"] == [each.finding.id for each in steps]
 
 
-def test_resources_of_several_kinds_are_counted_apart() -> None:
-    """As in two subnets and their table."""
+def test_resources_are_counted_by_kind() -> None:
+    """As in two subnets and their route table."""
     steps = opened(rooted("subnet-1"), rooted("subnet-2"), rooted("rtb-0a"))
     (found,) = group_impacts(steps)
     assert found.description == f"2 subnets, 1 route table affected: {ROOT}"
 
 
-def test_a_single_finding_and_those_without_root_have_none() -> None:
-    """There is nothing to say twice."""
+def test_a_single_finding_has_no_impact() -> None:
+    """Nor have findings without a root cause."""
     assert group_impacts(opened(rooted("subnet-1"), verdict(resource="subnet-2"))) == ()
     assert group_impacts(opened(verdict(resource="subnet-1"), verdict(resource="subnet-2"))) == ()
 
 
-def test_different_roots_stay_apart() -> None:
-    """Each has its own."""
+def test_different_root_causes_are_separate() -> None:
+    """Each has its own impact."""
     other = "network ACL acl-1 stops the answers of endpoints"
     steps = opened(*SUBNETS[:2], rooted("acl-1", other), rooted("acl-2", other))
     assert {each.root for each in group_impacts(steps)} == {ROOT, other}
 
 
-def test_a_repair_is_one_as_well() -> None:
-    """What was resolved together was one thing, too."""
+def test_resolutions_share_an_impact() -> None:
+    """Findings that were resolved together had one root cause."""
     steps = find_transitions(SCOPE, findings(*SUBNETS), [], observed_at=at(9), changes=[ALICE])
     (found,) = group_impacts(steps)
     assert found.description == f"14 subnets no longer affected: {ROOT}"

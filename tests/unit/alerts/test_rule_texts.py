@@ -5,12 +5,12 @@ from posture.rules.rule_catalogue import RULES
 
 
 def test_the_stored_texts_are_those_of_the_rules() -> None:
-    """`make docs` writes them anew."""
+    """Run `make docs` to update them."""
     assert PATH.read_text(encoding="utf-8") == serialise_rule_texts(RULES)
 
 
-def test_each_rule_reads_back_as_it_is() -> None:
-    """Its title, its rationale and the controls it helps to show."""
+def test_rule_texts_round_trip() -> None:
+    """Title, rationale and controls of each rule."""
     texts = load_rule_texts()
     assert list(texts) == [rule.id for rule in RULES]
     for rule in RULES:

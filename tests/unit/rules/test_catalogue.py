@@ -40,14 +40,14 @@ def test_families_stand_together() -> None:
     assert sorted(families, key=list(Family).index) == families
 
 
-def test_an_empty_picture_harms_nobody() -> None:
-    """A VPC with nothing in it fails nothing."""
+def test_an_empty_snapshot_passes() -> None:
+    """A VPC without resources fails no rule."""
     answers = evaluate_vpc(build_snapshot(), Baseline())
     assert not {each.status for each in answers} & {Status.FAIL, Status.UNKNOWN}
 
 
 @pytest.mark.parametrize("facet", list(Facet))
-def test_a_denied_fact_degrades_just_the_rules_that_need_it(facet: Facet) -> None:
+def test_a_denied_call_affects_only_the_rules_that_need_it(facet: Facet) -> None:
     """They answer unknown for the VPC, and name the call; the others do not."""
     answers = evaluate_vpc(build_snapshot(unreadable={facet: "AccessDenied"}), Baseline())
     blind = {each.rule for each in answers if each.status is Status.UNKNOWN}
@@ -58,8 +58,8 @@ def test_a_denied_fact_degrades_just_the_rules_that_need_it(facet: Facet) -> Non
             assert facet.value in each.summary
 
 
-def test_there_is_nothing_to_do_about_what_passes() -> None:
-    """Whatever fails or is unknown says what to do, nothing else does."""
+def test_only_failures_and_unknowns_have_a_remediation() -> None:
+    """Passes have none."""
     parts = [subnet("a"), table("main", main=True), interface("1"), interface("2", state="failed")]
     answers = evaluate_vpc(build_snapshot(*parts), Baseline())
     bad = {Status.FAIL, Status.UNKNOWN}
@@ -72,8 +72,8 @@ def failing(_case: VpcContext) -> list[RuleResult]:
     raise ZeroDivisionError("oops")
 
 
-def test_a_rule_that_fails_hides_no_other() -> None:
-    """It is unknown, and says that the mistake is ours."""
+def test_an_error_in_one_rule_hides_no_other() -> None:
+    """The rule's result is unknown and names the internal error."""
     broken = Rule(
         id="broken-rule",
         title="broken",

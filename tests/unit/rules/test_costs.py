@@ -35,7 +35,7 @@ def by_nat(*routes: Route) -> Snapshot:
     )  # fmt: skip
 
 
-def test_a_nat_that_carries_what_is_free_otherwise() -> None:
+def test_a_nat_gateway_that_carries_s3_traffic_fails() -> None:
     """The estimate states its volume, price and source."""
     verdict = verdicts(NAT_COST, by_nat(route("pl-ddb", "vpce-ddb")))["nat-1"]
     assert verdict.status is Status.FAIL
@@ -45,8 +45,8 @@ def test_a_nat_that_carries_what_is_free_otherwise() -> None:
     assert "https://aws.amazon.com/vpc/pricing/" in verdict_text(verdict)
 
 
-def test_a_nat_beside_both_endpoints_passes() -> None:
-    """It carries what it is for."""
+def test_a_nat_gateway_beside_both_endpoints_passes() -> None:
+    """It carries other traffic only."""
     snapshot = by_nat(route("pl-s3", "vpce-s3"), route("pl-ddb", "vpce-ddb"))
     assert statuses(NAT_COST, snapshot) == {"nat-1": Status.PASS}
 
@@ -69,7 +69,7 @@ def test_s3_by_an_interface_endpoint_from_inside() -> None:
         ({"private_dns": None}, Status.UNKNOWN),
     ],
 )
-def test_what_the_vpc_itself_does_not_send_there(more: dict[str, Any], status: Status) -> None:
+def test_an_endpoint_for_other_networks_passes(more: dict[str, Any], status: Status) -> None:
     """Then it is for other networks."""
     snapshot = build_snapshot(A, gateway("s3"), interface("x", S3, **more))
     assert statuses(ENDPOINT_COST, snapshot) == {"vpce-x": status}

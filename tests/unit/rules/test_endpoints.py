@@ -34,7 +34,7 @@ NEEDS_KMS = Baseline(required_services=("kms",))
 
 
 def test_nothing_is_required_by_default() -> None:
-    """Without a baseline nobody is told what to buy."""
+    """Without a baseline no endpoint is required."""
     assert statuses(MISSING, build_snapshot()) == {}
 
 
@@ -58,21 +58,21 @@ def test_a_required_service(endpoints: list[Endpoint], status: Status) -> None:
 
 
 def test_the_finding_is_about_the_service() -> None:
-    """There is no endpoint to name; the broken ones are evidence."""
+    """There is no endpoint to name; failed ones are evidence."""
     verdict = verdicts(MISSING, build_snapshot(interface("1", state="failed")), NEEDS_KMS)[KMS]
     assert "vpc-1 has no available endpoint for com.amazonaws.eu-west-1.kms" in verdict.summary
     assert "vpce-1 (Interface endpoint" in verdict_text(verdict)
     assert "vpc-1" in verdict.concerns
 
 
-def test_a_deleted_endpoint_is_still_concerned() -> None:
-    """So that whoever deleted it is named, not whoever came last."""
+def test_a_deleted_endpoint_is_still_a_cause() -> None:
+    """So that the caller who deleted it is named."""
     gone = interface("9", state="deleted")
     assert "vpce-9" in verdicts(MISSING, build_snapshot(gone), NEEDS_KMS)[KMS].concerns
 
 
-def test_a_missing_gateway_endpoint_comes_with_its_command() -> None:
-    """It needs nothing but the route tables in use."""
+def test_a_missing_gateway_endpoint_has_a_command() -> None:
+    """With the route tables in use."""
     snapshot = build_snapshot(subnet("a"), table("main", main=True))
     verdict = verdicts(MISSING, snapshot, Baseline(required_services=("s3",)))[S3]
     assert (
@@ -84,8 +84,8 @@ def test_a_missing_gateway_endpoint_comes_with_its_command() -> None:
 SNS = "com.amazonaws.eu-west-1.sns"
 
 
-def test_a_missing_interface_endpoint_is_made_like_its_neighbours() -> None:
-    """In a subnet of each zone, with the groups that the VPC's other endpoints have."""
+def test_a_missing_interface_endpoint_has_a_command() -> None:
+    """In a subnet of each zone, with the security groups of another endpoint."""
     subnets = [subnet("a", "a"), subnet("b", "b"), subnet("c", "b")]
     snapshot = build_snapshot(*subnets, interface("1", SNS))
     assert (
@@ -109,7 +109,7 @@ def test_a_missing_interface_endpoint_is_made_like_its_neighbours() -> None:
     ],
     ids=["none", "a gateway endpoint", "a failed one", "one with the default group"],
 )
-def test_without_neighbours_people_must_say_which_groups(neighbours: list[Any]) -> None:
+def test_without_other_endpoints_there_is_no_command(neighbours: list[Any]) -> None:
     """A command with a gap in it is none."""
     snapshot = build_snapshot(subnet("a"), *neighbours)
     assert "create-vpc-endpoint" not in verdict_text(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
@@ -182,14 +182,14 @@ def test_the_grace_is_the_baselines() -> None:
     assert statuses(BROKEN, build_snapshot(endpoint), strict) == {"vpce-1": Status.FAIL}
 
 
-def test_pending_since_nobody_knows_when() -> None:
-    """It cannot be told whether the grace is over."""
+def test_pending_without_creation_time_is_unknown() -> None:
+    """The grace period cannot be evaluated."""
     endpoint = interface("1", state="pending", created_at=None)
     assert statuses(BROKEN, build_snapshot(endpoint)) == {"vpce-1": Status.UNKNOWN}
 
 
-def test_what_ec2_says_is_shown() -> None:
-    """The last error is the first thing to know."""
+def test_the_last_error_is_shown() -> None:
+    """It is the first fact to check."""
     verdict = verdicts(
         BROKEN, build_snapshot(interface("1", state="failed", last_error="no addresses"))
     )

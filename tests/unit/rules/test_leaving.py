@@ -38,8 +38,8 @@ def vpc(*routes: Route, **more: object) -> Snapshot:
 # --- names ---------------------------------------------------------------------------------------
 
 
-def test_what_an_interface_endpoint_takes_does_not_leave() -> None:
-    """S3's names lead to the interface, whatever the routes to S3's public addresses are."""
+def test_traffic_through_an_interface_endpoint_passes() -> None:
+    """S3's DNS names resolve to the endpoint, whatever the routes to public addresses are."""
     by_nat = route("0.0.0.0/0", "nat-1")
     lacking = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                       gateway("ddb", DYNAMODB))  # fmt: skip
@@ -49,16 +49,16 @@ def test_what_an_interface_endpoint_takes_does_not_leave() -> None:
     assert statuses(LEAVES, taken)["subnet-a"] is Status.PASS
 
 
-def test_names_that_nobody_can_follow_make_a_leak_unknown() -> None:
-    """With S3's interface endpoint and unread DNS attributes, S3 may go either way."""
+def test_unknown_dns_resolution_is_unknown() -> None:
+    """With S3's interface endpoint and unread DNS attributes, both paths are possible."""
     by_nat = route("0.0.0.0/0", "nat-1")
     snapshot = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                        gateway("ddb", DYNAMODB), interface("x", S3, private_dns=None))  # fmt: skip
     assert statuses(LEAVES, snapshot)["subnet-a"] is Status.UNKNOWN
 
 
-def test_each_service_is_told_with_its_own_endpoint() -> None:
-    """One goes past its endpoint, the other has none."""
+def test_each_service_is_reported_with_its_endpoint() -> None:
+    """One service bypasses its endpoint, the other has none."""
     snapshot = build_snapshot(
         gateway("s3", S3, ["main"]), nat("1", None), subnet("a"),
         table(
@@ -89,8 +89,8 @@ def by_nat(*parts: Endpoint) -> Snapshot:
     )
 
 
-def test_subnets_of_one_table_share_the_root() -> None:
-    """However many there are, and whichever rule speaks, one thing is wrong."""
+def test_subnets_of_one_route_table_share_the_root_cause() -> None:
+    """For all subnets and all rules."""
     both = LEAVES, "subnet-without-gateway-endpoint-route"
     assert roots(by_nat(gateway("s3")), *both) == {
         "route table rtb-main has no route to the gateway endpoint for s3"
@@ -101,13 +101,13 @@ def test_subnets_of_one_table_share_the_root() -> None:
     }
 
 
-def test_a_vpc_without_endpoints_is_one_root() -> None:
-    """Whatever tables it has."""
+def test_a_vpc_without_endpoints_is_one_root_cause() -> None:
+    """Whatever route tables it has."""
     assert roots(by_nat(), LEAVES) == {"vpc-1 has no gateway endpoint for dynamodb and s3"}
 
 
-def test_a_leak_and_its_shadow_have_one_root() -> None:
-    """The subnet's finding and the table's are about the same route."""
+def test_a_bypass_and_its_shadowed_route_have_one_root_cause() -> None:
+    """The findings of the subnet and the route table are about the same route."""
     specific = route("52.218.0.0/18", "nat-1"), route("52.218.64.0/18", "nat-1")
     (root,) = roots(vpc(TO_S3, TO_DDB, *specific), LEAVES, SHADOWED)
     past = "52.218.0.0/18 and 52.218.64.0/18"
@@ -146,22 +146,22 @@ def test_a_default_route_into_another_network(target: str, status: Status) -> No
         assert "create-vpc-endpoint" in verdict_text(verdict)
 
 
-def test_the_endpoints_routes_keep_it_at_home() -> None:
-    """A default route to a transit gateway does no harm beside them."""
+def test_endpoint_routes_take_precedence_over_a_default_route() -> None:
+    """A default route to a transit gateway does not matter."""
     snapshot = vpc(TO_S3, TO_DDB, route("0.0.0.0/0", "tgw-1"))
     assert statuses(ELSEWHERE, snapshot) == {"subnet-a": Status.PASS}
 
 
-def test_part_sent_away_past_an_endpoint_is_worse() -> None:
-    """A propagated route that is more specific takes it."""
+def test_a_partly_bypassed_endpoint_is_more_severe() -> None:
+    """A propagated route is more specific."""
     stolen = route("52.218.0.0/18", "vgw-1", origin=RouteOrigin.PROPAGATED)
     verdict = verdicts(ELSEWHERE, vpc(TO_S3, TO_DDB, stolen))["subnet-a"]
     assert verdict.severity is Severity.MEDIUM
     assert "some s3 traffic to another network through vgw-1, bypassing vpce-s3" in verdict.summary
 
 
-def test_a_private_nat_before_a_transit_gateway() -> None:
-    """What it sends on counts as well."""
+def test_a_private_nat_gateway_before_a_transit_gateway() -> None:
+    """The NAT gateway's own route decides."""
     snapshot = build_snapshot(
         subnet("hop"), table("hop", route("0.0.0.0/0", "tgw-1"), subnets=["hop"]),
         nat("1", "hop", public=False), subnet("a"),
@@ -175,7 +175,7 @@ def test_a_private_nat_before_a_transit_gateway() -> None:
 
 @pytest.mark.parametrize("target", ["nat-1", "igw-1", "tgw-1", "pcx-1", "eni-1", "vpce-ddb"])
 def test_any_more_specific_route_shadows(target: str) -> None:
-    """Wherever it leads; the evidence names both routes and the addresses."""
+    """Whatever its target; the evidence names both routes and the addresses."""
     verdict = verdicts(SHADOWED, vpc(TO_S3, TO_DDB, route("52.218.0.0/18", target)))["rtb-main"]
     assert verdict.status is Status.FAIL
     assert "s3 traffic (52.218.0.0/18)" in verdict.summary
@@ -186,14 +186,14 @@ def test_any_more_specific_route_shadows(target: str) -> None:
     )
 
 
-def test_a_blackhole_shadows_as_well() -> None:
-    """What it takes is dropped."""
+def test_a_blackhole_route_shadows() -> None:
+    """Traffic that matches it is dropped."""
     hole = route("52.218.0.0/18", "pcx-gone", blackhole=True)
     assert statuses(SHADOWED, vpc(TO_S3, hole)) == {"rtb-main": Status.FAIL}
 
 
-def test_an_equal_static_route_shadows_the_list() -> None:
-    """A static route goes before a prefix list of the same length."""
+def test_an_equal_static_route_shadows_the_prefix_list() -> None:
+    """Static routes take precedence over prefix lists of the same length."""
     verdict = verdicts(SHADOWED, vpc(TO_S3, route("52.218.0.0/17", "nat-1")))["rtb-main"]
     assert "s3 traffic (52.218.0.0/17)" in verdict.summary
 
@@ -213,8 +213,8 @@ def test_what_does_not_shadow(harmless: Route) -> None:
     assert statuses(SHADOWED, vpc(TO_S3, harmless)) == {"rtb-main": Status.PASS}
 
 
-def test_a_customers_list_can_shadow() -> None:
-    """Its entries are routes like others."""
+def test_a_customer_managed_prefix_list_can_shadow() -> None:
+    """Its entries are evaluated like routes."""
     own = prefix_list("pl-own", "52.218.0.0/18")
     snapshot = build_snapshot(
         *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)
@@ -248,13 +248,13 @@ def test_an_unread_list_is_unknown() -> None:
     assert statuses(SHADOWED, snapshot) == {"rtb-main": Status.UNKNOWN}
 
 
-def test_a_table_that_no_subnet_uses_is_mild() -> None:
-    """Nothing goes astray yet."""
+def test_an_unused_route_table_has_low_severity() -> None:
+    """No traffic is affected yet."""
     idle = table("idle", TO_S3, route("52.218.0.0/18", "nat-1"))
     snapshot = build_snapshot(*ENDPOINTS, subnet("a"), table("main", main=True), idle)
     assert verdicts(SHADOWED, snapshot)["rtb-idle"].severity is Severity.LOW
 
 
-def test_a_table_without_an_endpoints_route_is_not_judged() -> None:
-    """There is nothing to shadow."""
+def test_a_route_table_without_endpoint_route_is_not_evaluated() -> None:
+    """There is no endpoint route to shadow."""
     assert statuses(SHADOWED, vpc(route("52.218.0.0/18", "nat-1"))) == {}

@@ -122,7 +122,7 @@ def test_a_nat_in_a_subnet_without_internet_gateway_reaches_nothing() -> None:
     assert statuses(LEAVES, snapshot)["subnet-a"] is Status.PASS
 
 
-def test_a_nats_own_endpoint_route_does_not_make_it_private() -> None:
+def test_an_endpoint_route_of_a_nat_gateways_subnet_has_no_effect() -> None:
     """The public subnet's route to S3's endpoint is not for what NAT sends."""
     assert statuses(LEAVES, private(TO_DDB, BY_NAT))["subnet-a"] is Status.FAIL
 
@@ -150,7 +150,7 @@ def test_unread_addresses_are_unknown() -> None:
     assert found.status is Status.UNKNOWN
 
 
-def test_ipv6_leaves_by_its_own_gateway() -> None:
+def test_ipv6_uses_its_own_gateway() -> None:
     """Only in a subnet that speaks it, and only what the service's IPv6 list holds."""
     lists = prefix_list("pl-s3v6", "2600:1fa0::/32", name=f"{S3[:-2]}ipv6.s3", owner="AWS")
     out = route("::/0", "eigw-1")
@@ -206,7 +206,7 @@ def test_a_route_in_another_table_does_not_help() -> None:
     assert "--vpc-endpoint-id vpce-s3 --add-route-table-ids rtb-own" in verdict_text(verdict)
 
 
-def test_a_gateways_own_table_is_no_subnets() -> None:
+def test_a_gateway_route_table_has_no_subnets() -> None:
     """A table with an edge association routes what comes in; no subnet follows it."""
     edge = replace(table("edge"), gateway_ids=("igw-1",))
     snapshot = build_snapshot(gateway("s3"), subnet("a"), edge, table("main", TO_S3, main=True))
@@ -264,7 +264,7 @@ def test_a_blackhole_that_concerns_no_endpoint_is_not_ours() -> None:
     assert statuses(HOLE, build_snapshot(subnet("a"), table("main", hole, main=True))) == {}
 
 
-def test_a_hole_that_no_subnet_uses_is_mild() -> None:
+def test_an_unused_blackhole_route_has_low_severity() -> None:
     """Nothing is cut off yet."""
     hole = route("pl-s3", "vpce-gone", blackhole=True)
     used = build_snapshot(subnet("a"), table("main", hole, main=True))
@@ -302,13 +302,13 @@ def test_the_fix_never_deletes_an_endpoints_own_route() -> None:
         ("nat-1", Status.PASS),
     ],
 )
-def test_a_services_list_sent_elsewhere(target: str, status: Status) -> None:
+def test_a_service_prefix_list_routed_to_another_network(target: str, status: Status) -> None:
     """Another network's endpoint cannot be used; a NAT is another rule's business."""
     snapshot = build_snapshot(subnet("a"), table("main", route("pl-s3", target), main=True))
     assert statuses(AWAY, snapshot) == {"rtb-main": status}
 
 
-def test_a_customers_own_list_may_go_anywhere() -> None:
+def test_a_customer_managed_prefix_list_passes() -> None:
     """Only AWS's lists of gateway services are meant."""
     snapshot = build_snapshot(
         prefix_list("pl-own", "10.9.0.0/16"),
@@ -351,6 +351,6 @@ def test_a_vpc_without_subnets_cannot_use_an_endpoint() -> None:
     assert statuses(UNUSED, build_snapshot(gateway("s3"))) == {"vpce-s3": Status.NOT_APPLICABLE}
 
 
-def test_a_deleted_endpoint_is_not_judged() -> None:
+def test_a_deleted_endpoint_is_not_evaluated() -> None:
     """EC2 shows it for a while."""
     assert statuses(UNUSED, build_snapshot(gateway("s3", state="deleted"), subnet("a"))) == {}

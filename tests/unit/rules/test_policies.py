@@ -73,7 +73,7 @@ def test_the_default_policy(text: str | None, status: Status) -> None:
     assert statuses(OPEN, build_snapshot(interface("1", policy=text))) == {"vpce-1": status}
 
 
-def test_a_service_without_policies_is_not_faulted() -> None:
+def test_a_service_without_policies_is_not_applicable() -> None:
     """Its endpoints show the default policy, and nobody can change it."""
     snapshot = build_snapshot(
         service(KMS, policy_supported=False), interface("1", policy=policy(ALLOW_ALL))
@@ -90,7 +90,7 @@ def test_unknown_support_is_unknown() -> None:
     assert statuses(OPEN, unlisted) == {"vpce-1": Status.UNKNOWN}
 
 
-def test_somebodys_service_takes_no_policy() -> None:
+def test_a_customers_service_supports_no_policy() -> None:
     """Whose service it is, another rule asks."""
     assert statuses(OPEN, build_snapshot(interface("1", CUSTOM))) == {
         "vpce-1": Status.NOT_APPLICABLE
@@ -126,22 +126,22 @@ PERIMETER = {
 TRUSTED = Baseline(trusted_organizations=frozenset({ORGANIZATION}))
 
 
-def test_full_access_is_told_once() -> None:
-    """The rules about strangers leave it to the rule about full access."""
+def test_full_access_is_reported_once() -> None:
+    """By its own rule."""
     snapshot = build_snapshot(interface("1", policy=policy(ALLOW_ALL)), service(KMS))
     assert statuses(PRINCIPAL, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
     assert statuses(RESOURCE, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
 
 
-def test_a_perimeter_is_understood_and_its_exception_told() -> None:
-    """Deny statements count, and AWS's services are no strangers."""
+def test_a_data_perimeter_passes_with_its_exceptions() -> None:
+    """Deny statements count, and AWS service principals are exceptions."""
     snapshot = build_snapshot(interface("1", policy=policy(ALLOW_ALL, PERIMETER)))
     verdict = verdicts(PRINCIPAL, snapshot, TRUSTED)["vpce-1"]
     assert verdict.status is Status.PASS
     assert "Still allowed: an AWS service" in verdict.evidence[0].text
 
 
-def test_a_stranger_is_shown_with_what_lets_him_in() -> None:
+def test_an_untrusted_principal_is_shown_with_its_statement() -> None:
     """A complete request, and the statement as it is written."""
     statement = {**ALLOW_ALL, "Action": "kms:Decrypt", "Principal": {"AWS": STRANGER}}
     verdict = verdicts(PRINCIPAL, build_snapshot(interface("1", policy=policy(statement))))[
@@ -170,7 +170,7 @@ def test_the_remedy_is_a_policy_that_passes() -> None:
         assert statuses(RESOURCE, again, TRUSTED) == {"vpce-1": Status.PASS}
 
 
-def test_a_wildcard_in_a_bucket_name_leads_to_strangers() -> None:
+def test_a_wildcard_in_a_bucket_name_allows_untrusted_buckets() -> None:
     """A name in full does not."""
     own = {"Condition": {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}}
     wild = {**ALLOW_ALL, **own, "Resource": "arn:aws:s3:::corp-*"}

@@ -53,7 +53,7 @@ def test_who_may_connect(principals: tuple[str, ...], status: Status) -> None:
     assert verdict(OPEN, replace(PLAIN, principals=principals)).status is status
 
 
-def test_everybody_without_acceptance_is_the_worst() -> None:
+def test_every_principal_without_acceptance_is_critical() -> None:
     """With acceptance somebody still looks."""
     everybody = replace(PLAIN, principals=("*",))
     assert verdict(OPEN, everybody).severity is Severity.HIGH

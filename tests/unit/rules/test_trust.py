@@ -28,7 +28,7 @@ def somebodys(owner: str) -> tuple[object, ...]:
     return service(CUSTOM, owner=owner), interface("1", CUSTOM)
 
 
-def test_a_strangers_service_fails() -> None:
+def test_an_untrusted_accounts_service_fails() -> None:
     """It names the owner."""
     verdict = verdicts(FOREIGN, build_snapshot(*somebodys(STRANGER)))["vpce-1"]
     assert verdict.status is Status.FAIL
@@ -59,7 +59,7 @@ def test_what_the_baseline_allows_passes(baseline: Baseline) -> None:
     ],
     ids=["not listed: nobody lets this account find it", "listed without an account"],
 )
-def test_a_service_whose_owner_is_not_told_is_allowed_by_name_alone(
+def test_a_service_without_known_owner_is_allowed_by_name_only(
     items: tuple[object, ...], without: Status
 ) -> None:
     """Whether it fails or is unknown otherwise."""
@@ -68,7 +68,7 @@ def test_a_service_whose_owner_is_not_told_is_allowed_by_name_alone(
     assert statuses(FOREIGN, build_snapshot(*items), allowed) == {"vpce-1": Status.PASS}
 
 
-def test_awss_own_services_are_nobodys() -> None:
+def test_aws_services_are_not_evaluated() -> None:
     """They are not judged here."""
     assert statuses(FOREIGN, build_snapshot(interface("1"), gateway("2"))) == {}
 

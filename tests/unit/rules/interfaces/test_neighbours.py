@@ -40,8 +40,8 @@ def hub(*rules: SecurityGroupRule, routes: tuple[Route, ...] = (), more: Any = (
 
 
 @pytest.mark.parametrize("target", ["pcx-1", "tgw-1", "vgw-1", "core-1", "lgw-1"])
-def test_a_network_that_is_admitted_and_answered(target: str) -> None:
-    """The group admits it, and a route leads back."""
+def test_an_allowed_network_with_a_return_route_fails(target: str) -> None:
+    """The security group allows it, and a route leads back."""
     snapshot = hub(admits("10.0.0.0/8"), routes=(route("10.9.0.0/16", target),))
     verdict = verdicts(SHARED, snapshot)["vpce-kms"]
     assert verdict.status is Status.FAIL
@@ -71,32 +71,34 @@ def test_a_network_that_is_admitted_and_answered(target: str) -> None:
         "public addresses are none of a default route's neighbours",
     ],
 )
-def test_networks_that_cannot_use_it(rules: list[SecurityGroupRule], routes: list[Route]) -> None:
-    """Both must hold: admitted on 443, and answered."""
+def test_networks_that_cannot_use_the_endpoint(
+    rules: list[SecurityGroupRule], routes: list[Route]
+) -> None:
+    """Both are required: an inbound rule for port 443 and a return route."""
     assert statuses(SHARED, hub(*rules, routes=tuple(routes))) == {"vpce-kms": Status.PASS}
 
 
-def test_a_default_route_makes_every_private_address_a_neighbour() -> None:
-    """As far as the group admits them, and but for the VPC's own."""
+def test_a_default_route_reaches_every_private_address() -> None:
+    """Except the VPC's own, and as far as the security group allows."""
     verdict = verdicts(SHARED, hub(admits("10.0.0.0/15"), routes=(route("0.0.0.0/0", "tgw-1"),)))
     assert verdict["vpce-kms"].summary.endswith("from other networks: 10.1.0.0/16")
 
 
-def test_an_endpoint_open_to_everybody_is_told_once() -> None:
-    """By the rule about that."""
+def test_an_open_security_group_is_reported_once() -> None:
+    """By its own rule."""
     snapshot = hub(admits("0.0.0.0/0"), routes=(route("10.9.0.0/16", "pcx-1"),))
     assert statuses(SHARED, snapshot) == {"vpce-kms": Status.NOT_APPLICABLE}
 
 
-def test_an_acl_before_the_endpoint_keeps_them_out() -> None:
-    """Inbound, or their answers."""
+def test_a_network_acl_blocks_other_networks() -> None:
+    """Their requests or the return traffic."""
     guard = acl("all", deny(50, "10.9.0.0/16"), allow(100), allow(100, egress=True), subnets=["a"])
     snapshot = hub(admits("10.0.0.0/8"), routes=(route("10.9.0.0/16", "pcx-1"),), more=(guard,))
     assert statuses(SHARED, snapshot) == {"vpce-kms": Status.PASS}
 
 
-def test_a_group_of_a_peered_vpc() -> None:
-    """It is named with the peering."""
+def test_a_security_group_of_a_peered_vpc() -> None:
+    """The evidence names it with its peering connection."""
     peer = GroupReference("sg-theirs", "vpc-9", "pcx-1")
     verdict = verdicts(SHARED, hub(replace(admits("sg-theirs"), group=peer)))["vpce-kms"]
     assert verdict.status is Status.FAIL
@@ -106,8 +108,8 @@ def test_a_group_of_a_peered_vpc() -> None:
     assert "pcx-1" in verdict.concerns
 
 
-def test_a_group_of_the_own_vpc_is_no_stranger() -> None:
-    """EC2 names the VPC of a referenced group, too."""
+def test_a_security_group_of_the_same_vpc_passes() -> None:
+    """EC2 names the VPC of every referenced group."""
     own = GroupReference("sg-ours", "vpc-1")
     assert statuses(SHARED, hub(replace(admits("sg-ours"), group=own))) == {"vpce-kms": Status.PASS}
 

@@ -30,20 +30,20 @@ NO_EFFECT = "endpoint-private-dns-ineffective"
 # --- off -----------------------------------------------------------------------------------------
 
 
-def test_private_dns_on_passes() -> None:
+def test_enabled_private_dns_passes() -> None:
     """Whatever the service offers."""
     assert statuses(OFF, build_snapshot(interface("1"))) == {"vpce-1": Status.PASS}
 
 
-def test_private_dns_off_fails_where_it_is_offered() -> None:
-    """It names what still leads to public addresses."""
+def test_disabled_private_dns_fails_where_it_is_offered() -> None:
+    """The summary names a DNS name that resolves to public addresses."""
     verdict = verdicts(OFF, build_snapshot(interface("1", private_dns=False)))["vpce-1"]
     assert verdict.status is Status.FAIL
     assert "kms.eu-west-1.amazonaws.com resolves to the service's public" in verdict.summary
     assert "--private-dns-enabled" in verdict_text(verdict)
 
 
-def test_a_service_without_private_dns_is_not_faulted() -> None:
+def test_a_service_without_private_dns_is_not_applicable() -> None:
     """It offers none."""
     bare = service(KMS, private_dns_names=())
     snapshot = build_snapshot(bare, interface("1", private_dns=False))
@@ -56,8 +56,8 @@ def test_unknown_support_is_unknown() -> None:
     assert statuses(OFF, snapshot) == {"vpce-1": Status.UNKNOWN}
 
 
-def test_what_ec2_does_not_tell_is_unknown() -> None:
-    """Neither on nor off."""
+def test_a_missing_attribute_is_unknown() -> None:
+    """Neither enabled nor disabled."""
     snapshot = build_snapshot(interface("1", private_dns=None))
     assert statuses(OFF, snapshot) == {"vpce-1": Status.UNKNOWN}
 
@@ -68,14 +68,14 @@ def test_a_second_endpoint_need_not_have_it() -> None:
     assert statuses(OFF, snapshot) == {"vpce-1": Status.PASS, "vpce-2": Status.NOT_APPLICABLE}
 
 
-def test_beside_a_gateway_endpoint_it_is_meant_to_be_off() -> None:
-    """S3's own names go by the gateway endpoint."""
+def test_private_dns_may_be_disabled_beside_a_gateway_endpoint() -> None:
+    """S3's DNS names are meant to resolve to the gateway endpoint's addresses."""
     snapshot = build_snapshot(gateway("s3"), interface("1", S3, private_dns=False))
     assert statuses(OFF, snapshot) == {"vpce-1": Status.NOT_APPLICABLE}
 
 
-def test_a_broken_second_endpoint_answers_nothing() -> None:
-    """It cannot stand in."""
+def test_a_failed_second_endpoint_does_not_count() -> None:
+    """It cannot serve the DNS names."""
     snapshot = build_snapshot(interface("1", state="failed"), interface("2", private_dns=False))
     assert statuses(OFF, snapshot)["vpce-2"] is Status.FAIL
 
@@ -102,7 +102,7 @@ def test_both_attributes_must_be_on(
     assert statuses(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc)) == {"vpce-1": status}
 
 
-def test_the_commands_switch_on_just_what_is_off() -> None:
+def test_the_commands_enable_what_is_disabled() -> None:
     """Each attribute takes a call of its own."""
     vpc = replace(VPC, dns_support=False)
     text = verdict_text(verdicts(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc))["vpce-1"])
@@ -111,7 +111,7 @@ def test_the_commands_switch_on_just_what_is_off() -> None:
 
 
 def test_each_call_of_a_command_names_the_region() -> None:
-    """The shell it is typed in may be at home in another one."""
+    """The shell may have another default Region."""
     vpc = replace(VPC, dns_support=False, dns_hostnames=False)
     verdict = verdicts(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc))["vpce-1"]
     assert verdict.remediation is not None
@@ -121,13 +121,13 @@ def test_each_call_of_a_command_names_the_region() -> None:
 
 
 def test_without_private_dns_the_attributes_do_not_matter() -> None:
-    """There is nothing to be without effect."""
+    """The rule does not apply."""
     vpc = replace(VPC, dns_support=False)
     assert statuses(NO_EFFECT, build_snapshot(interface("1", private_dns=False), vpc=vpc)) == {}
 
 
-def test_an_endpoint_whose_names_lead_elsewhere_says_where_and_what_it_costs() -> None:
-    """Present, paid for and unused: the ways of the public addresses are the evidence."""
+def test_an_unused_endpoint_shows_its_public_paths_and_charges() -> None:
+    """The endpoint is charged for, but its DNS names resolve to public addresses."""
     parts = (
         subnet("a", "a"),
         subnet("b", "b"),

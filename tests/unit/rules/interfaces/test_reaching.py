@@ -66,8 +66,8 @@ def test_everything_open_passes() -> None:
     assert statuses(ANSWERS, vpc()) == {"acl-all": Status.PASS}
 
 
-def test_a_group_without_a_rule_for_443_blocks_everybody() -> None:
-    """That is worse than some subnets left out; it works at other ports only."""
+def test_a_group_without_a_rule_for_443_blocks_every_subnet() -> None:
+    """More severe than a single blocked subnet; other ports do not matter."""
     verdict = verdicts(BLOCKED, vpc(group("endpoints", admits("10.0.0.0/16", (80, 80)))))[
         "vpce-kms"
     ]
@@ -77,8 +77,8 @@ def test_a_group_without_a_rule_for_443_blocks_everybody() -> None:
     assert "sg-endpoints" in verdict.concerns
 
 
-def test_subnets_that_are_left_out_are_named() -> None:
-    """With the command that admits them."""
+def test_blocked_subnets_are_named() -> None:
+    """With the command that allows them."""
     rules = (admits("10.0.1.0/24"), admits("10.0.3.0/24"))
     verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
     assert verdict.severity is Severity.MEDIUM
@@ -91,8 +91,8 @@ def test_subnets_that_are_left_out_are_named() -> None:
     assert "{CidrIp=10.0.2.0/24}" in verdict_text(verdict)
 
 
-def test_half_a_subnet_is_mild() -> None:
-    """The evidence says which half."""
+def test_half_a_blocked_subnet_has_low_severity() -> None:
+    """The evidence names the blocked half."""
     rules = (admits("10.0.1.0/24"), admits("10.0.2.0/25"), admits("10.0.3.0/24"))
     verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules)))["vpce-kms"]
     assert verdict.severity is Severity.LOW
@@ -100,15 +100,15 @@ def test_half_a_subnet_is_mild() -> None:
     assert "10.0.2.128/25" in verdict_text(verdict)
 
 
-def test_a_group_reference_blocks_nobody_for_sure() -> None:
-    """Which workloads have the group is not known here."""
+def test_a_group_reference_blocks_no_subnet() -> None:
+    """Which workloads have the group is not known."""
     assert statuses(BLOCKED, vpc(group("endpoints", admits("sg-clients")))) == {
         "vpce-kms": Status.PASS
     }
 
 
-def test_an_acl_before_the_endpoint_blocks() -> None:
-    """Inbound at the endpoint's subnet; inside that subnet nothing is asked."""
+def test_a_network_acl_of_the_endpoints_subnet_blocks() -> None:
+    """Inbound; traffic within that subnet does not pass the network ACL."""
     guard = acl("c", deny(50, "10.0.1.0/24"), allow(100), allow(100, egress=True), subnets=["c"])
     verdict = verdicts(BLOCKED, vpc(open_acl("all", ["a", "b"]), guard))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-a"
@@ -117,8 +117,8 @@ def test_an_acl_before_the_endpoint_blocks() -> None:
     assert "acl-c" in verdict.concerns
 
 
-def test_an_acl_at_the_workloads_subnet_blocks() -> None:
-    """Outbound to the endpoint's address."""
+def test_a_network_acl_of_the_workloads_subnet_blocks() -> None:
+    """Outbound, to the endpoint's address."""
     guard = acl("a", deny(50, "10.0.3.0/24", egress=True), allow(100), allow(100, egress=True),
                 subnets=["a"])  # fmt: skip
     verdict = verdicts(BLOCKED, vpc(open_acl("all", ["b", "c"]), guard))["vpce-kms"]
@@ -126,7 +126,7 @@ def test_an_acl_at_the_workloads_subnet_blocks() -> None:
 
 
 def test_a_blackhole_inside_the_vpc_blocks() -> None:
-    """A middlebox's route whose target is gone."""
+    """A middlebox route whose target no longer exists."""
     hole = table("a", route("10.0.3.0/24", "eni-gone", blackhole=True), subnets=["a"])
     verdict = verdicts(BLOCKED, vpc(hole))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from subnet-a"
@@ -136,7 +136,7 @@ def test_a_blackhole_inside_the_vpc_blocks() -> None:
     )
 
 
-def test_no_ip_version_in_common_blocks() -> None:
+def test_no_common_ip_version_blocks() -> None:
     """An IPv6-only subnet and an IPv4 endpoint."""
     lonely = replace(subnet("b", "b", ipv6="2001:db8:0:2::/64"), cidr=None)
     verdict = verdicts(BLOCKED, vpc(lonely))["vpce-kms"]
@@ -152,27 +152,27 @@ def test_no_ip_version_in_common_blocks() -> None:
         kms(security_group_ids=("sg-elsewhere",)),
     ],
 )
-def test_what_cannot_be_seen_is_unknown(endpoint: Endpoint) -> None:
+def test_what_cannot_be_read_is_unknown(endpoint: Endpoint) -> None:
     """An interface or a group that is not in the picture."""
     assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {"vpce-kms": Status.UNKNOWN}
 
 
-def test_a_pending_endpoint_has_no_interface_yet() -> None:
-    """Nobody need hear of it for the minute it takes."""
+def test_a_pending_endpoint_is_not_applicable() -> None:
+    """It has no network interface yet."""
     endpoint = kms(network_interface_ids=(), state="pending")
     assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {"vpce-kms": Status.NOT_APPLICABLE}
 
 
-def test_a_group_of_a_peered_vpc_admits_no_subnet_of_this_one() -> None:
-    """No workload here can have it."""
+def test_a_group_of_a_peered_vpc_allows_no_local_subnet() -> None:
+    """No workload in this VPC can have it."""
     theirs = GroupReference("sg-theirs", "vpc-9", "pcx-1")
     rule = replace(admits("sg-theirs"), group=theirs)
     verdict = verdicts(BLOCKED, vpc(group("endpoints", rule)))["vpce-kms"]
     assert verdict.summary == "vpce-kms (kms) is not reachable on port 443 from every subnet"
 
 
-def test_a_middlebox_between_makes_it_unknown() -> None:
-    """What it lets pass is not ours to see."""
+def test_a_middlebox_on_the_path_is_unknown() -> None:
+    """What it forwards is not known."""
     through = table("a", route("10.0.3.0/24", "eni-firewall"), subnets=["a"])
     verdict = verdicts(BLOCKED, vpc(through))["vpce-kms"]
     assert verdict.status is Status.UNKNOWN
@@ -180,14 +180,14 @@ def test_a_middlebox_between_makes_it_unknown() -> None:
 
 
 @pytest.mark.parametrize("service", [CUSTOM, "com.amazonaws.eu-west-1.email-smtp"])
-def test_services_on_other_ports_are_not_judged(service: str) -> None:
-    """Whether 443 is open to them says nothing."""
+def test_services_on_other_ports_are_not_evaluated(service: str) -> None:
+    """They do not listen on port 443."""
     endpoint = kms(service_name=service, security_group_ids=("sg-none",))
     assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {}
 
 
 @pytest.mark.parametrize("state", ["failed", "rejected", "deleted", "pendingacceptance"])
-def test_an_endpoint_that_does_not_work_is_told_elsewhere(state: str) -> None:
+def test_a_failed_endpoint_is_not_evaluated(state: str) -> None:
     """It has a rule of its own."""
     assert statuses(BLOCKED, vpc(endpoint=kms(state=state))) == {}
 
@@ -197,8 +197,8 @@ def test_an_endpoint_that_does_not_work_is_told_elsewhere(state: str) -> None:
 HTTPS_ONLY: dict[str, Any] = {"protocol": "6", "from_port": 443, "to_port": 443}
 
 
-def test_an_acl_that_forgets_the_answers() -> None:
-    """443 in, and only 443 out: nothing comes back; it is no matter of the way there."""
+def test_a_network_acl_without_ephemeral_ports() -> None:
+    """Inbound and outbound traffic on port 443 only: requests arrive, and return traffic is blocked."""
     guard = acl("c", allow(100), allow(100, egress=True, **HTTPS_ONLY), subnets=["c"])
     snapshot = vpc(open_acl("all", ["a", "b"]), guard)
     verdict = verdicts(ANSWERS, snapshot)["acl-c"]
@@ -208,16 +208,16 @@ def test_an_acl_that_forgets_the_answers() -> None:
     assert statuses(ANSWERS, snapshot)["acl-all"] is Status.PASS
 
 
-def test_an_acl_at_the_workloads_subnet_that_lets_nothing_back() -> None:
-    """443 out, and nothing in on the ephemeral ports."""
+def test_a_network_acl_of_the_workload_without_ephemeral_ports() -> None:
+    """Outbound traffic on port 443, and no inbound traffic on ephemeral ports."""
     guard = acl("a", allow(100, **HTTPS_ONLY), allow(100, egress=True), subnets=["a"])
     verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
     assert "from vpce-kms to subnet-a" in verdict.summary
     assert "rule * denies all other traffic" in verdict_text(verdict)
 
 
-def test_some_ephemeral_ports_are_mild() -> None:
-    """It depends on the client's system."""
+def test_some_blocked_ephemeral_ports_have_low_severity() -> None:
+    """Failures depend on the client's operating system."""
     some: dict[str, Any] = {"protocol": "6", "from_port": 32768, "to_port": 65535}
     guard = acl("a", allow(100, **some), allow(100, egress=True), subnets=["a"])
     verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
@@ -226,16 +226,16 @@ def test_some_ephemeral_ports_are_mild() -> None:
     assert "ports 1024-32767" in verdict_text(verdict)
 
 
-def test_what_never_arrives_needs_no_answer() -> None:
-    """An ACL that stops the way there is not blamed for the way back."""
+def test_a_blocked_request_has_no_return_traffic() -> None:
+    """A network ACL that blocks the request is reported for the request only."""
     guard = acl("c", allow(100, "10.9.0.0/16"), subnets=["c"])
     snapshot = vpc(open_acl("all", ["a", "b"]), guard)
     assert statuses(ANSWERS, snapshot)["acl-c"] is Status.PASS
     assert statuses(BLOCKED, snapshot) == {"vpce-kms": Status.FAIL}
 
 
-def test_a_gateway_endpoints_answers_count_as_well() -> None:
-    """They come from the service's public addresses."""
+def test_return_traffic_of_a_gateway_endpoint() -> None:
+    """It comes from the service's public addresses."""
     guard = acl("a", allow(100, "10.0.0.0/8"), allow(100, egress=True), subnets=["a"])
     snapshot = build_snapshot(
         A, gateway("s3", S3, ["main"]), table("main", route("pl-s3", "vpce-s3"), main=True), guard

@@ -25,13 +25,13 @@ A, B, A2 = subnet("a", "a"), subnet("b", "b"), subnet("a2", "a")
 # --- none, or the default one --------------------------------------------------------------------
 
 
-def test_a_group_of_its_own_passes() -> None:
-    """Named anything but default."""
+def test_a_dedicated_security_group_passes() -> None:
+    """Any group that is not named default."""
     assert statuses(GROUP, build_snapshot(interface("1"))) == {"vpce-1": Status.PASS}
 
 
-def test_the_default_group_fails() -> None:
-    """Also beside another one, when it can just be taken off."""
+def test_the_default_security_group_fails() -> None:
+    """Beside another group, the command removes it."""
     default = group("default", group_name="default")
     alone = interface("1", security_group_ids=("sg-default",))
     both = interface("2", security_group_ids=("sg-endpoints", "sg-default"))
@@ -41,21 +41,21 @@ def test_the_default_group_fails() -> None:
     assert "--remove-security-group-ids" not in verdict_text(found["vpce-1"])
 
 
-def test_no_group_fails() -> None:
-    """Nothing says who may come in."""
+def test_an_endpoint_without_security_group_fails() -> None:
+    """Nothing restricts its clients."""
     assert statuses(GROUP, build_snapshot(interface("1", security_group_ids=()))) == {
         "vpce-1": Status.FAIL
     }
 
 
-def test_a_group_that_is_not_in_the_picture_is_unknown() -> None:
-    """It may be the default one."""
+def test_a_missing_security_group_is_unknown() -> None:
+    """It could be the default one."""
     snapshot = build_snapshot(interface("1", security_group_ids=("sg-elsewhere",)))
     assert statuses(GROUP, snapshot) == {"vpce-1": Status.UNKNOWN}
 
 
 def test_load_balancer_endpoints_have_no_groups() -> None:
-    """They are not judged."""
+    """They are not evaluated."""
     endpoint = interface(
         "1", type=EndpointType.GATEWAY_LOAD_BALANCER, security_group_ids=(), private_dns=None
     )
@@ -91,8 +91,10 @@ def test_load_balancer_endpoints_have_no_groups() -> None:
         ([], Status.PASS),
     ],
 )
-def test_whom_the_groups_admit(rules: list[SecurityGroupRule], status: Status) -> None:
-    """All of a family on any one port of TCP or UDP, in one rule or in pieces."""
+def test_addresses_that_security_groups_allow(
+    rules: list[SecurityGroupRule], status: Status
+) -> None:
+    """Every address of a family on any TCP or UDP port, in one rule or in several."""
     lists = (
         prefix_list("pl-all", "0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/1"),
         prefix_list("pl-half", "128.0.0.0/1"),
@@ -101,8 +103,8 @@ def test_whom_the_groups_admit(rules: list[SecurityGroupRule], status: Status) -
     assert statuses(OPEN, snapshot) == {"vpce-1": status}
 
 
-def test_groups_add_up() -> None:
-    """Half of the world by each of two groups is the whole."""
+def test_security_groups_add_up() -> None:
+    """Two groups that allow half of all addresses each are open together."""
     snapshot = build_snapshot(
         interface("1", security_group_ids=("sg-low", "sg-high")),
         group("low", admits("0.0.0.0/1")),
@@ -114,8 +116,8 @@ def test_groups_add_up() -> None:
     assert "sg-high allows inbound traffic from 128.0.0.0/1" in verdict_text(verdict)
 
 
-def test_the_evidence_names_only_what_opens() -> None:
-    """A narrow rule beside the open one is no evidence, and is not revoked."""
+def test_the_evidence_names_only_open_rules() -> None:
+    """A narrow rule is neither evidence nor revoked."""
     rules = (admits("10.0.0.0/8"), admits("0.0.0.0/0"))
     verdict = verdicts(OPEN, build_snapshot(interface("1"), group("endpoints", *rules)))["vpce-1"]
     assert "10.0.0.0/8" not in verdict_text(verdict)
@@ -136,7 +138,7 @@ def test_the_evidence_names_only_what_opens() -> None:
         ),
     ],
 )
-def test_the_command_revokes_just_that_rule(rule: SecurityGroupRule, part: str) -> None:
+def test_the_command_revokes_only_that_rule(rule: SecurityGroupRule, part: str) -> None:
     """In the form EC2 takes for IPv6 and for prefix lists."""
     lists = prefix_list("pl-all", "0.0.0.0/0")
     snapshot = build_snapshot(lists, interface("1"), group("endpoints", rule))
@@ -144,6 +146,6 @@ def test_the_command_revokes_just_that_rule(rule: SecurityGroupRule, part: str) 
 
 
 def test_denied_groups_are_unknown() -> None:
-    """Nobody can say whom they admit."""
+    """The addresses that they allow are not known."""
     snapshot = build_snapshot(interface("1"), unreadable={Facet.SECURITY_GROUPS: "denied"})
     assert statuses(OPEN, snapshot) == {"vpc-1": Status.UNKNOWN}

@@ -26,12 +26,12 @@ IN_ONE = interface("1", subnet_ids=("subnet-a",))
 
 
 def test_two_zones_pass() -> None:
-    """One interface in each of two zones."""
+    """One network interface in each of two Availability Zones."""
     assert statuses(ZONES, build_snapshot(A, B, interface("1"))) == {"vpce-1": Status.PASS}
 
 
 def test_one_zone_fails_with_the_subnet_to_add() -> None:
-    """The command names a subnet of another zone."""
+    """The command names a subnet in another Availability Zone."""
     verdict = verdicts(ZONES, build_snapshot(A, B, IN_ONE))["vpce-1"]
     assert verdict.status is Status.FAIL
     assert "is in eu-west-1a only, but the VPC also has subnets in eu-west-1b" in verdict.summary
@@ -44,21 +44,21 @@ def test_two_subnets_of_one_zone_are_one_zone() -> None:
     assert statuses(ZONES, build_snapshot(A, A2, B, endpoint)) == {"vpce-1": Status.FAIL}
 
 
-def test_a_vpc_in_one_zone_can_do_no_better() -> None:
-    """The endpoint is not at fault."""
+def test_a_vpc_in_one_zone_is_not_applicable() -> None:
+    """No other Availability Zone has subnets."""
     assert statuses(ZONES, build_snapshot(A, A2, IN_ONE)) == {"vpce-1": Status.NOT_APPLICABLE}
 
 
-def test_a_service_in_one_zone_can_do_no_better() -> None:
-    """Some endpoint services exist in a single zone."""
+def test_a_service_in_one_zone_is_not_applicable() -> None:
+    """Some endpoint services exist in a single Availability Zone."""
     only_a = service(KMS, zones=("eu-west-1a",))
     assert statuses(ZONES, build_snapshot(A, B, IN_ONE, only_a)) == {
         "vpce-1": Status.NOT_APPLICABLE
     }
 
 
-def test_a_subnet_that_is_not_in_the_picture_is_unknown() -> None:
-    """Its zone is not known; where two others are, it does not matter."""
+def test_a_missing_subnet_is_unknown() -> None:
+    """Its zone is not known, which does not matter where two other zones are."""
     assert statuses(ZONES, build_snapshot(A, interface("1"))) == {"vpce-1": Status.UNKNOWN}
     three = interface("1", subnet_ids=("subnet-a", "subnet-b", "subnet-shared"))
     assert statuses(ZONES, build_snapshot(A, B, three)) == {"vpce-1": Status.PASS}
@@ -67,14 +67,14 @@ def test_a_subnet_that_is_not_in_the_picture_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("state", "status"), [("available", Status.FAIL), ("pending", Status.NOT_APPLICABLE)]
 )
-def test_an_endpoint_without_subnets_stands_nowhere(state: str, status: Status) -> None:
+def test_an_endpoint_without_subnets_fails(state: str, status: Status) -> None:
     """EC2 makes one when it is told no subnet; nothing reaches it."""
     assert statuses(ZONES, build_snapshot(A, B, interface("1", subnet_ids=(), state=state))) == {
         "vpce-1": status
     }
 
 
-def test_gateway_endpoints_stand_in_no_zone() -> None:
+def test_gateway_endpoints_have_no_zone() -> None:
     """They are routes."""
     assert statuses(ZONES, build_snapshot(A, B, gateway("s3"))) == {}
 
@@ -87,8 +87,8 @@ def test_every_zone_has_an_interface() -> None:
     assert statuses(ZONE, build_snapshot(A, B, interface("1"))) == {"vpce-1": Status.PASS}
 
 
-def test_a_zone_without_one_is_named() -> None:
-    """With what an interface there would cost, and that crossing zones costs nothing."""
+def test_a_zone_without_an_interface_is_named() -> None:
+    """The evidence estimates the charges, and says that cross-zone traffic is free."""
     verdict = verdicts(ZONE, build_snapshot(A, B, C, interface("1")))["vpce-1"]
     assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.INFORMATIONAL)
     assert "has no network interface in eu-west-1c, the zone of subnet-c" in verdict.summary
@@ -105,7 +105,7 @@ def test_a_zone_where_the_service_is_not_offered() -> None:
     }
 
 
-def test_one_zone_only_is_another_rules_matter() -> None:
-    """It is told once."""
+def test_a_single_zone_is_reported_once() -> None:
+    """By its own rule."""
     alone = interface("1", subnet_ids=("subnet-a",))
     assert statuses(ZONE, build_snapshot(A, B, alone)) == {"vpce-1": Status.NOT_APPLICABLE}

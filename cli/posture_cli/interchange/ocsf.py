@@ -9,8 +9,9 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
-from posture.alerts.asff import build_resource, get_partition
+from posture.alerts.asff import build_resource
 from posture.model.finding import Finding, FindingStatus
+from posture.model.service_names import get_partition
 from posture.model.verdict import Severity
 from posture.rules.rule_catalogue import RULES_BY_ID
 

@@ -12,6 +12,7 @@ from posture.alerts.rule_texts import RuleTexts
 from posture.lifecycle.bounds import truncate
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
+from posture.model.service_names import get_partition
 
 SCHEMA = "2018-10-08"
 TITLE, DESCRIPTION, RECOMMENDATION, FIELD = 256, 1_024, 512, 1_024  # bytes; ASFF counts characters
@@ -88,13 +89,6 @@ def build_product_arn(home: Region) -> str:
     """Build the ARN of an account's default product, under which findings are imported."""
     where = f"{get_partition(home.name)}:securityhub:{home.name}:{home.account}"
     return f"arn:{where}:product/{home.account}/default"
-
-
-def get_partition(region: str) -> str:
-    """Return the AWS partition of a Region."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def build_resource(scope: Scope, name: str) -> dict[str, str]:

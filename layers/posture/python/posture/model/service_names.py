@@ -27,3 +27,10 @@ def short_name(service_name: str) -> str:
 def find_region(service_name: str) -> str | None:
     """Find the region in a service's name; None if it names no region."""
     return next((part for part in service_name.split(".") if REGION.fullmatch(part)), None)
+
+
+def get_partition(region: str) -> str:
+    """Return the AWS partition of a Region."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -83,22 +83,17 @@ class CaseEnumeration:
     def list_pairs(self, caller: Caller) -> Iterator[tuple[Caller, ResourceOwner]]:
         """Yield a caller with each owner, where an account that is both is in one organisation."""
         for owner in self.owners:
-            if pair := self._pair(caller, owner):
-                yield pair
-
-    def _pair(self, caller: Caller, owner: ResourceOwner) -> tuple[Caller, ResourceOwner] | None:
-        if owner.kind is OwnerKind.CALLER:
-            if caller.kind is not CallerKind.PRINCIPAL:
-                return None
-            return caller, replace(owner, account=caller.account, organization=caller.organization)
-        is_same = caller.kind is CallerKind.PRINCIPAL and caller.account == owner.account
-        if not is_same or caller.organization == owner.organization:
-            return caller, owner
-        if not self.has_owner_organizations:
-            return caller, replace(owner, organization=caller.organization)
-        if not self.has_caller_organizations:
-            return replace(caller, organization=owner.organization), owner
-        return None
+            is_same = caller.kind is CallerKind.PRINCIPAL and caller.account == owner.account
+            if owner.kind is OwnerKind.CALLER:
+                if caller.kind is CallerKind.PRINCIPAL:
+                    own = replace(owner, account=caller.account, organization=caller.organization)
+                    yield caller, own
+            elif not is_same or caller.organization == owner.organization:
+                yield caller, owner
+            elif not self.has_owner_organizations:
+                yield caller, replace(owner, organization=caller.organization)
+            elif not self.has_caller_organizations:
+                yield replace(caller, organization=owner.organization), owner
 
     def list_services(
         self, statement: Statement | None, caller: Caller, owner: ResourceOwner

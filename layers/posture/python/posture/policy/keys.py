@@ -141,6 +141,10 @@ SERVICES_BY_PREFIX: dict[str, frozenset[str]] = {
 }
 IDENTITY_PROVIDERS = ("saml", "cognito-identity.amazonaws.com", "accounts.google.com")
 
+GLOBAL = ALWAYS | NEVER | BY_SERVICES | FORWARDED | SIGNED | OPTIONAL | FIXED | UNKNOWABLE
+GLOBAL |= {PROVIDER}
+GLOBAL_PREFIXES = (*TAGS, *SIGNED_PREFIXES)
+
 
 def services_with_key(key: str) -> frozenset[str] | None:
     """Return the services whose requests hold a key; None if all do."""
@@ -154,10 +158,7 @@ def services_with_key(key: str) -> frozenset[str] | None:
 
 def is_known(key: str) -> bool:
     """Return whether AWS documents a global key; keys of services are assumed to exist."""
-    if not key.startswith("aws:"):
-        return True
-    known = ALWAYS | NEVER | BY_SERVICES | FORWARDED | SIGNED | OPTIONAL | FIXED | UNKNOWABLE
-    return key in known or key == PROVIDER or key.startswith((*TAGS, *SIGNED_PREFIXES))
+    return not key.startswith("aws:") or key in GLOBAL or key.startswith(GLOBAL_PREFIXES)
 
 
 def is_signed(key: str) -> bool:

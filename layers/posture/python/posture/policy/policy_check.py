@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from posture.model.service_names import find_region
+from posture.model.service_names import find_region, get_partition
 from posture.policy.service_actions import find_action_prefixes
 
 
@@ -53,12 +53,7 @@ class EndpointContext:
     @property
     def partition(self) -> str | None:
         """The partition of that Region."""
-        region = self.region
-        if region is None:
-            return None
-        if region.startswith("cn-"):
-            return "aws-cn"
-        return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+        return get_partition(self.region) if self.region else None
 
     @property
     def action_prefixes(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# As the entry point of Lambda's own images: the handler is the argument; without a runtime API in the
-# environment the emulator of it goes first.
+# The entry point of Lambda's images: the argument is the handler. Without a runtime API in the
+# environment, the runtime interface emulator starts first.
 export _HANDLER="$1"
 if [ -n "$AWS_LAMBDA_RUNTIME_API" ]; then
   exec /var/runtime/bootstrap

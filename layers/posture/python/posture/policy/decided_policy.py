@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from posture.policy.decide import PolicyAnswer, PolicyDecision, QuestionResult, decide_policy
-from posture.policy.descriptions import decision_record
+from posture.policy.descriptions import build_decision_record
 from posture.policy.document import Policy
 from posture.policy.endpoint_dependence import generalise_check, restore_endpoint
 from posture.policy.lints import Lint, lint_policy
@@ -26,7 +26,7 @@ class DecidedPolicy:
     def to_record(self) -> dict[str, Any]:
         """Return plain values, as `posture policy check --output json` writes them."""
         lints = [asdict(each) for each in self.lints]
-        return {**decision_record(self.decision, self.policy), "lints": lints}
+        return {**build_decision_record(self.decision, self.policy), "lints": lints}
 
 
 def decide_policy_text(text: str, check: PolicyCheck) -> DecidedPolicy:

@@ -65,7 +65,7 @@ def describe_request(request: Request, policy: Policy, *, verb: str = "can call"
     Returns:
         A sentence that begins in lower case and ends without a full stop.
     """
-    record = request_record(request, policy)
+    record = build_request_record(request, policy)
     named = _list_named_keys(policy)
     context = record["context"].items()
     held = ", ".join(f"{key}={value}" for key, value in context if key.lower() in named)
@@ -86,7 +86,7 @@ def _list_named_keys(policy: Policy) -> dict[str, str]:
     }
 
 
-def request_record(request: Request, policy: Policy) -> dict[str, Any]:
+def build_request_record(request: Request, policy: Policy) -> dict[str, Any]:
     """Return a request as plain values, with the keys the policy names that it lacks."""
     names = _list_named_keys(policy)
     written = {**CANONICAL, **names}
@@ -112,13 +112,13 @@ def request_record(request: Request, policy: Policy) -> dict[str, Any]:
     }
 
 
-def result_record(result: QuestionResult, policy: Policy) -> dict[str, Any]:
+def build_result_record(result: QuestionResult, policy: Policy) -> dict[str, Any]:
     """Return an answer as plain values: the example with its statement, or the reason."""
     found = result.request if result.answer is PolicyAnswer.YES else None
     statement = result.statement
     record: dict[str, Any] = {
         "answer": result.answer.value,
-        "witness": request_record(found, policy) if found else None,
+        "witness": build_request_record(found, policy) if found else None,
     }
     if found and statement:
         record["statement"] = {
@@ -129,7 +129,7 @@ def result_record(result: QuestionResult, policy: Policy) -> dict[str, Any]:
     if reason := _describe_reason(result, policy):
         record["reason"] = reason
     if result.exceptions:
-        record["exceptions"] = [request_record(each, policy) for each in result.exceptions]
+        record["exceptions"] = [build_request_record(each, policy) for each in result.exceptions]
     return record
 
 
@@ -141,7 +141,7 @@ def _describe_reason(result: QuestionResult, policy: Policy) -> str:
     return result.reason or (NO_SUCH_REQUEST if is_no else "")
 
 
-def decision_record(decision: PolicyDecision, policy: Policy) -> dict[str, Any]:
+def build_decision_record(decision: PolicyDecision, policy: Policy) -> dict[str, Any]:
     """Return all answers about a policy as plain values."""
-    record = {name: result_record(each, policy) for name, each in decision.results.items()}
+    record = {name: build_result_record(each, policy) for name, each in decision.results.items()}
     return {**record, "allows_nothing": decision.allows_nothing}

@@ -18,10 +18,10 @@ from posture.policy import (
     Trust,
     decide_policy_text,
 )
-from posture.policy.descriptions import describe_request, result_record
+from posture.policy.descriptions import build_result_record, describe_request
 from posture.policy.suggest import suggest_policy
 from posture.rules.evidence import format_endpoint
-from posture.rules.rule import RuleResult, VpcContext
+from posture.rules.rule import RuleResult, VpcContext, failed
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class EndpointPolicyContext:
 
     def build_result(self, status: Status, summary: str, *evidence: Evidence) -> RuleResult:
         """Build a result for the endpoint."""
-        return RuleResult(self.endpoint.id, status, summary, evidence)
+        return RuleResult(self.endpoint.id, summary, evidence, status=status)
 
     def build_unknown(self, summary: str, why: str) -> RuleResult:
         """Build an unknown result with its reason."""
@@ -99,9 +99,8 @@ class EndpointPolicyContext:
         if finding.answer is PolicyAnswer.UNKNOWN:
             summary = f"whether the policy of {self.name} {what} is not known: {finding.reason}"
             return self.build_unknown(summary, finding.reason)
-        return RuleResult(
+        return failed(
             resource=self.endpoint.id,
-            status=Status.FAIL,
             summary=f"the policy of {self.name} {what}",
             evidence=(self._example_evidence(finding), *self._lint_evidence()),
             remediation=self._remediation(),
@@ -115,7 +114,9 @@ class EndpointPolicyContext:
             f"For example, {example}{by}.",
             {
                 "endpoint": self.endpoint.id,
-                "witness": json.dumps(result_record(finding, policy)["witness"], sort_keys=True),
+                "witness": json.dumps(
+                    build_result_record(finding, policy)["witness"], sort_keys=True
+                ),
                 "statement": self._statement_text(finding),
             },
         )

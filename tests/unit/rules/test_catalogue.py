@@ -10,7 +10,8 @@ from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
 from posture.model.verdict import Severity, Status
 from posture.rules.engine import evaluate_vpc
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult
+from posture.rules.rule import Family, Rule, VpcContext
 from posture.rules.rule_catalogue import RULES, RULES_BY_ID, VPC_RULES
 
 TITLE = 48  # characters that an alert's subject has room for

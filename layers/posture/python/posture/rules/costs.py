@@ -9,7 +9,7 @@ from posture.analysis.path import Path, PathKind
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import LEAST_PATH
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.prices import (
@@ -18,13 +18,11 @@ from posture.rules.prices import (
     estimate_nat_data,
 )
 from posture.rules.remediation_commands import WORKING
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html"
 TYPES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html"
-
-
-# --- NAT gateway charges -------------------------------------------------------------------------
 
 
 def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -40,14 +38,12 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
                 subnets.setdefault(path.target, set()).add(subnet_id)
     for nat_id, by_service in sorted(used.items()):
         if not by_service:
-            summary = f"{nat_id} carries no S3 or DynamoDB traffic"
-            yield RuleResult(nat_id, Status.PASS, summary)
+            yield passed(nat_id, f"{nat_id} carries no S3 or DynamoDB traffic")
             continue
         names = join_names(map(short_name, sorted(by_service)))
         senders = sorted(subnets[nat_id])
-        yield RuleResult(
+        yield failed(
             resource=nat_id,
-            status=Status.FAIL,
             summary=f"{nat_id} charges for {names} traffic from {join_names(senders)}, which a "
             "gateway endpoint carries at no charge",
             evidence=(
@@ -74,9 +70,6 @@ def _find_concerns(vpc: VpcContext, subnets: Iterable[str]) -> Iterator[str]:
     yield from (endpoint.id for endpoint in vpc.endpoints_of(EndpointType.GATEWAY))
 
 
-# --- interface endpoint charges ------------------------------------------------------------------
-
-
 def _by_interface(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
         service = get_service(vpc.snapshot, endpoint)
@@ -85,18 +78,17 @@ def _by_interface(vpc: VpcContext) -> Iterator[RuleResult]:
         resolution = vpc.analysis.resolve_names(service)
         name = f"{endpoint.id} ({short_name(service.name)})"
         if resolution.resolves_to is ResolvesTo.UNKNOWN:
-            yield RuleResult(endpoint.id, Status.UNKNOWN, f"{name}: {resolution.why}")
+            yield undecided(endpoint.id, f"{name}: {resolution.why}")
         elif endpoint not in resolution.endpoints:
             summary = f"{name} does not carry the VPC's own traffic to the service's DNS names"
-            yield RuleResult(endpoint.id, Status.PASS, summary)
+            yield passed(endpoint.id, summary)
         else:
             yield _charged(endpoint, name, resolution.why)
 
 
 def _charged(endpoint: Endpoint, name: str, why: str) -> RuleResult:
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{name} charges for the VPC's own traffic, which a gateway endpoint carries at no "
         "charge",
         evidence=(

@@ -13,7 +13,8 @@ from posture.policy.required_requests import find_blocked_requests
 from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.endpoint_policy_context import EndpointPolicyContext
 from posture.rules.evidence import join_names
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed
+from posture.rules.rule import Family, Rule, VpcContext
 
 READS = frozenset({Facet.ENDPOINTS, Facet.SERVICES})
 
@@ -97,9 +98,8 @@ def _required(subject: EndpointPolicyContext) -> RuleResult:
     if not blocked:
         summary = f"the policy of {subject.name} allows the requests of required services"
         return subject.build_result(Status.PASS, summary)
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"the policy of {subject.name} blocks "
         f"{join_names(each.request for each in blocked)}",
         evidence=tuple(

@@ -21,7 +21,8 @@ from posture.policy import (
 from posture.policy.descriptions import build_result_record, describe_request
 from posture.policy.suggest import suggest_policy
 from posture.rules.evidence import format_endpoint
-from posture.rules.rule import RuleResult, VpcContext, failed
+from posture.rules.result import RuleResult, failed
+from posture.rules.rule import VpcContext
 
 
 @dataclass(frozen=True)

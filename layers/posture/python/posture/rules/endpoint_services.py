@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from posture.model.endpoint_service import Connection, ServiceFacet
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.evidence import join_names
-from posture.rules.rule import EndpointServiceContext, Family, Rule, RuleResult
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
+from posture.rules.rule import EndpointServiceContext, Family, Rule
 
 EVERY_PRINCIPAL = "*"
 ACCOUNT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):.+|(\d{12})")
@@ -20,9 +21,6 @@ NAMES = "https://docs.aws.amazon.com/vpc/latest/privatelink/manage-dns-names.htm
 PERMISSIONS = "https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html"
 
 
-# --- allowed principals --------------------------------------------------------------------------
-
-
 def _principals(service: EndpointServiceContext) -> Iterator[RuleResult]:
     principals = service.snapshot.principals
     if EVERY_PRINCIPAL in principals:
@@ -30,12 +28,10 @@ def _principals(service: EndpointServiceContext) -> Iterator[RuleResult]:
         return
     untrusted = [each for each in principals if not _trusted(service, each)]
     if not untrusted:
-        summary = f"{service.id} allows only trusted accounts"
-        yield RuleResult(service.id, Status.PASS, summary)
+        yield passed(service.id, f"{service.id} allows only trusted accounts")
         return
-    yield RuleResult(
+    yield failed(
         resource=service.id,
-        status=Status.FAIL,
         severity=Severity.MEDIUM,
         summary=f"{service.id} allows {join_names(untrusted)}, which the baseline does not trust",
         evidence=tuple(
@@ -52,9 +48,8 @@ def _principals(service: EndpointServiceContext) -> Iterator[RuleResult]:
 def _public_service(service: EndpointServiceContext) -> RuleResult:
     automatic = service.snapshot.acceptance_required is False
     acceptance = " and does not require acceptance" if automatic else ""
-    return RuleResult(
+    return failed(
         resource=service.id,
-        status=Status.FAIL,
         severity=Severity.CRITICAL if automatic else None,
         summary=f"{service.id} allows every AWS account to connect{acceptance}",
         evidence=(
@@ -84,21 +79,17 @@ def _remove_command(service: EndpointServiceContext, principals: list[str]) -> s
     )
 
 
-# --- connections ---------------------------------------------------------------------------------
-
-
 def _connections(service: EndpointServiceContext) -> Iterator[RuleResult]:
     live = [each for each in service.snapshot.connections if each.state in CONNECTED]
     untrusted = [each for each in live if each.owner not in service.baseline.trusted_accounts]
     concerns = frozenset({service.id, *(each.endpoint_id for each in live)})
     if not untrusted:
         summary = f"{len(live)} endpoints of trusted accounts are connected to {service.id}"
-        yield RuleResult(service.id, Status.PASS, summary, concerns=concerns)
+        yield passed(service.id, summary, concerns=concerns)
         return
     owners = sorted({each.owner for each in untrusted})
-    yield RuleResult(
+    yield failed(
         resource=service.id,
-        status=Status.FAIL,
         summary=f"{service.id} has connections from endpoints of {join_names(owners)}, which the "
         "baseline does not trust",
         evidence=tuple(map(_connection_evidence, untrusted)),
@@ -123,21 +114,17 @@ def _connection_evidence(connection: Connection) -> Evidence:
     )
 
 
-# --- acceptance ----------------------------------------------------------------------------------
-
-
 def _acceptance(service: EndpointServiceContext) -> Iterator[RuleResult]:
     required = service.snapshot.acceptance_required
     if required is None:
         summary = f"{service.id}: EC2 does not return whether acceptance is required"
-        yield RuleResult(service.id, Status.UNKNOWN, summary)
+        yield undecided(service.id, summary)
         return
     if required:
-        yield RuleResult(service.id, Status.PASS, f"{service.id} requires acceptance")
+        yield passed(service.id, f"{service.id} requires acceptance")
         return
-    yield RuleResult(
+    yield failed(
         resource=service.id,
-        status=Status.FAIL,
         summary=f"{service.id} accepts all connection requests from its allowed principals",
         evidence=(
             Evidence(
@@ -153,15 +140,11 @@ def _acceptance(service: EndpointServiceContext) -> Iterator[RuleResult]:
     )
 
 
-# --- private DNS name ----------------------------------------------------------------------------
-
-
 def _private_name(service: EndpointServiceContext) -> Iterator[RuleResult]:
     snapshot = service.snapshot
     name, state = snapshot.private_dns_name, snapshot.private_dns_state
     if not name:
-        summary = f"{service.id} has no private DNS name"
-        yield RuleResult(service.id, Status.NOT_APPLICABLE, summary)
+        yield not_applicable(service.id, f"{service.id} has no private DNS name")
         return
     fact = Evidence(
         f"The private DNS name {name} of {service.id} is in state {state or 'unknown'}.",
@@ -169,16 +152,13 @@ def _private_name(service: EndpointServiceContext) -> Iterator[RuleResult]:
     )
     if state is None:
         summary = f"{service.id}: EC2 does not return the verification state of {name}"
-        yield RuleResult(service.id, Status.UNKNOWN, summary, (fact,))
+        yield undecided(service.id, summary, (fact,))
         return
     if state == VERIFIED:
-        yield RuleResult(
-            service.id, Status.PASS, f"the private DNS name {name} is verified", (fact,)
-        )
+        yield passed(service.id, f"the private DNS name {name} is verified", (fact,))
         return
-    yield RuleResult(
+    yield failed(
         resource=service.id,
-        status=Status.FAIL,
         summary=f"the private DNS name {name} of {service.id} is in state {state}, not verified",
         evidence=(fact,),
         remediation=Remediation(

@@ -11,7 +11,8 @@ from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY, BOUNDARY, PRESENCE
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 AVAILABLE = "available"
 PENDING = frozenset({"pending", "pendingacceptance"})
@@ -27,9 +28,6 @@ CROSS_REGION = (
 )
 
 
-# --- a required service without an endpoint ------------------------------------------------------
-
-
 def _required(vpc: VpcContext) -> Iterator[RuleResult]:
     for short in vpc.baseline.required_services:
         service = find_service(vpc.snapshot, short)
@@ -38,9 +36,8 @@ def _required(vpc: VpcContext) -> Iterator[RuleResult]:
 
 def _not_offered(vpc: VpcContext, short: str) -> RuleResult:
     region = vpc.snapshot.scope.region
-    return RuleResult(
+    return undecided(
         resource=short,
-        status=Status.UNKNOWN,
         summary=f"{short} is required, but {region} offers no endpoint service of that name",
         evidence=(
             Evidence(
@@ -70,14 +67,12 @@ def _presence(vpc: VpcContext, service: Service) -> RuleResult:
     if available:
         ids = join_names(each.id for each in available)
         summary = f"{service.name} has the available endpoint {ids}"
-        return RuleResult(service.name, Status.PASS, summary, concerns=concerns)
+        return passed(service.name, summary, concerns=concerns)
     if pending:
         ids = join_names(each.id for each in pending)
-        summary = f"{service.name}: {ids} is pending"
-        return RuleResult(service.name, Status.NOT_APPLICABLE, summary, concerns=concerns)
-    return RuleResult(
+        return not_applicable(service.name, f"{service.name}: {ids} is pending", concerns=concerns)
+    return failed(
         resource=service.name,
-        status=Status.FAIL,
         summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline "
         "requires",
         evidence=(
@@ -144,9 +139,6 @@ def _own_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[str, ...]:
     return () if any(each.name == "default" for each in groups) else endpoint.security_group_ids
 
 
-# --- an endpoint that does not work --------------------------------------------------------------
-
-
 def _states(vpc: VpcContext) -> Iterator[RuleResult]:
     yield from (_state(vpc, endpoint) for endpoint in vpc.endpoints)
 
@@ -154,7 +146,7 @@ def _states(vpc: VpcContext) -> Iterator[RuleResult]:
 def _state(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     name = format_endpoint(endpoint)
     if endpoint.state == AVAILABLE:
-        return RuleResult(endpoint.id, Status.PASS, f"{name} is available")
+        return passed(endpoint.id, f"{name} is available")
     if endpoint.state in PENDING:
         return _pending(vpc, endpoint, name)
     status = Status.FAIL if endpoint.state in FAILED else Status.UNKNOWN
@@ -171,15 +163,14 @@ def _state(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
 def _pending(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
     if endpoint.created_at is None:
         summary = f"{name} is in state {endpoint.state}; its creation time is not known"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, (endpoint_evidence(endpoint),))
+        return undecided(endpoint.id, summary, (endpoint_evidence(endpoint),))
     if is_within_grace_period(endpoint, vpc.baseline, vpc.snapshot.observed_at):
         summary = f"{name} is in state {endpoint.state}, within the grace period"
-        return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
+        return not_applicable(endpoint.id, summary)
     since = f"{endpoint.created_at:%Y-%m-%d %H:%M} UTC"
     minutes = vpc.baseline.pending_grace_minutes
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{name} has been in state {endpoint.state} for more than {minutes} minutes",
         evidence=(
             endpoint_evidence(endpoint),
@@ -210,17 +201,13 @@ def _state_remediation(endpoint: Endpoint) -> Remediation:
     )
 
 
-# --- an endpoint in another region ---------------------------------------------------------------
-
-
 def _regions(vpc: VpcContext) -> Iterator[RuleResult]:
     own = vpc.snapshot.scope.region
     for endpoint in vpc.endpoints:
         name = format_endpoint(endpoint)
         region = endpoint.service_region or find_region(endpoint.service_name)
         if region is None or region == own:
-            summary = f"{name} connects to a service in the VPC's Region"
-            yield RuleResult(endpoint.id, Status.PASS, summary)
+            yield passed(endpoint.id, f"{name} connects to a service in the VPC's Region")
             continue
         allowed = region in vpc.baseline.allowed_regions
         yield RuleResult(

@@ -11,7 +11,8 @@ from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Status, Verdict
-from posture.rules.rule import ContextT, EndpointServiceContext, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, undecided
+from posture.rules.rule import ContextT, EndpointServiceContext, Rule, VpcContext
 from posture.rules.rule_catalogue import SERVICE_RULES, VPC_RULES
 
 RULE_ERROR = "could not be evaluated: internal error in the rule"
@@ -105,9 +106,8 @@ def _add_region(command: str, region: str) -> str:
 
 def _missing_input(subject: str, denied: Mapping[str, str]) -> RuleResult:
     calls = ", ".join(f"ec2:{operation}" for operation in sorted(denied))
-    return RuleResult(
+    return undecided(
         resource=subject,
-        status=Status.UNKNOWN,
         summary=f"{subject} could not be evaluated: {calls} failed",
         evidence=tuple(
             Evidence(f"{operation}: {reason}", {"operation": operation, "reason": reason})
@@ -119,9 +119,8 @@ def _missing_input(subject: str, denied: Mapping[str, str]) -> RuleResult:
 
 def _internal_error(subject: str, error: Exception) -> RuleResult:
     what = describe_error(error)
-    return RuleResult(
+    return undecided(
         resource=subject,
-        status=Status.UNKNOWN,
         summary=f"{subject} {RULE_ERROR}",
         evidence=(Evidence(what, {"error": what}),),
         remediation=Remediation("This is a bug in the monitor. Report it to its maintainers."),

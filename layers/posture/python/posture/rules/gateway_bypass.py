@@ -28,7 +28,8 @@ from posture.rules.remediation_commands import (
     find_gateway_endpoints,
     has_route_to,
 )
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, passed
+from posture.rules.rule import Family, Rule, VpcContext
 
 GATEWAY_GUIDE = "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html"
 ROUTE_PRIORITY = "https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html"
@@ -46,9 +47,6 @@ NEEDED = frozenset(
 )
 
 
-# --- over the internet ---------------------------------------------------------------------------
-
-
 def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
     for subnet in vpc.subnets:
@@ -60,7 +58,7 @@ def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
         summary = f"{subnet.id} sends no S3 or DynamoDB traffic through a NAT or internet gateway"
         if found.unknown:
             summary = f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known"
-        yield RuleResult(subnet.id, status, summary, found.unknown, concerns=found.concerns)
+        yield RuleResult(subnet.id, summary, found.unknown, status=status, concerns=found.concerns)
 
 
 def _internet_failure(vpc: VpcContext, subnet: Subnet, found: SubnetBypasses) -> RuleResult:
@@ -71,9 +69,8 @@ def _internet_failure(vpc: VpcContext, subnet: Subnet, found: SubnetBypasses) ->
         clauses.append(f"{_over(bypassed)}, bypassing {join_endpoint_ids(bypassed)}")
     if missing:
         clauses.append(f"{_over(missing)}; a gateway endpoint is available at no charge")
-    return RuleResult(
+    return failed(
         resource=subnet.id,
-        status=Status.FAIL,
         severity=Severity.HIGH if bypassed else None,
         summary=f"{subnet.id} sends {'; and '.join(clauses)}",
         evidence=_evidence(found),
@@ -128,9 +125,6 @@ def _within(path: Path, bypass: Bypass) -> bool:
     return path.addresses >= AddressSet.of([route.cidr])
 
 
-# --- through another network ---------------------------------------------------------------------
-
-
 def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
     for subnet in vpc.subnets:
@@ -138,13 +132,12 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
         bypasses = found.bypasses
         if not bypasses:
             summary = f"{subnet.id} sends no S3 or DynamoDB traffic to another network"
-            yield RuleResult(subnet.id, Status.PASS, summary, concerns=found.concerns)
+            yield passed(subnet.id, summary, concerns=found.concerns)
             continue
         targets = sorted({path.target for each in bypasses for path in each.paths if path.target})
         ids = join_endpoint_ids(bypasses) if any(each.endpoints for each in bypasses) else ""
-        yield RuleResult(
+        yield failed(
             resource=subnet.id,
-            status=Status.FAIL,
             severity=Severity.MEDIUM if ids else None,
             summary=f"{subnet.id} sends {describe_shares(bypasses)} to another network through "
             f"{join_names(targets)}{f', bypassing {ids}' if ids else ''}; gateway endpoints of "

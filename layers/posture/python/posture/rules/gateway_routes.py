@@ -19,7 +19,7 @@ from posture.model.network import (
     TargetKind,
 )
 from posture.model.service_names import short_name
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY, LEAST_PATH
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names, route_evidence
 from posture.rules.remediation_commands import (
@@ -30,7 +30,8 @@ from posture.rules.remediation_commands import (
     find_gateway_endpoints,
     has_route_to,
 )
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 NOT_TRANSITIVE = {
     TargetKind.PEERING: "peering connection",
@@ -44,15 +45,11 @@ ROUTE_PRIORITY = "https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-
 NEEDED = frozenset({Facet.SUBNETS, Facet.ROUTE_TABLES, Facet.ENDPOINTS})
 
 
-# --- a gateway endpoint that no subnet uses ------------------------------------------------------
-
-
 def _unused(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(EndpointType.GATEWAY):
         if not vpc.subnets:
-            yield RuleResult(
+            yield not_applicable(
                 endpoint.id,
-                Status.NOT_APPLICABLE,
                 f"{endpoint.id} is in a VPC that has no subnets",
             )
             continue
@@ -65,13 +62,12 @@ def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     concerns = frozenset({endpoint.id, *endpoint.route_table_ids, *used})
     if serving:
         summary = f"{endpoint.id} serves the subnets that use {join_names(serving)}"
-        return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+        return passed(endpoint.id, summary, concerns=concerns)
     tables = endpoint.route_table_ids
     what = f"{join_names(tables)} only, which no subnet uses" if tables else "no route table"
     add = " ".join(sorted(used))
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{format_endpoint(endpoint)} is associated with {what}",
         evidence=(
             endpoint_evidence(endpoint),
@@ -92,9 +88,6 @@ def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     )
 
 
-# --- a subnet whose route table lacks the route of an endpoint that the VPC has ------------------
-
-
 def _missing_route(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
     if endpoints:
@@ -104,9 +97,8 @@ def _missing_route(vpc: VpcContext) -> Iterator[RuleResult]:
 def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -> RuleResult:
     table = vpc.tables[subnet.id]
     if table is None:
-        return RuleResult(
+        return undecided(
             subnet.id,
-            Status.UNKNOWN,
             f"the route table of {subnet.id} could not be found",
             concerns=frozenset({subnet.id}),
         )
@@ -118,11 +110,10 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
     names = join_names(map(short_name, sorted(lacking or endpoints)))
     if not lacking:
         summary = f"{subnet.id} has routes to the gateway endpoint for {names}"
-        return RuleResult(subnet.id, Status.PASS, summary, concerns=concerns)
+        return passed(subnet.id, summary, concerns=concerns)
     kind = "main route table" if subnet.id not in table.subnet_ids else "route table"
-    return RuleResult(
+    return failed(
         resource=subnet.id,
-        status=Status.FAIL,
         summary=f"{subnet.id} uses {kind} {table.id}, which has no route to the gateway endpoint "
         f"for {names}",
         evidence=tuple(_lack(table, lacking[name]) for name in sorted(lacking)),
@@ -155,9 +146,6 @@ def _lack(table: RouteTable, endpoints: Sequence[Endpoint]) -> Evidence:
     )
 
 
-# --- a route that drops what should reach an endpoint --------------------------------------------
-
-
 def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
     lists = _gateway_lists(vpc)
     for _, table in sorted(vpc.snapshot.route_tables.items()):
@@ -168,12 +156,11 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
         concerns = frozenset({table.id, *(route.target.id for route in meant)})
         if not dropping:
             summary = f"the endpoint routes in {table.id} are active"
-            yield RuleResult(table.id, Status.PASS, summary, concerns=concerns)
+            yield passed(table.id, summary, concerns=concerns)
             continue
         used_by = [subnet.id for subnet in vpc.users.get(table.id, ())]
-        yield RuleResult(
+        yield failed(
             resource=table.id,
-            status=Status.FAIL,
             severity=None if used_by else Severity.LOW,
             summary=f"{table.id} drops traffic to "
             f"{join_names(sorted({route.target.id for route in dropping}))} "
@@ -201,9 +188,6 @@ def _is_endpoint_route(route: Route, lists: frozenset[str]) -> bool:
     return route.target.kind is TargetKind.VPC_ENDPOINT or route.prefix_list_id in lists
 
 
-# --- a service's prefix list sent to another network ---------------------------------------------
-
-
 def _transitive(vpc: VpcContext) -> Iterator[RuleResult]:
     lists = _gateway_lists(vpc)
     for _, table in sorted(vpc.snapshot.route_tables.items()):
@@ -214,14 +198,13 @@ def _transitive(vpc: VpcContext) -> Iterator[RuleResult]:
         concerns = frozenset({table.id, *(route.target.id for route in named)})
         if not away:
             summary = f"{table.id} routes no gateway service's prefix list to another network"
-            yield RuleResult(table.id, Status.PASS, summary, concerns=concerns)
+            yield passed(table.id, summary, concerns=concerns)
             continue
         targets = join_names(
             f"{NOT_TRANSITIVE[route.target.kind]} {route.target.id}" for route in away
         )
-        yield RuleResult(
+        yield failed(
             resource=table.id,
-            status=Status.FAIL,
             summary=f"{table.id} routes a gateway service's prefix list to {targets}; gateway "
             "endpoints of other networks cannot be used",
             evidence=tuple(route_evidence(table, route) for route in away),

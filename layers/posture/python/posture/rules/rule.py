@@ -1,4 +1,4 @@
-"""The parts of a rule: its metadata, its input and its result."""
+"""Rules: their metadata and their input."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from posture.model.network import (
     Snapshot,
     Subnet,
 )
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Severity
 from posture.rules.controls import Control
+from posture.rules.result import RuleResult
 
 
 class Family(StrEnum):
@@ -117,27 +118,6 @@ class EndpointServiceContext:
 
 
 ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext)
-
-
-@dataclass(frozen=True, slots=True)
-class RuleResult:
-    """A rule's result for one resource; the engine turns it into a verdict.
-
-    Attributes:
-        resource: The id of the resource that was evaluated.
-        concerns: Ids of the resources whose changes can cause this result.
-        severity: Set only where this case is more or less severe than the rule's default.
-        root: The root cause, in words that all results with the same cause share.
-    """
-
-    resource: str
-    status: Status
-    summary: str
-    evidence: tuple[Evidence, ...] = ()
-    remediation: Remediation | None = None
-    concerns: frozenset[str] = frozenset()
-    severity: Severity | None = None
-    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

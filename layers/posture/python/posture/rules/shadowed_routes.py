@@ -9,11 +9,12 @@ from posture.analysis.addresses import AddressSet
 from posture.analysis.routing import Leg, Router, Routing
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
 from posture.model.service_names import short_name
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import format_addresses, join_names, route_evidence, summarise_addresses
 from posture.rules.remediation_commands import delete_routes_command, describe_bypassing_routes
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 ROUTE_PRIORITY = "https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html"
 GATEWAY_GUIDE = (
@@ -74,9 +75,9 @@ def _table(
         return _failure(vpc, table, shadows, concerns)
     if unknown:
         summary = f"{table.id}: precedence of the endpoint routes is not known"
-        return RuleResult(table.id, Status.UNKNOWN, summary, tuple(unknown), concerns=concerns)
+        return undecided(table.id, summary, tuple(unknown), concerns=concerns)
     summary = f"no route in {table.id} takes precedence over an endpoint route"
-    return RuleResult(table.id, Status.PASS, summary, concerns=concerns)
+    return passed(table.id, summary, concerns=concerns)
 
 
 def _uncertainties(table: RouteTable, routing: Routing) -> Iterator[Evidence]:
@@ -106,9 +107,8 @@ def _failure(
     targets = join_names(
         sorted({leg.route.target.id for it in shadows for leg in it.diverted if leg.route})
     )
-    return RuleResult(
+    return failed(
         resource=table.id,
-        status=Status.FAIL,
         severity=None if used_by else Severity.LOW,
         summary=f"{table.id} routes {parts} to {targets}, bypassing "
         f"{join_names(sorted({shadow.endpoint.id for shadow in shadows}))} "

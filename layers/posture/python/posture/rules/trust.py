@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from posture.model.network import Endpoint, Facet
 from posture.model.service_names import CUSTOM_SERVICE_NAME
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import endpoint_evidence
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 ARN_OWNER = re.compile(r"arn:[a-z-]+:vpc-lattice:[a-z0-9-]+:(\d{12}):.+")
 OWNER = re.compile(r"\d{12}")
@@ -30,23 +31,21 @@ def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     allowed = vpc.baseline.allowed_endpoint_services
     name = f"{endpoint.id} to {endpoint.service_name}"
     if endpoint.service_name in allowed:
-        return RuleResult(endpoint.id, Status.PASS, f"{name}: the baseline allows the service")
+        return passed(endpoint.id, f"{name}: the baseline allows the service")
     if owner in allowed or owner in vpc.baseline.trusted_accounts:
-        return RuleResult(endpoint.id, Status.PASS, f"{name}: the baseline allows {owner}")
+        return passed(endpoint.id, f"{name}: the baseline allows {owner}")
     if not owner and endpoint.service_name in vpc.snapshot.services:
         why = "DescribeVpcEndpointServices returns no owner"
         evidence = Evidence(f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "why": why})
-        summary = f"{name}: the owner of the service is not known"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, (evidence,))
+        return undecided(endpoint.id, f"{name}: the owner of the service is not known", (evidence,))
     fact = f"{endpoint.service_name} is owned by account {owner}."
     if not owner:
         fact = (
             f"DescribeVpcEndpointServices does not list {endpoint.service_name} for this account, "
             "so its owner is not known."
         )
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{endpoint.id} connects to {endpoint.service_name}"
         f"{f' of {owner}' if owner else ''}, which the baseline does not allow",
         evidence=(

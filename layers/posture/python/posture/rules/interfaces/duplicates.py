@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.model.network import Endpoint, Facet
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import LEAST_PATH
 from posture.rules.evidence import endpoint_evidence, format_endpoint
 from posture.rules.prices import estimate_interface_hours
 from posture.rules.remediation_commands import find_interface_endpoints
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, passed
+from posture.rules.rule import Family, Rule, VpcContext
 
 ACCESS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html"
 
@@ -24,7 +25,7 @@ def _duplicates(vpc: VpcContext) -> Iterator[RuleResult]:
         first, *others = sorted(endpoints, key=lambda each: (not each.private_dns, _age(each)))
         concerns = frozenset(each.id for each in endpoints)
         summary = f"{format_endpoint(first)} is the VPC's main endpoint for the service"
-        yield RuleResult(first.id, Status.PASS, summary, concerns=concerns)
+        yield passed(first.id, summary, concerns=concerns)
         yield from (_duplicate(first, each, concerns) for each in others)
 
 
@@ -33,9 +34,8 @@ def _age(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _duplicate(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> RuleResult:
-    return RuleResult(
+    return failed(
         resource=second.id,
-        status=Status.FAIL,
         summary=f"{second.id} is a second endpoint for {second.service_name} in addition to "
         f"{first.id}",
         evidence=(

@@ -17,7 +17,7 @@ from posture.model.network import (
     SecurityGroup,
     TargetKind,
 )
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import INBOUND
 from posture.rules.evidence import (
     format_addresses,
@@ -27,7 +27,8 @@ from posture.rules.evidence import (
     summarise_addresses,
 )
 from posture.rules.remediation_commands import find_interface_endpoints
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 # Route targets through which hosts in other networks reach the VPC's own addresses.
 CONNECTIONS = frozenset(
@@ -60,7 +61,7 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
         groups = [known[each] for each in endpoint.security_group_ids if each in known]
         if find_open_access(groups, vpc.snapshot.prefix_lists).open_to:
             summary = f"{format_endpoint(endpoint)}: reported by endpoint-security-group-open"
-            yield RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
+            yield not_applicable(endpoint.id, summary)
             continue
         unknown = [each for each in endpoint.security_group_ids if each not in known]
         facts: list[Evidence] = []
@@ -89,9 +90,8 @@ def _to_result(
     name = format_endpoint(endpoint)
     if facts:
         sources = summarise_addresses(allowed) if allowed else "security groups of other VPCs"
-        return RuleResult(
+        return failed(
             resource=endpoint.id,
-            status=Status.FAIL,
             summary=f"{name} can be used from other networks: {sources}",
             evidence=facts,
             remediation=Remediation(
@@ -102,9 +102,8 @@ def _to_result(
         )
     if unread:
         summary = f"{name}: whether other networks can use it is not known ({join_names(unread)})"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
-    summary = f"{name} can be used from this VPC only"
-    return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+        return undecided(endpoint.id, summary, concerns=concerns)
+    return passed(endpoint.id, f"{name} can be used from this VPC only", concerns=concerns)
 
 
 def _find_external_sources(

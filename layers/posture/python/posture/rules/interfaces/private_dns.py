@@ -8,20 +8,18 @@ from posture.analysis.descriptions import describe_paths
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import estimate_interface_hours
 from posture.rules.remediation_commands import WORKING
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 PRIVATE_DNS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html#interface-endpoint-private-dns"
 DNS_ATTRIBUTES = (
     "https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html#vpc-dns-support"
 )
-
-
-# --- disabled ------------------------------------------------------------------------------------
 
 
 def _private_dns_disabled(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -33,24 +31,21 @@ def _private_dns_disabled(vpc: VpcContext) -> Iterator[RuleResult]:
 def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -> RuleResult:
     name = format_endpoint(endpoint)
     if endpoint.private_dns:
-        return RuleResult(endpoint.id, Status.PASS, f"{name} has private DNS enabled")
+        return passed(endpoint.id, f"{name} has private DNS enabled")
     if service is None:
         summary = f"{name} has private DNS disabled; whether its service offers it is not known"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, _no_service(endpoint))
+        return undecided(endpoint.id, summary, _no_service(endpoint))
     if not service.private_dns_names:
-        summary = f"{name}: the service does not offer private DNS"
-        return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
+        return not_applicable(endpoint.id, f"{name}: the service does not offer private DNS")
     if endpoint.private_dns is None:
-        summary = f"{name}: EC2 does not return whether private DNS is enabled"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary)
+        return undecided(endpoint.id, f"{name}: EC2 does not return whether private DNS is enabled")
     if other := _find_other(vpc, endpoint):
         summary = f"{name} has private DNS disabled; {other.id} serves the service's DNS names"
         concerns = frozenset({endpoint.id, other.id})
-        return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
+        return not_applicable(endpoint.id, summary, concerns=concerns)
     names = ", ".join(service.private_dns_names)
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{name} has private DNS disabled: {service.private_dns_names[0]} resolves to the "
         "service's public addresses",
         evidence=(
@@ -116,9 +111,6 @@ def _no_service(endpoint: Endpoint) -> tuple[Evidence, ...]:
     )
 
 
-# --- ineffective ---------------------------------------------------------------------------------
-
-
 def _private_dns_ineffective(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
         if endpoint.private_dns:
@@ -136,8 +128,7 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     off = [name for name, value in attributes.items() if value is False]
     unread = [name for name, value in attributes.items() if value is None]
     if not off and not unread:
-        summary = f"private DNS of {name} is effective"
-        return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+        return passed(endpoint.id, f"private DNS of {name} is effective", concerns=concerns)
     facts = tuple(
         Evidence(
             f"{name} of {network.id} is {'disabled' if value is False else 'not known'}.",
@@ -152,11 +143,10 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     )
     if not off:
         summary = f"{name}: whether private DNS is effective is not known"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
+        return undecided(endpoint.id, summary, facts, concerns=concerns)
     root = f"{join_names(off)} of {network.id} {'are' if len(off) > 1 else 'is'} disabled"
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{name} has private DNS enabled, but it has no effect: {root}",
         evidence=(
             *facts,

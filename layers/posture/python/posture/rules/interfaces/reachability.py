@@ -10,7 +10,7 @@ from posture.analysis.descriptions import describe_obstacle
 from posture.analysis.gates import Obstacle
 from posture.analysis.reach import Reach, ReachStatus
 from posture.model.network import Endpoint, Subnet
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.interfaces.https_endpoints import (
@@ -19,7 +19,8 @@ from posture.rules.interfaces.https_endpoints import (
     find_https_endpoints,
     find_request_obstacles,
 )
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 TROUBLE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
@@ -69,13 +70,11 @@ def _blocked(vpc: VpcContext) -> Iterator[RuleResult]:
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
         name = format_endpoint(endpoint)
         if not endpoint.network_interface_ids and endpoint.state == "pending":
-            summary = f"{name} is pending and has no network interface yet"
-            yield RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary)
+            yield not_applicable(endpoint.id, f"{name} is pending and has no network interface yet")
             continue
         if missing or not interfaces:
             what = join_names(missing) if missing else "its network interfaces"
-            summary = f"{name}: {what} could not be found"
-            yield RuleResult(endpoint.id, Status.UNKNOWN, summary)
+            yield undecided(endpoint.id, f"{name}: {what} could not be found")
             continue
         found = _Reached()
         for subnet in vpc.subnets:
@@ -100,15 +99,14 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
                 Evidence(f"Not known: {each}.", {"unread": each}) for each in found.unread
             )
             summary = f"{name}: reachability from {join_names(found.unknown)} is not known"
-            return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
+            return undecided(endpoint.id, summary, facts, concerns=concerns)
         summary = f"{name} is reachable from every subnet on port 443"
-        return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+        return passed(endpoint.id, summary, concerns=concerns)
     every = not (found.partly or found.reached or found.unknown)
     whole = "every subnet" if every else join_names(found.blocked) if found.blocked else ""
     parts = f"part of {join_names(found.partly)}" if found.partly else ""
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         severity=Severity.HIGH if every else None if found.blocked else Severity.LOW,
         summary=f"{name} is not reachable on port 443 from "
         f"{' and '.join(filter(None, (whole, parts)))}",

@@ -9,7 +9,7 @@ from posture.analysis.descriptions import describe_acl_obstacle, describe_obstac
 from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.path import PathKind
 from posture.model.network import Subnet
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import join_names
 from posture.rules.interfaces.https_endpoints import (
@@ -18,7 +18,8 @@ from posture.rules.interfaces.https_endpoints import (
     find_https_endpoints,
     find_request_obstacles,
 )
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, passed
+from posture.rules.rule import Family, Rule, VpcContext
 
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
 PORTS = "https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html"
@@ -44,7 +45,7 @@ def _return_traffic(vpc: VpcContext) -> Iterator[RuleResult]:
         concerns = frozenset({acl.id, *acl.association_ids, *acl.subnet_ids})
         if acl.id not in found:
             summary = f"{acl.id} allows return traffic from endpoints"
-            yield RuleResult(acl.id, Status.PASS, summary, concerns=concerns)
+            yield passed(acl.id, summary, concerns=concerns)
             continue
         yield _failure(acl.id, found[acl.id], concerns)
 
@@ -87,9 +88,8 @@ def _add(
 def _failure(acl_id: str, blocked: _Blocked, concerns: frozenset[str]) -> RuleResult:
     subnets = sorted({each for some in blocked.subnets.values() for each in some})
     ports = "" if blocked.whole else " to some client ports"
-    return RuleResult(
+    return failed(
         resource=acl_id,
-        status=Status.FAIL,
         severity=None if blocked.whole else Severity.LOW,
         summary=f"{acl_id} blocks return traffic{ports} from "
         f"{join_names(sorted(blocked.endpoints))} to {join_names(subnets)}",

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from posture.analysis.security_groups import InboundRule, OpenAccess, find_open_access
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import INBOUND
 from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 # Endpoint types that have security groups; Gateway Load Balancer endpoints have none.
 GROUPED = (EndpointType.INTERFACE, EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK)
@@ -19,9 +20,6 @@ IPV6 = 6
 
 CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 GROUP_RULES = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
-
-
-# --- no security group, or the default one -------------------------------------------------------
 
 
 def _groups(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -33,9 +31,8 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     name = format_endpoint(endpoint)
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids})
     if not endpoint.security_group_ids:
-        return RuleResult(
+        return failed(
             resource=endpoint.id,
-            status=Status.FAIL,
             summary=f"{name} has no security group",
             evidence=(
                 Evidence(f"{endpoint.id} lists no security group.", {"endpoint": endpoint.id}),
@@ -47,9 +44,8 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     found, missing = _known_groups(vpc, endpoint)
     default = [group for group in found if group.name == DEFAULT]
     if default:
-        return RuleResult(
+        return failed(
             resource=endpoint.id,
-            status=Status.FAIL,
             summary=f"{name} uses the VPC's default security group {default[0].id}",
             evidence=(
                 Evidence(
@@ -68,9 +64,9 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         )
     if missing:
         summary = f"{name}: {join_names(missing)} could not be found"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
+        return undecided(endpoint.id, summary, concerns=concerns)
     summary = f"{name} uses {join_names(endpoint.security_group_ids)}"
-    return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+    return passed(endpoint.id, summary, concerns=concerns)
 
 
 def _known_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGroup], list[str]]:
@@ -89,9 +85,6 @@ def _remove_command(endpoint: Endpoint, group: SecurityGroup) -> str:
     )
 
 
-# --- open to every address -----------------------------------------------------------------------
-
-
 def _open_groups(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(*GROUPED):
         yield _open_access(vpc, endpoint)
@@ -106,9 +99,8 @@ def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids, *lists})
     found = find_open_access(groups, vpc.snapshot.prefix_lists)
     if found.open_to:
-        return RuleResult(
+        return failed(
             resource=endpoint.id,
-            status=Status.FAIL,
             summary=f"{name} allows inbound traffic from {join_names(found.open_to)} on "
             f"{found.protocol}/{found.port}",
             evidence=tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.by),
@@ -127,9 +119,9 @@ def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             else join_names(str(each.rule.prefix_list_id) for each in found.unread)
         )
         summary = f"{name}: the addresses that {what} allows are not known"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, facts, concerns=concerns)
+        return undecided(endpoint.id, summary, facts, concerns=concerns)
     summary = f"{name} does not allow inbound traffic from every address"
-    return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+    return passed(endpoint.id, summary, concerns=concerns)
 
 
 def _root(found: OpenAccess) -> str:

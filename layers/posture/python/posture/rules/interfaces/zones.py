@@ -10,12 +10,10 @@ from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import ZONES_FREE, estimate_interface_hours
 from posture.rules.remediation_commands import find_interface_endpoints
-from posture.rules.rule import Family, Rule, RuleResult, VpcContext
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
+from posture.rules.rule import Family, Rule, VpcContext
 
 CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
-
-
-# --- a single Availability Zone ------------------------------------------------------------------
 
 
 def _single_zone(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -32,22 +30,20 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     if not endpoint.subnet_ids:
         return _without_subnets(endpoint, name)
     if len(held) > 1:
-        summary = f"{name} is in {join_names(sorted(held))}"
-        return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+        return passed(endpoint.id, f"{name} is in {join_names(sorted(held))}", concerns=concerns)
     if missing:
         summary = f"{name}: {join_names(missing)} could not be found"
-        return RuleResult(endpoint.id, Status.UNKNOWN, summary, concerns=concerns)
+        return undecided(endpoint.id, summary, concerns=concerns)
     others = [
         each for each in vpc.subnets if each.zone not in held and _is_offered(vpc, endpoint, each)
     ]
     zone = next(iter(held))
     if not others:
         summary = f"{name} is in {zone}; no other zone of this VPC offers the service"
-        return RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
+        return not_applicable(endpoint.id, summary, concerns=concerns)
     elsewhere = sorted({each.zone for each in others})
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{name} is in {zone} only, but the VPC also has subnets in "
         f"{join_names(elsewhere)}",
         evidence=(
@@ -89,9 +85,6 @@ def _is_offered(vpc: VpcContext, endpoint: Endpoint, subnet: Subnet) -> bool:
     return not service or not service.zones or subnet.zone in service.zones
 
 
-# --- an Availability Zone without the endpoint ---------------------------------------------------
-
-
 def _every_zone(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
         subnets = vpc.snapshot.subnets
@@ -99,7 +92,7 @@ def _every_zone(vpc: VpcContext) -> Iterator[RuleResult]:
         concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
         if len(held) < 2 or any(each not in subnets for each in endpoint.subnet_ids):  # noqa: PLR2004
             summary = f"{format_endpoint(endpoint)}: see endpoint-single-availability-zone"
-            yield RuleResult(endpoint.id, Status.NOT_APPLICABLE, summary, concerns=concerns)
+            yield not_applicable(endpoint.id, summary, concerns=concerns)
             continue
         without = [
             each
@@ -114,12 +107,11 @@ def _missing_zones(
 ) -> RuleResult:
     if not without:
         summary = f"{format_endpoint(endpoint)} is in every Availability Zone that has subnets"
-        return RuleResult(endpoint.id, Status.PASS, summary, concerns=concerns)
+        return passed(endpoint.id, summary, concerns=concerns)
     zones = sorted({each.zone for each in without})
     first = {zone: next(each.id for each in without if each.zone == zone) for zone in zones}
-    return RuleResult(
+    return failed(
         resource=endpoint.id,
-        status=Status.FAIL,
         summary=f"{format_endpoint(endpoint)} has no network interface in {join_names(zones)}, the "
         f"zone of {join_names(each.id for each in without)}",
         evidence=(

@@ -1,0 +1,35 @@
+"""Results of rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from posture.model.verdict import Evidence, Remediation, Severity, Status
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """A rule's result for one resource; the engine turns it into a verdict.
+
+    Attributes:
+        resource: The id of the resource that was evaluated.
+        concerns: Ids of the resources whose changes can cause this result.
+        severity: Set only where this case is more or less severe than the rule's default.
+        root: The root cause, in words that all results with the same cause share.
+    """
+
+    resource: str
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+    status: Status = field(kw_only=True)
+    remediation: Remediation | None = None
+    concerns: frozenset[str] = frozenset()
+    severity: Severity | None = None
+    root: str = ""
+
+
+passed = partial(RuleResult, status=Status.PASS)
+failed = partial(RuleResult, status=Status.FAIL)
+undecided = partial(RuleResult, status=Status.UNKNOWN)
+not_applicable = partial(RuleResult, status=Status.NOT_APPLICABLE)

@@ -42,7 +42,7 @@ def ec2(aws: None) -> "EC2Client":  # noqa: ARG001
 
 
 def call(name: str, **more: Any) -> "PutEventsRequestEntryTypeDef":
-    """Give an EventBridge entry of the shape that CloudTrail's records come in."""
+    """Return the PutEvents entry of a CloudTrail record."""
     detail = {
         "eventVersion": "1.11",
         "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/alice"},

@@ -110,7 +110,7 @@ def _lose_race(aws: EmbeddedAws, function: str, payload: Any) -> None:
     calls = []
 
     def refuse(params: Any, **_: Any) -> None:
-        # The condition of an unchanged snapshot also fails, so that the function evaluates the rules.
+        # An unchanged snapshot is refused as well, so that the function evaluates the rules.
         unchanged = b"#picture = :picture AND" in params["body"]
         calls.extend([1] * (not unchanged))
         if unchanged or len(calls) == 1:

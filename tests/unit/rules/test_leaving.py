@@ -70,9 +70,9 @@ def test_each_service_is_reported_with_its_endpoint() -> None:
         ),
     )  # fmt: skip
     assert verdicts(LEAVES, snapshot)["subnet-a"].summary == (
-        "subnet-a sends some s3 traffic over the internet (NAT gateway), bypassing vpce-s3; and "
-        "all dynamodb traffic over the internet (NAT gateway); a gateway endpoint is available at no "
-        "charge"
+        "subnet-a sends some s3 traffic over the internet (NAT gateway), bypassing vpce-s3; "
+        "and all dynamodb traffic over the internet (NAT gateway); a gateway endpoint is "
+        "available at no charge"
     )
 
 

@@ -198,7 +198,7 @@ HTTPS_ONLY: dict[str, Any] = {"protocol": "6", "from_port": 443, "to_port": 443}
 
 
 def test_a_network_acl_without_ephemeral_ports() -> None:
-    """Inbound and outbound traffic on port 443 only: requests arrive, and return traffic is blocked."""
+    """Traffic on port 443 only: requests arrive, and the return traffic is blocked."""
     guard = acl("c", allow(100), allow(100, egress=True, **HTTPS_ONLY), subnets=["c"])
     snapshot = vpc(open_acl("all", ["a", "b"]), guard)
     verdict = verdicts(ANSWERS, snapshot)["acl-c"]

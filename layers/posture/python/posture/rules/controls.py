@@ -26,11 +26,7 @@ class Control:
 BOUNDARY = (Control(NIST, "SC-7"), Control(NIST, "AC-4"), Control(PCI, "1.3.2"))
 # What is allowed through is limited to what is needed.
 LEAST_PATH = (Control(NIST, "SC-7"),)
-INBOUND = (
-    Control(NIST, "SC-7(5)"),
-    Control(NIST, "AC-4"),
-    Control(PCI, "1.3.1"),
-)
+INBOUND = (Control(NIST, "SC-7(5)"), Control(NIST, "AC-4"), Control(PCI, "1.3.1"))
 ACCESS = (Control(NIST, "AC-3"), Control(NIST, "AC-6"), Control(PCI, "7.2.1"))
 AVAILABILITY = (Control(NIST, "SC-36"), Control(NIST, "CP-10"))
 # Each asks for an endpoint of one service in every VPC.

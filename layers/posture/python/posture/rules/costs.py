@@ -12,6 +12,7 @@ from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import LEAST_PATH
 from posture.rules.evidence import join_names, path_evidence
+from posture.rules.gateway_bypass import NEEDED
 from posture.rules.prices import (
     estimate_interface_data,
     estimate_interface_hours,
@@ -55,7 +56,7 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
             ),
             remediation=Remediation(
                 "Route the traffic to a gateway endpoint. The findings of the rule "
-                "gateway-service-bypasses-endpoint show the command for each subnet.",
+                "gateway-service-bypasses-endpoint show the command for each subnet."
             ),
             concerns=frozenset({nat_id, *_find_concerns(vpc, senders)}),
         )
@@ -123,16 +124,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Route the traffic to a gateway endpoint.",
         evaluate=_by_nat,
-        reads=frozenset(
-            {
-                Facet.SUBNETS,
-                Facet.ROUTE_TABLES,
-                Facet.ENDPOINTS,
-                Facet.SERVICES,
-                Facet.AWS_PREFIX_LISTS,
-                Facet.NAT_GATEWAYS,
-            }
-        ),
+        reads=NEEDED,
         controls=LEAST_PATH,
         references=(NAT_PRICES,),
     ),

@@ -161,10 +161,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         evaluate=partial(_evaluate_each, _principal),
         reads=READS,
         controls=ACCESS,
-        references=(
-            PERIMETERS,
-            LOGIC,
-        ),
+        references=(PERIMETERS, LOGIC),
     ),
     Rule(
         id="endpoint-policy-allows-untrusted-resource",
@@ -183,10 +180,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         evaluate=partial(_evaluate_each, _resource),
         reads=READS,
         controls=BOUNDARY,
-        references=(
-            PERIMETERS,
-            LOGIC,
-        ),
+        references=(PERIMETERS, LOGIC),
     ),
     Rule(
         id="endpoint-policy-allows-unlisted-action",
@@ -219,10 +213,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         evaluate=partial(_evaluate_each, _required),
         reads=READS,
         controls=AVAILABILITY,
-        references=(
-            ECR,
-            POLICIES,
-        ),
+        references=(ECR, POLICIES),
     ),
     Rule(
         id="endpoint-policy-malformed",

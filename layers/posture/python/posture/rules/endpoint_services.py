@@ -106,11 +106,7 @@ def _connection_evidence(connection: Connection) -> Evidence:
     return Evidence(
         f"The connection from {connection.endpoint_id} of account {connection.owner} is in state "
         f"{connection.state}.",
-        {
-            "endpoint": connection.endpoint_id,
-            "owner": connection.owner,
-            "state": connection.state,
-        },
+        {"endpoint": connection.endpoint_id, "owner": connection.owner, "state": connection.state},
     )
 
 

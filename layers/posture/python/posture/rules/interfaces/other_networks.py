@@ -26,6 +26,7 @@ from posture.rules.evidence import (
     route_evidence,
     summarise_addresses,
 )
+from posture.rules.interfaces.https_endpoints import NEEDED
 from posture.rules.remediation_commands import find_interface_endpoints
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
@@ -96,7 +97,7 @@ def _to_result(
             evidence=facts,
             remediation=Remediation(
                 "Allow inbound traffic on port 443 only from this VPC's CIDR blocks. If the "
-                "endpoint is shared on purpose, restrict the principals in its policy.",
+                "endpoint is shared on purpose, restrict the principals in its policy."
             ),
             concerns=concerns,
         )
@@ -196,17 +197,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Allow inbound traffic only from this VPC's CIDR blocks.",
         evaluate=_external_access,
-        reads=frozenset(
-            {
-                Facet.VPC,
-                Facet.ENDPOINTS,
-                Facet.SUBNETS,
-                Facet.ROUTE_TABLES,
-                Facet.NETWORK_ACLS,
-                Facet.NETWORK_INTERFACES,
-                Facet.SECURITY_GROUPS,
-            }
-        ),
+        reads=NEEDED | {Facet.VPC},
         controls=INBOUND,
         references=(ACCESS, WHITEPAPER),
     ),

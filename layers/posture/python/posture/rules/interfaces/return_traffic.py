@@ -96,7 +96,7 @@ def _failure(acl_id: str, blocked: _Blocked, concerns: frozenset[str]) -> RuleRe
         evidence=tuple(_evidence(blocked.subnets)),
         remediation=Remediation(
             "Network ACLs are stateless: allow return traffic on TCP to the clients' ephemeral "
-            "ports (1024-65535).",
+            "ports (1024-65535)."
         ),
         concerns=concerns | frozenset(subnets) | blocked.endpoints,
         root=f"network ACL {acl_id} blocks return traffic from endpoints",

@@ -21,46 +21,48 @@ from posture_cli.times import parse_end, parse_start
 
 
 class Output(StrEnum):
-    """The formats of a list of records."""
+    """The output formats; each command accepts some of them."""
 
     TABLE = "table"
     JSON = "json"
     NDJSON = "ndjson"  # one JSON object per line
     CSV = "csv"
     MARKDOWN = "markdown"
-
-
-class ScanOutput(StrEnum):
-    """The formats of a scan: records, or a report for a CI pipeline."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-    SARIF = "sarif"
-    JUNIT = "junit"
-
-
-class FindingsOutput(StrEnum):
-    """The formats of findings: records, or events for other tools."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
-    MARKDOWN = "markdown"
+    TEXT = "text"
+    SARIF = "sarif"  # for code scanning
+    JUNIT = "junit"  # for test reports
     OCSF = "ocsf"  # one event per line
     ASFF = "asff"  # a JSON array for BatchImportFindings, which takes 100 findings per call
 
 
-class CatalogueOutput(StrEnum):
-    """The formats of a list that comes with the program."""
+RECORDS = (Output.TABLE, Output.JSON, Output.NDJSON, Output.CSV, Output.MARKDOWN)
 
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
+
+def option(metavar: str, text: str, *names: str, **settings: Any) -> Any:
+    """Declare an option.
+
+    Args:
+        metavar: What its value is called in the help.
+        text: Its help.
+        names: Its names, if the name of the parameter is not enough.
+        settings: Anything else that `typer.Option` takes.
+    """
+    return typer.Option(*names, metavar=metavar, help=text, **settings)
+
+
+def output_option(*formats: Output) -> Any:
+    """Declare `--output` with the formats that a command accepts."""
+
+    def parse(text: str) -> Output:
+        if text not in formats:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(formats)}")
+        return Output(text)
+
+    metavar = f"<{'|'.join(formats)}>"
+    names = ("--output", "-o")
+    return option(
+        metavar, "The output format.", *names, parser=parse, autocompletion=lambda: list(formats)
+    )
 
 
 def build_parser(pattern: str, expected: str) -> Callable[[str], str]:
@@ -95,66 +97,40 @@ def _parse_scope(text: str) -> Scope:
 
 
 def _table_option(name: str, *aliases: str) -> Any:
-    return typer.Option(
-        f"--{name}-table",
-        *aliases,
-        metavar="TABLE",
-        help=f"The {name} table. Default: the one of the stack.",
-    )
+    text = f"The {name} table. Default: the one of the stack."
+    return option("TABLE", text, f"--{name}-table", *aliases)
 
 
 # us-gov-west-1, eusc-de-east-1
 _parse_region = build_parser(r"[a-z]{2,4}(-[a-z]+)+-\d+", "a region, as in eu-west-1")
-_output = typer.Option("--output", "-o", help="The output format.")
-OutputOption = Annotated[Output, _output]
-ScanOutputOption = Annotated[ScanOutput, _output]
-FindingsOutputOption = Annotated[FindingsOutput, _output]
-CatalogueOutputOption = Annotated[CatalogueOutput, _output]
+_regions = "A region; repeat for several. Default: the region of your AWS settings."
+OutputOption = Annotated[Output, output_option(*RECORDS)]
+CatalogueOutputOption = Annotated[
+    Output, output_option(Output.TABLE, Output.JSON, Output.CSV, Output.MARKDOWN)
+]
 RegionsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--region",
-        "-r",
-        parser=_parse_region,
-        metavar="REGION",
-        help="A region; repeat for several. Default: the region of your AWS settings.",
-    ),
+    list[str] | None, option("REGION", _regions, "--region", "-r", parser=_parse_region)
 ]
-VpcsOption = Annotated[
-    list[str] | None,
-    typer.Option("--vpc", metavar="VPC", help="Only this VPC; repeat for several."),
-]
+VpcsOption = Annotated[list[str] | None, option("VPC", "Only this VPC; repeat for several.")]
 BaselineOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--baseline", metavar="FILE", help="A baseline file. Default: the built-in baseline."
-    ),
+    Path | None, option("FILE", "A baseline file. Default: the built-in baseline.")
 ]
-StackOption = Annotated[
-    str, typer.Option("--stack", metavar="NAME", help="The stack of the deployed monitor.")
+StackOption = Annotated[str, option("NAME", "The stack of the deployed monitor.")]
+RuleOption = Annotated[
+    str | None, option("RULE", "The id of a rule: posture rules", parser=parse_rule)
 ]
-VpcOption = Annotated[
-    str | None,
-    typer.Option("--vpc", metavar="VPC", help="The id of a VPC or of an endpoint service."),
-]
+ResourceOption = Annotated[str | None, option("RESOURCE", "The id of a resource.")]
+VpcOption = Annotated[str | None, option("VPC", "The id of a VPC or of an endpoint service.")]
 ScopeOption = Annotated[
     Scope | None,
-    typer.Option(
-        parser=_parse_scope, metavar="SCOPE", help="A scope, as alerts show it: ACCOUNT/REGION/VPC."
-    ),
+    option("SCOPE", "A scope, as alerts show it: ACCOUNT/REGION/VPC.", parser=_parse_scope),
 ]
 AsOfOption = Annotated[
     datetime | None,
-    typer.Option(
-        "--as-of",
-        parser=parse_end,
-        metavar="TIME",
-        help="Show the findings of this time, rebuilt from history.",
-    ),
+    option("TIME", "Show the findings of this time, rebuilt from history.", parser=parse_end),
 ]
 LimitOption = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="NUMBER", help="List at most this many, and read no further."),
+    int | None, option("NUMBER", "List at most this many, and read no further.", min=1)
 ]
 BaselineTableOption = Annotated[str | None, _table_option("baseline")]
 HistoryTableOption = Annotated[str | None, _table_option("history")]
@@ -166,10 +142,7 @@ class StackOptions(OptionGroup):
 
     stack: StackOption = "posture"
     region: Annotated[
-        str | None,
-        typer.Option(
-            "--region", "-r", parser=_parse_region, metavar="REGION", help="The stack's region."
-        ),
+        str | None, option("REGION", "The stack's region.", "--region", "-r", parser=_parse_region)
     ] = None
 
 
@@ -226,9 +199,7 @@ class AllTableOptions(FindingTableOptions):
 class ScopeOptions(OptionGroup):
     """Filters for scopes."""
 
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="ACCOUNT", help="An account of 12 digits.")
-    ] = None
+    account: Annotated[str | None, option("ACCOUNT", "An account of 12 digits.")] = None
     vpc: VpcOption = None
     scope: ScopeOption = None
 
@@ -238,10 +209,8 @@ class TimeOptions(OptionGroup):
     """Filters for times."""
 
     since: Annotated[
-        datetime | None,
-        typer.Option(parser=parse_start, metavar="TIME", help="Only changes at or after this."),
+        datetime | None, option("TIME", "Only changes at or after this time.", parser=parse_start)
     ] = None
     until: Annotated[
-        datetime | None,
-        typer.Option(parser=parse_end, metavar="TIME", help="Only changes at or before this."),
+        datetime | None, option("TIME", "Only changes at or before this time.", parser=parse_end)
     ] = None

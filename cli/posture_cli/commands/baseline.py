@@ -15,7 +15,7 @@ from posture_cli import deployed, exit_codes
 from posture_cli.baseline_file import EXAMPLE, dump_baseline, load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stdout, print_note
-from posture_cli.options import StackOptions
+from posture_cli.options import StackOptions, option
 from posture_cli.text import make_printable
 
 app = CommandGroup("What your organisation requires of its VPCs.")
@@ -23,10 +23,7 @@ FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="A baseline file in YAML or JSON.")
 ]
 TableOption = Annotated[
-    str | None,
-    typer.Option(
-        "--table", metavar="TABLE", help="The baseline table. Default: the one of the stack."
-    ),
+    str | None, option("TABLE", "The baseline table. Default: the one of the stack.")
 ]
 
 
@@ -77,8 +74,8 @@ def apply(
 ) -> None:
     """Apply a baseline file to a deployed monitor.
 
-    The monitor uses it from the next evaluation on. Earlier versions stay in the table. If someone else applies a baseline at the same time, the
-    command fails and applies nothing.
+    The monitor uses it from the next evaluation on. Earlier versions stay in the table. If someone
+    else applies a baseline at the same time, the command fails and applies nothing.
 
     Exit code: 0 when the file was applied or nothing differs, 1 with --check when something
     differs, 2 on error.

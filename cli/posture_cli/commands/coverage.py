@@ -20,7 +20,14 @@ from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.deployed import DeploymentError
 from posture_cli.live import collect_vpcs, require_service
-from posture_cli.options import BaselineOption, Output, OutputOption, RegionsOption, VpcsOption
+from posture_cli.options import (
+    BaselineOption,
+    Output,
+    OutputOption,
+    RegionsOption,
+    VpcsOption,
+    option,
+)
 from posture_cli.render.coverage import (
     CSV_COLUMNS,
     build_coverage_document,
@@ -45,25 +52,16 @@ def coverage(
     vpc: VpcsOption = None,
     service: Annotated[
         list[str] | None,
-        typer.Option(
-            "--service",
-            "-s",
-            metavar="SERVICE",
-            help="Also show this service, as in kms; repeat for several.",
+        option(
+            "SERVICE", "Also show this service, as in kms; repeat for several.", "--service", "-s"
         ),
     ] = None,
     baseline: BaselineOption = None,
     stack: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Show what this deployed monitor observed last; read no VPC."
-        ),
+        str | None, option("NAME", "Show what this deployed monitor observed last; read no VPC.")
     ] = None,
     table: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TABLE", help="The findings table of the monitor. Default: the stack's."
-        ),
+        str | None, option("TABLE", "The findings table of the monitor. Default: the stack's.")
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:

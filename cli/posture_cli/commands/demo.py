@@ -16,7 +16,7 @@ from posture_cli import exit_codes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout, print_note
-from posture_cli.options import Output, OutputOption
+from posture_cli.options import Output, option, output_option
 from posture_cli.render.records import write_json
 from posture_cli.report.page import render_report
 from posture_cli.report.report_data import ReportPeriod, read_report_data
@@ -42,15 +42,11 @@ class DemoError(PostureError):
 )
 def demo(
     *,
-    pace: Annotated[
-        float,
-        typer.Option(min=0, metavar="SECONDS", help="Wait after each step, to read along."),
-    ] = 0.0,
+    pace: Annotated[float, option("SECONDS", "Wait after each step, to read along.", min=0)] = 0.0,
     report: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also write the page of `posture report` at the end."),
+        Path | None, option("FILE", "Also write the page of `posture report` at the end.")
     ] = None,
-    output: OutputOption = Output.TABLE,
+    output: Annotated[Output, output_option(Output.TABLE, Output.JSON)] = Output.TABLE,
 ) -> None:
     """Run the whole monitor on this machine: no AWS account, network or container needed.
 
@@ -60,8 +56,6 @@ def demo(
 
     Exit code: 0 when every change was found, reported and resolved, 1 when not, 2 on error.
     """
-    if output not in {Output.TABLE, Output.JSON}:
-        raise typer.BadParameter("the demo writes table or json only", param_hint="--output")
     require_clone()
     if _run(pace, output, report):
         raise typer.Exit(exit_codes.FINDINGS)

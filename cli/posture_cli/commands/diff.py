@@ -20,11 +20,7 @@ from posture_cli.options import (
     ScopeOptions,
     StackOptions,
 )
-from posture_cli.render.history import (
-    DIFF_COLUMNS,
-    DIFF_CSV_COLUMNS,
-    build_difference_record,
-)
+from posture_cli.render.history import DIFF_COLUMNS, DIFF_CSV_COLUMNS, build_difference_record
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_end, parse_start
 

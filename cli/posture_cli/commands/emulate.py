@@ -6,11 +6,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from posture_cli.command import CommandGroup
 from posture_cli.commands.demo import ROOT, require_clone
 from posture_cli.console import open_stderr, open_stdout, print_note
+from posture_cli.options import option
 
 if TYPE_CHECKING:
     from posture_cli.embedded.aws import EmbeddedAws
@@ -28,13 +27,10 @@ app = CommandGroup()
 def emulate(
     *,
     host: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS", help="The address to listen on; 0.0.0.0 also serves containers."
-        ),
+        str, option("ADDRESS", "The address to listen on; 0.0.0.0 also serves containers.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="NUMBER", help="The port; 0 takes a free one.")
+        int, option("NUMBER", "The port; 0 takes a free one.", min=0, max=65535)
     ] = 4566,
 ) -> None:
     """Serve an emulated AWS that holds the stack, for `sam local invoke` and boto3.

@@ -6,7 +6,7 @@ import sys
 
 from posture.changes.event_names import HANDLED, IGNORED, format_markdown
 from posture_cli.command import CommandGroup
-from posture_cli.options import CatalogueOutput, CatalogueOutputOption, Output
+from posture_cli.options import CatalogueOutputOption, Output
 from posture_cli.render.records import write_records
 
 COLUMNS = ("listened_to", "family", "event", "reason")
@@ -15,12 +15,12 @@ app = CommandGroup()
 
 
 @app.add("posture events", "posture events --output markdown > docs/events.md")
-def events(*, output: CatalogueOutputOption = CatalogueOutput.TABLE) -> None:
+def events(*, output: CatalogueOutputOption = Output.TABLE) -> None:
     """List the EC2 calls that can change posture: which the monitor handles, which not, and why.
 
     The markdown format is the page docs/events.md.
     """
-    if output is CatalogueOutput.MARKDOWN:
+    if output is Output.MARKDOWN:
         sys.stdout.write(format_markdown())
         return
     records = [
@@ -34,4 +34,4 @@ def events(*, output: CatalogueOutputOption = CatalogueOutput.TABLE) -> None:
         for group in groups
         for name in group.names
     ]
-    write_records(records, COLUMNS, Output(output.value))
+    write_records(records, COLUMNS, output)

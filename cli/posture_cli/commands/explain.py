@@ -14,12 +14,15 @@ from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr
 from posture_cli.live import collect_vpc_of_subnet, require_service
-from posture_cli.options import BaselineOption, Output, OutputOption, RegionsOption, build_parser
-from posture_cli.render.explain import (
-    CSV_COLUMNS,
-    build_explanation_record,
-    print_explanation,
+from posture_cli.options import (
+    BaselineOption,
+    Output,
+    OutputOption,
+    RegionsOption,
+    build_parser,
+    option,
 )
+from posture_cli.render.explain import CSV_COLUMNS, build_explanation_record, print_explanation
 from posture_cli.render.records import write_json, write_records
 
 _parse_group = build_parser(r"sg-[0-9a-f]+", "a security group, as in sg-0123456789abcdef0")
@@ -46,12 +49,12 @@ def explain(
     region: RegionsOption = None,
     group: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "GROUP",
+            "A security group of the workload; repeat for several.",
             "--group",
             "-g",
             parser=_parse_group,
-            metavar="GROUP",
-            help="A security group of the workload; repeat for several.",
         ),
     ] = None,
     baseline: BaselineOption = None,

@@ -33,8 +33,7 @@ class NoSuchFindingError(PostureError):
 
 
 @app.add(
-    "posture finding f-0123456789abcdef0123",
-    "posture finding f-0123456789abcdef0123 --output json",
+    "posture finding f-0123456789abcdef0123", "posture finding f-0123456789abcdef0123 --output json"
 )
 def finding(
     id_: Annotated[

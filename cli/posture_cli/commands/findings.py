@@ -26,17 +26,19 @@ from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.interchange.ocsf import build_ocsf_event
 from posture_cli.options import (
+    RECORDS,
     AsOfOption,
-    FindingsOutput,
-    FindingsOutputOption,
     FindingTableOptions,
     LimitOption,
     Output,
     RegionsOption,
+    ResourceOption,
+    RuleOption,
     ScopeOptions,
     StackOption,
     TimeOptions,
-    parse_rule,
+    option,
+    output_option,
 )
 from posture_cli.render.findings import FINDING_COLUMNS, FINDING_CSV, build_finding_record
 from posture_cli.render.records import write_records
@@ -62,35 +64,26 @@ def findings(
     region: RegionsOption = None,
     status: Annotated[
         list[FindingStatus] | None,
-        typer.Option(
-            metavar="|".join(FindingStatus),
-            help="Repeat for several. Default: every status except resolved.",
+        option(
+            "|".join(FindingStatus), "Repeat for several. Default: every status except resolved."
         ),
     ] = None,
     severity: Annotated[
-        list[Severity] | None, typer.Option(metavar="|".join(Severity), help="Repeat for several.")
+        list[Severity] | None, option("|".join(Severity), "Repeat for several.")
     ] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(parser=parse_rule, metavar="RULE", help="The id of a rule: posture rules"),
-    ] = None,
-    resource: Annotated[
-        str | None, typer.Option(metavar="RESOURCE", help="The id of a resource.")
-    ] = None,
-    in_region: Annotated[
-        str | None, typer.Option(metavar="REGION", help="The region of the finding.")
-    ] = None,
+    rule: RuleOption = None,
+    resource: ResourceOption = None,
+    in_region: Annotated[str | None, option("REGION", "The region of the finding.")] = None,
     scopes: ScopeOptions,
     actor: Annotated[
-        str | None,
-        typer.Option(metavar="ARN", help="Who made the change: an ARN or a part of it."),
+        str | None, option("ARN", "Who made the change: an ARN or a part of it.")
     ] = None,
     times: TimeOptions,
     as_of: AsOfOption = None,
     sort: Annotated[SortOrder, typer.Option(help="The order.")] = SortOrder.SEVERITY,
     limit: LimitOption = None,
     tables: FindingTableOptions,
-    output: FindingsOutputOption = FindingsOutput.TABLE,
+    output: Annotated[Output, output_option(*RECORDS, Output.OCSF, Output.ASFF)] = Output.TABLE,
 ) -> None:
     """List the findings of a deployed monitor, the most severe first.
 
@@ -138,14 +131,14 @@ def _find(
         return sort_findings(rebuilt, sort, limit)
 
 
-def _write(found: Iterator[Finding], output: FindingsOutput) -> int:
+def _write(found: Iterator[Finding], output: Output) -> int:
     """Write findings as they come; return how many."""
-    if output is FindingsOutput.OCSF:
+    if output is Output.OCSF:
         return write_records(map(build_ocsf_event, found), (), Output.NDJSON)
-    if output is FindingsOutput.ASFF:
+    if output is Output.ASFF:
         return write_records((build_asff(each, RULES_BY_ID) for each in found), (), Output.JSON)
     records = map(build_finding_record, found)
-    return write_records(records, FINDING_COLUMNS, Output(output.value), FINDING_CSV)
+    return write_records(records, FINDING_COLUMNS, output, FINDING_CSV)
 
 
 def _stop_at(limit: int | None, found: Iterator[Finding]) -> Iterator[Finding]:

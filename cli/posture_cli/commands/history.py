@@ -15,10 +15,12 @@ from posture_cli.options import (
     LimitOption,
     Output,
     OutputOption,
+    ResourceOption,
     ScopeOption,
     StackOptions,
     TimeOptions,
     VpcOption,
+    option,
 )
 from posture_cli.render.history import COLUMNS, CSV_COLUMNS, build_entry_record
 from posture_cli.render.records import write_records
@@ -36,12 +38,9 @@ def history(
     *,
     scope: ScopeOption = None,
     vpc: VpcOption = None,
-    resource: Annotated[
-        str | None, typer.Option(metavar="RESOURCE", help="The resource of the findings.")
-    ] = None,
+    resource: ResourceOption = None,
     actor: Annotated[
-        str | None,
-        typer.Option(metavar="ARN", help="Who made the changes: the whole ARN, as findings show."),
+        str | None, option("ARN", "Who made the changes: the whole ARN, as findings show.")
     ] = None,
     times: TimeOptions,
     limit: LimitOption = None,

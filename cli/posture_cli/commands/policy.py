@@ -24,7 +24,7 @@ from posture.policy.decide import PolicyAnswer
 from posture_cli import exit_codes
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
-from posture_cli.options import BaselineOption, build_parser
+from posture_cli.options import BaselineOption, Output, build_parser, option, output_option
 from posture_cli.render.policy import print_decision
 from posture_cli.render.records import write_json
 
@@ -40,13 +40,6 @@ class EndpointType(StrEnum):
     INTERFACE = "interface"
 
 
-class DecisionOutput(StrEnum):
-    """The formats of a decision."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 @app.add(
     "posture policy check policy.json --account 111122223333",
     "posture policy check policy.json --account 111122223333 --trusted-org o-a1b2c3d4e5",
@@ -60,52 +53,41 @@ def check(
     *,
     account: Annotated[
         str | None,
-        typer.Option(
-            parser=_parse_account,
-            metavar="ACCOUNT",
-            help="The account of the endpoint, which is trusted.",
-        ),
+        option("ACCOUNT", "The account of the endpoint, which is trusted.", parser=_parse_account),
     ] = None,
     trusted_account: Annotated[
         list[str] | None,
-        typer.Option(
-            parser=_parse_account,
-            metavar="ACCOUNT",
-            help="Another trusted account; repeat for several.",
-        ),
+        option("ACCOUNT", "Another trusted account; repeat for several.", parser=_parse_account),
     ] = None,
     trusted_org: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "ORGANISATION",
+            "A trusted organisation; repeat for several.",
             parser=build_parser(r"o-[a-z0-9]+", "an organisation id, as in o-a1b2c3d4e5"),
-            metavar="ORGANISATION",
-            help="A trusted organisation; repeat for several.",
         ),
     ] = None,
     service: Annotated[
         str,
-        typer.Option(
-            metavar="SERVICE",
-            help="The service of the endpoint, as in s3 or ecr.dkr, or its full name.",
-        ),
+        option("SERVICE", "The service of the endpoint, as in s3 or ecr.dkr, or its full name."),
     ] = "",
     kind: Annotated[
         EndpointType, typer.Option("--type", help="The type of the endpoint.")
     ] = EndpointType.INTERFACE,
     vpc: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "VPC",
+            "The VPC of the endpoint.",
             parser=build_parser(r"vpc-\w+", "the id of a VPC, as in vpc-0123456789abcdef0"),
-            metavar="VPC",
-            help="The VPC of the endpoint.",
         ),
     ] = None,
     endpoint: Annotated[
         str | None,
-        typer.Option(
+        option(
+            "ENDPOINT",
+            "The id of the endpoint.",
             parser=build_parser(r"vpce-\w+", "the id of an endpoint, as in vpce-0123456789abcdef0"),
-            metavar="ENDPOINT",
-            help="The id of the endpoint.",
         ),
     ] = None,
     strict: Annotated[
@@ -117,9 +99,7 @@ def check(
         ),
     ] = False,
     baseline: BaselineOption = None,
-    output: Annotated[
-        DecisionOutput, typer.Option("--output", "-o", help="The output format.")
-    ] = DecisionOutput.TEXT,
+    output: Annotated[Output, output_option(Output.TEXT, Output.JSON)] = Output.TEXT,
 ) -> None:
     """Decide what an endpoint policy allows.
 
@@ -142,7 +122,7 @@ def check(
         decided = decide_policy_text(_read(file), asked)
     except MalformedPolicyError as error:
         raise MalformedPolicyError(f"{file}: {error}") from None
-    if output is DecisionOutput.JSON:
+    if output is Output.JSON:
         write_json(decided.to_record())
     else:
         print_decision(decided)

@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from posture.errors import PostureError
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
-from posture_cli.options import AllTableOptions, AsOfOption, ScopeOptions, StackOptions
+from posture_cli.options import AllTableOptions, AsOfOption, ScopeOptions, StackOptions, option
 from posture_cli.report.page import render_report
 from posture_cli.report.report_data import ReportPeriod, read_report_data
 
@@ -31,10 +29,8 @@ class NothingToReportError(PostureError):
 )
 def report(
     *,
-    html: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")],
-    days: Annotated[
-        int, typer.Option(min=1, max=3650, metavar="NUMBER", help="The length of the trend.")
-    ] = 90,
+    html: Annotated[Path, option("FILE", "The file to write.")],
+    days: Annotated[int, option("NUMBER", "The length of the trend.", min=1, max=3650)] = 90,
     as_of: AsOfOption = None,
     scopes: ScopeOptions,
     where: StackOptions,

@@ -27,12 +27,12 @@ from posture_cli.interchange.junit import build_junit
 from posture_cli.interchange.sarif import build_sarif
 from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs
 from posture_cli.options import (
+    RECORDS,
     BaselineOption,
     Output,
     RegionsOption,
-    ScanOutput,
-    ScanOutputOption,
     VpcsOption,
+    output_option,
 )
 from posture_cli.render.findings import (
     VERDICT_COLUMNS,
@@ -60,7 +60,7 @@ def scan(
     vpc: VpcsOption = None,
     baseline: BaselineOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also list what passes.")] = False,
-    output: ScanOutputOption = ScanOutput.TABLE,
+    output: Annotated[Output, output_option(*RECORDS, Output.SARIF, Output.JUNIT)] = Output.TABLE,
 ) -> None:
     """Evaluate your VPCs now, read-only, with your own credentials; nothing needs to be deployed.
 
@@ -91,17 +91,15 @@ def scan(
         raise typer.Exit(exit_codes.FINDINGS)
 
 
-def _write(
-    chosen: Sequence[ScopedVerdict], found: Sequence[ScopedVerdict], output: ScanOutput
-) -> None:
-    if output is ScanOutput.SARIF:
+def _write(chosen: Sequence[ScopedVerdict], found: Sequence[ScopedVerdict], output: Output) -> None:
+    if output is Output.SARIF:
         write_json(build_sarif(chosen))
-    elif output is ScanOutput.JUNIT:
+    elif output is Output.JUNIT:
         sys.stdout.write(build_junit(found))
     else:
         records = [build_verdict_record(*pair) for pair in chosen]
         columns = choose_screen_columns(records) if sys.stdout.isatty() else VERDICT_COLUMNS
-        write_records(records, columns, Output(output.value), VERDICT_CSV)
+        write_records(records, columns, output, VERDICT_CSV)
 
 
 def _evaluate(

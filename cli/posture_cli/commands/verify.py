@@ -17,7 +17,14 @@ from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.audit.verify import ChainEnds, VerificationResult, Verifier
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
-from posture_cli.options import AllTableOptions, Output, OutputOption, ScopeOption, StackOptions
+from posture_cli.options import (
+    AllTableOptions,
+    Output,
+    OutputOption,
+    ScopeOption,
+    StackOptions,
+    option,
+)
 from posture_cli.render.records import write_records
 
 COLUMNS = ("verdict", "scope", "rows", "entry", "problem")
@@ -38,16 +45,11 @@ def verify(
     scope: ScopeOption = None,
     heads: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write the end of every hash chain to this file; keep it elsewhere.",
-        ),
+        option("FILE", "Write the end of every hash chain to this file; keep it elsewhere."),
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Also verify that the chains still contain the ends in this file."
-        ),
+        option("FILE", "Also verify that the chains still contain the ends in this file."),
     ] = None,
     tables: AllTableOptions,
     output: OutputOption = Output.TABLE,

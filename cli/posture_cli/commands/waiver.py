@@ -23,6 +23,7 @@ from posture_cli.options import (
     Output,
     OutputOption,
     WaiverTableOptions,
+    option,
     parse_rule,
 )
 from posture_cli.render.records import write_records
@@ -48,31 +49,23 @@ IdArgument = Annotated[
 )
 def add(
     *,
-    rule: Annotated[
-        str, typer.Option(parser=parse_rule, metavar="RULE", help="The id of a rule: posture rules")
-    ],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the risk is acceptable.")],
-    ticket: Annotated[str, typer.Option(metavar="TICKET", help="Where it was decided.")],
+    rule: Annotated[str, option("RULE", "The id of a rule: posture rules", parser=parse_rule)],
+    reason: Annotated[str, option("TEXT", "Why the risk is acceptable.")],
+    ticket: Annotated[str, option("TICKET", "Where it was decided.")],
     expires: Annotated[
-        datetime,
-        typer.Option(
-            parser=parse_future, metavar="TIME", help="The last day, or 30d for 30 days from now."
-        ),
+        datetime, option("TIME", "The last day, or 30d for 30 days from now.", parser=parse_future)
     ],
-    resource: Annotated[
-        str, typer.Option(metavar="RESOURCE", help="The resource, or a pattern with * and ?.")
-    ] = "*",
-    scope: Annotated[
-        str, typer.Option(metavar="SCOPE", help="ACCOUNT/REGION/VPC, or a pattern with * and ?.")
-    ] = "*",
+    resource: Annotated[str, option("RESOURCE", "The resource, or a pattern with * and ?.")] = "*",
+    scope: Annotated[str, option("SCOPE", "ACCOUNT/REGION/VPC, or a pattern with * and ?.")] = "*",
     where: WaiverTableOptions,
 ) -> None:
     """Accept a rule's failures for a limited time.
 
-    The findings stay visible, but raise no alerts. Name a resource or a scope, or a pattern for either; a waiver for everything is refused. If the
-    baseline requires approval (waiver_approval), a second person must approve the waiver before it
-    applies. It expires after the baseline's waiver_max_days at the latest; the next evaluation or
-    sweep then reopens the findings and sends alerts.
+    The findings stay visible, but raise no alerts. Name a resource or a scope, or a pattern for
+    either; a waiver for everything is refused. If the baseline requires approval (waiver_approval),
+    a second person must approve the waiver before it applies. It expires after the baseline's
+    waiver_max_days at the latest; the next evaluation or sweep then reopens the findings and sends
+    alerts.
 
     Exit code: 0, or 2 on error.
     """

@@ -81,9 +81,7 @@ def _result(scope: Scope, verdict: Verdict, rules: Sequence[str]) -> dict[str, A
                 "logicalLocations": [{"fullyQualifiedName": place, "kind": "resource"}],
             }
         ],
-        "partialFingerprints": {
-            "finding": finding_id(scope, verdict.rule, verdict.resource),
-        },
+        "partialFingerprints": {"finding": finding_id(scope, verdict.rule, verdict.resource)},
     }
 
 

@@ -105,7 +105,6 @@ class ReportModel:
 
     data: ReportData
     headline: str
-    colour: str
     counts: Mapping[Severity, int]
     unknown: int
     waived: int
@@ -113,7 +112,6 @@ class ReportModel:
     resolved: int
     resolution: str
     private: int | None  # percent of the paths from subnets to services
-    scopes: int
     findings: Sequence[ReportedFinding]
     trend: Sequence[TrendPoint]
     bands: Sequence[TrendBand]
@@ -142,7 +140,6 @@ def build_report_model(data: ReportData) -> ReportModel:
     return ReportModel(
         data=data,
         headline=_format_headline(is_open),
-        colour=_choose_colour(is_open),
         counts=Counter(it.severity for it in is_open),
         unknown=sum(it.status is FindingStatus.UNKNOWN for it in standing),
         waived=sum(it.status is FindingStatus.WAIVED for it in standing),
@@ -150,7 +147,6 @@ def build_report_model(data: ReportData) -> ReportModel:
         resolved=sum(step.step is Step.RESOLVED for step in recent),
         resolution=_format_duration(find_median_resolution_time(data.transitions, data.since)),
         private=sum(it.private for it in vpcs) * 100 // cells if cells else None,
-        scopes=len({it.scope for it in standing}),
         findings=reported,
         trend=drawn,
         bands=stack_bands(drawn),
@@ -174,13 +170,6 @@ def _format_headline(is_open: Sequence[Finding]) -> str:
     vpcs = len({it.scope for it in is_open})
     where = "one VPC or endpoint service" if vpcs == 1 else f"{vpcs} VPCs or endpoint services"
     return f"{text} {noun} open in {where}."
-
-
-def _choose_colour(is_open: Iterable[Finding]) -> str:
-    severities = {it.severity for it in is_open}
-    if severities & {Severity.CRITICAL, Severity.HIGH}:
-        return "bad"
-    return "warn" if severities else "good"
 
 
 def _group_by_finding(steps: Iterable[Transition]) -> Mapping[str, Sequence[Transition]]:

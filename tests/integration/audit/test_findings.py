@@ -282,6 +282,17 @@ def test_other_tools_take_findings() -> None:
     ]
 
 
+@pytest.mark.parametrize("given", ["endpoint-in-one-zone", "endpoint-single-availability-zone"])
+def test_a_rule_is_found_by_its_former_id(dynamodb: "DynamoDBClient", given: str) -> None:
+    """The new id is printed on standard error, unless it was given."""
+    current = "endpoint-single-availability-zone"
+    TableWriter(dynamodb).record(1, verdict(current, "vpce-0a"), verdict("no-policy", "vpce-0b"))
+    result = posture("findings", "--rule", given, "--output", "json")
+    assert [each["rule"] for each in json.loads(result.stdout)] == [current]
+    note = f"rule {given} is now called {current}\n"
+    assert result.stderr == ("" if given == current else note)
+
+
 # --- several regions -----------------------------------------------------------------------------
 
 

@@ -123,6 +123,15 @@ def test_mistakes_are_refused(options: dict[str, str], told: str) -> None:
 
 
 @pytest.mark.usefixtures("dynamodb")
+def test_a_former_rule_id_is_replaced_by_the_current_one() -> None:
+    """The waiver is written with the new id, which is printed."""
+    options = WANTED | {"--rule": "nat-cost-avoidable", "--resource": "x", "--expires": _soon()}
+    result = waiver("add", *chain.from_iterable(options.items()))
+    assert "rule nat-cost-avoidable is now called nat-gateway-charges-avoidable" in result.stderr
+    assert [each["rule"] for each in listed()] == ["nat-gateway-charges-avoidable"]
+
+
+@pytest.mark.usefixtures("dynamodb")
 def test_an_unknown_waiver_is_a_sentence() -> None:
     """There is none of that id."""
     assert "there is no waiver w-0" in str(waiver("revoke", "w-0").exception)

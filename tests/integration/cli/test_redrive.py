@@ -103,7 +103,7 @@ def test_nothing_to_do_is_no_failure() -> None:
     """It says so, and ends with 0."""
     result = posture()
     assert result.exit_code == 0
-    assert "no dead letters" in result.output
+    assert "no dead-letter messages in changes" in result.output
 
 
 @pytest.mark.usefixtures("aws")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from posture_cli.options import Output
+from posture_cli.options import RECORDS, Output
 from posture_cli.render.findings import choose_screen_columns
 from posture_cli.render.records import build_table, write_records
 from posture_cli.text import make_lines_printable, make_printable
@@ -66,7 +66,7 @@ def test_csv_holds_no_formula(formula: str, capsys: pytest.CaptureFixture[str]) 
     assert row["summary"] == f"'{formula}"
 
 
-@pytest.mark.parametrize("output", list(Output))
+@pytest.mark.parametrize("output", RECORDS)
 def test_hostile_text_does_nothing(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
     """No form lets a control character through."""
     write_records([record(HOSTILE)], COLUMNS, output)

@@ -1,4 +1,4 @@
-"""The mail that docs/alerts.md shows is one that the monitor sends."""
+"""The e-mail that docs/alerts.md shows is one that the monitor sends."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 
 
 def network(*tables_of_dynamodb: str) -> Snapshot:
-    """Give two subnets of one table, whose endpoint of DynamoDB has these."""
+    """Build two subnets of one route table and a DynamoDB endpoint with these route tables."""
     to_dynamodb = [route("pl-ddb", "vpce-ddb")] if tables_of_dynamodb else []
     return build_snapshot(
         subnet("a", "a"), subnet("b", "b"), nat("1", None), open_acl("all", ["a", "b"]),

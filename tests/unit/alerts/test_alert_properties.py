@@ -1,4 +1,4 @@
-"""What holds for every alert, whatever names people give their resources."""
+"""Properties of every alert, whatever names the resources have."""
 
 import json
 import unicodedata

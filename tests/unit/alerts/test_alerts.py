@@ -1,4 +1,4 @@
-"""What an alert says, to people and to programs."""
+"""The subject, text, JSON and attributes of an alert."""
 
 import json
 import re
@@ -21,7 +21,7 @@ COMMIT = "2026-01-31T12:00:00.000000Z#1"
 
 
 def rule(name: str, title: str) -> Rule[VpcContext]:
-    """Give a rule that judges nothing."""
+    """Build a rule without results."""
     return Rule(
         id=name,
         title=title,

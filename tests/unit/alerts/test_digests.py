@@ -1,4 +1,4 @@
-"""A storm of transitions as few messages: readable, within SNS's limit, nothing left out."""
+"""Digests report many transitions in few messages, within the size limit of SNS."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def storm(scopes: int, each: int) -> list[Transition]:
 
 
 def bodies(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-    """Give what programs read."""
+    """Parse the JSON of a message."""
     return [json.loads(each.json) for each in messages]
 
 

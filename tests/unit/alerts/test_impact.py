@@ -1,4 +1,4 @@
-"""One cause is named once, however many findings it opens."""
+"""A root cause that several findings share is shown once."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ ALICE = change("e-1", "rtb-0a")
 
 
 def rooted(resource: str, root: str = ROOT) -> Verdict:
-    """Give a failure that has this at its root."""
+    """Build a failure with this root cause."""
     return replace(verdict(resource=resource), root=root)
 
 
@@ -23,7 +23,7 @@ SUBNETS = tuple(rooted(f"subnet-0{number:x}") for number in range(14))
 
 
 def told(steps: tuple[Transition, ...]) -> str:
-    """Give the mail."""
+    """Compose the e-mail text."""
     return compose(steps, commit="2026#1", parts=1, observed_at=at(0), rules={}).text
 
 

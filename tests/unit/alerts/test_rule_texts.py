@@ -1,4 +1,4 @@
-"""What alerts say of rules is what the catalogue says, without loading the catalogue."""
+"""The stored rule texts are those of the rule catalogue."""
 
 from posture.alerts.rule_texts import PATH, load_rule_texts, serialise_rule_texts
 from posture.rules.rule_catalogue import RULES

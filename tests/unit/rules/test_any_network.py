@@ -1,4 +1,4 @@
-"""Whatever a VPC is made of, every rule answers, and the matrix and its reasoning hold together."""
+"""On any network every rule has a result, and the coverage matrix matches its explanations."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Every rule is whole: described, referenced, and safe to run."""
+"""Every rule is documented, and an error in one does not stop the others."""
 
 import re
 from typing import Any

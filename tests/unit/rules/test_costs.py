@@ -1,4 +1,4 @@
-"""NAT gateways and endpoints whose cost can be avoided."""
+"""NAT gateway and endpoint charges that can be avoided."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ A, B = subnet("a", "a"), subnet("b", "b")
 
 
 def by_nat(*routes: Route) -> Snapshot:
-    """Give two subnets that send everything by a NAT, but for these routes."""
+    """Build two subnets with a default route to a NAT gateway and these routes."""
     return build_snapshot(
         A, B, nat("1", None), gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]),
         table("main", route("0.0.0.0/0", "nat-1"), *routes, main=True),

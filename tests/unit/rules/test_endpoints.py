@@ -1,4 +1,4 @@
-"""Which endpoints there are, and whether they work."""
+"""Presence, state and Region of endpoints."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The page of scenarios names tests that there are."""
+"""Every scenario on the page names an existing test."""
 
 import re
 from pathlib import Path

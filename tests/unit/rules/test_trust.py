@@ -1,4 +1,4 @@
-"""Whose services endpoints lead to."""
+"""Endpoints that connect to other customers' services."""
 
 import pytest
 
@@ -17,36 +17,36 @@ from posture.model.verdict import Status
 
 FOREIGN = "endpoint-connects-to-unlisted-service"
 
-STRANGER = "999988887777"
+UNTRUSTED = "999988887777"
 
 
 # --- other people's services ---------------------------------------------------------------------
 
 
 def somebodys(owner: str) -> tuple[object, ...]:
-    """Give an endpoint to a custom service of this owner."""
+    """Build an endpoint to a custom service of this owner."""
     return service(CUSTOM, owner=owner), interface("1", CUSTOM)
 
 
 def test_an_untrusted_accounts_service_fails() -> None:
     """It names the owner."""
-    verdict = verdicts(FOREIGN, build_snapshot(*somebodys(STRANGER)))["vpce-1"]
+    verdict = verdicts(FOREIGN, build_snapshot(*somebodys(UNTRUSTED)))["vpce-1"]
     assert verdict.status is Status.FAIL
-    assert f"of {STRANGER}, which the baseline does not allow" in verdict.summary
+    assert f"of {UNTRUSTED}, which the baseline does not allow" in verdict.summary
 
 
 @pytest.mark.parametrize(
     "baseline",
     [
         Baseline(allowed_endpoint_services=frozenset({CUSTOM})),
-        Baseline(allowed_endpoint_services=frozenset({STRANGER})),
-        Baseline(trusted_accounts=frozenset({STRANGER})),
+        Baseline(allowed_endpoint_services=frozenset({UNTRUSTED})),
+        Baseline(trusted_accounts=frozenset({UNTRUSTED})),
     ],
     ids=["the service", "its owner", "a trusted account"],
 )
 def test_what_the_baseline_allows_passes(baseline: Baseline) -> None:
     """By name, by owner, or as a trusted account."""
-    assert statuses(FOREIGN, build_snapshot(*somebodys(STRANGER)), baseline) == {
+    assert statuses(FOREIGN, build_snapshot(*somebodys(UNTRUSTED)), baseline) == {
         "vpce-1": Status.PASS
     }
 
@@ -75,8 +75,8 @@ def test_aws_services_are_not_evaluated() -> None:
 
 def test_a_resource_configuration_tells_its_owner() -> None:
     """Its ARN holds the account."""
-    arn = f"arn:aws:vpc-lattice:eu-west-1:{STRANGER}:resourceconfiguration/rcfg-1"
+    arn = f"arn:aws:vpc-lattice:eu-west-1:{UNTRUSTED}:resourceconfiguration/rcfg-1"
     endpoint = interface("1", arn, type=EndpointType.RESOURCE)
-    trusted = Baseline(trusted_accounts=frozenset({STRANGER}))
+    trusted = Baseline(trusted_accounts=frozenset({UNTRUSTED}))
     assert statuses(FOREIGN, build_snapshot(endpoint)) == {"vpce-1": Status.FAIL}
     assert statuses(FOREIGN, build_snapshot(endpoint), trusted) == {"vpce-1": Status.PASS}

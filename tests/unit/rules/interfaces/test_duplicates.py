@@ -1,4 +1,4 @@
-"""Second endpoints of one service."""
+"""Several interface endpoints for one service."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Private DNS: off, or on without effect."""
+"""Private DNS that is disabled or has no effect."""
 
 from dataclasses import replace
 

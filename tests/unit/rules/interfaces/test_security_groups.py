@@ -1,4 +1,4 @@
-"""Endpoints' security groups: none, the default one, or one that admits everybody."""
+"""Security groups of endpoints: none, the default one, or one that allows every address."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""In which zones endpoints stand."""
+"""Availability Zones of interface endpoints."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Endpoint services of ours: who may connect, who has, who decides."""
+"""Endpoint services: allowed principals, connections, acceptance and private DNS names."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from posture.model.verdict import Severity, Status, Verdict
 from posture.rules.engine import evaluate_endpoint_service
 
 SERVICE_ID = "vpce-svc-1"
-STRANGER = "999988887777"
+UNTRUSTED = "999988887777"
 TRUSTED = Baseline(trusted_accounts=frozenset({ACCOUNT}))
 PLAIN = EndpointServiceSnapshot(
     scope=Scope(ACCOUNT, REGION, SERVICE_ID),
@@ -24,12 +24,12 @@ PLAIN = EndpointServiceSnapshot(
 
 OPEN = "endpoint-service-allows-untrusted-principal"
 CONNECTED = "endpoint-service-untrusted-connection"
-BY_ITSELF = "endpoint-service-acceptance-not-required"
+AUTOMATIC = "endpoint-service-acceptance-not-required"
 UNVERIFIED = "endpoint-service-private-dns-unverified"
 
 
 def verdict(rule: str, snapshot: EndpointServiceSnapshot) -> Verdict:
-    """Give the one verdict of a rule."""
+    """Return the only verdict of a rule."""
     (found,) = [each for each in evaluate_endpoint_service(snapshot, TRUSTED) if each.rule == rule]
     return found
 
@@ -41,9 +41,9 @@ def verdict(rule: str, snapshot: EndpointServiceSnapshot) -> Verdict:
         ((f"arn:aws:iam::{ACCOUNT}:root",), Status.PASS),
         ((f"arn:aws:iam::{ACCOUNT}:role/Deploy",), Status.PASS),
         ((ACCOUNT,), Status.PASS),
-        ((f"arn:aws:iam::{STRANGER}:root",), Status.FAIL),
-        ((STRANGER,), Status.FAIL),
-        ((f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{STRANGER}:root"), Status.FAIL),
+        ((f"arn:aws:iam::{UNTRUSTED}:root",), Status.FAIL),
+        ((UNTRUSTED,), Status.FAIL),
+        ((f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{UNTRUSTED}:root"), Status.FAIL),
         (("*",), Status.FAIL),
         (("something else",), Status.FAIL),
     ],
@@ -66,10 +66,10 @@ def test_every_principal_without_acceptance_is_critical() -> None:
     ("owner", "state", "status"),
     [
         (ACCOUNT, "available", Status.PASS),
-        (STRANGER, "available", Status.FAIL),
-        (STRANGER, "pendingacceptance", Status.FAIL),
-        (STRANGER, "rejected", Status.PASS),
-        (STRANGER, "deleted", Status.PASS),
+        (UNTRUSTED, "available", Status.FAIL),
+        (UNTRUSTED, "pendingacceptance", Status.FAIL),
+        (UNTRUSTED, "rejected", Status.PASS),
+        (UNTRUSTED, "deleted", Status.PASS),
     ],
 )
 def test_who_is_connected(owner: str, state: str, status: Status) -> None:
@@ -83,7 +83,7 @@ def test_who_is_connected(owner: str, state: str, status: Status) -> None:
 )
 def test_who_decides(*, required: bool | None, status: Status) -> None:
     """The owner ought to."""
-    assert verdict(BY_ITSELF, replace(PLAIN, acceptance_required=required)).status is status
+    assert verdict(AUTOMATIC, replace(PLAIN, acceptance_required=required)).status is status
 
 
 def test_a_denied_fact_is_unknown_for_its_rules_only() -> None:

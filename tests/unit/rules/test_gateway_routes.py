@@ -1,4 +1,4 @@
-"""Where traffic to S3 and DynamoDB goes, and what is wrong with it."""
+"""Routes to gateway endpoints, and the paths of S3 and DynamoDB traffic."""
 
 from dataclasses import replace
 from ipaddress import ip_network
@@ -44,7 +44,7 @@ ENDPOINTS = (
 
 
 def private(*routes: Route) -> Snapshot:
-    """Give a VPC with both gateway endpoints, a NAT, and a private subnet with these routes."""
+    """Build a VPC with both gateway endpoints, a NAT, and a private subnet with these routes."""
     return build_snapshot(
         *PUBLIC, *ENDPOINTS, nat("1"), subnet("a"), table("private", *routes, subnets=["a"])
     )

@@ -1,4 +1,4 @@
-"""Subnets that are kept from endpoints, on the way there or on the way back."""
+"""Subnets whose requests to endpoints or return traffic is blocked."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,7 +30,7 @@ from posture.model.network import Endpoint, GroupReference, Snapshot
 from posture.model.verdict import Severity, Status
 
 BLOCKED = "endpoint-unreachable-from-subnet"
-ANSWERS = "network-acl-blocks-return-traffic"
+RETURN_TRAFFIC = "network-acl-blocks-return-traffic"
 
 A, B, C = (
     subnet("a", "a", "10.0.1.0/24"),
@@ -41,13 +41,13 @@ OPEN = open_acl("all", ["a", "b", "c"])
 
 
 def kms(**more: Any) -> Endpoint:
-    """Give KMS's endpoint, its one interface in `subnet-c`."""
+    """Build a KMS endpoint with one network interface in `subnet-c`."""
     plain = interface("kms", KMS, network_interface_ids=("eni-1",), subnet_ids=("subnet-c",))
     return replace(plain, **more)
 
 
 def vpc(*parts: Any, endpoint: Endpoint | None = None) -> Snapshot:
-    """Give three subnets, one of which holds KMS's interface."""
+    """Build three subnets, one of them with the KMS endpoint's network interface."""
     return build_snapshot(
         A,
         B,
@@ -63,7 +63,7 @@ def vpc(*parts: Any, endpoint: Endpoint | None = None) -> Snapshot:
 def test_everything_open_passes() -> None:
     """The ordinary case."""
     assert statuses(BLOCKED, vpc()) == {"vpce-kms": Status.PASS}
-    assert statuses(ANSWERS, vpc()) == {"acl-all": Status.PASS}
+    assert statuses(RETURN_TRAFFIC, vpc()) == {"acl-all": Status.PASS}
 
 
 def test_a_group_without_a_rule_for_443_blocks_every_subnet() -> None:
@@ -201,17 +201,17 @@ def test_a_network_acl_without_ephemeral_ports() -> None:
     """Traffic on port 443 only: requests arrive, and the return traffic is blocked."""
     guard = acl("c", allow(100), allow(100, egress=True, **HTTPS_ONLY), subnets=["c"])
     snapshot = vpc(open_acl("all", ["a", "b"]), guard)
-    verdict = verdicts(ANSWERS, snapshot)["acl-c"]
+    verdict = verdicts(RETURN_TRAFFIC, snapshot)["acl-c"]
     assert (verdict.status, verdict.severity) == (Status.FAIL, Severity.MEDIUM)
     assert verdict.summary == ("acl-c blocks return traffic from vpce-kms to subnet-a and subnet-b")
     assert statuses(BLOCKED, snapshot) == {"vpce-kms": Status.PASS}
-    assert statuses(ANSWERS, snapshot)["acl-all"] is Status.PASS
+    assert statuses(RETURN_TRAFFIC, snapshot)["acl-all"] is Status.PASS
 
 
 def test_a_network_acl_of_the_workload_without_ephemeral_ports() -> None:
     """Outbound traffic on port 443, and no inbound traffic on ephemeral ports."""
     guard = acl("a", allow(100, **HTTPS_ONLY), allow(100, egress=True), subnets=["a"])
-    verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
+    verdict = verdicts(RETURN_TRAFFIC, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
     assert "from vpce-kms to subnet-a" in verdict.summary
     assert "rule * denies all other traffic" in verdict_text(verdict)
 
@@ -220,7 +220,7 @@ def test_some_blocked_ephemeral_ports_have_low_severity() -> None:
     """Failures depend on the client's operating system."""
     some: dict[str, Any] = {"protocol": "6", "from_port": 32768, "to_port": 65535}
     guard = acl("a", allow(100, **some), allow(100, egress=True), subnets=["a"])
-    verdict = verdicts(ANSWERS, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
+    verdict = verdicts(RETURN_TRAFFIC, vpc(open_acl("all", ["b", "c"]), guard))["acl-a"]
     assert verdict.severity is Severity.LOW
     assert "blocks return traffic to some client ports" in verdict.summary
     assert "ports 1024-32767" in verdict_text(verdict)
@@ -230,7 +230,7 @@ def test_a_blocked_request_has_no_return_traffic() -> None:
     """A network ACL that blocks the request is reported for the request only."""
     guard = acl("c", allow(100, "10.9.0.0/16"), subnets=["c"])
     snapshot = vpc(open_acl("all", ["a", "b"]), guard)
-    assert statuses(ANSWERS, snapshot)["acl-c"] is Status.PASS
+    assert statuses(RETURN_TRAFFIC, snapshot)["acl-c"] is Status.PASS
     assert statuses(BLOCKED, snapshot) == {"vpce-kms": Status.FAIL}
 
 
@@ -240,5 +240,5 @@ def test_return_traffic_of_a_gateway_endpoint() -> None:
     snapshot = build_snapshot(
         A, gateway("s3", S3, ["main"]), table("main", route("pl-s3", "vpce-s3"), main=True), guard
     )
-    verdict = verdicts(ANSWERS, snapshot)["acl-a"]
+    verdict = verdicts(RETURN_TRAFFIC, snapshot)["acl-a"]
     assert verdict.summary == ("acl-a blocks return traffic from vpce-s3 to subnet-a")

@@ -1,4 +1,4 @@
-"""What endpoint policies let through, as the rules tell it."""
+"""Results of the rules about endpoint policies."""
 
 import json
 import shlex

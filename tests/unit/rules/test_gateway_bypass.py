@@ -1,4 +1,4 @@
-"""Gateway services sent to other networks, routes in the shadow of others, names led elsewhere."""
+"""S3 and DynamoDB traffic that bypasses gateway endpoints, and shadowed endpoint routes."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from network_builders import (
 from posture.model.network import Endpoint, Route, RouteOrigin, Snapshot
 from posture.model.verdict import Severity, Status
 
-LEAVES = "gateway-service-bypasses-endpoint"
+BYPASSES = "gateway-service-bypasses-endpoint"
 ELSEWHERE = "gateway-service-uses-other-network"
 SHADOWED = "gateway-endpoint-route-shadowed"
 
@@ -29,7 +29,7 @@ ENDPOINTS = (gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]))
 
 
 def vpc(*routes: Route, **more: object) -> Snapshot:
-    """Give a VPC with both gateway endpoints and one subnet with these routes."""
+    """Build a VPC with both gateway endpoints and one subnet with these routes."""
     return build_snapshot(
         *ENDPOINTS, nat("1", None), subnet("a"), table("main", *routes, main=True), *more.values()
     )
@@ -43,10 +43,10 @@ def test_traffic_through_an_interface_endpoint_passes() -> None:
     by_nat = route("0.0.0.0/0", "nat-1")
     lacking = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                       gateway("ddb", DYNAMODB))  # fmt: skip
-    assert statuses(LEAVES, lacking)["subnet-a"] is Status.FAIL
+    assert statuses(BYPASSES, lacking)["subnet-a"] is Status.FAIL
     taken = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                     gateway("ddb", DYNAMODB), interface("x", S3))  # fmt: skip
-    assert statuses(LEAVES, taken)["subnet-a"] is Status.PASS
+    assert statuses(BYPASSES, taken)["subnet-a"] is Status.PASS
 
 
 def test_unknown_dns_resolution_is_unknown() -> None:
@@ -54,7 +54,7 @@ def test_unknown_dns_resolution_is_unknown() -> None:
     by_nat = route("0.0.0.0/0", "nat-1")
     snapshot = build_snapshot(nat("1", None), subnet("a"), table("main", TO_DDB, by_nat, main=True),
                        gateway("ddb", DYNAMODB), interface("x", S3, private_dns=None))  # fmt: skip
-    assert statuses(LEAVES, snapshot)["subnet-a"] is Status.UNKNOWN
+    assert statuses(BYPASSES, snapshot)["subnet-a"] is Status.UNKNOWN
 
 
 def test_each_service_is_reported_with_its_endpoint() -> None:
@@ -69,7 +69,7 @@ def test_each_service_is_reported_with_its_endpoint() -> None:
             main=True,
         ),
     )  # fmt: skip
-    assert verdicts(LEAVES, snapshot)["subnet-a"].summary == (
+    assert verdicts(BYPASSES, snapshot)["subnet-a"].summary == (
         "subnet-a sends some s3 traffic over the internet (NAT gateway), bypassing vpce-s3; "
         "and all dynamodb traffic over the internet (NAT gateway); a gateway endpoint is "
         "available at no charge"
@@ -77,12 +77,12 @@ def test_each_service_is_reported_with_its_endpoint() -> None:
 
 
 def roots(snapshot: Snapshot, *rules: str) -> set[str]:
-    """Give the roots of all that these rules find."""
+    """Return the root causes that these rules find."""
     return {each.root for rule in rules for each in verdicts(rule, snapshot).values()}
 
 
 def by_nat(*parts: Endpoint) -> Snapshot:
-    """Give three subnets of one table whose only way out is a NAT gateway."""
+    """Build three subnets of one route table with a default route to a NAT gateway."""
     many = [subnet(name) for name in "abc"]
     return build_snapshot(
         *many, nat("1", None), *parts, table("main", route("0.0.0.0/0", "nat-1"), main=True)
@@ -91,7 +91,7 @@ def by_nat(*parts: Endpoint) -> Snapshot:
 
 def test_subnets_of_one_route_table_share_the_root_cause() -> None:
     """For all subnets and all rules."""
-    both = LEAVES, "subnet-without-gateway-endpoint-route"
+    both = BYPASSES, "subnet-without-gateway-endpoint-route"
     assert roots(by_nat(gateway("s3")), *both) == {
         "route table rtb-main has no route to the gateway endpoint for s3"
     }
@@ -103,13 +103,13 @@ def test_subnets_of_one_route_table_share_the_root_cause() -> None:
 
 def test_a_vpc_without_endpoints_is_one_root_cause() -> None:
     """Whatever route tables it has."""
-    assert roots(by_nat(), LEAVES) == {"vpc-1 has no gateway endpoint for dynamodb and s3"}
+    assert roots(by_nat(), BYPASSES) == {"vpc-1 has no gateway endpoint for dynamodb and s3"}
 
 
 def test_a_bypass_and_its_shadowed_route_have_one_root_cause() -> None:
     """The findings of the subnet and the route table are about the same route."""
     specific = route("52.218.0.0/18", "nat-1"), route("52.218.64.0/18", "nat-1")
-    (root,) = roots(vpc(TO_S3, TO_DDB, *specific), LEAVES, SHADOWED)
+    (root,) = roots(vpc(TO_S3, TO_DDB, *specific), BYPASSES, SHADOWED)
     past = "52.218.0.0/18 and 52.218.64.0/18"
     assert root == f"routes in route table rtb-main bypass the gateway endpoint ({past})"
 

@@ -1,4 +1,4 @@
-"""Endpoints that hosts of other networks can use."""
+"""Interface endpoints that hosts in other networks can use."""
 
 from dataclasses import replace
 from typing import Any
@@ -31,7 +31,7 @@ SHARED = "endpoint-open-to-other-networks"
 
 
 def hub(*rules: SecurityGroupRule, routes: tuple[Route, ...] = (), more: Any = ()) -> Snapshot:
-    """Give KMS's endpoint behind a group of these rules, in a subnet with these routes."""
+    """Build a KMS endpoint with these inbound rules in a subnet with these routes."""
     return build_snapshot(
         subnet("a", "a", "10.0.1.0/24"), table("main", *routes, main=True), open_acl("all", ["a"]),
         eni("1", "a", "10.0.1.9"), group("endpoints", *rules),

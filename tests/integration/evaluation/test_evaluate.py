@@ -87,7 +87,9 @@ def test_an_evaluation_stores_the_coverage_matrix(stage: Stage) -> None:
     assert head.coverage is not None
     row = outcomes_of(head.coverage, stage.network.subnet)
     short = [each["short"] for each in head.coverage["services"]]
-    assert dict(zip(short, row, strict=True))["s3"]["summary"] == f"all by {stage.network.gateway}"
+    assert dict(zip(short, row, strict=True))["s3"]["summary"] == (
+        f"all traffic is routed to {stage.network.gateway}"
+    )
 
 
 def test_the_same_change_twice_writes_once(stage: Stage) -> None:

@@ -113,7 +113,7 @@ def test_a_sweep_stops_while_there_is_time_to_tell(stage: Stage) -> None:
     first = sweep(stage, 2 * SECONDS + 20)
     assert len(subjects(first)) == 1
     assert {scope.subject for scope in first.remaining} == everything - set(subjects(first))
-    with pytest.raises(SweepIncompleteError, match=r"2 missing of .*: no time was left"):
+    with pytest.raises(SweepIncompleteError, match=r"2 not swept in .*: no time was left"):
         first.require_complete()
     second = sweep(stage, 2 * SECONDS + 20)
     assert subjects(second) == [first.remaining[0].subject]

@@ -10,7 +10,7 @@ from posture.lifecycle.diff import find_transitions
 from posture.model.dns import DnsAttributes
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
-from posture.store.last_observed import MAX_ITEMS, MIN_ITEMS, LastObservedTimes, Observation
+from posture.store.last_observed import LastObservedTimes, Observation
 from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import Evaluation, Store
 from stack_tables import TABLES
@@ -18,7 +18,7 @@ from stack_tables import TABLES
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MANY = [Scope("111122223333", "eu-west-1", f"vpc-{number:03}") for number in range(MAX_ITEMS + 20)]
+MANY = [Scope("111122223333", "eu-west-1", f"vpc-{number:03}") for number in range(120)]
 
 
 def record(
@@ -181,7 +181,7 @@ def test_few_clocks_move_one_by_one(
     store: Store, clocks: LastObservedTimes, calls: Counter[str]
 ) -> None:
     """A transaction would cost twice as much and save nothing."""
-    few = MANY[: MIN_ITEMS - 1]
+    few = MANY[:9]
     seen = recorded(store, few)
     calls.clear()
     assert clocks.advance_all(seen) == set(few)

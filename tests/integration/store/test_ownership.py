@@ -1,11 +1,12 @@
 """The reverse index: from any id to its scopes, also when the resource is gone."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from finding_builders import NOON, OTHER, SCOPE, at
-from posture.store.resource_index import KEPT, ResourceIndex, digest_ids
+from posture.store.resource_index import ResourceIndex, digest_ids
 from stack_tables import TABLES
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def test_what_is_gone_is_remembered_for_a_while(
     ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
     ownership.remember(SCOPE, frozenset({"rtb-0b"}), at(1))
     assert ownership.find_scopes(["rtb-0a"]) == {"rtb-0a": {SCOPE}}
-    assert expiry(dynamodb, "rtb-0a") == str(int((at(1) + KEPT).timestamp()))
+    assert expiry(dynamodb, "rtb-0a") == str(int((at(1) + timedelta(days=90)).timestamp()))
     assert expiry(dynamodb, "rtb-0b") is None
 
 
@@ -56,7 +57,7 @@ def test_what_comes_back_no_longer_expires(
     ownership.remember(SCOPE, frozenset(), at(1))
     ownership.remember(SCOPE, frozenset({"rtb-0a"}), at(2))
     assert expiry(dynamodb, "rtb-0a") is None
-    assert expiry(dynamodb, "rtb-0b") == str(int((at(1) + KEPT).timestamp()))
+    assert expiry(dynamodb, "rtb-0b") == str(int((at(1) + timedelta(days=90)).timestamp()))
 
 
 def test_many_ids_are_written_in_batches(ownership: ResourceIndex) -> None:

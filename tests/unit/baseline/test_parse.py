@@ -95,7 +95,7 @@ def test_everything_may_be_left_out(raw: dict[str, Any]) -> None:
         ({"default": {"pending_grace_minutes": "15"}}, "a whole number from 0 to 1440, got '15'"),
         ({"default": {"exempt": True}}, "default.exempt: expected one of required_services"),
         ({"overrides": {}}, "overrides: expected a list"),
-        ({"overrides": [{}]}, "overrides[0].name: expected some words"),
+        ({"overrides": [{}]}, "overrides[0].name: expected a text"),
         (
             {"overrides": [{"name": "x", "match": {}, "set": {}}]},
             "overrides[0].match: expected at least one of accounts, regions, vpcs, tags",
@@ -110,7 +110,7 @@ def test_everything_may_be_left_out(raw: dict[str, Any]) -> None:
         ),
         (
             {"overrides": [{"name": "x", "match": {"tags": {"a": "b"}}, "set": {"exempt": True}}]},
-            "overrides[0].set.exempt_reason: expected why the scope is exempt",
+            "overrides[0].set.exempt_reason: expected the reason of the exemption",
         ),
     ],
 )
@@ -137,7 +137,7 @@ def test_names_of_overrides_are_unique() -> None:
     """Or nobody could tell which one is meant."""
     twice = {"name": "x", "match": {"regions": ["eu-west-1"]}, "set": {}}
     assert mistakes({"overrides": [twice, twice]}) == (
-        "overrides[1].name: expected a name of its own, got 'x'",
+        "overrides[1].name: expected a unique name, got 'x'",
     )
 
 

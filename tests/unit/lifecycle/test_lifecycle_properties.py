@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finding_builders import SCOPE, at
-from posture.lifecycle.bounds import CONCERNS, FACTS, FACTS_IN_ALL, bound_verdict, is_truncated
+from posture.lifecycle.bounds import bound_verdict, is_truncated
 from posture.lifecycle.diff import BAD, apply_transitions, find_transitions, is_bad
 from posture.model.finding import Step
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
@@ -95,9 +95,9 @@ def test_every_finding_fits(verdict: Verdict) -> None:
     """Whatever a rule says is cut to size once and for all, and says when facts are left out."""
     small = bound_verdict(verdict)
     facts = [fact.text + "".join(map("".join, fact.record.items())) for fact in small.evidence]
-    assert len(facts) <= FACTS
-    assert sum(len(fact.encode()) for fact in facts) <= FACTS_IN_ALL
-    assert len(small.concerns) <= CONCERNS
+    assert len(facts) <= 40
+    assert sum(len(fact.encode()) for fact in facts) <= 24_000
+    assert len(small.concerns) <= 500
     assert len(verdict.evidence) == len(small.evidence) or is_truncated(small)
     assert small == bound_verdict(small)
 

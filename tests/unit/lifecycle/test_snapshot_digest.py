@@ -32,7 +32,7 @@ from network_builders import (
 )
 from network_strategies import UNTIL_LATER, snapshots
 from posture.lifecycle.diff import apply_transitions, find_transitions
-from posture.lifecycle.snapshot_digest import DAY, digest_snapshot, is_same_day
+from posture.lifecycle.snapshot_digest import digest_snapshot, is_same_day
 from posture.lifecycle.waiving import Waivers
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import Connection, EndpointServiceSnapshot, ServiceFacet
@@ -298,7 +298,7 @@ def test_every_scope_is_judged_once_a_day(start: float, hours: float, name: str)
     old = replace(FULL, scope=scope, observed_at=before, endpoints={})
     same = digest(old) == digest(replace(old, observed_at=now))
     assert same is is_same_day(scope, before, now)
-    assert not (same and now - before >= DAY)
+    assert not (same and now - before >= timedelta(days=1))
 
 
 def test_scopes_have_their_days_at_different_hours() -> None:

@@ -1,4 +1,4 @@
-"""What the organisation wrote down, before it is applied to one scope."""
+"""The baseline document: defaults and overrides, before they are resolved for a scope."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from posture.model.waiver import Waiver
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which scopes an override concerns: those that meet every kind of condition it states.
+    """The conditions of an override; a scope must meet each kind that is not empty.
 
-    An empty kind is no condition. A tag is met by any of its values, or by being there at all when
-    `*` is among them.
+    A tag matches one of its values, or any value when `*` is among them.
     """
 
     accounts: frozenset[str] = frozenset()
@@ -26,7 +25,7 @@ class Match:
     tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def matches(self, scope: Scope, tags: Tags) -> bool:
-        """Tell whether a scope with these tags is concerned."""
+        """Whether a scope with these tags meets all conditions."""
         return (
             (not self.accounts or scope.account in self.accounts)
             and (not self.regions or scope.region in self.regions)
@@ -37,7 +36,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What holds instead of the default where `match` is met; `settings` by field of a baseline."""
+    """The fields of a baseline that replace the defaults where `match` is met."""
 
     name: str
     match: Match
@@ -46,9 +45,9 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class BaselineDocument:
-    """The requirements of every scope that no override concerns, and the overrides in order.
+    """The requirements of scopes that no override matches, and the overrides in order.
 
-    `waivers` are what is accepted for a time; they are kept beside the document, not in it.
+    `waivers` are stored beside the document, not in it.
     """
 
     default: Baseline = field(default_factory=Baseline)

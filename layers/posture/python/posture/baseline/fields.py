@@ -1,4 +1,4 @@
-"""The fields of a baseline: what each may hold, in code and in words."""
+"""The fields of a baseline, and the values that each may have."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class Mistakes:
         self.found: list[str] = []
 
     def expect(self, path: str, expected: str, value: object) -> None:
-        """Note that a field should hold something else."""
+        """Add a field with a wrong value, and what was expected."""
         self.found.append(f"{path}: expected {expected}, got {format_value(value)}")
 
 
 class Field(Protocol):
-    """Reads one field, or notes its mistakes."""
+    """Parses one field, or adds its mistakes."""
 
     def read(self, value: Any, path: str, mistakes: Mistakes) -> Any:
-        """Give the value as a baseline holds it."""
+        """Return the value as a baseline holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A list of texts of one form, each once."""
+    """A list of distinct texts of one form."""
 
     form: re.Pattern[str]
     expected: str
-    ordered: bool = False  # keep the order people wrote
+    ordered: bool = False  # whether the order is kept
 
     def read(self, value: Any, path: str, mistakes: Mistakes) -> tuple[str, ...] | frozenset[str]:
-        """Give the texts; a list that is none, and each text of another form, is a mistake."""
+        """Return the texts."""
         if not isinstance(value, list):
             mistakes.expect(path, f"a list, each {self.expected}", value)
             return self._kept(())
@@ -58,20 +58,20 @@ class Texts:
         return tuple(kept) if self.ordered else frozenset(kept)
 
     def _words(self, value: object) -> str:
-        # YAML takes an account id without quotes for a number and eats its leading zeros.
+        # YAML reads an account id without quotes as a number, without its leading zeros.
         quoted = isinstance(value, int) and not isinstance(value, bool)
         return f"{self.expected} in quotes" if quoted else self.expected
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A whole number between two bounds."""
+    """An integer between two bounds."""
 
     least: int
     most: int
 
     def read(self, value: Any, path: str, mistakes: Mistakes) -> int:
-        """Give the number."""
+        """Return the number."""
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not whole or not self.least <= value <= self.most:
             mistakes.expect(path, f"a whole number from {self.least} to {self.most}", value)
@@ -84,7 +84,7 @@ class Flag:
     """True or false."""
 
     def read(self, value: Any, path: str, mistakes: Mistakes) -> bool:
-        """Give the flag."""
+        """Return the flag."""
         if not isinstance(value, bool):
             mistakes.expect(path, "true or false", value)
         return value is True
@@ -92,26 +92,24 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Some words."""
+    """A text that is not empty."""
 
     def read(self, value: Any, path: str, mistakes: Mistakes) -> str:
-        """Give the words."""
+        """Return the text."""
         if not isinstance(value, str) or not value.strip():
-            mistakes.expect(path, "some words", value)
+            mistakes.expect(path, "a text", value)
             return ""
         return value.strip()
 
 
 @dataclass(frozen=True, slots=True)
 class TagValues:
-    """Tag keys, each with a value or a list of them; `*` stands for any value."""
+    """Tag keys, each with a value or a list of values; `*` matches any value."""
 
-    values: Texts = field(
-        default_factory=lambda: Texts(re.compile(r".{0,256}", re.DOTALL), "a text")
-    )
+    values: Texts = field(default_factory=lambda: Texts(TAG_VALUE, "a text"))
 
     def read(self, value: Any, path: str, mistakes: Mistakes) -> dict[str, frozenset[str]]:
-        """Give the values by key."""
+        """Return the values by key."""
         if not isinstance(value, Mapping):
             mistakes.expect(path, "tag keys, each with a value or a list of values", value)
             return {}
@@ -152,5 +150,5 @@ CONDITIONS: Mapping[str, Field] = {
 
 
 def format_value(value: object) -> str:
-    """Give a value as a person wrote it, cut to a line."""
+    """Return a value as text, truncated to a line."""
     return "nothing" if value is None else repr(value)[:80]

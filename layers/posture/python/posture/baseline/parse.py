@@ -1,4 +1,4 @@
-"""A baseline document out of plain values, as YAML, JSON or DynamoDB give them, and back."""
+"""Baseline documents to and from plain values, as YAML, JSON and DynamoDB hold them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ OVERRIDE = ("name", "match", "set")
 
 
 def parse_document(raw: Any) -> BaselineDocument:
-    """Read a document; what is left out is as sensible as with no document at all.
+    """Parse a document; a field that is left out has its default.
 
     Raises:
-        BaselineError: it names every mistake by the path of its field.
+        BaselineError: it lists every mistake with the path of its field.
     """
     mistakes = Mistakes()
     document = _document(raw, mistakes)
@@ -30,7 +30,7 @@ def parse_document(raw: Any) -> BaselineDocument:
 
 
 def dump_document(document: BaselineDocument) -> dict[str, Any]:
-    """Give the plain values that `parse_document` reads back, in a steady order."""
+    """Return the plain values that `parse_document` parses, in a stable order."""
     return {
         "version": VERSION,
         "default": _stated(document.default, REQUIREMENTS),
@@ -69,12 +69,12 @@ def _override(raw: Any, path: str, mistakes: Mistakes) -> Override:
         mistakes.expect(f"{path}.match", "at least one of " + ", ".join(CONDITIONS), {})
     settings = _fields(members.get("set"), {**REQUIREMENTS, **EXEMPTION}, f"{path}.set", mistakes)
     if settings.get("exempt") and not settings.get("exempt_reason"):
-        mistakes.expect(f"{path}.set.exempt_reason", "why the scope is exempt", None)
+        mistakes.expect(f"{path}.set.exempt_reason", "the reason of the exemption", None)
     return Override(name, Match(**match), settings)
 
 
 def _members(raw: Any, known: Iterable[str], path: str, mistakes: Mistakes) -> Mapping[str, Any]:
-    """Give the members of an object; one that nobody knows is a mistake, not skipped."""
+    """Return the members of an object; an unknown member is a mistake."""
     where = path or "baseline"
     if not isinstance(raw, Mapping):
         mistakes.expect(where, "an object with " + ", ".join(known), raw)
@@ -101,12 +101,12 @@ def _unique(names: Iterable[str], mistakes: Mistakes) -> None:
     seen: set[str] = set()
     for number, name in enumerate(names):
         if name and name in seen:
-            mistakes.expect(f"overrides[{number}].name", "a name of its own", name)
+            mistakes.expect(f"overrides[{number}].name", "a unique name", name)
         seen.add(name)
 
 
 def _stated(holder: Baseline | Match, fields: Iterable[str]) -> dict[str, Any]:
-    """Give the fields that hold something: an empty one says no more than a missing one."""
+    """Return the fields that are not empty."""
     values = {name: _plain(getattr(holder, name)) for name in fields}
     return {name: value for name, value in values.items() if value not in ([], {})}
 

@@ -1,4 +1,4 @@
-"""One scope's requirements out of the document."""
+"""Resolving the document to the requirements of one scope."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from posture.model.scope import Scope
 
 
 def resolve_baseline(document: BaselineDocument, scope: Scope, tags: Tags) -> Baseline:
-    """Apply every override that concerns the scope, in order; its own account is always trusted.
+    """Apply all overrides that match the scope, in order; its own account is always trusted.
 
-    An override replaces each field it sets as a whole, so of two that set the same one the later
-    wins.
+    An override replaces each field that it sets as a whole, so the last one to set a field wins.
     """
     baseline = document.default
     for override in document.overrides:

@@ -1,13 +1,13 @@
-"""The use case of the changes queue: look where a batch of changes points, and record what is true.
+"""The use case of the changes queue: evaluate all scopes that a batch of changes concerns.
 
-A message succeeds once every scope it concerns is recorded; the others of its batch do not wait for
-it. What fails is handed out again by the queue, and in the end to its dead-letter queue.
+A message succeeds when every scope that it concerns is recorded, whatever happens to the others of
+its batch. The queue hands out a failed message again, and at last to its dead-letter queue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -19,31 +19,31 @@ from posture.evaluation.scope import ScopeResult
 from posture.model.change import ChangeOutcome
 from posture.runtime.deadline import Deadline
 from posture.store.rejections import LAST_TRY
-from posture.store.scope_store import WriteOutcome as Recording
+from posture.store.scope_store import WriteOutcome
 
 logger = Logger()
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What a batch came to. `failed` are the ids of messages that must come again."""
+    """What became of a batch. `failed` are the ids of messages that must come again."""
 
     changes: int = 0
     ignored: int = 0
     rejected: int = 0
     regions_swept: int = 0
     results: tuple[ScopeResult, ...] = ()
-    failed: tuple[str, ...] = field(default=())
+    failed: tuple[str, ...] = ()
 
     def build_response(self) -> dict[str, list[dict[str, str]]]:
-        """Give the partial batch response.
+        """Build the partial batch response.
 
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
         """
         return {"batchItemFailures": [{"itemIdentifier": each} for each in self.failed]}
 
     def count_metrics(self) -> dict[str, int]:
-        """Give the batch's metrics by name."""
+        """Count the batch's metrics, by name."""
         outcomes = [each.outcome for each in self.results]
         return {
             "ChangesReceived": self.changes,
@@ -53,74 +53,74 @@ class BatchResult:
             "RegionsSwept": self.regions_swept,
             "ScopesEvaluated": len(outcomes),
             "ScopesUnchanged": sum(not each.evaluated for each in self.results),
-            "StaleEvaluations": outcomes.count(Recording.STALE),
+            "StaleEvaluations": outcomes.count(WriteOutcome.STALE),
         }
 
 
 class Evaluator:
-    """Evaluates batches for one account and region."""
+    """Evaluates batches of changes for one monitor."""
 
     def __init__(self, ports: EvaluationPorts) -> None:
         self._ports = ports
 
     def evaluate(self, event: Mapping[str, Any], deadline: Deadline | None = None) -> BatchResult:
-        """Evaluate what the changes queue hands over, or one EventBridge event by itself.
+        """Evaluate the changes of an SQS event, or of one EventBridge event.
 
-        The deadline is for the sweep that a change may need which leads to no VPC in particular.
+        Args:
+            event: The event that Lambda passes.
+            deadline: The deadline of a sweep for changes that cannot be resolved to a VPC.
 
         Raises:
             MalformedChangeError: the event is neither.
-            ClientError, BotoCoreError: the tables do not answer, so all of it must come again.
+            ClientError, BotoCoreError: DynamoDB does not answer; the whole batch must come again.
             CorruptItemError: the baseline cannot be read.
         """
-        batch = self._ours(parse_sqs_event(event))
+        batch = self._reject_unmonitored(parse_sqs_event(event))
         self._reject(batch.rejected)
         applied = [each for each in batch.received if each.change.outcome is ChangeOutcome.APPLIED]
         changes = {each.change.event_id: each.change for each in applied}
-        looked = BatchEvaluation(self._ports, list(changes.values()), deadline or Deadline())
+        evaluation = BatchEvaluation(self._ports, list(changes.values()), deadline or Deadline())
         try:
-            failures = looked.run() if changes else {}
+            failures = evaluation.run() if changes else {}
         except CAUGHT as error:
             self._give_up(applied, dict.fromkeys(changes, describe_error(error)))
             raise
         self._give_up(applied, failures)
-        late = [each.message_id for each in applied if each.change.event_id in failures]
+        failed = [each.message_id for each in applied if each.change.event_id in failures]
         return BatchResult(
             changes=len(batch.received) + len(batch.rejected),
             ignored=len(batch.received) - len(applied),
             rejected=len(batch.rejected),
-            regions_swept=looked.regions_swept,
-            results=tuple(looked.results),
-            failed=(*(each.message_id for each in batch.rejected), *late),
+            regions_swept=evaluation.regions_swept,
+            results=tuple(evaluation.results),
+            failed=(*(each.message_id for each in batch.rejected), *failed),
         )
 
-    def _ours(self, batch: ChangeBatch) -> ChangeBatch:
-        """Reject changes of accounts and regions that cannot be read from here."""
+    def _reject_unmonitored(self, batch: ChangeBatch) -> ChangeBatch:
+        """Reject changes of accounts and regions that this monitor does not monitor."""
         home = self._ports.observer.region
-        foreign = [each for each in batch.received if not self._ports.watches(each.change.region)]
-        rejected = [
-            RejectedRecord(
-                each.message_id,
-                f"event {each.change.event_id} is of {each.change.region}, this monitor of {home}",
-                repr(each.change),
-            )
-            for each in foreign
+        unmonitored = [
+            each for each in batch.received if not self._ports.watches(each.change.region)
         ]
-        received = tuple(each for each in batch.received if each not in foreign)
+        reason = "event {0.event_id} is from {0.region}, this monitor is in {1}"
+        rejected = [
+            RejectedRecord(each.message_id, reason.format(each.change, home), repr(each.change))
+            for each in unmonitored
+        ]
+        received = tuple(each for each in batch.received if each not in unmonitored)
         return ChangeBatch(received, (*batch.rejected, *rejected))
 
     def _give_up(self, applied: Iterable[ReceivedChange], failures: Failures) -> None:
-        """Keep why a change failed at its last try: a dead letter itself does not tell."""
+        """Record why a change failed at its last try: a dead-letter message does not say it."""
         for each in applied:
             if each.receive_count < LAST_TRY or each.change.event_id not in failures:
                 continue
-            reason = (
-                f"failed {each.receive_count} times, at last by {failures[each.change.event_id]}"
-            )
+            why = failures[each.change.event_id]
+            reason = f"failed {each.receive_count} times, the last time with: {why}"
             try:
                 self._reject([RejectedRecord(each.message_id, reason, each.body)])
-            except CAUGHT:  # the log has it, and the others of the batch must not fail for it
-                logger.exception("reason not kept", extra={"message_id": each.message_id})
+            except CAUGHT:  # the log has the reason; the others of the batch must go on
+                logger.exception("reason not recorded", extra={"message_id": each.message_id})
 
     def _reject(self, rejected: Iterable[RejectedRecord]) -> None:
         now = self._ports.observer.now()

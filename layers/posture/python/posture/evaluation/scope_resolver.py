@@ -1,7 +1,7 @@
-"""From the ids a change names to the scopes it concerns, by what EC2 and our own index know.
+"""Resolving changes to the scopes that they concern, by EC2 and by the resource index.
 
-EC2 knows what exists, our index what was deleted. Both are asked about all the changes of a batch
-at once, by one request (and its pages) a kind of id.
+EC2 knows the resources that exist, the index those that were deleted. Both are asked about all
+changes of a batch at once, EC2 with one paginated request for each type of id.
 Filters: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html
 """
 
@@ -27,7 +27,7 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A request whose rows tell the VPC of ids of one kind, and the filter that selects by id."""
+    """A request that returns the VPC of ids of one type, and the filter that selects by id."""
 
     operation: str
     member: str
@@ -39,7 +39,7 @@ def _tables(by: str) -> Lookup:
     return Lookup("describe_route_tables", "RouteTables", by)
 
 
-# Each of these lies in one VPC: a change that names one concerns that VPC.
+# Each of these is in one VPC, which is the one that a change to it concerns.
 INSIDE: Mapping[str, Lookup] = {
     "rtb": _tables("route-table-id"),
     "rtbassoc": _tables("association.route-table-association-id"),
@@ -51,8 +51,8 @@ INSIDE: Mapping[str, Lookup] = {
     "eni": Lookup("describe_network_interfaces", "NetworkInterfaces", "network-interface-id"),
     "nat": Lookup("describe_nat_gateways", "NatGateways", "nat-gateway-id", filters="Filter"),
 }
-# These may serve many VPCs: those whose routes lead there. Looked up only for a change that names
-# nothing inside a VPC, as a route to S3's prefix list does not concern everybody who has one.
+# Each of these may be the target of routes in many VPCs. They are looked up only for a change that
+# names nothing inside a VPC: a new route to the prefix list of S3 concerns one VPC, not all.
 SHARED: Mapping[str, Lookup] = {
     "pl": _tables("route.destination-prefix-list-id"),
     "igw": _tables("route.gateway-id"),
@@ -61,7 +61,7 @@ SHARED: Mapping[str, Lookup] = {
     "pcx": _tables("route.vpc-peering-connection-id"),
     "tgw": _tables("route.transit-gateway-id"),
 }
-ONLY_REMEMBERED = frozenset({"cagw", "lgw"})  # no filter finds them; the index does
+ONLY_INDEXED = frozenset({"cagw", "lgw"})  # no filter finds them; the index does
 KINDS: Mapping[str, Lookup] = {**INSIDE, **SHARED}
 
 Known = Mapping[str, frozenset[Scope]]  # by the id of a resource
@@ -69,24 +69,24 @@ Known = Mapping[str, frozenset[Scope]]  # by the id of a resource
 
 @dataclass(frozen=True, slots=True)
 class ResolvedScopes:
-    """Where to look, and the changes that point there; `regions` are to be swept."""
+    """The scopes to evaluate and the regions to sweep, each with the changes that lead to it."""
 
     scopes: Mapping[Scope, tuple[Change, ...]]
     regions: Mapping[Region, tuple[Change, ...]]
 
 
 class ScopeResolver:
-    """Places changes; `ec2_of` gives the EC2 client of an account's region."""
+    """Resolves changes to scopes; `ec2_of` returns the EC2 client of an account's region."""
 
     def __init__(self, ec2_of: Callable[[Region], EC2Client], ownership: ResourceIndex) -> None:
         self._ec2_of = ec2_of
         self._ownership = ownership
 
     def resolve(self, changes: Sequence[Change]) -> ResolvedScopes:
-        """Find the scopes of each change; the region of what cannot be placed is to be swept.
+        """Resolve changes to scopes, or to their region where that is not possible.
 
         Raises:
-            ClientError, BotoCoreError: EC2 or the index did not answer, though retried.
+            ClientError, BotoCoreError: EC2 or DynamoDB did not answer, in spite of retries.
         """
         wanted: dict[Region, set[str]] = defaultdict(set)
         for change in changes:
@@ -106,13 +106,13 @@ class ScopeResolver:
         )
 
     def _known(self, region: Region, ids: Collection[str]) -> Known:
-        """Give what the index and EC2 know of these ids, for one region of one account."""
-        remembered = self._ownership.find_scopes(ids) if ids else {}
+        """Find the scopes of ids in one region of one account, in the index and in EC2."""
+        indexed = self._ownership.find_scopes(ids) if ids else {}
         existing = find_in_ec2(self._ec2_of(region), region, ids)
         return {
             each: frozenset(
                 scope
-                for scope in remembered.get(each, frozenset()) | existing.get(each, frozenset())
+                for scope in indexed.get(each, frozenset()) | existing.get(each, frozenset())
                 if (scope.account, scope.region) == (region.account, region.name)
             )
             for each in ids
@@ -120,9 +120,9 @@ class ScopeResolver:
 
 
 def lookup_ids(change: Change) -> frozenset[str]:
-    """Give the ids to look up: none when the change names its VPC outright.
+    """Return the ids to look up: none when the change names its VPC.
 
-    A change of an endpoint service names its consumers' endpoints, which may be our own, too.
+    A change to an endpoint service names its consumers' endpoints, which may be monitored, too.
     """
     if change.vpc_ids or change.sweeps:
         return frozenset()
@@ -130,12 +130,12 @@ def lookup_ids(change: Change) -> frozenset[str]:
     if change.service_ids:
         return frozenset(each for each in ids if resource_type(each) == "vpce")
     inside = frozenset(each for each in ids if resource_type(each) in INSIDE)
-    shared = SHARED.keys() | ONLY_REMEMBERED
+    shared = SHARED.keys() | ONLY_INDEXED
     return inside or frozenset(each for each in ids if resource_type(each) in shared)
 
 
 def find_scopes(change: Change, known: Known) -> frozenset[Scope]:
-    """Give the scopes a change concerns, as far as they are known."""
+    """Return the known scopes that a change concerns."""
     region = change.region
     named = {
         Scope(region.account, region.name, subject)
@@ -145,10 +145,10 @@ def find_scopes(change: Change, known: Known) -> frozenset[Scope]:
 
 
 def is_unresolved(change: Change, known: Known) -> bool:
-    """Tell whether a change concerns something nobody can place, so that all must be looked at.
+    """Whether a change names something without a known scope, so that its region must be swept.
 
-    One call deletes several endpoints, perhaps of several VPCs: each of them must be placed, but
-    for the consumers of an endpoint service, who may be anybody.
+    One call can delete endpoints of several VPCs, so each endpoint must be resolved, except those
+    of an endpoint service's consumers, which may be in any account.
     """
     if change.sweeps or not find_scopes(change, known):
         return True
@@ -158,14 +158,14 @@ def is_unresolved(change: Change, known: Known) -> bool:
 
 
 def resource_type(resource: str) -> str:
-    """Give the prefix of an id, as in `vpce-svc` of `vpce-svc-0123`."""
+    """Return the prefix of an id, as in `vpce-svc` of `vpce-svc-0123`."""
     return resource.rpartition("-")[0]
 
 
 def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
-    """Ask EC2 for the VPC of each id; what is gone, or may not be asked for, has none.
+    """Ask EC2 for the VPC of each id; a resource that is gone has none.
 
-    A denied look-up counts as not found: then the whole region is swept, which finds it.
+    A denied request counts as not found: then the whole region is swept, which finds it.
     """
     by_lookup: dict[Lookup, list[str]] = defaultdict(list)
     for each in sorted(ids):
@@ -198,7 +198,7 @@ def _rows(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Iterator[Row]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Give every text in a row: the ids it is about are among them."""
+    """Return all texts in a row, the ids among them."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

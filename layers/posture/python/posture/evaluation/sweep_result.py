@@ -1,4 +1,4 @@
-"""What a sweep came to: of one slice, of a region, of all accounts."""
+"""The result of a sweep: of one slice, of a region, of all accounts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from posture.model.scope import Region, Scope
 from posture.store.scope_store import WriteOutcome
 
 NO_TIME = "no time was left"
-SOME = 5  # scopes that a message names; of more it tells how many there are
+MAX_NAMED = 5  # scopes that a message names; it counts the others
 
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What a sweep came to.
+    """What became of a sweep.
 
-    `failed` names each scope that could not be read or recorded, `unswept` each account, and why.
-    `left` are VPCs that there was no time for, the longest unseen first.
+    `failed` names each scope that could not be read or recorded, `failed_regions` each account, and
+    why. `remaining` are VPCs that there was no time for, the least recently observed first.
     """
 
     region: Region
@@ -30,35 +30,35 @@ class SweepResult:
     remaining: tuple[Scope, ...] = ()
 
     def describe_missing(self) -> tuple[str, ...]:
-        """Tell what was not looked at or not recorded, and why; nothing when all is done."""
+        """Describe what was not evaluated or recorded, and why; empty when all is done."""
         by_reason: dict[str, list[Scope]] = defaultdict(list)
         for scope, reason in self.failed.items():
             by_reason[reason].append(scope)
-        told = [f"{where}: {reason}" for where, reason in self.failed_regions.items()]
-        told += [f"{_named(scopes)}: {reason}" for reason, scopes in by_reason.items()]
+        described = [f"{where}: {reason}" for where, reason in self.failed_regions.items()]
+        described += [f"{_named(scopes)}: {reason}" for reason, scopes in by_reason.items()]
         if self.remaining:
-            told.append(f"{_named(self.remaining)}: {NO_TIME}")
-        return tuple(told)
+            described.append(f"{_named(self.remaining)}: {NO_TIME}")
+        return tuple(described)
 
     def require_complete(self) -> None:
-        """Refuse to call it done while anything is missing.
+        """Raise an error if anything is missing.
 
         Raises:
             SweepIncompleteError: it names what is missing, and why.
         """
         if missing := self.describe_missing():
             number = len(self.failed_regions) + len(self.failed) + len(self.remaining)
-            raise SweepIncompleteError(f"{number} missing of {self.region}: {'; '.join(missing)}")
+            raise SweepIncompleteError(f"{number} not swept in {self.region}: {'; '.join(missing)}")
 
     def count_metrics(self) -> dict[str, int]:
-        """Give the sweep's metrics by name."""
+        """Count the sweep's metrics, by name."""
         done = [each.outcome for each in self.results]
         return {
             "ScopesSwept": len(done) + len(self.failed),
             "ScopesFailed": len(self.failed),
             "ScopesLeft": len(self.remaining),
             "AccountsNotSwept": len(self.failed_regions),
-            # What no event had told: events that were lost, or posture that moves without any.
+            # Transitions that no event reported: events were lost, or AWS sends none.
             "FindingsRepaired": sum(len(each.transitions) for each in self.results),
             "ScopesUnchanged": sum(not each.evaluated for each in self.results),
             "StaleEvaluations": done.count(WriteOutcome.STALE),
@@ -66,7 +66,7 @@ class SweepResult:
 
 
 def merge_results(region: Region, parts: Iterable[SweepResult]) -> SweepResult:
-    """Make one of what several parts came to."""
+    """Merge the results of several parts."""
     parts = tuple(parts)
     return SweepResult(
         region,
@@ -78,6 +78,6 @@ def merge_results(region: Region, parts: Iterable[SweepResult]) -> SweepResult:
 
 
 def _named(scopes: Sequence[Scope]) -> str:
-    more = len(scopes) - SOME
-    named = ", ".join(map(str, scopes[:SOME]))
+    more = len(scopes) - MAX_NAMED
+    named = ", ".join(map(str, scopes[:MAX_NAMED]))
     return f"{named} and {more} more" if more > 0 else named

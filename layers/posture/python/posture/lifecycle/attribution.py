@@ -1,4 +1,4 @@
-"""Which change brought a transition about, as far as it can be told."""
+"""The change that caused a transition, as far as it is known."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from posture.lifecycle.bounds import truncate
 from posture.model.change import Change, ChangeOutcome
 from posture.model.finding import Cause
 
-WORDS = 500  # bytes; a user agent is whatever its sender likes
+WORDS = 500  # bytes; a user agent is any text that its sender chooses
 
 
 def find_cause(
     changes: Iterable[Change], about: frozenset[str], *, subject: str, sure: bool = False
 ) -> Cause | None:
-    """Choose the cause among the changes that made somebody look at the scope.
+    """Choose the cause among the changes that led to an evaluation.
 
-    The latest change that names something the verdict is about wins; within one second, which is as
-    fine as CloudTrail tells the time, the one that names most of it. What names just the scope
-    itself (`subject`) comes second. Failing both it is the latest change that led here, unless
-    `sure` forbids guessing: a fact that can no longer be read is not the doing of whoever made the
-    last call. Nor is what a sweep finds the doing of whoever made somebody sweep, unless their
-    change names it.
+    It is the latest change that names a resource in `about`; within one second, which is the
+    resolution of CloudTrail's times, the one that names most of them. Changes that name only the
+    scope itself come second, and then the latest change at all, unless it led to a sweep.
+
+    Args:
+        changes: The changes that led to the evaluation.
+        about: The ids that the verdict concerns.
+        subject: The id of the scope's VPC or endpoint service.
+        sure: Whether only a change that names one of `about` counts. A fact that can no longer be
+            read was not caused by the latest call.
     """
     applied = [change for change in changes if change.outcome is ChangeOutcome.APPLIED]
     near = [change for change in applied if change.resource_ids & (about - {subject})]

@@ -1,7 +1,7 @@
-"""How much one finding may hold, so that no item, transaction or message outgrows AWS's limits.
+"""The limits on a finding's texts, so that items, transactions and messages stay within AWS's.
 
-Verdicts are bounded before they are compared, so that a stored one and a fresh one of the same
-facts are equal. Bounding twice changes nothing. A DynamoDB item holds 400 KB, a transaction 4 MB:
+Verdicts are bounded before they are compared, so that a stored and a new verdict on the same facts
+are equal. Bounding is idempotent. A DynamoDB item holds 400 KB, a transaction 4 MB:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
 
@@ -26,11 +26,11 @@ RESOURCE = 512
 ROOT = 300
 
 CUT = "…"
-LEFT_OUT = "left_out"  # the field of the last fact that tells how many there were besides
+LEFT_OUT = "left_out"  # the field of the last fact that holds how many are left out
 
 
 def bound_verdict(verdict: Verdict) -> Verdict:
-    """Give a verdict whose every text fits; what is left out is said in its place."""
+    """Return the verdict with every text within its limit, and how many facts are left out."""
     return replace(
         verdict,
         resource=truncate(verdict.resource, RESOURCE),
@@ -43,14 +43,14 @@ def bound_verdict(verdict: Verdict) -> Verdict:
 
 
 def is_truncated(verdict: Verdict) -> bool:
-    """Tell whether facts were left out of a bounded verdict."""
+    """Whether facts are left out of a bounded verdict."""
     return any(LEFT_OUT in fact.record for fact in verdict.evidence[-1:])
 
 
 def truncate(text: str, limit: int) -> str:
-    """Give text of at most `limit` bytes in UTF-8, an ellipsis showing where it was cut.
+    """Return text of at most `limit` bytes in UTF-8, with an ellipsis where it was truncated.
 
-    A lone surrogate, which JSON can carry and UTF-8 cannot, becomes a question mark.
+    A lone surrogate, which JSON can contain and UTF-8 cannot, becomes a question mark.
     """
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= limit:
@@ -65,7 +65,7 @@ def _evidence(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     )
     if len(facts) <= FACTS and sum(map(_size, facts)) <= FACTS_IN_ALL:
         return facts
-    # Which facts stay must not hang on the order EC2 happened to list them in.
+    # Which facts are kept must not depend on the order in which EC2 lists them.
     kept: list[Evidence] = []
     room = FACTS_IN_ALL - SENTENCE
     for fact in sorted(facts, key=lambda each: (each.text, sorted(each.record.items()))):
@@ -74,7 +74,7 @@ def _evidence(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
             break
         kept.append(fact)
     missing = str(len(facts) - len(kept))
-    return (*kept, Evidence(f"{missing} more facts are left out here.", {LEFT_OUT: missing}))
+    return (*kept, Evidence(f"{missing} more facts are left out.", {LEFT_OUT: missing}))
 
 
 def _record(record: Mapping[str, str]) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _remediation(remediation: Remediation | None) -> Remediation | None:
         return None
     command = remediation.command.encode("utf-8", "replace").decode()
     if len(command.encode()) > COMMAND:
-        # Half a command is worse than none: somebody might run it.
+        # A truncated command could be run by mistake.
         command = ""
     return Remediation(truncate(remediation.text, SENTENCE), command)
 

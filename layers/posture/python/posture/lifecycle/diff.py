@@ -1,7 +1,7 @@
-"""What has happened to a scope's findings since they were last recorded. Pure.
+"""What happened to a scope's findings since they were last recorded. Pure.
 
-A finding is bad while it is open, unknown or waived. A resolved one keeps the last bad verdict: it
-tells what was wrong, the transition's reason tells how it ended.
+A finding is bad while it is open, unknown or waived. A resolved finding keeps its last bad verdict;
+the reason of its last transition says how it was resolved.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from posture.model.verdict import Status, Verdict
 REPAIRED = "repaired"
 NO_LONGER_APPLIES = "no longer applies"
 RESOURCE_GONE = "resource gone"
-READABLE_AGAIN = "can be judged again"
+READABLE_AGAIN = "can be evaluated again"
 
 BAD = {Status.FAIL: FindingStatus.OPEN, Status.UNKNOWN: FindingStatus.UNKNOWN}
 WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.PASS, Status.NOT_APPLICABLE)
@@ -33,7 +33,7 @@ Findings = Mapping[str, Finding]  # by finding id
 
 @dataclass(frozen=True, slots=True)
 class _Evaluation:
-    """What every transition of one evaluation shares."""
+    """What all transitions of one evaluation have in common."""
 
     scope: Scope
     observed_at: datetime
@@ -41,7 +41,7 @@ class _Evaluation:
     waivers: Waivers
 
     def status(self, verdict: Verdict) -> FindingStatus:
-        """Give the status that a bad verdict has by now."""
+        """Return the status of a finding with this bad verdict."""
         if verdict.status is Status.FAIL and self.waivers.find_waiver(
             verdict.rule, verdict.resource
         ):
@@ -49,7 +49,7 @@ class _Evaluation:
         return BAD[verdict.status]
 
 
-def find_transitions(  # noqa: PLR0913 - all of it is what one evaluation knows
+def find_transitions(  # noqa: PLR0913 - the inputs of one comparison
     scope: Scope,
     stored: Findings,
     verdicts: Iterable[Verdict],
@@ -60,24 +60,24 @@ def find_transitions(  # noqa: PLR0913 - all of it is what one evaluation knows
 ) -> tuple[Transition, ...]:
     """Compare the verdicts of one evaluation with the stored findings of its scope.
 
-    A failure or an unknown opens a finding, or changes it where status, severity, summary,
-    evidence or command differ; between open and unknown a finding changes, it is never resolved.
-    What passes, no longer applies or is no longer there is resolved. A rule that answered unknown
-    for the whole scope cannot see: what it found before stays as it is.
+    A failed or unknown verdict opens a finding, or changes it where status, severity, summary,
+    evidence or command differ; between open and unknown a finding changes and is never resolved.
+    A finding is resolved when its verdict passes or no longer applies, or its resource is gone. The
+    findings of a rule that is unknown for the whole scope stay as they are.
 
-    A failure that a waiver excuses is waived: it stays a finding, and opens again once the waiver
-    has ended. What cannot be read is never waived: nobody knows what they would accept.
+    A failure that a waiver covers is waived: it stays a finding, and opens again when the waiver
+    ends. Unknown verdicts are never waived.
 
     Args:
-        scope: The scope that was judged.
-        stored: All its findings by id, resolved ones included (they carry the version on).
-        verdicts: All answers, passes included.
-        observed_at: When the picture that was judged was taken.
-        changes: What made somebody look; empty in a sweep, which knows no cause.
-        waivers: What is accepted for now; None accepts nothing.
+        scope: The scope that was evaluated.
+        stored: All its findings by id, resolved ones included: their versions continue.
+        verdicts: All verdicts, including those that pass.
+        observed_at: When the snapshot was taken.
+        changes: The changes that led to the evaluation; none in a scheduled sweep.
+        waivers: The waivers; None stands for none.
 
     Returns:
-        The transitions, the worst first; empty when nothing has happened.
+        The transitions, the most severe first.
     """
     now = _by_finding(scope, verdicts)
     waivers = waivers or Waivers(scope, observed_at)
@@ -93,7 +93,7 @@ def resolve_all(
     reason: str,
     changes: Sequence[Change] = (),
 ) -> tuple[Transition, ...]:
-    """Resolve everything bad, as the scope no longer exists or is exempt (`reason` says which)."""
+    """Resolve all bad findings of a scope that no longer exists or is exempt, with the reason."""
     evaluation = _Evaluation(scope, observed_at, changes, Waivers(scope, observed_at))
     steps = (_resolve(evaluation, each, reason) for each in stored.values() if is_bad(each))
     return tuple(sorted(steps, key=_order))
@@ -125,17 +125,17 @@ def digest_former_findings(
 
 
 def is_bad(finding: Finding) -> bool:
-    """Tell whether somebody still has to act on it."""
+    """Whether the finding is not resolved."""
     return finding.status is not FindingStatus.RESOLVED
 
 
 def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
-    """Give the findings as they are after the transitions."""
+    """Return the findings after the transitions."""
     return {**stored, **{step.finding.id: step.finding for step in steps}}
 
 
 def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
-    """Bound the verdicts; of several on one resource by one rule the worst speaks."""
+    """Bound the verdicts; of several by one rule on one resource, keep the worst."""
     worst: dict[str, Verdict] = {}
     for verdict in map(bound_verdict, verdicts):
         name = finding_id(scope, verdict.rule, verdict.resource)
@@ -202,7 +202,7 @@ def _differs(before: Finding, verdict: Verdict) -> bool:
 
 
 def _material(verdict: Verdict) -> tuple[object, ...]:
-    """Give what a person would call a difference: not the order of facts, nor what they concern."""
+    """Return what counts as a difference: neither the order of facts nor what they concern."""
     facts = ((fact.text, tuple(sorted(fact.record.items()))) for fact in verdict.evidence)
     command = verdict.remediation.command if verdict.remediation else ""
     return verdict.status, verdict.severity, verdict.summary, tuple(sorted(facts)), command
@@ -228,7 +228,7 @@ def _open(
 
 
 def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Transition:
-    """Open what was waived: it has been bad since before, and somebody must act on it again."""
+    """Open a waived finding again; it keeps the time when it was first opened."""
     ended = evaluation.waivers.find_ended(verdict.rule, verdict.resource)
     after = _next_version(evaluation, before, FindingStatus.OPEN, verdict)
     after = replace(after, cause=revocation_cause(ended))
@@ -237,7 +237,7 @@ def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Trans
 
 
 def _waived(evaluation: _Evaluation, after: Finding) -> Transition | None:
-    """Give the step of a finding that a waiver excuses from now on."""
+    """Return the transition of a finding that is waived from now on."""
     waiver = evaluation.waivers.find_waiver(after.rule, after.resource)
     if waiver is None or after.status is not FindingStatus.WAIVED:
         return None

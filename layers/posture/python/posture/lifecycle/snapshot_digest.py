@@ -1,8 +1,8 @@
-"""What a scope's findings hang on, as one digest: the same picture need not be judged again. Pure.
+"""The digest of everything that a scope's findings depend on. Pure.
 
-Judging is a pure function, so whoever sees what was seen before finds what was found before. All
-that it is a function of is in the digest: the facts, what the baseline requires, which waivers
-hold, the code itself and, as far as anything asks for it, the time (docs/decisions/0046).
+An evaluation is a pure function, so the same digest means the same findings. It covers the
+snapshot, the baseline, the waivers in force, the code and, where something depends on it, the time
+(docs/decisions/0046).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from posture.model.network import Snapshot
 from posture.model.scope import Scope
 from posture.policy.endpoint_dependence import depends_on_time
 
-DAY = timedelta(days=1)  # how long a picture spares judging at the most
+DAY = timedelta(days=1)  # a scope is evaluated at least once in this time
 START = datetime(2000, 1, 1, tzinfo=UTC)
 
-# What every VPC of a region shares: walked once, not once a VPC.
+# What all VPCs of a region share is digested once.
 CATALOGUES = 16  # of services; one an account
 LISTS = 1024
 
@@ -32,12 +32,12 @@ LISTS = 1024
 def digest_snapshot(
     snapshot: Snapshot | EndpointServiceSnapshot, waivers: Waivers, code: str = ""
 ) -> str:
-    """Give the digest of all that the findings of this snapshot hang on.
+    """Digest all that the findings of a snapshot depend on.
 
     Args:
-        snapshot: What was seen; when it was seen counts only where something asks for the time.
-        waivers: What is accepted, with the baseline of the scope and the time.
-        code: What tells this version of the monitor from any other.
+        snapshot: The snapshot; its time counts only where something depends on it.
+        waivers: The waivers, with the baseline of the scope.
+        code: The digest of this version of the monitor.
     """
     facts = {
         each.name: getattr(snapshot, each.name)
@@ -61,11 +61,10 @@ def digest_snapshot(
 
 
 def is_same_day(scope: Scope, before: datetime, now: datetime) -> bool:
-    """Tell whether a picture that was current before can be that of now.
+    """Whether a digest from one time can be the same at another.
 
-    Every scope has a time of day of its own at which its pictures change: so it is judged once a
-    day at the least, which mends what somebody wrote into the tables by hand, and not all scopes
-    are at once.
+    Each scope has its own time of day at which its digest changes, so that it is evaluated at least
+    once a day, which corrects tables that were edited by hand, and scopes take turns.
     """
     return _day(scope, before) == _day(scope, now)
 
@@ -76,10 +75,10 @@ def _day(scope: Scope, at: datetime) -> int:
 
 
 def _time(snapshot: Snapshot, waivers: Waivers) -> Any:
-    """Give the time as far as verdicts hang on it.
+    """Return the time as far as verdicts depend on it.
 
-    That is for endpoints on their way, which are given a grace, and for policies with a condition
-    on the hour: these are judged each time.
+    They do for pending endpoints within their grace period, and for policies with a condition on
+    the time, which are evaluated each time.
     """
     at = snapshot.observed_at
     endpoints = snapshot.endpoints.values()
@@ -92,7 +91,7 @@ def _time(snapshot: Snapshot, waivers: Waivers) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Same:
-    """A value that equals itself alone, which is quicker to tell than what it is made of."""
+    """A value compared by identity, which is faster than by content."""
 
     value: Any
 

@@ -1,4 +1,4 @@
-"""Which failures somebody has accepted for now. Pure."""
+"""Which failures are waived. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posture.model.waiver import Waiver
 
 @dataclass(frozen=True, slots=True)
 class Waivers:
-    """The waivers that there are, as they hold for one scope at one instant."""
+    """All waivers, as they apply to one scope at one time, and the scope's baseline."""
 
     scope: Scope
     at: datetime
@@ -22,16 +22,16 @@ class Waivers:
     baseline: Baseline = field(default_factory=Baseline)
 
     def find_waiver(self, rule: str, resource: str) -> Waiver | None:
-        """Give the waiver that excuses a failure; of several the one that lasts longest."""
+        """Return the waiver in force for a failure; of several, the one that expires last."""
         holding = [it for it in self._about(rule, resource) if self._holds(it)]
         return max(holding, key=lambda it: (it.expires_at, it.id), default=None)
 
     def list_active(self) -> tuple[Waiver, ...]:
-        """Give all that excuse anything in the scope now."""
+        """Return all waivers in force for the scope."""
         return tuple(it for it in self.waivers if it.covers_scope(self.scope) and self._holds(it))
 
     def find_ended(self, rule: str, resource: str) -> Waiver | None:
-        """Give the waiver that excused a failure until lately."""
+        """Return the waiver for a failure that ended last."""
         over = [it for it in self._about(rule, resource) if not self._holds(it)]
         return max(over, key=lambda it: (it.revoked_at or it.expires_at, it.id), default=None)
 
@@ -47,13 +47,13 @@ class Waivers:
 
 
 def approval_cause(waiver: Waiver) -> Cause:
-    """Give who brought it about that a finding is waived."""
+    """Return the cause of a finding being waived: the approval."""
     by, at = waiver.approved_by, waiver.approved_at or waiver.requested_at
     return Cause(waiver.id, "ApproveWaiver", by, at)
 
 
 def revocation_cause(waiver: Waiver | None) -> Cause | None:
-    """Give who ended a waiver; nobody did where it expired."""
+    """Return the cause of a waiver's end: its revocation; None where it expired."""
     if waiver is None or waiver.revoked_at is None:
         return None
     return Cause(waiver.id, "RevokeWaiver", waiver.revoked_by, waiver.revoked_at)

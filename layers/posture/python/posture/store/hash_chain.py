@@ -1,9 +1,8 @@
-"""The chain of a partition's history: each row carries the digest of the row before it.
+"""The hash chain of a partition's history: each row holds the digest of the row before it.
 
-A row that is altered, removed or inserted later no longer fits its neighbours, and the last digest,
-kept in the scope's head, tells that nothing is missing at the end. A digest is a SHA-256 of the row
-in DynamoDB's own JSON with its keys in order, so that anybody can work it out from what
-`aws dynamodb query` prints.
+A row that is altered, removed or inserted later does not match its neighbours; the last digest is
+in the scope record, so that a row missing at the end is noticed, too. A digest is the SHA-256 of
+the row in DynamoDB's JSON with sorted keys, as it can be computed from `aws dynamodb query`.
 """
 
 from __future__ import annotations
@@ -12,49 +11,46 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from posture.store.attribute_values import Item, require_int, require_text, serialize
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+from posture.store.attribute_values import Item, StoredItem, require_int, require_text, serialize
 
 DIGEST = "digest"
-FIRST = "first"  # what the first row of all names as the digest before it
-UNCHAINED = "unchained"  # what it names where rows from before there were chains precede it
+FIRST = "first"  # the previous digest in the first row of a partition
+UNCHAINED = "unchained"  # the same where unchained rows of schema 1 precede it
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Where a chain stands: how many rows it has, and the digest of the last one."""
+    """The end of a chain: how many rows it has, and the digest of the last one."""
 
     length: int = 0
     tip: str = FIRST
 
     def to_attributes(self) -> dict[str, Any]:
-        """Give what is kept of it in a head."""
+        """Return the attributes that hold it in a scope record."""
         return {"chain_length": self.length, "chain_tip": self.tip}
 
 
 def append_to_chain(row: Item, chain: Chain) -> tuple[Item, Chain]:
-    """Make a row the next one of a chain; give it with the chain as it stands then."""
+    """Link a row to a chain; return the linked row and the new end of the chain."""
     linked = {**row, **serialize({"number": chain.length + 1, "previous": chain.tip})}
     digest = digest_row(linked)
     return {**linked, **serialize({DIGEST: digest})}, Chain(chain.length + 1, digest)
 
 
-def digest_row(row: Mapping[str, AttributeValueTypeDef]) -> str:
-    """Work out the digest of a row from everything in it but the digest it carries."""
-    told = {name: value for name, value in row.items() if name != DIGEST}
-    form = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def digest_row(row: StoredItem) -> str:
+    """Compute the digest of a row from all its attributes but `digest`."""
+    content = {name: value for name, value in row.items() if name != DIGEST}
+    form = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(form.encode()).hexdigest()
 
 
 def parse_chain(fields: Mapping[str, Any]) -> Chain:
-    """Read back what `Chain.fields` wrote into a head.
+    """Parse the end of a chain from the attributes of a scope record.
 
     Args:
-        fields: The head's attributes in plain Python; one without a chain is at its beginning.
+        fields: The attributes in plain Python; without a chain among them, it is empty.
 
     Raises:
         ValueError: an attribute is missing or malformed.

@@ -1,8 +1,8 @@
-"""Findings and their history as items of the tables, and back.
+"""Findings and their transitions to and from items of the findings and history tables.
 
-Attribute names are plain words, so that an auditor can query them. Reading ignores attributes it
-does not know and upgrades what an older version wrote (`schema`). An item that cannot be read
-raises, naming table and key: a finding that is skipped would be one that nobody is told of.
+Attribute names are plain words, so that an auditor can query them. Unknown attributes are ignored,
+and items of an older version are upgraded (`schema`). An item that cannot be read raises an error
+that names its key: a finding that is skipped would never be reported.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from posture.store.attribute_values import (
 )
 from posture.store.schema import SCHEMA, upgrade
 
+CAUSE_TEXTS = ("event_id", "event_name", "actor", "source_ip", "user_agent")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of history: a transition, and the commit (one of `parts`) that wrote it."""
+    """One row of history: a transition, and the commit, one of `parts`, that wrote it."""
 
     transition: Transition
     commit: str
@@ -42,17 +44,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class TransitionItems:
-    """What a transition writes, but for the commit: the finding's item and the row of history."""
+    """The items that a transition writes, without the commit that writes them."""
 
     finding: Item
     row: Item
 
 
 def build_items(transition: Transition) -> TransitionItems:
-    """Give the items of a transition; what both tell of the finding is made once."""
+    """Build the finding's item and the row of history of a transition."""
     finding = transition.finding
     updated_at = format_iso(finding.updated_at)
-    told = serialize(_fields(finding))
+    shared = serialize(_attributes(finding))
     of_finding = {
         "item": item_key(finding),
         "kind": "finding",
@@ -66,7 +68,7 @@ def build_items(transition: Transition) -> TransitionItems:
         "reason": transition.reason,
         "observed_at": updated_at,
     }
-    return TransitionItems({**told, **serialize(of_finding)}, {**told, **serialize(of_row)})
+    return TransitionItems({**shared, **serialize(of_finding)}, {**shared, **serialize(of_row)})
 
 
 def item_key(finding: Finding) -> str:
@@ -75,12 +77,12 @@ def item_key(finding: Finding) -> str:
 
 
 def with_commit(item: Item, commit: str, parts: int | None = None) -> Item:
-    """Give an item with the commit that writes it, a row of history with how many parts it has."""
+    """Add the commit that writes an item, and to a row of history the number of its parts."""
     return {**item, **serialize({"commit": commit, "parts": parts})}
 
 
 def parse_finding(item: StoredItem) -> Finding:
-    """Read a finding back.
+    """Parse a finding's item.
 
     Raises:
         CorruptItemError: an attribute is missing or malformed.
@@ -95,7 +97,7 @@ def parse_finding(item: StoredItem) -> Finding:
 
 
 def parse_history_entry(item: StoredItem) -> Entry:
-    """Read a row of history back.
+    """Parse a row of history.
 
     Raises:
         CorruptItemError: an attribute is missing or malformed.
@@ -116,12 +118,12 @@ def parse_history_entry(item: StoredItem) -> Entry:
 
 
 def corrupt_item_error(kind: str, scope: object, key: object, error: Exception) -> CorruptItemError:
-    """Name the item that cannot be read, and what is wrong with it."""
+    """Build the error that names an item, and why it cannot be read."""
     return CorruptItemError(f"{kind} {scope} / {key} cannot be read: {error}")
 
 
-def _fields(finding: Finding) -> dict[str, Any]:
-    verdict = finding.verdict
+def _attributes(finding: Finding) -> dict[str, Any]:
+    verdict, cause, remedy = finding.verdict, finding.cause, finding.verdict.remediation
     return {
         "scope": str(finding.scope),
         "schema": SCHEMA,
@@ -137,36 +139,21 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "summary": verdict.summary,
         "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
         "truncated": is_truncated(verdict) or None,
-        "remediation": _remediation_map(verdict.remediation),
+        "remediation": remedy and {"text": remedy.text, "command": remedy.command},
         "concerns": sorted(verdict.concerns),
         "root": verdict.root or None,
         "version": finding.version,
         "opened_at": format_iso(finding.opened_at),
         "updated_at": format_iso(finding.updated_at),
-        "cause": _cause_map(finding.cause),
-        "actor": (finding.cause.actor or None) if finding.cause else None,
-    }
-
-
-def _remediation_map(remediation: Remediation | None) -> dict[str, str] | None:
-    return {"text": remediation.text, "command": remediation.command} if remediation else None
-
-
-def _cause_map(cause: Cause | None) -> dict[str, str] | None:
-    if cause is None:
-        return None
-    return {
-        "event_id": cause.event_id,
-        "event_name": cause.event_name,
-        "actor": cause.actor,
-        "time": format_iso(cause.time),
-        "source_ip": cause.source_ip,
-        "user_agent": cause.user_agent,
+        "cause": cause
+        and {name: getattr(cause, name) for name in CAUSE_TEXTS} | {"time": format_iso(cause.time)},
+        "actor": (cause and cause.actor) or None,
     }
 
 
 def _finding(fields: Mapping[str, Any]) -> Finding:
     verdict = _verdict(fields)
+    digest = require_text(fields, "verdict_digest") if "verdict_digest" in fields else None
     return Finding(
         scope=Scope.parse(require_text(fields, "scope")),
         rule=verdict.rule,
@@ -178,7 +165,7 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
         opened_at=parse_iso(require_text(fields, "opened_at")),
         updated_at=parse_iso(require_text(fields, "updated_at")),
         cause=_cause(fields.get("cause")),
-        verdict_digest=fields.get("verdict_digest"),
+        verdict_digest=digest,
     )
 
 
@@ -208,11 +195,5 @@ def _verdict(fields: Mapping[str, Any]) -> Verdict:
 def _cause(fields: Mapping[str, Any] | None) -> Cause | None:
     if fields is None:
         return None
-    return Cause(
-        event_id=require_text(fields, "event_id"),
-        event_name=require_text(fields, "event_name"),
-        actor=require_text(fields, "actor"),
-        time=parse_iso(require_text(fields, "time")),
-        source_ip=require_text(fields, "source_ip"),
-        user_agent=require_text(fields, "user_agent"),
-    )
+    texts = {name: require_text(fields, name) for name in CAUSE_TEXTS}
+    return Cause(**texts, time=parse_iso(require_text(fields, "time")))

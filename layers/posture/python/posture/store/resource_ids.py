@@ -1,4 +1,4 @@
-"""Which ids lead to a scope: everything of a VPC that a later event may name. Pure."""
+"""The ids that lead to a scope: every resource of a VPC that an event may name. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from posture.model.network import Snapshot, TargetKind
 
-# An AWS service's prefix list is every VPC's, so an event about one leads nowhere in particular.
-# The VPC itself is not listed: an event that names a VPC needs no index to find it.
+# The prefix lists of AWS services are left out: they are used in every VPC. So is the VPC itself:
+# an event that names it needs no index.
 
 
 def collect_resource_ids(snapshot: Snapshot) -> frozenset[str]:
-    """Give the ids of endpoints, tables, associations, subnets, groups, ACLs, interfaces and NATs.
+    """Collect the ids of a VPC's resources and their associations.
 
-    The targets of routes and the customer's own prefix lists that routes and groups name belong to
-    the scope as well: when they change or go, so does the way the traffic takes.
+    The targets of routes, and the customer-managed prefix lists that routes and security groups
+    use, are among them: a change to one of them may change where traffic is routed.
     """
-    owned = {
+    ids = {
         *snapshot.endpoints,
         *snapshot.route_tables,
         *snapshot.subnets,
@@ -24,20 +24,15 @@ def collect_resource_ids(snapshot: Snapshot) -> frozenset[str]:
         *snapshot.network_acls,
         *snapshot.nat_gateways,
         *snapshot.network_interfaces,
-        *_of_endpoints(snapshot),
-        *_of_tables(snapshot),
+        *(each for it in snapshot.endpoints.values() for each in it.network_interface_ids),
+        *_route_table_ids(snapshot),
         *(each for acl in snapshot.network_acls.values() for each in acl.association_ids),
-        *_prefix_lists(snapshot),
+        *_prefix_list_ids(snapshot),
     }
-    return frozenset(owned - {"", snapshot.scope.subject})
+    return frozenset(ids - {"", snapshot.scope.subject})
 
 
-def _of_endpoints(snapshot: Snapshot) -> Iterator[str]:
-    for endpoint in snapshot.endpoints.values():
-        yield from endpoint.network_interface_ids
-
-
-def _of_tables(snapshot: Snapshot) -> Iterator[str]:
+def _route_table_ids(snapshot: Snapshot) -> Iterator[str]:
     for table in snapshot.route_tables.values():
         yield from table.association_ids
         yield from table.gateway_ids
@@ -47,7 +42,7 @@ def _of_tables(snapshot: Snapshot) -> Iterator[str]:
                 yield route.target.id
 
 
-def _prefix_lists(snapshot: Snapshot) -> Iterator[str]:
+def _prefix_list_ids(snapshot: Snapshot) -> Iterator[str]:
     routes = (route for table in snapshot.route_tables.values() for route in table.routes)
     rules = (
         rule for group in snapshot.security_groups.values() for rule in group.ingress + group.egress

@@ -1,9 +1,8 @@
-"""The form of stored items by its version: older ones are upgraded as they are read, in memory.
+"""The schema versions of stored items: older items are upgraded in memory when they are read.
 
-An item is written in today's form whenever it is next written, so a table is upgraded in place,
-with no migration to run. A version is raised only when a reader of the one before could not
-understand the items; an attribute more is no new version. What is newer than this program is
-refused: to read it as if it were older could lose what it tells.
+An item is stored in the current schema when it is next written, so that a table needs no migration.
+A version is raised only when a reader of the version before would misunderstand the items; an
+added attribute does not need one. Items of a newer version are refused.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Step = Callable[[Fields], Fields]
 
 
 def upgrade(fields: Fields) -> Fields:
-    """Give an item's attributes as this version would have written them.
+    """Return an item's attributes as this version would have written them.
 
     Raises:
         ValueError: its `schema` does not exist, or is newer than this program.
@@ -37,26 +36,25 @@ def upgrade(fields: Fields) -> Fields:
     return fields
 
 
-def _actor_by_itself(fields: Fields) -> Fields:
+def _add_actor(fields: Fields) -> Fields:
     cause = fields.get("cause")
     return {**fields, "actor": cause.get("actor")} if isinstance(cause, Mapping) else fields
 
 
-def _worded_by_former_version(fields: Fields) -> Fields:
-    """Mark a finding whose verdict cannot be compared word by word with one of today."""
+def _mark_former_wording(fields: Fields) -> Fields:
+    """Mark a finding whose verdict cannot be compared with the texts of this version."""
     return {**fields, "verdict_digest": ""}
 
 
-def _chained(fields: Fields) -> Fields:
-    """Let a chain begin: what was written before there were chains is not in it."""
+def _begin_chain(fields: Fields) -> Fields:
+    """Begin a chain after the rows that were written without one."""
     return {"chain_length": 0, "chain_tip": UNCHAINED if fields.get("commit") else FIRST, **fields}
 
 
-# What leads from a version to the next one, by the kind of item; a kind that did not change has no
-# step.
+# The upgrades from a version to the next, by kind of item; kinds that did not change have none.
 STEPS: dict[tuple[int, str], Step] = {
-    (1, "finding"): _actor_by_itself,
-    (1, "transition"): _actor_by_itself,
-    (1, "head"): _chained,
-    (2, "finding"): _worded_by_former_version,
+    (1, "finding"): _add_actor,
+    (1, "transition"): _add_actor,
+    (1, "head"): _begin_chain,
+    (2, "finding"): _mark_former_wording,
 }

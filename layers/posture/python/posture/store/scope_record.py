@@ -1,14 +1,13 @@
-"""The head of a scope: its clock, its revision and what was seen of it last.
+"""The record of a scope: when it was last observed, its revision and the results of evaluating it.
 
-Every write to a scope goes through the head's condition, so that of two evaluations the one with
-the older picture loses, whichever comes first.
+Every write to a scope depends on a condition on its record, so that of two evaluations the one with
+the older snapshot is dropped, whichever is written last. The item is stored under `#head`.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +23,7 @@ from posture.store.attribute_values import (
     require_text,
     serialize,
 )
+from posture.store.conditional_writes import name_attributes
 from posture.store.hash_chain import Chain, parse_chain
 from posture.store.items import corrupt_item_error
 from posture.store.schema import SCHEMA, upgrade
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 RECORD_KEY = "#head"
-LISTED = "scope"  # what every head carries under `listed`, so that one index lists them all
+LISTED = "scope"  # the value of `listed` in every record, so that one index lists them all
 COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
 
 Json = Mapping[str, Any]
@@ -40,10 +40,10 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ScopeRecord:
-    """The head as stored. `commit` names the last transaction, "" before the first one.
+    """The record as stored. `commit` names the last transaction, "" before the first one.
 
-    `picture` is the digest of what the findings, counts and coverage beside it were judged by; ""
-    where they are not all there is to say of one picture.
+    `snapshot_digest` is that of the snapshot whose evaluation the findings, counts and coverage
+    are; "" where they are not the complete result of one snapshot.
     """
 
     scope: Scope
@@ -58,7 +58,7 @@ class ScopeRecord:
     snapshot_digest: str = ""
 
     def is_newer_than(self, observed_at: datetime, dns: DnsAttributes | None) -> bool:
-        """Tell whether it knows something newer than what was seen, or was remembered, then."""
+        """Whether it holds a snapshot as new as this one, or newer DNS attributes."""
         if self.observed_at >= observed_at:
             return True
         return self.dns is not None and dns is not None and self.dns.observed_at > dns.observed_at
@@ -66,7 +66,7 @@ class ScopeRecord:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Under which condition the head may be written."""
+    """The condition under which a record may be written."""
 
     condition: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -77,9 +77,9 @@ def when_absent() -> Guard:
     return Guard("attribute_not_exists(#scope)")
 
 
-def when_newer_than(head: ScopeRecord) -> Guard:
-    """Allow a write that is newer than the head, while that is still the one compared with."""
-    return Guard("#observed_at < :observed_at AND #revision = :read", {":read": head.revision})
+def when_newer_than(record: ScopeRecord) -> Guard:
+    """Allow a write that is newer than a record, while the stored one is still that record."""
+    return Guard("#observed_at < :observed_at AND #revision = :read", {":read": record.revision})
 
 
 def when_revision_is(revision: int) -> Guard:
@@ -88,31 +88,36 @@ def when_revision_is(revision: int) -> Guard:
 
 
 def when_following(commit: str, chain: Chain) -> Guard:
-    """Allow the next part of the evaluation that wrote `commit` and left the chain like this."""
+    """Allow the next part of an evaluation whose part before is `commit` and ended at `chain`."""
     return Guard(
         "#observed_at = :observed_at AND #commit = :previous AND #chain_tip = :left",
         {":previous": commit, ":left": chain.tip},
     )
 
 
-def when_unchanged(picture: str) -> Guard:
-    """Allow a clock to move that still stands where this picture was judged, or seen again, last.
+def when_unchanged(snapshot_digest: str) -> Guard:
+    """Allow the last-observed time to advance while the record holds this digest.
 
-    A clock that somebody moved who does not know of pictures vouches for none.
+    `picture_at` differs from `observed_at` where a version that stores no digest advanced it.
     """
     return Guard(
         "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at",
-        {":picture": picture},
+        {":picture": snapshot_digest},
     )
 
 
 def build_record_update(
     table: str, scope: Scope, fields: Mapping[str, Any], guard: Guard, *, revise: bool
 ) -> UpdateTypeDef:
-    """Give the conditional update of a head.
+    """Build the conditional update of a scope record.
 
-    `fields` replace the head's own, and None removes one; `observed_at` must be among them. Only
-    `revise` moves the revision, by one.
+    Args:
+        table: The findings table.
+        scope: The scope.
+        fields: The attributes to set; None removes one. `observed_at` is one of them where the
+            guard compares times.
+        guard: The condition.
+        revise: Whether the revision is increased by one.
     """
     kept = {name: value for name, value in fields.items() if value is not None}
     gone = [name for name, value in fields.items() if value is None]
@@ -126,26 +131,24 @@ def build_record_update(
         "Key": record_key(scope),
         "UpdateExpression": expression,
         "ConditionExpression": guard.condition,
-        "ExpressionAttributeNames": {
-            name: name[1:] for name in re.findall(r"#\w+", f"{expression} {guard.condition}")
-        },
+        "ExpressionAttributeNames": name_attributes(f"{expression} {guard.condition}"),
         "ExpressionAttributeValues": serialize(values | ({":one": 1} if revise else {})),
     }
 
 
 def record_key(scope: Scope) -> dict[str, Any]:
-    """Give the key of a scope's head."""
+    """Return the key of a scope's record."""
     return serialize({"scope": str(scope), "item": RECORD_KEY})
 
 
 def index_fields(scope: Scope, *, exists: bool) -> dict[str, Any]:
-    """Give what marks a head; one whose subject is gone leaves the index of its region."""
+    """Return the attributes of the indexes; a scope that is gone leaves that of its region."""
     region = str(Region(scope.account, scope.region)) if exists else None
     return {"kind": "head", "schema": SCHEMA, "listed": LISTED, "head_of": region}
 
 
 def coverage_fields(coverage: Json | None) -> dict[str, Any]:
-    """Give the coverage matrix compressed, or its size where even so it is too large."""
+    """Return the coverage matrix compressed, or only its size where that is too large."""
     if coverage is None:
         return {"coverage": None, "coverage_left_out": None}
     packed = gzip.compress(json.dumps(coverage, sort_keys=True).encode(), mtime=0)
@@ -155,7 +158,7 @@ def coverage_fields(coverage: Json | None) -> dict[str, Any]:
 
 
 def dns_fields(dns: DnsAttributes | None, observed_at: datetime) -> dict[str, Any]:
-    """Give what was read of DNS; what was not read with the picture leaves the memory as it is."""
+    """Return the DNS attributes to store: none where they were read before the snapshot."""
     if dns is None or dns.observed_at < observed_at:
         return {}
     return {
@@ -167,13 +170,13 @@ def dns_fields(dns: DnsAttributes | None, observed_at: datetime) -> dict[str, An
     }
 
 
-def snapshot_fields(picture: str, at: datetime) -> dict[str, Any]:
-    """Give which picture the head vouches for since when; an empty one stands for none."""
-    return {"picture": picture or None, "picture_at": format_iso(at) if picture else None}
+def snapshot_fields(digest: str, at: datetime) -> dict[str, Any]:
+    """Return the attributes of a snapshot digest; an empty one removes them."""
+    return {"picture": digest or None, "picture_at": format_iso(at) if digest else None}
 
 
 def parse_scope_record(item: StoredItem) -> ScopeRecord:
-    """Read a head back.
+    """Parse a scope record.
 
     Raises:
         CorruptItemError: an attribute is missing or malformed.
@@ -191,13 +194,13 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             ownership_digest=str(fields.get("ownership_digest", "")),
             dns=_dns(fields.get("dns")),
             chain=parse_chain(fields),
-            snapshot_digest=_picture(fields),
+            snapshot_digest=_snapshot_digest(fields),
         )
     except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
-        raise corrupt_item_error("head", fields.get("scope"), RECORD_KEY, error) from error
+        raise corrupt_item_error("scope record", fields.get("scope"), RECORD_KEY, error) from error
 
 
-def _picture(fields: Mapping[str, Any]) -> str:
+def _snapshot_digest(fields: Mapping[str, Any]) -> str:
     current = fields.get("picture_at") == fields["observed_at"]
     return str(fields.get("picture", "")) if current else ""
 
@@ -205,8 +208,8 @@ def _picture(fields: Mapping[str, Any]) -> str:
 def _coverage(packed: bytes | None) -> Json | None:
     if packed is None:
         return None
-    unpacked: Json = json.loads(gzip.decompress(packed))
-    return unpacked
+    matrix: Json = json.loads(gzip.decompress(packed))
+    return matrix
 
 
 def _dns(fields: Mapping[str, Any] | None) -> DnsAttributes | None:

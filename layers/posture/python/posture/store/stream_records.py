@@ -1,4 +1,4 @@
-"""What the stream of the findings table announces: the commit that wrote a finding."""
+"""The records of the findings table's stream: which commit wrote a finding."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class CommitReference:
 
 
 def parse_stream_record(record: Mapping[str, Any]) -> CommitReference | None:
-    """Read which commit a stream record comes from.
+    """Return the commit that a stream record reports.
 
-    A record that brings no new commit tells of nothing: a deleted item, one touched by hand, a
-    head. Nor does a waived finding: somebody has accepted it. The form is that of
+    None where there is nothing to report: a deleted item, one edited by hand, a scope record, a
+    waived finding. The record has the form of
     https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 
     Raises:
-        CorruptItemError: the item carries no readable scope and commit.
+        CorruptItemError: the item has no readable scope and commit.
     """
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage"), images.get("OldImage", {})

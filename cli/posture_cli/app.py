@@ -65,8 +65,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"posture {version('vpc-endpoint-posture')}")
         raise typer.Exit
 

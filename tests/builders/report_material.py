@@ -31,7 +31,7 @@ SCOPES = tuple(
 
 
 def material(count: int, *, hostile: bool = False) -> ReportData:
-    """Give what a report of so many standing findings is made from; half as many are resolved."""
+    """Return what a report of so many standing findings is made from; half as many are resolved."""
     dice = random.Random(count)  # noqa: S311 - the same page at every run
     steps: list[Transition] = []
     for number, scope in enumerate(SCOPES):
@@ -98,7 +98,7 @@ def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Se
 
 
 def waiver(*, hostile: bool) -> dict[str, str]:
-    """Give a row of the table of waivers."""
+    """Return a row of the table of waivers."""
     return {
         "rule": "subnet-internet-path",
         "where": HOSTILE[0] if hostile else "vpc-0a1b2c3d4e5f60710",
@@ -109,7 +109,7 @@ def waiver(*, hostile: bool) -> dict[str, str]:
 
 
 def matrix(*, hostile: bool) -> dict[str, Any]:
-    """Give a recorded matrix in which everything occurs."""
+    """Return a recorded matrix in which everything occurs."""
     name = HOSTILE[0] if hostile else "payments"
     services = ["dynamodb", "s3", "kms", "sqs", "ecr.dkr"]
     dynamodb, s3, nat, blackhole = (

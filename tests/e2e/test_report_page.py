@@ -1,4 +1,4 @@
-"""The report in a real browser: it works, it is readable, it asks nobody for anything."""
+"""The report in a real browser: it works, is readable, and loads nothing from the network."""
 
 import json
 import shutil
@@ -87,13 +87,13 @@ def opened(
 
 
 def log_of(browser: Chrome, name: str) -> list[dict[str, Any]]:
-    """Take a log's entries since the last look."""
+    """Take the entries of a log since the last call."""
     entries: list[dict[str, Any]] = browser.get_log(name)  # type: ignore[no-untyped-call]
     return entries
 
 
 def shown(browser: Chrome) -> tuple[str, int]:
-    """Give what the page says it shows, and how many findings can be seen."""
+    """Return the count that the page states, and the number of visible findings."""
     listed = browser.find_elements(By.CSS_SELECTOR, ".finding:not([hidden])")
     return browser.find_element(By.ID, "shown").text, len(listed)
 

@@ -72,12 +72,12 @@ class Verifier:
     def verify_waivers(self, exported: Chain | None) -> VerificationResult:
         """Verify the history of the waivers, whose chain ends in the baseline table."""
         for _ in range(ATTEMPTS):
-            head = self._waivers.load_chain()
+            end = self._waivers.load_chain()
             walk = ChainWalk(frozenset({exported.length} if exported else ()))
             for _ in walk.walk(self._history.query_rows(PARTITION)):
                 pass
-            fault = walk.check_end(head) or _check_exported(walk, exported)
-            if fault is None or self._waivers.load_chain() == head:
+            fault = walk.check_end(end) or _check_exported(walk, exported)
+            if fault is None or self._waivers.load_chain() == end:
                 return VerificationResult(PARTITION, walk.chain, walk.unchained, fault)
         raise ConflictError(f"{PARTITION}: written during every attempt; verify them again")
 
@@ -92,18 +92,18 @@ class Verifier:
     def _walk(self, scope: Scope, exported: Chain | None) -> VerificationResult:
         for _ in range(ATTEMPTS):
             state = self._store.load(scope)
-            head = state.record.chain if state.record else Chain()
+            end = state.record.chain if state.record else Chain()
             walk = ChainWalk(frozenset({exported.length} if exported else ()))
             findings, fault = _replay(walk.walk(self._history.query_rows(str(scope))))
-            fault = walk.fault or fault or walk.check_end(head)
+            fault = walk.fault or fault or walk.check_end(end)
             fault = fault or _check_exported(walk, exported) or _compare(state.findings, findings)
-            if fault is None or self._load_end(scope) == head:
+            if fault is None or self._load_end(scope) == end:
                 return VerificationResult(str(scope), walk.chain, walk.unchained, fault)
         raise ConflictError(f"{scope}: written during every attempt; verify it again")
 
     def _load_end(self, scope: Scope) -> Chain:
-        head = self._store.load_record(scope)
-        return head.chain if head else Chain()
+        record = self._store.load_record(scope)
+        return record.chain if record else Chain()
 
 
 def _replay(rows: Iterator[Row]) -> tuple[dict[str, Finding], ChainFault | None]:

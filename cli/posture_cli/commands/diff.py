@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from posture.lifecycle.diff import apply_transitions
+from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Scope
+from posture.store.history import History
 from posture_cli import exit_codes
-from posture_cli.audit.difference import find_differences
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
@@ -20,9 +25,12 @@ from posture_cli.options import (
     ScopeOptions,
     StackOptions,
 )
-from posture_cli.render.history import DIFF_COLUMNS, DIFF_CSV_COLUMNS, build_difference_record
+from posture_cli.render.findings import build_finding_record
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_end, parse_start
+
+COLUMNS = ("change", "was", "is", "severity", "rule", "resource", "vpc", "actor", "summary")
+CSV_COLUMNS = (*COLUMNS, "account", "region", "id", "updated_at")
 
 app = CommandGroup()
 
@@ -67,7 +75,60 @@ def diff(
             key=lambda it: (it.kind, it.now.severity.rank, it.now.scope, it.now.rule, it.now.id),
         )
     records = map(build_difference_record, found)
-    count = write_records(records, DIFF_COLUMNS, output, DIFF_CSV_COLUMNS)
+    count = write_records(records, COLUMNS, output, CSV_COLUMNS)
     opened.print_cost(verbose=tables.verbose)
     if count:
         raise typer.Exit(exit_codes.FINDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A finding that differs; `was` is its status at the first time, or None if there was none."""
+
+    was: FindingStatus | None
+    now: Finding
+
+    @property
+    def kind(self) -> str:
+        """The kind of difference: opened, resolved or changed."""
+        good = {None, FindingStatus.RESOLVED}
+        if self.was in good:
+            return "opened"
+        return "resolved" if self.now.status is FindingStatus.RESOLVED else "changed"
+
+
+def find_differences(
+    history: History, scopes: Iterable[Scope], first: datetime, second: datetime
+) -> Iterator[Difference]:
+    """Find the findings that differ, from the history of each scope up to the second time.
+
+    A finding that was opened and resolved in between does not differ.
+
+    Raises:
+        CorruptItemError: A history row cannot be parsed.
+    """
+    for scope in scopes:
+        before: dict[str, Finding] = {}
+        after: dict[str, Finding] = {}
+        for row in history.find_by_scope(scope, until=second):
+            after = apply_transitions(after, [row.transition])
+            if row.observed_at <= first:
+                before = after
+        for name, finding in after.items():
+            was = before.get(name)
+            if was != finding and not (_is_resolved(was) and _is_resolved(finding)):
+                yield Difference(was.status if was else None, finding)
+
+
+def _is_resolved(finding: Finding | None) -> bool:
+    return finding is None or finding.status is FindingStatus.RESOLVED
+
+
+def build_difference_record(difference: Difference) -> dict[str, Any]:
+    """Build the record of a difference: both statuses, and the finding at the second time."""
+    return {
+        "change": difference.kind,
+        "was": difference.was.value if difference.was else None,
+        "is": difference.now.status.value,
+        **build_finding_record(difference.now),
+    }

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from posture.analysis.coverage import Analysis
+from posture.analysis.explain import Explanation
 from posture.analysis.explain import explain as explain_path
+from posture.analysis.matrix import build_cell_record
 from posture.baseline.resolve import resolve_baseline
+from posture.model.instant import format_iso
+from posture.model.network import Snapshot
+from posture.model.service_names import short_name
 from posture.policy import Trust
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
-from posture_cli.console import open_stderr
+from posture_cli.console import open_stderr, open_stdout
 from posture_cli.live import collect_vpc_of_subnet, require_service
 from posture_cli.options import (
     BaselineOption,
@@ -22,10 +28,13 @@ from posture_cli.options import (
     build_parser,
     option,
 )
-from posture_cli.render.explain import CSV_COLUMNS, build_explanation_record, print_explanation
+from posture_cli.render.coverage import LEGEND
 from posture_cli.render.records import write_json, write_records
+from posture_cli.text import make_printable
 
 _parse_group = build_parser(r"sg-[0-9a-f]+", "a security group, as in sg-0123456789abcdef0")
+
+CSV_COLUMNS = ("step", "about", "text")
 
 app = CommandGroup()
 
@@ -91,3 +100,31 @@ def explain(
         write_records(record["steps"], CSV_COLUMNS, output)
     else:
         print_explanation(snapshot, explanation)
+
+
+def build_explanation_record(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:
+    """Build one JSON document: the cell of the coverage matrix, and the steps that lead to it."""
+    return {
+        "scope": str(snapshot.scope),
+        "observed_at": format_iso(snapshot.observed_at),
+        "subnet": found.subnet.id,
+        "service": found.service.name,
+        **build_cell_record(found.cell, found.service),
+        "steps": [
+            {"step": number, "about": step.about, "text": step.text, "record": dict(step.record)}
+            for number, step in enumerate(found.steps, 1)
+        ],
+    }
+
+
+def print_explanation(snapshot: Snapshot, found: Explanation) -> None:
+    """Print an explanation: the result first, then the steps."""
+    console = open_stdout()
+    outcome = found.cell.outcome.value
+    line = Text(f"{short_name(found.service.name)} from {found.subnet.id} in {snapshot.scope}: ")
+    line.append(outcome, LEGEND[outcome][0])
+    console.print(line.append(f", {make_printable(found.cell.summary)}"))
+    console.print()
+    for number, step in enumerate(found.steps, 1):
+        about = Text(f"{number:>3}. {step.about}: ", "bold")
+        console.print(about.append(make_printable(step.text), "not bold"))

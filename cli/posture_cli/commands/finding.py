@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from textwrap import indent
 from typing import Annotated
 
 import typer
 
 from posture.errors import PostureError
-from posture.model.finding import FindingStatus
+from posture.model.finding import Finding, FindingStatus
+from posture.model.instant import format_iso
+from posture.store.items import Entry
 from posture_cli import exit_codes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
@@ -20,8 +24,9 @@ from posture_cli.options import (
     build_parser,
 )
 from posture_cli.render.findings import build_finding_record
-from posture_cli.render.history import CSV_COLUMNS, build_entry_record, format_finding
+from posture_cli.render.history import CSV_COLUMNS, build_entry_record
 from posture_cli.render.records import write_json, write_records
+from posture_cli.text import make_lines_printable, make_printable
 
 _parse_id = build_parser(r"f-[0-9a-f]{20}", "the id of a finding: f- and 20 hexadecimal digits")
 
@@ -66,3 +71,51 @@ def finding(
     opened.print_cost(verbose=tables.verbose)
     if last.status is not FindingStatus.RESOLVED:
         raise typer.Exit(exit_codes.FINDINGS)
+
+
+def format_finding(finding: Finding, life: Sequence[Entry]) -> str:
+    """Format a finding and its history for a person."""
+    return "\n".join(_finding_lines(finding, life)) + "\n"
+
+
+def _finding_lines(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
+    verdict = finding.verdict
+    yield make_printable(f"{finding.severity.upper()}  {finding.status.upper()}  {finding.rule}")
+    yield make_printable(verdict.summary)
+    yield ""
+    for name, value in _facts(finding):
+        yield make_printable(f"{name.ljust(10)} {value}")
+    yield from ("", "Evidence")
+    yield from (make_printable(f"  - {fact.text}") for fact in verdict.evidence)
+    if verdict.remediation:
+        yield from ("", "Remediation", make_printable(f"  {verdict.remediation.text}"))
+        if verdict.remediation.command:
+            yield indent(make_lines_printable(verdict.remediation.command), "    ")
+    yield from ("", "History")
+    yield from (make_printable(_format_step(entry)) for entry in life)
+
+
+def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    yield "id", finding.id
+    yield "resource", finding.resource
+    yield "scope", str(finding.scope)
+    yield "opened", format_iso(finding.opened_at)
+    yield "updated", f"{format_iso(finding.updated_at)} (version {finding.version})"
+    if cause := finding.cause:
+        yield "actor", cause.actor
+        yield "call", f"{cause.event_name} at {format_iso(cause.time)}, event {cause.event_id}"
+        yield "from", f"{cause.source_ip} {cause.user_agent}".strip()
+
+
+def _format_step(entry: Entry) -> str:
+    step, finding = entry.transition, entry.transition.finding
+    words = [
+        format_iso(entry.observed_at),
+        step.step.value.ljust(8),
+        finding.severity.value.ljust(8),
+    ]
+    if step.reason:
+        words.append(f"({step.reason})")
+    if finding.cause:
+        words.append(f"by {finding.cause.actor}, {finding.cause.event_name}")
+    return "  " + " ".join(words)

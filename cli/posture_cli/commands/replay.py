@@ -9,22 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from posture.changes.batch import ChangeBatch, ReceivedChange, parse_log_file
+from posture.changes.batch import ChangeBatch, ReceivedChange, RejectedRecord, parse_log_file
 from posture.errors import MalformedChangeError
-from posture.model.change import ChangeOutcome
+from posture.model.change import Change, ChangeOutcome
+from posture.model.instant import format_iso
 from posture_cli import exit_codes
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.deployed import read_stack_output, send_messages
 from posture_cli.options import Output, OutputOption, StackOptions
-from posture_cli.render.changes import (
-    COLUMNS,
-    CSV_COLUMNS,
-    MALFORMED,
-    build_change_record,
-    build_rejected_record,
-)
 from posture_cli.render.records import write_records
+
+MALFORMED = "malformed"
+COLUMNS = ("time", "event", "outcome", "account", "region", "looks_at", "actor", "reason")
+CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS)
 
 app = CommandGroup()
 
@@ -86,3 +84,42 @@ def _build_rows(file: Path, batch: ChangeBatch) -> Iterator[dict[str, Any]]:
         yield build_change_record(str(file), received)
     for rejected in batch.rejected:
         yield build_rejected_record(str(file), rejected)
+
+
+def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
+    """Build the record of a change that could be parsed."""
+    change = received.change
+    return {
+        "file": file,
+        "place": received.message_id,
+        "event_id": change.event_id,
+        "time": format_iso(change.time),
+        "event": change.event_name,
+        "outcome": change.outcome.value,
+        "account": change.region.account,
+        "region": change.region.name,
+        "vpcs": sorted(change.vpc_ids),
+        "services": sorted(change.service_ids),
+        "resources": sorted(change.resource_ids),
+        "looks_at": _evaluated_scopes(change),
+        "actor": str(change.actor),
+        "reason": change.ignored_because,
+    }
+
+
+def _evaluated_scopes(change: Change) -> str:
+    """Name what the monitor evaluates: the VPCs and services, or the owners of the resources."""
+    if change.outcome is ChangeOutcome.IGNORED:
+        return ""
+    named = sorted(change.vpc_ids | change.service_ids) or sorted(change.resource_ids)
+    return ", ".join(named) or "the whole region"
+
+
+def build_rejected_record(file: str, rejected: RejectedRecord) -> dict[str, Any]:
+    """Build the record of a change that could not be parsed."""
+    return {
+        "file": file,
+        "place": rejected.message_id,
+        "outcome": MALFORMED,
+        "reason": rejected.reason,
+    }

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
 
+from posture.rules.rule import EndpointServiceContext, Rule, VpcContext
 from posture.rules.rule_catalogue import RULES
 from posture_cli.command import CommandGroup
 from posture_cli.options import CatalogueOutputOption, Output
 from posture_cli.render.records import write_records
-from posture_cli.render.rules import COLUMNS, CSV_COLUMNS, build_rule_record, format_rules_page
+
+AnyRule = Rule[VpcContext] | Rule[EndpointServiceContext]
+
+COLUMNS = ("severity", "id", "requirement")
+CSV_COLUMNS = (
+    "id", "family", "severity", "title", "requirement", "rationale", "remediation", "reads",
+    "controls",
+)  # fmt: skip
+
+INTRODUCTION = """# Rules
+
+What the monitor checks, and why. `make docs` generates this page from `posture.rules`; `make check`
+fails when it is out of date.
+
+For each resource a rule returns **pass**, **fail** with evidence and remediation, **unknown** if a
+fact could not be read or decided, or **not applicable**. Fail and unknown become findings. The
+severity given here is the usual one; a finding can have another severity.
+"""
 
 app = CommandGroup()
 
@@ -27,3 +48,51 @@ def rules(*, output: CatalogueOutputOption = Output.TABLE) -> None:
         sys.stdout.write(format_rules_page(RULES))
     else:
         write_records(map(build_rule_record, RULES), COLUMNS, output, CSV_COLUMNS)
+
+
+def build_rule_record(rule: AnyRule) -> dict[str, Any]:
+    """Build the record of a rule's metadata."""
+    return {
+        "id": rule.id,
+        "family": rule.family.value,
+        "severity": rule.severity.value,
+        "title": rule.title,
+        "requirement": rule.requirement,
+        "rationale": rule.rationale,
+        "remediation": rule.remediation,
+        "reads": sorted(f"ec2:{facet.value}" for facet in rule.reads),
+        "controls": [f"{each.framework} {each.id}" for each in rule.controls],
+        "references": list(rule.references),
+    }
+
+
+def format_rules_page(rules: Iterable[AnyRule]) -> str:
+    """Format the page about all rules, with one section per family."""
+    listed = list(rules)
+    return "\n".join([INTRODUCTION, *_overview(listed), *_families(listed)])
+
+
+def _overview(rules: Iterable[AnyRule]) -> Iterator[str]:
+    yield from ("| rule | severity | requirement |", "| --- | --- | --- |")
+    for rule in rules:
+        yield f"| [`{rule.id}`](#{rule.id}) | {rule.severity.value} | {rule.requirement} |"
+    yield ""
+
+
+def _families(rules: Iterable[AnyRule]) -> Iterator[str]:
+    for family, members in groupby(rules, key=lambda rule: rule.family):
+        yield from (f"## {family.value}", "")
+        for rule in members:
+            yield from _section(rule)
+
+
+def _section(rule: AnyRule) -> Iterator[str]:
+    record = build_rule_record(rule)
+    yield from (f"### {rule.id}", "", f"**{rule.requirement}** ({rule.severity.value}).", "")
+    yield from (rule.rationale, "", f"*Remediation:* {rule.remediation}", "")
+    reads = ", ".join(f"`{each}`" for each in record["reads"])
+    yield f"- reads: {reads or 'only the ids of the resource'}"
+    if record["controls"]:
+        yield f"- supports controls: {', '.join(record['controls'])}"
+    yield from (f"- <{each}>" for each in rule.references)
+    yield ""

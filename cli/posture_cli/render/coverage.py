@@ -19,16 +19,8 @@ from posture_cli.console import open_stdout
 from posture_cli.text import make_printable
 
 CSV_COLUMNS = (
-    "account",
-    "region",
-    "vpc",
-    "subnet",
-    "name",
-    "zone",
-    "service",
-    "outcome",
-    "summary",
-)
+    "account", "region", "vpc", "subnet", "name", "zone", "service", "outcome", "summary",
+)  # fmt: skip
 
 # The colour and the meaning of each outcome, from good to bad.
 LEGEND: Mapping[str, tuple[str, str]] = {

@@ -14,17 +14,9 @@ from posture_cli.render.records import Record
 VERDICT_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "region", "summary")
 FINDING_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "opened_at", "actor", "summary")
 VERDICT_CSV = (
-    "rule",
-    "status",
-    "severity",
-    "resource",
-    "account",
-    "region",
-    "vpc",
-    "summary",
-    "evidence",
+    "rule", "status", "severity", "resource", "account", "region", "vpc", "summary", "evidence",
     "remediation",
-)
+)  # fmt: skip
 FINDING_CSV = (*VERDICT_CSV, "id", "version", "opened_at", "updated_at", "actor")
 
 

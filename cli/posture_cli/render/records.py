@@ -72,7 +72,7 @@ def write_records(
 
     def counted() -> Iterator[Record]:
         nonlocal count
-        for count, record in enumerate(records, 1):  # noqa: B007 - the count is what is wanted
+        for count, record in enumerate(records, 1):  # noqa: B007 - only the count is used
             yield record
 
     WRITERS[output](counted(), csv_columns or columns if output is Output.CSV else columns)

@@ -71,7 +71,7 @@ def everything(dynamodb: "DynamoDBClient") -> list[Finding]:
 
 
 def some(dice: random.Random) -> FindingFilter:
-    """Give a random choice of filters."""
+    """Return a random choice of filters."""
 
     def maybe(*values: Any) -> Any:
         return dice.choice([None, None, *values])
@@ -124,7 +124,7 @@ def test_no_more_is_read_than_is_wanted(
 # --- as of ---------------------------------------------------------------------------------------
 
 
-def seen(
+def simulate(
     client: "DynamoDBClient", steps: int, seed: int
 ) -> Iterator[tuple[datetime, dict[str, Finding]]]:
     """Let a random life happen; give what is known after each step, with its time."""
@@ -165,7 +165,7 @@ def test_what_the_store_wrote_is_rebuilt_too(store: Store, dynamodb: "DynamoDBCl
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_held_then_is_what_was_seen_then(dynamodb: "DynamoDBClient", seed: int) -> None:
     """Rebuilt from history, at every instant of a long random life and between them."""
-    truth = list(seen(dynamodb, 60, seed))
+    truth = list(simulate(dynamodb, 60, seed))
     findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
 
     def rebuilt(instant: datetime) -> dict[str, Finding]:
@@ -218,7 +218,7 @@ def two(dynamodb: "DynamoDBClient") -> None:
     ],
 )
 def test_filters_and_times(arguments: list[str], resources: list[str]) -> None:
-    """Each narrows what is listed; the code tells whether anything is."""
+    """Each narrows the list; the exit code says whether the list is empty."""
     result = posture("findings", *arguments, "--output", "json")
     found = json.loads(result.stdout)
     assert [each["resource"] for each in found] == resources
@@ -230,17 +230,17 @@ def test_every_form_tells_the_same() -> None:
     """A line of JSON each, CSV, Markdown, and aligned lines in a pipe."""
     chosen = ("--status", "open", "--status", "resolved")
 
-    def told(output: str) -> str:
+    def listed_as(output: str) -> str:
         return posture("findings", *chosen, "--output", output).stdout
 
-    whole = json.loads(told("json"))
-    assert [json.loads(line) for line in told("ndjson").splitlines()] == whole
+    whole = json.loads(listed_as("json"))
+    assert [json.loads(line) for line in listed_as("ndjson").splitlines()] == whole
     ids = [each["id"] for each in whole]
-    assert [row["id"] for row in csv.DictReader(io.StringIO(told("csv")))] == ids
+    assert [row["id"] for row in csv.DictReader(io.StringIO(listed_as("csv")))] == ids
     for output in ("markdown", "table"):
-        lines = told(output).splitlines()
+        lines = listed_as(output).splitlines()
         assert [each["resource"] in line for each, line in zip(whole, lines[-2:], strict=True)]
-    assert told("markdown").splitlines()[1].startswith("| --- |")
+    assert listed_as("markdown").splitlines()[1].startswith("| --- |")
 
 
 @pytest.mark.usefixtures("two")
@@ -252,7 +252,7 @@ def test_a_cut_list_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--since", "yesterday"], "expected a day"),
         (["--scope", "vpc-1"], "expected ACCOUNT/REGION/VPC"),
@@ -261,12 +261,12 @@ def test_a_cut_list_says_so() -> None:
         (["--sort", "colour"], "'colour' is not one of"),
     ],
 )
-def test_mistakes_name_the_option(arguments: list[str], told: str) -> None:
+def test_mistakes_name_the_option(arguments: list[str], expected: str) -> None:
     """With what was expected, and code 2."""
     result = posture("findings", *arguments)
     assert result.exit_code == 2
     assert arguments[0] in result.stderr
-    assert told in result.stderr
+    assert expected in result.stderr
 
 
 @pytest.mark.usefixtures("two")

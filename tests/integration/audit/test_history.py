@@ -32,14 +32,14 @@ def _life(dynamodb: "DynamoDBClient") -> None:
     writer.record(5, verdict(resource="vpce-0a"), scope=OTHER)
 
 
-def steps(verb: str, *arguments: str) -> list[tuple[str, str]]:
-    """Give each row's step and resource."""
-    result = posture(verb, *arguments, "--output", "json")
+def steps(command: str, *arguments: str) -> list[tuple[str, str]]:
+    """Return each row's step and resource."""
+    result = posture(command, *arguments, "--output", "json")
     return [(each["step"], each["resource"]) for each in json.loads(result.stdout)]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--scope", str(SCOPE)], ["opened", "changed", "resolved"]),
         (["--vpc", SCOPE.subject], ["opened", "changed", "resolved"]),
@@ -53,9 +53,9 @@ def steps(verb: str, *arguments: str) -> list[tuple[str, str]]:
         (["--resource", "nothing"], []),
     ],
 )
-def test_history_by_every_key(arguments: list[str], told: list[str]) -> None:
+def test_history_by_every_key(arguments: list[str], expected: list[str]) -> None:
     """Oldest first, and only what was asked for."""
-    assert [step for step, _ in steps("history", *arguments)] == told
+    assert [step for step, _ in steps("history", *arguments)] == expected
 
 
 @pytest.mark.parametrize("arguments", [[], ["--vpc", SCOPE.subject, "--resource", "subnet-0a"]])
@@ -70,7 +70,7 @@ def test_a_finding_is_shown_whole() -> None:
     """What is wrong, the evidence, what to do, who did it, and every step."""
     result = posture("finding", ID)
     assert result.exit_code == 0
-    for told in (
+    for expected in (
         "RESOLVED",
         "subnet-0a reaches S3",
         "Route table rtb-0a",
@@ -79,7 +79,7 @@ def test_a_finding_is_shown_whole() -> None:
         "changed  high     by arn:aws:iam::111122223333:user/bob",
         "(resource gone)",
     ):
-        assert told in result.stdout
+        assert expected in result.stdout
     record = json.loads(posture("finding", ID, "-o", "json").stdout)
     assert [each["step"] for each in record["life"]] == ["opened", "changed", "resolved"]
 
@@ -95,20 +95,20 @@ def test_a_wrong_id_is_refused(name: str) -> None:
 def test_differences_between_two_times() -> None:
     """What is new, different and gone; what came and went in between is none."""
 
-    def told(*times: str) -> list[tuple[str, str | None, str]]:
+    def compare(*times: str) -> list[tuple[str, str | None, str]]:
         result = posture("diff", *times, "--output", "json")
         found = json.loads(result.stdout)
         assert result.exit_code == bool(found)
         return [(each["change"], each["was"], each["resource"]) for each in found]
 
-    assert told(format_time(at(-1)), format_time(at(6))) == [
+    assert compare(format_time(at(-1)), format_time(at(6))) == [
         ("opened", None, "vpce-0a"),
         ("opened", None, "subnet-0a"),
     ]
-    assert told(format_time(at(6)), format_time(at(15))) == [("changed", "open", "subnet-0a")]
-    assert told(format_time(at(15))) == [("resolved", "open", "subnet-0a")]
-    assert told(format_time(at(-1)), format_time(at(30))) == [("opened", None, "vpce-0a")]
-    assert told(format_time(at(-1)), format_time(at(30)), "--vpc", SCOPE.subject) == []
+    assert compare(format_time(at(6)), format_time(at(15))) == [("changed", "open", "subnet-0a")]
+    assert compare(format_time(at(15))) == [("resolved", "open", "subnet-0a")]
+    assert compare(format_time(at(-1)), format_time(at(30))) == [("opened", None, "vpce-0a")]
+    assert compare(format_time(at(-1)), format_time(at(30)), "--vpc", SCOPE.subject) == []
 
 
 def test_times_the_wrong_way_round_are_refused() -> None:
@@ -119,8 +119,9 @@ def test_times_the_wrong_way_round_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [["history", "--resource", "subnet-0a"], ["finding", ID], ["diff", format_time(at(1))]]
+    "command",
+    [["history", "--resource", "subnet-0a"], ["finding", ID], ["diff", format_time(at(1))]],
 )
-def test_reading_costs_are_printed(verb: list[str]) -> None:
+def test_reading_costs_are_printed(command: list[str]) -> None:
     """In read units."""
-    assert "read units in" in posture(verb[0], *verb[1:], "--verbose").stderr
+    assert "read units in" in posture(command[0], *command[1:], "--verbose").stderr

@@ -51,11 +51,11 @@ def test_a_statement_answers(dynamodb: "DynamoDBClient", statement: str) -> None
     """Something comes back, and each column that was asked for is in it."""
     found = FORM.fullmatch(statement.strip())
     assert found
-    told = statement.replace("f-0123456789abcdef0123", ID)
-    told = re.sub(r'"posture-(\w+)"(\."[\w-]+")?', r"<\1>", told)
-    told = re.sub(r'"(\w+)"', r"\1", told)
-    told = re.sub(r"<(\w+)>", r'"\1"', told)
-    rows = dynamodb.execute_statement(Statement=told)["Items"]
+    expected = statement.replace("f-0123456789abcdef0123", ID)
+    expected = re.sub(r'"posture-(\w+)"(\."[\w-]+")?', r"<\1>", expected)
+    expected = re.sub(r'"(\w+)"', r"\1", expected)
+    expected = re.sub(r"<(\w+)>", r'"\1"', expected)
+    rows = dynamodb.execute_statement(Statement=expected)["Items"]
     assert rows
     if found["columns"] != "*":
         columns = re.findall(r'"(\w+)"', found["columns"])

@@ -1,4 +1,4 @@
-"""The report as a verb: what it reads, what it says, what it refuses."""
+"""`posture report`: what it reads, shows and refuses."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,19 +24,19 @@ def reported(file: Path, *arguments: str) -> str:
 
 
 def test_it_tells_what_the_tables_hold(store: Store, tmp_path: Path) -> None:
-    """The finding with its evidence, the matrix of the last look, and that nothing was altered."""
+    """The finding with its evidence, the latest matrix, and that nothing was altered."""
     store.record(
         Evaluation(SCOPE, at(0), coverage=matrix(hostile=False)),
         lambda state: find_transitions(SCOPE, state.findings, [verdict()], observed_at=at(0)),
     )
     page = reported(tmp_path / "r.html", "--days", "3650")
-    for told in (
+    for expected in (
         "1 high finding is open in one VPC or endpoint service.",
         "Route table rtb-0a has no route to pl-0a.",
         "payments-private-a",
         "1 row of history in 1 chain verified",
     ):
-        assert told in page
+        assert expected in page
 
 
 def test_it_tells_what_held_then(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
@@ -63,23 +63,23 @@ def test_it_says_that_history_was_altered(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         ([], "--html"),
         (["--html", "x.html", "--days", "0"], "--days"),
         (["--html", "x.html", "--as-of", "soon"], "expected a day"),
     ],
 )
-def test_mistakes_name_the_option(arguments: list[str], told: str) -> None:
+def test_mistakes_name_the_option(arguments: list[str], expected: str) -> None:
     """With code 2."""
     result = posture("report", *arguments)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert expected in result.stderr
 
 
 @pytest.mark.usefixtures("dynamodb")
 def test_nothing_known_is_no_empty_page(tmp_path: Path) -> None:
-    """A page without anything would look like good news."""
+    """An empty page could be mistaken for good news."""
     result = posture("report", "--html", str(tmp_path / "r.html"))
     assert "no such scope" in str(result.exception)
     assert not (tmp_path / "r.html").exists()

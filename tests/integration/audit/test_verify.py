@@ -1,4 +1,4 @@
-"""Whether anybody altered what was recorded: each way of doing so, and the row it is seen by."""
+"""Each way to alter what was recorded, and the row that reveals it."""
 
 import json
 import random
@@ -33,19 +33,19 @@ def prove(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) ->
 
 
 def problem(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> tuple[str, str]:
-    """Give the kind of the fault, and the entry it names."""
+    """Return the kind of the fault, and the entry it names."""
     fault = prove(client, exported).fault
     assert fault is not None
     return fault.problem.partition(":")[0], fault.entry
 
 
 def in_chain(client: "DynamoDBClient") -> list[Row]:
-    """Give the rows in the order of their chain."""
+    """Return the rows in the order of their chain."""
     return sorted(rows(client, "history"), key=lambda row: int(row["number"]["N"]))
 
 
 def put(client: "DynamoDBClient", row: Row) -> None:
-    """Write a row as somebody who may do anything."""
+    """Write a row, as an attacker with write access does."""
     client.put_item(TableName="history", Item=row)
 
 
@@ -221,7 +221,7 @@ def test_rows_from_before_there_were_chains_are_run_verify(
 
 
 def in_chain_of(client: "DynamoDBClient") -> list[Row]:
-    """Give the rows that are chained."""
+    """Return the rows that are chained."""
     return [row for row in rows(client, "history") if "digest" in row]
 
 
@@ -285,7 +285,7 @@ def test_a_transaction_of_somebody_with_the_same_instant_is_not_ours(
 
 
 def run_verify(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    """Give the exit code and what the verb says of each scope."""
+    """Return the exit code and the result for each scope."""
     result = posture("verify", *arguments, "--output", "json")
     return result.exit_code, json.loads(result.stdout)
 

@@ -1,4 +1,4 @@
-"""Waivers as people make them: the verb, the table, its history, and the silence."""
+"""Waivers: the commands, the table, its history, and the alerts that are not sent."""
 
 import json
 from dataclasses import replace
@@ -42,20 +42,20 @@ HELD = Waiver(
 
 @pytest.fixture
 def table(dynamodb: "DynamoDBClient") -> WaiverTable:
-    """Give the waivers' table, empty."""
+    """Return the waivers' table, empty."""
     return WaiverTable(dynamodb, TABLES.baseline, TABLES.history)
 
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every client a region and credentials."""
+    """Return every client a region and credentials."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
 
 def waiver(*arguments: str, by: str = ALICE) -> Result:
-    """Run one of the verbs as somebody."""
+    """Run one of the waiver commands as a given caller."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("posture_cli.deployed.find_caller_arn", lambda _: by)
         tables = ["--baseline-table", TABLES.baseline]
@@ -65,7 +65,7 @@ def waiver(*arguments: str, by: str = ALICE) -> Result:
 
 
 def listed(*arguments: str) -> list[dict[str, Any]]:
-    """Give the waivers that are listed."""
+    """Return the waivers that are listed."""
     found: list[dict[str, Any]] = json.loads(waiver("list", *arguments, "-o", "json").stdout)
     return found
 
@@ -100,7 +100,7 @@ def test_somebody_else_must_approve(dynamodb: "DynamoDBClient") -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         ({"--resource": "x", "--expires": "2020-01-01"}, "a time in the future"),
         ({"--resource": "x", "--expires": "2999-01-01"}, "at most 90 days"),
@@ -113,12 +113,12 @@ def test_somebody_else_must_approve(dynamodb: "DynamoDBClient") -> None:
     ],
 )
 @pytest.mark.usefixtures("dynamodb")
-def test_mistakes_are_refused(options: dict[str, str], told: str) -> None:
+def test_mistakes_are_refused(options: dict[str, str], expected: str) -> None:
     """And nothing is written."""
     given = chain.from_iterable((WANTED | options).items())
     result = waiver("add", *(_soon() if it == "SOON" else it for it in given))
     assert result.exit_code != 0
-    assert told in result.stderr + str(result.exception)
+    assert expected in result.stderr + str(result.exception)
     assert listed("--all") == []
 
 
@@ -172,7 +172,7 @@ def test_the_monitor_reads_waivers_with_the_baseline(
 
 
 def test_a_waived_finding_is_not_told() -> None:
-    """Others of its commit are; once the waiver has ended, it is told again."""
+    """Other findings of the commit are; after the waiver expires, it is reported again."""
     with emulated() as stage:
         excused = verdict()
         watched = verdict(resource="vpce-0a", rule="no-policy")
@@ -181,12 +181,12 @@ def test_a_waived_finding_is_not_told() -> None:
         assert stage.inbox() == []
         _look(stage, 2, [excused, watched])
         stage.notify(stage.records())
-        [letter] = stage.inbox()
-        assert [each["resource"] for each in _told(letter)] == ["vpce-0a"]
+        [message] = stage.inbox()
+        assert [each["resource"] for each in _findings_of(message)] == ["vpce-0a"]
         _look(stage, 61, [excused, watched])
         stage.notify(stage.records())
-        [letter] = stage.inbox()
-        [found] = _told(letter)
+        [message] = stage.inbox()
+        [found] = _findings_of(message)
         assert (found["step"], found["reason"]) == ("opened", "waiver w-1 has expired")
 
 
@@ -208,8 +208,8 @@ def _look(stage: Stage, minute: float, verdicts: list[Any]) -> None:
     )
 
 
-def _told(letter: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(letter["Message"])["findings"]
+def _findings_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(message["Message"])["findings"]
     return found
 
 

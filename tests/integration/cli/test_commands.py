@@ -1,4 +1,4 @@
-"""The verbs as people and scripts call them: what is printed, what is returned."""
+"""The commands as people and scripts call them: their output and exit codes."""
 
 import csv
 import gzip
@@ -46,7 +46,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def network() -> Iterator[SampleNetwork]:
-    """Give a small emulated region, and the monitor's tables."""
+    """Return a small emulated region, and the monitor's tables."""
     with mock_aws():
         create_tables(boto3.client("dynamodb"))
         yield build_sample_network(boto3.client("ec2"))
@@ -70,7 +70,7 @@ def failed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def scanned(*arguments: str) -> list[dict[str, Any]]:
-    """Give what a scan finds, as JSON."""
+    """Return what a scan finds, as JSON."""
     found: list[dict[str, Any]] = json.loads(posture("scan", *arguments, "-o", "json").stdout)
     return found
 
@@ -108,7 +108,7 @@ def test_a_baseline_is_required(network: SampleNetwork, tmp_path: Path) -> None:
 
 
 def test_an_exempt_vpc_is_not_judged(network: SampleNetwork, tmp_path: Path) -> None:
-    """Not even its passes are told."""
+    """Not even what passes is listed."""
     override = {
         "name": "x",
         "match": {"vpcs": [network.vpc]},
@@ -144,8 +144,8 @@ def test_endpoint_services_that_cannot_be_listed_are_unknown(
         "posture_cli.live.collect_services",
         lambda *_, **__: ServicesSnapshot({}, "UnauthorizedOperation: denied"),
     )
-    told = {each["rule"]: each["status"] for each in scanned() if each["resource"] == REGION}
-    assert told == {rule.id: "unknown" for rule in SERVICE_RULES}
+    expected = {each["rule"]: each["status"] for each in scanned() if each["resource"] == REGION}
+    assert expected == {rule.id: "unknown" for rule in SERVICE_RULES}
 
 
 def test_a_scan_says_what_it_looked_at(network: SampleNetwork) -> None:
@@ -167,7 +167,7 @@ def test_the_region_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("network")
 def test_a_scan_lists_the_mistakes_of_its_baseline(tmp_path: Path) -> None:
-    """One a line, by file and field, and looks at nothing."""
+    """One per line, by file and field; no VPC is read."""
     file = tmp_path / "b.yaml"
     file.write_text("default: {required_services: s3}\n")
     result = posture("scan", "--baseline", str(file))
@@ -192,7 +192,7 @@ def test_a_pipe_gets_plain_lines(network: SampleNetwork) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--vpc", "subnet-1"], "'subnet-1' is not a VPC"),
         (["--vpc", "vpc-0123456789abcdef0"], "there is no vpc-0123456789abcdef0"),
@@ -203,14 +203,14 @@ def test_a_pipe_gets_plain_lines(network: SampleNetwork) -> None:
 @pytest.mark.usefixtures("network")
 def test_mistakes_are_sentences(
     arguments: list[str],
-    told: str,
+    expected: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """And end with 2."""
     assert failed(monkeypatch, "scan", *arguments) == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert expected in error
     assert "Traceback" not in error
 
 
@@ -252,7 +252,7 @@ def test_a_malformed_record_is_told_beside_the_others(tmp_path: Path) -> None:
 
 
 def test_what_is_ignored_makes_nobody_look(tmp_path: Path) -> None:
-    """The failed call still names its table; the monitor looks at nothing for it."""
+    """The failed call names its route table, but the monitor evaluates nothing."""
     file = tmp_path / "trail"
     file.write_text(json.dumps({**RECORD, "errorCode": "Client.UnauthorizedOperation"}))
     (row,) = json.loads(posture("replay", str(file), "-o", "json").stdout)
@@ -293,19 +293,19 @@ def test_every_mistake_is_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("default: {\n", "line 2, column 1"),
         ("default: {}\ndefault: {}\n", "line 2, column 1: duplicate key default"),
         ("1: {}\n", "a key must be a string"),
     ],
 )
-def test_yaml_mistakes_have_a_place(tmp_path: Path, text: str, told: str) -> None:
+def test_yaml_mistakes_have_a_place(tmp_path: Path, text: str, expected: str) -> None:
     """Line and column."""
     file = tmp_path / "b.yaml"
     file.write_text(text)
     result = posture("baseline", "validate", str(file))
-    assert (result.exit_code, told in result.stderr) == (2, True), result.stderr
+    assert (result.exit_code, expected in result.stderr) == (2, True), result.stderr
 
 
 @pytest.mark.usefixtures("network")
@@ -336,9 +336,9 @@ def test_rules_lists_every_rule() -> None:
     assert len(posture("rules").stdout.splitlines()) == 1 + len(RULES)
 
 
-@pytest.mark.parametrize("verb", ["demo", "scan", "replay", "findings", "rules", "events"])
-def test_help_teaches_by_example(verb: str) -> None:
-    """Each verb's help ends with calls to copy."""
-    output = posture(verb, "--help").stdout
+@pytest.mark.parametrize("command", ["demo", "scan", "replay", "findings", "rules", "events"])
+def test_help_teaches_by_example(command: str) -> None:
+    """The help of each command ends with examples."""
+    output = posture(command, "--help").stdout
     assert "Examples:" in output
-    assert f"posture {verb}" in output
+    assert f"posture {command}" in output

@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleNetwork]:
-    """Give a small emulated region, and the monitor's tables."""
+    """Return a small emulated region, and the monitor's tables."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -43,10 +43,10 @@ def posture(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def mistake(
+def fail(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> str:
-    """Run the command as a process does, see it end with 2, and give what it says."""
+    """Run the command as a process does, expect exit code 2, and return standard error."""
     monkeypatch.setattr("sys.argv", ["posture", *arguments])
     with pytest.raises(SystemExit) as ended:
         run()
@@ -105,7 +105,7 @@ def test_the_matrix_as_json(network: SampleNetwork) -> None:
 
 
 def test_a_vpc_without_subnets_says_so(network: SampleNetwork) -> None:
-    """Nothing to draw is told in words."""
+    """It prints a line instead of a table."""
     assert "no subnets" in posture("coverage", "--vpc", network.bare).stdout
 
 
@@ -121,18 +121,18 @@ def stored(network: SampleNetwork) -> dict[str, Any]:
 
 
 def test_what_a_monitor_stored_is_drawn(network: SampleNetwork) -> None:
-    """With when it was seen; nothing is looked at."""
+    """With the time of the observation; no VPC is read."""
     record = stored(network)
-    seen = network.record_calls()
+    calls = network.record_calls()
     result = posture("coverage", "--table", TABLES.findings, "-o", "json")
     (found,) = json.loads(result.stdout)
     assert found["observed_at"].startswith("2026-11-25T12:00:00")
     assert {name: found[name] for name in record} == json.loads(json.dumps(record))
-    assert seen == []
+    assert calls == []
 
 
 def test_a_stored_matrix_has_the_monitors_columns(network: SampleNetwork) -> None:
-    """Asking for others is a mistake, not silently ignored."""
+    """Asking for other columns is an error."""
     stored(network)
     result = posture("coverage", "--table", TABLES.findings, "--service", "kms")
     assert result.exit_code == 2
@@ -142,10 +142,8 @@ def test_a_stored_matrix_has_the_monitors_columns(network: SampleNetwork) -> Non
 def test_a_vpc_that_the_monitor_never_saw(
     network: SampleNetwork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is a mistake, not an empty picture."""
-    text = mistake(
-        monkeypatch, capsys, "coverage", "--table", TABLES.findings, "--vpc", network.bare
-    )
+    """It is an error, not an empty list."""
+    text = fail(monkeypatch, capsys, "coverage", "--table", TABLES.findings, "--vpc", network.bare)
     assert f"the monitor has not observed {network.bare}" in text
 
 
@@ -154,7 +152,7 @@ def test_a_table_that_is_not_there(
 ) -> None:
     """It is named."""
     assert network.vpc
-    text = mistake(monkeypatch, capsys, "coverage", "--table", "nothing")
+    text = fail(monkeypatch, capsys, "coverage", "--table", "nothing")
     assert "there is no table 'nothing'" in text
 
 
@@ -199,7 +197,7 @@ def test_a_vpc_is_looked_for_in_every_named_region(network: SampleNetwork) -> No
 
 
 def test_a_vpc_whose_matrix_was_not_kept_is_told_of(network: SampleNetwork) -> None:
-    """It does not go missing from the picture in silence."""
+    """It is named, not left out."""
     assert network.vpc
     abroad = stored_abroad(None)
     result = posture("coverage", "--table", TABLES.findings, "--region", ABROAD)
@@ -208,7 +206,7 @@ def test_a_vpc_whose_matrix_was_not_kept_is_told_of(network: SampleNetwork) -> N
 
 
 def test_a_monitor_that_saw_nothing_yet_says_so(network: SampleNetwork) -> None:
-    """An empty answer is told from a broken pipe."""
+    """The list is empty, and a note says why."""
     assert network.vpc
     result = posture("coverage", "--table", TABLES.findings)
     assert (result.exit_code, result.stdout) == (0, "")
@@ -263,7 +261,7 @@ def test_an_unknown_service_names_those_alike(
     network: SampleNetwork, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit 2, with what may have been meant."""
-    text = mistake(monkeypatch, capsys, "explain", network.subnet, "ecr")
+    text = fail(monkeypatch, capsys, "explain", network.subnet, "ecr")
     assert "no endpoint service 'ecr'; did you mean ecr.api or ecr.dkr" in text
 
 
@@ -272,12 +270,12 @@ def test_an_unknown_subnet_names_those_alike(
 ) -> None:
     """Exit 2, with what may have been meant."""
     wrong = network.subnet[:-1] + ("0" if network.subnet[-1] != "0" else "1")
-    text = mistake(monkeypatch, capsys, "explain", wrong, "s3")
+    text = fail(monkeypatch, capsys, "explain", wrong, "s3")
     assert f"there is no {wrong} in {REGION}; did you mean {network.subnet}" in text
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("vpc-1", "s3"), "'vpc-1' is not a subnet"),
         (("subnet-0a", "s3", "--region", "europe"), "'europe' is not a region"),
@@ -288,12 +286,12 @@ def test_misspelt_arguments(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
-    told: str,
+    expected: str,
 ) -> None:
     """What was expected is said before anything is read."""
-    seen = network.record_calls()
-    assert told in mistake(monkeypatch, capsys, "explain", *arguments)
-    assert seen == []
+    calls = network.record_calls()
+    assert expected in fail(monkeypatch, capsys, "explain", *arguments)
+    assert calls == []
 
 
 def test_a_misspelt_group(network: SampleNetwork) -> None:

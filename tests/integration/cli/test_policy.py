@@ -32,7 +32,7 @@ def check(document: object, *arguments: str) -> Result:
 
 
 def checked(document: object, *arguments: str) -> dict[str, Any]:
-    """Give the answer as a machine gets it."""
+    """Return the answer as a machine gets it."""
     answer: dict[str, Any] = json.loads(check(document, "-o", "json", *arguments).stdout)
     return answer
 
@@ -102,7 +102,7 @@ def test_a_baseline_file_says_whom_to_trust(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("{", "line 1, column 2: expected a name"),
         ('{"Statement": [\n  {"Effect": "allow"}]}', "line 2, column 3: expected Principal"),
@@ -113,19 +113,19 @@ def test_a_baseline_file_says_whom_to_trust(tmp_path: Path) -> None:
 )
 def test_what_is_no_policy_is_a_sentence(
     text: str,
-    told: str,
+    expected: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With the place of the mistake, and exit code 2."""
+    """With the position of the error, and exit code 2."""
     file = tmp_path / "policy.json"
     file.write_text(text)
     monkeypatch.setattr("sys.argv", ["posture", "policy", "check", str(file)])
     with pytest.raises(SystemExit) as ended:
         run()
     assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

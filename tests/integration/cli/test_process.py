@@ -1,4 +1,4 @@
-"""The command as a process: how it ends where nobody reads, and where an address is taken."""
+"""The command as a process: a closed pipe, an address in use, a malformed region."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ POLICY = '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Re
 
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
-    """Write a policy that lets everybody do everything."""
+    """Write a policy that allows full access."""
     file = tmp_path / "policy.json"
     file.write_text(POLICY, encoding="utf-8")
     return file
@@ -55,12 +55,12 @@ def test_an_address_that_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["scan", "coverage --stack posture", "findings", "report --html x"]
+    "command", ["scan", "coverage --stack posture", "findings", "report --html x"]
 )
-def test_a_region_of_no_region_s_form(verb: str) -> None:
+def test_a_region_of_no_region_s_form(command: str) -> None:
     """It is refused before anything is asked."""
     ended = subprocess.run(  # noqa: S603 - the command under test
-        [COMMAND, *verb.split(), "--region", "europe"], capture_output=True, check=False
+        [COMMAND, *command.split(), "--region", "europe"], capture_output=True, check=False
     )
     assert ended.returncode == 2
     assert "'europe' is not a region, as in eu-west-1" in ended.stderr.decode()

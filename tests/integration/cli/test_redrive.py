@@ -1,4 +1,4 @@
-"""`posture redrive`: dead letters go back, each with its reason, and none is lost."""
+"""`posture redrive`: dead-letter messages are retried, each with its reason, and none is lost."""
 
 import json
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ CHANGE = json.dumps(read_event("evaluate/single-change"))
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
-    """Give an emulated AWS with the stack in it."""
+    """Return an emulated AWS with the stack in it."""
     with EmbeddedAws(Path(PATH.parent)) as aws:
         monkeypatch.setenv("COLUMNS", "200")
         yield aws
 
 
 def put(aws: EmbeddedAws, queue: str, body: str, **attributes: str) -> str:
-    """Put a message among the dead letters; give its id."""
+    """Send a message to a dead-letter queue; return its id."""
     answer = aws.session.client("sqs").send_message(
         QueueUrl=aws.stack.outputs[queue],
         MessageBody=body,
@@ -50,13 +50,13 @@ def posture(*arguments: str) -> Result:
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
-    """Give what the command wrote as JSON."""
+    """Return what the command wrote as JSON."""
     found: list[dict[str, Any]] = json.loads(result.stdout)
     return found
 
 
 def test_what_was_given_up_is_evaluated_after_all(aws: EmbeddedAws) -> None:
-    """The message is on the changes queue again, and no longer among the dead letters."""
+    """The message is in the changes queue again, and no longer in the dead-letter queue."""
     put(aws, "ChangesDeadLetterQueueUrl", CHANGE)
     result = posture("-o", "json")
     assert result.exit_code == 0
@@ -108,7 +108,7 @@ def test_nothing_to_do_is_no_failure() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_another_stack_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no posture stack is a mistake."""
+    """A stack that is not a posture stack is an error."""
     monkeypatch.setenv("NO_COLOR", "1")
     result = posture("--stack", "nowhere")
     assert "there is no stack 'nowhere'" in str(result.exception)

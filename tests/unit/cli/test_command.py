@@ -1,4 +1,4 @@
-"""What every verb has in common: help that teaches, and no option that is lost in silence."""
+"""What all commands have in common: their help, and that a repeated option is an error."""
 
 import re
 
@@ -45,18 +45,18 @@ def test_a_repeated_flag_loses_nothing() -> None:
     assert result.exit_code == 0
 
 
-VERBS = [
+ALL_COMMANDS = [
     *(each for each in COMMANDS if each not in GROUPS),
-    *(f"{group} {name}" for group, verbs in GROUPS.items() for name in verbs),
+    *(f"{group} {name}" for group, commands in GROUPS.items() for name in commands),
 ]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_names_what_each_option_holds(verb: str) -> None:
+@pytest.mark.parametrize("command", ALL_COMMANDS)
+def test_help_names_what_each_option_holds(command: str) -> None:
     """And shows how it is called."""
-    told = CliRunner().invoke(app, [*verb.split(), "--help"]).stdout
-    assert re.findall(r"^ +-.*<(?:str|list|path|int|float).*", told, re.MULTILINE) == []
-    assert f"    posture {verb}" in told
+    expected = CliRunner().invoke(app, [*command.split(), "--help"]).stdout
+    assert re.findall(r"^ +-.*<(?:str|list|path|int|float).*", expected, re.MULTILINE) == []
+    assert f"    posture {command}" in expected
 
 
 def test_the_list_of_verbs_is_not_cut() -> None:

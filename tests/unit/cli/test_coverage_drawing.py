@@ -15,7 +15,7 @@ SERVICES = [{"short": f"service{number}"} for number in range(12)]
 
 
 def matrix(outcome: str = "internet", subnets: int = 1) -> VpcMatrix:
-    """Give a matrix in which everything fares alike."""
+    """Return a matrix in which everything fares alike."""
     ids = [f"subnet-{number}" for number in range(subnets)]
     record: dict[str, Any] = {
         "services": SERVICES,
@@ -52,7 +52,7 @@ def test_no_line_is_cut_and_no_service_is_lost(monkeypatch: pytest.MonkeyPatch, 
 def test_every_outcome_has_a_colour_and_a_meaning(
     monkeypatch: pytest.MonkeyPatch, outcome: str
 ) -> None:
-    """The legend tells those that occur, and no others."""
+    """The legend explains the outcomes that occur, and no others."""
     text = drawn(monkeypatch, matrix(outcome), 200, colour=True)
     assert "\x1b[" in text
     assert LEGEND[outcome][1] in text

@@ -1,4 +1,4 @@
-"""What goes wrong is told in a sentence that says what to do."""
+"""Errors are described in one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posture_cli.failure import describe_failure
 
 
 def refused(code: str) -> ClientError:
-    """Give an error that AWS answers with."""
+    """Return an error that AWS answers with."""
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeVpcs")
 
 

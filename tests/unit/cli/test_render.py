@@ -22,7 +22,7 @@ HOSTILE = "\x1b[31mred\x1b[0m\n\u202e[bold]markup[/bold]\x07"
 
 
 def record(summary: str) -> dict[str, object]:
-    """Give a record."""
+    """Return a record."""
     return {"severity": "high", "resource": "vpce-1", "summary": summary, "evidence": [{"a": 1}]}
 
 

@@ -27,14 +27,14 @@ HOSTILE = "<![CDATA[ ]]> \x00\x1b[31m \u202e & \" '"
 
 
 def finding(status: FindingStatus = FindingStatus.OPEN, **changes: Any) -> Finding:
-    """Give a finding that a change caused."""
+    """Return a finding that a change caused."""
     [step] = opened(verdict(RULE), changes=[change("e-1", "rtb-0a")])
     return replace(step.finding, status=status, **changes)
 
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    """Give botocore's own check of what BatchImportFindings takes."""
+    """Return botocore's own check of what BatchImportFindings takes."""
     model = ServiceModel(Loader().load_service_model("securityhub", "service-2"))
     shape = model.shape_for("BatchImportFindingsRequest")
 
@@ -45,7 +45,7 @@ def validator() -> Any:
 
 
 def members(shape: Any, value: Any, path: str = "") -> list[str]:
-    """Give the members that a shape of botocore does not know."""
+    """Return the members that a shape of botocore does not know."""
     if isinstance(value, list):
         return [it for each in value for it in members(shape.member, each, path)]
     if not isinstance(value, dict) or shape.type_name != "structure":
@@ -71,7 +71,7 @@ def test_asff_is_what_security_hub_takes(validator: Any, status: FindingStatus) 
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "expected"),
     [
         (FindingStatus.OPEN, ("FAILED", "ACTIVE", "NEW")),
         (FindingStatus.UNKNOWN, ("WARNING", "ACTIVE", "NEW")),
@@ -79,10 +79,12 @@ def test_asff_is_what_security_hub_takes(validator: Any, status: FindingStatus) 
         (FindingStatus.RESOLVED, ("PASSED", "ARCHIVED", "NEW")),
     ],
 )
-def test_asff_tells_how_a_finding_stands(status: FindingStatus, told: tuple[str, str, str]) -> None:
+def test_asff_tells_how_a_finding_stands(
+    status: FindingStatus, expected: tuple[str, str, str]
+) -> None:
     """A repaired one has passed and is archived."""
     record = build_asff(finding(status), RULES_BY_ID)
-    assert told == (
+    assert expected == (
         record["Compliance"]["Status"],
         record["RecordState"],
         record["Workflow"]["Status"],
@@ -180,6 +182,6 @@ def test_junit_counts_every_case() -> None:
 @given(st.text(max_size=60))
 def test_junit_is_xml_whatever_names_say(text: str) -> None:
     """No name can break the document."""
-    told = junit.build_junit([(SCOPE, verdict(RULE, text, summary=text, evidence=[text]))])
-    [case] = ET.fromstring(told).findall("testsuite/testcase")  # noqa: S314 - our own
+    expected = junit.build_junit([(SCOPE, verdict(RULE, text, summary=text, evidence=[text]))])
+    [case] = ET.fromstring(expected).findall("testsuite/testcase")  # noqa: S314 - our own
     assert case.find("failure") is not None

@@ -10,7 +10,7 @@ from report_material import matrix
 
 
 def tones() -> dict[str, str]:
-    """Give the tone of each box by its first line."""
+    """Return the tone of each box by its first line."""
     return {box.lines[0]: box.colour for box in draw_vpc(matrix(hostile=False)).boxes}
 
 
@@ -45,7 +45,7 @@ def test_a_box_grows_with_its_lines_and_overlaps_no_other() -> None:
 
 
 def test_more_subnets_than_lines_are_counted() -> None:
-    """Whoever points at the box is told all of them."""
+    """The tooltip of the box names all of them."""
     found = box_of(*"abcde")
     assert found.lines == ("a", "b", "and 3 more")
     assert found.title.startswith("a, b, c, d, e (eu-west-1")

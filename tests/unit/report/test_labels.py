@@ -16,7 +16,7 @@ def test_shortened_text_fits_and_whole_text_stays(text: str, width: int) -> None
     if measure_width(text) <= width:
         assert found == text
     else:
-        cuts = [at for at, letter in enumerate(found) if letter == "…"]
+        cuts = [at for at, message in enumerate(found) if message == "…"]
         assert any(text.startswith(found[:at]) and text.endswith(found[at + 1 :]) for at in cuts)
 
 

@@ -7,8 +7,6 @@ several rules and three interfaces per endpoint. Cells evaluated alone share not
 on a sample and scaled, because all would take minutes. All figures are CPU time of one run.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import random

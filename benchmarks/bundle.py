@@ -3,8 +3,6 @@
 Run: `.venv/bin/python benchmarks/bundle.py`
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -5,8 +5,6 @@ of a first and a steady sweep, of one change and of one transition. Sizes are co
 does. An index is counted whenever its item is written, which is the maximum.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from math import ceil

@@ -8,8 +8,6 @@ Run: `.venv/bin/python benchmarks/change.py [LATENCY]`; prints one JSON object, 
 milliseconds of CPU without the synthetic AWS's own.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import time

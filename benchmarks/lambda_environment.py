@@ -1,7 +1,5 @@
 """The environment of a function as Lambda sets it, and what `lambda_process.py` prints in it."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

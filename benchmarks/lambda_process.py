@@ -7,8 +7,6 @@ the peak memory in MB, the error, and what the handler returned. Exits with 1 if
 failed.
 """
 
-from __future__ import annotations
-
 import json
 import pickle
 import resource

@@ -6,8 +6,6 @@ the price of a thousand warm batches. The batch is events/evaluate/batch.json.
 Needs Docker and Lambda's base image (`make image`). Run: `.venv/bin/python benchmarks/memory.py`
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

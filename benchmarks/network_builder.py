@@ -1,7 +1,5 @@
 """Creates networks with boto3 in an emulated account, and states that have no call."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import boto3

@@ -5,8 +5,6 @@ each is decided once in a new process, and again as in a sweep, which reuses the
 forms. The hard ones fill the 20,480 characters that AWS allows.
 """
 
-from __future__ import annotations
-
 import json
 import statistics
 import subprocess

@@ -1,7 +1,5 @@
 """Record the first event of each function, with every answer of AWS."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Callable
 from contextlib import redirect_stdout

@@ -4,8 +4,6 @@ Run: `make bench`. CPU seconds are the monitor's own; wall seconds add the waiti
 30 ms each, and other work of the machine.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

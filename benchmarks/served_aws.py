@@ -4,8 +4,6 @@ Run: `.venv/bin/python benchmarks/served_aws.py N`; prints its port, then serves
 until it is terminated. `GET /` returns the calls by operation since the last time.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from contextlib import suppress

@@ -9,8 +9,6 @@ limits, and `limited` is false. Imports only what the function has.
 Run: `.venv/bin/python benchmarks/sized_sweep.py N [MB] [SWEEPS]`; prints one JSON object per sweep.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -9,8 +9,6 @@ Run: `.venv/bin/python benchmarks/start.py`; prints one JSON object: millisecond
 start of a process, ratios, MB.
 """
 
-from __future__ import annotations
-
 import compileall
 import json
 import os

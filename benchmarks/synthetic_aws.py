@@ -5,8 +5,6 @@ is the bytes that AWS would send: botocore serializes, signs, parses and retries
 network is left out. Pages have EC2's length. A latency can be added to each call.
 """
 
-from __future__ import annotations
-
 import json
 import operator
 import os

@@ -6,8 +6,6 @@ subnets reach S3 through the internet gateway and every policy is the default on
 findings.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 from collections.abc import Iterable

@@ -11,8 +11,6 @@ the other; the delay is computed for the five concurrent invocations of the temp
 small batch sends single alerts, a large one digests.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import resource

@@ -5,8 +5,6 @@ Markdown; with a file, writes every case with its label, the reason and each too
 peers are in virtual environments of their own under .peers/, which the make target creates.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -4,9 +4,6 @@ A call is a request that reached it. The CPU seconds of answering are counted ap
 attributed to a tool.
 """
 
-from __future__ import annotations
-
-import logging
 import os
 import time
 from collections import Counter
@@ -17,10 +14,10 @@ from typing import Any
 import boto3
 from labelled.case import HOME  # before moto: it sets moto's account
 from moto.core.responses import BaseResponse
-from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
 
 from posture_cli.embedded.moto_patches import patch_moto
+from posture_cli.embedded.server import serve
 
 UNSUPPORTED = (
     "<Response><Errors><Error><Code>UnsupportedOperation</Code><Message>{}</Message></Error>"
@@ -58,24 +55,11 @@ class EmulatedAccount:
 
 
 @contextmanager
-def serve_moto() -> Iterator[str]:
-    """Serve moto; yield its URL."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-
-
-@contextmanager
 def serve_account() -> Iterator[EmulatedAccount]:
     """Serve the account; boto3 in this process uses it as well."""
     patch_moto()
     setattr(BaseResponse, "call_action", _answer)  # noqa: B010 - a method is replaced
-    with serve_moto() as url:
+    with serve() as url:
         account = EmulatedAccount(url)
         os.environ["AWS_ENDPOINT_URL"] = url
 

@@ -4,8 +4,6 @@ Run: `python3 benchmarks/peers/install.py`; an installed version is kept. For co
 project needs none of them.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

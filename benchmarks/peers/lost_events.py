@@ -3,8 +3,6 @@
 Run: `.venv/bin/python benchmarks/peers/lost_events.py`; prints a table in Markdown.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -15,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # before the monitor is imported
+# Before the monitor and moto are imported.
+os.environ.update(POWERTOOLS_LOG_LEVEL="CRITICAL", MOTO_ACCOUNT_ID="111122223333")
 
 import boto3  # noqa: E402
 import yaml  # noqa: E402
-from emulated import serve_moto  # noqa: E402 - it sets moto's account
 from moto.sns.models import sns_backends  # noqa: E402
 from scoring import format_row  # noqa: E402
 from tools import ENVIRONMENT, PEERS  # noqa: E402
 
 from change_records import ACCOUNT, REGION, build_event, build_tagged_list, build_wrapped_record  # noqa: E402
 from monitor_stage import Stage, staged  # noqa: E402
+from posture_cli.embedded.server import serve  # noqa: E402
 
 MISSING = "vpce-0123456789abcdef0"
 
@@ -117,7 +116,7 @@ def compare(case: LostEvent, stage: Stage, url: str) -> str:
 def main() -> None:
     """Print the table."""
     rows = []
-    with serve_moto() as url:
+    with serve() as url:
         for case in CASES:
             print(case.name, file=sys.stderr, flush=True)
             with staged() as stage:

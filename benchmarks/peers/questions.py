@@ -4,8 +4,6 @@ Only questions that at least one peer can answer. Security Hub cannot run on an 
 controls answer by their documentation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

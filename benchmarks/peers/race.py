@@ -6,8 +6,6 @@ in the wall seconds only: a tool's CPU seconds are its own process's, the emulat
 them.
 """
 
-from __future__ import annotations
-
 import copy
 import sys
 from collections.abc import Iterator

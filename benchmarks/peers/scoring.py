@@ -1,7 +1,5 @@
 """Compare answers with labels, and count the outcomes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet

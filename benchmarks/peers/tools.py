@@ -1,7 +1,5 @@
 """The tools: how each is run, as a user runs it, and how its answers are read."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -46,7 +46,7 @@ from posture.store.items import Entry
 from posture.store.rejections import LAST_TRY, Rejections
 from posture.store.scope_record import parse_scope_record
 from posture.store.scope_store import Store
-from posture_cli.embedded.call_recorder import record_calls
+from posture_cli.embedded.cloudtrail import record_calls
 from posture_cli.embedded.moto_patches import patch_moto
 from sample_network import ACCOUNT, REGION, build_sample_network
 from stack_tables import TABLES, create_tables
@@ -56,7 +56,7 @@ TRIES = 10  # as in template.yaml: then the stream gives its records up
 THREADS = (
     "posture.evaluation.batch.SCOPES_AT_ONCE",
     "posture.evaluation.region_sweep.WRITERS",
-    "posture.notification.digest.CLAIMS",
+    "posture.notification.digest.MAX_WORKERS",
     "posture.store.resource_index.QUERIES",
     "posture.ec2.describe.CONCURRENCY",
 )
@@ -69,7 +69,7 @@ class OutOfTime(LambdaContext):
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:
-        """Give the time left."""
+        """Return the time left."""
         return -1
 
 
@@ -84,7 +84,7 @@ class Letter:
 
 @lru_cache(maxsize=1)
 def tampered() -> tuple[boto3.Session, Injector]:
-    """Give the one session whose clients meet faults: EC2's model is parsed once a process."""
+    """Return the one session whose clients meet faults: EC2's model is parsed once a process."""
     session = boto3.Session("testing", "testing", region_name=REGION)
     return session, Injector(session)
 
@@ -105,8 +105,8 @@ class FaultyMonitor:
     queue: list[Letter] = field(default_factory=list)
     dead: list[Letter] = field(default_factory=list)
     records: list[Any] = field(default_factory=list)  # all that ever arrived
-    misled: bool = False  # an evaluation was told what is not true: its second look is due
-    region_misled: bool = False  # so was a look at the region: the next sweep is due
+    misled: bool = False  # an evaluation read an outdated answer: its second one is due
+    region_misled: bool = False  # so did a sweep: the next one is due
     excused: set[Told] = field(default_factory=set)  # struck between publishing and recording
     abandoned: list[Any] = field(default_factory=list)  # stream records, after all retries
     _sent: int = 0
@@ -200,12 +200,12 @@ class FaultyMonitor:
         return run
 
     def send_again(self, records: Sequence[Any]) -> None:
-        """Let the second looks at these be due."""
+        """Make the second evaluations of these changes due."""
         for record in records:
             self.queue.append(Letter(f"again-{self._sent}-{len(self.queue)}", record))
 
     def redrive(self) -> None:
-        """Put the dead letters back on the queue, as `posture redrive` does."""
+        """Return the dead-letter messages to the queue, as `posture redrive` does."""
         self.queue += [Letter(each.message_id, each.body) for each in self.dead]
         self.dead.clear()
 
@@ -215,24 +215,24 @@ class FaultyMonitor:
             self.evaluate(list(self.queue))
 
     def tell(self) -> int:
-        """Let the notifier tell all there is to tell; give the most calls it needed at once."""
+        """Let the notifier report all records; return the most calls that one invocation needed."""
         most = 0
         while self._position < len(self._records()):
             most = max(most, len(self.notify().calls))
         return most
 
     def settle(self) -> None:
-        """Heal everything: drain the queue, sweep, tell."""
+        """Recover: drain the queue, sweep, notify."""
         self.drain()
         self.sweep()
         self.tell()
 
     def scopes(self) -> set[Scope]:
-        """Give every scope that something is stored of."""
+        """Return every stored scope."""
         return set(self.last_observed())
 
     def last_observed(self) -> dict[Scope, tuple[datetime, int]]:
-        """Give the time and revision of each scope's head."""
+        """Return the last-observed time and revision of each scope."""
         found = self.stage.dynamodb.scan(
             TableName=TABLES.findings,
             FilterExpression="#kind = :head",
@@ -243,7 +243,7 @@ class FaultyMonitor:
         return {head.scope: (head.observed_at, head.revision) for head in heads}
 
     def stored(self, scope: Scope) -> dict[str, Finding]:
-        """Give the findings of a scope that are not resolved."""
+        """Return the findings of a scope that are not resolved."""
         findings = self.stage.store.load(scope).findings
         return {
             name: each
@@ -252,11 +252,11 @@ class FaultyMonitor:
         }
 
     def history(self, scope: Scope) -> list[Entry]:
-        """Give a scope's history, oldest first."""
+        """Return a scope's history, oldest first."""
         return list(History(self.stage.dynamodb, TABLES.history).find_by_scope(scope))
 
     def truth(self) -> dict[Scope, dict[str, Finding]]:
-        """Judge every VPC directly, with nothing stored and nothing in between."""
+        """Evaluate every VPC directly, with nothing stored."""
         vpcs = self.stage.network.ec2.describe_vpcs()["Vpcs"]
         return {
             scope: self.truth_of(scope)
@@ -264,11 +264,11 @@ class FaultyMonitor:
         }
 
     def truth_of(self, scope: Scope) -> dict[str, Finding]:
-        """Judge one VPC directly."""
+        """Evaluate one VPC directly."""
         return judged(Observer(self.stage.network.ec2, HOME), scope)
 
     def member(self, region: Region) -> RegionSweep:
-        """Give what sweeps a member account, as a new process would have it."""
+        """Return the sweep of a member account, as a new process would have it."""
 
         def client_of(account: str) -> Any:
             role = f"arn:aws:iam::{account}:role/posture-look"
@@ -295,7 +295,7 @@ class FaultyMonitor:
         return [(each["id"], each["version"]) for body in bodies for each in body["findings"]]
 
     def _records(self) -> list[Any]:
-        """Give what the mapping's filter lets through of the stream, from its beginning.
+        """Return the stream's records that pass the mapping's filter, from its beginning.
 
         No iterator is kept: moto's look at a copy of the table once a transaction is cancelled.
         """
@@ -381,7 +381,7 @@ def faulty() -> Iterator[FaultyMonitor]:
 
 
 def judged(observer: Observer, scope: Scope) -> dict[str, Finding]:
-    """Judge a VPC directly, with nothing stored."""
+    """Evaluate a VPC directly, with nothing stored."""
     snapshot = observer.collect_vpc(scope)
     assert snapshot is not None
     baseline = resolve_baseline(BaselineDocument(), scope, snapshot.vpc.tags)

@@ -25,8 +25,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
-from posture_cli.embedded.call_recorder import record_calls
-from posture_cli.embedded.cloudtrail import ApiCaller
+from posture_cli.embedded.cloudtrail import ApiCaller, record_calls
 from posture_cli.embedded.moto_patches import patch_moto
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES, create_tables
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 HOME = Region(ACCOUNT, REGION)
-SECONDS = 100.0  # what a slice takes by a `SliceClock`
+SECONDS = 100.0  # that a slice takes by a `SliceClock`
 ALICE = ApiCaller(ACCOUNT, "NetworkAdmin", "alice")
 ANYBODY = {
     "IpProtocol": "tcp",
@@ -47,13 +46,13 @@ ANYBODY = {
 
 
 class Clock:
-    """A clock that goes on by a second at each look, so that no two pictures are of one time."""
+    """A clock that advances by a second at each reading, so that no two snapshots have one time."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """Give the time, a second after the last one."""
+        """Return the time, a second after the last one."""
         self.time += timedelta(seconds=1)
         return self.time
 
@@ -77,11 +76,11 @@ class Stage:
         return Store(self.dynamodb, TABLES)
 
     def observer(self, now: Any = None) -> Observer:
-        """Give eyes on the region, with another clock if need be."""
+        """Return an observer of the region, with another clock if given."""
         return Observer(self.network.ec2, HOME, now or self.clock)
 
     def evaluator(self, observer: Observer | None = None) -> Evaluator:
-        """Give a monitor as a new process would have it."""
+        """Return a monitor as a new process would have it."""
         return Evaluator(
             EvaluationPorts(
                 observer=observer or self.observer(),
@@ -112,12 +111,12 @@ class Stage:
         return RegionSweep(self.observer(), self.store, baselines).run()
 
     def findings(self, scope: Scope | None = None) -> list[Finding]:
-        """Give the open findings of a scope; the full VPC's without one."""
+        """Return the open findings of a scope; the full VPC's without one."""
         stored = self.store.load(scope or self.network.scope).findings.values()
         return [each for each in stored if each.status is FindingStatus.OPEN]
 
     def about(self, resource: str) -> list[Finding]:
-        """Give the full VPC's open findings that concern a resource."""
+        """Return the full VPC's open findings that concern a resource."""
         return [each for each in self.findings() if resource in each.verdict.concerns]
 
     def rows(self, scope: Scope | None = None) -> int:
@@ -126,7 +125,7 @@ class Stage:
         return len(list(history.find_by_scope(scope or self.network.scope)))
 
     def refused(self) -> Mapping[str, str]:
-        """Give why messages were refused, by message id."""
+        """Return why messages were refused, by message id."""
         answer = self.dynamodb.query(
             TableName=TABLES.history,
             KeyConditionExpression="#scope = :rejected",
@@ -136,7 +135,7 @@ class Stage:
         return {item["entry"]["S"]: item["reason"]["S"] for item in answer["Items"]}
 
     def load_balancer(self) -> str:
-        """Make a network load balancer, as an endpoint service needs one; give its ARN."""
+        """Create a network load balancer, as an endpoint service needs one; return its ARN."""
         client = shared_session().client("elbv2")
         made = client.create_load_balancer(
             Name="nlb", Type="network", Subnets=[self.network.subnet]
@@ -144,19 +143,19 @@ class Stage:
         return str(made["LoadBalancers"][0]["LoadBalancerArn"])
 
     def open_group(self) -> None:
-        """Let anybody in at the interface endpoint, on the trail."""
+        """Open the interface endpoint to 0.0.0.0/0, on the trail."""
         self.alice.authorize_security_group_ingress(
             GroupId=self.network.group, IpPermissions=[ANYBODY]
         )
 
     def close_group(self) -> None:
-        """Let nobody but the VPC in again, on the trail."""
+        """Close the interface endpoint again, on the trail."""
         self.alice.revoke_security_group_ingress(
             GroupId=self.network.group, IpPermissions=[ANYBODY]
         )
 
     def fail(self, operation: str, code: str) -> Callable[[], None]:
-        """Let EC2 refuse an operation from now on; give what ends that."""
+        """Make EC2 refuse an operation from now on; return a function that ends that."""
         name = f"before-call.ec2.{operation}"
 
         def refuse(**_: Any) -> None:
@@ -168,13 +167,13 @@ class Stage:
         return lambda: events.unregister(name, refuse)
 
     def blind(self) -> None:
-        """Let EC2 find nothing any more, as when everything is deleted."""
+        """Make EC2 return no resource any more, as when all are deleted."""
         for operation in sorted({each.operation for each in KINDS.values()}):
             name = "".join(part.title() for part in operation.split("_"))
             self.fail(name, "InvalidID.NotFound")
 
     def client_of(self, region: Region) -> "EC2Client":
-        """Give the monitor's EC2 client of a region."""
+        """Return the monitor's EC2 client of a region."""
         assert region.name == REGION, "the monitor looks into its own region only"
         client: EC2Client = self.network.ec2
         return client
@@ -188,7 +187,7 @@ class SliceClock:
         stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", self._take)
 
     def __call__(self) -> float:
-        """Give the seconds that are left."""
+        """Return the seconds that are left."""
         return self._left
 
     def _take(self, **_: Any) -> None:
@@ -196,7 +195,7 @@ class SliceClock:
 
 
 def batch(*records: Any) -> dict[str, Any]:
-    """Give what Lambda hands over from the queue: `m-1`, `m-2` … are the messages' ids."""
+    """Return the SQS event that Lambda receives: the messages' ids are `m-1`, `m-2` …."""
     return {
         "Records": [
             {
@@ -224,7 +223,7 @@ def event(record: Mapping[str, Any]) -> str:
 
 
 def attribute_change(vpc: str) -> dict[str, Any]:
-    """Give a record that names this VPC and nothing else."""
+    """Return a record that names this VPC and nothing else."""
     return {
         "eventID": "attribute-changed",
         "eventName": "ModifyVpcAttribute",
@@ -239,7 +238,7 @@ def attribute_change(vpc: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def shared_session() -> boto3.Session:
-    """Give one session for all tests of a process: it parses EC2's model of 4 MB once."""
+    """Return one session for all tests of a process: it parses EC2's model of 4 MB once."""
     return boto3.Session("testing", "testing", region_name=REGION)
 
 

@@ -1,7 +1,5 @@
 """The labelled set: cases with the correct answer for each, and its reason."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A labelled case: one resource, one question about it, the correct answer and its reason."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 ACCOUNT, PARTNER, UNTRUSTED = "111122223333", "222233334444", "999900009999"

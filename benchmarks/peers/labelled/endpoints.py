@@ -1,7 +1,5 @@
 """Endpoints labelled by Availability Zones, state, and the names that resolve to them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from network_builder import NetworkBuilder

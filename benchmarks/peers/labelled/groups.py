@@ -1,7 +1,5 @@
 """Endpoints labelled by the inbound traffic that their security groups allow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Endpoints whose policies are labelled: untrusted_principals.yaml and full_access.yaml."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

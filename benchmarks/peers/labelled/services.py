@@ -1,7 +1,5 @@
 """Endpoint services labelled by who can connect, and whether connections need acceptance."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from network_builder import NetworkBuilder

@@ -1,7 +1,5 @@
 """Check the monitor's response to a demo step; each check yields its complaints as sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 

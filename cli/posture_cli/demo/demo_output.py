@@ -1,7 +1,5 @@
 """Print the demo's steps, and build its JSON document."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from statistics import median
 from textwrap import indent

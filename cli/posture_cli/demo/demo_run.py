@@ -4,8 +4,6 @@ Each step is checked against the API calls that were made: findings are read fro
 table, and alerts are those that a subscriber of the topic received.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace

@@ -8,8 +8,6 @@ and commits are the same in each run.
 * Pending: the misconfigurations of some scenarios are made, and not repaired.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -29,9 +27,8 @@ from posture_cli.demo.demo_run import DemoRun
 from posture_cli.demo.organisation import Organisation, OrganisationBuilder
 from posture_cli.demo.scenarios import SCENARIOS, ScenarioContext
 from posture_cli.embedded.aws import EmbeddedAws
-from posture_cli.embedded.call_recorder import record_calls
-from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry
-from posture_cli.embedded.numbering import use_numbered_ids
+from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry, record_calls
+from posture_cli.embedded.moto_patches import use_numbered_ids
 
 MORNING = datetime(2025, 12, 1, 9, tzinfo=UTC)
 OPENED_AT = MORNING + timedelta(seconds=9)

@@ -21,8 +21,7 @@ from moto import mock_aws
 
 from posture.errors import PostureError
 from posture.runtime import clients
-from posture_cli.embedded.call_recorder import record_calls
-from posture_cli.embedded.cloudtrail import ApiCaller, JsonObject, build_event_entry
+from posture_cli.embedded.cloudtrail import ApiCaller, JsonObject, build_event_entry, record_calls
 from posture_cli.embedded.environment import isolate_environment
 from posture_cli.embedded.event_source_mappings import QueueMapping, StreamMapping
 from posture_cli.embedded.functions import EmbeddedFunction

@@ -1,14 +1,6 @@
-"""Build the CloudTrail record of an EC2 call.
+"""CloudTrail for a boto3 client: each call that can change something becomes a record.
 
-moto has no CloudTrail, so the record is derived from the call. CloudTrail records EC2 calls in two
-formats, both seen in published records:
-
-* *flat*, for the operations of EC2's first years: camelCase names, sets as
-  `xxxSet: {"items": […]}`, and `_return`;
-* *wrapped*, for newer operations: `{"<Name>Request": {…}}` with the query API's names, lists as
-  `{"tag", "content"}`, responses as `{"item": …}`: the call's XML converted to JSON.
-
-Names come from botocore's model of EC2. Record fields:
+moto has no CloudTrail, so the record is derived from the call. Record fields:
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 """
 
@@ -16,19 +8,21 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.model import OperationModel
 
-from posture_cli.embedded import cloudtrail_flat, cloudtrail_wrapped
+from posture_cli.embedded.cloudtrail_formats import format_request, format_response
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 READ_ONLY = ("Describe", "Get", "List", "Search")
+PARAMETERS = "posture-parameters"  # the key under which a call's context keeps its parameters
 
 JsonObject = dict[str, Any]
 
@@ -87,22 +81,21 @@ class ApiCall:
 
 def build_record(call: ApiCall) -> JsonObject:
     """Build the CloudTrail record of a call."""
-    shape = cloudtrail_wrapped if is_wrapped(call.operation) else cloudtrail_flat
     request_id = str(uuid.uuid4())
     error = call.answer.get("Error")
     entry: JsonObject = {
         "eventVersion": "1.11",
         "userIdentity": call.caller.build_identity(),
-        "eventTime": _second(call.time),
+        "eventTime": f"{call.time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "eventSource": "ec2.amazonaws.com",
         "eventName": call.operation.name,
         "awsRegion": call.region,
         "sourceIPAddress": call.caller.invoked_by or call.caller.source_ip,
         "userAgent": call.caller.invoked_by or call.caller.user_agent,
-        "requestParameters": shape.format_request(call.operation, call.parameters),
+        "requestParameters": format_request(call.operation, call.parameters),
         "responseElements": None
         if error
-        else shape.format_response(call.operation, call.answer, request_id),
+        else format_response(call.operation, call.answer, request_id),
         "requestID": request_id,
         "eventID": str(uuid.uuid4()),
         "readOnly": not call.mutates,
@@ -132,15 +125,28 @@ def build_event_entry(entry: JsonObject) -> PutEventsRequestEntryTypeDef:
     }
 
 
-def is_wrapped(operation: OperationModel) -> bool:
-    """Return whether CloudTrail records an operation in the wrapped format.
+def record_calls(
+    client: EC2Client, caller: ApiCaller, deliver: Callable[[JsonObject], None]
+) -> None:
+    """Record every mutating call that a client makes from now on, failed calls included.
 
-    In botocore's model, operations of EC2's first years serialise `DryRun` as `dryRun` or lack it.
-    The operations that published records show wrapped serialise it unchanged.
+    Args:
+        client: The client to observe.
+        caller: The principal that the records name.
+        deliver: Receives each CloudTrail record right after its call.
     """
-    members = operation.input_shape.members if operation.input_shape else {}
-    return "DryRun" in members and "name" not in members["DryRun"].serialization
+
+    def write(model: OperationModel, parsed: JsonObject, context: JsonObject, **_: Any) -> None:
+        region, now = client.meta.region_name, datetime.now(UTC)
+        call = ApiCall(model, context[PARAMETERS], parsed, caller, region, now)
+        if call.mutates:
+            deliver(build_record(call))
+
+    # Last, after botocore's own handlers have completed the parameters.
+    client.meta.events.register_last("before-parameter-build.ec2", remember_parameters)
+    client.meta.events.register_last("after-call.ec2", write)
 
 
-def _second(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def remember_parameters(params: JsonObject, context: JsonObject, **_: Any) -> None:
+    """Keep a call's parameters in its context, for a handler of the answer."""
+    context[PARAMETERS] = dict(params)

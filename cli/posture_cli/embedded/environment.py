@@ -1,7 +1,5 @@
 """Replace the process's environment variables for the time of a block."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

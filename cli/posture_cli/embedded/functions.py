@@ -1,7 +1,5 @@
 """Run the stack's Lambda functions in this process."""
 
-from __future__ import annotations
-
 import importlib.util
 import io
 import logging

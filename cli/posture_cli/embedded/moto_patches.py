@@ -14,23 +14,27 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.responses import DynamoHandler
+from moto.ec2 import utils
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.network_acls import NetworkAcl
 from moto.ec2.models.vpcs import VPCEndPoint
 
-from posture_cli.embedded.cloudtrail import JsonObject
+from posture_cli.embedded.cloudtrail import PARAMETERS, JsonObject, remember_parameters
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
     from posture_cli.embedded.stack import Stack
 
-PARAMETERS = "endpoint-parameters"  # the key under which a call's context keeps its parameters
+DIGITS = 16  # of an EC2 id of 17, which begins with 0 here
 RESERVED = 4  # addresses at the start of a subnet that AWS reserves
 
 _TABLES = RLock()
@@ -59,7 +63,7 @@ class EndpointPatches:
     def attach(self, client: EC2Client) -> None:
         """Complete the endpoint calls that a client makes from now on."""
         events = client.meta.events
-        events.register("before-parameter-build.ec2.ModifyVpcEndpoint", _remember)
+        events.register("before-parameter-build.ec2.ModifyVpcEndpoint", remember_parameters)
         events.register("after-call.ec2.ModifyVpcEndpoint", self._modified)
         events.register("after-call.ec2.CreateVpcEndpoint", self._created)
 
@@ -127,5 +131,18 @@ class EndpointPatches:
         return next(address for address in candidates if address not in taken)
 
 
-def _remember(params: JsonObject, context: JsonObject, **_: Any) -> None:
-    context[PARAMETERS] = dict(params)
+@contextmanager
+def use_numbered_ids() -> Iterator[None]:
+    """Create resources with the same ids in each run: `vpc-0aaaaaaaaaaaaaaa1`, `…2` and so on."""
+    made: Counter[str] = Counter()
+
+    def numbered(prefix: str = "", size: int = 17) -> str:  # noqa: ARG001 - moto's signature
+        made[prefix] += 1
+        return f"{prefix}-0{made[prefix]:a>{DIGITS}x}"
+
+    original = utils.random_id
+    utils.random_id = numbered
+    try:
+        yield
+    finally:
+        utils.random_id = original

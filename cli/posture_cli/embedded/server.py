@@ -1,7 +1,5 @@
 """Serve the emulated AWS over HTTP, for other processes and containers."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import socket

@@ -4,8 +4,6 @@ moto's CloudFormation creates what it can. `completion` creates the rest by API 
 translated template's own properties, so that nothing of the stack is written twice.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

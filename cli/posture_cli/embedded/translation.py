@@ -5,8 +5,6 @@ intrinsic functions that it lacks are evaluated here. Each resource gets an outp
 properties, so that moto's CloudFormation resolves all other intrinsic functions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network

@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from posture_cli.embedded.call_recorder import record_calls
-from posture_cli.embedded.cloudtrail import ApiCaller
+from posture_cli.embedded.cloudtrail import ApiCaller, record_calls
 from posture_cli.embedded.environment import isolate_environment
 from posture_cli.embedded.moto_patches import EndpointPatches
 

@@ -1,4 +1,4 @@
-"""Several accounts in one monitor: each is looked at by its own role, and harms no other."""
+"""Several accounts in one monitor: each is read by its own role, and affects no other."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -21,8 +21,7 @@ from posture.runtime import clients
 from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
-from posture_cli.embedded.call_recorder import record_calls
-from posture_cli.embedded.cloudtrail import ApiCaller
+from posture_cli.embedded.cloudtrail import ApiCaller, record_calls
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES
 
@@ -46,7 +45,7 @@ class Organisation:
         }
 
     def client(self, account: str) -> Any:
-        """Give an EC2 client of a member's own administrator."""
+        """Return an EC2 client of a member's own administrator."""
         role = f"arn:aws:iam::{account}:role/Admin"
         sts = boto3.client("sts", region_name=REGION)
         made = sts.assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
@@ -59,7 +58,7 @@ class Organisation:
         )
 
     def open_group(self, account: str) -> dict[str, Any]:
-        """Let anybody in at a member's endpoint; give the call's record."""
+        """Open a member's endpoint to 0.0.0.0/0; return the call's record."""
         trail: list[dict[str, Any]] = []
         ec2 = self.client(account)
         record_calls(ec2, ApiCaller(account, "NetworkAdmin", "bob"), trail.append)
@@ -68,7 +67,7 @@ class Organisation:
         return trail[0]
 
     def open_service(self, account: str) -> tuple[Scope, dict[str, Any]]:
-        """Let anybody connect to an endpoint service of a member; give it and the call's record."""
+        """Open a member's endpoint service to all principals; return it and the call's record."""
         trail: list[dict[str, Any]] = []
         ec2 = self.client(account)
         made = ec2.create_vpc_endpoint_service_configuration(
@@ -80,7 +79,7 @@ class Organisation:
         return Scope(account, REGION, service), trail[0]
 
     def evaluate(self, *records: Any) -> tuple[str, ...]:
-        """Evaluate records as one batch; give the messages that come again."""
+        """Evaluate records as one batch; return the messages that come again."""
         stage = self.stage
         home = stage.observer()
 
@@ -105,12 +104,12 @@ class Organisation:
         )
 
     def findings(self, account: str, status: FindingStatus = FindingStatus.OPEN) -> list[Finding]:
-        """Give the findings of the full VPC of a member."""
+        """Return the findings of the full VPC of a member."""
         network: SampleNetwork = self.networks[account]
         return self.of(Scope(account, REGION, network.scope.subject), status)
 
     def of(self, scope: Scope, status: FindingStatus) -> list[Finding]:
-        """Give the findings of a scope."""
+        """Return the findings of a scope."""
         stored = self.stage.store.load(scope).findings
         return [each for each in stored.values() if each.status is status]
 
@@ -123,7 +122,7 @@ class Organisation:
 
 @pytest.fixture
 def organisation(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Organisation]:
-    """Give an organisation of three accounts."""
+    """Return an organisation of three accounts."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     forget: Callable[[], None] = clients.session.cache_clear
     forget()
@@ -132,7 +131,7 @@ def organisation(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Orga
 
 
 def test_a_members_change_is_found_in_its_account_alone(organisation: Organisation) -> None:
-    """The scope, the actor and the role are the member's; home and the other see nothing."""
+    """The scope, the actor and the role are the member's; the other accounts have no finding."""
     assert organisation.evaluate(organisation.open_group(ONE)) == ()
     found = [it for it in organisation.findings(ONE) if it.rule == "endpoint-security-group-open"]
     assert {it.scope.account for it in found} == {ONE}
@@ -153,7 +152,7 @@ def test_an_account_that_is_no_member_is_refused(organisation: Organisation) -> 
     assert any("333333333333" in reason for reason in organisation.stage.refused().values())
 
 
-def test_a_member_that_denies_access_is_unknown_and_stops_nobody(
+def test_a_member_that_denies_access_is_unknown_and_stops_no_other(
     organisation: Organisation,
 ) -> None:
     """Its scope's rules answer unknown; the changes of the others are evaluated beside it."""
@@ -165,7 +164,7 @@ def test_a_member_that_denies_access_is_unknown_and_stops_nobody(
     assert organisation.findings(OTHER)
 
 
-def test_a_sweep_looks_at_every_account(organisation: Organisation) -> None:
+def test_a_sweep_evaluates_every_account(organisation: Organisation) -> None:
     """Each VPC of each account, under its own account."""
     swept = organisation.sweep()
     accounts = {each.scope.account for each in swept.results}
@@ -176,7 +175,7 @@ def test_a_sweep_looks_at_every_account(organisation: Organisation) -> None:
         assert mine == theirs
 
 
-def test_a_sweep_tells_what_it_may_no_longer_see(organisation: Organisation) -> None:
+def test_a_sweep_reports_what_it_may_no_longer_read(organisation: Organisation) -> None:
     """What was found before stays open, and each rule that cannot see says unknown."""
     organisation.open_group(ONE)
     organisation.sweep()
@@ -214,7 +213,9 @@ def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
     scope, record = organisation.open_service(ONE)
     assert organisation.evaluate(record) == ()
     (before,) = organisation.of(scope, FindingStatus.OPEN)
-    unread = organisation.of(scope, FindingStatus.UNKNOWN)  # connections, which moto does not tell
+    unread = organisation.of(
+        scope, FindingStatus.UNKNOWN
+    )  # connections, which moto does not return
     assert before.rule == "endpoint-service-allows-untrusted-principal"
     organisation.denied.add(ONE)
     organisation.members = assume_member_roles(HOME, ACCESS, "aws")

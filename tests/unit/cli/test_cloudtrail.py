@@ -16,8 +16,8 @@ from posture_cli.embedded.cloudtrail import (
     ApiCaller,
     build_event_entry,
     build_record,
-    is_wrapped,
 )
+from posture_cli.embedded.cloudtrail_formats import is_wrapped
 
 EC2 = botocore.session.get_session().get_service_model("ec2")
 ALICE = ApiCaller("111122223333", "NetworkAdmin", "alice")

@@ -45,7 +45,7 @@ STYLES = {PolicyAnswer.YES: "bold red", PolicyAnswer.NO: "green", PolicyAnswer.U
 app = CommandGroup("What endpoint policies allow.")
 
 
-class EndpointType(StrEnum):
+class PolicyEndpointType(StrEnum):
     """The types of endpoint that have a policy."""
 
     GATEWAY = "gateway"
@@ -84,8 +84,8 @@ def check(
         option("SERVICE", "The service of the endpoint, as in s3 or ecr.dkr, or its full name."),
     ] = "",
     kind: Annotated[
-        EndpointType, typer.Option("--type", help="The type of the endpoint.")
-    ] = EndpointType.INTERFACE,
+        PolicyEndpointType, typer.Option("--type", help="The type of the endpoint.")
+    ] = PolicyEndpointType.INTERFACE,
     vpc: Annotated[
         str | None,
         option(
@@ -122,7 +122,9 @@ def check(
     Exit code: 0 when every answer is no, 1 when one is yes, 2 on error, 3 when none is yes and one
     is unknown.
     """
-    context = EndpointContext(account or "", service, kind is EndpointType.GATEWAY, vpc, endpoint)
+    context = EndpointContext(
+        account or "", service, kind is PolicyEndpointType.GATEWAY, vpc, endpoint
+    )
     required = _resolve(baseline, context)
     trust = Trust(
         frozenset(trusted_account or ()) | required.trusted_accounts,

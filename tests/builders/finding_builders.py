@@ -15,7 +15,7 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def at(minute: float) -> datetime:
-    """Give an instant so many minutes after noon."""
+    """Return an instant so many minutes after noon."""
     return NOON + timedelta(minutes=minute)
 
 
@@ -30,7 +30,7 @@ def verdict(
     command: str = "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0a",
     concerns: Iterable[str] = ("rtb-0a",),
 ) -> Verdict:
-    """Give one rule's answer for one resource."""
+    """Return one rule's answer for one resource."""
     return Verdict(
         rule=rule,
         resource=resource,
@@ -50,7 +50,7 @@ def change(
     outcome: ChangeOutcome = ChangeOutcome.APPLIED,
     actor: str = "arn:aws:iam::111122223333:user/alice",
 ) -> Change:
-    """Give one CloudTrail record that names these ids."""
+    """Return one CloudTrail record that names these ids."""
     return Change(
         event_id=event_id,
         event_name="DeleteRoute",
@@ -70,10 +70,10 @@ def change(
 def opened(
     *verdicts: Verdict, minute: float = 0, changes: Iterable[Change] = (), scope: Scope = SCOPE
 ) -> tuple[Transition, ...]:
-    """Give what a first evaluation makes of these verdicts."""
+    """Return what a first evaluation makes of these verdicts."""
     return find_transitions(scope, {}, verdicts, observed_at=at(minute), changes=tuple(changes))
 
 
 def findings(*verdicts: Verdict, minute: float = 0) -> dict[str, Finding]:
-    """Give the findings that these verdicts open, by id."""
+    """Return the findings that these verdicts open, by id."""
     return apply_transitions({}, opened(*verdicts, minute=minute))

@@ -25,7 +25,7 @@ def credentials() -> Any:
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Give a region, empty tables and an empty trail."""
+    """Return a region, empty tables and an empty trail."""
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     with staged() as stage:
         yield stage

@@ -1,4 +1,4 @@
-"""Whatever somebody makes of a stored item: nothing crashes a batch, and the reason is kept."""
+"""However a stored item is edited, no batch crashes, and the reason is recorded."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,6 +23,7 @@ HARMS = {  # by table, the item's kind: an attribute and what it becomes
         ("severity", {"N": "3"}),
         ("schema", {"N": "99"}),
         ("cause", {"S": "alice"}),
+        ("verdict_digest", {"N": "7"}),
     ],
     "head": [
         ("revision", {"S": "three"}),
@@ -38,7 +39,7 @@ CASES = [(kind, attribute, value) for kind, harms in HARMS.items() for attribute
 
 
 def at_last_try(*records: Any) -> dict[str, Any]:
-    """Give a batch whose messages were handed out as often as they may be."""
+    """Return a batch whose messages are at their last try."""
     handed = batch(*records)
     for each in handed["Records"]:
         each["attributes"] = {"ApproximateReceiveCount": "5"}
@@ -46,7 +47,7 @@ def at_last_try(*records: Any) -> dict[str, Any]:
 
 
 def edited(stage: Stage, kind: str, attribute: str, value: Any) -> Callable[[], object]:
-    """Let somebody edit the full VPC's item of a kind; give what puts it right."""
+    """Edit the full VPC's item of a kind; return a function that restores it."""
     (item, *_) = [
         each
         for each in stage.dynamodb.scan(TableName="findings")["Items"]
@@ -60,14 +61,14 @@ def edited(stage: Stage, kind: str, attribute: str, value: Any) -> Callable[[], 
 
 
 def of_both(stage: Stage) -> list[Any]:
-    """Change both VPCs; give the records."""
+    """Change both VPCs; return the records."""
     stage.open_group()
     stage.alice.modify_vpc_attribute(VpcId=stage.network.bare, EnableDnsSupport={"Value": True})
     return stage.taken()
 
 
 @pytest.mark.parametrize(("kind", "attribute", "value"), CASES)
-def test_a_finding_or_head_holds_up_its_own_scope_only(
+def test_a_finding_or_scope_record_stops_only_its_own_scope(
     stage: Stage, kind: str, attribute: str, value: Any
 ) -> None:
     """The change's reason names item and attribute; put right, the same message works."""
@@ -78,22 +79,23 @@ def test_a_finding_or_head_holds_up_its_own_scope_only(
     assert evaluated.failed == ("m-1",)
     assert [each.scope.subject for each in evaluated.results] == [stage.network.bare]
     reason = stage.refused()["m-1"]
-    assert f"CorruptItemError: {kind} {stage.network.scope}" in reason
+    name = {"head": "scope record"}.get(kind, kind)
+    assert f"CorruptItemError: {name} {stage.network.scope}" in reason
     mend()
     assert stage.evaluate(records[0]).failed == ()
     assert stage.about(stage.network.group)
 
 
 @pytest.mark.parametrize("kind", ["finding", "head"])
-def test_an_attribute_that_nobody_knows_is_left_alone(stage: Stage, kind: str) -> None:
-    """A note of somebody's own harms nothing."""
+def test_an_unknown_attribute_is_ignored(stage: Stage, kind: str) -> None:
+    """An attribute added by hand has no effect."""
     stage.sweep()
     edited(stage, kind, "note", {"S": "ask Bob"})
     assert stage.evaluate(*of_both(stage)).failed == ()
 
 
 def test_a_sweep_gets_past_a_finding_that_cannot_be_read(stage: Stage) -> None:
-    """It names the scope, and records all the others; where nothing moved it is a day's matter."""
+    """It names the scope and records all others; an unchanged scope is evaluated within a day."""
     stage.sweep()
     edited(stage, "finding", "status", {"S": "eaten"})
     assert stage.sweep().failed == {}
@@ -113,8 +115,8 @@ def test_a_sweep_gets_past_a_finding_that_cannot_be_read(stage: Stage) -> None:
     ],
     ids=["document", "no document", "waiver", "newer waiver"],
 )
-def test_a_baseline_that_cannot_be_read_is_nobodys_pass(stage: Stage, item: Any) -> None:
-    """All wait, as all are judged by it; each keeps the reason, and the sweep says it too."""
+def test_a_baseline_that_cannot_be_read_passes_nothing(stage: Stage, item: Any) -> None:
+    """All changes wait, because all need it; each records the reason, and so does the sweep."""
     stage.dynamodb.put_item(TableName="baseline", Item=item)
     records = of_both(stage)
     with pytest.raises(Exception, match="cannot be read"):
@@ -142,7 +144,7 @@ def test_an_ownership_entry_holds_up_its_own_id_only(stage: Stage, scope: str) -
     assert stage.evaluate(*records).failed == ()
 
 
-def test_a_reason_that_somebody_edited_is_not_written_over(stage: Stage) -> None:
+def test_an_edited_reason_is_not_overwritten(stage: Stage) -> None:
     """The first one stays, whatever it is, and the message is refused all the same."""
     item = {"scope": {"S": "rejected"}, "entry": {"S": "m-1"}, "reason": {"N": "3"}}
     stage.dynamodb.put_item(TableName="history", Item=item)
@@ -155,7 +157,7 @@ def test_a_reason_that_somebody_edited_is_not_written_over(stage: Stage) -> None
 
 @pytest.fixture
 def telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Telling]:
-    """Give two scopes' findings that nobody was told of yet."""
+    """Return two scopes' findings that are not reported yet."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with emulated() as telling:
         telling.evaluate(0, verdict())
@@ -171,7 +173,7 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Telling]:
 def test_a_row_of_history_holds_up_its_own_alert_only(
     telling: Telling, many: int, attribute: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stream repeats that one; put right, it is told."""
+    """The stream repeats that record; once corrected, it is reported."""
     monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
     (row,) = rows(telling)
     telling.dynamodb.put_item(TableName="history", Item={**row, attribute: value})
@@ -185,13 +187,13 @@ def test_a_row_of_history_holds_up_its_own_alert_only(
 
 
 def rows(telling: Telling) -> list[Any]:
-    """Give the history of the first scope."""
+    """Return the history of the first scope."""
     items = telling.dynamodb.scan(TableName="history")["Items"]
     return [each for each in items if each["scope"] == {"S": str(SCOPE)}]
 
 
 def told(telling: Telling) -> set[str]:
-    """Give the scopes that the inbox tells of."""
+    """Return the scopes that the inbox names."""
     bodies = [json.loads(letter["Message"]) for letter in telling.inbox()]
     return {
         finding.get("scope", body.get("scope")) for body in bodies for finding in body["findings"]
@@ -202,7 +204,7 @@ def told(telling: Telling) -> set[str]:
 def test_what_is_remembered_of_an_alert_holds_up_that_one_only(
     telling: Telling, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A claim of no known state is nobody's leave to tell twice; without it, it is told."""
+    """A claim with an unknown status permits no second alert; without it, the alert is sent."""
     monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
     records = telling.records()
     telling.notify(records)

@@ -8,7 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fault_injection import Fault, Run, Strikes
-from faulty_monitor import FaultyMonitor, assert_history_replays, faulty, judged, tampered
+from faulty_monitor import (
+    FaultyMonitor,
+    assert_history_replays,
+    evaluate_directly,
+    faulty,
+    tampered,
+)
 from monitor_stage import ANYBODY, shared_session
 from posture.ec2.observer import Observer
 from posture.model.scope import Region, Scope
@@ -22,7 +28,7 @@ KINDS = list(Fault) if THOROUGH else [Fault.KILLED_AFTER]
 
 @pytest.fixture
 def monitor() -> Iterator[FaultyMonitor]:
-    """Give a monitor that has seen its region."""
+    """Return a monitor that has swept its region."""
     with faulty() as monitor:
         monitor.settle()
         yield monitor
@@ -37,7 +43,7 @@ def move(monitor: FaultyMonitor) -> None:
 
 
 def assert_sound(monitor: FaultyMonitor) -> None:
-    """What was moved is found, and each of its steps told."""
+    """What changed is found, and each transition reported."""
     scope = monitor.stage.network.scope
     assert monitor.stored(scope).keys() == monitor.truth_of(scope).keys()
     steps = {
@@ -51,7 +57,7 @@ def assert_sound(monitor: FaultyMonitor) -> None:
 
 @pytest.mark.parametrize("fault", KINDS)
 def test_the_evaluator_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
-    """Struck at any call, a change is handed out again and recorded and told once."""
+    """After a fault at any call, a change is handed out again, and recorded and reported once."""
     number, calls = 0, 1
     while number < calls:
         move(monitor)
@@ -59,7 +65,10 @@ def test_the_evaluator_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> Non
         while monitor.queue:
             calls = max(calls, len(monitor.evaluate(list(monitor.queue)).calls))
         calls = max(calls, len(run.calls))
-        if fault in {Fault.STALE, Fault.DENIED}:  # what was seen is wrong, so a second look comes
+        if fault in {
+            Fault.STALE,
+            Fault.DENIED,
+        }:  # the snapshot is wrong, so a second evaluation follows
             monitor.send_again(monitor.records[-1:])
             monitor.evaluate(list(monitor.queue))
         monitor.tell()
@@ -85,7 +94,7 @@ def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
 
 @pytest.fixture
 def member(monkeypatch: pytest.MonkeyPatch) -> SampleNetwork:
-    """Give a network in a member account, as its own administrator made it."""
+    """Return a network in a member account, as its own administrator made it."""
     monkeypatch.setattr("posture.runtime.clients.session", lambda: tampered()[0]._session)
     sts = shared_session().client("sts")
     role = f"arn:aws:iam::{MEMBER}:role/Admin"
@@ -97,7 +106,7 @@ def member(monkeypatch: pytest.MonkeyPatch) -> SampleNetwork:
 
 
 def flip(network: SampleNetwork) -> None:
-    """Let anybody in at the endpoint, or nobody any more."""
+    """Open the endpoint to 0.0.0.0/0, or close it."""
     rule = {"GroupId": network.group, "IpPermissions": [ANYBODY]}
     try:
         network.ec2.authorize_security_group_ingress(**rule)
@@ -120,7 +129,7 @@ def test_the_sweep_of_a_member_gets_over_it(
             run = monitor.sweep(Run("sweep of a member", strikes), monitor.member(home))
             calls = max(calls, len(run.calls))
             names |= {each.name for each in run.calls}
-        truth = judged(Observer(member.ec2, home), scope)
+        truth = evaluate_directly(Observer(member.ec2, home), scope)
         assert monitor.stored(scope).keys() == truth.keys()
         number += 1 if THOROUGH else 5
     assert_history_replays(monitor)
@@ -133,7 +142,7 @@ def test_the_sweep_of_a_member_gets_over_it(
 def test_the_notifier_gets_over_it(
     monitor: FaultyMonitor, fault: Fault, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Struck at any call, an alert is told all the same, twice only if struck in the telling."""
+    """After a fault at any call, an alert is sent; twice only after a fault while it was sent."""
     monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
     number, calls = 0, 1
     while number < calls:
@@ -147,7 +156,7 @@ def test_the_notifier_gets_over_it(
 
 
 def test_another_evaluator_gets_in_between(monitor: FaultyMonitor) -> None:
-    """Whichever call a whole sweep overtakes, versions neither skip nor repeat."""
+    """Whichever call a whole sweep overtakes, versions are neither skipped nor repeated."""
     for _ in range(2):  # the first one reads what the process remembers from then on
         move(monitor)
         calls = monitor.evaluate(list(monitor.queue)).calls

@@ -1,4 +1,4 @@
-"""Whatever happens, and in whatever order: in the end the findings tell the truth, once.
+"""Whatever happens, in whatever order, findings are true in the end, and reported once.
 
 Hypothesis makes up stories of network changes, of deliveries that come twice, late, out of order or
 never, and of invocations that are struck by faults or run into each other. `make faults` tells more
@@ -51,17 +51,17 @@ Besides = tuple[Point, list[tuple[str | None, str]]]
 
 
 def points(calls: int, *names: str) -> st.SearchStrategy[Point]:
-    """Give one of about so many calls; one beyond the last call is none."""
+    """Return one of about so many calls; one beyond the last call is none."""
     return st.integers(0, calls) | st.sampled_from(names)
 
 
 def faults(where: st.SearchStrategy[Point]) -> st.SearchStrategy[Any]:
-    """Give faults at some calls."""
+    """Return faults at some calls."""
     return st.dictionaries(where, st.sampled_from(list(Fault)), min_size=1, max_size=4)
 
 
 def besides(where: st.SearchStrategy[Point]) -> st.SearchStrategy[Besides]:
-    """Give what goes on just before a call: changes, each looked at by somebody or not yet."""
+    """Return what happens just before a call: changes, each evaluated by another process or not."""
     change = st.none() | st.sampled_from(sorted(FLIPS))
     return st.tuples(
         where, st.lists(st.tuples(change, st.sampled_from(LOOKS)), min_size=1, max_size=2)
@@ -85,7 +85,7 @@ class Monitoring(RuleBasedStateMachine):
 
     @initialize(sweep=st.booleans(), most=st.sampled_from([2, 49]), many=st.sampled_from([0, 5]))
     def deploy(self, sweep: bool, most: int, many: int) -> None:
-        """The monitor starts in a region it has seen, or not.
+        """The monitor starts in a region that it has swept, or not.
 
         Few transitions are cut into several transactions, few commits told in digests, as if they
         were many.
@@ -99,7 +99,7 @@ class Monitoring(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(CHANGES)), arrives=st.booleans())
     def change(self, name: str, arrives: bool) -> None:
-        """Somebody changes the network, or tries to; the record arrives at once or is under way."""
+        """The network is changed, or a change is tried; the record arrives at once or later."""
         with contextlib.suppress(ClientError):
             CHANGES[name](self.monitor.stage)
         if arrives:
@@ -129,7 +129,7 @@ class Monitoring(RuleBasedStateMachine):
         meanwhile=besides(st.sampled_from(RACES)),
     )
     def race(self, name: str, back: bool, at: str, meanwhile: Besides) -> None:
-        """While a change is evaluated it is taken back, or others happen, and others look at it."""
+        """While a change is evaluated it is reverted, or other changes are made and evaluated."""
         self.change(name, arrives=True)
         others: Besides = (at, [(name, "evaluate")]) if back else meanwhile
         self.monitor.evaluate(list(self.monitor.queue), self._run("evaluate", {}, others))
@@ -139,7 +139,7 @@ class Monitoring(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(CHANGES)), strikes=faults(LOOKING), telling=faults(TELLING))
     def trouble(self, name: str, strikes: Strikes, telling: Strikes) -> None:
-        """A change is evaluated and told at once, each of them struck."""
+        """A change is evaluated and reported at the same time, each with faults."""
         self.change(name, arrives=True)
         self.monitor.evaluate(list(self.monitor.queue), Run("evaluate", strikes))
         self.monitor.notify(Run("notify", telling))
@@ -168,12 +168,12 @@ class Monitoring(RuleBasedStateMachine):
         size=st.integers(1, 40),
     )
     def notify(self, strikes: Strikes, meanwhile: Any, size: int) -> None:
-        """A batch of the stream is told."""
+        """A batch of the stream is reported."""
         self.monitor.notify(self._run("notify", strikes, meanwhile), size)
 
     @invariant()
     def no_clock_goes_back(self) -> None:
-        """An older picture never replaces a newer one."""
+        """An older snapshot never replaces a newer one."""
         clocks = self.monitor.last_observed()
         for scope, before in self._clocks.items():
             assert clocks[scope][0] >= before[0]
@@ -216,11 +216,11 @@ class Monitoring(RuleBasedStateMachine):
                 self.monitor.sweep()
             elif look == "notify" != name:  # a shard has one reader at a time
                 self.monitor.notify()
-        self.no_clock_goes_back()  # nor behind what others wrote meanwhile
+        self.no_clock_goes_back()  # not behind what others wrote meanwhile, either
 
 
 def assert_true_to_the_network(monitor: FaultyMonitor, scopes: Collection[Scope]) -> None:
-    """The findings are those of a direct look at each VPC; what is gone has none."""
+    """The findings are those of a direct evaluation of each VPC; a deleted VPC has none."""
     truth = monitor.truth()
     for scope in scopes:
         expected = truth.get(scope, {})
@@ -249,13 +249,13 @@ def _told_of(finding: Any) -> tuple[Any, ...]:
     return finding.status, finding.severity, verdict.summary, facts
 
 
-def test_whatever_happens_in_the_end_the_findings_tell_the_truth_once() -> None:
-    """Every story ends well, and what the suite tells are stories of faults, at many calls."""
+def test_after_any_story_findings_are_true_and_reported_once() -> None:
+    """Every story ends well, and the suite's stories contain faults at many calls."""
     points = tampered()[1].points
     before = points.copy()
     run_state_machine_as_test(Monitoring, settings=PROFILE)
     if STORIES:
-        return  # as many as somebody wants, be it one without a fault
+        return  # as many as were asked for, even if none has a fault
     struck = points - before
     assert struck.total() >= 20
     assert {run for run, _, _ in struck} == {"evaluate", "sweep", "notify"}

@@ -1,4 +1,4 @@
-"""Whatever the queue holds: nothing crashes its batch, and what is refused says why."""
+"""Whatever the queue holds, no batch crashes, and rejections have a reason."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ JSON = st.recursive(
 
 
 def paths_of(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Give the way to every part of a record."""
+    """Return the path to every part of a record."""
     inner: Any = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list):
         inner = enumerate(value)
@@ -40,7 +40,7 @@ def paths_of(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
-    """Give the record with one part replaced."""
+    """Return the record with one part replaced."""
     if not path:
         return by
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -50,7 +50,7 @@ def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
 
 @st.composite
 def mutants(draw: st.DrawFn) -> Any:
-    """Give a real record of which one or two parts are something else."""
+    """Return a real record with one or two parts replaced."""
     record = draw(st.sampled_from(RECORDS))
     for _ in range(draw(st.integers(1, 2))):
         record = replaced(record, draw(st.sampled_from(paths_of(record))), draw(JSON))
@@ -60,7 +60,7 @@ def mutants(draw: st.DrawFn) -> Any:
 @settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
 @given(record=mutants())
 def test_a_record_of_any_shape_is_read_or_refused_with_a_reason(record: Any) -> None:
-    """A mutated record never takes its neighbour with it."""
+    """A mutated record never fails its neighbour."""
     good = RECORDS[0]
     read = parse_sqs_event(batch(json.dumps({"detail-type": "x", "detail": record}), event(good)))
     assert [each.message_id for each in read.received][-1] == "m-2"
@@ -71,7 +71,7 @@ def test_a_record_of_any_shape_is_read_or_refused_with_a_reason(record: Any) -> 
 @settings(max_examples=100, suppress_health_check=list(HealthCheck), deadline=None)
 @given(body=st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
 def test_a_body_of_any_bytes_is_refused_with_a_reason(body: str) -> None:
-    """What is no record is kept out by itself."""
+    """A message that is no record is rejected alone."""
     read = parse_sqs_event(batch(body, event(RECORDS[0])))
     assert [each.message_id for each in read.received][-1] == "m-2"
     assert all(each.reason for each in read.rejected)
@@ -91,7 +91,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_tag_is_only_a_name(stage: Stage, name: str) -> None:
-    """The VPC is judged and recorded whatever its tags say."""
+    """The VPC is evaluated and recorded whatever its tags are."""
     network = stage.network
     network.ec2.create_tags(
         Resources=[network.vpc, network.group], Tags=[{"Key": "Name", "Value": name}]
@@ -131,7 +131,7 @@ def test_a_hostile_tag_is_only_a_name(stage: Stage, name: str) -> None:
         "empty",
     ],
 )
-def test_a_policy_of_any_size_and_shape_is_judged_or_unknown(stage: Stage, policy: str) -> None:
+def test_a_policy_of_any_size_and_shape_is_evaluated_or_unknown(stage: Stage, policy: str) -> None:
     """It fails no evaluation and outgrows no item."""
     stage.network.ec2.modify_vpc_endpoint(
         VpcEndpointId=stage.network.interface, PolicyDocument=policy
@@ -152,7 +152,7 @@ def test_a_policy_of_any_size_and_shape_is_judged_or_unknown(stage: Stage, polic
         ("severity", {"N": "3"}),
     ],
 )
-def test_an_item_edited_by_hand_is_told_and_holds_up_its_own_scope_only(
+def test_an_item_edited_by_hand_is_reported_and_stops_only_its_own_scope(
     stage: Stage, attribute: str, value: Any
 ) -> None:
     """The message comes again, and works once the item is put right."""

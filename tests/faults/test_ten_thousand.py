@@ -28,14 +28,14 @@ assert MAPPING["MaximumBatchingWindowInSeconds"] == WINDOW
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Give an empty stack."""
+    """Return an empty stack."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with emulated() as stage:
         yield stage
 
 
 def subscriber(stage: Stage, severity: Severity) -> str:
-    """Subscribe somebody to one severity by SNS's own filter; give the queue's URL."""
+    """Subscribe a queue to one severity by an SNS filter policy; return the queue's URL."""
     url = stage.sqs.create_queue(QueueName=severity.value)["QueueUrl"]
     found = stage.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     stage.sns.subscribe(
@@ -58,7 +58,7 @@ def letters(stage: Stage, url: str) -> list[Any]:
 
 
 def broken() -> list[Any]:
-    """Write what the evaluations of a minute commit, each of one VPC; give the stream's records."""
+    """Write the commits of a minute, one for each VPC; return the stream's records."""
     history = dynamodb_backends[ACCOUNT]["eu-west-1"].tables["history"]
     records: list[Any] = []
     for number in range(SCOPES):
@@ -83,8 +83,8 @@ def broken() -> list[Any]:
     return records
 
 
-def test_a_minutes_storm_is_few_messages_and_nothing_is_lost(stage: Stage) -> None:
-    """All that is opened is told once, in so few messages that people can read them."""
+def test_ten_thousand_transitions_are_few_messages_and_none_is_lost(stage: Stage) -> None:
+    """Every opened finding is reported once, in few enough messages to read."""
     shares = {severity: subscriber(stage, severity) for severity in SEVERITIES}
     records = broken()
     assert len(records) == SCOPES * A_SCOPE

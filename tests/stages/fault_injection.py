@@ -35,7 +35,7 @@ class Fault(StrEnum):
     STALE = "an older answer"
 
     def fits(self, call: "Call") -> bool:
-        """Tell whether this can happen to a call."""
+        """Whether this can happen to a call."""
         if self is Fault.STALE:
             return call.lags
         if self is Fault.CONFLICT:
@@ -93,7 +93,7 @@ class Run:
     dead: bool = False
 
     def begin(self, call: Call) -> tuple[int, Fault | None, Callable[[], object] | None]:
-        """Count a call; give its number, the fault meant for it and what happens meanwhile."""
+        """Count a call; return its number, its fault and what happens meanwhile."""
         number, names = len(self.calls), {each.name for each in self.calls}
         self.calls.append(call)
         points: list[Point] = [number] if call.name in names else [number, call.name]
@@ -103,7 +103,7 @@ class Run:
 
     @property
     def misled(self) -> bool:
-        """Whether it was told something that is not true (any more), or nothing."""
+        """Whether it read an answer that is outdated, or none."""
         return not {Fault.STALE, Fault.DENIED}.isdisjoint(self.met.values())
 
 
@@ -186,7 +186,7 @@ class Injector:
             parsed.update(refused[1])
 
     def _older(self, call: Call, parsed: Json) -> Json | None:
-        """Give the last answer to the same question that was another one, and keep this one."""
+        """Return the last different answer to the same request, and keep this one."""
         if not call.lags:
             return None
         kept = self._answers.setdefault(call, [])
@@ -204,13 +204,13 @@ class Injector:
 
 
 def _same(one: Json, other: Json) -> bool:
-    """Tell whether two answers say the same; each request has metadata of its own."""
+    """Whether two answers are the same but for the metadata of the request."""
     metadata = {"ResponseMetadata": None}
     return one | metadata == other | metadata
 
 
 def _refusal(fault: Fault, call: Call) -> tuple[AWSResponse, Json]:
-    """Give the answer with which AWS refuses a call, as botocore parses it."""
+    """Return the response with which AWS refuses a call, as botocore parses it."""
     more: Json = {}
     if fault is Fault.THROTTLED:
         code = THROTTLES.get(call.service, "ThrottlingException")

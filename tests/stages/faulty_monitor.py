@@ -21,6 +21,7 @@ from moto.sns.models import sns_backends
 
 from fault_injection import Injector, Run
 from monitor_stage import ALICE, HOME, Stage, event, shared_session
+from posture.alerts.rule_texts import load_rule_texts
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.ec2.members import MemberObservers
@@ -37,7 +38,6 @@ from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts
 from posture.notification.topic import Topic
 from posture.rules.engine import evaluate_vpc
-from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.runtime import clients
 from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
@@ -61,7 +61,7 @@ THREADS = (
     "posture.ec2.describe.CONCURRENCY",
 )
 
-Told = tuple[str, int]  # a finding's id and version
+ReportedVersion = tuple[str, int]  # a finding's id and version
 
 
 class OutOfTime(LambdaContext):
@@ -107,7 +107,9 @@ class FaultyMonitor:
     records: list[Any] = field(default_factory=list)  # all that ever arrived
     misled: bool = False  # an evaluation read an outdated answer: its second one is due
     region_misled: bool = False  # so did a sweep: the next one is due
-    excused: set[Told] = field(default_factory=set)  # struck between publishing and recording
+    excused: set[ReportedVersion] = field(
+        default_factory=set
+    )  # struck between publishing and recording
     abandoned: list[Any] = field(default_factory=list)  # stream records, after all retries
     _sent: int = 0
     _seen: int = 0
@@ -265,7 +267,7 @@ class FaultyMonitor:
 
     def truth_of(self, scope: Scope) -> dict[str, Finding]:
         """Evaluate one VPC directly."""
-        return judged(Observer(self.stage.network.ec2, HOME), scope)
+        return evaluate_directly(Observer(self.stage.network.ec2, HOME), scope)
 
     def member(self, region: Region) -> RegionSweep:
         """Return the sweep of a member account, as a new process would have it."""
@@ -282,7 +284,7 @@ class FaultyMonitor:
             observer, Store(self.dynamodb, TABLES), BaselineTable(self.dynamodb, TABLES.baseline)
         )
 
-    def told(self) -> Counter[Told]:
+    def told(self) -> Counter[ReportedVersion]:
         """Count how often each version of each finding was alerted."""
         return Counter(self._told(self._notifications()))
 
@@ -290,7 +292,7 @@ class FaultyMonitor:
         return list(sns_backends[ACCOUNT][REGION].topics[self.topic_arn].sent_notifications)
 
     @staticmethod
-    def _told(notifications: Sequence[Any]) -> list[Told]:
+    def _told(notifications: Sequence[Any]) -> list[ReportedVersion]:
         bodies = [json.loads(json.loads(each[1])["default"]) for each in notifications]
         return [(each["id"], each["version"]) for body in bodies for each in body["findings"]]
 
@@ -348,7 +350,7 @@ class FaultyMonitor:
                 ),
                 measure=AlertMetrics(metrics).measure,
             ),
-            RULES_BY_ID,
+            load_rule_texts(),
         )
 
 
@@ -380,7 +382,7 @@ def faulty() -> Iterator[FaultyMonitor]:
         Metrics(namespace="VpcEndpointPosture", service="notify").clear_metrics()
 
 
-def judged(observer: Observer, scope: Scope) -> dict[str, Finding]:
+def evaluate_directly(observer: Observer, scope: Scope) -> dict[str, Finding]:
     """Evaluate a VPC directly, with nothing stored."""
     snapshot = observer.collect_vpc(scope)
     assert snapshot is not None

@@ -23,7 +23,7 @@ IN_TRANSACTIONS = {
 
 @dataclass(frozen=True, order=True)
 class Use:
-    """An action on what the template calls so; "*" where the call names nothing of ours."""
+    """An action on a resource of the template; "*" where the call names none."""
 
     action: str
     resource: str

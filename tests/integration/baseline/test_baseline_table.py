@@ -31,7 +31,7 @@ STRICT = parse_document(
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
-    """Give a client of empty tables."""
+    """Return a client of empty tables."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
@@ -71,7 +71,7 @@ def test_every_version_stays(dynamodb: "DynamoDBClient") -> None:
 
 
 @pytest.mark.parametrize("after", [0, 2])
-def test_of_two_at_once_one_is_told(dynamodb: "DynamoDBClient", after: int) -> None:
+def test_of_two_at_once_the_second_is_refused(dynamodb: "DynamoDBClient", after: int) -> None:
     """What was compared with another version is not applied."""
     table = BaselineTable(dynamodb, TABLES.baseline)
     apply(table, STRICT, 0)
@@ -88,10 +88,10 @@ def test_of_two_at_once_one_is_told(dynamodb: "DynamoDBClient", after: int) -> N
         ("version", {"S": "one"}),
     ],
 )
-def test_a_document_somebody_spoiled_is_an_error(
+def test_a_document_edited_by_hand_is_an_error(
     dynamodb: "DynamoDBClient", attribute: str, value: Any
 ) -> None:
-    """Nobody guesses what was required."""
+    """Requirements are not guessed."""
     table = BaselineTable(dynamodb, TABLES.baseline)
     apply(table, STRICT, 0)
     dynamodb.update_item(

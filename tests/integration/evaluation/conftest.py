@@ -10,7 +10,7 @@ from sample_network import ACCOUNT, REGION
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Give a region, empty tables and an empty trail."""
+    """Return a region, empty tables and an empty trail."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)

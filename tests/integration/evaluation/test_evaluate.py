@@ -1,4 +1,4 @@
-"""A batch of changes is judged by what is true now, however its records come."""
+"""A batch of changes leads to the current state, in whatever order its records arrive."""
 
 import json
 from datetime import timedelta
@@ -19,12 +19,12 @@ from posture.store.scope_store import WriteOutcome
 
 
 def outcomes(evaluated: Any) -> list[WriteOutcome]:
-    """Give what became of each evaluation of a batch."""
+    """Return what became of each evaluation of a batch."""
     return [each.outcome for each in evaluated.results]
 
 
 def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
-    """Opening the endpoint's group opens a finding on whoever did it."""
+    """Opening the endpoint's security group opens a finding that names the actor."""
     stage.open_group()
     record = stage.trail[0]
     assert stage.evaluate().failed == ()
@@ -35,17 +35,17 @@ def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
     assert "0.0.0.0/0" in " ".join(fact.text for fact in finding.verdict.evidence)
 
 
-def test_a_picture_is_no_newer_than_its_first_read(stage: Stage) -> None:
-    """What happens while a VPC is read is news to the picture, and must not lose against it."""
+def test_a_snapshot_is_no_newer_than_its_first_read(stage: Stage) -> None:
+    """A change during the reads is newer than the snapshot, and must not be dropped."""
     first_reads = []
     stage.network.ec2.meta.events.register(
         "before-call.ec2.DescribeVpcs", lambda **_: first_reads.append(stage.clock.time)
     )
     stage.open_group()
     assert stage.evaluate().failed == ()
-    head = stage.store.load_record(stage.network.scope)
-    assert head is not None
-    assert head.observed_at <= first_reads[0]
+    scope_record = stage.store.load_record(stage.network.scope)
+    assert scope_record is not None
+    assert scope_record.observed_at <= first_reads[0]
 
 
 def test_what_failed_is_reported_by_its_message(stage: Stage) -> None:
@@ -71,7 +71,7 @@ def test_the_repair_resolves_the_finding(stage: Stage) -> None:
 
 
 def test_a_batch_about_one_vpc_is_one_evaluation(stage: Stage) -> None:
-    """Many records about one VPC are looked at once."""
+    """Many records about one VPC lead to one evaluation."""
     stage.open_group()
     stage.alice.create_tags(Resources=[stage.network.group], Tags=[{"Key": "a", "Value": "b"}])
     stage.alice.modify_vpc_attribute(VpcId=stage.network.vpc, EnableDnsSupport={"Value": True})
@@ -79,14 +79,14 @@ def test_a_batch_about_one_vpc_is_one_evaluation(stage: Stage) -> None:
 
 
 def test_an_evaluation_stores_the_coverage_matrix(stage: Stage) -> None:
-    """With the head: which way each subnet's traffic goes in the picture that was judged."""
+    """In the scope record: how the traffic of each subnet is routed in the snapshot."""
     stage.open_group()
     stage.evaluate()
-    head = stage.store.load(stage.network.scope).record
-    assert head is not None
-    assert head.coverage is not None
-    row = outcomes_of(head.coverage, stage.network.subnet)
-    short = [each["short"] for each in head.coverage["services"]]
+    scope_record = stage.store.load(stage.network.scope).record
+    assert scope_record is not None
+    assert scope_record.coverage is not None
+    row = outcomes_of(scope_record.coverage, stage.network.subnet)
+    short = [each["short"] for each in scope_record.coverage["services"]]
     assert dict(zip(short, row, strict=True))["s3"]["summary"] == (
         f"all traffic is routed to {stage.network.gateway}"
     )
@@ -106,7 +106,7 @@ def test_the_same_change_twice_writes_once(stage: Stage) -> None:
 
 
 def test_order_does_not_matter(stage: Stage) -> None:
-    """Opened and closed, told the other way round: nothing is open."""
+    """Opened and closed, reported in the opposite order: no finding is open."""
     stage.open_group()
     stage.close_group()
     opened, closed = stage.taken()
@@ -115,8 +115,8 @@ def test_order_does_not_matter(stage: Stage) -> None:
     assert stage.about(stage.network.group) == []
 
 
-def test_a_stale_picture_never_overwrites_a_newer_one(stage: Stage) -> None:
-    """An evaluation that looked before another one, and comes to write after it, loses."""
+def test_a_stale_snapshot_never_overwrites_a_newer_one(stage: Stage) -> None:
+    """An evaluation that read before another one and writes after it is dropped."""
     stage.open_group()
     (record,) = stage.taken()
     before = stage.clock.time - timedelta(minutes=1)
@@ -132,7 +132,7 @@ def test_a_stale_picture_never_overwrites_a_newer_one(stage: Stage) -> None:
     assert stage.about(stage.network.group)
 
 
-def test_a_failed_call_moves_nothing(stage: Stage) -> None:
+def test_a_failed_call_changes_nothing(stage: Stage) -> None:
     """A record of a refused call is ignored."""
     with pytest.raises(ClientError):
         stage.alice.delete_route(
@@ -157,7 +157,7 @@ def test_a_malformed_record_never_blocks_its_batch(stage: Stage, body: str, fiel
 
 
 def test_a_refused_message_keeps_one_reason(stage: Stage) -> None:
-    """The queue hands it over again and again; one row tells of it."""
+    """The queue hands it out several times; one row records it."""
     stage.evaluate("{")
     stage.evaluate("{")
     assert list(stage.refused()) == ["m-1"]
@@ -172,8 +172,8 @@ def test_another_accounts_change_is_refused(stage: Stage) -> None:
     assert "444455556666/eu-west-1" in stage.refused()["m-1"]
 
 
-def test_what_leads_nowhere_sweeps_the_region(stage: Stage) -> None:
-    """A record about ids that nobody knows makes the monitor look at everything."""
+def test_an_unresolved_change_sweeps_the_region(stage: Stage) -> None:
+    """A record about unknown ids leads to a sweep."""
     stage.open_group()
     (record,) = stage.taken()
     text = json.dumps(record).replace(stage.network.group, "sg-00000000000000000")
@@ -183,19 +183,20 @@ def test_what_leads_nowhere_sweeps_the_region(stage: Stage) -> None:
 
 
 def test_a_deleted_vpc_ends_its_findings(stage: Stage) -> None:
-    """Everything about it is resolved, and it leaves the list of scopes that exist."""
+    """All its findings are resolved, and it leaves the list of existing scopes."""
     scope = Scope(stage.network.scope.account, stage.network.scope.region, stage.network.bare)
     stage.evaluate(attribute_change(stage.network.bare))
     stage.alice.delete_vpc(VpcId=stage.network.bare)
     stage.evaluate()
     assert stage.findings(scope) == []
     assert scope not in {
-        head.scope for head in stage.store.load_region_records(stage.observer().region)
+        scope_record.scope
+        for scope_record in stage.store.load_region_records(stage.observer().region)
     }
 
 
 def test_throttling_hands_the_change_out_again(stage: Stage) -> None:
-    """When EC2 does not answer, the message is reported as failed and nothing is written."""
+    """When EC2 does not answer, the message is reported as failed and no item is written."""
     stage.open_group()
     (record,) = stage.taken()
     heal = stage.fail("DescribeSubnets", "RequestLimitExceeded")
@@ -226,7 +227,7 @@ def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
     assert [scope.subject for scope in stage.sweep().failed] == [stage.network.bare]
 
 
-def test_one_eventbridge_event_by_itself_is_a_batch_of_one(stage: Stage) -> None:
+def test_a_single_eventbridge_event_is_a_batch_of_one(stage: Stage) -> None:
     """As `sam local invoke` hands it over."""
     stage.open_group()
     (record,) = stage.taken()
@@ -240,8 +241,8 @@ def test_an_event_of_another_kind_is_an_error(stage: Stage) -> None:
         stage.evaluator().evaluate({"hello": "network"})
 
 
-def test_an_endpoint_service_is_judged_by_itself(stage: Stage) -> None:
-    """Opened to everybody: a finding in the scope of the service; deleted: its end."""
+def test_an_endpoint_service_is_a_scope_of_its_own(stage: Stage) -> None:
+    """Open to all principals: a finding in its own scope, resolved when it is deleted."""
     made = stage.network.ec2.create_vpc_endpoint_service_configuration(
         NetworkLoadBalancerArns=[stage.load_balancer()], AcceptanceRequired=True
     )

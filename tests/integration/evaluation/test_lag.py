@@ -1,4 +1,4 @@
-"""EC2 answers with the past for a while; the second look of each change sees the truth."""
+"""EC2's answers lag for a while; the second evaluation of each change reads the current state."""
 
 import copy
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Lag:
 
 
 def looked_twice(stage: Stage, change: Callable[[], object]) -> tuple[list[str], list[str]]:
-    """Give the open findings' rules after a first look that lags, and after the second."""
+    """Return the open findings' rules after a first evaluation that lags, and after the second."""
     stage.sweep()
     lag = Lag(stage.network.ec2)
     stage.sweep()  # what EC2 shows now, it shows until the lag is over
@@ -48,13 +48,13 @@ def looked_twice(stage: Stage, change: Callable[[], object]) -> tuple[list[str],
 
 
 def rules(stage: Stage) -> list[str]:
-    """Give the rules that have open findings, of both VPCs."""
+    """Return the rules that have open findings, of both VPCs."""
     bare = Scope(ACCOUNT, REGION, stage.network.bare)
     return sorted(each.rule for each in [*stage.findings(), *stage.findings(bare)])
 
 
-def test_a_lagging_read_is_put_right_by_the_second_look(stage: Stage) -> None:
-    """Opening the group is not seen at first, and then found with its cause."""
+def test_a_lagging_read_is_corrected_by_the_second_evaluation(stage: Stage) -> None:
+    """The opened group is not read at first, and then found with its cause."""
     first, second = looked_twice(stage, stage.open_group)
     assert len(second) > len(first)
     (finding,) = stage.about(stage.network.group)
@@ -63,7 +63,7 @@ def test_a_lagging_read_is_put_right_by_the_second_look(stage: Stage) -> None:
 
 
 def test_an_endpoint_that_is_not_visible_yet_is_found(stage: Stage) -> None:
-    """A created endpoint that EC2 does not show yet is judged once it does."""
+    """A created endpoint that EC2 does not return yet is evaluated once it does."""
 
     def create() -> None:
         create_endpoint(stage.alice, stage.network.bare, "Gateway", "s3")
@@ -72,8 +72,8 @@ def test_an_endpoint_that_is_not_visible_yet_is_found(stage: Stage) -> None:
     assert len(second) > len(first)
 
 
-def test_a_pending_endpoint_is_looked_at_again(stage: Stage) -> None:
-    """Pending at the first look is no finding; failed at the second one is."""
+def test_a_pending_endpoint_is_evaluated_again(stage: Stage) -> None:
+    """A pending endpoint is no finding at first; a failed one is at the second evaluation."""
     state = ec2_backends[ACCOUNT][REGION].vpc_end_points[stage.network.interface]
     state.state, state.creation_timestamp = "pending", stage.clock.time.replace(tzinfo=None)
     stage.open_group()
@@ -85,8 +85,8 @@ def test_a_pending_endpoint_is_looked_at_again(stage: Stage) -> None:
     assert {each.rule for each in stage.findings()} - before == {"endpoint-not-available"}
 
 
-def test_a_second_look_at_what_was_seen_says_nothing(stage: Stage) -> None:
-    """Where the first look saw the truth, history has no row more."""
+def test_a_second_evaluation_of_the_same_snapshot_writes_nothing(stage: Stage) -> None:
+    """Where the first evaluation was right, no row of history is added."""
     stage.open_group()
     (record,) = stage.taken()
     stage.evaluate(record)

@@ -1,4 +1,4 @@
-"""A region that is too large for one picture is swept slice by slice, in the time there is."""
+"""A region that is too large for one snapshot is swept slice by slice, within the deadline."""
 
 from typing import Any
 
@@ -35,21 +35,21 @@ def sweep(stage: Stage, seconds: float) -> SweepResult:
 
 
 def baselines(stage: Stage) -> BaselineTable:
-    """Give the stage's baseline."""
+    """Return the stage's baseline."""
     return BaselineTable(stage.dynamodb, TABLES.baseline)
 
 
 def vpcs(stage: Stage) -> set[str]:
-    """Give the VPCs of the region."""
+    """Return the VPCs of the region."""
     return {each["VpcId"] for each in stage.network.ec2.describe_vpcs()["Vpcs"]}
 
 
 def subjects(swept: SweepResult) -> list[str]:
-    """Give what was looked at."""
+    """Return what was looked at."""
     return [each.scope.subject for each in swept.results]
 
 
-def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
+def test_every_vpc_is_read_once_by_its_own_requests(stage: Stage) -> None:
     """One listing, and each kind once a slice, by VPC id."""
     calls = stage.network.record_calls()
     swept = stage.sweep()
@@ -62,7 +62,7 @@ def test_every_vpc_is_seen_once_by_its_own_requests(stage: Stage) -> None:
 def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
     """Listed, and not there any more at its slice's turn: as if it had not been listed."""
     stage.sweep()
-    stage.evaluate(attribute_change(stage.network.bare))  # seen last, so its slice comes last
+    stage.evaluate(attribute_change(stage.network.bare))  # observed last, so its slice comes last
     bare = Scope(ACCOUNT, REGION, stage.network.bare)
 
     def delete(**_: Any) -> None:
@@ -76,8 +76,8 @@ def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
     assert bare not in {head.scope for head in stage.store.load_region_records(HOME)}
 
 
-def test_a_vpc_that_comes_and_goes_unseen_leaves_no_trace(stage: Stage) -> None:
-    """Listed for the first time and gone at its turn: there is nothing to end."""
+def test_a_vpc_that_is_created_and_deleted_between_sweeps_leaves_no_trace(stage: Stage) -> None:
+    """Listed for the first time and deleted before it is read: it has no findings to resolve."""
     slices = iter(RegionSweep(stage.observer(), stage.store, baselines(stage)).run_slices())
     first = next(slices)
     gone = {scope.subject for scope in first.remaining} - {stage.network.vpc}
@@ -107,8 +107,8 @@ def test_a_slice_that_cannot_be_read_fails_its_own_vpcs(stage: Stage) -> None:
         swept.require_complete()
 
 
-def test_a_sweep_stops_while_there_is_time_to_tell(stage: Stage) -> None:
-    """What is left is named, and is first at the next sweep: in the end all has been seen."""
+def test_a_sweep_stops_in_time_to_report(stage: Stage) -> None:
+    """What remains is named and comes first in the next sweep, until all is evaluated."""
     everything = vpcs(stage)
     first = sweep(stage, 2 * SECONDS + 20)
     assert len(subjects(first)) == 1
@@ -123,14 +123,14 @@ def test_a_sweep_stops_while_there_is_time_to_tell(stage: Stage) -> None:
 
 
 def test_with_time_for_all_nothing_is_left(stage: Stage) -> None:
-    """A deadline that is far away changes nothing."""
+    """A distant deadline has no effect."""
     swept = sweep(stage, 900)
     assert swept.remaining == ()
     assert set(subjects(swept)) == vpcs(stage)
 
 
-def test_a_change_that_makes_somebody_sweep_comes_again_for_what_is_left(stage: Stage) -> None:
-    """Its message is not done before every VPC was looked at for it."""
+def test_a_change_that_leads_to_a_sweep_comes_again_for_what_remains(stage: Stage) -> None:
+    """Its message succeeds only when every VPC was evaluated for it."""
     lost = batch(attribute_change(""))
     short = stage.evaluator().evaluate(lost, Deadline(SliceClock(stage, 2 * SECONDS + 20)))
     assert (short.failed, len(short.results)) == (("m-1",), 1)

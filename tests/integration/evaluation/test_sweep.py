@@ -1,4 +1,4 @@
-"""A sweep finds what no event told, and ends what is gone."""
+"""A sweep finds what no event reported, and ends deleted scopes."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ def test_a_lost_event_is_repaired(stage: Stage) -> None:
 
 
 def test_a_second_sweep_writes_nothing(stage: Stage) -> None:
-    """All is as it was: nothing is judged, only the heads' clocks move."""
+    """No rule is evaluated; only the last-observed times advance."""
     first = stage.sweep()
     rows, before = stage.rows(), stage.store.load(stage.network.scope).record
     swept = stage.sweep()
@@ -53,7 +53,7 @@ def test_every_vpc_is_swept(stage: Stage) -> None:
     assert {each.scope.subject for each in stage.sweep().results} == vpcs
 
 
-def test_what_is_gone_is_ended(stage: Stage) -> None:
+def test_a_deleted_vpc_is_ended_by_a_sweep(stage: Stage) -> None:
     """A VPC that was deleted without a trace has no open finding any more."""
     stage.sweep()
     stage.network.ec2.delete_vpc(VpcId=stage.network.bare)
@@ -61,26 +61,31 @@ def test_what_is_gone_is_ended(stage: Stage) -> None:
     scope = Scope(ACCOUNT, REGION, stage.network.bare)
     assert stage.findings(scope) == []
     assert scope not in {
-        head.scope for head in stage.store.load_region_records(stage.observer().region)
+        scope_record.scope
+        for scope_record in stage.store.load_region_records(stage.observer().region)
     }
 
 
-def test_nothing_is_gone_while_vpcs_cannot_be_read(stage: Stage) -> None:
-    """A denied DescribeVpcs ends nothing."""
+def test_no_vpc_is_ended_while_vpcs_cannot_be_read(stage: Stage) -> None:
+    """A denied DescribeVpcs ends no scope."""
     stage.sweep()
-    before = {head.scope for head in stage.store.load_region_records(stage.observer().region)}
+    before = {
+        scope_record.scope
+        for scope_record in stage.store.load_region_records(stage.observer().region)
+    }
     stage.fail("DescribeVpcs", "UnauthorizedOperation")
     stage.sweep()
     assert {
-        head.scope for head in stage.store.load_region_records(stage.observer().region)
+        scope_record.scope
+        for scope_record in stage.store.load_region_records(stage.observer().region)
     } == before
 
 
-def test_a_scope_that_cannot_be_recorded_is_told(stage: Stage) -> None:
+def test_a_scope_that_cannot_be_recorded_is_reported(stage: Stage) -> None:
     """The others are recorded; the sweep does not pass for done."""
     stage.sweep()
     stage.open_group()
-    stage.dynamodb.update_item(  # somebody edits a finding by hand, and wrongly
+    stage.dynamodb.update_item(  # a finding is edited by hand, and wrongly
         TableName="findings",
         Key={"scope": {"S": str(stage.network.scope)}, "item": {"S": "rule#sg-1"}},
         UpdateExpression="SET #kind = :kind",
@@ -94,7 +99,7 @@ def test_a_scope_that_cannot_be_recorded_is_told(stage: Stage) -> None:
         swept.require_complete()
 
 
-def test_a_lost_attribute_change_is_found_in_its_turn(stage: Stage) -> None:
+def test_a_lost_attribute_change_is_found_within_a_day_and_a_half(stage: Stage) -> None:
     """While a memory stands it is believed; within a day and a half every VPC is asked again."""
     stage.sweep()
     stage.evaluate(attribute_change(stage.network.vpc))  # so that it is another one's turn
@@ -108,7 +113,7 @@ def test_a_lost_attribute_change_is_found_in_its_turn(stage: Stage) -> None:
     assert (before, len(dns_findings(stage))) == (0, 1)
 
 
-def test_a_sweep_asks_for_no_more_attributes_than_its_turn(stage: Stage) -> None:
+def test_a_sweep_reads_the_attributes_of_a_share_of_vpcs(stage: Stage) -> None:
     """Known an hour ago, by an event or a sweep alike, they are remembered but for one VPC's."""
     stage.sweep()
     stage.evaluate(attribute_change(stage.network.vpc))
@@ -118,7 +123,7 @@ def test_a_sweep_asks_for_no_more_attributes_than_its_turn(stage: Stage) -> None
     assert calls.count("DescribeVpcAttribute") == 2
 
 
-def test_an_attribute_change_of_nobody_knows_which_vpc_asks_for_all(stage: Stage) -> None:
+def test_an_attribute_change_without_a_vpc_reads_all_attributes(stage: Stage) -> None:
     """No memory stands for what an event says has moved."""
     vpcs = len(stage.sweep().results)
     stage.network.ec2.modify_vpc_attribute(
@@ -130,7 +135,7 @@ def test_an_attribute_change_of_nobody_knows_which_vpc_asks_for_all(stage: Stage
     assert len(dns_findings(stage)) == 1
 
 
-def test_a_newer_look_at_the_attributes_beats_a_sweeps_memory(stage: Stage) -> None:
+def test_newer_attributes_win_over_cached_ones(stage: Stage) -> None:
     """An event is evaluated while a sweep reads: the sweep's older attributes never win."""
     stage.sweep()
     stage.evaluate(attribute_change(stage.network.vpc))  # so that it is another one's turn
@@ -149,5 +154,5 @@ def test_a_newer_look_at_the_attributes_beats_a_sweeps_memory(stage: Stage) -> N
 
 
 def dns_findings(stage: Stage) -> list[Finding]:
-    """Give the open findings on private names that do not resolve."""
+    """Return the open findings on private names that do not resolve."""
     return [each for each in stage.findings() if each.rule == "endpoint-private-dns-ineffective"]

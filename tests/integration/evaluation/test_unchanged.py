@@ -1,4 +1,4 @@
-"""A picture that was judged before is not judged again, and whatever makes it another one is."""
+"""A snapshot is not evaluated twice, unless something that it depends on changes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 
 from monitor_stage import ANYBODY, Stage
 from posture.baseline.document import BaselineDocument, Match, Override
-from posture.evaluation import scope as assess
+from posture.evaluation import scope as scope_module
 from posture.model.waiver import Waiver
 from posture.rules.engine import evaluate_context
 from posture.rules.rule_catalogue import VPC_RULES
@@ -22,20 +22,20 @@ from stack_tables import TABLES
 
 
 @pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the VPCs that are judged from now on, as they are."""
-    told: list[str] = []
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list of the VPCs that are evaluated from now on."""
+    vpc_ids: list[str] = []
 
-    def telling(case: Any) -> Any:
-        told.append(case.snapshot.vpc.id)
+    def recording(case: Any) -> Any:
+        vpc_ids.append(case.snapshot.vpc.id)
         return evaluate_context(case)
 
-    monkeypatch.setattr(assess, "evaluate_context", telling)
-    return told
+    monkeypatch.setattr(scope_module, "evaluate_context", recording)
+    return vpc_ids
 
 
 def require(stage: Stage, after: int = 0, **settings: Any) -> None:
-    """Make a baseline of these settings for everybody the one that holds."""
+    """Apply a baseline with these settings for all scopes."""
     BaselineTable(stage.dynamodb, TABLES.baseline).apply(
         BaselineDocument(
             overrides=(Override("all", Match(accounts=frozenset({ACCOUNT})), settings),)
@@ -46,12 +46,12 @@ def require(stage: Stage, after: int = 0, **settings: Any) -> None:
     )
 
 
-def test_the_second_look_of_a_change_judges_nothing(stage: Stage, judged: list[str]) -> None:
-    """Five minutes later all is as the first look found it: one write, and nothing is read back."""
+def test_the_second_evaluation_of_a_change_runs_no_rule(stage: Stage, evaluated: list[str]) -> None:
+    """Five minutes later nothing has changed: one write, and no finding is read."""
     stage.open_group()
     records = stage.taken()
     stage.evaluate(*records)
-    assert judged == [stage.network.vpc]
+    assert evaluated == [stage.network.vpc]
     stage.clock.time += timedelta(minutes=5)
     calls: list[str] = []
     stage.dynamodb.meta.events.register(
@@ -62,13 +62,13 @@ def test_the_second_look_of_a_change_judges_nothing(stage: Stage, judged: list[s
         (WriteOutcome.UNCHANGED, False)
     ]
     assert second.count_metrics()["ScopesUnchanged"] == 1
-    assert judged == [stage.network.vpc]
-    # The waivers, the baseline, whose group it is, the clock.
+    assert evaluated == [stage.network.vpc]
+    # The waivers, the baseline, the scope of the group, the last-observed time.
     assert calls == ["Query", "GetItem", "Query", "UpdateItem"]
 
 
-def test_the_same_change_at_once_judges_nothing(stage: Stage, judged: list[str]) -> None:
-    """A record that comes twice is looked at twice and judged once."""
+def test_a_repeated_change_runs_no_rule(stage: Stage, evaluated: list[str]) -> None:
+    """A record that arrives twice leads to two snapshots and one evaluation."""
     stage.open_group()
     (record,) = stage.taken()
     stage.evaluate(record)
@@ -76,11 +76,13 @@ def test_the_same_change_at_once_judges_nothing(stage: Stage, judged: list[str])
     assert [(each.outcome, each.evaluated) for each in again.results] == [
         (WriteOutcome.UNCHANGED, False)
     ]
-    assert judged == [stage.network.vpc]
+    assert evaluated == [stage.network.vpc]
 
 
-def test_a_second_look_that_sees_more_judges_it(stage: Stage, judged: list[str]) -> None:
-    """What changed without a trace since the first look is found by the second."""
+def test_a_second_evaluation_of_another_snapshot_runs_the_rules(
+    stage: Stage, evaluated: list[str]
+) -> None:
+    """A change without a record since the first evaluation is found by the second."""
     stage.alice.modify_vpc_attribute(VpcId=stage.network.vpc, EnableDnsSupport={"Value": True})
     records = stage.taken()
     stage.evaluate(*records)
@@ -90,33 +92,33 @@ def test_a_second_look_that_sees_more_judges_it(stage: Stage, judged: list[str])
     stage.clock.time += timedelta(minutes=5)
     second = stage.evaluate(*records)
     assert [each.outcome for each in second.results] == [WriteOutcome.COMMITTED]
-    assert judged == [stage.network.vpc] * 2
+    assert evaluated == [stage.network.vpc] * 2
     assert stage.about(stage.network.group)
 
 
-def test_only_what_changed_is_judged_by_a_sweep(stage: Stage, judged: list[str]) -> None:
+def test_only_what_changed_is_evaluated_by_a_sweep(stage: Stage, evaluated: list[str]) -> None:
     """One VPC of three."""
     stage.sweep()
-    judged.clear()
+    evaluated.clear()
     stage.network.ec2.authorize_security_group_ingress(
         GroupId=stage.network.group, IpPermissions=[ANYBODY]
     )
     swept = stage.sweep()
-    assert judged == [stage.network.vpc]
+    assert evaluated == [stage.network.vpc]
     assert sum(not each.evaluated for each in swept.results) == 2
 
 
-def test_another_baseline_judges_all(stage: Stage, judged: list[str]) -> None:
-    """Whatever is required of a VPC is part of its picture."""
+def test_another_baseline_evaluates_all(stage: Stage, evaluated: list[str]) -> None:
+    """The requirements of a VPC are part of its digest."""
     stage.sweep()
-    judged.clear()
+    evaluated.clear()
     require(stage, required_services=("kms",))
     stage.sweep()
-    assert len(judged) == 3
+    assert len(evaluated) == 3
 
 
 def test_an_exempt_scope_is_the_same_until_it_is_not(stage: Stage) -> None:
-    """What is exempt has no findings, is not looked into again, and is judged when it may be."""
+    """An exempt scope has no findings, and is evaluated again when it is no longer exempt."""
     stage.sweep()
     before = {each.id for each in stage.findings()}
     assert before
@@ -130,7 +132,7 @@ def test_an_exempt_scope_is_the_same_until_it_is_not(stage: Stage) -> None:
 
 
 def test_a_waiver_that_expires_opens_again(stage: Stage) -> None:
-    """Though nothing in the network or the baseline moved."""
+    """Though neither network nor baseline changed."""
     stage.open_group()
     stage.evaluate()
     (finding,) = stage.about(stage.network.group)
@@ -161,7 +163,7 @@ def test_a_waiver_that_expires_opens_again(stage: Stage) -> None:
 
 
 def test_what_is_edited_by_hand_is_mended_within_a_day(stage: Stage) -> None:
-    """Every scope is judged once a day, whatever its head says."""
+    """Every scope is evaluated once a day, whatever its record holds."""
     stage.open_group()
     stage.evaluate()
     (finding,) = stage.about(stage.network.group)
@@ -183,13 +185,13 @@ def test_what_is_edited_by_hand_is_mended_within_a_day(stage: Stage) -> None:
 
 
 def _matrix(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(assess, "build_matrix_record", _fail)
+    patch.setattr(scope_module, "build_matrix_record", _fail)
 
 
 def _rule(patch: pytest.MonkeyPatch) -> None:
     first, *others = VPC_RULES
     broken = (replace(first, evaluate=_fail), *others)
-    patch.setattr(assess, "evaluate_context", partial(evaluate_context, rules=broken))
+    patch.setattr(scope_module, "evaluate_context", partial(evaluate_context, rules=broken))
 
 
 def _fail(*_: object) -> Any:
@@ -197,29 +199,29 @@ def _fail(*_: object) -> Any:
 
 
 @pytest.mark.parametrize("break_it", [_matrix, _rule])
-def test_what_was_judged_by_mistake_is_judged_again(
+def test_an_evaluation_with_a_rule_error_is_repeated(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, break_it: Callable[[Any], None]
 ) -> None:
-    """A failure of our own may pass: nobody is held to what it left behind."""
+    """A failure of the monitor may be temporary, so its result is not kept."""
     with monkeypatch.context() as patch:
         break_it(patch)
         stage.sweep()
     assert all(each.evaluated for each in stage.sweep().results)
     assert not any(each.evaluated for each in stage.sweep().results)
-    head = stage.store.load(stage.network.scope).record
-    assert head is not None
-    assert head.coverage is not None
+    scope_record = stage.store.load(stage.network.scope).record
+    assert scope_record is not None
+    assert scope_record.coverage is not None
 
 
-def test_a_picture_without_a_digest_is_judged(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, judged: list[str]
+def test_a_snapshot_without_a_digest_is_evaluated(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, evaluated: list[str]
 ) -> None:
-    """Should a digest ever not be made, all is judged and recorded as if there were none."""
-    monkeypatch.setattr(assess, "digest_snapshot", _fail)
+    """Where a digest cannot be computed, the scope is evaluated and recorded each time."""
+    monkeypatch.setattr(scope_module, "digest_snapshot", _fail)
     stage.open_group()
     records = stage.taken()
     stage.evaluate(*records)
     stage.clock.time += timedelta(minutes=5)
     stage.evaluate(*records)
-    assert judged == [stage.network.vpc] * 2
+    assert evaluated == [stage.network.vpc] * 2
     assert stage.about(stage.network.group)

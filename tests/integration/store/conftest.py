@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
-    """Give a client of an emulator with empty tables."""
+    """Return a client of an emulator with empty tables."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
@@ -27,5 +27,5 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
 
 @pytest.fixture
 def store(dynamodb: "DynamoDBClient") -> Store:
-    """Give an empty store."""
+    """Return an empty store."""
     return Store(dynamodb, TABLES)

@@ -22,7 +22,7 @@ ITEMS = st.dictionaries(st.text(min_size=1), VALUES)
 
 
 def bare(value: Any) -> Any:
-    """Give what boto3 read, without its wrapper around bytes."""
+    """Return what boto3 read, without its wrapper around bytes."""
     if isinstance(value, dict):
         return {name: bare(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -41,7 +41,7 @@ def test_an_item_is_typed_as_boto3_types_it(item: dict[str, Any]) -> None:
     assert deserialize(serialize(item)) == read
 
 
-def test_a_number_that_somebody_wrote_is_exact() -> None:
+def test_a_number_written_by_hand_is_exact() -> None:
     """As are sets, which only other hands write."""
     stored: Any = {"a": {"N": "1.10"}, "b": {"SS": ["x", "y"]}, "c": {"NS": ["1", "2"]}}
     assert deserialize(stored) == {

@@ -11,7 +11,7 @@ MEGABYTES = 1024 * 1024
 
 
 def test_large_findings_take_more_transactions() -> None:
-    """No transaction outgrows four megabytes, nor an item 400 KB, whatever findings have to say."""
+    """No transaction exceeds four megabytes and no item 400 KB, however large findings are."""
     facts = [f"{number:03}" + "€" * 300 for number in range(40)]
     ids = [f"subnet-{number:017}" + "x" * 220 for number in range(500)]
     large = [verdict(resource=f"subnet-{n}", evidence=facts, concerns=ids) for n in range(49)]

@@ -51,7 +51,7 @@ def test_findings_by_every_way(dynamodb: "DynamoDBClient") -> None:
 
 @pytest.mark.usefixtures("told")
 def test_history_by_time(dynamodb: "DynamoDBClient") -> None:
-    """History is told in order, between two instants where they are given."""
+    """History is read in order, between two times where they are given."""
     history = History(dynamodb, TABLES.history)
     steps = [(row.transition.step, row.transition.reason) for row in history.find_by_scope(SCOPE)]
     assert sorted(steps) == [("opened", ""), ("opened", ""), ("resolved", "resource gone")]

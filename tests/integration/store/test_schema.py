@@ -21,8 +21,8 @@ FINDING = {"scope": {"S": str(SCOPE)}, "item": {"S": "route-missing#subnet-0a"}}
 HEAD = {"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}}
 
 
-def look(store: Store, minute: float, *verdicts: Any) -> WriteOutcome:
-    """Record what was seen so many minutes after noon."""
+def evaluate(store: Store, minute: float, *verdicts: Any) -> WriteOutcome:
+    """Record an evaluation so many minutes after noon."""
     cause = change("e-1", "rtb-0a")
     return store.record(
         Evaluation(SCOPE, at(minute)),
@@ -33,7 +33,7 @@ def look(store: Store, minute: float, *verdicts: Any) -> WriteOutcome:
 
 
 def item(client: "DynamoDBClient", key: Any) -> dict[str, Any]:
-    """Give what is stored under a key."""
+    """Return what is stored under a key."""
     return dict(client.get_item(TableName="findings", Key=key)["Item"])
 
 
@@ -54,12 +54,12 @@ def test_an_older_scope_is_read_and_its_next_write_is_of_today(
     store: Store, dynamodb: "DynamoDBClient"
 ) -> None:
     """The finding goes on where it was, and the chain of its history begins."""
-    look(store, 0, verdict())
+    evaluate(store, 0, verdict())
     as_first_version(dynamodb)
     state = store.load(SCOPE)
     assert state.record is not None
     assert (state.record.chain.length, state.record.chain.tip) == (0, "unchained")
-    assert look(store, 1) is WriteOutcome.COMMITTED
+    assert evaluate(store, 1) is WriteOutcome.COMMITTED
     finding, head = item(dynamodb, FINDING), item(dynamodb, HEAD)
     assert (finding["status"], finding["version"]) == ({"S": "resolved"}, {"N": "2"})
     assert finding["schema"] == head["schema"] == {"N": "3"}
@@ -70,11 +70,11 @@ def test_an_older_scope_is_read_and_its_next_write_is_of_today(
 def test_an_evaluation_that_finds_nothing_new_rewrites_older_items(
     store: Store, dynamodb: "DynamoDBClient"
 ) -> None:
-    """The finding keeps its version and its commit: nothing has happened to it."""
-    look(store, 0, verdict())
+    """The finding keeps its version and its commit, because no transition happened."""
+    evaluate(store, 0, verdict())
     as_first_version(dynamodb)
     before = item(dynamodb, FINDING)
-    assert look(store, 1, verdict()) is WriteOutcome.UNCHANGED
+    assert evaluate(store, 1, verdict()) is WriteOutcome.UNCHANGED
     assert item(dynamodb, HEAD)["schema"] == {"N": "3"}
     after = item(dynamodb, FINDING)
     added = {name: value for name, value in after.items() if before.get(name) != value}
@@ -93,16 +93,16 @@ def test_many_older_items_are_rewritten_in_several_transactions(
     """50 findings of a renamed rule: three transactions, and none stays under its former key."""
     rule = "gateway-service-bypasses-endpoint"
     many = [verdict(rule, f"subnet-{number:04}") for number in range(50)]
-    look(store, 0, *many)
+    evaluate(store, 0, *many)
     if resolved:
-        look(store, 1)
+        evaluate(store, 1)
     rewrite_as_former_version(dynamodb)
     calls: list[str] = []
     dynamodb.meta.events.register(
         "provide-client-params.dynamodb.*", lambda model, **_: calls.append(model.name)
     )
     bad = () if resolved else many
-    assert look(store, 2, *bad) is (
+    assert evaluate(store, 2, *bad) is (
         WriteOutcome.UNCHANGED if resolved else WriteOutcome.COMMITTED  # by other words
     )
     assert calls.count("TransactWriteItems") == (3 if resolved else 5)
@@ -122,12 +122,12 @@ def test_many_older_items_are_rewritten_in_several_transactions(
 def test_what_is_of_a_newer_version_or_of_none_is_refused_by_name(
     store: Store, dynamodb: "DynamoDBClient", key: Any, number: Any, complaint: str
 ) -> None:
-    """Nothing is guessed, and nothing written over."""
-    look(store, 0, verdict())
+    """Nothing is guessed, and the item is not overwritten."""
+    evaluate(store, 0, verdict())
     newer = {**item(dynamodb, key), "schema": number}
     put(dynamodb, newer)
     with pytest.raises(CorruptItemError) as refused:
-        look(store, 1)
+        evaluate(store, 1)
     assert complaint in str(refused.value)
     assert str(SCOPE) in str(refused.value)
     assert item(dynamodb, key) == newer
@@ -137,7 +137,7 @@ def test_rows_of_another_version_are_read_or_refused_alike(
     store: Store, dynamodb: "DynamoDBClient"
 ) -> None:
     """History is never written again, so its rows keep the form they had."""
-    look(store, 0, verdict())
+    evaluate(store, 0, verdict())
     (row,) = dynamodb.scan(TableName="history")["Items"]
     dynamodb.put_item(TableName="history", Item={**row, "schema": {"N": "1"}})
     history = History(dynamodb, "history")
@@ -168,5 +168,5 @@ def test_an_item_climbs_every_step_up_to_today(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_step_leads_from_a_version_there_was() -> None:
-    """None is registered for a version that nobody writes."""
+    """None is registered for a version that is not written yet."""
     assert {version for version, _ in schema.STEPS} <= set(range(1, 3))

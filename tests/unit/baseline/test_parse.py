@@ -37,14 +37,14 @@ FULL: dict[str, Any] = {
 
 
 def mistakes(raw: Any) -> tuple[str, ...]:
-    """Give what is wrong with a document."""
+    """Return what is wrong with a document."""
     with pytest.raises(BaselineError) as caught:
         parse_document(raw)
     return caught.value.mistakes
 
 
 def test_a_full_document_is_read() -> None:
-    """Every field ends up where the rules look for it."""
+    """Every field is in the baseline that the rules read."""
     document = parse_document(FULL)
     assert document.default == Baseline(
         required_services=("s3", "kms"),
@@ -119,8 +119,8 @@ def test_each_mistake_names_its_field(raw: Any, mistake: str) -> None:
     assert any(mistake in each for each in mistakes(raw)), mistakes(raw)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
-    """Nobody wants to mend one to learn of the next."""
+def test_all_mistakes_are_listed_at_once() -> None:
+    """A document is corrected in one go."""
     found = mistakes(
         {
             "default": {"trusted_accounts": ["1"], "pending_grace_minutes": 9999},
@@ -134,7 +134,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 def test_names_of_overrides_are_unique() -> None:
-    """Or nobody could tell which one is meant."""
+    """A name identifies an override."""
     twice = {"name": "x", "match": {"regions": ["eu-west-1"]}, "set": {}}
     assert mistakes({"overrides": [twice, twice]}) == (
         "overrides[1].name: expected a unique name, got 'x'",
@@ -199,7 +199,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_value_is_read_or_refused(raw: Any) -> None:
-    """Nothing but the one typed error comes out."""
+    """No other error than BaselineError is raised."""
     with suppress(BaselineError):
         document = parse_document(raw)
         assert parse_document(dump_document(document)) == document

@@ -13,12 +13,12 @@ SCOPE = Scope(OWN, "eu-west-1", "vpc-0aaaaaaaaaaaaaaa1")
 
 
 def override(match: dict[str, Any], name: str = "x", **settings: Any) -> dict[str, Any]:
-    """Give an override that requires KMS unless told otherwise."""
+    """Return an override that requires KMS by default."""
     return {"name": name, "match": match, "set": settings or {"required_services": ["kms"]}}
 
 
 def required(*overrides: dict[str, Any], tags: dict[str, str] | None = None) -> tuple[str, ...]:
-    """Give the services that are required of the scope."""
+    """Return the services that are required of the scope."""
     document = parse_document(
         {"default": {"required_services": ["s3"]}, "overrides": list(overrides)}
     )
@@ -76,7 +76,7 @@ def test_an_empty_list_is_a_setting() -> None:
 
 
 def test_the_own_account_is_always_trusted() -> None:
-    """Nobody needs to write it down, or can take it away."""
+    """It need not be listed, and cannot be removed."""
     document = parse_document(
         {"overrides": [override({"accounts": [OWN]}, trusted_accounts=["444455556666"])]}
     )

@@ -1,4 +1,4 @@
-"""What a sweep came to is told, and what is missing is named."""
+"""The result of a sweep is counted, and what is missing is named."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_what_time_was_lacking_for_is_named_and_counted() -> None:
     assert swept.count_metrics()["ScopesLeft"] == 8
 
 
-def test_one_reason_is_told_once() -> None:
+def test_one_reason_is_named_once() -> None:
     """A slice that could not be read has one reason for all its VPCs."""
     one, two, three = scopes(3)
     swept = SweepResult(
@@ -43,7 +43,7 @@ def test_one_reason_is_told_once() -> None:
 
 
 def test_parts_are_joined() -> None:
-    """Nothing that is missing in one of them is lost."""
+    """What is missing in one of them is missing in the whole."""
     one, two = scopes(2)
     whole = merge_results(
         HOME,

@@ -11,7 +11,7 @@ from posture.model.verdict import Status
 
 
 def cause(*changes: Change) -> str | None:
-    """Give the event that is named for a finding that concerns rtb-0a and the VPC."""
+    """Return the event that is named for a finding that concerns rtb-0a and the VPC."""
     (step,) = opened(verdict(concerns=["rtb-0a", SCOPE.subject]), changes=changes)
     return step.finding.cause.event_id if step.finding.cause else None
 
@@ -51,8 +51,8 @@ def test_the_likeliest_change_is_named(changes: list[Change], named: str | None)
     assert named == cause(*changes[::-1])
 
 
-def test_nobody_is_blamed_for_lost_sight() -> None:
-    """A fact that can no longer be read is not put down to whoever made the last call."""
+def test_an_unreadable_fact_has_no_guessed_cause() -> None:
+    """A fact that can no longer be read is not attributed to the latest call."""
     stored = findings(verdict())
     dark = verdict(status=Status.UNKNOWN)
     (step,) = find_transitions(

@@ -28,7 +28,7 @@ def test_a_failure_opens_a_finding() -> None:
 
 
 def test_an_unknown_opens_a_finding_of_its_own_status() -> None:
-    """What could not be judged is a finding too, never a pass."""
+    """A rule that cannot be decided is a finding, never a pass."""
     (step,) = find_transitions(SCOPE, {}, [verdict(status=Status.UNKNOWN)], observed_at=at(0))
     assert (step.step, step.finding.status) == (Step.OPENED, FindingStatus.UNKNOWN)
 
@@ -39,7 +39,7 @@ def test_what_is_well_is_no_finding(status: Status) -> None:
     assert find_transitions(SCOPE, {}, [verdict(status=status)], observed_at=at(0)) == ()
 
 
-def test_the_same_answer_again_is_nothing_new() -> None:
+def test_the_same_verdict_again_is_no_transition() -> None:
     """The order of the evidence and the ids concerned make no transition."""
     stored = findings(verdict(evidence=["One.", "Two."], concerns=["rtb-1"]))
     again = verdict(evidence=["Two.", "One."], concerns=["rtb-1", "rtb-2"])
@@ -69,7 +69,7 @@ def test_another_answer_changes_the_finding(other: Verdict) -> None:
     )
 
 
-def test_losing_sight_does_not_look_resolved() -> None:
+def test_an_unreadable_fact_is_not_resolved() -> None:
     """From open to unknown and back a finding changes and stays the same finding."""
     stored = findings(verdict())
     dark = find_transitions(SCOPE, stored, [verdict(status=Status.UNKNOWN)], observed_at=at(1))
@@ -89,7 +89,7 @@ def test_losing_sight_does_not_look_resolved() -> None:
     ],
 )
 def test_what_is_no_longer_bad_is_resolved(before: Status, now: list[Verdict], reason: str) -> None:
-    """The reason tells how it ended; the finding keeps telling what was wrong."""
+    """The reason says how it ended; the finding keeps the verdict that failed."""
     stored = findings(verdict(status=before))
     (step,) = find_transitions(SCOPE, stored, now, observed_at=at(3))
     assert (Step.RESOLVED, reason, 2) == (step.step, step.reason, step.finding.version)
@@ -106,7 +106,7 @@ def test_opening_again_starts_a_new_life_of_the_same_finding() -> None:
     assert set(stored) == {step.finding.id}
 
 
-def test_a_rule_that_sees_nothing_resolves_nothing() -> None:
+def test_an_undecided_rule_resolves_nothing() -> None:
     """Unknown for the whole scope leaves that rule's findings, and opens one that says so."""
     stored = findings(verdict(), verdict(rule="other-rule"))
     blind = verdict(resource=SCOPE.subject, status=Status.UNKNOWN)
@@ -118,7 +118,7 @@ def test_a_rule_that_sees_nothing_resolves_nothing() -> None:
 
 
 def test_a_rule_that_sees_again_says_so() -> None:
-    """The finding that told of the blindness is not called a resource that has gone."""
+    """The finding about the unreadable fact is not resolved as a resource that is gone."""
     stored = findings(verdict(resource=SCOPE.subject, status=Status.UNKNOWN))
     (step,) = find_transitions(SCOPE, stored, [], observed_at=at(1))
     assert step.reason == READABLE_AGAIN
@@ -132,8 +132,8 @@ def test_the_worst_of_two_answers_speaks() -> None:
     assert [step.finding.severity for step in forwards] == [Severity.HIGH]
 
 
-def test_a_scope_that_is_gone_takes_its_findings_along() -> None:
-    """Everything bad is resolved with the reason given; what was resolved stays."""
+def test_a_deleted_scope_resolves_its_findings() -> None:
+    """All bad findings are resolved with the given reason; resolved ones stay."""
     stored = findings(verdict(), verdict(resource="subnet-0b", status=Status.UNKNOWN))
     steps = resolve_all(SCOPE, stored, at(4), "VPC gone", [change("e-9")])
     assert {"VPC gone"} == {step.reason for step in steps}

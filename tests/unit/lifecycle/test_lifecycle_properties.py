@@ -22,7 +22,7 @@ evaluations = st.lists(st.lists(verdicts, max_size=8), min_size=1, max_size=6)
 
 
 @given(evaluations)
-def test_what_is_bad_is_what_was_judged_bad(series: list[list[Verdict]]) -> None:
+def test_bad_findings_are_those_with_bad_verdicts(series: list[list[Verdict]]) -> None:
     """After each evaluation the bad findings are its bad verdicts, and those of blind rules."""
     stored = apply_transitions({}, ())
     for minute, answers in enumerate(series):
@@ -52,7 +52,7 @@ def test_what_is_bad_is_what_was_judged_bad(series: list[list[Verdict]]) -> None
 
 @given(evaluations)
 def test_the_same_evaluation_twice_changes_nothing(series: list[list[Verdict]]) -> None:
-    """Applied once, an evaluation has nothing more to say."""
+    """Applied once, an evaluation has no more transitions."""
     stored = apply_transitions({}, ())
     for minute, answers in enumerate(series):
         stored = apply_transitions(

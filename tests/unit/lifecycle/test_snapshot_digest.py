@@ -1,4 +1,4 @@
-"""A picture's digest: the same for what is judged the same, another for all else."""
+"""The snapshot digest: the same for the same findings, another for all else."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -129,17 +129,17 @@ def waivers(
     *listed: Waiver,
     baseline: Baseline = REQUIRED,
 ) -> Waivers:
-    """Give what is accepted in the snapshot's scope at its time."""
+    """Return the waivers as they apply to the snapshot's scope at its time."""
     return Waivers(snapshot.scope, snapshot.observed_at, listed, baseline)
 
 
 def digest(snapshot: Snapshot | EndpointServiceSnapshot, *listed: Waiver) -> str:
-    """Give the digest of a picture under the baseline of these tests."""
+    """Return the digest of a snapshot with the baseline of these tests."""
     return digest_snapshot(snapshot, waivers(snapshot, *listed))
 
 
 def otherwise(value: Any) -> Iterator[tuple[Any, str]]:  # noqa: C901, PLR0912 - a case a type
-    """Give the value with each one thing in it told otherwise, and what that is."""
+    """Return variants of the value with one difference each, and the name of the difference."""
     match value:
         case None:
             yield "told", "untold"
@@ -186,7 +186,7 @@ def _mapping_otherwise(value: dict[Any, Any]) -> Iterator[tuple[Any, str]]:
 
 
 def parts_of(value: Any) -> Iterator[type]:
-    """Give the kind of every dataclass in a value."""
+    """Return the kind of every dataclass in a value."""
     if is_dataclass(value):
         yield type(value)
         for each in fields(value):
@@ -201,7 +201,7 @@ def parts_of(value: Any) -> Iterator[type]:
 
 @pytest.mark.parametrize("snapshot", [FULL, SERVICE], ids=["vpc", "service"])
 def test_no_fact_changes_without_the_digest(snapshot: Any) -> None:
-    """Whatever single thing in a picture is told otherwise, it is another picture."""
+    """A difference in any single fact changes the digest."""
     known, told = digest(snapshot), set()
     for changed, what in otherwise(snapshot):
         if changed.observed_at == snapshot.observed_at:
@@ -214,14 +214,14 @@ def test_no_fact_changes_without_the_digest(snapshot: Any) -> None:
 
 
 def test_no_requirement_changes_without_the_digest() -> None:
-    """Whatever the baseline tells otherwise for the scope, it is judged again."""
+    """A difference in the scope's baseline changes the digest."""
     known = digest(FULL)
     for changed, what in otherwise(REQUIRED):
         assert digest_snapshot(FULL, waivers(FULL, baseline=changed)) != known, what
 
 
-def test_another_version_judges_again() -> None:
-    """A picture that older code judged says nothing of what newer code finds."""
+def test_another_version_changes_the_digest() -> None:
+    """An evaluation by older code does not stand for one by newer code."""
     listed = waivers(FULL)
     assert digest_snapshot(FULL, listed, "1") != digest_snapshot(FULL, listed, "2")
 
@@ -249,8 +249,8 @@ def test_a_waiver_counts_while_it_holds(
     assert (before == after) is same
 
 
-def test_a_waiver_that_says_something_else_counts() -> None:
-    """Its rule and resources decide what it excuses; one that does not hold excuses nothing."""
+def test_a_changed_waiver_changes_the_digest() -> None:
+    """Its rule and resources decide what it covers; one that is not in force covers nothing."""
     holding = replace(WAIVER, revoked_at=None)
     assert digest(FULL, holding) != digest(FULL)
     assert digest(FULL, holding) != digest(FULL, replace(holding, resource="subnet-a"))
@@ -259,7 +259,7 @@ def test_a_waiver_that_says_something_else_counts() -> None:
 
 
 def test_an_endpoint_on_its_way_counts_until_its_grace_is_over() -> None:
-    """The moment at which pending becomes a failure makes another picture."""
+    """The digest changes when the grace period of a pending endpoint ends."""
     new = replace(FULL, endpoints={"vpce-1": gateway("1", created_at=NOW, state="pending")})
     in_time, late = (
         digest(replace(new, observed_at=NOW + timedelta(minutes=each))) for each in (15, 15.1)
@@ -268,8 +268,8 @@ def test_an_endpoint_on_its_way_counts_until_its_grace_is_over() -> None:
     assert digest(replace(new, observed_at=NOW + timedelta(minutes=3))) == in_time
 
 
-def test_a_policy_that_asks_the_hour_is_judged_each_time() -> None:
-    """A condition on the time makes every look a look of its own, however the key is spelt."""
+def test_a_policy_with_a_condition_on_the_time_is_evaluated_each_time() -> None:
+    """A condition on the time makes each digest different, in whatever case the key is written."""
     for policy in (UNTIL_LATER, UNTIL_LATER.replace("CurrentT", "EPOCHT"), '{"\\u0041": 1}'):
         timed = replace(FULL, endpoints={"vpce-1": gateway("1", policy=policy)})
         later = replace(timed, observed_at=NOW + timedelta(seconds=1))
@@ -278,8 +278,8 @@ def test_a_policy_that_asks_the_hour_is_judged_each_time() -> None:
 
 @settings(max_examples=40)
 @given(snapshots())
-def test_nothing_else_asks_for_the_time(snapshot: Snapshot) -> None:
-    """Without new endpoints and conditions on the hour, a picture is judged alike in any year."""
+def test_nothing_else_depends_on_the_time(snapshot: Snapshot) -> None:
+    """Without new endpoints and conditions on the time, the digest is the same in any year."""
     timeless = {
         name: replace(each, created_at=None, policy=OWN_ONLY)
         for name, each in snapshot.endpoints.items()
@@ -290,8 +290,8 @@ def test_nothing_else_asks_for_the_time(snapshot: Snapshot) -> None:
 
 
 @given(st.floats(0, 9_000), st.floats(0, 80), st.text())
-def test_every_scope_is_judged_once_a_day(start: float, hours: float, name: str) -> None:
-    """Pictures last for a day at the most, and whether one may still last is told by the clock."""
+def test_every_scope_is_evaluated_once_a_day(start: float, hours: float, name: str) -> None:
+    """A digest lasts at most a day, and the time alone says whether it still can."""
     before = NOW + timedelta(hours=start)
     now = before + timedelta(hours=hours)
     scope = Scope("111122223333", "eu-west-1", f"vpc-{name}")
@@ -302,7 +302,7 @@ def test_every_scope_is_judged_once_a_day(start: float, hours: float, name: str)
 
 
 def test_scopes_have_their_days_at_different_hours() -> None:
-    """No hour has much more than its share of the scopes to judge."""
+    """No hour has many more scopes to evaluate than another."""
     hours = [0] * 24
     for number in range(2_400):
         scope = Scope("111122223333", "eu-west-1", f"vpc-{number}")
@@ -316,7 +316,7 @@ def _hours() -> list[tuple[datetime, datetime]]:
 
 
 def shuffled(draw: Any, value: Any) -> Any:
-    """Give the value with what is looked up by names put in another order."""
+    """Return the value with its mappings in another order."""
     if isinstance(value, dict):
         items = draw(st.permutations(list(value.items())))
         return {key: shuffled(draw, each) for key, each in items}
@@ -328,8 +328,8 @@ def shuffled(draw: Any, value: Any) -> Any:
 
 @settings(max_examples=30)
 @given(st.data(), snapshots())
-def test_the_order_of_a_mapping_is_nothing(data: st.DataObject, snapshot: Snapshot) -> None:
-    """The picture is the same, and so is what is found in it."""
+def test_the_order_of_a_mapping_does_not_matter(data: st.DataObject, snapshot: Snapshot) -> None:
+    """The digest is the same, and so are the findings."""
     other = shuffled(data.draw, snapshot)
     assert digest(snapshot) == digest(other)
     stored = apply_transitions({}, judged(snapshot, waivers(snapshot))({}))
@@ -337,7 +337,7 @@ def test_the_order_of_a_mapping_is_nothing(data: st.DataObject, snapshot: Snapsh
 
 
 def judged(snapshot: Snapshot, accepted: Waivers) -> Any:
-    """Give what compares the verdicts on a picture with stored findings."""
+    """Return a function that compares the verdicts on a snapshot with stored findings."""
     return partial(_compared, snapshot, evaluate_vpc(snapshot, accepted.baseline), accepted)
 
 
@@ -362,7 +362,7 @@ looks = st.lists(
 
 @settings(max_examples=60)
 @given(snapshots(), snapshots(), looks)
-def test_who_skips_finds_what_who_always_judges_finds(
+def test_skipping_unchanged_snapshots_finds_the_same(
     first: Snapshot, second: Snapshot, series: list[tuple[int, int, bool, Baseline]]
 ) -> None:
     """Through changes, waivers, other baselines and minutes: the same findings and versions."""

@@ -39,14 +39,14 @@ def look(
     waivers: tuple[Waiver, ...] = (WAIVER,),
     baseline: Baseline | None = None,
 ) -> tuple[dict[str, Finding], tuple[Transition, ...]]:
-    """Evaluate once; give what is stored then, and the steps."""
+    """Evaluate once; return the findings afterwards, and the transitions."""
     holding = Waivers(SCOPE, at(minute), waivers, baseline or Baseline())
     steps = find_transitions(SCOPE, stored, verdicts, observed_at=at(minute), waivers=holding)
     return apply_transitions(stored, steps), steps
 
 
 def told(steps: tuple[Transition, ...]) -> list[tuple[Step, FindingStatus]]:
-    """Give each step with the status after it."""
+    """Return each step with the status after it."""
     return [(step.step, step.finding.status) for step in steps]
 
 
@@ -96,7 +96,7 @@ def test_who_revokes_a_waiver_is_the_cause() -> None:
 
 
 def test_what_cannot_be_read_is_not_waived() -> None:
-    """Nobody knows what they would accept."""
+    """An unread fact cannot be accepted."""
     stored, steps = look({}, 10, verdict(status=Status.UNKNOWN))
     assert told(steps) == [(Step.OPENED, FindingStatus.UNKNOWN)]
     stored, steps = look(stored, 20, verdict())
@@ -140,7 +140,7 @@ def test_when_a_waiver_holds(waiver: Waiver, baseline: Baseline, holds: bool) ->
     assert is_bad(finding)
 
 
-def test_people_are_told_apart_by_name_not_by_role() -> None:
+def test_persons_are_distinguished_by_name_not_by_role() -> None:
     """One person in two roles is one person."""
     assert identify_person(ALICE) == identify_person(
         "arn:aws:sts::999988887777:assumed-role/Admin/alice"

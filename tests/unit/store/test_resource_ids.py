@@ -22,7 +22,7 @@ OWNER = SCOPE.account
 
 
 def route(target: str, kind: TargetKind, prefix_list: str | None = None) -> Route:
-    """Give a route to a target."""
+    """Return a route to a target."""
     cidr = None if prefix_list else ip_network("198.51.100.0/24")
     return Route(cidr, prefix_list, Target(kind, target))
 

@@ -49,7 +49,7 @@ def sweep(
 
 
 def seen(swept: SweepResult) -> Counter[str]:
-    """Count what was looked at, by account."""
+    """Count the evaluated scopes by account."""
     return Counter(each.scope.account for each in swept.results)
 
 
@@ -65,7 +65,7 @@ def test_each_account_has_a_slice_before_one_has_two(stage: Stage) -> None:
     assert swept.failed_regions == {}
 
 
-def test_an_account_that_had_no_turn_is_named_and_first_at_the_next_sweep(stage: Stage) -> None:
+def test_an_account_that_was_not_swept_is_named_and_first_in_the_next_sweep(stage: Stage) -> None:
     """It is the longest unseen then."""
     sweep(stage, 9)  # all are known
     first = sweep(stage, 2)
@@ -76,11 +76,11 @@ def test_an_account_that_had_no_turn_is_named_and_first_at_the_next_sweep(stage:
     assert set(seen(second)) == {late.account}
 
 
-def test_an_account_that_always_fails_keeps_nobody_waiting(stage: Stage) -> None:
-    """It has its turn, is told of, and the others have theirs."""
+def test_an_account_that_always_fails_does_not_delay_others(stage: Stage) -> None:
+    """It has its turn and is reported, and so do the others have theirs."""
 
     class Denied:
-        """A client that may do nothing."""
+        """A client without permissions."""
 
         def __getattr__(self, name: str) -> Any:
             raise ClientError({"Error": {"Code": "AuthFailure"}}, name)
@@ -93,10 +93,10 @@ def test_an_account_that_always_fails_keeps_nobody_waiting(stage: Stage) -> None
 
 
 @pytest.mark.parametrize(("chance", "known_first"), [(0.0, True), (1.0, False)])
-def test_an_account_of_which_nothing_is_known_has_its_turn_by_chance(
+def test_an_account_without_known_scopes_has_a_random_place(
     stage: Stage, chance: float, known_first: bool
 ) -> None:
-    """It may have nothing, and be as unknown the next time: others must not wait for it."""
+    """It may be empty and have no known scope the next time either: others must not wait for it."""
     sweep(stage, 3, accounts=(HOME,))
     swept = sweep(stage, 1, accounts=(HOME, ONE), chance=chance)
     assert (set(seen(swept)) == {HOME.account}) is known_first

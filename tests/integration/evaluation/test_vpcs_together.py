@@ -19,12 +19,12 @@ def evaluate(stage: Stage) -> BatchResult:
 
 
 def both(stage: Stage) -> set[str]:
-    """Name the two VPCs."""
+    """Return the two VPCs."""
     return {stage.network.vpc, stage.network.bare}
 
 
 def subjects(evaluated: BatchResult) -> list[str]:
-    """Give what was looked at."""
+    """Return what was looked at."""
     return sorted(each.scope.subject for each in evaluated.results)
 
 
@@ -48,8 +48,8 @@ def test_vpcs_of_a_batch_take_the_same_requests(stage: Stage) -> None:
     assert {name: calls.count(name) for name in once} == dict.fromkeys(once, 1)
 
 
-def test_together_they_are_judged_as_alone(stage: Stage) -> None:
-    """A joint picture leads to the same findings, with the change as their cause."""
+def test_vpcs_read_together_have_the_same_findings_as_alone(stage: Stage) -> None:
+    """A shared snapshot leads to the same findings, with the change as their cause."""
     stage.open_group()
     stage.alice.modify_vpc_attribute(VpcId=stage.network.bare, EnableDnsSupport={"Value": True})
     records = stage.taken()
@@ -61,8 +61,8 @@ def test_together_they_are_judged_as_alone(stage: Stage) -> None:
     assert {each.id: each.verdict for each in stage.findings()} == before
 
 
-def test_a_vpc_that_is_gone_is_ended_beside_one_that_stands(stage: Stage) -> None:
-    """Its id in the filter finds nothing, which fails nobody."""
+def test_a_deleted_vpc_is_ended_beside_an_existing_one(stage: Stage) -> None:
+    """Its id in the filter returns no row, which fails no other VPC."""
     stage.sweep()
     stage.network.ec2.delete_vpc(VpcId=stage.network.bare)
     evaluated = evaluate(stage)
@@ -73,7 +73,7 @@ def test_a_vpc_that_is_gone_is_ended_beside_one_that_stands(stage: Stage) -> Non
 
 
 def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
-    """Denied is not gone: both are judged by what else there is."""
+    """A denied VPC is not deleted: both are evaluated by what can be read."""
     stage.sweep()
     before = {each.scope for each in stage.store.load_region_records(HOME)}
     stage.fail("DescribeVpcs", "UnauthorizedOperation")
@@ -83,7 +83,7 @@ def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
 
 
 def test_what_cannot_be_read_together_is_read_one_by_one(stage: Stage) -> None:
-    """A failure of the joint read fails nobody."""
+    """When the shared read fails, each VPC is read alone."""
     refuse(stage, *both(stage))
     calls = stage.network.record_calls()
     evaluated = evaluate(stage)
@@ -99,7 +99,7 @@ def test_one_that_cannot_be_read_at_all_comes_again_alone(stage: Stage) -> None:
 
 
 def test_attributes_are_read_afresh(stage: Stage) -> None:
-    """Whatever a head remembers: an event is a reason to look."""
+    """DNS attributes are read for an event, even where they are cached."""
     stage.sweep()
     stage.network.ec2.modify_vpc_attribute(
         VpcId=stage.network.vpc, EnableDnsHostnames={"Value": False}

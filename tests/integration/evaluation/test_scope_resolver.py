@@ -16,7 +16,7 @@ ABSENT = "0123456789abcdef0"
 
 
 def change(*ids: str, event_id: str = "e-1", **more: Any) -> Change:
-    """Give a change that names these ids and no VPC."""
+    """Return a change that names these ids and no VPC."""
     given: dict[str, Any] = {
         "event_id": event_id,
         "event_name": "Something",
@@ -34,23 +34,23 @@ def change(*ids: str, event_id: str = "e-1", **more: Any) -> Change:
 
 
 def scopes(stage: Stage, *changes: Change) -> set[str]:
-    """Give the VPCs of changes."""
+    """Return the VPCs of changes."""
     return {scope.subject for scope in places(stage).resolve(changes).scopes}
 
 
 def places(stage: Stage) -> ScopeResolver:
-    """Give what the evaluator places by."""
+    """Return the evaluator's resolver."""
     return ScopeResolver(stage.client_of, stage.store.resource_index)
 
 
 def association(stage: Stage) -> str:
-    """Give the association of the subnet with its table."""
+    """Return the association of the subnet with its table."""
     tables = stage.network.ec2.describe_route_tables(RouteTableIds=[stage.network.table])
     return str(tables["RouteTables"][0]["Associations"][0]["RouteTableAssociationId"])
 
 
 def acl(stage: Stage) -> Any:
-    """Give the network ACL of the subnet."""
+    """Return the network ACL of the subnet."""
     of_vpc = [{"Name": "vpc-id", "Values": [stage.network.vpc]}]
     return stage.network.ec2.describe_network_acls(Filters=of_vpc)["NetworkAcls"][0]
 
@@ -72,7 +72,7 @@ IDS: dict[str, Callable[[Stage], str]] = {
 
 
 @pytest.mark.parametrize("kind", IDS)
-def test_what_exists_is_looked_up(stage: Stage, kind: str) -> None:
+def test_an_existing_resource_is_found_in_ec2(stage: Stage, kind: str) -> None:
     """EC2 knows the VPC of everything in it."""
     assert scopes(stage, change(IDS[kind](stage))) == {stage.network.vpc}
 
@@ -86,14 +86,14 @@ def test_what_was_deleted_is_remembered(stage: Stage, kind: str) -> None:
     assert scopes(stage, change(resource)) == {stage.network.vpc}
 
 
-def test_the_customers_prefix_list_leads_to_those_who_use_it(stage: Stage) -> None:
+def test_a_customer_managed_prefix_list_leads_to_the_vpcs_that_use_it(stage: Stage) -> None:
     """A security group of the VPC names it."""
     stage.sweep()
     assert scopes(stage, change(stage.network.prefix_list)) == {stage.network.vpc}
 
 
-def test_a_shared_thing_beside_one_inside_a_vpc_is_not_looked_up(stage: Stage) -> None:
-    """A route to S3's list in one table does not concern everybody who has such a route."""
+def test_a_shared_resource_beside_one_inside_a_vpc_is_not_looked_up(stage: Stage) -> None:
+    """A route to the prefix list of S3 in one table does not concern all VPCs with such a route."""
     stage.sweep()
     other = stage.network.ec2.create_route_table(VpcId=stage.network.bare)["RouteTable"][
         "RouteTableId"
@@ -102,7 +102,7 @@ def test_a_shared_thing_beside_one_inside_a_vpc_is_not_looked_up(stage: Stage) -
 
 
 def test_an_endpoint_service_is_its_own_scope(stage: Stage) -> None:
-    """The consumers' endpoints it names are not ours to look at."""
+    """The consumers' endpoints that it names are not monitored."""
     service = f"vpce-svc-{ABSENT}"
     placed = places(stage).resolve([change(service, f"vpce-{ABSENT}")])
     assert set(placed.scopes) == {Scope(HOME.account, HOME.name, service)}
@@ -117,7 +117,7 @@ def test_an_endpoint_service_concerns_our_own_consumers(stage: Stage) -> None:
     assert placed.regions == {}
 
 
-def test_what_nobody_knows_sweeps_its_region(stage: Stage) -> None:
+def test_an_unknown_id_sweeps_its_region(stage: Stage) -> None:
     """It is never dropped."""
     lost = change(f"rtb-{ABSENT}")
     placed = places(stage).resolve([lost])
@@ -126,12 +126,12 @@ def test_what_nobody_knows_sweeps_its_region(stage: Stage) -> None:
 
 
 def test_a_change_without_ids_sweeps_its_region(stage: Stage) -> None:
-    """It may concern anything."""
+    """It may concern any VPC."""
     assert places(stage).resolve([change()]).regions == {HOME: (change(),)}
 
 
-def test_each_of_several_deleted_endpoints_must_be_placed(stage: Stage) -> None:
-    """One that nobody knows may have been in another VPC."""
+def test_each_of_several_deleted_endpoints_must_be_resolved(stage: Stage) -> None:
+    """An unknown one may have been in another VPC."""
     both = change(stage.network.interface, f"vpce-{ABSENT}")
     placed = places(stage).resolve([both])
     assert {scope.subject for scope in placed.scopes} == {stage.network.vpc}
@@ -159,7 +159,7 @@ def test_several_changes_share_their_requests(stage: Stage) -> None:
 
 
 def test_a_denied_look_up_counts_as_not_found(stage: Stage) -> None:
-    """The sweep that follows looks everywhere."""
+    """The sweep that follows evaluates all scopes."""
     stage.fail("DescribeRouteTables", "UnauthorizedOperation")
     assert set(places(stage).resolve([change(stage.network.table)]).regions) == {HOME}
 

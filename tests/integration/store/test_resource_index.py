@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ownership(dynamodb: "DynamoDBClient") -> ResourceIndex:
-    """Give an empty index."""
+    """Return an empty index."""
     return ResourceIndex(dynamodb, TABLES.ownership)
 
 
 def expiry(client: "DynamoDBClient", resource: str) -> str | None:
-    """Tell when an id of the scope expires, in seconds since 1970."""
+    """Return when an id of the scope expires, in seconds since 1970."""
     key = {"resource": {"S": resource}, "scope": {"S": str(SCOPE)}}
     item: dict[str, Any] = client.get_item(TableName="ownership", Key=key)["Item"]
     return str(item["expires_at"]["N"]) if "expires_at" in item else None
@@ -38,10 +38,10 @@ def test_every_id_leads_to_its_scopes(ownership: ResourceIndex) -> None:
     assert ownership.find_scopes([]) == {}
 
 
-def test_what_is_gone_is_remembered_for_a_while(
+def test_an_id_that_is_gone_is_kept_for_ninety_days(
     ownership: ResourceIndex, dynamodb: "DynamoDBClient"
 ) -> None:
-    """A deleted table still leads to its VPC, and expires after ninety days."""
+    """A deleted route table still leads to its VPC, and expires after ninety days."""
     ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
     ownership.remember(SCOPE, frozenset({"rtb-0b"}), at(1))
     assert ownership.find_scopes(["rtb-0a"]) == {"rtb-0a": {SCOPE}}
@@ -52,7 +52,7 @@ def test_what_is_gone_is_remembered_for_a_while(
 def test_what_comes_back_no_longer_expires(
     ownership: ResourceIndex, dynamodb: "DynamoDBClient"
 ) -> None:
-    """An id that an early look had missed is kept again; one that stays gone keeps its term."""
+    """An id that one evaluation missed is kept again; one that stays gone keeps its expiry."""
     ownership.remember(SCOPE, frozenset({"rtb-0a", "rtb-0b"}), NOON)
     ownership.remember(SCOPE, frozenset(), at(1))
     ownership.remember(SCOPE, frozenset({"rtb-0a"}), at(2))
@@ -88,8 +88,8 @@ def test_what_dynamodb_left_unwritten_is_sent_again(
     assert ownership.find_scopes(["rtb-0a"])["rtb-0a"] == {SCOPE}
 
 
-def test_the_digest_asks_for_a_look_when_ids_or_month_change() -> None:
-    """Equal ids within a month need no look at the index."""
+def test_the_digest_changes_with_ids_and_month() -> None:
+    """With equal ids within a month, the index need not be read."""
     ids = frozenset({"rtb-0a", "rtb-0b"})
     assert digest_ids(ids, NOON) == digest_ids(frozenset(sorted(ids)), at(60))
     assert digest_ids(ids, NOON) != digest_ids(ids, at(24 * 60))

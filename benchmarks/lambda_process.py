@@ -13,13 +13,14 @@ import resource
 import sys
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 sys.path.insert(0, "")
 
 from botocore.awsrequest import AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
+from urllib3 import HTTPResponse
 
 
 class InvocationContext:
@@ -38,17 +39,6 @@ class InvocationContext:
         return int((self._end - time.monotonic()) * 1000)
 
 
-class RecordedBody:
-    """The body of a recorded answer."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        """Yield it in one part."""
-        yield self._body
-
-
 def build_key(operation: str, body: str) -> tuple[str, str]:
     """Return the key of an answer: EC2's depend on the request, others come in sequence."""
     return operation, body if operation.startswith("ec2") else ""
@@ -58,13 +48,14 @@ def replay(request: Any, event_name: str, **_: Any) -> AWSResponse:
     """Answer a request from the recording."""
     body = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
     status, answer = answers[build_key(":".join(event_name.split(".")[1:3]), body)].popleft()
-    return AWSResponse(request.url, status, {}, RecordedBody(answer))  # type: ignore[arg-type]
+    raw = HTTPResponse(BytesIO(answer), preload_content=False)
+    return AWSResponse(request.url, status, {}, raw)  # type: ignore[arg-type]
 
 
 def load_recording(path: str) -> Any:
     """Load the answers; return the event."""
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib may not have been imported yet
-        event, recorded = pickle.load(file)  # noqa: S301 - written by `recording.py`
+        event, recorded = pickle.load(file)  # noqa: S301 - written by `start.py`
     for operation, request, status, answer in recorded:
         answers[build_key(operation, request)].append((status, answer))
     return event

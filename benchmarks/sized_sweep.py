@@ -16,12 +16,17 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import Process, Queue
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from lambda_environment import FULL_VCPU_MB, PROCESS, build_environment, read_measurement
 from shared_paths import ROOT
 from synthetic_aws import count_calls
+from synthetic_region import build_region
+from werkzeug import Request, Response
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 PERIOD = 100_000  # microseconds
 GROUPS = Path("/sys/fs/cgroup")
@@ -72,21 +77,47 @@ def run_sweeps(url: str, groups: list[Path], number: int) -> Iterator[dict[str, 
         process.stdin.close()
 
 
+class Handler(WSGIRequestHandler):
+    """Keeps connections open, as AWS does, and logs nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_request(self, *_: object) -> None:
+        """Log nothing."""
+
+
+def serve_region(vpcs: int, ports: Any) -> None:
+    """Serve a region of this many VPCs; `GET /` returns the calls since the last time."""
+    _, aws = build_region(vpcs)
+
+    @Request.application
+    def answer(request: Request) -> Response:
+        if request.method == "GET":
+            calls = json.dumps(aws.calls)
+            aws.calls.clear()
+            return Response(calls)
+        body = request.get_data(as_text=True)
+        # DynamoDB names the operation in a header, EC2 in the body.
+        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        operation = target or parse_qs(body)["Action"][0]
+        status, content = aws.answer("dynamodb" if target else "ec2", operation, body)
+        return Response(content, status)
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=Handler)
+    ports.put(server.port)
+    server.serve_forever()
+
+
 def main(vpcs: int, size: int = 512, number: int = 2) -> None:
     """Measure and print."""
-    server = [sys.executable, str(Path(__file__).with_name("served_aws.py")), str(vpcs)]
-    with (
-        control_groups(size) as groups,
-        subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as served,  # noqa: S603
-    ):
-        assert served.stdout
-        url = f"http://127.0.0.1:{served.stdout.readline().strip()}"
-        try:
-            for measured in run_sweeps(url, groups, number):
-                run = {"vpcs": vpcs, "mb": size, "limited": bool(groups)}
-                print(json.dumps(run | measured), flush=True)
-        finally:
-            served.terminate()
+    ports: Any = Queue()
+    served = Process(target=serve_region, args=(vpcs, ports), daemon=True)
+    served.start()
+    with control_groups(size) as groups:
+        for measured in run_sweeps(f"http://127.0.0.1:{ports.get()}", groups, number):
+            run = {"vpcs": vpcs, "mb": size, "limited": bool(groups)}
+            print(json.dumps(run | measured), flush=True)
 
 
 if __name__ == "__main__":

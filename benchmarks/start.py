@@ -12,11 +12,13 @@ start of a process, ratios, MB.
 import compileall
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from importlib.metadata import distribution
 from pathlib import Path
 from statistics import median
@@ -24,8 +26,17 @@ from typing import Any
 
 from bundle import measure_folder
 from lambda_environment import LAYER, PROCESS, SETTINGS, read_measurement
-from recording import record_first_events
 from shared_paths import ROOT
+from synthetic_region import (
+    CONTEXT,
+    build_change,
+    build_evaluator,
+    build_notifier,
+    build_queue_event,
+    build_region,
+    build_stream_records,
+    build_sweep,
+)
 
 RUNS = 9
 CLIENTS = {
@@ -90,6 +101,29 @@ def measure_function(
         "least": round(min(imports) / min(bare), 2),
         "first": round(median(firsts)),
     }
+
+
+def record_first_events(folder: Path) -> dict[str, Path]:
+    """Record a change in a new VPC, a region's first sweep and its alerts; return the files."""
+    session, aws = build_region(1)
+    change = build_queue_event([build_change(aws.rows("DescribeVpcs")[0]["VpcId"], 1)])
+    recorded = {}
+
+    def record(function: str, event: Any, act: Callable[[], object]) -> None:
+        aws.recording = []
+        act()
+        recorded[function] = folder / f"{function}.recording"
+        recorded[function].write_bytes(pickle.dumps((event, aws.recording)))
+
+    evaluator = build_evaluator(session)
+    record("evaluate", change, lambda: evaluator.evaluate(change))
+    aws.tables.clear()
+    record("sweep", {}, build_sweep(session).run)
+    records = build_stream_records(aws)
+    with redirect_stdout(None):  # the metrics
+        notifier = build_notifier(session)
+        record("notify", {"Records": records}, lambda: notifier.notify(records, CONTEXT))
+    return recorded
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import os
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, cast
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -20,12 +21,13 @@ import boto3
 import shared_paths  # noqa: F401
 from botocore.awsrequest import AWSResponse
 from botocore.model import ListShape, Shape, StructureShape
+from urllib3 import HTTPResponse
 
 from stack_tables import KEYS
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 ID = re.compile(
-    r"\b(vpc|subnet|rtb|rtbassoc|vpce|sg|sgr|acl|aclassoc|eni|igw|nat)-[0-9a-f]{8,17}\b"
+    r"\b((?:vpc|subnet|rtb|rtbassoc|vpce|sg|sgr|acl|aclassoc|eni|igw|nat)-[0-9a-f]{2,11})[0-9a-f]{6}\b"
 )
 SHARED = {"DescribeVpcEndpointServices", "DescribePrefixLists", "GetManagedPrefixListEntries"}
 PAGES = {"DescribeRouteTables": 100}
@@ -42,10 +44,8 @@ LISTS = {
 
 COMPARED = {"<": operator.lt, "<=": operator.le, "=": operator.eq}
 # The projection of index by-region in template.yaml.
-PROJECTED = {"scope", "item", "head_of", "observed_at", "revision", "commit", "counts"} | {
-    "ownership_digest",
-    "dns",
-}
+PROJECTED = {"scope", "item", "head_of", "observed_at", "revision", "commit", "counts"}
+PROJECTED |= {"ownership_digest", "dns"}
 Json = dict[str, Any]
 RecordedCall = tuple[str, str, int, bytes]  # operation, request, the answer's status and body
 
@@ -58,17 +58,6 @@ os.environ.update(
     POWERTOOLS_LOG_LEVEL="CRITICAL",
     BOTO_DISABLE_CRT="true",  # Lambda has none; if installed, it would sign
 )
-
-
-class ResponseBody:
-    """The body of an answer."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        """Yield it in one part."""
-        yield self._body
 
 
 class DynamoDbError(Exception):
@@ -113,10 +102,9 @@ class SyntheticAws:
     def delete_default_routes(self) -> None:
         """Delete the default routes of all VPCs."""
         for table in self._rows["DescribeRouteTables"]:
+            routes = table["Routes"]
             table["Routes"] = [
-                route
-                for route in table["Routes"]
-                if route.get("DestinationCidrBlock") != "0.0.0.0/0"
+                each for each in routes if each.get("DestinationCidrBlock") != "0.0.0.0/0"
             ]
         self._bytes.clear()
 
@@ -144,8 +132,10 @@ class SyntheticAws:
 
     def _intercept(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
         service, operation = event_name.split(".")[1:3]
-        status, body = self.answer(service, operation, _text(request.body))
-        return AWSResponse(request.url, status, {}, ResponseBody(body))  # type: ignore[arg-type]
+        text = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
+        status, body = self.answer(service, operation, text)
+        raw = HTTPResponse(BytesIO(body), preload_content=False)
+        return AWSResponse(request.url, status, {}, raw)  # type: ignore[arg-type]
 
     def _call_ec2(self, operation: str, query: Mapping[str, str]) -> bytes:
         key = (operation, tuple(sorted(query.items())))
@@ -269,10 +259,6 @@ def _bare(value: Json | None) -> Any:
     return int(bare) if kind == "N" else bare
 
 
-def _text(body: Any) -> str:
-    return body.decode() if isinstance(body, bytes) else str(body)
-
-
 def _keys(table: str, item: Json) -> tuple[str, str]:
     """Return the partition and sort key of an item, or of its key alone."""
     partition, *sort = KEYS[table]
@@ -289,11 +275,12 @@ def _xml(operation: str, shape: Shape | None, answer: Json) -> bytes:
 
 def _member(shape: Shape | None, value: Any) -> str:
     if isinstance(shape, StructureShape):
-        return "".join(
-            f"<{_name(member, name)}>{_member(member, value[name])}</{_name(member, name)}>"
+        named = [
+            (member.serialization.get("name", name), _member(member, value[name]))
             for name, member in shape.members.items()
-            if name in value and value[name] is not None
-        )
+            if value.get(name) is not None
+        ]
+        return "".join(f"<{name}>{text}</{name}>" for name, text in named)
     if isinstance(shape, ListShape):
         return "".join(f"<item>{_member(shape.member, each)}</item>" for each in value)
     if isinstance(value, bool):
@@ -301,21 +288,13 @@ def _member(shape: Shape | None, value: Any) -> str:
     return escape(value.isoformat() if hasattr(value, "isoformat") else str(value))
 
 
-def _name(shape: Shape, name: str) -> str:
-    return str(shape.serialization.get("name", name))
-
-
 def copy_rows(rows: Mapping[str, list[Json]], number: int) -> dict[str, list[Json]]:
     """Return the rows of this many VPCs, copied from those of one with new ids."""
     return {
         operation: [
-            json.loads(_renamed(text, f"{index:06x}"))
+            json.loads(ID.sub(rf"\g<1>{index:06x}", text))
             for index in range(number)
             for text in (json.dumps(row, default=str) for row in listed)
         ]
         for operation, listed in rows.items()
     }
-
-
-def _renamed(text: str, suffix: str) -> str:
-    return ID.sub(lambda found: f"{found.group()[:-6]}{suffix}", text)

@@ -9,45 +9,55 @@ findings.
 import gc
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+from botocore import xform_name
 from moto import mock_aws
-from network_builder import NetworkBuilder
+from network_builder import RegionBuilder
 from synthetic_aws import ACCOUNT, LISTS, REGION, Json, SyntheticAws, copy_rows
 
 from change_records import build_record
+from posture.alerts.rule_texts import load_rule_texts
 from posture.ec2.observer import Observer
 from posture.evaluation.batch import EvaluationPorts
 from posture.evaluation.changes import Evaluator
 from posture.evaluation.region_sweep import RegionSweep
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Region
+from posture.notification.metrics import AlertMetrics
+from posture.notification.notify import Notifier
+from posture.notification.ports import NotificationPorts
+from posture.notification.topic import Topic
 from posture.runtime import clients
 from posture.store.baselines import BaselineTable
+from posture.store.history import History
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
+from posture_cli.demo.network_builder import build_https_permission
+from posture_cli.embedded.functions import InvocationContext
 from posture_cli.embedded.moto_patches import patch_moto
 from stack_tables import TABLES
 
 HOME = Region(ACCOUNT, REGION)
-OWN_FILTERS = {"DescribeNatGateways": "Filter"}
+CONTEXT: Any = InvocationContext(
+    "measured", "arn:aws:lambda:eu-west-1:111122223333:function:measured"
+)
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:alerts"
 
 
-def build_vpc(builder: NetworkBuilder) -> str:
+def build_vpc(builder: RegionBuilder) -> str:
     """Create one VPC of the layout; return its id."""
-    ec2 = builder.ec2
-    vpc, subnets = builder.create_vpc("abab")
-    tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in range(2)]
-    for at, subnet in enumerate(subnets):
-        ec2.associate_route_table(RouteTableId=tables[at // 2], SubnetId=subnet)
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-    ec2.create_route(RouteTableId=tables[1], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-    ranges = {"IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
-    permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **ranges}
+    vpc, subnets = builder.create_network("abab")
+    gateway = builder.create_internet_gateway(vpc)
+    table = builder.create_route_table(vpc, subnets[:2])
+    builder.create_route_table(vpc, subnets[2:], GatewayId=gateway)
+    permission = build_https_permission("10.0.0.0/8")
     groups = [builder.create_group(vpc, f"g{at}", permission) for at in range(3)]
-    builder.create_gateway_endpoint(vpc, "s3", tables[0])
+    builder.create_gateway_endpoint(vpc, "s3", table)
     for service, group in zip(("sns", "sqs"), groups, strict=False):
         settings = {"SecurityGroupIds": [group], "PrivateDnsEnabled": True}
         builder.create_endpoint(vpc, subnets[:2], service, **settings)
@@ -60,7 +70,7 @@ def build_region(
     """Return a session whose AWS is a region with this many VPCs, and that AWS."""
     with mock_aws():
         patch_moto()
-        builder = NetworkBuilder(boto3.Session(region_name=REGION), REGION)
+        builder = RegionBuilder(boto3.Session(region_name=REGION), REGION)
         ec2, vpc = builder.ec2, build_vpc(builder)
         rows = {operation: _read(ec2, operation, vpc) for operation in LISTS}
         shared = _shared(ec2)
@@ -72,27 +82,23 @@ def build_region(
 
 
 def _read(ec2: Any, operation: str, vpc: str) -> list[Any]:
-    method = "".join(f"_{char.lower()}" if char.isupper() else char for char in operation)[1:]
-    filters = {OWN_FILTERS.get(operation, "Filters"): [{"Name": "vpc-id", "Values": [vpc]}]}
-    return list(getattr(ec2, method)(**filters)[LISTS[operation]])
+    parameter = "Filter" if operation == "DescribeNatGateways" else "Filters"
+    describe = getattr(ec2, xform_name(operation))
+    return list(describe(**{parameter: [{"Name": "vpc-id", "Values": [vpc]}]})[LISTS[operation]])
 
 
 def _shared(ec2: Any) -> dict[str, Any]:
     """Return the answers that are the same for every VPC."""
     pages = ec2.get_paginator("describe_vpc_endpoint_services").paginate()
-    lists = ec2.describe_prefix_lists()["PrefixLists"]
-    return {
+    lists = ec2.describe_prefix_lists()
+    answers = {
         "DescribeVpcEndpointServices": pages.build_full_result(),
-        "DescribePrefixLists": {"PrefixLists": lists},
-        **{
-            f"GetManagedPrefixListEntries{each['PrefixListId']}": {
-                "Entries": ec2.get_managed_prefix_list_entries(PrefixListId=each["PrefixListId"])[
-                    "Entries"
-                ]
-            }
-            for each in lists
-        },
+        "DescribePrefixLists": lists,
     }
+    for list_id in (each["PrefixListId"] for each in lists["PrefixLists"]):
+        entries = ec2.get_managed_prefix_list_entries(PrefixListId=list_id)
+        answers[f"GetManagedPrefixListEntries{list_id}"] = entries
+    return answers
 
 
 def build_client(session: boto3.Session, service: str) -> Any:
@@ -142,3 +148,27 @@ def build_queue_event(records: Iterable[Json]) -> Json:
             for each in records
         ]
     }
+
+
+def build_notifier(session: Any) -> Notifier:
+    """Return the notifier as the function configures it."""
+    dynamodb = build_client(session, "dynamodb")
+    return Notifier(
+        NotificationPorts(
+            history=History(dynamodb, TABLES.history),
+            topic=Topic(build_client(session, "sns"), TOPIC),
+            idempotency=DynamoDBPersistenceLayer(TABLES.idempotency, boto3_client=dynamodb),
+            measure=AlertMetrics(Metrics(namespace="measured", service="notify")).measure,
+            now=lambda: datetime.now(UTC),
+        ),
+        load_rule_texts(),
+    )
+
+
+def build_stream_records(aws: SyntheticAws) -> list[dict[str, Any]]:
+    """Return a stream record for each finding in the table."""
+    tables = aws.tables["findings"].values()
+    items = [item for each in tables for item in each.values() if "rule" in item]
+    return [
+        {"dynamodb": {"SequenceNumber": str(at), "NewImage": item}} for at, item in enumerate(items)
+    ]

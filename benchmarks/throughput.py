@@ -21,13 +21,15 @@ from functools import partial
 from typing import Any
 
 from bare_describes import read_all
-from recording import CONTEXT, build_notifier, build_stream_records
 from synthetic_aws import Json, count_calls
 from synthetic_region import (
+    CONTEXT,
     build_change,
     build_evaluator,
+    build_notifier,
     build_queue_event,
     build_region,
+    build_stream_records,
     build_sweep,
 )
 

@@ -18,7 +18,7 @@ from emulated import EmulatedAccount, serve_account
 from labelled.case import HOME
 from lambda_environment import PROCESS, build_environment
 from moto.dynamodb.models.table import Table
-from network_builder import NetworkBuilder
+from network_builder import RegionBuilder
 from scoring import format_row
 from synthetic_region import build_vpc
 from tools import ENVIRONMENT, ROOT, TOOLS, PostureScan, RunCost, run_command
@@ -57,7 +57,7 @@ def avoid_table_copies() -> None:
 def populate(account: EmulatedAccount, vpcs: int) -> None:
     """Create the VPCs in the layout of the other benchmarks, and the monitor's tables."""
     avoid_table_copies()
-    builder = NetworkBuilder(account.session, HOME)
+    builder = RegionBuilder(account.session, HOME)
     for _ in range(vpcs):
         build_vpc(builder)
     create_tables(account.session.client("dynamodb"))

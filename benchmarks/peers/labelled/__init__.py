@@ -8,7 +8,7 @@ import boto3
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from network_builder import NetworkBuilder
+from network_builder import RegionBuilder
 
 from labelled import endpoints, groups, policies, services
 from labelled.case import HOME, LabelledCase
@@ -16,8 +16,8 @@ from labelled.case import HOME, LabelledCase
 
 def build_cases(session: boto3.Session) -> Iterator[LabelledCase]:
     """Create every resource; yield its case."""
-    home = NetworkBuilder(session, HOME)
+    home = RegionBuilder(session, HOME)
     for family in (policies, endpoints, groups, services):
         yield from family.build_cases(home)
     for region in policies.list_isolated_regions():
-        yield from policies.build_cases(NetworkBuilder(session, region))
+        yield from policies.build_cases(RegionBuilder(session, region))

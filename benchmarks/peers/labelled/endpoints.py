@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from network_builder import NetworkBuilder
+from network_builder import RegionBuilder
 
 from labelled.case import LabelledCase
 
@@ -26,7 +26,7 @@ ATTRIBUTES = (
 )
 
 
-def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: RegionBuilder) -> Iterator[LabelledCase]:
     """Create the resources; yield the cases."""
     yield from _build_zones(account)
     yield from _build_required(account)
@@ -35,8 +35,8 @@ def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
     yield from _build_dns_attributes(account)
 
 
-def _build_zones(account: NetworkBuilder) -> Iterator[LabelledCase]:
-    vpc, (a, other, b) = account.create_vpc()
+def _build_zones(account: RegionBuilder) -> Iterator[LabelledCase]:
+    vpc, (a, other, b) = account.create_network()
     two, one, same, added, removed, deleted = (
         account.create_endpoint(vpc, subnets, "sqs")
         for subnets in ([a, b], [a], [a, other], [a], [a, other, b], [a])
@@ -58,7 +58,7 @@ def _build_zones(account: NetworkBuilder) -> Iterator[LabelledCase]:
         yield LabelledCase("single Availability Zone", name, frozenset({endpoint}), bad, why)
 
 
-def _build_required(account: NetworkBuilder) -> Iterator[LabelledCase]:
+def _build_required(account: RegionBuilder) -> Iterator[LabelledCase]:
     for service, similar in (("ec2", "ec2messages"), ("ssm", "ssmmessages")):
         for name, present, state, bad, paper in (
             ("has one", service, "", False, "good"),
@@ -67,7 +67,7 @@ def _build_required(account: NetworkBuilder) -> Iterator[LabelledCase]:
             ("has one that failed", service, "failed", True, "silent"),
             (f"has only one for {similar}", similar, "", True, "bad"),
         ):
-            vpc, (a, _, b) = account.create_vpc()
+            vpc, (a, _, b) = account.create_network()
             if present:
                 account.set_state(account.create_endpoint(vpc, [a, b], present), state)
             why = DELETED if state == "deleted" else PRESENT
@@ -75,8 +75,8 @@ def _build_required(account: NetworkBuilder) -> Iterator[LabelledCase]:
             yield LabelledCase(question, name, frozenset({vpc}), bad, why, paper)
 
 
-def _build_states(account: NetworkBuilder) -> Iterator[LabelledCase]:
-    vpc, (a, _, b) = account.create_vpc()
+def _build_states(account: RegionBuilder) -> Iterator[LabelledCase]:
+    vpc, (a, _, b) = account.create_network()
     for state, bad, why in (
         ("available", False, "it works"),
         ("pending", False, "it has just been created"),
@@ -91,8 +91,8 @@ def _build_states(account: NetworkBuilder) -> Iterator[LabelledCase]:
         yield LabelledCase("not available", state, resources, bad, f"{why} ({STATES})")
 
 
-def _build_private_dns(account: NetworkBuilder) -> Iterator[LabelledCase]:
-    vpc, (a, _, b) = account.create_vpc()
+def _build_private_dns(account: RegionBuilder) -> Iterator[LabelledCase]:
+    vpc, (a, _, b) = account.create_network()
     enabled = account.create_endpoint(vpc, [a, b], "sns", PrivateDnsEnabled=True)
     disabled = account.create_endpoint(vpc, [a, b], "sqs")
     unsupported = account.create_endpoint(vpc, [a, b], "iot.data")
@@ -120,14 +120,14 @@ def _build_private_dns(account: NetworkBuilder) -> Iterator[LabelledCase]:
         yield LabelledCase("private DNS disabled", name, frozenset({endpoint}), bad, why)
 
 
-def _build_dns_attributes(account: NetworkBuilder) -> Iterator[LabelledCase]:
+def _build_dns_attributes(account: RegionBuilder) -> Iterator[LabelledCase]:
     for name, private_dns, disabled, bad in (
         ("private DNS enabled, both attributes enabled", True, "", False),
         ("private DNS enabled, enableDnsHostnames disabled", True, "EnableDnsHostnames", True),
         ("private DNS enabled, enableDnsSupport disabled", True, "EnableDnsSupport", True),
         ("private DNS and enableDnsHostnames disabled", False, "EnableDnsHostnames", False),
     ):
-        vpc, (a, _, b) = account.create_vpc()
+        vpc, (a, _, b) = account.create_network()
         endpoint = account.create_endpoint(vpc, [a, b], "sns", PrivateDnsEnabled=private_dns)
         if disabled:
             account.ec2.modify_vpc_attribute(VpcId=vpc, **{disabled: {"Value": False}})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from network_builder import NetworkBuilder
+from network_builder import RegionBuilder
 
 from labelled.case import LabelledCase
 
@@ -16,7 +16,7 @@ DEFAULT = (
 )
 
 
-def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: RegionBuilder) -> Iterator[LabelledCase]:
     """Create the resources; yield the cases."""
     yield from _build_open(account)
     yield from _build_default(account)
@@ -32,9 +32,9 @@ def _allow(
     return {"IpProtocol": "tcp", "FromPort": ports[0], "ToPort": ports[1], **ranges, **peers}
 
 
-def _build_open(account: NetworkBuilder) -> Iterator[LabelledCase]:
+def _build_open(account: RegionBuilder) -> Iterator[LabelledCase]:
     question = "security group open to any address"
-    vpc, (a, _, b) = account.create_vpc()
+    vpc, (a, _, b) = account.create_network()
     clients = account.create_group(vpc, "clients")
     everywhere = account.ec2.create_managed_prefix_list(
         PrefixListName="everywhere",
@@ -65,8 +65,8 @@ def _build_open(account: NetworkBuilder) -> Iterator[LabelledCase]:
     yield LabelledCase(question, "the second of two groups", resources, bad=True, why=ALL)
 
 
-def _build_default(account: NetworkBuilder) -> Iterator[LabelledCase]:
-    vpc, (a, _, b) = account.create_vpc()
+def _build_default(account: RegionBuilder) -> Iterator[LabelledCase]:
+    vpc, (a, _, b) = account.create_network()
     own, default = account.create_group(vpc, "own"), account.find_default_group(vpc)
     for name, groups, bad in (
         ("its own security group", [own], False),

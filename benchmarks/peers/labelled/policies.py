@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from network_builder import NetworkBuilder
+from network_builder import RegionBuilder
 
 from labelled.case import HOME, LabelledCase
 
@@ -26,9 +26,9 @@ def list_isolated_regions() -> list[str]:
     return [each["region"] for file in FILES.values() for each in _read(file) if "region" in each]
 
 
-def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: RegionBuilder) -> Iterator[LabelledCase]:
     """Create an endpoint for each policy of the account's region; yield the cases."""
-    vpc, (a, _, b) = account.create_vpc()
+    vpc, (a, _, b) = account.create_network()
     for question, file in FILES.items():
         for each in _read(file):
             if each.get("region", HOME) == account.region:
@@ -47,7 +47,7 @@ def _read(file: str) -> list[dict[str, Any]]:
     return cases
 
 
-def _set_policy(account: NetworkBuilder, vpc: str, endpoint: str, statements: Any) -> None:
+def _set_policy(account: RegionBuilder, vpc: str, endpoint: str, statements: Any) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
     document = document.replace("OWN-ENDPOINT", endpoint).replace("OWN-VPC", vpc)
     account.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=document)

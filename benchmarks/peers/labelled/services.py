@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from network_builder import NetworkBuilder
+from network_builder import RegionBuilder
 
 from labelled.case import ACCOUNT, PARTNER, UNTRUSTED, LabelledCase
 
@@ -10,9 +10,9 @@ PRINCIPALS = "PrivateLink: Configure an endpoint service, Manage permissions"
 ACCEPTANCE = "PrivateLink: Configure an endpoint service, Accept or reject connection requests"
 
 
-def build_cases(account: NetworkBuilder) -> Iterator[LabelledCase]:
+def build_cases(account: RegionBuilder) -> Iterator[LabelledCase]:
     """Create the resources; yield the cases."""
-    _, (a, _, b) = account.create_vpc()
+    _, (a, _, b) = account.create_network()
     balancer = account.elb.create_load_balancer(Name="nlb", Type="network", Subnets=[a, b])
     arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
     yield from _build_permissions(account, arn)
@@ -24,7 +24,7 @@ def _arn(account: str, resource: str = "root") -> str:
 
 
 def _create_service(
-    account: NetworkBuilder, balancer: str, *principals: str, acceptance: bool = True
+    account: RegionBuilder, balancer: str, *principals: str, acceptance: bool = True
 ) -> str:
     service = account.ec2.create_vpc_endpoint_service_configuration(
         NetworkLoadBalancerArns=[balancer], AcceptanceRequired=acceptance
@@ -36,7 +36,7 @@ def _create_service(
     return str(service)
 
 
-def _build_permissions(account: NetworkBuilder, balancer: str) -> Iterator[LabelledCase]:
+def _build_permissions(account: RegionBuilder, balancer: str) -> Iterator[LabelledCase]:
     question = "service allows untrusted principals"
     trusted = f"only trusted principals are allowed ({PRINCIPALS})"
     untrusted = f"an untrusted principal is allowed ({PRINCIPALS})"
@@ -61,7 +61,7 @@ def _build_permissions(account: NetworkBuilder, balancer: str) -> Iterator[Label
     yield LabelledCase(question, "untrusted account, removed again", resources, False, trusted)
 
 
-def _build_acceptance(account: NetworkBuilder, balancer: str) -> Iterator[LabelledCase]:
+def _build_acceptance(account: RegionBuilder, balancer: str) -> Iterator[LabelledCase]:
     why = f"connections are reviewed only if acceptance is required ({ACCEPTANCE})"
     for name, acceptance in (("acceptance required", True), ("acceptance not required", False)):
         service = _create_service(account, balancer, _arn(PARTNER), acceptance=acceptance)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from posture_cli.demo.organisation import HTTPS, Organisation, OrganisationBuilder
+from posture_cli.demo.network_builder import build_https_permission
+from posture_cli.demo.organisation import Organisation, OrganisationBuilder
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import IpPermissionTypeDef
 
 FULL_ACCESS_POLICY = json.dumps(
     {
@@ -80,15 +80,10 @@ def _open_policy(context: ScenarioContext) -> Iterator[None]:
 @contextmanager
 def _open_group(context: ScenarioContext) -> Iterator[None]:
     group = context.organisation.payments.endpoint_group
-    any_address: IpPermissionTypeDef = {
-        "IpProtocol": "tcp",
-        "FromPort": HTTPS,
-        "ToPort": HTTPS,
-        "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
-    }
-    context.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[any_address])
+    any_address: Any = [build_https_permission("0.0.0.0/0")]
+    context.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=any_address)
     yield
-    context.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[any_address])
+    context.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=any_address)
 
 
 @contextmanager
@@ -122,7 +117,7 @@ def _delete_endpoint(context: ScenarioContext) -> Iterator[None]:
     vpc = context.organisation.payments
     context.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
     yield
-    context.builder.interface_endpoint("kms", vpc.id, vpc.endpoint_group, vpc.private_subnets)
+    context.builder.create_private_endpoint(vpc.id, vpc.private_subnets, "kms", vpc.endpoint_group)
 
 
 SCENARIOS = (

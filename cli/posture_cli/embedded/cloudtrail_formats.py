@@ -106,7 +106,7 @@ def _build_set(member: Shape, key: str, items: list[Any]) -> Any:
     if key == "ipPermissions" and isinstance(member, StructureShape):
         named = ((shape, _request_name(shape, name)) for name, shape in member.members.items())
         # CloudTrail records an IP permission's sets even if they are empty.
-        empty = {name: {} for shape, name in named if isinstance(shape, ListShape)}
+        empty: dict[str, Any] = {name: {} for shape, name in named if isinstance(shape, ListShape)}
         return {"items": [empty | each for each in items]}
     return {"items": items}
 

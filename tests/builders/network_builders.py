@@ -9,6 +9,7 @@ from typing import Any
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.services import list_covered_services
 from posture.model.baseline import Baseline
+from posture.model.dns import AMAZON_DNS
 from posture.model.network import (
     AclEntry,
     Endpoint,
@@ -239,7 +240,13 @@ SERVICES = (
     service(KMS),
 )
 ENDPOINTS_GROUP = group("endpoints", admits("10.0.0.0/16"))
-VPC = Vpc(VPC_ID, (IPv4Network("10.0.0.0/16"),), dns_support=True, dns_hostnames=True)
+VPC = Vpc(
+    VPC_ID,
+    (IPv4Network("10.0.0.0/16"),),
+    dns_support=True,
+    dns_hostnames=True,
+    dns_servers=(AMAZON_DNS,),
+)
 
 
 def build_snapshot(

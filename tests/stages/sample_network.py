@@ -42,6 +42,24 @@ class SampleNetwork:
         )
         return calls
 
+    def associate_dhcp_options(self, *servers: str) -> None:
+        """Give the VPC a DHCP option set that names these DNS servers."""
+        configuration = {"Key": "domain-name-servers", "Values": servers}
+        options = self.ec2.create_dhcp_options(DhcpConfigurations=[configuration])
+        self.ec2.associate_dhcp_options(
+            VpcId=self.vpc, DhcpOptionsId=options["DhcpOptions"]["DhcpOptionsId"]
+        )
+
+    def add_cross_region_endpoint(self) -> None:
+        """Add an interface endpoint for a service of us-west-2."""
+        self.ec2.create_vpc_endpoint(
+            VpcId=self.vpc,
+            VpcEndpointType="Interface",
+            ServiceName="com.amazonaws.us-west-2.kms",
+            ServiceRegion="us-west-2",
+            SubnetIds=[self.subnet],
+        )
+
 
 def build_sample_network(ec2: Any) -> SampleNetwork:
     """Build a region with two VPCs."""

@@ -87,14 +87,14 @@ def test_a_vpc_that_does_not_exist_is_none(network: SampleNetwork) -> None:
     assert observe(network).collect_vpc(gone) is None
 
 
-def test_a_vpc_takes_ten_operations(network: SampleNetwork) -> None:
+def test_a_vpc_takes_eleven_operations(network: SampleNetwork) -> None:
     """Once the catalogue is cached, each operation is called a fixed number of times."""
     observer = observe(network)
     observer.catalogue.read()
     calls = network.record_calls()
     observer.collect_vpc(network.scope)
-    assert len(set(calls)) == 10
-    assert len(calls) == 11  # the two DNS attributes are one kind
+    assert len(set(calls)) == 11
+    assert len(calls) == 12  # the two DNS attributes are one kind
     assert not CATALOGUE & set(calls)
 
 
@@ -114,6 +114,8 @@ def test_a_denied_operation_makes_only_its_facet_unreadable(
     network: SampleNetwork, facet: Facet
 ) -> None:
     """`unreadable` holds the reason; every other facet is read."""
+    if facet is Facet.DHCP_OPTIONS:  # a VPC with the default option set needs no answer
+        network.associate_dhcp_options("10.9.9.9")
     fail_operation(network, facet.value, "UnauthorizedOperation")
     found = collect_full_vpc(network)
     assert found.unreadable == {facet: f"UnauthorizedOperation: ec2:{facet.value} is denied"}
@@ -126,6 +128,33 @@ def test_an_error_that_a_retry_may_cure_is_raised(network: SampleNetwork, code: 
     fail_operation(network, "DescribeSubnets", code, 503)
     with pytest.raises(ClientError):
         collect_full_vpc(network)
+
+
+def test_the_dns_servers_are_those_of_the_option_set(network: SampleNetwork) -> None:
+    """The default option set names the VPC's own Resolver."""
+    assert collect_full_vpc(network).vpc.dns_servers == ("AmazonProvidedDNS",)
+    network.associate_dhcp_options("10.9.9.9", "AmazonProvidedDNS")
+    assert collect_full_vpc(network).vpc.dns_servers == ("10.9.9.9", "AmazonProvidedDNS")
+
+
+def test_the_catalogue_of_another_region_is_read_once_for_its_endpoints(
+    network: SampleNetwork,
+) -> None:
+    """The services of its name are those of the other Region, which offers no gateway endpoint."""
+    network.add_cross_region_endpoint()
+    asked: list[Any] = []
+
+    def answer(params: dict[str, Any], **_: Any) -> None:
+        if "ServiceRegions" in params:
+            asked.append(params["ServiceRegions"])
+
+    network.ec2.meta.events.register(
+        "provide-client-params.ec2.DescribeVpcEndpointServices", answer
+    )
+    observer = observe(network)
+    for _ in range(2):
+        observer.collect_vpc(network.scope)
+    assert asked == [["us-west-2"]]
 
 
 def test_a_region_snapshot_equals_the_snapshot_of_each_vpc(network: SampleNetwork) -> None:

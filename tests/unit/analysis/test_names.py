@@ -1,11 +1,22 @@
 """What a service's DNS names resolve to inside a VPC."""
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
 
-from network_builders import CUSTOM, KMS, S3, VPC, build_snapshot, gateway, interface, service
+from network_builders import (
+    CUSTOM,
+    DYNAMODB,
+    KMS,
+    S3,
+    VPC,
+    build_snapshot,
+    gateway,
+    interface,
+    service,
+)
 from posture.analysis.names import NameResolution, ResolvesTo, list_ip_versions, resolve_names
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, Snapshot
@@ -93,16 +104,54 @@ def test_s3_interface_endpoint_without_private_dns_beside_a_gateway_endpoint() -
     assert found.resolves_to is ResolvesTo.PUBLIC
 
 
-def test_a_service_without_private_dns_is_reached_by_the_names_of_the_endpoint() -> None:
-    """They resolve to nothing else, whether private DNS is enabled or not."""
-    bare = service(KMS, private_dns_names=())
-    found = resolved(bare, interface("1", private_dns=False))
-    assert found.resolves_to is ResolvesTo.ENDPOINT
-    unlisted = interface("2", CUSTOM, private_dns=False)
-    snapshot = build_snapshot(unlisted)
-    assert (
-        resolve_names(snapshot, get_service(snapshot, unlisted)).resolves_to is ResolvesTo.ENDPOINT
-    )
+@pytest.mark.parametrize("name", [DYNAMODB, KMS, "aws.sagemaker.eu-west-1.notebook"])
+def test_a_service_of_aws_without_private_dns_keeps_its_public_names(name: str) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html."""
+    bare = service(name, private_dns_names=())
+    found = resolved(bare, interface("1", name, private_dns=False), name=name)
+    assert found.resolves_to is ResolvesTo.PUBLIC
+    assert "vpce-1" in found.why
+
+
+def test_a_service_of_another_account_has_only_the_names_of_its_endpoint() -> None:
+    """They resolve to nothing else, whether the catalogue lists the service or not."""
+    endpoint = interface("2", CUSTOM, private_dns=False)
+    for parts in ((), (service(CUSTOM, private_dns_names=()),)):
+        snapshot = build_snapshot(endpoint, *parts)
+        found = resolve_names(snapshot, get_service(snapshot, endpoint))
+        assert found.resolves_to is ResolvesTo.ENDPOINT
+
+
+def test_whether_a_service_that_is_not_listed_has_private_dns_is_unknown() -> None:
+    """A cross-Region endpoint, if the catalogue of its service's Region could not be read."""
+    endpoint = interface("1", "com.amazonaws.us-west-2.kms", private_dns=False)
+    snapshot = build_snapshot(endpoint)
+    found = resolve_names(snapshot, get_service(snapshot, endpoint))
+    assert found.resolves_to is ResolvesTo.UNKNOWN
+    assert "com.amazonaws.us-west-2.kms" in found.why
+
+
+@pytest.mark.parametrize(
+    ("servers", "leads_to"),
+    [
+        (("AmazonProvidedDNS",), ResolvesTo.ENDPOINT),
+        (("10.0.0.2", "169.254.169.253", "fd00:ec2::253"), ResolvesTo.ENDPOINT),
+        (("AmazonProvidedDNS", "10.9.9.9"), ResolvesTo.UNKNOWN),
+        (("10.1.0.2",), ResolvesTo.UNKNOWN),
+        ((), ResolvesTo.UNKNOWN),
+        (None, ResolvesTo.UNKNOWN),
+    ],
+)
+def test_only_the_resolver_of_the_vpc_knows_private_dns(
+    servers: tuple[str, ...] | None, leads_to: ResolvesTo
+) -> None:
+    """Its address is the base of the primary block plus two: 10.0.0.2, not 10.1.0.2."""
+    vpc = replace(VPC, cidrs=(*VPC.cidrs, IPv4Network("10.1.0.0/16")), dns_servers=servers)
+    found = resolved(interface("1"), vpc=replace(vpc, dhcp_options_id="dopt-1"))
+    assert found.resolves_to is leads_to
+    if leads_to is ResolvesTo.UNKNOWN:
+        assert "dopt-1" in found.why
+        assert all(each in found.why for each in servers or () if each in {"10.9.9.9", "10.1.0.2"})
 
 
 def test_each_service_of_a_product_has_its_own_names() -> None:

@@ -21,6 +21,7 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
+from posture.model.network import Facet
 from posture.model.verdict import Status
 
 OFF = "endpoint-private-dns-disabled"
@@ -118,6 +119,30 @@ def test_each_call_of_a_command_names_the_region() -> None:
     calls = verdict.remediation.command.split(" && ")
     assert len(calls) == 2
     assert all(call.endswith(" --region eu-west-1") for call in calls)
+
+
+def test_other_dns_servers_make_the_effect_unknown() -> None:
+    """They decide what the names resolve to; the finding names them."""
+    vpc = replace(VPC, dhcp_options_id="dopt-1", dns_servers=("10.9.9.9",))
+    verdict = verdicts(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc))["vpce-1"]
+    assert verdict.status is Status.UNKNOWN
+    assert "10.9.9.9" in verdict.summary
+    assert {"dopt-1", VPC.id, "vpce-1"} <= verdict.concerns
+
+
+def test_denied_option_sets_have_one_cause_and_name_the_permission() -> None:
+    """All endpoints share it, so that an alert has one line for it."""
+    reason = "UnauthorizedOperation: ec2:DescribeDhcpOptions is denied"
+    snapshot = build_snapshot(
+        interface("1"),
+        interface("2", S3),
+        vpc=replace(VPC, dhcp_options_id="dopt-1", dns_servers=None),
+        unreadable={Facet.DHCP_OPTIONS: reason},
+    )
+    found = verdicts(NO_EFFECT, snapshot).values()
+    assert {each.status for each in found} == {Status.UNKNOWN}
+    assert len({each.root for each in found}) == 1
+    assert all("Allow ec2:DescribeDhcpOptions" in verdict_text(each) for each in found)
 
 
 def test_without_private_dns_the_attributes_do_not_matter() -> None:

@@ -10,9 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from posture.model.network import Endpoint, EndpointType, Service, Snapshot
+from posture.model.dns import AMAZON_DNS
+from posture.model.network import Endpoint, EndpointType, Service, Snapshot, Vpc
+from posture.model.service_names import CUSTOM_SERVICE_NAME
 
 WORKING = frozenset({"available", "pending"})
+# https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+RESOLVER_ADDRESSES = frozenset({AMAZON_DNS, "169.254.169.253", "fd00:ec2::253"})
 IPV4_ONLY, IPV6_ONLY, DUAL_STACK = "ipv4", "ipv6", "dualstack"
 
 
@@ -39,22 +43,40 @@ class NameResolution:
     caveat: str = ""
 
 
-def resolve_names(snapshot: Snapshot, service: Service) -> NameResolution:
+def resolve_names(  # noqa: PLR0911 - one return for each case
+    snapshot: Snapshot, service: Service
+) -> NameResolution:
     """Decide what a service's DNS names resolve to in a VPC.
 
     A private hosted zone with the same name takes precedence over public DNS. Private hosted zones
     are not evaluated, which the answer states. It is unknown if an endpoint of the service has
-    private DNS disabled, because such zones are used with such endpoints. A service without private
-    DNS names is reached by the DNS names of its endpoints, which resolve to nothing else.
+    private DNS disabled, because such zones are used with such endpoints.
+
+    A service that EC2 lists without private DNS names keeps its public names; its endpoints have
+    names of their own. Only a service of another account has no other names than those.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html
     """
     endpoints = _list_interface_endpoints(snapshot, service)
     ids = ", ".join(each.id for each in endpoints)
     named = [each for each in endpoints if each.private_dns]
     if named:
         return _resolve_private_dns(snapshot, service, named)
-    if endpoints and not service.private_dns_names:
+    if endpoints and CUSTOM_SERVICE_NAME.fullmatch(service.name) and not service.private_dns_names:
         why = f"{service.name} has no private DNS names; clients use the names of the endpoint"
         return _resolve_to_endpoints(endpoints, why)
+    if endpoints and not service.listed:
+        return NameResolution(
+            ResolvesTo.UNKNOWN,
+            f"private DNS is disabled for {ids}, and DescribeVpcEndpointServices does not list "
+            f"{service.name}: whether the service has private DNS names is not known",
+        )
+    if endpoints and not service.private_dns_names:
+        return NameResolution(
+            ResolvesTo.PUBLIC,
+            f"EC2 lists no private DNS names for {service.name}; only clients that use the "
+            f"endpoint-specific names of {ids} reach it",
+            caveat="a private hosted zone would take precedence; such zones are not evaluated",
+        )
     if any(each.private_dns is None for each in endpoints):
         why = f"EC2 does not report whether private DNS is enabled for {ids}"
         return NameResolution(ResolvesTo.UNKNOWN, why)
@@ -95,6 +117,8 @@ def _resolve_private_dns(
     if unread:
         why = f"{' and '.join(unread)} of {vpc.id} could not be read"
         return NameResolution(ResolvesTo.UNKNOWN, why)
+    if why := find_dns_doubt(vpc):
+        return NameResolution(ResolvesTo.UNKNOWN, why)
     inside = [each for each in named if not _resolves_outside_only(each, service)]
     if not inside:
         return NameResolution(
@@ -105,6 +129,24 @@ def _resolve_private_dns(
     ids = ", ".join(each.id for each in inside)
     why = f"private DNS is enabled for {ids}, and both DNS attributes of {vpc.id} are enabled"
     return _resolve_to_endpoints(inside, why)
+
+
+def find_dns_doubt(vpc: Vpc) -> str:
+    """Find why the VPC's hosts may not ask the VPC's own Resolver, which alone knows private DNS.
+
+    Its addresses are the base of the primary IPv4 block plus two, and two link-local ones.
+    https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+    """
+    named = f"DHCP option set {vpc.dhcp_options_id or 'of the VPC'}"
+    if vpc.dns_servers is None:
+        return f"the DNS servers of {named} could not be read"
+    if not vpc.dns_servers:
+        return f"{named} names no DNS server"
+    own = RESOLVER_ADDRESSES | {str(each[2]) for each in vpc.cidrs[:1]}
+    others = [each for each in vpc.dns_servers if each not in own]
+    if not others:
+        return ""
+    return f"{named} names the DNS servers {', '.join(others)}, which decide what names resolve to"
 
 
 def _resolve_to_endpoints(endpoints: Sequence[Endpoint], why: str) -> NameResolution:

@@ -9,15 +9,20 @@ from collections.abc import Iterable
 
 from posture.analysis.paths import list_gateway_services
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot
-from posture.model.service_names import short_name
+from posture.model.service_names import find_region, short_name
 
 
 def find_service(snapshot: Snapshot, short: str) -> Service | None:
-    """Find a service by its short name, such as `kms` or `ecr.dkr`, or by its full name."""
+    """Find a service by its short name, such as `kms` or `ecr.dkr`, or by its full name.
+
+    A short name means the service of the VPC's region, or a global one, such as
+    `com.amazonaws.iam`.
+    """
+    own = {None, snapshot.scope.region}
     found = (
         service
         for name, service in sorted(snapshot.services.items())
-        if short_name(name) == short or name == short
+        if name == short or (short_name(name) == short and find_region(name) in own)
     )
     return next(found, None)
 
@@ -44,5 +49,5 @@ def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> t
 
 def get_service(snapshot: Snapshot, endpoint: Endpoint) -> Service:
     """Return the service of an endpoint, with only its name if the catalogue does not list it."""
-    bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="")
+    bare = Service(endpoint.service_name, frozenset({endpoint.type}), owner="", listed=False)
     return snapshot.services.get(endpoint.service_name, bare)

@@ -68,7 +68,11 @@ HANDLED = (
         "CreateNetworkAcl DeleteNetworkAcl CreateNetworkAclEntry ReplaceNetworkAclEntry "
         "DeleteNetworkAclEntry ReplaceNetworkAclAssociation",
     ),
-    _group("DNS", "Private DNS requires both DNS attributes of the VPC.", "ModifyVpcAttribute"),
+    _group(
+        "DNS",
+        "Private DNS requires both DNS attributes of the VPC, and hosts that ask its own Resolver.",
+        "ModifyVpcAttribute AssociateDhcpOptions",
+    ),
     _group(
         "VPCs and subnets",
         "Creates or deletes a VPC or subnet, or changes its CIDR blocks.",
@@ -93,6 +97,12 @@ HANDLED = (
         "AcceptVpcPeeringConnection DeleteVpcPeeringConnection "
         "CreateTransitGatewayVpcAttachment AcceptTransitGatewayVpcAttachment "
         "DeleteTransitGatewayVpcAttachment",
+    ),
+    _group(
+        "Account",
+        "VPC Block Public Access decides whether internet gateways carry traffic.",
+        "ModifyVpcBlockPublicAccessOptions CreateVpcBlockPublicAccessExclusion "
+        "ModifyVpcBlockPublicAccessExclusion DeleteVpcBlockPublicAccessExclusion",
     ),
 )
 
@@ -124,8 +134,8 @@ IGNORED = (
     ),
     _group(
         "DNS",
-        "No rule depends on the DNS resolver of a workload.",
-        "AssociateDhcpOptions CreateDhcpOptions DeleteDhcpOptions",
+        "Without an association, which is an event, an option set has no effect.",
+        "CreateDhcpOptions DeleteDhcpOptions",
     ),
     _group(
         "VPCs and subnets",
@@ -192,9 +202,7 @@ IGNORED = (
     ),
     _group(
         "Account",
-        "Blocks traffic independently of routes; a blocked path is still reported as a path.",
-        "ModifyVpcBlockPublicAccessOptions CreateVpcBlockPublicAccessExclusion "
-        "ModifyVpcBlockPublicAccessExclusion DeleteVpcBlockPublicAccessExclusion "
+        "Requires encryption independently of routes, or hides resources of AWS services.",
         "CreateVpcEncryptionControl ModifyVpcEncryptionControl DeleteVpcEncryptionControl "
         "ModifyAccountVpcEncryptionControl ModifyManagedResourceVisibility",
     ),
@@ -217,7 +225,8 @@ SERVICE_EVENTS = frozenset(
 def build_event_patterns() -> tuple[dict[str, Any], ...]:
     """Return the EventBridge patterns that match the handled calls, each within the limit.
 
-    They do not match a call that failed, which has an `errorCode`.
+    They do not match a call that failed, which has an `errorCode`. The source `aws.ec2` implies
+    the event source, which would only use up characters.
     """
     return tuple(_pattern(names) for names in _split_names())
 
@@ -242,7 +251,6 @@ def _pattern(names: list[str]) -> dict[str, Any]:
         "source": [SOURCE],
         "detail-type": [DETAIL_TYPE],
         "detail": {
-            "eventSource": [EVENT_SOURCE],
             "eventName": names,
             "errorCode": [{"exists": False}],
         },

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from posture.ec2.describe import VPC_RESOURCES, Reading, VpcResources
 from posture.ec2.prefix_lists import Blocks, get_blocks
-from posture.model.network import Facet, NetworkInterface, PrefixList, Snapshot, Vpc
+from posture.model.network import (
+    DhcpOptions,
+    EndpointType,
+    Facet,
+    NetworkInterface,
+    PrefixList,
+    Service,
+    Snapshot,
+    TargetKind,
+    Vpc,
+)
+from posture.model.service_names import find_region
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,6 +42,8 @@ class RelatedResources:
     interfaces_unreadable: str | None = None
     prefix_lists: Mapping[str, Reading[Blocks]] = field(default_factory=dict)
     dns: Mapping[str, DnsReading] = field(default_factory=dict)
+    dhcp: Reading[DhcpOptions] = field(default_factory=Reading)
+    other_services: Mapping[str, Service] = field(default_factory=dict)
 
 
 def group_by_vpc(resources: VpcResources, known: Iterable[str]) -> dict[str, VpcResources]:
@@ -65,16 +78,16 @@ def assemble_snapshot(
     return Snapshot(
         scope=scope,
         observed_at=observed_at,
-        vpc=_get_vpc(scope, resources, dns),
+        vpc=_get_vpc(scope, resources, related, dns),
         subnets=index_by_id(resources.subnets.items),
         route_tables=index_by_id(resources.route_tables.items),
         endpoints=index_by_id(resources.endpoints.items),
         security_groups=index_by_id(resources.security_groups.items),
         network_acls=index_by_id(resources.network_acls.items),
         nat_gateways=index_by_id(resources.nat_gateways.items),
-        network_interfaces=_select_endpoint_interfaces(resources, related),
+        network_interfaces=_select_interfaces(resources, related),
         prefix_lists={**related.catalogue.prefix_lists, **_select_lists(resources, related)},
-        services=related.catalogue.services,
+        services=_select_services(resources, related),
         unreadable=collect_unreadable(resources, related, dns),
     )
 
@@ -85,26 +98,61 @@ def index_by_id(items: Iterable[T]) -> dict[str, T]:
     return {get_id(item): item for item in sorted(items, key=get_id)}
 
 
-def _get_vpc(scope: Scope, resources: VpcResources, dns: DnsReading | None) -> Vpc:
+def _get_vpc(
+    scope: Scope, resources: VpcResources, related: RelatedResources, dns: DnsReading | None
+) -> Vpc:
     """Get the VPC; if DescribeVpcs is denied, a VPC of which only the id is known."""
     unknown = Vpc(scope.subject, cidrs=())
     vpc = next(iter(resources.vpcs.items), unknown)
+    for options in related.dhcp.items:
+        if options.id == vpc.dhcp_options_id:
+            vpc = replace(vpc, dns_servers=options.dns_servers)
     if dns is None or dns.dns is None:
         return vpc
     return replace(vpc, dns_support=dns.dns.support, dns_hostnames=dns.dns.hostnames)
 
 
-def _select_endpoint_interfaces(
+def _select_interfaces(
     resources: VpcResources, related: RelatedResources
 ) -> dict[str, NetworkInterface]:
+    """Select the interfaces of endpoints and of appliances, with all of an appliance's instance."""
     ids = find_interface_ids(resources)
-    return {each: related.interfaces[each] for each in sorted(ids) if each in related.interfaces}
+    found = {each: related.interfaces[each] for each in sorted(ids) if each in related.interfaces}
+    if instances := find_instance_ids(resources, found.values()):
+        found |= {
+            each: interface
+            for each, interface in related.interfaces.items()
+            if interface.instance_id in instances
+        }
+    return dict(sorted(found.items()))
 
 
 def find_interface_ids(resources: VpcResources) -> frozenset[str]:
-    """Find the ids of the network interfaces of the endpoints."""
+    """Find the ids of the network interfaces of the endpoints, and of those that routes target."""
     endpoints = resources.endpoints.items
-    return frozenset(each for endpoint in endpoints for each in endpoint.network_interface_ids)
+    return frozenset(
+        (
+            *(each for endpoint in endpoints for each in endpoint.network_interface_ids),
+            *_find_targets(resources, TargetKind.NETWORK_INTERFACE),
+        )
+    )
+
+
+def find_instance_ids(
+    resources: VpcResources, interfaces: Iterable[NetworkInterface]
+) -> frozenset[str]:
+    """Find the ids of the instances that routes target, themselves or by one of the interfaces."""
+    return frozenset(
+        (
+            *_find_targets(resources, TargetKind.INSTANCE),
+            *(each.instance_id for each in interfaces if each.instance_id),
+        )
+    )
+
+
+def _find_targets(resources: VpcResources, kind: TargetKind) -> Iterator[str]:
+    for table in resources.route_tables.items:
+        yield from (each.target.id for each in table.routes if each.target.kind is kind)
 
 
 def find_list_ids(resources: VpcResources) -> Iterator[str]:
@@ -138,6 +186,23 @@ def _select_lists(resources: VpcResources, related: RelatedResources) -> dict[st
     }
 
 
+def find_other_regions(resources: VpcResources, region: str) -> frozenset[str]:
+    """Find the other regions whose services endpoints connect to."""
+    found = (
+        each.service_region or find_region(each.service_name)
+        for each in resources.endpoints.items
+        if each.type is EndpointType.INTERFACE
+    )
+    return frozenset(each for each in found if each and each != region)
+
+
+def _select_services(resources: VpcResources, related: RelatedResources) -> Mapping[str, Service]:
+    """Select the region's services, and those of other regions that endpoints connect to."""
+    own, others = related.catalogue.services, related.other_services
+    names = {each.service_name for each in resources.endpoints.items} - own.keys() & others.keys()
+    return {**own, **{name: others[name] for name in sorted(names)}} if names else own
+
+
 def collect_unreadable(
     resources: VpcResources, related: RelatedResources, dns: DnsReading | None
 ) -> dict[Facet, str]:
@@ -150,6 +215,8 @@ def collect_unreadable(
     }
     reasons[Facet.NETWORK_INTERFACES] = related.interfaces_unreadable
     reasons[Facet.PREFIX_LISTS] = next(filter(None, lists), None)
+    if any(each.dns_servers is None for each in resources.vpcs.items):
+        reasons[Facet.DHCP_OPTIONS] = related.dhcp.unreadable
     reasons[Facet.DNS_ATTRIBUTES] = dns.unreadable if dns else None
     denied = {facet: reason for facet, reason in reasons.items() if reason}
     return {**related.catalogue.unreadable, **denied}

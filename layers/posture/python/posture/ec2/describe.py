@@ -14,6 +14,7 @@ from botocore import xform_name
 from posture.ec2.errors import describe_denial, is_not_found
 from posture.ec2.parse.endpoints import parse_endpoint
 from posture.ec2.parse.network import (
+    parse_dhcp_options,
     parse_nat_gateway,
     parse_network_acl,
     parse_network_interface,
@@ -87,6 +88,7 @@ class VpcResources:
 
 VPCS = DescribeOperation(Facet.VPC, parse_vpc)
 SUBNETS = DescribeOperation(Facet.SUBNETS, parse_subnet)
+DHCP_OPTIONS = DescribeOperation(Facet.DHCP_OPTIONS, parse_dhcp_options)
 NETWORK_INTERFACES = DescribeOperation(Facet.NETWORK_INTERFACES, parse_network_interface)
 # By the fields of `VpcResources`.
 VPC_RESOURCES: Mapping[str, DescribeOperation[Any]] = {
@@ -145,15 +147,15 @@ def chunked(items: Sequence[T], size: int = FILTER_VALUES) -> tuple[tuple[T, ...
     return tuple(tuple(items[start : start + size]) for start in range(0, len(items), size))
 
 
-def describe_network_interfaces(ec2: EC2Client, ids: Collection[str]) -> Reading[NetworkInterface]:
-    """Read network interfaces by their ids, some hundreds in each request.
+def describe_network_interfaces(
+    ec2: EC2Client, ids: Collection[str], by: str = "network-interface-id"
+) -> Reading[NetworkInterface]:
+    """Read network interfaces by their ids, or by another filter, some hundreds in each request.
 
     The ids are a filter, so an interface that no longer exists does not make the request fail.
     """
     reads = {
-        chunk: partial(
-            describe, ec2, NETWORK_INTERFACES, [{"Name": "network-interface-id", "Values": chunk}]
-        )
+        chunk: partial(describe, ec2, NETWORK_INTERFACES, [{"Name": by, "Values": chunk}])
         for chunk in chunked(sorted(ids))
     }
     readings = read_concurrently(reads).values()

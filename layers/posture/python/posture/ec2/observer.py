@@ -1,6 +1,6 @@
 """Observes one region of one account: collects snapshots of its VPCs and endpoint services.
 
-A VPC takes at most ten kinds of request, plus two for the region's catalogue. Their number grows
+A VPC takes at most eleven kinds of request, plus two for the region's catalogue. Their number grows
 with pages, not with resources or VPCs. The exceptions are DNS attributes (two requests for each
 VPC, see docs/decisions/0043) and customer-managed prefix lists (one for each).
 """
@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from posture.ec2.assemble import (
     RelatedResources,
     assemble_snapshot,
     collect_unreadable,
+    find_instance_ids,
     find_interface_ids,
+    find_other_regions,
     find_unlisted_ids,
     group_by_vpc,
     index_by_id,
 )
 from posture.ec2.describe import (
+    DHCP_OPTIONS,
     VPC_RESOURCES,
     VPCS,
     Filters,
+    Reading,
     VpcResources,
     describe,
     describe_network_interfaces,
@@ -35,7 +40,7 @@ from posture.ec2.endpoint_services import ServicesSnapshot, collect_services
 from posture.ec2.prefix_lists import read_entries
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache, TimeSource
-from posture.model.network import Snapshot
+from posture.model.network import NetworkInterface, Snapshot
 from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
@@ -74,7 +79,7 @@ class Observer:
         resources, results = self._read_resources([vpc_id], reads)
         if not resources.vpcs.items and not resources.vpcs.unreadable:
             return None
-        related = self._read_related(resources, results["catalogue"], results["dns"])
+        related = self._read_related(resources, results, results["dns"])
         return assemble_snapshot(scope, observed_at, resources, related)
 
     def list_vpcs(self) -> VpcListing:
@@ -116,6 +121,7 @@ class Observer:
         reads: Reads = {
             **read_vpc_resources(self.ec2, filters),
             "catalogue": self.catalogue.read,
+            "dhcp": partial(describe, self.ec2, DHCP_OPTIONS),
             **others,
         }
         results = read_concurrently(reads)
@@ -124,18 +130,40 @@ class Observer:
     def _read_related(
         self,
         resources: VpcResources,
-        catalogue: RegionCatalogue,
+        results: Mapping[str, Any],
         dns: Mapping[str, DnsReading],
     ) -> RelatedResources:
-        """Read the endpoints' network interfaces and the entries of the prefix lists in use."""
-        interfaces = describe_network_interfaces(self.ec2, find_interface_ids(resources))
+        """Read the network interfaces and the entries of the prefix lists in use."""
+        catalogue: RegionCatalogue = results["catalogue"]
+        interfaces = self._read_interfaces(resources)
+        regions = find_other_regions(resources, self.region.name)
+        others = {region: partial(self.catalogue.read_other_region, region) for region in regions}
         return RelatedResources(
             catalogue=catalogue,
             interfaces=index_by_id(interfaces.items),
             interfaces_unreadable=interfaces.unreadable,
             prefix_lists=read_entries(self.ec2, find_unlisted_ids(resources, catalogue)),
             dns=dns,
+            dhcp=results["dhcp"],
+            other_services={
+                name: service
+                for services in read_concurrently(others).values()
+                for name, service in services.items()
+            },
         )
+
+    def _read_interfaces(self, resources: VpcResources) -> Reading[NetworkInterface]:
+        """Read the interfaces of endpoints and of the appliances that routes target.
+
+        Only if there is an appliance, a second request reads the other interfaces of its instance,
+        by which it may forward traffic into other subnets.
+        """
+        named = describe_network_interfaces(self.ec2, find_interface_ids(resources))
+        instances = find_instance_ids(resources, named.items)
+        if named.unreadable or not instances:
+            return named
+        attached = describe_network_interfaces(self.ec2, instances, "attachment.instance-id")
+        return Reading((*named.items, *attached.items), attached.unreadable)
 
     def _collect(
         self,
@@ -149,7 +177,7 @@ class Observer:
         resources, results = self._read_resources(vpc_ids, others)
         by_vpc = group_by_vpc(resources, known)
         dns = resolve_attributes(self.ec2, by_vpc, resources.endpoints.items, cache, observed_at)
-        related = self._read_related(resources, results["catalogue"], dns)
+        related = self._read_related(resources, results, dns)
         account, region = self.region.account, self.region.name
         return RegionSnapshot(
             region=self.region,

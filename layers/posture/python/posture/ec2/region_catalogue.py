@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from posture.ec2.describe import DescribeOperation, describe
+from botocore.exceptions import ClientError
+
+from posture.ec2.describe import DescribeOperation, Reading, describe
+from posture.ec2.errors import get_error_code
 from posture.ec2.parse.endpoints import parse_aws_prefix_list, parse_service
 from posture.ec2.prefix_lists import get_blocks, read_entries
 from posture.model.network import EndpointType, Facet, PrefixList, Service
@@ -46,6 +49,7 @@ class RegionCatalogueCache:
         self._lock = Lock()
         self._catalogue = RegionCatalogue()
         self._expires: datetime | None = None
+        self._others: dict[str, tuple[datetime, Reading[Service]]] = {}
 
     def read(self) -> RegionCatalogue:
         """Return the catalogue, from the cache while it is fresh and complete.
@@ -60,6 +64,32 @@ class RegionCatalogueCache:
                 self._catalogue = read_catalogue(self._ec2)
                 self._expires = None if self._catalogue.unreadable else now + LIFETIME
             return self._catalogue
+
+    def read_other_region(self, region: str) -> dict[str, Service]:
+        """Return the services of another region that offers them to this one, by full name.
+
+        A gateway endpoint connects to services of its own region only, so they offer none.
+        https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-cross-region-privatelink-support.html
+        """
+        with self._lock:
+            now = self._now()
+            expires, reading = self._others.get(region, (now, Reading()))
+            if now >= expires:
+                reading = self._describe_services(region)
+                if not reading.unreadable:
+                    self._others[region] = now + LIFETIME, reading
+        services = merge_services(reading.items)
+        others = {EndpointType.GATEWAY}
+        return {name: replace(it, types=it.types - others) for name, it in services.items()}
+
+    def _describe_services(self, region: str) -> Reading[Service]:
+        """Describe the services of another region; none if EC2 rejects the region."""
+        try:
+            return describe(self._ec2, SERVICES, ServiceRegions=[region])
+        except ClientError as error:
+            if get_error_code(error).startswith("Invalid"):
+                return Reading()
+            raise
 
 
 def read_catalogue(ec2: EC2Client) -> RegionCatalogue:

@@ -1,9 +1,12 @@
-"""A VPC's DNS attributes."""
+"""A VPC's DNS attributes and servers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+
+# Stands for the VPC's own Resolver in a DHCP option set.
+AMAZON_DNS = "AmazonProvidedDNS"
 
 
 @dataclass(frozen=True, slots=True)

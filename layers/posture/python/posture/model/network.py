@@ -30,29 +30,50 @@ class Facet(StrEnum):
     PREFIX_LISTS = "GetManagedPrefixListEntries"
     AWS_PREFIX_LISTS = "DescribePrefixLists"
     SERVICES = "DescribeVpcEndpointServices"
+    DHCP_OPTIONS = "DescribeDhcpOptions"
 
 
 @dataclass(frozen=True, slots=True)
 class Vpc:
-    """A VPC. A DNS attribute is None if it could not be read."""
+    """A VPC. A DNS attribute is None if it could not be read.
+
+    `dns_servers` are those of its DHCP option set, or None if they could not be read. `owner` is
+    the account that owns the VPC, which may share its subnets with others.
+    `block_public_access` is the mode of VPC Block Public Access (`off`, `block-ingress` or
+    `block-bidirectional`), with exclusions applied; "" if EC2 did not return it.
+    """
 
     id: str
     cidrs: tuple[IPv4Network, ...]
     ipv6_cidrs: tuple[IPv6Network, ...] = ()
+    block_public_access: str = ""
     dns_support: bool | None = None
     dns_hostnames: bool | None = None
+    dhcp_options_id: str = ""
+    dns_servers: tuple[str, ...] | None = None
+    owner: str = ""
+    default: bool = False
     tags: Tags = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class DhcpOptions:
+    """A DHCP option set, with the DNS servers that it names to hosts."""
+
+    id: str
+    dns_servers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet; an IPv6-only subnet has no `cidr`."""
+    """A subnet; an IPv6-only subnet has no `cidr`. `block_public_access` is as for the VPC."""
 
     id: str
     vpc_id: str
     zone: str  # name of the Availability Zone, such as eu-west-1a
     cidr: IPv4Network | None
     ipv6_cidrs: tuple[IPv6Network, ...] = ()
+    block_public_access: str = ""
     tags: Tags = field(default_factory=dict)
 
     @property
@@ -246,24 +267,29 @@ class NetworkAcl:
 
 @dataclass(frozen=True, slots=True)
 class NatGateway:
-    """A NAT gateway; a regional NAT gateway has no `subnet_id`."""
+    """A NAT gateway; a regional one has no `subnet_id` and may have a route table of its own."""
 
     id: str
     vpc_id: str
     subnet_id: str | None
     state: str  # pending, failed, available, deleting, deleted
     public: bool  # False for a private NAT gateway, which has no path to the internet
+    route_table_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkInterface:
-    """A network interface of a VPC endpoint, with its private addresses."""
+    """A network interface of a VPC endpoint or of a route's target, with its private addresses.
+
+    `instance_id` is the id of the instance that it is attached to, "" for no instance.
+    """
 
     id: str
     subnet_id: str
     zone: str
     addresses: tuple[Address, ...]
     security_group_ids: tuple[str, ...]
+    instance_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +323,7 @@ class Service:
     private_dns_names: tuple[str, ...] = ()
     policy_supported: bool | None = None
     zones: tuple[str, ...] = ()
+    listed: bool = True  # False if only its name is known, from an endpoint
 
 
 @dataclass(frozen=True, slots=True)

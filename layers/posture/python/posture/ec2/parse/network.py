@@ -15,21 +15,62 @@ from posture.ec2.parse.fields import (
     parse_tags,
     parse_values,
 )
-from posture.model.network import AclEntry, NatGateway, NetworkAcl, NetworkInterface, Subnet, Vpc
+from posture.model.dns import AMAZON_DNS
+from posture.model.network import (
+    AclEntry,
+    DhcpOptions,
+    NatGateway,
+    NetworkAcl,
+    NetworkInterface,
+    Subnet,
+    Vpc,
+)
+
+# Stands for the region's default option set, which names the VPC's own Resolver:
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Vpc.html
+DEFAULT_OPTIONS = "default"
 
 
 def parse_vpc(row: Row) -> Vpc:
     """Parse a VPC; its DNS attributes are read by DescribeVpcAttribute."""
     cidrs = parse_associated_blocks(row, IPv4Network)
     primary = parse_network(row.get("CidrBlock"))
-    if not cidrs and isinstance(primary, IPv4Network):
-        cidrs = (primary,)
+    if isinstance(primary, IPv4Network):
+        cidrs = (primary, *(each for each in cidrs if each != primary))
+    dhcp_options_id = row.get("DhcpOptionsId", "")
     return Vpc(
         id=row.get("VpcId", ""),
         cidrs=cidrs,
         ipv6_cidrs=parse_associated_blocks(row, IPv6Network),
+        block_public_access=parse_block_mode(row),
+        dhcp_options_id=dhcp_options_id,
+        dns_servers=(AMAZON_DNS,) if dhcp_options_id == DEFAULT_OPTIONS else None,
+        owner=row.get("OwnerId", ""),
+        default=bool(row.get("IsDefault")),
         tags=parse_tags(row.get("Tags")),
     )
+
+
+def parse_dhcp_options(row: Row) -> DhcpOptions:
+    """Parse a DHCP option set.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DhcpOptions.html
+    """
+    servers = (
+        value.get("Value", "")
+        for option in row.get("DhcpConfigurations", ())
+        if option.get("Key") == "domain-name-servers"
+        for value in option.get("Values", ())
+    )
+    return DhcpOptions(row.get("DhcpOptionsId", ""), tuple(filter(None, servers)))
+
+
+def parse_block_mode(row: Row) -> str:
+    """Parse the mode of VPC Block Public Access of a VPC or subnet.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BlockPublicAccessStates.html
+    """
+    return str(row.get("BlockPublicAccessStates", {}).get("InternetGatewayBlockMode") or "")
 
 
 def parse_subnet(row: Row) -> Subnet:
@@ -41,6 +82,7 @@ def parse_subnet(row: Row) -> Subnet:
         zone=row.get("AvailabilityZone", ""),
         cidr=cidr if isinstance(cidr, IPv4Network) else None,
         ipv6_cidrs=parse_associated_blocks(row, IPv6Network),
+        block_public_access=parse_block_mode(row),
         tags=parse_tags(row.get("Tags")),
     )
 
@@ -56,6 +98,7 @@ def parse_nat_gateway(row: Row) -> NatGateway:
         subnet_id=row.get("SubnetId") or None,
         state=row.get("State", "").lower(),
         public=row.get("ConnectivityType", "public") != "private",
+        route_table_id=row.get("RouteTableId") or None,
     )
 
 
@@ -71,6 +114,7 @@ def parse_network_interface(row: Row) -> NetworkInterface:
             [row.get("PrivateIpAddress"), *ipv4, row.get("Ipv6Address"), *ipv6]
         ),
         security_group_ids=parse_values(row.get("Groups"), "GroupId"),
+        instance_id=row.get("Attachment", {}).get("InstanceId") or "",
     )
 
 

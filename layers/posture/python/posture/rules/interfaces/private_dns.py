@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from posture.analysis.descriptions import describe_paths
+from posture.analysis.names import find_dns_doubt
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
@@ -128,6 +129,8 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     off = [name for name, value in attributes.items() if value is False]
     unread = [name for name, value in attributes.items() if value is None]
     if not off and not unread:
+        if doubt := find_dns_doubt(network):
+            return _dns_servers(vpc, endpoint, doubt)
         return passed(endpoint.id, f"private DNS of {name} is effective", concerns=concerns)
     facts = tuple(
         Evidence(
@@ -165,6 +168,30 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     )
 
 
+def _dns_servers(vpc: VpcContext, endpoint: Endpoint, doubt: str) -> RuleResult:
+    network = vpc.snapshot.vpc
+    denied = vpc.snapshot.unreadable.get(Facet.DHCP_OPTIONS)
+    record = {
+        "dhcp_options": network.dhcp_options_id,
+        "servers": ", ".join(network.dns_servers or ()),
+    }
+    reason = f" ({denied})" if denied else ""
+    return undecided(
+        resource=endpoint.id,
+        summary=f"{format_endpoint(endpoint)}: whether private DNS is effective is not known, as "
+        f"{doubt}",
+        evidence=(Evidence(f"{doubt[0].upper()}{doubt[1:]}{reason}.", record),),
+        root=doubt,
+        remediation=Remediation(
+            f"Allow ec2:{Facet.DHCP_OPTIONS.value} for the monitor's IAM role."
+            if denied
+            else "Let the DNS servers forward the names of AWS services to the VPC's Route 53 "
+            "Resolver, and add a waiver. Or use AmazonProvidedDNS.",
+        ),
+        concerns=frozenset({endpoint.id, network.id, network.dhcp_options_id} - {""}),
+    )
+
+
 def _options(attributes: Sequence[str]) -> Iterator[str]:
     options = {
         "enableDnsSupport": "--enable-dns-support",
@@ -177,12 +204,14 @@ RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-private-dns-ineffective",
         title="Private DNS of endpoint has no effect",
-        requirement="VPCs whose endpoints use private DNS have both DNS attributes enabled",
+        requirement="VPCs whose endpoints use private DNS have it effective for their hosts",
         family=Family.INTERFACES,
         severity=Severity.HIGH,
         rationale=(
             "Private DNS requires both DNS attributes of the VPC. If one is disabled, the "
-            "service's DNS names resolve to public addresses, and traffic bypasses the endpoint."
+            "service's DNS names resolve to public addresses, and traffic bypasses the endpoint. "
+            "Only the VPC's own Resolver knows private DNS: where the DHCP option set names other "
+            "DNS servers, what they answer is not known."
         ),
         remediation="Enable the DNS attributes of the VPC.",
         evaluate=_private_dns_ineffective,

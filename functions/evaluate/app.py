@@ -1,4 +1,4 @@
-"""The changes queue: each batch of changes becomes an evaluation of the VPCs it concerns."""
+"""The consumer of the changes queue: it evaluates the VPCs that a batch of changes concerns."""
 
 import gc
 import os
@@ -39,14 +39,14 @@ evaluator = Evaluator(
         rejections=Rejections(clients.dynamodb(), settings.tables.history),
     )
 )
-# What is made above lives as long as the process: the collector need not go through it each time.
+# The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
-    """Evaluate a batch of changes; report those that must come again."""
+    """Evaluate a batch of changes; return those that must come again."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     evaluated = evaluator.evaluate(event, deadline)
     for name, number in evaluated.count_metrics().items():

@@ -1,4 +1,4 @@
-"""The findings' stream: what was opened, changed or resolved is told to people."""
+"""The consumer of the findings' stream: it reports opened, changed and resolved findings."""
 
 import gc
 import os
@@ -38,14 +38,14 @@ notifier = Notifier(
     ),
     rules,
 )
-# What is made above lives as long as the process: the collector need not go through it each time.
+# The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> BatchResponse:
-    """Tell a batch of stream records; report those that must come again."""
+    """Report a batch of stream records; return those that must come again."""
     records = event["Records"]
     metrics.add_metric("FindingsAnnounced", MetricUnit.Count, len(records))
     return notifier.notify(records, context)

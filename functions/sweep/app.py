@@ -1,4 +1,4 @@
-"""The schedule: the whole region is looked at, whatever the events told."""
+"""The scheduled sweep: it evaluates the whole region, whatever events were received."""
 
 import gc
 import os
@@ -25,14 +25,14 @@ home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
 store = Store(clients.dynamodb(), settings.tables)
 baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
-# What is made above lives as long as the process: the collector need not go through it each time.
+# The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
-    """Sweep the region, here and in the members; what could not be makes Lambda try again."""
+    """Sweep the region in all accounts; fail when it is incomplete, so that Lambda retries."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     swept = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
     for name, number in swept.count_metrics().items():

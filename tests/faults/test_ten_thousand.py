@@ -11,10 +11,10 @@ from moto.dynamodb.models import dynamodb_backends
 
 from finding_builders import at, opened, verdict
 from notify_stage import Stage, emulated
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.items import build_items, with_commit
-from posture.store.transactions import format_commit
 from stack_template import RESOURCES
 
 SCOPES = 1_000 if os.environ.get("FAULT_STORIES") else 40
@@ -68,7 +68,7 @@ def broken() -> list[Any]:
             for each in range(A_SCOPE)
         ]
         minute = number / SCOPES
-        commit = format_commit(at(minute), 1)
+        commit = f"{format_iso(at(minute))}#1"
         for step in opened(*verdicts, minute=minute, scope=scope):
             items = build_items(step)
             history.put_item(with_commit(items.row, commit, 1))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 ACCOUNT = re.compile(r"\d{12}")
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
@@ -28,124 +27,91 @@ class Mistakes:
         self.found.append(f"{path}: expected {expected}, got {format_value(value)}")
 
 
-class Field(Protocol):
-    """Parses one field, or adds its mistakes."""
-
-    def read(self, value: Any, path: str, mistakes: Mistakes) -> Any:
-        """Return the value as a baseline holds it."""
+# Parses the value at a path, or adds its mistakes; the result is the value as a baseline holds it.
+Field = Callable[[Any, str, Mistakes], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """A list of distinct texts of one form."""
+def texts(form: re.Pattern[str], expected: str, *, ordered: bool = False) -> Field:
+    """Build the field of a list of distinct texts of one form; `ordered` keeps their order."""
 
-    form: re.Pattern[str]
-    expected: str
-    ordered: bool = False  # whether the order is kept
-
-    def read(self, value: Any, path: str, mistakes: Mistakes) -> tuple[str, ...] | frozenset[str]:
-        """Return the texts."""
+    def parse(value: Any, path: str, mistakes: Mistakes) -> tuple[str, ...] | frozenset[str]:
         if not isinstance(value, list):
-            mistakes.expect(path, f"a list, each {self.expected}", value)
-            return self._kept(())
+            mistakes.expect(path, f"a list, each {expected}", value)
+            value = []
         for number, each in enumerate(value):
-            if not isinstance(each, str) or not self.form.fullmatch(each):
-                mistakes.expect(f"{path}[{number}]", self._words(each), each)
-        return self._kept(each for each in value if isinstance(each, str))
+            if not isinstance(each, str) or not form.fullmatch(each):
+                # YAML reads an account id without quotes as a number, without its leading zeros.
+                quoted = isinstance(each, int) and not isinstance(each, bool)
+                wanted = f"{expected} in quotes" if quoted else expected
+                mistakes.expect(f"{path}[{number}]", wanted, each)
+        kept = dict.fromkeys(each for each in value if isinstance(each, str))
+        return tuple(kept) if ordered else frozenset(kept)
 
-    def _kept(self, values: Iterable[str]) -> tuple[str, ...] | frozenset[str]:
-        kept = dict.fromkeys(values)
-        return tuple(kept) if self.ordered else frozenset(kept)
-
-    def _words(self, value: object) -> str:
-        # YAML reads an account id without quotes as a number, without its leading zeros.
-        quoted = isinstance(value, int) and not isinstance(value, bool)
-        return f"{self.expected} in quotes" if quoted else self.expected
+    return parse
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """An integer between two bounds."""
+def integer(least: int, most: int) -> Field:
+    """Build the field of an integer between two bounds."""
 
-    least: int
-    most: int
+    def parse(value: Any, path: str, mistakes: Mistakes) -> int:
+        if type(value) is not int or not least <= value <= most:
+            mistakes.expect(path, f"a whole number from {least} to {most}", value)
+            return least
+        return value
 
-    def read(self, value: Any, path: str, mistakes: Mistakes) -> int:
-        """Return the number."""
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole or not self.least <= value <= self.most:
-            mistakes.expect(path, f"a whole number from {self.least} to {self.most}", value)
-            return self.least
-        return int(value)
+    return parse
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """True or false."""
-
-    def read(self, value: Any, path: str, mistakes: Mistakes) -> bool:
-        """Return the flag."""
-        if not isinstance(value, bool):
-            mistakes.expect(path, "true or false", value)
-        return value is True
+def parse_flag(value: Any, path: str, mistakes: Mistakes) -> bool:
+    """Parse true or false."""
+    if not isinstance(value, bool):
+        mistakes.expect(path, "true or false", value)
+    return value is True
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A text that is not empty."""
-
-    def read(self, value: Any, path: str, mistakes: Mistakes) -> str:
-        """Return the text."""
-        if not isinstance(value, str) or not value.strip():
-            mistakes.expect(path, "a text", value)
-            return ""
-        return value.strip()
+def parse_sentence(value: Any, path: str, mistakes: Mistakes) -> str:
+    """Parse a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        mistakes.expect(path, "a text", value)
+        return ""
+    return value.strip()
 
 
-@dataclass(frozen=True, slots=True)
-class TagValues:
-    """Tag keys, each with a value or a list of values; `*` matches any value."""
-
-    values: Texts = field(default_factory=lambda: Texts(TAG_VALUE, "a text"))
-
-    def read(self, value: Any, path: str, mistakes: Mistakes) -> dict[str, frozenset[str]]:
-        """Return the values by key."""
-        if not isinstance(value, Mapping):
-            mistakes.expect(path, "tag keys, each with a value or a list of values", value)
-            return {}
-        return {
-            str(key): frozenset(
-                self.values.read(
-                    each if isinstance(each, list) else [each], f"{path}.{key}", mistakes
-                )
-            )
-            for key, each in value.items()
-        }
+def parse_tags(value: Any, path: str, mistakes: Mistakes) -> dict[str, frozenset[str]]:
+    """Parse tag keys, each with a value or a list of values; `*` matches any value."""
+    if not isinstance(value, Mapping):
+        mistakes.expect(path, "tag keys, each with a value or a list of values", value)
+        return {}
+    parse = texts(TAG_VALUE, "a text")
+    return {
+        str(key): parse(each if isinstance(each, list) else [each], f"{path}.{key}", mistakes)
+        for key, each in value.items()
+    }
 
 
 REQUIREMENTS: Mapping[str, Field] = {
-    "required_services": Texts(
+    "required_services": texts(
         SHORT_SERVICE, "the short name of a service, as in kms or ecr.dkr", ordered=True
     ),
-    "trusted_accounts": Texts(ACCOUNT, "an account of 12 digits"),
-    "trusted_organizations": Texts(ORGANIZATION, "an organisation id, as in o-a1b2c3d4e5"),
-    "allowed_endpoint_services": Texts(
+    "trusted_accounts": texts(ACCOUNT, "an account of 12 digits"),
+    "trusted_organizations": texts(ORGANIZATION, "an organisation id, as in o-a1b2c3d4e5"),
+    "allowed_endpoint_services": texts(
         SERVICE_OR_OWNER,
         "a full service name, as in com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0, or "
         "its owner's account",
     ),
-    "allowed_regions": Texts(REGION, "a region, as in eu-west-1"),
-    "allowed_actions": Texts(ACTION, "an IAM action, as in s3:Get*"),
-    "pending_grace_minutes": Number(0, 24 * 60),
-    "waiver_approval": Flag(),
-    "waiver_max_days": Number(1, 366),
+    "allowed_regions": texts(REGION, "a region, as in eu-west-1"),
+    "allowed_actions": texts(ACTION, "an IAM action, as in s3:Get*"),
+    "pending_grace_minutes": integer(0, 24 * 60),
+    "waiver_approval": parse_flag,
+    "waiver_max_days": integer(1, 366),
 }
-EXEMPTION: Mapping[str, Field] = {"exempt": Flag(), "exempt_reason": Sentence()}
+EXEMPTION: Mapping[str, Field] = {"exempt": parse_flag, "exempt_reason": parse_sentence}
 CONDITIONS: Mapping[str, Field] = {
-    "accounts": Texts(ACCOUNT, "an account of 12 digits"),
-    "regions": Texts(REGION, "a region, as in eu-west-1"),
-    "vpcs": Texts(VPC, "a VPC or endpoint service id, as in vpc-0123456789abcdef0"),
-    "tags": TagValues(),
+    "accounts": texts(ACCOUNT, "an account of 12 digits"),
+    "regions": texts(REGION, "a region, as in eu-west-1"),
+    "vpcs": texts(VPC, "a VPC or endpoint service id, as in vpc-0123456789abcdef0"),
+    "tags": parse_tags,
 }
 
 

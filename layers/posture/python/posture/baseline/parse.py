@@ -7,7 +7,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from posture.baseline.document import BaselineDocument, Match, Override
-from posture.baseline.fields import CONDITIONS, EXEMPTION, REQUIREMENTS, Field, Mistakes, Sentence
+from posture.baseline.fields import (
+    CONDITIONS,
+    EXEMPTION,
+    REQUIREMENTS,
+    Field,
+    Mistakes,
+    parse_sentence,
+)
 from posture.errors import BaselineError
 from posture.model.baseline import Baseline
 
@@ -63,7 +70,7 @@ def _document(raw: Any, mistakes: Mistakes) -> BaselineDocument:
 
 def _override(raw: Any, path: str, mistakes: Mistakes) -> Override:
     members = _members(raw, OVERRIDE, path, mistakes)
-    name = Sentence().read(members.get("name"), f"{path}.name", mistakes)
+    name = parse_sentence(members.get("name"), f"{path}.name", mistakes)
     match = _fields(members.get("match"), CONDITIONS, f"{path}.match", mistakes)
     if isinstance(members.get("match"), Mapping) and not any(match.values()):
         mistakes.expect(f"{path}.match", "at least one of " + ", ".join(CONDITIONS), {})
@@ -92,8 +99,7 @@ def _members(raw: Any, known: Iterable[str], path: str, mistakes: Mistakes) -> M
 def _fields(raw: Any, fields: Mapping[str, Field], path: str, mistakes: Mistakes) -> dict[str, Any]:
     members = _members(raw, fields, path, mistakes)
     return {
-        name: fields[name].read(value, f"{path}.{name}", mistakes)
-        for name, value in members.items()
+        name: fields[name](value, f"{path}.{name}", mistakes) for name, value in members.items()
     }
 
 

@@ -31,32 +31,22 @@ MAX_BYTES = 3_000_000  # leaves a quarter for the scope record and for how Dynam
 class TransactionPart:
     """One transaction of an evaluation: `number` from 1 of `parts`.
 
-    `findings` are its items of the findings table, `rows` those of the history table, chained to
-    the scope's last row; `chain` is where the chain ends after them.
+    `commit` is its name, which all its items hold. `findings` are the items of the findings table,
+    `rows` those of the history table, chained to the scope's last row; `chain` is where it ends.
     """
 
     number: int
     parts: int
+    commit: str
     transitions: tuple[Transition, ...]
-    observed_at: datetime
     findings: tuple[Item, ...]
     rows: tuple[Item, ...]
     chain: Chain
 
     @property
-    def commit(self) -> str:
-        """The name of the transaction, which its findings and history rows hold."""
-        return format_commit(self.observed_at, self.number)
-
-    @property
     def is_last(self) -> bool:
         """Whether it completes the evaluation."""
         return self.number == self.parts
-
-
-def format_commit(observed_at: datetime, number: int) -> str:
-    """Name a transaction, as in 2026-01-31T12:00:00.000000Z#1."""
-    return f"{format_iso(observed_at)}#{number}"
 
 
 def split_into_parts(
@@ -66,7 +56,7 @@ def split_into_parts(
     chunks = list(_chunks(steps))
     parts = []
     for number, chunk in enumerate(chunks, 1):
-        commit = format_commit(observed_at, number)
+        commit = f"{format_iso(observed_at)}#{number}"
         rows = []
         for _, items in chunk:
             row, chain = append_to_chain(with_commit(items.row, commit, len(chunks)), chain)
@@ -74,7 +64,7 @@ def split_into_parts(
         findings = tuple(with_commit(items.finding, commit) for _, items in chunk)
         taken = tuple(step for step, _ in chunk)
         parts.append(
-            TransactionPart(number, len(chunks), taken, observed_at, findings, tuple(rows), chain)
+            TransactionPart(number, len(chunks), commit, taken, findings, tuple(rows), chain)
         )
     return tuple(parts)
 

@@ -1,7 +1,5 @@
 """The `posture` command: its list of commands, each of which is imported when it is called."""
 
-from __future__ import annotations
-
 import os
 from importlib import import_module
 from importlib.metadata import version

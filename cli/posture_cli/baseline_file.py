@@ -1,7 +1,5 @@
 """Reads and writes baseline files, in YAML or JSON."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

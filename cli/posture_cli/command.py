@@ -1,7 +1,5 @@
 """How the commands are declared: groups of options, examples, and options that count once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields

@@ -3,8 +3,6 @@
 Rich respects `NO_COLOR` and writes no colours to a pipe; lines in a pipe are never wrapped.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

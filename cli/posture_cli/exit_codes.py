@@ -1,7 +1,5 @@
 """The exit codes of every command. An interrupted command exits with 130, which typer does."""
 
-from __future__ import annotations
-
 OK = 0
 FINDINGS = 1  # something was found
 ERROR = 2  # the command failed

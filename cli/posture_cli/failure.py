@@ -1,7 +1,5 @@
 """Describes an error in one sentence for the person at the terminal."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from posture.errors import PostureError

@@ -1,7 +1,5 @@
 """The entry point of the `posture` command."""
 
-from __future__ import annotations
-
 import sys
 
 from posture_cli import exit_codes

@@ -1,7 +1,5 @@
 """The options that several commands share, and the output formats."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

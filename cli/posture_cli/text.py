@@ -1,7 +1,5 @@
 """Makes text from elsewhere (tags, policies, error messages) harmless for a terminal."""
 
-from __future__ import annotations
-
 import unicodedata
 
 # control, format (direction marks), private use, surrogates, line and paragraph separators

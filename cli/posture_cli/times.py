@@ -1,7 +1,5 @@
 """Parses times on the command line."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Exports the ends of the hash chains to a file, to be kept where operators cannot write."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from datetime import datetime

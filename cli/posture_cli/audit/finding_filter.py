@@ -1,7 +1,5 @@
 """Filters and sorts findings, and reads them by the index that fits the filter best."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The coverage matrices that a monitor stored: how each subnet of a VPC reaches each service."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """`posture baseline`: prints, checks and applies what the organisation requires."""
 
-from __future__ import annotations
-
 import sys
 from datetime import UTC, datetime
 from difflib import unified_diff

@@ -1,7 +1,5 @@
 """`posture coverage`: shows the path from each subnet to each AWS service."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,6 +11,7 @@ from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
 from posture.baseline.resolve import resolve_baseline
 from posture.rules.rule import VpcContext
+from posture_cli import options
 from posture_cli.audit.matrices import VpcMatrix, read_matrices
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.baseline_file import load_baseline
@@ -20,14 +19,7 @@ from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.deployed import DeploymentError
 from posture_cli.live import collect_vpcs, require_service
-from posture_cli.options import (
-    BaselineOption,
-    Output,
-    OutputOption,
-    RegionsOption,
-    VpcsOption,
-    option,
-)
+from posture_cli.options import Output, option
 from posture_cli.render.coverage import (
     CSV_COLUMNS,
     build_coverage_document,
@@ -48,22 +40,22 @@ app = CommandGroup()
 )
 def coverage(
     *,
-    region: RegionsOption = None,
-    vpc: VpcsOption = None,
+    region: options.RegionsOption = None,
+    vpc: options.VpcsOption = None,
     service: Annotated[
         list[str] | None,
         option(
             "SERVICE", "Also show this service, as in kms; repeat for several.", "--service", "-s"
         ),
     ] = None,
-    baseline: BaselineOption = None,
+    baseline: options.BaselineOption = None,
     stack: Annotated[
         str | None, option("NAME", "Show what this deployed monitor observed last; read no VPC.")
     ] = None,
     table: Annotated[
         str | None, option("TABLE", "The findings table of the monitor. Default: the stack's.")
     ] = None,
-    output: OutputOption = Output.TABLE,
+    output: options.OutputOption = Output.TABLE,
 ) -> None:
     """Show the path from each subnet to each AWS service, and whether the traffic arrives.
 

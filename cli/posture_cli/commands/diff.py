@@ -1,7 +1,5 @@
 """`posture diff`: compares the findings of two times."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,18 +11,12 @@ from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.store.history import History
-from posture_cli import exit_codes
+from posture_cli import exit_codes, options
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr
-from posture_cli.options import (
-    FindingTableOptions,
-    Output,
-    OutputOption,
-    ScopeOptions,
-    StackOptions,
-)
+from posture_cli.options import Output
 from posture_cli.render.findings import build_finding_record
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_end, parse_start
@@ -52,10 +44,10 @@ def diff(
         ),
     ] = None,
     *,
-    scopes: ScopeOptions,
-    where: StackOptions,
-    tables: FindingTableOptions,
-    output: OutputOption = Output.TABLE,
+    scopes: options.ScopeOptions,
+    where: options.StackOptions,
+    tables: options.FindingTableOptions,
+    output: options.OutputOption = Output.TABLE,
 ) -> None:
     """Compare the findings of two times: what was opened, changed and resolved.
 

@@ -1,7 +1,5 @@
 """`posture events`: lists the EC2 calls that the monitor handles, and those that it ignores."""
 
-from __future__ import annotations
-
 import sys
 
 from posture.changes.event_names import HANDLED, IGNORED, format_markdown

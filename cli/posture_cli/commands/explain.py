@@ -1,7 +1,5 @@
 """`posture explain`: explains which path a subnet's traffic to a service takes."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer
@@ -16,18 +14,12 @@ from posture.model.instant import format_iso
 from posture.model.network import Snapshot
 from posture.model.service_names import short_name
 from posture.policy import Trust
+from posture_cli import options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout
 from posture_cli.live import collect_vpc_of_subnet, require_service
-from posture_cli.options import (
-    BaselineOption,
-    Output,
-    OutputOption,
-    RegionsOption,
-    build_parser,
-    option,
-)
+from posture_cli.options import Output, build_parser, option
 from posture_cli.render.coverage import LEGEND
 from posture_cli.render.records import write_json, write_records
 from posture_cli.text import make_printable
@@ -55,7 +47,7 @@ def explain(
         ),
     ],
     *,
-    region: RegionsOption = None,
+    region: options.RegionsOption = None,
     group: Annotated[
         list[str] | None,
         option(
@@ -66,8 +58,8 @@ def explain(
             parser=_parse_group,
         ),
     ] = None,
-    baseline: BaselineOption = None,
-    output: OutputOption = Output.TABLE,
+    baseline: options.BaselineOption = None,
+    output: options.OutputOption = Output.TABLE,
 ) -> None:
     """Explain step by step which path a subnet's traffic to a service takes, and why.
 

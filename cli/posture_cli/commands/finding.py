@@ -1,7 +1,5 @@
 """`posture finding`: shows one finding with its history."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Sequence
 from textwrap import indent
@@ -13,18 +11,11 @@ from posture.errors import PostureError
 from posture.model.finding import Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.store.items import Entry
-from posture_cli import exit_codes
+from posture_cli import exit_codes, options
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
-from posture_cli.options import (
-    HistoryTableOptions,
-    Output,
-    OutputOption,
-    StackOptions,
-    build_parser,
-)
-from posture_cli.render.findings import build_finding_record
-from posture_cli.render.history import CSV_COLUMNS, build_entry_record
+from posture_cli.options import Output, build_parser
+from posture_cli.render.findings import ENTRY_CSV, build_entry_record, build_finding_record
 from posture_cli.render.records import write_json, write_records
 from posture_cli.text import make_lines_printable, make_printable
 
@@ -48,9 +39,9 @@ def finding(
         ),
     ],
     *,
-    where: StackOptions,
-    tables: HistoryTableOptions,
-    output: OutputOption = Output.TABLE,
+    where: options.StackOptions,
+    tables: options.HistoryTableOptions,
+    output: options.OutputOption = Output.TABLE,
 ) -> None:
     """Show one finding: what is wrong, evidence, remediation, who caused it, and its history.
 
@@ -67,7 +58,7 @@ def finding(
         life = [build_entry_record(each) for each in entries]
         write_json({**build_finding_record(last), "life": life})
     else:
-        write_records(map(build_entry_record, entries), CSV_COLUMNS, output)
+        write_records(map(build_entry_record, entries), ENTRY_CSV, output)
     opened.print_cost(verbose=tables.verbose)
     if last.status is not FindingStatus.RESOLVED:
         raise typer.Exit(exit_codes.FINDINGS)

@@ -1,7 +1,5 @@
 """`posture findings`: lists the findings of a deployed monitor."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
@@ -9,10 +7,10 @@ from typing import Annotated
 import typer
 
 from posture.alerts.asff import build_asff
+from posture.alerts.rule_texts import load_rule_texts
 from posture.model.finding import Finding, FindingStatus
 from posture.model.verdict import Severity
-from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli import exit_codes
+from posture_cli import exit_codes, options
 from posture_cli.audit.finding_filter import (
     FindingFilter,
     SortOrder,
@@ -25,21 +23,7 @@ from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.interchange.ocsf import build_ocsf_event
-from posture_cli.options import (
-    RECORDS,
-    AsOfOption,
-    FindingTableOptions,
-    LimitOption,
-    Output,
-    RegionsOption,
-    ResourceOption,
-    RuleOption,
-    ScopeOptions,
-    StackOption,
-    TimeOptions,
-    option,
-    output_option,
-)
+from posture_cli.options import RECORDS, Output, option, output_option
 from posture_cli.render.findings import FINDING_COLUMNS, FINDING_CSV, build_finding_record
 from posture_cli.render.records import write_records
 
@@ -60,8 +44,8 @@ app = CommandGroup()
 )
 def findings(
     *,
-    stack: StackOption = "posture",
-    region: RegionsOption = None,
+    stack: options.StackOption = "posture",
+    region: options.RegionsOption = None,
     status: Annotated[
         list[FindingStatus] | None,
         option(
@@ -71,18 +55,18 @@ def findings(
     severity: Annotated[
         list[Severity] | None, option("|".join(Severity), "Repeat for several.")
     ] = None,
-    rule: RuleOption = None,
-    resource: ResourceOption = None,
+    rule: options.RuleOption = None,
+    resource: options.ResourceOption = None,
     in_region: Annotated[str | None, option("REGION", "The region of the finding.")] = None,
-    scopes: ScopeOptions,
+    scopes: options.ScopeOptions,
     actor: Annotated[
         str | None, option("ARN", "Who made the change: an ARN or a part of it.")
     ] = None,
-    times: TimeOptions,
-    as_of: AsOfOption = None,
+    times: options.TimeOptions,
+    as_of: options.AsOfOption = None,
     sort: Annotated[SortOrder, typer.Option(help="The order.")] = SortOrder.SEVERITY,
-    limit: LimitOption = None,
-    tables: FindingTableOptions,
+    limit: options.LimitOption = None,
+    tables: options.FindingTableOptions,
     output: Annotated[Output, output_option(*RECORDS, Output.OCSF, Output.ASFF)] = Output.TABLE,
 ) -> None:
     """List the findings of a deployed monitor, the most severe first.
@@ -136,7 +120,8 @@ def _write(found: Iterator[Finding], output: Output) -> int:
     if output is Output.OCSF:
         return write_records(map(build_ocsf_event, found), (), Output.NDJSON)
     if output is Output.ASFF:
-        return write_records((build_asff(each, RULES_BY_ID) for each in found), (), Output.JSON)
+        rules = load_rule_texts()
+        return write_records((build_asff(each, rules) for each in found), (), Output.JSON)
     records = map(build_finding_record, found)
     return write_records(records, FINDING_COLUMNS, output, FINDING_CSV)
 

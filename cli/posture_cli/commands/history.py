@@ -1,28 +1,16 @@
 """`posture history`: lists what changed, when and by whom."""
 
-from __future__ import annotations
-
 from itertools import chain, islice
 from typing import Annotated
 
 import typer
 
+from posture_cli import options
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
-from posture_cli.options import (
-    FindingTableOptions,
-    LimitOption,
-    Output,
-    OutputOption,
-    ResourceOption,
-    ScopeOption,
-    StackOptions,
-    TimeOptions,
-    VpcOption,
-    option,
-)
-from posture_cli.render.history import COLUMNS, CSV_COLUMNS, build_entry_record
+from posture_cli.options import Output, option
+from posture_cli.render.findings import ENTRY_COLUMNS, ENTRY_CSV, build_entry_record
 from posture_cli.render.records import write_records
 
 app = CommandGroup()
@@ -36,17 +24,17 @@ app = CommandGroup()
 )
 def history(
     *,
-    scope: ScopeOption = None,
-    vpc: VpcOption = None,
-    resource: ResourceOption = None,
+    scope: options.ScopeOption = None,
+    vpc: options.VpcOption = None,
+    resource: options.ResourceOption = None,
     actor: Annotated[
         str | None, option("ARN", "Who made the changes: the whole ARN, as findings show.")
     ] = None,
-    times: TimeOptions,
-    limit: LimitOption = None,
-    where: StackOptions,
-    tables: FindingTableOptions,
-    output: OutputOption = Output.TABLE,
+    times: options.TimeOptions,
+    limit: options.LimitOption = None,
+    where: options.StackOptions,
+    tables: options.FindingTableOptions,
+    output: options.OutputOption = Output.TABLE,
 ) -> None:
     """List every change of findings, by scope, VPC, resource or actor; the oldest first.
 
@@ -68,5 +56,5 @@ def history(
         scopes = [scope] if scope else list_scopes(opened.findings, FindingFilter(vpc=vpc))
         found = chain.from_iterable(opened.history.find_by_scope(each, **period) for each in scopes)
     records = map(build_entry_record, islice(found, limit))
-    write_records(records, COLUMNS, output, CSV_COLUMNS)
+    write_records(records, ENTRY_COLUMNS, output, ENTRY_CSV)
     opened.print_cost(verbose=tables.verbose)

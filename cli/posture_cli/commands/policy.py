@@ -1,7 +1,5 @@
 """`posture policy`: decides what an endpoint policy allows."""
 
-from __future__ import annotations
-
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum

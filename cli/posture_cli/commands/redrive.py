@@ -1,7 +1,5 @@
 """`posture redrive`: retries what the monitor could not process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """`posture replay`: reads recorded changes as the monitor does."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`posture report`: writes the posture as one HTML page."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated

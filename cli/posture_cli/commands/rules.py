@@ -1,7 +1,5 @@
 """`posture rules`: lists the rules."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby

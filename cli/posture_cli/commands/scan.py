@@ -1,7 +1,5 @@
 """`posture scan`: evaluates VPCs now, with the caller's own credentials and nothing deployed."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +16,7 @@ from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Status, Verdict
 from posture.rules.engine import evaluate_endpoint_service, evaluate_vpc
 from posture.rules.rule_catalogue import SERVICE_RULES
-from posture_cli import exit_codes
+from posture_cli import exit_codes, options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
@@ -26,14 +24,7 @@ from posture_cli.interchange import ScopedVerdict
 from posture_cli.interchange.junit import build_junit
 from posture_cli.interchange.sarif import build_sarif
 from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs
-from posture_cli.options import (
-    RECORDS,
-    BaselineOption,
-    Output,
-    RegionsOption,
-    VpcsOption,
-    output_option,
-)
+from posture_cli.options import RECORDS, Output, output_option
 from posture_cli.render.findings import (
     VERDICT_COLUMNS,
     VERDICT_CSV,
@@ -56,9 +47,9 @@ app = CommandGroup()
 )
 def scan(
     *,
-    region: RegionsOption = None,
-    vpc: VpcsOption = None,
-    baseline: BaselineOption = None,
+    region: options.RegionsOption = None,
+    vpc: options.VpcsOption = None,
+    baseline: options.BaselineOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also list what passes.")] = False,
     output: Annotated[Output, output_option(*RECORDS, Output.SARIF, Output.JUNIT)] = Output.TABLE,
 ) -> None:

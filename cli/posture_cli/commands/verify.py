@@ -1,7 +1,5 @@
 """`posture verify`: verifies that nobody altered the findings or their history."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,20 +9,13 @@ import typer
 
 from posture.model.scope import Scope
 from posture.store.waivers import PARTITION
-from posture_cli import exit_codes
+from posture_cli import exit_codes, options
 from posture_cli.audit.chain_ends_file import read_chain_ends, write_chain_ends
 from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.audit.verify import ChainEnds, VerificationResult, Verifier
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
-from posture_cli.options import (
-    AllTableOptions,
-    Output,
-    OutputOption,
-    ScopeOption,
-    StackOptions,
-    option,
-)
+from posture_cli.options import Output, option
 from posture_cli.render.records import write_records
 
 COLUMNS = ("verdict", "scope", "rows", "entry", "problem")
@@ -41,8 +32,8 @@ app = CommandGroup()
 )
 def verify(
     *,
-    where: StackOptions,
-    scope: ScopeOption = None,
+    where: options.StackOptions,
+    scope: options.ScopeOption = None,
     heads: Annotated[
         Path | None,
         option("FILE", "Write the end of every hash chain to this file; keep it elsewhere."),
@@ -51,8 +42,8 @@ def verify(
         Path | None,
         option("FILE", "Also verify that the chains still contain the ends in this file."),
     ] = None,
-    tables: AllTableOptions,
-    output: OutputOption = Output.TABLE,
+    tables: options.AllTableOptions,
+    output: options.OutputOption = Output.TABLE,
 ) -> None:
     """Verify that history was only appended to, and that the findings follow from it.
 

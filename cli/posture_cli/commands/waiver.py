@@ -1,7 +1,5 @@
 """`posture waiver`: accepts a risk for a limited time."""
 
-from __future__ import annotations
-
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -15,17 +13,10 @@ from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.runtime.settings import Tables
 from posture.store.baselines import BaselineTable
 from posture.store.waivers import WaiverTable
-from posture_cli import deployed
+from posture_cli import deployed, options
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
-from posture_cli.options import (
-    BaselineTableOptions,
-    Output,
-    OutputOption,
-    WaiverTableOptions,
-    option,
-    parse_rule,
-)
+from posture_cli.options import Output, option, parse_rule
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_future
 
@@ -57,7 +48,7 @@ def add(
     ],
     resource: Annotated[str, option("RESOURCE", "The resource, or a pattern with * and ?.")] = "*",
     scope: Annotated[str, option("SCOPE", "ACCOUNT/REGION/VPC, or a pattern with * and ?.")] = "*",
-    where: WaiverTableOptions,
+    where: options.WaiverTableOptions,
 ) -> None:
     """Accept a rule's failures for a limited time.
 
@@ -100,7 +91,7 @@ def add(
 
 
 @app.add("posture waiver approve w-0123abcd")
-def approve(id_: IdArgument, *, where: WaiverTableOptions) -> None:
+def approve(id_: IdArgument, *, where: options.WaiverTableOptions) -> None:
     """Approve a requested waiver.
 
     The person who requested it cannot approve it.
@@ -113,7 +104,7 @@ def approve(id_: IdArgument, *, where: WaiverTableOptions) -> None:
 
 
 @app.add("posture waiver revoke w-0123abcd")
-def revoke(id_: IdArgument, *, where: WaiverTableOptions) -> None:
+def revoke(id_: IdArgument, *, where: options.WaiverTableOptions) -> None:
     """End a waiver early.
 
     The next evaluation or sweep reopens its findings.
@@ -131,8 +122,8 @@ def list_waivers(
     everything: Annotated[
         bool, typer.Option("--all", help="Also list expired and revoked waivers.")
     ] = False,
-    where: BaselineTableOptions,
-    output: OutputOption = Output.TABLE,
+    where: options.BaselineTableOptions,
+    output: options.OutputOption = Output.TABLE,
 ) -> None:
     """List waivers, the first to expire first.
 
@@ -167,13 +158,13 @@ def _build_record(waiver: Waiver, at: datetime) -> dict[str, Any]:
     return {**record, **times, "state": waiver.state(at)}
 
 
-def _find_tables(where: BaselineTableOptions) -> Tables:
+def _find_tables(where: options.BaselineTableOptions) -> Tables:
     named = {"baseline": where.baseline_table}
-    if isinstance(where, WaiverTableOptions):
+    if isinstance(where, options.WaiverTableOptions):
         named["history"] = where.history_table
     return deployed.find_tables(where.stack, where.region, named)
 
 
-def _open_table(where: BaselineTableOptions) -> WaiverTable:
+def _open_table(where: options.BaselineTableOptions) -> WaiverTable:
     tables = _find_tables(where)
     return WaiverTable(deployed.open_dynamodb(where.region), tables.baseline, tables.history)

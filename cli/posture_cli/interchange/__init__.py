@@ -1,7 +1,5 @@
 """Findings and verdicts in the formats of other tools. Pure."""
 
-from __future__ import annotations
-
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 

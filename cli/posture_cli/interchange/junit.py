@@ -3,8 +3,6 @@
 https://github.com/testmoapp/junitxml
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from xml.etree import ElementTree as ET

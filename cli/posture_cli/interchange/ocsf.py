@@ -3,13 +3,12 @@
 https://schema.ocsf.io/1.5.0/classes/compliance_finding
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 from posture.alerts.asff import build_resource
+from posture.alerts.json_body import build_verdict_texts
 from posture.model.finding import Finding, FindingStatus
 from posture.model.service_names import get_partition
 from posture.model.verdict import Severity
@@ -17,24 +16,13 @@ from posture.rules.rule_catalogue import RULES_BY_ID
 
 VERSION = "1.5.0"
 CATEGORY, CLASS = 2, 2003  # Findings, Compliance Finding
-SEVERITY = {
-    Severity.INFORMATIONAL: (1, "Informational"),
-    Severity.LOW: (2, "Low"),
-    Severity.MEDIUM: (3, "Medium"),
-    Severity.HIGH: (4, "High"),
-    Severity.CRITICAL: (5, "Critical"),
-}
+SEVERITIES = {each: number for number, each in enumerate(reversed(Severity), 1)}
+# The status of the finding, and that of its compliance: 0 unknown, 1 pass, 3 fail.
 STATUS = {
-    FindingStatus.OPEN: (1, "New"),
-    FindingStatus.UNKNOWN: (1, "New"),
-    FindingStatus.WAIVED: (3, "Suppressed"),
-    FindingStatus.RESOLVED: (4, "Resolved"),
-}
-COMPLIANCE = {
-    FindingStatus.OPEN: (3, "Fail"),
-    FindingStatus.WAIVED: (3, "Fail"),
-    FindingStatus.UNKNOWN: (0, "Unknown"),
-    FindingStatus.RESOLVED: (1, "Pass"),
+    FindingStatus.OPEN: (1, "New", 3),
+    FindingStatus.UNKNOWN: (1, "New", 0),
+    FindingStatus.WAIVED: (3, "Suppressed", 3),
+    FindingStatus.RESOLVED: (4, "Resolved", 1),
 }
 ACTIVITY = {1: "Create", 2: "Update", 3: "Close"}
 RULE = 1  # the type of analytic
@@ -42,8 +30,8 @@ RULE = 1  # the type of analytic
 
 def build_ocsf_event(finding: Finding) -> dict[str, Any]:
     """Build the event of a finding; times are milliseconds since 1970, as in OCSF."""
-    severity, status = SEVERITY[finding.severity], STATUS[finding.status]
     activity = _activity(finding)
+    status_id, status, _ = STATUS[finding.status]
     return {
         "activity_id": activity,
         "activity_name": ACTIVITY[activity],
@@ -54,10 +42,10 @@ def build_ocsf_event(finding: Finding) -> dict[str, Any]:
         "type_name": f"Compliance Finding: {ACTIVITY[activity]}",
         "type_uid": CLASS * 100 + activity,
         "time": _time(finding.updated_at),
-        "severity_id": severity[0],
-        "severity": severity[1],
-        "status_id": status[0],
-        "status": status[1],
+        "severity_id": SEVERITIES[finding.severity],
+        "severity": finding.severity.value.capitalize(),
+        "status_id": status_id,
+        "status": status,
         "status_code": finding.status.value,
         "message": finding.verdict.summary,
         "metadata": _metadata(finding),
@@ -112,12 +100,12 @@ def _info(finding: Finding) -> dict[str, Any]:
 def _compliance(finding: Finding) -> dict[str, Any]:
     rule = RULES_BY_ID.get(finding.rule)
     controls = rule.controls if rule else ()
-    number, _ = COMPLIANCE[finding.status]
+    _, _, compliance = STATUS[finding.status]
     return {
         "control": finding.rule,
         "standards": sorted({each.framework for each in controls}),
         "requirements": [f"{each.framework} {each.id}" for each in controls],
-        "status_id": number,
+        "status_id": compliance,
     }
 
 
@@ -145,9 +133,7 @@ def _unmapped(finding: Finding) -> dict[str, Any]:
     cause = finding.cause
     unmapped: dict[str, Any] = {
         "scope": str(finding.scope),
-        "evidence": [
-            {"text": fact.text, "record": dict(fact.record)} for fact in finding.verdict.evidence
-        ],
+        "evidence": build_verdict_texts(finding.verdict)["evidence"],
     }
     if cause:
         unmapped["cause"] = {

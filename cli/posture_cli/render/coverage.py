@@ -1,7 +1,5 @@
 """Prints coverage matrices: one row per subnet, one column per service, and the reasons below."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,14 +1,14 @@
-"""Builds the records of verdicts and findings, and names the fields that tables and CSV show."""
-
-from __future__ import annotations
+"""Builds the records of verdicts, findings and history entries, and names their columns."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from posture.alerts.json_body import build_cause_record, build_verdict_texts
 from posture.model.finding import Finding
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
+from posture.store.items import Entry
 from posture_cli.render.records import Record
 
 VERDICT_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "region", "summary")
@@ -18,6 +18,13 @@ VERDICT_CSV = (
     "remediation",
 )  # fmt: skip
 FINDING_CSV = (*VERDICT_CSV, "id", "version", "opened_at", "updated_at", "actor")
+ENTRY_COLUMNS = (
+    "time", "step", "status", "severity", "rule", "resource", "vpc", "actor", "summary",
+)  # fmt: skip
+ENTRY_CSV = (
+    *ENTRY_COLUMNS, "account", "region", "reason", "id", "version", "commit", "evidence",
+    "remediation",
+)  # fmt: skip
 
 
 def choose_screen_columns(records: Sequence[Record]) -> tuple[str, ...]:
@@ -28,7 +35,6 @@ def choose_screen_columns(records: Sequence[Record]) -> tuple[str, ...]:
 
 def build_verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     """Build the record of a verdict."""
-    remedy = verdict.remediation
     return {
         "rule": verdict.rule,
         "status": verdict.status.value,
@@ -38,9 +44,7 @@ def build_verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
         "region": scope.region,
         "vpc": scope.vpc_id,
         "scope": str(scope),
-        "summary": verdict.summary,
-        "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
-        "remediation": {"text": remedy.text, "command": remedy.command} if remedy else None,
+        **build_verdict_texts(verdict),
         "concerns": sorted(verdict.concerns),
     }
 
@@ -56,14 +60,17 @@ def build_finding_record(finding: Finding) -> dict[str, Any]:
         "opened_at": format_iso(finding.opened_at),
         "updated_at": format_iso(finding.updated_at),
         "actor": cause.actor if cause else None,
-        "cause": None
-        if cause is None
-        else {
-            "event_id": cause.event_id,
-            "event_name": cause.event_name,
-            "actor": cause.actor,
-            "time": format_iso(cause.time),
-            "source_ip": cause.source_ip,
-            "user_agent": cause.user_agent,
-        },
+        "cause": build_cause_record(cause) if cause else None,
+    }
+
+
+def build_entry_record(entry: Entry) -> dict[str, Any]:
+    """Build the record of a history entry: the step, and the finding after it."""
+    transition = entry.transition
+    return {
+        "time": format_iso(entry.observed_at),
+        "step": transition.step.value,
+        "reason": transition.reason,
+        "commit": entry.commit,
+        **build_finding_record(transition.finding),
     }

@@ -1,7 +1,5 @@
 """Writes records as a table, JSON, newline-delimited JSON, CSV or Markdown."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -1,7 +1,5 @@
 """Draws a VPC from its coverage matrix: subnets, route tables and the targets of the traffic."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

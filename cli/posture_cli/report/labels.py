@@ -1,7 +1,5 @@
 """Shortens names so that they fit a box of a drawing; the middle is cut, both ends stay."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import accumulate
 from unicodedata import combining, east_asian_width

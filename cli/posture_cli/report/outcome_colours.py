@@ -1,7 +1,5 @@
 """The colour in which the report shows each outcome and path of a coverage matrix."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

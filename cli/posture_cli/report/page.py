@@ -5,8 +5,6 @@ and style, by their digests, and forbids loading anything.
 https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Reads what a report is made from, out of the tables of a stack."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Builds the model of the report page from the data of the tables. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Counts the open findings over time, and how long they stayed open."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

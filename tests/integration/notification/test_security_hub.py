@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 
 from finding_builders import SCOPE, at, verdict
 from notify_stage import Stage
+from posture.alerts.rule_texts import load_rule_texts
 from posture.lifecycle.diff import find_transitions
 from posture.model.scope import Region
 from posture.model.verdict import Severity
 from posture.notification.security_hub import SecurityHub
-from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.items import build_items, with_commit
 
 HOME = Region("123456789012", "eu-west-1")  # the emulator's account
@@ -53,7 +53,7 @@ class RejectingHub:
 
 def security_hub(client: Any) -> SecurityHub:
     """Build the port to a Security Hub client."""
-    return SecurityHub(client, HOME, RULES_BY_ID)
+    return SecurityHub(client, HOME, load_rule_texts())
 
 
 @pytest.mark.usefixtures("stage")

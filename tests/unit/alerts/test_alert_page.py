@@ -15,11 +15,11 @@ from network_builders import (
     table,
 )
 from posture.alerts.message import Message, compose
+from posture.alerts.rule_texts import load_rule_texts
 from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
 from posture.rules.engine import evaluate_vpc
-from posture.rules.rule_catalogue import RULES_BY_ID
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 
@@ -49,7 +49,7 @@ def alert() -> Message:
         changes=[replace(change("e-1", "vpce-ddb"), event_name="ModifyVpcEndpoint")],
     )
     return compose(
-        steps, commit="2026-01-31T12:00:00Z#1", parts=1, observed_at=at(0), rules=RULES_BY_ID
+        steps, commit="2026-01-31T12:00:00Z#1", parts=1, observed_at=at(0), rules=load_rule_texts()
     )
 
 

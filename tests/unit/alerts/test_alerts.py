@@ -2,42 +2,27 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from finding_builders import SCOPE, at, change, findings, opened, verdict
 from posture.alerts.message import Message, compose
+from posture.alerts.rule_texts import RuleText
 from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Remediation, Severity, Status
-from posture.rules.rule import Family, Rule, VpcContext
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 COMMIT = "2026-01-31T12:00:00.000000Z#1"
 
 
-def rule(name: str, title: str) -> Rule[VpcContext]:
-    """Build a rule without results."""
-    return Rule(
-        id=name,
-        title=title,
-        requirement=f"not: {title}",
-        family=Family.PATHS,
-        severity=Severity.HIGH,
-        rationale="Traffic that leaves the VPC is seen by others.",
-        remediation="Route it to the endpoint.",
-        evaluate=lambda _: (),
-        reads=frozenset(),
-    )
-
-
-RULES: Mapping[str, Rule[Any]] = {
-    "route-missing": rule("route-missing", "S3 uses NAT gateway"),
-    "no-policy": rule("no-policy", "Endpoint policy is open"),
+RATIONALE = "Traffic that leaves the VPC is seen by others."
+RULES = {
+    "route-missing": RuleText("S3 uses NAT gateway", RATIONALE),
+    "no-policy": RuleText("Endpoint policy is open", RATIONALE),
 }
 
 

@@ -16,6 +16,7 @@ from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 from finding_builders import SCOPE, at, change, opened, verdict
 from posture.alerts.asff import build_asff
+from posture.alerts.rule_texts import load_rule_texts
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Severity, Status
@@ -60,7 +61,7 @@ def members(shape: Any, value: Any, path: str = "") -> list[str]:
 @pytest.mark.parametrize("status", FindingStatus)
 def test_asff_is_what_security_hub_takes(validator: Any, status: FindingStatus) -> None:
     """Every field it requires, none that it does not know, in every state of a finding."""
-    record = build_asff(finding(status), RULES_BY_ID)
+    record = build_asff(finding(status), load_rule_texts())
     assert validator(record) == ""
     model = ServiceModel(Loader().load_service_model("securityhub", "service-2"))
     assert members(model.shape_for("AwsSecurityFinding"), record) == []
@@ -83,7 +84,7 @@ def test_asff_tells_how_a_finding_stands(
     status: FindingStatus, expected: tuple[str, str, str]
 ) -> None:
     """A repaired one has passed and is archived."""
-    record = build_asff(finding(status), RULES_BY_ID)
+    record = build_asff(finding(status), load_rule_texts())
     assert expected == (
         record["Compliance"]["Status"],
         record["RecordState"],
@@ -96,7 +97,7 @@ def test_asff_stays_within_its_bounds() -> None:
     long = verdict(RULE, summary="€" * 900, evidence=["€" * 900] * 40)
     long = replace(long, remediation=Remediation("€" * 900, "x" * 3000))
     [step] = opened(long)
-    record = build_asff(step.finding, RULES_BY_ID)
+    record = build_asff(step.finding, load_rule_texts())
     assert len(record["Title"]) <= 256
     assert len(record["Description"]) <= 1024
     assert len(record["Remediation"]["Recommendation"]["Text"]) <= 512
@@ -111,7 +112,7 @@ def test_asff_stays_within_its_bounds() -> None:
 def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
     """In China and GovCloud, too."""
     about = finding(scope=Scope("111122223333", region, "vpc-0a"))
-    record = build_asff(about, RULES_BY_ID)
+    record = build_asff(about, load_rule_texts())
     assert record["Resources"][0]["Id"].startswith(f"arn:{partition}:ec2:{region}:")
     assert record["Resources"][0]["Type"] == "AwsEc2Subnet"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from posture.alerts.formatting import format_line
 from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.rule_texts import RuleTexts
 from posture.lifecycle.bounds import truncate
@@ -26,7 +27,7 @@ class Alert:
         commit: The name of the transaction, `observed_at#part`.
         parts: The number of transactions of the evaluation.
         transitions: At least one, all of one scope, the worst first.
-        rules: The rule texts by rule id; those of removed rules are missing.
+        rules: The rule texts by rule id.
     """
 
     scope: Scope
@@ -63,31 +64,17 @@ class Alert:
         return self.transitions[0]
 
     @property
-    def severities(self) -> tuple[Severity, ...]:
-        """The severities of the findings, the worst first."""
-        found = {step.finding.severity for step in self.transitions}
-        return tuple(sorted(found, key=lambda each: each.rank))
-
-    @property
-    def statuses(self) -> tuple[FindingStatus, ...]:
-        """The current statuses of the findings."""
-        found = {step.finding.status for step in self.transitions}
-        return tuple(status for status in FindingStatus if status in found)
-
-    @property
-    def rule_ids(self) -> tuple[str, ...]:
-        """The ids of the rules, the worst first, at most as many as an attribute may name."""
-        rules = dict.fromkeys(truncate(step.finding.rule, MAX_NAME) for step in self.transitions)
-        return tuple(rules)[:MAX_RULES]
-
-    @property
     def impacts(self) -> tuple[Impact, ...]:
         """The root causes that several transitions share."""
         return group_impacts(self.transitions)
 
-    def title(self, rule: str) -> str:
-        """Return a rule's title, or its id if the rule was removed."""
-        return self.rules[rule].title if rule in self.rules else rule
+    @property
+    def filters(self) -> dict[str, str | list[str]]:
+        """The values that subscribers filter by."""
+        account, region = self.scope.account, self.scope.region
+        named = {"account": account, "region": region, "vpc": self.scope.subject}
+        location = {name: format_line(value, MAX_NAME) for name, value in named.items()}
+        return build_filters(self.transitions, location)
 
     def by_cause(self) -> dict[Cause | None, list[Transition]]:
         """Group the shown transitions by cause, the group with the worst one first."""
@@ -95,6 +82,25 @@ class Alert:
         for step in self.shown:
             groups.setdefault(step.finding.cause, []).append(step)
         return groups
+
+
+def build_filters(
+    transitions: Iterable[Transition], location: Mapping[str, str | list[str]]
+) -> dict[str, str | list[str]]:
+    """Build the values that subscribers filter by, from transitions with the worst one first."""
+    steps = list(transitions)
+    severities = {step.finding.severity for step in steps}
+    statuses = {step.finding.status for step in steps}
+    listed = [each.value for each in Severity if each in severities]
+    rules = dict.fromkeys(truncate(step.finding.rule, MAX_NAME) for step in steps)
+    return {
+        "severity": listed[0],
+        "severities": listed,
+        "status": [each.value for each in FindingStatus if each in statuses],
+        "steps": list(count_steps(steps)),
+        **location,
+        "rules": list(rules)[:MAX_RULES],
+    }
 
 
 def sort_worst_first(transitions: Iterable[Transition]) -> tuple[Transition, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from posture.alerts.rule_texts import RuleTexts
+from posture.alerts.rule_texts import RuleTexts, find_title
 from posture.lifecycle.bounds import truncate
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
@@ -53,8 +53,7 @@ def build_asff(
     """
     scope, verdict = finding.scope, finding.verdict
     home = importer or Region(scope.account, scope.region)
-    rule = rules.get(finding.rule)
-    controls = rule.controls if rule else ()
+    controls = rules[finding.rule].controls if finding.rule in rules else ()
     record: dict[str, Any] = {
         "SchemaVersion": SCHEMA,
         "Id": f"{scope}/{finding.id}",
@@ -64,7 +63,7 @@ def build_asff(
         "Region": home.name,
         "CreatedAt": _time(finding.opened_at),
         "UpdatedAt": _time(finding.updated_at),
-        "Title": truncate(rule.title if rule else finding.rule, TITLE),
+        "Title": truncate(find_title(rules, finding.rule), TITLE),
         "Description": truncate(verdict.summary, DESCRIPTION),
         "FindingProviderFields": {
             "Severity": {"Label": finding.severity.value.upper()},
@@ -74,7 +73,7 @@ def build_asff(
             "Status": COMPLIANCE[finding.status],
             "RelatedRequirements": [f"{it.framework} {it.id}" for it in controls][:REQUIREMENTS],
         },
-        "Workflow": {"Status": "SUPPRESSED" if _waived(finding) else "NEW"},
+        "Workflow": {"Status": "SUPPRESSED" if finding.status is FindingStatus.WAIVED else "NEW"},
         "RecordState": "ARCHIVED" if finding.status in QUIET else "ACTIVE",
         "Resources": [build_resource(scope, finding.resource)],
         "ProductFields": _fields(finding),
@@ -103,21 +102,15 @@ def build_resource(scope: Scope, name: str) -> dict[str, str]:
     }
 
 
-def _waived(finding: Finding) -> bool:
-    return finding.status is FindingStatus.WAIVED
-
-
 def _fields(finding: Finding) -> dict[str, str]:
-    cause = finding.cause
+    cause, remediation = finding.cause, finding.verdict.remediation
     fields = {
         "posture/id": finding.id,
         "posture/rule": finding.rule,
         "posture/scope": str(finding.scope),
         "posture/version": str(finding.version),
         "posture/evidence": " ".join(fact.text for fact in finding.verdict.evidence),
-        "posture/command": finding.verdict.remediation.command
-        if finding.verdict.remediation
-        else "",
+        "posture/command": remediation.command if remediation else "",
         "posture/actor": cause.actor if cause else "",
         "posture/event": f"{cause.event_name} {cause.event_id}" if cause else "",
     }

@@ -16,21 +16,19 @@ from typing import Any
 
 from posture.alerts.alert import (
     MAX_NAME,
-    MAX_RULES,
+    build_filters,
     count_steps,
     format_count,
     format_counts,
     sort_worst_first,
 )
 from posture.alerts.formatting import format_ascii_line, format_line, format_time
-from posture.alerts.json_body import SCHEMA
+from posture.alerts.json_body import SCHEMA, build_reference
 from posture.alerts.message import Message, build_attributes
-from posture.alerts.rule_texts import RuleTexts
+from posture.alerts.rule_texts import RuleTexts, find_title
 from posture.alerts.subject import LIMIT as SUBJECT
 from posture.alerts.text_body import UNKNOWN_CAUSE
-from posture.lifecycle.bounds import truncate
-from posture.model.finding import Cause, FindingStatus, Step, Transition
-from posture.model.instant import format_iso
+from posture.model.finding import Cause, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
@@ -38,8 +36,6 @@ MAX_BYTES = 200_000  # of a message's transitions, which leaves space for its te
 MAX_ROWS = 20  # rules and causes that the text lists
 MAX_SCOPES = 60  # VPCs that the text lists
 FACT = 300
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +94,18 @@ def _weight(step: Transition) -> int:
 
 
 def _message(digest: Digest) -> Message:
-    filters = _build_filters(digest)
-    return Message(
-        subject=_subject(digest),
-        text="\n".join(_lines(digest)) + "\n",
-        json=json.dumps({"schema": SCHEMA, "kind": "digest", **filters, **_body(digest)}),
-        attributes=build_attributes(filters),
+    filters = build_filters(
+        digest.transitions,
+        {
+            "account": sorted({format_line(each.account, MAX_NAME) for each in digest.scopes}),
+            "region": sorted({format_line(each.region, MAX_NAME) for each in digest.scopes}),
+            "vpc": [format_line(each.subject, MAX_NAME) for each in digest.scopes],
+        },
     )
-
-
-def _build_filters(digest: Digest) -> dict[str, str | list[str]]:
-    """Build the values that subscribers filter by; accounts, Regions and VPCs are lists."""
-    scopes = digest.scopes
-    statuses = {step.finding.status for step in digest.transitions}
-    rules = Counter(truncate(step.finding.rule, MAX_NAME) for step in digest.transitions)
-    return {
-        "severity": digest.severity.value,
-        "severities": [digest.severity.value],
-        "status": [status.value for status in FindingStatus if status in statuses],
-        "steps": list(digest.counts),
-        "account": sorted({format_line(each.account, MAX_NAME) for each in scopes}),
-        "region": sorted({format_line(each.region, MAX_NAME) for each in scopes}),
-        "vpc": [format_line(each.subject, MAX_NAME) for each in scopes],
-        "rules": [rule for rule, _ in rules.most_common(MAX_RULES)],
-    }
-
-
-def _body(digest: Digest) -> Json:
-    return {
+    body = {
+        "schema": SCHEMA,
+        "kind": "digest",
+        **filters,
         "part": digest.part,
         "parts": digest.parts,
         "counts": digest.counts,
@@ -133,22 +113,16 @@ def _body(digest: Digest) -> Json:
         "findings": [_reference(step) for step in digest.transitions],
         "more": _more(digest),
     }
+    return Message(
+        subject=_subject(digest),
+        text="\n".join(_lines(digest)) + "\n",
+        json=json.dumps(body),
+        attributes=build_attributes(filters),
+    )
 
 
-def _reference(step: Transition) -> Json:
-    """Build the reference by which a program can look up a transition."""
-    finding = step.finding
-    return {
-        "id": finding.id,
-        "version": finding.version,
-        "step": step.step.value,
-        "status": finding.status.value,
-        "scope": str(finding.scope),
-        "rule": finding.rule,
-        "resource": finding.resource,
-        "updated_at": format_iso(finding.updated_at),
-        "cause": finding.cause.event_id if finding.cause else None,
-    }
+def _reference(step: Transition) -> dict[str, Any]:
+    return {**build_reference(step), "scope": str(step.finding.scope)}
 
 
 def _subject(digest: Digest) -> str:
@@ -196,9 +170,7 @@ def _table(heading: str, counted: Counter[str]) -> Iterator[str]:
 
 
 def _title(digest: Digest, step: Transition) -> str:
-    rule = step.finding.rule
-    title = digest.rules[rule].title if rule in digest.rules else rule
-    return f"{step.step}: {format_line(title, FACT)}"
+    return f"{step.step}: {format_line(find_title(digest.rules, step.finding.rule), FACT)}"
 
 
 def _cause(cause: Cause | None) -> str:

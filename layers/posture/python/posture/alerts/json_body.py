@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from posture.alerts.alert import MAX_NAME, Alert
-from posture.alerts.formatting import format_line
+from posture.alerts.alert import Alert
 from posture.alerts.impact import Impact, group_impacts
+from posture.alerts.rule_texts import find_title
 from posture.alerts.text_body import build_list_command
 from posture.model.finding import Cause, Transition
 from posture.model.instant import format_iso
-from posture.model.verdict import Remediation
+from posture.model.verdict import Verdict
 
 SCHEMA = 1
 
@@ -23,34 +23,18 @@ def format_json(alert: Alert) -> str:
     return json.dumps(_alert(alert), separators=(",", ":"))
 
 
-def build_filters(alert: Alert) -> dict[str, str | list[str]]:
-    """Build the values that subscribers filter by, lists where an alert can have several."""
-    scope = alert.scope
-    return {
-        "severity": alert.severities[0].value,
-        "severities": [each.value for each in alert.severities],
-        "status": [each.value for each in alert.statuses],
-        "steps": list(alert.counts),
-        "account": format_line(scope.account, MAX_NAME),
-        "region": format_line(scope.region, MAX_NAME),
-        "vpc": format_line(scope.subject, MAX_NAME),
-        "rules": list(alert.rule_ids),
-    }
-
-
 def _alert(alert: Alert) -> Json:
-    causes = [cause for cause in alert.by_cause() if cause]
     return {
         "schema": SCHEMA,
         "kind": "alert",
-        **build_filters(alert),
+        **alert.filters,
         "scope": str(alert.scope),
         "commit": alert.commit,
         "part": alert.part,
         "parts": alert.parts,
         "observed_at": format_iso(alert.observed_at),
         "counts": alert.counts,
-        "causes": [_cause(cause) for cause in causes],
+        "causes": [build_cause_record(cause) for cause in alert.by_cause() if cause],
         "impacts": [_impact(impact) for impact in group_impacts(alert.shown)],
         "findings": [_finding(alert, step) for step in alert.shown],
         "omitted": alert.omitted,
@@ -61,24 +45,38 @@ def _alert(alert: Alert) -> Json:
 def _finding(alert: Alert, step: Transition) -> Json:
     finding = step.finding
     return {
+        **build_reference(step),
+        "reason": step.reason,
+        "severity": finding.severity.value,
+        "title": find_title(alert.rules, finding.rule),
+        **build_verdict_texts(finding.verdict),
+        "root": finding.verdict.root,
+        "opened_at": format_iso(finding.opened_at),
+    }
+
+
+def build_reference(step: Transition) -> Json:
+    """Build the reference by which a program can look up a transition within its scope."""
+    finding = step.finding
+    return {
         "id": finding.id,
         "version": finding.version,
         "step": step.step.value,
-        "reason": step.reason,
         "status": finding.status.value,
-        "severity": finding.severity.value,
         "rule": finding.rule,
-        "title": alert.title(finding.rule),
         "resource": finding.resource,
-        "summary": finding.verdict.summary,
-        "root": finding.verdict.root,
-        "evidence": [
-            {"text": fact.text, "record": dict(fact.record)} for fact in finding.verdict.evidence
-        ],
-        "remediation": _remediation(finding.verdict.remediation),
-        "opened_at": format_iso(finding.opened_at),
         "updated_at": format_iso(finding.updated_at),
         "cause": finding.cause.event_id if finding.cause else None,
+    }
+
+
+def build_verdict_texts(verdict: Verdict) -> Json:
+    """Build the summary, evidence and remediation of a verdict."""
+    remedy = verdict.remediation
+    return {
+        "summary": verdict.summary,
+        "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
+        "remediation": {"text": remedy.text, "command": remedy.command} if remedy else None,
     }
 
 
@@ -92,11 +90,8 @@ def _impact(impact: Impact) -> Json:
     }
 
 
-def _remediation(remediation: Remediation | None) -> Json | None:
-    return {"text": remediation.text, "command": remediation.command} if remediation else None
-
-
-def _cause(cause: Cause) -> Json:
+def build_cause_record(cause: Cause) -> Json:
+    """Build the record of a cause: the CloudTrail event, and who made the call from where."""
     return {
         "event_id": cause.event_id,
         "event_name": cause.event_name,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from posture.alerts.alert import Alert, sort_worst_first
-from posture.alerts.json_body import build_filters, format_json
+from posture.alerts.json_body import format_json
 from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import format_subject
 from posture.alerts.text_body import format_text
@@ -91,7 +91,7 @@ def _message(alert: Alert) -> Message:
         subject=format_subject(alert),
         text=format_text(alert),
         json=format_json(alert),
-        attributes=build_attributes(build_filters(alert)),
+        attributes=build_attributes(alert.filters),
     )
 
 

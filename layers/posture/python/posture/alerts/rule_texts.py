@@ -6,62 +6,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from posture.rules.controls import Control
 
 PATH = Path(__file__).with_suffix(".json")
 
 
-class RuleText(Protocol):
-    """The texts of a rule that alerts show."""
-
-    @property
-    def id(self) -> str:
-        """The rule id."""
-
-    @property
-    def title(self) -> str:
-        """The problem that a failure reports."""
-
-    @property
-    def rationale(self) -> str:
-        """Why a failure matters."""
-
-    @property
-    def controls(self) -> tuple[Control, ...]:
-        """The controls for which the rule is evidence."""
-
-
-RuleTexts = Mapping[str, RuleText]  # by id
-
-
 @dataclass(frozen=True, slots=True)
-class StoredRuleText:
-    """The texts of a rule as stored in `rule_texts.json`."""
+class RuleText:
+    """The problem that a rule reports, why it matters, and the controls it is evidence for."""
 
-    id: str
     title: str
-    rationale: str
-    controls: tuple[Control, ...]
+    rationale: str = ""
+    controls: tuple[Control, ...] = ()
+
+
+RuleTexts = Mapping[str, RuleText]  # by rule id; those of removed rules are missing
 
 
 def load_rule_texts() -> RuleTexts:
     """Load the texts of every rule, by id."""
     rules = json.loads(PATH.read_text(encoding="utf-8"))
     return {
-        name: StoredRuleText(name, title, rationale, tuple(Control(*each) for each in controls))
+        name: RuleText(title, rationale, tuple(Control(*each) for each in controls))
         for name, (title, rationale, controls) in rules.items()
     }
 
 
-def serialise_rule_texts(rules: Iterable[RuleText]) -> str:
+def find_title(rules: RuleTexts, rule: str) -> str:
+    """Return the title of a rule, or its id if the rule was removed."""
+    return rules[rule].title if rule in rules else rule
+
+
+def serialise_rule_texts(rules: RuleTexts) -> str:
     """Serialize the texts of rules for `load_rule_texts`."""
     texts = {
-        rule.id: (rule.title, rule.rationale, [(it.framework, it.id) for it in rule.controls])
-        for rule in rules
+        name: (rule.title, rule.rationale, [(it.framework, it.id) for it in rule.controls])
+        for name, rule in rules.items()
     }
     return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"

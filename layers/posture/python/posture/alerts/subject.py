@@ -5,6 +5,7 @@ from __future__ import annotations
 from posture.alerts.alert import Alert
 from posture.alerts.formatting import format_ascii_line, format_label
 from posture.alerts.impact import Impact
+from posture.alerts.rule_texts import find_title
 from posture.model.finding import Step
 
 LIMIT = 99  # "less than 100 characters": boto3's SNS.Client.publish, Subject
@@ -24,7 +25,7 @@ def format_subject(alert: Alert) -> str:
     before = f"[{format_label(alert.lead)}] "
     account = format_ascii_line(f"{scope.subject} {scope.account}", LIMIT)
     region = format_ascii_line(scope.region, LIMIT)
-    title = format_ascii_line(alert.title(alert.lead.finding.rule), LIMIT)
+    title = format_ascii_line(find_title(alert.rules, alert.lead.finding.rule), LIMIT)
     impact = next((it for it in alert.impacts if alert.lead in it.transitions), None)
     affected = _format_affected(alert, impact)
     for after in (

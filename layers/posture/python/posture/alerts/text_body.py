@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from posture.alerts.alert import Alert, format_count, format_counts
 from posture.alerts.formatting import format_command, format_label, format_line, format_time
 from posture.alerts.impact import group_impacts
+from posture.alerts.rule_texts import find_title
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
 
 # Limits in characters, and the number of facts that a finding shows.
@@ -39,7 +40,8 @@ def _lines(alert: Alert) -> Iterator[str]:
             yield ""
             first = shown.setdefault(_shared_key(number, step), number)
             if first == number:
-                yield from _finding(number, step, alert.title(step.finding.rule), fixes)
+                title = find_title(alert.rules, step.finding.rule)
+                yield from _finding(number, step, title, fixes)
             else:
                 yield from _repeated(number, step, first)
     if alert.omitted:

@@ -24,7 +24,6 @@ from urllib.parse import parse_qs
 from lambda_environment import FULL_VCPU_MB, PROCESS, build_environment, read_measurement
 from shared_paths import ROOT
 from synthetic_aws import count_calls
-from synthetic_region import build_region
 from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -89,6 +88,9 @@ class Handler(WSGIRequestHandler):
 
 def serve_region(vpcs: int, ports: Any) -> None:
     """Serve a region of this many VPCs; `GET /` returns the calls since the last time."""
+    # Not in the parent: a process that it starts inherits its peak memory.
+    from synthetic_region import build_region  # noqa: PLC0415
+
     _, aws = build_region(vpcs)
 
     @Request.application

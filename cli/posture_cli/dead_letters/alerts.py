@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,16 +35,15 @@ MAX_BYTES = 4_000_000  # per invocation, of which Lambda allows 6 MB
 StreamRecord = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
 class AlertDeadLetters:
     """Lambda's records of batches of the findings table's stream."""
 
-    outcome = "reported"
-
-    def __init__(self, findings: Findings, history: History, notify: DeployedFunction) -> None:
-        self._findings = findings
-        self._history = history
-        self._notify = notify
-        self._reprocessed: set[tuple[str, str]] = set()
+    findings: Findings
+    history: History
+    notify: DeployedFunction
+    outcome: str = "reported"
+    _reprocessed: set[tuple[str, str]] = field(default_factory=set)
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Return where and when the batch failed."""
@@ -66,7 +66,7 @@ class AlertDeadLetters:
             return "the message does not contain the arrival times of its records"
         rows = self._read_history(first - BEFORE, last + AFTER)
         for batch in _build_batches(rows):
-            answer, problem = self._notify.call({"Records": batch})
+            answer, problem = self.notify.call({"Records": batch})
             if problem:
                 return problem
             if failed := answer.get("batchItemFailures"):
@@ -76,8 +76,8 @@ class AlertDeadLetters:
 
     def _read_history(self, since: datetime, until: datetime) -> Iterator[StoredItem]:
         """Read the history of a period, except what was reprocessed before."""
-        for scope in self._findings.list_scopes():
-            for row in self._history.query_rows(str(scope), since=since, until=until):
+        for scope in self.findings.list_scopes():
+            for row in self.history.query_rows(str(scope), since=since, until=until):
                 if _commit_key(row) not in self._reprocessed:
                     yield row
 
@@ -109,11 +109,6 @@ def _build_batches(rows: Iterator[StoredItem]) -> Iterator[Sequence[StreamRecord
 
 def _build_record(row: StoredItem, number: int) -> StreamRecord:
     """Convert a history row, which contains the finding, to the finding's stream record."""
-    return {
-        "eventName": "MODIFY",
-        "eventSource": "aws:dynamodb",
-        "dynamodb": {
-            "SequenceNumber": str(number),
-            "NewImage": {**row, "kind": {"S": "finding"}},
-        },
-    }
+    image = {**row, "kind": {"S": "finding"}}
+    stream = {"SequenceNumber": str(number), "NewImage": image}
+    return {"eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": stream}

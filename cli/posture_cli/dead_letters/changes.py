@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from posture.changes.batch import parse_sqs_event
@@ -20,18 +21,34 @@ if TYPE_CHECKING:
 UNKNOWN = "no reason is recorded: see the log of the evaluate function"
 
 
+@dataclass(frozen=True, slots=True)
+class ChangesQueue:
+    """The queue of the evaluate function."""
+
+    sqs: SQSClient
+    url: str
+
+    def send(self, message: DeadLetterMessage) -> str:
+        """Send a message to the queue; return "" on success, else the error."""
+        record = {"messageId": "again", "body": message.body}
+        try:
+            readable = parse_sqs_event({"Records": [record]}).received
+        except MalformedChangeError:
+            readable = ()
+        if not readable:
+            return "the message contains no change that this version can read"
+        self.sqs.send_message(QueueUrl=self.url, MessageBody=message.body)
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeDeadLetters:
     """Changes that the evaluate function rejected; the history table has the reasons."""
 
-    outcome = "returned to the queue"
-
-    def __init__(
-        self, sqs: SQSClient, queue_url: str, dynamodb: DynamoDBClient, history: str
-    ) -> None:
-        self._sqs = sqs
-        self._queue_url = queue_url
-        self._dynamodb = dynamodb
-        self._history = history
+    changes: ChangesQueue
+    dynamodb: DynamoDBClient
+    history: str
+    outcome: str = "returned to the queue"
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Return the event's fields."""
@@ -40,26 +57,24 @@ class ChangeDeadLetters:
     def explain(self, message: DeadLetterMessage) -> str:
         """Return the reason that the evaluate function recorded."""
         key = serialize({"scope": PARTITION, "entry": message.message_id})
-        row = self._dynamodb.get_item(TableName=self._history, Key=key).get("Item", {})
+        row = self.dynamodb.get_item(TableName=self.history, Key=key).get("Item", {})
         return str(row.get("reason", {}).get("S", UNKNOWN))
 
     def reprocess(self, message: DeadLetterMessage) -> str:
         """Send the message to the changes queue."""
-        return send_to_changes_queue(self._sqs, self._queue_url, message)
+        return self.changes.send(message)
 
 
+@dataclass(frozen=True, slots=True)
 class UndeliveredDeadLetters:
     """Events that EventBridge could not deliver; the message attributes have the reasons.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """
 
-    outcome = "returned to the queue"
-
-    def __init__(self, sqs: SQSClient, queue_url: str, sweep: DeployedFunction) -> None:
-        self._sqs = sqs
-        self._queue_url = queue_url
-        self._sweep = sweep
+    changes: ChangesQueue
+    sweep: DeployedFunction
+    outcome: str = "returned to the queue"
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Return the event's fields; the schedule's invocation of the sweep has none."""
@@ -73,8 +88,8 @@ class UndeliveredDeadLetters:
     def reprocess(self, message: DeadLetterMessage) -> str:
         """Send the event to the changes queue, or start the sweep that was due."""
         if _is_for_sweep(message):
-            return self._sweep.start_once()
-        return send_to_changes_queue(self._sqs, self._queue_url, message)
+            return self.sweep.start_once()
+        return self.changes.send(message)
 
 
 def _is_for_sweep(message: DeadLetterMessage) -> bool:
@@ -88,17 +103,3 @@ def describe_event(message: DeadLetterMessage) -> Mapping[str, Any]:
     detail = event.get("detail")
     name = detail.get("eventName") if isinstance(detail, dict) else None
     return {**event, "event": name or "unreadable"}
-
-
-def send_to_changes_queue(sqs: SQSClient, queue_url: str, message: DeadLetterMessage) -> str:
-    """Send a message to the changes queue; return "" on success, else the error."""
-    try:
-        readable = parse_sqs_event(
-            {"Records": [{"messageId": "again", "body": message.body}]}
-        ).received
-    except MalformedChangeError:
-        readable = ()
-    if not readable:
-        return "the message contains no change that this version can read"
-    sqs.send_message(QueueUrl=queue_url, MessageBody=message.body)
-    return ""

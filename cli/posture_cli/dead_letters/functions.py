@@ -1,4 +1,4 @@
-"""Lambda's records of failed invocations, and the functions of the stack to invoke again.
+"""Dead letters of functions: Lambda's records of failed invocations, those of sweeps among them.
 
 Record formats:
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -81,6 +82,26 @@ class DeployedFunction:
         if response.get("FunctionError"):
             return {}, str(answer.get("errorMessage") or answer.get("errorType") or answer)
         return answer, ""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepDeadLetters:
+    """Lambda's records of failed sweeps; one new sweep makes up for all of them."""
+
+    sweep: DeployedFunction
+    outcome: str = "covered by a new sweep"
+
+    def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
+        """Return where and when the sweep failed."""
+        return describe_invocation(message, "sweep")
+
+    def explain(self, message: DeadLetterMessage) -> str:
+        """Return the sweep's own error, which names the scopes that it could not record."""
+        return describe_failure(message)
+
+    def reprocess(self, message: DeadLetterMessage) -> str:  # noqa: ARG002 - one sweep serves all
+        """Start a sweep, unless one was started before."""
+        return self.sweep.start_once()
 
 
 def _find_object(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

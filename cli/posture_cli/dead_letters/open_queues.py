@@ -11,10 +11,9 @@ import boto3
 from posture.store.findings import Findings
 from posture.store.history import History
 from posture_cli.dead_letters.alerts import AlertDeadLetters
-from posture_cli.dead_letters.changes import ChangeDeadLetters, UndeliveredDeadLetters
-from posture_cli.dead_letters.functions import DeployedFunction
+from posture_cli.dead_letters.changes import ChangeDeadLetters, ChangesQueue, UndeliveredDeadLetters
+from posture_cli.dead_letters.functions import DeployedFunction, SweepDeadLetters
 from posture_cli.dead_letters.queue import DeadLetterQueue
-from posture_cli.dead_letters.sweeps import SweepDeadLetters
 from posture_cli.deployed import read_stack_output
 
 if TYPE_CHECKING:
@@ -42,12 +41,11 @@ def open_queue(name: str, stack: str, region: str | None) -> DeadLetterQueue:
         return DeployedFunction(session.client("lambda"), output(output_name))
 
     kind: DeadLetterKind
+    changes = ChangesQueue(sqs, output("ChangesQueueUrl"))
     if name == "changes":
-        history = output("HistoryTableName")
-        kind = ChangeDeadLetters(sqs, output("ChangesQueueUrl"), dynamodb, history)
+        kind = ChangeDeadLetters(changes, dynamodb, output("HistoryTableName"))
     elif name == "undelivered":
-        sweep = function("SweepFunctionName")
-        kind = UndeliveredDeadLetters(sqs, output("ChangesQueueUrl"), sweep)
+        kind = UndeliveredDeadLetters(changes, function("SweepFunctionName"))
     elif name == "sweeps":
         kind = SweepDeadLetters(function("SweepFunctionName"))
     else:

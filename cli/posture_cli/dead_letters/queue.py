@@ -43,9 +43,11 @@ class DeadLetterMessage:
 
 
 class DeadLetterKind(Protocol):
-    """A kind of dead letters. `outcome` is what happened to one that is reprocessed."""
+    """A kind of dead letters."""
 
-    outcome: str
+    @property
+    def outcome(self) -> str:
+        """What happened to a message that is reprocessed."""
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Return `event`, `account`, `region` and `time`, as far as they are known."""

@@ -1,6 +1,7 @@
 """Print the demo's steps, and build its JSON document."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from statistics import median
 from textwrap import indent
 from typing import Any
@@ -94,15 +95,7 @@ def _build_step_record(step: DemoStep) -> dict[str, Any]:
         "actor": step.actor,
         "changes": list(step.records),
         "findings": [build_finding_record(finding) for finding in step.findings],
-        "alerts": [
-            {
-                "subject": alert.subject,
-                "text": alert.text,
-                "body": alert.body,
-                "attributes": alert.attributes,
-            }
-            for alert in step.alerts
-        ],
+        "alerts": [asdict(alert) for alert in step.alerts],
         "seconds": round(step.seconds, 3),
         "faults": list(step.faults),
     }

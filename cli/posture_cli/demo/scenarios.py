@@ -31,7 +31,7 @@ class ScenarioContext:
     builder: OrganisationBuilder
 
 
-Misconfigure = Callable[[ScenarioContext], AbstractContextManager[None]]
+Misconfiguration = Callable[[ScenarioContext], Iterator[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,23 @@ class Scenario:
 
     name: str
     title: str
-    misconfigure: Misconfigure
+    misconfigure: Callable[[ScenarioContext], AbstractContextManager[None]]
 
 
-@contextmanager
+SCENARIOS: list[Scenario] = []
+
+
+def _scenario(name: str, title: str) -> Callable[[Misconfiguration], Misconfiguration]:
+    """Add a function that misconfigures the network, yields, and repairs it."""
+
+    def add(function: Misconfiguration) -> Misconfiguration:
+        SCENARIOS.append(Scenario(name, title, contextmanager(function)))
+        return function
+
+    return add
+
+
+@_scenario("detour", "A more specific route sends part of the S3 traffic to the NAT gateway")
 def _route_to_nat_gateway(context: ScenarioContext) -> Iterator[None]:
     ec2, vpc = context.ec2, context.organisation.payments
     name = f"com.amazonaws.{ec2.meta.region_name}.s3"
@@ -60,7 +73,7 @@ def _route_to_nat_gateway(context: ScenarioContext) -> Iterator[None]:
     ec2.delete_route(RouteTableId=vpc.private_table, DestinationCidrBlock=half)
 
 
-@contextmanager
+@_scenario("lost-route", "The DynamoDB endpoint loses the private route table")
 def _remove_route_table(context: ScenarioContext) -> Iterator[None]:
     vpc = context.organisation.payments
     endpoint, table = vpc.endpoints["dynamodb"], vpc.private_table
@@ -69,7 +82,7 @@ def _remove_route_table(context: ScenarioContext) -> Iterator[None]:
     context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
 
 
-@contextmanager
+@_scenario("open-policy", "The S3 endpoint's policy is changed to full access")
 def _open_policy(context: ScenarioContext) -> Iterator[None]:
     endpoint, policy = context.organisation.payments.endpoints["s3"], context.builder.policy()
     context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=FULL_ACCESS_POLICY)
@@ -77,7 +90,7 @@ def _open_policy(context: ScenarioContext) -> Iterator[None]:
     context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=policy)
 
 
-@contextmanager
+@_scenario("open-group", "The endpoints' security group allows 0.0.0.0/0")
 def _open_group(context: ScenarioContext) -> Iterator[None]:
     group = context.organisation.payments.endpoint_group
     any_address: Any = [build_https_permission("0.0.0.0/0")]
@@ -86,7 +99,7 @@ def _open_group(context: ScenarioContext) -> Iterator[None]:
     context.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=any_address)
 
 
-@contextmanager
+@_scenario("dns-off", "DNS hostnames are disabled in the analytics VPC")
 def _disable_dns_hostnames(context: ScenarioContext) -> Iterator[None]:
     vpc_id = context.organisation.analytics.id
     context.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
@@ -94,7 +107,7 @@ def _disable_dns_hostnames(context: ScenarioContext) -> Iterator[None]:
     context.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
 
 
-@contextmanager
+@_scenario("other-table", "A subnet moves to a route table without endpoint routes")
 def _move_subnet(context: ScenarioContext) -> Iterator[None]:
     ec2, vpc = context.ec2, context.organisation.analytics
     tables = ec2.describe_route_tables(RouteTableIds=[vpc.private_table])["RouteTables"]
@@ -112,30 +125,9 @@ def _move_subnet(context: ScenarioContext) -> Iterator[None]:
     ec2.delete_route_table(RouteTableId=bare)
 
 
-@contextmanager
+@_scenario("deleted-endpoint", "The KMS endpoint is deleted")
 def _delete_endpoint(context: ScenarioContext) -> Iterator[None]:
     vpc = context.organisation.payments
     context.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
     yield
     context.builder.create_private_endpoint(vpc.id, vpc.private_subnets, "kms", vpc.endpoint_group)
-
-
-SCENARIOS = (
-    Scenario(
-        "detour",
-        "A more specific route sends part of the S3 traffic to the NAT gateway",
-        _route_to_nat_gateway,
-    ),
-    Scenario(
-        "lost-route",
-        "The DynamoDB endpoint loses the private route table",
-        _remove_route_table,
-    ),
-    Scenario("open-policy", "The S3 endpoint's policy is changed to full access", _open_policy),
-    Scenario("open-group", "The endpoints' security group allows 0.0.0.0/0", _open_group),
-    Scenario("dns-off", "DNS hostnames are disabled in the analytics VPC", _disable_dns_hostnames),
-    Scenario(
-        "other-table", "A subnet moves to a route table without endpoint routes", _move_subnet
-    ),
-    Scenario("deleted-endpoint", "The KMS endpoint is deleted", _delete_endpoint),
-)

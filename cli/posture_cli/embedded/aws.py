@@ -156,32 +156,18 @@ class EmbeddedAws:
     def _send_discarded(self, queue_arn: str, records: Sequence[JsonObject]) -> None:
         """Send Lambda's message about discarded records to the failure destination."""
         sqs = self.session.client("sqs")
-        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-        arrivals = [record["dynamodb"]["ApproximateCreationDateTime"] for record in records]
-        info = {
-            "batchSize": len(records),
-            "startSequenceNumber": numbers[0],
-            "endSequenceNumber": numbers[-1],
-            "approximateArrivalOfFirstRecord": _format_time(arrivals[0]),
-            "approximateArrivalOfLastRecord": _format_time(arrivals[-1]),
-            "streamArn": records[0]["eventSourceARN"],
-        }
+        info = {"batchSize": len(records), "streamArn": records[0]["eventSourceARN"]}
+        for number, name, record in (("start", "First", records[0]), ("end", "Last", records[-1])):
+            image = record["dynamodb"]
+            arrival = datetime.fromtimestamp(image["ApproximateCreationDateTime"], UTC)
+            info[f"{number}SequenceNumber"] = image["SequenceNumber"]
+            info[f"approximateArrivalOf{name}Record"] = f"{arrival:%Y-%m-%dT%H:%M:%SZ}"
         url = sqs.get_queue_url(QueueName=queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
 
 
-def _format_time(timestamp: float) -> str:
-    """Format a time as Lambda does, to the second."""
-    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _forget_clients() -> None:
     """Discard cached clients, so that none is used both inside and outside the context."""
-    for cached in (
-        clients.session,
-        clients.ec2,
-        clients.dynamodb,
-        clients.sns,
-        clients.security_hub,
-    ):
-        cached.cache_clear()
+    for function in vars(clients).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()

@@ -1,28 +1,16 @@
-"""Replace the process's environment variables for the time of a block."""
+"""Hide the user's own AWS from the emulated one."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from unittest.mock import patch
 
 # Variables of the user's own AWS, which must not reach the emulated one.
 USER_PREFIXES = ("AWS_", "POWERTOOLS_", "BOTO_")
 
 
-@contextmanager
-def set_variables(settings: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, and restore the environment at the end."""
-    before = dict(os.environ)
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextmanager
-def isolate_environment(region: str) -> Iterator[None]:
+def isolate_environment(region: str) -> AbstractContextManager[object]:
     """Hide the user's AWS settings, so that their profiles and credentials are never used."""
+    others = {key: it for key, it in os.environ.items() if not key.startswith(USER_PREFIXES)}
     settings = {
         "AWS_ACCESS_KEY_ID": "embedded",
         "AWS_SECRET_ACCESS_KEY": "embedded",
@@ -34,8 +22,4 @@ def isolate_environment(region: str) -> Iterator[None]:
         # moto serves DynamoDB Streams at its host name without the account id only
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
     }
-    with set_variables({}):
-        for name in [name for name in os.environ if name.startswith(USER_PREFIXES)]:
-            del os.environ[name]
-        os.environ.update(settings)
-        yield
+    return patch.dict(os.environ, others | settings, clear=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.events.models import EventPattern
@@ -167,7 +166,7 @@ class StreamMapping:
             "eventSource": "aws:dynamodb",
             "eventSourceARN": self._arn,
             "awsRegion": record["awsRegion"],
-            "dynamodb": _to_json(record["dynamodb"]),
+            "dynamodb": json.loads(json.dumps(record["dynamodb"], default=_encode)),
         }
 
 
@@ -183,14 +182,8 @@ def _invoke(invoke: Handler, records: Mapping[str, JsonObject]) -> set[str]:
     return {failure["itemIdentifier"] for failure in failures} & set(records)
 
 
-def _to_json(value: Any) -> Any:
-    """Convert to Lambda's JSON: bytes to base64, times to seconds since 1970."""
-    if isinstance(value, Mapping):
-        return {key: _to_json(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_to_json(member) for member in value]
+def _encode(value: Any) -> Any:
+    """Encode what JSON lacks as Lambda does: bytes as base64, times as seconds since 1970."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
-    if isinstance(value, datetime):
-        return value.timestamp()
-    return value
+    return value.timestamp()

@@ -3,19 +3,20 @@
 import importlib.util
 import io
 import logging
+import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
+from unittest.mock import patch
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from posture_cli.embedded.cloudtrail import JsonObject
-from posture_cli.embedded.environment import set_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class EmbeddedFunction:
 
     def __call__(self, event: JsonObject) -> Any:
         """Invoke the handler; its exceptions are not caught."""
-        with set_variables(self._settings), redirect_stdout(self.log):
+        with patch.dict(os.environ, self._settings), redirect_stdout(self.log):
             handler: Callable[[JsonObject, InvocationContext], Any] = self._load().handler
             _redirect_loggers(self.log)
             return handler(event, InvocationContext(self.name, self._arn))
@@ -61,19 +62,11 @@ class EmbeddedFunction:
             if spec is None or spec.loader is None:
                 raise FileNotFoundError(2, "no such handler", str(self._app))
             module = importlib.util.module_from_spec(spec)
-            with _no_bytecode():  # bytecode beside the handler would be deployed with it
+            # Bytecode beside the handler would be deployed with it.
+            with patch.object(sys, "dont_write_bytecode", new=True):
                 spec.loader.exec_module(module)
             self._module = module
         return self._module
-
-
-@contextmanager
-def _no_bytecode() -> Iterator[None]:
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = before
 
 
 def _redirect_loggers(stream: TextIO) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.sns.models import sns_backends
@@ -25,7 +24,6 @@ class ReceivedAlert:
     text: str
     body: Mapping[str, Any]
     attributes: Mapping[str, str]
-    received_at: datetime
 
 
 class Mailbox:
@@ -62,7 +60,6 @@ class Mailbox:
             text=self._find_text(notification["MessageId"]),
             body=json.loads(notification["Message"]),
             attributes={name: str(value["Value"]) for name, value in attributes.items()},
-            received_at=datetime.now(UTC),
         )
 
     def _find_text(self, message_id: str) -> str:

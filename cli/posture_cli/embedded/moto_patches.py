@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from ipaddress import ip_address, ip_network
 from threading import RLock
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2 import utils
@@ -131,8 +131,7 @@ class EndpointPatches:
         return next(address for address in candidates if address not in taken)
 
 
-@contextmanager
-def use_numbered_ids() -> Iterator[None]:
+def use_numbered_ids() -> AbstractContextManager[object]:
     """Create resources with the same ids in each run: `vpc-0aaaaaaaaaaaaaaa1`, `…2` and so on."""
     made: Counter[str] = Counter()
 
@@ -140,9 +139,4 @@ def use_numbered_ids() -> Iterator[None]:
         made[prefix] += 1
         return f"{prefix}-0{made[prefix]:a>{DIGITS}x}"
 
-    original = utils.random_id
-    utils.random_id = numbered
-    try:
-        yield
-    finally:
-        utils.random_id = original
+    return patch.object(utils, "random_id", numbered)

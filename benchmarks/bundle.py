@@ -4,10 +4,10 @@ Run: `.venv/bin/python benchmarks/bundle.py`
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 from shared_paths import ROOT
@@ -26,11 +26,8 @@ def build_layers(folder: Path) -> None:
 def measure_folder(folder: Path) -> tuple[int, int]:
     """Return the bytes of a folder, plain and zipped."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    with tempfile.TemporaryFile() as target:
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in files:
-                archive.write(path, path.relative_to(folder))
-        zipped = target.tell()
+    with tempfile.TemporaryDirectory() as name:
+        zipped = os.path.getsize(shutil.make_archive(f"{name}/layer", "zip", folder))  # noqa: PTH202
     return sum(path.stat().st_size for path in files), zipped
 
 

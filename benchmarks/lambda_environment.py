@@ -32,15 +32,8 @@ SETTINGS = {f"{name}_TABLE": name.lower() for name in TABLES} | {
 def build_environment(url: str) -> dict[str, str]:
     """Return the environment of a function that runs from the sources and calls AWS at `url`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return (
-        inherited
-        | SETTINGS
-        | {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_DATA_PATH": str(LAYER / "posture/models"),
-            "PYTHONPATH": str(LAYER),
-        }
-    )
+    layer = {"AWS_DATA_PATH": str(LAYER / "posture/models"), "PYTHONPATH": str(LAYER)}
+    return inherited | SETTINGS | layer | {"AWS_ENDPOINT_URL": url}
 
 
 def read_measurement(lines: Iterable[str]) -> dict[str, Any]:

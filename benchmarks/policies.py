@@ -17,7 +17,15 @@ from typing import Any
 
 import yaml
 
-from posture.policy import EndpointContext, PolicyCheck, Trust, decide_policy, parse_policy
+from posture.policy import (
+    EndpointContext,
+    PolicyAnswer,
+    PolicyCheck,
+    Trust,
+    decide_policy,
+    decide_policy_text,
+    parse_policy,
+)
 from posture.policy.document import MAX_POLICY_CHARACTERS
 
 CORPUS = Path(__file__).parents[1] / "tests/unit/policy/corpus"
@@ -58,7 +66,8 @@ def fill(build: Callable[[int], list[Statement]]) -> str:
     """Return the longest policy of a kind that AWS accepts."""
     size, text = 1, ""
     while True:
-        longer = json.dumps({"Version": "2012-10-17", "Statement": build(size)})
+        stated = [{k: v for k, v in each.items() if v is not None} for each in build(size)]
+        longer = json.dumps({"Version": "2012-10-17", "Statement": stated})
         if len(longer) > MAX_POLICY_CHARACTERS:
             return text
         size, text = size + max(1, size // 20), longer
@@ -69,10 +78,35 @@ def list_accounts(size: int) -> list[str]:
     return [f"{700_000_000_000 + number}" for number in range(size)]
 
 
+def allow_if(operator: str, key: str, values: list[str], effect: Statement = ALLOW) -> Statement:
+    """Return a statement with one condition."""
+    return {**effect, "Condition": {operator: {key: values}}}
+
+
+def list_infixes(size: int, places: int = 2, letters: str = "0123456789") -> list[str]:
+    """Return this many patterns such as `*1*37*`, all of them different."""
+    found = []
+    for number in range(size):
+        digits = "".join(letters[int(digit)] for digit in str(number * 7919))
+        parts = [digits[at::places] or letters[number % 10] for at in range(places)]
+        found.append(f"*{'*'.join(parts)}*")
+    return list(dict.fromkeys(found))
+
+
 def build_role_list(size: int) -> list[Statement]:
     """Allow a role in each of many accounts."""
     roles = [f"arn:aws:iam::{account}:role/R{account[9:]}" for account in list_accounts(size)]
     return [{**ALLOW, "Principal": {"AWS": roles}}]
+
+
+def build_two_sides(size: int) -> list[Statement]:
+    """Allow roles of many accounts to read queues of many others, and deny some pairs of them."""
+    accounts = list_accounts(2 * size)
+    roles = [f"arn:aws:iam::{each}:role/R{each[9:]}" for each in accounts[:size]]
+    queues = [f"arn:aws:sqs:*:{each}:q{each[9:]}*" for each in accounts[size:]]
+    tagged = {"Condition": {"StringLike": {"aws:PrincipalTag/team": "*a*"}}}
+    denied = {**DENY, "Resource": queues[: size // 2], **tagged}
+    return [{**ALLOW, "Principal": {"AWS": roles}, "Resource": queues}, denied]
 
 
 def build_roles_denial(size: int) -> list[Statement]:
@@ -97,11 +131,96 @@ def build_choices(size: int) -> list[Statement]:
     return [ALLOW, *denials]
 
 
+def build_tag_puzzle(size: int) -> list[Statement]:
+    """Deny combinations of three tags, so that a request is the solution of a puzzle."""
+    tags = [f"aws:RequestTag/t{number}" for number in range(max(4, size // 5))]
+    required = {"StringLike": dict.fromkeys(tags, ["0", "1"])}
+    denials = []
+    for number in range(size):
+        chosen = {tags[(number * step + step) % len(tags)]: step for step in (3, 7, 11)}
+        values = {key: str((number >> at) % 2) for at, key in enumerate(chosen)}
+        denials.append({**DENY, "Condition": {"StringEquals": values}})
+    return [{**ALLOW, "Condition": required}, *denials]
+
+
+def build_denials_of_all_but(size: int) -> list[Statement]:
+    """Deny all but some resources, in many statements that leave little in common."""
+    kept = [[f"{BUCKET}*{number}*", f"{BUCKET}*{number + 1}?b*"] for number in range(size)]
+    return [S3, *({**{**DENY, "NotResource": each}, "Resource": None} for each in kept)]
+
+
+def build_exclusions(size: int) -> list[Statement]:
+    """Use only the elements that exclude: NotPrincipal, NotAction and NotResource."""
+    start: Statement = {"Effect": "Deny", "NotPrincipal": {"AWS": OWN}}
+    denials = [
+        {**start, "NotAction": [f"s3:*{n}*", f"sqs:*{n}*"], "NotResource": f"arn:aws:*:*:*:*{n}*"}
+        for n in range(size)
+    ]
+    return [ALLOW, *denials]
+
+
+def build_variables(size: int) -> list[Statement]:
+    """Name other policy variables in each of many statements."""
+    paths = [
+        f"{BUCKET}corp-*/${{aws:PrincipalTag/t{number % 9}}}/*{number}*" for number in range(size)
+    ]
+    return [{**S3, "Resource": each} for each in paths] + [{**DENY, "Resource": paths}]
+
+
+def build_numbers(size: int) -> list[Statement]:
+    """Compare a number with many."""
+    numbers = [str(7 * number) for number in range(size)]
+    return [
+        allow_if("NumericEquals", "s3:max-keys", numbers),
+        allow_if("NumericNotEquals", "s3:max-keys", numbers[::2], DENY),
+        allow_if("NumericNotEquals", "s3:max-keys", numbers[1::2], DENY),
+    ]
+
+
+def build_networks(size: int) -> list[Statement]:
+    """Compare an address with many networks."""
+    networks = [f"10.{number // 250}.{number % 250}.0/25" for number in range(size)]
+    denied = allow_if("NotIpAddress", "aws:VpcSourceIp", networks[::2], DENY)
+    return [allow_if("IpAddress", "aws:VpcSourceIp", networks), denied]
+
+
+def build_statements(size: int) -> list[Statement]:
+    """Allow in many statements, and deny all of it in as many."""
+    allowed = [{**S3, "Resource": f"{BUCKET}*{number}*x*/*"} for number in range(size)]
+    denied = [{**DENY, "Resource": f"{BUCKET}*{number}*"} for number in range(size)]
+    return [*allowed, *denied]
+
+
+def build_account_statements(size: int) -> list[Statement]:
+    """Compare accounts with other wildcards in each of many statements."""
+    keys = ("aws:PrincipalAccount", "aws:ResourceAccount")
+    return [
+        allow_if("StringLike", keys[number % 2], [each])
+        for number, each in enumerate(list_infixes(size))
+    ]
+
+
+def build_alternations(size: int) -> list[Statement]:
+    """Require and deny long lists of texts of one length."""
+    allowed = [f"?{number:03}*?{number % 7}?" for number in range(size)]
+    denied = [f"*{number:03}?*{number % 5}?" for number in range(size)]
+    key = "aws:PrincipalTag/team"
+    return [allow_if("StringLike", key, allowed), allow_if("StringLike", key, denied, DENY)]
+
+
+def build_repetition(size: int) -> list[Statement]:
+    """Repeat one letter, so that matching goes back as often as possible."""
+    letters = "a" * size
+    allowed = {**S3, "Resource": f"{BUCKET}{letters}*{letters}"}
+    return [allowed, {**DENY, "Resource": f"{BUCKET}*{letters}b*{letters}*c"}]
+
+
 HARD: dict[str, Callable[[int], list[Statement]]] = {
     "a list of accounts": lambda size: [
-        {**ALLOW, "Condition": {"StringEquals": {"aws:PrincipalAccount": list_accounts(size)}}}
+        allow_if("StringEquals", "aws:PrincipalAccount", list_accounts(size))
     ],
     "a role in each of many accounts": build_role_list,
+    "callers and resources of many accounts": build_two_sides,
     "all but a list of ARNs denied": build_roles_denial,
     "many buckets": lambda size: [{**S3, "Resource": [f"{BUCKET}corp-{n}-*" for n in range(size)]}],
     "a Deny for each bucket": lambda size: [
@@ -110,6 +229,55 @@ HARD: dict[str, Callable[[int], list[Statement]]] = {
     ],
     "interlocking wildcards": build_interlocking,
     "a Deny with two conditions each": build_choices,
+    "infixes of account IDs": lambda size: [
+        allow_if("StringLike", "aws:PrincipalAccount", list_infixes(size))
+    ],
+    "suffixes and prefixes of account IDs": lambda size: [
+        allow_if(
+            "StringLike", "s3:ResourceAccount", [f"*{n * 7919 % 10**6:06}" for n in range(size)]
+        ),
+        allow_if(
+            "StringLike",
+            "s3:ResourceAccount",
+            [f"{n * 6271 % 10**6:06}*" for n in range(size)],
+            DENY,
+        ),
+    ],
+    "account patterns in many statements": build_account_statements,
+    "infixes of organization IDs": lambda size: [
+        allow_if(
+            "StringLike", "aws:PrincipalOrgID", [f"o-{each}" for each in list_infixes(size, 3)]
+        )
+    ],
+    "infixes of buckets": lambda size: [
+        {**S3, "Resource": [f"{BUCKET}{each}" for each in list_infixes(size, 3, "abcdefghij")]},
+        {**DENY, "Resource": [f"{BUCKET}{each}" for each in list_infixes(size, 2, "abcdefghij")]},
+    ],
+    "a puzzle of tags": build_tag_puzzle,
+    "denials with NotResource": build_denials_of_all_but,
+    "NotPrincipal, NotAction, NotResource": build_exclusions,
+    "policy variables": build_variables,
+    "numbers": build_numbers,
+    "networks": build_networks,
+    "many statements": build_statements,
+    "many conditions": lambda size: [
+        {
+            **ALLOW,
+            "Condition": {"StringLike": {f"aws:RequestTag/{n}": [f"*{n}*"] for n in range(size)}},
+        },
+        {
+            **DENY,
+            "Condition": {"StringLike": {f"aws:RequestTag/{n}": ["*a*"] for n in range(size)}},
+        },
+    ],
+    "long alternations": build_alternations,
+    "one letter repeated": build_repetition,
+    "unknown VPCs": lambda size: [
+        allow_if(
+            "StringEquals", "aws:SourceVpc", [f"vpc-{n:08x}"], {**S3, "Resource": f"{BUCKET}{n}*"}
+        )
+        for n in range(size)
+    ],
 }
 
 
@@ -140,13 +308,18 @@ def main() -> None:
             f"typical, {name}: median {statistics.median(times):.2f} ms, ninth decile {ninth:.1f} "
             f"ms, worst {times[-1]:.0f} ms, {1000 * len(times) / sum(times):.0f} a second"
         )
-    check = build_check()
+    print("hard: characters, family, processor seconds, answers, units a microsecond")
     for name, build in HARD.items():
         text = fill(build)
-        (milliseconds,) = measure([(text, check)])
-        results = decide_policy(parse_policy(text), check).results
-        answers = ", ".join(each.answer.value for each in results.values())
-        print(f"hard, {len(text)} characters, {name}: {milliseconds:.0f} ms ({answers})")
+        endpoint = build_check(vpc=None if "unknown" in name else "vpc-1")
+        start = time.process_time()
+        decided = decide_policy_text(text, endpoint)
+        seconds = time.process_time() - start
+        results = decided.decision.results.values()
+        answers = ", ".join(each.answer.value for each in results)
+        print(f"{len(text):6} {name:40} {seconds:6.2f} s ({answers})")
+        reasons = {each.reason for each in results if each.answer is PolicyAnswer.UNKNOWN}
+        print("".join(f"{'':7}{each}\n" for each in reasons), end="")
     ours, bare = measure_import("posture.policy"), measure_import("boto3")
     print(f"import: {ours * 1000:.0f} ms, {ours / bare:.2f} x boto3")
 

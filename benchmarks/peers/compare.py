@@ -13,7 +13,7 @@ from emulated import serve_account
 from labelled import build_cases
 from labelled.case import HOME, LabelledCase
 from questions import QUESTIONS
-from scoring import count_correct, format_counts, format_row, is_called_bad, score
+from scoring import count_correct, format_counts, format_head, format_row, is_called_bad, score
 from tools import TOOLS, RunCost, ToolAnswers
 
 AllAnswers = Mapping[str, Mapping[str, ToolAnswers]]  # by tool and region
@@ -45,7 +45,7 @@ def score_case(case: LabelledCase, answers: AllAnswers) -> dict[str, str]:
         if case.question in tool.questions:
             given = answers[tool.name][case.region]
             called = is_called_bad(
-                case.resources,
+                frozenset(case.resources),
                 bad=given.bad[case.question],
                 undecided=given.undecided[case.question],
                 silent=case.question in given.silent,
@@ -59,8 +59,7 @@ def score_case(case: LabelledCase, answers: AllAnswers) -> dict[str, str]:
 def format_summary(cases: list[LabelledCase], answers: AllAnswers) -> Iterator[str]:
     """Yield the rows of the outcomes by question and tool."""
     columns = [*(tool.name for tool in TOOLS), PAPER]
-    yield format_row("question (cases)", *columns)
-    yield format_row(*["---"] * (len(columns) + 1))
+    yield format_head("question (cases)", *columns)
     scored = [(case, score_case(case, answers)) for case in cases]
     for question in QUESTIONS:
         found = [outcomes for case, outcomes in scored if case.question == question]
@@ -81,8 +80,7 @@ def format_cases(cases: list[LabelledCase], answers: AllAnswers) -> Iterator[str
     for question, asked in QUESTIONS.items():
         columns = [*(tool.name for tool in TOOLS), *([PAPER] if asked.control else [])]
         yield f"\n## {question}\n"
-        yield format_row("case", "correct answer", "reason", *columns)
-        yield format_row(*["---"] * (len(columns) + 3))
+        yield format_head("case", "correct answer", "reason", *columns)
         for case in cases:
             if case.question == question:
                 outcomes = score_case(case, answers)
@@ -93,8 +91,7 @@ def format_cases(cases: list[LabelledCase], answers: AllAnswers) -> Iterator[str
 def format_costs(costs: Mapping[str, RunCost]) -> Iterator[str]:
     """Yield the rows of what each tool's run took."""
     columns = ("seconds", "own CPU seconds", "peak memory, MB", "API calls")
-    yield format_row("", *columns, "emulator's CPU seconds")
-    yield format_row(*["---"] * 6)
+    yield format_head("", *columns, "emulator's CPU seconds")
     for name, cost in costs.items():
         figures = f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.megabytes:.0f}"
         yield format_row(name, *figures, sum(cost.calls.values()), f"{cost.answering:.1f}")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from labelled.case import HOME  # before moto: it sets moto's account
@@ -58,8 +59,7 @@ class EmulatedAccount:
 def serve_account() -> Iterator[EmulatedAccount]:
     """Serve the account; boto3 in this process uses it as well."""
     patch_moto()
-    setattr(BaseResponse, "call_action", _answer)  # noqa: B010 - a method is replaced
-    with serve() as url:
+    with patch.object(BaseResponse, "call_action", _answer), serve() as url:
         account = EmulatedAccount(url)
         os.environ["AWS_ENDPOINT_URL"] = url
 
@@ -69,11 +69,8 @@ def serve_account() -> Iterator[EmulatedAccount]:
             SERVE(handler)
             account.answering += time.thread_time() - started
 
-        setattr(WSGIRequestHandler, "run_wsgi", run)  # noqa: B010 - a method is replaced
-        try:
+        with patch.object(WSGIRequestHandler, "run_wsgi", run):
             yield account
-        finally:
-            setattr(WSGIRequestHandler, "run_wsgi", SERVE)  # noqa: B010
 
 
 def _answer(self: BaseResponse) -> Any:

@@ -19,7 +19,7 @@ os.environ.update(POWERTOOLS_LOG_LEVEL="CRITICAL", MOTO_ACCOUNT_ID="111122223333
 import boto3  # noqa: E402
 import yaml  # noqa: E402
 from moto.sns.models import sns_backends  # noqa: E402
-from scoring import format_row  # noqa: E402
+from scoring import format_head, format_row  # noqa: E402
 from tools import ENVIRONMENT, PEERS  # noqa: E402
 
 from change_records import ACCOUNT, REGION, build_event, build_tagged_list, build_wrapped_record  # noqa: E402
@@ -121,8 +121,8 @@ def main() -> None:
             print(case.name, file=sys.stderr, flush=True)
             with staged() as stage:
                 rows.append(compare(case, stage, url))
-    print(format_row("event", "correct result", "posture", "Cloud Custodian"))
-    print(format_row(*["---"] * 4), *rows, sep="\n")
+    head = format_head("event", "correct result", "posture", "Cloud Custodian")
+    print(head, *rows, sep="\n")
 
 
 if __name__ == "__main__":

@@ -6,20 +6,16 @@ in the wall seconds only: a tool's CPU seconds are its own process's, the emulat
 them.
 """
 
-import copy
 import sys
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
 
-import moto.dynamodb.models
 from compare import report_progress
 from emulated import EmulatedAccount, serve_account
 from labelled.case import HOME
 from lambda_environment import PROCESS, build_environment
 from moto.dynamodb.models.table import Table
 from network_builder import RegionBuilder
-from scoring import format_row
+from scoring import format_head, format_row
 from synthetic_region import build_vpc
 from tools import ENVIRONMENT, ROOT, TOOLS, PostureScan, RunCost, run_command
 
@@ -42,21 +38,11 @@ COLUMNS = (
 )
 
 
-def avoid_table_copies() -> None:
-    """Keep moto from copying a whole table for each item of a transaction.
-
-    It copies to be able to roll back; with one writer nothing fails here.
-    """
-
-    def deepcopy(value: Any) -> Any:
-        return value if isinstance(value, Table) else copy.deepcopy(value)
-
-    setattr(moto.dynamodb.models, "copy", SimpleNamespace(deepcopy=deepcopy))  # noqa: B010
-
-
 def populate(account: EmulatedAccount, vpcs: int) -> None:
     """Create the VPCs in the layout of the other benchmarks, and the monitor's tables."""
-    avoid_table_copies()
+    # moto copies a whole table for each item of a transaction, to be able to roll back. With one
+    # writer nothing fails here.
+    setattr(Table, "__deepcopy__", lambda table, _: table)  # noqa: B010 - a method is added
     builder = RegionBuilder(account.session, HOME)
     for _ in range(vpcs):
         build_vpc(builder)
@@ -89,8 +75,7 @@ def run_all(account: EmulatedAccount) -> Iterator[tuple[str, RunCost]]:
 
 def main(vpcs: str = "100") -> None:
     """Print the table."""
-    print(format_row(f"{vpcs} VPCs", *COLUMNS))
-    print(format_row(*["---"] * (len(COLUMNS) + 1)))
+    print(format_head(f"{vpcs} VPCs", *COLUMNS))
     with serve_account() as account:
         report_progress(f"building {vpcs} VPCs")
         populate(account, int(vpcs))

@@ -44,6 +44,11 @@ def count_correct(outcomes: Iterable[str]) -> int:
     return sum(each in CORRECT.values() for each in outcomes)
 
 
+def format_head(*columns: object) -> str:
+    """Return the first two rows of a table in Markdown."""
+    return f"{format_row(*columns)}\n{format_row(*['---'] * len(columns))}"
+
+
 def format_row(*cells: object) -> str:
     """Return a row of a table in Markdown."""
     return f"| {' | '.join(map(str, cells))} |"

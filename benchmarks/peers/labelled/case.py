@@ -24,7 +24,7 @@ class LabelledCase:
 
     question: str
     name: str
-    resources: frozenset[str]
+    resources: tuple[str, ...]
     bad: bool
     why: str
     paper: str = ""

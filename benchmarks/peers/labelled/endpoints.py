@@ -55,7 +55,7 @@ def _build_zones(account: RegionBuilder) -> Iterator[LabelledCase]:
         ("one subnet, deleted", deleted, False, DELETED),
         ("gateway endpoint", gateway, False, gateway_why),
     ):
-        yield LabelledCase("single Availability Zone", name, frozenset({endpoint}), bad, why)
+        yield LabelledCase("single Availability Zone", name, (endpoint,), bad, why)
 
 
 def _build_required(account: RegionBuilder) -> Iterator[LabelledCase]:
@@ -72,7 +72,7 @@ def _build_required(account: RegionBuilder) -> Iterator[LabelledCase]:
                 account.set_state(account.create_endpoint(vpc, [a, b], present), state)
             why = DELETED if state == "deleted" else PRESENT
             question = f"VPC without an endpoint for {service}"
-            yield LabelledCase(question, name, frozenset({vpc}), bad, why, paper)
+            yield LabelledCase(question, name, (vpc,), bad, why, paper)
 
 
 def _build_states(account: RegionBuilder) -> Iterator[LabelledCase]:
@@ -87,8 +87,7 @@ def _build_states(account: RegionBuilder) -> Iterator[LabelledCase]:
     ):
         endpoint = account.create_endpoint(vpc, [a, b], "kms")
         account.set_state(endpoint, "" if state == "available" else state)
-        resources = frozenset({endpoint})
-        yield LabelledCase("not available", state, resources, bad, f"{why} ({STATES})")
+        yield LabelledCase("not available", state, (endpoint,), bad, f"{why} ({STATES})")
 
 
 def _build_private_dns(account: RegionBuilder) -> Iterator[LabelledCase]:
@@ -117,7 +116,7 @@ def _build_private_dns(account: RegionBuilder) -> Iterator[LabelledCase]:
         ),
         ("disabled, S3 beside its gateway endpoint", s3, False, GATEWAY_NAMES),
     ):
-        yield LabelledCase("private DNS disabled", name, frozenset({endpoint}), bad, why)
+        yield LabelledCase("private DNS disabled", name, (endpoint,), bad, why)
 
 
 def _build_dns_attributes(account: RegionBuilder) -> Iterator[LabelledCase]:
@@ -132,5 +131,4 @@ def _build_dns_attributes(account: RegionBuilder) -> Iterator[LabelledCase]:
         if disabled:
             account.ec2.modify_vpc_attribute(VpcId=vpc, **{disabled: {"Value": False}})
         why = ATTRIBUTES if private_dns else f"no name is meant to resolve to it ({NAMES})"
-        resources = frozenset({endpoint, vpc})
-        yield LabelledCase("private DNS ineffective", name, resources, bad, why)
+        yield LabelledCase("private DNS ineffective", name, (endpoint, vpc), bad, why)

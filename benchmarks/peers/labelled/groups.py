@@ -58,11 +58,10 @@ def _build_open(account: RegionBuilder) -> Iterator[LabelledCase]:
         group = account.create_group(vpc, name, permission)
         endpoint = account.create_endpoint(vpc, [a, b], "sns", SecurityGroupIds=[group])
         why = ALL if bad else SOME
-        yield LabelledCase(question, name, frozenset({endpoint, group}), bad, why)
+        yield LabelledCase(question, name, (endpoint, group), bad, why)
     second = account.create_group(vpc, "second, open", _allow("0.0.0.0/0"))
     endpoint = account.create_endpoint(vpc, [a, b], "sns", SecurityGroupIds=[clients, second])
-    resources = frozenset({endpoint, second})
-    yield LabelledCase(question, "the second of two groups", resources, bad=True, why=ALL)
+    yield LabelledCase(question, "the second of two groups", (endpoint, second), bad=True, why=ALL)
 
 
 def _build_default(account: RegionBuilder) -> Iterator[LabelledCase]:
@@ -74,4 +73,4 @@ def _build_default(account: RegionBuilder) -> Iterator[LabelledCase]:
         ("its own and the default group", [own, default], True),
     ):
         endpoint = account.create_endpoint(vpc, [a, b], "kms", SecurityGroupIds=groups)
-        yield LabelledCase("default security group", name, frozenset({endpoint}), bad, DEFAULT)
+        yield LabelledCase("default security group", name, (endpoint,), bad, DEFAULT)

@@ -37,8 +37,7 @@ def build_cases(account: RegionBuilder) -> Iterator[LabelledCase]:
                 yield _label(question, endpoint, each)
         if account.region == HOME:
             endpoint = account.create_endpoint(vpc, [a, b], SERVICE)
-            resources = frozenset({endpoint})
-            yield LabelledCase(question, "default policy", resources, bad=True, why=DEFAULT)
+            yield LabelledCase(question, "default policy", (endpoint,), bad=True, why=DEFAULT)
 
 
 def _read(file: str) -> list[dict[str, Any]]:
@@ -57,7 +56,7 @@ def _label(question: str, endpoint: str, stated: dict[str, Any]) -> LabelledCase
     return LabelledCase(
         question=question,
         name=stated["name"],
-        resources=frozenset({endpoint}),
+        resources=(endpoint,),
         bad=stated["bad"],
         why=f"{stated['why']} ({'' if ':' in stated['page'] else 'IAM: '}{stated['page']})",
         region=stated.get("region", HOME),

@@ -52,13 +52,12 @@ def _build_permissions(account: RegionBuilder, balancer: str) -> Iterator[Labell
     ):
         service = _create_service(account, balancer, *principals)
         why = untrusted if bad else trusted
-        yield LabelledCase(question, name, frozenset({service}), bad, why)
+        yield LabelledCase(question, name, (service,), bad, why)
     service = _create_service(account, balancer, _arn(UNTRUSTED))
     account.ec2.modify_vpc_endpoint_service_permissions(
         ServiceId=service, RemoveAllowedPrincipals=[_arn(UNTRUSTED)]
     )
-    resources = frozenset({service})
-    yield LabelledCase(question, "untrusted account, removed again", resources, False, trusted)
+    yield LabelledCase(question, "untrusted account, removed again", (service,), False, trusted)
 
 
 def _build_acceptance(account: RegionBuilder, balancer: str) -> Iterator[LabelledCase]:
@@ -66,4 +65,4 @@ def _build_acceptance(account: RegionBuilder, balancer: str) -> Iterator[Labelle
     for name, acceptance in (("acceptance required", True), ("acceptance not required", False)):
         service = _create_service(account, balancer, _arn(PARTNER), acceptance=acceptance)
         question = "service does not require acceptance"
-        yield LabelledCase(question, name, frozenset({service}), not acceptance, why)
+        yield LabelledCase(question, name, (service,), not acceptance, why)

@@ -13,12 +13,13 @@ OWN = "111122223333"
 PARTNER = "222233334444"
 UNTRUSTED = "444455556666"
 OTHER = "444455557777"
+MEMBER = "555566667777"  # that no policy names
 ORGANIZATION = "o-a1b2c3d4e5"
 OTHER_ORGANIZATION = "o-zyxwvutsrq"
 TRUST = Trust(frozenset({PARTNER}), frozenset({ORGANIZATION}))
 ENDPOINT = EndpointContext(OWN, vpc_id="vpc-own", endpoint_id="vpce-own")
 
-ACCOUNTS = (OWN, PARTNER, UNTRUSTED, OTHER)
+ACCOUNTS = (OWN, PARTNER, UNTRUSTED, OTHER, MEMBER)
 ORGANIZATIONS = (None, ORGANIZATION, OTHER_ORGANIZATION)
 ACTIONS = ("s3:GetObject", "s3:PutObject", "sqs:SendMessage", "kms:Decrypt")
 ACTION_PATTERNS = ("*", "s3:*", "S3:Get*", "sqs:*", "s3:?etObject", "kms:Decrypt", "s3:PutObject")
@@ -30,6 +31,8 @@ RESOURCE_PATTERNS = (
     f"arn:aws:sqs:*:{OWN}:*",
     "arn:aws:sqs:*:*:jobs",
     "arn:aws:sqs:eu-west-1:4444*:jobs",
+    "arn:aws:sqs:*:jobs",
+    "arn:aws:kms:*:${aws:PrincipalAccount}:key/*",
     f"arn:aws:kms:*:{UNTRUSTED}:key/*",
     "arn:aws:s3:::${aws:PrincipalAccount}-data/*",
 )

@@ -57,6 +57,7 @@ def expected(case: dict[str, Any]) -> PolicyCheck:
             frozenset(trust.get("accounts", ())),
             frozenset(trust.get("organizations", ())),
             trust.get("strict", False),
+            trust.get("own", ""),
         ),
         NOW,
     )

@@ -198,14 +198,16 @@ def test_variables_are_literal_in_the_old_version() -> None:
         ("arn:aws:s3:::b/*", "arn:aws:s3:::b/k/l:m", True),
         ("arn:aws:s3:::b", "arn:aws:s3:::b/k", False),
         ("arn:aws:sqs:*:1:q", "arn:aws:sqs:eu-west-1:1:q", True),
-        ("arn:aws:sqs:*:q", "arn:aws:sqs:eu-west-1:1:q", False),
+        ("arn:aws:sqs:*:q", "arn:aws:sqs:eu-west-1:1:q", True),
+        ("arn:aws:sqs:*-1:q", "arn:aws:sqs:eu-west-1:1:q", False),
+        ("arn:aws:sqs:?:q", "arn:aws:sqs:eu-west-1:1:q", False),
         ("arn:aws:sqs", "arn:aws:sqs:eu-west-1:1:q", True),
         ("arn:aws:s3:::B/*", "arn:aws:s3:::b/k", False),
         ("arn:aws:s3:::b/*", "*", False),
     ],
 )
 def test_resources(resource: str, given: str, *, outcome: bool) -> None:
-    """Resources match field by field and are case-sensitive."""
+    """Resources are case-sensitive; a `*` spans colons only at the end of a field."""
     assert allowed({**ALLOW, "Resource": resource}, build_request(resource=given)) is outcome
     excluding = {name: each for name, each in ALLOW.items() if name != "Resource"}
     assert (

@@ -13,6 +13,7 @@ from posture.policy import (
     decide_policy_text,
     parse_policy,
 )
+from posture.policy.automata import SearchBudget
 
 OWN = "111122223333"
 ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
@@ -94,6 +95,54 @@ def test_a_policy_that_is_too_complex_is_unknown() -> None:
     """The answer says so."""
     statement = allow_if(StringLike={"aws:PrincipalArn": "arn:aws:iam::*:role/*q*z*q*z*"})
     text = json.dumps({"Version": "2012-10-17", "Statement": statement})
-    found = decide_policy(parse_policy(text), PolicyCheck(ENDPOINT), max_states=3)
+    found = decide_policy(parse_policy(text), PolicyCheck(ENDPOINT), SearchBudget(3))
     assert found.untrusted_principal.answer is PolicyAnswer.UNKNOWN
-    assert "too complex to decide" in found.untrusted_principal.reason
+    assert "too complex" in found.untrusted_principal.reason
+    assert "StringLike aws:PrincipalArn of statement 1" in found.untrusted_principal.reason
+
+
+@pytest.mark.parametrize(
+    ("lint", "statement"),
+    [
+        ("duplicate-sid", [{**ALLOW, "Sid": "Same"}, {**ALLOW, "Sid": "Same"}]),
+        ("empty-list", {**ALLOW, "Action": []}),
+        ("empty-list", {**ALLOW, "Resource": []}),
+        ("empty-list", {**ALLOW, "Principal": {"AWS": []}}),
+        ("empty-list", allow_if(StringEquals={"aws:PrincipalAccount": []})),
+        ("numeric-operator-on-id", allow_if(NumericEquals={"aws:PrincipalAccount": OWN})),
+        ("wildcard-in-id", allow_if(StringLike={"aws:SourceVpc": "vpc-1234567*"})),
+        ("partial-account-in-arn", {**ALLOW, "Resource": "arn:aws:sqs:*:1111*:queue"}),
+        (
+            "partial-account-in-arn",
+            allow_if(ArnLike={"aws:PrincipalArn": "arn:aws:iam::11112222333?:role/r"}),
+        ),
+        ("short-text-at-wildcard", allow_if(StringLike={"aws:PrincipalTag/team": "dev*"})),
+        ("short-text-at-wildcard", allow_if(StringLike={"aws:PrincipalTag/team": "abcdef*ab?c"})),
+    ],
+)
+def test_what_ec2_rejects_in_a_new_policy_is_a_lint(
+    lint: str, statement: dict[str, Any] | list[dict[str, Any]]
+) -> None:
+    """Older policies may still hold it; each lint names a page of AWS's documentation."""
+    text = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    found = decide_policy_text(text, PolicyCheck(ENDPOINT)).lints
+    (remark, *_) = [each for each in found if each.id == lint]
+    assert remark.source.startswith("https://docs.aws.amazon.com/")
+    assert remark.text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        [{**ALLOW, "Sid": "One"}, {**ALLOW, "Sid": "Other"}, ALLOW, ALLOW],
+        {**ALLOW, "Resource": ["arn:aws:sqs:*:*:queue", f"arn:aws:sqs:*:{OWN}:queue*"]},
+        allow_if(StringLike={"aws:PrincipalTag/team": ["platform*", "*platform", "a-team-*x"]}),
+        allow_if(NumericLessThan={"s3:max-keys": 10}),
+    ],
+)
+def test_what_ec2_accepts_is_no_lint(statement: dict[str, Any] | list[dict[str, Any]]) -> None:
+    """Six characters on one side of a wildcard are enough."""
+    text = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    found = {each.id for each in decide_policy_text(text, PolicyCheck(ENDPOINT)).lints}
+    rules = {"duplicate-sid", "numeric-operator-on-id", "partial-account-in-arn"}
+    assert not found & (rules | {"empty-list", "short-text-at-wildcard", "wildcard-in-id"})

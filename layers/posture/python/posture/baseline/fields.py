@@ -10,6 +10,9 @@ ACCOUNT = re.compile(r"\d{12}")
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 VPC = re.compile(r"vpc-[0-9a-f]{8,17}|vpce-svc-[0-9a-f]{8,17}")
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
+ORGANIZATION_PATH = re.compile(
+    r"(o-[a-z0-9]{10,32}(/r-[a-z0-9]{4,32}/(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}/)*)?)?"
+)
 SHORT_SERVICE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 SERVICE_OR_OWNER = re.compile(r"\d{12}|[a-z]{2,3}(\.[a-z0-9-]+)+")
 TAG_VALUE = re.compile(r".{0,256}", re.DOTALL)
@@ -46,6 +49,18 @@ def texts(form: re.Pattern[str], expected: str, *, ordered: bool = False) -> Fie
                 mistakes.expect(f"{path}[{number}]", wanted, each)
         kept = dict.fromkeys(each for each in value if isinstance(each, str))
         return tuple(kept) if ordered else frozenset(kept)
+
+    return parse
+
+
+def text(form: re.Pattern[str], expected: str) -> Field:
+    """Build the field of one text of a form."""
+
+    def parse(value: Any, path: str, mistakes: Mistakes) -> str:
+        if not isinstance(value, str) or not form.fullmatch(value):
+            mistakes.expect(path, expected, value)
+            return ""
+        return value
 
     return parse
 
@@ -95,6 +110,11 @@ REQUIREMENTS: Mapping[str, Field] = {
     ),
     "trusted_accounts": texts(ACCOUNT, "an account of 12 digits"),
     "trusted_organizations": texts(ORGANIZATION, "an organisation id, as in o-a1b2c3d4e5"),
+    "organization": text(
+        ORGANIZATION_PATH,
+        "the organisation of the accounts, as in o-a1b2c3d4e5, or a path in it, as in "
+        "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/",
+    ),
     "allowed_endpoint_services": texts(
         SERVICE_OR_OWNER,
         "a full service name, as in com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0, or "

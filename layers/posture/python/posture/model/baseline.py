@@ -17,6 +17,7 @@ class Baseline:
     required_services: tuple[str, ...] = ()
     trusted_accounts: frozenset[str] = frozenset()
     trusted_organizations: frozenset[str] = frozenset()
+    organization: str = ""  # of the scope's own account: its id, or the account's path in it
     allowed_endpoint_services: frozenset[str] = frozenset()
     allowed_regions: frozenset[str] = frozenset()  # in addition to the Region of the VPC
     allowed_actions: frozenset[str] = frozenset()  # in endpoint policies; empty: all

@@ -8,6 +8,26 @@ from __future__ import annotations
 import re
 
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
+# The partitions by the start of their Regions' names, as in botocore's partitions.json.
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+PARTITION_REGIONS = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+}
 CUSTOM_SERVICE_NAME = re.compile(
     r"(?:[a-z]+\.)?com\.amazonaws\.vpce\.[a-z0-9-]+\.vpce-svc-[0-9a-f]+"
 )
@@ -31,6 +51,9 @@ def find_region(service_name: str) -> str | None:
 
 def get_partition(region: str) -> str:
     """Return the AWS partition of a Region."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws")
+
+
+def get_partition_region(partition: str) -> str:
+    """Return a Region of a partition."""
+    return PARTITION_REGIONS.get(partition, PARTITION_REGIONS["aws"])

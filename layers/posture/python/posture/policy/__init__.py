@@ -22,7 +22,8 @@ Searching for a request (independent of the evaluator, which confirms each examp
                                     the elements of a statement in one such case
     search, value_tests, shapes, ownership, witness
                                     values for everything that is left open
-    automata, tokens                pattern sets as automata
+    automata, tokens                pattern sets as automata; the budget of work
+    cost                            the element that costs most, where the budget is exceeded
 
 What follows from a decision:
     descriptions, lints, suggest, required_requests, endpoint_dependence
@@ -31,7 +32,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
 """
 
 from posture.policy.decide import PolicyAnswer, PolicyDecision, QuestionResult, decide_policy
-from posture.policy.decided_policy import DecidedPolicy, decide_policy_text
+from posture.policy.decided_policy import DecidedPolicy, decide_policies, decide_policy_text
 from posture.policy.document import Policy, Statement
 from posture.policy.evaluate import evaluate
 from posture.policy.json_reader import MalformedPolicyError
@@ -51,6 +52,7 @@ __all__ = [
     "Request",
     "Statement",
     "Trust",
+    "decide_policies",
     "decide_policy",
     "decide_policy_text",
     "evaluate",

@@ -2,7 +2,9 @@
 
 A pattern set runs as a set of positions, kept as the bits of one integer, so that a list of
 hundreds of ARNs costs one shift per character. Several sets run side by side, and only the
-states that a text can reach are visited.
+states that a text can reach are visited. A pattern that has reached a later `*` forgets its earlier
+positions, since all that they match is matched from there, too: states are few even where
+wildcards overlap.
 """
 
 from __future__ import annotations
@@ -12,30 +14,56 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
-from posture.policy.tokens import CHARACTER_CLASSES, CharacterClass, Token, pick_representatives
+from posture.policy.tokens import (
+    ANY,
+    CHARACTER_CLASSES,
+    Alphabet,
+    CharacterClass,
+    Token,
+    match_many,
+    pick_alphabet,
+)
 
-MAX_STATES = 20_000  # per search
 Pattern = tuple[Token, ...]
+EVERYTHING = match_many(ANY)
+MAX_SEARCH_UNITS = 500_000  # of one search
 NO_CHARACTER = "\0"  # leads to no state: no pattern names it
+POSITIONS_PER_UNIT = 2048  # that a set may have to be advanced by one character for one unit
+MAX_CACHED = 4096  # positions of an excluded set of a search that is cached
+UNITS_PER_SEARCH = 100  # to set it up
 
 
 class BudgetExceededError(Exception):
-    """The search visited as many states as it may, so nothing is decided."""
+    """The search did as much work as it may, so nothing is decided."""
 
 
 class SearchBudget:
-    """The number of states that may still be visited, shared by all searches of one question."""
+    """The work that may still be done on a policy, in units.
 
-    def __init__(self, states: int) -> None:
-        self.left = states
+    One unit pays for one set advanced by one character, a microsecond or less, and for other steps
+    of that size. Units are counted and no clock is read, so that an answer is always the same.
 
-    def spend(self, states: int = 1) -> None:
-        """Take states from the budget.
+    Attributes:
+        left: The units that are left.
+        spent: The units that were spent, by what they were spent on.
+        topic: What is worked on: a condition key in lower case, ACTION, RESOURCE, or "".
+        joined: The joins of two sets that were paid for.
+    """
+
+    def __init__(self, units: int) -> None:
+        self.left = units
+        self.spent: dict[str, int] = {}
+        self.topic = ""
+        self.joined: dict[tuple[PatternSet, PatternSet], PatternSet] = {}
+
+    def spend(self, units: int = 1) -> None:
+        """Take units from the budget.
 
         Raises:
             BudgetExceededError: The budget does not hold so many.
         """
-        self.left -= states
+        self.left -= units
+        self.spent[self.topic] = self.spent.get(self.topic, 0) + units
         if self.left < 0:
             raise BudgetExceededError
 
@@ -49,6 +77,15 @@ class SearchBudget:
         finally:
             self.left = max(self.left, 0) + aside
 
+    @contextmanager
+    def on(self, topic: str) -> Iterator[None]:
+        """Count what is spent as spent on a topic."""
+        outer, self.topic = self.topic, topic
+        try:
+            yield
+        finally:
+            self.topic = outer
+
 
 class PatternSet:
     """The texts that match any of some patterns."""
@@ -58,30 +95,90 @@ class PatternSet:
         self.patterns = frozenset(listed)
         self._advance: dict[CharacterClass, int] = {}
         self._loops: dict[CharacterClass, int] = {}
-        self._moves: dict[str, tuple[int, int]] = {}
-        self._next_characters: dict[int, str | None] = {}
-        begin, self.accepting, position = 0, 0, 0
+        self._begin = self.accepting = self._stars = self._forever = self.size = 0
         for pattern in listed:
-            begin |= 1 << position
-            for token in pattern:
-                table = self._loops if token.repeated else self._advance
-                table[token.characters] = table.get(token.characters, 0) | 1 << position
-                position += 1
-            self.accepting |= 1 << position
+            self._add(pattern)
+        self._complete()
+
+    def _add(self, pattern: Pattern) -> None:
+        begin = position = self.size
+        for at, token in enumerate(pattern):
+            if token.repeated and at and token == pattern[at - 1]:
+                continue
+            table = self._loops if token.repeated else self._advance
+            table[token.characters] = table.get(token.characters, 0) | 1 << position
+            if token.repeated and token.characters == ANY and position > begin:
+                self._stars |= 1 << position
             position += 1
+        if pattern and pattern[-1] == EVERYTHING:
+            self._forever |= 1 << position - 1
+        self._begin |= 1 << begin
+        self.accepting |= 1 << position
+        self.size = position + 1
+
+    def _complete(self) -> None:
+        """Derive what the automaton needs while it runs."""
+        self._moves: dict[str, tuple[int, int]] = {}
+        self._next_characters: dict[int, str] = {}
+        self._below: list[tuple[int, int]] = []
+        self.weight = 1 + self.size // POSITIONS_PER_UNIT
         self.classes = frozenset((*self._advance, *self._loops))
         self._repeated = sum(self._loops.values())
         self._open = self._repeated  # positions at which a whole class continues
+        self._named = []
         for characters, positions in self._advance.items():
             if characters in CHARACTER_CLASSES:
                 self._open |= positions
+            else:
+                self._named.append((characters, positions))
         self._hash = hash(self.patterns)
-        self.start = self._skip_repeated(begin)
+        shift, followed = 1, (1 << self.size) - 1 & ~self.accepting
+        while self._stars and followed:  # positions with another one so far behind in the pattern
+            self._below.append((shift, followed))
+            followed &= followed >> shift
+            shift *= 2
+        self.start = self._skip_repeated(self._begin)
+
+    def join(self, other: PatternSet) -> PatternSet:
+        """Return the set of the texts that match a pattern of either set."""
+        if not self.patterns:
+            return other
+        if other.patterns <= self.patterns:
+            return self
+        joined = PatternSet(())
+        joined.patterns = self.patterns | other.patterns
+        for mine, table, theirs in (
+            (self._advance, joined._advance, other._advance),
+            (self._loops, joined._loops, other._loops),
+        ):
+            table.update(mine)
+            for characters, positions in theirs.items():
+                table[characters] = table.get(characters, 0) | positions << self.size
+        joined._begin = self._begin | other._begin << self.size
+        joined.accepting = self.accepting | other.accepting << self.size
+        joined._stars = self._stars | other._stars << self.size
+        joined._forever = self._forever | other._forever << self.size
+        joined.size = self.size + other.size
+        joined._complete()
+        return joined
+
+    def is_certain(self, positions: int) -> bool:
+        """Return whether every continuation of the text matches."""
+        return bool(positions & self._forever)
 
     def _skip_repeated(self, positions: int) -> int:
-        """Add the positions behind repeated tokens, which may match no character."""
+        """Add the positions behind repeated tokens, which may match no character.
+
+        Positions that later ones of the same pattern make needless are left out.
+        """
         while (skipped := positions | (positions & self._repeated) << 1) != positions:
             positions = skipped
+        if certain := positions & self._forever:
+            return certain & -certain  # all continuations match: one position says so
+        if stars := positions & self._stars:
+            for shift, followed in self._below:
+                stars |= stars >> shift & followed
+            positions &= ~(stars >> 1 & self._below[0][1])
         return positions
 
     def step(self, positions: int, character: str) -> int:
@@ -96,14 +193,16 @@ class PatternSet:
         reached = (positions & advancing) << 1 | positions & looping
         return self._skip_repeated(reached) if reached else 0
 
-    def next_characters(self, positions: int) -> str | None:
-        """Return the only characters that continue a match; None where a whole class does."""
-        if positions & self._open:
-            return None
+    def is_open(self, positions: int) -> bool:
+        """Return whether a whole class of characters continues a match."""
+        return bool(positions & self._open)
+
+    def list_characters(self, positions: int) -> str:
+        """Return the characters that continue a match and that a pattern names."""
         found = self._next_characters.get(positions)
         if found is None:
             found = self._next_characters[positions] = "".join(
-                characters for characters, where in self._advance.items() if positions & where
+                characters for characters, where in self._named if positions & where
             )
         return found
 
@@ -114,13 +213,20 @@ class PatternSet:
             positions = self.step(positions, character)
             if not positions:
                 return False
-        return bool(positions & self.accepting)
+        return self.is_accepted(positions)
+
+    def is_accepted(self, positions: int) -> bool:
+        """Return whether the text that led to some positions matches."""
+        return bool(positions & (self.accepting | self._forever))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PatternSet) and self.patterns == other.patterns
 
     def __hash__(self) -> int:
         return self._hash
+
+
+NOTHING = PatternSet(())
 
 
 @lru_cache(maxsize=2048)
@@ -149,23 +255,61 @@ def find_shortest_text(
     Args:
         required: The sets that must accept the text.
         excluded: The sets that must not.
-        budget: Pays for the states that the search visits.
+        budget: Pays for the work of the search.
         preferred: Texts that read well. The first one that fits is returned.
 
     Returns:
         A preferred text, a literal of a required set, or else a shortest text; None if none exists.
 
     Raises:
-        BudgetExceededError: The search visited too many states.
+        BudgetExceededError: The search did too much work.
     """
+    required = list(dict.fromkeys(required))
+    unwanted = _join_all(excluded, budget)
     for text in (*preferred, *(text for each in required for text in _list_literals(each))):
-        if all(each.accepts(text) for each in required) and not any(
-            each.accepts(text) for each in excluded
-        ):
+        if _fits(text, required, unwanted, budget):
             return text
-    found, states = _search(tuple(dict.fromkeys(required)), tuple(dict.fromkeys(excluded)))
-    budget.spend(states)  # a cached search costs the same, so that answers do not vary
+    budget.spend(UNITS_PER_SEARCH)
+    limit = MAX_SEARCH_UNITS
+    while limit > max(budget.left, 0):
+        limit //= 2  # few different limits, so that searches are found in the cache
+    search = _search if unwanted.size <= MAX_CACHED else _search.__wrapped__
+    found, units, is_complete = search(tuple(required), unwanted, limit)
+    budget.spend(units)  # a cached search costs the same, so that answers do not vary
+    if not is_complete:
+        raise BudgetExceededError
     return found
+
+
+def _join_all(sets: Iterable[PatternSet], budget: SearchBudget) -> PatternSet:
+    """Join sets in their order, so that searches with a common beginning share their work."""
+    joined = NOTHING
+    for each in dict.fromkeys(sets):
+        budget.spend()
+        known = joined, each
+        if known not in budget.joined:
+            budget.joined[known] = joined.join(each)
+            new = budget.joined[known]
+            budget.spend(len(new.patterns) // 4 + 2 * len(new.classes) * new.weight)
+        joined = budget.joined[known]
+    return joined
+
+
+def _fits(
+    text: str, required: Iterable[PatternSet], excluded: PatternSet, budget: SearchBudget
+) -> bool:
+    """Return whether all required sets, and not the excluded one, accept a text."""
+    for each, wanted in (*((each, True) for each in required), (excluded, False)):
+        positions, steps = each.start, 0
+        for character in text:
+            positions = each.step(positions, character)
+            steps += 1
+            if not positions:
+                break
+        budget.spend((1 + steps) * each.weight)
+        if each.is_accepted(positions) != wanted:
+            return False
+    return True
 
 
 @lru_cache(maxsize=2048)
@@ -182,48 +326,59 @@ def _list_literals(each: PatternSet) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _search(
-    required: tuple[PatternSet, ...], excluded: tuple[PatternSet, ...]
-) -> tuple[str | None, int]:
-    """Return a shortest text, and how many states were visited."""
-    budget = SearchBudget(MAX_STATES)
-    sets = (*required, *excluded)
-    for state, text in _explore(sets, len(required), budget):
-        if all(
-            bool(positions & each.accepting) == (number < len(required))
-            for number, (positions, each) in enumerate(zip(state, sets, strict=True))
-        ):
-            return text, MAX_STATES - budget.left
-    return None, MAX_STATES - budget.left
+    required: tuple[PatternSet, ...], excluded: PatternSet, units: int
+) -> tuple[str | None, int, bool]:
+    """Return a shortest text, the units that were spent, and whether they were enough."""
+    budget = SearchBudget(units)
+    sets = (*required, excluded)
+    try:
+        for (*state, avoided), text in _explore(sets, len(required), budget, excluding=True):
+            if not excluded.is_accepted(avoided) and all(
+                each.is_accepted(at) for at, each in zip(state, required, strict=True)
+            ):
+                return text, units - budget.left, True
+    except BudgetExceededError:
+        return None, units, False
+    return None, units - budget.left, True
 
 
 def _explore(
-    sets: Sequence[PatternSet], required: int, budget: SearchBudget
+    sets: Sequence[PatternSet], required: int, budget: SearchBudget, *, excluding: bool = False
 ) -> Iterator[tuple[tuple[int, ...], str]]:
     """Yield each reachable state of all sets with a shortest text that leads to it.
 
-    Texts that one of the first `required` sets can no longer match are not continued.
+    Texts that one of the first `required` sets can no longer match are not continued; if
+    `excluding`, nor are those of which the last set matches every continuation.
     """
-    characters = pick_representatives(frozenset(name for each in sets for name in each.classes))
+    alphabet = pick_alphabet(frozenset(name for each in sets for name in each.classes))
+    weight = sum(each.weight for each in sets)
+    overhead = 4 + weight * len(sets) + sum(len(each.classes) // 8 for each in sets)
     start = tuple(each.start for each in sets)
     reached = {start}
     waiting = deque([(start, "")])
     while waiting:
         state, text = waiting.popleft()
-        budget.spend()
+        if excluding and sets[-1].is_certain(state[-1]):
+            continue
+        tried = _list_characters(state, sets, required, alphabet)
+        budget.spend(overhead + len(text) // 256 + weight * len(tried))
         yield state, text
-        for character in _next_characters(state, sets[:required]) or characters:
+        for character in tried:
             following = _step_all(state, character, sets, required)
             if following and following not in reached:
                 reached.add(following)
                 waiting.append((following, text + character))
 
 
-def _next_characters(state: tuple[int, ...], required: Iterable[PatternSet]) -> str | None:
-    for positions, each in zip(state, required, strict=False):
-        found = each.next_characters(positions)
-        if found is not None:
-            return found or NO_CHARACTER
-    return None
+def _list_characters(
+    state: tuple[int, ...], sets: Sequence[PatternSet], required: int, alphabet: Alphabet
+) -> str:
+    """Return the characters that can matter next."""
+    for positions, each in zip(state[:required], sets, strict=False):
+        if not each.is_open(positions):
+            return each.list_characters(positions) or NO_CHARACTER
+    listed = [each.list_characters(at) for at, each in zip(state, sets, strict=True) if at]
+    return alphabet.choose(frozenset("".join(listed)))
 
 
 def _step_all(
@@ -244,11 +399,13 @@ def find_distinct_texts(
     """Return one text of the shape for every combination of sets that accept it.
 
     Raises:
-        BudgetExceededError: The search visited too many states.
+        BudgetExceededError: The search did too much work.
     """
     found: dict[tuple[bool, ...], str] = {}
     for (first, *rest), text in _explore((shape, *sets), 1, budget):
-        if first & shape.accepting:
+        if shape.is_accepted(first):
             accepted = zip(rest, sets, strict=True)
-            found.setdefault(tuple(bool(at & each.accepting) for at, each in accepted), text)
+            found.setdefault(tuple(each.is_accepted(at) for at, each in accepted), text)
+            if len(found) == 2 ** len(sets):
+                break
     return list(found.values())

@@ -6,23 +6,28 @@ treats alike, one is an example, so that the cases are finite.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import islice, product
 
 from posture.policy import keys, service_actions
 from posture.policy.automata import SearchBudget
 from posture.policy.document import Policy, Statement
-from posture.policy.mentions import EXTERNAL_ACCOUNTS, EXTERNAL_ORGANIZATIONS, collect_mentions
+from posture.policy.mentions import (
+    EXTERNAL_ACCOUNTS,
+    EXTERNAL_ORGANIZATIONS,
+    NameForm,
+    collect_mentions,
+)
 from posture.policy.policy_check import EndpointContext, Trust
 from posture.policy.question import Question
 from posture.policy.request import CallerKind
 from posture.policy.request_case import Assigned, Caller, OwnerKind, ResourceOwner
-from posture.policy.shapes import ACCOUNTS, ORGANIZATIONS
+from posture.policy.service_reference import has_actions
+from posture.policy.shapes import ACCOUNTS, ORGANIZATIONS, may_be_owned_by_aws
 
 PRINCIPAL_TYPES = ("AssumedRole", "User", "Account", "FederatedUser")
 OTHER_SERVICES = ("sqs", "sns", "lambda", "kinesis", "states", "glue", "athena", "events", "logs")
-AWS_ACCOUNT = "aws"  # in place of an account ID in the ARNs of AWS's own resources
 SAMPLE = "sample"  # the value of a variable if the policy suggests no better one
 MAX_ENDPOINTS = 16
 MAX_ASSIGNMENTS = 64
@@ -39,34 +44,61 @@ class CaseEnumeration:
         self.mentions = collect_mentions(policy)
         self.partition = endpoint.partition or self.mentions.partition
         self.endpoint = endpoint
-        accounts = self.mentions.accounts.choose_examples(
-            {endpoint.account, *trust.accounts} - {""}, ACCOUNTS, EXTERNAL_ACCOUNTS, budget
-        )
-        organizations = self.mentions.organizations.choose_examples(
-            trust.organizations, ORGANIZATIONS, EXTERNAL_ORGANIZATIONS, budget
-        )
         named = self.mentions.all_keys
-        self.has_caller_organizations = bool(named & keys.CALLER_ORGS)
+        variables = self.mentions.variables
+        # See docs/decisions/0015: how many parties of one kind a policy can tell apart.
+        is_compared = bool(variables & keys.ACCOUNTS or named & keys.ORGS)
+        accounts, other_accounts = self.mentions.accounts.choose_examples(
+            {endpoint.account, *trust.accounts} - {""},
+            endpoint.account if keys.ENDPOINT_ACCOUNT in named or endpoint.organization else "",
+            NameForm(ACCOUNTS, EXTERNAL_ACCOUNTS, 1 if is_compared else 0),
+            budget,
+        )
+        organizations, other_organizations = self.mentions.organizations.choose_examples(
+            trust.organizations,
+            endpoint.organization or "",
+            NameForm(ORGANIZATIONS, EXTERNAL_ORGANIZATIONS, 3 if variables & keys.ORGS else 0),
+            budget,
+        )
+        self.has_caller_organizations = bool(named & (keys.CALLER_ORGS | {keys.MANAGEMENT}))
         self.has_owner_organizations = bool(named & keys.OWNER_ORGS)
         self.has_owners = bool(named & keys.OWNER_KEYS)
         types = PRINCIPAL_TYPES if named & keys.BY_TYPE else ("",)
         of_callers = (None, *organizations) if self.has_caller_organizations else (None,)
         of_owners = (None, *organizations) if self.has_owner_organizations else (None,)
+        of_owners += other_organizations if self.has_owner_organizations else ()
         self.principals = tuple(
             Caller(CallerKind.PRINCIPAL, account, organization, kind)
             for account, organization, kind in product(accounts, of_callers, types)
+            if self._may_be_in(account, organization, of_callers)
         )
         has_owner_keys = (True, False) if self.has_owners else (True,)
         self.owners = (
             *(
                 ResourceOwner(OwnerKind.ACCOUNT, account, organization, each)
-                for each, account, organization in product(has_owner_keys, accounts, of_owners)
+                for each, account, organization in product(
+                    has_owner_keys, (*accounts, *other_accounts), of_owners
+                )
+                if self._may_be_in(account, organization, of_owners)
             ),
-            ResourceOwner(OwnerKind.AWS, AWS_ACCOUNT),
+            *(
+                ResourceOwner(OwnerKind.AWS, account)
+                for account in (other_accounts if is_compared else accounts)
+                if account not in trust.accounts
+            ),
             ResourceOwner(OwnerKind.CALLER),
         )
         self.variables = sorted(self.mentions.variables - keys.FIXED)
+        self.named_actions = _list_named_actions(policy)
         self._services = self._list_all_services()
+
+    def _may_be_in(
+        self, account: str, organization: str | None, options: Collection[str | None]
+    ) -> bool:
+        """Return whether an account may be in an organisation: the endpoint's own is in its own."""
+        known = self.endpoint.organization
+        is_own = known is not None and account == self.endpoint.account
+        return not is_own or known not in options or organization == known
 
     def list_callers(self, question: Question) -> Iterator[Caller]:
         """Yield the callers whose requests a question is about."""
@@ -83,7 +115,7 @@ class CaseEnumeration:
     def list_pairs(self, caller: Caller) -> Iterator[tuple[Caller, ResourceOwner]]:
         """Yield a caller with each owner, where an account that is both is in one organisation."""
         for owner in self.owners:
-            is_same = caller.kind is CallerKind.PRINCIPAL and caller.account == owner.account
+            is_same = owner.kind is OwnerKind.ACCOUNT and caller.account == owner.account
             if owner.kind is OwnerKind.CALLER:
                 if caller.kind is CallerKind.PRINCIPAL:
                     own = replace(owner, account=caller.account, organization=caller.organization)
@@ -108,8 +140,15 @@ class CaseEnumeration:
         if caller.kind is CallerKind.FEDERATED:
             found = tuple(each for each in found if each == "sts")
         if owner.kind is OwnerKind.CALLER:
-            found = tuple(each for each in found if each in service_actions.WITHOUT_RESOURCE)
-        elif not owner.has_owner_keys:
+            return tuple(each for each in found if has_actions(each, with_resource=False))
+        found = tuple(
+            each
+            for each in found
+            if has_actions(each, with_resource=True) or each in self.named_actions
+        )
+        if owner.kind is OwnerKind.AWS:
+            found = tuple(each for each in found if may_be_owned_by_aws(each))
+        if not owner.has_owner_keys:
             found = tuple(each for each in found if each in service_actions.WITHOUT_OWNER_KEYS)
         return found
 
@@ -118,6 +157,9 @@ class CaseEnumeration:
         if carried:
             return carried
         named = [each for each in self.mentions.services if each not in keys.NOT_SERVICES]
+        if self.endpoint.service:  # of which nothing is known
+            guess = service_actions.find_first_part(self.endpoint.service)
+            return tuple(dict.fromkeys((guess, *named)))
         other = next(each for each in (*OTHER_SERVICES, "other") if each not in named)
         special = service_actions.WITHOUT_OWNER_KEYS if self.has_owners else ()
         return tuple(dict.fromkeys(("s3", *named, other, "sts", *special)))
@@ -132,7 +174,8 @@ class CaseEnumeration:
             yield replace(self.endpoint, vpc_id=vpc_id, endpoint_id=endpoint_id)
 
     def _list_sources(self, key: str, known: str | None, other: str) -> list[str]:
-        if known is not None or key not in self.mentions.all_keys:
+        names = {key, keys.SOURCE_VPC_ARN} if key == keys.SOURCE_VPC else {key}
+        if known is not None or not names & self.mentions.all_keys:
             return [known or other]
         return [*self.mentions.sources[key].pick_one_per_position(), other]
 
@@ -149,3 +192,13 @@ class CaseEnumeration:
         ]
         for values in islice(product(*options), MAX_ASSIGNMENTS):
             yield dict(zip(self.variables, values, strict=True))
+
+
+def _list_named_actions(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Return the actions that a policy names in full, by service and in lower case."""
+    found: dict[str, dict[str, None]] = {}
+    for statement in policy.statements:
+        for action in map(str.lower, statement.actions):
+            if not set(action) & {"*", "?"}:
+                found.setdefault(action.partition(":")[0], {})[action] = None
+    return {service: tuple(actions) for service, actions in found.items()}

@@ -8,10 +8,11 @@ open text or key.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
-from posture.policy.automata import Pattern
+from posture.policy.automata import Pattern, SearchBudget
 from posture.policy.clause_results import (
     DEFERRED,
     ClauseResult,
@@ -29,26 +30,35 @@ from posture.policy.template import (
     MANY,
     Template,
     Variable,
-    compile_arn,
     compile_glob,
     compile_globs,
+    compile_resource,
+    parse_resource,
     parse_template,
     substitute_variables,
 )
 from posture.policy.tokens import match_text
-from posture.policy.value_tests import ValueTest
+from posture.policy.value_tests import KeyValues, ValueTest
 
+FEW = 8  # principals that are evaluated again in each case
 ONLY_STARS = re.compile(r"\*+")
 
 
 class ClauseEvaluator:
-    """Evaluates the statements of one policy, and compiles each condition once."""
+    """Evaluates the statements of one policy, and compiles each element once.
 
-    def __init__(self, policy: Policy) -> None:
+    `budget` pays for it.
+    """
+
+    def __init__(self, policy: Policy, budget: SearchBudget) -> None:
         self.policy = policy
+        self.budget = budget
         self.allows = [each for each in policy.statements if each.allows]
         self.denies = [each for each in policy.statements if not each.allows]
-        self._tests: dict[tuple[int, tuple[Template, ...]], ValueTest | Undecidable] = {}
+        self._known: dict[object, ClauseResult] = {}
+        self._tests: dict[tuple[int, int], ValueTest | Undecidable] = {}
+        self._templates: dict[int, tuple[list[Template], list[Variable]]] = {}
+        self._resolved: dict[object, tuple[list[Template], bool]] = {}
 
     def evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:
         """Return the results of all clauses that are not true; only [False] if one is false."""
@@ -61,11 +71,33 @@ class ClauseEvaluator:
         return found
 
     def _evaluate_each(self, statement: Statement, case: RequestCase) -> Iterable[ClauseResult]:
-        yield evaluate_principals(statement, case)
-        yield evaluate_action(statement, case)
+        self.budget.spend(2 + 2 * len(statement.conditions))
+        if len(statement.principals.aws) <= FEW:
+            yield evaluate_principals(statement, case)
+        else:
+            yield self._remember(
+                (statement.number, case.caller, case.partition, case.endpoint.gateway),
+                statement.principals.aws,
+                lambda: evaluate_principals(statement, case),
+            )
+        yield self._remember(
+            (statement.number, case.service),
+            statement.actions,
+            lambda: evaluate_action(statement, case),
+        )
         for condition in statement.conditions:
             yield self._evaluate_condition(statement, condition, case)
         yield self._evaluate_resource(statement, case)
+
+    def _remember(
+        self, known: object, texts: Sequence[str], evaluate: Callable[[], ClauseResult]
+    ) -> ClauseResult:
+        """Evaluate a clause once for all that it depends on."""
+        found = self._known.get(known)
+        if found is None:
+            self.budget.spend(sum(map(len, texts)))
+            found = self._known[known] = evaluate()
+        return found
 
     def _evaluate_resource(self, statement: Statement, case: RequestCase) -> ClauseResult:
         excludes = statement.excludes_resources
@@ -75,12 +107,16 @@ class ClauseEvaluator:
             return excludes
         if case.owner is None or case.service is None:
             return DEFERRED
-        found = self._resolve(statement.resources, case, wildcards=True)
-        if found is None:
+        resolved = self._resolve(statement.resources, case, parse_resource)
+        if resolved is None:
             return DEFERRED
-        parts, approximate = found
-        patterns = map(compile_arn, parts)
-        return require_match(RESOURCE, patterns, negated=excludes, approximate=approximate)
+        parts, approximate = resolved
+        patterns = (pattern for each in parts for pattern in compile_resource(each))
+        return self._remember(
+            id(parts),
+            statement.resources,
+            lambda: require_match(RESOURCE, patterns, negated=excludes, approximate=approximate),
+        )
 
     def _evaluate_condition(  # noqa: PLR0911 - one return for each reason
         self, statement: Statement, condition: Condition, case: RequestCase
@@ -93,57 +129,67 @@ class ClauseEvaluator:
             return DEFERRED
         if value is OpenValue.UNKNOWABLE:
             return Undecidable(f"{condition.key} of {statement}")
-        found = self._resolve(condition.values, case, wildcards=operator.comparison == "like")
+        parse = partial(parse_template, wildcards=operator.comparison == "like")
+        found = self._resolve(condition.values, case, parse)
         if found is None:
             return DEFERRED
         parts, approximate = found
-        test = self._compile(condition, tuple(parts))
+        known = id(condition), id(parts)
+        test = self._tests.get(known)
+        if test is None:
+            test = self._tests[known] = compile_condition(condition, parts)
         if isinstance(test, Undecidable):
             return replace(test, element=f"{test.element} of {statement}")
         if isinstance(value, OpenValue):
             return Requirement(condition.lower_key, test, approximate)
         if approximate:
             return Undecidable(f"a variable in {condition} of {statement}")
+        self.budget.spend(sum(map(len, value or ())) * test.weight)
         return test.holds(value)
 
-    def _compile(
-        self, condition: Condition, parts: tuple[Template, ...]
-    ) -> ValueTest | Undecidable:
-        known = id(condition), parts
-        if known not in self._tests:
-            self._tests[known] = compile_condition(condition, parts)
-        return self._tests[known]
-
     def _resolve(
-        self, values: Sequence[str], case: RequestCase, *, wildcards: bool
+        self, values: tuple[str, ...], case: RequestCase, parse: Callable[..., Template]
     ) -> tuple[list[Template], bool] | None:
-        """Replace variables by the values that the case gives them.
+        """Replace variables by the values that the case gives them, once for the same values.
 
         Returns:
             The texts, and whether a `*` stands for a variable that the case leaves open; None if a
             variable depends on the owner or the service, which are not chosen yet.
         """
-        found: list[Template] = []
-        approximate = False
-        for value in values:
-            parts = parse_template(value, variables=self.policy.has_variables, wildcards=wildcards)
-            known = {
-                part: resolve_key(part.key, case) for part in parts if isinstance(part, Variable)
-            }
-            if OpenValue.DEFERRED in known.values():
-                return None
-            if any(isinstance(each, OpenValue) for each in known.values()):
-                approximate = True
-                found.append(tuple(MANY if isinstance(each, Variable) else each for each in parts))
-                continue
-            first = {
-                each: held[0] if isinstance(held, tuple) and held else None
-                for each, held in known.items()
-            }
-            bound = substitute_variables(parts, first)
-            if bound is not None:  # a variable without a value matches nothing
-                found.append(bound)
-        return found, approximate
+        if id(values) not in self._templates:
+            templates = [parse(each, variables=self.policy.has_variables) for each in values]
+            named = (part for parts in templates for part in parts if isinstance(part, Variable))
+            self._templates[id(values)] = templates, list(dict.fromkeys(named))
+        templates, variables = self._templates[id(values)]
+        known = {each: resolve_key(each.key, case) for each in variables}
+        if OpenValue.DEFERRED in known.values():
+            return None
+        resolved = id(values), *known.values()
+        if resolved not in self._resolved:
+            self.budget.spend(sum(map(len, values)))
+            self._resolved[resolved] = _replace_variables(templates, known)
+        return self._resolved[resolved]
+
+
+def _replace_variables(
+    templates: Iterable[Template], known: Mapping[Variable, KeyValues | OpenValue]
+) -> tuple[list[Template], bool]:
+    found: list[Template] = []
+    approximate = False
+    for parts in templates:
+        held = {part: known[part] for part in parts if isinstance(part, Variable)}
+        if any(isinstance(each, OpenValue) for each in held.values()):
+            approximate = True
+            found.append(tuple(MANY if isinstance(each, Variable) else each for each in parts))
+            continue
+        first = {
+            each: value[0] if isinstance(value, tuple) and value else None
+            for each, value in held.items()
+        }
+        bound = substitute_variables(parts, first)
+        if bound is not None:  # a variable without a value matches nothing
+            found.append(bound)
+    return found, approximate
 
 
 def evaluate_action(statement: Statement, case: RequestCase) -> ClauseResult:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from posture.policy import keys
 from posture.policy.automata import Pattern, compile_patterns
 from posture.policy.clause_results import Undecidable
-from posture.policy.document import Condition
+from posture.policy.document import Condition, shorten
 from posture.policy.operators import OperatorFamily
 from posture.policy.scalars import IpNetwork, parse_instant, parse_network, parse_number
 from posture.policy.shapes import SESSION
@@ -25,7 +25,7 @@ from posture.policy.template import (
     is_whole_arn,
 )
 from posture.policy.tokens import ANY, IDENTITY, match_many, match_text
-from posture.policy.value_tests import ValueTest
+from posture.policy.value_tests import BoundSet, ValueTest
 
 
 def compile_condition(condition: Condition, values: Iterable[Template]) -> ValueTest | Undecidable:
@@ -75,14 +75,14 @@ def _compile_texts(condition: Condition, values: Iterable[Template]) -> Iterable
 def _add_bounds(
     test: ValueTest, condition: Condition, values: Iterable[Template]
 ) -> ValueTest | Undecidable:
-    bounds: list[tuple[str, Fraction | IpNetwork]] = []
+    bounds: list[Fraction | IpNetwork] = []
     for parts in values:
         written = "".join(part for part in parts if isinstance(part, str))
         bound = _parse_bound(test.family, written) if is_literal(parts) else None
         if bound is None:
-            return Undecidable(f"the value {written!r} of {condition}")
-        bounds.append((condition.operator.comparison, bound))
-    return replace(test, bounds=tuple(bounds))
+            return Undecidable(f"the value {shorten(written)!r} of {condition}")
+        bounds.append(bound)
+    return replace(test, bounds=BoundSet(condition.operator.comparison, bounds))
 
 
 def _parse_bound(family: OperatorFamily, written: str) -> Fraction | IpNetwork | None:

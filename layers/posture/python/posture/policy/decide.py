@@ -5,15 +5,17 @@ The evaluator confirms every example before it is returned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 
 from posture.policy.automata import BudgetExceededError, SearchBudget
 from posture.policy.case_enumeration import MAX_ENDPOINTS, CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
+from posture.policy.cost import ALL_ELEMENTS, find_costly_element, list_elements
 from posture.policy.document import Policy, Statement
 from posture.policy.evaluate import evaluate
 from posture.policy.policy_check import EndpointContext, PolicyCheck
@@ -22,14 +24,18 @@ from posture.policy.request import Request
 from posture.policy.scalars import parse_instant
 from posture.policy.search import FoundRequest, RequestSearch
 from posture.policy.service_actions import is_customer_service
+from posture.policy.service_reference import is_service
+from posture.policy.shapes import ACTION
 from posture.policy.template import compile_globs
 from posture.policy.value_tests import IncompatibleTestsError
 from posture.policy.witness import build_request
 
-MAX_STATES = 30_000  # visited for one question: a second or two
-TOO_COMPLEX = "the policy is too complex to decide within the search limit"
+MAX_UNITS = 1_000_000  # of work on one policy, all its questions together: about a second
+TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 UNKNOWN_SOURCE = "the answer depends on the VPC or the endpoint, whose IDs are not given"
+UNKNOWN_ACTIONS = "the actions of {} are not known"
 NO_POLICY = "endpoints of customers' endpoint services do not support policies"
+SHARES = 3  # each question may take a third of what the ones before it left
 ANYTHING = Question()
 UNTRUSTED_PRINCIPAL = Question(untrusted_principal=True)
 UNTRUSTED_RESOURCE = Question(untrusted_resource=True)
@@ -94,17 +100,20 @@ class PolicyDecision:
 
 
 def decide_policy(
-    policy: Policy, check: PolicyCheck, *, max_states: int = MAX_STATES
+    policy: Policy, check: PolicyCheck, budget: SearchBudget | None = None
 ) -> PolicyDecision:
     """Answer every question about a policy.
 
     Args:
         policy: The policy.
         check: Its endpoint, and what it may allow.
-        max_states: How many states the search for one question may visit.
+        budget: Pays for all questions together; MAX_UNITS by default.
     """
     trust = check.trust.with_account(check.endpoint.account)
-    decider = _Decider(policy, replace(check, trust=trust), max_states)
+    endpoint = replace(check.endpoint, own_organization=trust.own_organization)
+    decider = _Decider(
+        policy, replace(check, endpoint=endpoint, trust=trust), budget or SearchBudget(MAX_UNITS)
+    )
     if is_customer_service(check.endpoint.service):
         allowed = QuestionResult(PolicyAnswer.YES, reason=NO_POLICY)
         return PolicyDecision(allowed, allowed, allowed, allowed, decider.find_disallowed_action())
@@ -118,18 +127,23 @@ def decide_policy(
 
 
 class _Decider:
-    def __init__(self, policy: Policy, check: PolicyCheck, max_states: int) -> None:
+    def __init__(self, policy: Policy, check: PolicyCheck, budget: SearchBudget) -> None:
         self.policy = policy
         self.check = check
-        self.max_states = max_states
-        self.clauses = ClauseEvaluator(policy)
+        self.budget = budget
+        self.clauses = ClauseEvaluator(policy, budget)
         self.now = parse_instant(check.now.isoformat()) if check.now else None
+        self.characters = sum(each.size for each in list_elements(policy))
 
     @cached_property
-    def cases(self) -> CaseEnumeration:
-        """The request cases of the policy, the same for every question."""
-        budget = SearchBudget(self.max_states)
-        return CaseEnumeration(self.policy, self.check.endpoint, self.check.trust, budget)
+    def cases(self) -> CaseEnumeration | None:
+        """The request cases of the policy, the same for every question; None if too many."""
+        endpoint, trust = self.check.endpoint, self.check.trust
+        try:
+            with self.budget.share(SHARES), self.budget.on(ALL_ELEMENTS):
+                return CaseEnumeration(self.policy, endpoint, trust, self.budget)
+        except BudgetExceededError:
+            return None
 
     def decide_full_access(self) -> QuestionResult:
         """Search for a denied request. If there is none, return an example of an allowed one."""
@@ -169,12 +183,14 @@ class _Decider:
 
     def decide(self, question: Question) -> QuestionResult:
         """Decide a question at every endpoint it may be; unknown if the answers differ."""
-        budget = SearchBudget(self.max_states)
+        cases, spent = self.cases, dict(self.budget.spent)
+        if cases is None:
+            return self._give_up({})
         try:
-            endpoints = self.cases.list_endpoints()
-            found = [self._decide_at(each, question, budget) for each in endpoints]
+            with self.budget.share(SHARES):
+                found = [self._decide_at(each, question, cases) for each in cases.list_endpoints()]
         except BudgetExceededError:
-            return QuestionResult(PolicyAnswer.UNKNOWN, reason=TOO_COMPLEX)
+            return self._give_up(spent)
         except IncompatibleTestsError as error:
             reason = f"the policy compares {error} with operators of different types"
             return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
@@ -183,25 +199,62 @@ class _Decider:
         unknown = (each for each in found if each.answer is PolicyAnswer.UNKNOWN)
         return next(unknown, QuestionResult(PolicyAnswer.UNKNOWN, reason=UNKNOWN_SOURCE))
 
+    def _give_up(self, before: Mapping[str, int]) -> QuestionResult:
+        """Return the answer to a question that costs too much, with the element that costs most."""
+        spent = {name: units - before.get(name, 0) for name, units in self.budget.spent.items()}
+        topic = max(sorted(spent), key=lambda name: spent[name], default=ALL_ELEMENTS)
+        element = find_costly_element(self.policy, topic)
+        reason = f"{TOO_COMPLEX}; {element} takes most of it" if element else TOO_COMPLEX
+        return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
+
     def _decide_at(
-        self, endpoint: EndpointContext, question: Question, budget: SearchBudget
+        self, endpoint: EndpointContext, question: Question, cases: CaseEnumeration
     ) -> QuestionResult:
         """Search exactly at first, then with a favourable assumption about all that is unclear."""
-        variables = self.cases.variables
-        search = RequestSearch(self.cases, self.clauses, question, budget, self.now, endpoint)
-        for assigned in self.cases.list_assignments():
+        variables = cases.variables
+        search = RequestSearch(cases, self.clauses, question, self.budget, self.now, endpoint)
+        for assigned in cases.list_assignments():
             found = replace(search, assigned=assigned).find()
+            if found and self._is_uncertain(found):
+                reason = UNKNOWN_ACTIONS.format(endpoint.service or found.case.service)
+                return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
             if found:
                 return self._confirm(found, denied=question.denied)
+        if question.denied and self._depends_on_unknown_actions:
+            reason = UNKNOWN_ACTIONS.format(endpoint.service)
+            return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
         undecided = list(search.undecided) or [f"variable {each}" for each in variables[:1]]
         if undecided and replace(search, approximate=True).find():
             reason = f"the answer depends on {', '.join(undecided)}"
             return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
         return QuestionResult(PolicyAnswer.NO)
 
+    @cached_property
+    def _depends_on_unknown_actions(self) -> bool:
+        """Whether nothing is known about the endpoint's service, and the policy names actions."""
+        endpoint = self.check.endpoint
+        named = {action for each in self.policy.statements for action in each.actions}
+        is_unknown = bool(endpoint.service) and not endpoint.action_prefixes
+        return is_unknown and bool(named - {"*"})
+
+    def _is_uncertain(self, found: FoundRequest) -> bool:
+        """Return whether an example is a guess, for the service's actions are not known."""
+        case, action = found.case, found.chosen[ACTION]
+        if self._depends_on_unknown_actions:
+            return True
+        is_guess = action is not None and not action[0].endswith(":*")
+        named_actions = set(case.named_actions)
+        return (
+            not is_service(case.service or "")
+            and is_guess
+            and not named_actions & set(action or ())
+        )
+
     def _confirm(self, found: FoundRequest, *, denied: bool) -> QuestionResult:
         """Evaluate the policy for an example."""
         request = build_request(found)
+        texts = (request.action, request.resource, *chain(*request.context.values()))
+        self.budget.spend(self.characters * (2 + max(map(len, texts)) // 128) // 8)
         try:
             result = evaluate(self.policy, request, gateway=found.case.endpoint.gateway)
         except UnsupportedElementError as error:

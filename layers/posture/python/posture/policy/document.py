@@ -14,6 +14,14 @@ VERSION_WITH_VARIABLES = "2012-10-17"
 VERSIONS = ("2008-10-17", VERSION_WITH_VARIABLES)
 
 
+LONGEST = 80  # characters of a name or value in a message
+
+
+def shorten(text: str) -> str:
+    """Return a text for a message, which may be as long as a policy, cut after its beginning."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class Principals:
     """The principals that a statement names.
@@ -47,7 +55,7 @@ class Condition:
         return self.key.lower()
 
     def __str__(self) -> str:
-        return f"{self.operator.written} {self.key}"
+        return f"{shorten(self.operator.written)} {shorten(self.key)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class Statement:
     line: int = 1
 
     def __str__(self) -> str:
-        return f"statement {self.number}" + (f" ({self.sid})" if self.sid else "")
+        return f"statement {self.number}" + (f" ({shorten(self.sid)})" if self.sid else "")
 
 
 @dataclass(frozen=True, slots=True)

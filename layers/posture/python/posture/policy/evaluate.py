@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from posture.policy.conditions import UnsupportedElementError, condition_holds
 from posture.policy.document import Policy, Statement
 from posture.policy.request import CallerKind, Request
-from posture.policy.wildcards import ARN_FIELDS, arn_matches, glob_matches, resolve_all
+from posture.policy.wildcards import (
+    ARN_FIELDS,
+    glob_matches,
+    resolve_all,
+    resolve_resources,
+    resource_matches,
+)
 
 ACCOUNT = re.compile(r"(\d{12})|arn:[a-z-]+:iam::(\d{12}):root")
 
@@ -84,8 +90,8 @@ def _names_action(statement: Statement, action: str) -> bool:
 
 def _names_resource(statement: Statement, request: Request, variables: bool) -> bool:
     context = request.context if variables else None
-    stated = resolve_all(statement.resources, context, wildcards=True)
-    return any(arn_matches(each, request.resource) for each in stated)
+    stated = resolve_resources(statement.resources, context)
+    return any(resource_matches(each, request.resource) for each in stated)
 
 
 def _names_caller(  # noqa: PLR0911 - one return for each kind of caller

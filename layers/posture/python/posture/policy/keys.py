@@ -37,14 +37,24 @@ CALLER_ORGS = frozenset({PRINCIPAL_ORG, PRINCIPAL_PATHS})
 OWNER_ACCOUNTS = frozenset({RESOURCE_ACCOUNT, S3_ACCOUNT, EC2_OWNER})
 OWNER_ORGS = frozenset({RESOURCE_ORG, RESOURCE_PATHS})
 OWNER_KEYS = OWNER_ACCOUNTS | OWNER_ORGS
-UNKNOWABLE = frozenset({"aws:vpceorgid", "aws:vpceorgpaths"})  # the endpoint's own organisation
+ENDPOINT_ACCOUNT = "aws:vpceaccount"
+ENDPOINT_ORG = "aws:vpceorgid"
+ENDPOINT_PATHS = "aws:vpceorgpaths"
+SOURCE_VPC_ARN = "aws:sourcevpcarn"
+REQUESTED_REGION = "aws:requestedregion"
+USER_ID = "aws:userid"
+MANAGEMENT = "aws:principalorgmasteraccountid"  # of the caller's organisation
+# Keys that name the account, or the organisation, of one of the parties to a request.
+ACCOUNTS = CALLER_ACCOUNTS | OWNER_ACCOUNTS | {ENDPOINT_ACCOUNT, MANAGEMENT, PRINCIPAL_ARN, USER_ID}
+ORGS = CALLER_ORGS | OWNER_ORGS | {ENDPOINT_ORG, ENDPOINT_PATHS, MANAGEMENT}
 
 # Keys whose value follows from the caller, the owner and the endpoint of a request case.
 FIXED = (
     CALLER_ACCOUNTS
     | CALLER_ORGS
     | OWNER_KEYS
-    | {PRINCIPAL_ARN, SOURCE_VPC, SOURCE_ENDPOINT, "aws:principaltype", "aws:vpceaccount"}
+    | {PRINCIPAL_ARN, SOURCE_VPC, SOURCE_ENDPOINT, "aws:principaltype"}
+    | {ENDPOINT_ACCOUNT, ENDPOINT_ORG, ENDPOINT_PATHS, REQUESTED_REGION}
 )
 # Prefixes of condition keys that are not services.
 NOT_SERVICES = frozenset({"aws", "saml", "identitystore"})
@@ -65,12 +75,14 @@ BY_SERVICES = frozenset(
     }
 )
 # Only in requests that a service forwards with a principal's credentials.
-FORWARDED = frozenset({"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"})
+FORWARDED = frozenset(
+    {"aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "kms:viaservice"}
+)
 # Only in signed requests of IAM principals.
 SIGNED = frozenset(
     {
         "aws:username",
-        "aws:principalorgmasteraccountid",
+        MANAGEMENT,
         "aws:multifactorauthpresent",
         "aws:multifactorauthage",
         "aws:tokenissuetime",
@@ -100,8 +112,7 @@ OPTIONAL = frozenset(
         "aws:principaltype",
         "aws:principalisawsservice",
         "aws:viaawsservice",
-        "aws:vpceaccount",
-        "aws:sourcevpcarn",
+        SOURCE_VPC_ARN,
         "aws:ismcpserviceaction",
     }
 )
@@ -139,9 +150,31 @@ SERVICES_BY_PREFIX: dict[str, frozenset[str]] = {
     "ec2": frozenset({"ec2", "ebs"}),
     "ssm": frozenset({"ssm", "ssmmessages", "ec2messages"}),
 }
+# Services whose requests hold keys of the VPC and of the endpoint's owner.
+_WITH_VPC_ARN = frozenset(
+    {
+        "acm-pca", "applicationinsights", "apprunner", "athena", "cloudformation",
+        "comprehendmedical", "compute-optimizer", "datasync", "discovery", "ebs", "ecr", "ecs",
+        "firehose", "healthlake", "iam", "iotfleetwise", "iotwireless", "kinesisanalytics", "kms",
+        "lambda", "medical-imaging", "omics", "payment-cryptography", "polly", "rbin",
+        "rekognition", "route53", "s3", "scheduler", "servicediscovery", "servicequotas",
+        "ssm-contacts", "storagegateway", "textract", "transcribe", "transfer",
+    }
+)  # fmt: skip
+_WITH_ENDPOINT_ACCOUNT = _WITH_VPC_ARN | {"dynamodb", "gamelift", "shield"}
+_WITH_ENDPOINT_ORG = _WITH_ENDPOINT_ACCOUNT | {
+    "b2bi", "cassandra", "cognito-identity", "dms", "ds-data", "identitystore", "iottwinmaker",
+    "network-firewall", "pricing", "ses", "sms-voice", "sqs", "workmail",
+}  # fmt: skip
+SERVICES_BY_KEY: dict[str, frozenset[str]] = {
+    SOURCE_VPC_ARN: _WITH_VPC_ARN,
+    ENDPOINT_ACCOUNT: _WITH_ENDPOINT_ACCOUNT,
+    ENDPOINT_PATHS: _WITH_ENDPOINT_ACCOUNT,
+    ENDPOINT_ORG: _WITH_ENDPOINT_ORG,
+}
 IDENTITY_PROVIDERS = ("saml", "cognito-identity.amazonaws.com", "accounts.google.com")
 
-GLOBAL = ALWAYS | NEVER | BY_SERVICES | FORWARDED | SIGNED | OPTIONAL | FIXED | UNKNOWABLE
+GLOBAL = ALWAYS | NEVER | BY_SERVICES | FORWARDED | SIGNED | OPTIONAL | FIXED
 GLOBAL |= {PROVIDER}
 GLOBAL_PREFIXES = (*TAGS, *SIGNED_PREFIXES)
 
@@ -149,6 +182,8 @@ GLOBAL_PREFIXES = (*TAGS, *SIGNED_PREFIXES)
 def services_with_key(key: str) -> frozenset[str] | None:
     """Return the services whose requests hold a key; None if all do."""
     prefix = key.partition(":")[0]
+    if key in SERVICES_BY_KEY:
+        return SERVICES_BY_KEY[key]
     if prefix == "aws" or key in SIGNED:
         return None
     if "." in prefix or prefix in IDENTITY_PROVIDERS:

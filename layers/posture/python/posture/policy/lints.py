@@ -1,6 +1,7 @@
 """Lint a policy: find elements that do not have the effect they seem to have.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
 https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from posture.policy import keys
-from posture.policy.document import Condition, Policy, Statement
+from posture.policy.document import Condition, Policy, Statement, shorten
 from posture.policy.operators import OperatorFamily, Quantifier
 from posture.policy.policy_check import EndpointContext
+from posture.policy.template import ARN_FIELDS
 
 ID_KEYS = (
     keys.CALLER_ACCOUNTS
@@ -26,6 +29,31 @@ NAMED_PRINCIPAL = (
     "gateway endpoints ignore named principals, and an account is its root user only. "
     'Use "*" and a condition on aws:PrincipalArn or aws:PrincipalAccount.'
 )
+# EC2's own rules, which it applies when a policy is created or modified: older policies may break
+# them. https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+ENDPOINT_POLICIES = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"
+ELEMENTS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements"
+POLICY_CHECKS = (
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html"
+)
+SOURCES = {
+    "duplicate-sid": f"{ELEMENTS}_sid.html",
+    "wildcard-in-principal": f"{ELEMENTS}_principal.html",
+    "named-principal-at-gateway": ENDPOINT_POLICIES,
+    "numeric-operator-on-id": ENDPOINT_POLICIES,
+    "partial-account-in-arn": ENDPOINT_POLICIES,
+    "short-text-at-wildcard": ENDPOINT_POLICIES,
+    "wildcard-in-id": ENDPOINT_POLICIES,
+}
+LEAST_BESIDE_WILDCARD = 6
+SIX_CHARACTERS = (
+    "EC2 requires at least six consecutive characters before or after each wildcard of a string "
+    "condition, so it rejects this value in a new policy."
+)
+ONE_OF_BOTH = "mixes digits and a wildcard. EC2 accepts an account ID or a wildcard, not both."
+WILDCARDS = re.compile(r"[*?]+")
+MIXED_ACCOUNT = re.compile(r"(?=.*\d)(?=.*[*?])[\d*?]+")
+UNIQUE = "A Sid must be unique in a policy."
 Remark = tuple[str, str]  # an id and a sentence
 
 
@@ -37,10 +65,21 @@ class Lint:
     statement: int
     text: str
 
+    @property
+    def source(self) -> str:
+        """The page of AWS's documentation that states the rule, or describes such checks."""
+        return SOURCES.get(self.id, POLICY_CHECKS)
+
 
 def lint_policy(policy: Policy, endpoint: EndpointContext) -> tuple[Lint, ...]:
     """Return the lints of a policy at its endpoint."""
-    found = [Lint(name, 0, sentence) for name, sentence in _lint_document(policy)]
+    found = [
+        Lint(name, number, sentence)
+        for number, name, sentence in (
+            *((0, *remark) for remark in _lint_document(policy)),
+            *_lint_sids(policy),
+        )
+    ]
     for statement in policy.statements:
         where, number = f"S{str(statement)[1:]}", statement.number
         for name, sentence in _lint_statement(statement, endpoint):
@@ -55,12 +94,32 @@ def _lint_document(policy: Policy) -> Iterator[Remark]:
     if not any(each.allows for each in policy.statements):
         yield "deny-only", "The policy has no Allow statement, so it denies every request."
     for duplicate in policy.duplicates:
-        line = f"{duplicate.name} appears twice (line {duplicate.line})"
+        line = f"{shorten(duplicate.name)} appears twice (line {duplicate.line})"
         yield "duplicate-name", f"{line}; AWS does not document which one it uses."
+
+
+def _lint_sids(policy: Policy) -> Iterator[tuple[int, str, str]]:
+    first: dict[str, Statement] = {}
+    for statement in policy.statements:
+        if statement.sid and first.setdefault(statement.sid, statement) is not statement:
+            where = f"S{str(statement)[1:]}"
+            same = f"statement {first[statement.sid].number} has the same Sid"
+            yield statement.number, "duplicate-sid", f"{where}: {same}. {UNIQUE}"
 
 
 def _lint_statement(statement: Statement, endpoint: EndpointContext) -> Iterator[Remark]:
     named = statement.principals
+    named_principals = (*named.aws, *named.services, *named.federated, *named.canonical)
+    principals = named_principals or named.any_principal
+    for element, values in (
+        ("Principal", principals),
+        ("Action", statement.actions),
+        ("Resource", statement.resources),
+    ):
+        if not values:
+            yield "empty-list", f"{element} is an empty list, which EC2 rejects in a new policy."
+    for resource in statement.resources:
+        yield from _lint_account(resource, "resource")
     if endpoint.gateway and not named.any_account:
         yield "named-principal-at-gateway", NAMED_PRINCIPAL
     if any("*" in each and each != "*" for each in named.aws):
@@ -70,13 +129,15 @@ def _lint_statement(statement: Statement, endpoint: EndpointContext) -> Iterator
     others = [each for each, prefix in prefixes.items() if prefix not in carried]
     others = [each for each in others if "*" not in prefixes[each]]
     if carried and others:
-        yield "action-of-other-service", f"the endpoint does not carry {', '.join(others[:3])}."
+        named_others = ", ".join(map(shorten, others[:3]))
+        yield "action-of-other-service", f"the endpoint does not carry {named_others}."
 
 
 def _lint_condition(
     policy: Policy, statement: Statement, condition: Condition, endpoint: EndpointContext
 ) -> Iterator[Remark]:
     key, operator, values = condition.lower_key, condition.operator, condition.values
+    yield from _lint_ec2_rules(condition)
     if operator.family is OperatorFamily.UNKNOWN:
         yield "unknown-operator", "AWS does not document this operator."
         return
@@ -87,7 +148,8 @@ def _lint_condition(
         sentence = f"requests through an endpoint never have {condition.key}; see aws:VpcSourceIp."
         yield "key-never-present", sentence
     if key in ID_KEYS and any("*" in each or "?" in each for each in values):
-        yield "wildcard-in-id", "the wildcard also matches IDs of others."
+        sentence = "the wildcard also matches IDs of others. EC2 accepts no wildcard in an ID."
+        yield "wildcard-in-id", sentence
     if key in PATH_KEYS and not all(PATH.fullmatch(each) for each in values):
         sentence = "a path without an organisation ID also matches units of other organisations."
         yield "path-without-organization", sentence
@@ -95,6 +157,36 @@ def _lint_condition(
         sentence = "a principal that can set the tag can avoid the deny."
         yield "tag-exempts-from-deny", sentence
     yield from _lint_source(condition, endpoint)
+
+
+def _lint_ec2_rules(condition: Condition) -> Iterator[Remark]:
+    key, operator, values = condition.lower_key, condition.operator, condition.values
+    if not values:
+        yield "empty-list", "the list of values is empty, which EC2 rejects in a new policy."
+    if key in ID_KEYS and operator.family is OperatorFamily.NUMBER:
+        sentence = "EC2 accepts no numeric operator for an ID. Use StringEquals."
+        yield "numeric-operator-on-id", sentence
+    for value in values:
+        if operator.family is OperatorFamily.ARN or key == keys.PRINCIPAL_ARN:
+            yield from _lint_account(value, "condition value")
+    is_text = operator.family is OperatorFamily.STRING and operator.comparison == "like"
+    short = next((each for each in values if is_text and has_short_text(each)), None)
+    if short is not None and key not in ID_KEYS:
+        yield "short-text-at-wildcard", f"{shorten(short)!r}: {SIX_CHARACTERS}"
+
+
+def _lint_account(arn: str, what: str) -> Iterator[Remark]:
+    """Lint the account of an ARN, which may be an account ID or a wildcard, not both."""
+    fields = arn.split(":", ARN_FIELDS - 1)
+    account = fields[4] if len(fields) == ARN_FIELDS else ""
+    if MIXED_ACCOUNT.fullmatch(account):
+        yield "partial-account-in-arn", f"the account in the {what} {shorten(arn)!r} {ONE_OF_BOTH}"
+
+
+def has_short_text(value: str) -> bool:
+    """Return whether a wildcard of a value has fewer than six characters on both sides."""
+    texts = WILDCARDS.split(value)
+    return any(max(map(len, pair)) < LEAST_BESIDE_WILDCARD for pair in pairwise(texts))
 
 
 def _lint_operator(condition: Condition, *, has_variables: bool) -> Iterator[Remark]:

@@ -17,6 +17,7 @@ from posture.policy.automata import (
     SearchBudget,
     compile_patterns,
     find_distinct_texts,
+    find_shortest_text,
 )
 from posture.policy.document import Condition, Policy, Statement
 from posture.policy.operators import OperatorFamily
@@ -37,24 +38,37 @@ ARN = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):[^:]*:(?P<account>[^:]*):(?P<end>.+)"
 )
 EXTERNAL_ACCOUNTS = ("999988887777", "888877776666", "777766665555", "666655554444")
-EXTERNAL_ORGANIZATIONS = ("o-external00", "o-external01", "o-external02")
+# The last two begin as the first does, for a policy may compare them with `${…}*`.
+EXTERNAL_ORGANIZATIONS = ("o-external001", "o-external002", "o-external0011", "o-external00")
 
 Position = tuple[object, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NameForm:
+    """The form of names of one kind, names that are free to use, and how many more to try."""
+
+    shape: PatternSet
+    external: tuple[str, ...]
+    others: int
+
+
 @dataclass(slots=True)
 class MentionedNames:
-    """The literal names of one kind, each with its positions, and the patterns for such names."""
+    """The literal names of one kind, each with its positions, and the patterns at each position.
+
+    A policy cannot distinguish which of the patterns at one position a name matches.
+    """
 
     positions: dict[str, set[Position]] = field(default_factory=dict)
-    patterns: dict[Pattern, None] = field(default_factory=dict)
+    patterns: dict[Position, dict[Pattern, None]] = field(default_factory=dict)
 
     def add(self, text: str, position: Position, form: re.Pattern[str]) -> None:
         """Add a name of the given form, or a pattern; anything else is ignored."""
         if form.fullmatch(text):
             self.positions.setdefault(text, set()).add(position)
         elif "*" in text or "?" in text:
-            self.patterns[compile_glob(parse_template(text))] = None
+            self.patterns.setdefault(position, {})[compile_glob(parse_template(text))] = None
 
     def pick_one_per_position(self) -> list[str]:
         """Return one name for each set of positions."""
@@ -64,40 +78,51 @@ class MentionedNames:
         return list(chosen.values())
 
     def choose_examples(
-        self,
-        trusted: Iterable[str],
-        shape: PatternSet,
-        external: Iterable[str],
-        budget: SearchBudget,
-    ) -> tuple[str, ...]:
+        self, trusted: Iterable[str], own: str, form: NameForm, budget: SearchBudget
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Choose the names to try.
 
         Args:
             trusted: The trusted names.
-            shape: The form of all names.
-            external: Names to choose an untrusted one from.
+            own: The name of the endpoint's owner if the policy can distinguish it, else "".
+            form: The form of all names.
             budget: Pays for the search for names that match the patterns.
 
         Returns:
-            An untrusted name first, then one of every kind that the policy can distinguish.
+            One name of every kind that the policy can distinguish, an untrusted one first; and
+            another of each kind that has one, so that two parties may be of one kind.
         """
         trusted = frozenset(trusted)
-        known = {*trusted, *self.positions}
+        known = {*trusted, *self.positions} | ({own} if own else set())
         sets = [
-            compile_patterns(each)
-            for each in self.patterns
-            if len(each) > 1 or not each[0].repeated
+            compile_patterns(*listed)
+            for listed in dict.fromkeys(map(tuple, self.patterns.values()))
+            if not any(len(each) == 1 and each[0].repeated for each in listed)
         ]
-        others = [next(each for each in external if each not in known)]
-        if sets:
-            distinct = find_distinct_texts(shape, [*sets, compile_globs(sorted(known))], budget)
+        tokens = sum(len(each) for listed in self.patterns.values() for each in listed)
+        budget.spend(2 * tokens + len(known) * (1 + sum(16 * each.weight for each in sets)))
+        fresh = [each for each in form.external if each not in known]
+        kinds: dict[tuple[bool, frozenset[Position], tuple[bool, ...], bool], list[str]] = {}
+        others = [*fresh]
+        if sets or not fresh:
+            distinct = find_distinct_texts(
+                form.shape, [*sets, compile_globs(sorted(known))], budget
+            )
             others += [each for each in distinct if each not in known]
-        chosen: dict[object, str] = {}
-        for name in sorted(known):
+        for name in (*others, *sorted(known)):
             matching = tuple(each.accepts(name) for each in sets)
             positions = frozenset(self.positions.get(name, ()))
-            chosen.setdefault((name in trusted, positions, matching), name)
-        return (*dict.fromkeys(others), *chosen.values())
+            kind = name in trusted, positions, matching, name == own
+            kinds.setdefault(kind, []).append(name)
+        for (is_trusted, positions, matching, _), names in list(kinds.items()):
+            if form.others and len(names) == 1 and not is_trusted and not positions:
+                excluded = [compile_globs([*sorted(known), *names])]
+                required = [form.shape]
+                for each, is_match in zip(sets, matching, strict=True):
+                    (required if is_match else excluded).append(each)
+                names.extend(filter(None, [find_shortest_text(required, excluded, budget)]))
+        firsts = tuple(names[0] for names in kinds.values())
+        return firsts, tuple(name for names in kinds.values() for name in names[1:][: form.others])
 
 
 @dataclass(slots=True)
@@ -186,7 +211,10 @@ def _add_arn(text: str, position: Position, found: PolicyMentions) -> None:
     if position[-1] == "resource":
         _add_service(parts["service"], found)
     account = parts["account"]
-    found.accounts.add(account, (*position, text.replace(account, "")), ACCOUNT)
+    rest = text[: parts.start("account")], text[parts.end("account") :]
+    if ACCOUNT.fullmatch(account):
+        rest = text.replace(account, ""), ""
+    found.accounts.add(account, (*position, *rest), ACCOUNT)
 
 
 def _add_condition(policy: Policy, condition: Condition, found: PolicyMentions) -> None:
@@ -212,6 +240,9 @@ def _add_value(key: str, value: str, position: Position, found: PolicyMentions) 
     elif key in keys.CALLER_ORGS | keys.OWNER_ORGS:
         name, _, path = value.partition("/")
         found.organizations.add(name, (*position, path), ORGANIZATION)
+    elif key == keys.SOURCE_VPC_ARN:
+        name = value.rpartition("/")[2]
+        found.sources[keys.SOURCE_VPC].add(name, (*position, value[: -len(name)]), SOURCE)
     elif key in found.sources:
         found.sources[key].add(value, position, SOURCE)
     elif key == keys.PRINCIPAL_ARN:

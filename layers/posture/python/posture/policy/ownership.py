@@ -19,6 +19,7 @@ from posture.policy.template import (
     ARN_FIELDS,
     Variable,
     is_literal,
+    parse_resource,
     parse_template,
     substitute_variables,
 )
@@ -61,7 +62,7 @@ def _list_literal_names(
 
 def _resolve_resource(resource: str, case: RequestCase, cases: CaseEnumeration) -> str:
     """Replace the variables of a trusted caller; a name with any other variable is not literal."""
-    parts = parse_template(resource, variables=cases.policy.has_variables)
+    parts = parse_resource(resource, variables=cases.policy.has_variables)
     if not any(isinstance(part, Variable) for part in parts):
         return resource
     caller = case.caller

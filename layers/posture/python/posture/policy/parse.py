@@ -17,6 +17,7 @@ from posture.policy.document import (
     Policy,
     Principals,
     Statement,
+    shorten,
 )
 from posture.policy.json_reader import (
     JsonMember,
@@ -142,7 +143,7 @@ class _Parser:
             action = self.string(each, "Action")
             if not ACTION.fullmatch(action):
                 raise malformed_at(
-                    self.text, each.at, f"Action: expected SERVICE:ACTION, got {action!r}"
+                    self.text, each.at, f"Action: expected SERVICE:ACTION, got {shorten(action)!r}"
                 )
             yield action
 
@@ -151,7 +152,7 @@ class _Parser:
             resource = self.string(each, "Resource")
             if not resource.startswith(("arn:", "*", "?", "${")):
                 raise malformed_at(
-                    self.text, each.at, f"Resource: expected an ARN or *, got {resource!r}"
+                    self.text, each.at, f"Resource: expected an ARN or *, got {shorten(resource)!r}"
                 )
             yield resource
 
@@ -170,14 +171,14 @@ class _Parser:
                 near = next((name for name in names if name.lower() == member.name.lower()), "")
                 hint = f"; names are case-sensitive, write {near}" if near else ""
                 expected = f"expected one of {', '.join(names)}{hint}"
-                raise self.error(member.at, f"{member.name}: {expected}")
+                raise self.error(member.at, f"{shorten(member.name)}: {expected}")
             found[member.name] = member.value
         return found
 
     def entries(self, node: JsonNode, what: str) -> list[JsonMember]:
         """Return the members of an object, of duplicates the one to keep."""
         if node.kind != "object":
-            raise self.error(node.at, f"expected {what} as an object, got {node.kind}")
+            raise self.error(node.at, f"expected {shorten(what)} as an object, got {node.kind}")
         by_name: dict[str, JsonMember] = {}
         for member in node.members:
             if member.name in by_name:
@@ -190,7 +191,7 @@ class _Parser:
 
     def string(self, node: JsonNode, what: str) -> str:
         if node.kind != "string":
-            raise self.error(node.at, f"{what}: expected a string, got {node.kind}")
+            raise self.error(node.at, f"{shorten(what)}: expected a string, got {node.kind}")
         return str(node.value)
 
     def scalar(self, node: JsonNode, what: str) -> str:
@@ -198,5 +199,5 @@ class _Parser:
         if node.kind == "boolean":
             return "true" if node.value else "false"
         if node.kind not in {"string", "number"}:
-            raise self.error(node.at, f"{what}: expected a value, got {node.kind}")
+            raise self.error(node.at, f"{shorten(what)}: expected a value, got {node.kind}")
         return str(node.value)

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from posture.model.service_names import find_region, get_partition
-from posture.policy.service_actions import find_action_prefixes
+from posture.policy.service_actions import DEFAULT_REGION, find_action_prefixes
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+GLOBAL_NAMES = frozenset({"com.amazonaws.iam", "com.amazonaws.route53", "iam", "route53"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +18,14 @@ class Trust:
 
     A resource whose name holds no account ID (an S3 bucket, an AMI) counts as trusted if the
     policy names it in full, and so do the resources that AWS owns. `strict` trusts neither
-    without a condition on the resource's owner.
+    without a condition on the resource's owner. `own_organization` is that of the endpoint's
+    account, if it is known: its ID, or the account's path in it. It is not trusted for that.
     """
 
     accounts: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
     strict: bool = False
+    own_organization: str = ""
 
     def with_account(self, account: str) -> Trust:
         """Return the same trust with another account; "" is ignored."""
@@ -36,7 +41,7 @@ class EndpointContext:
     """The endpoint that a policy is attached to. "" or None is what is not known.
 
     `service` is the full or the short name of the endpoint's service. Gateway endpoints ignore
-    the principals that a policy names.
+    the principals that a policy names. `own_organization` is the one of `Trust`.
     """
 
     account: str
@@ -44,6 +49,22 @@ class EndpointContext:
     gateway: bool = False
     vpc_id: str | None = None
     endpoint_id: str | None = None
+    own_organization: str = ""
+
+    @property
+    def organization(self) -> str | None:
+        """The ID of the organisation."""
+        return self.own_organization.partition("/")[0] or None
+
+    @property
+    def organization_path(self) -> str | None:
+        """The path of the endpoint's account in the organisation."""
+        return self.own_organization if "/" in self.own_organization else None
+
+    @property
+    def requested_region(self) -> str | None:
+        """The Region of requests: for a global service the one where its endpoint is."""
+        return self.region or (DEFAULT_REGION if self.service in GLOBAL_NAMES else None)
 
     @property
     def region(self) -> str | None:

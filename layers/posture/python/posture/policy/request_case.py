@@ -15,6 +15,7 @@ from posture.policy import keys
 from posture.policy.keys import KeyPresence
 from posture.policy.policy_check import EndpointContext
 from posture.policy.request import CallerKind
+from posture.policy.service_reference import ActionGroup
 from posture.policy.value_tests import KeyValues
 
 Assigned = Mapping[str, str | None]  # values of keys; None: the key is absent
@@ -29,7 +30,16 @@ CALLER_KEYS = frozenset(
         "aws:viaawsservice",
     }
 )
-ENDPOINT_KEYS = frozenset({keys.SOURCE_VPC, keys.SOURCE_ENDPOINT, "aws:vpceaccount"})
+ENDPOINT_KEYS = frozenset(
+    {
+        keys.SOURCE_VPC,
+        keys.SOURCE_ENDPOINT,
+        keys.ENDPOINT_ACCOUNT,
+        keys.ENDPOINT_ORG,
+        keys.ENDPOINT_PATHS,
+        keys.REQUESTED_REGION,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,8 @@ class ResourceOwner:
 class RequestCase:
     """One case. `owner` and `service` are None as long as the search has not chosen them.
 
-    `assigned` holds the values of the keys that policy variables name.
+    `assigned` holds the values of the keys that policy variables name, `named_actions` the actions
+    of the service that the policy names in full. With a `group` only its actions are tried.
     """
 
     endpoint: EndpointContext
@@ -78,6 +89,8 @@ class RequestCase:
     owner: ResourceOwner | None = None
     service: str | None = None
     assigned: Assigned = field(default_factory=dict)
+    named_actions: tuple[str, ...] = ()
+    group: ActionGroup | None = None
 
 
 class OpenValue(Enum):
@@ -90,7 +103,7 @@ class OpenValue(Enum):
 
 def resolve_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
     """Return the values of a condition key in a case; the key is in lower case."""
-    if key in keys.UNKNOWABLE or not keys.is_known(key):
+    if not keys.is_known(key):
         return OpenValue.UNKNOWABLE
     if key in keys.NEVER:
         return None
@@ -99,7 +112,7 @@ def resolve_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
     if key in keys.OWNER_KEYS:
         found = _resolve_owner_key(key, case)
     elif key in ENDPOINT_KEYS:
-        found = _resolve_endpoint_key(key, case.endpoint)
+        found = _resolve_endpoint_key(key, case)
     else:
         found = _resolve_other_key(key, case)
     if found is OpenValue.FREE and key in case.assigned:
@@ -147,10 +160,19 @@ def _resolve_owner_key(  # noqa: PLR0911 - one return for each key
     return (owner.account,)
 
 
-def _resolve_endpoint_key(key: str, endpoint: EndpointContext) -> KeyValues | OpenValue:
-    if key == "aws:vpceaccount":
-        return (endpoint.account,)
-    known = endpoint.vpc_id if key == keys.SOURCE_VPC else endpoint.endpoint_id
+def _resolve_endpoint_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
+    is_held = _service_holds(key, case)
+    if not is_held:
+        return OpenValue.DEFERRED if is_held is None else None
+    endpoint = case.endpoint
+    known = {
+        keys.SOURCE_VPC: endpoint.vpc_id,
+        keys.SOURCE_ENDPOINT: endpoint.endpoint_id,
+        keys.ENDPOINT_ACCOUNT: endpoint.account or None,
+        keys.ENDPOINT_ORG: endpoint.organization,
+        keys.ENDPOINT_PATHS: endpoint.organization_path,
+        keys.REQUESTED_REGION: endpoint.requested_region,
+    }[key]
     return (known,) if known is not None else OpenValue.UNKNOWABLE
 
 
@@ -170,8 +192,6 @@ def _resolve_other_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
     is_service = caller.kind is CallerKind.SERVICE
     if key == keys.KMS_CALLER and is_held and not is_service:
         return (caller.account,) if caller.kind is CallerKind.PRINCIPAL else None
-    if key == "aws:requestedregion" and case.endpoint.region:
-        return (case.endpoint.region,)
     if key == "aws:userid" and caller.kind is CallerKind.ANONYMOUS:
         return (ANONYMOUS_ACCOUNT,)
     absent = (
@@ -186,17 +206,27 @@ def _resolve_other_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
 def _is_absent_for(key: str, caller: Caller) -> bool:
     if key == keys.PROVIDER:
         return caller.kind is not CallerKind.FEDERATED
+    if key == keys.USER_ID:
+        return caller.kind is CallerKind.FEDERATED
     if key == "aws:username" and caller.principal_type not in {"", "User"}:
         return True
     is_principal = caller.kind is CallerKind.PRINCIPAL
-    if key == keys.PRINCIPAL_PATHS:
+    if key in {keys.PRINCIPAL_PATHS, keys.MANAGEMENT}:
         return not (is_principal and caller.organization)
     return not is_principal and (key == keys.PRINCIPAL_ARN or keys.is_signed(key))
 
 
 def find_presence(key: str, caller: Caller) -> KeyPresence:
     """Return whether every request of a case holds a key whose value is open."""
-    always = {keys.PRINCIPAL_ARN, keys.PRINCIPAL_PATHS, keys.RESOURCE_PATHS, keys.PROVIDER}
+    always = {
+        keys.PRINCIPAL_ARN,
+        keys.PRINCIPAL_PATHS,
+        keys.RESOURCE_PATHS,
+        keys.PROVIDER,
+        keys.MANAGEMENT,
+        keys.SOURCE_VPC_ARN,
+        keys.USER_ID,
+    }
     is_user = key == "aws:username" and caller.principal_type == "User"
     if is_user or key in keys.ALWAYS or key in always:
         return KeyPresence.ALWAYS

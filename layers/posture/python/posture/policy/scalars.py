@@ -15,6 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 IpNetwork = IPv4Network | IPv6Network
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
+MAX_DIGITS = 100
 YEAR = re.compile(r"\d{4}")
 COMPARISONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "equals": operator.eq,
@@ -27,8 +28,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_number(text: str) -> Fraction | None:
-    """Return a number exactly; None if the text is not one."""
-    return Fraction(text.strip()) if NUMBER.fullmatch(text.strip()) else None
+    """Return a number exactly; None if the text is not one, or has more digits than any that is."""
+    text = text.strip()
+    return Fraction(text) if len(text) <= MAX_DIGITS and NUMBER.fullmatch(text) else None
 
 
 @lru_cache(maxsize=256)

@@ -6,8 +6,8 @@ each Deny statement one clause that does not. The open values are chosen to meet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from posture.policy import keys
@@ -21,8 +21,9 @@ from posture.policy.policy_check import EndpointContext
 from posture.policy.question import Question
 from posture.policy.request import CallerKind
 from posture.policy.request_case import Assigned, Caller, RequestCase, ResourceOwner
-from posture.policy.shapes import ACTION, RESOURCE
-from posture.policy.value_domains import build_domain, list_other_actions
+from posture.policy.service_reference import find_group, list_action_groups
+from posture.policy.shapes import ACTION, RESOURCE, find_shape
+from posture.policy.value_domains import build_domain
 from posture.policy.value_tests import KeyValues, RequiredOutcome, ValueDomain, choose_values
 
 ChosenValues = Mapping[str, KeyValues]
@@ -72,7 +73,7 @@ class RequestSearch:
         the others; statements that need more are searched last.
 
         Raises:
-            BudgetExceededError: The search visited too many states.
+            BudgetExceededError: The search did too much work.
         """
         if self.question.denied:
             return self._find_denied()
@@ -92,10 +93,11 @@ class RequestSearch:
         def is_open(case: RequestCase) -> bool:
             return self._may_allow(statement, case)
 
-        for case in self._list_cases(statement, is_open):
-            chosen = self._choose(case, statement, self.clauses.denies)
-            if chosen is not None:
-                return FoundRequest(case, chosen, statement)
+        with self.budget.on(str(statement)):
+            for case in self._list_cases(statement, is_open):
+                chosen = self._choose(case, statement, self.clauses.denies)
+                if chosen is not None:
+                    return FoundRequest(case, chosen, statement)
         return None
 
     def _find_denied(self) -> FoundRequest | None:
@@ -117,6 +119,7 @@ class RequestSearch:
             if not self.question.may_count(caller, self.cases.trust) or not is_open(partial):
                 continue
             for pair in self.cases.list_pairs(caller):
+                self.budget.spend()
                 counts = self.question.counts(*pair, self.cases.trust)
                 if counts and is_open(self._build_case(*pair)):
                     for service in self.cases.list_services(statement, *pair):
@@ -125,8 +128,9 @@ class RequestSearch:
     def _build_case(
         self, caller: Caller, owner: ResourceOwner | None = None, service: str | None = None
     ) -> RequestCase:
+        named = self.cases.named_actions.get(service or "", ())
         partition = self.cases.partition
-        return RequestCase(self.endpoint, partition, caller, owner, service, self.assigned)
+        return RequestCase(self.endpoint, partition, caller, owner, service, self.assigned, named)
 
     def _may_allow(self, statement: Statement, case: RequestCase) -> bool:
         """Return whether a statement may allow requests of a case that is not complete yet."""
@@ -141,6 +145,19 @@ class RequestSearch:
         return all(self.clauses.evaluate(each, case) for each in self.clauses.denies)
 
     def _choose(
+        self, case: RequestCase, statement: Statement | None, others: Sequence[Statement]
+    ) -> ChosenValues | None:
+        """Choose the open values, by kind of action where action and resource differ in it."""
+        chosen = self._choose_any(case, statement, others)
+        if chosen is None or _go_together(case, chosen):
+            return chosen
+        for group in list_action_groups(case.service or ""):
+            chosen = self._choose_any(replace(case, group=group), statement, others)
+            if chosen is not None:
+                return chosen
+        return None
+
+    def _choose_any(
         self, case: RequestCase, statement: Statement | None, others: Sequence[Statement]
     ) -> ChosenValues | None:
         """Choose the open values so that a statement applies, and none of the others does."""
@@ -160,7 +177,8 @@ class RequestSearch:
         alternatives = self._list_alternatives(case, others)
         if alternatives is None:
             return None
-        return self._solve(requirements, alternatives, _OpenValues(self, case, statement))
+        values = _OpenValues(self, case, statement)
+        return self._solve(requirements, alternatives, values, requirements)
 
     def _list_alternatives(
         self, case: RequestCase, others: Sequence[Statement]
@@ -187,19 +205,36 @@ class RequestSearch:
         requirements: Requirements,
         alternatives: list[list[Requirement]],
         values: _OpenValues,
+        changed: Iterable[str],
     ) -> ChosenValues | None:
-        """Let one clause of each statement fail, and go back where that leaves no value."""
-        if not all(values.choose(key, wanted) for key, wanted in requirements.items()):
-            return None
+        """Let one clause of each statement fail, and go back where that leaves no value.
+
+        `changed` are the keys whose requirements were not met before.
+        """
+        for key in changed:
+            if not values.choose(key, requirements[key]):
+                return None
         if not alternatives:
             return {key: values.choose(key, wanted)[0] for key, wanted in requirements.items()}
         for failing in alternatives[0]:
-            self.budget.spend()
-            wanted = (*requirements.get(failing.key, ()), (failing.test, False))
-            found = self._solve({**requirements, failing.key: wanted}, alternatives[1:], values)
+            key = failing.key
+            wanted = (*requirements.get(key, ()), (failing.test, False))
+            self.budget.spend(1 + len(wanted) + len(alternatives) // 8)
+            further = {**requirements, key: wanted}
+            found = self._solve(further, alternatives[1:], values, (key,))
             if found is not None:
                 return found
         return None
+
+
+def _go_together(case: RequestCase, chosen: ChosenValues) -> bool:
+    """Return whether the chosen action applies to the chosen resource."""
+    action, resource = chosen[ACTION], chosen[RESOURCE]
+    group = find_group(action[0]) if action else None
+    if group is None or not resource:
+        return True
+    shape = find_shape(RESOURCE, replace(case, group=group))
+    return shape is None or shape.accepts(resource[0])
 
 
 def _name_element(result: ClauseResult, statement: Statement | None) -> str:
@@ -228,22 +263,27 @@ class _OpenValues:
             if key not in self._domains:
                 self._domains[key] = self._build_domain(key)
             domain, budget = self._domains[key], self.search.budget
-            self._chosen[known] = choose_values(key, wanted, domain, budget)
+            with budget.on(key):
+                self._chosen[known] = choose_values(key, wanted, domain, budget)
         return self._chosen[known]
 
     def _build_domain(self, key: str) -> ValueDomain:
-        return build_domain(key, self.case, tuple(self._list_excluded(key)), self.search.now)
+        excluded = tuple(self._list_excluded(key))
+        has_owners = self.search.cases.has_owners
+        return build_domain(key, self.case, excluded, self.search.now, has_owners=has_owners)
 
     def _list_excluded(self, key: str) -> Iterator[PatternSet]:
         search = self.search
         question, cases = search.question, search.cases
-        if key == ACTION:
-            if question.allowed_actions:
-                yield question.allowed_actions
-            yield from list_other_actions(self.case, has_owners=cases.has_owners)
+        if key == ACTION and question.allowed_actions:
+            yield question.allowed_actions
         if key == RESOURCE and question.untrusted_resource and not cases.trust.strict:
-            own = self.statement and find_presumed_own(
-                self.statement, search.clauses.denies, self.case, cases
-            )
+            own = self.statement and self._find_presumed_own(self.statement)
             if own:
                 yield own
+
+    def _find_presumed_own(self, statement: Statement) -> PatternSet | None:
+        search, denies = self.search, self.search.clauses.denies
+        naming = [statement, *(each for each in denies if each.excludes_resources)]
+        search.budget.spend(sum(len(text) for each in naming for text in each.resources))
+        return find_presumed_own(statement, denies, self.case, search.cases)

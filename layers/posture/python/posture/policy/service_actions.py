@@ -7,86 +7,89 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 from __future__ import annotations
 
 from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
+from posture.policy.service_reference import is_service
 
 # Action prefixes by the first part of the endpoint service's short name, where it is
 # another one.
 PREFIXES: dict[str, tuple[str, ...]] = {
-    "monitoring": ("cloudwatch",),
-    "kinesis-streams": ("kinesis",),
-    "kinesis-firehose": ("firehose",),
-    "git-codecommit": ("codecommit",),
-    "sync-states": ("states",),
-    "email-smtp": ("ses",),
-    "ecs-agent": ("ecs",),
-    "ecs-telemetry": ("ecs",),
-    "bedrock-runtime": ("bedrock",),
+    "appconfigdata": ("appconfig",),
+    "appmesh-envoy-management": ("appmesh",),
+    "appsync-api": ("appsync",),
+    "aps-workspaces": ("aps",),
+    "arsenal-discovery": ("arsenal",),
+    "assets": ("codeartifact",),
     "bedrock-agent": ("bedrock",),
     "bedrock-agent-runtime": ("bedrock",),
-    "s3-global": ("s3",),
+    "bedrock-agentcore-control": ("bedrock-agentcore",),
+    "bedrock-data-automation": ("bedrock",),
+    "bedrock-data-automation-runtime": ("bedrock",),
+    "bedrock-runtime": ("bedrock",),
+    "cloudcontrolapi": ("cloudformation",),
+    "cloudhsmv2": ("cloudhsm",),
+    "codedeploy-commands-secure": ("codedeploy-commands-secure", "codedeploy"),
+    "codestar-connections": ("codestar-connections", "codeconnections"),
+    "data-servicediscovery": ("servicediscovery",),
+    "dicom-medical-imaging": ("medical-imaging",),
     "dynamodb-streams": ("dynamodb",),
-    "rds-data": ("rds-data",),
+    "ecs-agent": ("ecs",),
+    "ecs-telemetry": ("ecs",),
+    "elasticbeanstalk-health": ("elasticbeanstalk",),
+    "email": ("ses",),
+    "email-smtp": ("ses",),
+    "emr-serverless-services": ("emr-serverless",),
+    "experiments": ("sagemaker",),
+    "forecastquery": ("forecast",),
+    "git-codecommit": ("codecommit",),
+    "grafana-workspace": ("grafana",),
+    "guardduty-data": ("guardduty",),
+    "healthimaging": ("medical-imaging",),
+    "inspector2-telemetry": ("inspector2-telemetry", "inspector2"),
+    "kinesis-firehose": ("firehose",),
+    "kinesis-streams": ("kinesis",),
+    "location": ("geo",),
+    "lorawan": ("iotwireless",),
+    "mailmanager": ("ses",),
+    "mailmanager-smtp": ("ses",),
+    "marketplacemetering": ("aws-marketplace",),
+    "memory-db": ("memorydb",),
+    "metering-marketplace": ("aws-marketplace",),
+    "metrics-sagemaker": ("sagemaker",),
+    "models-v2-lex": ("lex",),
+    "monitoring": ("cloudwatch",),
+    "neptune-graph-data": ("neptune-graph",),
+    "networkflowmonitorreports": ("networkflowmonitor",),
+    "notebook": ("sagemaker",),
+    "partner-app": ("sagemaker",),
+    "partnercentral-selling": ("partnercentral",),
+    "personalize-events": ("personalize",),
+    "personalize-runtime": ("personalize",),
+    "pinpoint": ("mobiletargeting",),
+    "pinpoint-sms-voice-v2": ("sms-voice",),
+    "production": ("sagemaker",),
+    "quicksight-website": ("quicksight",),
+    "rum-dataplane": ("rum",),
+    "runtime-medical-imaging": ("medical-imaging",),
+    "runtime-v2-lex": ("lex",),
+    "s3-global": ("s3",),
+    "servicecatalog-appregistry": ("servicecatalog",),
+    "streaming-rekognition": ("rekognition",),
+    "studio": ("sagemaker",),
+    "sync-states": ("states",),
+    "tagging": ("tag",),
+    "taxsettings": ("tax",),
+    "transcribestreaming": ("transcribe",),
+    "verified-permissions": ("verifiedpermissions",),
 }
-# Services whose action prefix is the name in the endpoint service.
-OWN_PREFIX = frozenset(
-    {
-        "athena", "autoscaling", "backup", "batch", "cloudformation", "cloudtrail",
-        "cloudwatch", "codebuild", "codecommit", "codedeploy", "codepipeline", "config",
-        "dynamodb", "ebs", "ec2", "ec2messages", "ecr", "ecs", "eks", "elasticfilesystem",
-        "elasticloadbalancing", "elasticmapreduce", "events", "execute-api", "firehose",
-        "fsx", "glue", "iam", "imagebuilder", "kinesis", "kms", "lambda", "logs",
-        "organizations", "rds", "redshift", "redshift-data", "s3", "s3express",
-        "s3-outposts", "s3tables", "sagemaker", "secretsmanager", "servicecatalog", "sns",
-        "sqs", "ssm", "ssmmessages", "states", "sts", "storagegateway", "synthetics",
-        "textract", "transcribe", "transfer", "xray",
-    }
-)  # fmt: skip
-# Services whose actions apply only to their own resources, with the owner's account in the ARN.
-PLAIN = frozenset(
-    {
-        "athena", "cloudwatch", "codecommit", "dynamodb", "ecr", "ecs", "events",
-        "execute-api", "firehose", "glue", "kinesis", "kms", "lambda", "logs",
-        "secretsmanager", "sns", "sqs", "states",
-    }
-)  # fmt: skip
-# The services whose resources the actions of a service apply to, where they differ.
-RESOURCE_SERVICES: dict[str, tuple[str, ...]] = {"sts": ("iam", "sts"), "iam": ("iam",)}
-# Resources whose ARN holds no account, as it follows `arn:PARTITION:`.
-ACCOUNTLESS: dict[str, tuple[str, ...]] = {
-    "ec2": ("ec2:*::image/", "ec2:*::snapshot/"),
-    "ebs": ("ec2:*::snapshot/",),
-    "route53": ("route53:::",),
-    "apigateway": ("apigateway:*::/",),
-}
-# Resources that AWS owns.
+# ARNs without account ID that AWS and any account may own, as the service reference writes them.
+SHARED_ARNS = frozenset(
+    {"ec2:{region}::image/{}", "ec2:{region}::snapshot/{}", "s3:::{}", "s3:::{}/{*}"}
+)
+# ARNs of resources that AWS owns, besides those that hold the account `aws`.
 AWS_OWNED: dict[str, tuple[str, ...]] = {
-    "ec2": ("ec2:*::image/", "ec2:*::snapshot/"),
-    "iam": ("iam::aws:",),
-    "ssm": ("ssm:*::parameter/aws/", "ssm:*::document/AWS"),
-    "bedrock": ("bedrock:*::foundation-model/",),
+    "iam": ("iam::aws:policy/{*}",),
+    "ssm": ("ssm:{region}::parameter/aws/{*}", "ssm:{region}::document/AWS{}"),
+    "bedrock": ("bedrock:{region}::foundation-model/{}",),
 }
-# Actions without a resource, on the caller's own account: their resource is `*`.
-WITHOUT_RESOURCE: dict[str, tuple[str, ...]] = {
-    "s3": ("ListAllMyBuckets", "GetAccountPublicAccessBlock", "ListAccessPoints"),
-    "ecr": ("GetAuthorizationToken", "DescribeRegistry", "GetRegistryPolicy"),
-    "sts": ("GetCallerIdentity", "GetSessionToken", "DecodeAuthorizationMessage"),
-    "kms": ("ListKeys", "ListAliases", "CreateKey", "GenerateRandom"),
-    "secretsmanager": ("ListSecrets", "GetRandomPassword"),
-    "sqs": ("ListQueues",),
-    "sns": ("ListTopics", "ListSubscriptions"),
-    "dynamodb": ("ListTables", "DescribeLimits"),
-    "lambda": ("ListFunctions", "GetAccountSettings"),
-    "ec2": ("Describe*", "GetManagedPrefixListEntries"),
-    "cloudwatch": ("PutMetricData", "ListMetrics", "GetMetricData", "GetMetricStatistics"),
-    "ssm": ("DescribeParameters", "DescribeInstanceInformation"),
-    "xray": ("PutTraceSegments", "PutTelemetryRecords"),
-    "ssmmessages": (
-        "CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel",
-    ),
-    "ec2messages": (
-        "AcknowledgeMessage", "DeleteMessage", "FailMessage", "GetEndpoint", "GetMessages",
-        "SendReply",
-    ),
-}  # fmt: skip
 # Actions whose requests lack aws:ResourceAccount, aws:ResourceOrgID and aws:ResourceOrgPaths.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 WITHOUT_OWNER_KEYS: dict[str, tuple[str, ...]] = {
@@ -134,23 +137,25 @@ TYPICAL_ACTIONS: dict[str, tuple[str, ...]] = {
     "iam": ("GetRole", "GetPolicy"),
 }
 # The ends of typical ARNs, likewise.
-TYPICAL_RESOURCES: dict[str, str] = {
-    "dynamodb": "table/external-table",
-    "kms": "key/1234abcd-12ab-34cd-56ef-1234567890ab",
-    "secretsmanager": "secret:external-secret-a1b2c3",
-    "lambda": "function:external-function",
-    "logs": "log-group:external-group:log-stream:stream",
-    "ecr": "repository/external-repository",
-    "iam": "role/ExternalRole",
-    "ec2": "instance/i-0123456789abcdef0",
-    "execute-api": "a1b2c3d4e5/prod/GET/path",
-    "events": "event-bus/external-bus",
-    "kinesis": "stream/external-stream",
-    "states": "stateMachine:external-machine",
-    "ssm": "parameter/external-parameter",
+TYPICAL_RESOURCES: dict[str, tuple[str, ...]] = {
+    "s3": ("external-bucket/object", "external-bucket"),
+    "dynamodb": ("table/external-table",),
+    "kms": ("key/1234abcd-12ab-34cd-56ef-1234567890ab",),
+    "secretsmanager": ("secret:external-secret-a1b2c3",),
+    "lambda": ("function:external-function",),
+    "logs": ("log-group:external-group:log-stream:stream",),
+    "ecr": ("repository/external-repository",),
+    "iam": ("role/ExternalRole",),
+    "ec2": ("instance/i-0123456789abcdef0",),
+    "execute-api": ("a1b2c3d4e5/prod/GET/path",),
+    "events": ("event-bus/external-bus",),
+    "kinesis": ("stream/external-stream",),
+    "sqs": ("external-sqs",),
+    "sns": ("external-sns",),
+    "states": ("stateMachine:external-machine",),
+    "ssm": ("parameter/external-parameter",),
 }
 DEFAULT_REGION = "us-east-1"
-GLOBAL_SERVICES = frozenset({"iam", "sts"})  # whose ARNs hold no Region
 
 
 def find_action_prefixes(service: str) -> tuple[str, ...]:
@@ -161,10 +166,20 @@ def find_action_prefixes(service: str) -> tuple[str, ...]:
     """
     if not service or CUSTOM_SERVICE_NAME.fullmatch(service):
         return ()
-    first = short_name(service).partition(".")[0]
-    if first in PREFIXES:
-        return PREFIXES[first]
-    return (first,) if first in OWN_PREFIX else ()
+    first = find_first_part(service)
+    product = service.split(".")[1] if service.startswith("aws.") else ""
+    for name in (first, product):
+        known = PREFIXES.get(name, (name,))
+        if all(map(is_service, known)):
+            return known
+    return ()
+
+
+def find_first_part(service: str) -> str:
+    """Return the first part of the name of a service of AWS, without its Region."""
+    return (
+        short_name(service).removeprefix("com.amazonaws.").partition(".")[0].removesuffix("-fips")
+    )
 
 
 def is_customer_service(service: str) -> bool:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from posture.policy import keys, service_actions
 from posture.policy.automata import Pattern, PatternSet, compile_patterns
+from posture.policy.request import CallerKind
 from posture.policy.request_case import OwnerKind, RequestCase
-from posture.policy.template import compile_globs
+from posture.policy.service_reference import list_service_arns
 from posture.policy.tokens import (
     ANY,
     BUCKET,
     DIGIT,
     FIELD,
+    IDENTIFIER,
     NAME,
+    PATH,
     REGION,
     WORD,
+    Token,
     match_many,
     match_one,
     match_some,
@@ -28,6 +33,11 @@ SESSION = "\n"  # separates a role's ARN from the name of its session
 A_REGION: Pattern = (*match_some(REGION), *match_text("-"), match_one(DIGIT))
 A_NAME: Pattern = match_some(NAME)
 
+_BUCKET: Pattern = (*match_text("s3:::"), *(match_one(BUCKET),) * 3, match_many(BUCKET))
+BUCKETS: dict[str, Pattern] = {
+    "s3:::{}": _BUCKET,
+    "s3:::{}/{*}": (*_BUCKET, *match_text("/"), *match_some(ANY)),
+}
 ACCOUNTS = compile_patterns((match_one(DIGIT),) * 12)
 ORGANIZATIONS = compile_patterns((*match_text("o-"), *(match_one(WORD),) * 10, match_many(WORD)))
 
@@ -35,13 +45,8 @@ ORGANIZATIONS = compile_patterns((*match_text("o-"), *(match_one(WORD),) * 10, m
 @lru_cache(maxsize=512)
 def match_actions(prefix: str) -> PatternSet:
     """Return the pattern set of a service's actions, in lower case."""
-    return compile_patterns((*match_text(f"{prefix.lower()}:"), *match_some(WORD)))
-
-
-@lru_cache(maxsize=256)
-def match_named_actions(prefix: str, names: tuple[str, ...]) -> PatternSet:
-    """Return the pattern set of some actions of a service; the names may hold wildcards."""
-    return compile_globs((f"{prefix}:{name}".lower() for name in names), wide=WORD)
+    start = match_text(f"{prefix.lower()}:")
+    return compile_patterns((*start, *match_some(WORD)), (*start, *match_text("*")))
 
 
 @lru_cache(maxsize=512)
@@ -54,49 +59,110 @@ def match_principals(partition: str, account: str, kind: str) -> PatternSet:
         kind: A value of aws:PrincipalType; "" for all.
     """
     iam = f"arn:{partition}:iam::{account}:"
+    names: tuple[Pattern, ...] = (A_NAME, (*match_some(PATH), *match_text("/"), *A_NAME))
+    session = (*match_text(SESSION), *A_NAME)
+    forms: dict[str, tuple[Pattern, ...]] = {
+        "AssumedRole": tuple((*match_text(f"{iam}role/"), *each, *session) for each in names),
+        "User": tuple((*match_text(f"{iam}user/"), *each) for each in names),
+        "Account": (match_text(f"{iam}root"),),
+        "FederatedUser": (
+            (*match_text(f"arn:{partition}:sts::{account}:federated-user/"), *A_NAME),
+        ),
+    }
+    chosen = [kind] if kind else forms
+    return compile_patterns(*(form for each in chosen for form in forms[each]))
+
+
+@lru_cache(maxsize=64)
+def match_user_ids(account: str, kind: str) -> PatternSet:
+    """Return the pattern set of aws:userid.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+    """
+    some_id = (*(match_one(IDENTIFIER),) * 16, match_many(IDENTIFIER))
     forms: dict[str, Pattern] = {
-        "AssumedRole": (*match_text(f"{iam}role/"), *A_NAME, *match_text(SESSION), *A_NAME),
-        "User": (*match_text(f"{iam}user/"), *A_NAME),
-        "Account": match_text(f"{iam}root"),
-        "FederatedUser": (*match_text(f"arn:{partition}:sts::{account}:federated-user/"), *A_NAME),
+        "AssumedRole": (*match_text("AROA"), *some_id, *match_text(":"), *A_NAME),
+        "User": (*match_text("AIDA"), *some_id),
+        "Account": match_text(account),
+        "FederatedUser": (*match_text(f"{account}:"), *A_NAME),
     }
     return compile_patterns(*([forms[kind]] if kind else forms.values()))
 
 
+@lru_cache(maxsize=64)
+def match_vpcs(partition: str, vpc_id: str) -> PatternSet:
+    """Return the pattern set of the ARNs of a VPC, whose owner may be another account."""
+    account = (match_one(DIGIT),) * 12
+    before = (*match_text(f"arn:{partition}:ec2:"), *A_REGION, *match_text(":"), *account)
+    return compile_patterns((*before, *match_text(f":vpc/{vpc_id}")))
+
+
 @lru_cache(maxsize=1024)
-def match_resources(partition: str, service: str, kind: OwnerKind, account: str) -> PatternSet:
-    """Return the pattern set of an owner's resources that a service's actions apply to."""
+def match_resources(
+    partition: str, service: str, kind: OwnerKind, account: str, arns: tuple[str, ...] | None
+) -> PatternSet:
+    """Return the pattern set of an owner's resources that actions of a service apply to.
+
+    Args:
+        partition: The partition.
+        service: The prefix of the actions.
+        kind: The kind of owner.
+        account: The owner's account ID.
+        arns: The ARNs as in the service reference; None if it does not have the service.
+    """
     if kind is OwnerKind.CALLER:
         return compile_patterns(match_text("*"))
-    if kind is OwnerKind.AWS:
-        ends = list(service_actions.AWS_OWNED.get(service, (f"{service}:*:aws:",)))
-    else:
-        of_services = service_actions.RESOURCE_SERVICES.get(service, (service,))
-        ends = [f"{each}:*:{account}:" for each in of_services]
-        if service not in service_actions.OWN_PREFIX:  # little is known about it
-            ends = [f"*:*:{account}:", "*:*::"]
-        elif service not in service_actions.PLAIN | {"s3", "iam", "sts"}:
-            ends.append(f"*:*:{account}:")  # its actions may apply to another service's resources
-        ends += service_actions.ACCOUNTLESS.get(service, ())
-    forms = [form for each in ends for form in _complete_arn(f"arn:{partition}:", each)]
-    if service == "s3":
-        bucket = (*match_text(f"arn:{partition}:s3:::"), *(match_one(BUCKET),) * 3)
-        bucket += (match_many(BUCKET),)
-        forms += [bucket, (*bucket, *match_text("/"), match_many(ANY))]
-    return compile_patterns(*forms)
+    if arns is None:
+        arns = ("{*}:{region}:{account}:{*}", "{*}:::{*}")
+    is_aws = kind is OwnerKind.AWS
+    forms = [each for each in arns if _may_own(each, service, is_aws=is_aws)]
+    if is_aws:
+        forms += service_actions.AWS_OWNED.get(service, ())
+    start = match_text(f"arn:{partition}:")
+    return compile_patterns(
+        *((*start, *each) for form in forms for each in _compile_form(form, account))
+    )
 
 
-def _complete_arn(start: str, rest: str) -> list[Pattern]:
-    """Return the ARNs with a given start and rest, which is SERVICE:REGION:ACCOUNT:END.
+def may_be_owned_by_aws(service: str) -> bool:
+    """Return whether AWS itself may own resources of a service, as far as ARNs say so."""
+    arns = list_service_arns(service) or ()
+    return service in service_actions.AWS_OWNED or any(
+        _may_own(each, service, is_aws=True) for each in arns
+    )
 
-    A `*` stands for any service or Region; the Region may be empty, as for global services.
-    """
-    service, region, end = rest.split(":", 2)
-    any_service = (*match_text(start), match_many(FIELD), *match_text(":"))
-    before = any_service if service == "*" else match_text(f"{start}{service}:")
-    after = (*match_text(f":{end}"), *match_some(ANY))
-    regions = [(), A_REGION] if region == "*" else [match_text(region)]
-    return [(*before, *each, *after) for each in regions]
+
+def _may_own(arn: str, service: str, *, is_aws: bool) -> bool:
+    """Return whether AWS, or else any account, may own a resource, by the account in its ARN."""
+    account = arn.split(":", 4)[2]
+    if account:
+        return is_aws == (account == "aws")
+    owned = service_actions.AWS_OWNED.get(service, ())
+    is_shared = arn in service_actions.SHARED_ARNS
+    return is_shared or is_aws == any(arn.startswith(each.partition("{")[0]) for each in owned)
+
+
+def _compile_form(arn: str, account: str) -> list[Pattern]:
+    """Return the patterns of an ARN in the service reference, with and without a Region."""
+    if arn in BUCKETS:
+        return [BUCKETS[arn]]
+    service, region, owner, end = arn.split(":", 3)
+    owner = owner if owner in {"", "aws"} else account
+    regions: list[Pattern] = [A_REGION] if "{" in region or "*" in region else [match_text(region)]
+    if service == "{*}":
+        regions.append(())
+    after = (*match_text(f":{owner}:"), *_fill(end))
+    return [(*_fill(service), *match_text(":"), *each, *after) for each in regions]
+
+
+def _fill(form: str) -> Pattern:
+    found: list[Token] = []
+    for part in re.split(r"(\{\*?\})", form):
+        if part in {"{}", "{*}"}:
+            found += match_some(FIELD if part == "{}" else ANY)
+        else:
+            found += match_text(part)
+    return tuple(found)
 
 
 @lru_cache(maxsize=256)
@@ -106,15 +172,30 @@ def match_organization_paths(organization: str) -> PatternSet:
     return compile_patterns((*start, *some_id, *match_text("/"), match_many(ANY)))
 
 
-def find_shape(key: str, case: RequestCase) -> PatternSet | None:
+def list_arns(case: RequestCase) -> tuple[str, ...] | None:
+    """Return the ARNs that the actions of a case apply to; None if its service is not known."""
+    if case.group:
+        return case.group.arns
+    return list_service_arns(case.service or "")
+
+
+def find_shape(  # noqa: PLR0911 - one return for each form
+    key: str, case: RequestCase
+) -> PatternSet | None:
     """Return the form of an open text in a case; None for any text."""
     service, owner, caller = case.service or "", case.owner, case.caller
     if key == ACTION:
         return match_actions(service)
     if key == RESOURCE and owner:
-        return match_resources(case.partition, service, owner.kind, owner.account)
+        return match_resources(case.partition, service, owner.kind, owner.account, list_arns(case))
     if key == keys.PRINCIPAL_ARN:
         return match_principals(case.partition, caller.account, caller.principal_type)
+    if key == keys.USER_ID and caller.kind is CallerKind.PRINCIPAL:
+        return match_user_ids(caller.account, caller.principal_type)
+    if key == keys.MANAGEMENT:
+        return ACCOUNTS
+    if key == keys.SOURCE_VPC_ARN:
+        return match_vpcs(case.partition, case.endpoint.vpc_id or "")
     if key == keys.PRINCIPAL_PATHS and caller.organization:
         return match_organization_paths(caller.organization)
     if key == keys.RESOURCE_PATHS and owner and owner.organization:

@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from posture.policy import keys, service_actions
-from posture.policy.decide import PolicyAnswer, PolicyDecision, decide_policy
+from posture.policy.automata import SearchBudget
+from posture.policy.decide import MAX_UNITS, PolicyAnswer, PolicyDecision, decide_policy
 from posture.policy.descriptions import CANONICAL
 from posture.policy.document import MAX_POLICY_CHARACTERS, Policy
 from posture.policy.endpoint_dependence import generalise_check
@@ -22,6 +23,7 @@ from posture.policy.ownership import name_without_account
 from posture.policy.parse import parse_policy
 from posture.policy.policy_check import PolicyCheck, Trust
 
+MAX_SUGGESTION_UNITS = MAX_UNITS // 4
 SIGN_IN = [f"sts:{name}" for name in service_actions.FEDERATED]
 EXCEPT_SERVICES = {
     "BoolIfExists": {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
@@ -30,27 +32,33 @@ PRINCIPAL_KEYS = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
 OWNER_KEYS = (keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
 
 
-def suggest_policy(text: str, decision: PolicyDecision, check: PolicyCheck) -> str | None:
+def suggest_policy(
+    text: str, decision: PolicyDecision, check: PolicyCheck, units: int = MAX_SUGGESTION_UNITS
+) -> str | None:
     """Return the policy with statements that deny untrusted principals and resources.
 
     Args:
         text: The policy.
         decision: The answers about it.
         check: What it was checked against.
+        units: The work that deciding the suggested policy may take.
 
     Returns:
         The suggested policy, itself decided; None if there is nothing to deny, if Deny statements
-        do not help, or if the policy would be too long.
+        do not help, or if the policy would be too long or take too much work.
     """
     principals = decision.untrusted_principal.answer is PolicyAnswer.YES
     resources = decision.untrusted_resource.answer is PolicyAnswer.YES
     if not (principals or resources) or service_actions.is_customer_service(check.endpoint.service):
         return None
-    return _suggest(text, generalise_check(text, check), principals=principals, resources=resources)
+    check = generalise_check(text, check)
+    return _suggest(text, check, units, principals=principals, resources=resources)
 
 
 @lru_cache(maxsize=256)
-def _suggest(text: str, check: PolicyCheck, *, principals: bool, resources: bool) -> str | None:
+def _suggest(
+    text: str, check: PolicyCheck, units: int, *, principals: bool, resources: bool
+) -> str | None:
     trust = check.trust.with_account(check.endpoint.account)
     check = replace(check, trust=trust)
     denies = list(_deny_principals(check)) if principals else []
@@ -62,7 +70,7 @@ def _suggest(text: str, check: PolicyCheck, *, principals: bool, resources: bool
     suggested = json.dumps({**document, "Statement": [*statements, *denies]}, indent=2)
     if len(suggested) > MAX_POLICY_CHARACTERS:
         return None
-    decision = decide_policy(parse_policy(suggested), check)
+    decision = decide_policy(parse_policy(suggested), check, SearchBudget(units))
     answers = {decision.untrusted_principal.answer, decision.untrusted_resource.answer}
     return suggested if answers == {PolicyAnswer.NO} else None
 

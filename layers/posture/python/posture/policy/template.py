@@ -136,23 +136,60 @@ def is_whole_arn(parts: Iterable[TemplatePart]) -> bool:
     return sum(part.count(":") for part in parts if isinstance(part, str)) >= ARN_FIELDS - 1
 
 
-def compile_arn(parts: Iterable[TemplatePart], *, wide: CharacterClass = ANY) -> Pattern:
+@lru_cache(maxsize=4096)
+def parse_resource(text: str, *, variables: bool = False) -> Template:
+    """Take a resource apart, where `${…}` is literal text before the fifth colon.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    colons = 0
+    for match in re.finditer(r"\$\{[^{}]*\}|:", text):
+        colons += match[0] == ":"
+        if colons == ARN_FIELDS - 1:
+            end = match.end()
+            after = parse_template(text[end:], variables=variables)
+            return (*parse_template(text[:end]), *after)
+    return parse_template(text)
+
+
+def compile_resource(parts: Iterable[TemplatePart]) -> tuple[Pattern, ...]:
+    """Return the patterns of a resource: as an ARN, and with `*` across colons.
+
+    A `*` that is the last character of a field can also match beyond the field's colon.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+    """
+    parts = tuple(parts)
+    whole = compile_arn(parts)
+    colons, at_end = 0, False
+    for part, after in zip(parts, (*parts[1:], ""), strict=True):
+        colons += part.count(":") if isinstance(part, str) else 0
+        is_last = isinstance(after, str) and after[:1] in {"", ":"}
+        at_end = at_end or (part is MANY and colons < ARN_FIELDS - 1 and is_last)
+    return (whole, compile_arn(parts, spanning=True)) if at_end else (whole,)
+
+
+def compile_arn(
+    parts: Iterable[TemplatePart], *, wide: CharacterClass = ANY, spanning: bool = False
+) -> Pattern:
     """Return the pattern of an ARN, in whose first five fields wildcards match no colon.
 
-    Fields that are left out at the end count as `*`, as AWS completes them.
+    Fields that are left out at the end count as `*`, as AWS completes them. `spanning`: a `*` at
+    the end of a field spans colons instead, so that nothing is left out.
     """
     parts = tuple(parts)
     if parts and isinstance(parts[0], Wildcard) and not is_whole_arn(parts):
         return compile_glob(parts, wide=wide)  # `*` alone, or not an ARN
     found: list[Token] = []
     colons = 0
-    for part in parts:
-        characters = wide if colons >= ARN_FIELDS - 1 else FIELD
+    for part, after in zip(parts, (*parts[1:], ""), strict=True):
+        is_last = isinstance(after, str) and after[:1] in {"", ":"}
+        spans = spanning and part is MANY and is_last
+        characters = wide if spans or colons >= ARN_FIELDS - 1 else FIELD
         if isinstance(part, str):
             colons += part.count(":")
             found += map(match_literal, part)
         else:
             found.append(match_one(characters) if part is SINGLE else match_many(characters))
-    for missing in range(colons, ARN_FIELDS - 1):
+    for missing in range(colons, 0 if spanning else ARN_FIELDS - 1):
         found += [match_literal(":"), match_many(wide if missing == ARN_FIELDS - 2 else FIELD)]
     return tuple(found)

@@ -16,16 +16,20 @@ DIGIT = "digit"
 BUCKET = "bucket"
 WORD = "word"
 REGION = "region"
-NAME = "name"  # of a user or role, with its path
+NAME = "name"  # of a user, a role or a session
+PATH = "path"  # of a user or role
+IDENTIFIER = "identifier"  # a unique ID of IAM, behind its prefix
 
 CHARACTER_CLASSES: Mapping[CharacterClass, Callable[[str], bool]] = {
     ANY: lambda _: True,
     FIELD: lambda character: character not in ":\n",
     IDENTITY: lambda character: character != "\n",
     DIGIT: lambda character: character in string.digits,
-    BUCKET: lambda character: character in string.ascii_lowercase + string.digits + ".-",
+    BUCKET: lambda character: character in string.ascii_letters + string.digits + "._-",
     REGION: lambda character: character in string.ascii_lowercase + string.digits + "-",
-    NAME: lambda character: character in string.ascii_letters + string.digits + "+=,.@_-/",
+    NAME: lambda character: character in string.ascii_letters + string.digits + "+=,.@_-",
+    PATH: lambda character: "!" <= character <= "~",
+    IDENTIFIER: lambda character: character in string.ascii_uppercase + string.digits,
     WORD: lambda character: character in string.ascii_lowercase + string.digits,
 }
 SAMPLES = "x0aX-./:_ ~é\n" + string.ascii_lowercase + string.digits + string.ascii_uppercase
@@ -70,15 +74,38 @@ def match_text(value: str) -> tuple[Token, ...]:
     return tuple(map(match_literal, value))
 
 
-@lru_cache(maxsize=1024)
-def pick_representatives(wanted: frozenset[CharacterClass]) -> str:
-    """Return the characters to try: each named one, and one for every combination of classes."""
-    named = dict.fromkeys(
-        character for name in sorted(wanted) if name not in CHARACTER_CLASSES for character in name
-    )
-    classes = [CHARACTER_CLASSES[name] for name in sorted(wanted) if name in CHARACTER_CLASSES]
-    others: dict[tuple[bool, ...], str] = {}
-    for character in SAMPLES:
-        if character not in named:
-            others.setdefault(tuple(contains(character) for contains in classes), character)
-    return "".join((*others.values(), *named))
+class Alphabet:
+    """The characters that some classes can tell apart.
+
+    Of those that no class names, there is one for every combination of classes that contain it.
+    """
+
+    def __init__(self, wanted: frozenset[CharacterClass]) -> None:
+        named = "".join(name for name in sorted(wanted) if name not in CHARACTER_CLASSES)
+        classes = [CHARACTER_CLASSES[name] for name in sorted(wanted) if name in CHARACTER_CLASSES]
+        self._chosen: dict[frozenset[str], str] = {}
+        self._others: dict[tuple[bool, ...], str] = {}
+        self._named: dict[str, tuple[bool, ...]] = {}
+        for character in named:
+            self._named[character] = tuple(contains(character) for contains in classes)
+        for character in SAMPLES:
+            if character not in self._named:
+                combination = tuple(contains(character) for contains in classes)
+                self._others.setdefault(combination, character)
+
+    def choose(self, naming: frozenset[str]) -> str:
+        """Return the characters to try where those that matter by name are `naming`."""
+        found = self._chosen.get(naming)
+        if found is None:
+            covered, tried = set(self._others), [*self._others.values()]
+            for character, combination in self._named.items():
+                if character in naming:
+                    tried.append(character)
+                elif combination not in covered:  # one stands for all that do not matter by name
+                    covered.add(combination)
+                    tried.append(character)
+            found = self._chosen[naming] = "".join(tried)
+        return found
+
+
+pick_alphabet = lru_cache(maxsize=1024)(Alphabet)

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from fractions import Fraction
+from functools import lru_cache
 
-from posture.policy import keys, service_actions
+from posture.model.service_names import get_partition_region
+from posture.policy import keys, service_actions, service_reference
 from posture.policy.automata import PatternSet, compile_patterns
 from posture.policy.keys import KeyPresence
 from posture.policy.request import CallerKind
 from posture.policy.request_case import OwnerKind, RequestCase, find_presence
-from posture.policy.shapes import ACTION, RESOURCE, SESSION, find_shape, match_named_actions
+from posture.policy.service_reference import ActionGroup
+from posture.policy.shapes import ACTION, RESOURCE, SESSION, find_shape, list_arns
 from posture.policy.tokens import match_text
 from posture.policy.value_tests import ValueDomain
 
+MAX_EXAMPLES = 8
 BOOLEANS = compile_patterns(match_text("true"), match_text("false"))
 
 
 def build_domain(
-    key: str, case: RequestCase, excluded: tuple[PatternSet, ...], now: Fraction | None
+    key: str,
+    case: RequestCase,
+    excluded: tuple[PatternSet, ...],
+    now: Fraction | None,
+    *,
+    has_owners: bool,
 ) -> ValueDomain:
     """Return the values of an open text or key.
 
@@ -27,11 +38,14 @@ def build_domain(
         case: The request case.
         excluded: Texts that do not count.
         now: The earliest time of a request, in seconds since 1970.
+        has_owners: Whether the policy names a key of the resource's owner.
     """
     shape, preferred = find_shape(key, case), _list_preferred(key, case)
     if key in {ACTION, RESOURCE}:
-        shape = (_limit_actions(case) if key == ACTION else None) or shape
-        return ValueDomain(shape, excluded, KeyPresence.ALWAYS, preferred=preferred)
+        options = list_actions(case, has_owners=has_owners) if key == ACTION else None
+        return ValueDomain(
+            shape, excluded, KeyPresence.ALWAYS, preferred=preferred, options=options
+        )
     presence = find_presence(key, case.caller)
     if key in keys.BOOLEAN:
         return ValueDomain(BOOLEANS, excluded, presence, preferred=("true", "false"))
@@ -41,45 +55,68 @@ def build_domain(
     return ValueDomain(shape, excluded, presence, multivalued, preferred, earliest)
 
 
-def _limit_actions(case: RequestCase) -> PatternSet | None:
-    """Return the actions of a case that has just a few; None if it has all of its service."""
-    service, owner = case.service or "", case.owner
-    if case.caller.kind is CallerKind.FEDERATED:
-        return match_named_actions(service, service_actions.FEDERATED)
-    if owner and owner.kind is OwnerKind.CALLER:
-        return match_named_actions(service, service_actions.WITHOUT_RESOURCE[service])
-    if owner and not owner.has_owner_keys:
-        return match_named_actions(service, service_actions.WITHOUT_OWNER_KEYS[service])
-    return None
-
-
-def list_other_actions(case: RequestCase, *, has_owners: bool) -> Iterator[PatternSet]:
-    """Yield the actions that belong to other cases than this one.
+def list_actions(case: RequestCase, *, has_owners: bool) -> tuple[str, ...] | None:
+    """Return the actions of a case, in lower case; None if they are not known.
 
     Args:
         case: The request case.
         has_owners: Whether the policy names a key of the resource's owner.
     """
-    service, owner = case.service or "", case.owner
-    if owner is None:
-        return
-    if owner.kind is not OwnerKind.CALLER and service in service_actions.WITHOUT_RESOURCE:
-        yield match_named_actions(service, service_actions.WITHOUT_RESOURCE[service])
-    if service == "sts" and case.caller.kind is not CallerKind.FEDERATED:
-        yield match_named_actions(service, service_actions.FEDERATED)
-    keyless = service_actions.WITHOUT_OWNER_KEYS.get(service)
-    if keyless and owner.has_owner_keys and has_owners:
-        yield match_named_actions(service, keyless)
+    owner = case.owner
+    if not case.service or owner is None or not service_reference.is_service(case.service):
+        return None
+    found = _list_of_kind(
+        case.service,
+        case.group,
+        is_federated=case.caller.kind is CallerKind.FEDERATED,
+        has_resource=owner.kind is not OwnerKind.CALLER,
+        has_owner_keys=owner.has_owner_keys or owner.kind is OwnerKind.CALLER,
+        splits_keyless=has_owners,
+    )
+    is_plain = (
+        not case.group and owner.has_owner_keys and case.caller.kind is not CallerKind.FEDERATED
+    )
+    return (*found, *_list_unlisted(case, has_resource=is_plain)) if is_plain else found
+
+
+def _list_unlisted(case: RequestCase, *, has_resource: bool) -> Iterator[str]:
+    """Yield the actions that the policy names and the service reference does not have yet."""
+    for name in case.named_actions if has_resource else ():
+        if service_reference.find_group(name) is None:
+            yield name
+
+
+@lru_cache(maxsize=1024)
+def _list_of_kind(  # noqa: PLR0913 - what distinguishes the kinds of actions
+    service: str,
+    group: ActionGroup | None,
+    *,
+    is_federated: bool,
+    has_resource: bool,
+    has_owner_keys: bool,
+    splits_keyless: bool,
+) -> tuple[str, ...]:
+    groups = [group] if group else service_reference.list_action_groups(service)
+    names = [name for each in groups if bool(each.arns) == has_resource for name in each.actions]
+    typical = [each for each in service_actions.TYPICAL_ACTIONS.get(service, ()) if each in names]
+    keyless = [each.lower() for each in service_actions.WITHOUT_OWNER_KEYS.get(service, ())]
+
+    def is_kind(name: str) -> bool:
+        if (name in service_actions.FEDERATED and service == "sts") != is_federated:
+            return False
+        is_keyless = any(fnmatchcase(name.lower(), each) for each in keyless)
+        return not splits_keyless or not has_resource or is_keyless != has_owner_keys
+
+    return tuple(f"{service}:{each}".lower() for each in (*typical, *names) if is_kind(each))
 
 
 def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
     """Return texts that read well in an example, to be tried first."""
     service, owner, caller = case.service or "", case.owner, case.caller
-    if key == ACTION:
-        names = service_actions.TYPICAL_ACTIONS.get(service, ())
-        return tuple(f"{service}:{name}".lower() for name in names)
+    if key == ACTION:  # of a service whose actions are not known; `*` stands for any
+        return (*case.named_actions, f"{service}:*")
     if key == RESOURCE and owner:
-        return _list_resources(case, service, owner.account)
+        return tuple(_list_resources(case, service, owner.account))
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
         iam = f"arn:{case.partition}:iam::{caller.account}:"
         return (
@@ -94,12 +131,17 @@ def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
     return ("x", "xxxxxxxx")
 
 
-def _list_resources(case: RequestCase, service: str, account: str) -> tuple[str, ...]:
-    start = f"arn:{case.partition}"
-    if service == "s3":
-        return f"{start}:s3:::external-bucket/object", f"{start}:s3:::external-bucket"
-    region = case.endpoint.region or service_actions.DEFAULT_REGION
-    region = "" if service in service_actions.GLOBAL_SERVICES else region
-    resource_service = service_actions.RESOURCE_SERVICES.get(service, (service,))[0]
-    end = service_actions.TYPICAL_RESOURCES.get(resource_service, f"external-{service}")
-    return (f"{start}:{resource_service}:{region}:{account}:{end}",)
+def _list_resources(case: RequestCase, service: str, account: str) -> Iterator[str]:
+    """Yield the typical resources of the actions of a case, then one of each kind."""
+    region = case.endpoint.region or get_partition_region(case.partition)
+    typical = service_actions.TYPICAL_RESOURCES
+    arns = list_arns(case)
+    arns = (f"{service}:{{region}}:{{account}}:{{}}",) if arns is None else arns
+    named = dict.fromkeys(each.split(":", 3)[0] for each in arns)
+    starts = dict.fromkeys(":".join(each.split(":", 3)[:3]) for each in arns)
+    ends = {each: typical.get(each, ()) for each in sorted(named, key=lambda each: each != service)}
+    written = [f"{each}:{end}" for each in starts for end in ends[each.partition(":")[0]]]
+    written += [re.sub(r"\{\*?\}|\*", f"external-{service}", each) for each in arns[:MAX_EXAMPLES]]
+    for each in written:
+        filled = each.replace("{region}", region).replace("{account}", account)
+        yield f"arn:{case.partition}:{filled}"

@@ -6,11 +6,12 @@ change its result is tried, and one between any two of them. Both are exact.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from itertools import pairwise
 
 from posture.policy.automata import PatternSet, SearchBudget, find_shortest_text
@@ -21,6 +22,10 @@ from posture.policy.scalars import COMPARISONS, IpNetwork, parse_instant, parse_
 TEXT_FAMILIES = frozenset(
     {OperatorFamily.STRING, OperatorFamily.ARN, OperatorFamily.BOOL, OperatorFamily.BINARY}
 )
+GREAT = 2**52  # has no fraction as a float
+LAST_INSTANT = 253_402_300_799  # of the year 9999
+UNITS_PER_BOUND = 10
+UNITS_PER_OPTION = 10
 KeyValues = tuple[str, ...] | None  # None: the key is absent
 
 
@@ -28,17 +33,57 @@ class IncompatibleTestsError(Exception):
     """One key has tests of different types, which the search does not combine."""
 
 
+class BoundSet:
+    """The numbers, instants or addresses that compare with any of some bounds.
+
+    `points` and `networks` hold the bounds that matter: of numbers that a value must be less than,
+    the greatest.
+    """
+
+    def __init__(self, comparison: str, bounds: Iterable[Fraction | IpNetwork]) -> None:
+        stated = dict.fromkeys(bounds)
+        points = [each for each in stated if isinstance(each, Fraction)]
+        if points and comparison != "equals":
+            points = [max(points) if comparison.startswith("less") else min(points)]
+        networks = [each for each in stated if not isinstance(each, Fraction)]
+        self.points = tuple(points)
+        self.networks: tuple[IpNetwork, ...] = (
+            *collapse_addresses(each for each in networks if isinstance(each, IPv4Network)),
+            *collapse_addresses(each for each in networks if isinstance(each, IPv6Network)),
+        )
+        self._comparison = comparison
+        self._equal = frozenset(points)
+        self._ranges = [(each.version, int(each[0]), int(each[-1])) for each in self.networks]
+
+    def contains(self, point: Fraction) -> bool:
+        """Return whether a number or an instant compares with a bound."""
+        if self._comparison == "equals":
+            return point in self._equal
+        compare = COMPARISONS[self._comparison]
+        return any(compare(point, bound) for bound in self.points)
+
+    def contains_address(self, value: str) -> bool:
+        """Return whether a text is an address in one of the networks."""
+        try:
+            address = ip_address(value)
+        except ValueError:
+            return False
+        at = bisect_right(self._ranges, (address.version, int(address), 2**128))
+        version, _, last = self._ranges[at - 1] if at else (0, 0, 0)
+        return version == address.version and int(address) <= last
+
+
 @dataclass(frozen=True, slots=True)
 class ValueTest:
     """What one clause requires of a key.
 
-    A value passes if it matches `patterns`, or compares with any of `bounds` as stated there; if
-    `negated`, the other way round.
+    A value passes if it matches `patterns`, or compares with any of `bounds`; if `negated`, the
+    other way round.
     """
 
     family: OperatorFamily
     patterns: PatternSet | None = None
-    bounds: tuple[tuple[str, Fraction | IpNetwork], ...] = ()
+    bounds: BoundSet | None = None
     negated: bool = False
     holds_when_absent: bool = False
     quantifier: Quantifier = Quantifier.NONE
@@ -50,23 +95,18 @@ class ValueTest:
     def _matches(self, value: str) -> bool:
         if self.patterns is not None:
             return self.patterns.accepts(value)
+        if self.bounds is None:
+            return False
         if self.family is OperatorFamily.ADDRESS:
-            try:
-                address = ip_address(value)
-            except ValueError:
-                return False
-            return any(
-                address.version == bound.version and address in bound
-                for _, bound in self.bounds
-                if not isinstance(bound, Fraction)
-            )
+            return self.bounds.contains_address(value)
         is_date = self.family is OperatorFamily.DATE
         point = parse_instant(value) if is_date else parse_number(value)
-        return point is not None and any(
-            COMPARISONS[comparison](point, bound)
-            for comparison, bound in self.bounds
-            if isinstance(bound, Fraction)
-        )
+        return point is not None and self.bounds.contains(point)
+
+    @property
+    def weight(self) -> int:
+        """The units of work for each character of a value."""
+        return self.patterns.weight if self.patterns else 1
 
     def holds(self, values: KeyValues) -> bool:
         """Return whether the clause holds for the values of a key."""
@@ -93,6 +133,7 @@ class ValueDomain:
         multivalued: Whether the key may have several values.
         preferred: The texts to try first.
         earliest: The earliest date, in seconds.
+        options: All texts, if they are known.
     """
 
     shape: PatternSet | None = None
@@ -101,6 +142,7 @@ class ValueDomain:
     multivalued: bool = False
     preferred: tuple[str, ...] = ()
     earliest: Fraction | None = None
+    options: tuple[str, ...] | None = None
 
 
 def choose_values(
@@ -113,7 +155,7 @@ def choose_values(
 
     Raises:
         IncompatibleTestsError: The tests are of different types; names the key.
-        BudgetExceededError: The search visited too many states.
+        BudgetExceededError: The search did too much work.
     """
     outcomes = tuple(wanted)
     if domain.presence is not KeyPresence.ALWAYS and all(
@@ -154,8 +196,11 @@ def _choose_one(
         return _choose_text(tests, domain, budget)
     if len(families) > 1:
         raise IncompatibleTestsError(key)
-    budget.spend(len(tests))
+    stated = [each.bounds for each, _ in tests if each.bounds]
+    bounds = sum(len(each.points) + len(each.networks) for each in stated)
+    budget.spend(1 + UNITS_PER_BOUND * bounds)
     for value in _list_boundaries(tests, domain):
+        budget.spend(UNITS_PER_BOUND * len(tests))
         if all(test.passes(value) == holds for test, holds in tests):
             return value
     return None
@@ -169,23 +214,46 @@ def _choose_text(
     for test, holds in tests:
         if test.patterns is not None:
             (required if holds != test.negated else excluded).append(test.patterns)
+    if domain.options is not None:
+        return _find_option(domain.options, required, excluded, budget)
     return find_shortest_text(required, excluded, budget, domain.preferred)
+
+
+def _find_option(
+    options: Iterable[str],
+    required: Sequence[PatternSet],
+    excluded: Sequence[PatternSet],
+    budget: SearchBudget,
+) -> str | None:
+    for each in options:
+        budget.spend(UNITS_PER_OPTION * (len(required) + len(excluded)))
+        if all(one.accepts(each) for one in required) and not any(
+            one.accepts(each) for one in excluded
+        ):
+            return each
+    return None
 
 
 def _list_boundaries(tests: Sequence[RequiredOutcome], domain: ValueDomain) -> Iterable[str]:
     """Return the values to try: the bounds, their neighbours, and one between any two bounds."""
     family = tests[0][0].family
-    bounds = [bound for test, _ in tests for _, bound in test.bounds]
+    bounds = [test.bounds for test, _ in tests if test.bounds]
     if family is OperatorFamily.ADDRESS:
-        return _list_addresses([bound for bound in bounds if not isinstance(bound, Fraction)])
-    numbers = sorted({bound for bound in bounds if isinstance(bound, Fraction)})
+        return _list_addresses([network for each in bounds for network in each.networks])
+    numbers = sorted({point for each in bounds for point in each.points})
     between = [(low + high) / 2 for low, high in pairwise(numbers)]
     beside = [point + step for point in numbers for step in (-1, 1)]
     points = [*numbers, *beside, *between, Fraction(1)]
     if family is not OperatorFamily.DATE:
-        return [str(point) if point.denominator == 1 else repr(float(point)) for point in points]
+        return map(_format_number, points)
     earliest = domain.earliest if domain.earliest is not None else Fraction(0)
-    return [_format_date(point) for point in (earliest, *points) if point >= earliest]
+    return (_format_date(each) for each in (earliest, *points) if earliest <= each <= LAST_INSTANT)
+
+
+def _format_number(point: Fraction) -> str:
+    if point.denominator == 1:
+        return str(point)
+    return repr(float(point)) if abs(point) < GREAT else str(round(point))
 
 
 def _format_date(point: Fraction) -> str:

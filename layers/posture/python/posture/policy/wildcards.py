@@ -50,6 +50,25 @@ def resolve_text(
     return tuple(found)
 
 
+def resolve_resources(
+    values: Iterable[str], context: Mapping[str, tuple[str, ...]] | None
+) -> list[PatternText]:
+    """Read the resources of a statement, in whose ARNs no variable counts before the fifth colon.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    found: list[PatternText] = []
+    for value in values:
+        fields = re.sub(r"\$\{[^}]*\}", lambda each: "_" * len(each[0]), value)
+        starts = [at for at, each in enumerate(fields) if each == ":"]
+        start = starts[ARN_FIELDS - 2] + 1 if len(starts) >= ARN_FIELDS - 1 else len(value)
+        before = resolve_text(value[:start], None, wildcards=True) or ()
+        after = resolve_text(value[start:], context, wildcards=True)
+        if after is not None:
+            found.append((*before, *after))
+    return found
+
+
 def resolve_all(
     values: Iterable[str], context: Mapping[str, tuple[str, ...]] | None, *, wildcards: bool
 ) -> list[PatternText]:
@@ -95,6 +114,21 @@ def arn_matches(pattern: PatternText, arn: str, *, whole: bool = False) -> bool:
         return False
     wanted += [(None,)] * (len(given) - len(wanted))
     return all(map(glob_matches, wanted, given))
+
+
+def resource_matches(pattern: PatternText, arn: str) -> bool:
+    """Return whether a resource matches, where a `*` that ends a field also spans colons.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+    """
+    found, colons = "", 0
+    for at, each in enumerate(pattern):
+        is_last = pattern[at + 1 : at + 2] in {(), (":",)}
+        spans = colons >= ARN_FIELDS - 1 or (each is None and is_last)
+        wild = "." if spans else "[^:]"
+        found += f"{wild}*" if each is None else wild if each == "" else re.escape(each)
+        colons += each == ":"
+    return re.fullmatch(found, arn, re.DOTALL) is not None or arn_matches(pattern, arn)
 
 
 def _split_fields(pattern: PatternText) -> list[PatternText]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from posture.policy import keys, service_actions
+from posture.policy import keys
 from posture.policy.request import Request
 from posture.policy.request_case import OwnerKind, resolve_key
 from posture.policy.search import FoundRequest
+from posture.policy.service_reference import write_action
 from posture.policy.shapes import ACTION, RESOURCE, SESSION
 from posture.policy.value_tests import KeyValues
 
@@ -20,16 +21,6 @@ REPORTED_KEYS = (
     keys.SOURCE_VPC,
     keys.SOURCE_ENDPOINT,
 )
-NAMES = {
-    f"{service}:{name}".lower(): f"{service}:{name}"
-    for table in (
-        service_actions.TYPICAL_ACTIONS,
-        service_actions.WITHOUT_RESOURCE,
-        service_actions.WITHOUT_OWNER_KEYS,
-    )
-    for service, names in table.items()
-    for name in names
-}
 
 
 def build_request(found: FoundRequest) -> Request:
@@ -51,7 +42,7 @@ def build_request(found: FoundRequest) -> Request:
         account=case.caller.account,
         principal=principal,
         session=session,
-        action=NAMES.get(action, action),
+        action=write_action(action),
         resource=resource,
         owner=owner.account if owner and owner.kind is not OwnerKind.AWS else "aws",
         organization=case.caller.organization,

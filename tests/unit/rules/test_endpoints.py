@@ -1,15 +1,19 @@
 """Presence, state and Region of endpoints."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from network_builders import (
+    ACCOUNT,
     KMS,
     NOW,
     S3,
+    VPC,
     build_snapshot,
+    cell,
     gateway,
     group,
     interface,
@@ -20,6 +24,7 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
+from posture.analysis.path_outcome import PathOutcome
 from posture.model.baseline import Baseline
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.verdict import Status
@@ -28,6 +33,45 @@ MISSING = "required-service-without-endpoint"
 BROKEN = "endpoint-not-available"
 ABROAD = "endpoint-in-other-region"
 NEEDS_KMS = Baseline(required_services=("kms",))
+
+
+# --- shared VPCs ---------------------------------------------------------------------------------
+
+
+def test_a_participant_does_not_see_the_endpoints_of_a_shared_vpc() -> None:
+    """Whether its owner has the required endpoint is unknown, and so is what names resolve to."""
+    snapshot = build_snapshot(subnet("a"), vpc=replace(VPC, owner="999988887777"))
+    verdict = verdicts(MISSING, snapshot, NEEDS_KMS)[KMS]
+    assert verdict.status is Status.UNKNOWN
+    assert "999988887777" in verdict.summary
+    assert cell(snapshot, "a", S3).outcome is PathOutcome.UNKNOWN
+
+
+def test_the_owner_of_a_vpc_sees_all_endpoints() -> None:
+    """As before."""
+    snapshot = build_snapshot(vpc=replace(VPC, owner=ACCOUNT))
+    assert statuses(MISSING, snapshot, NEEDS_KMS) == {KMS: Status.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("com.amazonaws.iam", Status.PASS),
+        ("com.amazonaws.route53", Status.PASS),
+        ("com.amazonaws.us-east-1.kms", Status.FAIL),
+    ],
+)
+def test_a_global_service_is_in_no_other_region(name: str, status: Status) -> None:
+    """AWS offers it in one Region only; its remedy could not be followed."""
+    endpoint = interface("1", name, service_region="us-east-1")
+    assert statuses(ABROAD, build_snapshot(endpoint)) == {"vpce-1": status}
+
+
+def test_a_short_name_means_the_service_of_the_own_region() -> None:
+    """An endpoint for KMS of another Region does not meet the requirement of `kms`."""
+    other = "com.amazonaws.us-west-2.kms"
+    snapshot = build_snapshot(service(other), interface("1", other, service_region="us-west-2"))
+    assert statuses(MISSING, snapshot, NEEDS_KMS) == {KMS: Status.FAIL}
 
 
 # --- required services ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from posture.analysis.gates import Obstacle
 from posture.analysis.path import Path
 from posture.analysis.reach import Reach, ReachStatus
 from posture.model.network import EndpointType, Route, Service, Subnet
-from posture.model.service_names import short_name
+from posture.model.service_names import find_region, short_name
 
 SCHEMA = 1
 
@@ -155,13 +155,21 @@ def _build_service(analysis: Analysis, service: Service) -> Json:
     resolution = analysis.resolve_names(service)
     return {
         "name": service.name,
-        "short": short_name(service.name),
+        "short": _build_heading(analysis, service),
         "names": list(service.private_dns_names),
         "leads_to": resolution.resolves_to.value,
         "why": resolution.why,
         "but": resolution.caveat,
         "endpoints": [each.id for each in resolution.endpoints],
     }
+
+
+def _build_heading(analysis: Analysis, service: Service) -> str:
+    """Build the heading of a column: the short name, with the Region if it is another one."""
+    short, region = short_name(service.name), find_region(service.name)
+    if short == service.name or region in {None, analysis.snapshot.scope.region}:
+        return short
+    return f"{region}.{short}"
 
 
 def _build_subnet(analysis: Analysis, subnet: Subnet) -> Json:

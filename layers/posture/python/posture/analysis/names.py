@@ -87,6 +87,10 @@ def resolve_names(  # noqa: PLR0911 - one return for each case
             "private hosted zone points them to the endpoint",
             caveat="such zones are not evaluated",
         )
+    owner = snapshot.vpc.owner
+    if owner and owner != snapshot.scope.account:
+        why = f"{snapshot.vpc.id} belongs to {owner}, whose endpoints cannot be read here"
+        return NameResolution(ResolvesTo.UNKNOWN, why)
     return NameResolution(
         ResolvesTo.PUBLIC,
         "the VPC has no interface endpoint with private DNS for the service",

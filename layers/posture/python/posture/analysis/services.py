@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posture.analysis.paths import list_gateway_services
+from posture.analysis.paths import list_gateway_services, list_service_prefix_lists
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot
 from posture.model.service_names import find_region, short_name
+
+COMMON = frozenset({"s3", "dynamodb"})  # gateway services that every VPC uses
 
 
 def find_service(snapshot: Snapshot, short: str) -> Service | None:
@@ -27,17 +29,39 @@ def find_service(snapshot: Snapshot, short: str) -> Service | None:
     return next(found, None)
 
 
+def list_relevant_gateway_services(
+    snapshot: Snapshot, required: Iterable[str] = ()
+) -> tuple[Service, ...]:
+    """List the services with gateway endpoints that concern the VPC, sorted by name.
+
+    Every VPC uses S3 and DynamoDB. Another service, such as S3 Express One Zone, concerns a VPC
+    that has an endpoint for it or a route to its prefix list, or that it is required of.
+    """
+    wanted = {*COMMON, *required}
+    used = {each.service_name for each in snapshot.endpoints.values() if not each.deleted}
+    routed = {
+        route.prefix_list_id for table in snapshot.route_tables.values() for route in table.routes
+    }
+    return tuple(
+        each
+        for each in list_gateway_services(snapshot)
+        if not wanted.isdisjoint({each.name, short_name(each.name)})
+        or each.name in used
+        or any(listed.id in routed for listed in list_service_prefix_lists(snapshot, each))
+    )
+
+
 def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> tuple[Service, ...]:
     """List the services that a VPC's coverage matrix has columns for, sorted by name.
 
-    These are the services with gateway endpoints in the region, those of the VPC's interface
+    These are the services with gateway endpoints that concern the VPC, those of its interface
     endpoints, and the required ones. Every other service takes the paths of public addresses.
 
     Args:
         snapshot: The snapshot of the VPC.
         required: Short names of required services; those that the region lacks are left out.
     """
-    found = {service.name: service for service in list_gateway_services(snapshot)}
+    found = {each.name: each for each in list_relevant_gateway_services(snapshot, required)}
     for endpoint in snapshot.endpoints.values():
         if endpoint.type is EndpointType.INTERFACE and not endpoint.deleted:
             found[endpoint.service_name] = get_service(snapshot, endpoint)

@@ -71,6 +71,13 @@ def _presence(vpc: VpcContext, service: Service) -> RuleResult:
     if pending:
         ids = join_names(each.id for each in pending)
         return not_applicable(service.name, f"{service.name}: {ids} is pending", concerns=concerns)
+    owner = vpc.snapshot.vpc.owner
+    if owner and owner != vpc.snapshot.scope.account:
+        summary = (
+            f"{service.name}: {vpc_id} belongs to {owner}, whose endpoints cannot be read here"
+        )
+        remedy = Remediation(f"Evaluate {vpc_id} in account {owner}, which shares its subnets.")
+        return undecided(service.name, summary, remediation=remedy, concerns=concerns)
     return failed(
         resource=service.name,
         summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline "
@@ -208,6 +215,9 @@ def _regions(vpc: VpcContext) -> Iterator[RuleResult]:
         region = endpoint.service_region or find_region(endpoint.service_name)
         if region is None or region == own:
             yield passed(endpoint.id, f"{name} connects to a service in the VPC's Region")
+            continue
+        if find_region(endpoint.service_name) is None:
+            yield passed(endpoint.id, f"{name} connects to a global service, which has one Region")
             continue
         allowed = region in vpc.baseline.allowed_regions
         yield RuleResult(

@@ -73,6 +73,13 @@ def create_gateway_endpoint_command(vpc: VpcContext, service_name: str, table: R
     )
 
 
+def dual_stack_command(endpoint: Endpoint) -> str:
+    """Build the command that lets an endpoint carry IPv6 traffic, too."""
+    return (
+        f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --ip-address-type dualstack"
+    )
+
+
 def associate_route_table_command(endpoint: Endpoint, table: RouteTable) -> str:
     """Build the command that associates a gateway endpoint with a route table."""
     return (

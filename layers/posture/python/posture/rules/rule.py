@@ -9,9 +9,13 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from posture.analysis.coverage import Analysis, Coverage
+from posture.analysis.endpoint_contexts import (
+    TYPES_WITH_POLICY,
+    build_endpoint_context,
+    supports_policy,
+)
 from posture.analysis.path import Path
-from posture.analysis.paths import list_gateway_services
-from posture.analysis.services import list_covered_services
+from posture.analysis.services import list_covered_services, list_relevant_gateway_services
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import (
@@ -24,8 +28,18 @@ from posture.model.network import (
     Subnet,
 )
 from posture.model.verdict import Severity
+from posture.policy import (
+    DecidedPolicy,
+    MalformedPolicyError,
+    PolicyCheck,
+    Trust,
+    decide_policies,
+)
+from posture.policy.decide import MAX_UNITS
 from posture.rules.controls import Control
 from posture.rules.result import RuleResult
+
+VPC_POLICY_UNITS = 8 * MAX_UNITS  # of work on the endpoint policies of one VPC
 
 
 class Family(StrEnum):
@@ -43,11 +57,13 @@ class Family(StrEnum):
 class VpcContext:
     """The input of a VPC rule: the snapshot, the baseline and the analyses that rules share.
 
-    The analyses are cached properties, computed once for each VPC.
+    The analyses are cached properties, computed once for each VPC. `policy_units` is the work that
+    all its endpoint policies together may take.
     """
 
     snapshot: Snapshot
     baseline: Baseline
+    policy_units: int = VPC_POLICY_UNITS
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -66,8 +82,8 @@ class VpcContext:
 
     @cached_property
     def gateway_services(self) -> tuple[Service, ...]:
-        """The services that offer a gateway endpoint in this Region."""
-        return list_gateway_services(self.snapshot)
+        """The services with gateway endpoints that concern the VPC."""
+        return list_relevant_gateway_services(self.snapshot, self.baseline.required_services)
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -79,6 +95,30 @@ class VpcContext:
         """The coverage matrix of all subnets and the covered services."""
         services = list_covered_services(self.snapshot, self.baseline.required_services)
         return self.analysis.build_coverage(services)
+
+    @cached_property
+    def policies(self) -> Mapping[str, DecidedPolicy | MalformedPolicyError]:
+        """The decided policies by endpoint id, or why one cannot be parsed."""
+        stated = {
+            each.id: (each.policy, self.build_policy_check(each))
+            for each in self.endpoints_of(*TYPES_WITH_POLICY)
+            if each.policy is not None and supports_policy(self.snapshot, each) is not False
+        }
+        return decide_policies(stated, self.policy_units)
+
+    def build_policy_check(self, endpoint: Endpoint) -> PolicyCheck:
+        """Return the endpoint and the trusted accounts that its policy is checked against."""
+        baseline = self.baseline
+        return PolicyCheck(
+            build_endpoint_context(self.snapshot, endpoint),
+            Trust(
+                baseline.trusted_accounts,
+                baseline.trusted_organizations,
+                own_organization=baseline.organization,
+            ),
+            self.snapshot.observed_at,
+            baseline.allowed_actions,
+        )
 
     @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:

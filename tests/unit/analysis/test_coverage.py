@@ -1,7 +1,7 @@
 """The coverage matrix: the outcome and summary of each subnet's traffic to each service."""
 
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import pytest
@@ -36,7 +36,7 @@ from posture.analysis.names import ResolvesTo
 from posture.analysis.path import PathKind
 from posture.analysis.path_outcome import PathOutcome
 from posture.analysis.services import list_covered_services
-from posture.model.network import AclEntry, Endpoint, EndpointType, Facet, Route, Snapshot
+from posture.model.network import AclEntry, Endpoint, EndpointType, Facet, Route, Snapshot, Subnet
 
 BY_NAT = route("0.0.0.0/0", "nat-1")
 TO_S3 = route("pl-s3", "vpce-s3")
@@ -95,10 +95,10 @@ def test_part_of_the_traffic_matches_a_more_specific_route() -> None:
         ("core-1", PathKind.CORE_NETWORK, PathOutcome.OTHER_NETWORK),
         ("lgw-1", PathKind.LOCAL_GATEWAY, PathOutcome.OTHER_NETWORK),
         ("odb-1", PathKind.ODB_NETWORK, PathOutcome.OTHER_NETWORK),
-        ("eni-9", PathKind.APPLIANCE, PathOutcome.OTHER_NETWORK),
-        ("i-1", PathKind.APPLIANCE, PathOutcome.OTHER_NETWORK),
-        ("vpce-gwlb", PathKind.LOAD_BALANCER_ENDPOINT, PathOutcome.OTHER_NETWORK),
-        ("vpce-ddb", PathKind.OTHER_ENDPOINT, PathOutcome.OTHER_NETWORK),
+        ("eni-9", PathKind.APPLIANCE, PathOutcome.UNKNOWN),
+        ("i-1", PathKind.APPLIANCE, PathOutcome.UNKNOWN),
+        ("vpce-gwlb", PathKind.LOAD_BALANCER_ENDPOINT, PathOutcome.UNKNOWN),
+        ("vpce-ddb", PathKind.OTHER_ENDPOINT, PathOutcome.UNKNOWN),
         ("vpce-unknown", PathKind.UNKNOWN, PathOutcome.UNKNOWN),
         ("nat-unknown", PathKind.NAT_GATEWAY, PathOutcome.UNKNOWN),
         ("mystery-1", PathKind.UNKNOWN, PathOutcome.UNKNOWN),
@@ -219,7 +219,7 @@ def behind_nat(*routes: Route, **more: Any) -> Snapshot:
         ((route("0.0.0.0/0", "igw-1"), TO_S3), True, PathOutcome.INTERNET),
         ((TO_S3,), True, PathOutcome.NO_ROUTE),
         ((), True, PathOutcome.NO_ROUTE),
-        ((route("0.0.0.0/0", "vpce-gwlb"),), True, PathOutcome.OTHER_NETWORK),
+        ((route("0.0.0.0/0", "vpce-gwlb"),), True, PathOutcome.UNKNOWN),
         ((route("0.0.0.0/0", "tgw-1"),), True, PathOutcome.OTHER_NETWORK),
         ((route("0.0.0.0/0", "igw-1"),), False, PathOutcome.NO_ROUTE),
         ((route("0.0.0.0/0", "tgw-1"),), False, PathOutcome.OTHER_NETWORK),
@@ -418,3 +418,23 @@ def test_the_record_lists_what_could_not_be_read() -> None:
     analysis = Analysis(snapshot)
     record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)
     assert record["unreadable"] == {"DescribeNetworkAcls": "denied"}
+
+
+def test_two_columns_have_two_headings() -> None:
+    """KMS of another Region is not KMS of this one."""
+    other = "com.amazonaws.us-west-2.kms"
+    snapshot = build_snapshot(interface("1"), interface("2", other, service_region="us-west-2"))
+    analysis = Analysis(snapshot)
+    coverage = analysis.build_coverage(list_covered_services(snapshot))
+    headings = [each["short"] for each in build_matrix_record(coverage, analysis)["services"]]
+    assert headings == ["dynamodb", "kms", "s3", "us-west-2.kms"]
+
+
+def test_the_ipv6_block_of_the_vpc_is_no_address_of_a_service() -> None:
+    """Traffic to it stays inside, whatever the default route is."""
+    block = IPv6Network("2a05:d018:1::/56")
+    inside = Subnet("subnet-a", VPC.id, "eu-west-1a", None, (block,))
+    main = table("main", route(str(block), "local"), route("::/0", "igw-1"), main=True)
+    snapshot = build_snapshot(inside, main, service(KMS), vpc=replace(VPC, ipv6_cidrs=(block,)))
+    kinds = {path.kind for path in Analysis(snapshot).paths.find_paths(inside, service(KMS)) or ()}
+    assert kinds == {PathKind.INTERNET_GATEWAY}

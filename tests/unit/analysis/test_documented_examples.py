@@ -207,10 +207,12 @@ def test_private_dns_needs_hostnames_and_support(*, hostnames: bool, outcome: st
 
 
 def test_a_load_balancer_endpoint_as_a_middlebox_for_the_internet() -> None:
-    """MIDDLEBOX, "inspect traffic": which traffic the firewall forwards is not known."""
+    """MIDDLEBOX, "inspect traffic": the route table of the firewall's subnet decides."""
     firewall = interface("fw", "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0",
-                         type=EndpointType.GATEWAY_LOAD_BALANCER)  # fmt: skip
+                         type=EndpointType.GATEWAY_LOAD_BALANCER,
+                         subnet_ids=("subnet-fw",))  # fmt: skip
     snapshot = build_snapshot(
-        subnet("a"), table("main", route("0.0.0.0/0", "vpce-fw"), main=True), firewall
-    )
-    assert cell(snapshot, "a", S3).outcome is PathOutcome.OTHER_NETWORK
+        subnet("a"), table("main", route("0.0.0.0/0", "vpce-fw"), main=True), firewall,
+        subnet("fw"), table("fw", route("0.0.0.0/0", "igw-1"), subnets=["fw"]),
+    )  # fmt: skip
+    assert cell(snapshot, "a", S3).outcome is PathOutcome.INTERNET

@@ -87,8 +87,8 @@ def test_the_path_behind_a_nat_gateway_is_a_step() -> None:
     """It names the route of the gateway's subnet."""
     (text,) = about(steps(by_route(), S3), "onward")
     assert text == (
-        "From nat-1, traffic is routed to internet gateway igw-1 by its subnet's route 0.0.0.0/0 "
-        "to igw-1 (static)."
+        "From nat-1, traffic is routed to internet gateway igw-1 "
+        "by the route 0.0.0.0/0 to igw-1 (static) of rtb-public."
     )
 
 

@@ -1,13 +1,14 @@
 """The paths of a service's addresses, checked against a router for single addresses.
 
 The generated VPCs have a private subnet of one or both families, a public one with a NAT gateway,
-overlapping and equal routes of every origin, lists, blackholes, and the service's own list. The
-router below knows nothing of sets: it takes one address, compares it with every block, and follows
-a NAT gateway one step.
+firewall endpoints and appliances in subnets of their own, VPC Block Public Access, overlapping and
+equal routes of every origin, lists, blackholes, and the service's own list. The router below knows
+nothing of sets: it takes one address, compares it with every block, and follows it hop by hop.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from hypothesis import given, settings
@@ -16,7 +17,9 @@ from hypothesis import strategies as st
 from network_builders import (
     CUSTOM,
     S3,
+    VPC,
     build_snapshot,
+    eni,
     gateway,
     interface,
     nat,
@@ -32,7 +35,6 @@ from posture.model.network import (
     PrefixList,
     Route,
     RouteOrigin,
-    RouteTable,
     Snapshot,
     TargetKind,
 )
@@ -51,8 +53,12 @@ LISTS = {
 }
 TARGETS = (
     *("nat-1", "nat-1", "nat-1", "nat-2", "nat-gone"),
-    *("igw-1", "tgw-1", "pcx-1", "eni-1", "vpce-gwlb"),
+    *("igw-1", "tgw-1", "pcx-1", "eni-1", "i-2", "vpce-fw1", "vpce-fw1", "vpce-fw2"),
 )
+# The subnets in which what forwards traffic stands, by the name of their route table.
+PLACES = {"nat-1": ("public",), "nat-2": ("public",), "vpce-fw1": ("fw1",), "vpce-fw2": ("fw2",),
+          "eni-1": ("fw1",), "i-2": ("fw1", "fw2")}  # fmt: skip
+MODES = ("", "", "", "", "off", "block-ingress", "block-bidirectional")
 TARGETS6 = (*TARGETS, "eigw-1", "eigw-1", "eigw-1")
 ORIGINS = (RouteOrigin.STATIC, RouteOrigin.STATIC, RouteOrigin.PROPAGATED, RouteOrigin.ADVERTISED)
 
@@ -63,7 +69,8 @@ WORLDS: tuple[tuple[IPv4Network | IPv6Network, tuple[int, ...]], ...] = (
 )
 
 Address = IPv4Address | IPv6Address
-Hops = tuple[str, ...]  # the target, and the next one if it is a NAT gateway
+Passed = tuple[tuple[str, str], ...]  # the targets that a packet has passed, and their places
+Hops = tuple[str, ...]  # the target, and the next ones as long as they are in the VPC
 
 
 # --- one address at a time -----------------------------------------------------------------------
@@ -111,37 +118,65 @@ def choose_targets(routes: tuple[Route, ...], address: Address) -> set[tuple[str
 
 
 def route_packet(
-    snapshot: Snapshot, of: RouteTable, address: Address, *, behind_nat: str = ""
-) -> Hops:
-    """Return the hops of one packet."""
-    routes = of.routes
-    if behind_nat:
+    snapshot: Snapshot, table_name: str, address: Address, passed: Passed = ()
+) -> set[Hops]:
+    """Return the hops of one packet: several if an endpoint or instance stands in two subnets."""
+    routes = snapshot.route_tables[f"rtb-{table_name}"].routes
+    if passed and passed[-1][0].startswith("nat-"):
         routes = tuple(it for it in routes if it.target.id != "vpce-s3")
     targets = choose_targets(routes, address)
     if not targets:
-        return ("none",)
+        return {("none",)}
     if len(targets) > 1:
-        return ("unknown",)
+        return {("unknown",)}
     ((target, drops),) = targets
     if drops:
-        return ("drop",)
-    if behind_nat:
-        private = not snapshot.nat_gateways[behind_nat].public
-        return ("drop",) if private and target == "igw-1" else (target,)
-    return (
-        (target, *follow_nat_gateway(snapshot, target, address))
-        if target.startswith("nat-")
-        else (target,)
-    )
+        return {("drop",)}
+    return forward_packet(snapshot, target, address, passed)
 
 
-def follow_nat_gateway(snapshot: Snapshot, nat_id: str, address: Address) -> Hops:
-    """Return the hop behind a NAT gateway, which may be unknown and handles only IPv4."""
-    if nat_id not in snapshot.nat_gateways:
-        return ("unknown",)
-    if address.version == 6:
-        return ("drop",)
-    return route_packet(snapshot, snapshot.route_tables["rtb-public"], address, behind_nat=nat_id)
+def forward_packet(snapshot: Snapshot, target: str, address: Address, passed: Passed) -> set[Hops]:
+    """Return the hops of one packet that is routed to a target."""
+    if target in dict(passed) or (target == "vpce-s3" and passed):
+        return {("unknown",)}
+    if target in {"igw-1", "eigw-1"}:
+        return {(leave(snapshot, target, passed),)}
+    if target not in PLACES:
+        return {(target, "unknown") if target == "nat-gone" else (target,)}
+    if target.startswith("nat-") and address.version == 6:
+        return {(target, "drop")}
+    behind = {
+        hops
+        for place in PLACES[target]
+        for hops in route_packet(snapshot, place, address, (*passed, (target, place)))
+    }
+    if target in {"eni-1", "i-2"} and not all(hops[-1] in {"none", "drop"} for hops in behind):
+        behind = {("unknown",)}
+    return {(target, *hops) for hops in behind}
+
+
+def leave(snapshot: Snapshot, gateway_id: str, passed: Passed) -> str:
+    """Return whether a gateway lets a packet out, by the modes of the subnets it came through."""
+    whole = snapshot.vpc.block_public_access
+    subnets = {each.id: each.block_public_access or whole for each in snapshot.subnets.values()}
+    modes = [("subnet-a", subnets["subnet-a"])]
+    modes += [(target, subnets[f"subnet-{place}"]) for target, place in passed]
+    nats = [at for at, (target, _) in enumerate(modes) if target.startswith("nat-")]
+    sources = [0, *nats]
+    *before, source = [modes[at][1] for at in sources]
+    around = [mode for _, mode in modes[sources[-1] + 1 :]]
+    if nats and not snapshot.nat_gateways[modes[nats[-1]][0]].public and gateway_id == "igw-1":
+        return "drop"
+    if "block-bidirectional" in (source, *around):
+        return "drop"
+    one_way = bool(nats) or gateway_id == "eigw-1"
+    if source == whole == "block-ingress" and not one_way:
+        return "drop"
+    if "block-bidirectional" in before or (source == "block-ingress" and not one_way):
+        return "unknown"
+    if around and (whole == "block-bidirectional" or (whole == "block-ingress" and not one_way)):
+        return "unknown"
+    return gateway_id
 
 
 # --- what the analysis says ----------------------------------------------------------------------
@@ -154,10 +189,10 @@ def name_hop(path: Path) -> str:
     return HOPS.get(path.kind, path.target)
 
 
-def list_hops(path: Path, address: Address) -> list[Hops]:
+def list_hops(path: Path, address: Address) -> set[Hops]:
     """List the hops of a path's traffic to one of its addresses."""
-    onward = [it for it in path.onward if holds(it, address)]
-    return [(name_hop(path), name_hop(it)) for it in onward] or [(name_hop(path),)]
+    behind = {hops for it in path.onward if holds(it, address) for hops in list_hops(it, address)}
+    return {(name_hop(path), *hops) for hops in behind} or {(name_hop(path),)}
 
 
 def holds(path: Path, address: Address) -> bool:
@@ -193,6 +228,10 @@ def networks(draw: st.DrawFn) -> Snapshot:
     public = draw(st.lists(routes(), max_size=2))
     if draw(st.booleans()):
         private.append(route("pl-s3", "vpce-s3"))
+    if draw(st.integers(0, 2)):
+        private.append(
+            route("0.0.0.0/0", draw(st.sampled_from(("nat-1", "nat-1", *sorted(PLACES)))))
+        )
     if draw(st.integers(0, 3)):
         private.append(route(str(OWN), "local", origin=RouteOrigin.TABLE))
         private.append(route("52.218.0.14/31", "vgw-1", origin=RouteOrigin.PROPAGATED))
@@ -200,13 +239,32 @@ def networks(draw: st.DrawFn) -> Snapshot:
         public.append(route("0.0.0.0/0", "igw-1"))
     if draw(st.booleans()):
         public.append(route("pl-s3", "vpce-s3"))
+    inspected = [draw(st.lists(routes(), max_size=1)) for _ in range(2)]
+    for each in inspected:
+        if draw(st.integers(0, 3)):
+            each.append(route("0.0.0.0/0", draw(st.sampled_from(("igw-1", "igw-1", "nat-1")))))
     both = draw(st.booleans())
     lists: list[PrefixList] = list(LISTS.values())
+    blocks = not draw(st.integers(0, 2))
+    subnets = [
+        replace(
+            subnet(name, ipv6="2001:db8::/64" if both and name == "a" else None),
+            block_public_access=draw(st.sampled_from(MODES)) if blocks else "",
+        )
+        for name in ("a", "public", "fw1", "fw2")
+    ]
+    firewall = partial(interface, service=CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER)
+    mode = draw(st.sampled_from(MODES)) if blocks else ""
     return build_snapshot(
-        *lists, gateway("s3"), interface("gwlb", CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER),
-        subnet("a", ipv6="2001:db8::/64" if both else None), subnet("public"),
+        *lists, *subnets, gateway("s3"),
+        firewall("fw1", subnet_ids=("subnet-fw1",)), firewall("fw2", subnet_ids=("subnet-fw2",)),
+        eni("1", "fw1", "10.0.0.4"),
+        replace(eni("2", "fw1", "10.0.0.5"), instance_id="i-2"),
+        replace(eni("3", "fw2", "10.0.0.6"), instance_id="i-2"),
         table("main", *private, main=True), table("public", *public, subnets=["public"]),
+        table("fw1", *inspected[0], subnets=["fw1"]), table("fw2", *inspected[1], subnets=["fw2"]),
         nat("1", "public"), nat("2", "public", public=draw(st.booleans())),
+        vpc=replace(VPC, block_public_access=mode),
     )  # fmt: skip
 
 
@@ -224,7 +282,7 @@ def test_every_single_address_takes_the_expected_path(snapshot: Snapshot) -> Non
             assert holding == []  # the subnet cannot send there
             continue
         (path,) = holding
-        assert list_hops(path, address) == [route_packet(snapshot, of, address)], (
+        assert list_hops(path, address) == route_packet(snapshot, "main", address), (
             address,
             of.routes,
         )
@@ -242,14 +300,27 @@ def test_the_generated_networks_cover_the_hard_cases() -> None:
         found = {address: find_matches(of.routes, address) for address in ADDRESSES}
         lengths = [{it.length for it in each} for each in found.values()]
         pairs = [Counter((it.length) for it in each) for each in found.values()]
-        hops = [route_packet(snapshot, of, address) for address in ADDRESSES]
+        every = [route_packet(snapshot, "main", address) for address in ADDRESSES]
+        hops = [min(each) for each in every]
         counts["routes that overlap"] += any(len(each) > 1 for each in lengths)
         counts["equal blocks"] += any(max(each.values(), default=0) > 1 for each in pairs)
         counts["a blackhole decides"] += ("drop",) in hops
         counts["several candidates"] += ("unknown",) in hops
         counts["no route"] += ("none",) in hops
-        counts["a NAT is followed"] += any(len(each) > 1 for each in hops)
-        counts["a NAT reaches the internet"] += any(each[1:] == ("igw-1",) for each in hops)
+        counts["a NAT reaches the internet"] += any(
+            each[0].startswith("nat-") and each[1:] == ("igw-1",) for each in hops
+        )
+        counts["a firewall reaches the internet"] += any(
+            each[0].startswith("vpce-fw") and each[-1] == "igw-1" for each in hops
+        )
+        counts["three hops and more"] += any(len(each) > 2 for each in hops)
+        counts["an appliance is unknown"] += any(
+            each[0] in {"eni-1", "i-2"} and each[-1] == "unknown" for each in hops
+        )
+        counts["an appliance leads nowhere"] += any(
+            each[0] in {"eni-1", "i-2"} and each[-1] in {"none", "drop"} for each in hops
+        )
+        counts["public access is blocked"] += bool(snapshot.vpc.block_public_access)
         counts["parts take different paths"] += len(set(hops[: WORLD4.num_addresses])) > 1
         counts["IPv6"] += bool(snapshot.subnets["subnet-a"].ipv6_cidrs)
         counts["the endpoint is used"] += ("vpce-s3",) in hops
@@ -260,7 +331,7 @@ def test_the_generated_networks_cover_the_hard_cases() -> None:
         ) and any(it.cidr == OWN for it in of.routes)  # fmt: skip
 
     collect()
-    assert len(counts) == 11
+    assert len(counts) == 15
     rare = {what: count for what, count in counts.items() if count < examples / 15}
     assert not rare, counts
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from network_builders import (
+    CUSTOM,
     DYNAMODB,
     S3,
     build_snapshot,
@@ -18,7 +19,7 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
-from posture.model.network import Route, Snapshot
+from posture.model.network import EndpointType, Route, Snapshot
 from posture.model.verdict import Status
 
 NAT_COST = "nat-gateway-charges-avoidable"
@@ -78,3 +79,48 @@ def test_an_endpoint_for_other_networks_passes(more: dict[str, Any], status: Sta
 def test_other_services_have_no_gateway_endpoint() -> None:
     """An interface endpoint is the only one there is."""
     assert statuses(ENDPOINT_COST, build_snapshot(A, interface("1"))) == {}
+
+
+FIREWALL = interface(
+    "fw", CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER, subnet_ids=("subnet-fw",)
+)
+BEHIND = (subnet("public"), table("public", route("0.0.0.0/0", "vpce-fw"), subnets=["public"]))
+
+
+@pytest.mark.parametrize(
+    ("routes", "status"),
+    [
+        ([route("0.0.0.0/0", "igw-1")], Status.FAIL),
+        ([route("0.0.0.0/0", "tgw-1")], Status.FAIL),
+        ([route("pl-s3", "vpce-s3"), route("pl-ddb", "vpce-s3")], Status.FAIL),
+        ([], Status.PASS),
+    ],
+)
+def test_a_nat_gateway_before_a_firewall(routes: list[Route], status: Status) -> None:
+    """It charges for what it processes, wherever the firewall sends it; not if it is dropped."""
+    snapshot = build_snapshot(
+        A, nat("1"), table("main", route("0.0.0.0/0", "nat-1"), main=True), FIREWALL, *BEHIND,
+        gateway("s3"), subnet("fw"), table("fw", *routes, subnets=["fw"]),
+    )  # fmt: skip
+    assert statuses(NAT_COST, snapshot)["nat-1"] is status
+
+
+def test_a_firewall_before_a_nat_gateway() -> None:
+    """The sender's default route leads to the firewall, and the firewall's to the NAT gateway."""
+    snapshot = build_snapshot(
+        A, table("main", route("0.0.0.0/0", "vpce-fw"), main=True), FIREWALL, nat("1", None),
+        subnet("fw"), table("fw", route("0.0.0.0/0", "nat-1"), subnets=["fw"]),
+    )  # fmt: skip
+    verdict = verdicts(NAT_COST, snapshot)["nat-1"]
+    assert verdict.status is Status.FAIL
+    assert "from subnet-a and subnet-fw" in verdict.summary
+
+
+def test_a_nat_gateway_that_an_appliance_may_use_is_unknown() -> None:
+    """Where the appliance sends traffic is not known."""
+    snapshot = build_snapshot(
+        A, nat("1", None), table("main", route("0.0.0.0/0", "eni-1"), main=True)
+    )
+    verdict = verdicts(NAT_COST, snapshot)["nat-1"]
+    assert verdict.status is Status.UNKNOWN
+    assert "eni-1" in verdict_text(verdict)

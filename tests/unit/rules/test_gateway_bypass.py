@@ -1,28 +1,36 @@
 """S3 and DynamoDB traffic that bypasses gateway endpoints, and shadowed endpoint routes."""
 
+from ipaddress import IPv6Network
+from typing import Any
+
 import pytest
 
 from network_builders import (
     DYNAMODB,
     S3,
+    VPC,
     build_snapshot,
     gateway,
     interface,
     nat,
     prefix_list,
     route,
+    service,
     statuses,
     subnet,
     table,
     verdict_text,
     verdicts,
 )
-from posture.model.network import Endpoint, Route, RouteOrigin, Snapshot
+from posture.model.baseline import Baseline
+from posture.model.network import Endpoint, EndpointType, Route, RouteOrigin, Snapshot, Subnet
 from posture.model.verdict import Severity, Status
 
 BYPASSES = "gateway-service-bypasses-endpoint"
 ELSEWHERE = "gateway-service-uses-other-network"
 SHADOWED = "gateway-endpoint-route-shadowed"
+
+S3EXPRESS = "com.amazonaws.eu-west-1.s3express"
 
 TO_S3, TO_DDB = route("pl-s3", "vpce-s3"), route("pl-ddb", "vpce-ddb")
 ENDPOINTS = (gateway("s3", S3, ["main"]), gateway("ddb", DYNAMODB, ["main"]))
@@ -127,7 +135,7 @@ def test_a_bypass_and_its_shadowed_route_have_one_root_cause() -> None:
         ("lgw-1", Status.FAIL),
         ("nat-1", Status.PASS),
         ("igw-1", Status.PASS),
-        ("eni-1", Status.PASS),
+        ("eni-1", Status.UNKNOWN),
     ],
 )
 def test_a_default_route_into_another_network(target: str, status: Status) -> None:
@@ -258,3 +266,61 @@ def test_an_unused_route_table_has_low_severity() -> None:
 def test_a_route_table_without_endpoint_route_is_not_evaluated() -> None:
     """There is no endpoint route to shadow."""
     assert statuses(SHADOWED, vpc(route("52.218.0.0/18", "nat-1"))) == {}
+
+
+# --- which services concern a VPC ----------------------------------------------------------------
+
+EXPRESS = (
+    service(S3EXPRESS, EndpointType.GATEWAY),
+    prefix_list("pl-express", "18.34.32.0/22", name=S3EXPRESS, owner="AWS"),
+)
+
+
+@pytest.mark.parametrize(
+    ("used", "baseline", "status"),
+    [
+        ((), Baseline(), Status.PASS),
+        ((), Baseline(required_services=("s3express",)), Status.FAIL),
+        ((gateway("x", S3EXPRESS),), Baseline(), Status.FAIL),
+        ((table("other", route("pl-express", "nat-1")),), Baseline(), Status.FAIL),
+    ],
+)
+def test_a_gateway_service_that_few_use_concerns_vpcs_that_use_it(
+    used: tuple[Any, ...], baseline: Baseline, status: Status
+) -> None:
+    """Every VPC uses S3 and DynamoDB, but a directory bucket is a choice."""
+    snapshot = vpc(TO_S3, TO_DDB, route("0.0.0.0/0", "nat-1"), a=EXPRESS[0], b=EXPRESS[1],
+                   **{f"part{number}": each for number, each in enumerate(used)})  # fmt: skip
+    assert statuses(BYPASSES, snapshot, baseline)["subnet-a"] is status
+
+
+# --- IPv6 ----------------------------------------------------------------------------------------
+
+IPV6_LIST = prefix_list(
+    "pl-ipv6", "2a05:d07a:8000::/40", name="com.amazonaws.eu-west-1.ipv6.s3", owner="AWS"
+)
+IPV6_SUBNET = Subnet("subnet-6", VPC.id, "eu-west-1a", None, (IPv6Network("2a05:d018:1:1::/64"),))
+
+
+@pytest.mark.parametrize("kind", ["ipv4", None])
+def test_ipv6_traffic_past_an_ipv4_endpoint_needs_a_dual_stack_endpoint(kind: str | None) -> None:
+    """No route is more specific than the endpoint's, so none is to be deleted."""
+    snapshot = build_snapshot(
+        gateway("s3", S3, ["main"], ip_address_type=kind), ENDPOINTS[1], IPV6_LIST, IPV6_SUBNET,
+        table("main", TO_S3, TO_DDB, route("::/0", "igw-1"), main=True),
+    )  # fmt: skip
+    verdict = verdicts(BYPASSES, snapshot)["subnet-6"]
+    assert verdict.remediation
+    assert "dualstack" in verdict.remediation.text
+    assert "--vpc-endpoint-id vpce-s3 --ip-address-type dualstack" in verdict.remediation.command
+    assert "delete-route" not in verdict.remediation.command
+
+
+def test_a_created_endpoint_carries_the_ipv6_traffic_that_it_is_created_for() -> None:
+    """An IPv4 endpoint would leave the finding open."""
+    snapshot = build_snapshot(
+        ENDPOINTS[1], IPV6_LIST, IPV6_SUBNET,
+        table("main", TO_DDB, route("::/0", "igw-1"), main=True),
+    )  # fmt: skip
+    text = verdict_text(verdicts(BYPASSES, snapshot)["subnet-6"])
+    assert "--route-table-ids rtb-main --ip-address-type dualstack" in text

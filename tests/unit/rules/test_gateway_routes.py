@@ -98,7 +98,7 @@ def test_without_an_endpoint_a_free_one_is_proposed() -> None:
     ("way", "status"),
     [
         (route("0.0.0.0/0", "tgw-1"), Status.PASS),
-        (route("0.0.0.0/0", "eni-1"), Status.PASS),
+        (route("0.0.0.0/0", "eni-1"), Status.UNKNOWN),
         (route("0.0.0.0/0", "nat-1", blackhole=True), Status.PASS),
         (route("0.0.0.0/0", "nat-elsewhere"), Status.UNKNOWN),
         (route("pl-secret", "nat-1"), Status.UNKNOWN),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from network_builders import (
+    CUSTOM,
     KMS,
     acl,
     admits,
@@ -24,7 +25,7 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
-from posture.model.network import GroupReference, Route, SecurityGroupRule, Snapshot
+from posture.model.network import EndpointType, GroupReference, Route, SecurityGroupRule, Snapshot
 from posture.model.verdict import Status
 
 SHARED = "endpoint-open-to-other-networks"
@@ -124,3 +125,37 @@ def test_prefix_lists_in_groups_are_read() -> None:
     listed = prefix_list("pl-own", "10.9.0.0/16")
     snapshot = hub(admits("pl-own"), routes=(route("10.9.0.0/16", "pcx-1"),), more=(listed,))
     assert statuses(SHARED, snapshot) == {"vpce-kms": Status.FAIL}
+
+
+FIREWALL = (
+    interface("fw", CUSTOM, type=EndpointType.GATEWAY_LOAD_BALANCER, subnet_ids=("subnet-fw",)),
+    subnet("fw", "a", "10.0.2.0/24"),
+)
+
+
+@pytest.mark.parametrize(
+    ("routes", "status"),
+    [
+        ([route("10.0.0.0/8", "tgw-1")], Status.FAIL),
+        ([route("10.9.0.0/16", "pcx-1")], Status.FAIL),
+        ([route("0.0.0.0/0", "igw-1")], Status.PASS),
+        ([], Status.PASS),
+        ([route("10.0.0.0/8", "eni-9")], Status.UNKNOWN),
+        ([route("0.0.0.0/0", "vpce-fw")], Status.UNKNOWN),
+    ],
+)
+def test_the_way_back_leads_through_a_firewall(routes: list[Route], status: Status) -> None:
+    """As without the firewall; where it cannot be followed, unknown."""
+    behind = table("fw", *routes, subnets=["fw"])
+    way = (route("0.0.0.0/0", "vpce-fw"),)
+    snapshot = hub(admits("10.0.0.0/8"), routes=way, more=(*FIREWALL, behind))
+    assert statuses(SHARED, snapshot)["vpce-kms"] is status
+
+
+@pytest.mark.parametrize("target", ["eni-9", "i-9", "vpce-gone", "mystery-1"])
+def test_a_way_back_that_cannot_be_followed_is_unknown(target: str) -> None:
+    """The answer names the target."""
+    snapshot = hub(admits("10.0.0.0/8"), routes=(route("10.9.0.0/16", target),))
+    verdict = verdicts(SHARED, snapshot)["vpce-kms"]
+    assert verdict.status is Status.UNKNOWN
+    assert target in verdict.summary

@@ -242,3 +242,58 @@ def test_return_traffic_of_a_gateway_endpoint() -> None:
     )
     verdict = verdicts(RETURN_TRAFFIC, snapshot)["acl-a"]
     assert verdict.summary == ("acl-a blocks return traffic from vpce-s3 to subnet-a")
+
+
+REQUESTS = "gateway-endpoint-blocked-by-network-acl"
+
+
+def by_gateway(*parts: Any) -> Snapshot:
+    """Build a subnet whose S3 traffic is routed to a gateway endpoint."""
+    main = table("main", route("pl-s3", "vpce-s3"), main=True)
+    return build_snapshot(A, gateway("s3", S3, ["main"]), main, *parts)
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([allow(100, "10.0.0.0/16", egress=True)], "blocks requests from subnet-a to vpce-s3"),
+        (
+            [deny(50, "0.0.0.0/0", egress=True, protocol="6", from_port=443, to_port=443)],
+            "blocks requests",
+        ),
+        ([deny(50, "52.218.0.0/17", egress=True), allow(100, egress=True)], "blocks some requests"),
+        ([allow(100, "52.218.0.0/17", egress=True)], "blocks some requests"),
+        ([], "blocks requests"),
+    ],
+)
+def test_a_network_acl_that_blocks_requests_to_a_gateway_endpoint(
+    entries: list[Any], words: str
+) -> None:
+    """The finding names the entry, and no text says that requests pass."""
+    verdict = verdicts(REQUESTS, by_gateway(acl("a", allow(100), *entries, subnets=["a"])))["acl-a"]
+    assert verdict.status is Status.FAIL
+    assert words in verdict.summary
+    denying = next((each for each in entries if not each.allow), None)
+    assert (f"rule {denying.number}" if denying else "rule *") in verdict_text(verdict)
+    assert verdict.remediation
+    assert "port 443" in verdict.remediation.text
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [allow(100, egress=True)],
+        [deny(50, "192.0.2.0/24", egress=True), allow(100, egress=True)],
+        [deny(50, egress=True, protocol="17"), allow(100, egress=True)],
+        [allow(90, each, egress=True) for each in ("52.218.0.0/17", "3.5.64.0/21")],
+    ],
+)
+def test_a_network_acl_that_allows_requests_to_a_gateway_endpoint(entries: list[Any]) -> None:
+    """Other addresses and protocols do not matter."""
+    snapshot = by_gateway(acl("a", allow(100), *entries, subnets=["a"]))
+    assert statuses(REQUESTS, snapshot) == {"acl-a": Status.PASS}
+
+
+def test_an_unknown_network_acl_before_a_gateway_endpoint() -> None:
+    """Whether requests pass is not known."""
+    assert statuses(REQUESTS, by_gateway()) == {"subnet-a": Status.UNKNOWN}

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.descriptions import describe_acl_obstacle, describe_paths, describe_reaches
-from posture.analysis.gates import Obstacle
+from posture.analysis.gates import HTTPS, Gate, Obstacle
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.analysis.path import Path, PathKind
 from posture.analysis.path_outcome import PathOutcome, summarize_paths, summarize_reaches
@@ -38,7 +38,8 @@ class Cell:
     all public addresses. They are None if unknown, or if the service's names resolve to endpoints:
     then `reaches` says how the subnet reaches their interfaces, `own_zone` whether one is in the
     subnet's Availability Zone, and `missing` which could not be read. `obstacles` are what the
-    subnet's network ACL blocks of the traffic to a gateway endpoint.
+    subnet's network ACL blocks of the traffic to a gateway endpoint, and what the workload's
+    security groups, if known, do not allow of all paths.
     """
 
     outcome: PathOutcome
@@ -183,7 +184,9 @@ class Analysis:
         if key not in self._summed:
             self._summed[key] = summarize_paths(paths), describe_paths(paths, exact=exact)
         cell = Cell(*self._summed[key], resolution, paths)
-        return self._apply_acl(subnet, cell) if exact else cell
+        if exact:
+            cell = self._apply_acl(subnet, cell)
+        return self._apply_groups(cell, groups, exact=exact) if groups else cell
 
     def _build_open_cell(
         self, subnet: Subnet, service: Service, resolution: NameResolution
@@ -225,6 +228,34 @@ class Analysis:
             summary=f"{cell.summary}, but {describe_acl_obstacle(obstacles[0], private)}",
             obstacles=obstacles,
         )
+
+    def _apply_groups(self, cell: Cell, groups: frozenset[str], *, exact: bool) -> Cell:
+        """Apply the outbound rules of the workload's security groups to its traffic.
+
+        Unless `exact`, the addresses of the paths are all public ones, the service's among them.
+        """
+        destinations = AddressSet.union(path.addresses for path in cell.paths or ())
+        allowed = self.reachability.find_allowed_destinations(groups)
+        denied = destinations - allowed.addresses
+        if not denied or cell.outcome is PathOutcome.BLOCKED:
+            return cell
+        by = ", ".join(sorted(groups))
+        if allowed.unread:
+            summary = f"{cell.summary}, but {allowed.unread[0]} could not be determined"
+            return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary)
+        stop = Obstacle(denied, Gate.WORKLOAD, by, f"no outbound rule allows port {HTTPS}")
+        obstacles = (*cell.obstacles, stop)
+        blocked = AddressSet.union(each.addresses for each in obstacles if not each.ports)
+        if blocked >= destinations:
+            outcome = PathOutcome.BLOCKED
+        elif not exact:
+            summary = f"{cell.summary}, but {by} allows only some public addresses on port {HTTPS}"
+            return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary, obstacles=obstacles)
+        else:
+            private = cell.outcome is PathOutcome.PRIVATE
+            outcome = PathOutcome.PARTLY if private else cell.outcome
+        summary = f"{cell.summary}, but {describe_acl_obstacle(stop, destinations)}"
+        return replace(cell, outcome=outcome, summary=summary, obstacles=obstacles)
 
     def _evaluate_interfaces(
         self, subnet: Subnet, resolution: NameResolution, groups: frozenset[str]

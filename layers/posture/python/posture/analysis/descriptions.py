@@ -40,11 +40,12 @@ def describe_path(path: Path) -> str:
         return "has no route"
     if path.kind is PathKind.BLACKHOLE:
         return f"is dropped at {path.target} ({path.why or 'the route is a blackhole'})"
-    if path.kind is PathKind.UNKNOWN:
+    if path.kind in {PathKind.UNKNOWN, PathKind.OTHER_ENDPOINT}:
         return f"takes an unknown path ({path.why})"
     followed = f"is routed to {path.target or path.kind.value}"
     # That a NAT gateway leads to an internet gateway is the normal case and need not be said.
-    if all(each.kind is PathKind.INTERNET_GATEWAY for each in path.onward):
+    is_nat = path.kind is PathKind.NAT_GATEWAY or not path.onward
+    if is_nat and all(each.kind is PathKind.INTERNET_GATEWAY for each in path.onward):
         return followed
     return (
         f"{followed}, from where it {' or '.join(dict.fromkeys(map(describe_path, path.onward)))}"

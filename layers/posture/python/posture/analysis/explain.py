@@ -12,7 +12,7 @@ from posture.analysis.explain_interfaces import explain_acl, explain_interfaces
 from posture.analysis.explain_policies import explain_policies
 from posture.analysis.gates import Gate
 from posture.analysis.names import ResolvesTo
-from posture.analysis.path import Path, PathKind
+from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.paths import list_service_prefix_lists
 from posture.analysis.routing import Router
 from posture.analysis.step import ExplanationStep
@@ -123,7 +123,15 @@ def _explain_routes(
     exact = EndpointType.GATEWAY in service.types
     for path in cell.paths:
         yield _explain_route(analysis.snapshot, table, path, exact=exact)
-        yield from (_explain_onward(path, onward) for onward in path.onward)
+        yield from _explain_onward(path)
+    for each in cell.obstacles:
+        if each.gate is Gate.WORKLOAD:
+            peers = AddressSet.union(path.addresses for path in cell.paths)
+            named = describe_addresses(each.addresses) if exact else "some public addresses"
+            stopped = "this traffic" if each.addresses >= peers else f"traffic to {named}"
+            text = f"{each.by} blocks {stopped}: {each.rule}."
+            record = {"gate": each.gate.value, "by": each.by, "stops": stopped}
+            yield ExplanationStep("security group", text, record)
     acl = analysis.reachability.find_acl(subnet.id)
     private = AddressSet.union(
         path.addresses for path in cell.paths if path.kind is PathKind.GATEWAY_ENDPOINT
@@ -160,7 +168,7 @@ def _explain_route(
 
 def _describe_step(path: Path) -> str:
     """Describe one step of a path, with the kind of its target."""
-    if path.kind in {PathKind.NONE, PathKind.BLACKHOLE, PathKind.UNKNOWN}:
+    if path.kind in {*DROPPED, PathKind.UNKNOWN, PathKind.OTHER_ENDPOINT}:
         return describe_path(path)
     return f"is routed to {path.kind.value} {path.target}".rstrip()
 
@@ -185,15 +193,19 @@ def _find_rivals(snapshot: Snapshot, table: RouteTable, path: Path) -> list[Rout
     return rivals
 
 
-def _explain_onward(path: Path, onward: Path) -> ExplanationStep:
-    by = f" by its subnet's route {_describe_route(onward.route)}" if onward.route else ""
-    return ExplanationStep(
-        "onward",
-        f"From {path.target}, traffic {_describe_step(onward)}{by}.",
-        {
-            "from": path.target,
-            "path": onward.kind.value,
-            "target": onward.target,
-            "route": onward.route.destination if onward.route else "",
-        },
-    )
+def _explain_onward(path: Path) -> Iterator[ExplanationStep]:
+    """Explain the paths behind a path, each with those behind it."""
+    for onward in path.onward:
+        route = onward.route
+        by = f" by the route {_describe_route(route)} of {onward.table_id}" if route else ""
+        yield ExplanationStep(
+            "onward",
+            f"From {path.target}, traffic {_describe_step(onward)}{by}.",
+            {
+                "from": path.target,
+                "path": onward.kind.value,
+                "target": onward.target,
+                "route": route.destination if route else "",
+            },
+        )
+        yield from _explain_onward(onward)

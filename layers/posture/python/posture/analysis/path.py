@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,15 +48,28 @@ OTHER_NETWORKS = frozenset(
         PathKind.ODB_NETWORK,
     }
 )
+# What forwards traffic by rules of its own must be followed; where it is not, nothing is known.
+UNKNOWN_ENDS = frozenset(
+    {
+        PathKind.UNKNOWN,
+        PathKind.OTHER_ENDPOINT,
+        PathKind.LOAD_BALANCER_ENDPOINT,
+        PathKind.APPLIANCE,
+        PathKind.NAT_GATEWAY,
+    }
+)
+DROPPED = frozenset({PathKind.NONE, PathKind.BLACKHOLE})
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
     """The path that traffic to some addresses of a destination takes.
 
-    `target` is the id of the route's target, "" without a route. `onward` are the paths that the
-    traffic takes behind a NAT gateway, out of its subnet. `why` is the reason why the path is
-    unknown, or why the traffic is dropped although no route is a blackhole.
+    `target` is the id of the route's target, "" without a route, and `table_id` that of the route
+    table. `onward` are the paths that the traffic takes behind a NAT gateway, a Gateway Load
+    Balancer endpoint or an appliance, out of its subnet; those of several subnets, one of which
+    the traffic takes, hold the same addresses. `why` is the reason why the path is unknown, or why
+    the traffic is dropped although no route is a blackhole.
     """
 
     addresses: AddressSet
@@ -64,6 +78,24 @@ class Path:
     route: Route | None = None
     onward: tuple[Path, ...] = ()
     why: str = ""
+    table_id: str = ""
+
+    @property
+    def hops(self) -> Iterator[Path]:
+        """The path itself and every path behind it."""
+        yield self
+        for path in self.onward:
+            yield from path.hops
+
+    @property
+    def ends(self) -> Iterator[Path]:
+        """The paths behind which none is known."""
+        return (hop for hop in self.hops if not hop.onward)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is not known where some of the traffic ends."""
+        return any(end.kind in UNKNOWN_ENDS for end in self.ends)
 
     @property
     def to_internet(self) -> AddressSet:

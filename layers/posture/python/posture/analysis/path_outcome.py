@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 
-from posture.analysis.path import OTHER_NETWORKS, Path, PathKind
+from posture.analysis.path import INTERNET, OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.reach import Reach, ReachStatus
-
-# Middleboxes forward traffic by rules of their own, which EC2 does not describe.
-MIDDLEBOXES = frozenset(
-    {PathKind.APPLIANCE, PathKind.LOAD_BALANCER_ENDPOINT, PathKind.OTHER_ENDPOINT}
-)
 
 
 class PathOutcome(StrEnum):
@@ -29,7 +24,7 @@ class PathOutcome(StrEnum):
 
 def summarize_paths(paths: Iterable[Path]) -> PathOutcome:
     """Summarize paths that together carry all of the traffic."""
-    found = {outcome for path in paths for outcome in _list_outcomes(path)}
+    found = {_get_outcome(end.kind) for path in paths for end in path.ends}
     if PathOutcome.PRIVATE in found and found - {PathOutcome.PRIVATE, PathOutcome.UNKNOWN}:
         return PathOutcome.PARTLY
     order = (
@@ -41,20 +36,14 @@ def summarize_paths(paths: Iterable[Path]) -> PathOutcome:
     return next((each for each in order if each in found), PathOutcome.NO_ROUTE)
 
 
-def _list_outcomes(path: Path) -> Iterator[PathOutcome]:
-    if path.kind is PathKind.NAT_GATEWAY:
-        for onward in path.onward:
-            yield from _list_outcomes(onward)
-    elif path.kind is PathKind.GATEWAY_ENDPOINT:
-        yield PathOutcome.PRIVATE
-    elif path.to_internet:
-        yield PathOutcome.INTERNET
-    elif path.kind is PathKind.UNKNOWN:
-        yield PathOutcome.UNKNOWN
-    elif path.kind in OTHER_NETWORKS or path.kind in MIDDLEBOXES:
-        yield PathOutcome.OTHER_NETWORK
-    else:
-        yield PathOutcome.NO_ROUTE
+def _get_outcome(end: PathKind) -> PathOutcome:
+    if end is PathKind.GATEWAY_ENDPOINT:
+        return PathOutcome.PRIVATE
+    if end in INTERNET:
+        return PathOutcome.INTERNET
+    if end in UNKNOWN_ENDS:
+        return PathOutcome.UNKNOWN
+    return PathOutcome.OTHER_NETWORK if end in OTHER_NETWORKS else PathOutcome.NO_ROUTE
 
 
 def summarize_reaches(reaches: Iterable[Reach]) -> PathOutcome:

@@ -7,13 +7,14 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gatewa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
-from posture.analysis.path import INTERNET, Path, PathKind
+from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.routing import Leg, Router, find_route_table, find_sendable_addresses
+from posture.analysis.trail import Trail
 from posture.model.network import (
     EndpointType,
     PrefixList,
@@ -22,6 +23,7 @@ from posture.model.network import (
     Service,
     Snapshot,
     Subnet,
+    Target,
     TargetKind,
 )
 
@@ -77,7 +79,7 @@ class PathFinder:
         self._addresses: dict[str, AddressSet | None] = {}
         self._tables: dict[str, RouteTable | None] = {}
         self._routers: dict[tuple[str, bool], Router] = {}
-        self._paths: dict[tuple[str, AddressSet, str], tuple[Path, ...]] = {}
+        self._paths: dict[tuple[str, AddressSet, str, str], tuple[Path, ...]] = {}
 
     def find_table(self, subnet: Subnet) -> RouteTable | None:
         """Find the route table of a subnet."""
@@ -99,10 +101,11 @@ class PathFinder:
         if table is None or addresses is None:
             return None
         sendable = find_sendable_addresses(subnet)
-        key = table.id, sendable, service.name if EndpointType.GATEWAY in service.types else ""
+        name = service.name if EndpointType.GATEWAY in service.types else ""
+        key = table.id, sendable, name, subnet.block_public_access
         if key not in self._paths:
-            router = self._prepare_router(table)
-            self._paths[key] = tuple(self._divide(router, addresses & sendable, service))
+            router, trail = self._prepare_router(table), self._start_trail(subnet)
+            self._paths[key] = tuple(self._divide(router, addresses & sendable, name, trail))
         return self._paths[key]
 
     def _find_addresses(self, service: Service) -> AddressSet | None:
@@ -118,7 +121,9 @@ class PathFinder:
     def _find_public_addresses(self) -> AddressSet:
         services = list_gateway_services(self._snapshot)
         found = (find_service_addresses(self._snapshot, each) or NOTHING for each in services)
-        return PUBLIC - AddressSet.union(found)
+        vpc = self._snapshot.vpc  # IPv6 blocks are global, but those of the VPC are no service's
+        own = AddressSet.of((*vpc.cidrs, *vpc.ipv6_cidrs))
+        return PUBLIC - AddressSet.union([*found, own])
 
     def _prepare_router(self, table: RouteTable, *, nat: bool = False) -> Router:
         """Return the router of a table; for a NAT gateway, without routes to gateway endpoints."""
@@ -137,19 +142,31 @@ class PathFinder:
         by_list = route.prefix_list_id is not None
         return endpoint.type is EndpointType.GATEWAY if endpoint else by_list
 
+    def trace(self, subnet: Subnet, addresses: AddressSet) -> tuple[Path, ...]:
+        """Divide any addresses outside the VPC by the path that traffic to them takes."""
+        table = self.find_table(subnet)
+        if table is None:
+            return _build_unknown(addresses, f"the route table of {subnet.id} is not known")
+        router = self._prepare_router(table)
+        return tuple(self._divide(router, addresses, "", self._start_trail(subnet)))
+
+    def _start_trail(self, subnet: Subnet) -> Trail:
+        vpc = self._snapshot.vpc.block_public_access
+        return Trail(vpc, subnet.block_public_access or vpc)
+
     def _divide(
-        self, router: Router, addresses: AddressSet, service: Service, *, follow: bool = True
+        self, router: Router, addresses: AddressSet, service: str, trail: Trail
     ) -> Iterator[Path]:
         routing = router.route(addresses)
         if routing.unread and addresses:
             names = ", ".join(route.destination for route in routing.unread)
             why = f"the entries of {names} in {router.table_id} cannot be read"
-            yield Path(addresses, PathKind.UNKNOWN, why=why)
+            yield Path(addresses, PathKind.UNKNOWN, why=why, table_id=router.table_id)
             return
         for leg in routing.legs:
-            yield self._build_path(leg, service, follow=follow)
+            yield replace(self._build_path(leg, service, trail), table_id=router.table_id)
 
-    def _build_path(self, leg: Leg, service: Service, *, follow: bool) -> Path:
+    def _build_path(self, leg: Leg, service: str, trail: Trail) -> Path:
         route = leg.route
         if route is None:
             if not leg.routes:
@@ -157,15 +174,35 @@ class PathFinder:
             targets = " or ".join(each.target.id for each in leg.routes)
             why = f"equally specific routes to {targets}"
             return Path(leg.addresses, PathKind.UNKNOWN, why=why)
+        target = route.target.id
         if route.blackhole:
-            return Path(leg.addresses, PathKind.BLACKHOLE, route.target.id, route)
+            return Path(leg.addresses, PathKind.BLACKHOLE, target, route)
         kind, why = self._find_kind(route, service)
-        onward: tuple[Path, ...] = ()
-        if kind is PathKind.NAT_GATEWAY and follow:
-            onward = self._follow_nat_gateway(route.target.id, leg.addresses, service)
-        return Path(leg.addresses, kind, route.target.id, route, onward, why)
+        if target in trail.hops:
+            loop = " to ".join((*trail.hops[trail.hops.index(target) :], target))
+            return Path(leg.addresses, PathKind.UNKNOWN, target, route, why=f"a loop from {loop}")
+        if kind is PathKind.GATEWAY_ENDPOINT and trail.hops:
+            # https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
+            why = f"AWS does not document whether {target} serves traffic from {trail.hops[-1]}"
+            return Path(leg.addresses, PathKind.UNKNOWN, target, route, why=why)
+        if not why:
+            kind, why = trail.leave(kind)
+        onward = self._follow(kind, route.target, leg.addresses, service, trail)
+        return Path(leg.addresses, kind, target, route, onward, why)
 
-    def _find_kind(self, route: Route, service: Service) -> tuple[PathKind, str]:
+    def _follow(
+        self, kind: PathKind, target: Target, addresses: AddressSet, service: str, trail: Trail
+    ) -> tuple[Path, ...]:
+        """Follow traffic behind a target that forwards it inside the VPC."""
+        if kind is PathKind.NAT_GATEWAY:
+            return self._follow_nat_gateway(target.id, addresses, service, trail)
+        if kind is PathKind.LOAD_BALANCER_ENDPOINT:
+            return self._follow_endpoint(target.id, addresses, service, trail)
+        if kind is PathKind.APPLIANCE:
+            return self._follow_appliance(target, addresses, service, trail)
+        return ()
+
+    def _find_kind(self, route: Route, service: str) -> tuple[PathKind, str]:
         """Return what a route leads to, and why this is unknown if it is."""
         target = route.target
         if target.kind is not TargetKind.VPC_ENDPOINT:
@@ -176,20 +213,21 @@ class PathFinder:
             return PathKind.UNKNOWN, f"{target.id} is not an endpoint of the VPC"
         if endpoint.type is EndpointType.GATEWAY_LOAD_BALANCER:
             return PathKind.LOAD_BALANCER_ENDPOINT, ""
-        if endpoint.type is EndpointType.GATEWAY and endpoint.service_name == service.name:
+        if endpoint.type is EndpointType.GATEWAY and endpoint.service_name == service:
             return PathKind.GATEWAY_ENDPOINT, ""
-        return PathKind.OTHER_ENDPOINT, ""
+        return PathKind.OTHER_ENDPOINT, f"{target.id} is an endpoint of another service"
 
     def _follow_nat_gateway(
-        self, nat_id: str, addresses: AddressSet, service: Service
+        self, nat_id: str, addresses: AddressSet, service: str, trail: Trail
     ) -> tuple[Path, ...]:
-        """Follow traffic behind a NAT gateway for one step, by the routes of the gateway's subnet.
+        """Follow traffic behind a NAT gateway, by the routes of its subnet.
 
-        A NAT gateway cannot send traffic over gateway endpoints, so their routes are left out. An
-        internet gateway drops the traffic of a private NAT gateway. Its destinations are IPv4 only.
+        A NAT gateway cannot send traffic over gateway endpoints, so their routes are left out. Its
+        destinations are IPv4 only.
         https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
 
-        A regional NAT gateway is in no subnet; a public one has its own path to the internet.
+        A regional NAT gateway is in no subnet. It has a route table of its own, which by default
+        leads to the internet.
         https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
         """
         nat = self._snapshot.nat_gateways.get(nat_id)
@@ -202,21 +240,97 @@ class PathFinder:
             why = "a NAT gateway translates to IPv4 destinations only"
             dropped = Path(ipv6, PathKind.BLACKHOLE, nat_id, why=why)
             rest = addresses - ipv6
-            return (dropped, *(self._follow_nat_gateway(nat_id, rest, service) if rest else ()))
-        if nat.subnet_id is None and nat.public:
-            return (Path(addresses, PathKind.INTERNET_GATEWAY),)
-        table = find_route_table(self._snapshot, nat.subnet_id) if nat.subnet_id else None
+            return (
+                dropped,
+                *(self._follow_nat_gateway(nat_id, rest, service, trail) if rest else ()),
+            )
+        subnet = self._snapshot.subnets.get(nat.subnet_id or "")
+        behind = trail.add_nat_gateway(nat, subnet.block_public_access if subnet else "")
+        if nat.route_table_id:
+            table = self._snapshot.route_tables.get(nat.route_table_id)
+        elif nat.subnet_id is None and nat.public:
+            kind, why = behind.leave(PathKind.INTERNET_GATEWAY)
+            return (Path(addresses, kind, "" if not why else nat_id, why=why),)
+        else:
+            table = find_route_table(self._snapshot, nat.subnet_id) if nat.subnet_id else None
         if table is None:
             return _build_unknown(addresses, f"the route table of {nat_id} is not known")
         router = self._prepare_router(table, nat=True)
-        paths = self._divide(router, addresses, service, follow=False)
-        return tuple(path if nat.public else _drop_at_internet_gateway(path) for path in paths)
+        return tuple(self._divide(router, addresses, service, behind))
+
+    def _follow_endpoint(
+        self, endpoint_id: str, addresses: AddressSet, service: str, trail: Trail
+    ) -> tuple[Path, ...]:
+        """Follow traffic behind a Gateway Load Balancer endpoint, by the routes of its subnets.
+
+        AWS Network Firewall's endpoints are of this type as well. What they let pass returns to
+        the endpoint, and the route table of its subnet applies.
+        https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-load-balancer-endpoints.html
+        """
+        known = self._snapshot.network_interfaces
+        endpoint = self._snapshot.endpoints[endpoint_id]
+        if endpoint.state not in {"available", "pending"}:
+            why = f"the state of {endpoint_id} is {endpoint.state or 'unknown'}"
+            return _build_unknown(addresses, why)
+        subnets = endpoint.subnet_ids or tuple(
+            known[each].subnet_id for each in endpoint.network_interface_ids if each in known
+        )
+        return self._follow_subnets(endpoint_id, subnets, addresses, service, trail)
+
+    def _follow_appliance(
+        self, target: Target, addresses: AddressSet, service: str, trail: Trail
+    ) -> tuple[Path, ...]:
+        """Follow traffic behind an instance or network interface: it leads nowhere, or is unknown.
+
+        An instance may forward traffic by any of its interfaces, and to any destination.
+        """
+        known = self._snapshot.network_interfaces.values()
+        instance = target.id if target.kind is TargetKind.INSTANCE else ""
+        if named := self._snapshot.network_interfaces.get(target.id):
+            instance = named.instance_id
+        interfaces = [each for each in known if instance and each.instance_id == instance]
+        if named and not interfaces:
+            interfaces = [named]
+        subnets = sorted({each.subnet_id for each in interfaces})
+        paths = self._follow_subnets(target.id, subnets, addresses, service, trail)
+        leading = AddressSet.union(
+            end.addresses for path in paths for end in path.ends if end.kind not in DROPPED
+        )
+        nowhere = tuple(_restrict(paths, addresses - leading))
+        if not leading:
+            return nowhere
+        where = f"in {' and '.join(subnets)}" if subnets else "in a subnet that could not be read"
+        why = f"the appliance {target.id} {where} decides what it forwards"
+        return (*nowhere, *_build_unknown(leading, why))
+
+    def _follow_subnets(
+        self,
+        target: str,
+        subnet_ids: Iterable[str],
+        addresses: AddressSet,
+        service: str,
+        trail: Trail,
+    ) -> tuple[Path, ...]:
+        """Follow traffic that a target forwards into one of several subnets."""
+        paths: list[Path] = []
+        for subnet_id in subnet_ids:
+            subnet = self._snapshot.subnets.get(subnet_id)
+            table = self.find_table(subnet) if subnet else None
+            if subnet is None or table is None:
+                paths += _build_unknown(addresses, f"the route table of {target} is not known")
+                continue
+            behind = trail.add_middlebox(target, subnet.block_public_access)
+            router = self._prepare_router(table)
+            paths += self._divide(router, addresses, service, behind)
+        return tuple(paths) or _build_unknown(addresses, f"the subnet of {target} is not known")
+
+
+def _restrict(paths: Iterable[Path], addresses: AddressSet) -> Iterator[Path]:
+    """Restrict paths, and what is behind them, to some addresses."""
+    for path in paths:
+        if some := path.addresses & addresses:
+            yield replace(path, addresses=some, onward=tuple(_restrict(path.onward, some)))
 
 
 def _build_unknown(addresses: AddressSet, why: str) -> tuple[Path, ...]:
     return (Path(addresses, PathKind.UNKNOWN, why=why),)
-
-
-def _drop_at_internet_gateway(path: Path) -> Path:
-    why = "an internet gateway drops traffic from a private NAT gateway"
-    return replace(path, kind=PathKind.BLACKHOLE, why=why) if path.kind in INTERNET else path

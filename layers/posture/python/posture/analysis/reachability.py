@@ -160,6 +160,14 @@ class Reachability:
             )
         return self._outbound[key]
 
+    def find_allowed_destinations(self, groups: frozenset[str]) -> AllowedPeers:
+        """Find what the outbound rules of a workload's security groups allow on port 443."""
+        known = self._snapshot.security_groups
+        own = (known[each] for each in sorted(groups) if each in known)
+        found = find_allowed_peers(own, self._snapshot.prefix_lists, egress=True)
+        missing = tuple(f"the security group {each}" for each in sorted(groups - known.keys()))
+        return replace(found, unread=(*found.unread, *missing))
+
     def find_acl(self, subnet_id: str) -> NetworkAcl | None:
         """Find the network ACL of a subnet."""
         return self._acls.get(subnet_id)
@@ -245,12 +253,8 @@ class Reachability:
         self, groups: frozenset[str], interface: NetworkInterface, sources: AddressSet
     ) -> Iterator[Obstacle]:
         """Find what the outbound rules of a workload's groups do not allow to an interface."""
-        known = self._snapshot.security_groups
-        if not groups <= known.keys():
-            return
         target = self.find_addresses(interface)
-        own = (known[each] for each in sorted(groups))
-        allowed = find_allowed_peers(own, self._snapshot.prefix_lists, egress=True)
+        allowed = self.find_allowed_destinations(groups)
         to_group = allowed.groups & frozenset(interface.security_group_ids)
         denied = NOTHING if to_group or allowed.unread else target - allowed.addresses
         for family in FAMILIES.values():

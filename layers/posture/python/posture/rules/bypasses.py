@@ -38,7 +38,7 @@ class Bypass:
     @property
     def uses_nat(self) -> bool:
         """Whether a path goes through a NAT gateway."""
-        return any(path.kind is PathKind.NAT_GATEWAY for path in self.paths)
+        return any(hop.kind is PathKind.NAT_GATEWAY for path in self.paths for hop in path.hops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,7 @@ def find_bypasses(
         elif found:
             whole = all(path in found for path in paths)
             bypasses.append(Bypass(service, found, endpoints.get(service.name, ()), whole))
-        unknown += [
-            path_evidence(service, path)
-            for path in paths
-            if any(hop.kind is PathKind.UNKNOWN for hop in (path, *path.onward))
-        ]
+        unknown += [path_evidence(service, path) for path in paths if path.is_unknown]
     return SubnetBypasses(tuple(bypasses), tuple(unknown), _find_concerns(vpc, subnet, endpoints))
 
 
@@ -100,8 +96,8 @@ def _find_concerns(
     concerns |= {table.id, *table.association_ids}
     for service in vpc.gateway_services:
         for path in vpc.paths[subnet.id, service.name] or ():
-            concerns |= {each.target for each in (path, *path.onward) if each.target}
-    return frozenset(concerns - {"local"})
+            concerns |= {each for hop in path.hops for each in (hop.target, hop.table_id)}
+    return frozenset(concerns - {"local", ""})
 
 
 def describe_shares(bypasses: Sequence[Bypass]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from posture.analysis.names import ResolvesTo
-from posture.analysis.path import Path, PathKind
+from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
@@ -26,23 +27,27 @@ NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-prici
 TYPES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html"
 
 
+@dataclass
+class _Use:
+    """The paths through one NAT gateway, by service, and the subnets that send the traffic."""
+
+    paths: dict[str, list[Path]] = field(default_factory=dict)
+    subnets: set[str] = field(default_factory=set)
+
+
 def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
-    used: dict[str, dict[str, list[Path]]] = {each: {} for each in vpc.snapshot.nat_gateways}
-    subnets: dict[str, set[str]] = {}
-    for (subnet_id, name), paths in vpc.paths.items():
-        service = vpc.snapshot.services[name]
-        if vpc.analysis.resolve_names(service).resolves_to is ResolvesTo.ENDPOINT:
+    used, unknown = _find_uses(vpc)
+    for nat_id, use in sorted(used.items()):
+        by_service = use.paths
+        if not by_service and unknown:
+            summary = f"{nat_id}: the path of some S3 or DynamoDB traffic is not known"
+            yield undecided(nat_id, summary, unknown)
             continue
-        for path in paths or ():
-            if path.kind is PathKind.NAT_GATEWAY and path.to_internet:
-                used.setdefault(path.target, {}).setdefault(name, []).append(path)
-                subnets.setdefault(path.target, set()).add(subnet_id)
-    for nat_id, by_service in sorted(used.items()):
         if not by_service:
             yield passed(nat_id, f"{nat_id} carries no S3 or DynamoDB traffic")
             continue
         names = join_names(map(short_name, sorted(by_service)))
-        senders = sorted(subnets[nat_id])
+        senders = sorted(use.subnets)
         yield failed(
             resource=nat_id,
             summary=f"{nat_id} charges for {names} traffic from {join_names(senders)}, which a "
@@ -60,6 +65,39 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
             ),
             concerns=frozenset({nat_id, *_find_concerns(vpc, senders)}),
         )
+
+
+def _find_uses(vpc: VpcContext) -> tuple[dict[str, _Use], tuple[Evidence, ...]]:
+    """Find which NAT gateway processes S3 or DynamoDB traffic, and what is not known about it."""
+    used = {nat_id: _Use() for nat_id in vpc.snapshot.nat_gateways}
+    unknown: list[Evidence] = []
+    for (subnet_id, name), paths in vpc.paths.items():
+        service = vpc.snapshot.services[name]
+        resolution = vpc.analysis.resolve_names(service)
+        if resolution.resolves_to is ResolvesTo.ENDPOINT:
+            continue
+        if paths is None:
+            text = f"The addresses of {name} or the route table of {subnet_id} are unknown."
+            unknown.append(Evidence(text, {"service": name, "subnet": subnet_id}))
+        for path in paths or ():
+            if path.is_unknown:
+                unknown.append(path_evidence(service, path))
+            nats = {hop.target for hop in path.hops if _is_charged_for(hop)}
+            if nats and resolution.resolves_to is ResolvesTo.UNKNOWN:
+                text = f"{name}: {resolution.why}."
+                unknown.append(Evidence(text, {"names": "unknown"}))
+                continue
+            for nat_id in nats:
+                use = used.setdefault(nat_id, _Use())
+                use.paths.setdefault(name, []).append(path)
+                use.subnets.add(subnet_id)
+    return used, tuple({fact.text: fact for fact in unknown}.values())
+
+
+def _is_charged_for(hop: Path) -> bool:
+    """Return whether a NAT gateway processes traffic that is not dropped behind it."""
+    ends = {end.kind for end in hop.ends}
+    return hop.kind is PathKind.NAT_GATEWAY and not ends <= DROPPED
 
 
 def _find_concerns(vpc: VpcContext, subnets: Iterable[str]) -> Iterator[str]:

@@ -59,7 +59,7 @@ def path_evidence(service: Service, path: Path) -> Evidence:
         record["target"] = path.target
     if path.route:
         record["route"] = f"{path.route.destination} to {path.route.target.id}"
-    hops = ", then ".join(map(_describe_hop, (path, *path.onward)))
+    hops = ", then ".join(dict.fromkeys(map(_describe_hop, path.hops)))
     text = f"{service.name}: traffic to {summarise_addresses(path.addresses)} {hops}."
     return Evidence(text, record)
 
@@ -67,10 +67,10 @@ def path_evidence(service: Service, path: Path) -> Evidence:
 def _describe_hop(path: Path) -> str:
     if path.kind is PathKind.NONE:
         return "has no route"
-    if path.kind is PathKind.UNKNOWN:
+    if path.kind in {PathKind.UNKNOWN, PathKind.OTHER_ENDPOINT}:
         return f"has an unknown next hop ({path.why})"
     if path.kind is PathKind.BLACKHOLE:
-        return f"is dropped by the blackhole route to {path.target}"
+        return f"is dropped at {path.target} ({path.why or 'the route is a blackhole'})"
     route = f" (route {path.route.destination})" if path.route else ""
     return f"is routed to {path.kind.value} {path.target}".rstrip() + route
 

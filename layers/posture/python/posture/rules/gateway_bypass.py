@@ -28,7 +28,7 @@ from posture.rules.remediation_commands import (
     find_gateway_endpoints,
     has_route_to,
 )
-from posture.rules.result import RuleResult, failed, passed
+from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
 GATEWAY_GUIDE = "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html"
@@ -130,6 +130,10 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
     for subnet in vpc.subnets:
         found = find_bypasses(vpc, subnet, endpoints, _enters_other_network)
         bypasses = found.bypasses
+        if not bypasses and found.unknown:
+            summary = f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known"
+            yield undecided(subnet.id, summary, found.unknown, concerns=found.concerns)
+            continue
         if not bypasses:
             summary = f"{subnet.id} sends no S3 or DynamoDB traffic to another network"
             yield passed(subnet.id, summary, concerns=found.concerns)
@@ -153,7 +157,7 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
 
 
 def _enters_other_network(path: Path) -> bool:
-    return any(hop.kind in OTHER_NETWORKS for hop in (path, *path.onward))
+    return any(hop.kind in OTHER_NETWORKS for hop in path.hops)
 
 
 RULES: tuple[Rule[VpcContext], ...] = (

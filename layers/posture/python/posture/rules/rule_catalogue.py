@@ -15,12 +15,14 @@ from posture.rules import (
     shadowed_routes,
     trust,
 )
+from posture.rules.interfaces import network_acls
 from posture.rules.rule import EndpointServiceContext, Rule, VpcContext
 
 VPC_RULES: tuple[Rule[VpcContext], ...] = (
     *gateway_bypass.RULES,
     *gateway_routes.RULES,
     *shadowed_routes.RULES,
+    network_acls.REQUESTS,
     *endpoints.RULES,
     *interfaces.RULES,
     *costs.RULES,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from posture.rules.interfaces import (
     duplicates,
+    network_acls,
     other_networks,
     private_dns,
     reachability,
-    return_traffic,
     security_groups,
     zones,
 )
@@ -18,7 +18,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
     *private_dns.RULES,
     zones.ONE_ZONE,
     *reachability.RULES,
-    *return_traffic.RULES,
+    network_acls.RETURN_TRAFFIC,
     *other_networks.RULES,
     *duplicates.RULES,
     zones.ZONE_WITHOUT,

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.gates import find_acl_obstacles
-from posture.analysis.routing import Router, find_route_table
+from posture.analysis.path import OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
 from posture.analysis.security_groups import covers_port, find_allowed_peers, find_open_access
 from posture.model.network import (
     Endpoint,
@@ -15,7 +15,6 @@ from posture.model.network import (
     NetworkInterface,
     Route,
     SecurityGroup,
-    TargetKind,
 )
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import INBOUND
@@ -31,17 +30,6 @@ from posture.rules.remediation_commands import find_interface_endpoints
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-# Route targets through which hosts in other networks reach the VPC's own addresses.
-CONNECTIONS = frozenset(
-    {
-        TargetKind.PEERING,
-        TargetKind.TRANSIT_GATEWAY,
-        TargetKind.VIRTUAL_PRIVATE_GATEWAY,
-        TargetKind.CORE_NETWORK,
-        TargetKind.LOCAL_GATEWAY,
-        TargetKind.ODB_NETWORK,
-    }
-)
 FAMILIES = (IPV4, IPV6)
 # https://www.rfc-editor.org/rfc/rfc1918, rfc6598 and rfc4193
 PRIVATE_USE = AddressSet.of(
@@ -68,17 +56,20 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
         facts: list[Evidence] = []
         allowed = NOTHING
         for interface in interfaces:
-            addresses, evidence = _find_external_sources(vpc, interface, groups)
+            addresses, evidence, unread = _find_external_sources(vpc, interface, groups)
             allowed |= addresses
             facts += evidence
+            unknown += unread
         facts += _external_group_evidence(vpc, groups)
         concerns = frozenset(
             {endpoint.id, *endpoint.subnet_ids, *endpoint.security_group_ids}
             | {fact.record["target"] for fact in facts if "target" in fact.record}
         )
-        unread = (*unknown, *missing, *find_allowed_peers(groups, vpc.snapshot.prefix_lists).unread)
+        unknown += (*missing, *find_allowed_peers(groups, vpc.snapshot.prefix_lists).unread)
         distinct = {(fact.text, str(sorted(fact.record.items()))): fact for fact in facts}
-        yield _to_result(endpoint, allowed, tuple(distinct.values()), unread, concerns)
+        yield _to_result(
+            endpoint, allowed, tuple(distinct.values()), tuple(dict.fromkeys(unknown)), concerns
+        )
 
 
 def _to_result(
@@ -109,11 +100,11 @@ def _to_result(
 
 def _find_external_sources(
     vpc: VpcContext, interface: NetworkInterface, groups: Sequence[SecurityGroup]
-) -> tuple[AddressSet, list[Evidence]]:
-    """Return the addresses of other networks that reach an interface, and the evidence."""
-    table = find_route_table(vpc.snapshot, interface.subnet_id)
-    if table is None:
-        return NOTHING, []
+) -> tuple[AddressSet, list[Evidence], list[str]]:
+    """Return the addresses of other networks that reach an interface, the evidence, the unread."""
+    subnet = vpc.snapshot.subnets.get(interface.subnet_id)
+    if subnet is None:
+        return NOTHING, [], [f"the subnet of {interface.id}"]
     versions = {address.version for address in interface.addresses}
     families = AddressSet.union(
         family for family, version in zip(FAMILIES, (4, 6), strict=True) if version in versions
@@ -121,21 +112,38 @@ def _find_external_sources(
     admitted = find_allowed_peers(groups, vpc.snapshot.prefix_lists).addresses & families
     network = vpc.snapshot.vpc
     external = admitted - AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
-    allowed, facts = NOTHING, []
-    for leg in Router(table, vpc.snapshot.prefix_lists).route(external).legs:
-        route = leg.route
-        if route is None or route.blackhole or route.target.kind not in CONNECTIONS:
-            continue
-        sources = _filter_by_acl(vpc, interface, _likely_sources(route, leg.addresses))
-        if sources:
+    allowed, facts, unread = NOTHING, [], []
+    for path in vpc.analysis.paths.trace(subnet, external):
+        for end in _list_ends(path):
+            route = end.route or path.route
+            sources = _filter_by_acl(vpc, interface, _likely_sources(route, end.addresses))
+            if not sources or end.kind not in OTHER_NETWORKS | UNKNOWN_ENDS:
+                continue
+            if route is None or end.kind in UNKNOWN_ENDS:
+                unread.append(f"the path back to {summarise_addresses(sources)}: {end.why}")
+                continue
             allowed |= sources
-            facts += [route_evidence(table, route), _source_evidence(groups, route, sources)]
-    return allowed, facts
+            for hop in (path, end):
+                if hop.route:
+                    table = vpc.snapshot.route_tables[hop.table_id]
+                    facts.append(route_evidence(table, hop.route))
+            facts.append(_source_evidence(groups, route, sources))
+    return allowed, facts, unread
 
 
-def _likely_sources(route: Route, addresses: AddressSet) -> AddressSet:
+def _list_ends(path: Path) -> Iterator[Path]:
+    """List where return traffic ends; a NAT gateway translates it, so no client receives it."""
+    if path.kind is PathKind.NAT_GATEWAY:
+        return
+    if not path.onward:
+        yield path
+    for onward in path.onward:
+        yield from _list_ends(onward)
+
+
+def _likely_sources(route: Route | None, addresses: AddressSet) -> AddressSet:
     """Limit a default route to private addresses: other networks own no others behind it."""
-    default = route.cidr is not None and route.cidr.prefixlen == 0
+    default = route is not None and route.cidr is not None and route.cidr.prefixlen == 0
     return addresses & PRIVATE_USE if default else addresses
 
 

@@ -46,7 +46,11 @@ def build_models(template: str) -> dict[str, Json]:
         )
         for service, version in VERSIONS.items()
     }
-    return models | {"endpoints": _build_endpoints(loader.load_data("endpoints"))}
+    endpoints = loader.load_data("endpoints")
+    for partition in endpoints["partitions"]:
+        known = sorted(VERSIONS.keys() & partition["services"].keys())
+        partition["services"] = {name: partition["services"][name] for name in known}
+    return models | {"endpoints": endpoints}
 
 
 def _build_model(whole: Json, permitted: set[str]) -> Json:
@@ -58,25 +62,6 @@ def _build_model(whole: Json, permitted: set[str]) -> Json:
         "operations": operations,
         "shapes": dict(sorted(_find_shapes(whole["shapes"], operations))),
     }
-
-
-def _build_endpoints(whole: Json) -> Json:
-    """Build the endpoints file with these services in every partition."""
-    return whole | {
-        "partitions": [
-            partition
-            | {
-                "services": {
-                    it: partition["services"][it] for it in _sort_known(partition["services"])
-                }
-            }
-            for partition in whole["partitions"]
-        ]
-    }
-
-
-def _sort_known(services: Json) -> list[str]:
-    return sorted(VERSIONS.keys() & services.keys())
 
 
 def get_path(name: str) -> Path:
@@ -106,11 +91,9 @@ def _find_references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("shape"), str):
             yield value["shape"]
-        for each in value.values():
-            yield from _find_references(each)
-    if isinstance(value, list):  # an operation's errors
-        for each in value:
-            yield from _find_references(each)
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():  # a list holds an operation's errors
+        yield from _find_references(each)
 
 
 def _remove_documentation(value: Any) -> Any:

@@ -31,7 +31,7 @@ def open_queue(name: str, stack: str, region: str | None) -> DeadLetterQueue:
     """Open one of `QUEUES` with the caller's credentials.
 
     Raises:
-        DeploymentError: The stack does not exist, or is not a stack of this project.
+        CommandError: The stack does not exist, or is not a stack of this project.
     """
     session = boto3.Session(region_name=region)
     output = partial(read_stack_output, stack, region=region)

@@ -58,12 +58,10 @@ def print_summary(console: Console, findings: Sequence[Finding], steps: Sequence
     console.print()
     for name, value in numbers.items():
         console.print(_labelled(name.replace("_", " "), Text(str(value)), width=30))
+    text = Text("Every change was detected, reported and, after its repair, resolved.")
     if numbers["faults"]:
-        console.print(
-            Text("The monitor's response was wrong in the steps with faults.", style="bold red")
-        )
-    else:
-        console.print(Text("Every change was detected, reported and, after its repair, resolved."))
+        text = Text("The monitor's response was wrong in the steps with faults.", "bold red")
+    console.print(text)
 
 
 def build_document(findings: Sequence[Finding], steps: Sequence[DemoStep]) -> dict[str, Any]:
@@ -113,10 +111,9 @@ def _format_change(record: Mapping[str, Any]) -> Text:
 
 
 def _format_finding(finding: Finding) -> Text:
-    status = Text(finding.status.value, style=STYLES.get(finding.status.value, ""))
-    severity = Text(finding.severity.value, style=STYLES.get(finding.severity.value, ""))
-    rest = Text(f"{finding.rule}: {make_printable(finding.verdict.summary)}")
-    return Text(" ").join([status, severity, rest])
+    labels = finding.status.value, finding.severity.value
+    summary = Text(f"{finding.rule}: {make_printable(finding.verdict.summary)}")
+    return Text(" ").join([*(Text(each, STYLES.get(each, "")) for each in labels), summary])
 
 
 def _labelled(label: str, content: Text, width: int = 8) -> Text:

@@ -77,8 +77,8 @@ def _complete_service(
                 dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
         case "AWS::SQS::QueuePolicy":
             for url in properties["Queues"]:
-                attributes = {"Policy": policy}
-                session.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
+                sqs = session.client("sqs")
+                sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         case "AWS::SNS::TopicPolicy":
             for arn in properties["Topics"]:
                 attribute = {"AttributeName": "Policy", "AttributeValue": policy}

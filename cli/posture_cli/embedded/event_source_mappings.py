@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.events.models import EventPattern
@@ -117,14 +118,10 @@ class StreamMapping:
         patterns = [each["Pattern"] for each in filters]
         self._patterns = [EventPattern(pattern, json.loads(pattern)) for pattern in patterns]
         shards = streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
-        self._iterators = [
-            streams.get_shard_iterator(
-                StreamArn=self._arn,
-                ShardId=shard["ShardId"],
-                ShardIteratorType="TRIM_HORIZON",
-            )["ShardIterator"]
-            for shard in shards
-        ]
+        first = partial(
+            streams.get_shard_iterator, StreamArn=self._arn, ShardIteratorType="TRIM_HORIZON"
+        )
+        self._iterators = [first(ShardId=each["ShardId"])["ShardIterator"] for each in shards]
 
     def poll(self) -> int:
         """Process the records that arrived since the last poll; return how many matched."""

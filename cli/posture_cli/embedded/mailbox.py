@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.sns.models import sns_backends
@@ -41,17 +42,12 @@ class Mailbox:
     def collect(self) -> list[ReceivedAlert]:
         """Return and remove the alerts that arrived since the last call, oldest first."""
         alerts = []
-        while messages := self._receive():
+        receive = partial(self._sqs.receive_message, QueueUrl=self._url, MaxNumberOfMessages=10)
+        while messages := receive().get("Messages"):
             for message in messages:
                 alerts.append(self._build_alert(json.loads(message["Body"])))
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return alerts
-
-    def _receive(self) -> list[Any]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=0
-        )
-        return list(answer.get("Messages", []))
 
     def _build_alert(self, notification: Mapping[str, Any]) -> ReceivedAlert:
         attributes = notification.get("MessageAttributes", {})

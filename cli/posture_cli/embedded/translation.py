@@ -72,17 +72,17 @@ def translate_template(
     code = _package(source)
     session = boto3.Session(region_name=region)  # SAM reads only the region from it
     body = Translator({}, Parser(), boto_session=session).translate(source, dict(parameters))
-    values = _parameter_values(body, parameters)
-    resources = _evaluate_functions(body["Resources"], region, values)
-    _name_resources(resources, stack)
+    defaults = {name: str(it.get("Default", "")) for name, it in body["Parameters"].items()}
+    resources = _evaluate_functions(body["Resources"], region, defaults | dict(parameters))
+    for logical_id, resource in resources.items():
+        if name := NAME_PROPERTIES.get(resource["Type"]):
+            resource.setdefault("Properties", {})[name] = f"{stack}-{logical_id}"
     types = {name: it["Type"] for name, it in resources.items()}
     outputs = body.get("Outputs", {})
-    body = {key: value for key, value in body.items() if key not in {"Rules", "Metadata"}} | {
-        "Resources": {
-            name: it for name, it in resources.items() if it["Type"] not in REMOVED_TYPES
-        },
-        "Outputs": outputs | {PROPERTIES + key: _output(it) for key, it in resources.items()},
-    }
+    kept = {name: it for name, it in resources.items() if it["Type"] not in REMOVED_TYPES}
+    properties = {PROPERTIES + key: _output(it) for key, it in resources.items()}
+    body = {key: value for key, value in body.items() if key not in {"Rules", "Metadata"}}
+    body |= {"Resources": kept, "Outputs": outputs | properties}
     return TranslatedTemplate(body, types, frozenset(outputs), code)
 
 
@@ -102,18 +102,6 @@ def _package(source: Mapping[str, Any]) -> tuple[str, ...]:
     for name, key in packaged.items():
         source["Resources"][name]["Properties"][key] = f"s3://{CODE_BUCKET}/{name}"
     return tuple(packaged)
-
-
-def _name_resources(resources: Mapping[str, Any], stack: str) -> None:
-    for logical_id, resource in resources.items():
-        if name := NAME_PROPERTIES.get(resource["Type"]):
-            resource.setdefault("Properties", {})[name] = f"{stack}-{logical_id}"
-
-
-def _parameter_values(body: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the value of each parameter: the given one, else its default."""
-    defaults = {name: str(it.get("Default", "")) for name, it in body["Parameters"].items()}
-    return defaults | dict(given)
 
 
 def _output(resource: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,14 @@ class SampleNetwork:
             VpcId=self.vpc, DhcpOptionsId=options["DhcpOptions"]["DhcpOptionsId"]
         )
 
+    def share_group(self) -> str:
+        """Give the interface endpoint a security group of the other VPC, and return its id."""
+        group: str = self.ec2.create_security_group(
+            GroupName="shared", Description="Shared", VpcId=self.bare
+        )["GroupId"]
+        self.ec2.modify_vpc_endpoint(VpcEndpointId=self.interface, AddSecurityGroupIds=[group])
+        return group
+
     def add_cross_region_endpoint(self) -> None:
         """Add an interface endpoint for a service of us-west-2."""
         self.ec2.create_vpc_endpoint(

@@ -17,6 +17,7 @@ from posture.ec2.region_catalogue import RegionCatalogueCache
 from posture.model.dns import DnsAttributes
 from posture.model.network import Facet, Snapshot, TargetKind
 from posture.model.scope import Region, Scope
+from posture.store.resource_ids import collect_resource_ids
 
 if TYPE_CHECKING:
     from sample_network import SampleNetwork
@@ -66,6 +67,29 @@ def test_a_snapshot_holds_every_resource_of_the_vpc(network: SampleNetwork) -> N
     assert not found.nat_gateways[network.nat].public
     assert found.prefix_lists[network.prefix_list].cidrs == (IPv4Network("198.51.100.0/24"),)
     assert found.unreadable == {}
+
+
+def test_the_interfaces_of_an_appliance_are_read(network: SampleNetwork) -> None:
+    """A route names an instance or one of its interfaces; all of the instance's are read."""
+    ec2 = network.ec2
+    image = ec2.register_image(Name="nat")["ImageId"]
+    running = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, SubnetId=network.subnet)
+    instance = running["Instances"][0]
+    other = ec2.create_network_interface(SubnetId=network.subnet)["NetworkInterface"]
+    ids = {each["NetworkInterfaceId"] for each in (*instance["NetworkInterfaces"], other)}
+    ec2.attach_network_interface(
+        DeviceIndex=1,
+        InstanceId=instance["InstanceId"],
+        NetworkInterfaceId=other["NetworkInterfaceId"],
+    )
+    table = ec2.create_route_table(VpcId=network.scope.subject)["RouteTable"]["RouteTableId"]
+    ec2.create_route(
+        RouteTableId=table,
+        DestinationCidrBlock="192.0.2.0/24",
+        NetworkInterfaceId=other["NetworkInterfaceId"],
+    )
+    found = collect_full_vpc(network).network_interfaces
+    assert {each for each in found if found[each].instance_id == instance["InstanceId"]} == ids
 
 
 def test_a_gateway_endpoint_route_names_a_prefix_list_with_entries(network: SampleNetwork) -> None:
@@ -135,6 +159,16 @@ def test_the_dns_servers_are_those_of_the_option_set(network: SampleNetwork) -> 
     assert collect_full_vpc(network).vpc.dns_servers == ("AmazonProvidedDNS",)
     network.associate_dhcp_options("10.9.9.9", "AmazonProvidedDNS")
     assert collect_full_vpc(network).vpc.dns_servers == ("10.9.9.9", "AmazonProvidedDNS")
+
+
+def test_a_group_of_another_vpc_is_read_for_the_endpoint_that_has_it(
+    network: SampleNetwork,
+) -> None:
+    """AssociateSecurityGroupVpc lets an endpoint have it; a change to it reaches this VPC."""
+    shared = network.share_group()
+    for found in (collect_full_vpc(network), collect_region(network).vpcs[network.vpc]):
+        assert found.security_groups[shared].vpc_id == network.bare
+        assert shared in collect_resource_ids(found)
 
 
 def test_the_catalogue_of_another_region_is_read_once_for_its_endpoints(

@@ -16,6 +16,7 @@ from posture.model.network import (
     Facet,
     NetworkInterface,
     PrefixList,
+    SecurityGroup,
     Service,
     Snapshot,
     TargetKind,
@@ -43,6 +44,7 @@ class RelatedResources:
     prefix_lists: Mapping[str, Reading[Blocks]] = field(default_factory=dict)
     dns: Mapping[str, DnsReading] = field(default_factory=dict)
     dhcp: Reading[DhcpOptions] = field(default_factory=Reading)
+    security_groups: Mapping[str, SecurityGroup] = field(default_factory=dict)
     other_services: Mapping[str, Service] = field(default_factory=dict)
 
 
@@ -82,7 +84,7 @@ def assemble_snapshot(
         subnets=index_by_id(resources.subnets.items),
         route_tables=index_by_id(resources.route_tables.items),
         endpoints=index_by_id(resources.endpoints.items),
-        security_groups=index_by_id(resources.security_groups.items),
+        security_groups=_select_groups(resources, related),
         network_acls=index_by_id(resources.network_acls.items),
         nat_gateways=index_by_id(resources.nat_gateways.items),
         network_interfaces=_select_interfaces(resources, related),
@@ -184,6 +186,23 @@ def _select_lists(resources: VpcResources, related: RelatedResources) -> dict[st
         for list_id in find_list_ids(resources)
         if (reading := related.prefix_lists.get(list_id)) is not None
     }
+
+
+def find_foreign_groups(resources: VpcResources) -> frozenset[str]:
+    """Find the endpoints' security groups that belong to another VPC than was read.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/security-group-assoc.html
+    """
+    own = {each.id for each in resources.security_groups.items}
+    used = {each for it in resources.endpoints.items for each in it.security_group_ids}
+    return frozenset(used - own)
+
+
+def _select_groups(resources: VpcResources, related: RelatedResources) -> dict[str, SecurityGroup]:
+    """Select the VPC's security groups, and those of other VPCs that its endpoints have."""
+    named = find_foreign_groups(resources)
+    others = (related.security_groups[each] for each in named if each in related.security_groups)
+    return index_by_id((*resources.security_groups.items, *others))
 
 
 def find_other_regions(resources: VpcResources, region: str) -> frozenset[str]:

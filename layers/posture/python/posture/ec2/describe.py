@@ -87,6 +87,7 @@ class VpcResources:
 
 
 VPCS = DescribeOperation(Facet.VPC, parse_vpc)
+SECURITY_GROUPS = DescribeOperation(Facet.SECURITY_GROUPS, parse_security_group)
 SUBNETS = DescribeOperation(Facet.SUBNETS, parse_subnet)
 DHCP_OPTIONS = DescribeOperation(Facet.DHCP_OPTIONS, parse_dhcp_options)
 NETWORK_INTERFACES = DescribeOperation(Facet.NETWORK_INTERFACES, parse_network_interface)
@@ -150,12 +151,19 @@ def chunked(items: Sequence[T], size: int = FILTER_VALUES) -> tuple[tuple[T, ...
 def describe_network_interfaces(
     ec2: EC2Client, ids: Collection[str], by: str = "network-interface-id"
 ) -> Reading[NetworkInterface]:
-    """Read network interfaces by their ids, or by another filter, some hundreds in each request.
+    """Read network interfaces by their ids, or by another filter, some hundreds in each request."""
+    return describe_by_ids(ec2, NETWORK_INTERFACES, by, ids)
 
-    The ids are a filter, so an interface that no longer exists does not make the request fail.
+
+def describe_by_ids(
+    ec2: EC2Client, operation: DescribeOperation[T], by: str, ids: Collection[str]
+) -> Reading[T]:
+    """Read resources by their ids, given as the filter `by`, some hundreds in each request.
+
+    With a filter, a resource that no longer exists does not make the request fail.
     """
     reads = {
-        chunk: partial(describe, ec2, NETWORK_INTERFACES, [{"Name": by, "Values": chunk}])
+        chunk: partial(describe, ec2, operation, [{"Name": by, "Values": chunk}])
         for chunk in chunked(sorted(ids))
     }
     readings = read_concurrently(reads).values()

@@ -16,6 +16,7 @@ from posture.ec2.assemble import (
     RelatedResources,
     assemble_snapshot,
     collect_unreadable,
+    find_foreign_groups,
     find_instance_ids,
     find_interface_ids,
     find_other_regions,
@@ -25,12 +26,14 @@ from posture.ec2.assemble import (
 )
 from posture.ec2.describe import (
     DHCP_OPTIONS,
+    SECURITY_GROUPS,
     VPC_RESOURCES,
     VPCS,
     Filters,
     Reading,
     VpcResources,
     describe,
+    describe_by_ids,
     describe_network_interfaces,
     read_concurrently,
     read_vpc_resources,
@@ -138,6 +141,8 @@ class Observer:
         interfaces = self._read_interfaces(resources)
         regions = find_other_regions(resources, self.region.name)
         others = {region: partial(self.catalogue.read_other_region, region) for region in regions}
+        groups = find_foreign_groups(resources)
+        foreign = describe_by_ids(self.ec2, SECURITY_GROUPS, "group-id", groups)
         return RelatedResources(
             catalogue=catalogue,
             interfaces=index_by_id(interfaces.items),
@@ -145,6 +150,7 @@ class Observer:
             prefix_lists=read_entries(self.ec2, find_unlisted_ids(resources, catalogue)),
             dns=dns,
             dhcp=results["dhcp"],
+            security_groups=index_by_id((*resources.security_groups.items, *foreign.items)),
             other_services={
                 name: service
                 for services in read_concurrently(others).values()

@@ -25,6 +25,8 @@ def collect_resource_ids(snapshot: Snapshot) -> frozenset[str]:
         *snapshot.nat_gateways,
         *snapshot.network_interfaces,
         *(each for it in snapshot.endpoints.values() for each in it.network_interface_ids),
+        # A group of another VPC is among them where AssociateSecurityGroupVpc associated it.
+        *(each for it in snapshot.endpoints.values() for each in it.security_group_ids),
         *_route_table_ids(snapshot),
         *(each for acl in snapshot.network_acls.values() for each in acl.association_ids),
         *_prefix_list_ids(snapshot),

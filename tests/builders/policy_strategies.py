@@ -1,12 +1,22 @@
 """Strategies for policies and requests, drawn from small pools so that they often match."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
-from posture.policy import EndpointContext, PolicyCheck, Request, Trust
+from posture.policy import (
+    EndpointContext,
+    PolicyAnswer,
+    PolicyCheck,
+    Request,
+    Trust,
+    decide_policy,
+    evaluate,
+    parse_policy,
+)
 from posture.policy.request import CallerKind
 
 OWN = "111122223333"
@@ -22,9 +32,18 @@ ENDPOINT = EndpointContext(OWN, vpc_id="vpc-own", endpoint_id="vpce-own")
 ACCOUNTS = (OWN, PARTNER, UNTRUSTED, OTHER, MEMBER)
 ORGANIZATIONS = (None, ORGANIZATION, OTHER_ORGANIZATION)
 ACTIONS = ("s3:GetObject", "s3:PutObject", "sqs:SendMessage", "kms:Decrypt")
-ACTION_PATTERNS = ("*", "s3:*", "S3:Get*", "sqs:*", "s3:?etObject", "kms:Decrypt", "s3:PutObject")
-RESOURCE_PATTERNS = (
+ACTION_PATTERNS = (
     "*",
+    "*",
+    "s3:*",
+    "S3:Get*",
+    "sqs:*",
+    "s3:?etObject",
+    "kms:Decrypt",
+    "s3:PutObject",
+)
+RESOURCE_PATTERNS = (
+    *["*"] * 4,  # drawn more often, so that requests are allowed
     "arn:aws:s3:::corp-data/*",
     "arn:aws:s3:::corp-*",
     "arn:aws:s3:::*",
@@ -76,14 +95,14 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"NotIpAddress": {"aws:VpcSourceIp": ["10.0.0.0/9", "2001:db8::/32"]}},
     {"NumericLessThan": {"aws:MultiFactorAuthAge": "300"}},
 )
-CASES = st.sampled_from(
-    [
-        PolicyCheck(ENDPOINT, TRUST),
-        PolicyCheck(replace(ENDPOINT, service="com.amazonaws.eu-west-1.s3"), TRUST),
-        PolicyCheck(replace(ENDPOINT, service="s3", gateway=True), replace(TRUST, strict=True)),
-        PolicyCheck(replace(ENDPOINT, service="sqs"), Trust()),
-    ]
+PRESUMED = ("arn:aws:s3:::corp-data/", "-data/")  # named in full by the policies that are drawn
+CHECKS = (
+    PolicyCheck(ENDPOINT, TRUST),
+    PolicyCheck(replace(ENDPOINT, service="com.amazonaws.eu-west-1.s3"), TRUST),
+    PolicyCheck(replace(ENDPOINT, service="s3", gateway=True), replace(TRUST, strict=True)),
+    PolicyCheck(replace(ENDPOINT, service="sqs"), Trust()),
 )
+CASES = st.sampled_from(CHECKS)
 
 
 def some(*values: Any) -> st.SearchStrategy[Any]:
@@ -187,3 +206,47 @@ def _resource(draw: st.DrawFn, action: str, owner: str, account: str) -> str:
     if action.startswith("sqs:"):
         return f"arn:aws:sqs:eu-west-1:{owner}:{draw(st.sampled_from(['jobs', 'other']))}"
     return f"arn:aws:kms:eu-west-1:{owner}:key/1"
+
+
+def answers(text: str, case: PolicyCheck) -> dict[str, PolicyAnswer]:
+    """Return the answers about a text."""
+    found = decide_policy(parse_policy(text), case)
+    return {name: each.answer for name, each in found.results.items()}
+
+
+def carried(case: PolicyCheck, request: Request) -> bool:
+    """Return whether the endpoint carries a request."""
+    known = case.endpoint.action_prefixes
+    return not known or request.action.partition(":")[0] in known
+
+
+def untrusted(case: PolicyCheck, request: Request) -> tuple[bool, bool]:
+    """Return whether the principal, and whether the resource, is untrusted by its IDs."""
+    trust = case.trust.with_account(OWN)
+    principal = request.kind is CallerKind.ANONYMOUS or not trust.covers(
+        request.account, request.organization
+    )
+    vouched = not trust.strict and any(name in request.resource for name in PRESUMED)
+    resource = not trust.covers(request.owner, request.owner_organization) and not vouched
+    return principal, resource
+
+
+def list_contradictions(
+    text: str, case: PolicyCheck, attempts: Iterable[Request]
+) -> Iterator[tuple[str, str, PolicyCheck, Request]]:
+    """Yield the requests whose evaluation contradicts an answer about a policy."""
+    policy, found = parse_policy(text), answers(text, case)
+    for request in attempts:
+        if not carried(case, request):
+            continue
+        allowed = evaluate(policy, request, gateway=case.endpoint.gateway).allowed
+        principal, resource = untrusted(case, request)
+        wrong = {
+            "untrusted_principal": allowed and principal,
+            "untrusted_resource": allowed and resource,
+        }
+        for question, contradicts in wrong.items():
+            if contradicts and found[question] is PolicyAnswer.NO:
+                yield question, text, case, request
+        if not allowed and found["full_access"] is PolicyAnswer.YES:
+            yield "full_access", text, case, request

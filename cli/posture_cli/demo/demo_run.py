@@ -4,7 +4,7 @@ Each step is checked against the API calls that were made: findings are read fro
 table, and alerts are those that a subscriber of the topic received.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.findings import Findings
 from posture_cli.demo import checks
 from posture_cli.demo.organisation import BASELINE_DOCUMENT, Organisation, OrganisationBuilder
-from posture_cli.demo.scenarios import SCENARIOS, Scenario, ScenarioContext
+from posture_cli.demo.scenarios import SCENARIOS, Scenario
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
 from posture_cli.embedded.mailbox import ReceivedAlert
@@ -93,8 +93,7 @@ class DemoRun:
         start = perf_counter()
         self._aws.sweep()
         title = "The first sweep evaluates all VPCs of the region"
-        sweep = self._complete(StepKind.SWEEP, title, "schedule", start)
-        yield replace(sweep, faults=[*checks.check_reported_once(sweep.findings, sweep.alerts)])
+        yield _add_faults(self._complete(StepKind.SWEEP, title, "schedule", start))
         for number, scenario in enumerate(SCENARIOS):
             role, session, address, service = CALLERS[number % len(CALLERS)]
             caller = ApiCaller(self._aws.account, role, session, address, invoked_by=service)
@@ -113,23 +112,14 @@ class DemoRun:
         }
 
     def _run_scenario(self, scenario: Scenario, caller: ApiCaller) -> Iterator[DemoStep]:
-        ec2 = self._aws.ec2(caller)
-        builder = OrganisationBuilder(ec2, self._aws.account)
+        builder = OrganisationBuilder(self._aws.ec2(caller), self._aws.account)
         before = checks.active_finding_ids(self._stored.values())
-        with scenario.misconfigure(ScenarioContext(ec2, self.organisation, builder)):
+        with scenario.misconfigure(builder, self.organisation):
             step = self._complete(StepKind.BREAK, scenario.title, caller.arn, perf_counter())
-            faults = [
-                *checks.check_reported_once(step.findings, step.alerts),
-                *checks.check_causes(step.records, step.findings),
-            ]
-            yield replace(step, faults=faults)
+            yield _add_faults(step, checks.check_causes(step.records, step.findings))
         step = self._complete(StepKind.REPAIR, scenario.title, caller.arn, perf_counter())
         after = checks.active_finding_ids(self._stored.values())
-        faults = [
-            *checks.check_reported_once(step.findings, step.alerts),
-            *checks.check_restored(before, after),
-        ]
-        yield replace(step, faults=faults)
+        yield _add_faults(step, checks.check_restored(before, after))
 
     def _make_failing_call(self, caller: ApiCaller) -> DemoStep:
         table = self.organisation.payments.private_table
@@ -154,3 +144,9 @@ class DemoRun:
         records = tuple(self._aws.trail[self._records :])
         self._records += len(records)
         return DemoStep(kind, title, actor, records, changed, alerts, seconds)
+
+
+def _add_faults(step: DemoStep, others: Iterable[str] = ()) -> DemoStep:
+    """Add the faults of a step's alerts, and others."""
+    faults = [*checks.check_reported_once(step.findings, step.alerts), *others]
+    return replace(step, faults=faults)

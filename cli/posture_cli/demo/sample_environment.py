@@ -25,7 +25,7 @@ from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
 from posture_cli.demo.demo_run import DemoRun
 from posture_cli.demo.organisation import Organisation, OrganisationBuilder
-from posture_cli.demo.scenarios import SCENARIOS, ScenarioContext
+from posture_cli.demo.scenarios import SCENARIOS
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry, record_calls
 from posture_cli.embedded.moto_patches import use_numbered_ids
@@ -98,9 +98,8 @@ class SampleEnvironment:
         caller = ApiCaller(self._aws.account, "NetworkAdmin", "alice")
         ec2 = self._aws.ec2()
         record_calls(ec2, caller, self.trail.append)
-        return scenario.misconfigure(
-            ScenarioContext(ec2, self.organisation, OrganisationBuilder(ec2, self._aws.account))
-        )
+        builder = OrganisationBuilder(ec2, self._aws.account)
+        return scenario.misconfigure(builder, self.organisation)
 
     def _evaluate_trail(self, now: datetime) -> None:
         """Evaluate and discard the trail, as if its calls were made four seconds ago."""

@@ -1,18 +1,12 @@
 """The demo's scenarios: misconfigurations by real API calls, and their repair."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from posture_cli.demo.network_builder import build_https_permission
 from posture_cli.demo.organisation import Organisation, OrganisationBuilder
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
 
 FULL_ACCESS_POLICY = json.dumps(
     {
@@ -22,16 +16,7 @@ FULL_ACCESS_POLICY = json.dumps(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioContext:
-    """What a scenario works with: the caller's EC2 client, and the organisation."""
-
-    ec2: EC2Client
-    organisation: Organisation
-    builder: OrganisationBuilder
-
-
-Misconfiguration = Callable[[ScenarioContext], Iterator[None]]
+Misconfiguration = Callable[[OrganisationBuilder, Organisation], Iterator[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +25,7 @@ class Scenario:
 
     name: str
     title: str
-    misconfigure: Callable[[ScenarioContext], AbstractContextManager[None]]
+    misconfigure: Callable[[OrganisationBuilder, Organisation], AbstractContextManager[None]]
 
 
 SCENARIOS: list[Scenario] = []
@@ -57,8 +42,10 @@ def _scenario(name: str, title: str) -> Callable[[Misconfiguration], Misconfigur
 
 
 @_scenario("detour", "A more specific route sends part of the S3 traffic to the NAT gateway")
-def _route_to_nat_gateway(context: ScenarioContext) -> Iterator[None]:
-    ec2, vpc = context.ec2, context.organisation.payments
+def _route_to_nat_gateway(
+    builder: OrganisationBuilder, organisation: Organisation
+) -> Iterator[None]:
+    ec2, vpc = builder.ec2, organisation.payments
     name = f"com.amazonaws.{ec2.meta.region_name}.s3"
     lists = ec2.describe_managed_prefix_lists(
         Filters=[{"Name": "prefix-list-name", "Values": [name]}]
@@ -74,42 +61,44 @@ def _route_to_nat_gateway(context: ScenarioContext) -> Iterator[None]:
 
 
 @_scenario("lost-route", "The DynamoDB endpoint loses the private route table")
-def _remove_route_table(context: ScenarioContext) -> Iterator[None]:
-    vpc = context.organisation.payments
+def _remove_route_table(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
+    vpc = organisation.payments
     endpoint, table = vpc.endpoints["dynamodb"], vpc.private_table
-    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[table])
+    builder.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[table])
     yield
-    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
+    builder.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
 
 
 @_scenario("open-policy", "The S3 endpoint's policy is changed to full access")
-def _open_policy(context: ScenarioContext) -> Iterator[None]:
-    endpoint, policy = context.organisation.payments.endpoints["s3"], context.builder.policy()
-    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=FULL_ACCESS_POLICY)
+def _open_policy(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
+    endpoint, policy = organisation.payments.endpoints["s3"], builder.policy()
+    builder.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=FULL_ACCESS_POLICY)
     yield
-    context.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=policy)
+    builder.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=policy)
 
 
 @_scenario("open-group", "The endpoints' security group allows 0.0.0.0/0")
-def _open_group(context: ScenarioContext) -> Iterator[None]:
-    group = context.organisation.payments.endpoint_group
-    any_address: Any = [build_https_permission("0.0.0.0/0")]
-    context.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=any_address)
+def _open_group(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
+    group = organisation.payments.endpoint_group
+    any_address = [build_https_permission("0.0.0.0/0")]
+    builder.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=any_address)
     yield
-    context.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=any_address)
+    builder.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=any_address)
 
 
 @_scenario("dns-off", "DNS hostnames are disabled in the analytics VPC")
-def _disable_dns_hostnames(context: ScenarioContext) -> Iterator[None]:
-    vpc_id = context.organisation.analytics.id
-    context.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
+def _disable_dns_hostnames(
+    builder: OrganisationBuilder, organisation: Organisation
+) -> Iterator[None]:
+    vpc_id = organisation.analytics.id
+    builder.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
     yield
-    context.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+    builder.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
 
 
 @_scenario("other-table", "A subnet moves to a route table without endpoint routes")
-def _move_subnet(context: ScenarioContext) -> Iterator[None]:
-    ec2, vpc = context.ec2, context.organisation.analytics
+def _move_subnet(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
+    ec2, vpc = builder.ec2, organisation.analytics
     tables = ec2.describe_route_tables(RouteTableIds=[vpc.private_table])["RouteTables"]
     association = next(
         association["RouteTableAssociationId"]
@@ -126,8 +115,8 @@ def _move_subnet(context: ScenarioContext) -> Iterator[None]:
 
 
 @_scenario("deleted-endpoint", "The KMS endpoint is deleted")
-def _delete_endpoint(context: ScenarioContext) -> Iterator[None]:
-    vpc = context.organisation.payments
-    context.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
+def _delete_endpoint(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
+    vpc = organisation.payments
+    builder.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
     yield
-    context.builder.create_private_endpoint(vpc.id, vpc.private_subnets, "kms", vpc.endpoint_group)
+    builder.create_private_endpoint(vpc.id, vpc.private_subnets, "kms", vpc.endpoint_group)

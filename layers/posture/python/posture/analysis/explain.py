@@ -10,9 +10,10 @@ from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.descriptions import describe_addresses, describe_path
 from posture.analysis.explain_interfaces import explain_acl, explain_interfaces
 from posture.analysis.explain_policies import explain_policies
-from posture.analysis.gates import Gate
+from posture.analysis.gates import HTTPS, Gate
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, Path, PathKind
+from posture.analysis.path_outcome import PathOutcome
 from posture.analysis.paths import list_service_prefix_lists
 from posture.analysis.routing import Router
 from posture.analysis.step import ExplanationStep
@@ -61,6 +62,7 @@ def explain(
         _explain_subnet(analysis, subnet),
         _explain_names(analysis.snapshot, service, cell),
         *_explain_routes(analysis, subnet, service, cell),
+        *_explain_outbound_rules(service, cell, workload_groups),
         *explain_interfaces(analysis, subnet, cell, workload_groups),
         *explain_policies(analysis.snapshot, service, trust),
     )
@@ -124,14 +126,6 @@ def _explain_routes(
     for path in cell.paths:
         yield _explain_route(analysis.snapshot, table, path, exact=exact)
         yield from _explain_onward(path)
-    for each in cell.obstacles:
-        if each.gate is Gate.WORKLOAD:
-            peers = AddressSet.union(path.addresses for path in cell.paths)
-            named = describe_addresses(each.addresses) if exact else "some public addresses"
-            stopped = "this traffic" if each.addresses >= peers else f"traffic to {named}"
-            text = f"{each.by} blocks {stopped}: {each.rule}."
-            record = {"gate": each.gate.value, "by": each.by, "stops": stopped}
-            yield ExplanationStep("security group", text, record)
     acl = analysis.reachability.find_acl(subnet.id)
     private = AddressSet.union(
         path.addresses for path in cell.paths if path.kind is PathKind.GATEWAY_ENDPOINT
@@ -139,6 +133,27 @@ def _explain_routes(
     if exact and acl and private:
         yield from explain_acl(acl, Gate.OUT, private)
         yield from explain_acl(acl, Gate.BACK_IN, private)
+
+
+def _explain_outbound_rules(
+    service: Service, cell: Cell, workload_groups: frozenset[str]
+) -> Iterator[ExplanationStep]:
+    """Explain what a workload's security groups allow of the traffic that leaves the VPC."""
+    if not workload_groups or cell.paths is None or cell.resolution.endpoints:
+        return
+    by = ", ".join(sorted(workload_groups))
+    stop = next((each for each in cell.obstacles if each.gate is Gate.WORKLOAD), None)
+    if stop:
+        exact = EndpointType.GATEWAY in service.types
+        peers = AddressSet.union(path.addresses for path in cell.paths)
+        named = describe_addresses(stop.addresses) if exact else "some public addresses"
+        stopped = "this traffic" if stop.addresses >= peers else f"traffic to {named}"
+        text = f"{by} blocks {stopped}: {stop.rule}."
+    elif cell.outcome in {PathOutcome.UNKNOWN, PathOutcome.BLOCKED}:
+        return  # what the groups allow does not decide, or the summary says why it is not known
+    else:
+        text = f"{by} allows this traffic outbound on port {HTTPS}."
+    yield ExplanationStep("security group", text, {"gate": Gate.WORKLOAD.value, "by": by})
 
 
 def _explain_route(

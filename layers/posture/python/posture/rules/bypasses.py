@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from posture.analysis.names import ResolvesTo
-from posture.analysis.path import Path, PathKind
+from posture.analysis.path import UNKNOWN_ENDS, Path, PathKind
 from posture.model.network import Endpoint, Service, Subnet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence
@@ -48,6 +48,7 @@ class SubnetBypasses:
     bypasses: tuple[Bypass, ...]
     unknown: tuple[Evidence, ...]
     concerns: frozenset[str]
+    why: str = ""  # the first reason why something is not known
 
 
 def find_bypasses(
@@ -66,6 +67,7 @@ def find_bypasses(
     """
     bypasses: list[Bypass] = []
     unknown: list[Evidence] = []
+    reasons: list[str] = []
     for service in vpc.gateway_services:
         resolution = vpc.analysis.resolve_names(service)
         if resolution.resolves_to is ResolvesTo.ENDPOINT:
@@ -74,15 +76,19 @@ def find_bypasses(
         if paths is None:
             text = f"The addresses of {service.name} or the route table of {subnet.id} are unknown."
             unknown.append(Evidence(text, {"service": service.name, "subnet": subnet.id}))
+            reasons.append(f"{text[0].lower()}{text[1:-1]}")
             continue
         found = tuple(path for path in paths if is_bypass(path))
         if found and resolution.resolves_to is ResolvesTo.UNKNOWN:
             unknown.append(Evidence(f"{service.name}: {resolution.why}.", {"names": "unknown"}))
+            reasons.append(resolution.why)
         elif found:
             whole = all(path in found for path in paths)
             bypasses.append(Bypass(service, found, endpoints.get(service.name, ()), whole))
         unknown += [path_evidence(service, path) for path in paths if path.is_unknown]
-    return SubnetBypasses(tuple(bypasses), tuple(unknown), _find_concerns(vpc, subnet, endpoints))
+        reasons += [end.why for path in paths for end in path.ends if end.kind in UNKNOWN_ENDS]
+    concerns = _find_concerns(vpc, subnet, endpoints)
+    return SubnetBypasses(tuple(bypasses), tuple(unknown), concerns, next(iter(reasons), ""))
 
 
 def _find_concerns(

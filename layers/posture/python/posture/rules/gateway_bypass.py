@@ -57,7 +57,9 @@ def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
         status = Status.UNKNOWN if found.unknown else Status.PASS
         summary = f"{subnet.id} sends no S3 or DynamoDB traffic through a NAT or internet gateway"
         if found.unknown:
-            summary = f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known"
+            summary = (
+                f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known ({found.why})"
+            )
         yield RuleResult(subnet.id, summary, found.unknown, status=status, concerns=found.concerns)
 
 
@@ -131,7 +133,9 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
         found = find_bypasses(vpc, subnet, endpoints, _enters_other_network)
         bypasses = found.bypasses
         if not bypasses and found.unknown:
-            summary = f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known"
+            summary = (
+                f"{subnet.id}: the path of some S3 or DynamoDB traffic is not known ({found.why})"
+            )
             yield undecided(subnet.id, summary, found.unknown, concerns=found.concerns)
             continue
         if not bypasses:

@@ -30,8 +30,7 @@ from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.scope import Region
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
-from posture.notification.ports import NotificationPorts
-from posture.notification.topic import Topic
+from posture.notification.ports import NotificationPorts, Topic
 from posture.runtime import clients
 from posture.store.baselines import BaselineTable
 from posture.store.history import History

@@ -13,9 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from posture.alerts.rule_texts import load_rule_texts
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import BatchResponse, Notifier
-from posture.notification.ports import NotificationPorts
+from posture.notification.ports import NotificationPorts, Topic
 from posture.notification.security_hub import SecurityHub
-from posture.notification.topic import Topic
 from posture.runtime import clients
 from posture.runtime.settings import Settings
 from posture.store.history import History

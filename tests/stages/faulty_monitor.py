@@ -35,8 +35,7 @@ from posture.model.finding import Finding, FindingStatus, Step
 from posture.model.scope import Region, Scope
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import Notifier
-from posture.notification.ports import NotificationPorts
-from posture.notification.topic import Topic
+from posture.notification.ports import NotificationPorts, Topic
 from posture.rules.engine import evaluate_vpc
 from posture.runtime import clients
 from posture.runtime.settings import MemberAccess

@@ -19,9 +19,8 @@ from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.notification.metrics import AlertMetrics
 from posture.notification.notify import BatchResponse, Notifier
-from posture.notification.ports import NotificationPorts
+from posture.notification.ports import NotificationPorts, Topic
 from posture.notification.security_hub import SecurityHub
-from posture.notification.topic import Topic
 from posture.store.history import History
 from posture.store.scope_store import Evaluation, Store
 from stack_tables import TABLES, create_tables

@@ -7,7 +7,7 @@ from finding_builders import verdict
 from notify_stage import Stage
 from posture.alerts.message import Message
 from posture.model.scope import Scope
-from posture.notification.topic import Topic
+from posture.notification.ports import Topic
 
 each_way = pytest.mark.parametrize("commits", [1, 6], ids=["single alert", "digest"])
 

@@ -8,7 +8,7 @@ from notify_stage import Stage
 from posture.alerts.message import Message
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture.notification.topic import Topic
+from posture.notification.ports import Topic
 
 VPCS = 20  # commits; more than five in a batch are reported in digests
 

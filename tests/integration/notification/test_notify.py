@@ -8,7 +8,7 @@ import pytest
 from finding_builders import OTHER, verdict
 from notify_stage import Stage
 from posture.alerts.message import Message
-from posture.notification.topic import Topic
+from posture.notification.ports import Topic
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

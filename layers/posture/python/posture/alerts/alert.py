@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from posture.alerts.formatting import format_line
-from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.rule_texts import RuleTexts
 from posture.lifecycle.bounds import truncate
 from posture.model.finding import Cause, FindingStatus, Step, Transition
@@ -54,19 +53,9 @@ class Alert:
         return len(self.transitions) - len(self.shown)
 
     @property
-    def counts(self) -> dict[str, int]:
-        """The number of transitions by step."""
-        return count_steps(self.transitions)
-
-    @property
     def lead(self) -> Transition:
         """The worst transition, which the subject names."""
         return self.transitions[0]
-
-    @property
-    def impacts(self) -> tuple[Impact, ...]:
-        """The root causes that several transitions share."""
-        return group_impacts(self.transitions)
 
     @property
     def filters(self) -> dict[str, str | list[str]]:
@@ -119,11 +108,10 @@ def format_count(number: int, noun: str = "finding") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def format_counts(counts: Mapping[str, int]) -> str:
-    """Format the counts by step, as in `3 findings opened, 1 resolved`."""
-    words = [f"{number} {step}" for step, number in counts.items()]
-    first = next(iter(counts.items()))
-    return ", ".join([f"{format_count(first[1])} {first[0]}", *words[1:]])
+def format_counts(transitions: Iterable[Transition]) -> str:
+    """Format the number of transitions by step, as in `3 findings opened, 1 resolved`."""
+    (step, number), *rest = count_steps(transitions).items()
+    return ", ".join([f"{format_count(number)} {step}", *(f"{many} {each}" for each, many in rest)])
 
 
 def _rank(step: Transition) -> tuple[bool, bool, int, str, str]:

@@ -49,11 +49,6 @@ class Digest:
     rules: RuleTexts
 
     @property
-    def counts(self) -> dict[str, int]:
-        """The number of transitions by step."""
-        return count_steps(self.transitions)
-
-    @property
     def scopes(self) -> dict[Scope, list[Transition]]:
         """The transitions by scope, the scope with the most first."""
         scopes: dict[Scope, list[Transition]] = {}
@@ -94,21 +89,20 @@ def _weight(step: Transition) -> int:
 
 
 def _message(digest: Digest) -> Message:
-    filters = build_filters(
-        digest.transitions,
-        {
-            "account": sorted({format_line(each.account, MAX_NAME) for each in digest.scopes}),
-            "region": sorted({format_line(each.region, MAX_NAME) for each in digest.scopes}),
-            "vpc": [format_line(each.subject, MAX_NAME) for each in digest.scopes],
-        },
-    )
+    scopes = digest.scopes
+    location: dict[str, str | list[str]] = {
+        "account": sorted({format_line(each.account, MAX_NAME) for each in scopes}),
+        "region": sorted({format_line(each.region, MAX_NAME) for each in scopes}),
+        "vpc": [format_line(each.subject, MAX_NAME) for each in scopes],
+    }
+    filters = build_filters(digest.transitions, location)
     body = {
         "schema": SCHEMA,
         "kind": "digest",
         **filters,
         "part": digest.part,
         "parts": digest.parts,
-        "counts": digest.counts,
+        "counts": count_steps(digest.transitions),
         "causes": len({step.finding.cause for step in digest.transitions if step.finding.cause}),
         "findings": [_reference(step) for step in digest.transitions],
         "more": _more(digest),
@@ -132,7 +126,7 @@ def _subject(digest: Digest) -> str:
     part = f", part {digest.part}/{digest.parts}" if digest.parts > 1 else ""
     vpcs = format_count(len(digest.scopes), "VPC")
     return format_ascii_line(
-        f"[{label}] Digest: {format_counts(digest.counts)} in {vpcs}{part}", SUBJECT
+        f"[{label}] Digest: {format_counts(digest.transitions)} in {vpcs}{part}", SUBJECT
     )
 
 
@@ -140,7 +134,7 @@ def _lines(digest: Digest) -> Iterator[str]:
     times = [step.finding.updated_at for step in digest.transitions]
     scopes = digest.scopes
     vpcs = format_count(len(scopes), "VPC")
-    yield f"{format_counts(digest.counts)} in {vpcs}, severity {digest.severity}"
+    yield f"{format_counts(digest.transitions)} in {vpcs}, severity {digest.severity}"
     yield f"Observed {format_time(min(times))} to {format_time(max(times))}"
     if digest.parts > 1:
         yield f"Part {digest.part} of {digest.parts}"
@@ -152,7 +146,7 @@ def _lines(digest: Digest) -> Iterator[str]:
     yield ""
     yield "BY VPC"
     for scope, steps in list(scopes.items())[:MAX_SCOPES]:
-        yield f"  {format_line(str(scope), FACT)}: {format_counts(count_steps(steps))}"
+        yield f"  {format_line(str(scope), FACT)}: {format_counts(steps)}"
     if len(scopes) > MAX_SCOPES:
         yield f"  and {len(scopes) - MAX_SCOPES} more"
     yield ""

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 
 from posture.lifecycle.bounds import CUT
-from posture.model.finding import Finding, FindingStatus, Step, Transition
+from posture.model.finding import FindingStatus, Step, Transition
 
 # Unicode categories that could break a line, hide text or reverse it: control, format (with the
 # bidirectional overrides), surrogate, private use, unassigned, line and paragraph separators.
@@ -40,14 +40,11 @@ def format_time(time: datetime) -> str:
 
 
 def format_label(step: Transition) -> str:
-    """Format the label in brackets: the severity, or that the finding is resolved."""
-    return "RESOLVED" if step.step is Step.RESOLVED else format_severity(step.finding)
-
-
-def format_severity(finding: Finding) -> str:
-    """Format a severity, marked where the rule's status is unknown."""
-    unknown = finding.status is FindingStatus.UNKNOWN
-    return f"{finding.severity.upper()}, UNKNOWN" if unknown else finding.severity.upper()
+    """Format the label in brackets: resolved, or the severity, marked if the rule is unknown."""
+    if step.step is Step.RESOLVED:
+        return "RESOLVED"
+    unknown = ", UNKNOWN" if step.finding.status is FindingStatus.UNKNOWN else ""
+    return f"{step.finding.severity.upper()}{unknown}"
 
 
 def _safe_char(char: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from posture.alerts.alert import Alert
+from posture.alerts.alert import Alert, count_steps
 from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.rule_texts import find_title
 from posture.alerts.text_body import build_list_command
@@ -33,7 +33,7 @@ def _alert(alert: Alert) -> Json:
         "part": alert.part,
         "parts": alert.parts,
         "observed_at": format_iso(alert.observed_at),
-        "counts": alert.counts,
+        "counts": count_steps(alert.transitions),
         "causes": [build_cause_record(cause) for cause in alert.by_cause() if cause],
         "impacts": [_impact(impact) for impact in group_impacts(alert.shown)],
         "findings": [_finding(alert, step) for step in alert.shown],

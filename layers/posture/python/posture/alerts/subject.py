@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posture.alerts.alert import Alert
 from posture.alerts.formatting import format_ascii_line, format_label
-from posture.alerts.impact import Impact
+from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.rule_texts import find_title
 from posture.model.finding import Step
 
@@ -26,12 +26,15 @@ def format_subject(alert: Alert) -> str:
     account = format_ascii_line(f"{scope.subject} {scope.account}", LIMIT)
     region = format_ascii_line(scope.region, LIMIT)
     title = format_ascii_line(find_title(alert.rules, alert.lead.finding.rule), LIMIT)
-    impact = next((it for it in alert.impacts if alert.lead in it.transitions), None)
+    impact = next(
+        (it for it in group_impacts(alert.transitions) if alert.lead in it.transitions), None
+    )
     affected = _format_affected(alert, impact)
+    part = f", part {alert.part}/{alert.parts}" if alert.parts > 1 else ""
     for after in (
-        f"{affected}{_format_others(alert, impact)}{_format_part(alert)} - {account} {region}",
-        f"{affected}{_format_part(alert)} - {account} {region}",
-        f"{affected}{_format_part(alert)} - {account}",
+        f"{affected}{_format_others(alert, impact)}{part} - {account} {region}",
+        f"{affected}{part} - {account} {region}",
+        f"{affected}{part} - {account}",
     ):
         room = LIMIT - len(before) - len(after)
         if len(title) <= room:
@@ -49,7 +52,3 @@ def _format_affected(alert: Alert, impact: Impact | None) -> str:
 def _format_others(alert: Alert, impact: Impact | None) -> str:
     others = len(alert.transitions) - (len(impact.transitions) if impact else 1)
     return f", {others} more" if others else ""
-
-
-def _format_part(alert: Alert) -> str:
-    return f", part {alert.part}/{alert.parts}" if alert.parts > 1 else ""

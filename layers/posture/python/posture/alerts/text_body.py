@@ -58,7 +58,7 @@ def build_list_command(alert: Alert) -> str:
 
 def _head(alert: Alert) -> Iterator[str]:
     scope = alert.scope
-    yield f"{format_counts(alert.counts)} in {format_line(scope.subject, FACT)}"
+    yield f"{format_counts(alert.transitions)} in {format_line(scope.subject, FACT)}"
     yield f"Account {scope.account}, Region {format_line(scope.region, FACT)}"
     yield f"Observed {format_time(alert.observed_at)}"
     if alert.parts > 1:

@@ -6,7 +6,7 @@ the reason of its last transition says how it was resolved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,13 +40,60 @@ class _Evaluation:
     changes: Sequence[Change]
     waivers: Waivers
 
-    def status(self, verdict: Verdict) -> FindingStatus:
-        """Return the status of a finding with this bad verdict."""
-        if verdict.status is Status.FAIL and self.waivers.find_waiver(
-            verdict.rule, verdict.resource
-        ):
-            return FindingStatus.WAIVED
-        return BAD[verdict.status]
+    def worsen(self, before: Finding | None, verdict: Verdict) -> Transition | None:
+        """Open, change or waive the finding of a bad verdict; return None if nothing differs."""
+        rule, resource = verdict.rule, verdict.resource
+        failed = verdict.status is Status.FAIL
+        waiver = self.waivers.find_waiver(rule, resource) if failed else None
+        status = FindingStatus.WAIVED if waiver else BAD[verdict.status]
+        if before and before.status is status and not _differs(before, verdict):
+            return None
+        bad = before if before and is_bad(before) else None
+        was_waived = bad is not None and bad.status is FindingStatus.WAIVED
+        after = self._revise(bad, verdict, status) if bad else self._open(before, verdict, status)
+        if waiver and not was_waived:
+            reason = f"waiver {waiver.id} until {format_iso(waiver.expires_at)}: {waiver.reason}"
+            return Transition(Step.WAIVED, replace(after, cause=approval_cause(waiver)), reason)
+        if was_waived and status is FindingStatus.OPEN:
+            # The finding keeps the time when it was first opened.
+            ended = self.waivers.find_ended(rule, resource)
+            reason = ended.describe_end(self.observed_at) if ended else "no longer waived"
+            return Transition(Step.OPENED, replace(after, cause=revocation_cause(ended)), reason)
+        return Transition(Step.CHANGED if bad else Step.OPENED, self._caused(after, before))
+
+    def resolve(self, before: Finding, reason: str) -> Transition:
+        """Resolve a finding, which keeps its last bad verdict."""
+        after = self._revise(before, before.verdict, FindingStatus.RESOLVED)
+        return Transition(Step.RESOLVED, self._caused(after, before), reason)
+
+    def _open(self, before: Finding | None, verdict: Verdict, status: FindingStatus) -> Finding:
+        return Finding(
+            scope=self.scope,
+            rule=verdict.rule,
+            resource=verdict.resource,
+            status=status,
+            severity=verdict.severity,
+            verdict=verdict,
+            version=before.version + 1 if before else 1,
+            opened_at=self.observed_at,
+            updated_at=self.observed_at,
+        )
+
+    def _revise(self, before: Finding, verdict: Verdict, status: FindingStatus) -> Finding:
+        return replace(
+            before,
+            status=status,
+            severity=verdict.severity,
+            verdict=verdict,
+            version=before.version + 1,
+            updated_at=self.observed_at,
+            verdict_digest=None,
+        )
+
+    def _caused(self, after: Finding, before: Finding | None) -> Finding:
+        unknown = FindingStatus.UNKNOWN in (after.status, before.status if before else None)
+        about, subject = after.verdict.concerns | {after.resource}, self.scope.subject
+        return replace(after, cause=find_cause(self.changes, about, subject=subject, sure=unknown))
 
 
 def find_transitions(  # noqa: PLR0913 - the inputs of one comparison
@@ -82,7 +129,18 @@ def find_transitions(  # noqa: PLR0913 - the inputs of one comparison
     now = _by_finding(scope, verdicts)
     waivers = waivers or Waivers(scope, observed_at)
     evaluation = _Evaluation(scope, observed_at, changes, waivers)
-    steps = (*_worsened(evaluation, stored, now), *_resolved(evaluation, stored, now))
+    undecided = _undecided_rules(scope.subject, now)
+    steps: list[Transition] = []
+    for name, verdict in now.items():
+        if verdict.status in BAD and (step := evaluation.worsen(stored.get(name), verdict)):
+            steps.append(step)
+    for name, finding in stored.items():
+        better = now.get(name)
+        if not is_bad(finding) or (better and better.status in BAD):
+            continue
+        if better or finding.rule not in undecided:
+            reason = _find_reason(finding, better, scope.subject)
+            steps.append(evaluation.resolve(finding, reason))
     return tuple(sorted(steps, key=_order))
 
 
@@ -95,7 +153,7 @@ def resolve_all(
 ) -> tuple[Transition, ...]:
     """Resolve all bad findings of a scope that no longer exists or is exempt, with the reason."""
     evaluation = _Evaluation(scope, observed_at, changes, Waivers(scope, observed_at))
-    steps = (_resolve(evaluation, each, reason) for each in stored.values() if is_bad(each))
+    steps = (evaluation.resolve(each, reason) for each in stored.values() if is_bad(each))
     return tuple(sorted(steps, key=_order))
 
 
@@ -147,35 +205,7 @@ def _badness(verdict: Verdict) -> tuple[int, int, str]:
     return WORST_FIRST.index(verdict.status), verdict.severity.rank, verdict.summary
 
 
-def _worsened(
-    evaluation: _Evaluation, stored: Findings, now: Mapping[str, Verdict]
-) -> Iterator[Transition]:
-    for name, verdict in now.items():
-        if verdict.status not in BAD:
-            continue
-        before, status = stored.get(name), evaluation.status(verdict)
-        if before is None or not is_bad(before):
-            yield _open(evaluation, before, verdict, status)
-        elif before.status is FindingStatus.WAIVED and status is FindingStatus.OPEN:
-            yield _reopen(evaluation, before, verdict)
-        elif before.status is not status or _differs(before, verdict):
-            yield _change(evaluation, before, verdict, status)
-
-
-def _resolved(
-    evaluation: _Evaluation, stored: Findings, now: Mapping[str, Verdict]
-) -> Iterator[Transition]:
-    subject = evaluation.scope.subject
-    blind = _undecided_rules(subject, now)
-    for name, finding in stored.items():
-        verdict = now.get(name)
-        if not is_bad(finding) or (verdict and verdict.status in BAD):
-            continue
-        if verdict or finding.rule not in blind:
-            yield _resolve(evaluation, finding, _reason(finding, verdict, subject))
-
-
-def _reason(finding: Finding, verdict: Verdict | None, subject: str) -> str:
+def _find_reason(finding: Finding, verdict: Verdict | None, subject: str) -> str:
     if verdict and verdict.status is Status.NOT_APPLICABLE:
         return NO_LONGER_APPLIES
     if finding.status is FindingStatus.UNKNOWN and (verdict or finding.resource == subject):
@@ -206,80 +236,6 @@ def _material(verdict: Verdict) -> tuple[object, ...]:
     facts = ((fact.text, tuple(sorted(fact.record.items()))) for fact in verdict.evidence)
     command = verdict.remediation.command if verdict.remediation else ""
     return verdict.status, verdict.severity, verdict.summary, tuple(sorted(facts)), command
-
-
-def _open(
-    evaluation: _Evaluation, before: Finding | None, verdict: Verdict, status: FindingStatus
-) -> Transition:
-    finding = Finding(
-        scope=evaluation.scope,
-        rule=verdict.rule,
-        resource=verdict.resource,
-        status=status,
-        severity=verdict.severity,
-        verdict=verdict,
-        version=before.version + 1 if before else 1,
-        opened_at=evaluation.observed_at,
-        updated_at=evaluation.observed_at,
-    )
-    return _waived(evaluation, finding) or Transition(
-        Step.OPENED, _caused(evaluation, finding, before)
-    )
-
-
-def _reopen(evaluation: _Evaluation, before: Finding, verdict: Verdict) -> Transition:
-    """Open a waived finding again; it keeps the time when it was first opened."""
-    ended = evaluation.waivers.find_ended(verdict.rule, verdict.resource)
-    after = _next_version(evaluation, before, FindingStatus.OPEN, verdict)
-    after = replace(after, cause=revocation_cause(ended))
-    reason = ended.describe_end(evaluation.observed_at) if ended else "no longer waived"
-    return Transition(Step.OPENED, after, reason)
-
-
-def _waived(evaluation: _Evaluation, after: Finding) -> Transition | None:
-    """Return the transition of a finding that is waived from now on."""
-    waiver = evaluation.waivers.find_waiver(after.rule, after.resource)
-    if waiver is None or after.status is not FindingStatus.WAIVED:
-        return None
-    reason = f"waiver {waiver.id} until {format_iso(waiver.expires_at)}: {waiver.reason}"
-    return Transition(Step.WAIVED, replace(after, cause=approval_cause(waiver)), reason)
-
-
-def _change(
-    evaluation: _Evaluation, before: Finding, verdict: Verdict, status: FindingStatus
-) -> Transition:
-    after = _next_version(evaluation, before, status, verdict)
-    if before.status is not FindingStatus.WAIVED and (waived := _waived(evaluation, after)):
-        return waived
-    return Transition(Step.CHANGED, _caused(evaluation, after, before))
-
-
-def _resolve(evaluation: _Evaluation, before: Finding, reason: str) -> Transition:
-    after = _next_version(evaluation, before, FindingStatus.RESOLVED, before.verdict)
-    return Transition(Step.RESOLVED, _caused(evaluation, after, before), reason)
-
-
-def _next_version(
-    evaluation: _Evaluation, before: Finding, status: FindingStatus, verdict: Verdict
-) -> Finding:
-    return replace(
-        before,
-        status=status,
-        severity=verdict.severity,
-        verdict=verdict,
-        version=before.version + 1,
-        updated_at=evaluation.observed_at,
-        verdict_digest=None,
-    )
-
-
-def _caused(evaluation: _Evaluation, after: Finding, before: Finding | None) -> Finding:
-    unknown = FindingStatus.UNKNOWN in (after.status, before.status if before else None)
-    about = after.verdict.concerns | {after.resource}
-    subject = evaluation.scope.subject
-    return replace(
-        after, cause=find_cause(evaluation.changes, about, subject=subject, sure=unknown)
-    )
 
 
 def _order(step: Transition) -> tuple[int, int, str, str]:

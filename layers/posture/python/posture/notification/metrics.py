@@ -26,9 +26,6 @@ class AlertMetrics:
             if cause:
                 delay = (published_at - cause.time).total_seconds()
                 self._metrics.add_metric("DetectionLatency", MetricUnit.Seconds, delay)
-        self._count(entries)
-
-    def _count(self, entries: Sequence[Entry]) -> None:
         kinds = Counter(
             (entry.transition.step.value, entry.transition.finding.severity.value)
             for entry in entries

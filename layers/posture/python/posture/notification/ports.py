@@ -6,21 +6,47 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import sleep
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
 
+from posture.alerts.message import Message
 from posture.errors import MissingHistoryError
 from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 from posture.notification.security_hub import SecurityHub
-from posture.notification.topic import Topic
 from posture.store.history import History
 from posture.store.items import Entry
 from posture.store.stream_records import CommitReference
 
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
 KEY_PREFIX = "alert"  # of the idempotency records of reported commits
 
 RecordMetrics = Callable[[Sequence[Entry], datetime], None]
+
+
+class Topic:
+    """Publishes messages to the alert topic."""
+
+    def __init__(self, client: SNSClient, arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    def publish(self, message: Message) -> str:
+        """Publish a message and return its SNS message id."""
+        answer = self._client.publish(
+            TopicArn=self._arn,
+            Subject=message.subject,
+            Message=message.body,
+            MessageStructure="json",
+            MessageAttributes={
+                name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
+                for name, value in message.attributes.items()
+            },
+        )
+        return answer["MessageId"]
 
 
 @dataclass(frozen=True, slots=True)

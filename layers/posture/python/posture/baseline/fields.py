@@ -15,6 +15,7 @@ ORGANIZATION_PATH = re.compile(
 )
 SHORT_SERVICE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 SERVICE_OR_OWNER = re.compile(r"\d{12}|[a-z]{2,3}(\.[a-z0-9-]+)+")
+SENTENCE = re.compile(r".*\S.*", re.DOTALL)
 TAG_VALUE = re.compile(r".{0,256}", re.DOTALL)
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+|\*")
 
@@ -53,43 +54,35 @@ def texts(form: re.Pattern[str], expected: str, *, ordered: bool = False) -> Fie
     return parse
 
 
-def text(form: re.Pattern[str], expected: str) -> Field:
-    """Build the field of one text of a form."""
+def single(is_valid: Callable[[Any], bool], expected: str, otherwise: object) -> Field:
+    """Build the field of one value, which is `otherwise` where it is not valid."""
 
-    def parse(value: Any, path: str, mistakes: Mistakes) -> str:
-        if not isinstance(value, str) or not form.fullmatch(value):
-            mistakes.expect(path, expected, value)
-            return ""
-        return value
+    def parse(value: Any, path: str, mistakes: Mistakes) -> Any:
+        if is_valid(value):
+            return value
+        mistakes.expect(path, expected, value)
+        return otherwise
 
     return parse
+
+
+def text(form: re.Pattern[str], expected: str) -> Field:
+    """Build the field of one text of a form."""
+    return single(lambda it: isinstance(it, str) and form.fullmatch(it) is not None, expected, "")
 
 
 def integer(least: int, most: int) -> Field:
     """Build the field of an integer between two bounds."""
-
-    def parse(value: Any, path: str, mistakes: Mistakes) -> int:
-        if type(value) is not int or not least <= value <= most:
-            mistakes.expect(path, f"a whole number from {least} to {most}", value)
-            return least
-        return value
-
-    return parse
+    expected = f"a whole number from {least} to {most}"
+    return single(lambda it: type(it) is int and least <= it <= most, expected, least)
 
 
-def parse_flag(value: Any, path: str, mistakes: Mistakes) -> bool:
-    """Parse true or false."""
-    if not isinstance(value, bool):
-        mistakes.expect(path, "true or false", value)
-    return value is True
+parse_flag = single(lambda it: isinstance(it, bool), "true or false", otherwise=False)
 
 
 def parse_sentence(value: Any, path: str, mistakes: Mistakes) -> str:
     """Parse a text that is not empty."""
-    if not isinstance(value, str) or not value.strip():
-        mistakes.expect(path, "a text", value)
-        return ""
-    return value.strip()
+    return str(text(SENTENCE, "a text")(value, path, mistakes)).strip()
 
 
 def parse_tags(value: Any, path: str, mistakes: Mistakes) -> dict[str, frozenset[str]]:

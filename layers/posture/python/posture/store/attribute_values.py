@@ -26,7 +26,7 @@ def serialize(fields: Mapping[str, Any]) -> Item:
 
 
 def deserialize(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
-    """Deserialize an item to text, `Decimal`, bytes, lists and dicts.
+    """Deserialize an item to text, integers, bytes, lists and dicts; other numbers to `Decimal`.
 
     Raises:
         TypeError: a value has no DynamoDB type.
@@ -61,16 +61,21 @@ def _deserialize(value: Any) -> Any:
         raise TypeError(f"{value!r} is not a typed DynamoDB value") from error
 
 
+def _number(held: str) -> int | Decimal:
+    number = Decimal(held)
+    return int(number) if number == number.to_integral_value() else number
+
+
 READERS: Mapping[str, Callable[[Any], Any]] = {
     "S": lambda held: held,
-    "N": Decimal,
+    "N": _number,
     "B": lambda held: held,
     "BOOL": lambda held: held,
     "NULL": lambda _: None,
     "M": lambda held: {name: _deserialize(each) for name, each in held.items()},
     "L": lambda held: [_deserialize(each) for each in held],
     "SS": set,
-    "NS": lambda held: {Decimal(each) for each in held},
+    "NS": lambda held: set(map(_number, held)),
     "BS": set,
 }
 
@@ -94,6 +99,6 @@ def require_int(fields: Mapping[str, Any], name: str) -> int:
         ValueError: it is missing or of another type.
     """
     value = fields.get(name)
-    if value is None or isinstance(value, (str, bytes, list, dict)) or int(value) != value:
-        raise ValueError(f"{name} is not an integer")
-    return int(value)
+    if not isinstance(value, int):
+        raise ValueError(f"{name} is not an integer")  # noqa: TRY004 - as above
+    return value

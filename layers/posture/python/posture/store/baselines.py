@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
 from posture.baseline.document import BaselineDocument
 from posture.baseline.parse import dump_document, parse_document
-from posture.errors import BaselineError, ConflictError
+from posture.errors import ConflictError
 from posture.model.instant import format_iso
 from posture.store.attribute_values import deserialize, require_int, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, build_put, transact
-from posture.store.items import corrupt_item_error
+from posture.store.items import naming_item
+from posture.store.queries import StoredTable
 from posture.store.waivers import WaiverTable
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 KIND = "baseline"
 CURRENT = "current"
@@ -37,12 +33,8 @@ class AppliedBaseline:
     applied_by: str = ""
 
 
-class BaselineTable:
+class BaselineTable(StoredTable):
     """The baseline document in the baseline table."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def load(self) -> BaselineDocument:
         """Read the current document and all waivers; an empty document where none was applied.
@@ -59,23 +51,17 @@ class BaselineTable:
         Raises:
             CorruptItemError: the stored document cannot be read.
         """
-        answer = self._client.get_item(
-            TableName=self._table,
-            Key={"kind": {"S": KIND}, "name": {"S": CURRENT}},
-            ConsistentRead=True,
-        )
-        if "Item" not in answer:
+        item = self._get(serialize({"kind": KIND, "name": CURRENT}))
+        if item is None:
             return AppliedBaseline(BaselineDocument())
-        fields = deserialize(answer["Item"])
-        try:
+        fields = deserialize(item)
+        with naming_item("baseline", KIND, CURRENT):
             return AppliedBaseline(
-                document=parse_document(_whole_numbers(fields.get("document"))),
+                document=parse_document(fields.get("document")),
                 version=require_int(fields, "version"),
                 applied_at=require_text(fields, "applied_at"),
                 applied_by=require_text(fields, "applied_by"),
             )
-        except (BaselineError, ValueError) as error:
-            raise corrupt_item_error("baseline", KIND, CURRENT, error) from error
 
     def apply(
         self, document: BaselineDocument, *, after: int, applied_at: datetime, applied_by: str
@@ -115,12 +101,3 @@ class BaselineTable:
         except ConditionFailedError:
             raise ConflictError(f"another baseline was applied after version {after}") from None
         return version
-
-
-def _whole_numbers(value: Any) -> Any:
-    """Turn the decimals that DynamoDB returns into integers."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {key: _whole_numbers(each) for key, each in value.items()}
-    return [_whole_numbers(each) for each in value] if isinstance(value, list) else value

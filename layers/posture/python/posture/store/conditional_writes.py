@@ -61,7 +61,7 @@ def transact(client: DynamoDBClient, writes: Sequence[TransactWriteItemTypeDef])
         ConditionFailedError: a condition does not hold.
         ConflictError: others kept holding the items.
     """
-    for _ in _attempts():
+    for _ in pause_between(ATTEMPTS):
         try:
             client.transact_write_items(TransactItems=writes)
         except client.exceptions.TransactionCanceledException as error:
@@ -98,7 +98,7 @@ def update(client: DynamoDBClient, write: UpdateTypeDef) -> None:
         ConditionFailedError: the condition does not hold.
         ConflictError: a transaction kept holding the item.
     """
-    for _ in _attempts():
+    for _ in pause_between(ATTEMPTS):
         try:
             client.update_item(**write)
         except client.exceptions.ConditionalCheckFailedException as error:
@@ -109,9 +109,9 @@ def update(client: DynamoDBClient, write: UpdateTypeDef) -> None:
     raise ConflictError(f"an update conflicted with a transaction {ATTEMPTS} times")
 
 
-def _attempts() -> Iterator[int]:
-    """Count the attempts, with a pause before each but the first."""
-    for attempt in range(ATTEMPTS):
+def pause_between(attempts: int) -> Iterator[int]:
+    """Count attempts, with a pause before each but the first."""
+    for attempt in range(attempts):
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         yield attempt

@@ -7,7 +7,6 @@ from datetime import datetime
 from heapq import merge
 from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from posture.model.finding import Finding, FindingStatus
 from posture.model.rule_ids import current_rule_id, first_rule_id
@@ -15,14 +14,11 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.attribute_values import require_text
 from posture.store.items import parse_finding
-from posture.store.queries import KeyRange, query, time_range
+from posture.store.queries import KeyRange, StoredTable, time_range
 from posture.store.scope_record import LISTED, RECORD_KEY
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
-
-class Findings:
+class Findings(StoredTable):
     """The findings table as its readers see it, read page by page.
 
     `since` and `until` bound when a finding was last updated, both included. Every method uses a
@@ -30,18 +26,14 @@ class Findings:
     `CorruptItemError` at an item that cannot be read.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
-
     def list_scopes(self) -> Iterator[Scope]:
         """List every scope that was ever evaluated, including those that no longer exist."""
-        for item in query(self._client, self._table, "listed", LISTED, index="all-scopes"):
+        for item in self._query("listed", LISTED, index="all-scopes"):
             yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
 
     def find_by_scope(self, scope: Scope) -> Iterator[Finding]:
         """Find all findings of a scope, resolved ones included, by rule and resource."""
-        items = query(self._client, self._table, "scope", str(scope))
+        items = self._query("scope", str(scope))
         return (parse_finding(item) for item in items if item.get("item") != {"S": RECORD_KEY})
 
     def find_by_status(
@@ -86,8 +78,7 @@ class Findings:
     def _find(
         self, key: str, value: str, index: str, between: KeyRange | None
     ) -> Iterator[Finding]:
-        items = query(self._client, self._table, key, value, index=index, between=between)
-        return map(parse_finding, items)
+        return map(parse_finding, self._query(key, value, index=index, between=between))
 
 
 def _updated(since: datetime | None, until: datetime | None) -> KeyRange | None:

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from posture.model.scope import Scope
 from posture.store.attribute_values import StoredItem
 from posture.store.items import Entry, parse_history_entry
-from posture.store.queries import AFTER_ALL, KeyRange, query, time_range
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from posture.store.queries import AFTER_ALL, KeyRange, StoredTable, time_range
 
 
-class History:
+class History(StoredTable):
     """The history table as its readers see it, read page by page, oldest rows first.
 
     `since` and `until` are both included. What comes from an index (by finding, resource or actor)
     may be a moment old. Every method that returns entries raises `CorruptItemError` at a row that
     cannot be read.
     """
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def find_by_scope(
         self, scope: Scope, *, since: datetime | None = None, until: datetime | None = None
@@ -55,7 +47,7 @@ class History:
         """Read the rows that one transaction wrote; they never change."""
         prefix = f"{commit.partition('#')[0]}#"
         between = KeyRange("entry", prefix, prefix + AFTER_ALL)
-        rows = query(self._client, self._table, "scope", str(scope), between=between)
+        rows = self._query("scope", str(scope), between=between)
         return tuple(row for row in map(parse_history_entry, rows) if row.commit == commit)
 
     def query_rows(
@@ -63,11 +55,10 @@ class History:
     ) -> Iterator[StoredItem]:
         """Read a partition's rows as they are stored."""
         between = time_range("entry", since, until)
-        return query(self._client, self._table, "scope", partition, between=between)
+        return self._query("scope", partition, between=between)
 
     def _find(
         self, key: str, value: str, index: str, since: datetime | None, until: datetime | None
     ) -> Iterator[Entry]:
         between = time_range("entry", since, until)
-        rows = query(self._client, self._table, key, value, between=between, index=index)
-        return map(parse_history_entry, rows)
+        return map(parse_history_entry, self._query(key, value, between=between, index=index))

@@ -7,12 +7,13 @@ that names its key: a finding that is skipped would never be reported.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from posture.errors import CorruptItemError
+from posture.errors import BaselineError, CorruptItemError
 from posture.lifecycle.bounds import is_truncated
 from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
 from posture.model.instant import format_iso, parse_iso
@@ -29,6 +30,7 @@ from posture.store.attribute_values import (
 )
 from posture.store.schema import SCHEMA, upgrade
 
+UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError, BaselineError)
 CAUSE_TEXTS = ("event_id", "event_name", "actor", "source_ip", "user_agent")
 
 
@@ -88,12 +90,8 @@ def parse_finding(item: StoredItem) -> Finding:
         CorruptItemError: an attribute is missing or malformed.
     """
     fields = deserialize(item)
-    try:
+    with naming_item("finding", fields.get("scope"), fields.get("item")):
         return _finding(upgrade(fields))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise corrupt_item_error(
-            "finding", fields.get("scope"), fields.get("item"), error
-        ) from error
 
 
 def parse_history_entry(item: StoredItem) -> Entry:
@@ -103,7 +101,7 @@ def parse_history_entry(item: StoredItem) -> Entry:
         CorruptItemError: an attribute is missing or malformed.
     """
     fields = deserialize(item)
-    try:
+    with naming_item("history row", fields.get("scope"), fields.get("entry")):
         step, reason = Step(require_text(fields, "step")), require_text(fields, "reason")
         return Entry(
             transition=Transition(step, _finding(upgrade(fields)), reason),
@@ -111,15 +109,19 @@ def parse_history_entry(item: StoredItem) -> Entry:
             parts=require_int(fields, "parts"),
             observed_at=parse_iso(require_text(fields, "observed_at")),
         )
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise corrupt_item_error(
-            "history row", fields.get("scope"), fields.get("entry"), error
-        ) from error
 
 
-def corrupt_item_error(kind: str, scope: object, key: object, error: Exception) -> CorruptItemError:
-    """Build the error that names an item, and why it cannot be read."""
-    return CorruptItemError(f"{kind} {scope} / {key} cannot be read: {error}")
+@contextmanager
+def naming_item(kind: str, partition: object, key: object) -> Iterator[None]:
+    """Name the item in the error of whatever parses it.
+
+    Raises:
+        CorruptItemError: an attribute is missing or malformed.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise CorruptItemError(f"{kind} {partition} / {key} cannot be read: {error}") from error
 
 
 def _attributes(finding: Finding) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from posture.model.dns import DnsAttributes
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.conditional_writes import ConditionFailedError, try_transact, update
+from posture.store.queries import StoredTable
 from posture.store.scope_record import build_record_update, dns_fields, when_unchanged
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -41,12 +41,8 @@ class Observation:
     dns: DnsAttributes | None = None
 
 
-class LastObservedTimes:
+class LastObservedTimes(StoredTable):
     """The last-observed times of one findings table."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def advance(self, observation: Observation) -> bool:
         """Advance one time; False where the record holds another digest or a later time.

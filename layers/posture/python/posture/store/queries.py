@@ -1,4 +1,4 @@
-"""Queries of a table or an index by its partition key, and by a range of its sort key."""
+"""Reading a table: one item, or those of a partition key and a range of its sort key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from posture.model.instant import format_iso
-from posture.store.attribute_values import StoredItem, serialize
+from posture.store.attribute_values import Item, StoredItem, serialize
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,37 +29,46 @@ def time_range(name: str, since: datetime | None, until: datetime | None) -> Key
     return KeyRange(name, first, format_iso(until) + AFTER_ALL if until else AFTER_ALL)
 
 
-def query(  # noqa: PLR0913 - the parts of a query
-    client: DynamoDBClient,
-    table: str,
-    key: str,
-    value: str,
-    *,
-    between: KeyRange | None = None,
-    index: str = "",
-    consistent: bool = True,
-) -> Iterator[StoredItem]:
-    """Query a table or an index, page by page as the items are consumed.
+class StoredTable:
+    """A table that is read by its keys and indexes; the base of all that read or write one."""
 
-    Args:
-        client: A DynamoDB client.
-        table: The table's name.
-        key: The name of the partition key.
-        value: Its value.
-        between: The range of the sort key; None for all.
-        index: The index to query; "" for the table itself.
-        consistent: Whether a table is read consistently; an index never is.
-    """
-    condition, names, values = "#key = :key", {"#key": key}, {":key": value}
-    if between:
-        condition += " AND #sort BETWEEN :first AND :last"
-        names["#sort"], values[":first"], values[":last"] = between
-    pages = client.get_paginator("query").paginate(
-        TableName=table,
-        KeyConditionExpression=condition,
-        ExpressionAttributeNames=names,
-        ExpressionAttributeValues=serialize(values),
-        **({"IndexName": index} if index else {"ConsistentRead": consistent}),
-    )
-    for page in pages:
-        yield from page["Items"]
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def _get(self, key: Item) -> StoredItem | None:
+        """Read one item consistently."""
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return answer.get("Item")
+
+    def _query(
+        self,
+        key: str,
+        value: str,
+        *,
+        between: KeyRange | None = None,
+        index: str = "",
+        consistent: bool = True,
+    ) -> Iterator[StoredItem]:
+        """Query the table or an index, page by page as the items are consumed.
+
+        Args:
+            key: The name of the partition key.
+            value: Its value.
+            between: The range of the sort key; None for all.
+            index: The index to query; "" for the table itself.
+            consistent: Whether the table is read consistently; an index never is.
+        """
+        condition, names, values = "#key = :key", {"#key": key}, {":key": value}
+        if between:
+            condition += " AND #sort BETWEEN :first AND :last"
+            names["#sort"], values[":first"], values[":last"] = between
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=serialize(values),
+            **({"IndexName": index} if index else {"ConsistentRead": consistent}),
+        )
+        for page in pages:
+            yield from page["Items"]

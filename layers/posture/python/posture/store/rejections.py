@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from posture.changes.batch import RejectedRecord
 from posture.lifecycle.bounds import truncate
 from posture.model.instant import format_iso
 from posture.store.attribute_values import serialize
 from posture.store.conditional_writes import build_put
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from posture.store.queries import StoredTable
 
 PARTITION = "rejected"
 LAST_TRY = 5  # the queues' maxReceiveCount: after it, a message goes to the dead-letter queue
 BODY = 200_000  # bytes; an item holds 400 KB, a queue message 1 MB
 
 
-class Rejections:
+class Rejections(StoredTable):
     """The partition of the history table that holds one row for each rejected message."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def keep(self, rejected: RejectedRecord, received_at: datetime) -> None:
         """Record why a message was rejected, unless a reason is recorded already.

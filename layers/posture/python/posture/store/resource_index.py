@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -12,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 from posture.errors import ConflictError
 from posture.model.scope import Scope
 from posture.store.attribute_values import deserialize, require_text, serialize
-from posture.store.items import corrupt_item_error
-from posture.store.queries import query
+from posture.store.conditional_writes import pause_between
+from posture.store.items import naming_item
+from posture.store.queries import StoredTable
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 KEPT = timedelta(days=90)  # CloudTrail's own event history reaches as far back
 BATCH = 25  # writes a BatchWriteItem call may hold
 ATTEMPTS = 6
-PAUSE = 0.05  # seconds, doubled each time
 QUERIES = 8  # at once
 
 
@@ -36,12 +34,8 @@ def digest_ids(ids: frozenset[str], observed_at: datetime) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-class ResourceIndex:
+class ResourceIndex(StoredTable):
     """The ownership table, which holds the scopes of each id."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def remember(
         self, scope: Scope, ids: frozenset[str], observed_at: datetime, *, new: bool = False
@@ -73,12 +67,12 @@ class ResourceIndex:
             return dict(zip(wanted, pool.map(self._scopes, wanted), strict=True))
 
     def _scopes(self, resource: str) -> frozenset[Scope]:
-        items = query(self._client, self._table, "resource", resource, consistent=False)
+        items = self._query("resource", resource, consistent=False)
         return frozenset(_scope(deserialize(item)) for item in items)
 
     def _known(self, scope: Scope) -> Iterator[tuple[str, object]]:
         """Return each id of the scope, and when it expires where it is gone."""
-        for item in query(self._client, self._table, "scope", str(scope), index="by-scope"):
+        for item in self._query("scope", str(scope), index="by-scope"):
             fields = deserialize(item)
             yield require_text(fields, "resource"), fields.get("expires_at")
 
@@ -92,19 +86,14 @@ class ResourceIndex:
 
     def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
         left: Sequence[WriteRequestTypeDef] = batch
-        for attempt in range(ATTEMPTS):
+        for _ in pause_between(ATTEMPTS):
             answer = self._client.batch_write_item(RequestItems={self._table: left})
             left = [*answer["UnprocessedItems"].get(self._table, ())]
             if not left:
                 return
-            time.sleep(PAUSE * 2**attempt)
         raise ConflictError(f"{self._table}: {len(left)} writes remain unprocessed")
 
 
 def _scope(fields: Mapping[str, Any]) -> Scope:
-    try:
+    with naming_item("ownership", fields.get("resource"), fields.get("scope")):
         return Scope.parse(require_text(fields, "scope"))
-    except ValueError as error:
-        raise corrupt_item_error(
-            "ownership", fields.get("resource"), fields.get("scope"), error
-        ) from error

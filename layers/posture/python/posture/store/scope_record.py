@@ -25,7 +25,7 @@ from posture.store.attribute_values import (
 )
 from posture.store.conditional_writes import name_attributes
 from posture.store.hash_chain import Chain, parse_chain
-from posture.store.items import corrupt_item_error
+from posture.store.items import naming_item
 from posture.store.schema import SCHEMA, upgrade
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
         CorruptItemError: an attribute is missing or malformed.
     """
     fields: Json = deserialize(item)
-    try:
+    with naming_item("scope record", fields.get("scope"), RECORD_KEY):
         fields = upgrade(fields)
         return ScopeRecord(
             scope=Scope.parse(require_text(fields, "scope")),
@@ -196,8 +196,6 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             chain=parse_chain(fields),
             snapshot_digest=_snapshot_digest(fields),
         )
-    except (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError) as error:
-        raise corrupt_item_error("scope record", fields.get("scope"), RECORD_KEY, error) from error
 
 
 def _snapshot_digest(fields: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,12 +17,13 @@ from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Verdict
 from posture.runtime.settings import Tables
-from posture.store.attribute_values import StoredItem, serialize
+from posture.store.attribute_values import StoredItem
 from posture.store.conditional_writes import ConditionFailedError, transact, update
 from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
 from posture.store.items import parse_finding
 from posture.store.last_observed import LastObservedTimes
+from posture.store.queries import StoredTable
 from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_record import (
     RECORD_KEY,
@@ -110,11 +111,11 @@ class WriteResult:
     transitions: tuple[Transition, ...] = ()
 
 
-class Store:
+class Store(StoredTable):
     """The findings and history tables, and the resource index that is kept with them."""
 
     def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
-        self._client = client
+        super().__init__(client, tables.findings)
         self._tables = tables
         self.resource_index = ResourceIndex(client, tables.ownership)
         self.last_observed = LastObservedTimes(client, tables.findings)
@@ -126,8 +127,7 @@ class Store:
             CorruptItemError: an item cannot be read.
         """
         record, findings, former = None, {}, {}
-        items = self._query("scope", str(scope), ConsistentRead=True)
-        for item in items:
+        for item in self._query("scope", str(scope)):
             if item["item"] == {"S": RECORD_KEY}:
                 record = parse_scope_record(item)
                 continue
@@ -143,17 +143,15 @@ class Store:
         Raises:
             CorruptItemError: it cannot be read.
         """
-        answer = self._client.get_item(
-            TableName=self._tables.findings, Key=record_key(scope), ConsistentRead=True
-        )
-        return parse_scope_record(answer["Item"]) if "Item" in answer else None
+        item = self._get(record_key(scope))
+        return parse_scope_record(item) if item else None
 
     def load_region_records(self, region: Region) -> tuple[ScopeRecord, ...]:
         """Read the records of all scopes of a region that exist as far as is known.
 
         They come from an index, so they may be a moment old and carry no coverage.
         """
-        items = self._query("head_of", str(region), IndexName="by-region")
+        items = self._query("head_of", str(region), index="by-region")
         return tuple(map(parse_scope_record, items))
 
     def record(
@@ -191,17 +189,6 @@ class Store:
                 state = None
         raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
 
-    def _query(self, key: str, value: str, **options: Any) -> Iterator[StoredItem]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._tables.findings,
-            KeyConditionExpression="#key = :value",
-            ExpressionAttributeNames={"#key": key},
-            ExpressionAttributeValues=serialize({":value": value}),
-            **options,
-        )
-        for page in pages:
-            yield from page["Items"]
-
     def _carry_over(self, state: ScopeState, verdicts: Sequence[Verdict]) -> bool:
         """Rewrite the findings of a former version in today's form; False where there are none.
 
@@ -211,8 +198,7 @@ class Store:
         digests = digest_former_findings(state.scope, state.findings, verdicts)
         if not digests or state.record is None:
             return False
-        table = self._tables.findings
-        for writes in build_carry_over(table, state.former, digests, state.record):
+        for writes in build_carry_over(self._table, state.former, digests, state.record):
             transact(self._client, writes)
         return True
 
@@ -246,7 +232,8 @@ class Store:
     ) -> WriteResult:
         guard = when_newer_than(state.record) if state.record else when_absent()
         if not steps:
-            return self._advance(evaluation, observed, guard)
+            done = self._write(evaluation, None, observed, guard)
+            return WriteResult(WriteOutcome.UNCHANGED if done else WriteOutcome.STALE)
         written: tuple[Transition, ...] = ()
         chain = state.record.chain if state.record else Chain()
         for part in split_into_parts(steps, evaluation.observed_at, chain):
@@ -256,60 +243,43 @@ class Store:
             guard = when_following(part.commit, part.chain)
         return WriteResult(WriteOutcome.COMMITTED, written)
 
-    def _advance(
-        self, evaluation: Evaluation, observed: Mapping[str, Any], guard: Guard
-    ) -> WriteResult:
-        """Advance the last-observed time, so that no older snapshot can be written after it."""
-        fields = {**_time_fields(evaluation), **observed}
-        write = build_record_update(
-            self._tables.findings, evaluation.scope, fields, guard, revise=False
-        )
-        try:
-            update(self._client, write)
-        except ConditionFailedError:
-            if self._is_stale(evaluation):
-                return WriteResult(WriteOutcome.STALE)
-            raise
-        return WriteResult(WriteOutcome.UNCHANGED)
-
     def _write(
         self,
         evaluation: Evaluation,
-        part: TransactionPart,
+        part: TransactionPart | None,
         observed: Mapping[str, Any],
         guard: Guard,
     ) -> bool:
         """Write one part; False where the store holds a newer evaluation.
 
+        Without a part only the scope record is written, so that no older snapshot can be written
+        after it.
+
         Raises:
             ConditionFailedError: the findings compared with are no longer the stored ones.
             ConflictError: something other than this program wrote between two parts.
         """
-        fields = {
-            **_time_fields(evaluation),
-            **observed,
-            **part.chain.to_attributes(),
-            "commit": part.commit,
-        }
+        fields = {**_time_fields(evaluation), **observed}
+        if part:
+            fields |= {**part.chain.to_attributes(), "commit": part.commit}
         write = build_record_update(
-            self._tables.findings, evaluation.scope, fields, guard, revise=True
+            self._table, evaluation.scope, fields, guard, revise=part is not None
         )
         try:
-            transact(self._client, [*build_part_writes(part, self._tables), {"Update": write}])
+            if part:
+                transact(self._client, [*build_part_writes(part, self._tables), {"Update": write}])
+            else:
+                update(self._client, write)
         except ConditionFailedError:
             stored = self.load_record(evaluation.scope)
-            if stored and (stored.commit, stored.chain) == (part.commit, part.chain):
+            if part and stored and (stored.commit, stored.chain) == (part.commit, part.chain):
                 return True  # it was written, and only the answer was lost
-            if self._is_stale(evaluation):
+            if stored and stored.is_newer_than(evaluation.observed_at, evaluation.dns):
                 return False
-            if part.number > 1:
+            if part and part.number > 1:
                 raise ConflictError(f"{evaluation.scope}: lost after {part.commit}") from None
             raise
         return True
-
-    def _is_stale(self, evaluation: Evaluation) -> bool:
-        stored = self.load_record(evaluation.scope)
-        return stored is not None and stored.is_newer_than(evaluation.observed_at, evaluation.dns)
 
 
 def _time_fields(evaluation: Evaluation) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from posture.model.waiver import Waiver, identify_person
 from posture.store.attribute_values import StoredItem, deserialize, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, build_put, transact
 from posture.store.hash_chain import Chain, append_to_chain, parse_chain
-from posture.store.items import corrupt_item_error
-from posture.store.queries import query
+from posture.store.items import naming_item
+from posture.store.queries import StoredTable
 from posture.store.schema import SCHEMA, upgrade
 from posture.store.transactions import build_history_put
 
@@ -32,20 +32,19 @@ TIMES = frozenset({"requested_at", "expires_at", "approved_at", "revoked_at"})
 OPTIONAL = frozenset({"approved_at", "revoked_at"})  # absent until then
 
 
-class WaiverTable:
+class WaiverTable(StoredTable):
     """The waivers in the baseline table; each of their steps is a chained row of history.
 
     Every method raises `CorruptItemError` at an item that cannot be read.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, history: str = "") -> None:
-        self._client = client
-        self._table = table
+        super().__init__(client, table)
         self._history = history
 
     def load(self) -> tuple[Waiver, ...]:
         """Read all waivers by id, including expired and revoked ones."""
-        return tuple(map(_parse_waiver, query(self._client, self._table, "kind", KIND)))
+        return tuple(map(_parse_waiver, self._query("kind", KIND)))
 
     def get(self, waiver_id: str) -> Waiver:
         """Read a waiver.
@@ -53,16 +52,14 @@ class WaiverTable:
         Raises:
             WaiverError: no waiver has that id.
         """
-        key = serialize({"kind": KIND, "name": waiver_id})
-        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        if "Item" not in answer:
+        item = self._get(serialize({"kind": KIND, "name": waiver_id}))
+        if item is None:
             raise WaiverError(f"there is no waiver {waiver_id}")
-        return _parse_waiver(answer["Item"])
+        return _parse_waiver(item)
 
     def load_chain(self) -> Chain:
         """Read where the chain of the waivers' history ends."""
-        answer = self._client.get_item(TableName=self._table, Key=HEAD, ConsistentRead=True)
-        return parse_chain(deserialize(answer.get("Item", {})))
+        return parse_chain(deserialize(self._get(HEAD) or {}))
 
     def add(self, waiver: Waiver) -> None:
         """Write a new waiver.
@@ -148,7 +145,7 @@ def _attributes(waiver: Waiver) -> dict[str, Any]:
 
 def _parse_waiver(item: StoredItem) -> Waiver:
     stored: Mapping[str, Any] = deserialize(item)
-    try:
+    with naming_item("waiver", KIND, stored.get("name")):
         stored = upgrade(stored)
         values: dict[str, Any] = {}
         for name in (each.name for each in fields(Waiver)):
@@ -158,5 +155,3 @@ def _parse_waiver(item: StoredItem) -> Waiver:
             value = require_text(stored, attribute)
             values[name] = parse_iso(value) if name in TIMES else value
         return Waiver(**{**values, "rule": current_rule_id(values["rule"])})
-    except ValueError as error:
-        raise corrupt_item_error("waiver", KIND, stored.get("name"), error) from error

@@ -21,7 +21,7 @@ from posture.policy.policy_check import EndpointContext
 from posture.policy.question import Question
 from posture.policy.request import CallerKind
 from posture.policy.request_case import Assigned, Caller, RequestCase, ResourceOwner
-from posture.policy.service_reference import find_group, list_action_groups
+from posture.policy.service_reference import find_group, group_by_arn
 from posture.policy.shapes import ACTION, RESOURCE, find_shape
 from posture.policy.value_domains import build_domain
 from posture.policy.value_tests import KeyValues, RequiredOutcome, ValueDomain, choose_values
@@ -151,7 +151,7 @@ class RequestSearch:
         chosen = self._choose_any(case, statement, others)
         if chosen is None or _go_together(case, chosen):
             return chosen
-        for group in list_action_groups(case.service or ""):
+        for group in group_by_arn(case.service or ""):
             chosen = self._choose_any(replace(case, group=group), statement, others)
             if chosen is not None:
                 return chosen

@@ -136,24 +136,25 @@ TYPICAL_ACTIONS: dict[str, tuple[str, ...]] = {
     "ebs": ("GetSnapshotBlock",),
     "iam": ("GetRole", "GetPolicy"),
 }
-# The ends of typical ARNs, likewise.
+# Typical ARNs behind the partition, likewise.
 TYPICAL_RESOURCES: dict[str, tuple[str, ...]] = {
-    "s3": ("external-bucket/object", "external-bucket"),
-    "dynamodb": ("table/external-table",),
-    "kms": ("key/1234abcd-12ab-34cd-56ef-1234567890ab",),
-    "secretsmanager": ("secret:external-secret-a1b2c3",),
-    "lambda": ("function:external-function",),
-    "logs": ("log-group:external-group:log-stream:stream",),
-    "ecr": ("repository/external-repository",),
-    "iam": ("role/ExternalRole",),
-    "ec2": ("instance/i-0123456789abcdef0",),
-    "execute-api": ("a1b2c3d4e5/prod/GET/path",),
-    "events": ("event-bus/external-bus",),
-    "kinesis": ("stream/external-stream",),
-    "sqs": ("external-sqs",),
-    "sns": ("external-sns",),
-    "states": ("stateMachine:external-machine",),
-    "ssm": ("parameter/external-parameter",),
+    "s3": ("s3:::external-bucket/object", "s3:::external-bucket"),
+    "dynamodb": ("dynamodb:{region}:{account}:table/external-table",),
+    "kms": ("kms:{region}:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab",),
+    "secretsmanager": ("secretsmanager:{region}:{account}:secret:external-secret-a1b2c3",),
+    "lambda": ("lambda:{region}:{account}:function:external-function",),
+    "logs": ("logs:{region}:{account}:log-group:external-group:log-stream:stream",),
+    "ecr": ("ecr:{region}:{account}:repository/external-repository",),
+    "iam": ("iam::{account}:role/ExternalRole",),
+    "ec2": ("ec2:{region}:{account}:instance/i-0123456789abcdef0",),
+    "execute-api": ("execute-api:{region}:{account}:a1b2c3d4e5/prod/GET/path",),
+    "events": ("events:{region}:{account}:event-bus/external-bus",),
+    "kinesis": ("kinesis:{region}:{account}:stream/external-stream",),
+    "sqs": ("sqs:{region}:{account}:external-sqs",),
+    "sns": ("sns:{region}:{account}:external-sns",),
+    "states": ("states:{region}:{account}:stateMachine:external-machine",),
+    "sts": ("iam::{account}:role/ExternalRole",),
+    "ssm": ("ssm:{region}:{account}:parameter/external-parameter",),
 }
 DEFAULT_REGION = "us-east-1"
 

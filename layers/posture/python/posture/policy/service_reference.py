@@ -49,6 +49,17 @@ def list_action_groups(prefix: str) -> tuple[ActionGroup, ...]:
 
 
 @cache
+def group_by_arn(prefix: str) -> tuple[ActionGroup, ...]:
+    """Return for each ARN of a service the actions that apply to it."""
+    groups = list_action_groups(prefix)
+    found: dict[str, list[str]] = {}
+    for each in groups:
+        for arn in each.arns:
+            found.setdefault(arn, []).extend(each.actions)
+    return tuple(ActionGroup(tuple(actions), (arn,)) for arn, actions in found.items())
+
+
+@cache
 def list_service_arns(prefix: str) -> tuple[str, ...] | None:
     """Return the ARNs that the actions of a service apply to; None if it is not known."""
     if not is_service(prefix):

@@ -19,7 +19,7 @@ from posture.policy.shapes import ACTION, RESOURCE, SESSION, find_shape, list_ar
 from posture.policy.tokens import match_text
 from posture.policy.value_tests import ValueDomain
 
-MAX_EXAMPLES = 8
+MAX_EXAMPLES = 3
 BOOLEANS = compile_patterns(match_text("true"), match_text("false"))
 
 
@@ -116,7 +116,9 @@ def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
     if key == ACTION:  # of a service whose actions are not known; `*` stands for any
         return (*case.named_actions, f"{service}:*")
     if key == RESOURCE and owner:
-        return tuple(_list_resources(case, service, owner.account))
+        region = case.endpoint.region or get_partition_region(case.partition)
+        start = f"arn:{case.partition}:"
+        return _list_resources(start, service, region, owner.account, list_arns(case))
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
         iam = f"arn:{case.partition}:iam::{caller.account}:"
         return (
@@ -131,17 +133,15 @@ def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
     return ("x", "xxxxxxxx")
 
 
-def _list_resources(case: RequestCase, service: str, account: str) -> Iterator[str]:
-    """Yield the typical resources of the actions of a case, then one of each kind."""
-    region = case.endpoint.region or get_partition_region(case.partition)
-    typical = service_actions.TYPICAL_RESOURCES
-    arns = list_arns(case)
-    arns = (f"{service}:{{region}}:{{account}}:{{}}",) if arns is None else arns
-    named = dict.fromkeys(each.split(":", 3)[0] for each in arns)
-    starts = dict.fromkeys(":".join(each.split(":", 3)[:3]) for each in arns)
-    ends = {each: typical.get(each, ()) for each in sorted(named, key=lambda each: each != service)}
-    written = [f"{each}:{end}" for each in starts for end in ends[each.partition(":")[0]]]
-    written += [re.sub(r"\{\*?\}|\*", f"external-{service}", each) for each in arns[:MAX_EXAMPLES]]
-    for each in written:
-        filled = each.replace("{region}", region).replace("{account}", account)
-        yield f"arn:{case.partition}:{filled}"
+@lru_cache(maxsize=1024)
+def _list_resources(
+    start: str, service: str, region: str, account: str, arns: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """Return the typical resources of a service, then one of each kind."""
+    if arns is None:
+        arns = (f"{service}:{{region}}:{{account}}:{{}}",)
+    named = (re.sub(r"\{\*?\}|\*", f"external-{service}", each) for each in arns[:MAX_EXAMPLES])
+    written = (*service_actions.TYPICAL_RESOURCES.get(service, ()), *named)
+    return tuple(
+        start + each.replace("{region}", region).replace("{account}", account) for each in written
+    )

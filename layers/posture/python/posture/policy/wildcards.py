@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 # The characters of a pattern; None stands for `*`, and "" for `?`.
 PatternText = tuple[str | None, ...]
 
 ARN_FIELDS = 6
-REFERENCE = re.compile(r"\$\{\s*([^,'*?$\s{}][^,'*?${}]*?)\s*(?:,\s*'([^'{}]*)')?\s*\}")
+NAME = r"[^,'*?$\s{}]++(?:\s++[^,'*?$\s{}]++)*+"  # possessive: a run of spaces is read once
+REFERENCE = re.compile(rf"\$\{{\s*+({NAME})\s*+(?:,\s*+'([^'{{}}]*+)')?+\s*+\}}")
 SPECIAL = re.compile(r"\$\{([*?$])\}")
 
 
@@ -78,22 +80,49 @@ def resolve_all(
 
 
 def glob_matches(pattern: PatternText, text: str) -> bool:
-    """Return whether a text matches a pattern, by going back to the last `*` on a mismatch."""
-    at = here = 0
-    star, resume = -1, 0
-    while here < len(text):
-        if at < len(pattern) and pattern[at] is None:
-            star, resume = at, here
-            at += 1
-        elif at < len(pattern) and pattern[at] in {text[here], ""}:
-            at += 1
-            here += 1
-        elif star >= 0:
-            resume += 1
-            at, here = star + 1, resume
+    """Return whether a text matches a pattern: each part between two `*` at its first place.
+
+    The standard library searches for the parts, since both may be as long as a policy.
+    """
+    first, *others = _split_at_stars(pattern)
+    if not others:
+        return len(first) == len(text) and _is_at(0, first, text)
+    last = others.pop()
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (_is_at(0, first, text) and _is_at(end, last, text)):
+        return False
+    for part in others:
+        if "" in part:
+            found = _compile_part(part).search(text, at, end)
+            place = found.start() if found else -1
         else:
+            place = text.find("".join(filter(None, part)), at, end)
+        if place < 0:
             return False
-    return all(each is None for each in pattern[at:])
+        at = place + len(part)
+    return True
+
+
+def _is_at(place: int, part: PatternText, text: str) -> bool:
+    if "" in part:
+        return _compile_part(part).match(text, place) is not None
+    return text.startswith("".join(filter(None, part)), place)
+
+
+def _split_at_stars(pattern: PatternText) -> list[PatternText]:
+    parts: list[PatternText] = []
+    begin = 0
+    for at, sign in enumerate(pattern):
+        if sign is None:
+            parts.append(pattern[begin:at])
+            begin = at + 1
+    return [*parts, pattern[begin:]]
+
+
+@lru_cache(maxsize=256)
+def _compile_part(part: PatternText) -> re.Pattern[str]:
+    """Return the regular expression of a part without `*`."""
+    return re.compile("".join(re.escape(each) if each else "." for each in part), re.DOTALL)
 
 
 def arn_matches(pattern: PatternText, arn: str, *, whole: bool = False) -> bool:
@@ -121,14 +150,32 @@ def resource_matches(pattern: PatternText, arn: str) -> bool:
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
-    found, colons = "", 0
+    return arn_matches(pattern, arn) or _matches_spanning(pattern, arn)
+
+
+def _matches_spanning(pattern: PatternText, text: str) -> bool:
+    """Advance the set of places in the text that the pattern reaches, held as bits."""
+    places: dict[str, int] = {}
+    for at, character in enumerate(text):
+        places[character] = places.get(character, 0) | 1 << at
+    every = (1 << len(text)) - 1
+    reached, colons, within = 1, 0, every & ~places.get(":", 0)
     for at, each in enumerate(pattern):
         is_last = pattern[at + 1 : at + 2] in {(), (":",)}
-        spans = colons >= ARN_FIELDS - 1 or (each is None and is_last)
-        wild = "." if spans else "[^:]"
-        found += f"{wild}*" if each is None else wild if each == "" else re.escape(each)
+        if colons >= ARN_FIELDS - 1:
+            within = every
+        if each is None and (is_last or within == every):
+            reached = (2 * every + 1) & -(reached & -reached)  # all places from the first one on
+        elif each is None:
+            # The sum carries each place through the characters behind it up to the next colon.
+            start = reached & within
+            reached |= (start + within) ^ within
+        else:
+            reached = (reached & (places.get(each, 0) if each else within)) << 1
         colons += each == ":"
-    return re.fullmatch(found, arn, re.DOTALL) is not None or arn_matches(pattern, arn)
+        if not reached:
+            return False
+    return bool(reached >> len(text) & 1)
 
 
 def _split_fields(pattern: PatternText) -> list[PatternText]:

@@ -25,6 +25,7 @@ PLAIN = EndpointServiceSnapshot(
 OPEN = "endpoint-service-allows-untrusted-principal"
 CONNECTED = "endpoint-service-untrusted-connection"
 AUTOMATIC = "endpoint-service-acceptance-not-required"
+ABROAD = "endpoint-service-supports-other-region"
 UNVERIFIED = "endpoint-service-private-dns-unverified"
 
 
@@ -119,3 +120,26 @@ def test_a_private_name_is_verified(name: str | None, state: str | None, status:
         assert "start-vpc-endpoint-service-private-dns-verification --service-id" in verdict_text(
             found
         )
+
+
+@pytest.mark.parametrize(
+    ("regions", "status"),
+    [
+        ((), Status.PASS),
+        ((REGION,), Status.PASS),
+        ((REGION, "eu-central-1"), Status.PASS),
+        (("us-east-1",), Status.FAIL),
+        ((REGION, "eu-central-1", "us-east-1"), Status.FAIL),
+        (None, Status.NOT_APPLICABLE),
+    ],
+)
+def test_the_regions_from_which_consumers_may_connect(
+    regions: tuple[str, ...] | None, status: Status
+) -> None:
+    """Its own Region and those that the baseline allows."""
+    baseline = replace(TRUSTED, allowed_regions=frozenset({"eu-central-1"}))
+    verdicts = evaluate_endpoint_service(replace(PLAIN, regions=regions), baseline)
+    (found,) = [each for each in verdicts if each.rule == ABROAD]
+    assert found.status is status
+    if status is Status.FAIL:
+        assert "--remove-supported-regions us-east-1" in verdict_text(found)

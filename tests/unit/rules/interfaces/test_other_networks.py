@@ -159,3 +159,23 @@ def test_a_way_back_that_cannot_be_followed_is_unknown(target: str) -> None:
     verdict = verdicts(SHARED, snapshot)["vpce-kms"]
     assert verdict.status is Status.UNKNOWN
     assert target in verdict.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "port", "status"),
+    [
+        ("com.amazonaws.eu-west-1.cassandra", EndpointType.INTERFACE, 9142, Status.FAIL),
+        ("com.amazonaws.eu-west-1.cassandra", EndpointType.INTERFACE, 443, Status.PASS),
+        (CUSTOM, EndpointType.INTERFACE, 5432, Status.FAIL),
+        ("arn:aws:vpc-lattice:x", EndpointType.RESOURCE, 5432, Status.FAIL),
+        ("arn:aws:vpc-lattice:x", EndpointType.SERVICE_NETWORK, 80, Status.FAIL),
+    ],
+)
+def test_the_port_that_a_service_answers_on_decides(
+    name: str, kind: EndpointType, port: int, status: Status
+) -> None:
+    """Where it is not known, any port counts."""
+    snapshot = hub(admits("10.9.0.0/16", (port, port)), routes=(route("10.9.0.0/16", "tgw-1"),))
+    endpoint = replace(snapshot.endpoints["vpce-kms"], service_name=name, type=kind)
+    changed = replace(snapshot, endpoints={endpoint.id: endpoint})
+    assert statuses(SHARED, changed) == {"vpce-kms": status}

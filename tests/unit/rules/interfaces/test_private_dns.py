@@ -21,11 +21,13 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
-from posture.model.network import Facet
+from posture.model.network import EndpointType, Facet
 from posture.model.verdict import Status
 
+CONFIGURATION = "arn:aws:vpc-lattice:eu-west-1:999988887777:resourceconfiguration/rcfg-1"
 OFF = "endpoint-private-dns-disabled"
 NO_EFFECT = "endpoint-private-dns-ineffective"
+ANY_DOMAIN = "endpoint-private-dns-any-domain"
 
 
 # --- off -----------------------------------------------------------------------------------------
@@ -172,3 +174,35 @@ def test_an_unused_endpoint_shows_its_public_paths_and_charges() -> None:
     without = verdicts("endpoint-private-dns-ineffective", dead)["vpce-1"]
     assert "all traffic is routed to nat-1" in verdict_text(without)
     assert without.root == "enableDnsSupport of vpc-1 is disabled"
+
+
+# --- domains -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK])
+@pytest.mark.parametrize(
+    ("enabled", "preference", "status"),
+    [
+        (True, "ALL_DOMAINS", Status.FAIL),
+        (True, "VERIFIED_DOMAINS_ONLY", Status.PASS),
+        (True, "VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", Status.PASS),
+        (True, "SPECIFIED_DOMAINS_ONLY", Status.PASS),
+        (True, "A_NEW_VALUE", Status.UNKNOWN),
+        (True, None, Status.UNKNOWN),
+        (None, "ALL_DOMAINS", Status.UNKNOWN),
+        (False, "ALL_DOMAINS", Status.PASS),
+    ],
+)
+def test_a_provider_must_not_take_any_domain(
+    *, kind: EndpointType, enabled: bool | None, preference: str | None, status: Status
+) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DnsOptions.html."""
+    endpoint = interface(
+        "1", CONFIGURATION, type=kind, private_dns=enabled, private_dns_preference=preference
+    )
+    assert statuses(ANY_DOMAIN, build_snapshot(endpoint)) == {"vpce-1": status}
+
+
+def test_only_resource_and_service_network_endpoints_have_the_preference() -> None:
+    """An interface endpoint's names are those of its service."""
+    assert statuses(ANY_DOMAIN, build_snapshot(interface("1"))) == {}

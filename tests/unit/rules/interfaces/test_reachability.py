@@ -13,6 +13,7 @@ from network_builders import (
     admits,
     allow,
     build_snapshot,
+    cell,
     deny,
     eni,
     gateway,
@@ -26,7 +27,8 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
-from posture.model.network import Endpoint, GroupReference, Snapshot
+from posture.analysis.path_outcome import PathOutcome
+from posture.model.network import Endpoint, EndpointType, GroupReference, Snapshot
 from posture.model.verdict import Severity, Status
 
 BLOCKED = "endpoint-unreachable-from-subnet"
@@ -297,3 +299,28 @@ def test_a_network_acl_that_allows_requests_to_a_gateway_endpoint(entries: list[
 def test_an_unknown_network_acl_before_a_gateway_endpoint() -> None:
     """Whether requests pass is not known."""
     assert statuses(REQUESTS, by_gateway()) == {"subnet-a": Status.UNKNOWN}
+
+
+# --- other ports ---------------------------------------------------------------------------------
+
+KEYSPACES = "com.amazonaws.eu-west-1.cassandra"
+
+
+@pytest.mark.parametrize(
+    ("port", "status"), [(9142, Status.PASS), (443, Status.FAIL), (9141, Status.FAIL)]
+)
+def test_keyspaces_answers_on_9142(port: int, status: Status) -> None:
+    """https://docs.aws.amazon.com/keyspaces/latest/devguide/vpc-endpoints.html."""
+    endpoint = replace(kms(), service_name=KEYSPACES)
+    snapshot = vpc(group("endpoints", admits("10.0.0.0/16", (port, port))), endpoint=endpoint)
+    verdict = verdicts(BLOCKED, snapshot)["vpce-kms"]
+    assert verdict.status is status
+    assert "on port 9142" in verdict.summary
+    outcome = PathOutcome.PRIVATE if status is Status.PASS else PathOutcome.BLOCKED
+    assert cell(snapshot, "a", KEYSPACES).outcome is outcome
+
+
+@pytest.mark.parametrize("kind", [EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK])
+def test_the_ports_of_a_resource_configuration_are_unknown(kind: EndpointType) -> None:
+    """They are in VPC Lattice, which is not read."""
+    assert statuses(BLOCKED, vpc(endpoint=kms(type=kind))) == {"vpce-kms": Status.UNKNOWN}

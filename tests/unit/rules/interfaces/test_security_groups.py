@@ -149,3 +149,12 @@ def test_denied_groups_are_unknown() -> None:
     """The addresses that they allow are not known."""
     snapshot = build_snapshot(interface("1"), unreadable={Facet.SECURITY_GROUPS: "denied"})
     assert statuses(OPEN, snapshot) == {"vpc-1": Status.UNKNOWN}
+
+
+def test_an_endpoint_of_an_unknown_type_is_never_safe() -> None:
+    """Type Tunnel, or whatever comes next: unknown, or a failure where its group is open."""
+    endpoint = interface("1", type=EndpointType.UNKNOWN)
+    rule = "endpoint-security-group-open"
+    assert statuses(rule, build_snapshot(endpoint)) == {"vpce-1": Status.UNKNOWN}
+    opened = group("endpoints", admits("0.0.0.0/0"))
+    assert statuses(rule, build_snapshot(endpoint, opened)) == {"vpce-1": Status.FAIL}

@@ -13,6 +13,7 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
+from posture.model.network import EndpointType
 from posture.model.verdict import Severity, Status
 
 ZONES = "endpoint-single-availability-zone"
@@ -109,3 +110,10 @@ def test_a_single_zone_is_reported_once() -> None:
     """By its own rule."""
     alone = interface("1", subnet_ids=("subnet-a",))
     assert statuses(ZONE, build_snapshot(A, B, alone)) == {"vpce-1": Status.NOT_APPLICABLE}
+
+
+@pytest.mark.parametrize("kind", [EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK])
+def test_every_endpoint_with_network_interfaces_has_zones(kind: EndpointType) -> None:
+    """Not only those for services."""
+    endpoint = interface("1", "arn:aws:vpc-lattice:x", type=kind, subnet_ids=("subnet-a",))
+    assert statuses(ZONES, build_snapshot(A, B, endpoint)) == {"vpce-1": Status.FAIL}

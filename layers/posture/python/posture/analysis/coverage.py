@@ -19,7 +19,7 @@ from posture.analysis.path_outcome import PathOutcome, summarize_paths, summariz
 from posture.analysis.paths import PathFinder
 from posture.analysis.reach import Reach
 from posture.analysis.reachability import Reachability
-from posture.analysis.services import get_service
+from posture.analysis.services import find_port, get_service
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -68,6 +68,7 @@ class Analysis:
         self.snapshot = snapshot
         self.paths = PathFinder(snapshot)
         self.reachability = Reachability(snapshot)
+        self._on_ports: dict[int, Reachability] = {HTTPS: self.reachability}
         self._resolutions: dict[str, NameResolution] = {}
         self._cells: dict[tuple[str, str], Cell] = {}
         self._obstructed: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
@@ -114,7 +115,15 @@ class Analysis:
     ) -> tuple[Reach, ...]:
         """Evaluate how a subnet reaches each known interface of an endpoint."""
         interfaces, _ = self.resolve_interfaces(endpoint)
-        return tuple(self.reachability.evaluate(subnet, each, groups) for each in interfaces)
+        reachability = self._get_reachability(endpoint)
+        return tuple(reachability.evaluate(subnet, each, groups) for each in interfaces)
+
+    def _get_reachability(self, endpoint: Endpoint) -> Reachability:
+        """Return the reachability on the port of an endpoint's service."""
+        port = find_port(endpoint) or HTTPS
+        if port not in self._on_ports:
+            self._on_ports[port] = Reachability(self.snapshot, port)
+        return self._on_ports[port]
 
     def is_unobstructed(self, subnet: Subnet, endpoint: Endpoint) -> bool:
         """Return quickly whether nothing at all blocks a subnet from an endpoint.
@@ -138,7 +147,8 @@ class Analysis:
         versions = {frozenset(it.version for it in each.addresses) for each in interfaces}
         if missing or len(versions) != 1:
             return None
-        found = [self.reachability.find_obstructed(subnet, each) for each in interfaces]
+        reachability = self._get_reachability(endpoint)
+        found = [reachability.find_obstructed(subnet, each) for each in interfaces]
         known = [each for each in found if each is not None]
         return (versions.pop(), AddressSet.union(known)) if len(known) == len(found) else None
 

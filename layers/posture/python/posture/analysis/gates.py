@@ -45,20 +45,25 @@ class Obstacle:
 
 
 def find_acl_obstacles(
-    here: NetworkAcl | None, there: NetworkAcl | None, sources: AddressSet, target: AddressSet
+    here: NetworkAcl | None,
+    there: NetworkAcl | None,
+    sources: AddressSet,
+    target: AddressSet,
+    port: int = HTTPS,
 ) -> Iterator[Obstacle]:
-    """Find what the ACLs of two subnets block of requests to port 443 and of the return traffic.
+    """Find what the ACLs of two subnets block of requests to a port and of the return traffic.
 
     Args:
         here: The network ACL of the sources' subnet, if known.
         there: The network ACL of the target's subnet, if known.
         sources: The addresses of the clients.
         target: The addresses of the interface, of the same IP version.
+        port: The TCP port of the service.
     """
     if here:
-        yield from _find_forward_obstacles(here, Gate.OUT, target, sources)
+        yield from _find_forward_obstacles(here, Gate.OUT, target, sources, port)
     if there:
-        yield from _find_forward_obstacles(there, Gate.IN, sources, sources)
+        yield from _find_forward_obstacles(there, Gate.IN, sources, sources, port)
         yield from _find_return_obstacles(there, Gate.BACK_OUT, sources, sources)
     if here:
         yield from _find_return_obstacles(here, Gate.BACK_IN, target, sources)
@@ -74,10 +79,10 @@ def find_egress_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator
 
 
 def _find_forward_obstacles(
-    acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
+    acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet, port: int = HTTPS
 ) -> Iterator[Obstacle]:
-    """Find what an ACL denies of requests to port 443."""
-    for decision in partition_by_entry(acl, peers, HTTPS, egress=gate is Gate.OUT):
+    """Find what an ACL denies of requests to a port."""
+    for decision in partition_by_entry(acl, peers, port, egress=gate is Gate.OUT):
         if not decision.allowed:
             blocked = _select_blocked(decision.addresses, peers, sources)
             yield Obstacle(blocked, gate, acl.id, _describe_denial(decision))

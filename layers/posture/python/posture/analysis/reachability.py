@@ -33,8 +33,9 @@ FAMILIES = {4: IPV4, 6: IPV6}
 class Reachability:
     """Evaluates reachability inside one VPC; what subnets and interfaces share is computed once."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, port: int = HTTPS) -> None:
         self._snapshot = snapshot
+        self._port = port
         self._acls = {
             subnet_id: acl for acl in snapshot.network_acls.values() for subnet_id in acl.subnet_ids
         }
@@ -55,7 +56,7 @@ class Reachability:
         interface: NetworkInterface,
         workload_groups: frozenset[str] = frozenset(),
     ) -> Reach:
-        """Evaluate whether a subnet reaches an interface on TCP port 443, and return traffic does.
+        """Evaluate whether a subnet reaches an interface on the TCP port, and return traffic does.
 
         Args:
             subnet: The subnet of the workload.
@@ -76,7 +77,7 @@ class Reachability:
         denied = NOTHING if workload_groups & allowed.groups else left - allowed.addresses
         if denied:
             by = ", ".join(interface.security_group_ids) or "no security group"
-            rule = f"no inbound rule allows port {HTTPS}"
+            rule = f"no inbound rule allows port {self._port}"
             obstacles.append(Obstacle(denied, Gate.GROUP, by, rule))
         may_be_allowed = allowed.groups or allowed.unread
         return Reach(
@@ -127,7 +128,7 @@ class Reachability:
         key = acl.id, outbound
         if key not in self._denied:
             inside = self.vpc_addresses
-            self._denied[key] = find_denied_peers(acl, inside, HTTPS, outbound=outbound)
+            self._denied[key] = find_denied_peers(acl, inside, self._port, outbound=outbound)
         return self._denied[key]
 
     def find_addresses(self, interface: NetworkInterface) -> AddressSet:
@@ -161,10 +162,11 @@ class Reachability:
         return self._outbound[key]
 
     def find_allowed_destinations(self, groups: frozenset[str]) -> AllowedPeers:
-        """Find what the outbound rules of a workload's security groups allow on port 443."""
+        """Find what the outbound rules of a workload's security groups allow on the port."""
         known = self._snapshot.security_groups
         own = (known[each] for each in sorted(groups) if each in known)
-        found = find_allowed_peers(own, self._snapshot.prefix_lists, egress=True)
+        lists, port = self._snapshot.prefix_lists, self._port
+        found = find_allowed_peers(own, lists, egress=True, port=port)
         missing = tuple(f"the security group {each}" for each in sorted(groups - known.keys()))
         return replace(found, unread=(*found.unread, *missing))
 
@@ -176,7 +178,7 @@ class Reachability:
         if ids not in self._allowed:
             known = self._snapshot.security_groups
             groups = (known[each] for each in ids if each in known)
-            found = find_allowed_peers(groups, self._snapshot.prefix_lists)
+            found = find_allowed_peers(groups, self._snapshot.prefix_lists, port=self._port)
             missing = tuple(f"the security group {each}" for each in ids if each not in known)
             self._allowed[ids] = replace(found, unread=(*found.unread, *missing))
         return self._allowed[ids]
@@ -224,7 +226,7 @@ class Reachability:
                 continue
             senders, receiver = sources & FAMILIES[version], target & FAMILIES[version]
             if senders and receiver:
-                yield from find_acl_obstacles(here, there, senders, receiver)
+                yield from find_acl_obstacles(here, there, senders, receiver, self._port)
 
     def _list_detours(
         self, subnet: Subnet, interface: NetworkInterface
@@ -260,5 +262,5 @@ class Reachability:
         for family in FAMILIES.values():
             if denied & family and (blocked := sources & family):
                 by = ", ".join(sorted(groups))
-                rule = f"no outbound rule allows port {HTTPS}"
+                rule = f"no outbound rule allows port {self._port}"
                 yield Obstacle(blocked, Gate.WORKLOAD, by, rule)

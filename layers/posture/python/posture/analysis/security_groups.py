@@ -47,7 +47,7 @@ def resolve_peers(
 
 @dataclass(frozen=True, slots=True)
 class AllowedPeers:
-    """The peers that security groups allow on port 443: addresses, and ids of security groups.
+    """The peers that security groups allow on a port: addresses, and ids of security groups.
 
     `unread` describes what could not be read and may allow more.
     """
@@ -58,13 +58,21 @@ class AllowedPeers:
 
 
 def find_allowed_peers(
-    groups: Iterable[SecurityGroup], prefix_lists: Mapping[str, PrefixList], *, egress: bool = False
+    groups: Iterable[SecurityGroup],
+    prefix_lists: Mapping[str, PrefixList],
+    *,
+    egress: bool = False,
+    port: int | None = HTTPS,
 ) -> AllowedPeers:
-    """Add up the inbound rules of security groups for TCP port 443, or the outbound ones."""
+    """Add up the inbound rules of security groups for a TCP port, or the outbound ones.
+
+    Without a port, the rules for any TCP port count.
+    """
     addresses, references, unread = NOTHING, set(), []
     for group in groups:
         for rule in group.egress if egress else group.ingress:
-            if not covers_port(rule, "tcp", HTTPS):
+            checked = get_port_range(rule)[0] if port is None else port
+            if not covers_port(rule, "tcp", checked):
                 continue
             if rule.group is not None:
                 # No workload of this VPC is in a group of a peered VPC.

@@ -5,12 +5,22 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from posture.analysis.paths import list_gateway_services, list_service_prefix_lists
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot
-from posture.model.service_names import find_region, short_name
+from posture.model.service_names import CUSTOM_SERVICE_NAME, find_region, short_name
 
+HTTPS = 443
+# Services of AWS that do not answer on 443. Amazon SES answers on 25, 465, 587, 2465 and 2587.
+# https://docs.aws.amazon.com/keyspaces/latest/devguide/vpc-endpoints.html
+# https://docs.aws.amazon.com/ses/latest/dg/send-email-set-up-vpc-endpoints.html
+OTHER_PORTS: Mapping[str, int | None] = {
+    "cassandra": 9142,
+    "cassandra-fips": 9142,
+    "email-smtp": None,
+    "email-smtp-fips": None,
+}
 COMMON = frozenset({"s3", "dynamodb"})  # gateway services that every VPC uses
 
 
@@ -69,6 +79,18 @@ def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> t
         if service := find_service(snapshot, short):
             found[service.name] = service
     return tuple(service for _, service in sorted(found.items()))
+
+
+def find_port(endpoint: Endpoint) -> int | None:
+    """Find the port that an endpoint's service answers on; None if it is not known, or not one.
+
+    The ports of customers' services, resource configurations and service networks are not read.
+    """
+    if endpoint.type is not EndpointType.INTERFACE:
+        return None
+    if CUSTOM_SERVICE_NAME.fullmatch(endpoint.service_name):
+        return None
+    return OTHER_PORTS.get(short_name(endpoint.service_name), HTTPS)
 
 
 def get_service(snapshot: Snapshot, endpoint: Endpoint) -> Service:

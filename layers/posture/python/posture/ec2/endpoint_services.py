@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from posture.ec2.describe import DescribeOperation, Filters, Reading, describe, read_concurrently
 from posture.ec2.parse.endpoints import parse_connection
-from posture.ec2.parse.fields import Row, parse_tags, sort_ids
+from posture.ec2.parse.fields import Row, parse_tags, parse_values, sort_ids
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.scope import Region, Scope
 
@@ -103,6 +103,17 @@ def _is_deleted(row: Row) -> bool:
     return str(row.get("ServiceState", "")).lower() in {"deleting", "deleted"}
 
 
+def _parse_regions(row: Row) -> tuple[str, ...] | None:
+    """Parse the Regions from which consumers may connect; none but its own without remote access.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ServiceConfiguration.html
+    """
+    if row.get("RemoteAccessEnabled") is False:
+        return ()
+    regions = row.get("SupportedRegions")
+    return None if regions is None else parse_values(regions, "Region")
+
+
 def _build_service(
     scope: Scope,
     observed_at: datetime,
@@ -129,6 +140,7 @@ def _build_service(
             for each in connections.items
             if each.get("ServiceId") == scope.subject
         ),
+        regions=_parse_regions(row),
         tags=parse_tags(row.get("Tags")),
         unreadable={facet: reason for facet, reason in reasons.items() if reason},
     )

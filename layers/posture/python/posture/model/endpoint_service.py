@@ -42,5 +42,6 @@ class EndpointServiceSnapshot:
     private_dns_state: str | None = None  # pendingverification, verified, failed
     principals: tuple[str, ...] = ()
     connections: tuple[Connection, ...] = ()
+    regions: tuple[str, ...] | None = None  # where consumers may connect from; None: not returned
     tags: Tags = field(default_factory=dict)
     unreadable: Mapping[ServiceFacet, str] = field(default_factory=dict)

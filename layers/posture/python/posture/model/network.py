@@ -188,6 +188,8 @@ class Endpoint:
     dns_record_ip_type: str | None = None  # ipv4, ipv6, dualstack, service-defined
     private_dns_only_for_inbound_resolver: bool | None = None
     dns_names: tuple[str, ...] = ()
+    private_dns_preference: str | None = None  # of a Resource or ServiceNetwork endpoint
+    private_dns_domains: tuple[str, ...] = ()  # that the preference specifies
     service_region: str | None = None
     created_at: datetime | None = None
     last_error: str | None = None

@@ -17,6 +17,10 @@ ACCOUNT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):.+|(\d{12})")
 CONNECTED = frozenset({"available", "pending", "pendingacceptance"})
 
 VERIFIED = "verified"
+CROSS_REGION = (
+    "https://docs.aws.amazon.com/vpc/latest/privatelink/"
+    "privatelink-share-your-services.html#endpoint-service-cross-region"
+)
 NAMES = "https://docs.aws.amazon.com/vpc/latest/privatelink/manage-dns-names.html"
 PERMISSIONS = "https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html"
 
@@ -166,6 +170,35 @@ def _private_name(service: EndpointServiceContext) -> Iterator[RuleResult]:
     )
 
 
+def _regions(service: EndpointServiceContext) -> Iterator[RuleResult]:
+    own = service.snapshot.scope.region
+    regions = service.snapshot.regions
+    if regions is None:
+        yield not_applicable(service.id, f"{service.id}: EC2 does not return supported Regions")
+        return
+    allowed = service.baseline.allowed_regions | {own}
+    others = sorted(each for each in regions if each not in allowed)
+    if not others:
+        summary = f"{service.id} accepts connections from {own} and allowed Regions only"
+        yield passed(service.id, summary)
+        return
+    yield failed(
+        resource=service.id,
+        summary=f"{service.id} accepts connections from {join_names(others)}",
+        evidence=(
+            Evidence(
+                f"SupportedRegions of {service.id}: {join_names(sorted(regions))}.",
+                {"service": service.snapshot.name, "regions": ", ".join(sorted(regions))},
+            ),
+        ),
+        remediation=Remediation(
+            "Remove the Regions, or allow them in the baseline (allowed_regions).",
+            "aws ec2 modify-vpc-endpoint-service-configuration "
+            f"--service-id {service.id} --remove-supported-regions {' '.join(others)}",
+        ),
+    )
+
+
 RULES: tuple[Rule[EndpointServiceContext], ...] = (
     Rule(
         id="endpoint-service-allows-untrusted-principal",
@@ -230,5 +263,21 @@ RULES: tuple[Rule[EndpointServiceContext], ...] = (
         reads=frozenset({ServiceFacet.CONFIGURATION}),
         controls=AVAILABILITY,
         references=(NAMES,),
+    ),
+    Rule(
+        id="endpoint-service-supports-other-region",
+        title="Endpoint service accepts other Regions",
+        requirement="Endpoint services accept connections from their Region or an allowed Region",
+        family=Family.SERVICES,
+        severity=Severity.LOW,
+        rationale=(
+            "Allowed principals can connect from every supported Region, so data leaves the Region "
+            "in which it should stay."
+        ),
+        remediation="Remove the Regions from the endpoint service.",
+        evaluate=_regions,
+        reads=frozenset({ServiceFacet.CONFIGURATION}),
+        controls=BOUNDARY,
+        references=(CROSS_REGION,),
     ),
 )

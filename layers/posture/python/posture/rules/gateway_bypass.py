@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posture.analysis.addresses import AddressSet
+from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.path import OTHER_NETWORKS, Path
 from posture.model.network import Facet, RouteTable, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -25,6 +25,7 @@ from posture.rules.remediation_commands import (
     associate_route_table_command,
     create_gateway_endpoint_command,
     delete_routes_command,
+    dual_stack_command,
     find_gateway_endpoints,
     has_route_to,
 )
@@ -96,8 +97,14 @@ def _evidence(found: SubnetBypasses) -> tuple[Evidence, ...]:
 def _advice(bypasses: Sequence[Bypass]) -> str:
     uses_nat = any(each.uses_nat for each in bypasses)
     cost = " NAT gateways charge for each gigabyte." if uses_nat else ""
+    if all(_needs_dual_stack(each) and not _find_addresses(each) & IPV4 for each in bypasses):
+        return f"Change the IP address type of the gateway endpoint to dualstack.{cost}"
     if all(each.endpoints and not each.whole for each in bypasses):
-        return f"Delete the routes that are more specific than the endpoint route.{cost}"
+        routes = "Delete the routes that are more specific than the endpoint route."
+        dual = (
+            " Let the endpoint carry IPv6 traffic." if any(map(_needs_dual_stack, bypasses)) else ""
+        )
+        return f"{routes}{dual}{cost}"
     return f"Route the traffic to a gateway endpoint, which is free of charge.{cost}"
 
 
@@ -111,12 +118,31 @@ def _command(vpc: VpcContext, subnet: Subnet, bypasses: Sequence[Bypass]) -> str
 
 def _steps(vpc: VpcContext, table: RouteTable, bypass: Bypass) -> Iterator[str]:
     if not bypass.endpoints:
-        yield create_gateway_endpoint_command(vpc, bypass.service.name, table)
-    elif not has_route_to(table, bypass.endpoints):
+        command = create_gateway_endpoint_command(vpc, bypass.service.name, table)
+        yield (
+            f"{command} --ip-address-type dualstack" if _find_addresses(bypass) & IPV6 else command
+        )
+        return
+    if _needs_dual_stack(bypass):
+        yield dual_stack_command(bypass.endpoints[0])
+    if not has_route_to(table, bypass.endpoints):
         yield associate_route_table_command(bypass.endpoints[0], table)
     else:
         specific = [path.route for path in bypass.paths if path.route and _within(path, bypass)]
         yield from filter(None, [delete_routes_command(table, specific)])
+
+
+def _needs_dual_stack(bypass: Bypass) -> bool:
+    """Return whether IPv6 traffic bypasses endpoints that carry none.
+
+    https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gateway-endpoint-ip-address-type
+    """
+    carried = {each.ip_address_type for each in bypass.endpoints}
+    return bool(carried) and carried <= {"ipv4", None} and bool(_find_addresses(bypass) & IPV6)
+
+
+def _find_addresses(bypass: Bypass) -> AddressSet:
+    return AddressSet.union(path.addresses for path in bypass.paths)
 
 
 def _within(path: Path, bypass: Bypass) -> bool:

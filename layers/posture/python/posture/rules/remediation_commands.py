@@ -10,6 +10,8 @@ from posture.rules.evidence import join_names
 from posture.rules.rule import VpcContext
 
 WORKING = frozenset({"available", "pending"})
+# Endpoint types that have security groups; Gateway Load Balancer endpoints have none.
+GROUPED = (EndpointType.INTERFACE, EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK)
 
 # Working gateway endpoints by service name.
 EndpointsByService = Mapping[str, tuple[Endpoint, ...]]
@@ -26,8 +28,8 @@ def find_gateway_endpoints(vpc: VpcContext) -> EndpointsByService:
 
 
 def find_interface_endpoints(vpc: VpcContext) -> tuple[Endpoint, ...]:
-    """Return the working interface endpoints."""
-    found = vpc.endpoints_of(EndpointType.INTERFACE)
+    """Return the working endpoints that are network interfaces with security groups in subnets."""
+    found = vpc.endpoints_of(*GROUPED)
     return tuple(each for each in found if each.state in WORKING)
 
 

@@ -42,6 +42,8 @@ def parse_endpoint(row: Row) -> Endpoint:
             "PrivateDnsOnlyForInboundResolverEndpoint"
         ),
         dns_names=tuple(each.get("DnsName", "") for each in row.get("DnsEntries", ())),
+        private_dns_preference=options.get("PrivateDnsPreference"),
+        private_dns_domains=sort_ids(options.get("PrivateDnsSpecifiedDomains")),
         service_region=row.get("ServiceRegion"),
         created_at=row.get("CreationTimestamp"),
         last_error=format_last_error(row),

@@ -6,13 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.reach import Reach
+from posture.analysis.services import find_port
 from posture.model.network import Endpoint, EndpointType, Facet
-from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
 from posture.rules.remediation_commands import WORKING
 from posture.rules.rule import VpcContext
-
-# AWS services listen on 443, except these; the ports of customers' services are not known.
-OTHER_PORTS = frozenset({"email-smtp"})
 
 NEEDED = frozenset(
     {
@@ -27,11 +24,9 @@ NEEDED = frozenset(
 
 
 def find_https_endpoints(vpc: VpcContext) -> Iterator[Endpoint]:
-    """Yield the working interface endpoints whose service listens on port 443."""
+    """Yield the working interface endpoints whose service's port is known, 443 for almost all."""
     for endpoint in vpc.endpoints_of(EndpointType.INTERFACE):
-        custom = CUSTOM_SERVICE_NAME.fullmatch(endpoint.service_name)
-        other = short_name(endpoint.service_name) in OTHER_PORTS
-        if endpoint.state in WORKING and not custom and not other:
+        if endpoint.state in WORKING and find_port(endpoint):
             yield endpoint
 
 

@@ -8,7 +8,13 @@ from ipaddress import ip_network
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.gates import find_acl_obstacles
 from posture.analysis.path import OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
-from posture.analysis.security_groups import covers_port, find_allowed_peers, find_open_access
+from posture.analysis.security_groups import (
+    covers_port,
+    find_allowed_peers,
+    find_open_access,
+    get_port_range,
+)
+from posture.analysis.services import find_port
 from posture.model.network import (
     Endpoint,
     Facet,
@@ -46,6 +52,7 @@ WHITEPAPER = (
 def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
+        port = find_port(endpoint)
         known = vpc.snapshot.security_groups
         groups = [known[each] for each in endpoint.security_group_ids if each in known]
         if find_open_access(groups, vpc.snapshot.prefix_lists).open_to:
@@ -56,16 +63,19 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
         facts: list[Evidence] = []
         allowed = NOTHING
         for interface in interfaces:
-            addresses, evidence, unread = _find_external_sources(vpc, interface, groups)
+            addresses, evidence, unread = _find_external_sources(vpc, interface, groups, port)
             allowed |= addresses
             facts += evidence
             unknown += unread
-        facts += _external_group_evidence(vpc, groups)
+        facts += _external_group_evidence(vpc, groups, port)
         concerns = frozenset(
             {endpoint.id, *endpoint.subnet_ids, *endpoint.security_group_ids}
             | {fact.record["target"] for fact in facts if "target" in fact.record}
         )
-        unknown += (*missing, *find_allowed_peers(groups, vpc.snapshot.prefix_lists).unread)
+        unknown += (
+            *missing,
+            *find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port).unread,
+        )
         distinct = {(fact.text, str(sorted(fact.record.items()))): fact for fact in facts}
         yield _to_result(
             endpoint, allowed, tuple(distinct.values()), tuple(dict.fromkeys(unknown)), concerns
@@ -87,7 +97,7 @@ def _to_result(
             summary=f"{name} can be used from other networks: {sources}",
             evidence=facts,
             remediation=Remediation(
-                "Allow inbound traffic on port 443 only from this VPC's CIDR blocks. If the "
+                "Allow inbound traffic only from this VPC's CIDR blocks. If the "
                 "endpoint is shared on purpose, restrict the principals in its policy."
             ),
             concerns=concerns,
@@ -99,7 +109,10 @@ def _to_result(
 
 
 def _find_external_sources(
-    vpc: VpcContext, interface: NetworkInterface, groups: Sequence[SecurityGroup]
+    vpc: VpcContext,
+    interface: NetworkInterface,
+    groups: Sequence[SecurityGroup],
+    port: int | None,
 ) -> tuple[AddressSet, list[Evidence], list[str]]:
     """Return the addresses of other networks that reach an interface, the evidence, the unread."""
     subnet = vpc.snapshot.subnets.get(interface.subnet_id)
@@ -109,14 +122,14 @@ def _find_external_sources(
     families = AddressSet.union(
         family for family, version in zip(FAMILIES, (4, 6), strict=True) if version in versions
     )
-    admitted = find_allowed_peers(groups, vpc.snapshot.prefix_lists).addresses & families
+    admitted = find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port).addresses & families
     network = vpc.snapshot.vpc
     external = admitted - AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
     allowed, facts, unread = NOTHING, [], []
     for path in vpc.analysis.paths.trace(subnet, external):
         for end in _list_ends(path):
             route = end.route or path.route
-            sources = _filter_by_acl(vpc, interface, _likely_sources(route, end.addresses))
+            sources = _filter_by_acl(vpc, interface, _likely_sources(route, end.addresses), port)
             if not sources or end.kind not in OTHER_NETWORKS | UNKNOWN_ENDS:
                 continue
             if route is None or end.kind in UNKNOWN_ENDS:
@@ -127,7 +140,7 @@ def _find_external_sources(
                 if hop.route:
                     table = vpc.snapshot.route_tables[hop.table_id]
                     facts.append(route_evidence(table, hop.route))
-            facts.append(_source_evidence(groups, route, sources))
+            facts.append(_source_evidence(groups, route, sources, port))
     return allowed, facts, unread
 
 
@@ -147,45 +160,51 @@ def _likely_sources(route: Route | None, addresses: AddressSet) -> AddressSet:
     return addresses & PRIVATE_USE if default else addresses
 
 
-def _filter_by_acl(vpc: VpcContext, interface: NetworkInterface, sources: AddressSet) -> AddressSet:
+def _filter_by_acl(
+    vpc: VpcContext, interface: NetworkInterface, sources: AddressSet, port: int | None
+) -> AddressSet:
     acl = vpc.analysis.reachability.find_acl(interface.subnet_id)
-    if acl is None:
+    if acl is None or port is None:
         return sources
     target = vpc.analysis.reachability.find_addresses(interface)
     allowed = sources
     for family in FAMILIES:
         if sources & family and target & family:
-            for stop in find_acl_obstacles(None, acl, sources & family, target & family):
+            for stop in find_acl_obstacles(None, acl, sources & family, target & family, port):
                 if stop.ports is None:
                     allowed -= stop.addresses
     return allowed
 
 
 def _source_evidence(
-    groups: Sequence[SecurityGroup], route: Route, sources: AddressSet
+    groups: Sequence[SecurityGroup], route: Route, sources: AddressSet, port: int | None
 ) -> Evidence:
     ids, target = join_names(group.id for group in groups), route.target.id
     return Evidence(
-        f"{ids} allows inbound traffic on port 443 from {summarise_addresses(sources)}, which "
-        f"reaches the VPC through {target}.",
+        f"{ids} allows inbound traffic{_format_port(port)} from {summarise_addresses(sources)}, "
+        f"which reaches the VPC through {target}.",
         {"security_groups": ids, "addresses": format_addresses(sources), "target": target},
     )
 
 
+def _format_port(port: int | None) -> str:
+    return f" on port {port}" if port else ""
+
+
 def _external_group_evidence(
-    vpc: VpcContext, groups: Sequence[SecurityGroup]
+    vpc: VpcContext, groups: Sequence[SecurityGroup], port: int | None
 ) -> Iterator[Evidence]:
     """Yield the rules that allow a security group of a peered VPC."""
     for group in groups:
         for rule in group.ingress:
             peer = rule.group
-            if peer is None or not covers_port(rule, "tcp", 443):
+            if peer is None or not covers_port(rule, "tcp", port or get_port_range(rule)[0]):
                 continue
             if peer.peering_id or peer.vpc_id not in {None, vpc.snapshot.vpc.id}:
                 origin = f"{peer.vpc_id or 'another VPC'} over {peer.peering_id or 'peering'}"
                 yield Evidence(
-                    f"{group.id} allows inbound traffic on port 443 from {peer.group_id} of "
-                    f"{origin}.",
+                    f"{group.id} allows inbound traffic{_format_port(port)} from {peer.group_id} "
+                    f"of {origin}.",
                     {"security_group": group.id, "peer": peer.group_id, "vpc": peer.vpc_id or ""}
                     | ({"target": peer.peering_id} if peer.peering_id else {}),
                 )

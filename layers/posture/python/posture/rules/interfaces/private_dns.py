@@ -17,6 +17,12 @@ from posture.rules.remediation_commands import WORKING
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DnsOptions.html
+ALL_DOMAINS, VERIFIED_DOMAINS = "ALL_DOMAINS", "VERIFIED_DOMAINS_ONLY"
+OWN_DOMAINS = frozenset(
+    {VERIFIED_DOMAINS, "VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", "SPECIFIED_DOMAINS_ONLY"}
+)
+DNS_OPTIONS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DnsOptions.html"
 PRIVATE_DNS = "https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html#interface-endpoint-private-dns"
 DNS_ATTRIBUTES = (
     "https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html#vpc-dns-support"
@@ -200,6 +206,36 @@ def _options(attributes: Sequence[str]) -> Iterator[str]:
     yield from (options[each] for each in attributes)
 
 
+def _any_domain(vpc: VpcContext) -> Iterator[RuleResult]:
+    for endpoint in vpc.endpoints_of(EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK):
+        yield _domains(endpoint)
+
+
+def _domains(endpoint: Endpoint) -> RuleResult:
+    name, preference = format_endpoint(endpoint), endpoint.private_dns_preference
+    if endpoint.private_dns is False:
+        return passed(endpoint.id, f"{name} has private DNS disabled")
+    if endpoint.private_dns and preference in OWN_DOMAINS:
+        return passed(endpoint.id, f"{name} takes only domains that are verified or specified")
+    fact = Evidence(
+        f"PrivateDnsPreference of {endpoint.id} is {preference or 'not returned'}.",
+        {"endpoint": endpoint.id, "private_dns_preference": preference or ""},
+    )
+    if not endpoint.private_dns or preference != ALL_DOMAINS:
+        summary = f"{name}: which domains its provider can take is not known"
+        return undecided(endpoint.id, summary, (fact,))
+    return failed(
+        resource=endpoint.id,
+        summary=f"{name} lets its provider take any domain name in the VPC",
+        evidence=(fact,),
+        remediation=Remediation(
+            "Let the endpoint take verified domains only.",
+            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --dns-options "
+            f"PrivateDnsPreference={VERIFIED_DOMAINS}",
+        ),
+    )
+
+
 RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-private-dns-ineffective",
@@ -234,5 +270,22 @@ RULES: tuple[Rule[VpcContext], ...] = (
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=BOUNDARY,
         references=(PRIVATE_DNS,),
+    ),
+    Rule(
+        id="endpoint-private-dns-any-domain",
+        title="Endpoint lets its provider take any domain",
+        requirement="Resource and service-network endpoints take verified or specified domains",
+        family=Family.INTERFACES,
+        severity=Severity.HIGH,
+        rationale=(
+            "With the preference ALL_DOMAINS, VPC Lattice creates a private hosted zone in the VPC "
+            "for every domain name that the provider chooses, without proof that it owns the "
+            "domain. Traffic to that name then goes to the provider."
+        ),
+        remediation="Let the endpoint take verified or specified domains only.",
+        evaluate=_any_domain,
+        reads=frozenset({Facet.ENDPOINTS}),
+        controls=BOUNDARY,
+        references=(DNS_OPTIONS,),
     ),
 )

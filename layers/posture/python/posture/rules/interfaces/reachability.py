@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from posture.analysis.descriptions import describe_obstacle
 from posture.analysis.gates import Obstacle
 from posture.analysis.reach import Reach, ReachStatus
-from posture.model.network import Endpoint, Subnet
+from posture.analysis.services import find_port
+from posture.model.network import Endpoint, EndpointType, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import format_endpoint, join_names
@@ -66,6 +67,9 @@ class _Reached:
 
 
 def _blocked(vpc: VpcContext) -> Iterator[RuleResult]:
+    for endpoint in vpc.endpoints_of(EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK):
+        summary = f"{format_endpoint(endpoint)}: the ports of its resources are not read"
+        yield undecided(endpoint.id, summary)
     for endpoint in find_https_endpoints(vpc):
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
         name = format_endpoint(endpoint)
@@ -86,6 +90,7 @@ def _blocked(vpc: VpcContext) -> Iterator[RuleResult]:
 
 
 def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) -> RuleResult:
+    port = find_port(endpoint)
     by = {each.by for each in found.obstacles.values()}
     acls = [vpc.analysis.reachability.find_acl(each) for each in endpoint.subnet_ids]
     concerns = frozenset(
@@ -100,7 +105,7 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
             )
             summary = f"{name}: reachability from {join_names(found.unknown)} is not known"
             return undecided(endpoint.id, summary, facts, concerns=concerns)
-        summary = f"{name} is reachable from every subnet on port 443"
+        summary = f"{name} is reachable from every subnet on port {port}"
         return passed(endpoint.id, summary, concerns=concerns)
     every = not (found.partly or found.reached or found.unknown)
     whole = "every subnet" if every else join_names(found.blocked) if found.blocked else ""
@@ -108,7 +113,7 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
     return failed(
         resource=endpoint.id,
         severity=Severity.HIGH if every else None if found.blocked else Severity.LOW,
-        summary=f"{name} is not reachable on port 443 from "
+        summary=f"{name} is not reachable on port {port} from "
         f"{' and '.join(filter(None, (whole, parts)))}",
         evidence=tuple(
             Evidence(
@@ -120,13 +125,13 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
         )
         + _ip_version_evidence(found.no_common_ip_version),
         remediation=Remediation(
-            "Allow inbound traffic from these subnets on port 443 in the endpoint's security group "
-            "or in the network ACL that blocks it. If the subnets must not use the endpoint, "
+            f"Allow inbound traffic from these subnets on port {port} in the endpoint's security "
+            "group or in the network ACL that blocks it. If the subnets must not use the endpoint, "
             "accept the finding with a waiver.",
             _allow_command(vpc, endpoint, found, by),
         ),
         concerns=concerns,
-        root=f"{' and '.join(sorted(by))} blocks traffic to endpoints on port 443" if by else "",
+        root=f"{' and '.join(sorted(by))} blocks traffic to endpoints on port {port}" if by else "",
     )  # fmt: skip
 
 
@@ -143,13 +148,14 @@ def _allow_command(
     """Build the command, if the endpoint's only security group is the only obstacle."""
     if by != set(endpoint.security_group_ids) or len(by) != 1:
         return ""
+    port = find_port(endpoint)
     cut_off = [vpc.snapshot.subnets[each] for each in (*found.blocked, *found.partly)]
     ranges = ",".join(f"{{CidrIp={each.cidr}}}" for each in cut_off if each.cidr)
     if not ranges:
         return ""
     return (
         f"aws ec2 authorize-security-group-ingress --group-id {next(iter(by))} --ip-permissions "
-        f"'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{ranges}]'"
+        f"'IpProtocol=tcp,FromPort={port},ToPort={port},IpRanges=[{ranges}]'"
     )
 
 

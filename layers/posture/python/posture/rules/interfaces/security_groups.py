@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 from posture.analysis.security_groups import InboundRule, OpenAccess, find_open_access
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
-from posture.model.verdict import Evidence, Remediation, Severity
+from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import INBOUND
 from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
+from posture.rules.remediation_commands import GROUPED
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-# Endpoint types that have security groups; Gateway Load Balancer endpoints have none.
-GROUPED = (EndpointType.INTERFACE, EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK)
 DEFAULT = "default"
 IPV6 = 6
 
@@ -88,6 +87,12 @@ def _remove_command(endpoint: Endpoint, group: SecurityGroup) -> str:
 def _open_groups(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(*GROUPED):
         yield _open_access(vpc, endpoint)
+    for endpoint in vpc.endpoints_of(EndpointType.UNKNOWN):
+        found = _open_access(vpc, endpoint)
+        if found.status is Status.PASS:
+            summary = f"{format_endpoint(endpoint)} is of a type that this version does not know"
+            found = undecided(endpoint.id, summary, concerns=found.concerns)
+        yield found
 
 
 def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:

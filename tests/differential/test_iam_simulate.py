@@ -103,7 +103,7 @@ def conditions_of(stated: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]
 def resources_of(stated: list[dict[str, Any]]) -> Iterator[str]:
     """Yield each resource of a policy."""
     for statement in stated:
-        named = statement.get("Resource", statement.get("NotResource"))
+        named: Any = statement.get("Resource", statement.get("NotResource"))
         yield from named if isinstance(named, list) else [named]
 
 

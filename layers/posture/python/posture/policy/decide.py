@@ -28,9 +28,9 @@ from posture.policy.service_reference import is_service
 from posture.policy.shapes import ACTION
 from posture.policy.template import compile_globs
 from posture.policy.value_tests import IncompatibleTestsError
-from posture.policy.witness import build_request
+from posture.policy.witness import build_request, name_region
 
-MAX_UNITS = 1_000_000  # of work on one policy, all its questions together: about a second
+MAX_UNITS = 1_200_000  # of work on one policy, all its questions together: about a second
 TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 UNKNOWN_SOURCE = "the answer depends on the VPC or the endpoint, whose IDs are not given"
 UNKNOWN_ACTIONS = "the actions of {} are not known"
@@ -140,7 +140,7 @@ class _Decider:
         """The request cases of the policy, the same for every question; None if too many."""
         endpoint, trust = self.check.endpoint, self.check.trust
         try:
-            with self.budget.share(SHARES), self.budget.on(ALL_ELEMENTS):
+            with self.budget.share(2), self.budget.on(ALL_ELEMENTS):
                 return CaseEnumeration(self.policy, endpoint, trust, self.budget)
         except BudgetExceededError:
             return None
@@ -263,6 +263,10 @@ class _Decider:
         if result.allowed == denied:
             reason = "the evaluator does not confirm the example"
             return QuestionResult(PolicyAnswer.UNKNOWN, request, reason=reason)
+        named = name_region(request, found.case)
+        if named != request:
+            again = evaluate(self.policy, named, gateway=found.case.endpoint.gateway)
+            request = named if again == result else request
         return QuestionResult(PolicyAnswer.YES, request, result.statement)
 
 

@@ -113,10 +113,10 @@ def _list_of_kind(  # noqa: PLR0913 - what distinguishes the kinds of actions
 def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
     """Return texts that read well in an example, to be tried first."""
     service, owner, caller = case.service or "", case.owner, case.caller
+    region = case.endpoint.region or get_partition_region(case.partition)
     if key == ACTION:  # of a service whose actions are not known; `*` stands for any
         return (*case.named_actions, f"{service}:*")
     if key == RESOURCE and owner:
-        region = case.endpoint.region or get_partition_region(case.partition)
         start = f"arn:{case.partition}:"
         return _list_resources(start, service, region, owner.account, list_arns(case))
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
@@ -126,11 +126,14 @@ def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
             f"{iam}user/ExampleUser",
             f"{iam}root",
         )
-    if key == keys.PRINCIPAL_PATHS:
-        return (f"{caller.organization}/r-ab12/ou-ab12-11111111/",)
-    if key == keys.RESOURCE_PATHS and owner:
-        return (f"{owner.organization}/r-ab12/ou-ab12-11111111/",)
-    return ("x", "xxxxxxxx")
+    vpc = f"{region}:{case.endpoint.account}:vpc/{case.endpoint.vpc_id}"
+    examples = {
+        keys.PRINCIPAL_PATHS: (f"{caller.organization}/r-ab12/ou-ab12-11111111/",),
+        keys.RESOURCE_PATHS: (f"{owner and owner.organization}/r-ab12/ou-ab12-11111111/",),
+        keys.SOURCE_VPC_ARN: (f"arn:{case.partition}:ec2:{vpc}",),
+        keys.USER_ID: ("AROA2EXAMPLE345678901:example-session", "AIDA2EXAMPLE345678901"),
+    }
+    return examples.get(key, ("x", "xxxxxxxx"))
 
 
 @lru_cache(maxsize=1024)

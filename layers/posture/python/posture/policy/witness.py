@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from posture.model.service_names import REGION, get_partition_region
 from posture.policy import keys
 from posture.policy.request import Request
-from posture.policy.request_case import OwnerKind, resolve_key
+from posture.policy.request_case import OwnerKind, RequestCase, resolve_key
 from posture.policy.search import FoundRequest
 from posture.policy.service_reference import write_action
 from posture.policy.shapes import ACTION, RESOURCE, SESSION
+from posture.policy.template import ARN_FIELDS
 from posture.policy.value_tests import KeyValues
 
 # The keys that every example holds, whether or not the policy names them.
@@ -49,6 +53,18 @@ def build_request(found: FoundRequest) -> Request:
         owner_organization=owner.organization if owner else None,
         context=context,
     )
+
+
+def name_region(request: Request, case: RequestCase) -> Request:
+    """Return a request for a resource in a real Region, where the search chose just any text.
+
+    The name of a resource without account ID is left as it is, since its owner depends on it.
+    """
+    fields = request.resource.split(":", 5)
+    if len(fields) < ARN_FIELDS or not fields[3] or not fields[4] or REGION.fullmatch(fields[3]):
+        return request
+    fields[3] = case.endpoint.region or get_partition_region(case.partition)
+    return replace(request, resource=":".join(fields))
 
 
 def _first(values: KeyValues) -> str:

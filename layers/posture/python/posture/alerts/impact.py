@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 from posture.model.finding import Step, Transition
 
-# Resource kinds by id prefix, in singular and plural.
+# Resource kinds by id prefix.
 KINDS = {
-    "subnet": ("subnet", "subnets"),
-    "rtb": ("route table", "route tables"),
-    "acl": ("network ACL", "network ACLs"),
-    "vpce": ("endpoint", "endpoints"),
-    "nat": ("NAT gateway", "NAT gateways"),
+    "subnet": "subnet",
+    "rtb": "route table",
+    "acl": "network ACL",
+    "vpce": "endpoint",
+    "nat": "NAT gateway",
 }
-OTHER = ("resource", "resources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,8 @@ class Impact:
     def resources(self) -> dict[str, int]:
         """The number of affected resources by kind, the largest first."""
         ids = {each.finding.resource for each in self.transitions}
-        counts = Counter(KINDS.get(each.partition("-")[0], OTHER) for each in ids)
-        return {names[count > 1]: count for names, count in counts.most_common()}
+        counts = Counter(KINDS.get(each.partition("-")[0], "resource") for each in ids)
+        return {f"{kind}s" if many > 1 else kind: many for kind, many in counts.most_common()}
 
     @property
     def description(self) -> str:

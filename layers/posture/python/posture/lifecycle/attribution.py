@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from posture.lifecycle.bounds import truncate
 from posture.model.change import Change, ChangeOutcome
@@ -38,10 +37,9 @@ def find_cause(
 
 
 def _latest(changes: Sequence[Change], about: frozenset[str]) -> Change | None:
-    def order(change: Change) -> tuple[datetime, int, str]:
-        return change.time, len(change.resource_ids & about), change.event_id
-
-    return max(changes, key=order, default=None)
+    return max(
+        changes, key=lambda it: (it.time, len(it.resource_ids & about), it.event_id), default=None
+    )
 
 
 def _cause(change: Change) -> Cause:

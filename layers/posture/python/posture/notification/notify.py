@@ -23,8 +23,6 @@ from posture.notification.ports import KEY_PREFIX, NotificationPorts, build_comm
 from posture.store.items import Entry
 from posture.store.stream_records import CommitReference, parse_stream_record
 
-__all__ = ["BatchResponse", "Notifier"]
-
 RETENTION = 30 * 24 * 3600  # seconds; longer than a queue or stream can redeliver a record
 # Seconds to wait when another invocation, probably one that was killed, holds a claim. The stream
 # retries at once, and its few retries would end before the claim expires.
@@ -73,7 +71,8 @@ class Notifier:
         if any(isinstance(why, IdempotencyAlreadyInProgressError) for why in late.values()):
             left = context.get_remaining_time_in_millis() / 1000 - 1
             self._ports.pause(max(0, min(PAUSE, left)))
-        return _response([*failed, *(number for commit in late for number in commits[commit])])
+        failed += [number for commit in late for number in commits[commit]]
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
     def _publish_each(self, commits: Iterable[CommitReference]) -> dict[CommitReference, Exception]:
         """Publish one alert for each commit; return the commits to retry, with the error."""
@@ -102,10 +101,6 @@ class Notifier:
         self._ports.measure(entries, self._ports.now())
         _log(scope, name, entries, message_id)
         return message_id
-
-
-def _response(failed: Iterable[str]) -> BatchResponse:
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
 def _group_by_commit(

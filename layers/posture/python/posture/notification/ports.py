@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 KEY_PREFIX = "alert"  # of the idempotency records of reported commits
 
-RecordMetrics = Callable[[Sequence[Entry], datetime], None]
-
 
 class Topic:
     """Publishes messages to the alert topic."""
@@ -63,7 +61,7 @@ class NotificationPorts:
     history: History
     topic: Topic
     idempotency: BasePersistenceLayer
-    measure: RecordMetrics
+    measure: Callable[[Sequence[Entry], datetime], None]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     security_hub: SecurityHub | None = None
     pause: Callable[[float], None] = sleep

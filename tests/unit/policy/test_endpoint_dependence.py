@@ -39,9 +39,9 @@ def decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PolicyCheck]]:
     """Record the check of every decision that is not cached."""
     made: list[PolicyCheck] = []
 
-    def noted(policy: Any, case: PolicyCheck) -> Any:
+    def noted(policy: Any, case: PolicyCheck, budget: Any) -> Any:
         made.append(case)
-        return decide_policy(policy, case)
+        return decide_policy(policy, case, budget)
 
     monkeypatch.setattr(decided_policy, "decide_policy", noted)
     decided_policy._decide.cache_clear()

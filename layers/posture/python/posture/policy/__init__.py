@@ -7,7 +7,8 @@ The policy language:
     document, parse, json_reader    the parsed policy, with line and column of every error
     operators, scalars, keys        condition operators, their values, condition keys
     template                        texts with wildcards and policy variables
-    service_actions                 actions and ARNs of AWS services
+    service_reference               the actions of AWS services, and the ARNs that each applies to
+    service_actions                 what that does not hold: endpoints, owners, typical examples
 
 Evaluating one concrete request, as AWS does:
     request, evaluate               the request; explicit deny, then allow, else implicit deny

@@ -134,7 +134,7 @@ def build_choices(size: int) -> list[Statement]:
 def build_tag_puzzle(size: int) -> list[Statement]:
     """Deny combinations of three tags, so that a request is the solution of a puzzle."""
     tags = [f"aws:RequestTag/t{number}" for number in range(max(4, size // 5))]
-    required = {"StringLike": dict.fromkeys(tags, ["0", "1"])}
+    required = {"StringLike": {key: ["0", "1"] for key in tags}}
     denials = []
     for number in range(size):
         chosen = {tags[(number * step + step) % len(tags)]: step for step in (3, 7, 11)}
@@ -146,7 +146,7 @@ def build_tag_puzzle(size: int) -> list[Statement]:
 def build_denials_of_all_but(size: int) -> list[Statement]:
     """Deny all but some resources, in many statements that leave little in common."""
     kept = [[f"{BUCKET}*{number}*", f"{BUCKET}*{number + 1}?b*"] for number in range(size)]
-    return [S3, *({**{**DENY, "NotResource": each}, "Resource": None} for each in kept)]
+    return [S3, *({**DENY, "NotResource": each, "Resource": None} for each in kept)]
 
 
 def build_exclusions(size: int) -> list[Statement]:

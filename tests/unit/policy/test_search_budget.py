@@ -1,6 +1,7 @@
-"""Statements share the search budget, so that their order hides no answer."""
+"""The work on policies is bounded; statements, questions and policies share it fairly."""
 
 import json
+import time
 from itertools import permutations
 from typing import Any
 
@@ -11,9 +12,13 @@ from posture.policy import (
     PolicyAnswer,
     PolicyCheck,
     Trust,
+    decide_policies,
     decide_policy,
+    decide_policy_text,
     parse_policy,
 )
+from posture.policy.decide import MAX_UNITS, TOO_COMPLEX
+from posture.policy.decided_policy import DecidedPolicy, is_unfinished
 
 ENDPOINT = EndpointContext("111122223333", "", vpc_id="vpc-own", endpoint_id="vpce-own")
 TRUST = Trust(frozenset({"222233334444"}), frozenset({"o-a1b2c3d4e5"}))
@@ -51,3 +56,96 @@ def test_a_complex_statement_does_not_hide_another(order: tuple[int, ...]) -> No
         decide_policy(policy, PolicyCheck(ENDPOINT, TRUST)).untrusted_resource.answer
         is PolicyAnswer.YES
     )
+
+
+ALLOW: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+DENY = {**ALLOW, "Effect": "Deny"}
+BUCKET = "arn:aws:s3:::"
+SPACES = " " * 19_000
+CHECK = PolicyCheck(ENDPOINT, TRUST)
+
+
+def write(*statements: dict[str, Any]) -> str:
+    """Return the text of a policy."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def allow_if(operator: str, key: str, values: list[str], **others: Any) -> dict[str, Any]:
+    """Return a statement with one condition."""
+    return {**ALLOW, **others, "Condition": {operator: {key: values}}}
+
+
+HOSTILE = {
+    "infixes of accounts": write(
+        allow_if("StringLike", "aws:PrincipalAccount", [f"*{n % 10}*{n}*" for n in range(1500)])
+    ),
+    "infixes of resources": write(
+        {**ALLOW, "Resource": [f"{BUCKET}*{n % 7}*{n}*x" for n in range(550)]},
+        *({**DENY, "Resource": f"{BUCKET}*{n}*{n + 1}*"} for n in range(40)),
+    ),
+    "repetition": write(
+        {**ALLOW, "Resource": f"{BUCKET}aaa/{'a' * 9000}"},
+        *({**DENY, "Resource": f"{BUCKET}aaa/*{'a' * 1000}b"} for _ in range(8)),
+    ),
+    "a variable of spaces": write({**ALLOW, "Resource": f"{BUCKET}${{a{SPACES}'}}"}),
+    "a variable without end": write({**ALLOW, "Resource": f"{BUCKET}${{a{SPACES}"}),
+    "many numbers": write(
+        allow_if("NumericEquals", "s3:max-keys", [str(3 * n) for n in range(1100)]),
+        allow_if("NumericNotEquals", "s3:max-keys", [str(n) for n in range(1000)], Effect="Deny"),
+    ),
+    "a long number": write(allow_if("NumericEquals", "s3:max-keys", ["9" * 19_000])),
+    "a great number": write(allow_if("NumericEquals", "s3:max-keys", ["1e999", "-1.5e999"])),
+    "a late date": write(allow_if("DateGreaterThan", "aws:CurrentTime", ["9" * 20])),
+}
+
+
+@pytest.mark.parametrize("text", list(HOSTILE.values()), ids=list(HOSTILE))
+def test_every_policy_is_decided_with_bounded_work(text: str) -> None:
+    """It takes at most two seconds of processor, and the same units each time."""
+    start = time.process_time()
+    decide_policy_text(text, CHECK)
+
+    assert time.process_time() - start < 2
+    assert decide_policy(parse_policy(text), CHECK) == decide_policy(parse_policy(text), CHECK)
+
+
+def test_a_policy_over_its_budget_is_unknown_and_names_what_costs() -> None:
+    """The statement and the element are named."""
+    found = decide_policy_text(HOSTILE["infixes of accounts"], CHECK).decision.untrusted_principal
+
+    assert found.answer is PolicyAnswer.UNKNOWN
+    assert found.reason.startswith(TOO_COMPLEX)
+    assert "StringLike aws:PrincipalAccount of statement 1" in found.reason
+
+
+def test_which_pattern_of_a_list_matches_does_not_matter() -> None:
+    """Eight patterns of one condition are one question about an account, not 256."""
+    patterns = [f"*{n}*{n * 37 % 100}*" for n in range(8)]
+    text = write(allow_if("StringLike", "aws:PrincipalAccount", patterns))
+
+    assert decide_policy_text(text, CHECK).decision.untrusted_principal.answer is PolicyAnswer.YES
+
+
+def test_costly_policies_leave_the_others_their_share() -> None:
+    """Of many policies with one budget, those that need little are decided."""
+    hostile = {
+        f"hostile {n}": (HOSTILE["infixes of accounts"].replace("1499", f"99{n}"), CHECK)
+        for n in range(10)
+    }
+    good = {f"good {n}": (write({**ALLOW, "Resource": f"{BUCKET}b{n}*"}), CHECK) for n in range(10)}
+
+    found = decide_policies({**hostile, **good}, 3 * MAX_UNITS)
+
+    assert all(map(is_unfinished, (found[name] for name in hostile)))
+    assert not any(map(is_unfinished, (found[name] for name in good)))
+    spent = sum(each.units for each in found.values() if isinstance(each, DecidedPolicy))
+    assert spent < 4 * MAX_UNITS
+
+
+def test_policies_alike_are_decided_once() -> None:
+    """A hundred endpoints with one costly policy cost as much as one."""
+    alike = dict.fromkeys(range(100), (HOSTILE["infixes of accounts"], CHECK))
+    start = time.process_time()
+    decide_policies({f"vpce-{n}": each for n, each in alike.items()}, 8 * MAX_UNITS)
+
+    assert time.process_time() - start < 3

@@ -45,7 +45,7 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     deadline = deadline or Deadline()
     sweeps = [RegionSweep(observer, store, baselines) for observer in (home, *members)]
     ordered = _sort_by_last_observed(sweeps, home.now(), chance)
-    turns = deque((each.region, each.run_slices()) for each in ordered)
+    turns = deque((each.region, each.run_slices(deadline=deadline)) for each in ordered)
     remaining: dict[Region, Sequence[Scope]] = {}
     results: list[SweepResult] = []
     while turns and deadline.allows():

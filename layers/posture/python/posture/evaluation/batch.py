@@ -17,13 +17,20 @@ from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
 from posture.errors import describe_error
 from posture.evaluation.region_sweep import RegionSweep
-from posture.evaluation.scope import ScopeEvaluator, ScopeResult
+from posture.evaluation.scope import (
+    FIRST_POLICY_UNITS,
+    CostlyPoliciesError,
+    ScopeEvaluator,
+    ScopeResult,
+)
 from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
+from posture.evaluation.sweep_result import NO_TIME
 from posture.model.change import Change
 from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
+from posture.rules.rule import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
@@ -79,15 +86,22 @@ class BatchEvaluation:
         self._deadline = deadline
         self.regions_swept = 0
         self.results: list[ScopeResult] = []
+        self._postponed: list[tuple[Scope, RegionSnapshot | None]] = []
 
     def run(self) -> Failures:
-        """Evaluate every scope once; return the changes that must come again, and why."""
+        """Evaluate every scope once; return the changes that must come again, and why.
+
+        Scopes whose endpoint policies take long come last, one by one, as far as time allows.
+        """
         evaluator = ScopeEvaluator(self._ports.store, self._ports.baselines.load())
         resolved, failures = self._resolve_changes()
-        for region, changes in resolved.regions.items():
-            failures |= self._sweep(region, changes)
         for scopes, vpcs in self._read_groups(resolved.scopes):
             failures |= self._evaluate_group(evaluator, scopes, vpcs, resolved.scopes)
+        for region, changes in resolved.regions.items():
+            failures |= self._sweep(region, changes)
+        for scope, vpcs in self._postponed:
+            attempt = self._attempt(evaluator, scope, vpcs, resolved.scopes[scope], last=True)
+            failures |= self._settle(scope, attempt, resolved.scopes[scope])
         return failures
 
     def _resolve_changes(self) -> tuple[ResolvedScopes, dict[str, str]]:
@@ -172,11 +186,21 @@ class BatchEvaluation:
                 lambda scope: self._attempt(evaluator, scope, vpcs, changes[scope]), scopes
             )
             for scope, result in zip(scopes, results, strict=True):
-                if isinstance(result, ScopeResult):
-                    self.results.append(result)
+                if result is None:
+                    self._postponed.append((scope, vpcs))
                 else:
-                    failures |= dict.fromkeys((each.event_id for each in changes[scope]), result)
+                    failures |= self._settle(scope, result, changes[scope])
         return failures
+
+    def _settle(
+        self, scope: Scope, result: ScopeResult | str | None, changes: Sequence[Change]
+    ) -> Failures:
+        """Keep the result of a scope; return the changes of one that failed."""
+        if isinstance(result, ScopeResult):
+            self.results.append(result)
+            return {}
+        reason = result or f"{scope} is not settled"
+        return dict.fromkeys((each.event_id for each in changes), reason)
 
     def _attempt(
         self,
@@ -184,16 +208,26 @@ class BatchEvaluation:
         scope: Scope,
         vpcs: RegionSnapshot | None,
         changes: Sequence[Change],
-    ) -> ScopeResult | str:
-        """Evaluate one scope; return why it failed."""
+        *,
+        last: bool = False,
+    ) -> ScopeResult | str | None:
+        """Evaluate one scope; return why it failed, or None if it takes long and is not `last`."""
         events = [each.event_id for each in changes]
         extra: dict[str, Any] = {
             "correlation_id": events[0],
             "event_ids": events,
             "scope": str(scope),
         }
+        if not self._deadline.allows():
+            logger.warning(NO_TIME, extra=extra)
+            return NO_TIME
+        units = VPC_POLICY_UNITS if last else FIRST_POLICY_UNITS
         try:
-            result = self._evaluate(evaluator, scope, vpcs, changes)
+            with self._deadline.step():
+                result = self._evaluate(evaluator, scope, vpcs, changes, units)
+        except CostlyPoliciesError as error:
+            logger.info("scope postponed", extra={**extra, "reason": str(error)})
+            return None
         except CAUGHT as error:
             logger.exception("scope not evaluated", extra=extra)
             return describe_error(error)
@@ -209,6 +243,7 @@ class BatchEvaluation:
         scope: Scope,
         vpcs: RegionSnapshot | None,
         changes: Sequence[Change],
+        policy_units: int,
     ) -> ScopeResult:
         observer = self._ports.observer_of(scope.account)
         observed_at = vpcs.observed_at if vpcs else observer.now()
@@ -217,7 +252,7 @@ class BatchEvaluation:
             return evaluator.end(scope, observed_at, changes)
         settled = all(observed_at - each.time > SETTLED for each in changes)
         observed = evaluator.observe(snapshot, changes, _dns(snapshot))
-        return evaluator.evaluate(observed, settled=settled)
+        return evaluator.evaluate(observed, settled=settled, policy_units=policy_units)
 
 
 def _read(

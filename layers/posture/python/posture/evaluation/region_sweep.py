@@ -19,13 +19,21 @@ from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.errors import describe_error
-from posture.evaluation.scope import ObservedScope, ScopeEvaluator, ScopeResult, unchanged
-from posture.evaluation.sweep_result import SweepResult, merge_results
+from posture.evaluation.scope import (
+    FIRST_POLICY_UNITS,
+    CostlyPoliciesError,
+    ObservedScope,
+    ScopeEvaluator,
+    ScopeResult,
+    unchanged,
+)
+from posture.evaluation.sweep_result import NO_TIME, SweepResult, merge_results
 from posture.lifecycle.snapshot_digest import is_same_day
 from posture.model.change import Change
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope
+from posture.rules.rule import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.scope_record import ScopeRecord
@@ -35,7 +43,7 @@ WRITERS = 8  # scopes recorded at once; the connection pool holds ten DynamoDB c
 
 logger = Logger()
 
-Task = Callable[[], ScopeResult]
+Task = Callable[..., ScopeResult]
 
 
 class RegionSweep:
@@ -62,7 +70,7 @@ class RegionSweep:
             CorruptItemError: the baseline or a scope record cannot be read.
         """
         deadline = deadline or Deadline()
-        slices = self.run_slices(changes)
+        slices = self.run_slices(changes, deadline)
         results: list[SweepResult] = []
         while not results or (results[-1].remaining and deadline.allows()):
             with deadline.step():
@@ -70,7 +78,9 @@ class RegionSweep:
         done = [replace(each, remaining=()) for each in results[:-1]]
         return merge_results(self.region, [*done, results[-1]])
 
-    def run_slices(self, changes: Sequence[Change] = ()) -> Iterator[SweepResult]:
+    def run_slices(
+        self, changes: Sequence[Change] = (), deadline: Deadline | None = None
+    ) -> Iterator[SweepResult]:
         """Sweep slice by slice; each result names what remains. Raises what `run` does."""
         records = {each.scope: each for each in self._store.load_region_records(self.region)}
         evaluator = ScopeEvaluator(self._store, self._baselines.load())
@@ -99,11 +109,16 @@ class RegionSweep:
                 failed = dict.fromkeys(map(pass_.scope, ids), describe_error(error))
             same = _find_unchanged(evaluator, observed, records)
             tasks |= {
-                each.scope: partial(evaluator.evaluate, each, is_new=each.scope not in records)
+                each.scope: partial(
+                    evaluator.evaluate,
+                    each,
+                    is_new=each.scope not in records,
+                    policy_units=FIRST_POLICY_UNITS,
+                )
                 for each in observed
                 if each.scope not in same
             }
-            result = _run_tasks(self.region, tasks, same)
+            result = _run_tasks(self.region, tasks, same, deadline or Deadline())
             remaining = tuple(pass_.scope(each) for later in slices[number:] for each in later)
             observed, tasks = [], {}
             yield replace(result, failed={**result.failed, **failed}, remaining=remaining)
@@ -194,19 +209,32 @@ def _find_unchanged(
         return frozenset()
 
 
-def _run_tasks(region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope]) -> SweepResult:
-    """Run the tasks side by side; one that fails does not stop the others."""
+def _run_tasks(
+    region: Region, tasks: Mapping[Scope, Task], same: Iterable[Scope], deadline: Deadline
+) -> SweepResult:
+    """Run the tasks side by side; one that fails does not stop the others.
+
+    Scopes whose endpoint policies take long come last, one by one, as far as time allows.
+    """
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="record") as pool:
         results = dict(zip(tasks, pool.map(_attempt, tasks, tasks.values()), strict=True))
+    for scope in [scope for scope, result in results.items() if result is None]:
+        results[scope] = NO_TIME
+        if deadline.allows():
+            with deadline.step():
+                task = partial(tasks[scope], policy_units=VPC_POLICY_UNITS)
+                results[scope] = _attempt(scope, task)
     done = [each for each in results.values() if isinstance(each, ScopeResult)]
     failed = {scope: each for scope, each in results.items() if isinstance(each, str)}
     return SweepResult(region, (*map(unchanged, same), *done), failed)
 
 
-def _attempt(scope: Scope, task: Task) -> ScopeResult | str:
-    """Run a task; return why it failed."""
+def _attempt(scope: Scope, task: Task) -> ScopeResult | str | None:
+    """Run a task; return why it failed, or None if the scope's policies take long."""
     try:
         return task()
+    except CostlyPoliciesError:
+        return None
     except Exception as error:
         logger.exception("scope not recorded", extra={"scope": str(scope)})
         return describe_error(error)

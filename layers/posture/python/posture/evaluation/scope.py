@@ -24,8 +24,9 @@ from posture.model.finding import Transition
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
+from posture.policy.decided_policy import is_unfinished
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service, is_rule_error
-from posture.rules.rule import VpcContext
+from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.last_observed import Observation
 from posture.store.resource_ids import collect_resource_ids
@@ -37,6 +38,7 @@ logger = Logger()
 VPC_GONE = "VPC gone"
 SERVICE_GONE = "endpoint service gone"
 EXEMPT = "exempt"
+FIRST_POLICY_UNITS = VPC_POLICY_UNITS // 8  # a VPC whose policies take more is evaluated last
 # Where one of these is denied, the ids that lead to the scope are not all known.
 IDENTIFYING = frozenset(Facet) - {
     Facet.DNS_ATTRIBUTES,
@@ -83,6 +85,10 @@ class RuleResults:
     repeatable: bool = True
 
 
+class CostlyPoliciesError(Exception):
+    """The endpoint policies of a VPC take long to decide, so that other scopes go first."""
+
+
 class ScopeEvaluator:
     """Evaluates scopes by one baseline document.
 
@@ -95,7 +101,12 @@ class ScopeEvaluator:
         self._document = document
 
     def evaluate(
-        self, observed: ObservedScope, *, settled: bool = False, is_new: bool = False
+        self,
+        observed: ObservedScope,
+        *,
+        settled: bool = False,
+        is_new: bool = False,
+        policy_units: int = VPC_POLICY_UNITS,
     ) -> ScopeResult:
         """Evaluate an observed scope and record what changed, unless its digest is the stored one.
 
@@ -105,6 +116,10 @@ class ScopeEvaluator:
                 instead of a read and a write.
             is_new: Whether nothing is stored of the scope as far as is known: it is not read before
                 it is written. Where that is wrong, the write's condition fails and it is read.
+            policy_units: The work that the endpoint policies of a VPC may take.
+
+        Raises:
+            CostlyPoliciesError: They take more, and may take more when its turn comes again.
         """
         scope, observation = observed.scope, observed.observation
         last_observed = self._store.last_observed
@@ -115,7 +130,7 @@ class ScopeEvaluator:
             return unchanged(scope)
         if state.record and state.record.is_newer_than(observation.observed_at, observation.dns):
             return ScopeResult(scope, WriteOutcome.STALE)
-        return self._record(observed, evaluate_rules(observed), state)
+        return self._record(observed, evaluate_rules(observed, policy_units), state)
 
     def observe(
         self,
@@ -180,18 +195,34 @@ def unchanged(scope: Scope) -> ScopeResult:
     return ScopeResult(scope, WriteOutcome.UNCHANGED, evaluated=False)
 
 
-def evaluate_rules(observed: ObservedScope) -> RuleResults:
-    """Evaluate all rules for a snapshot; none for an exempt scope."""
+def evaluate_rules(observed: ObservedScope, policy_units: int = VPC_POLICY_UNITS) -> RuleResults:
+    """Evaluate all rules for a snapshot; none for an exempt scope.
+
+    Raises:
+        CostlyPoliciesError: Its endpoint policies take more work than `policy_units`, which are
+            less than they may take.
+    """
     snapshot, baseline = observed.snapshot, observed.waivers.baseline
     if baseline.exempt:
         return RuleResults()
     if isinstance(snapshot, EndpointServiceSnapshot):
         verdicts = evaluate_endpoint_service(snapshot, baseline)
         return RuleResults(verdicts, repeatable=not any(map(is_rule_error, verdicts)))
-    context = VpcContext(snapshot, baseline)
+    context = VpcContext(snapshot, baseline, policy_units)
+    if policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
+        raise CostlyPoliciesError("its endpoint policies take long to decide")
     coverage, verdicts = _coverage(context), evaluate_context(context)
     repeatable = coverage is not None and not any(map(is_rule_error, verdicts))
     return RuleResults(verdicts, coverage, repeatable)
+
+
+def _has_unfinished_policies(context: VpcContext) -> bool:
+    """Return whether a policy takes more work than it was given; an error is left to the rules."""
+    try:
+        return any(map(is_unfinished, context.policies.values()))
+    except Exception:
+        logger.exception("policies not decided", extra={"scope": str(context.snapshot.scope)})
+        return False
 
 
 def _compare(

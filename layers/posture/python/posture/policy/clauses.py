@@ -21,7 +21,7 @@ from posture.policy.clause_results import (
     require_match,
 )
 from posture.policy.condition_tests import compile_condition
-from posture.policy.document import Condition, Policy, Statement
+from posture.policy.document import Condition, Policy, Statement, shorten
 from posture.policy.operators import OperatorFamily
 from posture.policy.principals import evaluate_principals
 from posture.policy.request_case import OpenValue, RequestCase, resolve_key
@@ -123,12 +123,12 @@ class ClauseEvaluator:
     ) -> ClauseResult:
         operator = condition.operator
         if operator.family is OperatorFamily.UNKNOWN:
-            return Undecidable(f"the operator {operator.written} of {statement}")
+            return Undecidable(f"the operator {shorten(operator.written)} of {statement}")
         value = resolve_key(condition.lower_key, case)
         if value is OpenValue.DEFERRED:
             return DEFERRED
         if value is OpenValue.UNKNOWABLE:
-            return Undecidable(f"{condition.key} of {statement}")
+            return Undecidable(f"{shorten(condition.key)} of {statement}")
         parse = partial(parse_template, wildcards=operator.comparison == "like")
         found = self._resolve(condition.values, case, parse)
         if found is None:

@@ -23,7 +23,8 @@ from posture.policy.tokens import (
 )
 
 VARIABLE = re.compile(r"\$\{([^{}]*)\}")
-REFERENCE = re.compile(r"\s*([^,'*?$\s][^,'*?$]*?)\s*(?:,\s*'([^']*)')?\s*")
+# Possessive, so that a long run of spaces is read once.
+REFERENCE = re.compile(r"\s*+([^,'*?$\s]++(?:\s++[^,'*?$\s]++)*+)\s*+(?:,\s*+'([^']*+)')?+\s*+")
 ARN_FIELDS = 6
 SPECIAL = frozenset("*?$")
 

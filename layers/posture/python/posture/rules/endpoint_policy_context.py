@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from posture.analysis.endpoint_contexts import build_endpoint_context, supports_policy
+from posture.analysis.endpoint_contexts import supports_policy
 from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status
 from posture.policy import (
@@ -15,14 +15,12 @@ from posture.policy import (
     PolicyAnswer,
     PolicyCheck,
     QuestionResult,
-    Trust,
-    decide_policy_text,
 )
 from posture.policy.descriptions import build_result_record, describe_request
-from posture.policy.suggest import suggest_policy
+from posture.policy.suggest import MAX_SUGGESTION_UNITS, suggest_policy
 from posture.rules.evidence import format_endpoint
 from posture.rules.result import RuleResult, failed
-from posture.rules.rule import VpcContext
+from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,7 @@ class EndpointPolicyContext:
     @property
     def expected(self) -> PolicyCheck:
         """The endpoint and the trusted accounts that the policy is checked against."""
-        baseline = self.vpc.baseline
-        return PolicyCheck(
-            build_endpoint_context(self.vpc.snapshot, self.endpoint),
-            Trust(baseline.trusted_accounts, baseline.trusted_organizations),
-            self.vpc.snapshot.observed_at,
-            baseline.allowed_actions,
-        )
+        return self.vpc.build_policy_check(self.endpoint)
 
     @cached_property
     def decided(self) -> DecidedPolicy:
@@ -60,7 +52,10 @@ class EndpointPolicyContext:
         Raises:
             MalformedPolicyError: The policy is not a valid policy document.
         """
-        return decide_policy_text(self.endpoint.policy or "", self.expected)
+        decided = self.vpc.policies[self.endpoint.id]
+        if isinstance(decided, MalformedPolicyError):
+            raise decided
+        return decided
 
     def explain_undecided(self) -> RuleResult | None:
         """Return the result that says why the policy has no verdict, or None where it has one."""
@@ -132,7 +127,10 @@ class EndpointPolicyContext:
 
     def _lint_evidence(self) -> tuple[Evidence, ...]:
         return tuple(
-            Evidence(remark.text, {"endpoint": self.endpoint.id, "lint": remark.id})
+            Evidence(
+                remark.text,
+                {"endpoint": self.endpoint.id, "lint": remark.id, "source": remark.source},
+            )
             for remark in self.decided.lints
         )
 
@@ -148,7 +146,12 @@ class EndpointPolicyContext:
     def _remediation(self) -> Remediation:
         """Suggest a policy that denies untrusted access, as a one-line shell command."""
         decided = self.decided
-        suggested = suggest_policy(self.endpoint.policy or "", decided.decision, self.expected)
+        suggested = suggest_policy(
+            self.endpoint.policy or "",
+            decided.decision,
+            self.expected,
+            min(MAX_SUGGESTION_UNITS, VPC_POLICY_UNITS // len(self.vpc.policies)),
+        )
         command = (
             f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {self.endpoint.id} --policy-document "
         )

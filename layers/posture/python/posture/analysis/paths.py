@@ -164,31 +164,32 @@ class PathFinder:
             yield Path(addresses, PathKind.UNKNOWN, why=why, table_id=router.table_id)
             return
         for leg in routing.legs:
-            yield replace(self._build_path(leg, service, trail), table_id=router.table_id)
+            yield self._build_path(leg, service, trail, router.table_id)
 
-    def _build_path(self, leg: Leg, service: str, trail: Trail) -> Path:
+    def _build_path(self, leg: Leg, service: str, trail: Trail, table_id: str) -> Path:
         route = leg.route
         if route is None:
             if not leg.routes:
-                return Path(leg.addresses, PathKind.NONE)
+                return Path(leg.addresses, PathKind.NONE, table_id=table_id)
             targets = " or ".join(each.target.id for each in leg.routes)
             why = f"equally specific routes to {targets}"
-            return Path(leg.addresses, PathKind.UNKNOWN, why=why)
+            return Path(leg.addresses, PathKind.UNKNOWN, why=why, table_id=table_id)
         target = route.target.id
         if route.blackhole:
-            return Path(leg.addresses, PathKind.BLACKHOLE, target, route)
+            return Path(leg.addresses, PathKind.BLACKHOLE, target, route, table_id=table_id)
         kind, why = self._find_kind(route, service)
         if target in trail.hops:
             loop = " to ".join((*trail.hops[trail.hops.index(target) :], target))
-            return Path(leg.addresses, PathKind.UNKNOWN, target, route, why=f"a loop from {loop}")
+            why = f"a loop from {loop}"
+            return Path(leg.addresses, PathKind.UNKNOWN, target, route, (), why, table_id)
         if kind is PathKind.GATEWAY_ENDPOINT and trail.hops:
             # https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
             why = f"AWS does not document whether {target} serves traffic from {trail.hops[-1]}"
-            return Path(leg.addresses, PathKind.UNKNOWN, target, route, why=why)
+            return Path(leg.addresses, PathKind.UNKNOWN, target, route, (), why, table_id)
         if not why:
             kind, why = trail.leave(kind)
         onward = self._follow(kind, route.target, leg.addresses, service, trail)
-        return Path(leg.addresses, kind, target, route, onward, why)
+        return Path(leg.addresses, kind, target, route, onward, why, table_id)
 
     def _follow(
         self, kind: PathKind, target: Target, addresses: AddressSet, service: str, trail: Trail

@@ -98,7 +98,7 @@ def _list_of_kind(  # noqa: PLR0913 - what distinguishes the kinds of actions
 ) -> tuple[str, ...]:
     groups = [group] if group else service_reference.list_action_groups(service)
     names = [name for each in groups if bool(each.arns) == has_resource for name in each.actions]
-    names.sort(key=lambda name: "Tag" in name)  # rarely what a policy is about
+    names.sort(key=lambda name: "tag" in name.lower())  # rarely what a policy is about
     typical = [each for each in service_actions.TYPICAL_ACTIONS.get(service, ()) if each in names]
     keyless = [each.lower() for each in service_actions.WITHOUT_OWNER_KEYS.get(service, ())]
 

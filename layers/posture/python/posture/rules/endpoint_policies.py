@@ -16,8 +16,6 @@ from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, failed
 from posture.rules.rule import Family, Rule, VpcContext
 
-READS = frozenset({Facet.ENDPOINTS, Facet.SERVICES})
-
 POLICIES = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"
 PERIMETERS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html"
 ECR = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html"
@@ -127,12 +125,16 @@ def _well_formed(vpc: VpcContext) -> Iterator[RuleResult]:
             yield subject.build_result(Status.FAIL, summary, *unread.evidence)
 
 
+_rule = partial(
+    Rule,
+    family=Family.TRUST,
+    reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
+)
 RULES: tuple[Rule[VpcContext], ...] = (
-    Rule(
+    _rule(
         id="endpoint-policy-allows-full-access",
         title="Endpoint policy allows full access",
         requirement="No endpoint policy allows full access, as the default policy does",
-        family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
             "The default policy allows any principal to access any resource: stolen data can be "
@@ -141,15 +143,13 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Replace the default policy with one that names your principals and resources.",
         evaluate=partial(_evaluate_each, _full_access),
-        reads=READS,
         controls=ACCESS,
         references=(POLICIES,),
     ),
-    Rule(
+    _rule(
         id="endpoint-policy-allows-untrusted-principal",
         title="Endpoint policy allows untrusted principals",
         requirement="Endpoint policies allow only principals of trusted accounts and organizations",
-        family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
             "An attacker inside the network can use the endpoint with credentials of an external "
@@ -159,17 +159,15 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Deny principals of other accounts and organizations.",
         evaluate=partial(_evaluate_each, _principal),
-        reads=READS,
         controls=ACCESS,
         references=(PERIMETERS, LOGIC),
     ),
-    Rule(
+    _rule(
         id="endpoint-policy-allows-untrusted-resource",
         title="Endpoint policy allows untrusted resources",
         requirement=(
             "Endpoint policies allow access only to resources of trusted accounts and organizations"
         ),
-        family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
             "Data can be exfiltrated to a bucket, queue or table of an external account. Bucket "
@@ -178,15 +176,13 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Deny resources of other accounts and organizations.",
         evaluate=partial(_evaluate_each, _resource),
-        reads=READS,
         controls=BOUNDARY,
         references=(PERIMETERS, LOGIC),
     ),
-    Rule(
+    _rule(
         id="endpoint-policy-allows-unlisted-action",
         title="Endpoint policy allows unlisted actions",
         requirement="Endpoint policies allow only the actions that the baseline lists",
-        family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
             "Actions that workloads do not need increase the damage that an attacker can do. The "
@@ -194,15 +190,13 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Restrict the actions in the policy.",
         evaluate=partial(_evaluate_each, _actions),
-        reads=READS,
         controls=ACCESS,
         references=(POLICIES,),
     ),
-    Rule(
+    _rule(
         id="endpoint-policy-blocks-required-service",
         title="Endpoint policy blocks a required service",
         requirement="Endpoint policies allow the requests of required services",
-        family=Family.TRUST,
         severity=Severity.INFORMATIONAL,
         rationale=(
             "Workloads fail when the policy blocks all requests, or blocks the buckets in which "
@@ -211,15 +205,13 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Allow the requests of the required services.",
         evaluate=partial(_evaluate_each, _required),
-        reads=READS,
         controls=AVAILABILITY,
         references=(ECR, POLICIES),
     ),
-    Rule(
+    _rule(
         id="endpoint-policy-malformed",
         title="Endpoint policy cannot be parsed",
         requirement="Every endpoint policy is a valid IAM policy document",
-        family=Family.TRUST,
         severity=Severity.MEDIUM,
         rationale=(
             "The access that a malformed policy allows cannot be evaluated, by this monitor or by "
@@ -227,7 +219,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Correct the policy document.",
         evaluate=_well_formed,
-        reads=READS,
         controls=ACCESS,
         references=(POLICIES,),
     ),

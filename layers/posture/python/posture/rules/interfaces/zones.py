@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from posture.model.network import Endpoint, Facet, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -22,9 +23,7 @@ def _single_zone(vpc: VpcContext) -> Iterator[RuleResult]:
 
 
 def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
-    subnets = vpc.snapshot.subnets
-    missing = [each for each in endpoint.subnet_ids if each not in subnets]
-    held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
+    held, missing, others = _find_zones(vpc, endpoint)
     concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
     name = format_endpoint(endpoint)
     if not endpoint.subnet_ids:
@@ -34,9 +33,6 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     if missing:
         summary = f"{name}: {join_names(missing)} could not be found"
         return undecided(endpoint.id, summary, concerns=concerns)
-    others = [
-        each for each in vpc.subnets if each.zone not in held and _is_offered(vpc, endpoint, each)
-    ]
     zone = next(iter(held))
     if not others:
         summary = f"{name} is in {zone}; no other zone of this VPC offers the service"
@@ -79,27 +75,33 @@ def _without_subnets(endpoint: Endpoint, name: str) -> RuleResult:
     )
 
 
-def _is_offered(vpc: VpcContext, endpoint: Endpoint, subnet: Subnet) -> bool:
-    """Return whether a subnet's zone offers the service; assumed where EC2 does not return it."""
+def _find_zones(vpc: VpcContext, endpoint: Endpoint) -> tuple[set[str], list[str], list[Subnet]]:
+    """Return an endpoint's zones, its unknown subnets, and the VPC's subnets in other zones.
+
+    Zones that do not offer the service are left out; EC2 does not return them for every service.
+    """
+    subnets = vpc.snapshot.subnets
+    missing = [each for each in endpoint.subnet_ids if each not in subnets]
+    held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
     service = vpc.snapshot.services.get(endpoint.service_name)
-    return not service or not service.zones or subnet.zone in service.zones
+    offered = service.zones if service else ()
+    others = [
+        each
+        for each in vpc.subnets
+        if each.zone not in held and (not offered or each.zone in offered)
+    ]
+    return held, missing, others
 
 
 def _every_zone(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in find_interface_endpoints(vpc):
-        subnets = vpc.snapshot.subnets
-        held = {subnets[each].zone for each in endpoint.subnet_ids if each in subnets}
+        held, missing, others = _find_zones(vpc, endpoint)
         concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
-        if len(held) < 2 or any(each not in subnets for each in endpoint.subnet_ids):  # noqa: PLR2004
+        if len(held) < 2 or missing:  # noqa: PLR2004
             summary = f"{format_endpoint(endpoint)}: see endpoint-single-availability-zone"
             yield not_applicable(endpoint.id, summary, concerns=concerns)
-            continue
-        without = [
-            each
-            for each in vpc.subnets
-            if each.zone not in held and _is_offered(vpc, endpoint, each)
-        ]
-        yield _missing_zones(endpoint, held, without, concerns)
+        else:
+            yield _missing_zones(endpoint, held, others, concerns)
 
 
 def _missing_zones(
@@ -133,11 +135,17 @@ def _missing_zones(
     )
 
 
-ONE_ZONE: Rule[VpcContext] = Rule(
+_rule = partial(
+    Rule,
+    family=Family.INTERFACES,
+    reads=frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.SERVICES}),
+    controls=AVAILABILITY,
+    references=(CREATE,),
+)
+ONE_ZONE = _rule(
     id="endpoint-single-availability-zone",
     title="Endpoint is in a single Availability Zone",
     requirement="Interface endpoints are in more than one Availability Zone",
-    family=Family.INTERFACES,
     severity=Severity.LOW,
     rationale=(
         "If the Availability Zone of its only network interface fails, every subnet loses access "
@@ -145,15 +153,11 @@ ONE_ZONE: Rule[VpcContext] = Rule(
     ),
     remediation="Add a subnet in another Availability Zone to the endpoint.",
     evaluate=_single_zone,
-    reads=frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.SERVICES}),
-    controls=AVAILABILITY,
-    references=(CREATE,),
 )
-ZONE_WITHOUT: Rule[VpcContext] = Rule(
+ZONE_WITHOUT = _rule(
     id="availability-zone-without-endpoint",
     title="Availability Zone has no endpoint interface",
     requirement="Interface endpoints are in every Availability Zone that has subnets",
-    family=Family.INTERFACES,
     severity=Severity.INFORMATIONAL,
     rationale=(
         "Subnets in a zone without a network interface reach the endpoint through another zone: "
@@ -161,7 +165,4 @@ ZONE_WITHOUT: Rule[VpcContext] = Rule(
     ),
     remediation="Add a subnet in each Availability Zone to the endpoint.",
     evaluate=_every_zone,
-    reads=frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.SERVICES}),
-    controls=AVAILABILITY,
-    references=(CREATE,),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from posture.ec2.describe import Reading, chunked, list_rows, read_concurrently, read_unless_denied
@@ -174,7 +175,7 @@ def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
     if not by_lookup:
         return {}
     rows = read_concurrently(
-        {lookup: _reader(ec2, lookup, by_lookup[lookup]) for lookup in by_lookup}
+        {lookup: partial(_read, ec2, lookup, names) for lookup, names in by_lookup.items()}
     )
     found: dict[str, set[Scope]] = defaultdict(set)
     for lookup, reading in rows.items():
@@ -186,8 +187,8 @@ def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
     return {each: frozenset(scopes) for each, scopes in found.items()}
 
 
-def _reader(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Callable[[], Reading[Any]]:
-    return lambda: read_unless_denied(lookup.operation, lambda: tuple(_rows(ec2, lookup, ids)))
+def _read(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Reading[Any]:
+    return read_unless_denied(lookup.operation, lambda: tuple(_rows(ec2, lookup, ids)))
 
 
 def _rows(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Iterator[Row]:

@@ -48,6 +48,7 @@ class Entry:
 class TransitionItems:
     """The items that a transition writes, without the commit that writes them."""
 
+    transition: Transition
     finding: Item
     row: Item
 
@@ -70,7 +71,9 @@ def build_items(transition: Transition) -> TransitionItems:
         "reason": transition.reason,
         "observed_at": updated_at,
     }
-    return TransitionItems({**shared, **serialize(of_finding)}, {**shared, **serialize(of_row)})
+    return TransitionItems(
+        transition, {**shared, **serialize(of_finding)}, {**shared, **serialize(of_row)}
+    )
 
 
 def item_key(finding: Finding) -> str:

@@ -58,11 +58,11 @@ def split_into_parts(
     for number, chunk in enumerate(chunks, 1):
         commit = f"{format_iso(observed_at)}#{number}"
         rows = []
-        for _, items in chunk:
+        for items in chunk:
             row, chain = append_to_chain(with_commit(items.row, commit, len(chunks)), chain)
             rows.append(row)
-        findings = tuple(with_commit(items.finding, commit) for _, items in chunk)
-        taken = tuple(step for step, _ in chunk)
+        findings = tuple(with_commit(items.finding, commit) for items in chunk)
+        taken = tuple(items.transition for items in chunk)
         parts.append(
             TransactionPart(number, len(chunks), commit, taken, findings, tuple(rows), chain)
         )
@@ -83,21 +83,18 @@ def build_history_put(table: str, row: Item) -> TransactWriteItemTypeDef:
     return {"Put": build_put(table, row, "attribute_not_exists(#entry)")}
 
 
-def _chunks(
-    steps: Sequence[Transition],
-) -> Iterator[tuple[tuple[Transition, TransitionItems], ...]]:
-    chunk: list[tuple[Transition, TransitionItems]] = []
+def _chunks(steps: Sequence[Transition]) -> Iterator[Sequence[TransitionItems]]:
+    chunk: list[TransitionItems] = []
     size = 0
-    for step in steps:
-        items = build_items(step)
+    for items in map(build_items, steps):
         weight = _size(items.finding) + _size(items.row)
         if chunk and (len(chunk) == MAX_TRANSITIONS or size + weight > MAX_BYTES):
-            yield tuple(chunk)
+            yield chunk
             chunk, size = [], 0
-        chunk.append((step, items))
+        chunk.append(items)
         size += weight
     if chunk:
-        yield tuple(chunk)
+        yield chunk
 
 
 def _size(item: Item) -> int:

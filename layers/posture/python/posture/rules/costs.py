@@ -11,6 +11,7 @@ from posture.analysis.services import get_service
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.bypasses import find_bypasses
 from posture.rules.controls import LEAST_PATH
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.gateway_bypass import NEEDED
@@ -70,28 +71,17 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
 def _find_uses(vpc: VpcContext) -> tuple[dict[str, _Use], tuple[Evidence, ...]]:
     """Find which NAT gateway processes S3 or DynamoDB traffic, and what is not known about it."""
     used = {nat_id: _Use() for nat_id in vpc.snapshot.nat_gateways}
-    unknown: list[Evidence] = []
-    for (subnet_id, name), paths in vpc.paths.items():
-        service = vpc.snapshot.services[name]
-        resolution = vpc.analysis.resolve_names(service)
-        if resolution.resolves_to is ResolvesTo.ENDPOINT:
-            continue
-        if paths is None:
-            text = f"The addresses of {name} or the route table of {subnet_id} are unknown."
-            unknown.append(Evidence(text, {"service": name, "subnet": subnet_id}))
-        for path in paths or ():
-            if path.is_unknown:
-                unknown.append(path_evidence(service, path))
-            nats = {hop.target for hop in path.hops if _is_charged_for(hop)}
-            if nats and resolution.resolves_to is ResolvesTo.UNKNOWN:
-                text = f"{name}: {resolution.why}."
-                unknown.append(Evidence(text, {"names": "unknown"}))
-                continue
-            for nat_id in nats:
-                use = used.setdefault(nat_id, _Use())
-                use.paths.setdefault(name, []).append(path)
-                use.subnets.add(subnet_id)
-    return used, tuple({fact.text: fact for fact in unknown}.values())
+    unknown: dict[str, Evidence] = {}
+    for subnet in vpc.subnets:
+        found = find_bypasses(vpc, subnet, {}, lambda path: any(map(_is_charged_for, path.hops)))
+        unknown |= {fact.text: fact for fact in found.unknown}
+        for bypass in found.bypasses:
+            for path in bypass.paths:
+                for nat_id in {hop.target for hop in path.hops if _is_charged_for(hop)}:
+                    use = used.setdefault(nat_id, _Use())
+                    use.paths.setdefault(bypass.service.name, []).append(path)
+                    use.subnets.add(subnet.id)
+    return used, tuple(unknown.values())
 
 
 def _is_charged_for(hop: Path) -> bool:

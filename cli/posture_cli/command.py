@@ -91,10 +91,9 @@ class _Command(TyperCommand):
         rest = super().parse_args(ctx, args)
         _, _, order = self.make_parser(ctx).parse_args(given)
         for parameter, times in Counter(order).items():
-            if times > 1 and isinstance(parameter, TyperOption) and _takes_one_value(parameter):
+            if not isinstance(parameter, TyperOption):
+                continue
+            repeatable = parameter.multiple or parameter.count or parameter.is_flag
+            if times > 1 and not repeatable:
                 raise typer.BadParameter(f"given {times} times; it takes one value", ctx, parameter)
         return rest
-
-
-def _takes_one_value(option: TyperOption) -> bool:
-    return not (option.multiple or option.count or option.is_flag)

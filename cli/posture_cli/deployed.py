@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from posture.errors import PostureError
 from posture.runtime.settings import Tables
+from posture_cli.failure import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,15 +19,11 @@ if TYPE_CHECKING:
 SQS_BATCH = 10  # messages a SendMessageBatch call may hold
 
 
-class DeploymentError(PostureError):
-    """A stack or table does not exist, or is not one of the monitor's."""
-
-
 def read_stack_output(stack: str, output: str, region: str | None) -> str:
     """Return the value of an output of a stack: the name of a table, the URL of a queue.
 
     Raises:
-        DeploymentError: There is no such stack, or it has no such output.
+        CommandError: There is no such stack, or it has no such output.
     """
     outputs = _read_outputs(stack, region)
     _require(outputs, output, stack)
@@ -45,7 +41,7 @@ def find_tables(stack: str, region: str | None, named: Mapping[str, str | None])
             needed may be "" in the result.
 
     Raises:
-        DeploymentError: There is no such stack, or it is not a posture stack.
+        CommandError: There is no such stack, or it is not a posture stack.
     """
     missing = [name for name, table in named.items() if not table]
     outputs = _read_outputs(stack, region) if missing else {}
@@ -57,7 +53,7 @@ def find_tables(stack: str, region: str | None, named: Mapping[str, str | None])
 
 def _require(outputs: Mapping[str, str], output: str, stack: str) -> None:
     if output not in outputs:
-        raise DeploymentError(f"stack {stack!r} has no output {output}: it is not a posture stack")
+        raise CommandError(f"stack {stack!r} has no output {output}: it is not a posture stack")
 
 
 def _read_outputs(stack: str, region: str | None) -> Mapping[str, str]:
@@ -68,7 +64,7 @@ def _read_outputs(stack: str, region: str | None) -> Mapping[str, str]:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         where = client.meta.region_name
-        raise DeploymentError(f"there is no stack {stack!r} in {where}") from error
+        raise CommandError(f"there is no stack {stack!r} in {where}") from error
     return {it["OutputKey"]: it["OutputValue"] for it in described.get("Outputs", [])}
 
 
@@ -86,7 +82,7 @@ def send_messages(queue_url: str, bodies: Sequence[str], region: str | None) -> 
     """Send messages to a queue, in the largest batches that SQS accepts.
 
     Raises:
-        DeploymentError: The queue rejected some of them.
+        CommandError: The queue rejected some of them.
     """
     client = boto3.Session(region_name=region).client("sqs")
     for start in range(0, len(bodies), SQS_BATCH):
@@ -97,4 +93,4 @@ def send_messages(queue_url: str, bodies: Sequence[str], region: str | None) -> 
         )
         if failed := answer.get("Failed"):
             reasons = "; ".join(sorted({each.get("Message", each["Code"]) for each in failed}))
-            raise DeploymentError(f"the queue rejected {len(failed)} messages: {reasons}")
+            raise CommandError(f"the queue rejected {len(failed)} messages: {reasons}")

@@ -1,6 +1,5 @@
 """The exit codes of every command. An interrupted command exits with 130, which typer does."""
 
-OK = 0
 FINDINGS = 1  # something was found
 ERROR = 2  # the command failed
 UNDECIDED = 3  # only unknown answers remain (policy check)

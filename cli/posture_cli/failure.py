@@ -30,6 +30,10 @@ UNREACHABLE = frozenset({"HTTPClientError", "ConnectionError", "HTTPError"})  # 
 MODULES = ("botocore.", "boto3.", "urllib3.")
 
 
+class CommandError(PostureError):
+    """What the command needs does not exist or cannot be read; the message says what."""
+
+
 def describe_failure(error: BaseException) -> str | None:
     """Return one sentence about an error, or None if it is a bug of this program."""
     if isinstance(error, PostureError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,23 +15,18 @@ from posture.ec2.describe import SUBNETS, describe
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import collect_services
 from posture.ec2.observer import Observer, utc_now
-from posture.errors import PostureError, ScopeUnreadableError
+from posture.errors import ScopeUnreadableError
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Service, Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.service_names import short_name
 from posture.runtime.clients import CONFIG
+from posture_cli.failure import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-VPC = re.compile(r"vpc-[0-9a-f]+")
-SUBNET = re.compile(r"subnet-[0-9a-f]+")
 SUGGESTIONS = 4  # names that an error suggests
-
-
-class TargetError(PostureError):
-    """The region, VPC, subnet or service does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +45,9 @@ def collect_vpcs(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapsh
         vpcs: Only these; empty: all.
 
     Raises:
-        TargetError: The id of a VPC is malformed, or the VPC does not exist.
+        CommandError: A VPC does not exist.
         ScopeUnreadableError: The caller may not list VPCs.
-        ClientError, BotoCoreError: Credentials, throttling or the network.
     """
-    _require_form(VPC, vpcs, "a VPC", "vpc-0123456789abcdef0")
     clients = _open_clients(regions)
     missing = set(vpcs)
     for ec2, region in clients:
@@ -63,17 +55,13 @@ def collect_vpcs(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapsh
             missing.discard(snapshot.vpc.id)
             yield snapshot
     if missing:
-        raise TargetError(f"there is no {', '.join(sorted(missing))} in {_names(clients)}")
+        raise CommandError(f"there is no {', '.join(sorted(missing))} in {_names(clients)}")
 
 
 def collect_endpoint_services(
     regions: Sequence[str],
 ) -> Iterator[EndpointServiceSnapshot | UnreadableServices]:
-    """Take a snapshot of each endpoint service of the regions.
-
-    Raises:
-        ClientError, BotoCoreError: Credentials, throttling or the network.
-    """
+    """Take a snapshot of each endpoint service of the regions."""
     for ec2, region in _open_clients(regions):
         listed = collect_services(ec2, region, now=utc_now)
         if listed.unreadable:
@@ -85,11 +73,9 @@ def collect_vpc_of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
     """Take a snapshot of the VPC of a subnet.
 
     Raises:
-        TargetError: The id is malformed, or no region has the subnet; similar ids are named.
+        CommandError: No region has the subnet; similar ids are named.
         ScopeUnreadableError: The caller may not list subnets or VPCs.
-        ClientError, BotoCoreError: Credentials, throttling or the network.
     """
-    _require_form(SUBNET, [subnet], "a subnet", "subnet-0123456789abcdef0")
     clients = _open_clients(regions)
     known: list[str] = []
     for ec2, region in clients:
@@ -99,14 +85,14 @@ def collect_vpc_of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
         if vpc := next((each.vpc_id for each in listed.items if each.id == subnet), None):
             return next(_collect(ec2, region, [vpc]))
         known += [each.id for each in listed.items]
-    raise TargetError(f"there is no {subnet} in {_names(clients)}{_suggest(subnet, known)}")
+    raise CommandError(f"there is no {subnet} in {_names(clients)}{_suggest(subnet, known)}")
 
 
 def require_service(snapshot: Snapshot, name: str) -> Service:
     """Return a service by its short name, as in s3 or ecr.dkr, or by its full name.
 
     Raises:
-        TargetError: The region has no such service; similar names are suggested.
+        CommandError: The region has no such service; similar names are suggested.
     """
     if found := find_service(snapshot, name):
         return found
@@ -117,7 +103,7 @@ def require_service(snapshot: Snapshot, name: str) -> Service:
     if name in own:
         return own[name]
     known = [*map(short_name, snapshot.services), *own]
-    raise TargetError(
+    raise CommandError(
         f"{snapshot.scope.region} offers no endpoint service {name!r}{_suggest(name, known)}"
     )
 
@@ -149,12 +135,6 @@ def _open_clients(regions: Sequence[str]) -> Sequence[tuple[EC2Client, Region]]:
 
 def _names(clients: Sequence[tuple[EC2Client, Region]]) -> str:
     return ", ".join(region.name for _, region in clients)
-
-
-def _require_form(form: re.Pattern[str], names: Sequence[str], what: str, example: str) -> None:
-    for name in names:
-        if not form.fullmatch(name):
-            raise TargetError(f"{name!r} is not {what}, as in {example}")
 
 
 def _collect(ec2: EC2Client, region: Region, vpcs: Sequence[str]) -> Iterator[Snapshot]:

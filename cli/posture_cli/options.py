@@ -48,6 +48,11 @@ def option(metavar: str, text: str, *names: str, **settings: Any) -> Any:
     return typer.Option(*names, metavar=metavar, help=text, **settings)
 
 
+def argument(metavar: str, text: str, **settings: Any) -> Any:
+    """Declare a positional argument, as `option` declares an option."""
+    return typer.Argument(metavar=metavar, help=text, **settings)
+
+
 def output_option(*formats: Output) -> Any:
     """Declare `--output` with the formats that a command accepts."""
 
@@ -56,10 +61,13 @@ def output_option(*formats: Output) -> Any:
             raise typer.BadParameter(f"{text!r} is not one of {', '.join(formats)}")
         return Output(text)
 
-    metavar = f"<{'|'.join(formats)}>"
-    names = ("--output", "-o")
     return option(
-        metavar, "The output format.", *names, parser=parse, autocompletion=lambda: list(formats)
+        f"<{'|'.join(formats)}>",
+        "The output format.",
+        "--output",
+        "-o",
+        parser=parse,
+        autocompletion=lambda: list(formats),
     )
 
 
@@ -103,13 +111,13 @@ def _table_option(name: str, *aliases: str) -> Any:
 _parse_region = build_parser(r"[a-z]{2,4}(-[a-z]+)+-\d+", "a region, as in eu-west-1")
 _regions = "A region; repeat for several. Default: the region of your AWS settings."
 OutputOption = Annotated[Output, output_option(*RECORDS)]
-CatalogueOutputOption = Annotated[
-    Output, output_option(Output.TABLE, Output.JSON, Output.CSV, Output.MARKDOWN)
-]
 RegionsOption = Annotated[
     list[str] | None, option("REGION", _regions, "--region", "-r", parser=_parse_region)
 ]
-VpcsOption = Annotated[list[str] | None, option("VPC", "Only this VPC; repeat for several.")]
+_parse_vpc = build_parser(r"vpc-[0-9a-f]+", "a VPC, as in vpc-0123456789abcdef0")
+VpcsOption = Annotated[
+    list[str] | None, option("VPC", "Only this VPC; repeat for several.", parser=_parse_vpc)
+]
 BaselineOption = Annotated[
     Path | None, option("FILE", "A baseline file. Default: the built-in baseline.")
 ]

@@ -12,20 +12,12 @@ EXPECTED = "a day (2026-09-30), a time (2026-09-30T12:00Z) or an age (36h, 7d)"
 
 
 def parse_start(text: str) -> datetime:
-    """Parse the start of a period; a day means its first instant.
-
-    Raises:
-        typer.BadParameter: The text is not a time.
-    """
+    """Parse the start of a period; a day means its first instant."""
     return _parse(text, end=False)
 
 
 def parse_end(text: str) -> datetime:
-    """Parse the end of a period; a day means its last instant.
-
-    Raises:
-        typer.BadParameter: The text is not a time.
-    """
+    """Parse the end of a period; a day means its last instant."""
     return _parse(text, end=True)
 
 

@@ -13,7 +13,7 @@ from posture.model.finding import Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli.audit.matrices import VpcMatrix
+from posture_cli.audit.open_tables import VpcMatrix
 from posture_cli.report.report_model import HistoryCheck, ReportData
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

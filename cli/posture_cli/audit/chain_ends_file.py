@@ -6,18 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from posture.errors import PostureError
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.hash_chain import Chain
 from posture.store.waivers import PARTITION
 from posture_cli.audit.verify import ChainEnds, VerificationResult
+from posture_cli.failure import CommandError
 
 VERSION = 1
-
-
-class ChainEndsFileError(PostureError):
-    """The file was not written by `posture verify --heads`; the message names the field."""
 
 
 def write_chain_ends(
@@ -28,15 +24,14 @@ def write_chain_ends(
     Raises:
         OSError: The file cannot be written.
     """
-    chains = [
-        {"scope": result.scope, "length": result.chain.length, "tip": result.chain.tip}
-        for result in sorted(results, key=lambda result: result.scope)
-    ]
     document = {
         "version": VERSION,
         "table": table,
         "exported_at": format_iso(exported_at),
-        "chains": chains,
+        "chains": [
+            {"scope": it.scope, "length": it.chain.length, "tip": it.chain.tip}
+            for it in sorted(results, key=lambda result: result.scope)
+        ],
     }
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
@@ -45,20 +40,20 @@ def read_chain_ends(path: Path) -> ChainEnds:
     """Read the ends of the chains, by scope.
 
     Raises:
-        ChainEndsFileError: The file is malformed.
+        CommandError: The file is malformed.
         OSError: The file cannot be read.
     """
     try:
         document = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ChainEndsFileError(f"{path}: expected JSON: {error}") from None
+        raise CommandError(f"{path}: expected JSON: {error}") from None
     if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise ChainEndsFileError(
+        raise CommandError(
             f"{path}: version: expected {VERSION}, as posture verify --heads writes it"
         )
     chains = document.get("chains")
     if not isinstance(chains, list):
-        raise ChainEndsFileError(f"{path}: chains: expected a list")
+        raise CommandError(f"{path}: chains: expected a list")
     return dict(_parse_chain(path, number, each) for number, each in enumerate(chains))
 
 
@@ -68,11 +63,9 @@ def _parse_chain(path: Path, number: int, raw: Any) -> tuple[str, Chain]:
     try:
         name = PARTITION if scope == PARTITION else str(Scope.parse(str(scope)))
     except ValueError as error:
-        raise ChainEndsFileError(f"{path}: chains[{number}].scope: {error}") from None
+        raise CommandError(f"{path}: chains[{number}].scope: {error}") from None
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-        raise ChainEndsFileError(
-            f"{path}: chains[{number}].length: expected a number, got {length!r}"
-        )
+        raise CommandError(f"{path}: chains[{number}].length: expected a number, got {length!r}")
     if not isinstance(tip, str):
-        raise ChainEndsFileError(f"{path}: chains[{number}].tip: expected a digest, got {tip!r}")
+        raise CommandError(f"{path}: chains[{number}].tip: expected a digest, got {tip!r}")
     return name, Chain(length, tip)

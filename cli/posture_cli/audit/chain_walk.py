@@ -28,18 +28,17 @@ class ChainWalk:
     """One pass over the rows of a scope, in the order of their keys.
 
     Attributes:
-        marks: The numbers of rows whose digests are collected in `passed`.
+        mark: The number of the row whose digest is kept in `marked`.
         chain: The end of the chain so far.
         unchained: The number of rows from before chains existed.
         fault: The first fault; the rows after it are not checked.
-        passed: The digests of the rows in `marks`, by number.
     """
 
-    marks: frozenset[int] = frozenset()
+    mark: int = 0
     chain: Chain = field(default_factory=Chain)
     unchained: int = 0
     fault: ChainFault | None = None
-    passed: dict[int, str] = field(default_factory=dict)
+    marked: str = ""
     _first_unchained: str = ""
     _last: str = ""
 
@@ -53,24 +52,20 @@ class ChainWalk:
 
     def check_end(self, recorded: Chain) -> ChainFault | None:
         """Compare the last row with the end of the chain in the scope record."""
-        if (
-            self.fault
-            or recorded == self.chain
-            or (recorded.length == 0 and self.chain.length == 0)
-        ):
+        length = self.chain.length
+        if self.fault or recorded == self.chain or recorded.length == length == 0:
             return self.fault
-        if recorded.length > self.chain.length:
-            missing = _format_missing(self.chain.length + 1, recorded.length)
-            return ChainFault(self._last, f"removed: {missing} at the end of the chain")
-        if recorded.length < self.chain.length:
-            return ChainFault(
-                self._last,
+        if recorded.length > length:
+            missing = _format_missing(length + 1, recorded.length)
+            problem = f"removed: {missing} at the end of the chain"
+        elif recorded.length < length:
+            problem = (
                 f"inserted: the scope record ends the chain at row {recorded.length}, "
-                f"the table ends at row {self.chain.length}",
+                f"the table ends at row {length}"
             )
-        return ChainFault(
-            self._last, "altered: the digest of the last row is not the one in the scope record"
-        )
+        else:
+            problem = "altered: the digest of the last row is not the one in the scope record"
+        return ChainFault(self._last, problem)
 
     def _check(self, row: Row) -> ChainFault | None:
         entry = row["entry"].get("S", "")
@@ -89,8 +84,8 @@ class ChainWalk:
                 self._first_unchained, "inserted: it is before the first row of the chain"
             )
         self.chain, self._last = Chain(number, digest), entry
-        if number in self.marks:
-            self.passed[number] = digest
+        if number == self.mark:
+            self.marked = digest
         return None
 
     def _check_unchained(self, entry: str) -> ChainFault | None:

@@ -84,9 +84,6 @@ def read_findings(
 
     If an index has the requested order, findings are yielded as they are read, and nothing is read
     beyond `limit`. Otherwise all that match are read first.
-
-    Raises:
-        CorruptItemError: An item cannot be parsed.
     """
     found, order = _query(findings, chosen)
     matching = filter(chosen.matches, found)
@@ -98,11 +95,7 @@ def read_findings(
 def rebuild_findings(
     findings: Findings, history: History, chosen: FindingFilter, instant: datetime
 ) -> Iterator[Finding]:
-    """Rebuild the findings that match from history, as they were at an instant.
-
-    Raises:
-        CorruptItemError: A history row cannot be parsed.
-    """
+    """Rebuild the findings that match from history, as they were at an instant."""
     for scope in list_scopes(findings, chosen):
         steps = (row.transition for row in history.find_by_scope(scope, until=instant))
         yield from filter(chosen.matches, apply_transitions({}, steps).values())
@@ -135,21 +128,14 @@ def _query(findings: Findings, chosen: FindingFilter) -> tuple[Iterator[Finding]
     if chosen.scope or chosen.vpc:
         listed = map(findings.find_by_scope, list_scopes(findings, chosen))
         return chain.from_iterable(listed), None
+    period = {"since": chosen.since, "until": chosen.until}
     if chosen.resource:
-        by_resource = findings.find_by_resource(
-            chosen.resource, since=chosen.since, until=chosen.until
-        )
-        return by_resource, SortOrder.UPDATED
+        return findings.find_by_resource(chosen.resource, **period), SortOrder.UPDATED
     if chosen.rule:
-        by_rule = findings.find_by_rule(chosen.rule, since=chosen.since, until=chosen.until)
-        return by_rule, SortOrder.UPDATED
+        return findings.find_by_rule(chosen.rule, **period), SortOrder.UPDATED
     by_status = [
         findings.find_by_status(
-            status,
-            account=chosen.account,
-            severities=chosen.severities,
-            since=chosen.since,
-            until=chosen.until,
+            status, account=chosen.account, severities=chosen.severities, **period
         )
         for status in sorted(chosen.statuses or FindingStatus)
     ]

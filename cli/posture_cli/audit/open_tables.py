@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from posture.model.scope import Scope
 from posture.runtime.settings import Tables
 from posture.store.findings import Findings
 from posture.store.history import History
-from posture_cli.audit.capacity_meter import CapacityMeter
+from posture.store.scope_record import parse_scope_record, record_key
 from posture_cli.console import print_note
-from posture_cli.deployed import DeploymentError, find_tables, open_dynamodb
+from posture_cli.deployed import find_tables, open_dynamodb
+from posture_cli.failure import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+class CapacityMeter:
+    """Counts the requests of a client and the read units that they consume.
+
+    A read unit is a strongly consistent read of 4 KB.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
+    """
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self.units = 0.0
+        self.requests = 0
+        events = client.meta.events
+        for operation in ("Query", "GetItem"):
+            events.register(f"before-parameter-build.dynamodb.{operation}", self._request_units)
+            events.register(f"after-call.dynamodb.{operation}", self._add_units)
+
+    def _request_units(self, params: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+
+    def _add_units(self, parsed: dict[str, Any], **_: Any) -> None:
+        self.requests += 1
+        self.units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class VpcMatrix:
+    """A VPC's matrix, as `posture.analysis.matrix` writes it; empty if none is stored."""
+
+    scope: Scope
+    observed_at: datetime
+    record: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTables:
-    """The tables that a command reads; `meter` counts the read units."""
+    """The tables that a command reads."""
 
     client: DynamoDBClient
     tables: Tables
@@ -40,18 +74,27 @@ class OpenTables:
         """List every scope that was ever evaluated.
 
         Raises:
-            DeploymentError: The findings table does not exist.
+            CommandError: The findings table does not exist.
         """
         try:
             yield from self.findings.list_scopes()
         except self.client.exceptions.ResourceNotFoundException as error:
             table, region = self.tables.findings, self.client.meta.region_name
-            raise DeploymentError(f"there is no table {table!r} in {region}") from error
+            raise CommandError(f"there is no table {table!r} in {region}") from error
+
+    def read_matrices(self, scopes: Iterable[Scope]) -> Iterator[VpcMatrix]:
+        """Read the coverage matrices of those scopes that still exist."""
+        for scope in scopes:
+            item = self.client.get_item(TableName=self.tables.findings, Key=record_key(scope))
+            if "head_of" in item.get("Item", {}):
+                found = parse_scope_record(item["Item"])
+                yield VpcMatrix(scope, found.observed_at, found.coverage or {})
 
     def print_cost(self, *, verbose: bool) -> None:
         """Print what was read, if `verbose`."""
         if verbose:
-            print_note(f"read {self.meter.describe()}")
+            meter = self.meter
+            print_note(f"read {meter.units:g} read units in {meter.requests} requests")
 
 
 def open_tables(stack: str, region: str | None, named: Mapping[str, str | None]) -> OpenTables:
@@ -63,7 +106,7 @@ def open_tables(stack: str, region: str | None, named: Mapping[str, str | None])
         named: The tables that are needed, each with the table to use instead of the stack's.
 
     Raises:
-        DeploymentError: There is no such stack, or it is not a posture stack.
+        CommandError: There is no such stack, or it is not a posture stack.
     """
     tables = find_tables(stack, region, named)
     client = open_dynamodb(region)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 3  # a scope that is written during its verification is verified again
 
 ChainEnds = Mapping[str, Chain]  # by scope
+Loader = Callable[[], tuple[Chain, Mapping[str, Finding] | None]]  # the recorded end, the findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,48 +66,41 @@ class Verifier:
         done = set()
         for scope in scopes:
             done.add(str(scope))
-            yield self._verify(scope, exported.get(str(scope)))
+            yield self._verify_scope(scope, exported.get(str(scope)))
         for name in sorted(set(exported) - done - {PARTITION}):
-            yield self._verify(Scope.parse(name), exported[name])
+            yield self._verify_scope(Scope.parse(name), exported[name])
 
     def verify_waivers(self, exported: Chain | None) -> VerificationResult:
         """Verify the history of the waivers, whose chain ends in the baseline table."""
-        for _ in range(ATTEMPTS):
-            end = self._waivers.load_chain()
-            walk = ChainWalk(frozenset({exported.length} if exported else ()))
-            for _ in walk.walk(self._history.query_rows(PARTITION)):
-                pass
-            fault = walk.check_end(end) or _check_exported(walk, exported)
-            if fault is None or self._waivers.load_chain() == end:
-                return VerificationResult(PARTITION, walk.chain, walk.unchained, fault)
-        raise ConflictError(f"{PARTITION}: written during every attempt; verify them again")
+        return self._verify(PARTITION, lambda: (self._waivers.load_chain(), None), exported)
 
-    def _verify(self, scope: Scope, exported: Chain | None) -> VerificationResult:
+    def _verify_scope(self, scope: Scope, exported: Chain | None) -> VerificationResult:
+        def load() -> tuple[Chain, Mapping[str, Finding]]:
+            state = self._store.load(scope)
+            return state.record.chain if state.record else Chain(), state.findings
+
         try:
-            return self._walk(scope, exported)
+            return self._verify(str(scope), load, exported)
         except CorruptItemError as error:
             return VerificationResult(
                 str(scope), Chain(), fault=ChainFault("", f"altered: {error}")
             )
 
-    def _walk(self, scope: Scope, exported: Chain | None) -> VerificationResult:
+    def _verify(self, partition: str, load: Loader, exported: Chain | None) -> VerificationResult:
+        """Verify a chain, and the findings that follow from it if `load` returns any."""
         for _ in range(ATTEMPTS):
-            state = self._store.load(scope)
-            end = state.record.chain if state.record else Chain()
-            walk = ChainWalk(frozenset({exported.length} if exported else ()))
-            findings, fault = _replay(walk.walk(self._history.query_rows(str(scope))))
+            end, stored = load()
+            walk = ChainWalk(exported.length if exported else 0)
+            rows = list(walk.walk(self._history.query_rows(partition)))
+            findings, fault = ({}, None) if stored is None else _replay(rows)
             fault = walk.fault or fault or walk.check_end(end)
-            fault = fault or _check_exported(walk, exported) or _compare(state.findings, findings)
-            if fault is None or self._load_end(scope) == end:
-                return VerificationResult(str(scope), walk.chain, walk.unchained, fault)
-        raise ConflictError(f"{scope}: written during every attempt; verify it again")
-
-    def _load_end(self, scope: Scope) -> Chain:
-        record = self._store.load_record(scope)
-        return record.chain if record else Chain()
+            fault = fault or _check_exported(walk, exported) or _compare(stored or {}, findings)
+            if fault is None or load()[0] == end:
+                return VerificationResult(partition, walk.chain, walk.unchained, fault)
+        raise ConflictError(f"{partition}: written during every attempt; verify it again")
 
 
-def _replay(rows: Iterator[Row]) -> tuple[dict[str, Finding], ChainFault | None]:
+def _replay(rows: Iterable[Row]) -> tuple[dict[str, Finding], ChainFault | None]:
     """Rebuild the findings from history rows."""
     steps: list[Transition] = []
     for row in rows:
@@ -123,7 +117,7 @@ def _check_exported(walk: ChainWalk, exported: Chain | None) -> ChainFault | Non
         return None
     if walk.chain.length < exported.length:
         problem = f"removed: {walk.chain.length} rows are left of the {exported.length} exported"
-    elif walk.passed[exported.length] != exported.tip:
+    elif walk.marked != exported.tip:
         problem = f"altered: rewritten up to row {exported.length} since its end was exported"
     else:
         return None

@@ -13,13 +13,11 @@ from posture_cli import deployed, exit_codes
 from posture_cli.baseline_file import EXAMPLE, dump_baseline, load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stdout, print_note
-from posture_cli.options import StackOptions, option
+from posture_cli.options import StackOptions, argument, option
 from posture_cli.text import make_printable
 
 app = CommandGroup("What your organisation requires of its VPCs.")
-FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A baseline file in YAML or JSON.")
-]
+FileArgument = Annotated[Path, argument("FILE", "A baseline file in YAML or JSON.")]
 TableOption = Annotated[
     str | None, option("TABLE", "The baseline table. Default: the one of the stack.")
 ]

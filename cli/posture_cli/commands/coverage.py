@@ -12,12 +12,11 @@ from posture.analysis.services import list_covered_services
 from posture.baseline.resolve import resolve_baseline
 from posture.rules.rule import VpcContext
 from posture_cli import options
-from posture_cli.audit.matrices import VpcMatrix, read_matrices
-from posture_cli.audit.open_tables import open_tables
+from posture_cli.audit.open_tables import VpcMatrix, open_tables
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
-from posture_cli.deployed import DeploymentError
+from posture_cli.failure import CommandError
 from posture_cli.live import collect_vpcs, require_service
 from posture_cli.options import Output, option
 from posture_cli.render.coverage import (
@@ -110,11 +109,11 @@ def _read_stored(
         tables = open_tables(stack, region, {"findings": table})
         listed = (it for it in tables.list_scopes() if it.vpc_id)
         chosen = (it for it in listed if not vpcs or it.vpc_id in vpcs)
-        for matrix in read_matrices(tables, chosen):
+        for matrix in tables.read_matrices(chosen):
             missing.discard(matrix.scope.subject)
             if matrix.record:
                 yield matrix
             else:
                 print_note(f"no matrix is stored for {matrix.scope}: omit --stack to read it now")
     if missing:
-        raise DeploymentError(f"the monitor has not observed {', '.join(sorted(missing))}")
+        raise CommandError(f"the monitor has not observed {', '.join(sorted(missing))}")

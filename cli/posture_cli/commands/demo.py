@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import posture_cli
-from posture.errors import PostureError
 from posture_cli import exit_codes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout, print_note
+from posture_cli.failure import CommandError
 from posture_cli.options import Output, option, output_option
 from posture_cli.render.records import write_json
 from posture_cli.report.page import render_report
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 ROOT = Path(posture_cli.__file__).resolve().parents[2]
 
 app = CommandGroup()
-
-
-class DemoError(PostureError):
-    """Something that the emulated AWS needs is missing."""
 
 
 @app.add(
@@ -65,12 +61,12 @@ def require_clone() -> None:
     """Check that the files of the project and moto are there, which emulating AWS needs.
 
     Raises:
-        DemoError: One of them is missing.
+        CommandError: One of them is missing.
     """
     if not (ROOT / "template.yaml").is_file():
-        raise DemoError("this needs template.yaml: run it from a clone of the project")
+        raise CommandError("this needs template.yaml: run it from a clone of the project")
     if find_spec("moto") is None:
-        raise DemoError("this needs moto: pip install 'vpc-endpoint-posture[cli]'")
+        raise CommandError("this needs moto: pip install 'vpc-endpoint-posture[cli]'")
 
 
 def _run(pace: float, output: Output, report: Path | None) -> int:

@@ -1,14 +1,13 @@
 """`posture diff`: compares the findings of two times."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from posture.lifecycle.diff import apply_transitions
-from posture.model.finding import Finding, FindingStatus
+from posture.lifecycle.diff import apply_transitions, is_bad
+from posture.model.finding import Finding
 from posture.model.scope import Scope
 from posture.store.history import History
 from posture_cli import exit_codes, options
@@ -16,7 +15,7 @@ from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr
-from posture_cli.options import Output
+from posture_cli.options import Output, argument
 from posture_cli.render.findings import build_finding_record
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_end, parse_start
@@ -34,14 +33,11 @@ app = CommandGroup()
 )
 def diff(
     first_time: Annotated[
-        datetime,
-        typer.Argument(metavar="T1", parser=parse_start, help="A time; a day means its start."),
+        datetime, argument("T1", "A time; a day means its start.", parser=parse_start)
     ],
     second_time: Annotated[
         datetime | None,
-        typer.Argument(
-            metavar="T2", parser=parse_end, help="A time; a day means its end. Default: now."
-        ),
+        argument("T2", "A time; a day means its end. Default: now.", parser=parse_end),
     ] = None,
     *,
     scopes: options.ScopeOptions,
@@ -64,40 +60,28 @@ def diff(
     with open_stderr().status("rebuilding the findings of both times"):
         found = sorted(
             find_differences(opened.history, chosen, first_time, until),
-            key=lambda it: (it.kind, it.now.severity.rank, it.now.scope, it.now.rule, it.now.id),
+            key=lambda it: (it[0], it[2].severity.rank, it[2].scope, it[2].rule, it[2].id),
         )
-    records = map(build_difference_record, found)
+    records = (
+        {"change": kind, "was": was, "is": now.status.value, **build_finding_record(now)}
+        for kind, was, now in found
+    )
     count = write_records(records, COLUMNS, output, CSV_COLUMNS)
     opened.print_cost(verbose=tables.verbose)
     if count:
         raise typer.Exit(exit_codes.FINDINGS)
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A finding that differs; `was` is its status at the first time, or None if there was none."""
-
-    was: FindingStatus | None
-    now: Finding
-
-    @property
-    def kind(self) -> str:
-        """The kind of difference: opened, resolved or changed."""
-        good = {None, FindingStatus.RESOLVED}
-        if self.was in good:
-            return "opened"
-        return "resolved" if self.now.status is FindingStatus.RESOLVED else "changed"
-
-
 def find_differences(
     history: History, scopes: Iterable[Scope], first: datetime, second: datetime
-) -> Iterator[Difference]:
+) -> Iterator[tuple[str, str | None, Finding]]:
     """Find the findings that differ, from the history of each scope up to the second time.
 
     A finding that was opened and resolved in between does not differ.
 
-    Raises:
-        CorruptItemError: A history row cannot be parsed.
+    Returns:
+        For each: opened, resolved or changed; its status at the first time, or None if there was
+        no such finding; and the finding at the second time.
     """
     for scope in scopes:
         before: dict[str, Finding] = {}
@@ -106,21 +90,9 @@ def find_differences(
             after = apply_transitions(after, [row.transition])
             if row.observed_at <= first:
                 before = after
-        for name, finding in after.items():
+        for name, now in after.items():
             was = before.get(name)
-            if was != finding and not (_is_resolved(was) and _is_resolved(finding)):
-                yield Difference(was.status if was else None, finding)
-
-
-def _is_resolved(finding: Finding | None) -> bool:
-    return finding is None or finding.status is FindingStatus.RESOLVED
-
-
-def build_difference_record(difference: Difference) -> dict[str, Any]:
-    """Build the record of a difference: both statuses, and the finding at the second time."""
-    return {
-        "change": difference.kind,
-        "was": difference.was.value if difference.was else None,
-        "is": difference.now.status.value,
-        **build_finding_record(difference.now),
-    }
+            was_bad = was is not None and is_bad(was)
+            if was != now and (was_bad or is_bad(now)):
+                kind = "opened" if not was_bad else "changed" if is_bad(now) else "resolved"
+                yield kind, was.status.value if was else None, now

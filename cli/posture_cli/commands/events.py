@@ -4,7 +4,7 @@ import sys
 
 from posture.changes.event_names import HANDLED, IGNORED, format_markdown
 from posture_cli.command import CommandGroup
-from posture_cli.options import CatalogueOutputOption, Output
+from posture_cli.options import Output, OutputOption
 from posture_cli.render.records import write_records
 
 COLUMNS = ("listened_to", "family", "event", "reason")
@@ -13,7 +13,7 @@ app = CommandGroup()
 
 
 @app.add("posture events", "posture events --output markdown > docs/events.md")
-def events(*, output: CatalogueOutputOption = Output.TABLE) -> None:
+def events(*, output: OutputOption = Output.TABLE) -> None:
     """List the EC2 calls that can change posture: which the monitor handles, which not, and why.
 
     The markdown format is the page docs/events.md.

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import typer
 from rich.text import Text
 
 from posture.analysis.coverage import Analysis
@@ -19,11 +18,13 @@ from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout
 from posture_cli.live import collect_vpc_of_subnet, require_service
-from posture_cli.options import Output, build_parser, option
+from posture_cli.options import Output, argument, build_parser, option
 from posture_cli.render.coverage import LEGEND
 from posture_cli.render.records import write_json, write_records
 from posture_cli.text import make_printable
 
+_GROUP = "A security group of the workload; repeat for several."
+_parse_subnet = build_parser(r"subnet-[0-9a-f]+", "a subnet, as in subnet-0123456789abcdef0")
 _parse_group = build_parser(r"sg-[0-9a-f]+", "a security group, as in sg-0123456789abcdef0")
 
 CSV_COLUMNS = ("step", "about", "text")
@@ -39,24 +40,15 @@ app = CommandGroup()
     "posture explain subnet-0123456789abcdef0 s3 --output json",
 )
 def explain(
-    subnet: Annotated[str, typer.Argument(metavar="SUBNET", help="The source: subnet-…")],
+    subnet: Annotated[str, argument("SUBNET", "The source: subnet-…", parser=_parse_subnet)],
     service: Annotated[
-        str,
-        typer.Argument(
-            metavar="SERVICE", help="The destination: s3, kms, ecr.dkr, or a full service name."
-        ),
+        str, argument("SERVICE", "The destination: s3, kms, ecr.dkr, or a full service name.")
     ],
     *,
     region: options.RegionsOption = None,
     group: Annotated[
         list[str] | None,
-        option(
-            "GROUP",
-            "A security group of the workload; repeat for several.",
-            "--group",
-            "-g",
-            parser=_parse_group,
-        ),
+        option("GROUP", _GROUP, "--group", "-g", parser=_parse_group),
     ] = None,
     baseline: options.BaselineOption = None,
     output: options.OutputOption = Output.TABLE,
@@ -83,7 +75,11 @@ def explain(
         snapshot.subnets[subnet],
         destination,
         frozenset(group or ()),
-        Trust(required.trusted_accounts, required.trusted_organizations),
+        Trust(
+            required.trusted_accounts,
+            required.trusted_organizations,
+            own_organization=required.organization,
+        ),
     )
     record = build_explanation_record(snapshot, explanation)
     if output is Output.JSON:

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from posture.errors import PostureError
 from posture.model.finding import Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.store.items import Entry
 from posture_cli import exit_codes, options
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
-from posture_cli.options import Output, build_parser
+from posture_cli.failure import CommandError
+from posture_cli.options import Output, argument, build_parser
 from posture_cli.render.findings import ENTRY_CSV, build_entry_record, build_finding_record
 from posture_cli.render.records import write_json, write_records
 from posture_cli.text import make_lines_printable, make_printable
@@ -24,19 +24,13 @@ _parse_id = build_parser(r"f-[0-9a-f]{20}", "the id of a finding: f- and 20 hexa
 app = CommandGroup()
 
 
-class NoSuchFindingError(PostureError):
-    """The history has no entry of the finding."""
-
-
 @app.add(
     "posture finding f-0123456789abcdef0123", "posture finding f-0123456789abcdef0123 --output json"
 )
 def finding(
     id_: Annotated[
         str,
-        typer.Argument(
-            parser=_parse_id, metavar="ID", help="The id, as alerts and `posture findings` show it."
-        ),
+        argument("ID", "The id, as alerts and `posture findings` show it.", parser=_parse_id),
     ],
     *,
     where: options.StackOptions,
@@ -50,10 +44,10 @@ def finding(
     opened = open_tables(where.stack, where.region, tables.named("history"))
     entries = tuple(opened.history.find_by_finding(id_))
     if not entries:
-        raise NoSuchFindingError(f"there is no finding {id_}")
+        raise CommandError(f"there is no finding {id_}")
     last = entries[-1].transition.finding
     if output is Output.TABLE:
-        sys.stdout.write(format_finding(last, entries))
+        sys.stdout.writelines(f"{line}\n" for line in _finding_lines(last, entries))
     elif output is Output.JSON:
         life = [build_entry_record(each) for each in entries]
         write_json({**build_finding_record(last), "life": life})
@@ -62,11 +56,6 @@ def finding(
     opened.print_cost(verbose=tables.verbose)
     if last.status is not FindingStatus.RESOLVED:
         raise typer.Exit(exit_codes.FINDINGS)
-
-
-def format_finding(finding: Finding, life: Sequence[Entry]) -> str:
-    """Format a finding and its history for a person."""
-    return "\n".join(_finding_lines(finding, life)) + "\n"
 
 
 def _finding_lines(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:

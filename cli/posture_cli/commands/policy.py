@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from posture.baseline.resolve import resolve_baseline
-from posture.model.baseline import Baseline
 from posture.model.scope import Scope
 from posture.policy import (
     DecidedPolicy,
@@ -22,15 +21,18 @@ from posture.policy import (
     decide_policy_text,
 )
 from posture.policy.descriptions import describe_request
-from posture_cli import exit_codes
+from posture_cli import exit_codes, options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stdout
-from posture_cli.options import BaselineOption, Output, build_parser, option, output_option
+from posture_cli.options import Output, argument, build_parser, option, output_option
 from posture_cli.render.records import write_json
 from posture_cli.text import make_printable
 
 _parse_account = build_parser(r"\d{12}", "an account of 12 digits")
+_parse_org = build_parser(r"o-[a-z0-9]+", "an organisation id, as in o-a1b2c3d4e5")
+_parse_vpc = build_parser(r"vpc-\w+", "the id of a VPC, as in vpc-0123456789abcdef0")
+_parse_endpoint = build_parser(r"vpce-\w+", "the id of an endpoint, as in vpce-0123456789abcdef0")
 
 TITLES = {
     "full_access": "allows full access",
@@ -57,9 +59,7 @@ class PolicyEndpointType(StrEnum):
     "posture policy check policy.json --account 111122223333 --baseline baseline.yaml -o json",
 )
 def check(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="The policy document; - for standard input.")
-    ],
+    file: Annotated[str, argument("FILE", "The policy document; - for standard input.")],
     *,
     account: Annotated[
         str | None,
@@ -71,11 +71,7 @@ def check(
     ] = None,
     trusted_org: Annotated[
         list[str] | None,
-        option(
-            "ORGANISATION",
-            "A trusted organisation; repeat for several.",
-            parser=build_parser(r"o-[a-z0-9]+", "an organisation id, as in o-a1b2c3d4e5"),
-        ),
+        option("ORGANISATION", "A trusted organisation; repeat for several.", parser=_parse_org),
     ] = None,
     service: Annotated[
         str,
@@ -84,21 +80,9 @@ def check(
     kind: Annotated[
         PolicyEndpointType, typer.Option("--type", help="The type of the endpoint.")
     ] = PolicyEndpointType.INTERFACE,
-    vpc: Annotated[
-        str | None,
-        option(
-            "VPC",
-            "The VPC of the endpoint.",
-            parser=build_parser(r"vpc-\w+", "the id of a VPC, as in vpc-0123456789abcdef0"),
-        ),
-    ] = None,
+    vpc: Annotated[str | None, option("VPC", "The VPC of the endpoint.", parser=_parse_vpc)] = None,
     endpoint: Annotated[
-        str | None,
-        option(
-            "ENDPOINT",
-            "The id of the endpoint.",
-            parser=build_parser(r"vpce-\w+", "the id of an endpoint, as in vpce-0123456789abcdef0"),
-        ),
+        str | None, option("ENDPOINT", "The id of the endpoint.", parser=_parse_endpoint)
     ] = None,
     strict: Annotated[
         bool,
@@ -108,7 +92,7 @@ def check(
             "proves its owner; do not trust resources that AWS owns.",
         ),
     ] = False,
-    baseline: BaselineOption = None,
+    baseline: options.BaselineOption = None,
     output: Annotated[Output, output_option(Output.TEXT, Output.JSON)] = Output.TEXT,
 ) -> None:
     """Decide what an endpoint policy allows.
@@ -123,11 +107,14 @@ def check(
     context = EndpointContext(
         account or "", service, kind is PolicyEndpointType.GATEWAY, vpc, endpoint
     )
-    required = _resolve(baseline, context)
+    document = load_baseline(baseline)
+    scope = Scope(account or "", context.region or "", vpc or "")
+    required = resolve_baseline(document, scope, {}) if account else document.default
     trust = Trust(
         frozenset(trusted_account or ()) | required.trusted_accounts,
         frozenset(trusted_org or ()) | required.trusted_organizations,
         strict=strict,
+        own_organization=required.organization,
     )
     asked = PolicyCheck(context, trust, datetime.now(UTC), required.allowed_actions)
     try:
@@ -143,14 +130,6 @@ def check(
         raise typer.Exit(exit_codes.FINDINGS)
     if PolicyAnswer.UNKNOWN in answers:
         raise typer.Exit(exit_codes.UNDECIDED)
-
-
-def _resolve(file: Path | None, context: EndpointContext) -> Baseline:
-    document = load_baseline(file)
-    if not context.account:
-        return document.default
-    scope = Scope(context.account, context.region or "", context.vpc_id or "")
-    return resolve_baseline(document, scope, {})
 
 
 def _read(file: str) -> str:

@@ -1,21 +1,20 @@
 """`posture replay`: reads recorded changes as the monitor does."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from posture.changes.batch import ChangeBatch, ReceivedChange, RejectedRecord, parse_log_file
+from posture.changes.batch import ChangeBatch, ReceivedChange, parse_log_file
 from posture.errors import MalformedChangeError
-from posture.model.change import Change, ChangeOutcome
+from posture.model.change import ChangeOutcome
 from posture.model.instant import format_iso
 from posture_cli import exit_codes
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.deployed import read_stack_output, send_messages
-from posture_cli.options import Output, OutputOption, StackOptions
+from posture_cli.options import Output, OutputOption, StackOptions, argument
 from posture_cli.render.records import write_records
 
 MALFORMED = "malformed"
@@ -33,10 +32,7 @@ app = CommandGroup()
 def replay(
     *,
     files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE", help="CloudTrail log files (gzipped or not), records, events."
-        ),
+        list[Path], argument("FILE", "CloudTrail log files (gzipped or not), records, events.")
     ],
     send: Annotated[
         bool, typer.Option("--send", help="Also send the changes to the queue of the stack.")
@@ -56,7 +52,11 @@ def replay(
     applied: list[ReceivedChange] = []
     for file in files:
         batch = _read(file)
-        rows += _build_rows(file, batch)
+        rows += [build_change_record(str(file), received) for received in batch.received]
+        rows += [
+            {"file": str(file), "place": it.message_id, "outcome": MALFORMED, "reason": it.reason}
+            for it in batch.rejected
+        ]
         applied += [it for it in batch.received if it.change.outcome is ChangeOutcome.APPLIED]
     write_records(rows, COLUMNS, output, CSV_COLUMNS)
     counts = Counter(row["outcome"] for row in rows)
@@ -77,16 +77,13 @@ def _read(file: Path) -> ChangeBatch:
         raise MalformedChangeError(f"{file}: {error}") from None
 
 
-def _build_rows(file: Path, batch: ChangeBatch) -> Iterator[dict[str, Any]]:
-    for received in batch.received:
-        yield build_change_record(str(file), received)
-    for rejected in batch.rejected:
-        yield build_rejected_record(str(file), rejected)
-
-
 def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
     """Build the record of a change that could be parsed."""
     change = received.change
+    # The VPCs and services that the monitor evaluates, or the resources whose owner it does.
+    named = sorted(change.vpc_ids | change.service_ids) or sorted(change.resource_ids)
+    ignored = change.outcome is ChangeOutcome.IGNORED
+    evaluated = "" if ignored else ", ".join(named) or "the whole region"
     return {
         "file": file,
         "place": received.message_id,
@@ -99,25 +96,7 @@ def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
         "vpcs": sorted(change.vpc_ids),
         "services": sorted(change.service_ids),
         "resources": sorted(change.resource_ids),
-        "looks_at": _evaluated_scopes(change),
+        "looks_at": evaluated,
         "actor": str(change.actor),
         "reason": change.ignored_because,
-    }
-
-
-def _evaluated_scopes(change: Change) -> str:
-    """Name what the monitor evaluates: the VPCs and services, or the owners of the resources."""
-    if change.outcome is ChangeOutcome.IGNORED:
-        return ""
-    named = sorted(change.vpc_ids | change.service_ids) or sorted(change.resource_ids)
-    return ", ".join(named) or "the whole region"
-
-
-def build_rejected_record(file: str, rejected: RejectedRecord) -> dict[str, Any]:
-    """Build the record of a change that could not be parsed."""
-    return {
-        "file": file,
-        "place": rejected.message_id,
-        "outcome": MALFORMED,
-        "reason": rejected.reason,
     }

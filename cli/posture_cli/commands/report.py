@@ -4,20 +4,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from posture.errors import PostureError
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
+from posture_cli.failure import CommandError
 from posture_cli.options import AllTableOptions, AsOfOption, ScopeOptions, StackOptions, option
 from posture_cli.report.page import render_report
 from posture_cli.report.report_data import ReportPeriod, read_report_data
 
 app = CommandGroup()
-
-
-class NothingToReportError(PostureError):
-    """The monitor has not evaluated any of the scopes."""
 
 
 @app.add(
@@ -47,7 +43,7 @@ def report(
     with open_stderr().status("reading findings, history and paths"):
         chosen = list(list_scopes(opened.findings, FindingFilter(**vars(scopes))))
         if not chosen:
-            raise NothingToReportError("the monitor has evaluated no such scope yet; run a sweep")
+            raise CommandError("the monitor has evaluated no such scope yet; run a sweep")
         until = min(as_of or datetime.now(UTC), datetime.now(UTC))
         period = ReportPeriod(until - timedelta(days=days), until, latest=as_of is None)
         account = f"account {scopes.account}" if scopes.account else None

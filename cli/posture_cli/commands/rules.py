@@ -1,14 +1,14 @@
 """`posture rules`: lists the rules."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from posture.rules.rule import EndpointServiceContext, Rule, VpcContext
 from posture.rules.rule_catalogue import RULES
 from posture_cli.command import CommandGroup
-from posture_cli.options import CatalogueOutputOption, Output
+from posture_cli.options import Output, OutputOption
 from posture_cli.render.records import write_records
 
 AnyRule = Rule[VpcContext] | Rule[EndpointServiceContext]
@@ -37,7 +37,7 @@ app = CommandGroup()
     "posture rules --output json",
     "posture rules --output markdown > docs/rules.md",
 )
-def rules(*, output: CatalogueOutputOption = Output.TABLE) -> None:
+def rules(*, output: OutputOption = Output.TABLE) -> None:
     """List every rule: its requirement, the severity of a failure, and what it reads.
 
     The markdown format is the page docs/rules.md.
@@ -64,24 +64,15 @@ def build_rule_record(rule: AnyRule) -> dict[str, Any]:
     }
 
 
-def format_rules_page(rules: Iterable[AnyRule]) -> str:
+def format_rules_page(rules: Sequence[AnyRule]) -> str:
     """Format the page about all rules, with one section per family."""
-    listed = list(rules)
-    return "\n".join([INTRODUCTION, *_overview(listed), *_families(listed)])
-
-
-def _overview(rules: Iterable[AnyRule]) -> Iterator[str]:
-    yield from ("| rule | severity | requirement |", "| --- | --- | --- |")
-    for rule in rules:
-        yield f"| [`{rule.id}`](#{rule.id}) | {rule.severity.value} | {rule.requirement} |"
-    yield ""
-
-
-def _families(rules: Iterable[AnyRule]) -> Iterator[str]:
+    lines = [INTRODUCTION, "| rule | severity | requirement |", "| --- | --- | --- |"]
+    lines += [f"| [`{it.id}`](#{it.id}) | {it.severity.value} | {it.requirement} |" for it in rules]
     for family, members in groupby(rules, key=lambda rule: rule.family):
-        yield from (f"## {family.value}", "")
+        lines += ["", f"## {family.value}"]
         for rule in members:
-            yield from _section(rule)
+            lines += ["", *_section(rule)]
+    return "\n".join([*lines, ""])
 
 
 def _section(rule: AnyRule) -> Iterator[str]:
@@ -93,4 +84,3 @@ def _section(rule: AnyRule) -> Iterator[str]:
     if record["controls"]:
         yield f"- supports controls: {', '.join(record['controls'])}"
     yield from (f"- <{each}>" for each in rule.references)
-    yield ""

@@ -137,6 +137,5 @@ def _print_summary(evaluated: Counter[str], found: Iterable[ScopedVerdict]) -> N
 
 
 def _sort_key(pair: ScopedVerdict) -> tuple[Any, ...]:
-    scope, verdict = pair
-    rank = ORDER[verdict.status], verdict.severity.rank
-    return *rank, str(scope), verdict.rule, verdict.resource
+    scope, it = pair
+    return ORDER[it.status], it.severity.rank, str(scope), it.rule, it.resource

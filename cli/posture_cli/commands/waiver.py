@@ -16,7 +16,7 @@ from posture.store.waivers import WaiverTable
 from posture_cli import deployed, options
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
-from posture_cli.options import Output, option, parse_rule
+from posture_cli.options import Output, argument, option, parse_rule
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_future
 
@@ -26,9 +26,7 @@ CSV_COLUMNS = (
     *COLUMNS, "reason", "requested_at", "approved_by", "approved_at", "revoked_by", "revoked_at",
 )  # fmt: skip
 TIMES = ("requested_at", "expires_at", "approved_at", "revoked_at")
-IdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The id, as `posture waiver list` shows it.")
-]
+IdArgument = Annotated[str, argument("ID", "The id, as `posture waiver list` shows it.")]
 
 
 @app.add(

@@ -31,6 +31,7 @@ RULE = 1  # the type of analytic
 def build_ocsf_event(finding: Finding) -> dict[str, Any]:
     """Build the event of a finding; times are milliseconds since 1970, as in OCSF."""
     activity = _activity(finding)
+    fix = finding.verdict.remediation
     status_id, status, _ = STATUS[finding.status]
     return {
         "activity_id": activity,
@@ -57,7 +58,7 @@ def build_ocsf_event(finding: Finding) -> dict[str, Any]:
         "finding_info": _info(finding),
         "compliance": _compliance(finding),
         "resources": [_resource(finding)],
-        **_remediation(finding),
+        **({"remediation": {"desc": f"{fix.text} {fix.command}".strip()}} if fix else {}),
         "unmapped": _unmapped(finding),
     }
 
@@ -119,14 +120,6 @@ def _resource(finding: Finding) -> dict[str, Any]:
         "cloud_partition": get_partition(finding.scope.region),
         "labels": [f"scope={finding.scope}"],
     }
-
-
-def _remediation(finding: Finding) -> dict[str, Any]:
-    remedy = finding.verdict.remediation
-    if remedy is None:
-        return {}
-    words = f"{remedy.text} {remedy.command}".strip()
-    return {"remediation": {"desc": words}}
 
 
 def _unmapped(finding: Finding) -> dict[str, Any]:

@@ -16,20 +16,14 @@ from posture_cli.interchange import ScopedVerdict
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 KINDS = {Status.FAIL: "fail", Status.UNKNOWN: "open", Status.PASS: "pass"}
+# The level, and the security-severity by which GitHub sorts:
+# https://docs.github.com/en/code-security/code-scanning
 LEVELS = {
-    Severity.CRITICAL: "error",
-    Severity.HIGH: "error",
-    Severity.MEDIUM: "warning",
-    Severity.LOW: "note",
-    Severity.INFORMATIONAL: "note",
-}
-# GitHub sorts by these: https://docs.github.com/en/code-security/code-scanning (security-severity)
-SCORES = {
-    Severity.CRITICAL: "9.5",
-    Severity.HIGH: "8.0",
-    Severity.MEDIUM: "5.5",
-    Severity.LOW: "3.0",
-    Severity.INFORMATIONAL: "0.5",
+    Severity.CRITICAL: ("error", "9.5"),
+    Severity.HIGH: ("error", "8.0"),
+    Severity.MEDIUM: ("warning", "5.5"),
+    Severity.LOW: ("note", "3.0"),
+    Severity.INFORMATIONAL: ("note", "0.5"),
 }
 
 
@@ -51,14 +45,15 @@ def build_sarif(verdicts: Sequence[ScopedVerdict]) -> dict[str, Any]:
 
 def _rule(name: str) -> dict[str, Any]:
     rule = RULES_BY_ID[name]
+    level, score = LEVELS[rule.severity]
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.requirement},
         "help": {"text": f"{rule.rationale}\n\n{rule.remediation}"},
-        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "defaultConfiguration": {"level": level},
         "properties": {
-            "security-severity": SCORES[rule.severity],
+            "security-severity": score,
             "tags": ["security", *(f"{each.framework} {each.id}" for each in rule.controls)],
         },
     }
@@ -71,7 +66,7 @@ def _result(scope: Scope, verdict: Verdict, rules: Sequence[str]) -> dict[str, A
         "ruleId": verdict.rule,
         "ruleIndex": rules.index(verdict.rule),
         "kind": KINDS[verdict.status],
-        "level": LEVELS[verdict.severity] if failed else "none",
+        "level": LEVELS[verdict.severity][0] if failed else "none",
         "message": {"text": " ".join(_text_parts(verdict))},
         "locations": [
             {

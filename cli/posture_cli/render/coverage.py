@@ -12,7 +12,7 @@ from rich.text import Text
 from posture.analysis.matrix import list_row_answers
 from posture.analysis.path_outcome import PathOutcome
 from posture.model.instant import format_iso
-from posture_cli.audit.matrices import VpcMatrix
+from posture_cli.audit.open_tables import VpcMatrix
 from posture_cli.console import open_stdout
 from posture_cli.text import make_printable
 
@@ -72,8 +72,13 @@ def draw_matrices(matrices: Sequence[VpcMatrix]) -> None:
     for matrix in matrices:
         counts.update(row["outcome"] for row in build_coverage_rows(matrix))
         _draw_matrix(console, matrix)
+    legend = (
+        Text.assemble((f"{outcome:>17}", style), f"  {meaning} ({counts[outcome]})")
+        for outcome, (style, meaning) in LEGEND.items()
+        if counts[outcome]
+    )
     if counts:
-        console.print(_format_legend(counts))
+        console.print(Text("\n").join(legend))
 
 
 def _draw_matrix(console: Console, matrix: VpcMatrix) -> None:
@@ -83,7 +88,9 @@ def _draw_matrix(console: Console, matrix: VpcMatrix) -> None:
     if not matrix.record["subnets"] or not services:
         console.print(Text("  no subnets or no services\n"))
         return
-    for columns in _split_columns(services, console.width - _width_of_rows(matrix)):
+    subnets = matrix.record["subnets"]
+    used = max(len(_label(each)) for each in subnets) + max(len(each["zone"]) for each in subnets)
+    for columns in _split_columns(services, console.width - used - 2 * GAP):
         console.print(_build_grid(matrix, columns))
     for line in _reasons(matrix):
         console.print(line)
@@ -113,12 +120,6 @@ def _cell(answer: Mapping[str, Any]) -> Text:
     return Text(outcome, LEGEND.get(outcome, ("", ""))[0])
 
 
-def _width_of_rows(matrix: VpcMatrix) -> int:
-    subnets = matrix.record["subnets"]
-    labels = max(len(_label(each)) for each in subnets)
-    return labels + max(len(each["zone"]) for each in subnets) + 2 * GAP
-
-
 def _split_columns(services: Sequence[Mapping[str, Any]], width: int) -> Iterator[list[int]]:
     """Split the services into groups that fit side by side."""
     widest = max(map(len, LEGEND))
@@ -142,20 +143,7 @@ def _reasons(matrix: VpcMatrix) -> Iterator[Text]:
             key = row["service"], row["outcome"], row["summary"]
             found.setdefault(key, []).append(row["subnet"])
     for (service, outcome, summary), subnets in found.items():
-        line = Text(f"  {make_printable(service)} from {_format_subnets(subnets)}: ")
+        more = f" and {len(subnets) - NAMED} more" if len(subnets) > NAMED else ""
+        line = Text(f"  {make_printable(service)} from {', '.join(subnets[:NAMED])}{more}: ")
         line.append(outcome, LEGEND.get(outcome, ("", ""))[0])
         yield line.append(f", {make_printable(summary)}")
-
-
-def _format_subnets(subnets: Sequence[str]) -> str:
-    named = ", ".join(subnets[:NAMED])
-    return named if len(subnets) <= NAMED else f"{named} and {len(subnets) - NAMED} more"
-
-
-def _format_legend(counts: Mapping[str, int]) -> Text:
-    lines = (
-        Text.assemble((f"{outcome:>17}", style), f"  {meaning} ({counts[outcome]})")
-        for outcome, (style, meaning) in LEGEND.items()
-        if counts.get(outcome)
-    )
-    return Text("\n").join(lines)

@@ -22,20 +22,13 @@ from posture_cli.text import make_printable
 Record = Mapping[str, Any]
 
 STYLES = {
-    "critical": "bold red",
-    "high": "red",
+    **dict.fromkeys(("critical", "altered"), "bold red"),
+    **dict.fromkeys(("high", "fail", "open", "malformed"), "red"),
+    **dict.fromkeys(("pass", "resolved", "intact", "applied"), "green"),
     "medium": "yellow",
     "low": "cyan",
-    "fail": "red",
-    "open": "red",
     "unknown": "magenta",
-    "pass": "green",
-    "resolved": "green",
     "waived": "blue",
-    "intact": "green",
-    "altered": "bold red",
-    "malformed": "red",
-    "applied": "green",
 }
 UNBROKEN = 45  # characters of the longest word that a table does not break; no id is longer
 FOLDED = 24  # the smallest width of a column with sentences or ARNs

@@ -26,17 +26,9 @@ NAMES = 3  # lines for names in a box
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with lines of text.
+    """A rectangle with the names that fit, one per line; its tooltip holds all names and details.
 
-    Attributes:
-        x: The left edge.
-        width: The width.
-        kind: What it represents; the CSS class.
-        lines: The names that fit, one per line.
-        detail: A small line below the names.
-        title: All names and details, for the tooltip.
-        colour: The CSS class of its colour.
-        y: The top edge.
+    `x` and `y` are the left and top edge; `kind` and `colour` are CSS classes.
     """
 
     x: float
@@ -96,13 +88,17 @@ def draw_vpc(record: Record) -> Drawing:
     targets = sorted({target for _, target in routes}, key=lambda it: _rank(it, routes))
     drawn = (
         {group.name: _build_subnet_box(group) for group in groups},
-        {f"table:{each}": _build_table_box(each) for each in tables},
+        {f"table:{it}": _build_box(TABLES, "table", [it], ["route table"], "") for it in tables},
         {each: _build_target_box(each, routes, record) for each in targets},
     )
     height = TOP + max(sum(box.height + GAP for box in column.values()) for column in drawn)
     boxes = {name: box for column in drawn for name, box in _place_column(column, height)}
-    edges = [*_draw_associations(groups, boxes), *_draw_routes(routes, boxes)]
-    return Drawing(WIDTH, height, [*boxes.values()], edges, _describe(groups, record))
+    bad = sum(len(group.subnets) for group in groups if group.colour == "bad")
+    title = (
+        f"{_count(len(record['subnets']))}, of which {bad} send traffic to AWS services over the "
+        "internet, or are blocked"
+    )
+    return Drawing(WIDTH, height, [*boxes.values()], [*_draw_edges(groups, routes, boxes)], title)
 
 
 def _group_subnets(record: Record) -> list[_Group]:
@@ -191,10 +187,6 @@ def _build_subnet_box(group: _Group) -> Box:
     return _build_box(SUBNETS, "subnet", names, ["", *zones], group.colour)
 
 
-def _build_table_box(table: str) -> Box:
-    return _build_box(TABLES, "table", [table], ["route table"], "")
-
-
 def _build_target_box(target: str, routes: Routes, record: Record) -> Box:
     kind, _, name = target.partition(":")
     uses = [use for (_, to), use in routes.items() if to == target]
@@ -209,13 +201,11 @@ def _build_target_box(target: str, routes: Routes, record: Record) -> Box:
     return _build_box(TARGETS, kind, names, detail, colour)
 
 
-def _draw_associations(groups: Sequence[_Group], boxes: Boxes) -> Iterator[Edge]:
+def _draw_edges(groups: Sequence[_Group], routes: Routes, boxes: Boxes) -> Iterator[Edge]:
+    """Draw the associations of subnets with route tables, then the routes, the worst on top."""
     for group in groups:
         title = f"{_count(len(group.subnets))} in {group.table}"
         yield Edge(_format_curve(boxes[group.name], boxes[f"table:{group.table}"]), "link", title)
-
-
-def _draw_routes(routes: Routes, boxes: Boxes) -> Iterator[Edge]:
     ordered = sorted(routes.items(), key=lambda item: -WORST.index(item[1][0]))
     for (source, target), (colour, services) in ordered:
         title = f"{', '.join(services)} to {target.replace(':', ' ').strip()}"
@@ -231,9 +221,3 @@ def _format_curve(start: Box, end: Box) -> str:
 
 def _count(subnets: int) -> str:
     return "1 subnet" if subnets == 1 else f"{subnets} subnets"
-
-
-def _describe(groups: Sequence[_Group], record: Record) -> str:
-    bad = sum(len(group.subnets) for group in groups if group.colour == "bad")
-    total = _count(len(record["subnets"]))
-    return f"{total}, of which {bad} send traffic to AWS services over the internet, or are blocked"

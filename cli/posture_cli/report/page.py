@@ -8,6 +8,7 @@ https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Secu
 import base64
 import hashlib
 from datetime import datetime
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -36,7 +37,10 @@ def render_report(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.filters["time"] = _format_time
-    style, script = (_read_source(environment, name) for name in ("page.css", "page.js"))
+    style, script = (
+        files("posture_cli.report").joinpath(name).read_text("utf-8")
+        for name in ("page.css", "page.js")
+    )
     return environment.get_template("page.html.j2").render(
         it=build_report_model(data),
         severities=list(Severity),
@@ -50,12 +54,6 @@ def render_report(data: ReportData) -> str:
             f"style-src {_digest(style)}; script-src {_digest(script)}"
         ),
     )
-
-
-def _read_source(environment: Environment, name: str) -> str:
-    loader = environment.loader
-    assert loader is not None  # noqa: S101 - it was given above
-    return loader.get_source(environment, name)[0]
 
 
 def _digest(source: str) -> str:

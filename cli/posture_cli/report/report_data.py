@@ -8,7 +8,6 @@ from posture.lifecycle.diff import apply_transitions
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
 from posture.store.waivers import WaiverTable
-from posture_cli.audit.matrices import read_matrices
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.audit.verify import Verifier
 from posture_cli.report.report_model import HistoryCheck, ReportData
@@ -16,13 +15,7 @@ from posture_cli.report.report_model import HistoryCheck, ReportData
 
 @dataclass(frozen=True, slots=True)
 class ReportPeriod:
-    """The time that a report is about.
-
-    Attributes:
-        since: The start of the trend.
-        until: The time of the report.
-        latest: Whether `until` is now; only the latest matrices are stored.
-    """
+    """The time that a report is about; only if it ends now (`latest`) are matrices stored."""
 
     since: datetime
     until: datetime
@@ -35,7 +28,6 @@ def read_report_data(
     """Read the history of scopes, rebuild their findings, and verify the history.
 
     Raises:
-        CorruptItemError: An item cannot be parsed.
         ConflictError: A scope was written during every attempt to verify it.
     """
     transitions = [
@@ -47,7 +39,7 @@ def read_report_data(
     faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
     baseline = tables.tables.baseline
     waivers = WaiverTable(tables.client, baseline).load() if baseline else ()
-    matrices = read_matrices(tables, scopes) if period.latest else ()
+    matrices = tables.read_matrices(scopes) if period.latest else ()
     return ReportData(
         title=title,
         since=period.since,

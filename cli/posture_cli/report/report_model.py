@@ -2,22 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from posture.analysis.matrix import list_row_answers
+from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding, FindingStatus, Step, Transition
-from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.rules.controls import Control
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli.audit.matrices import VpcMatrix
-from posture_cli.report.drawing import Drawing, draw_vpc
+from posture_cli.audit.open_tables import VpcMatrix
+from posture_cli.report.drawing import draw_vpc
 from posture_cli.report.outcome_colours import find_outcome_colour
 from posture_cli.report.trend import (
-    TrendBand,
-    TrendPoint,
     count_open,
     divide_period,
     find_median_resolution_time,
@@ -40,17 +38,10 @@ class HistoryCheck:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything that a report is made from.
+    """Everything that a report is made from; its trend begins at `since`, it ends at `until`.
 
-    Attributes:
-        title: What the report is about.
-        since: The start of the trend.
-        until: The time of the report.
-        transitions: Every transition until then; those of the same finding in order of time.
-        findings: The findings that follow from them.
-        matrices: The coverage matrices, if they are stored.
-        waivers: The rows of the table of waivers.
-        history: The result of verifying the history, or None if it was not verified.
+    `transitions` are all until then, those of the same finding in order of time, and `findings`
+    follow from them. `waivers` are the rows of a table.
     """
 
     title: str
@@ -63,96 +54,38 @@ class ReportData:
     history: HistoryCheck | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedFinding:
-    """A finding on the page."""
-
-    finding: Finding
-    title: str
-    rationale: str
-    controls: Sequence[Control]
-    age: str
-    steps: Sequence[Transition]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedVpc:
-    """A VPC on the page: the rows of its table, and its drawing unless it is too large."""
-
-    scope: Scope
-    observed_at: datetime
-    services: Sequence[str]
-    rows: Sequence[tuple[Mapping[str, Any], Sequence[tuple[str, Mapping[str, Any]]]]]
-    drawing: Drawing | None
-    private: int
-    cells: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedControl:
-    """A control of a framework, its rules and the number of their unresolved findings."""
-
-    control: Control
-    rules: Sequence[str]
-    standing: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportModel:
-    """Everything that the page shows."""
-
-    data: ReportData
-    headline: str
-    counts: Mapping[Severity, int]
-    unknown: int
-    waived: int
-    opened: int
-    resolved: int
-    resolution: str
-    private: int | None  # percent of the paths from subnets to services
-    findings: Sequence[ReportedFinding]
-    trend: Sequence[TrendPoint]
-    bands: Sequence[TrendBand]
-    standing: int
-    vpcs: Sequence[ReportedVpc]
-    controls: Sequence[ReportedControl]
-    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-def build_report_model(data: ReportData) -> ReportModel:
-    """Build everything that the page shows."""
-    standing = [it for it in data.findings if it.status is not FindingStatus.RESOLVED]
+def build_report_model(data: ReportData) -> dict[str, Any]:
+    """Build everything that the page shows, by the names that its template uses."""
+    standing = [it for it in data.findings if is_bad(it)]
     is_open = [it for it in standing if it.status is FindingStatus.OPEN]
-    lives = _group_by_finding(data.transitions)
-    over = [
-        it
-        for it in data.findings
-        if it.status is FindingStatus.RESOLVED and it.updated_at >= data.since
-    ]
+    lives: dict[str, list[Transition]] = {}
+    for step in data.transitions:
+        lives.setdefault(step.finding.id, []).append(step)
+    over = [it for it in data.findings if not is_bad(it) and it.updated_at >= data.since]
     listed = [*sorted(standing, key=_sort_key), *sorted(over, key=_sort_key)]
     reported = [_report_finding(it, data.until, lives.get(it.id, ())) for it in listed]
     recent = [step for step in data.transitions if step.finding.updated_at >= data.since]
     vpcs = [_build_vpc(matrix) for matrix in data.matrices]
-    cells = sum(it.cells for it in vpcs)
+    cells = sum(it["cells"] for it in vpcs)
     drawn = count_open(data.transitions, divide_period(data.since, data.until))
-    return ReportModel(
-        data=data,
-        headline=_format_headline(is_open),
-        counts=Counter(it.severity for it in is_open),
-        unknown=sum(it.status is FindingStatus.UNKNOWN for it in standing),
-        waived=sum(it.status is FindingStatus.WAIVED for it in standing),
-        opened=sum(step.step is Step.OPENED for step in recent),
-        resolved=sum(step.step is Step.RESOLVED for step in recent),
-        resolution=_format_duration(find_median_resolution_time(data.transitions, data.since)),
-        private=sum(it.private for it in vpcs) * 100 // cells if cells else None,
-        findings=reported,
-        trend=drawn,
-        bands=stack_bands(drawn),
-        standing=len(standing),
-        vpcs=vpcs,
-        controls=list(_count_by_control(standing)),
-        choices=_list_choices(listed),
-    )
+    return {
+        "data": data,
+        "headline": _format_headline(is_open),
+        "counts": Counter(it.severity for it in is_open),
+        "unknown": sum(it.status is FindingStatus.UNKNOWN for it in standing),
+        "waived": sum(it.status is FindingStatus.WAIVED for it in standing),
+        "opened": sum(step.step is Step.OPENED for step in recent),
+        "resolved": sum(step.step is Step.RESOLVED for step in recent),
+        "resolution": _format_duration(find_median_resolution_time(data.transitions, data.since)),
+        "private": sum(it["private"] for it in vpcs) * 100 // cells if cells else None,  # percent
+        "findings": reported,
+        "trend": drawn,
+        "bands": stack_bands(drawn),
+        "standing": len(standing),
+        "vpcs": vpcs,
+        "controls": list(_count_by_control(standing)),
+        "choices": _list_choices(listed),
+    }
 
 
 def _format_headline(is_open: Sequence[Finding]) -> str:
@@ -170,28 +103,19 @@ def _format_headline(is_open: Sequence[Finding]) -> str:
     return f"{text} {noun} open in {where}."
 
 
-def _group_by_finding(steps: Iterable[Transition]) -> Mapping[str, Sequence[Transition]]:
-    lives: dict[str, list[Transition]] = {}
-    for step in steps:
-        lives.setdefault(step.finding.id, []).append(step)
-    return lives
-
-
 def _report_finding(
     finding: Finding, until: datetime, steps: Sequence[Transition]
-) -> ReportedFinding:
+) -> dict[str, Any]:
     rule = RULES_BY_ID.get(finding.rule)
-    return ReportedFinding(
-        finding=finding,
-        title=rule.title if rule else finding.rule,
-        rationale=rule.rationale if rule else "",
-        controls=rule.controls if rule else (),
-        age=_format_duration(
-            (finding.updated_at if finding.status is FindingStatus.RESOLVED else until)
-            - finding.opened_at
-        ),
-        steps=steps[-LAST_STEPS:],
-    )
+    end = until if is_bad(finding) else finding.updated_at
+    return {
+        "finding": finding,
+        "title": rule.title if rule else finding.rule,
+        "rationale": rule.rationale if rule else "",
+        "controls": rule.controls if rule else (),
+        "age": _format_duration(end - finding.opened_at),
+        "steps": steps[-LAST_STEPS:],
+    }
 
 
 def _sort_key(finding: Finding) -> tuple[Any, ...]:
@@ -210,7 +134,8 @@ def _format_duration(span: timedelta | None) -> str:
     return f"{minutes} min"
 
 
-def _build_vpc(matrix: VpcMatrix) -> ReportedVpc:
+def _build_vpc(matrix: VpcMatrix) -> dict[str, Any]:
+    """Build the rows of a VPC's table, and its drawing unless it is too large."""
     record = matrix.record
     rows = [
         (subnet, [(find_outcome_colour(it), it) for it in list_row_answers(record, subnet["id"])])
@@ -218,25 +143,27 @@ def _build_vpc(matrix: VpcMatrix) -> ReportedVpc:
     ]
     colours = [colour for _, row in rows for colour, _ in row]
     drawable = bool(record["subnets"]) and len(record["services"]) <= DRAWN
-    return ReportedVpc(
-        scope=matrix.scope,
-        observed_at=matrix.observed_at,
-        services=[str(each["short"]) for each in record["services"]],
-        rows=rows,
-        drawing=draw_vpc(record) if drawable else None,
-        private=colours.count("good"),
-        cells=len(colours),
-    )
+    return {
+        "scope": matrix.scope,
+        "observed_at": matrix.observed_at,
+        "services": [str(each["short"]) for each in record["services"]],
+        "rows": rows,
+        "drawing": draw_vpc(record) if drawable else None,
+        "private": colours.count("good"),
+        "cells": len(colours),
+    }
 
 
-def _count_by_control(standing: Sequence[Finding]) -> Iterator[ReportedControl]:
+def _count_by_control(standing: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+    """Count the failing findings of each control's rules."""
     failing = Counter(it.rule for it in standing if it.status is not FindingStatus.UNKNOWN)
     by_control: dict[Control, list[str]] = {}
     for rule in RULES_BY_ID.values():
         for control in rule.controls:
             by_control.setdefault(control, []).append(rule.id)
     for control, rules in sorted(by_control.items(), key=lambda it: (it[0].framework, it[0].id)):
-        yield ReportedControl(control, rules, sum(failing[each] for each in rules))
+        count = sum(failing[each] for each in rules)
+        yield {"control": control, "rules": rules, "standing": count}
 
 
 def _list_choices(standing: Iterable[Finding]) -> Mapping[str, Sequence[str]]:

@@ -26,14 +26,6 @@ class TrendPoint:
         return sum(self.counts.values())
 
 
-@dataclass(frozen=True, slots=True)
-class TrendBand:
-    """The area of one severity in the drawing, as the points of an SVG polygon."""
-
-    severity: Severity
-    points: str
-
-
 def divide_period(since: datetime, until: datetime, count: int = 60) -> tuple[datetime, ...]:
     """Return evenly spaced instants, including both ends."""
     step = (until - since) / (count - 1)
@@ -59,12 +51,12 @@ def count_open(steps: Iterable[Transition], at: Sequence[datetime]) -> tuple[Tre
     return tuple(found)
 
 
-def stack_bands(trend: Sequence[TrendPoint]) -> tuple[TrendBand, ...]:
-    """Draw a trend as stacked areas."""
+def stack_bands(trend: Sequence[TrendPoint]) -> dict[Severity, str]:
+    """Draw a trend as stacked areas: the points of an SVG polygon for each severity."""
     most = max((point.total for point in trend), default=0) or 1
     width = WIDTH / max(1, len(trend) - 1)
     floor = [0] * len(trend)
-    drawn = []
+    drawn = {}
     for severity in STACKED:
         roof = [
             low + point.counts.get(severity, 0) for low, point in zip(floor, trend, strict=True)
@@ -72,9 +64,9 @@ def stack_bands(trend: Sequence[TrendPoint]) -> tuple[TrendBand, ...]:
         if roof != floor:
             upper = [_format_point(number * width, high, most) for number, high in enumerate(roof)]
             lower = [_format_point(number * width, low, most) for number, low in enumerate(floor)]
-            drawn.append(TrendBand(severity, " ".join([*upper, *reversed(lower)])))
+            drawn[severity] = " ".join([*upper, *reversed(lower)])
         floor = roof
-    return tuple(drawn)
+    return drawn
 
 
 def find_median_resolution_time(steps: Iterable[Transition], since: datetime) -> timedelta | None:

@@ -15,8 +15,9 @@ from posture.model.finding import Transition
 from posture.model.verdict import Severity, Status
 from posture.store.hash_chain import Chain, append_to_chain, digest_row
 from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
-from posture_cli.audit.chain_ends_file import ChainEndsFileError, read_chain_ends
+from posture_cli.audit.chain_ends_file import read_chain_ends
 from posture_cli.audit.verify import VerificationResult, Verifier
+from posture_cli.failure import CommandError
 from stack_tables import TABLES
 
 if TYPE_CHECKING:
@@ -360,7 +361,7 @@ def test_a_wrong_heads_file_is_refused(text: str, named: str, tmp_path: Path) ->
     """The field is named."""
     file = tmp_path / "heads.json"
     file.write_text(text)
-    with pytest.raises(ChainEndsFileError, match=named):
+    with pytest.raises(CommandError, match=named):
         read_chain_ends(file)
 
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from finding_builders import NOON, SCOPE
-from posture_cli.audit.matrices import VpcMatrix
+from posture_cli.audit.open_tables import VpcMatrix
 from posture_cli.render import coverage
 from posture_cli.render.coverage import LEGEND, draw_matrices
 

@@ -180,3 +180,17 @@ def test_the_ip_versions_of_the_addresses_that_names_return(
     """The DNS record type decides, or else the IP address type of the endpoint."""
     endpoint = interface("1", dns_record_ip_type=record, ip_address_type=address)
     assert set(list_ip_versions(endpoint)) == versions
+
+
+@pytest.mark.parametrize(
+    ("names", "caveat"),
+    [(("sts.eu-west-1.amazonaws.com",), True), (("sts.amazonaws.com", "sts.x"), False)],
+)
+def test_a_name_without_region_that_older_sdks_use_is_a_remark(
+    *, names: tuple[str, ...], caveat: bool
+) -> None:
+    """https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html."""
+    sts = service("com.amazonaws.eu-west-1.sts", private_dns_names=names)
+    found = resolved(sts, interface("1", sts.name), name=sts.name)
+    assert found.resolves_to is ResolvesTo.ENDPOINT
+    assert ("sts.amazonaws.com" in found.caveat) is caveat

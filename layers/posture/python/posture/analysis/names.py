@@ -7,15 +7,18 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html#dns-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from posture.model.dns import AMAZON_DNS
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot, Vpc
-from posture.model.service_names import CUSTOM_SERVICE_NAME
+from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
 
 WORKING = frozenset({"available", "pending"})
 # https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+# Names without a Region, which private DNS of a Region's endpoint does not cover:
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
+GLOBAL_NAMES = {"sts": "sts.amazonaws.com", "s3": "s3.amazonaws.com"}
 RESOLVER_ADDRESSES = frozenset({AMAZON_DNS, "169.254.169.253", "fd00:ec2::253"})
 IPV4_ONLY, IPV6_ONLY, DUAL_STACK = "ipv4", "ipv6", "dualstack"
 
@@ -132,7 +135,12 @@ def _resolve_private_dns(
         )
     ids = ", ".join(each.id for each in inside)
     why = f"private DNS is enabled for {ids}, and both DNS attributes of {vpc.id} are enabled"
-    return _resolve_to_endpoints(inside, why)
+    resolution = _resolve_to_endpoints(inside, why)
+    general = GLOBAL_NAMES.get(short_name(service.name), "")
+    if not general or general in service.private_dns_names:
+        return resolution
+    caveat = f"{general}, the default of older SDKs, still resolves to public addresses"
+    return replace(resolution, caveat=caveat)
 
 
 def find_dns_doubt(vpc: Vpc) -> str:

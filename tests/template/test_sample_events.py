@@ -5,7 +5,7 @@ import pytest
 from posture.changes.batch import parse_sqs_event
 from posture.changes.event_names import EVENT_NAMES
 from posture.model.change import ChangeOutcome
-from posture.store.stream_records import parse_stream_record
+from posture.store.items import parse_stream_record
 from sample_events import EXPECTED, FOLDER, FUNCTIONS, list_events, list_readme_events, read_event
 from stack_template import RESOURCES
 

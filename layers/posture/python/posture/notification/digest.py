@@ -16,8 +16,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from posture.alerts.digest import compose_digests
 from posture.alerts.rule_texts import RuleTexts
 from posture.notification.ports import NotificationPorts, build_commit_key, load_entries
-from posture.store.items import Entry
-from posture.store.stream_records import CommitReference
+from posture.store.items import CommitReference, Entry
 
 MAX_WORKERS = 8  # each uses one connection; the connection pool holds ten
 COMPLETED = "COMPLETED"  # the status that Powertools stores

@@ -20,8 +20,7 @@ from posture.alerts.rule_texts import RuleTexts
 from posture.model.scope import Scope
 from posture.notification.digest import DigestPublisher
 from posture.notification.ports import KEY_PREFIX, NotificationPorts, build_commit_key, load_entries
-from posture.store.items import Entry
-from posture.store.stream_records import CommitReference, parse_stream_record
+from posture.store.items import CommitReference, Entry, parse_stream_record
 
 RETENTION = 30 * 24 * 3600  # seconds; longer than a queue or stream can redeliver a record
 # Seconds to wait when another invocation, probably one that was killed, holds a claim. The stream

@@ -16,8 +16,7 @@ from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
 from posture.notification.security_hub import SecurityHub
 from posture.store.history import History
-from posture.store.items import Entry
-from posture.store.stream_records import CommitReference
+from posture.store.items import CommitReference, Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

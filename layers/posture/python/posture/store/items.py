@@ -53,6 +53,14 @@ class TransitionItems:
     row: Item
 
 
+@dataclass(frozen=True, slots=True)
+class CommitReference:
+    """One transaction of one scope, as the table's stream names it."""
+
+    scope: Scope
+    commit: str
+
+
 def build_items(transition: Transition) -> TransitionItems:
     """Build the finding's item and the row of history of a transition."""
     finding = transition.finding
@@ -112,6 +120,31 @@ def parse_history_entry(item: StoredItem) -> Entry:
             parts=require_int(fields, "parts"),
             observed_at=parse_iso(require_text(fields, "observed_at")),
         )
+
+
+def parse_stream_record(record: Mapping[str, Any]) -> CommitReference | None:
+    """Return the commit that a stream record reports.
+
+    None where there is nothing to report: a deleted item, one edited by hand, a scope record, a
+    waived finding. The record has the form of
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+
+    Raises:
+        CorruptItemError: the item has no readable scope and commit.
+    """
+    images = record.get("dynamodb", {})
+    new, old = images.get("NewImage"), images.get("OldImage", {})
+    if new is None or new.get("kind") != {"S": "finding"} or new.get("commit") == old.get("commit"):
+        return None
+    if "carried_from" in new:  # an item of a former version was rewritten; nothing happened
+        return None
+    if new.get("status") == {"S": FindingStatus.WAIVED}:
+        return None
+    try:
+        return CommitReference(Scope.parse(new["scope"]["S"]), new["commit"]["S"])
+    except UNREADABLE as error:
+        number = images.get("SequenceNumber")
+        raise CorruptItemError(f"stream record {number} names no commit: {error}") from error
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.bypasses import find_bypasses
 from posture.rules.controls import LEAST_PATH
 from posture.rules.evidence import join_names, path_evidence
-from posture.rules.gateway_bypass import NEEDED
+from posture.rules.gateway_bypass import NAT_PRICES, NEEDED
 from posture.rules.prices import (
     estimate_interface_data,
     estimate_interface_hours,
@@ -24,7 +24,6 @@ from posture.rules.remediation_commands import WORKING
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html"
 TYPES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html"
 
 

@@ -21,6 +21,7 @@ from posture.rules.bypasses import (
 )
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import join_names, path_evidence
+from posture.rules.gateway_routes import GATEWAY_GUIDE, ROUTE_PRIORITY
 from posture.rules.remediation_commands import (
     associate_route_table_command,
     create_gateway_endpoint_command,
@@ -32,8 +33,6 @@ from posture.rules.remediation_commands import (
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-GATEWAY_GUIDE = "https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html"
-ROUTE_PRIORITY = "https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html"
 NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html"
 
 NEEDED = frozenset(

@@ -12,11 +12,11 @@ from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import format_addresses, join_names, route_evidence, summarise_addresses
+from posture.rules.gateway_routes import ROUTE_PRIORITY
 from posture.rules.remediation_commands import delete_routes_command, describe_bypassing_routes
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-ROUTE_PRIORITY = "https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html"
 GATEWAY_GUIDE = (
     "https://docs.aws.amazon.com/vpc/latest/privatelink/"
     "gateway-endpoints.html#gateway-endpoint-routing"

@@ -42,7 +42,7 @@ def finding(
     Exit code: 0 when it is resolved, 1 when it is not, 2 on error.
     """
     opened = open_tables(where.stack, where.region, tables.named("history"))
-    entries = tuple(opened.history.find_by_finding(id_))
+    entries = tuple(opened.history.find_by("id", id_))
     if not entries:
         raise CommandError(f"there is no finding {id_}")
     last = entries[-1].transition.finding

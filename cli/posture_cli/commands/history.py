@@ -49,9 +49,9 @@ def history(
     opened = open_tables(where.stack, where.region, tables.named(*needed))
     period = vars(times)
     if resource:
-        found = opened.history.find_by_resource(resource, **period)
+        found = opened.history.find_by("resource", resource, **period)
     elif actor:
-        found = opened.history.find_by_actor(actor, **period)
+        found = opened.history.find_by("actor", actor, **period)
     else:
         scopes = [scope] if scope else list_scopes(opened.findings, FindingFilter(vpc=vpc))
         found = chain.from_iterable(opened.history.find_by_scope(each, **period) for each in scopes)

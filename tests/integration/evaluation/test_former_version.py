@@ -146,7 +146,7 @@ def test_a_real_change_is_reported_as_ever(former: Stage, notifier: NotifyStage)
     assert fault(former) is None
     (alert,) = published(notifier, records)
     assert OPEN_GROUP in alert["Message"]
-    life = History(former.dynamodb, TABLES.history).find_by_finding(resolved.id)
+    life = History(former.dynamodb, TABLES.history).find_by("id", resolved.id)
     assert [each.transition.finding.rule for each in life] == [OPEN_GROUP, OPEN_GROUP]
 
 

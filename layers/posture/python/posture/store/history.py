@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal
 
 from posture.model.scope import Scope
 from posture.store.attribute_values import StoredItem
 from posture.store.items import Entry, parse_history_entry
 from posture.store.queries import AFTER_ALL, KeyRange, StoredTable, time_range
+
+INDEXES = {"id": "by-finding", "resource": "by-resource", "actor": "by-actor"}
 
 
 class History(StoredTable):
@@ -25,23 +28,19 @@ class History(StoredTable):
         """Find what happened in a scope."""
         return map(parse_history_entry, self.query_rows(str(scope), since=since, until=until))
 
-    def find_by_finding(
-        self, finding_id: str, *, since: datetime | None = None, until: datetime | None = None
+    def find_by(
+        self,
+        key: Literal["id", "resource", "actor"],
+        value: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Iterator[Entry]:
-        """Find all transitions of a finding."""
-        return self._find("id", finding_id, "by-finding", since, until)
-
-    def find_by_resource(
-        self, resource: str, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[Entry]:
-        """Find what happened to the findings on a resource."""
-        return self._find("resource", resource, "by-resource", since, until)
-
-    def find_by_actor(
-        self, actor: str, *, since: datetime | None = None, until: datetime | None = None
-    ) -> Iterator[Entry]:
-        """Find the transitions that an actor's changes caused."""
-        return self._find("actor", actor, "by-actor", since, until)
+        """Find what happened to a finding or a resource, or what an actor's changes caused."""
+        rows = self._query(
+            key, value, between=time_range("entry", since, until), index=INDEXES[key]
+        )
+        return map(parse_history_entry, rows)
 
     def load_commit(self, scope: Scope, commit: str) -> tuple[Entry, ...]:
         """Read the rows that one transaction wrote; they never change."""
@@ -56,9 +55,3 @@ class History(StoredTable):
         """Read a partition's rows as they are stored."""
         between = time_range("entry", since, until)
         return self._query("scope", partition, between=between)
-
-    def _find(
-        self, key: str, value: str, index: str, since: datetime | None, until: datetime | None
-    ) -> Iterator[Entry]:
-        between = time_range("entry", since, until)
-        return map(parse_history_entry, self._query(key, value, between=between, index=index))

@@ -170,8 +170,6 @@ def leave(snapshot: Snapshot, gateway_id: str, passed: Passed) -> str:
     if "block-bidirectional" in (source, *around):
         return "drop"
     one_way = bool(nats) or gateway_id == "eigw-1"
-    if source == whole == "block-ingress" and not one_way:
-        return "drop"
     if "block-bidirectional" in before or (source == "block-ingress" and not one_way):
         return "unknown"
     if around and (whole == "block-bidirectional" or (whole == "block-ingress" and not one_way)):

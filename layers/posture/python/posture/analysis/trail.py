@@ -1,9 +1,10 @@
 """What traffic has passed on its way to a gateway, and whether the gateway lets it out.
 
 VPC Block Public Access blocks traffic at internet gateways, egress-only internet gateways and
-carrier gateways, and so behind NAT gateways and firewall endpoints. In mode `block-ingress`, only
-NAT gateways and egress-only internet gateways may send. EC2 returns the mode of each subnet with
-the exclusions applied.
+carrier gateways, and so behind NAT gateways and firewall endpoints. In mode `block-ingress`, NAT
+gateways and egress-only internet gateways may send. EC2 returns the mode of each subnet with the
+exclusions applied, so that `block-ingress` can also stand for an egress-only exclusion, by which an
+internet gateway lets outbound traffic pass.
 https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa-basics.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BlockPublicAccessStates.html
 """
@@ -73,9 +74,6 @@ class Trail:
         """Return why the traffic is certainly blocked; "" if it is not."""
         if BIDIRECTIONAL in {self.source, *self.firewalls}:
             return f"{FEATURE}: {BIDIRECTIONAL}"
-        egress_only = self.nat is not None or kind is PathKind.EGRESS_ONLY_GATEWAY
-        if INGRESS == self.source == self.vpc and not egress_only:
-            return f"{FEATURE}: {INGRESS}"
         return ""
 
     def _find_uncertainty(self, kind: PathKind) -> str:
@@ -87,7 +85,7 @@ class Trail:
             return f"{FEATURE} blocks the sender's subnet and not that of {self.hops[-1]}"
         egress_only = self.nat is not None or kind is PathKind.EGRESS_ONLY_GATEWAY
         if self.source == INGRESS and not egress_only:
-            return f"{FEATURE} excludes the subnet for outbound traffic only"
+            return f"{FEATURE}: {INGRESS}, which an exclusion for outbound traffic also shows"
         if self.firewalls and self.vpc not in ALLOWED and not (self.vpc == INGRESS and egress_only):
             return f"{FEATURE} excludes the subnet, but may block traffic of {self.hops[-1]}"
         return ""

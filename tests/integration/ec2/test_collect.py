@@ -133,6 +133,33 @@ def test_a_vpc_without_endpoints_reads_no_interfaces_and_no_prefix_lists(
     assert {"DescribeNetworkInterfaces", "GetManagedPrefixListEntries"}.isdisjoint(calls)
 
 
+def test_a_default_vpc_is_unused_while_no_network_interface_is_in_it(
+    network: SampleNetwork,
+) -> None:
+    """Every Region has one by default; asking whether it is used takes one request a Region."""
+    default = next(vpc["VpcId"] for vpc in network.ec2.describe_vpcs()["Vpcs"] if vpc["IsDefault"])
+    scope = replace(network.scope, subject=default)
+    calls = network.record_calls()
+    found = collect_region(network).vpcs
+    assert calls.count("DescribeNetworkInterfaces") == 2  # the other one reads the endpoint's
+    assert found[default].vpc.has_interfaces is False
+    assert found[network.bare].vpc.has_interfaces is None  # not a default VPC
+    subnets = network.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [default]}])
+    network.ec2.create_network_interface(SubnetId=subnets["Subnets"][0]["SubnetId"])
+    for snapshot in (observe(network).collect_vpc(scope), collect_region(network).vpcs[default]):
+        assert snapshot
+        assert snapshot.vpc.has_interfaces is True
+
+
+def test_a_default_vpc_whose_interfaces_cannot_be_read_is_not_taken_for_unused(
+    network: SampleNetwork,
+) -> None:
+    """It is evaluated as any other VPC."""
+    default = next(vpc["VpcId"] for vpc in network.ec2.describe_vpcs()["Vpcs"] if vpc["IsDefault"])
+    fail_operation(network, "DescribeNetworkInterfaces", "UnauthorizedOperation")
+    assert collect_region(network).vpcs[default].vpc.has_interfaces is None
+
+
 @pytest.mark.parametrize("facet", list(Facet))
 def test_a_denied_operation_makes_only_its_facet_unreadable(
     network: SampleNetwork, facet: Facet

@@ -25,6 +25,8 @@ FULL: dict[str, Any] = {
         ],
         "allowed_regions": ["eu-central-1"],
         "allowed_actions": ["s3:Get*"],
+        "infrastructure_subnets": {"tier": ["firewall", "transit"]},
+        "evaluate_unused_default_vpcs": True,
         "pending_grace_minutes": 30,
     },
     "overrides": [
@@ -55,6 +57,8 @@ def test_a_full_document_is_read() -> None:
         allowed_endpoint_services=frozenset(FULL["default"]["allowed_endpoint_services"]),
         allowed_regions=frozenset({"eu-central-1"}),
         allowed_actions=frozenset({"s3:Get*"}),
+        infrastructure_subnets={"tier": frozenset({"firewall", "transit"})},
+        evaluate_unused_default_vpcs=True,
         pending_grace_minutes=30,
     )
     assert document.overrides == (

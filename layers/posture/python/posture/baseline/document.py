@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from posture.model.baseline import Baseline
+from posture.model.baseline import Baseline, has_tags
 from posture.model.network import Tags
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
@@ -30,7 +30,7 @@ class Match:
             (not self.accounts or scope.account in self.accounts)
             and (not self.regions or scope.region in self.regions)
             and (not self.vpcs or scope.subject in self.vpcs)
-            and all(_met(tags.get(key), values) for key, values in self.tags.items())
+            and has_tags(tags, self.tags)
         )
 
 
@@ -53,7 +53,3 @@ class BaselineDocument:
     default: Baseline = field(default_factory=Baseline)
     overrides: tuple[Override, ...] = ()
     waivers: tuple[Waiver, ...] = ()
-
-
-def _met(value: str | None, wanted: frozenset[str]) -> bool:
-    return value is not None and (value in wanted or "*" in wanted)

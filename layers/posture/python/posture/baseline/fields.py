@@ -115,6 +115,8 @@ REQUIREMENTS: Mapping[str, Field] = {
     ),
     "allowed_regions": texts(REGION, "a region, as in eu-west-1"),
     "allowed_actions": texts(ACTION, "an IAM action, as in s3:Get*"),
+    "infrastructure_subnets": parse_tags,
+    "evaluate_unused_default_vpcs": parse_flag,
     "pending_grace_minutes": integer(0, 24 * 60),
     "waiver_approval": parse_flag,
     "waiver_max_days": integer(1, 366),

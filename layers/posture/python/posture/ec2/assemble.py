@@ -46,6 +46,7 @@ class RelatedResources:
     dhcp: Reading[DhcpOptions] = field(default_factory=Reading)
     security_groups: Mapping[str, SecurityGroup] = field(default_factory=dict)
     other_services: Mapping[str, Service] = field(default_factory=dict)
+    default_vpcs: Mapping[str, Reading[NetworkInterface]] = field(default_factory=dict)
 
 
 def group_by_vpc(resources: VpcResources, known: Iterable[str]) -> dict[str, VpcResources]:
@@ -109,6 +110,9 @@ def _get_vpc(
     for options in related.dhcp.items:
         if options.id == vpc.dhcp_options_id:
             vpc = replace(vpc, dns_servers=options.dns_servers)
+    used = related.default_vpcs.get(vpc.id)
+    if used and not used.unreadable:
+        vpc = replace(vpc, has_interfaces=bool(used.items))
     if dns is None or dns.dns is None:
         return vpc
     return replace(vpc, dns_support=dns.dns.support, dns_hostnames=dns.dns.hostnames)
@@ -186,6 +190,15 @@ def _select_lists(resources: VpcResources, related: RelatedResources) -> dict[st
         for list_id in find_list_ids(resources)
         if (reading := related.prefix_lists.get(list_id)) is not None
     }
+
+
+def find_default_vpcs(resources: VpcResources) -> frozenset[str]:
+    """Find the default VPCs that may be unused: those without endpoints and NAT gateways."""
+    used = {each.vpc_id for each in resources.endpoints.items}
+    used |= {each.vpc_id for each in resources.nat_gateways.items}
+    unread = resources.endpoints.unreadable or resources.nat_gateways.unreadable
+    default = {vpc.id for vpc in resources.vpcs.items if vpc.default}
+    return frozenset() if unread else frozenset(default - used)
 
 
 def find_foreign_groups(resources: VpcResources) -> frozenset[str]:

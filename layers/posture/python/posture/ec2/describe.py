@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from botocore import xform_name
 
-from posture.ec2.errors import describe_denial, is_not_found
+from posture.ec2.errors import describe_denial, is_denied, is_not_found
 from posture.ec2.parse.endpoints import parse_endpoint
 from posture.ec2.parse.network import (
     parse_dhcp_options,
@@ -67,10 +68,14 @@ class DescribeOperation(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """The items that an operation returned, or the reason why access to them is denied."""
+    """The items that an operation returned, or the reason why they cannot be read.
+
+    They are `denied`, or the operation is not available here: then there can be none.
+    """
 
     items: tuple[T, ...] = ()
     unreadable: str | None = None
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,7 @@ def read_unless_denied(operation: str, read: Callable[[], tuple[T, ...]]) -> Rea
             return Reading()
         if (reason := describe_denial(error, operation)) is None:
             raise
-        return Reading(unreadable=reason)
+        return Reading(unreadable=reason, denied=is_denied(error))
 
 
 def chunked(items: Sequence[T], size: int = FILTER_VALUES) -> tuple[tuple[T, ...], ...]:
@@ -153,6 +158,23 @@ def describe_network_interfaces(
 ) -> Reading[NetworkInterface]:
     """Read network interfaces by their ids, or by another filter, some hundreds in each request."""
     return describe_by_ids(ec2, NETWORK_INTERFACES, by, ids)
+
+
+def find_network_interface(ec2: EC2Client, vpc_id: str) -> Reading[NetworkInterface]:
+    """Find one network interface of a VPC, those that AWS services manage included.
+
+    A page may be empty although others follow, so pages are read until one holds an interface.
+    """
+
+    def read() -> tuple[NetworkInterface, ...]:
+        parameters = {
+            "Filters": [{"Name": "vpc-id", "Values": [vpc_id]}],
+            "IncludeManagedResources": True,
+        }
+        rows = list_rows(ec2, Facet.NETWORK_INTERFACES, "NetworkInterfaces", 5, parameters)
+        return tuple(map(parse_network_interface, islice(rows, 1)))
+
+    return read_unless_denied(Facet.NETWORK_INTERFACES, read)
 
 
 def describe_by_ids(

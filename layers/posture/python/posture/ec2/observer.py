@@ -2,7 +2,8 @@
 
 A VPC takes at most eleven kinds of request, plus two for the region's catalogue. Their number grows
 with pages, not with resources or VPCs. The exceptions are DNS attributes (two requests for each
-VPC, see docs/decisions/0043) and customer-managed prefix lists (one for each).
+VPC, see docs/decisions/0043), customer-managed prefix lists (one for each) and the default VPC of
+the region, which takes one more if it may be unused.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from posture.ec2.assemble import (
     RelatedResources,
     assemble_snapshot,
     collect_unreadable,
+    find_default_vpcs,
     find_foreign_groups,
     find_instance_ids,
     find_interface_ids,
@@ -35,6 +37,7 @@ from posture.ec2.describe import (
     describe,
     describe_by_ids,
     describe_network_interfaces,
+    find_network_interface,
     read_concurrently,
     read_vpc_resources,
 )
@@ -155,6 +158,10 @@ class Observer:
                 name: service
                 for services in read_concurrently(others).values()
                 for name, service in services.items()
+            },
+            default_vpcs={
+                each: find_network_interface(self.ec2, each)
+                for each in sorted(find_default_vpcs(resources))
             },
         )
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+def has_tags(tags: Mapping[str, str], wanted: Mapping[str, frozenset[str]]) -> bool:
+    """Return whether a resource has every wanted tag, with one of its values or, for `*`, any."""
+    return all(
+        key in tags and (tags[key] in values or "*" in values) for key, values in wanted.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,9 @@ class Baseline:
     allowed_endpoint_services: frozenset[str] = frozenset()
     allowed_regions: frozenset[str] = frozenset()  # in addition to the Region of the VPC
     allowed_actions: frozenset[str] = frozenset()  # in endpoint policies; empty: all
+    # Tags of subnets that hold no workloads, such as those of firewalls and transit gateways.
+    infrastructure_subnets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    evaluate_unused_default_vpcs: bool = False  # by all rules, instead of one finding for each
     pending_grace_minutes: int = 15
     waiver_approval: bool = False  # a second person must approve a waiver
     waiver_max_days: int = 90  # a waiver with a longer term has no effect

@@ -40,7 +40,9 @@ class Vpc:
     `dns_servers` are those of its DHCP option set, or None if they could not be read. `owner` is
     the account that owns the VPC, which may share its subnets with others.
     `block_public_access` is the mode of VPC Block Public Access (`off`, `block-ingress` or
-    `block-bidirectional`), with exclusions applied; "" if EC2 did not return it.
+    `block-bidirectional`), with exclusions applied; "" if EC2 did not return it. `has_interfaces`
+    is whether any network interface is in the VPC. It is read for a default VPC without endpoints
+    and NAT gateways only, and otherwise None.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Vpc:
     dns_servers: tuple[str, ...] | None = None
     owner: str = ""
     default: bool = False
+    has_interfaces: bool | None = None
     tags: Tags = field(default_factory=dict)
 
 
@@ -66,7 +69,11 @@ class DhcpOptions:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet; an IPv6-only subnet has no `cidr`. `block_public_access` is as for the VPC."""
+    """A subnet; an IPv6-only subnet has no `cidr`. `block_public_access` is as for the VPC.
+
+    `dns64` is whether the Resolver returns synthetic IPv6 addresses for IPv4-only names; None if
+    EC2 did not return it.
+    """
 
     id: str
     vpc_id: str
@@ -74,6 +81,7 @@ class Subnet:
     cidr: IPv4Network | None
     ipv6_cidrs: tuple[IPv6Network, ...] = ()
     block_public_access: str = ""
+    dns64: bool | None = None
     tags: Tags = field(default_factory=dict)
 
     @property

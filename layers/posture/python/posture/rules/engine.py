@@ -9,11 +9,19 @@ from posture.errors import describe_error
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
+from posture.model.region_access import RegionAccess
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Remediation, Status, Verdict
+from posture.rules import default_vpcs
 from posture.rules.result import RuleResult, undecided
-from posture.rules.rule import ContextT, EndpointServiceContext, Rule, VpcContext
-from posture.rules.rule_catalogue import SERVICE_RULES, VPC_RULES
+from posture.rules.rule import (
+    ContextT,
+    EndpointServiceContext,
+    RegionAccessContext,
+    Rule,
+    VpcContext,
+)
+from posture.rules.rule_catalogue import ACCESS_RULES, SERVICE_RULES, VPC_RULES
 
 RULE_ERROR = "could not be evaluated: internal error in the rule"
 
@@ -33,8 +41,28 @@ def evaluate_vpc(
 def evaluate_context(
     context: VpcContext, rules: Iterable[Rule[VpcContext]] = VPC_RULES
 ) -> tuple[Verdict, ...]:
-    """Evaluate rules on a VPC as `evaluate_vpc`, for callers that also read its analyses."""
-    return _evaluate(rules, context, context.snapshot.scope, context.snapshot.unreadable)
+    """Evaluate rules on a VPC as `evaluate_vpc`, for callers that also read its analyses.
+
+    For a default VPC that nothing uses, one rule stands for all.
+    """
+    snapshot = context.snapshot
+    verdicts = _evaluate(rules, context, snapshot.scope, snapshot.unreadable)
+    return tuple(map(_waive_unused, verdicts)) if context.is_unused_default else verdicts
+
+
+def _waive_unused(verdict: Verdict) -> Verdict:
+    """Replace a verdict on an unused default VPC, except that of the rule which stands for all."""
+    if verdict.rule in {each.id for each in default_vpcs.RULES}:
+        return verdict
+    summary = f"{verdict.resource} is in a default VPC that nothing uses"
+    return replace(
+        verdict,
+        status=Status.NOT_APPLICABLE,
+        summary=summary,
+        evidence=(),
+        remediation=None,
+        root="",
+    )
 
 
 def evaluate_endpoint_service(
@@ -45,6 +73,11 @@ def evaluate_endpoint_service(
     """Evaluate rules on an endpoint service, as `evaluate_vpc` does on a VPC."""
     context = EndpointServiceContext(snapshot, baseline)
     return _evaluate(rules, context, snapshot.scope, snapshot.unreadable)
+
+
+def evaluate_region_access(access: RegionAccess, baseline: Baseline) -> tuple[Verdict, ...]:
+    """Evaluate the rules about accounts, which themselves say what cannot be read."""
+    return _evaluate(ACCESS_RULES, RegionAccessContext(access, baseline), access.scope, {})
 
 
 def is_rule_error(verdict: Verdict) -> bool:

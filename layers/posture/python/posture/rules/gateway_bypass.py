@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from posture.analysis.addresses import IPV4, IPV6, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, NAT64, AddressSet
 from posture.analysis.path import OTHER_NETWORKS, Path
 from posture.model.network import Facet, RouteTable, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -30,7 +30,7 @@ from posture.rules.remediation_commands import (
     find_gateway_endpoints,
     has_route_to,
 )
-from posture.rules.result import RuleResult, failed, passed, undecided
+from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
 NAT_PRICES = "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-pricing.html"
@@ -49,6 +49,9 @@ NEEDED = frozenset(
 
 def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
+    for subnet in vpc.infrastructure_subnets:
+        summary = f"{subnet.id} holds no workloads (infrastructure_subnets in the baseline)"
+        yield not_applicable(subnet.id, summary)
     for subnet in vpc.subnets:
         found = find_bypasses(vpc, subnet, endpoints, lambda path: bool(path.to_internet))
         if found.bypasses:
@@ -96,6 +99,13 @@ def _evidence(found: SubnetBypasses) -> tuple[Evidence, ...]:
 def _advice(bypasses: Sequence[Bypass]) -> str:
     uses_nat = any(each.uses_nat for each in bypasses)
     cost = " NAT gateways charge for each gigabyte." if uses_nat else ""
+    if any(_find_addresses(each) & NAT64 for each in bypasses):
+        # DNS64 leaves names with IPv6 addresses as they are, and translates the others.
+        # https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html
+        cost += (
+            " NAT64 translates traffic to the service's IPv4-only names: use its dual-stack names, "
+            "or turn off DNS64 in dual-stack subnets."
+        )
     if all(_needs_dual_stack(each) and not _find_addresses(each) & IPV4 for each in bypasses):
         return f"Change the IP address type of the gateway endpoint to dualstack.{cost}"
     if all(each.endpoints and not each.whole for each in bypasses):

@@ -47,7 +47,7 @@ NEEDED = frozenset({Facet.SUBNETS, Facet.ROUTE_TABLES, Facet.ENDPOINTS})
 
 def _unused(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(EndpointType.GATEWAY):
-        if not vpc.subnets:
+        if not vpc.tables:
             yield not_applicable(endpoint.id, f"{endpoint.id} is in a VPC that has no subnets")
             continue
         yield _use_of(vpc, endpoint)

@@ -16,7 +16,7 @@ from posture.analysis.endpoint_contexts import (
 )
 from posture.analysis.path import Path
 from posture.analysis.services import list_covered_services, list_relevant_gateway_services
-from posture.model.baseline import Baseline
+from posture.model.baseline import Baseline, has_tags
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import (
     Endpoint,
@@ -27,6 +27,7 @@ from posture.model.network import (
     Snapshot,
     Subnet,
 )
+from posture.model.region_access import RegionAccess
 from posture.model.verdict import Severity
 from posture.policy import (
     DecidedPolicy,
@@ -51,6 +52,7 @@ class Family(StrEnum):
     COSTS = "Costs"
     TRUST = "Trust"
     SERVICES = "Endpoint services"
+    ACCOUNTS = "Accounts"
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,23 @@ class VpcContext:
 
     @cached_property
     def subnets(self) -> tuple[Subnet, ...]:
-        """The subnets, sorted by id."""
-        return tuple(subnet for _, subnet in sorted(self.snapshot.subnets.items()))
+        """The subnets that may hold workloads, sorted by id."""
+        infrastructure = {each.id for each in self.infrastructure_subnets}
+        return tuple(each for each in self.analysis.subnets if each.id not in infrastructure)
+
+    @cached_property
+    def infrastructure_subnets(self) -> tuple[Subnet, ...]:
+        """The subnets that hold no workloads according to the baseline, sorted by id."""
+        wanted = self.baseline.infrastructure_subnets
+        subnets = self.analysis.subnets if wanted else ()
+        return tuple(each for each in subnets if has_tags(each.tags, wanted))
+
+    @property
+    def is_unused_default(self) -> bool:
+        """Whether the VPC is a default VPC without network interfaces, which is reported once."""
+        vpc = self.snapshot.vpc
+        unused = vpc.default and vpc.has_interfaces is False
+        return unused and not self.baseline.evaluate_unused_default_vpcs
 
     @cached_property
     def gateway_services(self) -> tuple[Service, ...]:
@@ -123,13 +140,14 @@ class VpcContext:
     @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:
         """The effective route table of each subnet, by subnet id."""
-        return {subnet.id: self.analysis.paths.find_table(subnet) for subnet in self.subnets}
+        subnets = self.analysis.subnets
+        return {subnet.id: self.analysis.paths.find_table(subnet) for subnet in subnets}
 
     @cached_property
     def users(self) -> Mapping[str, tuple[Subnet, ...]]:
         """The subnets that use each route table, by route table id."""
         found: dict[str, tuple[Subnet, ...]] = {}
-        for subnet in self.subnets:
+        for subnet in self.analysis.subnets:
             if table := self.tables[subnet.id]:
                 found[table.id] = (*found.get(table.id, ()), subnet)
         return found
@@ -157,7 +175,15 @@ class EndpointServiceContext:
         return self.snapshot.scope.subject
 
 
-ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext)
+@dataclass(frozen=True)
+class RegionAccessContext:
+    """The input of a rule about the access to an account and Region."""
+
+    snapshot: RegionAccess
+    baseline: Baseline
+
+
+ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext, RegionAccessContext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +207,6 @@ class Rule(Generic[ContextT]):
     rationale: str
     remediation: str
     evaluate: Callable[[ContextT], Iterable[RuleResult]]
-    reads: frozenset[Facet] | frozenset[ServiceFacet]
+    reads: frozenset[Facet] | frozenset[ServiceFacet] | frozenset[Facet | ServiceFacet]
     controls: tuple[Control, ...] = ()
     references: tuple[str, ...] = field(default=())

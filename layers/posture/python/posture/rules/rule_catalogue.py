@@ -6,23 +6,26 @@ from collections.abc import Mapping
 
 from posture.rules import (
     costs,
+    default_vpcs,
     endpoint_policies,
     endpoint_services,
     endpoints,
     gateway_bypass,
     gateway_routes,
     interfaces,
+    region_access,
     shadowed_routes,
     trust,
 )
 from posture.rules.interfaces import network_acls
-from posture.rules.rule import EndpointServiceContext, Rule, VpcContext
+from posture.rules.rule import EndpointServiceContext, RegionAccessContext, Rule, VpcContext
 
 VPC_RULES: tuple[Rule[VpcContext], ...] = (
     *gateway_bypass.RULES,
     *gateway_routes.RULES,
     *shadowed_routes.RULES,
     network_acls.REQUESTS,
+    *default_vpcs.RULES,
     *endpoints.RULES,
     *interfaces.RULES,
     *costs.RULES,
@@ -30,7 +33,7 @@ VPC_RULES: tuple[Rule[VpcContext], ...] = (
     *endpoint_policies.RULES,
 )
 SERVICE_RULES: tuple[Rule[EndpointServiceContext], ...] = endpoint_services.RULES
-RULES: tuple[Rule[VpcContext] | Rule[EndpointServiceContext], ...] = (*VPC_RULES, *SERVICE_RULES)
-RULES_BY_ID: Mapping[str, Rule[VpcContext] | Rule[EndpointServiceContext]] = {
-    rule.id: rule for rule in RULES
-}
+ACCESS_RULES: tuple[Rule[RegionAccessContext], ...] = region_access.RULES
+AnyRule = Rule[VpcContext] | Rule[EndpointServiceContext] | Rule[RegionAccessContext]
+RULES: tuple[AnyRule, ...] = (*VPC_RULES, *SERVICE_RULES, *ACCESS_RULES)
+RULES_BY_ID: Mapping[str, AnyRule] = {rule.id: rule for rule in RULES}

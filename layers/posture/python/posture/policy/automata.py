@@ -10,9 +10,10 @@ wildcards overlap.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 from posture.policy.tokens import (
     ANY,
@@ -25,6 +26,7 @@ from posture.policy.tokens import (
 )
 
 Pattern = tuple[Token, ...]
+Result = TypeVar("Result")
 EVERYTHING = match_many(ANY)
 MAX_SEARCH_UNITS = 500_000  # of one search
 NO_CHARACTER = "\0"  # leads to no state: no pattern names it
@@ -47,14 +49,13 @@ class SearchBudget:
         left: The units that are left.
         spent: The units that were spent, by what they were spent on.
         topic: What is worked on: a condition key in lower case, ACTION, RESOURCE, or "".
-        joined: The joins of two sets that were paid for.
     """
 
     def __init__(self, units: int) -> None:
         self.left = units
         self.spent: dict[str, int] = {}
         self.topic = ""
-        self.joined: dict[tuple[PatternSet, PatternSet], PatternSet] = {}
+        self._results: dict[Hashable, Any] = {}
 
     def spend(self, units: int = 1) -> None:
         """Take units from the budget.
@@ -66,6 +67,17 @@ class SearchBudget:
         self.spent[self.topic] = self.spent.get(self.topic, 0) + units
         if self.left < 0:
             raise BudgetExceededError
+
+    def has(self, known: Hashable) -> bool:
+        """Return whether the result of some work is known."""
+        return known in self._results
+
+    def remember(self, known: Hashable, work: Callable[[], Result]) -> Result:
+        """Return the result of some work, which is paid for once."""
+        if known not in self._results:
+            self._results[known] = work()
+        result: Result = self._results[known]
+        return result
 
     @contextmanager
     def share(self, parts: int) -> Iterator[None]:
@@ -162,6 +174,11 @@ class PatternSet:
         joined._complete()
         return joined
 
+    @cached_property
+    def is_literal(self) -> bool:
+        """Whether no pattern has a wildcard."""
+        return len(_list_literals(self)) == len(self.patterns)
+
     def is_certain(self, positions: int) -> bool:
         """Return whether every continuation of the text matches."""
         return bool(positions & self._forever)
@@ -211,8 +228,8 @@ class PatternSet:
         positions = self.start
         for character in value:
             positions = self.step(positions, character)
-            if not positions:
-                return False
+            if not positions or self.is_certain(positions):
+                break
         return self.is_accepted(positions)
 
     def is_accepted(self, positions: int) -> bool:
@@ -265,7 +282,7 @@ def find_shortest_text(
         BudgetExceededError: The search did too much work.
     """
     required = list(dict.fromkeys(required))
-    unwanted = _join_all(excluded, budget)
+    unwanted = _join_all(tuple(dict.fromkeys(excluded)), budget)
     for text in (*preferred, *(text for each in required for text in _list_literals(each))):
         if _fits(text, required, unwanted, budget):
             return text
@@ -281,18 +298,19 @@ def find_shortest_text(
     return found
 
 
-def _join_all(sets: Iterable[PatternSet], budget: SearchBudget) -> PatternSet:
-    """Join sets in their order, so that searches with a common beginning share their work."""
-    joined = NOTHING
-    for each in dict.fromkeys(sets):
-        budget.spend()
-        known = joined, each
-        if known not in budget.joined:
-            budget.joined[known] = joined.join(each)
-            new = budget.joined[known]
-            budget.spend(len(new.patterns) // 4 + 2 * len(new.classes) * new.weight)
-        joined = budget.joined[known]
-    return joined
+def _join_all(sets: tuple[PatternSet, ...], budget: SearchBudget) -> PatternSet:
+    """Join sets: the last one with the others where those are joined already, or else by halves."""
+    if len(sets) <= 1:
+        return sets[0] if sets else NOTHING
+
+    def join() -> PatternSet:
+        middle = len(sets) - 1 if budget.has(sets[:-1]) else len(sets) // 2
+        joined = _join_all(sets[:middle], budget).join(_join_all(sets[middle:], budget))
+        budget.spend(len(joined.patterns) // 4 + 2 * len(joined.classes) * joined.weight)
+        return joined
+
+    budget.spend(1 + len(sets) // 8)
+    return budget.remember(sets, join)
 
 
 def _fits(
@@ -312,6 +330,38 @@ def _fits(
     return True
 
 
+def find_option(
+    options: tuple[str, ...],
+    required: Iterable[PatternSet],
+    excluded: Iterable[PatternSet],
+    budget: SearchBudget,
+) -> str | None:
+    """Return the first of some texts that every required set and no excluded set accepts."""
+    fitting = (1 << len(options)) - 1
+    for each, wanted in (*((each, True) for each in required), *((e, False) for e in excluded)):
+        matching = _find_matching(options, each, budget)
+        fitting &= matching if wanted else ~matching
+    return options[(fitting & -fitting).bit_length() - 1] if fitting else None
+
+
+def _find_matching(options: tuple[str, ...], each: PatternSet, budget: SearchBudget) -> int:
+    """Return which of some texts a set accepts, as the bits of a number."""
+
+    def match() -> int:
+        budget.spend(1 + len(options) * (1 if each.is_literal else 10 * each.weight))
+        return _match_all(options, each)
+
+    budget.spend()
+    return budget.remember((options, each), match)
+
+
+@lru_cache(maxsize=2048)
+def _match_all(options: tuple[str, ...], each: PatternSet) -> int:
+    literals = frozenset(_list_literals(each))
+    matching = (each.accepts(text) if not each.is_literal else text in literals for text in options)
+    return sum(1 << at for at, matches in enumerate(matching) if matches)
+
+
 @lru_cache(maxsize=2048)
 def _list_literals(each: PatternSet) -> tuple[str, ...]:
     """Return the texts of the patterns without wildcards; they are tried before any search."""
@@ -319,7 +369,7 @@ def _list_literals(each: PatternSet) -> tuple[str, ...]:
         sorted(
             "".join(token.characters[-1] for token in pattern)
             for pattern in each.patterns
-            if not any(token.repeated or token.characters in CHARACTER_CLASSES for token in pattern)
+            if all(len(token.characters) == 1 and not token.repeated for token in pattern)
         )
     )
 

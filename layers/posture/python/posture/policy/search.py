@@ -147,21 +147,36 @@ class RequestSearch:
     def _choose(
         self, case: RequestCase, statement: Statement | None, others: Sequence[Statement]
     ) -> ChosenValues | None:
-        """Choose the open values, by kind of action where action and resource differ in it."""
-        chosen = self._choose_any(case, statement, others)
+        """Choose the open values so that a statement applies, and none of the others does.
+
+        Where the chosen action does not apply to the chosen resource, go by kind of resource.
+        """
+        self.budget.spend()
+        requirements = self._list_requirements(case, statement)
+        alternatives = self._list_alternatives(case, others)
+        if requirements is None or alternatives is None:
+            return None
+        for failing in (each[0] for each in alternatives if len(each) == 1):
+            self.budget.spend()
+            wanted = requirements.get(failing.key, ())
+            requirements[failing.key] = (*wanted, (failing.test, False))
+        alternatives = [each for each in alternatives if len(each) > 1]
+
+        def solve(case: RequestCase) -> ChosenValues | None:
+            self.budget.spend(2)
+            values = _OpenValues(self, case, statement)
+            return self._solve(requirements, alternatives, values, requirements)
+
+        chosen = solve(case)
         if chosen is None or _go_together(case, chosen):
             return chosen
-        for group in group_by_arn(case.service or ""):
-            chosen = self._choose_any(replace(case, group=group), statement, others)
-            if chosen is not None:
-                return chosen
-        return None
+        groups = group_by_arn(case.service or "")
+        return next(filter(None, (solve(replace(case, group=each)) for each in groups)), None)
 
-    def _choose_any(
-        self, case: RequestCase, statement: Statement | None, others: Sequence[Statement]
-    ) -> ChosenValues | None:
-        """Choose the open values so that a statement applies, and none of the others does."""
-        self.budget.spend()
+    def _list_requirements(
+        self, case: RequestCase, statement: Statement | None
+    ) -> Requirements | None:
+        """Return what a statement requires of each open value; None if it does not apply."""
         requirements: Requirements = {ACTION: (), RESOURCE: ()}
         if case.caller.kind is CallerKind.PRINCIPAL:
             requirements[keys.PRINCIPAL_ARN] = ()
@@ -174,11 +189,7 @@ class RequestSearch:
                     return None
             if isinstance(result, Requirement):
                 requirements[result.key] = (*requirements.get(result.key, ()), (result.test, True))
-        alternatives = self._list_alternatives(case, others)
-        if alternatives is None:
-            return None
-        values = _OpenValues(self, case, statement)
-        return self._solve(requirements, alternatives, values, requirements)
+        return requirements
 
     def _list_alternatives(
         self, case: RequestCase, others: Sequence[Statement]
@@ -264,7 +275,10 @@ class _OpenValues:
                 self._domains[key] = self._build_domain(key)
             domain, budget = self._domains[key], self.search.budget
             with budget.on(key):
-                self._chosen[known] = choose_values(key, wanted, domain, budget)
+                budget.spend(1 + len(wanted) // 8)
+                self._chosen[known] = budget.remember(
+                    (domain, *known), lambda: choose_values(key, wanted, domain, budget)
+                )
         return self._chosen[known]
 
     def _build_domain(self, key: str) -> ValueDomain:

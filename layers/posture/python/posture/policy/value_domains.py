@@ -15,7 +15,7 @@ from posture.policy.keys import KeyPresence
 from posture.policy.request import CallerKind
 from posture.policy.request_case import OwnerKind, RequestCase, find_presence
 from posture.policy.service_reference import ActionGroup
-from posture.policy.shapes import ACTION, RESOURCE, SESSION, find_shape, list_arns
+from posture.policy.shapes import ACTION, RESOURCE, SESSION, find_shape, list_arns, match_actions
 from posture.policy.tokens import match_text
 from posture.policy.value_tests import ValueDomain
 
@@ -43,6 +43,7 @@ def build_domain(
     shape, preferred = find_shape(key, case), _list_preferred(key, case)
     if key in {ACTION, RESOURCE}:
         options = list_actions(case, has_owners=has_owners) if key == ACTION else None
+        shape = shape if options is None else None
         return ValueDomain(
             shape, excluded, KeyPresence.ALWAYS, preferred=preferred, options=options
         )
@@ -82,7 +83,8 @@ def list_actions(case: RequestCase, *, has_owners: bool) -> tuple[str, ...] | No
 def _list_unlisted(case: RequestCase, *, has_resource: bool) -> Iterator[str]:
     """Yield the actions that the policy names and the service reference does not have yet."""
     for name in case.named_actions if has_resource else ():
-        if service_reference.find_group(name) is None:
+        is_action = match_actions(case.service or "").accepts(name)
+        if is_action and service_reference.find_group(name) is None:
             yield name
 
 

@@ -14,7 +14,12 @@ from fractions import Fraction
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from itertools import pairwise
 
-from posture.policy.automata import PatternSet, SearchBudget, find_shortest_text
+from posture.policy.automata import (
+    PatternSet,
+    SearchBudget,
+    find_option,
+    find_shortest_text,
+)
 from posture.policy.keys import KeyPresence
 from posture.policy.operators import OperatorFamily, Quantifier
 from posture.policy.scalars import COMPARISONS, IpNetwork, parse_instant, parse_number
@@ -25,7 +30,6 @@ TEXT_FAMILIES = frozenset(
 GREAT = 2**52  # has no fraction as a float
 LAST_INSTANT = 253_402_300_799  # of the year 9999
 UNITS_PER_BOUND = 10
-UNITS_PER_OPTION = 10
 KeyValues = tuple[str, ...] | None  # None: the key is absent
 
 
@@ -215,23 +219,8 @@ def _choose_text(
         if test.patterns is not None:
             (required if holds != test.negated else excluded).append(test.patterns)
     if domain.options is not None:
-        return _find_option(domain.options, required, excluded, budget)
+        return find_option(domain.options, required, excluded, budget)
     return find_shortest_text(required, excluded, budget, domain.preferred)
-
-
-def _find_option(
-    options: Iterable[str],
-    required: Sequence[PatternSet],
-    excluded: Sequence[PatternSet],
-    budget: SearchBudget,
-) -> str | None:
-    for each in options:
-        budget.spend(UNITS_PER_OPTION * (len(required) + len(excluded)))
-        if all(one.accepts(each) for one in required) and not any(
-            one.accepts(each) for one in excluded
-        ):
-            return each
-    return None
 
 
 def _list_boundaries(tests: Sequence[RequiredOutcome], domain: ValueDomain) -> Iterable[str]:

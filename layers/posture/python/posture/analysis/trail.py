@@ -65,19 +65,13 @@ class Trail:
         if self.nat and not self.nat.public and kind is not PathKind.EGRESS_ONLY_GATEWAY:
             why = "an internet gateway drops traffic from a private NAT gateway"
             return PathKind.BLACKHOLE, why
-        if reason := self._find_block(kind):
-            return PathKind.BLACKHOLE, reason
+        if BIDIRECTIONAL in {self.source, *self.firewalls}:
+            return PathKind.BLACKHOLE, f"{FEATURE}: {BIDIRECTIONAL}"
         unknown = self._find_uncertainty(kind)
         return (PathKind.UNKNOWN, unknown) if unknown else (kind, "")
 
-    def _find_block(self, kind: PathKind) -> str:
-        """Return why the traffic is certainly blocked; "" if it is not."""
-        if BIDIRECTIONAL in {self.source, *self.firewalls}:
-            return f"{FEATURE}: {BIDIRECTIONAL}"
-        return ""
-
     def _find_uncertainty(self, kind: PathKind) -> str:
-        """Return what AWS does not document of traffic that is not certainly blocked."""
+        """Return why it is not known whether traffic is blocked; "" if it is not blocked."""
         modes = {self.vpc, self.source, *self.senders, *self.firewalls}
         if unknown := sorted(modes - KNOWN):
             return f"{FEATURE} is in the mode {unknown[0]}, which this version does not know"

@@ -110,9 +110,9 @@ def main(vpcs: int) -> None:
     sweep = build_sweep(session)
     for name in ("first", "steady"):
         aws.reset_meter()
-        swept = sweep.run()
+        result = sweep.run()
         results[name] = average()
-        results[f"{name}_transitions"] = sum(len(each.transitions) for each in swept.results)
+        results[f"{name}_transitions"] = sum(len(each.transitions) for each in result.results)
     results["transition"] = round(aws.measure_transition(), 1)
     evaluator = build_evaluator(session)
     aws.reset_meter()

@@ -62,11 +62,11 @@ def measure_sweep(vpcs: int, latency: float) -> Json:
     before = read_peak()
     for name in ("first", "steady"):
         aws.calls.clear()
-        swept, seconds = measure(name, sweep.run)
+        result, seconds = measure(name, sweep.run)
         results |= seconds
         results |= {f"{name}_{kind}": count for kind, count in count_calls(aws.calls).items()}
-        results[f"{name}_transitions"] = sum(len(each.transitions) for each in swept.results)
-        assert not swept.failed, swept.failed
+        results[f"{name}_transitions"] = sum(len(each.transitions) for each in result.results)
+        assert not result.failed, result.failed
     return {"vpcs": vpcs, **results, "memory": read_peak() - before, "peak": read_peak()}
 
 

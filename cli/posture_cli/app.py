@@ -23,7 +23,7 @@ COMMANDS = {
     "history": "list what changed, when and by whom",
     "diff": "compare the findings of two times",
     "report": "write the posture as one HTML page",
-    "verify": "verify that nobody altered the history or the findings",
+    "verify": "check that the history and the findings were not altered",
     "baseline": "what your organisation requires: show, validate, apply",
     "waiver": "accept a risk for a limited time: add, approve, list, revoke",
     "policy": "decide what an endpoint policy allows",

@@ -34,8 +34,8 @@ gc.freeze()
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
     """Sweep the region in all accounts; fail when it is incomplete, so that Lambda retries."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
-    swept = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
-    for name, number in swept.count_metrics().items():
+    result = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
+    for name, number in result.count_metrics().items():
         metrics.add_metric(name, MetricUnit.Count, number)
-    swept.require_complete()
-    return swept.count_metrics()
+    result.require_complete()
+    return result.count_metrics()

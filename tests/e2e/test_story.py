@@ -113,7 +113,7 @@ def test_an_alert_has_all_parts(steps: list[DemoStep]) -> None:
     }
     (impact,) = alert.body["impacts"]
     assert impact["resources"] == {"subnets": 2, "route table": 1}
-    assert f"IMPACT: {impact['told']}" in alert.text
+    assert f"IMPACT: {impact['description']}" in alert.text
 
 
 def test_a_rejected_call_sends_no_alert(steps: list[DemoStep]) -> None:

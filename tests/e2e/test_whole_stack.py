@@ -125,9 +125,9 @@ def test_a_sweep_evaluates_every_vpc(aws: Deployed, outputs: Mapping[str, str]) 
     """The sweep function, invoked as operations.md describes."""
     client = aws.create_client("lambda")
     answer = client.invoke(FunctionName=outputs["SweepFunctionName"], Payload=b"{}")
-    swept = json.loads(answer["Payload"].read())
-    assert swept["ScopesSwept"] >= 3
-    assert swept["ScopesFailed"] == 0
+    metrics = json.loads(answer["Payload"].read())
+    assert metrics["ScopesSwept"] >= 3
+    assert metrics["ScopesFailed"] == 0
 
 
 def test_updating_and_deleting_the_stack_leaves_the_retained_tables(aws: Deployed) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from finding_builders import OTHER, SCOPE, verdict
 from monitor_stage import Stage, batch, event
-from notify_stage import Stage as Telling
+from notify_stage import Stage as NotifyStage
 from notify_stage import emulated
 
 GONE: Any = None  # the attribute is taken away
@@ -100,9 +100,9 @@ def test_a_sweep_gets_past_a_finding_that_cannot_be_read(stage: Stage) -> None:
     edited(stage, "finding", "status", {"S": "eaten"})
     assert stage.sweep().failed == {}
     stage.open_group()
-    swept = stage.sweep()
-    assert list(swept.failed) == [stage.network.scope]
-    assert stage.network.bare in {each.scope.subject for each in swept.results}
+    result = stage.sweep()
+    assert list(result.failed) == [stage.network.scope]
+    assert stage.network.bare in {each.scope.subject for each in result.results}
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,13 @@ def test_an_edited_reason_is_not_overwritten(stage: Stage) -> None:
 
 
 @pytest.fixture
-def telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Telling]:
+def notify_stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[NotifyStage]:
     """Return two scopes' findings that are not reported yet."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with emulated() as telling:
-        telling.evaluate(0, verdict())
-        telling.evaluate(0, verdict(), scope=OTHER)
-        yield telling
+    with emulated() as notify_stage:
+        notify_stage.evaluate(0, verdict())
+        notify_stage.evaluate(0, verdict(), scope=OTHER)
+        yield notify_stage
 
 
 @pytest.mark.parametrize("many", [5, 0], ids=["alone", "in digests"])
@@ -171,30 +171,34 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Telling]:
     [("step", {"S": "eaten"}), ("commit", {"N": "1"}), ("schema", {"N": "9"})],
 )
 def test_a_row_of_history_holds_up_its_own_alert_only(
-    telling: Telling, many: int, attribute: str, value: Any, monkeypatch: pytest.MonkeyPatch
+    notify_stage: NotifyStage,
+    many: int,
+    attribute: str,
+    value: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The stream repeats that record; once corrected, it is reported."""
     monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
-    (row,) = rows(telling)
-    telling.dynamodb.put_item(TableName="history", Item={**row, attribute: value})
-    records = telling.records()
-    answer = telling.notify(records)
+    (row,) = rows(notify_stage)
+    notify_stage.dynamodb.put_item(TableName="history", Item={**row, attribute: value})
+    records = notify_stage.records()
+    answer = notify_stage.notify(records)
     assert len(answer["batchItemFailures"]) == 1
-    assert told(telling) == {str(OTHER)}
-    telling.dynamodb.put_item(TableName="history", Item=row)
-    assert telling.notify(records)["batchItemFailures"] == []
-    assert told(telling) == {str(SCOPE)}
+    assert reported_scopes(notify_stage) == {str(OTHER)}
+    notify_stage.dynamodb.put_item(TableName="history", Item=row)
+    assert notify_stage.notify(records)["batchItemFailures"] == []
+    assert reported_scopes(notify_stage) == {str(SCOPE)}
 
 
-def rows(telling: Telling) -> list[Any]:
+def rows(notify_stage: NotifyStage) -> list[Any]:
     """Return the history of the first scope."""
-    items = telling.dynamodb.scan(TableName="history")["Items"]
+    items = notify_stage.dynamodb.scan(TableName="history")["Items"]
     return [each for each in items if each["scope"] == {"S": str(SCOPE)}]
 
 
-def told(telling: Telling) -> set[str]:
+def reported_scopes(notify_stage: NotifyStage) -> set[str]:
     """Return the scopes that the inbox names."""
-    bodies = [json.loads(letter["Message"]) for letter in telling.inbox()]
+    bodies = [json.loads(message["Message"]) for message in notify_stage.inbox()]
     return {
         finding.get("scope", body.get("scope")) for body in bodies for finding in body["findings"]
     }
@@ -202,17 +206,19 @@ def told(telling: Telling) -> set[str]:
 
 @pytest.mark.parametrize("many", [5, 0], ids=["alone", "in digests"])
 def test_what_is_remembered_of_an_alert_holds_up_that_one_only(
-    telling: Telling, many: int, monkeypatch: pytest.MonkeyPatch
+    notify_stage: NotifyStage, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A claim with an unknown status permits no second alert; without it, the alert is sent."""
     monkeypatch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
-    records = telling.records()
-    telling.notify(records)
-    assert told(telling) == {str(SCOPE), str(OTHER)}
-    (first, *_) = telling.dynamodb.scan(TableName="idempotency")["Items"]
-    telling.dynamodb.put_item(TableName="idempotency", Item={**first, "status": {"S": "eaten"}})
-    assert len(telling.notify(records)["batchItemFailures"]) == 1
-    assert told(telling) == set()
-    telling.dynamodb.put_item(TableName="idempotency", Item=first)
-    assert telling.notify(records)["batchItemFailures"] == []
-    assert told(telling) == set()
+    records = notify_stage.records()
+    notify_stage.notify(records)
+    assert reported_scopes(notify_stage) == {str(SCOPE), str(OTHER)}
+    (first, *_) = notify_stage.dynamodb.scan(TableName="idempotency")["Items"]
+    notify_stage.dynamodb.put_item(
+        TableName="idempotency", Item={**first, "status": {"S": "eaten"}}
+    )
+    assert len(notify_stage.notify(records)["batchItemFailures"]) == 1
+    assert reported_scopes(notify_stage) == set()
+    notify_stage.dynamodb.put_item(TableName="idempotency", Item=first)
+    assert notify_stage.notify(records)["batchItemFailures"] == []
+    assert reported_scopes(notify_stage) == set()

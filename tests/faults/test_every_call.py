@@ -15,7 +15,7 @@ from faulty_monitor import (
     faulty,
     tampered,
 )
-from monitor_stage import ANYBODY, shared_session
+from monitor_stage import ANY_ADDRESS, shared_session
 from posture.ec2.observer import Observer
 from posture.model.scope import Region, Scope
 from sample_network import REGION, SampleNetwork, build_sample_network
@@ -50,9 +50,9 @@ def assert_sound(monitor: FaultyMonitor) -> None:
         (each.transition.finding.id, each.transition.finding.version)
         for each in monitor.history(scope)
     }
-    told = monitor.told()
-    assert steps <= told.keys()
-    assert {each for each, times in told.items() if times > 1} <= monitor.excused
+    count_reported = monitor.count_reported()
+    assert steps <= count_reported.keys()
+    assert {each for each, times in count_reported.items() if times > 1} <= monitor.excused
 
 
 @pytest.mark.parametrize("fault", KINDS)
@@ -71,7 +71,7 @@ def test_the_evaluator_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> Non
         }:  # the snapshot is wrong, so a second evaluation follows
             monitor.send_again(monitor.records[-1:])
             monitor.evaluate(list(monitor.queue))
-        monitor.tell()
+        monitor.report_all()
         assert_sound(monitor)
         number += 1
     assert calls > 15
@@ -86,7 +86,7 @@ def test_the_sweep_gets_over_it(monitor: FaultyMonitor, fault: Fault) -> None:
         monitor.queue.clear()
         calls = max(calls, len(monitor.sweep(Run("sweep", {number: fault})).calls))
         calls = max(calls, len(monitor.sweep().calls))
-        monitor.tell()
+        monitor.report_all()
         assert_sound(monitor)
         number += 1 if THOROUGH else 3
     assert calls > 15
@@ -107,7 +107,7 @@ def member(monkeypatch: pytest.MonkeyPatch) -> SampleNetwork:
 
 def flip(network: SampleNetwork) -> None:
     """Open the endpoint to 0.0.0.0/0, or close it."""
-    rule = {"GroupId": network.group, "IpPermissions": [ANYBODY]}
+    rule = {"GroupId": network.group, "IpPermissions": [ANY_ADDRESS]}
     try:
         network.ec2.authorize_security_group_ingress(**rule)
     except ClientError:
@@ -149,7 +149,7 @@ def test_the_notifier_gets_over_it(
         move(monitor)
         monitor.evaluate(list(monitor.queue))
         run = monitor.notify(Run("notify", {number: fault}))
-        calls = max(calls, len(run.calls), monitor.tell())
+        calls = max(calls, len(run.calls), monitor.report_all())
         assert_sound(monitor)
         number += 1
     assert calls > 3

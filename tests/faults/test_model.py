@@ -1,7 +1,7 @@
 """Whatever happens, in whatever order, findings are true in the end, and reported once.
 
 Hypothesis makes up stories of network changes, of deliveries that come twice, late, out of order or
-never, and of invocations that are struck by faults or run into each other. `make faults` tells more
+never, and of invocations that are struck by faults or run into each other. `make faults` runs more
 and longer stories; a failure prints the steps that lead to it and the seed.
 """
 
@@ -42,10 +42,10 @@ PROFILE = settings(
 # Where others get in between or a fault strikes: a call by its number, or one that matters.
 READS = ("DescribeVpcs", "DescribeSecurityGroups", "DescribeNetworkInterfaces")
 WRITES = ("Query", "GetItem", "TransactWriteItems", "UpdateItem", "BatchWriteItem", "PutItem")
-TELLS = ("Query", "PutItem", "UpdateItem", "Publish", "GetItem", "DeleteItem")
+NOTIFIER_CALLS = ("Query", "PutItem", "UpdateItem", "Publish", "GetItem", "DeleteItem")
 # Between what an evaluation saw and what it writes of it: here the winner is decided.
 RACES = ("DescribeNetworkInterfaces", "Query", "TransactWriteItems", "UpdateItem")
-LOOKS = ("evaluate", "sweep", "notify", "nobody yet")
+STEPS = ("evaluate", "sweep", "notify", "none yet")
 
 Besides = tuple[Point, list[tuple[str | None, str]]]
 
@@ -64,13 +64,13 @@ def besides(where: st.SearchStrategy[Point]) -> st.SearchStrategy[Besides]:
     """Return what happens just before a call: changes, each evaluated by another process or not."""
     change = st.none() | st.sampled_from(sorted(FLIPS))
     return st.tuples(
-        where, st.lists(st.tuples(change, st.sampled_from(LOOKS)), min_size=1, max_size=2)
+        where, st.lists(st.tuples(change, st.sampled_from(STEPS)), min_size=1, max_size=2)
     )
 
 
-LOOKING = points(26, *READS, *WRITES)
+EVALUATING = points(26, *READS, *WRITES)
 SWEEPING = points(34, *READS, *WRITES)
-TELLING = points(10, *TELLS)
+NOTIFYING = points(10, *NOTIFIER_CALLS)
 
 
 class Monitoring(RuleBasedStateMachine):
@@ -87,8 +87,8 @@ class Monitoring(RuleBasedStateMachine):
     def deploy(self, sweep: bool, most: int, many: int) -> None:
         """The monitor starts in a region that it has swept, or not.
 
-        Few transitions are cut into several transactions, few commits told in digests, as if they
-        were many.
+        Few transitions are split into several transactions and few commits reported in digests,
+        as if they were many.
         """
         patch = self._exits.enter_context(pytest.MonkeyPatch.context())
         patch.setattr("posture.store.transactions.MAX_TRANSITIONS", most)
@@ -137,17 +137,21 @@ class Monitoring(RuleBasedStateMachine):
             self.monitor.drain()
             assert_true_to_the_network(self.monitor, {self.monitor.stage.network.scope})
 
-    @rule(name=st.sampled_from(sorted(CHANGES)), strikes=faults(LOOKING), telling=faults(TELLING))
-    def trouble(self, name: str, strikes: Strikes, telling: Strikes) -> None:
+    @rule(
+        name=st.sampled_from(sorted(CHANGES)),
+        strikes=faults(EVALUATING),
+        notifying=faults(NOTIFYING),
+    )
+    def trouble(self, name: str, strikes: Strikes, notifying: Strikes) -> None:
         """A change is evaluated and reported at the same time, each with faults."""
         self.change(name, arrives=True)
         self.monitor.evaluate(list(self.monitor.queue), Run("evaluate", strikes))
-        self.monitor.notify(Run("notify", telling))
+        self.monitor.notify(Run("notify", notifying))
 
     @precondition(lambda self: self.monitor.queue)
     @rule(
-        strikes=faults(LOOKING),
-        meanwhile=st.none() | besides(LOOKING),
+        strikes=faults(EVALUATING),
+        meanwhile=st.none() | besides(EVALUATING),
         start=st.integers(0, 5),
         size=st.integers(1, 9),
     )
@@ -163,8 +167,8 @@ class Monitoring(RuleBasedStateMachine):
         self.monitor.sweep(self._run("sweep", strikes, meanwhile))
 
     @rule(
-        strikes=faults(TELLING),
-        meanwhile=st.none() | besides(TELLING),
+        strikes=faults(NOTIFYING),
+        meanwhile=st.none() | besides(NOTIFYING),
         size=st.integers(1, 40),
     )
     def notify(self, strikes: Strikes, meanwhile: Any, size: int) -> None:
@@ -196,7 +200,7 @@ class Monitoring(RuleBasedStateMachine):
             monitor.settle()
             assert_true_to_the_network(monitor, monitor.scopes() | monitor.truth().keys())
             assert_history_replays(monitor)
-            assert_told_once(monitor)
+            assert_reported_once(monitor)
         finally:
             self._exits.close()
 
@@ -207,14 +211,14 @@ class Monitoring(RuleBasedStateMachine):
         return Run(name, strikes, {at: lambda: self._others(name, others)})
 
     def _others(self, name: str, others: Sequence[tuple[str | None, str]]) -> None:
-        for change, look in others:
+        for change, step in others:
             if change:
                 self.change(change, arrives=True)
-            if look == "evaluate":
+            if step == "evaluate":
                 self.monitor.evaluate(list(self.monitor.queue))
-            elif look == "sweep":
+            elif step == "sweep":
                 self.monitor.sweep()
-            elif look == "notify" != name:  # a shard has one reader at a time
+            elif step == "notify" != name:  # a shard has one reader at a time
                 self.monitor.notify()
         self.no_clock_goes_back()  # not behind what others wrote meanwhile, either
 
@@ -225,25 +229,25 @@ def assert_true_to_the_network(monitor: FaultyMonitor, scopes: Collection[Scope]
     for scope in scopes:
         expected = truth.get(scope, {})
         stored = monitor.stored(scope)
-        assert {name: _told_of(each) for name, each in expected.items()} == {
-            name: _told_of(each) for name, each in stored.items()
+        assert {name: _facts_of(each) for name, each in expected.items()} == {
+            name: _facts_of(each) for name, each in stored.items()
         }, scope
 
 
-def assert_told_once(monitor: FaultyMonitor) -> None:
+def assert_reported_once(monitor: FaultyMonitor) -> None:
     """Each step was alerted; more than once only where a fault struck its delivery."""
-    told = monitor.told()
+    count_reported = monitor.count_reported()
     steps = {
         (entry.transition.finding.id, entry.transition.finding.version)
         for scope in monitor.scopes()
         for entry in monitor.history(scope)
     }
     assert not monitor.abandoned
-    assert told.keys() == steps
-    assert {each for each, times in told.items() if times > 1} <= monitor.excused
+    assert count_reported.keys() == steps
+    assert {each for each, times in count_reported.items() if times > 1} <= monitor.excused
 
 
-def _told_of(finding: Any) -> tuple[Any, ...]:
+def _facts_of(finding: Any) -> tuple[Any, ...]:
     verdict = finding.verdict
     facts = sorted((each.text, sorted(each.record.items())) for each in verdict.evidence)
     return finding.status, finding.severity, verdict.summary, facts

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor_stage import ANYBODY, Stage, batch, event
+from monitor_stage import ANY_ADDRESS, Stage, batch, event
 from posture.changes.batch import parse_sqs_event
 
 SAMPLES = [
@@ -194,7 +194,7 @@ def test_an_item_of_an_older_schema_is_read_and_written_anew(stage: Stage) -> No
     }
     stage.dynamodb.put_item(TableName="findings", Item=older)
     stage.network.ec2.revoke_security_group_ingress(
-        GroupId=stage.network.group, IpPermissions=[ANYBODY]
+        GroupId=stage.network.group, IpPermissions=[ANY_ADDRESS]
     )
     assert stage.evaluate(record).failed == ()
     item = stage.dynamodb.get_item(TableName="findings", Key=key)["Item"]

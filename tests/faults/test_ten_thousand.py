@@ -47,7 +47,7 @@ def subscriber(stage: Stage, severity: Severity) -> str:
     return url
 
 
-def letters(stage: Stage, url: str) -> list[Any]:
+def received(stage: Stage, url: str) -> list[Any]:
     """Take all that a queue holds."""
     taken: list[Any] = []
     while found := stage.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
@@ -91,17 +91,17 @@ def test_ten_thousand_transitions_are_few_messages_and_none_is_lost(stage: Stage
     size = MAPPING["BatchSize"]
     for start in range(0, len(records), size):
         assert stage.notify(records[start : start + size]) == {"batchItemFailures": []}
-    sent = letters(stage, stage.queue_url)
-    told = Counter(
+    sent = received(stage, stage.queue_url)
+    reported = Counter(
         (each["id"], each["version"])
-        for letter in sent
-        for each in json.loads(letter["Message"])["findings"]
+        for message in sent
+        for each in json.loads(message["Message"])["findings"]
     )
-    assert told == {(each["dynamodb"]["NewImage"]["id"]["S"], 1): 1 for each in records}
+    assert reported == {(each["dynamodb"]["NewImage"]["id"]["S"], 1): 1 for each in records}
     batches = -(-len(records) // size)
     assert len(sent) <= 2 * len(SEVERITIES) * batches
-    assert all(len(letter["Subject"]) < 100 for letter in sent)
+    assert all(len(message["Subject"]) < 100 for message in sent)
     for severity, url in shares.items():
-        share = [json.loads(letter["Message"]) for letter in letters(stage, url)]
+        share = [json.loads(message["Message"]) for message in received(stage, url)]
         assert {each["severity"] for each in share} == {severity.value}
         assert sum(len(each["findings"]) for each in share) == len(records) // len(SEVERITIES)

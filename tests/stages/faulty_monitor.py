@@ -73,7 +73,7 @@ class OutOfTime(LambdaContext):
 
 
 @dataclass
-class Letter:
+class QueueMessage:
     """A message in the changes queue."""
 
     message_id: str
@@ -92,7 +92,7 @@ def tampered() -> tuple[boto3.Session, Injector]:
 class FaultyMonitor:
     """A region, the monitor's queue, functions, tables, stream and topic.
 
-    `stage` has clients that meet no fault: the truth and the test's own looks go by them.
+    `stage` has clients without faults, for the expected findings and the reads of the test itself.
     """
 
     stage: Stage
@@ -101,8 +101,8 @@ class FaultyMonitor:
     dynamodb: Any
     sns: Any
     topic_arn: str
-    queue: list[Letter] = field(default_factory=list)
-    dead: list[Letter] = field(default_factory=list)
+    queue: list[QueueMessage] = field(default_factory=list)
+    dead: list[QueueMessage] = field(default_factory=list)
     records: list[Any] = field(default_factory=list)  # all that ever arrived
     misled: bool = False  # an evaluation read an outdated answer: its second one is due
     region_misled: bool = False  # so did a sweep: the next one is due
@@ -120,24 +120,24 @@ class FaultyMonitor:
         self._evaluator = self._new_evaluator()
         self._sweeper = self._new_sweeper()
 
-    def send(self, record: Any) -> Letter:
+    def send(self, record: Any) -> QueueMessage:
         """Put a record into the queue."""
         self._sent += 1
         body = record if isinstance(record, str) else event(record)
         self.records.append(body)
-        letter = Letter(f"m-{self._sent}", body)
-        self.queue.append(letter)
-        return letter
+        message = QueueMessage(f"m-{self._sent}", body)
+        self.queue.append(message)
+        return message
 
-    def evaluate(self, letters: Sequence[Letter], run: Run | None = None) -> Run:
+    def evaluate(self, messages: Sequence[QueueMessage], run: Run | None = None) -> Run:
         """Hand messages to the evaluator, as Lambda does; what fails goes back or is dead."""
         run = run or Run("evaluate")
-        taken = [each for each in letters if each in self.queue]
+        taken = [each for each in messages if each in self.queue]
         for each in taken:
             self.queue.remove(each)
             each.received += 1
         failed = {each.message_id for each in taken}
-        swept = 0
+        regions_swept = 0
         records = [
             {
                 "messageId": each.message_id,
@@ -152,12 +152,12 @@ class FaultyMonitor:
             except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda retries
                 self._evaluator = self._new_evaluator()
             else:
-                swept = answer.regions_swept
+                regions_swept = answer.regions_swept
                 failed = {
                     each["itemIdentifier"] for each in answer.build_response()["batchItemFailures"]
                 }
         self.misled |= run.misled
-        self.region_misled |= run.misled and (swept > 0 or run.dead)
+        self.region_misled |= run.misled and (regions_swept > 0 or run.dead)
         if run.dead:
             self._evaluator = self._new_evaluator()  # a killed container is not used again
         for each in taken:
@@ -193,21 +193,21 @@ class FaultyMonitor:
             failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
             numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
             done = min((at for at, n in enumerate(numbers) if n in failed), default=len(batch))
-        told = [at for at, call in enumerate(run.calls) if call.name == "Publish"]
-        first = min(run.carried_out.intersection(told), default=len(run.calls))
+        publishes = [at for at, call in enumerate(run.calls) if call.name == "Publish"]
+        first = min(run.carried_out.intersection(publishes), default=len(run.calls))
         if any(at >= first for at in run.met):
-            self.excused.update(self._told(self._notifications()[sent:]))
+            self.excused.update(self._reported_versions(self._notifications()[sent:]))
         self._advance(batch, done)
         return run
 
     def send_again(self, records: Sequence[Any]) -> None:
         """Make the second evaluations of these changes due."""
         for record in records:
-            self.queue.append(Letter(f"again-{self._sent}-{len(self.queue)}", record))
+            self.queue.append(QueueMessage(f"again-{self._sent}-{len(self.queue)}", record))
 
     def redrive(self) -> None:
         """Return the dead-letter messages to the queue, as `posture redrive` does."""
-        self.queue += [Letter(each.message_id, each.body) for each in self.dead]
+        self.queue += [QueueMessage(each.message_id, each.body) for each in self.dead]
         self.dead.clear()
 
     def drain(self) -> None:
@@ -215,7 +215,7 @@ class FaultyMonitor:
         while self.queue:
             self.evaluate(list(self.queue))
 
-    def tell(self) -> int:
+    def report_all(self) -> int:
         """Let the notifier report all records; return the most calls that one invocation needed."""
         most = 0
         while self._position < len(self._records()):
@@ -226,7 +226,7 @@ class FaultyMonitor:
         """Recover: drain the queue, sweep, notify."""
         self.drain()
         self.sweep()
-        self.tell()
+        self.report_all()
 
     def scopes(self) -> set[Scope]:
         """Return every stored scope."""
@@ -283,15 +283,15 @@ class FaultyMonitor:
             observer, Store(self.dynamodb, TABLES), BaselineTable(self.dynamodb, TABLES.baseline)
         )
 
-    def told(self) -> Counter[ReportedVersion]:
+    def count_reported(self) -> Counter[ReportedVersion]:
         """Count how often each version of each finding was alerted."""
-        return Counter(self._told(self._notifications()))
+        return Counter(self._reported_versions(self._notifications()))
 
     def _notifications(self) -> list[Any]:
         return list(sns_backends[ACCOUNT][REGION].topics[self.topic_arn].sent_notifications)
 
     @staticmethod
-    def _told(notifications: Sequence[Any]) -> list[ReportedVersion]:
+    def _reported_versions(notifications: Sequence[Any]) -> list[ReportedVersion]:
         bodies = [json.loads(json.loads(each[1])["default"]) for each in notifications]
         return [(each["id"], each["version"]) for body in bodies for each in body["findings"]]
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HOME = Region(ACCOUNT, REGION)
 SECONDS = 100.0  # that a slice takes by a `SliceClock`
 ALICE = ApiCaller(ACCOUNT, "NetworkAdmin", "alice")
-ANYBODY = {
+ANY_ADDRESS = {
     "IpProtocol": "tcp",
     "FromPort": 443,
     "ToPort": 443,
@@ -145,13 +145,13 @@ class Stage:
     def open_group(self) -> None:
         """Open the interface endpoint to 0.0.0.0/0, on the trail."""
         self.alice.authorize_security_group_ingress(
-            GroupId=self.network.group, IpPermissions=[ANYBODY]
+            GroupId=self.network.group, IpPermissions=[ANY_ADDRESS]
         )
 
     def close_group(self) -> None:
         """Close the interface endpoint again, on the trail."""
         self.alice.revoke_security_group_ingress(
-            GroupId=self.network.group, IpPermissions=[ANYBODY]
+            GroupId=self.network.group, IpPermissions=[ANY_ADDRESS]
         )
 
     def fail(self, operation: str, code: str) -> Callable[[], None]:

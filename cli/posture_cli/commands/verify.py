@@ -1,4 +1,4 @@
-"""`posture verify`: verifies that nobody altered the findings or their history."""
+"""`posture verify`: checks that the findings and their history were not altered."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -67,7 +67,9 @@ def verify(
     if heads and not altered:
         now = datetime.now(UTC)
         write_chain_ends(heads, results, table=opened.tables.history, exported_at=now)
-        print_note(f"wrote {heads}; keep it where nobody who can write the tables can change it")
+        print_note(
+            f"wrote {heads}; store it where users who can write to the tables cannot change it"
+        )
     elif heads:
         print_note(f"did not write {heads}, because something was altered")
     if altered:

@@ -103,7 +103,7 @@ def test_an_altered_row_is_named(dynamodb: "DynamoDBClient", number: int) -> Non
 @pytest.mark.usefixtures("life")
 @pytest.mark.parametrize("number", [0, 5, -1])
 def test_an_altered_row_with_a_new_digest_is_named(dynamodb: "DynamoDBClient", number: int) -> None:
-    """Whoever works out its digest anew is given away by the next row, or by the head."""
+    """A row whose digest was recomputed does not match the next row, or the scope record."""
     row = {**in_chain(dynamodb)[number], "severity": {"S": "informational"}}
     put(dynamodb, {**row, "digest": {"S": digest_row(row)}})
     assert problem(dynamodb) == ("altered", row["entry"]["S"])
@@ -257,7 +257,7 @@ def interleaved(store: Store, script: Sequence[tuple[float, int]]) -> None:
 def test_overlapping_evaluations_make_one_chain(
     store: Store, dynamodb: "DynamoDBClient", seed: int
 ) -> None:
-    """Whoever wins, each row has its place, and there is exactly one of each."""
+    """Whichever write wins, every row is stored exactly once and in its place."""
     dice = random.Random(seed)  # noqa: S311 - a test repeats what it did
     for start in range(0, 12, 4):
         times = [start + dice.random() * 4 for _ in range(3)]

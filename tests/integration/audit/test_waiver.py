@@ -171,7 +171,7 @@ def test_the_monitor_reads_waivers_with_the_baseline(
     assert document == BaselineDocument(waivers=(HELD,))
 
 
-def test_a_waived_finding_is_not_told() -> None:
+def test_a_waived_finding_is_not_reported() -> None:
     """Other findings of the commit are; after the waiver expires, it is reported again."""
     with emulated() as stage:
         excused = verdict()

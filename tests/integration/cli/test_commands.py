@@ -149,7 +149,7 @@ def test_endpoint_services_that_cannot_be_listed_are_unknown(
 
 
 def test_a_scan_says_what_it_looked_at(network: SampleNetwork) -> None:
-    """So that nothing found is not taken for nothing done."""
+    """The output differs from that of a scan that did not run."""
     assert posture("scan", "--vpc", network.bare).stderr.endswith(
         "evaluated 1 VPC: 0 fail, 0 unknown, 0 pass\n"
     )
@@ -240,7 +240,7 @@ def test_records_are_read_in_every_form(content: bytes, tmp_path: Path) -> None:
     assert row["resources"] == ["rtb-0123456789abcdef0"]
 
 
-def test_a_malformed_record_is_told_beside_the_others(tmp_path: Path) -> None:
+def test_a_malformed_record_is_reported_beside_the_others(tmp_path: Path) -> None:
     """By its place in the file; the command ends with 1."""
     file = tmp_path / "trail"
     file.write_text(json.dumps({"Records": [RECORD, {"eventName": 3}]}))

@@ -1,4 +1,4 @@
-"""`posture coverage` and `posture explain`, looking now and at what a monitor stored."""
+"""`posture coverage` and `posture explain`, on the network now and on stored matrices."""
 
 import csv
 import io
@@ -196,7 +196,7 @@ def test_a_vpc_is_looked_for_in_every_named_region(network: SampleNetwork) -> No
     assert (found["region"], found["vpc"]) == (ABROAD, abroad.subject)
 
 
-def test_a_vpc_whose_matrix_was_not_kept_is_told_of(network: SampleNetwork) -> None:
+def test_a_vpc_without_a_stored_matrix_is_reported(network: SampleNetwork) -> None:
     """It is named, not left out."""
     assert network.vpc
     abroad = stored_abroad(None)
@@ -216,7 +216,7 @@ def test_a_monitor_that_saw_nothing_yet_says_so(network: SampleNetwork) -> None:
 # --- explain -------------------------------------------------------------------------------------
 
 
-def test_the_reasoning_is_told_step_by_step(network: SampleNetwork) -> None:
+def test_the_reasoning_is_printed_step_by_step(network: SampleNetwork) -> None:
     """The answer first, then what decides it."""
     result = posture("explain", network.subnet, "s3")
     assert result.exit_code == 0

@@ -77,7 +77,7 @@ def network() -> Iterator[Network]:
 
 
 def test_mutating_call_is_recorded(network: Network) -> None:
-    """A call that changes something leaves its record, with the id that only the answer tells."""
+    """A call that changes something is recorded, with the id that only its response has."""
     endpoint = network.gateway_endpoint()
     (entry,) = network.trail
     response = entry["responseElements"]["CreateVpcEndpointResponse"]

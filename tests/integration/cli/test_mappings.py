@@ -159,7 +159,7 @@ def test_filter_lets_only_findings_through(session: boto3.Session) -> None:
 
 
 def test_write_that_changes_nothing_is_no_record(session: boto3.Session) -> None:
-    """The same item written twice is told once, as AWS has it."""
+    """An item that is written twice without a change yields one record, as in DynamoDB."""
     table, seen = Table(session), list[str]()
     table.put("f-1", "f-1")
     drain(table.mapping(lambda event: seen.extend(ids_of(event))))

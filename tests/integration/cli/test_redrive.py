@@ -107,7 +107,7 @@ def test_nothing_to_do_is_no_failure() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_another_stack_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack that is not a posture stack is an error."""
     monkeypatch.setenv("NO_COLOR", "1")
     result = posture("--stack", "nowhere")

@@ -48,32 +48,32 @@ def sweep(
     )
 
 
-def seen(swept: SweepResult) -> Counter[str]:
+def evaluated_per_account(result: SweepResult) -> Counter[str]:
     """Count the evaluated scopes by account."""
-    return Counter(each.scope.account for each in swept.results)
+    return Counter(each.scope.account for each in result.results)
 
 
 def test_each_account_has_a_slice_before_one_has_two(stage: Stage) -> None:
     """And what is left of each is named."""
-    swept = sweep(stage, 3)
-    assert seen(swept) == {HOME.account: 1, ONE.account: 1, OTHER.account: 1}
-    assert Counter(scope.account for scope in swept.remaining) == {
+    result = sweep(stage, 3)
+    assert evaluated_per_account(result) == {HOME.account: 1, ONE.account: 1, OTHER.account: 1}
+    assert Counter(scope.account for scope in result.remaining) == {
         HOME.account: 2,
         ONE.account: 2,
         OTHER.account: 2,
     }
-    assert swept.failed_regions == {}
+    assert result.failed_regions == {}
 
 
 def test_an_account_that_was_not_swept_is_named_and_first_in_the_next_sweep(stage: Stage) -> None:
-    """It is the longest unseen then."""
+    """Its VPC is then the least recently observed."""
     sweep(stage, 9)  # all are known
     first = sweep(stage, 2)
     (late,) = first.failed_regions
     assert first.failed_regions == {late: NO_TIME}
-    assert late.account not in seen(first)
+    assert late.account not in evaluated_per_account(first)
     second = sweep(stage, 1)
-    assert set(seen(second)) == {late.account}
+    assert set(evaluated_per_account(second)) == {late.account}
 
 
 def test_an_account_that_always_fails_does_not_delay_others(stage: Stage) -> None:
@@ -85,11 +85,11 @@ def test_an_account_that_always_fails_does_not_delay_others(stage: Stage) -> Non
         def __getattr__(self, name: str) -> Any:
             raise ClientError({"Error": {"Code": "AuthFailure"}}, name)
 
-    swept = sweep(stage, 6, chance=1.0, ec2=Denied())
-    assert seen(swept) == {ONE.account: 3, OTHER.account: 3}
-    assert set(swept.failed_regions) == {HOME}
-    assert "AuthFailure" in swept.failed_regions[HOME]
-    assert swept.remaining == ()
+    result = sweep(stage, 6, chance=1.0, ec2=Denied())
+    assert evaluated_per_account(result) == {ONE.account: 3, OTHER.account: 3}
+    assert set(result.failed_regions) == {HOME}
+    assert "AuthFailure" in result.failed_regions[HOME]
+    assert result.remaining == ()
 
 
 @pytest.mark.parametrize(("chance", "known_first"), [(0.0, True), (1.0, False)])
@@ -98,5 +98,5 @@ def test_an_account_without_known_scopes_has_a_random_place(
 ) -> None:
     """It may be empty and have no known scope the next time either: others must not wait for it."""
     sweep(stage, 3, accounts=(HOME,))
-    swept = sweep(stage, 1, accounts=(HOME, ONE), chance=chance)
-    assert (set(seen(swept)) == {HOME.account}) is known_first
+    result = sweep(stage, 1, accounts=(HOME, ONE), chance=chance)
+    assert (set(evaluated_per_account(result)) == {HOME.account}) is known_first

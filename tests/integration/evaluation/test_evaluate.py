@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from monitor_stage import ANYBODY, Stage, attribute_change, batch, event
+from monitor_stage import ANY_ADDRESS, Stage, attribute_change, batch, event
 from posture.analysis.matrix import list_row_answers as outcomes_of
 from posture.errors import MalformedChangeError
 from posture.model.finding import FindingStatus
@@ -123,7 +123,7 @@ def test_a_stale_snapshot_never_overwrites_a_newer_one(stage: Stage) -> None:
     stage.evaluate(record)
     rows = stage.rows()
     stage.network.ec2.revoke_security_group_ingress(
-        GroupId=stage.network.group, IpPermissions=[ANYBODY]
+        GroupId=stage.network.group, IpPermissions=[ANY_ADDRESS]
     )
     late = stage.evaluator(stage.observer(now=lambda: before)).evaluate(batch(record))
     assert outcomes(late) == [WriteOutcome.STALE]
@@ -214,7 +214,7 @@ def test_a_mistake_of_ours_about_one_vpc_holds_up_no_other(
 
     def mistaken(case: VpcContext) -> tuple[Verdict, ...]:
         if case.snapshot.vpc.id == stage.network.bare:
-            raise KeyError("nobody thought of that")
+            raise KeyError("unexpected")
         return evaluate_context(case)
 
     monkeypatch.setattr("posture.evaluation.scope.evaluate_context", mistaken)

@@ -90,7 +90,7 @@ def published(notifier: NotifyStage, after: int) -> list[Any]:
 
 def fault(stage: Stage) -> object:
     """Return what `posture verify` finds wrong in the full VPC's history."""
-    verifier = Verifier(stage.dynamodb, TABLES)
+    verifier = Verifier(stage.dynamodb, TABLES, stage.clock)
     (result,) = verifier.verify_scopes(iter([stage.network.scope]), {})
     return result.fault
 
@@ -108,9 +108,9 @@ def test_findings_live_on_under_the_new_ids(former: Stage, notifier: NotifyStage
     """No transition, no row of history, no alert: the items are rewritten, and that is all."""
     before, rows, records = stored(former), former.rows(), len(notifier.records())
     former.clock.time += timedelta(days=2)
-    swept = former.sweep()
-    assert {each.outcome for each in swept.results} == {WriteOutcome.UNCHANGED}
-    assert all(each.evaluated for each in swept.results)
+    result = former.sweep()
+    assert {each.outcome for each in result.results} == {WriteOutcome.UNCHANGED}
+    assert all(each.evaluated for each in result.results)
     after = stored(former)
     assert after == before
     assert {each.status for each in after.values()} == {FindingStatus.OPEN, FindingStatus.WAIVED}
@@ -210,9 +210,9 @@ def test_of_two_evaluations_at_once_one_rewrites_the_items(former: Stage) -> Non
     """The other one meets the new revision, reads again and finds it done."""
     read_before = former.store.load(former.network.scope)
     former.sweep()
-    swept = former.store.load(former.network.scope)
-    assert (len(read_before.former), len(swept.former)) == (len(read_before.findings), 0)
+    result = former.store.load(former.network.scope)
+    assert (len(read_before.former), len(result.former)) == (len(read_before.findings), 0)
     at = former.clock()
     late = Evaluation(former.network.scope, at)
     assert former.store.record(late, lambda _: (), read_before).outcome is WriteOutcome.UNCHANGED
-    assert former.store.load(former.network.scope).findings == swept.findings
+    assert former.store.load(former.network.scope).findings == result.findings

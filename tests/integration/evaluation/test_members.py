@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from monitor_stage import ANYBODY, HOME, Stage, batch
+from monitor_stage import ANY_ADDRESS, HOME, Stage, batch
 from posture.ec2.members import MemberObservers, assume_member_roles
 from posture.evaluation.account_sweep import sweep_accounts
 from posture.evaluation.batch import EvaluationPorts
@@ -63,7 +63,7 @@ class Organisation:
         ec2 = self.client(account)
         record_calls(ec2, ApiCaller(account, "NetworkAdmin", "bob"), trail.append)
         group = self.networks[account].group
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ANYBODY])
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ANY_ADDRESS])
         return trail[0]
 
     def open_service(self, account: str) -> tuple[Scope, dict[str, Any]]:
@@ -144,10 +144,10 @@ def test_a_members_change_is_found_in_its_account_alone(organisation: Organisati
 
 def test_an_account_that_is_no_member_is_refused(organisation: Organisation) -> None:
     """With its reason, and the rest of the batch goes on."""
-    stranger = organisation.open_group(ONE) | {"recipientAccountId": "333333333333"}
+    unlisted = organisation.open_group(ONE) | {"recipientAccountId": "333333333333"}
     organisation.stage.open_group()
     (home,) = organisation.stage.taken()
-    assert organisation.evaluate(stranger, home) == ("m-1",)
+    assert organisation.evaluate(unlisted, home) == ("m-1",)
     assert organisation.stage.findings()
     assert any("333333333333" in reason for reason in organisation.stage.refused().values())
 
@@ -166,11 +166,11 @@ def test_a_member_that_denies_access_is_unknown_and_stops_no_other(
 
 def test_a_sweep_evaluates_every_account(organisation: Organisation) -> None:
     """Each VPC of each account, under its own account."""
-    swept = organisation.sweep()
-    accounts = {each.scope.account for each in swept.results}
+    result = organisation.sweep()
+    accounts = {each.scope.account for each in result.results}
     assert accounts == {ACCOUNT, ONE, OTHER}
     for account, network in organisation.networks.items():
-        mine = {it.scope.subject for it in swept.results if it.scope.account == account}
+        mine = {it.scope.subject for it in result.results if it.scope.account == account}
         theirs = {each["VpcId"] for each in network.ec2.describe_vpcs()["Vpcs"]}
         assert mine == theirs
 
@@ -182,8 +182,8 @@ def test_a_sweep_reports_what_it_may_no_longer_read(organisation: Organisation) 
     before = organisation.findings(ONE)
     organisation.denied.add(ONE)
     organisation.members = assume_member_roles(HOME, ACCESS, "aws")
-    swept = organisation.sweep()
-    assert not swept.failed_regions
+    result = organisation.sweep()
+    assert not result.failed_regions
     assert {it.id for it in organisation.findings(ONE)} == {it.id for it in before}
     unknown = organisation.findings(ONE, FindingStatus.UNKNOWN)
     assert "endpoint-security-group-open" in {it.rule for it in unknown}
@@ -201,9 +201,9 @@ def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
         raise ClientError(error, "DescribeVpcs")
 
     organisation.members[ONE].ec2.meta.events.register("before-call.ec2.DescribeVpcs", throttled)
-    swept = organisation.sweep()
-    assert [region.account for region in swept.failed_regions] == [ONE]
-    assert {each.scope.account for each in swept.results} == {ACCOUNT, OTHER}
+    result = organisation.sweep()
+    assert [region.account for region in result.failed_regions] == [ONE]
+    assert {each.scope.account for each in result.results} == {ACCOUNT, OTHER}
 
 
 def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
@@ -219,8 +219,8 @@ def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
     assert before.rule == "endpoint-service-allows-untrusted-principal"
     organisation.denied.add(ONE)
     organisation.members = assume_member_roles(HOME, ACCESS, "aws")
-    for look in (lambda: organisation.evaluate(record), lambda: organisation.sweep().failed):
-        assert not look()
+    for run in (lambda: organisation.evaluate(record), lambda: organisation.sweep().failed):
+        assert not run()
         unknown = organisation.of(scope, FindingStatus.UNKNOWN)
         assert {it.rule for it in unknown} == {rule.id for rule in SERVICE_RULES}
         assert before.id in {it.id for it in unknown}

@@ -44,19 +44,19 @@ def vpcs(stage: Stage) -> set[str]:
     return {each["VpcId"] for each in stage.network.ec2.describe_vpcs()["Vpcs"]}
 
 
-def subjects(swept: SweepResult) -> list[str]:
-    """Return what was looked at."""
-    return [each.scope.subject for each in swept.results]
+def subjects(result: SweepResult) -> list[str]:
+    """Return the subjects that were evaluated."""
+    return [each.scope.subject for each in result.results]
 
 
 def test_every_vpc_is_read_once_by_its_own_requests(stage: Stage) -> None:
     """One listing, and each kind once a slice, by VPC id."""
     calls = stage.network.record_calls()
-    swept = stage.sweep()
-    assert sorted(subjects(swept)) == sorted(vpcs(stage))
+    result = stage.sweep()
+    assert sorted(subjects(result)) == sorted(vpcs(stage))
     assert calls.count("DescribeSubnets") == 3
     assert calls.count("DescribeVpcs") == 1 + 3 + 1  # the last one is this test's own
-    assert swept.describe_missing() == ()
+    assert result.describe_missing() == ()
 
 
 def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
@@ -70,9 +70,9 @@ def test_a_vpc_that_goes_while_others_are_read_is_ended(stage: Stage) -> None:
         stage.network.ec2.delete_vpc(VpcId=stage.network.bare)
 
     stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", delete)
-    swept = stage.sweep()
-    assert swept.describe_missing() == ()
-    assert subjects(swept)[-1] == stage.network.bare
+    result = stage.sweep()
+    assert result.describe_missing() == ()
+    assert subjects(result)[-1] == stage.network.bare
     assert bare not in {head.scope for head in stage.store.load_region_records(HOME)}
 
 
@@ -100,11 +100,11 @@ def test_a_slice_that_cannot_be_read_fails_its_own_vpcs(stage: Stage) -> None:
             raise ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "DescribeSubnets")
 
     stage.network.ec2.meta.events.register("before-call.ec2.DescribeSubnets", refuse)
-    swept = stage.sweep()
-    assert set(swept.failed) == {stage.network.scope}
-    assert set(subjects(swept)) == vpcs(stage) - {stage.network.vpc}
+    result = stage.sweep()
+    assert set(result.failed) == {stage.network.scope}
+    assert set(subjects(result)) == vpcs(stage) - {stage.network.vpc}
     with pytest.raises(SweepIncompleteError, match=f"{stage.network.vpc}: .*RequestLimitExceeded"):
-        swept.require_complete()
+        result.require_complete()
 
 
 def test_a_sweep_stops_in_time_to_report(stage: Stage) -> None:
@@ -124,9 +124,9 @@ def test_a_sweep_stops_in_time_to_report(stage: Stage) -> None:
 
 def test_with_time_for_all_nothing_is_left(stage: Stage) -> None:
     """A distant deadline has no effect."""
-    swept = sweep(stage, 900)
-    assert swept.remaining == ()
-    assert set(subjects(swept)) == vpcs(stage)
+    result = sweep(stage, 900)
+    assert result.remaining == ()
+    assert set(subjects(result)) == vpcs(stage)
 
 
 def test_a_change_that_leads_to_a_sweep_comes_again_for_what_remains(stage: Stage) -> None:

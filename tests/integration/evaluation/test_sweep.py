@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor_stage import ANYBODY, Stage, attribute_change
+from monitor_stage import ANY_ADDRESS, Stage, attribute_change
 from posture.errors import SweepIncompleteError
 from posture.model.finding import Finding
 from posture.model.scope import Scope
@@ -19,7 +19,7 @@ def test_a_lost_event_is_repaired(stage: Stage) -> None:
     stage.sweep()
     assert stage.about(stage.network.group) == []
     stage.network.ec2.authorize_security_group_ingress(
-        GroupId=stage.network.group, IpPermissions=[ANYBODY]
+        GroupId=stage.network.group, IpPermissions=[ANY_ADDRESS]
     )
     stage.sweep()
     (finding,) = stage.about(stage.network.group)
@@ -30,12 +30,15 @@ def test_a_second_sweep_writes_nothing(stage: Stage) -> None:
     """No rule is evaluated; only the last-observed times advance."""
     first = stage.sweep()
     rows, before = stage.rows(), stage.store.load(stage.network.scope).record
-    swept = stage.sweep()
-    assert {(each.outcome, each.evaluated) for each in swept.results} == {
+    result = stage.sweep()
+    assert {(each.outcome, each.evaluated) for each in result.results} == {
         (WriteOutcome.UNCHANGED, False)
     }
-    assert {each.scope for each in swept.results} == {each.scope for each in first.results}
-    assert (first.count_metrics()["ScopesUnchanged"], swept.count_metrics()["ScopesUnchanged"]) == (
+    assert {each.scope for each in result.results} == {each.scope for each in first.results}
+    assert (
+        first.count_metrics()["ScopesUnchanged"],
+        result.count_metrics()["ScopesUnchanged"],
+    ) == (
         0,
         3,
     )
@@ -92,11 +95,11 @@ def test_a_scope_that_cannot_be_recorded_is_reported(stage: Stage) -> None:
         ExpressionAttributeNames={"#kind": "kind"},
         ExpressionAttributeValues={":kind": {"S": "finding"}},
     )
-    swept = stage.sweep()
-    assert set(swept.failed) == {stage.network.scope}
-    assert len(swept.results) > 0
+    result = stage.sweep()
+    assert set(result.failed) == {stage.network.scope}
+    assert len(result.results) > 0
     with pytest.raises(SweepIncompleteError, match=stage.network.vpc):
-        swept.require_complete()
+        result.require_complete()
 
 
 def test_a_lost_attribute_change_is_found_within_a_day_and_a_half(stage: Stage) -> None:
@@ -148,9 +151,9 @@ def test_newer_attributes_win_over_cached_ones(stage: Stage) -> None:
         stage.evaluate(attribute_change(stage.network.vpc))
 
     stage.network.ec2.meta.events.register("before-call.ec2.DescribeVpcs", evaluate_meanwhile)
-    swept = {each.scope: each.outcome for each in stage.sweep().results}
+    result = {each.scope: each.outcome for each in stage.sweep().results}
     assert len(dns_findings(stage)) == 1
-    assert swept[stage.network.scope] is WriteOutcome.STALE
+    assert result[stage.network.scope] is WriteOutcome.STALE
 
 
 def dns_findings(stage: Stage) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitor_stage import ANYBODY, Stage
+from monitor_stage import ANY_ADDRESS, Stage
 from posture.baseline.document import BaselineDocument, Match, Override
 from posture.evaluation import scope as scope_module
 from posture.model.waiver import Waiver
@@ -87,7 +87,7 @@ def test_a_second_evaluation_of_another_snapshot_runs_the_rules(
     records = stage.taken()
     stage.evaluate(*records)
     stage.network.ec2.authorize_security_group_ingress(
-        GroupId=stage.network.group, IpPermissions=[ANYBODY]
+        GroupId=stage.network.group, IpPermissions=[ANY_ADDRESS]
     )
     stage.clock.time += timedelta(minutes=5)
     second = stage.evaluate(*records)
@@ -101,11 +101,11 @@ def test_only_what_changed_is_evaluated_by_a_sweep(stage: Stage, evaluated: list
     stage.sweep()
     evaluated.clear()
     stage.network.ec2.authorize_security_group_ingress(
-        GroupId=stage.network.group, IpPermissions=[ANYBODY]
+        GroupId=stage.network.group, IpPermissions=[ANY_ADDRESS]
     )
-    swept = stage.sweep()
+    result = stage.sweep()
     assert evaluated == [stage.network.vpc]
-    assert sum(not each.evaluated for each in swept.results) == 2
+    assert sum(not each.evaluated for each in result.results) == 2
 
 
 def test_another_baseline_evaluates_all(stage: Stage, evaluated: list[str]) -> None:

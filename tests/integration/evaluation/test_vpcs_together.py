@@ -24,7 +24,7 @@ def both(stage: Stage) -> set[str]:
 
 
 def subjects(evaluated: BatchResult) -> list[str]:
-    """Return what was looked at."""
+    """Return what was observed."""
     return sorted(each.scope.subject for each in evaluated.results)
 
 

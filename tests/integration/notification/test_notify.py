@@ -28,9 +28,9 @@ def test_one_commit_is_one_message(stage: Stage) -> None:
     (message,) = stage.inbox()
     place = "vpc-0a1b2c3d4e5f60718 111122223333 eu-west-1"
     assert message["Subject"] == f"[HIGH] route-missing, 2 more - {place}"
-    told = json.loads(message["Message"])
-    assert [each["resource"] for each in told["findings"]] == ["subnet-0", "subnet-1", "subnet-2"]
-    assert told["causes"][0]["event_id"] == "e-1"
+    body = json.loads(message["Message"])
+    assert [each["resource"] for each in body["findings"]] == ["subnet-0", "subnet-1", "subnet-2"]
+    assert body["causes"][0]["event_id"] == "e-1"
     assert message["MessageAttributes"]["severity"]["Value"] == "high"
 
 
@@ -50,8 +50,8 @@ def test_each_commit_has_its_own_message(stage: Stage) -> None:
     stage.evaluate(2, verdict(), scope=OTHER)
     stage.notify(stage.records())
     subjects = [message["Subject"] for message in stage.inbox()]
-    told = [(subject.split("]")[0], subject.split()[-3]) for subject in subjects]
-    assert told == [
+    body = [(subject.split("]")[0], subject.split()[-3]) for subject in subjects]
+    assert body == [
         ("[HIGH", "vpc-0a1b2c3d4e5f60718"),
         ("[RESOLVED", "vpc-0a1b2c3d4e5f60718"),
         ("[HIGH", "vpc-0fedcba9876543210"),

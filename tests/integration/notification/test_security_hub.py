@@ -89,8 +89,8 @@ def test_a_rejected_finding_is_retried() -> None:
 def test_an_unavailable_security_hub_loses_nothing(stage: Stage) -> None:
     """The batch is retried, and the alert is sent only once."""
     stage.evaluate(0, verdict())
-    told = stage.notify(stage.records(), security_hub=security_hub(RejectingHub()))
-    assert told["batchItemFailures"]
+    answer = stage.notify(stage.records(), security_hub=security_hub(RejectingHub()))
+    assert answer["batchItemFailures"]
     assert len(stage.inbox()) == 1
     again = stage.notify(stage.records(), security_hub=security_hub(RejectingHub("none")))
     assert again == {"batchItemFailures": []}

@@ -156,11 +156,11 @@ def test_half_an_evaluation_has_no_digest(
 @pytest.fixture
 def calls(dynamodb: "DynamoDBClient") -> Counter[str]:
     """Count the calls by name."""
-    told: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
     dynamodb.meta.events.register(
-        "provide-client-params.dynamodb.*", lambda model, **_: told.update([model.name])
+        "provide-client-params.dynamodb.*", lambda model, **_: calls.update([model.name])
     )
-    return told
+    return calls
 
 
 def recorded(store: Store, scopes: list[Scope]) -> list[Observation]:

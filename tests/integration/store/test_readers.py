@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def told(store: Store) -> None:
+def two_scopes(store: Store) -> None:
     """Two scopes: one with a repaired and a bad finding, one with a mild one."""
 
-    def look(minute: float, scope: Scope, *verdicts: Verdict) -> None:
+    def evaluate(minute: float, scope: Scope, *verdicts: Verdict) -> None:
         store.record(
             Evaluation(scope, at(minute)),
             lambda state: find_transitions(scope, state.findings, verdicts, observed_at=at(minute)),
         )
 
-    look(0, SCOPE, verdict("route-missing"), verdict("no-policy", "vpce-0a"))
-    look(1, SCOPE, verdict("no-policy", "vpce-0a"))
-    look(2, OTHER, verdict("route-missing", severity=Severity.LOW))
+    evaluate(0, SCOPE, verdict("route-missing"), verdict("no-policy", "vpce-0a"))
+    evaluate(1, SCOPE, verdict("no-policy", "vpce-0a"))
+    evaluate(2, OTHER, verdict("route-missing", severity=Severity.LOW))
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("two_scopes")
 def test_findings_by_every_way(dynamodb: "DynamoDBClient") -> None:
     """By scope all of them, by account and status the worst first, by rule, by resource."""
     findings = Findings(dynamodb, TABLES.findings)
@@ -49,7 +49,7 @@ def test_findings_by_every_way(dynamodb: "DynamoDBClient") -> None:
     assert [each.rule for each in findings.find_by_resource("vpce-0a")] == ["no-policy"]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("two_scopes")
 def test_history_by_time(dynamodb: "DynamoDBClient") -> None:
     """History is read in order, between two times where they are given."""
     history = History(dynamodb, TABLES.history)
@@ -59,7 +59,7 @@ def test_history_by_time(dynamodb: "DynamoDBClient") -> None:
     assert [row.observed_at for row in history.find_by_scope(SCOPE, until=at(0))] == [at(0), at(0)]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("two_scopes")
 def test_history_of_one_commit(dynamodb: "DynamoDBClient") -> None:
     """A commit's rows are those it wrote, and no other's."""
     history = History(dynamodb, TABLES.history)

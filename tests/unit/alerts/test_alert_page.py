@@ -37,7 +37,7 @@ def network(*tables_of_dynamodb: str) -> Snapshot:
 
 
 def alert() -> Message:
-    """Compose what is told when DynamoDB's endpoint loses the table that the subnets use."""
+    """Compose the alert for when DynamoDB's endpoint loses the table that the subnets use."""
     before = find_transitions(
         SCOPE, {}, evaluate_vpc(network("main"), Baseline()), observed_at=at(-60)
     )

@@ -63,22 +63,22 @@ def test_the_text_of_one_finding() -> None:
 def test_a_resolution_has_no_fix() -> None:
     """It shows what was wrong, how it ended and who ended it."""
     steps = find_transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
-    told = alert(steps).text
-    assert "1. [RESOLVED] resource gone: S3 uses NAT gateway, subnet-0a" in told
-    assert "Previously: Subnet subnet-0a reaches S3" in told
-    assert "Since 2026-01-31 12:00:00 UTC until 2026-01-31 12:09:00 UTC" in told
-    assert "by arn:aws:iam::111122223333:user/alice" in told
-    assert "Fix:" not in told
-    assert "WHY IT MATTERS" not in told
+    composed = alert(steps).text
+    assert "1. [RESOLVED] resource gone: S3 uses NAT gateway, subnet-0a" in composed
+    assert "Previously: Subnet subnet-0a reaches S3" in composed
+    assert "Since 2026-01-31 12:00:00 UTC until 2026-01-31 12:09:00 UTC" in composed
+    assert "by arn:aws:iam::111122223333:user/alice" in composed
+    assert "Fix:" not in composed
+    assert "WHY IT MATTERS" not in composed
 
 
 def test_one_cause_and_one_rationale_are_shown_once() -> None:
     """Thirty findings of one deleted route name its author and the rationale once."""
-    told = alert(opened(*(verdict(resource=f"subnet-{n}") for n in range(30)), changes=[ALICE]))
-    assert told.text.count("CloudTrail event e-1") == 1
-    assert told.text.count("Traffic that leaves") == 1
-    assert told.text.count("Finding f-") == 30
-    assert len(json.loads(told.json)["causes"]) == 1
+    composed = alert(opened(*(verdict(resource=f"subnet-{n}") for n in range(30)), changes=[ALICE]))
+    assert composed.text.count("CloudTrail event e-1") == 1
+    assert composed.text.count("Traffic that leaves") == 1
+    assert composed.text.count("Finding f-") == 30
+    assert len(json.loads(composed.json)["causes"]) == 1
 
 
 def test_findings_are_grouped_by_cause() -> None:
@@ -89,8 +89,8 @@ def test_findings_are_grouped_by_cause() -> None:
         verdict(resource="subnet-b", concerns=["rtb-0b"]),
         changes=[ALICE, bob],
     )
-    told = alert(steps).text
-    order = [told.index(each) for each in ("alice", ", subnet-a", "bob", ", subnet-b")]
+    composed = alert(steps).text
+    order = [composed.index(each) for each in ("alice", ", subnet-a", "bob", ", subnet-b")]
     assert order == sorted(order)
 
 
@@ -103,7 +103,7 @@ PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
 
 
 @pytest.mark.parametrize(
-    ("steps", "told"),
+    ("steps", "subject"),
     [
         (opened(verdict()), "[HIGH] S3 uses NAT gateway"),
         (
@@ -130,13 +130,13 @@ PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
     ],
     ids=["one", "the worst leads", "unknown", "resolved", "mixed", "changed"],
 )
-def test_the_subject_names_the_worst_finding(steps: Sequence[Transition], told: str) -> None:
+def test_the_subject_names_the_worst_finding(steps: Sequence[Transition], subject: str) -> None:
     """It shows severity, problem, number of other findings and location."""
-    assert alert(steps).subject == f"{told} - {PLACE}"
+    assert alert(steps).subject == f"{subject} - {PLACE}"
 
 
 def test_a_long_title_is_truncated_before_the_location() -> None:
-    """The VPC and account tell two alerts apart; the Region and the others are in the text."""
+    """The VPC and account distinguish two alerts; the Region and the others are in the text."""
     said = alert(opened(verdict("long-rule-name-" * 9, "vpce-1"), verdict())).subject
     assert len(said) == 99
     assert said.endswith(f"... - {SCOPE.subject} 111122223333")
@@ -158,10 +158,10 @@ def test_the_number_of_others_is_left_out_before_the_region() -> None:
 
 def test_the_part_is_shown() -> None:
     """Each of several transactions shows its number."""
-    told = alert(opened(verdict()), commit=COMMIT.replace("#1", "#2"), parts=3)
-    assert "Part 2 of 3" in told.text
-    assert "2/3" in told.subject
-    assert (json.loads(told.json)["part"], json.loads(told.json)["parts"]) == (2, 3)
+    composed = alert(opened(verdict()), commit=COMMIT.replace("#1", "#2"), parts=3)
+    assert "Part 2 of 3" in composed.text
+    assert "2/3" in composed.subject
+    assert (json.loads(composed.json)["part"], json.loads(composed.json)["parts"]) == (2, 3)
 
 
 def test_attributes_serve_filter_policies() -> None:
@@ -184,10 +184,10 @@ def test_attributes_serve_filter_policies() -> None:
 
 def test_the_json_holds_every_detail() -> None:
     """Ids, evidence, cause and command, under `default`."""
-    told = alert(opened(verdict(), changes=[ALICE]))
-    body = json.loads(told.body)
-    assert body == {"default": told.json, "email": told.text, "sms": told.subject}
-    document = json.loads(told.json)
+    composed = alert(opened(verdict(), changes=[ALICE]))
+    body = json.loads(composed.body)
+    assert body == {"default": composed.json, "email": composed.text, "sms": composed.subject}
+    document = json.loads(composed.json)
     (finding,) = document["findings"]
     assert finding["cause"] == document["causes"][0]["event_id"] == "e-1"
     assert finding["evidence"][0]["record"] == {"route_table": "rtb-0a"}
@@ -205,9 +205,9 @@ def test_a_command_is_exact_or_absent() -> None:
 
 def test_the_page_documents_every_field() -> None:
     """Every JSON field at every level, and every message attribute."""
-    told = alert(opened(verdict(), changes=[ALICE]))
-    body = json.loads(told.json)
+    composed = alert(opened(verdict(), changes=[ALICE]))
+    body = json.loads(composed.json)
     named = set(re.findall(r"`(\w+)`", PAGE.read_text(encoding="utf-8")))
     levels = [body, *body["causes"], *body["findings"], *body["findings"][0]["evidence"]]
     assert {name for level in levels for name in level} - named == set()
-    assert told.attributes.keys() - named == set()
+    assert composed.attributes.keys() - named == set()

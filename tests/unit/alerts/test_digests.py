@@ -14,7 +14,7 @@ from posture.model.verdict import Severity
 SEVERITIES = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
 
-def storm(scopes: int, each: int) -> list[Transition]:
+def many_transitions(scopes: int, each: int) -> list[Transition]:
     """Open findings of every severity in many VPCs."""
     return [
         step
@@ -36,30 +36,30 @@ def bodies(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
 
 def test_ten_thousand_transitions_are_few_messages() -> None:
     """Each transition is listed once, each message fits, and there are fewer than thirty."""
-    steps = storm(1000, 10)
+    steps = many_transitions(1000, 10)
     messages = compose_digests(steps, {})
-    told = [(f["id"], f["version"]) for body in bodies(messages) for f in body["findings"]]
-    assert sorted(told) == sorted((each.finding.id, each.finding.version) for each in steps)
+    reported = [(f["id"], f["version"]) for body in bodies(messages) for f in body["findings"]]
+    assert sorted(reported) == sorted((each.finding.id, each.finding.version) for each in steps)
     assert len(messages) < 30
     assert max(each.size for each in messages) <= LIMIT
 
 
 def test_a_filter_by_severity_is_exact() -> None:
     """A message holds one severity, which its attributes name."""
-    steps = storm(50, 8)
+    steps = many_transitions(50, 8)
     for severity in SEVERITIES:
         mine = [
             json.loads(each.json)
             for each in compose_digests(steps, {})
             if each.attributes["severity"]["StringValue"] == severity.value
         ]
-        told = {finding["id"] for body in mine for finding in body["findings"]}
-        assert told == {each.finding.id for each in steps if each.finding.severity is severity}
+        reported = {finding["id"] for body in mine for finding in body["findings"]}
+        assert reported == {each.finding.id for each in steps if each.finding.severity is severity}
 
 
 def test_attributes_list_every_account_and_vpc() -> None:
     """A subscriber to one account or VPC receives each message about it."""
-    for message in compose_digests(storm(40, 4), {}):
+    for message in compose_digests(many_transitions(40, 4), {}):
         findings = json.loads(message.json)["findings"]
         scopes = [Scope.parse(each["scope"]) for each in findings]
         listed = {
@@ -72,7 +72,7 @@ def test_attributes_list_every_account_and_vpc() -> None:
 
 def test_the_text_counts_by_rule_cause_and_vpc() -> None:
     """It fits on two screens and names the command that lists all findings."""
-    (message, *_) = compose_digests(storm(200, 4), {})
+    (message, *_) = compose_digests(many_transitions(200, 4), {})
     assert message.subject == "[CRITICAL] Digest: 200 findings opened in 200 VPCs"
     assert "BY RULE\n     200  opened: route-missing" in message.text
     assert "and 140 more" in message.text

@@ -22,7 +22,7 @@ def rooted(resource: str, root: str = ROOT) -> Verdict:
 SUBNETS = tuple(rooted(f"subnet-0{number:x}") for number in range(14))
 
 
-def told(steps: tuple[Transition, ...]) -> str:
+def describe(steps: tuple[Transition, ...]) -> str:
     """Compose the e-mail text."""
     return compose(steps, commit="2026#1", parts=1, observed_at=at(0), rules={}).text
 
@@ -36,7 +36,7 @@ def test_fourteen_subnets_have_one_impact() -> None:
 
 def test_the_text_names_an_impact_once() -> None:
     """The first finding is shown in full; the others refer to it."""
-    text = told(opened(*SUBNETS, changes=[ALICE]))
+    text = describe(opened(*SUBNETS, changes=[ALICE]))
     assert text.count("CAUSE:") == 1
     assert text.count(f"IMPACT: 14 subnets affected: {ROOT}") == 1
     assert text.count("Fix:") == 1

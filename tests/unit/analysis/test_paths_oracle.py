@@ -39,14 +39,17 @@ from posture.model.network import (
     TargetKind,
 )
 
-WORLD4 = IPv4Network("52.218.0.0/28")
-WORLD6 = IPv6Network("2600:1fa0::/124")
+SPACE4 = IPv4Network("52.218.0.0/28")
+SPACE6 = IPv6Network("2600:1fa0::/124")
 OWN = IPv4Network("52.218.0.12/30")  # a block of the VPC that lies among the service's addresses
-ADDRESSES = (*WORLD4, *WORLD6)
+# IPv6 addresses that NAT64 translates to those of SPACE4, and the block of all of them.
+NAT64 = IPv6Network("64:ff9b::/96")
+TRANSLATED = tuple(NAT64[int(each)] for each in SPACE4)
+ADDRESSES = (*SPACE4, *SPACE6, *TRANSLATED)
 
 LISTS = {
     "pl-s3": prefix_list("pl-s3", "52.218.0.0/29", "52.218.0.8/29", name=S3, owner="AWS"),
-    "pl-s3v6": prefix_list("pl-s3v6", str(WORLD6), name=f"{S3[:-2]}ipv6.s3", owner="AWS"),
+    "pl-s3v6": prefix_list("pl-s3v6", str(SPACE6), name=f"{S3[:-2]}ipv6.s3", owner="AWS"),
     "pl-low": prefix_list("pl-low", "52.218.0.0/29"),
     "pl-six": prefix_list("pl-six", "2600:1fa0::/125", "2600:1fa0::c/126"),
     "pl-odd": prefix_list("pl-odd", "52.218.0.1/32", "52.218.0.4/30"),
@@ -62,10 +65,11 @@ MODES = ("", "", "", "", "off", "block-ingress", "block-bidirectional")
 TARGETS6 = (*TARGETS, "eigw-1", "eigw-1", "eigw-1")
 ORIGINS = (RouteOrigin.STATIC, RouteOrigin.STATIC, RouteOrigin.PROPAGATED, RouteOrigin.ADVERTISED)
 
-WORLDS: tuple[tuple[IPv4Network | IPv6Network, tuple[int, ...]], ...] = (
-    (WORLD4, (0, 26, 28, 29, 29, 30, 31, 32)),
-    (WORLD4, (0, 29, 30, 32)),
-    (WORLD6, (0, 120, 124, 125, 126, 128)),
+ADDRESS_SPACES: tuple[tuple[IPv4Network | IPv6Network, tuple[int, ...]], ...] = (
+    (SPACE4, (0, 26, 28, 29, 29, 30, 31, 32)),
+    (SPACE4, (0, 29, 30, 32)),
+    (SPACE6, (0, 120, 124, 125, 126, 128)),
+    (IPv6Network((int(TRANSLATED[0]), 124)), (0, 0, 64, 96, 124, 126)),
 )
 
 Address = IPv4Address | IPv6Address
@@ -144,7 +148,9 @@ def forward_packet(snapshot: Snapshot, target: str, address: Address, passed: Pa
     if target not in PLACES:
         return {(target, "unknown") if target == "nat-gone" else (target,)}
     if target.startswith("nat-") and address.version == 6:
-        return {(target, "drop")}
+        if address not in NAT64:
+            return {(target, "drop")}
+        address = translate(address)
     behind = {
         hops
         for place in PLACES[target]
@@ -153,6 +159,28 @@ def forward_packet(snapshot: Snapshot, target: str, address: Address, passed: Pa
     if target in {"eni-1", "i-2"} and not all(hops[-1] in {"none", "drop"} for hops in behind):
         behind = {("unknown",)}
     return {(target, *hops) for hops in behind}
+
+
+def translate(address: Address) -> IPv4Address:
+    """Return the IPv4 address for which an address of NAT64 stands."""
+    return IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+def can_send(snapshot: Snapshot, address: Address) -> bool:
+    """Return whether the private subnet sends to an address of the service, by IP version."""
+    here, table_routes = snapshot.subnets["subnet-a"], snapshot.route_tables["rtb-main"].routes
+    if address.version == 4 or not here.ipv6_cidrs:
+        return address.version == 4
+    if address not in NAT64:
+        return True
+    blocks = [
+        (each, block)
+        for each in table_routes
+        for block in ([each.cidr] if each.cidr else LISTS[each.prefix_list_id or ""].cidrs or ())
+        if block.version == 6 and address in block
+    ]
+    meant = (it.target.id.startswith("nat-") or block.prefixlen >= 96 for it, block in blocks)
+    return here.dns64 is not False and any(meant)
 
 
 def leave(snapshot: Snapshot, gateway_id: str, passed: Passed) -> str:
@@ -189,6 +217,8 @@ def name_hop(path: Path) -> str:
 
 def list_hops(path: Path, address: Address) -> set[Hops]:
     """List the hops of a path's traffic to one of its addresses."""
+    if path.kind is PathKind.NAT_GATEWAY and address in NAT64:
+        address = translate(address)
     behind = {hops for it in path.onward if holds(it, address) for hops in list_hops(it, address)}
     return {(name_hop(path), *hops) for hops in behind} or {(name_hop(path),)}
 
@@ -211,10 +241,10 @@ def routes(draw: st.DrawFn) -> Route:
         listed = draw(st.sampled_from(sorted(LISTS)))
         target = draw(st.sampled_from(TARGETS6 if listed in {"pl-six", "pl-s3v6"} else TARGETS))
         return route(listed, target, blackhole=blackhole)
-    world, lengths = draw(st.sampled_from(WORLDS))
-    first = int(world.network_address) + draw(st.integers(0, 15))
+    space, lengths = draw(st.sampled_from(ADDRESS_SPACES))
+    first = int(space.network_address) + draw(st.integers(0, 15))
     block = ip_network((first, draw(st.sampled_from(lengths))), strict=False)
-    target = draw(st.sampled_from(TARGETS6 if world.version == 6 else TARGETS))
+    target = draw(st.sampled_from(TARGETS6 if space.version == 6 else TARGETS))
     origin = draw(st.sampled_from(ORIGINS))
     return route(str(block), target, blackhole=blackhole, origin=origin)
 
@@ -242,12 +272,15 @@ def networks(draw: st.DrawFn) -> Snapshot:
         if draw(st.integers(0, 3)):
             each.append(route("0.0.0.0/0", draw(st.sampled_from(("igw-1", "igw-1", "nat-1")))))
     both = draw(st.booleans())
+    if both and draw(st.booleans()):
+        private.append(route(str(NAT64), draw(st.sampled_from(("nat-1", *TARGETS)))))
     lists: list[PrefixList] = list(LISTS.values())
     blocks = not draw(st.integers(0, 2))
     subnets = [
         replace(
             subnet(name, ipv6="2001:db8::/64" if both and name == "a" else None),
             block_public_access=draw(st.sampled_from(MODES)) if blocks else "",
+            dns64=draw(st.sampled_from((None, True, False))),
         )
         for name in ("a", "public", "fw1", "fw2")
     ]
@@ -276,7 +309,7 @@ def test_every_single_address_takes_the_expected_path(snapshot: Snapshot) -> Non
     of = snapshot.route_tables["rtb-main"]
     for address in ADDRESSES:
         holding = [path for path in paths if holds(path, address)]
-        if address.version == 6 and not here.ipv6_cidrs:
+        if not can_send(snapshot, address):
             assert holding == []  # the subnet cannot send there
             continue
         (path,) = holding
@@ -319,8 +352,13 @@ def test_the_generated_networks_cover_the_hard_cases() -> None:
             each[0] in {"eni-1", "i-2"} and each[-1] in {"none", "drop"} for each in hops
         )
         counts["public access is blocked"] += bool(snapshot.vpc.block_public_access)
-        counts["parts take different paths"] += len(set(hops[: WORLD4.num_addresses])) > 1
+        counts["parts take different paths"] += len(set(hops[: SPACE4.num_addresses])) > 1
         counts["IPv6"] += bool(snapshot.subnets["subnet-a"].ipv6_cidrs)
+        counts["NAT64 reaches the internet"] += any(
+            each[0].startswith("nat-") and each[-1] == "igw-1" and address in NAT64
+            for address, each in zip(ADDRESSES, hops, strict=True)
+            if can_send(snapshot, address)
+        )
         counts["the endpoint is used"] += ("vpce-s3",) in hops
         counts["propagated routes inside the VPC"] += any(
             it.origin is RouteOrigin.PROPAGATED and it.cidr and it.cidr.version == 4
@@ -329,7 +367,7 @@ def test_the_generated_networks_cover_the_hard_cases() -> None:
         ) and any(it.cidr == OWN for it in of.routes)  # fmt: skip
 
     collect()
-    assert len(counts) == 15
+    assert len(counts) == 16
     rare = {what: count for what, count in counts.items() if count < examples / 15}
     assert not rare, counts
 
@@ -340,5 +378,5 @@ def test_addresses_outside_the_prefix_list_are_in_no_path() -> None:
         *LISTS.values(), subnet("a"), table("main", route("0.0.0.0/0", "igw-1"), main=True)
     )
     paths = PathFinder(snapshot).find_paths(snapshot.subnets["subnet-a"], snapshot.services[S3])
-    assert sum(path.addresses.size for path in paths or ()) == WORLD4.num_addresses
+    assert sum(path.addresses.size for path in paths or ()) == SPACE4.num_addresses
     assert not any(holds(path, ip_address("52.218.0.16")) for path in paths or ())

@@ -248,7 +248,7 @@ def test_failed_call() -> None:
 
 
 def test_call_through_a_service() -> None:
-    """A call that a service makes for somebody bears the service's name for an address."""
+    """A call that a service makes for a principal has the service's name as its source address."""
     caller = ApiCaller("111122223333", "Deploy", "ci", invoked_by="cloudformation.amazonaws.com")
     entry = build_record(
         ApiCall(EC2.operation_model("DeleteRoute"), {}, {}, caller, "eu-west-1", NOON)
@@ -279,7 +279,7 @@ def test_envelope_carries_the_record() -> None:
     ],
 )
 def test_family_of_published_records(name: str, expected: bool) -> None:
-    """The two shapes are told apart as published records show them."""
+    """The two shapes are distinguished as in published records."""
     assert expected is is_wrapped(EC2.operation_model(name))
 
 

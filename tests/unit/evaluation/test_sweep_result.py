@@ -22,24 +22,24 @@ def test_a_whole_sweep_misses_nothing() -> None:
 
 
 def test_what_time_was_lacking_for_is_named_and_counted() -> None:
-    """The longest unseen by name, all by number."""
-    swept = SweepResult(HOME, remaining=scopes(8))
+    """The least recently observed are named, all are counted."""
+    result = SweepResult(HOME, remaining=scopes(8))
     with pytest.raises(
         SweepIncompleteError, match=r"^8 not swept in 111122223333/eu-west-1: "
-    ) as told:
-        swept.require_complete()
-    assert "vpc-0004 and 3 more: no time was left" in str(told.value)
-    assert "vpc-0005" not in str(told.value)
-    assert swept.count_metrics()["ScopesLeft"] == 8
+    ) as raised:
+        result.require_complete()
+    assert "vpc-0004 and 3 more: no time was left" in str(raised.value)
+    assert "vpc-0005" not in str(raised.value)
+    assert result.count_metrics()["ScopesLeft"] == 8
 
 
 def test_one_reason_is_named_once() -> None:
     """A slice that could not be read has one reason for all its VPCs."""
     one, two, three = scopes(3)
-    swept = SweepResult(
+    result = SweepResult(
         HOME, failed={one: "ClientError: no", two: "ClientError: no", three: "other"}
     )
-    assert swept.describe_missing() == (f"{one}, {two}: ClientError: no", f"{three}: other")
+    assert result.describe_missing() == (f"{one}, {two}: ClientError: no", f"{three}: other")
 
 
 def test_parts_are_joined() -> None:

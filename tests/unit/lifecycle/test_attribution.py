@@ -41,8 +41,8 @@ def cause(*changes: Change) -> str | None:
         "the latest of the scope",
         "a failed call causes nothing",
         "a sweep knows none",
-        "what made somebody sweep",
-        "what made somebody sweep, and names it",
+        "what caused a sweep",
+        "what caused a sweep, and names it",
     ],
 )
 def test_the_likeliest_change_is_named(changes: list[Change], named: str | None) -> None:

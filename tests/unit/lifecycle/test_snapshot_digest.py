@@ -72,7 +72,7 @@ REQUIRED = Baseline(
     allowed_actions=frozenset({"s3:Get*"}),
     exempt_reason="none",
 )
-# Every field of every part is told, so that each can be told otherwise.
+# Every field of every part has a value, so that each can be given another.
 FULL = build_snapshot(
     subnet("a", ipv6="2001:db8::/64"),
     table("main", route("pl-s3", "vpce-s3"), route("0.0.0.0/0", "igw-1"), main=True),
@@ -142,7 +142,7 @@ def otherwise(value: Any) -> Iterator[tuple[Any, str]]:  # noqa: C901, PLR0912 -
     """Return variants of the value with one difference each, and the name of the difference."""
     match value:
         case None:
-            yield "told", "untold"
+            yield "known", "was unknown"
         case bool():
             yield not value, "flag"
         case Enum():
@@ -202,14 +202,14 @@ def parts_of(value: Any) -> Iterator[type]:
 @pytest.mark.parametrize("snapshot", [FULL, SERVICE], ids=["vpc", "service"])
 def test_no_fact_changes_without_the_digest(snapshot: Any) -> None:
     """A difference in any single fact changes the digest."""
-    known, told = digest(snapshot), set()
+    known, covered = digest(snapshot), set()
     for changed, what in otherwise(snapshot):
         if changed.observed_at == snapshot.observed_at:
             assert digest(changed) != known, what
-            told.add(what)
+            covered.add(what)
     for kind in set(parts_of(snapshot)):
         for each in fields(kind):
-            named = any(f"{kind.__name__}.{each.name}: " in what for what in told)
+            named = any(f"{kind.__name__}.{each.name}: " in what for what in covered)
             assert named or each.name == "observed_at", f"{kind.__name__}.{each.name} stays as is"
 
 
@@ -354,14 +354,14 @@ def _compared(
 
 
 BASELINES = (REQUIRED, replace(REQUIRED, pending_grace_minutes=5), Baseline(waiver_max_days=0))
-looks = st.lists(
+evaluations = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 12), st.booleans(), st.sampled_from(BASELINES)),
     max_size=8,
 )
 
 
 @settings(max_examples=60)
-@given(snapshots(), snapshots(), looks)
+@given(snapshots(), snapshots(), evaluations)
 def test_skipping_unchanged_snapshots_finds_the_same(
     first: Snapshot, second: Snapshot, series: list[tuple[int, int, bool, Baseline]]
 ) -> None:

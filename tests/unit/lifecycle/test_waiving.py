@@ -32,7 +32,7 @@ WAIVER = Waiver(
 )
 
 
-def look(
+def evaluate(
     stored: dict[str, Finding],
     minute: float,
     *verdicts: Verdict,
@@ -45,26 +45,26 @@ def look(
     return apply_transitions(stored, steps), steps
 
 
-def told(steps: tuple[Transition, ...]) -> list[tuple[Step, FindingStatus]]:
+def steps_of(steps: tuple[Transition, ...]) -> list[tuple[Step, FindingStatus]]:
     """Return each step with the status after it."""
     return [(step.step, step.finding.status) for step in steps]
 
 
 def test_a_whole_life() -> None:
     """Open, waived once approved, changed in silence, open again when it has expired."""
-    stored, steps = look({}, 1, verdict())
-    assert told(steps) == [(Step.OPENED, FindingStatus.OPEN)]
-    stored, steps = look(stored, 10, verdict())
-    assert told(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
+    stored, steps = evaluate({}, 1, verdict())
+    assert steps_of(steps) == [(Step.OPENED, FindingStatus.OPEN)]
+    stored, steps = evaluate(stored, 10, verdict())
+    assert steps_of(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
     assert steps[0].reason.startswith("waiver w-1 until")
     assert steps[0].finding.cause is not None
     assert steps[0].finding.cause.actor == BOB
-    stored, steps = look(stored, 20, verdict())
+    stored, steps = evaluate(stored, 20, verdict())
     assert steps == ()
-    stored, steps = look(stored, 30, verdict(severity=Severity.CRITICAL))
-    assert told(steps) == [(Step.CHANGED, FindingStatus.WAIVED)]
-    stored, steps = look(stored, 60, verdict(severity=Severity.CRITICAL))
-    assert told(steps) == [(Step.OPENED, FindingStatus.OPEN)]
+    stored, steps = evaluate(stored, 30, verdict(severity=Severity.CRITICAL))
+    assert steps_of(steps) == [(Step.CHANGED, FindingStatus.WAIVED)]
+    stored, steps = evaluate(stored, 60, verdict(severity=Severity.CRITICAL))
+    assert steps_of(steps) == [(Step.OPENED, FindingStatus.OPEN)]
     assert steps[0].reason == "waiver w-1 has expired"
     assert steps[0].finding.opened_at == at(1)
     assert steps[0].finding.version == 4
@@ -72,24 +72,24 @@ def test_a_whole_life() -> None:
 
 def test_a_failure_may_be_waived_from_the_first() -> None:
     """It is found, kept and waived at once."""
-    _, steps = look({}, 10, verdict())
-    assert told(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
+    _, steps = evaluate({}, 10, verdict())
+    assert steps_of(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
 
 
 def test_a_waived_finding_can_be_repaired() -> None:
     """And when it fails again, it is waived again."""
-    stored, _ = look({}, 10, verdict())
-    stored, steps = look(stored, 20, verdict(status=Status.PASS))
-    assert told(steps) == [(Step.RESOLVED, FindingStatus.RESOLVED)]
-    _, steps = look(stored, 30, verdict())
-    assert told(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
+    stored, _ = evaluate({}, 10, verdict())
+    stored, steps = evaluate(stored, 20, verdict(status=Status.PASS))
+    assert steps_of(steps) == [(Step.RESOLVED, FindingStatus.RESOLVED)]
+    _, steps = evaluate(stored, 30, verdict())
+    assert steps_of(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
 
 
 def test_who_revokes_a_waiver_is_the_cause() -> None:
     """Of the finding's opening again."""
-    stored, _ = look({}, 10, verdict())
+    stored, _ = evaluate({}, 10, verdict())
     revoked = replace(WAIVER, revoked_by=ALICE, revoked_at=at(15))
-    _, [step] = look(stored, 20, verdict(), waivers=(revoked,))
+    _, [step] = evaluate(stored, 20, verdict(), waivers=(revoked,))
     assert (step.step, step.reason) == (Step.OPENED, "waiver w-1 was revoked")
     assert step.finding.cause is not None
     assert step.finding.cause.actor == ALICE
@@ -97,12 +97,12 @@ def test_who_revokes_a_waiver_is_the_cause() -> None:
 
 def test_what_cannot_be_read_is_not_waived() -> None:
     """An unread fact cannot be accepted."""
-    stored, steps = look({}, 10, verdict(status=Status.UNKNOWN))
-    assert told(steps) == [(Step.OPENED, FindingStatus.UNKNOWN)]
-    stored, steps = look(stored, 20, verdict())
-    assert told(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
-    _, steps = look(stored, 30, verdict(status=Status.UNKNOWN))
-    assert told(steps) == [(Step.CHANGED, FindingStatus.UNKNOWN)]
+    stored, steps = evaluate({}, 10, verdict(status=Status.UNKNOWN))
+    assert steps_of(steps) == [(Step.OPENED, FindingStatus.UNKNOWN)]
+    stored, steps = evaluate(stored, 20, verdict())
+    assert steps_of(steps) == [(Step.WAIVED, FindingStatus.WAIVED)]
+    _, steps = evaluate(stored, 30, verdict(status=Status.UNKNOWN))
+    assert steps_of(steps) == [(Step.CHANGED, FindingStatus.UNKNOWN)]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_not_waived() -> None:
 )
 def test_when_a_waiver_holds(waiver: Waiver, baseline: Baseline, holds: bool) -> None:
     """Only for what it names, once approved, until it ends, as the baseline demands."""
-    stored, _ = look({}, 10, verdict(), waivers=(waiver,), baseline=baseline)
+    stored, _ = evaluate({}, 10, verdict(), waivers=(waiver,), baseline=baseline)
     [finding] = stored.values()
     assert (finding.status is FindingStatus.WAIVED) is holds
     assert is_bad(finding)
@@ -155,13 +155,13 @@ MINUTES = st.integers(0, 100)
     st.lists(st.tuples(st.sampled_from(list(Status)), MINUTES, MINUTES), max_size=12),
 )
 def test_a_finding_is_waived_just_while_a_waiver_holds(
-    looks: list[tuple[Status, int, int]],
+    evaluations: list[tuple[Status, int, int]],
 ) -> None:
     """Whatever happened before: the status follows from the verdict and the waivers alone."""
     stored: dict[str, Finding] = {}
-    for minute, (status, first, until) in enumerate(looks):
+    for minute, (status, first, until) in enumerate(evaluations):
         waiver = replace(WAIVER, approved_at=at(first), expires_at=max(at(until), at(0)))
-        stored, _ = look(stored, minute, verdict(status=status), waivers=(waiver,))
+        stored, _ = evaluate(stored, minute, verdict(status=status), waivers=(waiver,))
         held = first <= minute < until
         expected = {
             Status.FAIL: FindingStatus.WAIVED if held else FindingStatus.OPEN,

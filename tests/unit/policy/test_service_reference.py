@@ -62,6 +62,6 @@ def test_the_actions_that_an_endpoint_carries(service: str, prefixes: tuple[str,
 
 
 def test_an_action_is_written_as_the_reference_writes_it() -> None:
-    """Policies may write it in any case of letters."""
+    """Policies may write it in upper or lower case."""
     assert write_action("s3:getobject") == "s3:GetObject"
     assert write_action("s3:brandnew") == "s3:brandnew"

@@ -45,7 +45,7 @@ def test_every_cell_is_described_and_explained(snapshot: Snapshot) -> None:
 @settings(max_examples=80)
 @given(snapshots())
 def test_what_cannot_be_seen_is_never_private(snapshot: Snapshot) -> None:
-    """Without any ACL in the picture nothing is known to arrive across subnets or by a gateway."""
+    """Without network ACLs, no traffic to another subnet or a gateway is known to arrive."""
     blind = replace(snapshot, network_acls={}, unreadable={Facet.NETWORK_ACLS: "denied"})
     analysis = Analysis(blind)
     for place in analysis.subnets:

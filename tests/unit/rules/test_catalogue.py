@@ -25,7 +25,7 @@ def test_ids_are_unique_and_plain() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_every_rule_is_described(rule: Rule[Any]) -> None:
-    """A person can tell what it asks, why, and what to do."""
+    """Each rule says what it checks, why, and what to do."""
     assert 0 < len(rule.title) <= TITLE
     assert not rule.title.endswith(".")
     assert rule.rationale.endswith(".")

@@ -31,7 +31,7 @@ NEEDS = "endpoint-policy-blocks-required-service"
 READABLE = "endpoint-policy-malformed"
 
 ATHENA = f"com.amazonaws.{REGION}.athena"
-STRANGER = "999988887777"
+UNTRUSTED = "999988887777"
 ORGANIZATION = "o-a1b2c3d4e5"
 ALLOW_ALL = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 
@@ -57,7 +57,7 @@ def policy(*statements: Any) -> str:
             policy({**ALLOW_ALL, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}),
             Status.PASS,
         ),
-        (policy({**ALLOW_ALL, "Principal": {"AWS": STRANGER}}), Status.PASS),
+        (policy({**ALLOW_ALL, "Principal": {"AWS": UNTRUSTED}}), Status.PASS),
         (policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "s3:*"}), Status.FAIL),
         (policy(ALLOW_ALL, {**ALLOW_ALL, "Effect": "Deny", "Action": "kms:Put*"}), Status.PASS),
         (policy({**ALLOW_ALL, "Effect": "Deny"}), Status.PASS),
@@ -74,7 +74,7 @@ def test_the_default_policy(text: str | None, status: Status) -> None:
 
 
 def test_a_service_without_policies_is_not_applicable() -> None:
-    """Its endpoints show the default policy, and nobody can change it."""
+    """Its endpoints have the default policy, which cannot be changed."""
     snapshot = build_snapshot(
         service(KMS, policy_supported=False), interface("1", policy=policy(ALLOW_ALL))
     )
@@ -110,7 +110,7 @@ def test_load_balancer_endpoints_have_no_policy() -> None:
     assert statuses(OPEN, build_snapshot(endpoint)) == {}
 
 
-# --- strangers -----------------------------------------------------------------------------------
+# --- untrusted principals ------------------------------------------------------------------------
 
 PERIMETER = {
     **ALLOW_ALL,
@@ -143,13 +143,13 @@ def test_a_data_perimeter_passes_with_its_exceptions() -> None:
 
 def test_an_untrusted_principal_is_shown_with_its_statement() -> None:
     """A complete request, and the statement as it is written."""
-    statement = {**ALLOW_ALL, "Action": "kms:Decrypt", "Principal": {"AWS": STRANGER}}
+    statement = {**ALLOW_ALL, "Action": "kms:Decrypt", "Principal": {"AWS": UNTRUSTED}}
     verdict = verdicts(PRINCIPAL, build_snapshot(interface("1", policy=policy(statement))))[
         "vpce-1"
     ]
     witness = json.loads(verdict.evidence[0].record["witness"])
     assert verdict.status is Status.FAIL
-    assert (witness["account"], witness["action"]) == (STRANGER, "kms:Decrypt")
+    assert (witness["account"], witness["action"]) == (UNTRUSTED, "kms:Decrypt")
     assert json.loads(verdict.evidence[0].record["statement"]) == statement
 
 

@@ -50,15 +50,15 @@ def verdict(rule: str, snapshot: EndpointServiceSnapshot) -> Verdict:
     ],
 )
 def test_who_may_connect(principals: tuple[str, ...], status: Status) -> None:
-    """Trusted accounts only; what names no account is nobody trusted."""
+    """Only trusted accounts pass; a principal without an account is untrusted."""
     assert verdict(OPEN, replace(PLAIN, principals=principals)).status is status
 
 
 def test_every_principal_without_acceptance_is_critical() -> None:
-    """With acceptance somebody still looks."""
-    everybody = replace(PLAIN, principals=("*",))
-    assert verdict(OPEN, everybody).severity is Severity.HIGH
-    found = verdict(OPEN, replace(everybody, acceptance_required=False))
+    """The severity is lower while connections require acceptance."""
+    any_principal = replace(PLAIN, principals=("*",))
+    assert verdict(OPEN, any_principal).severity is Severity.HIGH
+    found = verdict(OPEN, replace(any_principal, acceptance_required=False))
     assert found.severity is Severity.CRITICAL
     assert "--remove-allowed-principals '*'" in verdict_text(found)
 
@@ -95,7 +95,7 @@ def test_a_denied_fact_is_unknown_for_its_rules_only() -> None:
 
 
 def test_a_service_that_may_not_be_listed_is_unknown_to_every_rule() -> None:
-    """Nothing of it is told, so nothing passes."""
+    """Without its attributes, nothing passes."""
     snapshot = replace(PLAIN, unreadable={ServiceFacet.CONFIGURATION: "denied"})
     assert {each.status for each in evaluate_endpoint_service(snapshot, TRUSTED)} == {
         Status.UNKNOWN
@@ -113,7 +113,7 @@ def test_a_service_that_may_not_be_listed_is_unknown_to_every_rule() -> None:
     ],
 )
 def test_a_private_name_is_verified(name: str | None, state: str | None, status: Status) -> None:
-    """Nobody can use another; a service without a name is not asked."""
+    """No other state allows use; a service without a name is not evaluated."""
     found = verdict(UNVERIFIED, replace(PLAIN, private_dns_name=name, private_dns_state=state))
     assert found.status is status
     if status is Status.FAIL:

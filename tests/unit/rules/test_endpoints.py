@@ -183,7 +183,7 @@ def test_names_of_all_kinds_are_understood(short: str, full: str) -> None:
 
 
 def test_an_unread_catalogue_is_unknown() -> None:
-    """Nobody can say what the region offers."""
+    """The services of the Region are unknown."""
     snapshot = build_snapshot(unreadable={Facet.SERVICES: "denied"})
     assert statuses(MISSING, snapshot, NEEDS_KMS) == {"vpc-1": Status.UNKNOWN}
 
@@ -204,7 +204,7 @@ def test_an_unread_catalogue_is_unknown() -> None:
     ],
 )
 def test_states(state: str, status: Status) -> None:
-    """What carries nothing fails; a state nobody heard of is unknown."""
+    """An endpoint that carries no traffic fails; a state that is not documented is unknown."""
     assert statuses(BROKEN, build_snapshot(interface("1", state=state))) == {"vpce-1": status}
 
 
@@ -253,10 +253,10 @@ def test_the_last_error_is_shown() -> None:
         (interface("1", "com.amazonaws.us-gov-west-1.kms"), Status.FAIL),
         (gateway("1"), Status.PASS),
     ],
-    ids=["own", "by name", "by what EC2 tells", "global", "other partition", "gateway"],
+    ids=["own", "by name", "by EC2's ServiceRegion", "global", "other partition", "gateway"],
 )
 def test_regions(endpoint: Endpoint, status: Status) -> None:
-    """The region EC2 tells, else the one in the name; a global service has none."""
+    """The Region that EC2 returns, else the one in the name; a global service has none."""
     assert statuses(ABROAD, build_snapshot(endpoint)) == {"vpce-1": status}
 
 

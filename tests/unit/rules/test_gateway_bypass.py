@@ -240,7 +240,7 @@ def test_a_wider_list_is_not_to_be_deleted() -> None:
 
 
 def test_two_equal_lists_are_unknown() -> None:
-    """AWS does not tell which it takes."""
+    """AWS does not document which one it selects."""
     own = prefix_list("pl-own", "52.218.0.0/17")
     snapshot = build_snapshot(
         *ENDPOINTS, own, subnet("a"), table("main", TO_S3, route("pl-own", "nat-1"), main=True)

@@ -142,7 +142,7 @@ def test_a_regional_nat_has_its_own_way_out() -> None:
 
 
 def test_unread_addresses_are_unknown() -> None:
-    """Without S3's list nobody can say where S3 goes."""
+    """Without S3's prefix list, the route of S3 traffic is unknown."""
     snapshot = build_snapshot(
         subnet("a"), table("main", BY_NAT, main=True), prefix_list("pl-s3", name=S3, owner="AWS")
     )
@@ -234,7 +234,7 @@ def test_without_a_gateway_endpoint_nothing_is_missing() -> None:
 
 
 def test_an_unknown_table_is_unknown() -> None:
-    """A subnet whose table is not in the picture cannot pass."""
+    """A subnet whose route table is not in the snapshot cannot pass."""
     assert statuses(LACKS, build_snapshot(gateway("s3"), subnet("a"))) == {
         "subnet-a": Status.UNKNOWN
     }
@@ -318,7 +318,7 @@ def test_a_customer_managed_prefix_list_passes() -> None:
     assert statuses(AWAY, snapshot) == {}
 
 
-# --- endpoints that serve nobody -----------------------------------------------------------------
+# --- endpoints that no subnet uses ---------------------------------------------------------------
 
 
 def test_an_endpoint_without_tables_is_unused() -> None:
@@ -331,7 +331,7 @@ def test_an_endpoint_without_tables_is_unused() -> None:
 
 
 def test_an_endpoint_on_an_idle_table_is_unused() -> None:
-    """A table that no subnet uses serves nobody."""
+    """A route table without a subnet does not make the endpoint used."""
     snapshot = build_snapshot(
         gateway("s3", tables=["idle"]), subnet("a"), table("main", main=True), table("idle")
     )

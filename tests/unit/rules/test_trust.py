@@ -57,7 +57,7 @@ def test_what_the_baseline_allows_passes(baseline: Baseline) -> None:
         ((interface("1", CUSTOM),), Status.FAIL),
         (somebodys("aws-marketplace"), Status.UNKNOWN),
     ],
-    ids=["not listed: nobody lets this account find it", "listed without an account"],
+    ids=["not listed: this account may not find it", "listed without an account"],
 )
 def test_a_service_without_known_owner_is_allowed_by_name_only(
     items: tuple[object, ...], without: Status

@@ -155,7 +155,7 @@ def test_no_common_ip_version_blocks() -> None:
     ],
 )
 def test_what_cannot_be_read_is_unknown(endpoint: Endpoint) -> None:
-    """An interface or a group that is not in the picture."""
+    """An interface or a group that is not in the snapshot."""
     assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {"vpce-kms": Status.UNKNOWN}
 
 

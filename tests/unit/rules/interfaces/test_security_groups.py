@@ -62,7 +62,7 @@ def test_load_balancer_endpoints_have_no_groups() -> None:
     assert statuses(GROUP, build_snapshot(endpoint)) == {}
 
 
-# --- open to everybody ---------------------------------------------------------------------------
+# --- open to any address -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_missing_subnet_is_unknown() -> None:
     ("state", "status"), [("available", Status.FAIL), ("pending", Status.NOT_APPLICABLE)]
 )
 def test_an_endpoint_without_subnets_fails(state: str, status: Status) -> None:
-    """EC2 makes one when it is told no subnet; nothing reaches it."""
+    """EC2 creates one when no subnet is given; no subnet can reach it."""
     assert statuses(ZONES, build_snapshot(A, B, interface("1", subnet_ids=(), state=state))) == {
         "vpce-1": status
     }

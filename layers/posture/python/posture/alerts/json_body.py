@@ -84,7 +84,7 @@ def _impact(impact: Impact) -> Json:
     return {
         "root": impact.root,
         "step": impact.step.value,
-        "told": impact.description,
+        "description": impact.description,
         "resources": impact.resources,
         "findings": [each.finding.id for each in impact.transitions],
     }

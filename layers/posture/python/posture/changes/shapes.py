@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 # Ids from which a scope can be resolved, with 8 or 17 hexadecimal digits. In published samples some
-# digits are masked by other letters.
+# digits are masked by placeholder letters.
 ID = re.compile(
     r"(?:vpc|subnet|rtb|rtbassoc|vpce|vpce-svc|sg|sgr|acl|aclassoc|eni|pl|nat|igw|eigw|vgw|pcx|"
     r"tgw|tgw-attach|cagw|lgw|rs|vpc-cidr-assoc|subnet-cidr-assoc)-[0-9a-z]{8,17}"

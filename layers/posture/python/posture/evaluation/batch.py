@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from posture.evaluation.scope_resolver import ResolvedScopes, ScopeResolver
 from posture.evaluation.sweep_result import NO_TIME
 from posture.model.change import Change
 from posture.model.dns import DnsAttributes
-from posture.model.endpoint_service import EndpointServiceSnapshot
+from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
 from posture.rules.rule import VPC_POLICY_UNITS
@@ -93,7 +93,9 @@ class BatchEvaluation:
 
         Scopes whose endpoint policies take long come last, one by one, as far as time allows.
         """
-        evaluator = ScopeEvaluator(self._ports.store, self._ports.baselines.load())
+        evaluator = ScopeEvaluator(
+            self._ports.store, self._ports.baselines.load(), self._ports.observer.now
+        )
         resolved, failures = self._resolve_changes()
         for scopes, vpcs in self._read_groups(resolved.scopes):
             failures |= self._evaluate_group(evaluator, scopes, vpcs, resolved.scopes)
@@ -107,18 +109,20 @@ class BatchEvaluation:
     def _resolve_changes(self) -> tuple[ResolvedScopes, dict[str, str]]:
         """Resolve the changes to scopes together, or one by one where that fails."""
         try:
-            return self._ports.resolver.resolve(self._changes), {}
+            resolved = self._ports.resolver.resolve(self._changes)
+            return resolved, dict(resolved.denied)
         except CAUGHT:
             logger.exception("changes not resolved together")
         scopes: dict[Scope, tuple[Change, ...]] = {}
         regions: dict[Region, tuple[Change, ...]] = {}
-        failures = {}
+        failures: dict[str, str] = {}
         for change in self._changes:
             try:
                 resolved = self._ports.resolver.resolve([change])
             except CAUGHT as error:
                 failures[change.event_id] = describe_error(error)
                 continue
+            failures |= resolved.denied
             for scope in resolved.scopes:
                 scopes[scope] = (*scopes.get(scope, ()), change)
             for region in resolved.regions:
@@ -131,13 +135,15 @@ class BatchEvaluation:
         events = [each.event_id for each in changes]
         observer = ports.observer_of(region.account)
         try:
-            swept = RegionSweep(observer, ports.store, ports.baselines).run(changes, self._deadline)
+            result = RegionSweep(observer, ports.store, ports.baselines).run(
+                changes, self._deadline
+            )
         except CAUGHT as error:
             logger.exception("region not swept", extra={"event_ids": events})
             return dict.fromkeys(events, describe_error(error))
         self.regions_swept += 1
-        self.results += swept.results
-        missing = "; ".join(swept.describe_missing())
+        self.results += result.results
+        missing = "; ".join(result.describe_missing())
         return dict.fromkeys(events, missing) if missing else {}
 
     def _read_groups(
@@ -198,7 +204,9 @@ class BatchEvaluation:
         """Keep the result of a scope; return the changes of one that failed."""
         if isinstance(result, ScopeResult):
             self.results.append(result)
-            return {}
+            if not result.denied:
+                return {}
+            result = result.denied
         reason = result or f"{scope} is not settled"
         return dict.fromkeys((each.event_id for each in changes), reason)
 
@@ -252,7 +260,8 @@ class BatchEvaluation:
             return evaluator.end(scope, observed_at, changes)
         settled = all(observed_at - each.time > SETTLED for each in changes)
         observed = evaluator.observe(snapshot, changes, _dns(snapshot))
-        return evaluator.evaluate(observed, settled=settled, policy_units=policy_units)
+        result = evaluator.evaluate(observed, settled=settled, policy_units=policy_units)
+        return replace(result, denied=_find_denial(snapshot))
 
 
 def _read(
@@ -262,6 +271,12 @@ def _read(
     if scope.vpc_id is None:
         return observer.collect_services(scope.subject).services.get(scope.subject)
     return vpcs.vpcs.get(scope.vpc_id) if vpcs else observer.collect_vpc(scope)
+
+
+def _find_denial(snapshot: Snapshot | EndpointServiceSnapshot) -> str:
+    """Return why not even the existence of a scope could be read; "" where it could."""
+    reasons = {facet.value: reason for facet, reason in snapshot.unreadable.items()}
+    return reasons.get(Facet.VPC) or reasons.get(ServiceFacet.CONFIGURATION) or ""
 
 
 def _dns(snapshot: Snapshot | EndpointServiceSnapshot) -> DnsAttributes | None:

@@ -193,7 +193,7 @@ def _replace_variables(
 
 
 def evaluate_action(statement: Statement, case: RequestCase) -> ClauseResult:
-    """Return what the Action or NotAction element requires; the case of letters is ignored."""
+    """Return what the Action or NotAction element requires. Case is ignored."""
     excludes = statement.excludes_actions
     if any(ONLY_STARS.fullmatch(each) for each in statement.actions):
         return not excludes

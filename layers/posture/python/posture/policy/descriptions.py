@@ -54,13 +54,13 @@ def describe_resource(request: Request) -> str:
     return f"on {request.resource}, owned by {owner}{within}"
 
 
-def describe_request(request: Request, policy: Policy, *, verb: str = "can call") -> str:
+def describe_request(request: Request, policy: Policy, *, can_call: str = "can call") -> str:
     """Describe a request, with the condition keys that the policy names.
 
     Args:
         request: The request.
         policy: The policy.
-        verb: What the caller can or cannot do.
+        can_call: `can call` or `cannot call`.
 
     Returns:
         A sentence that begins in lower case and ends without a full stop.
@@ -73,7 +73,7 @@ def describe_request(request: Request, policy: Policy, *, verb: str = "can call"
     parts = [f"has {held}"] if held else []
     parts += [f"lacks {absent}"] if absent else []
     when = f", when the request {' and '.join(parts)}" if parts else ""
-    call = f"{verb} {request.action} {describe_resource(request)}"
+    call = f"{can_call} {request.action} {describe_resource(request)}"
     return f"{describe_caller(request)} {call}{when}"
 
 
@@ -136,7 +136,7 @@ def build_result_record(result: QuestionResult, policy: Policy) -> dict[str, Any
 def _describe_reason(result: QuestionResult, policy: Policy) -> str:
     is_no = result.answer is PolicyAnswer.NO
     if is_no and result.request:
-        denied = describe_request(result.request, policy, verb="cannot call")
+        denied = describe_request(result.request, policy, can_call="cannot call")
         return f"{denied}: {result.reason}"
     return result.reason or (NO_SUCH_REQUEST if is_no else "")
 

@@ -94,7 +94,7 @@ IF_EXISTS = "ifexists"
 
 @lru_cache(maxsize=256)
 def parse_operator(written: str) -> ConditionOperator:
-    """Take the name of an operator apart, in any case of letters.
+    """Parse the name of an operator. Case is ignored.
 
     Returns:
         The operator; of the family UNKNOWN if AWS does not document it.

@@ -79,7 +79,7 @@ def has_actions(prefix: str, *, with_resource: bool) -> bool:
 
 
 def find_group(action: str) -> ActionGroup | None:
-    """Return the group of an action, such as s3:GetObject in any case of letters."""
+    """Return the group of an action, such as `s3:GetObject`. Case is ignored."""
     prefix, _, name = action.lower().partition(":")
     return _index(prefix).get(name, (None, ""))[0]
 

@@ -86,8 +86,8 @@ class EndpointPolicyContext:
 
         Args:
             finding: The answer; yes fails the rule.
-            what: The verb phrase for yes, as in `allows full access`.
-            safe: The verb phrase for no.
+            what: The phrase for a policy that fails, such as `allows full access`.
+            safe: The phrase for a policy that passes.
         """
         if finding.answer is PolicyAnswer.NO:
             summary = f"the policy of {self.name} {safe}"

@@ -284,3 +284,66 @@ def test_an_unknown_group_is_unknown() -> None:
     """The answer names the group."""
     snapshot = build_snapshot(subnet("a"), table("main", INTERNET, main=True))
     assert explained(snapshot, S3, "sg-gone")[0] is PathOutcome.UNKNOWN
+
+
+NAT64 = route("64:ff9b::/96", "nat-1")
+EGRESS6 = route("::/0", "eigw-1")
+
+
+def ipv6_subnet(*, dual: bool = False, dns64: bool | None = True) -> Subnet:
+    """Build an IPv6-only subnet, or a dual-stack one."""
+    built = replace(subnet("a", ipv6="2001:db8::/64"), dns64=dns64)
+    return built if dual else replace(built, cidr=None)
+
+
+@pytest.mark.parametrize(
+    ("here", "routes", "expected"),
+    [
+        (ipv6_subnet(), (NAT64,), PathOutcome.INTERNET),
+        (ipv6_subnet(dns64=False), (NAT64,), PathOutcome.INTERNET),  # by a DNS server of one's own
+        (ipv6_subnet(), (route("::/0", "nat-1"),), PathOutcome.INTERNET),
+        (ipv6_subnet(), (route("64:ff9b::/96", "tgw-1"),), PathOutcome.OTHER_NETWORK),
+        (ipv6_subnet(), (EGRESS6,), PathOutcome.NO_ROUTE),
+        (ipv6_subnet(dual=True), (NAT64, TO_S3), PathOutcome.PARTLY),
+        (ipv6_subnet(dual=True, dns64=False), (NAT64, TO_S3), PathOutcome.PRIVATE),
+        (subnet("a"), (NAT64, TO_S3), PathOutcome.PRIVATE),
+    ],
+)
+def test_nat64_carries_traffic_to_ipv4_only_names(
+    here: Subnet, routes: tuple[Route, ...], expected: PathOutcome
+) -> None:
+    """DNS64 turns their addresses into IPv6 ones; a dual-stack subnet without it uses IPv4.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html
+    """
+    parts = (here, open_acl("all", ["a"]), nat("1"), gateway("s3"), *place("public", INTERNET))
+    snapshot = build_snapshot(*parts, table("main", *routes, main=True))
+    assert cell(snapshot, "a", S3).outcome is expected
+
+
+def test_an_appliance_in_front_of_nat64_is_unknown() -> None:
+    """What NAT64 translates behind it is not taken for dropped."""
+    routes = (route("64:ff9b::/96", "eni-1"),)
+    parts = (eni("1", "nat", "10.0.0.4"), *place("nat", NAT64), nat("1"))
+    more = (*place("public", INTERNET), table("main", *routes, main=True))
+    found = cell(build_snapshot(ipv6_subnet(), *parts, *more), "a", S3)
+    assert found.outcome is PathOutcome.UNKNOWN
+
+
+def test_whether_nat64_leads_to_an_ipv4_interface_is_unknown() -> None:
+    """The endpoint sees the NAT gateway's address; without NAT64 there is no common IP version."""
+    parts = (
+        ipv6_subnet(),
+        subnet("b"),
+        interface("kms", network_interface_ids=("eni-kms",)),
+        eni("kms", "b", "10.0.0.9"),
+    )
+    more = (
+        open_acl("all", ["a", "b"]),
+        group("endpoints", admits("0.0.0.0/0")),
+        nat("1"),
+        *place("public", INTERNET),
+    )
+    for routes, expected in (((NAT64,), PathOutcome.UNKNOWN), ((), PathOutcome.BLOCKED)):
+        snapshot = build_snapshot(*parts, *more, table("main", *routes, main=True))
+        assert cell(snapshot, "a", KMS).outcome is expected

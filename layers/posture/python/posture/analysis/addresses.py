@@ -72,6 +72,10 @@ class AddressSet:
         """Return the addresses in any of these sets."""
         return cls(tuple(_merge(sorted(span for each in sets for span in each.spans))))
 
+    def shift(self, offset: int) -> AddressSet:
+        """Return the addresses that are `offset` further on the line of both versions."""
+        return AddressSet(tuple((first + offset, last + offset) for first, last in self.spans))
+
     def networks(self) -> tuple[Network, ...]:
         """Return the fewest blocks that hold exactly these addresses, IPv4 first."""
         return tuple(block for span in self.spans for block in _to_networks(span))
@@ -89,6 +93,10 @@ class AddressSet:
 NOTHING = AddressSet()
 IPV4 = AddressSet(((0, IPV6_START - 1),))
 IPV6 = AddressSet(((IPV6_START, END - 1),))
+# The IPv6 addresses that stand for all IPv4 ones, 64:ff9b::/96, in the same order.
+# https://www.rfc-editor.org/rfc/rfc6052
+TO_NAT64 = IPV6_START + (0x64FF9B << 96)
+NAT64 = IPV4.shift(TO_NAT64)
 
 
 def _to_span(network: Network) -> Span:
@@ -112,7 +120,7 @@ def _merge(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _intersect(these: tuple[Span, ...], those: tuple[Span, ...]) -> list[Span]:
-    """Trim, for each span of the smaller set, a slice of the larger one at its ends."""
+    """Search the larger set for each span of the smaller one; return what both hold."""
     few, many = (these, those) if len(these) < len(those) else (those, these)
     found: list[Span] = []
     for first, last in few:

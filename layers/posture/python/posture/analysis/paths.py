@@ -11,9 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, NAT64, NOTHING, TO_NAT64, AddressSet
 from posture.analysis.path import DROPPED, Path, PathKind
-from posture.analysis.routing import Leg, Router, find_route_table, find_sendable_addresses
+from posture.analysis.routing import (
+    Leg,
+    Router,
+    find_nat64_routes,
+    find_route_table,
+    find_sendable_addresses,
+    may_use_nat64,
+)
 from posture.analysis.trail import Trail
 from posture.model.network import (
     EndpointType,
@@ -78,6 +85,7 @@ class PathFinder:
         self._snapshot = snapshot
         self._addresses: dict[str, AddressSet | None] = {}
         self._tables: dict[str, RouteTable | None] = {}
+        self._translated: dict[tuple[str, bool], AddressSet] = {}
         self._routers: dict[tuple[str, bool], Router] = {}
         self._paths: dict[tuple[str, AddressSet, str, str], tuple[Path, ...]] = {}
 
@@ -102,11 +110,22 @@ class PathFinder:
             return None
         sendable = find_sendable_addresses(subnet)
         name = service.name if EndpointType.GATEWAY in service.types else ""
-        key = table.id, sendable, name, subnet.block_public_access
+        translated = self._find_translated(subnet, table)
+        key = table.id, sendable | translated, name, subnet.block_public_access
         if key not in self._paths:
             router, trail = self._prepare_router(table), self._start_trail(subnet)
-            self._paths[key] = tuple(self._divide(router, addresses & sendable, name, trail))
+            sent = addresses & sendable
+            if translated:
+                sent |= (addresses & IPV4).shift(TO_NAT64) & translated
+            self._paths[key] = tuple(self._divide(router, sent, name, trail))
         return self._paths[key]
+
+    def _find_translated(self, subnet: Subnet, table: RouteTable) -> AddressSet:
+        key = table.id, may_use_nat64(subnet)
+        if key not in self._translated:
+            lists = self._snapshot.prefix_lists
+            self._translated[key] = find_nat64_routes(table, lists) if key[1] else NOTHING
+        return self._translated[key]
 
     def _find_addresses(self, service: Service) -> AddressSet | None:
         name = service.name if EndpointType.GATEWAY in service.types else ""
@@ -224,13 +243,14 @@ class PathFinder:
         """Follow traffic behind a NAT gateway, by the routes of its subnet.
 
         A NAT gateway cannot send traffic over gateway endpoints, so their routes are left out. Its
-        destinations are IPv4 only.
+        destinations are IPv4 only; IPv6 addresses that stand for them become those.
         https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
 
         A regional NAT gateway is in no subnet. It has a route table of its own, which by default
         leads to the internet.
         https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateways-regional.html
         """
+        addresses = _translate(addresses)
         nat = self._snapshot.nat_gateways.get(nat_id)
         if nat is None:
             return _build_unknown(addresses, f"{nat_id} cannot be read or is in another VPC")
@@ -264,8 +284,8 @@ class PathFinder:
     ) -> tuple[Path, ...]:
         """Follow traffic behind a Gateway Load Balancer endpoint, by the routes of its subnets.
 
-        AWS Network Firewall's endpoints are of this type as well. What they let pass returns to
-        the endpoint, and the route table of its subnet applies.
+        AWS Network Firewall's endpoints are of this type as well. Traffic that they allow
+        returns to the endpoint, and the route table of its subnet applies.
         https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-load-balancer-endpoints.html
         """
         known = self._snapshot.network_interfaces
@@ -281,7 +301,7 @@ class PathFinder:
     def _follow_appliance(
         self, target: Target, addresses: AddressSet, service: str, trail: Trail
     ) -> tuple[Path, ...]:
-        """Follow traffic behind an instance or network interface: it leads nowhere, or is unknown.
+        """Follow traffic behind an instance or network interface: dropped, or unknown.
 
         An instance may forward traffic by any of its interfaces, and to any destination.
         """
@@ -294,9 +314,7 @@ class PathFinder:
             interfaces = [named]
         subnets = sorted({each.subnet_id for each in interfaces})
         paths = self._follow_subnets(target.id, subnets, addresses, service, trail)
-        leading = AddressSet.union(
-            end.addresses for path in paths for end in path.ends if end.kind not in DROPPED
-        )
+        leading = AddressSet.union(map(_find_leading, paths))
         nowhere = tuple(_restrict(paths, addresses - leading))
         if not leading:
             return nowhere
@@ -330,7 +348,24 @@ def _restrict(paths: Iterable[Path], addresses: AddressSet) -> Iterator[Path]:
     """Restrict paths, and what is behind them, to some addresses."""
     for path in paths:
         if some := path.addresses & addresses:
-            yield replace(path, addresses=some, onward=tuple(_restrict(path.onward, some)))
+            behind = _translate(some) if path.kind is PathKind.NAT_GATEWAY else some
+            yield replace(path, addresses=some, onward=tuple(_restrict(path.onward, behind)))
+
+
+def _find_leading(path: Path) -> AddressSet:
+    """Return the addresses of a path whose traffic is not certainly dropped."""
+    if not path.onward:
+        return NOTHING if path.kind in DROPPED else path.addresses
+    found = AddressSet.union(map(_find_leading, path.onward))
+    if path.kind is PathKind.NAT_GATEWAY:
+        found |= (found & IPV4).shift(TO_NAT64)
+    return found & path.addresses
+
+
+def _translate(addresses: AddressSet) -> AddressSet:
+    """Return the addresses that a NAT gateway sends to: NAT64 turns IPv6 into IPv4."""
+    translated = addresses & NAT64
+    return (addresses - NAT64) | translated.shift(-TO_NAT64) if translated else addresses
 
 
 def _build_unknown(addresses: AddressSet, why: str) -> tuple[Path, ...]:

@@ -39,7 +39,7 @@ class Reach:
     @property
     def status(self) -> ReachStatus:
         """The whole in a word; a certain obstacle outweighs what could not be read."""
-        if self.stopped >= self.sources:
+        if self.stopped >= self.sources and (self.sources or not self.unread):
             return ReachStatus.NO
         if self.unread:
             return ReachStatus.UNKNOWN

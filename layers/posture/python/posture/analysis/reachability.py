@@ -19,11 +19,11 @@ from functools import cached_property
 from ipaddress import ip_network
 
 from posture.analysis.acls import find_denied_peers, find_unrestricted_versions
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, NOTHING, TO_NAT64, AddressSet
 from posture.analysis.detours import Detour, find_detours, list_vpc_blocks
 from posture.analysis.gates import HTTPS, Gate, Obstacle, find_acl_obstacles, find_egress_obstacles
 from posture.analysis.reach import Reach
-from posture.analysis.routing import find_route_table
+from posture.analysis.routing import find_nat64_routes, find_route_table, may_use_nat64
 from posture.analysis.security_groups import AllowedPeers, find_allowed_peers
 from posture.model.network import NetworkAcl, NetworkInterface, Snapshot, Subnet
 
@@ -198,7 +198,9 @@ class Reachability:
 
     def _list_unread(self, subnet: Subnet, interface: NetworkInterface) -> tuple[str, ...]:
         """List what is not known about ACLs and routes, which do not apply inside one subnet."""
-        if subnet.id == interface.subnet_id:
+        if self._may_translate(subnet, interface):
+            return ("whether a NAT gateway translates the traffic to it (NAT64)",)
+        if subnet.id == interface.subnet_id or not self._find_sources(subnet, interface):
             return ()
         acls = (
             f"the network ACL of {each}"
@@ -208,6 +210,15 @@ class Reachability:
         detours = self._list_detours(subnet, interface)
         unknown = (each.description for _, _, each in detours if not each.dropped)
         return (*acls, *dict.fromkeys(unknown))
+
+    def _may_translate(self, subnet: Subnet, interface: NetworkInterface) -> bool:
+        """Return whether NAT64 may lead an IPv6 subnet to an interface that has IPv4 only."""
+        if self._find_sources(subnet, interface) or not may_use_nat64(subnet):
+            return False
+        table = find_route_table(self._snapshot, subnet.id)
+        target = (self.find_addresses(interface) & IPV4).shift(TO_NAT64)
+        lists = self._snapshot.prefix_lists
+        return table is not None and bool(find_nat64_routes(table, lists) & target)
 
     def _find_obstacles(
         self, subnet: Subnet, interface: NetworkInterface, sources: AddressSet

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, NAT64, NOTHING, AddressSet
 from posture.model.network import (
     Network,
     PrefixList,
@@ -73,6 +73,28 @@ def find_route_table(snapshot: Snapshot, subnet_id: str) -> RouteTable | None:
 def find_sendable_addresses(subnet: Subnet) -> AddressSet:
     """Return all addresses of the subnet's IP versions: its hosts can send to no others."""
     return (IPV4 if subnet.cidr else NOTHING) | (IPV6 if subnet.ipv6_cidrs else NOTHING)
+
+
+def may_use_nat64(subnet: Subnet) -> bool:
+    """Return whether hosts of a subnet may send to IPv4 addresses by IPv6, through NAT64.
+
+    DNS64, or a DNS server of one's own, turns an IPv4-only name into IPv6 addresses. A dual-stack
+    subnet without DNS64 uses IPv4.
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html
+    """
+    return bool(subnet.ipv6_cidrs) and not (subnet.cidr and subnet.dns64 is False)
+
+
+def find_nat64_routes(table: RouteTable, prefix_lists: Mapping[str, PrefixList]) -> AddressSet:
+    """Return the part of 64:ff9b::/96 for which a table has routes that may lead to NAT64."""
+    found = []
+    for route in table.routes:
+        named = prefix_lists.get(route.prefix_list_id or "")
+        blocks = [route.cidr] if route.cidr else (named.cidrs or () if named else ())
+        ipv6 = AddressSet.of(blocks) & IPV6
+        meant = route.target.kind is TargetKind.NAT_GATEWAY or not ipv6 - NAT64
+        found.append(ipv6 & NAT64 if meant else NOTHING)
+    return AddressSet.union(found)
 
 
 class Router:

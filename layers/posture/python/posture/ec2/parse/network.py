@@ -83,6 +83,7 @@ def parse_subnet(row: Row) -> Subnet:
         cidr=cidr if isinstance(cidr, IPv4Network) else None,
         ipv6_cidrs=parse_associated_blocks(row, IPv6Network),
         block_public_access=parse_block_mode(row),
+        dns64=row.get("EnableDns64"),
         tags=parse_tags(row.get("Tags")),
     )
 

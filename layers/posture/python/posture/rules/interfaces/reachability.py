@@ -42,7 +42,8 @@ class _Reached:
 
     def add(self, subnet: Subnet, reaches: Sequence[Reach]) -> None:
         """Classify one subnet by how it reaches the endpoint's interfaces."""
-        if not any(reach.sources for reach in reaches):
+        unknown = [what for reach in reaches for what in reach.unread]
+        if not unknown and not any(reach.sources for reach in reaches):
             self.blocked.append(subnet.id)
             self.no_common_ip_version.append(subnet.id)
             return
@@ -54,7 +55,7 @@ class _Reached:
             self.partly.append(subnet.id)
         elif any(reach.status is ReachStatus.UNKNOWN for reach in reaches):
             self.unknown.append(subnet.id)
-            self.unread |= dict.fromkeys(what for reach in reaches for what in reach.unread)
+            self.unread |= dict.fromkeys(unknown)
         else:
             self.reached.append(subnet.id)
         for reach, obstacles in stopped:

@@ -15,6 +15,7 @@ from unittest.mock import patch
 import boto3
 from labelled.case import HOME  # before moto: it sets moto's account
 from moto.core.responses import BaseResponse
+from moto.ec2.models.managed_prefixes import ManagedPrefixList
 from werkzeug.serving import WSGIRequestHandler
 
 from posture_cli.embedded.moto_patches import patch_moto
@@ -59,6 +60,8 @@ class EmulatedAccount:
 def serve_account() -> Iterator[EmulatedAccount]:
     """Serve the account; boto3 in this process uses it as well."""
     patch_moto()
+    # DescribePrefixLists returns the blocks, and moto does not; Custodian reads them there.
+    setattr(ManagedPrefixList, "Cidrs", property(_list_blocks))  # noqa: B010 - an attribute is added
     with patch.object(BaseResponse, "call_action", _answer), serve() as url:
         account = EmulatedAccount(url)
         os.environ["AWS_ENDPOINT_URL"] = url
@@ -74,8 +77,15 @@ def serve_account() -> Iterator[EmulatedAccount]:
 
 
 def _answer(self: BaseResponse) -> Any:
-    """Reject what moto lacks as AWS rejects what a region lacks."""
+    """Return the error of an unsupported Region for each call that moto does not implement."""
     try:
         return ANSWER(self)
     except NotImplementedError as error:
         return 400, {}, UNSUPPORTED.format(error)
+
+
+def _list_blocks(self: ManagedPrefixList) -> list[str]:
+    """Return the blocks of S3's or DynamoDB's list; Custodian requires those of every list."""
+    if not str(self.prefix_list_name).endswith((".s3", ".dynamodb")):
+        return []
+    return [each["Cidr"] for found in self.entries.values() for each in found]

@@ -42,7 +42,7 @@ from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.items import Entry
-from posture.store.rejections import LAST_TRY, Rejections
+from posture.store.rejections import Rejections
 from posture.store.scope_record import parse_scope_record
 from posture.store.scope_store import Store
 from posture_cli.embedded.cloudtrail import record_calls
@@ -79,6 +79,9 @@ class QueueMessage:
     message_id: str
     body: str
     received: int = 0
+
+
+MAX_RECEIVE_COUNT = 5  # as in template.yaml
 
 
 @lru_cache(maxsize=1)
@@ -162,7 +165,7 @@ class FaultyMonitor:
             self._evaluator = self._new_evaluator()  # a killed container is not used again
         for each in taken:
             if each.message_id in failed:
-                (self.dead if each.received >= LAST_TRY else self.queue).append(each)
+                (self.dead if each.received >= MAX_RECEIVE_COUNT else self.queue).append(each)
         return run
 
     def sweep(self, run: Run | None = None, member: RegionSweep | None = None) -> Run:

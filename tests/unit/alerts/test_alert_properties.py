@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from finding_builders import SCOPE, at
 from posture.alerts.formatting import UNSAFE
-from posture.alerts.message import LIMIT, compose
+from posture.alerts.message import compose
 from posture.lifecycle.diff import find_transitions
 from posture.model.change import Actor, Change
 from posture.model.scope import Region
@@ -81,7 +81,7 @@ def test_every_message_is_accepted_by_sns(
     message = compose(
         steps, commit="2026-01-31T12:00:00.000000Z#1", parts=1, observed_at=at(0), rules={}
     )
-    assert message.size <= LIMIT
+    assert message.size <= 262_144
     assert 0 < len(message.subject) < 100
     assert message.subject.isascii()
     assert message.subject.isprintable()

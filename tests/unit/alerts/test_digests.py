@@ -5,7 +5,7 @@ from typing import Any
 
 from finding_builders import SCOPE, at, opened, verdict
 from posture.alerts.digest import compose_digests
-from posture.alerts.message import LIMIT, Message
+from posture.alerts.message import Message
 from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.finding import Transition
 from posture.model.scope import Scope
@@ -41,7 +41,7 @@ def test_ten_thousand_transitions_are_few_messages() -> None:
     reported = [(f["id"], f["version"]) for body in bodies(messages) for f in body["findings"]]
     assert sorted(reported) == sorted((each.finding.id, each.finding.version) for each in steps)
     assert len(messages) < 30
-    assert max(each.size for each in messages) <= LIMIT
+    assert max(each.size for each in messages) <= 262_144
 
 
 def test_a_filter_by_severity_is_exact() -> None:

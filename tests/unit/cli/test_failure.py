@@ -57,7 +57,7 @@ def test_own_mistakes_are_not_hidden() -> None:
 
 
 def test_hostile_message_is_harmless() -> None:
-    """What AWS or a file says reaches the terminal without control characters."""
+    """Text from AWS or a file is printed without control characters."""
     text = describe_failure(BaselineError(("\x1b]0;owned\x07",)))
     assert text is not None
     assert not {"\x1b", "\x07"} & set(text)

@@ -68,7 +68,7 @@ def test_csv_holds_no_formula(formula: str, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("output", RECORDS)
 def test_hostile_text_does_nothing(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
-    """No form lets a control character through."""
+    """No output format contains control characters."""
     write_records([record(HOSTILE)], COLUMNS, output)
     written = capsys.readouterr().out
     assert not {"\x1b", "\x07", "\u202e"} & set(written)

@@ -27,14 +27,14 @@ def test_times_are_read(text: str, instant: datetime) -> None:
 
 
 def test_a_day_is_meant_whole() -> None:
-    """From its beginning, until its end; a time of it means just that."""
+    """A date starts at midnight and ends just before the next; a time is taken as it is."""
     assert parse_start("2026-09-30") == datetime(2026, 9, 30, tzinfo=UTC)
     assert parse_end("2026-09-30") == datetime(2026, 9, 30, 23, 59, 59, 999_999, UTC)
     assert parse_end("2026-09-30T12:00") == datetime(2026, 9, 30, 12, tzinfo=UTC)
 
 
 def test_what_is_to_come() -> None:
-    """An age is taken for what lies ahead, and the past is refused."""
+    """An age is counted from now on; a time in the past is refused."""
     assert parse_future("2999-01-01").year == 2999
     assert timedelta(days=29) < parse_future("30d") - datetime.now(UTC) < timedelta(days=31)
     with pytest.raises(typer.BadParameter, match="a time in the future"):

@@ -17,7 +17,7 @@ from posture.policy import (
     decide_policy_text,
     parse_policy,
 )
-from posture.policy.decide import MAX_UNITS, TOO_COMPLEX
+from posture.policy.decide import TOO_COMPLEX
 from posture.policy.decided_policy import DecidedPolicy, is_unfinished
 
 ENDPOINT = EndpointContext("111122223333", "", vpc_id="vpc-own", endpoint_id="vpce-own")
@@ -134,18 +134,18 @@ def test_costly_policies_leave_the_others_their_share() -> None:
     }
     good = {f"good {n}": (write({**ALLOW, "Resource": f"{BUCKET}b{n}*"}), CHECK) for n in range(10)}
 
-    found = decide_policies({**hostile, **good}, 3 * MAX_UNITS)
+    found = decide_policies({**hostile, **good}, 3_000_000)
 
     assert all(map(is_unfinished, (found[name] for name in hostile)))
     assert not any(map(is_unfinished, (found[name] for name in good)))
     spent = sum(each.units for each in found.values() if isinstance(each, DecidedPolicy))
-    assert spent < 4 * MAX_UNITS
+    assert spent < 4_000_000
 
 
 def test_policies_alike_are_decided_once() -> None:
     """A hundred endpoints with one costly policy cost as much as one."""
     alike = dict.fromkeys(range(100), (HOSTILE["infixes of accounts"], CHECK))
     start = time.process_time()
-    decide_policies({f"vpce-{n}": each for n, each in alike.items()}, 8 * MAX_UNITS)
+    decide_policies({f"vpce-{n}": each for n, each in alike.items()}, 8_000_000)
 
     assert time.process_time() - start < 3

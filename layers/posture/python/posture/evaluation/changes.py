@@ -54,6 +54,7 @@ class BatchResult:
             "ScopesEvaluated": len(outcomes),
             "ScopesUnchanged": sum(not each.evaluated for each in self.results),
             "StaleEvaluations": outcomes.count(WriteOutcome.STALE),
+            "FutureTimes": sum(each.was_ahead for each in self.results),
         }
 
 
@@ -72,7 +73,7 @@ class Evaluator:
 
         Raises:
             MalformedChangeError: the event is neither.
-            ClientError, BotoCoreError: DynamoDB does not answer; the whole batch must come again.
+            ClientError, BotoCoreError: DynamoDB does not answer; the whole batch must be retried.
             CorruptItemError: the baseline cannot be read.
         """
         batch = self._reject_unmonitored(parse_sqs_event(event))

@@ -30,12 +30,12 @@ from posture.policy.template import compile_globs
 from posture.policy.value_tests import IncompatibleTestsError
 from posture.policy.witness import build_request, name_region
 
-MAX_UNITS = 1_200_000  # of work on one policy, all its questions together: about a second
+MAX_UNITS = 1_000_000  # of work on one policy, all its questions together: a second or less
 TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 UNKNOWN_SOURCE = "the answer depends on the VPC or the endpoint, whose IDs are not given"
 UNKNOWN_ACTIONS = "the actions of {} are not known"
 NO_POLICY = "endpoints of customers' endpoint services do not support policies"
-SHARES = 3  # each question may take a third of what the ones before it left
+SHARES = 3  # each question may use up to a third of the work that remains
 ANYTHING = Question()
 UNTRUSTED_PRINCIPAL = Question(untrusted_principal=True)
 UNTRUSTED_RESOURCE = Question(untrusted_resource=True)

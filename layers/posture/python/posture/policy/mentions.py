@@ -38,7 +38,7 @@ ARN = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):[^:]*:(?P<account>[^:]*):(?P<end>.+)"
 )
 EXTERNAL_ACCOUNTS = ("999988887777", "888877776666", "777766665555", "666655554444")
-# The last two begin as the first does, for a policy may compare them with `${…}*`.
+# The last two have the prefix of the first: a policy may compare them with `${…}*`.
 EXTERNAL_ORGANIZATIONS = ("o-external001", "o-external002", "o-external0011", "o-external00")
 
 Position = tuple[object, ...]

@@ -24,10 +24,12 @@ class Control:
 
 # Boundary protection: traffic passes managed interfaces only, denied by default.
 BOUNDARY = (Control(NIST, "SC-7"), Control(NIST, "AC-4"), Control(PCI, "1.3.2"))
-# What is allowed through is limited to what is needed.
+# Allowed traffic is limited to what is needed.
 LEAST_PATH = (Control(NIST, "SC-7"),)
 INBOUND = (Control(NIST, "SC-7(5)"), Control(NIST, "AC-4"), Control(PCI, "1.3.1"))
 ACCESS = (Control(NIST, "AC-3"), Control(NIST, "AC-6"), Control(PCI, "7.2.1"))
+# What is monitored is monitored completely.
+MONITORING = (Control(NIST, "CA-7"), Control(NIST, "SI-4"), Control(PCI, "10.7.2"))
 AVAILABILITY = (Control(NIST, "SC-36"), Control(NIST, "CP-10"))
 # Each asks for an endpoint of one service in every VPC.
 PRESENCE = (

@@ -282,12 +282,12 @@ HARD: dict[str, Callable[[int], list[Statement]]] = {
 
 
 def measure(jobs: Iterable[tuple[str, PolicyCheck]]) -> list[float]:
-    """Decide each policy; return the milliseconds of each."""
+    """Decide each policy; return the milliseconds of processor time of each."""
     found = []
     for text, check in jobs:
-        start = time.perf_counter()
+        start = time.process_time()
         decide_policy(parse_policy(text), check)
-        found.append((time.perf_counter() - start) * 1000)
+        found.append((time.process_time() - start) * 1000)
     return found
 
 
@@ -317,7 +317,8 @@ def main() -> None:
         seconds = time.process_time() - start
         results = decided.decision.results.values()
         answers = ", ".join(each.answer.value for each in results)
-        print(f"{len(text):6} {name:40} {seconds:6.2f} s ({answers})")
+        rate = decided.units / seconds / 1e6
+        print(f"{len(text):6} {name:40} {seconds:6.2f} s ({answers}) {rate:.1f}")
         reasons = {each.reason for each in results if each.answer is PolicyAnswer.UNKNOWN}
         print("".join(f"{'':7}{each}\n" for each in reasons), end="")
     ours, bare = measure_import("posture.policy"), measure_import("boto3")

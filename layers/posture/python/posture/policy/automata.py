@@ -402,7 +402,7 @@ def _explore(
     """
     alphabet = pick_alphabet(frozenset(name for each in sets for name in each.classes))
     weight = sum(each.weight for each in sets)
-    overhead = 4 + weight * len(sets) + sum(len(each.classes) // 8 for each in sets)
+    overhead = 4 + weight + len(sets) + sum(len(each.classes) // 8 for each in sets)
     start = tuple(each.start for each in sets)
     reached = {start}
     waiting = deque([(start, "")])

@@ -230,7 +230,7 @@ class RequestSearch:
         for failing in alternatives[0]:
             key = failing.key
             wanted = (*requirements.get(key, ()), (failing.test, False))
-            self.budget.spend(1 + len(wanted) + len(alternatives) // 8)
+            self.budget.spend(2 + len(wanted) + (len(alternatives) + len(requirements)) // 8)
             further = {**requirements, key: wanted}
             found = self._solve(further, alternatives[1:], values, (key,))
             if found is not None:

@@ -24,7 +24,7 @@ COMMANDS = {
     "diff": "compare the findings of two times",
     "report": "write the posture as one HTML page",
     "verify": "check that the history and the findings were not altered",
-    "baseline": "what your organisation requires: show, validate, apply",
+    "baseline": "what your organization requires: show, validate, apply",
     "waiver": "accept a risk for a limited time: add, approve, list, revoke",
     "policy": "decide what an endpoint policy allows",
     "rules": "list the rules",

@@ -55,10 +55,10 @@ def list_arns(written: str) -> Iterator[str]:
             yield f"{found}:*"  # as requests name a log group
 
 
-def serialise() -> str:
+def serialize() -> str:
     """Return the text of the file."""
     return "\n".join((*write_services(), ""))
 
 
 if __name__ == "__main__":
-    PATH.write_text(serialise(), encoding="utf-8")
+    PATH.write_text(serialize(), encoding="utf-8")

@@ -24,7 +24,7 @@ Restore = Callable[[], object]
 
 @dataclass(frozen=True)
 class Stage:
-    """An emulated AWS with the stack, and the demo's organisation."""
+    """An emulated AWS with the stack, and the demo's organization."""
 
     aws: EmbeddedAws
     demo: DemoRun
@@ -76,14 +76,14 @@ def undone(stage: Stage) -> Iterator[None]:
 def set_dns_hostnames(stage: Stage, *, enabled: bool) -> None:
     """Enable or disable a VPC's DNS hostnames, on which private DNS names depend."""
     ec2 = stage.aws.ec2(ApiCaller(stage.aws.account, "NetworkAdmin", "alice"))
-    vpc = stage.demo.organisation.analytics.id
+    vpc = stage.demo.organization.analytics.id
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": enabled})
     stage.aws.settle()
 
 
 def open_rules(stage: Stage) -> set[str]:
     """Return the rules with an open finding in the VPC."""
-    vpc = stage.demo.organisation.analytics.id
+    vpc = stage.demo.organization.analytics.id
     return {
         each.rule
         for each in stage.demo.load_findings().values()
@@ -122,7 +122,7 @@ def corrupt_scope_record(stage: Stage) -> Restore:
         each
         for each in dynamodb.scan(TableName=name)["Items"]
         if each["item"] == {"S": "#head"}
-        and each["scope"]["S"].endswith(stage.demo.organisation.analytics.id)
+        and each["scope"]["S"].endswith(stage.demo.organization.analytics.id)
     ]
     dynamodb.put_item(TableName=name, Item={**item, "revision": {"S": "three"}})
     return lambda: dynamodb.put_item(TableName=name, Item=item)

@@ -20,7 +20,7 @@ def _send_malformed_and_valid_change(aws: EmbeddedAws) -> None:
     sqs = aws.session.client("sqs")
     sqs.send_message(QueueUrl=url, MessageBody='{"detail": {"eventName": 3}}')
     caller = ApiCaller(aws.account, "NetworkAdmin", "alice")
-    vpc = demo.organisation.analytics
+    vpc = demo.organization.analytics
     aws.ec2(caller).modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": False})
     aws.settle()
     found = [each for each in demo.load_findings().values() if each.scope.subject == vpc.id]

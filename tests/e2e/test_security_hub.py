@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from posture_cli.demo.organisation import OrganisationBuilder
+from posture_cli.demo.organization import OrganizationBuilder
 from posture_cli.embedded.aws import EmbeddedAws
 
 ROOT = Path(__file__).parents[2]
@@ -13,7 +13,7 @@ def test_findings_reach_security_hub() -> None:
     with EmbeddedAws(ROOT, parameters={"SecurityHub": "on"}) as aws:
         client = aws.session.client("securityhub")
         client.enable_security_hub()
-        OrganisationBuilder(aws.ec2(), aws.account).build()
+        OrganizationBuilder(aws.ec2(), aws.account).build()
         aws.sweep()
         found = client.get_findings()["Findings"]
         assert {it["RecordState"] for it in found} == {"ACTIVE"}

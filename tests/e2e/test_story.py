@@ -24,7 +24,7 @@ def aws() -> Iterator[EmbeddedAws]:
 
 @pytest.fixture(scope="module")
 def demo(aws: EmbeddedAws) -> DemoRun:
-    """Build the demo's organisation."""
+    """Build the demo's organization."""
     demo = DemoRun(aws)
     demo.build()
     return demo

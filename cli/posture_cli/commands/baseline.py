@@ -1,4 +1,4 @@
-"""`posture baseline`: prints, checks and applies what the organisation requires."""
+"""`posture baseline`: prints, checks and applies what the organization requires."""
 
 import sys
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from posture_cli.console import open_stdout, print_note
 from posture_cli.options import StackOptions, argument, option
 from posture_cli.text import make_printable
 
-app = CommandGroup("What your organisation requires of its VPCs.")
+app = CommandGroup("What your organization requires of its VPCs.")
 FileArgument = Annotated[Path, argument("FILE", "A baseline file in YAML or JSON.")]
 TableOption = Annotated[
     str | None, option("TABLE", "The baseline table. Default: the one of the stack.")

@@ -47,7 +47,7 @@ def demo(
     """Run the whole monitor on this machine: no AWS account, network or container needed.
 
     The command starts an emulated AWS in its own process, creates the stack from template.yaml,
-    builds a small organisation with three VPCs and breaks it with real API calls. For each change
+    builds a small organization with three VPCs and breaks it with real API calls. For each change
     it shows the findings and alerts of the monitor's Lambda functions, then repairs the change.
 
     Exit code: 0 when every change was found, reported and resolved, 1 when not, 2 on error.
@@ -79,7 +79,7 @@ def _run(pace: float, output: Output, report: Path | None) -> int:
         status.update("creating the stack of template.yaml")
         with EmbeddedAws(ROOT) as aws:
             run = DemoRun(aws)
-            status.update("building an organisation with three VPCs")
+            status.update("building an organization with three VPCs")
             run.build()
             status.stop()
             faults = _print_run(run, pace, output)
@@ -94,7 +94,7 @@ def _write_report(aws: EmbeddedAws, file: Path) -> None:
     now = datetime.now(UTC)
     period = ReportPeriod(now - timedelta(minutes=2), now, latest=True)
     scopes = list(tables.list_scopes())
-    data = read_report_data(tables, scopes, "the organisation of the demo", period)
+    data = read_report_data(tables, scopes, "the organization of the demo", period)
     file.write_text(render_report(data), encoding="utf-8")
     print_note(f"wrote {file}")
 

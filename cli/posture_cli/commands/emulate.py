@@ -1,4 +1,4 @@
-"""`posture emulate`: serves an emulated AWS with the stack and a small organisation."""
+"""`posture emulate`: serves an emulated AWS with the stack and a small organization."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def emulate(
     """Serve an emulated AWS that holds the stack, for `sam local invoke` and boto3.
 
     It has the tables, topic and queues of template.yaml, by the names in env.json, and the
-    organisation of the demo, to which the sample events in events/ refer: some changes are already
+    organization of the demo, to which the sample events in events/ refer: some changes are already
     evaluated, others are not. Alerts that are published to the topic are printed.
 
     It runs until you interrupt it, and keeps nothing.

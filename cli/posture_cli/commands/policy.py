@@ -30,7 +30,7 @@ from posture_cli.render.records import write_json
 from posture_cli.text import make_printable
 
 _parse_account = build_parser(r"\d{12}", "an account of 12 digits")
-_parse_org = build_parser(r"o-[a-z0-9]+", "an organisation id, as in o-a1b2c3d4e5")
+_parse_org = build_parser(r"o-[a-z0-9]+", "an organization id, as in o-a1b2c3d4e5")
 _parse_vpc = build_parser(r"vpc-\w+", "the id of a VPC, as in vpc-0123456789abcdef0")
 _parse_endpoint = build_parser(r"vpce-\w+", "the id of an endpoint, as in vpce-0123456789abcdef0")
 
@@ -71,7 +71,7 @@ def check(
     ] = None,
     trusted_org: Annotated[
         list[str] | None,
-        option("ORGANISATION", "A trusted organisation; repeat for several.", parser=_parse_org),
+        option("ORGANIZATION", "A trusted organization; repeat for several.", parser=_parse_org),
     ] = None,
     service: Annotated[
         str,
@@ -98,7 +98,7 @@ def check(
     """Decide what an endpoint policy allows.
 
     Does it allow full access? Does it allow a principal or a resource outside the trusted accounts
-    and organisations? By default only the account of the endpoint is trusted. Each yes comes with a
+    and organizations? By default only the account of the endpoint is trusted. Each yes comes with a
     request that the policy allows; each unknown with the reason.
 
     Exit code: 0 when every answer is no, 1 when one is yes, 2 on error, 3 when none is yes and one

@@ -1,1 +1,1 @@
-"""The demo: a sample organisation, API calls that break it, and how the monitor responds."""
+"""The demo: a sample organization, API calls that break it, and how the monitor responds."""

@@ -50,7 +50,7 @@ def print_step(console: Console, step: DemoStep) -> None:
 
 def print_summary(console: Console, findings: Sequence[Finding], steps: Sequence[DemoStep]) -> None:
     """Print the final table and the summary."""
-    numbers = summarise(steps)
+    numbers = summarize(steps)
     records = [build_finding_record(finding) for finding in findings]
     console.print()
     console.print(Text("All findings at the end", style="bold"))
@@ -69,11 +69,11 @@ def build_document(findings: Sequence[Finding], steps: Sequence[DemoStep]) -> di
     return {
         "steps": [_build_step_record(step) for step in steps],
         "findings": [build_finding_record(finding) for finding in findings],
-        "summary": summarise(steps),
+        "summary": summarize(steps),
     }
 
 
-def summarise(steps: Sequence[DemoStep]) -> dict[str, Any]:
+def summarize(steps: Sequence[DemoStep]) -> dict[str, Any]:
     """Count changes and alerts. Latencies are seconds from a call's return to its alert."""
     latencies = [step.seconds for step in steps if step.records and step.alerts]
     return {

@@ -19,7 +19,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.store.baselines import BaselineTable
 from posture.store.findings import Findings
 from posture_cli.demo import checks
-from posture_cli.demo.organisation import BASELINE_DOCUMENT, Organisation, OrganisationBuilder
+from posture_cli.demo.organization import BASELINE_DOCUMENT, Organization, OrganizationBuilder
 from posture_cli.demo.scenarios import SCENARIOS, Scenario
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
@@ -74,11 +74,11 @@ class DemoRun:
         self._aws = aws
         self._stored: Mapping[str, Finding] = {}
         self._records = 0  # of the trail, that belong to completed steps
-        self.organisation: Organisation
+        self.organization: Organization
 
-    def build(self) -> Organisation:
-        """Build the organisation, unrecorded, and apply its baseline."""
-        self.organisation = OrganisationBuilder(self._aws.ec2(), self._aws.account).build()
+    def build(self) -> Organization:
+        """Build the organization, unrecorded, and apply its baseline."""
+        self.organization = OrganizationBuilder(self._aws.ec2(), self._aws.account).build()
         table = self._aws.stack.outputs["BaselineTableName"]
         BaselineTable(self._aws.session.client("dynamodb"), table).apply(
             parse_document(BASELINE_DOCUMENT),
@@ -86,7 +86,7 @@ class DemoRun:
             applied_at=datetime.now(UTC),
             applied_by=ApiCaller(self._aws.account, "SecurityTeam", "carol").arn,
         )
-        return self.organisation
+        return self.organization
 
     def run(self) -> Iterator[DemoStep]:
         """Run the demo; yield each step once it is complete."""
@@ -112,9 +112,9 @@ class DemoRun:
         }
 
     def _run_scenario(self, scenario: Scenario, caller: ApiCaller) -> Iterator[DemoStep]:
-        builder = OrganisationBuilder(self._aws.ec2(caller), self._aws.account)
+        builder = OrganizationBuilder(self._aws.ec2(caller), self._aws.account)
         before = checks.active_finding_ids(self._stored.values())
-        with scenario.misconfigure(builder, self.organisation):
+        with scenario.misconfigure(builder, self.organization):
             step = self._complete(StepKind.BREAK, scenario.title, caller.arn, perf_counter())
             yield _add_faults(step, checks.check_causes(step.records, step.findings))
         step = self._complete(StepKind.REPAIR, scenario.title, caller.arn, perf_counter())
@@ -122,7 +122,7 @@ class DemoRun:
         yield _add_faults(step, checks.check_restored(before, after))
 
     def _make_failing_call(self, caller: ApiCaller) -> DemoStep:
-        table = self.organisation.payments.private_table
+        table = self.organization.payments.private_table
         with suppress(ClientError):
             self._aws.ec2(caller).delete_route(RouteTableId=table, DestinationCidrBlock=UNROUTED)
         title = "A rejected API call changes nothing and sends no alert"

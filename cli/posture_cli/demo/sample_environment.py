@@ -1,6 +1,6 @@
 """The environment that `posture emulate` serves and that the sample events in `events/` refer to.
 
-It is the demo's organisation with a history and with changes that are not evaluated yet. All ids
+It is the demo's organization with a history and with changes that are not evaluated yet. All ids
 and commits are the same in each run.
 
 * History, on the morning of 1 December 2025: a sweep; then the endpoint security group of payments
@@ -24,7 +24,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
 from posture_cli.demo.demo_run import DemoRun
-from posture_cli.demo.organisation import Organisation, OrganisationBuilder
+from posture_cli.demo.organization import Organization, OrganizationBuilder
 from posture_cli.demo.scenarios import SCENARIOS
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry, record_calls
@@ -38,7 +38,7 @@ PENDING_SCENARIOS = ("detour", "dns-off", "other-table", "deleted-endpoint")
 
 
 class SampleEnvironment:
-    """The organisation with its history and its pending changes, in an emulated AWS.
+    """The organization with its history and its pending changes, in an emulated AWS.
 
     `trail` holds the CloudTrail records of the pending changes, which are not delivered.
     """
@@ -46,13 +46,13 @@ class SampleEnvironment:
     def __init__(self, aws: EmbeddedAws) -> None:
         self._aws = aws
         self._pending: list[AbstractContextManager[None]] = []
-        self.organisation: Organisation
+        self.organization: Organization
         self.trail: list[dict[str, Any]] = []
 
     def build(self) -> None:
-        """Build the organisation, record its history, and make the pending changes."""
+        """Build the organization, record its history, and make the pending changes."""
         with use_numbered_ids():
-            self.organisation = DemoRun(self._aws).build()
+            self.organization = DemoRun(self._aws).build()
             self._record_history()
             self._make_pending_changes()
 
@@ -98,8 +98,8 @@ class SampleEnvironment:
         caller = ApiCaller(self._aws.account, "NetworkAdmin", "alice")
         ec2 = self._aws.ec2()
         record_calls(ec2, caller, self.trail.append)
-        builder = OrganisationBuilder(ec2, self._aws.account)
-        return scenario.misconfigure(builder, self.organisation)
+        builder = OrganizationBuilder(ec2, self._aws.account)
+        return scenario.misconfigure(builder, self.organization)
 
     def _evaluate_trail(self, now: datetime) -> None:
         """Evaluate and discard the trail, as if its calls were made four seconds ago."""

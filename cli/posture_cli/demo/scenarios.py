@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from posture_cli.demo.network_builder import build_https_permission
-from posture_cli.demo.organisation import Organisation, OrganisationBuilder
+from posture_cli.demo.organization import Organization, OrganizationBuilder
 
 FULL_ACCESS_POLICY = json.dumps(
     {
@@ -16,7 +16,7 @@ FULL_ACCESS_POLICY = json.dumps(
 )
 
 
-Misconfiguration = Callable[[OrganisationBuilder, Organisation], Iterator[None]]
+Misconfiguration = Callable[[OrganizationBuilder, Organization], Iterator[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Scenario:
 
     name: str
     title: str
-    misconfigure: Callable[[OrganisationBuilder, Organisation], AbstractContextManager[None]]
+    misconfigure: Callable[[OrganizationBuilder, Organization], AbstractContextManager[None]]
 
 
 SCENARIOS: list[Scenario] = []
@@ -43,9 +43,9 @@ def _scenario(name: str, title: str) -> Callable[[Misconfiguration], Misconfigur
 
 @_scenario("detour", "A more specific route sends part of the S3 traffic to the NAT gateway")
 def _route_to_nat_gateway(
-    builder: OrganisationBuilder, organisation: Organisation
+    builder: OrganizationBuilder, organization: Organization
 ) -> Iterator[None]:
-    ec2, vpc = builder.ec2, organisation.payments
+    ec2, vpc = builder.ec2, organization.payments
     name = f"com.amazonaws.{ec2.meta.region_name}.s3"
     lists = ec2.describe_managed_prefix_lists(
         Filters=[{"Name": "prefix-list-name", "Values": [name]}]
@@ -61,8 +61,8 @@ def _route_to_nat_gateway(
 
 
 @_scenario("lost-route", "The DynamoDB endpoint loses the private route table")
-def _remove_route_table(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
-    vpc = organisation.payments
+def _remove_route_table(builder: OrganizationBuilder, organization: Organization) -> Iterator[None]:
+    vpc = organization.payments
     endpoint, table = vpc.endpoints["dynamodb"], vpc.private_table
     builder.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[table])
     yield
@@ -70,16 +70,16 @@ def _remove_route_table(builder: OrganisationBuilder, organisation: Organisation
 
 
 @_scenario("open-policy", "The S3 endpoint's policy is changed to full access")
-def _open_policy(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
-    endpoint, policy = organisation.payments.endpoints["s3"], builder.policy()
+def _open_policy(builder: OrganizationBuilder, organization: Organization) -> Iterator[None]:
+    endpoint, policy = organization.payments.endpoints["s3"], builder.policy()
     builder.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=FULL_ACCESS_POLICY)
     yield
     builder.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=policy)
 
 
 @_scenario("open-group", "The endpoints' security group allows 0.0.0.0/0")
-def _open_group(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
-    group = organisation.payments.endpoint_group
+def _open_group(builder: OrganizationBuilder, organization: Organization) -> Iterator[None]:
+    group = organization.payments.endpoint_group
     any_address = [build_https_permission("0.0.0.0/0")]
     builder.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=any_address)
     yield
@@ -88,17 +88,17 @@ def _open_group(builder: OrganisationBuilder, organisation: Organisation) -> Ite
 
 @_scenario("dns-off", "DNS hostnames are disabled in the analytics VPC")
 def _disable_dns_hostnames(
-    builder: OrganisationBuilder, organisation: Organisation
+    builder: OrganizationBuilder, organization: Organization
 ) -> Iterator[None]:
-    vpc_id = organisation.analytics.id
+    vpc_id = organization.analytics.id
     builder.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": False})
     yield
     builder.ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
 
 
 @_scenario("other-table", "A subnet moves to a route table without endpoint routes")
-def _move_subnet(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
-    ec2, vpc = builder.ec2, organisation.analytics
+def _move_subnet(builder: OrganizationBuilder, organization: Organization) -> Iterator[None]:
+    ec2, vpc = builder.ec2, organization.analytics
     tables = ec2.describe_route_tables(RouteTableIds=[vpc.private_table])["RouteTables"]
     association = next(
         association["RouteTableAssociationId"]
@@ -115,8 +115,8 @@ def _move_subnet(builder: OrganisationBuilder, organisation: Organisation) -> It
 
 
 @_scenario("deleted-endpoint", "The KMS endpoint is deleted")
-def _delete_endpoint(builder: OrganisationBuilder, organisation: Organisation) -> Iterator[None]:
-    vpc = organisation.payments
+def _delete_endpoint(builder: OrganizationBuilder, organization: Organization) -> Iterator[None]:
+    vpc = organization.payments
     builder.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
     yield
     builder.create_private_endpoint(vpc.id, vpc.private_subnets, "kms", vpc.endpoint_group)

@@ -43,8 +43,8 @@ MEMBERS = {  # a set of strings is recorded as a set of objects
 def is_wrapped(operation: OperationModel) -> bool:
     """Return whether CloudTrail records an operation in the wrapped format.
 
-    In botocore's model, operations of EC2's first years serialise `DryRun` as `dryRun` or lack it.
-    The operations that published records show wrapped serialise it unchanged.
+    In botocore's model, operations of EC2's first years serialize `DryRun` as `dryRun` or lack it.
+    The operations that published records show wrapped serialize it unchanged.
     """
     members = operation.input_shape.members if operation.input_shape else {}
     return "DryRun" in members and "name" not in members["DryRun"].serialization

@@ -29,7 +29,7 @@ ONE, OTHER = "111111111111", "222222222222"
 ACCESS = MemberAccess((ONE, OTHER), "posture-look-eu-west-1", "our-external-id")
 
 
-class Organisation:
+class Organization:
     """The home account's stage, and two members with a network of their own in each."""
 
     def __init__(self, stage: Stage) -> None:
@@ -121,78 +121,78 @@ class Organisation:
 
 
 @pytest.fixture
-def organisation(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Organisation]:
-    """Return an organisation of three accounts."""
+def organization(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Organization]:
+    """Return an organization of three accounts."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     forget: Callable[[], None] = clients.session.cache_clear
     forget()
-    yield Organisation(stage)
+    yield Organization(stage)
     forget()
 
 
-def test_a_members_change_is_found_in_its_account_alone(organisation: Organisation) -> None:
+def test_a_members_change_is_found_in_its_account_alone(organization: Organization) -> None:
     """The scope, the actor and the role are the member's; the other accounts have no finding."""
-    assert organisation.evaluate(organisation.open_group(ONE)) == ()
-    found = [it for it in organisation.findings(ONE) if it.rule == "endpoint-security-group-open"]
+    assert organization.evaluate(organization.open_group(ONE)) == ()
+    found = [it for it in organization.findings(ONE) if it.rule == "endpoint-security-group-open"]
     assert {it.scope.account for it in found} == {ONE}
     assert all(it.cause and it.cause.actor.endswith("/bob") for it in found)
-    assert organisation.findings(OTHER) == []
-    assert organisation.stage.findings() == []
-    assert organisation.assumed[0]["RoleArn"] == f"arn:aws:iam::{ONE}:role/posture-look-eu-west-1"
-    assert organisation.assumed[0]["ExternalId"] == "our-external-id"
+    assert organization.findings(OTHER) == []
+    assert organization.stage.findings() == []
+    assert organization.assumed[0]["RoleArn"] == f"arn:aws:iam::{ONE}:role/posture-look-eu-west-1"
+    assert organization.assumed[0]["ExternalId"] == "our-external-id"
 
 
-def test_an_account_that_is_no_member_is_refused(organisation: Organisation) -> None:
+def test_an_account_that_is_no_member_is_refused(organization: Organization) -> None:
     """With its reason, and the rest of the batch goes on."""
-    unlisted = organisation.open_group(ONE) | {"recipientAccountId": "333333333333"}
-    organisation.stage.open_group()
-    (home,) = organisation.stage.taken()
-    assert organisation.evaluate(unlisted, home) == ("m-1",)
-    assert organisation.stage.findings()
-    assert any("333333333333" in reason for reason in organisation.stage.refused().values())
+    unlisted = organization.open_group(ONE) | {"recipientAccountId": "333333333333"}
+    organization.stage.open_group()
+    (home,) = organization.stage.taken()
+    assert organization.evaluate(unlisted, home) == ("m-1",)
+    assert organization.stage.findings()
+    assert any("333333333333" in reason for reason in organization.stage.refused().values())
 
 
 def test_a_member_that_denies_access_is_unknown_and_stops_no_other(
-    organisation: Organisation,
+    organization: Organization,
 ) -> None:
     """Its scope's rules answer unknown; the changes of the others are evaluated beside it."""
-    organisation.denied.add(ONE)
-    records = [organisation.open_group(ONE), organisation.open_group(OTHER)]
-    records[0]["requestParameters"]["vpcId"] = organisation.networks[ONE].scope.subject
-    assert organisation.evaluate(*records) == ()
-    assert organisation.findings(ONE) == []
-    assert organisation.findings(OTHER)
+    organization.denied.add(ONE)
+    records = [organization.open_group(ONE), organization.open_group(OTHER)]
+    records[0]["requestParameters"]["vpcId"] = organization.networks[ONE].scope.subject
+    assert organization.evaluate(*records) == ()
+    assert organization.findings(ONE) == []
+    assert organization.findings(OTHER)
 
 
-def test_a_sweep_evaluates_every_account(organisation: Organisation) -> None:
+def test_a_sweep_evaluates_every_account(organization: Organization) -> None:
     """Each VPC of each account, under its own account."""
-    result = organisation.sweep()
+    result = organization.sweep()
     accounts = {each.scope.account for each in result.results}
     assert accounts == {ACCOUNT, ONE, OTHER}
-    for account, network in organisation.networks.items():
+    for account, network in organization.networks.items():
         mine = {it.scope.subject for it in result.results if it.scope.account == account}
         theirs = {each["VpcId"] for each in network.ec2.describe_vpcs()["Vpcs"]}
         assert mine == theirs
 
 
-def test_a_sweep_reports_what_it_may_no_longer_read(organisation: Organisation) -> None:
+def test_a_sweep_reports_what_it_may_no_longer_read(organization: Organization) -> None:
     """What was found before stays open, and each rule that cannot see says unknown."""
-    organisation.open_group(ONE)
-    organisation.sweep()
-    before = organisation.findings(ONE)
-    organisation.denied.add(ONE)
-    organisation.members = assume_member_roles(HOME, ACCESS, "aws")
-    result = organisation.sweep()
+    organization.open_group(ONE)
+    organization.sweep()
+    before = organization.findings(ONE)
+    organization.denied.add(ONE)
+    organization.members = assume_member_roles(HOME, ACCESS, "aws")
+    result = organization.sweep()
     assert not result.failed_regions
-    assert {it.id for it in organisation.findings(ONE)} == {it.id for it in before}
-    unknown = organisation.findings(ONE, FindingStatus.UNKNOWN)
+    assert {it.id for it in organization.findings(ONE)} == {it.id for it in before}
+    unknown = organization.findings(ONE, FindingStatus.UNKNOWN)
     assert "endpoint-security-group-open" in {it.rule for it in unknown}
     assert all("AccessDenied" in it.verdict.evidence[0].text for it in unknown)
-    assert organisation.findings(OTHER, FindingStatus.UNKNOWN) == []
+    assert organization.findings(OTHER, FindingStatus.UNKNOWN) == []
 
 
 def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
-    organisation: Organisation,
+    organization: Organization,
 ) -> None:
     """So that Lambda tries again, and the log says whom."""
 
@@ -200,33 +200,33 @@ def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
         error: Any = {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}
         raise ClientError(error, "DescribeVpcs")
 
-    organisation.members[ONE].ec2.meta.events.register("before-call.ec2.DescribeVpcs", throttled)
-    result = organisation.sweep()
+    organization.members[ONE].ec2.meta.events.register("before-call.ec2.DescribeVpcs", throttled)
+    result = organization.sweep()
     assert [region.account for region in result.failed_regions] == [ONE]
     assert {each.scope.account for each in result.results} == {ACCOUNT, OTHER}
 
 
 def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
-    organisation: Organisation,
+    organization: Organization,
 ) -> None:
     """By a change and by a sweep, with no message again; what was found is open once more after."""
-    scope, record = organisation.open_service(ONE)
-    assert organisation.evaluate(record) == ()
-    (before,) = organisation.of(scope, FindingStatus.OPEN)
-    unread = organisation.of(
+    scope, record = organization.open_service(ONE)
+    assert organization.evaluate(record) == ()
+    (before,) = organization.of(scope, FindingStatus.OPEN)
+    unread = organization.of(
         scope, FindingStatus.UNKNOWN
     )  # connections, which moto does not return
     assert before.rule == "endpoint-service-allows-untrusted-principal"
-    organisation.denied.add(ONE)
-    organisation.members = assume_member_roles(HOME, ACCESS, "aws")
-    for run in (lambda: organisation.evaluate(record), lambda: organisation.sweep().failed):
+    organization.denied.add(ONE)
+    organization.members = assume_member_roles(HOME, ACCESS, "aws")
+    for run in (lambda: organization.evaluate(record), lambda: organization.sweep().failed):
         assert not run()
-        unknown = organisation.of(scope, FindingStatus.UNKNOWN)
+        unknown = organization.of(scope, FindingStatus.UNKNOWN)
         assert {it.rule for it in unknown} == {rule.id for rule in SERVICE_RULES}
         assert before.id in {it.id for it in unknown}
         assert all("AccessDenied" in it.verdict.evidence[0].text for it in unknown)
-    organisation.denied.clear()
-    assert not organisation.sweep().failed
-    assert [it.id for it in organisation.of(scope, FindingStatus.OPEN)] == [before.id]
-    after = organisation.of(scope, FindingStatus.UNKNOWN)
+    organization.denied.clear()
+    assert not organization.sweep().failed
+    assert [it.id for it in organization.of(scope, FindingStatus.OPEN)] == [before.id]
+    after = organization.of(scope, FindingStatus.UNKNOWN)
     assert {it.id for it in after} == {it.id for it in unread}

@@ -16,6 +16,7 @@ FULL: dict[str, Any] = {
     "version": 1,
     "default": {
         "required_services": ["s3", "kms"],
+        "accept_fips_endpoints": True,
         "trusted_accounts": ["111122223333"],
         "trusted_organizations": ["o-a1b2c3d4e5"],
         "organization": "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/",
@@ -51,6 +52,7 @@ def test_a_full_document_is_read() -> None:
     document = parse_document(FULL)
     assert document.default == Baseline(
         required_services=("s3", "kms"),
+        accept_fips_endpoints=True,
         trusted_accounts=frozenset({"111122223333"}),
         trusted_organizations=frozenset({"o-a1b2c3d4e5"}),
         organization="o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/",
@@ -95,9 +97,9 @@ def test_everything_may_be_left_out(raw: dict[str, Any]) -> None:
         ),
         ({"default": {"trusted_accounts": ["1111"]}}, "trusted_accounts[0]: expected an account"),
         ({"default": {"trusted_accounts": [None]}}, "got nothing"),
-        ({"default": {"trusted_organizations": ["r-1"]}}, "expected an organisation id"),
-        ({"default": {"organization": ["o-a1b2c3d4e5"]}}, "expected the organisation of"),
-        ({"default": {"organization": "o-a1b2c3d4e5/ou-1"}}, "expected the organisation of"),
+        ({"default": {"trusted_organizations": ["r-1"]}}, "expected an organization id"),
+        ({"default": {"organization": ["o-a1b2c3d4e5"]}}, "expected the organization of"),
+        ({"default": {"organization": "o-a1b2c3d4e5/ou-1"}}, "expected the organization of"),
         ({"default": {"pending_grace_minutes": -1}}, "a whole number from 0 to 1440, got -1"),
         ({"default": {"pending_grace_minutes": True}}, "a whole number from 0 to 1440, got True"),
         ({"default": {"pending_grace_minutes": "15"}}, "a whole number from 0 to 1440, got '15'"),

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 def test_the_table_is_up_to_date() -> None:
     """`make docs` would write the same file."""
     script = runpy.run_path(str(ROOT / "layers/posture/service_reference.py"))
-    assert PATH.read_text(encoding="utf-8") == script["serialise"]()
+    assert PATH.read_text(encoding="utf-8") == script["serialize"]()
 
 
 def test_every_region_is_in_the_partition_that_botocore_says() -> None:

@@ -41,7 +41,7 @@ def find_title(rules: RuleTexts, rule: str) -> str:
     return rules[rule].title if rule in rules else rule
 
 
-def serialise_rule_texts(rules: RuleTexts) -> str:
+def serialize_rule_texts(rules: RuleTexts) -> str:
     """Serialize the texts of rules for `load_rule_texts`."""
     texts = {
         name: (rule.title, rule.rationale, [(it.framework, it.id) for it in rule.controls])

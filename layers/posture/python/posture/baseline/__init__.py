@@ -1,1 +1,1 @@
-"""The baseline document: what an organisation requires, parsed and resolved for a scope."""
+"""The baseline document: what an organization requires, parsed and resolved for a scope."""

@@ -101,11 +101,12 @@ REQUIREMENTS: Mapping[str, Field] = {
     "required_services": texts(
         SHORT_SERVICE, "the short name of a service, as in kms or ecr.dkr", ordered=True
     ),
+    "accept_fips_endpoints": parse_flag,
     "trusted_accounts": texts(ACCOUNT, "an account of 12 digits"),
-    "trusted_organizations": texts(ORGANIZATION, "an organisation id, as in o-a1b2c3d4e5"),
+    "trusted_organizations": texts(ORGANIZATION, "an organization id, as in o-a1b2c3d4e5"),
     "organization": text(
         ORGANIZATION_PATH,
-        "the organisation of the accounts, as in o-a1b2c3d4e5, or a path in it, as in "
+        "the organization of the accounts, as in o-a1b2c3d4e5, or a path in it, as in "
         "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/",
     ),
     "allowed_endpoint_services": texts(

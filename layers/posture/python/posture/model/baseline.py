@@ -1,4 +1,4 @@
-"""What an organisation requires of a scope."""
+"""What an organization requires of a scope."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Baseline:
     """
 
     required_services: tuple[str, ...] = ()
+    accept_fips_endpoints: bool = False  # `kms-fips` meets the requirement of `kms`
     trusted_accounts: frozenset[str] = frozenset()
     trusted_organizations: frozenset[str] = frozenset()
     organization: str = ""  # of the scope's own account: its id, or the account's path in it

@@ -95,7 +95,7 @@ class CaseEnumeration:
     def _may_be_in(
         self, account: str, organization: str | None, options: Collection[str | None]
     ) -> bool:
-        """Return whether an account may be in an organisation: the endpoint's own is in its own."""
+        """Return whether an account may be in an organization: the endpoint's own is in its own."""
         known = self.endpoint.organization
         is_own = known is not None and account == self.endpoint.account
         return not is_own or known not in options or organization == known
@@ -113,7 +113,7 @@ class CaseEnumeration:
                 yield Caller(CallerKind.FEDERATED)
 
     def list_pairs(self, caller: Caller) -> Iterator[tuple[Caller, ResourceOwner]]:
-        """Yield a caller with each owner, where an account that is both is in one organisation."""
+        """Yield a caller with each owner, where an account that is both is in one organization."""
         for owner in self.owners:
             is_same = owner.kind is OwnerKind.ACCOUNT and caller.account == owner.account
             if owner.kind is OwnerKind.CALLER:

@@ -18,7 +18,7 @@ from posture.policy.decide import (
 )
 from posture.policy.descriptions import build_decision_record
 from posture.policy.document import Policy, shorten
-from posture.policy.endpoint_dependence import generalise_check, restore_endpoint
+from posture.policy.endpoint_dependence import generalize_check, restore_endpoint
 from posture.policy.json_reader import MalformedPolicyError
 from posture.policy.lints import Lint, lint_policy
 from posture.policy.parse import parse_policy
@@ -56,7 +56,7 @@ def decide_policy_text(text: str, check: PolicyCheck, units: int = MAX_UNITS) ->
     Raises:
         MalformedPolicyError: The text is not a policy document.
     """
-    decided = _decide(text, generalise_check(text, check), units)
+    decided = _decide(text, generalize_check(text, check), units)
     return replace(decided, decision=restore_endpoint(check.endpoint, decided.decision))
 
 
@@ -72,7 +72,7 @@ def decide_policies(
     found: dict[str, DecidedPolicy | MalformedPolicyError] = {}
     alike: dict[tuple[str, PolicyCheck], list[str]] = {}
     for name, (text, check) in stated.items():
-        alike.setdefault((text, generalise_check(text, check)), []).append(name)
+        alike.setdefault((text, generalize_check(text, check)), []).append(name)
     pending, left, before = list(alike), units, 0
     for most in (FIRST_UNITS, MAX_UNITS):
         if not pending:

@@ -40,7 +40,7 @@ def describe_caller(request: Request) -> str:
     forwarded = request.context.get("aws:viaawsservice") == ("true",)
     by = "an AWS service with the credentials of " if forwarded else ""
     session = f"session {request.session}" if request.session else ""
-    organization = f"organisation {request.organization}" if request.organization else ""
+    organization = f"organization {request.organization}" if request.organization else ""
     details = ", ".join(filter(None, (session, organization)))
     return f"{by}{request.principal}" + (f" ({details})" if details else "")
 

@@ -18,7 +18,7 @@ ENDPOINT_OR_TIME = re.compile(r"vpc|time|date|epoch|\\u", re.IGNORECASE)
 TIME = re.compile(rf"{keys.NOW}|{keys.EPOCH}|\\u", re.IGNORECASE)
 
 
-def generalise_check(text: str, check: PolicyCheck) -> PolicyCheck:
+def generalize_check(text: str, check: PolicyCheck) -> PolicyCheck:
     """Remove the endpoint ID, the VPC and the time from a check if the policy names none."""
     if ENDPOINT_OR_TIME.search(text):
         return check
@@ -32,7 +32,7 @@ def depends_on_time(text: str) -> bool:
 
 
 def restore_endpoint(endpoint: EndpointContext, decision: PolicyDecision) -> PolicyDecision:
-    """Put an endpoint and its VPC into the examples of a generalised decision."""
+    """Put an endpoint and its VPC into the examples of a generalized decision."""
     own = {keys.SOURCE_VPC: endpoint.vpc_id, keys.SOURCE_ENDPOINT: endpoint.endpoint_id}
     known = {key: (value,) for key, value in own.items() if value is not None}
 

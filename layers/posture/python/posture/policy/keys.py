@@ -43,8 +43,8 @@ ENDPOINT_PATHS = "aws:vpceorgpaths"
 SOURCE_VPC_ARN = "aws:sourcevpcarn"
 REQUESTED_REGION = "aws:requestedregion"
 USER_ID = "aws:userid"
-MANAGEMENT = "aws:principalorgmasteraccountid"  # of the caller's organisation
-# Keys that name the account, or the organisation, of one of the parties to a request.
+MANAGEMENT = "aws:principalorgmasteraccountid"  # of the caller's organization
+# Keys that name the account, or the organization, of one of the parties to a request.
 ACCOUNTS = CALLER_ACCOUNTS | OWNER_ACCOUNTS | {ENDPOINT_ACCOUNT, MANAGEMENT, PRINCIPAL_ARN, USER_ID}
 ORGS = CALLER_ORGS | OWNER_ORGS | {ENDPOINT_ORG, ENDPOINT_PATHS, MANAGEMENT}
 

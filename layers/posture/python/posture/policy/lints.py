@@ -151,7 +151,7 @@ def _lint_condition(
         sentence = "the wildcard also matches IDs of others. EC2 accepts no wildcard in an ID."
         yield "wildcard-in-id", sentence
     if key in PATH_KEYS and not all(PATH.fullmatch(each) for each in values):
-        sentence = "a path without an organisation ID also matches units of other organisations."
+        sentence = "a path without an organization ID also matches units of other organizations."
         yield "path-without-organization", sentence
     if not statement.allows and key.startswith(keys.TAGS):
         sentence = "a principal that can set the tag can avoid the deny."

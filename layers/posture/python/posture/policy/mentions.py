@@ -131,7 +131,7 @@ class PolicyMentions:
 
     Attributes:
         accounts: Account IDs.
-        organizations: Organisation IDs.
+        organizations: Organization IDs.
         sources: VPC and endpoint IDs, by condition key.
         keys: The keys of conditions, in lower case.
         variables: The keys that policy variables name.

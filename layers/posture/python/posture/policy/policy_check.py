@@ -14,7 +14,7 @@ GLOBAL_NAMES = frozenset({"com.amazonaws.iam", "com.amazonaws.route53", "iam", "
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The trusted accounts and organisations. The endpoint's own account is always trusted.
+    """The trusted accounts and organizations. The endpoint's own account is always trusted.
 
     A resource whose name holds no account ID (an S3 bucket, an AMI) counts as trusted if the
     policy names it in full, and so do the resources that AWS owns. `strict` trusts neither
@@ -32,7 +32,7 @@ class Trust:
         return replace(self, accounts=(self.accounts | {account}) - {""})
 
     def covers(self, account: str, organization: str | None) -> bool:
-        """Return whether an account, as a member of an organisation, is trusted."""
+        """Return whether an account, as a member of an organization, is trusted."""
         return account in self.accounts or organization in self.organizations
 
 
@@ -53,12 +53,12 @@ class EndpointContext:
 
     @property
     def organization(self) -> str | None:
-        """The ID of the organisation."""
+        """The ID of the organization."""
         return self.own_organization.partition("/")[0] or None
 
     @property
     def organization_path(self) -> str | None:
-        """The path of the endpoint's account in the organisation."""
+        """The path of the endpoint's account in the organization."""
         return self.own_organization if "/" in self.own_organization else None
 
     @property

@@ -28,8 +28,8 @@ class Request:
         action: The action, such as s3:GetObject.
         resource: The resource's ARN, or `*`.
         owner: The account that owns the resource, or "aws", whether or not a key holds it.
-        organization: The caller's organisation.
-        owner_organization: The owner's organisation.
+        organization: The caller's organization.
+        owner_organization: The owner's organization.
         context: The condition keys of the request in lower case; a missing key is absent.
     """
 

@@ -1,6 +1,6 @@
 """A request case: everything about a request that has few possible values.
 
-In one case the caller's account and organisation, the resource's owner, the service and the
+In one case the caller's account and organization, the resource's owner, the service and the
 endpoint are constants. Open are the action, the ARNs of the resource and of the principal, and the
 condition keys that callers choose.
 """

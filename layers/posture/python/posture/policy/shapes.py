@@ -1,4 +1,4 @@
-"""The forms of actions, ARNs and organisation paths in a request case."""
+"""The forms of actions, ARNs and organization paths in a request case."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _fill(form: str) -> Pattern:
 
 @lru_cache(maxsize=256)
 def match_organization_paths(organization: str) -> PatternSet:
-    """Return the pattern set of the paths in an organisation."""
+    """Return the pattern set of the paths in an organization."""
     start, some_id = match_text(f"{organization}/r-"), match_some(FIELD)
     return compile_patterns((*start, *some_id, *match_text("/"), match_many(ANY)))
 

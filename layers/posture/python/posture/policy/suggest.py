@@ -1,7 +1,7 @@
 """Suggest a policy that denies what was found and keeps the rest, by adding Deny statements.
 
 The statements follow AWS's pattern for data perimeters: deny principals, or resources, of neither a
-trusted account nor a trusted organisation, except for requests of AWS services.
+trusted account nor a trusted organization, except for requests of AWS services.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
 """
 
@@ -18,7 +18,7 @@ from posture.policy.automata import SearchBudget
 from posture.policy.decide import MAX_UNITS, PolicyAnswer, PolicyDecision, decide_policy
 from posture.policy.descriptions import CANONICAL
 from posture.policy.document import MAX_POLICY_CHARACTERS, Policy
-from posture.policy.endpoint_dependence import generalise_check
+from posture.policy.endpoint_dependence import generalize_check
 from posture.policy.ownership import name_without_account
 from posture.policy.parse import parse_policy
 from posture.policy.policy_check import PolicyCheck, Trust
@@ -51,7 +51,7 @@ def suggest_policy(
     resources = decision.untrusted_resource.answer is PolicyAnswer.YES
     if not (principals or resources) or service_actions.is_customer_service(check.endpoint.service):
         return None
-    check = generalise_check(text, check)
+    check = generalize_check(text, check)
     return _suggest(text, check, units, principals=principals, resources=resources)
 
 

@@ -60,7 +60,7 @@ def path_evidence(service: Service, path: Path) -> Evidence:
     if path.route:
         record["route"] = f"{path.route.destination} to {path.route.target.id}"
     hops = ", then ".join(dict.fromkeys(map(_describe_hop, path.hops)))
-    text = f"{service.name}: traffic to {summarise_addresses(path.addresses)} {hops}."
+    text = f"{service.name}: traffic to {summarize_addresses(path.addresses)} {hops}."
     return Evidence(text, record)
 
 
@@ -98,7 +98,7 @@ def format_ports(rule: SecurityGroupRule) -> str:
     return f"{rule.protocol}/{first}" if first == last else f"{rule.protocol}/{first}-{last}"
 
 
-def summarise_addresses(addresses: AddressSet) -> str:
+def summarize_addresses(addresses: AddressSet) -> str:
     """Format the first blocks of an address set and the number of the others."""
     return describe_addresses(addresses, MAX_BLOCKS)
 

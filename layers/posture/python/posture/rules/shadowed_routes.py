@@ -11,7 +11,7 @@ from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTab
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
-from posture.rules.evidence import format_addresses, join_names, route_evidence, summarise_addresses
+from posture.rules.evidence import format_addresses, join_names, route_evidence, summarize_addresses
 from posture.rules.gateway_routes import ROUTE_PRIORITY
 from posture.rules.remediation_commands import delete_routes_command, describe_bypassing_routes
 from posture.rules.result import RuleResult, failed, passed, undecided
@@ -93,7 +93,7 @@ def _uncertainties(table: RouteTable, routing: Routing) -> Iterator[Evidence]:
             addresses = format_addresses(leg.addresses)
             yield Evidence(
                 f"Routes of equal precedence in {table.id} match "
-                f"{summarise_addresses(leg.addresses)}, and AWS does not document which one "
+                f"{summarize_addresses(leg.addresses)}, and AWS does not document which one "
                 f"applies: {routes}.",
                 {"route_table": table.id, "addresses": addresses, "routes": routes},
             )
@@ -129,7 +129,7 @@ def _part(shadow: _Shadow) -> str:
     if shadow.whole:
         return f"all {service} traffic"
     diverted = AddressSet.union(leg.addresses for leg in shadow.diverted)
-    return f"{service} traffic ({summarise_addresses(diverted)})"
+    return f"{service} traffic ({summarize_addresses(diverted)})"
 
 
 def _evidence(table: RouteTable, shadow: _Shadow) -> Iterator[Evidence]:
@@ -139,7 +139,7 @@ def _evidence(table: RouteTable, shadow: _Shadow) -> Iterator[Evidence]:
             yield route_evidence(table, leg.route)
             yield Evidence(
                 f"{leg.route.destination} takes precedence over {shadow.route.destination} for "
-                f"{summarise_addresses(leg.addresses)}: it is more specific, or as specific and "
+                f"{summarize_addresses(leg.addresses)}: it is more specific, or as specific and "
                 "preferred.",
                 {"route": leg.route.destination, "addresses": format_addresses(leg.addresses)},
             )

@@ -29,7 +29,7 @@ from posture.rules.evidence import (
     format_endpoint,
     join_names,
     route_evidence,
-    summarise_addresses,
+    summarize_addresses,
 )
 from posture.rules.interfaces.https_endpoints import NEEDED
 from posture.rules.remediation_commands import find_interface_endpoints
@@ -91,7 +91,7 @@ def _to_result(
 ) -> RuleResult:
     name = format_endpoint(endpoint)
     if facts:
-        sources = summarise_addresses(allowed) if allowed else "security groups of other VPCs"
+        sources = summarize_addresses(allowed) if allowed else "security groups of other VPCs"
         return failed(
             resource=endpoint.id,
             summary=f"{name} can be used from other networks: {sources}",
@@ -133,7 +133,7 @@ def _find_external_sources(
             if not sources or end.kind not in OTHER_NETWORKS | UNKNOWN_ENDS:
                 continue
             if route is None or end.kind in UNKNOWN_ENDS:
-                unread.append(f"the path back to {summarise_addresses(sources)}: {end.why}")
+                unread.append(f"the path back to {summarize_addresses(sources)}: {end.why}")
                 continue
             allowed |= sources
             for hop in (path, end):
@@ -181,7 +181,7 @@ def _source_evidence(
 ) -> Evidence:
     ids, target = join_names(group.id for group in groups), route.target.id
     return Evidence(
-        f"{ids} allows inbound traffic{_format_port(port)} from {summarise_addresses(sources)}, "
+        f"{ids} allows inbound traffic{_format_port(port)} from {summarize_addresses(sources)}, "
         f"which reaches the VPC through {target}.",
         {"security_groups": ids, "addresses": format_addresses(sources), "target": target},
     )

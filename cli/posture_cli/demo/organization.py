@@ -1,4 +1,4 @@
-"""The demo's organisation: three VPCs, built by EC2 calls, and its baseline.
+"""The demo's organization: three VPCs, built by EC2 calls, and its baseline.
 
 * *payments*: private subnets in two Availability Zones behind a NAT gateway; gateway endpoints for
   S3 and DynamoDB, interface endpoints for KMS and Secrets Manager.
@@ -40,7 +40,7 @@ BASELINE_DOCUMENT = {
 
 @dataclass(frozen=True, slots=True)
 class DemoVpc:
-    """One VPC of the organisation; `endpoints` are ids by the short name of the service."""
+    """One VPC of the organization; `endpoints` are ids by the short name of the service."""
 
     id: str
     cidr: str
@@ -52,30 +52,30 @@ class DemoVpc:
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
-    """The organisation's VPCs."""
+class Organization:
+    """The organization's VPCs."""
 
     payments: DemoVpc
     analytics: DemoVpc
     sandbox: DemoVpc
 
 
-class OrganisationBuilder(NetworkBuilder):
-    """Builds the organisation through one EC2 client."""
+class OrganizationBuilder(NetworkBuilder):
+    """Builds the organization through one EC2 client."""
 
     def __init__(self, ec2: EC2Client, account: str) -> None:
         super().__init__(ec2)
         self._account = account
 
-    def build(self) -> Organisation:
-        """Delete the account's default VPC, and build the organisation's own."""
+    def build(self) -> Organization:
+        """Delete the account's default VPC, and build the organization's own."""
         self._delete_default_vpc()
         payments = self._build_vpc(
             "payments", "10.20", ["s3", "dynamodb"], ["kms", "secretsmanager"], internet=True
         )
         analytics = self._build_vpc("analytics", "10.30", ["s3"], ["glue"])
         self._peer(payments, analytics)
-        return Organisation(payments, analytics, self._build_sandbox())
+        return Organization(payments, analytics, self._build_sandbox())
 
     def policy(self) -> str:
         """Return the endpoint policy: the account's own principals, on its own resources."""

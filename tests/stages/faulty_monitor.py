@@ -55,7 +55,7 @@ TRIES = 10  # as in template.yaml: then the stream gives its records up
 THREADS = (
     "posture.evaluation.batch.SCOPES_AT_ONCE",
     "posture.evaluation.region_sweep.WRITERS",
-    "posture.notification.digest.MAX_WORKERS",
+    "posture.notification.digest_publisher.MAX_WORKERS",
     "posture.store.resource_index.QUERIES",
     "posture.ec2.describe.CONCURRENCY",
 )

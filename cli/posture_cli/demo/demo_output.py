@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from posture.changes.shapes import find_ids
+from posture.changes.record_shapes import find_ids
 from posture.model.finding import Finding
 from posture_cli.demo.demo_run import DemoStep, StepKind
 from posture_cli.options import Output

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from posture.changes.event_names import EVENT_NAMES, EVENT_SOURCE, SERVICE_EVENTS
-from posture.changes.shapes import (
+from posture.changes.record_shapes import (
     find_ids,
     find_owners,
     format_scalar,

@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from posture.alerts.message import compose
 from posture.alerts.rule_texts import RuleTexts
 from posture.model.scope import Scope
-from posture.notification.digest import DigestPublisher
+from posture.notification.digest_publisher import DigestPublisher
 from posture.notification.ports import KEY_PREFIX, NotificationPorts, build_commit_key, load_entries
 from posture.store.items import CommitReference, Entry, parse_stream_record
 

@@ -196,3 +196,36 @@ def test_a_missing_policy_is_reported() -> None:
     """It counts neither as full access nor as no access."""
     found = steps(by_interface(interface("unknown", KMS, policy=None)), KMS)
     assert "vpce-unknown: EC2 returns no policy." in about(found, "policy")
+
+
+@pytest.mark.parametrize(
+    ("name", "ports", "said"),
+    [
+        ("cassandra", [(9142, 9142)], ["on port 9142: yes"]),
+        ("cassandra", [(443, 443)], ["on port 9142: no"]),
+        (
+            "email-smtp",
+            [(587, 587)],
+            ["on ports 25, 465, 2465 and 2587: no", "on port 587: yes"],
+        ),
+    ],
+)
+def test_interfaces_are_explained_on_the_ports_of_the_service(
+    name: str, ports: list[tuple[int, int]], said: list[str]
+) -> None:
+    """No sentence is about port 443, on which the service does not answer."""
+    full = f"com.amazonaws.eu-west-1.{name}"
+    rules = [admits("10.0.0.0/16", each) for each in ports]
+    snapshot = build_snapshot(
+        subnet("a"), subnet("b", cidr="10.0.2.0/24"), table("main", main=True),
+        open_acl("all", ["a", "b"]), service(full), group("endpoints", *rules),
+        eni("1", "b", "10.0.2.9"),
+        interface("1", full, network_interface_ids=("eni-1",), subnet_ids=("subnet-b",)),
+    )  # fmt: skip
+    found = steps(snapshot, full)
+    assert [
+        each.partition(" from subnet-a ")[2].rstrip(".") for each in about(found, "interface")
+    ] == said
+    assert not any("443" in each.text for each in found if ports != [(443, 443)])
+    groups = " ".join(about(found, "security group"))
+    assert ("allows inbound traffic on port" in groups) is any("yes" in each for each in said)

@@ -194,3 +194,17 @@ def test_a_name_without_region_that_older_sdks_use_is_a_remark(
     found = resolved(sts, interface("1", sts.name), name=sts.name)
     assert found.resolves_to is ResolvesTo.ENDPOINT
     assert ("sts.amazonaws.com" in found.caveat) is caveat
+
+
+@pytest.mark.parametrize("short", ["autoscaling", "ec2", "elasticmapreduce", "s3", "sts"])
+def test_general_names_bypass_the_endpoint(short: str) -> None:
+    """https://docs.aws.amazon.com/general/latest/gr/rande.html#global-endpoints."""
+    name = f"com.amazonaws.eu-west-1.{short}"
+    offered = service(name, private_dns_names=(f"{short}.eu-west-1.amazonaws.com",))
+    found = resolved(offered, interface("1", name), name=name)
+    assert f"{short}.amazonaws.com, which older SDKs" in found.caveat
+
+
+def test_services_without_a_general_name_need_no_caveat() -> None:
+    """Their names all have a Region."""
+    assert resolved(service(KMS), interface("1", KMS), name=KMS).caveat == ""

@@ -32,6 +32,7 @@ from posture.model.verdict import Status
 MISSING = "required-service-without-endpoint"
 BROKEN = "endpoint-not-available"
 ABROAD = "endpoint-in-other-region"
+IAM = "com.amazonaws.iam"
 NEEDS_KMS = Baseline(required_services=("kms",))
 
 
@@ -180,6 +181,37 @@ def test_names_of_all_kinds_are_understood(short: str, full: str) -> None:
     snapshot = build_snapshot(service(full), interface("1", full))
     wanted = Baseline(required_services=(short,))
     assert statuses(MISSING, snapshot, wanted) == {full: Status.PASS}
+
+
+FIPS = "com.amazonaws.eu-west-1.kms-fips"
+EITHER = replace(NEEDS_KMS, accept_fips_endpoints=True)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "offered", "endpoint", "expected"),
+    [
+        (NEEDS_KMS, KMS, interface("1", FIPS), {KMS: Status.FAIL}),
+        (EITHER, KMS, interface("1", FIPS), {KMS: Status.PASS}),
+        (EITHER, KMS, interface("1", KMS), {KMS: Status.PASS}),
+        (EITHER, KMS, interface("1", f"{KMS}-other"), {KMS: Status.FAIL}),
+        (EITHER, KMS, interface("1", FIPS, state="failed"), {KMS: Status.FAIL}),
+        (Baseline(required_services=("kms-fips",)), KMS, interface("1"), {FIPS: Status.FAIL}),
+        (Baseline(required_services=("iam",)), IAM, interface("1", IAM), {IAM: Status.PASS}),
+    ],
+)
+def test_fips_and_global_forms_of_a_required_service(
+    baseline: Baseline, offered: str, endpoint: Endpoint, expected: dict[str, Status]
+) -> None:
+    """FIPS forms have DNS names of their own, so whether they do is for the baseline to say."""
+    snapshot = build_snapshot(service(offered), service(FIPS), endpoint)
+    assert statuses(MISSING, snapshot, baseline) == expected
+
+
+def test_a_region_may_offer_only_the_fips_form() -> None:
+    """Then it is the one that is missing, if the baseline accepts it."""
+    snapshot = replace(build_snapshot(), services={FIPS: service(FIPS)})
+    assert statuses(MISSING, snapshot, NEEDS_KMS) == {"kms": Status.UNKNOWN}
+    assert statuses(MISSING, snapshot, EITHER) == {FIPS: Status.FAIL}
 
 
 def test_an_unread_catalogue_is_unknown() -> None:

@@ -1,5 +1,6 @@
 """Subnets whose requests to endpoints or return traffic is blocked."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -181,13 +182,6 @@ def test_a_middlebox_on_the_path_is_unknown() -> None:
     assert "eni-firewall (route 10.0.3.0/24) of rtb-a" in verdict_text(verdict)
 
 
-@pytest.mark.parametrize("service", [CUSTOM, "com.amazonaws.eu-west-1.email-smtp"])
-def test_services_on_other_ports_are_not_evaluated(service: str) -> None:
-    """They do not listen on port 443."""
-    endpoint = kms(service_name=service, security_group_ids=("sg-none",))
-    assert statuses(BLOCKED, vpc(endpoint=endpoint)) == {}
-
-
 @pytest.mark.parametrize("state", ["failed", "rejected", "deleted", "pendingacceptance"])
 def test_a_failed_endpoint_is_not_evaluated(state: str) -> None:
     """It has a rule of its own."""
@@ -320,7 +314,78 @@ def test_keyspaces_answers_on_9142(port: int, status: Status) -> None:
     assert cell(snapshot, "a", KEYSPACES).outcome is outcome
 
 
-@pytest.mark.parametrize("kind", [EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK])
-def test_the_ports_of_a_resource_configuration_are_unknown(kind: EndpointType) -> None:
-    """They are in VPC Lattice, which is not read."""
-    assert statuses(BLOCKED, vpc(endpoint=kms(type=kind))) == {"vpce-kms": Status.UNKNOWN}
+SMTP = "com.amazonaws.eu-west-1.email-smtp"
+
+
+@pytest.mark.parametrize(
+    ("ports", "status", "outcome"),
+    [
+        ([(25, 25), (465, 587), (2465, 2587)], Status.PASS, PathOutcome.PRIVATE),
+        ([(587, 587)], Status.UNKNOWN, PathOutcome.UNKNOWN),
+        ([(443, 443)], Status.FAIL, PathOutcome.BLOCKED),
+    ],
+    ids=["all five", "one of five", "port 443 only"],
+)
+def test_ses_answers_on_five_ports(
+    ports: list[tuple[int, int]], status: Status, outcome: PathOutcome
+) -> None:
+    """https://docs.aws.amazon.com/ses/latest/dg/send-email-set-up-vpc-endpoints.html."""
+    rules = [admits("10.0.0.0/16", each) for each in ports]
+    snapshot = vpc(group("endpoints", *rules), endpoint=kms(service_name=SMTP))
+    verdict = verdicts(BLOCKED, snapshot)["vpce-kms"]
+    assert verdict.status is status
+    found = cell(snapshot, "a", SMTP)
+    assert found.outcome is outcome
+    if status is Status.UNKNOWN:
+        named = "port 587: reachable"
+        assert named in verdict.summary
+        assert named in found.summary
+        assert "ports 25, 465, 2465 and 2587: blocked" in verdict.summary
+
+
+UNKNOWN_PORTS = [
+    kms(service_name=CUSTOM),
+    kms(type=EndpointType.RESOURCE),
+    kms(type=EndpointType.SERVICE_NETWORK),
+]
+
+
+@pytest.mark.parametrize("endpoint", UNKNOWN_PORTS, ids=["customer", "resource", "network"])
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ([admits("10.0.0.0/16", None)], Status.PASS),
+        ([admits("10.0.0.0/16", (443, 443))], Status.UNKNOWN),
+        ([admits("10.0.0.0/16", (5432, 5432)), admits("10.0.0.0/16", (443, 443))], Status.UNKNOWN),
+        ([admits("10.0.0.0/16", (1, 5000)), admits("10.0.0.0/16", (5001, 65535))], Status.PASS),
+        ([admits("10.9.0.0/16", None)], Status.FAIL),
+        ([admits("10.0.0.0/16", (53, 53), "udp")], Status.FAIL),
+        ([], Status.FAIL),
+    ],
+)
+def test_the_ports_of_other_endpoints_are_not_known(
+    endpoint: Endpoint, rules: list[Any], status: Status
+) -> None:
+    """Providers choose them; only what is true of every TCP port is certain."""
+    verdict = verdicts(BLOCKED, vpc(group("endpoints", *rules), endpoint=endpoint))["vpce-kms"]
+    assert verdict.status is status
+    if status is Status.UNKNOWN:
+        assert verdict.severity is Severity.LOW
+        assert re.search(r"ports? 443( and 5432)?: reachable", verdict_text(verdict))
+
+
+def test_a_network_acl_restricts_the_ports_of_other_endpoints() -> None:
+    """As far as it lets the groups' ports pass."""
+    https: dict[str, Any] = {"protocol": "6", "from_port": 443, "to_port": 443}
+    snapshot = vpc(
+        open_acl("all", ["b", "c"]),
+        acl("a", allow(100), allow(100, egress=True, **https), subnets=["a"]),
+        group("endpoints", admits("10.0.0.0/16", None)),
+        endpoint=kms(service_name=CUSTOM),
+    )
+    verdict = verdicts(BLOCKED, snapshot)["vpce-kms"]
+    assert verdict.status is Status.UNKNOWN
+    assert "subnet-a" in verdict.summary
+    assert "ports 1-442 and 444-65535: blocked" in verdict.summary
+    assert cell(snapshot, "a", CUSTOM).outcome is PathOutcome.UNKNOWN
+    assert cell(snapshot, "b", CUSTOM).outcome is PathOutcome.PRIVATE

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
@@ -103,13 +103,19 @@ def split_ports(
     acl: NetworkAcl, ports: tuple[int, int], *, egress: bool
 ) -> tuple[tuple[int, int], ...]:
     """Split a port range (first, last) into ranges whose ports every entry treats alike."""
+    entries = (each for each in acl.entries if each.egress is egress and each.protocol == TCP)
+    return cut_range(ports, (start for each in entries for start in get_starts(_port_range(each))))
+
+
+def get_starts(ports: tuple[int, int]) -> tuple[int, int]:
+    """Return where a port range and the ports after it start."""
+    return ports[0], ports[1] + 1
+
+
+def cut_range(ports: tuple[int, int], starts: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Cut a port range (first, last) at these ports."""
     first, last = ports
-    starts = {first}
-    for entry in acl.entries:
-        if entry.egress is egress and entry.protocol == TCP:
-            low, high = _port_range(entry)
-            starts |= {each for each in (low, high + 1) if first < each <= last}
-    ordered = sorted(starts)
+    ordered = sorted({first, *(each for each in starts if first < each <= last)})
     return tuple(zip(ordered, (*(each - 1 for each in ordered[1:]), last), strict=True))
 
 

@@ -10,16 +10,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from posture.analysis.acls import cut_range, get_starts, split_ports
 from posture.analysis.addresses import AddressSet
-from posture.analysis.descriptions import describe_acl_obstacle, describe_paths, describe_reaches
+from posture.analysis.descriptions import (
+    describe_acl_obstacle,
+    describe_outcomes,
+    describe_paths,
+    describe_ports,
+    describe_reaches,
+)
 from posture.analysis.gates import HTTPS, Gate, Obstacle
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.analysis.path import Path, PathKind
-from posture.analysis.path_outcome import PathOutcome, summarize_paths, summarize_reaches
+from posture.analysis.path_outcome import PathOutcome, summarize_by_ports, summarize_paths
 from posture.analysis.paths import PathFinder
-from posture.analysis.reach import Reach
+from posture.analysis.reach import PortRange, Reach
 from posture.analysis.reachability import Reachability
-from posture.analysis.services import find_port, get_service
+from posture.analysis.security_groups import get_port_range
+from posture.analysis.services import get_service, list_endpoint_ports, list_ports
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -28,6 +36,8 @@ from posture.model.network import (
     Snapshot,
     Subnet,
 )
+
+TCP_PORTS = (1, 65535)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,7 @@ class Analysis:
         self.snapshot = snapshot
         self.paths = PathFinder(snapshot)
         self.reachability = Reachability(snapshot)
-        self._on_ports: dict[int, Reachability] = {HTTPS: self.reachability}
+        self._on_ports: dict[PortRange, Reachability] = {(HTTPS, HTTPS): self.reachability}
         self._resolutions: dict[str, NameResolution] = {}
         self._cells: dict[tuple[str, str], Cell] = {}
         self._obstructed: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
@@ -113,17 +123,54 @@ class Analysis:
     def evaluate_reaches(
         self, subnet: Subnet, endpoint: Endpoint, groups: frozenset[str] = frozenset()
     ) -> tuple[Reach, ...]:
-        """Evaluate how a subnet reaches each known interface of an endpoint."""
-        interfaces, _ = self.resolve_interfaces(endpoint)
-        reachability = self._get_reachability(endpoint)
-        return tuple(reachability.evaluate(subnet, each, groups) for each in interfaces)
+        """Evaluate how a subnet reaches each known interface of an endpoint.
 
-    def _get_reachability(self, endpoint: Endpoint) -> Reachability:
-        """Return the reachability on the port of an endpoint's service."""
-        port = find_port(endpoint) or HTTPS
-        if port not in self._on_ports:
-            self._on_ports[port] = Reachability(self.snapshot, port)
-        return self._on_ports[port]
+        The result has every interface once for each distinct answer on the service's ports, or on
+        all TCP ports if they are not known.
+        """
+        interfaces, _ = self.resolve_interfaces(endpoint)
+        answers: dict[object, tuple[Reach, ...]] = {}
+        for ports in self._list_port_ranges(endpoint, groups):
+            reachability = self._get_reachability(ports)
+            found = tuple(reachability.evaluate(subnet, each, groups) for each in interfaces)
+            key = tuple(
+                (each.status, each.reaching, each.stopped, each.groups, each.unread)
+                for each in found
+            )
+            same = answers.get(key)
+            answers[key] = (
+                tuple(replace(each, ports=(*each.ports, ports)) for each in same) if same else found
+            )
+        return tuple(reach for found in answers.values() for reach in found)
+
+    def _get_reachability(self, ports: PortRange) -> Reachability:
+        """Return the reachability on ports that are treated alike."""
+        if ports not in self._on_ports:
+            self._on_ports[ports] = Reachability(self.snapshot, ports)
+        return self._on_ports[ports]
+
+    def _list_port_ranges(
+        self, endpoint: Endpoint, groups: frozenset[str] = frozenset()
+    ) -> tuple[PortRange, ...]:
+        """List the ports of an endpoint's service, or all TCP ports, in ranges treated alike.
+
+        `groups` are the ids of the workload's security groups, if known.
+        """
+        if known := list_endpoint_ports(endpoint):
+            return tuple((port, port) for port in known)
+        named = self.snapshot.security_groups
+        inbound = (named[each].ingress for each in endpoint.security_group_ids if each in named)
+        outbound = (named[each].egress for each in groups if each in named)
+        starts = {
+            start
+            for rules in (*inbound, *outbound)
+            for rule in rules
+            for start in get_starts(get_port_range(rule))
+        }
+        for acl in self.snapshot.network_acls.values():
+            for egress in (False, True):
+                starts |= {first for first, _ in split_ports(acl, TCP_PORTS, egress=egress)}
+        return cut_range(TCP_PORTS, starts)
 
     def is_unobstructed(self, subnet: Subnet, endpoint: Endpoint) -> bool:
         """Return quickly whether nothing at all blocks a subnet from an endpoint.
@@ -147,8 +194,11 @@ class Analysis:
         versions = {frozenset(it.version for it in each.addresses) for each in interfaces}
         if missing or len(versions) != 1:
             return None
-        reachability = self._get_reachability(endpoint)
-        found = [reachability.find_obstructed(subnet, each) for each in interfaces]
+        found = [
+            self._get_reachability(ports).find_obstructed(subnet, each)
+            for ports in self._list_port_ranges(endpoint)
+            for each in interfaces
+        ]
         known = [each for each in found if each is not None]
         return (versions.pop(), AddressSet.union(known)) if len(known) == len(found) else None
 
@@ -196,7 +246,8 @@ class Analysis:
         cell = Cell(*self._summed[key], resolution, paths)
         if exact:
             cell = self._apply_acl(subnet, cell)
-        return self._apply_groups(cell, groups, exact=exact) if groups else cell
+        ports = list_ports(service.name) or (HTTPS,)
+        return self._apply_groups(cell, groups, ports, exact=exact) if groups else cell
 
     def _build_open_cell(
         self, subnet: Subnet, service: Service, resolution: NameResolution
@@ -239,27 +290,36 @@ class Analysis:
             obstacles=obstacles,
         )
 
-    def _apply_groups(self, cell: Cell, groups: frozenset[str], *, exact: bool) -> Cell:
+    def _apply_groups(
+        self, cell: Cell, groups: frozenset[str], ports: tuple[int, ...], *, exact: bool
+    ) -> Cell:
         """Apply the outbound rules of the workload's security groups to its traffic.
 
         Unless `exact`, the addresses of the paths are all public ones, the service's among them.
         """
         destinations = AddressSet.union(path.addresses for path in cell.paths or ())
-        allowed = self.reachability.find_allowed_destinations(groups)
+        found = [
+            self._get_reachability((each, each)).find_allowed_destinations(groups) for each in ports
+        ]
+        allowed, named = found[0], describe_ports((each, each) for each in ports)
         denied = destinations - allowed.addresses
-        if not denied or cell.outcome is PathOutcome.BLOCKED:
+        alike = all(each.addresses == allowed.addresses for each in found)
+        if (not denied and alike) or cell.outcome is PathOutcome.BLOCKED:
             return cell
         by = ", ".join(sorted(groups))
+        if not alike:
+            summary = f"{cell.summary}, but {by} does not treat {named} alike"
+            return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary)
         if allowed.unread:
             summary = f"{cell.summary}, but {allowed.unread[0]} could not be determined"
             return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary)
-        stop = Obstacle(denied, Gate.WORKLOAD, by, f"no outbound rule allows port {HTTPS}")
+        stop = Obstacle(denied, Gate.WORKLOAD, by, f"no outbound rule allows {named}")
         obstacles = (*cell.obstacles, stop)
         blocked = AddressSet.union(each.addresses for each in obstacles if not each.ports)
         if blocked >= destinations:
             outcome = PathOutcome.BLOCKED
         elif not exact:
-            summary = f"{cell.summary}, but {by} allows only some public addresses on port {HTTPS}"
+            summary = f"{cell.summary}, but {by} allows only some public addresses on {named}"
             return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary, obstacles=obstacles)
         else:
             private = cell.outcome is PathOutcome.PRIVATE
@@ -275,13 +335,18 @@ class Analysis:
         for endpoint in resolution.endpoints:
             reaches += self.evaluate_reaches(subnet, endpoint, groups)
             missing += self.resolve_interfaces(endpoint)[1]
-        outcome = summarize_reaches(reaches)
+        outcomes = summarize_by_ports(reaches)
+        outcome = next(iter(outcomes.values()), PathOutcome.UNKNOWN)
+        detail = describe_reaches(reaches, missing)
+        if len(set(outcomes.values())) > 1:
+            outcome = PathOutcome.UNKNOWN
+            detail = f", but {describe_outcomes(outcomes)}"
         if missing and outcome is not PathOutcome.BLOCKED:
             outcome = PathOutcome.UNKNOWN
         zones = {reach.interface.zone for reach in reaches}
         return Cell(
             outcome=outcome,
-            summary=f"{_describe_endpoints(resolution)}{describe_reaches(reaches, missing)}",
+            summary=f"{_describe_endpoints(resolution)}{detail}",
             resolution=resolution,
             reaches=tuple(reaches),
             own_zone=subnet.zone in zones if not missing and zones else None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.path import Path, PathKind
-from posture.analysis.reach import Reach, ReachStatus
+from posture.analysis.path_outcome import PathOutcome
+from posture.analysis.reach import PortRange, Reach, ReachStatus
 
 MOST = 4  # blocks that a sentence names
 
@@ -57,6 +58,35 @@ def describe_addresses(addresses: AddressSet, most: int = MOST) -> str:
     blocks = addresses.networks()
     named = ", ".join(map(str, blocks[:most]))
     return named if len(blocks) <= most else f"{named} and {len(blocks) - most} more blocks"
+
+
+def describe_ports(ports: Iterable[PortRange], most: int = MOST) -> str:
+    """Name ranges of TCP ports, those that adjoin as one; "" for none."""
+    merged: list[PortRange] = []
+    for first, last in sorted(ports):
+        if merged and merged[-1][1] + 1 == first:
+            merged[-1] = merged[-1][0], last
+        else:
+            merged.append((first, last))
+    named = [str(first) if first == last else f"{first}-{last}" for first, last in merged]
+    if not named:
+        return ""
+    if len(named) > most + 1:
+        named = [*named[:most], f"{len(named) - most} more ranges"]
+    *others, final = named
+    plural = "s" if others or "-" in final else ""
+    before = f"{', '.join(others)} and " if others else ""
+    return f"port{plural} {before}{final}"
+
+
+def describe_outcomes(outcomes: Mapping[tuple[PortRange, ...], PathOutcome]) -> str:
+    """Describe an answer that depends on the port, which is not known."""
+    words = {PathOutcome.PRIVATE: "reachable"}
+    found = (
+        f"{describe_ports(ports)}: {words.get(outcome, outcome.value)}"
+        for ports, outcome in outcomes.items()
+    )
+    return f"which port clients use is not known ({'; '.join(found)})"
 
 
 def describe_reaches(reaches: Sequence[Reach], missing: Sequence[str]) -> str:

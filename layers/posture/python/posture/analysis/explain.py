@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
-from posture.analysis.descriptions import describe_addresses, describe_path
+from posture.analysis.descriptions import describe_addresses, describe_path, describe_ports
 from posture.analysis.explain_interfaces import explain_acl, explain_interfaces
 from posture.analysis.explain_policies import explain_policies
 from posture.analysis.gates import HTTPS, Gate
@@ -16,6 +16,7 @@ from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.path_outcome import PathOutcome
 from posture.analysis.paths import list_service_prefix_lists
 from posture.analysis.routing import Router
+from posture.analysis.services import list_ports
 from posture.analysis.step import ExplanationStep
 from posture.model.network import EndpointType, Route, RouteTable, Service, Snapshot, Subnet
 from posture.policy import Trust
@@ -152,7 +153,8 @@ def _explain_outbound_rules(
     elif cell.outcome in {PathOutcome.UNKNOWN, PathOutcome.BLOCKED}:
         return  # what the groups allow does not decide, or the summary says why it is not known
     else:
-        text = f"{by} allows this traffic outbound on port {HTTPS}."
+        ports = describe_ports((each, each) for each in list_ports(service.name) or (HTTPS,))
+        text = f"{by} allows this traffic outbound on {ports}."
     yield ExplanationStep("security group", text, {"gate": Gate.WORKLOAD.value, "by": by})
 
 

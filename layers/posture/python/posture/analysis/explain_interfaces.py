@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from posture.analysis.acls import EPHEMERAL_PORTS, AclDecision, partition_by_entry, split_ports
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
-from posture.analysis.descriptions import describe_addresses, describe_obstacle
+from posture.analysis.descriptions import describe_addresses, describe_obstacle, describe_ports
 from posture.analysis.detours import route_inside_vpc
 from posture.analysis.gates import HTTPS, Gate
-from posture.analysis.reach import Reach
+from posture.analysis.reach import PortRange, Reach
 from posture.analysis.routing import find_route_table
 from posture.analysis.security_groups import covers_port, resolve_peers
 from posture.analysis.step import ExplanationStep
 from posture.model.network import NetworkAcl, SecurityGroup, Snapshot, Subnet
-
-ALLOWS = "allows inbound traffic on port 443 from"
 
 
 def explain_interfaces(
@@ -44,15 +42,17 @@ def _explain_interface(subnet: Subnet, reach: Reach) -> ExplanationStep:
     interface = reach.interface
     zone = "the same" if interface.zone == subnet.zone else "another"
     addresses = ", ".join(map(str, interface.addresses))
+    ports = describe_ports(reach.ports)
     return ExplanationStep(
         "interface",
         f"{interface.id} ({addresses}) is in {interface.subnet_id}, {interface.zone}, {zone} "
-        f"Availability Zone. Reachable from {subnet.id}: {reach.status.value}.",
+        f"Availability Zone. Reachable from {subnet.id} on {ports}: {reach.status.value}.",
         {
             "interface": interface.id,
             "addresses": addresses,
             "subnet": interface.subnet_id,
             "zone": interface.zone,
+            "ports": ports,
             "answer": reach.status.value,
         },
     )
@@ -73,8 +73,8 @@ def _explain_path(analysis: Analysis, subnet: Subnet, reach: Reach) -> Iterator[
                 f"{describe_obstacle(obstacle, reach.sources)}.",
                 {"gate": obstacle.gate.value, "by": obstacle.by, "stops": str(obstacle.addresses)},
             )
-    yield from explain_acl(here, Gate.OUT, target)
-    yield from explain_acl(there, Gate.IN, reach.sources)
+    yield from explain_acl(here, Gate.OUT, target, reach.ports)
+    yield from explain_acl(there, Gate.IN, reach.sources, reach.ports)
     yield from explain_acl(there, Gate.BACK_OUT, reach.sources)
     yield from explain_acl(here, Gate.BACK_IN, target)
 
@@ -102,52 +102,60 @@ def _explain_security_groups(snapshot: Snapshot, reach: Reach) -> Iterator[Expla
     for group_id in reach.interface.security_group_ids:
         group = snapshot.security_groups.get(group_id)
         if group:
-            yield from _explain_rules(snapshot, group, reach.sources)
+            yield from _explain_rules(snapshot, group, reach)
         else:
             text = f"The security group {group_id} was not found."
             yield ExplanationStep("security group", text, {"group": group_id})
     for obstacle in reach.obstacles:
         if obstacle.gate is Gate.GROUP:
             blocked = describe_addresses(obstacle.addresses)
+            ports = describe_ports(reach.ports)
             yield ExplanationStep(
                 "security group",
-                f"No inbound rule of {obstacle.by} allows port 443 from {blocked}.",
+                f"No inbound rule of {obstacle.by} allows {ports} from {blocked}.",
                 {"group": obstacle.by, "stops": str(obstacle.addresses)},
             )
 
 
 def _explain_rules(
-    snapshot: Snapshot, group: SecurityGroup, sources: AddressSet
+    snapshot: Snapshot, group: SecurityGroup, reach: Reach
 ) -> Iterator[ExplanationStep]:
     record = {"group": group.id, "gate": Gate.GROUP.value}
+    allows = f"{group.id} allows inbound traffic on {describe_ports(reach.ports)} from"
+    sources = reach.sources
     for rule in group.ingress:
-        if not covers_port(rule, "tcp", HTTPS):
+        if not covers_port(rule, "tcp", reach.ports[0][0]):
             continue
         if rule.group is not None:
             peering = rule.group.peering_id
             where = f" in a VPC peered through {peering}" if peering else ""
-            text = f"{group.id} {ALLOWS} workloads in {rule.group.group_id}{where}."
+            text = f"{allows} workloads in {rule.group.group_id}{where}."
             yield ExplanationStep("security group", text, record | {"peer": rule.group.group_id})
             continue
         peer = str(rule.cidr or rule.prefix_list_id)
         peers = resolve_peers(rule, snapshot.prefix_lists)
         if peers is not None and (allowed := peers & sources):
             part = "the whole subnet" if allowed == sources else describe_addresses(allowed)
-            text = f"{group.id} {ALLOWS} {peer}, which includes {part}."
+            text = f"{allows} {peer}, which includes {part}."
             facts = record | {"peer": peer, "admits": str(allowed)}
             yield ExplanationStep("security group", text, facts)
 
 
-def explain_acl(acl: NetworkAcl | None, gate: Gate, peers: AddressSet) -> Iterator[ExplanationStep]:
+def explain_acl(
+    acl: NetworkAcl | None,
+    gate: Gate,
+    peers: AddressSet,
+    served: Sequence[PortRange] = ((HTTPS, HTTPS),),
+) -> Iterator[ExplanationStep]:
     """Name the entries of a network ACL that decide on peers at one of its gates."""
     if acl is None or not peers:
         return
     egress = gate in {Gate.OUT, Gate.BACK_OUT}
     back = gate in {Gate.BACK_OUT, Gate.BACK_IN}
-    ranges = split_ports(acl, EPHEMERAL_PORTS, egress=egress) if back else ((HTTPS, HTTPS),)
-    for first, last in ranges:
-        ports = f"ports {first}-{last}" if back else f"port {HTTPS}"
-        for decision in partition_by_entry(acl, peers, first, egress=egress):
+    ranges = split_ports(acl, EPHEMERAL_PORTS, egress=egress) if back else served[:1]
+    for each in ranges:
+        ports = describe_ports([each] if back else served)
+        for decision in partition_by_entry(acl, peers, each[0], egress=egress):
             yield _explain_decision(acl, gate, ports, decision, peers)
 
 

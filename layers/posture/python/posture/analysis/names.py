@@ -12,13 +12,22 @@ from enum import StrEnum
 
 from posture.model.dns import AMAZON_DNS
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot, Vpc
-from posture.model.service_names import CUSTOM_SERVICE_NAME, short_name
+from posture.model.service_names import CUSTOM_SERVICE_NAME, get_partition, short_name
 
 WORKING = frozenset({"available", "pending"})
 # https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
-# Names without a Region, which private DNS of a Region's endpoint does not cover:
+# Names without a Region, which private DNS of a Region's endpoint does not cover. Older SDKs use
+# those of STS and, in us-east-1, S3; clients without a Region use the others.
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
-GLOBAL_NAMES = {"sts": "sts.amazonaws.com", "s3": "s3.amazonaws.com"}
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-s3-us-east-1.html
+# https://docs.aws.amazon.com/general/latest/gr/rande.html#global-endpoints
+GLOBAL_NAMES = {
+    "autoscaling": "autoscaling.amazonaws.com",
+    "ec2": "ec2.amazonaws.com",
+    "elasticmapreduce": "elasticmapreduce.amazonaws.com",
+    "s3": "s3.amazonaws.com",
+    "sts": "sts.amazonaws.com",
+}
 RESOLVER_ADDRESSES = frozenset({AMAZON_DNS, "169.254.169.253", "fd00:ec2::253"})
 IPV4_ONLY, IPV6_ONLY, DUAL_STACK = "ipv4", "ipv6", "dualstack"
 
@@ -137,9 +146,13 @@ def _resolve_private_dns(
     why = f"private DNS is enabled for {ids}, and both DNS attributes of {vpc.id} are enabled"
     resolution = _resolve_to_endpoints(inside, why)
     general = GLOBAL_NAMES.get(short_name(service.name), "")
-    if not general or general in service.private_dns_names:
+    partition = get_partition(snapshot.scope.region)
+    if not general or general in service.private_dns_names or partition != "aws":
         return resolution
-    caveat = f"{general}, the default of older SDKs, still resolves to public addresses"
+    caveat = (
+        f"{general}, which older SDKs or clients without a Region use, still resolves to public "
+        "addresses"
+    )
     return replace(resolution, caveat=caveat)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from posture.analysis.path import INTERNET, OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
-from posture.analysis.reach import Reach, ReachStatus
+from posture.analysis.reach import PortRange, Reach, ReachStatus
 
 
 class PathOutcome(StrEnum):
@@ -44,6 +44,14 @@ def _get_outcome(end: PathKind) -> PathOutcome:
     if end in UNKNOWN_ENDS:
         return PathOutcome.UNKNOWN
     return PathOutcome.OTHER_NETWORK if end in OTHER_NETWORKS else PathOutcome.NO_ROUTE
+
+
+def summarize_by_ports(reaches: Iterable[Reach]) -> dict[tuple[PortRange, ...], PathOutcome]:
+    """Summarize how interfaces are reached on ports with the same answer, by these ports."""
+    found: dict[tuple[PortRange, ...], list[Reach]] = {}
+    for reach in reaches:
+        found.setdefault(reach.ports, []).append(reach)
+    return {ports: summarize_reaches(each) for ports, each in found.items()}
 
 
 def summarize_reaches(reaches: Iterable[Reach]) -> PathOutcome:

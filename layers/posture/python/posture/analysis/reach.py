@@ -9,6 +9,8 @@ from posture.analysis.addresses import NOTHING, AddressSet
 from posture.analysis.gates import Obstacle
 from posture.model.network import NetworkInterface
 
+PortRange = tuple[int, int]  # the first and the last
+
 
 class ReachStatus(StrEnum):
     """Whether a subnet reaches an interface."""
@@ -25,7 +27,8 @@ class Reach:
     """How a subnet reaches one interface: `reaching` are those of its `sources` that do.
 
     `stopped` are the sources that certainly do not; `obstacles` block them. `groups` are security
-    groups of which a workload needs one; `unread` describes what could not be determined.
+    groups of which a workload needs one; `unread` describes what could not be determined. `ports`
+    are the ranges of TCP ports that this is the answer for.
     """
 
     interface: NetworkInterface
@@ -35,6 +38,7 @@ class Reach:
     obstacles: tuple[Obstacle, ...] = ()
     groups: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
+    ports: tuple[PortRange, ...] = ((443, 443),)
 
     @property
     def status(self) -> ReachStatus:

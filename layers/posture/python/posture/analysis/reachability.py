@@ -22,7 +22,7 @@ from posture.analysis.acls import find_denied_peers, find_unrestricted_versions
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, TO_NAT64, AddressSet
 from posture.analysis.detours import Detour, find_detours, list_vpc_blocks
 from posture.analysis.gates import HTTPS, Gate, Obstacle, find_acl_obstacles, find_egress_obstacles
-from posture.analysis.reach import Reach
+from posture.analysis.reach import PortRange, Reach
 from posture.analysis.routing import find_nat64_routes, find_route_table, may_use_nat64
 from posture.analysis.security_groups import AllowedPeers, find_allowed_peers
 from posture.model.network import NetworkAcl, NetworkInterface, Snapshot, Subnet
@@ -33,9 +33,12 @@ FAMILIES = {4: IPV4, 6: IPV6}
 class Reachability:
     """Evaluates reachability inside one VPC; what subnets and interfaces share is computed once."""
 
-    def __init__(self, snapshot: Snapshot, port: int = HTTPS) -> None:
+    def __init__(self, snapshot: Snapshot, ports: PortRange = (HTTPS, HTTPS)) -> None:
+        """Evaluate TCP ports that every security group and network ACL treats alike."""
         self._snapshot = snapshot
-        self._port = port
+        self._ports = ports
+        self._port = ports[0]
+        self._named = f"port {ports[0]}" if ports[0] == ports[1] else "these ports"
         self._acls = {
             subnet_id: acl for acl in snapshot.network_acls.values() for subnet_id in acl.subnet_ids
         }
@@ -77,7 +80,7 @@ class Reachability:
         denied = NOTHING if workload_groups & allowed.groups else left - allowed.addresses
         if denied:
             by = ", ".join(interface.security_group_ids) or "no security group"
-            rule = f"no inbound rule allows port {self._port}"
+            rule = f"no inbound rule allows {self._named}"
             obstacles.append(Obstacle(denied, Gate.GROUP, by, rule))
         may_be_allowed = allowed.groups or allowed.unread
         return Reach(
@@ -88,6 +91,7 @@ class Reachability:
             obstacles=tuple(obstacles),
             groups=allowed.groups if denied else frozenset(),
             unread=(*(allowed.unread if denied else ()), *self._list_unread(subnet, interface)),
+            ports=(self._ports,),
         )
 
     def find_obstructed(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet | None:
@@ -273,5 +277,5 @@ class Reachability:
         for family in FAMILIES.values():
             if denied & family and (blocked := sources & family):
                 by = ", ".join(sorted(groups))
-                rule = f"no outbound rule allows port {self._port}"
+                rule = f"no outbound rule allows {self._named}"
                 yield Obstacle(blocked, Gate.WORKLOAD, by, rule)

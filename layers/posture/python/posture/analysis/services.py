@@ -12,31 +12,44 @@ from posture.model.network import Endpoint, EndpointType, Service, Snapshot
 from posture.model.service_names import CUSTOM_SERVICE_NAME, find_region, short_name
 
 HTTPS = 443
-# Services of AWS that do not answer on 443. Amazon SES answers on 25, 465, 587, 2465 and 2587.
+# Services of AWS that do not answer on 443. Clients of Amazon SES choose one of its ports.
 # https://docs.aws.amazon.com/keyspaces/latest/devguide/vpc-endpoints.html
 # https://docs.aws.amazon.com/ses/latest/dg/send-email-set-up-vpc-endpoints.html
-OTHER_PORTS: Mapping[str, int | None] = {
-    "cassandra": 9142,
-    "cassandra-fips": 9142,
-    "email-smtp": None,
-    "email-smtp-fips": None,
+SMTP = (25, 465, 587, 2465, 2587)
+OTHER_PORTS: Mapping[str, tuple[int, ...]] = {
+    "cassandra": (9142,),
+    "cassandra-fips": (9142,),
+    "email-smtp": SMTP,
+    "email-smtp-fips": SMTP,
 }
 COMMON = frozenset({"s3", "dynamodb"})  # gateway services that every VPC uses
 
 
 def find_service(snapshot: Snapshot, short: str) -> Service | None:
-    """Find a service by its short name, such as `kms` or `ecr.dkr`, or by its full name.
+    """Find a service by its short name, such as `kms` or `ecr.dkr`, or by its full name."""
+    return next(iter(list_service_forms(snapshot, short)), None)
+
+
+def list_service_forms(
+    snapshot: Snapshot, short: str, *, fips: bool = False
+) -> tuple[Service, ...]:
+    """List the services that a short or full name stands for, the Region's own first.
 
     A short name means the service of the VPC's region, or a global one, such as
-    `com.amazonaws.iam`.
+    `com.amazonaws.iam`. With `fips`, the service with FIPS endpoints counts, too: its name ends in
+    `-fips`, and so do its DNS names, so it serves only clients that are configured for it.
+    https://docs.aws.amazon.com/kms/latest/developerguide/vpce-create-endpoint.html
     """
     own = {None, snapshot.scope.region}
-    found = (
-        service
-        for name, service in sorted(snapshot.services.items())
-        if name == short or (short_name(name) == short and find_region(name) in own)
-    )
-    return next(found, None)
+    names = [short, f"{short}-fips"] if fips else [short]
+    found = [
+        (names.index(wanted), find_region(name) is None, name)
+        for name in snapshot.services
+        for wanted in names
+        if name.endswith(wanted)
+        and (name == wanted or (short_name(name) == wanted and find_region(name) in own))
+    ]
+    return tuple(snapshot.services[name] for _, _, name in sorted(found))
 
 
 def list_relevant_gateway_services(
@@ -81,16 +94,25 @@ def list_covered_services(snapshot: Snapshot, required: Iterable[str] = ()) -> t
     return tuple(service for _, service in sorted(found.items()))
 
 
-def find_port(endpoint: Endpoint) -> int | None:
-    """Find the port that an endpoint's service answers on; None if it is not known, or not one.
+def list_ports(service_name: str) -> tuple[int, ...]:
+    """List the ports that a service answers on; none if they are not known.
 
     The ports of customers' services, resource configurations and service networks are not read.
     """
-    if endpoint.type is not EndpointType.INTERFACE:
-        return None
-    if CUSTOM_SERVICE_NAME.fullmatch(endpoint.service_name):
-        return None
-    return OTHER_PORTS.get(short_name(endpoint.service_name), HTTPS)
+    if CUSTOM_SERVICE_NAME.fullmatch(service_name):
+        return ()
+    return OTHER_PORTS.get(short_name(service_name), (HTTPS,))
+
+
+def list_endpoint_ports(endpoint: Endpoint) -> tuple[int, ...]:
+    """List the ports that an endpoint's service answers on; none if they are not known."""
+    return list_ports(endpoint.service_name) if endpoint.type is EndpointType.INTERFACE else ()
+
+
+def find_port(endpoint: Endpoint) -> int | None:
+    """Find the only port that an endpoint's service answers on; None if it is not known."""
+    ports = list_endpoint_ports(endpoint)
+    return ports[0] if len(ports) == 1 else None
 
 
 def get_service(snapshot: Snapshot, endpoint: Endpoint) -> Service:

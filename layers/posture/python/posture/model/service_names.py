@@ -28,20 +28,24 @@ PARTITION_REGIONS = {
     "aws-iso-e": "eu-isoe-west-1",
     "aws-iso-f": "us-isof-south-1",
 }
+GLOBAL_PREFIX = "com.amazonaws."
 CUSTOM_SERVICE_NAME = re.compile(
     r"(?:[a-z]+\.)?com\.amazonaws\.vpce\.[a-z0-9-]+\.vpce-svc-[0-9a-f]+"
 )
 
 
 def short_name(service_name: str) -> str:
-    """Return the part of an AWS service's name after the region; any other name is unchanged."""
+    """Return the part of an AWS service's name after the region; any other name is unchanged.
+
+    The name of a global service, such as `com.amazonaws.iam`, has no region.
+    """
     if CUSTOM_SERVICE_NAME.fullmatch(service_name):
         return service_name
     parts = service_name.split(".")
     for number, part in enumerate(parts[:-1]):
         if REGION.fullmatch(part):
             return ".".join(parts[number + 1 :])
-    return service_name
+    return service_name.removeprefix(GLOBAL_PREFIX)
 
 
 def find_region(service_name: str) -> str | None:

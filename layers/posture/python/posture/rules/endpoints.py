@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.analysis.grace import is_within_grace_period
-from posture.analysis.services import find_service
+from posture.analysis.services import list_service_forms
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
@@ -30,8 +30,8 @@ CROSS_REGION = (
 
 def _required(vpc: VpcContext) -> Iterator[RuleResult]:
     for short in vpc.baseline.required_services:
-        service = find_service(vpc.snapshot, short)
-        yield _not_offered(vpc, short) if service is None else _presence(vpc, service)
+        forms = list_service_forms(vpc.snapshot, short, fips=vpc.baseline.accept_fips_endpoints)
+        yield _presence(vpc, *forms) if forms else _not_offered(vpc, short)
 
 
 def _not_offered(vpc: VpcContext, short: str) -> RuleResult:
@@ -54,19 +54,20 @@ def _not_offered(vpc: VpcContext, short: str) -> RuleResult:
     )
 
 
-def _presence(vpc: VpcContext, service: Service) -> RuleResult:
-    existing = [
-        each for each in vpc.endpoints_of(*AWS_SERVICE_TYPES) if each.service_name == service.name
-    ]
+def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult:
+    """Evaluate whether a service has an endpoint, or one of its other forms has."""
+    names = {each.name for each in (service, *others)}
+    existing = [each for each in vpc.endpoints_of(*AWS_SERVICE_TYPES) if each.service_name in names]
     available = [each for each in existing if each.state == AVAILABLE]
     pending = [each for each in existing if each.state in PENDING]
     vpc_id = vpc.snapshot.vpc.id
     # EC2 lists a deleted endpoint for a while, and its deletion is the cause of this finding.
-    own = (each for each in vpc.snapshot.endpoints.values() if each.service_name == service.name)
+    own = (each for each in vpc.snapshot.endpoints.values() if each.service_name in names)
     concerns = frozenset({vpc_id, *(each.id for each in own)})
     if available:
         ids = join_names(each.id for each in available)
-        summary = f"{service.name} has the available endpoint {ids}"
+        by = ", ".join(sorted({each.service_name for each in available} - {service.name}))
+        summary = f"{service.name} has the available endpoint {ids}{by and f' ({by})'}"
         return passed(service.name, summary, concerns=concerns)
     if pending:
         ids = join_names(each.id for each in pending)

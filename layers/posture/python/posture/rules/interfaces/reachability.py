@@ -1,4 +1,4 @@
-"""The rule about subnets that cannot reach an interface endpoint on port 443."""
+"""The rule about subnets that cannot reach an interface endpoint on the ports of its service."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from posture.analysis.descriptions import describe_obstacle
+from posture.analysis.descriptions import describe_obstacle, describe_outcomes, describe_ports
 from posture.analysis.gates import Obstacle
+from posture.analysis.path_outcome import summarize_by_ports
 from posture.analysis.reach import Reach, ReachStatus
-from posture.analysis.services import find_port
-from posture.model.network import Endpoint, EndpointType, Subnet
+from posture.analysis.services import find_port, list_endpoint_ports
+from posture.model.network import Endpoint, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.interfaces.https_endpoints import (
     NEEDED,
     covers_all_sources,
-    find_https_endpoints,
     find_request_obstacles,
 )
+from posture.rules.remediation_commands import find_interface_endpoints
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -39,9 +40,19 @@ class _Reached:
     affected: dict[str, list[str]] = field(default_factory=dict)  # subnets, by description
     unread: dict[str, None] = field(default_factory=dict)
     no_common_ip_version: list[str] = field(default_factory=list)
+    by_port: bool = False  # the answer depends on a port that is not known
 
     def add(self, subnet: Subnet, reaches: Sequence[Reach]) -> None:
-        """Classify one subnet by how it reaches the endpoint's interfaces."""
+        """Classify one subnet by how it reaches the endpoint's interfaces.
+
+        If that depends on the port, and which one is used is not known, the answer is unknown.
+        """
+        outcomes = summarize_by_ports(reaches)
+        if len(outcomes) > 1 and any(reach.sources for reach in reaches):
+            self.unknown.append(subnet.id)
+            self.unread[describe_outcomes(outcomes)] = None
+            self.by_port = True
+            return
         unknown = [what for reach in reaches for what in reach.unread]
         if not unknown and not any(reach.sources for reach in reaches):
             self.blocked.append(subnet.id)
@@ -68,10 +79,7 @@ class _Reached:
 
 
 def _blocked(vpc: VpcContext) -> Iterator[RuleResult]:
-    for endpoint in vpc.endpoints_of(EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK):
-        summary = f"{format_endpoint(endpoint)}: the ports of its resources are not read"
-        yield undecided(endpoint.id, summary)
-    for endpoint in find_https_endpoints(vpc):
+    for endpoint in find_interface_endpoints(vpc):
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
         name = format_endpoint(endpoint)
         if not endpoint.network_interface_ids and endpoint.state == "pending":
@@ -91,7 +99,8 @@ def _blocked(vpc: VpcContext) -> Iterator[RuleResult]:
 
 
 def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) -> RuleResult:
-    port = find_port(endpoint)
+    known = list_endpoint_ports(endpoint)
+    ports = describe_ports((each, each) for each in known)
     by = {each.by for each in found.obstacles.values()}
     acls = [vpc.analysis.reachability.find_acl(each) for each in endpoint.subnet_ids]
     concerns = frozenset(
@@ -104,9 +113,11 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
             facts = tuple(
                 Evidence(f"Not known: {each}.", {"unread": each}) for each in found.unread
             )
-            summary = f"{name}: reachability from {join_names(found.unknown)} is not known"
-            return undecided(endpoint.id, summary, facts, concerns=concerns)
-        summary = f"{name} is reachable from every subnet on port {port}"
+            why = next(iter(found.unread), "")
+            summary = f"{name}: reachability from {join_names(found.unknown)} is not known: {why}"
+            severity = Severity.LOW if found.by_port else None
+            return undecided(endpoint.id, summary, facts, concerns=concerns, severity=severity)
+        summary = f"{name} is reachable from every subnet on {ports or 'every TCP port'}"
         return passed(endpoint.id, summary, concerns=concerns)
     every = not (found.partly or found.reached or found.unknown)
     whole = "every subnet" if every else join_names(found.blocked) if found.blocked else ""
@@ -114,7 +125,7 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
     return failed(
         resource=endpoint.id,
         severity=Severity.HIGH if every else None if found.blocked else Severity.LOW,
-        summary=f"{name} is not reachable on port {port} from "
+        summary=f"{name} is not reachable on {ports or 'any TCP port'} from "
         f"{' and '.join(filter(None, (whole, parts)))}",
         evidence=tuple(
             Evidence(
@@ -126,13 +137,15 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
         )
         + _ip_version_evidence(found.no_common_ip_version),
         remediation=Remediation(
-            f"Allow inbound traffic from these subnets on port {port} in the endpoint's security "
-            "group or in the network ACL that blocks it. If the subnets must not use the endpoint, "
-            "accept the finding with a waiver.",
+            f"Allow inbound traffic from these subnets on {ports or 'the ports of the service'} in "
+            "the endpoint's security group or in the network ACL that blocks it. If the subnets must "
+            "not use the endpoint, accept the finding with a waiver.",
             _allow_command(vpc, endpoint, found, by),
         ),
         concerns=concerns,
-        root=f"{' and '.join(sorted(by))} blocks traffic to endpoints on port {port}" if by else "",
+        root=f"{' and '.join(sorted(by))} blocks traffic to endpoints on {ports or 'all ports'}"
+        if by
+        else "",
     )  # fmt: skip
 
 
@@ -147,9 +160,9 @@ def _allow_command(
     vpc: VpcContext, endpoint: Endpoint, found: _Reached, by: AbstractSet[str]
 ) -> str:
     """Build the command, if the endpoint's only security group is the only obstacle."""
-    if by != set(endpoint.security_group_ids) or len(by) != 1:
-        return ""
     port = find_port(endpoint)
+    if by != set(endpoint.security_group_ids) or len(by) != 1 or port is None:
+        return ""
     cut_off = [vpc.snapshot.subnets[each] for each in (*found.blocked, *found.partly)]
     ranges = ",".join(f"{{CidrIp={each.cidr}}}" for each in cut_off if each.cidr)
     if not ranges:
@@ -164,15 +177,17 @@ RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-unreachable-from-subnet",
         title="Endpoint is not reachable from a subnet",
-        requirement="Every subnet can reach the VPC's interface endpoints on port 443",
+        requirement="Every subnet can reach the VPC's interface endpoints on the service's ports",
         family=Family.INTERFACES,
         severity=Severity.MEDIUM,
         rationale=(
             "With private DNS, the service's DNS names resolve to the endpoint in the whole VPC. A "
             "subnet that a security group or network ACL blocks cannot reach the service at all: "
-            "there is no fallback to the public addresses."
+            "there is no fallback to the public addresses. Services of AWS answer on port 443, "
+            "Amazon Keyspaces on 9142 and Amazon SES on five ports. The ports of other endpoints "
+            "are not known: if they are reachable on some TCP ports only, the result is unknown."
         ),
-        remediation="Allow traffic from the subnets on port 443.",
+        remediation="Allow traffic from the subnets on the ports of the service.",
         evaluate=_blocked,
         reads=NEEDED,
         controls=AVAILABILITY,

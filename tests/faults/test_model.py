@@ -185,7 +185,7 @@ class Monitoring(RuleBasedStateMachine):
         self._clocks = clocks
 
     def teardown(self) -> None:
-        """All is well again: what must hold by the changes alone holds, and then, swept, all."""
+        """Faults end: what changes alone must restore is correct, and after a sweep everything is."""
         try:
             monitor = self.monitor
             for record in monitor.stage.taken():

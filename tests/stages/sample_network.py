@@ -43,7 +43,7 @@ class SampleNetwork:
         return calls
 
     def associate_dhcp_options(self, *servers: str) -> None:
-        """Give the VPC a DHCP option set that names these DNS servers."""
+        """Associate a DHCP option set with the VPC that names these DNS servers."""
         configuration = {"Key": "domain-name-servers", "Values": servers}
         options = self.ec2.create_dhcp_options(DhcpConfigurations=[configuration])
         self.ec2.associate_dhcp_options(
@@ -51,7 +51,7 @@ class SampleNetwork:
         )
 
     def share_group(self) -> str:
-        """Give the interface endpoint a security group of the other VPC, and return its id."""
+        """Add a security group of the other VPC to the interface endpoint; return its id."""
         group: str = self.ec2.create_security_group(
             GroupName="shared", Description="Shared", VpcId=self.bare
         )["GroupId"]

@@ -52,7 +52,7 @@ class Network:
         )["VpcEndpoint"]["VpcEndpointId"]
 
     def gateways(self) -> list[str]:
-        """Give the targets of the table's routes."""
+        """Return the targets of the table's routes."""
         routes = self.ec2.describe_route_tables(RouteTableIds=[self.table])["RouteTables"][0]
         return [route["GatewayId"] for route in routes["Routes"] if "GatewayId" in route]
 

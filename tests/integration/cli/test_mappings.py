@@ -43,12 +43,12 @@ class Queues:
             self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
 
     def mapping(self, batch_size: int, invoke: Callable[[Json], Any]) -> QueueMapping:
-        """Give the mapping from the queue to a function."""
+        """Return the mapping from the queue to a function."""
         properties = {"EventSourceArn": self._arn(self._url), "BatchSize": batch_size}
         return QueueMapping(self._sqs, properties, invoke)
 
     def dead(self) -> list[str]:
-        """Give the bodies of what was given up."""
+        """Return the bodies of the messages that were given up."""
         answer = self._sqs.receive_message(QueueUrl=self._dead, MaxNumberOfMessages=10)
         return sorted(message["Body"] for message in answer.get("Messages", []))
 
@@ -66,7 +66,7 @@ def drain(mapping: QueueMapping | StreamMapping) -> None:
 
 
 def bodies(event: Json) -> list[str]:
-    """Give the bodies of an SQS event's records."""
+    """Return the bodies of an SQS event's records."""
     return [record["body"] for record in event["Records"]]
 
 
@@ -129,7 +129,7 @@ class Table:
             self._dynamodb.put_item(TableName="findings", Item=item)
 
     def mapping(self, invoke: Callable[[Json], Any]) -> StreamMapping:
-        """Give the mapping from the stream to a function."""
+        """Return the mapping from the stream to a function."""
         arn = self._dynamodb.describe_table(TableName="findings")["Table"]["LatestStreamArn"]
         return StreamMapping(
             self._streams,
@@ -145,7 +145,7 @@ class Table:
 
 
 def ids_of(event: Json) -> list[str]:
-    """Give the item ids of a stream event's records."""
+    """Return the item ids of a stream event's records."""
     return [record["dynamodb"]["Keys"]["id"]["S"] for record in event["Records"]]
 
 

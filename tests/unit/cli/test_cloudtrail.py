@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 def recorded(name: str, parameters: Json, answer: Json | None = None) -> Json:
-    """Give the record of one call."""
+    """Return the record of one call."""
     operation = EC2.operation_model(name)
     return build_record(ApiCall(operation, parameters, answer or {}, ALICE, "eu-west-1", NOON))
 

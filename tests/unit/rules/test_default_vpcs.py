@@ -48,7 +48,7 @@ def failures(snapshot: Snapshot, baseline: Baseline = REQUIRED) -> list[tuple[st
 
 
 def test_an_unused_default_vpc_is_one_finding_of_low_severity() -> None:
-    """Its findings would be the same in every Region, and concern nobody."""
+    """Its findings would be the same in every Region, and affect no workload."""
     assert failures(build(DEFAULT)) == [(UNUSED, Severity.LOW)]
 
 
@@ -89,7 +89,7 @@ def test_the_baseline_can_have_unused_default_vpcs_evaluated() -> None:
 
 
 def test_another_vpc_is_evaluated_even_without_interfaces() -> None:
-    """Somebody created it for a purpose."""
+    """It was created for a purpose."""
     snapshot = build(replace(VPC, has_interfaces=None))
     assert statuses(UNUSED, snapshot, REQUIRED) == {}
     assert set(statuses(BYPASS, snapshot, REQUIRED).values()) == {Status.FAIL}

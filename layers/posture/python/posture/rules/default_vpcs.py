@@ -54,8 +54,8 @@ RULES: tuple[Rule[VpcContext], ...] = (
         severity=Severity.LOW,
         rationale=(
             "The subnets of a default VPC have a route to an internet gateway and no endpoints, "
-            "and whoever launches a workload without choosing a VPC gets one of them. As long as "
-            "no network interface is in it, this finding stands for those of all other rules, "
+            "and a workload that is launched without a choice of VPC gets one of them. As long "
+            "as no network interface is in it, this finding stands for those of all other rules, "
             "unless the baseline sets evaluate_unused_default_vpcs."
         ),
         remediation=(

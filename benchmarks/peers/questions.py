@@ -17,6 +17,7 @@ class Question:
         checks: Prowler's; empty where it has none.
         control: Security Hub's.
         service: for rules that answer per service, the service's short name.
+        possible: whether it asks what may be, so that our unknown finding is a yes.
     """
 
     rules: tuple[str, ...]
@@ -24,6 +25,7 @@ class Question:
     checks: tuple[str, ...] = ()
     control: str = ""
     service: str = ""
+    possible: bool = False
 
 
 FULL_ACCESS = "endpoint-policy-allows-full-access"
@@ -37,6 +39,9 @@ QUESTIONS = {
         ("vpc_endpoint_connections_trust_boundaries",),
     ),
     "allows full access": Question((FULL_ACCESS,), "full-access"),
+    "allows untrusted resources": Question(
+        ("endpoint-policy-allows-untrusted-resource", FULL_ACCESS), "resources"
+    ),
     "single Availability Zone": Question(
         ("endpoint-single-availability-zone",), "zones", ("vpc_endpoint_multi_az_enabled",)
     ),
@@ -62,5 +67,13 @@ QUESTIONS = {
     ),
     "service does not require acceptance": Question(
         ("endpoint-service-acceptance-not-required",), "acceptance"
+    ),
+    "traffic to S3 or DynamoDB may leave past gateway endpoints": Question(
+        ("gateway-service-bypasses-endpoint", "gateway-service-uses-other-network"),
+        "past-endpoints",
+        possible=True,
+    ),
+    "network ACL blocks S3 or DynamoDB at its gateway endpoint": Question(
+        ("gateway-endpoint-blocked-by-network-acl",), "acls"
     ),
 }

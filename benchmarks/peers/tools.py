@@ -19,6 +19,7 @@ from questions import QUESTIONS
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PEERS = ROOT / ".peers"
+IDS = ("VpcEndpointId", "ServiceId", "RouteTableId", "NetworkAclId", "VpcId")  # Custodian's rows
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "compared",
     "AWS_SECRET_ACCESS_KEY": "compared",
@@ -132,7 +133,6 @@ class PostureScan(Tool):
         """Read its JSON: what fails, and what is unknown."""
         del folder
         answers = ToolAnswers()
-        by_status = {"fail": answers.bad, "unknown": answers.undecided}
         for verdict in json.loads(output):
             for name in questions:
                 question, resource = QUESTIONS[name], verdict["resource"]
@@ -142,7 +142,8 @@ class PostureScan(Tool):
                     if not resource.endswith(f".{question.service}"):
                         continue
                     resource = verdict["vpc"]
-                by_status[verdict["status"]][name].add(resource)
+                yes = question.possible or verdict["status"] == "fail"
+                (answers.bad if yes else answers.undecided)[name].add(resource)
         return answers
 
 
@@ -207,7 +208,7 @@ class Custodian(Tool):
                 answers.silent.add(name)
                 continue
             answers.bad[name] |= {
-                str(each.get("VpcEndpointId") or each.get("ServiceId") or each["VpcId"])
+                str(next(each[key] for key in IDS if key in each))
                 for each in json.loads(found.read_text())
             }
         return answers

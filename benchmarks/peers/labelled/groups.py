@@ -10,6 +10,7 @@ from labelled.case import LabelledCase
 UNION = "rules of all groups add up (VPC: Security group rules)"
 ALL = f"all addresses are allowed; {UNION}"
 SOME = f"only some addresses are allowed; {UNION}"
+ASSOCIATED = "VPC: Associate security groups with multiple VPCs"
 DEFAULT = (
     "resources launched without a security group get the default one as well "
     "(VPC: Default security groups)"
@@ -62,6 +63,16 @@ def _build_open(account: RegionBuilder) -> Iterator[LabelledCase]:
     second = account.create_group(vpc, "second, open", _allow("0.0.0.0/0"))
     endpoint = account.create_endpoint(vpc, [a, b], "sns", SecurityGroupIds=[clients, second])
     yield LabelledCase(question, "the second of two groups", (endpoint, second), bad=True, why=ALL)
+    other, _ = account.create_network()
+    for name, block, bad in (
+        ("0.0.0.0/0", "0.0.0.0/0", True),
+        ("the VPC only", "10.0.0.0/8", False),
+    ):
+        group = account.create_group(other, f"shared, {name}", _allow(block))
+        endpoint = account.create_endpoint(vpc, [a, b], "sns", SecurityGroupIds=[group])
+        why = f"{ALL if bad else SOME}; a group can be associated with other VPCs ({ASSOCIATED})"
+        label = f"a group of another VPC, {name}"
+        yield LabelledCase(question, label, (endpoint, group), bad, why)
 
 
 def _build_default(account: RegionBuilder) -> Iterator[LabelledCase]:

@@ -1,4 +1,4 @@
-"""Endpoints whose policies are labelled: untrusted_principals.yaml and full_access.yaml."""
+"""Endpoints whose policies are labelled, each question in a file of its own."""
 
 import json
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from labelled.case import HOME, LabelledCase
 FILES = {
     "allows untrusted principals": "untrusted_principals.yaml",
     "allows full access": "full_access.yaml",
+    "allows untrusted resources": "untrusted_resources.yaml",
 }
 SERVICE = "secretsmanager"
 DEFAULT = (
@@ -33,7 +34,10 @@ def build_cases(account: RegionBuilder) -> Iterator[LabelledCase]:
         for each in _read(file):
             if each.get("region", HOME) == account.region:
                 endpoint = account.create_endpoint(vpc, [a, b], each.get("service", SERVICE))
-                _set_policy(account, vpc, endpoint, each["statements"])
+                statements = each["statements"]
+                if "many" in each:
+                    statements = [*statements, *_build_many(**each["many"])]
+                _set_policy(account, vpc, endpoint, statements)
                 yield _label(question, endpoint, each)
         if account.region == HOME:
             endpoint = account.create_endpoint(vpc, [a, b], SERVICE)
@@ -44,6 +48,15 @@ def _read(file: str) -> list[dict[str, Any]]:
     path = Path(__file__).with_name(file)
     cases: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return cases
+
+
+def _build_many(count: int, effect: str, key: str, pattern: str) -> Iterator[dict[str, Any]]:
+    """Yield statements, each with another pattern: the digits are 1 to 9, and the number itself."""
+    for number in range(count):
+        values = 1 + number % 9, 1 + number // 9 % 9, number
+        condition = {"StringLike": {key.format(*values): pattern.format(*values)}}
+        every = {"Principal": "*", "Action": "*", "Resource": "*"}
+        yield {"Effect": effect, **every, "Condition": condition}
 
 
 def _set_policy(account: RegionBuilder, vpc: str, endpoint: str, statements: Any) -> None:

@@ -66,6 +66,7 @@ class SampleNetwork:
             ServiceName="com.amazonaws.us-west-2.kms",
             ServiceRegion="us-west-2",
             SubnetIds=[self.subnet],
+            PrivateDnsEnabled=False,
         )
 
 

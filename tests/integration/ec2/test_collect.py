@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from posture.analysis.names import ResolvesTo, resolve_names
+from posture.analysis.services import get_service
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot
@@ -216,6 +219,55 @@ def test_the_catalogue_of_another_region_is_read_once_for_its_endpoints(
     for _ in range(2):
         observer.collect_vpc(network.scope)
     assert asked == [["us-west-2"]]
+
+
+ABROAD = "com.amazonaws.us-west-2.kms"
+
+
+def answer_other_region(network: SampleNetwork, status: int, answer: dict[str, Any]) -> None:
+    """Answer the request for the catalogue of another Region, which moto does not know."""
+
+    def respond(params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
+        if "ServiceRegion.1" not in params["body"]:
+            return None
+        metadata = {"HTTPStatusCode": status, "RequestId": "1"}
+        return SimpleNamespace(status_code=status), {**answer, "ResponseMetadata": metadata}
+
+    network.ec2.meta.events.register_first("before-call.ec2.DescribeVpcEndpointServices", respond)
+
+
+def test_the_service_of_another_region_is_that_of_its_catalogue(network: SampleNetwork) -> None:
+    """It says which private DNS names the service has."""
+    network.add_cross_region_endpoint()
+    detail = {
+        "ServiceName": ABROAD,
+        "ServiceType": [{"ServiceType": "Interface"}],
+        "Owner": "amazon",
+        "PrivateDnsNames": [{"PrivateDnsName": "kms.us-west-2.amazonaws.com"}],
+    }
+    others = [{**detail, "ServiceName": "com.amazonaws.us-west-2.sns"}]
+    answer_other_region(network, 200, {"ServiceDetails": [detail, *others]})
+    for found in (collect_full_vpc(network), collect_region(network).vpcs[network.vpc]):
+        assert found.services[ABROAD].private_dns_names == ("kms.us-west-2.amazonaws.com",)
+        assert "private hosted zone" in resolve_names(found, found.services[ABROAD]).why
+        assert others[0]["ServiceName"] not in found.services
+        assert found.unreadable == {}
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "InvalidServiceRegion"])
+def test_a_catalogue_of_another_region_that_is_not_answered(
+    network: SampleNetwork, code: str
+) -> None:
+    """What the names of its services resolve to is unknown, and all else is known."""
+    network.add_cross_region_endpoint()
+    answer_other_region(network, 403, {"Error": {"Code": code, "Message": "no"}})
+    found = collect_full_vpc(network)
+    assert ABROAD not in found.services
+    endpoint = next(it for it in found.endpoints.values() if it.service_name == ABROAD)
+    resolution = resolve_names(found, get_service(found, endpoint))
+    assert resolution.resolves_to is ResolvesTo.UNKNOWN
+    assert ABROAD in resolution.why
+    assert found.services
 
 
 def test_a_region_snapshot_equals_the_snapshot_of_each_vpc(network: SampleNetwork) -> None:

@@ -35,6 +35,25 @@ def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
     assert "0.0.0.0/0" in " ".join(fact.text for fact in finding.verdict.evidence)
 
 
+def test_a_change_of_a_group_of_another_vpc_reaches_the_endpoint_that_has_it(stage: Stage) -> None:
+    """AssociateSecurityGroupVpc: the group is in one VPC, and an endpoint of another one has it."""
+    shared = stage.network.share_group()
+    stage.sweep()
+    stage.alice.authorize_security_group_ingress(GroupId=shared, IpPermissions=[ANY_ADDRESS])
+    record = stage.trail[0]
+    evaluated = stage.evaluate()
+    assert evaluated.failed == ()
+    assert {each.scope.subject for each in evaluated.results} == {
+        stage.network.vpc,
+        stage.network.bare,
+    }
+    (finding,) = (each for each in stage.about(shared) if each.rule.endswith("group-open"))
+    assert finding.scope == stage.network.scope
+    assert finding.cause is not None
+    assert finding.cause.event_id == record["eventID"]
+    assert finding.cause.actor == record["userIdentity"]["arn"]
+
+
 def test_a_snapshot_is_no_newer_than_its_first_read(stage: Stage) -> None:
     """A change during the reads is newer than the snapshot, and must not be dropped."""
     first_reads = []

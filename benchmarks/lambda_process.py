@@ -23,7 +23,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 from urllib3 import HTTPResponse
 
 
-class InvocationContext:
+class MeasuredContext:
     """The context object of an invocation with 15 minutes."""
 
     function_name = "measured"
@@ -74,7 +74,7 @@ error = ""
 for event in events:
     wall, cpu, error, result = time.perf_counter(), time.process_time(), "", None
     try:
-        result = app.handler(event, InvocationContext())
+        result = app.handler(event, MeasuredContext())
     except Exception as failure:  # noqa: BLE001 - reported with the measurement
         error = f"{type(failure).__name__}: {failure}"[:300]
     measured = imported | {

@@ -46,7 +46,7 @@ gc.freeze()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
-    """Evaluate a batch of changes; return those that must come again."""
+    """Evaluate a batch of changes; return those to retry."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     evaluated = evaluator.evaluate(event, deadline)
     for name, number in evaluated.count_metrics().items():

@@ -44,7 +44,7 @@ gc.freeze()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> BatchResponse:
-    """Report a batch of stream records; return those that must come again."""
+    """Report a batch of stream records; return those to retry."""
     records = event["Records"]
     metrics.add_metric("FindingsAnnounced", MetricUnit.Count, len(records))
     return notifier.notify(records, context)

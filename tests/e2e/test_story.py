@@ -181,7 +181,7 @@ def test_logs_contain_the_event_id_of_the_evaluation(
 
 
 def test_metrics_are_emitted(aws: EmbeddedAws, steps: list[DemoStep]) -> None:
-    """In the embedded metric format, under the names that alarms and people go by."""
+    """In the embedded metric format, under the names that alarms use."""
     assert steps
     names = {
         metric["Name"]

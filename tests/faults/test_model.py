@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order, findings are true in the end, and reported once.
+"""After any faults, in any order, findings become correct and are reported once.
 
 Hypothesis makes up stories of network changes, of deliveries that come twice, late, out of order or
 never, and of invocations that are struck by faults or run into each other. `make faults` runs more

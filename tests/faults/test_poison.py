@@ -203,7 +203,7 @@ def test_an_item_of_an_older_schema_is_read_and_written_anew(stage: Stage) -> No
 
 
 def test_an_answer_that_is_none_holds_up_its_own_scope_only(stage: Stage) -> None:
-    """Garbage instead of XML, as from a proxy in trouble, makes the message come again."""
+    """Garbage instead of XML, as from a proxy in trouble, makes the message be retried."""
     network = stage.network
     stage.alice.modify_vpc_attribute(VpcId=network.bare, EnableDnsSupport={"Value": True})
     (other,) = stage.taken()

@@ -22,7 +22,7 @@ SEVERITIES = tuple(Severity)
 ACCOUNT = "123456789012"  # the emulator's own
 A_SCOPE = 2 * len(SEVERITIES)
 MAPPING = RESOURCES["NotifyFunction"]["Properties"]["Events"]["Findings"]["Properties"]
-WINDOW = 5  # seconds at least from one batch to the next, where there is not more than one holds
+WINDOW = 5  # the seconds between batches that are not full
 assert MAPPING["MaximumBatchingWindowInSeconds"] == WINDOW
 
 

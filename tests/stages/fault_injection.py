@@ -118,7 +118,7 @@ class Injector:
         self.points: Counter[tuple[str, str, Fault]] = Counter()
 
     def follow(self, events: Any) -> None:
-        """See the calls of whatever has these events as well."""
+        """Also inject faults into the clients with these events."""
         events.register("before-call", self._before)
         events.register("after-call", self._after)
 

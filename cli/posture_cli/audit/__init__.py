@@ -1,1 +1,1 @@
-"""What auditors ask of the tables: was it altered, what held then, what became of it."""
+"""Answers for auditors, from the tables: integrity, past states and changes."""

@@ -54,7 +54,7 @@ class DemoStep:
         findings: The findings that changed, as they are stored after the step.
         alerts: The alerts that were received.
         seconds: The time from the last call's return to the last alert's arrival.
-        faults: Where the monitor's response was wrong; empty if all is well.
+        faults: Where the monitor's response was wrong; empty if it was correct.
     """
 
     phase: StepKind

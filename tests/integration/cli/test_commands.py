@@ -76,7 +76,7 @@ def scanned(*arguments: str) -> list[dict[str, Any]]:
 
 
 def test_a_scan_tells_what_fails(network: SampleNetwork) -> None:
-    """Each finding has the fields that scripts go by; failures end with 1."""
+    """Each finding has the fields that scripts use; failures end with 1."""
     result = posture("scan", "--vpc", network.vpc, "--output", "json")
     found = json.loads(result.stdout)
     assert result.exit_code == 1

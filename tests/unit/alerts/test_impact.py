@@ -68,7 +68,7 @@ def test_resources_are_counted_by_kind() -> None:
 
 
 def test_a_single_finding_has_no_impact() -> None:
-    """Nor have findings without a root cause."""
+    """Findings without a root cause have none."""
     assert group_impacts(opened(rooted("subnet-1"), verdict(resource="subnet-2"))) == ()
     assert group_impacts(opened(verdict(resource="subnet-1"), verdict(resource="subnet-2"))) == ()
 

@@ -130,7 +130,7 @@ def test_each_mistake_names_its_field(raw: Any, mistake: str) -> None:
 
 
 def test_all_mistakes_are_listed_at_once() -> None:
-    """A document is corrected in one go."""
+    """All errors of a document are reported at once."""
     found = mistakes(
         {
             "default": {"trusted_accounts": ["1"], "pending_grace_minutes": 9999},

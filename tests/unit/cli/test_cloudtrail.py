@@ -174,7 +174,7 @@ FIELDS = [
 
 @pytest.mark.parametrize(("name", "parameters", "expected"), FIELDS, ids=[f[0] for f in FIELDS])
 def test_request_parameters(name: str, parameters: Json, expected: Json) -> None:
-    """Parameters bear the names and the nesting that CloudTrail gives them."""
+    """Parameters have the names and the nesting that CloudTrail uses."""
     assert expected == recorded(name, parameters)["requestParameters"]
 
 

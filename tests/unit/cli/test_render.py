@@ -41,7 +41,7 @@ def test_nothing_is_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_pipe_gets_a_line_a_record(capsys: pytest.CaptureFixture[str]) -> None:
-    """What goes to a pipe is neither wrapped nor cut nor coloured."""
+    """Output to a pipe is not wrapped, truncated or coloured."""
     write_records([record("long " * 200), record("short")], COLUMNS, Output.TABLE)
     header, first, second = capsys.readouterr().out.splitlines()
     assert header.startswith("SEVERITY")
@@ -110,7 +110,7 @@ def test_a_terminal_breaks_no_id(
 
 @given(st.text())
 def test_printable_is_one_harmless_line(text: str) -> None:
-    """Whatever comes in, one line without control characters comes out."""
+    """Any text becomes one line without control characters."""
     shown = make_printable(text)
     assert len(shown.splitlines()) <= 1
     assert "\x1b" not in shown
@@ -127,7 +127,7 @@ def test_lines_keeps_line_breaks() -> None:
 
 
 def test_a_screen_has_no_column_for_what_is_the_same_everywhere() -> None:
-    """Nor for the resource, which the summary names; what differs keeps its column."""
+    """The resource has no column, as the summary names it; a column whose values differ stays."""
     one = {"vpc": "vpc-1", "region": "eu-west-1"}
     other = {"vpc": "vpc-2", "region": "eu-west-1"}
     assert choose_screen_columns([one, one]) == ("severity", "status", "rule", "summary")

@@ -92,7 +92,7 @@ def test_versions_never_skip(series: list[list[Verdict]]) -> None:
     )
 )
 def test_every_finding_fits(verdict: Verdict) -> None:
-    """Whatever a rule says is cut to size once and for all, and says when facts are left out."""
+    """Verdicts are truncated once, and say how many facts are left out."""
     small = bound_verdict(verdict)
     facts = [fact.text + "".join(map("".join, fact.record.items())) for fact in small.evidence]
     assert len(facts) <= 40

@@ -100,7 +100,7 @@ def test_a_failed_second_endpoint_does_not_count() -> None:
 def test_both_attributes_must_be_on(
     *, support: bool | None, hostnames: bool | None, status: Status
 ) -> None:
-    """One that is off is enough to fail, whatever the other is."""
+    """One disabled attribute is enough to fail."""
     vpc = replace(VPC, dns_support=support, dns_hostnames=hostnames)
     assert statuses(NO_EFFECT, build_snapshot(interface("1"), vpc=vpc)) == {"vpce-1": status}
 

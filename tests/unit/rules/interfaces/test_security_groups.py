@@ -139,7 +139,7 @@ def test_the_evidence_names_only_open_rules() -> None:
     ],
 )
 def test_the_command_revokes_only_that_rule(rule: SecurityGroupRule, part: str) -> None:
-    """In the form EC2 takes for IPv6 and for prefix lists."""
+    """In the form that EC2 expects for IPv6 and for prefix lists."""
     lists = prefix_list("pl-all", "0.0.0.0/0")
     snapshot = build_snapshot(lists, interface("1"), group("endpoints", rule))
     assert part in verdict_text(verdicts(OPEN, snapshot)["vpce-1"])

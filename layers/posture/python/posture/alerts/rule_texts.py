@@ -1,4 +1,4 @@
-"""The texts of rules that alerts show, so that the notifier need not import the rules.
+"""The texts of rules that alerts show, so that the notifier does not import the rules.
 
 `make docs` writes `rule_texts.json` from the rule catalogue.
 """

@@ -44,7 +44,7 @@ def describe_path(path: Path) -> str:
     if path.kind in {PathKind.UNKNOWN, PathKind.OTHER_ENDPOINT}:
         return f"takes an unknown path ({path.why})"
     followed = f"is routed to {path.target or path.kind.value}"
-    # That a NAT gateway leads to an internet gateway is the normal case and need not be said.
+    # That a NAT gateway leads to an internet gateway is the normal case, so it is not mentioned.
     is_nat = path.kind is PathKind.NAT_GATEWAY or not path.onward
     if is_nat and all(each.kind is PathKind.INTERNET_GATEWAY for each in path.onward):
         return followed

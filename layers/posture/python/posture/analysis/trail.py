@@ -1,10 +1,10 @@
-"""What traffic has passed on its way to a gateway, and whether the gateway lets it out.
+"""What traffic has passed on its way to a gateway, and whether the gateway forwards it.
 
 VPC Block Public Access blocks traffic at internet gateways, egress-only internet gateways and
 carrier gateways, and so behind NAT gateways and firewall endpoints. In mode `block-ingress`, NAT
 gateways and egress-only internet gateways may send. EC2 returns the mode of each subnet with the
 exclusions applied, so that `block-ingress` can also stand for an egress-only exclusion, by which an
-internet gateway lets outbound traffic pass.
+internet gateway allows outbound traffic.
 https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa-basics.html
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BlockPublicAccessStates.html
 """
@@ -55,7 +55,7 @@ class Trail:
         return replace(self, firewalls=firewalls, hops=(*self.hops, target))
 
     def leave(self, kind: PathKind) -> tuple[PathKind, str]:
-        """Return what becomes of traffic that is routed to a target, with the reason if it differs.
+        """Return where traffic to a target ends, with the reason if the target does not forward it.
 
         An internet gateway drops the traffic of a private NAT gateway.
         https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html

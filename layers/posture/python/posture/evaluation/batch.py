@@ -89,7 +89,7 @@ class BatchEvaluation:
         self._postponed: list[tuple[Scope, RegionSnapshot | None]] = []
 
     def run(self) -> Failures:
-        """Evaluate every scope once; return the changes that must come again, and why.
+        """Evaluate every scope once; return the changes to retry, and why.
 
         Scopes whose endpoint policies take long come last, one by one, as far as time allows.
         """

@@ -26,7 +26,7 @@ logger = Logger()
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of a batch. `failed` are the ids of messages that must come again."""
+    """The result of a batch. `failed` are the ids of the messages to retry."""
 
     changes: int = 0
     ignored: int = 0

@@ -1,4 +1,4 @@
-"""Publication of digests: many commits, each claimed by itself, in few messages."""
+"""Publish digests: many commits, each with its own claim, in few messages."""
 
 from __future__ import annotations
 

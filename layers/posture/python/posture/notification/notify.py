@@ -2,7 +2,7 @@
 
 A stream record only refers to its commit. The alert is built from the commit's history, which never
 changes, so a repeated or differently split batch reports the same or nothing. When a batch has many
-commits, each is still claimed by itself, and digests report them together.
+commits, each still has its own claim, and digests report them together.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ Template = tuple[TemplatePart, ...]
 
 @lru_cache(maxsize=4096)
 def parse_template(text: str, *, variables: bool = False, wildcards: bool = True) -> Template:
-    """Take a text apart; a run of literal characters is one part.
+    """Split a text into parts; a run of literal characters is one part.
 
     Args:
         text: The text as the policy writes it.
@@ -139,7 +139,7 @@ def is_whole_arn(parts: Iterable[TemplatePart]) -> bool:
 
 @lru_cache(maxsize=4096)
 def parse_resource(text: str, *, variables: bool = False) -> Template:
-    """Take a resource apart, where `${…}` is literal text before the fifth colon.
+    """Split a resource into parts, where `${…}` is literal text before the fifth colon.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """

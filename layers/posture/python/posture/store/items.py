@@ -149,7 +149,7 @@ def parse_stream_record(record: Mapping[str, Any]) -> CommitReference | None:
 
 @contextmanager
 def naming_item(kind: str, partition: object, key: object) -> Iterator[None]:
-    """Name the item in the error of whatever parses it.
+    """Add the key of the item to errors of its parser.
 
     Raises:
         CorruptItemError: an attribute is missing or malformed.

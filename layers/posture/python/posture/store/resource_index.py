@@ -25,7 +25,7 @@ QUERIES = 8  # at once
 
 
 def digest_ids(ids: frozenset[str], observed_at: datetime) -> str:
-    """Digest a scope's ids; while the digest is the same, its index need not be compared.
+    """Digest a scope's ids; while the digest is the same, its index is not compared.
 
     The month is part of it: each scope's index is compared and corrected once a month, long before
     an id expires that two simultaneous evaluations marked by mistake.

@@ -21,7 +21,7 @@ def alarmed(metric: str) -> set[str]:
     """Return the logical ids of the resources with an alarm on a metric."""
     watched = set()
     for alarm in ALARMS.values():
-        if alarm["MetricName"] == metric:
+        if alarm.get("MetricName") == metric:
             [dimension] = alarm["Dimensions"]
             value = dimension["Value"]
             watched.add(value.get("Ref") or value["Fn::GetAtt"][0])
@@ -71,6 +71,26 @@ def test_every_function_has_an_alarm(metric: str) -> None:
 def test_delays_have_an_alarm(metric: str, watched: str) -> None:
     """A backlog of changes, a backlog of alerts, and a day without a sweep."""
     assert {watched} == alarmed(metric)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("FutureTimesAlarm", "FutureTimes"), ("StaleEvaluationsAlarm", "StaleEvaluations")],
+)
+def test_what_the_functions_count_has_an_alarm(name: str, metric: str) -> None:
+    """The evaluator and the sweep count it, and one alarm adds both."""
+    total, *counts = ALARMS[name]["Metrics"]
+    assert total["Expression"] == "SUM(FILL(METRICS(), 0))"
+    assert [each["ReturnData"] for each in counts] == [False, False]
+    metrics = [each["MetricStat"]["Metric"] for each in counts]
+    assert {each["MetricName"] for each in metrics} == {metric}
+    services = [each["Dimensions"][0]["Value"] for each in metrics]
+    assert services == ["evaluate", "sweep"]
+    for function in ("EvaluateFunction", "SweepFunction"):
+        variables = RESOURCES[function]["Properties"]["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] in services
+    assert metric in BatchResult().count_metrics()
+    assert metric in SweepResult(Region("111122223333", "eu-west-1")).count_metrics()
 
 
 def test_missing_data_of_the_sweep_raises_an_alarm() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -108,9 +109,25 @@ class ChainWalk:
 
 
 def _sort_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield rows in the order of the chain: rows of the same instant by their numbers."""
+    """Yield rows in the order of the chain: rows of the same instant by their numbers.
+
+    A row that a clock ahead dated too late has a lower number than the rows before it, which
+    therefore wait until it comes.
+    """
+    waiting: dict[int, list[Row]] = defaultdict(list)
+    expected = 1
     for _, same in groupby(rows, key=lambda row: row["entry"].get("S", "").partition("#")[0]):
-        yield from sorted(same, key=_number)
+        for row in sorted(same, key=_number):
+            if _number(row) > expected and digest_row(row) == row.get(DIGEST, {}).get("S"):
+                waiting[_number(row)].append(row)
+                continue
+            yield row
+            expected = max(expected, _number(row) + 1)
+            while expected in waiting:
+                yield from waiting.pop(expected)
+                expected += 1
+    for number in sorted(waiting):
+        yield from waiting[number]
 
 
 def _number(row: Row) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from posture.ec2.observer import utc_now
+from posture.ec2.region_catalogue import TimeSource
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Finding, Transition
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.hash_chain import Chain
 from posture.store.history import History
 from posture.store.items import parse_history_entry
+from posture.store.scope_record import CLOCK_TOLERANCE, RECORD_KEY, ScopeRecord
 from posture.store.scope_store import Store
 from posture.store.waivers import PARTITION, WaiverTable
 from posture_cli.audit.chain_walk import ChainFault, ChainWalk, Row
@@ -48,10 +52,11 @@ class VerificationResult:
 class Verifier:
     """Verifies the history of a stack."""
 
-    def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
+    def __init__(self, client: DynamoDBClient, tables: Tables, now: TimeSource = utc_now) -> None:
         self._store = Store(client, tables)
         self._history = History(client, tables.history)
         self._waivers = WaiverTable(client, tables.baseline)
+        self._now = now
 
     def verify_scopes(
         self, scopes: Iterable[Scope], exported: ChainEnds
@@ -75,16 +80,31 @@ class Verifier:
         return self._verify(PARTITION, lambda: (self._waivers.load_chain(), None), exported)
 
     def _verify_scope(self, scope: Scope, exported: Chain | None) -> VerificationResult:
+        records: list[ScopeRecord] = []
+
         def load() -> tuple[Chain, Mapping[str, Finding]]:
             state = self._store.load(scope)
+            records[:] = [state.record] if state.record else []
             return state.record.chain if state.record else Chain(), state.findings
 
         try:
-            return self._verify(str(scope), load, exported)
+            result = self._verify(str(scope), load, exported)
+            fault = result.fault or self._check_time(records)
+            return replace(result, fault=fault)
         except CorruptItemError as error:
             return VerificationResult(
                 str(scope), Chain(), fault=ChainFault("", f"altered: {error}")
             )
+
+    def _check_time(self, records: Iterable[ScopeRecord]) -> ChainFault | None:
+        """Find the time of a scope record that has not come yet, where there is one."""
+        now = self._now()
+        for record in records:
+            if record.is_ahead_of(now + CLOCK_TOLERANCE):
+                times = [record.observed_at, *([record.dns.observed_at] if record.dns else [])]
+                problem = f"altered: its time {format_iso(max(times))} is in the future"
+                return ChainFault(RECORD_KEY, problem)
+        return None
 
     def _verify(self, partition: str, load: Loader, exported: Chain | None) -> VerificationResult:
         """Verify a chain, and the findings that follow from it if `load` returns any."""

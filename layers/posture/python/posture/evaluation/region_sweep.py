@@ -83,15 +83,17 @@ class RegionSweep:
     ) -> Iterator[SweepResult]:
         """Sweep slice by slice; each result names what remains. Raises what `run` does."""
         records = {each.scope: each for each in self._store.load_region_records(self.region)}
-        evaluator = ScopeEvaluator(self._store, self._baselines.load())
+        evaluator = ScopeEvaluator(self._store, self._baselines.load(), self._observer.now)
+        latest = evaluator.latest()
         pass_ = _Pass(
             observer=self._observer,
             evaluator=evaluator,
             changes=[replace(change, sweeps=True) for change in changes],
             records={scope.subject: each for scope, each in records.items() if scope.vpc_id},
+            latest=latest,
             listing=self._observer.list_vpcs(),
         )
-        cache = _build_cache(pass_.records, changes)
+        cache = _build_cache(pass_.believable(), changes)
         services = self._observer.collect_services(
             known=[scope.subject for scope in records if not scope.vpc_id]
         )
@@ -107,7 +109,7 @@ class RegionSweep:
             except Exception as error:
                 logger.exception("VPCs not read", extra={"region": str(self.region)})
                 failed = dict.fromkeys(map(pass_.scope, ids), describe_error(error))
-            same = _find_unchanged(evaluator, observed, records)
+            same = _find_unchanged(evaluator, observed, records, latest)
             tasks |= {
                 each.scope: partial(
                     evaluator.evaluate,
@@ -136,21 +138,30 @@ class RegionSweep:
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """One pass over a region; `records` are those of known VPCs, by VPC id."""
+    """One pass over a region; `records` are those of known VPCs, by VPC id.
+
+    `latest` is the latest time that can be stored by now.
+    """
 
     observer: Observer
     evaluator: ScopeEvaluator
     changes: Sequence[Change]
     records: Mapping[str, ScopeRecord]
+    latest: datetime
     listing: VpcListing
 
     def scope(self, vpc_id: str) -> Scope:
         """Return the scope of a VPC."""
         return Scope(self.observer.region.account, self.observer.region.name, vpc_id)
 
+    def believable(self) -> Mapping[str, ScopeRecord]:
+        """Return the records without those whose times have not come yet."""
+        ahead = {key for key, record in self.records.items() if record.is_ahead_of(self.latest)}
+        return {key: record for key, record in self.records.items() if key not in ahead}
+
     def slices(self) -> Sequence[Sequence[str]]:
         """Return the listed VPC ids in slices, the least recently observed first."""
-        times = {vpc_id: record.observed_at for vpc_id, record in self.records.items()}
+        times = {vpc_id: record.observed_at for vpc_id, record in self.believable().items()}
         return self.listing.slices(times)
 
     def observe(
@@ -194,12 +205,14 @@ def _find_unchanged(
     evaluator: ScopeEvaluator,
     observed: Iterable[ObservedScope],
     records: Mapping[Scope, ScopeRecord],
+    latest: datetime,
 ) -> frozenset[Scope]:
     """Return the scopes in which nothing changed; on failure none, so each is compared alone."""
     candidates = (
         each
         for each in observed
         if (record := records.get(each.scope))
+        and not record.is_ahead_of(latest)
         and is_same_day(each.scope, record.observed_at, each.observation.observed_at)
     )
     try:

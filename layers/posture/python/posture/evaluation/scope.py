@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 from posture.analysis.matrix import build_matrix_record
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
+from posture.ec2.region_catalogue import TimeSource
 from posture.lifecycle.diff import find_transitions, resolve_all
 from posture.lifecycle.snapshot_digest import digest_snapshot
 from posture.lifecycle.waiving import Waivers
@@ -30,8 +31,14 @@ from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.last_observed import Observation
 from posture.store.resource_ids import collect_resource_ids
-from posture.store.scope_record import Json
-from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
+from posture.store.scope_record import CLOCK_TOLERANCE, Json
+from posture.store.scope_store import (
+    Evaluation,
+    ScopeState,
+    Store,
+    WriteOutcome,
+    WriteResult,
+)
 
 logger = Logger()
 
@@ -50,12 +57,16 @@ IDENTIFYING = frozenset(Facet) - {
 
 @dataclass(frozen=True, slots=True)
 class ScopeResult:
-    """What became of a scope; not `evaluated` where its snapshot was the one evaluated last."""
+    """What became of a scope; not `evaluated` where its snapshot was the one evaluated last.
+
+    `was_ahead` where its record held a time that had not come yet.
+    """
 
     scope: Scope
     outcome: WriteOutcome
     transitions: tuple[Transition, ...] = ()
     evaluated: bool = True
+    was_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +101,16 @@ class CostlyPoliciesError(Exception):
 
 
 class ScopeEvaluator:
-    """Evaluates scopes by one baseline document.
+    """Evaluates scopes by one baseline document and one clock.
 
     What records raises `ConflictError` when others kept writing the scope, so that it may be tried
     again, and `CorruptItemError` when a stored item cannot be read.
     """
 
-    def __init__(self, store: Store, document: BaselineDocument) -> None:
+    def __init__(self, store: Store, document: BaselineDocument, now: TimeSource) -> None:
         self._store = store
         self._document = document
+        self._now = now
 
     def evaluate(
         self,
@@ -126,10 +138,13 @@ class ScopeEvaluator:
         if settled and observation.snapshot_digest and last_observed.advance(observation):
             return unchanged(scope)
         state = ScopeState(scope, None, {}) if is_new else self._store.load(scope)
-        if state.matches(observation.snapshot_digest) and last_observed.advance(observation):
+        latest, record = self.latest(), state.record
+        was_ahead = record is not None and record.is_ahead_of(latest)
+        matches = not was_ahead and state.matches(observation.snapshot_digest)
+        if matches and last_observed.advance(observation):
             return unchanged(scope)
-        if state.record and state.record.is_newer_than(observation.observed_at, observation.dns):
-            return ScopeResult(scope, WriteOutcome.STALE)
+        if record and record.is_newer_than(observation.observed_at, observation.dns, latest):
+            return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead)
         return self._record(observed, evaluate_rules(observed, policy_units), state)
 
     def observe(
@@ -156,6 +171,10 @@ class ScopeEvaluator:
             digest = ""  # the scope is evaluated now, and again the next time
         return ObservedScope(snapshot, waivers, Observation(scope, at, digest, dns), changes)
 
+    def latest(self) -> datetime:
+        """Return the latest time that can be stored by now."""
+        return self._now() + CLOCK_TOLERANCE
+
     def find_unchanged(self, observed: Iterable[ObservedScope]) -> frozenset[Scope]:
         """Return the scopes whose digest is the stored one, and advance their observation times."""
         return self._store.last_observed.advance_all(each.observation for each in observed)
@@ -166,10 +185,16 @@ class ScopeEvaluator:
         """Resolve all findings of a scope whose VPC or endpoint service no longer exists."""
         reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
         recorded = self._store.record(
-            Evaluation(scope, observed_at, resource_ids=frozenset(), exists=False),
+            Evaluation(
+                scope,
+                observed_at,
+                resource_ids=frozenset(),
+                exists=False,
+                latest=self.latest(),
+            ),
             lambda state: resolve_all(scope, state.findings, observed_at, reason, changes),
         )
-        return ScopeResult(scope, recorded.outcome, recorded.transitions)
+        return _result(scope, recorded)
 
     def _record(
         self, observed: ObservedScope, results: RuleResults, state: ScopeState
@@ -183,11 +208,18 @@ class ScopeEvaluator:
             resource_ids=_resource_ids(observed.snapshot),
             snapshot_digest=observation.snapshot_digest if results.repeatable else "",
             verdicts=results.verdicts,
+            latest=self.latest(),
         )
         recorded = self._store.record(
             evaluation, lambda stored: _compare(observed, results, stored), state
         )
-        return ScopeResult(observed.scope, recorded.outcome, recorded.transitions)
+        return _result(observed.scope, recorded)
+
+
+def _result(scope: Scope, recorded: WriteResult) -> ScopeResult:
+    if recorded.was_ahead:
+        logger.error("stored time was in the future", extra={"scope": str(scope)})
+    return ScopeResult(scope, recorded.outcome, recorded.transitions, was_ahead=recorded.was_ahead)
 
 
 def unchanged(scope: Scope) -> ScopeResult:

@@ -62,6 +62,7 @@ class SweepResult:
             "FindingsRepaired": sum(len(each.transitions) for each in self.results),
             "ScopesUnchanged": sum(not each.evaluated for each in self.results),
             "StaleEvaluations": done.count(WriteOutcome.STALE),
+            "FutureTimes": sum(each.was_ahead for each in self.results),
         }
 
 

@@ -188,8 +188,12 @@ def is_bad(finding: Finding) -> bool:
 
 
 def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
-    """Return the findings after the transitions."""
-    return {**stored, **{step.finding.id: step.finding for step in steps}}
+    """Return the findings after the transitions, which may be out of order after a wrong clock."""
+    found = dict(stored)
+    for finding in (step.finding for step in steps):
+        if (before := found.get(finding.id)) is None or before.version <= finding.version:
+            found[finding.id] = finding
+    return found
 
 
 def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:

@@ -10,7 +10,7 @@ import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from posture.model.dns import DnsAttributes
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 RECORD_KEY = "#head"
 LISTED = "scope"  # the value of `listed` in every record, so that one index lists them all
 COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
+# How far a stored time may be ahead of the clock: more than the clocks of two functions differ,
+# less than the five minutes after which each change is evaluated again.
+CLOCK_TOLERANCE = timedelta(minutes=2)
+ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 Json = Mapping[str, Any]
 
@@ -57,11 +61,22 @@ class ScopeRecord:
     chain: Chain = field(default_factory=Chain)
     snapshot_digest: str = ""
 
-    def is_newer_than(self, observed_at: datetime, dns: DnsAttributes | None) -> bool:
-        """Whether it holds a snapshot as new as this one, or newer DNS attributes."""
-        if self.observed_at >= observed_at:
+    def is_newer_than(
+        self, observed_at: datetime, dns: DnsAttributes | None, latest: datetime = ANY_TIME
+    ) -> bool:
+        """Whether it holds a snapshot as new as this one, or newer DNS attributes.
+
+        A time after `latest` is ignored: no snapshot was taken then.
+        """
+        if observed_at <= self.observed_at <= latest:
             return True
-        return self.dns is not None and dns is not None and self.dns.observed_at > dns.observed_at
+        if self.dns is None or dns is None:
+            return False
+        return dns.observed_at < self.dns.observed_at <= latest
+
+    def is_ahead_of(self, latest: datetime) -> bool:
+        """Whether it holds a time after `latest`: a clock was wrong, or the item was edited."""
+        return self.observed_at > latest or (self.dns is not None and self.dns.observed_at > latest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +92,14 @@ def when_absent() -> Guard:
     return Guard("attribute_not_exists(#scope)")
 
 
-def when_newer_than(record: ScopeRecord) -> Guard:
-    """Allow a write that is newer than a record, while the stored one is still that record."""
+def when_newer_than(record: ScopeRecord, latest: datetime = ANY_TIME) -> Guard:
+    """Allow a write that is newer than a record, while the stored one is still that record.
+
+    A record with a time after `latest` may be written while it has such a time.
+    """
+    if record.observed_at > latest:
+        values = {":read": record.revision, ":latest": format_iso(latest)}
+        return Guard("#observed_at > :latest AND #revision = :read", values)
     return Guard("#observed_at < :observed_at AND #revision = :read", {":read": record.revision})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from posture.store.last_observed import LastObservedTimes
 from posture.store.queries import StoredTable
 from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_record import (
+    ANY_TIME,
     RECORD_KEY,
     Guard,
     Json,
@@ -83,6 +84,8 @@ class Evaluation:
         exists: False once the VPC or service is gone: the scope leaves its region's index.
         snapshot_digest: The digest of all that it depends on; "" where it must be repeated.
         verdicts: The verdicts, for findings that a former version worded.
+        latest: The latest time that can be stored by now. A scope record with a later one is
+            overwritten as if it were older: it would make every evaluation stale.
     """
 
     scope: Scope
@@ -93,6 +96,7 @@ class Evaluation:
     exists: bool = True
     snapshot_digest: str = ""
     verdicts: Sequence[Verdict] = ()
+    latest: datetime = ANY_TIME
 
 
 class WriteOutcome(StrEnum):
@@ -105,10 +109,14 @@ class WriteOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of an evaluation, and the transitions that were written."""
+    """What became of an evaluation, and the transitions that were written.
+
+    `was_ahead` where the scope record held a time that had not come yet.
+    """
 
     outcome: WriteOutcome
     transitions: tuple[Transition, ...] = ()
+    was_ahead: bool = False
 
 
 class Store(StoredTable):
@@ -177,14 +185,16 @@ class Store(StoredTable):
         """
         for _ in range(ATTEMPTS):
             state = state or self.load(evaluation.scope)
-            if state.record and state.record.is_newer_than(evaluation.observed_at, evaluation.dns):
-                return WriteResult(WriteOutcome.STALE)
+            was_ahead = state.record is not None and state.record.is_ahead_of(evaluation.latest)
+            if state.record and _is_stale(evaluation, state.record):
+                return WriteResult(WriteOutcome.STALE, was_ahead=was_ahead)
             try:
                 if self._carry_over(state, evaluation.verdicts):
                     state = self.load(evaluation.scope)
                 steps = tuple(compare(state))
                 observed = self._observed_fields(state, evaluation, steps)
-                return self._commit(state, evaluation, steps, observed)
+                result = self._commit(state, evaluation, steps, observed)
+                return replace(result, was_ahead=was_ahead)
             except ConditionFailedError:
                 state = None
         raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
@@ -211,6 +221,11 @@ class Store(StoredTable):
             "counts": dict(Counter(finding.status.value for finding in findings)),
             **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
             **coverage_fields(evaluation.coverage),
+            **(
+                {"dns": None}
+                if state.record and state.record.is_ahead_of(evaluation.latest)
+                else {}
+            ),
             **dns_fields(evaluation.dns, evaluation.observed_at),
         }
         ids = evaluation.resource_ids
@@ -230,7 +245,9 @@ class Store(StoredTable):
         steps: Sequence[Transition],
         observed: Mapping[str, Any],
     ) -> WriteResult:
-        guard = when_newer_than(state.record) if state.record else when_absent()
+        guard = when_absent()
+        if state.record:
+            guard = when_newer_than(state.record, evaluation.latest)
         if not steps:
             done = self._write(evaluation, None, observed, guard)
             return WriteResult(WriteOutcome.UNCHANGED if done else WriteOutcome.STALE)
@@ -274,12 +291,16 @@ class Store(StoredTable):
             stored = self.load_record(evaluation.scope)
             if part and stored and (stored.commit, stored.chain) == (part.commit, part.chain):
                 return True  # it was written, and only the answer was lost
-            if stored and stored.is_newer_than(evaluation.observed_at, evaluation.dns):
+            if stored and _is_stale(evaluation, stored):
                 return False
             if part and part.number > 1:
                 raise ConflictError(f"{evaluation.scope}: lost after {part.commit}") from None
             raise
         return True
+
+
+def _is_stale(evaluation: Evaluation, record: ScopeRecord) -> bool:
+    return record.is_newer_than(evaluation.observed_at, evaluation.dns, evaluation.latest)
 
 
 def _time_fields(evaluation: Evaluation) -> dict[str, Any]:

@@ -347,3 +347,12 @@ def test_whether_nat64_leads_to_an_ipv4_interface_is_unknown() -> None:
     for routes, expected in (((NAT64,), PathOutcome.UNKNOWN), ((), PathOutcome.BLOCKED)):
         snapshot = build_snapshot(*parts, *more, table("main", *routes, main=True))
         assert cell(snapshot, "a", KMS).outcome is expected
+
+
+@pytest.mark.parametrize("state", ["failed", "deleting", "deleted"])
+def test_a_gateway_endpoint_that_does_not_work_is_no_path(state: str) -> None:
+    """Its route may still be listed as active, since EC2 is eventually consistent."""
+    parts = (subnet("a"), open_acl("all", ["a"]), gateway("s3", state=state))
+    found = cell(build_snapshot(*parts, table("main", TO_S3, main=True)), "a", S3)
+    assert found.outcome is PathOutcome.UNKNOWN
+    assert f"the state of vpce-s3 is {state}" in found.summary

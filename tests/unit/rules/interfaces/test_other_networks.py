@@ -60,7 +60,6 @@ def test_an_allowed_network_with_a_return_route_fails(target: str) -> None:
         ([admits("10.0.0.0/8")], [route("0.0.0.0/0", "igw-1")]),
         ([admits("10.0.0.0/8")], [route("10.9.0.0/16", "nat-1")]),
         ([admits("10.0.0.0/8", (80, 80))], [route("10.9.0.0/16", "pcx-1")]),
-        ([admits("198.51.100.0/24")], [route("0.0.0.0/0", "tgw-1")]),
     ],
     ids=[
         "not admitted",
@@ -69,7 +68,6 @@ def test_an_allowed_network_with_a_return_route_fails(target: str) -> None:
         "the internet is no neighbour",
         "a NAT is no neighbour",
         "another port",
-        "public addresses are none of a default route's neighbours",
     ],
 )
 def test_networks_that_cannot_use_the_endpoint(
@@ -83,6 +81,15 @@ def test_a_default_route_reaches_every_private_address() -> None:
     """Except the VPC's own, and as far as the security group allows."""
     verdict = verdicts(SHARED, hub(admits("10.0.0.0/15"), routes=(route("0.0.0.0/0", "tgw-1"),)))
     assert verdict["vpce-kms"].summary.endswith("from other networks: 10.1.0.0/16")
+
+
+@pytest.mark.parametrize("target", ["tgw-1", "vgw-1", "pcx-1"])
+def test_whether_public_addresses_are_behind_a_default_route_is_unknown(target: str) -> None:
+    """A company may use public addresses of its own inside its networks."""
+    routes = (route("0.0.0.0/0", target),)
+    verdict = verdicts(SHARED, hub(admits("198.51.100.0/24"), routes=routes))["vpce-kms"]
+    assert verdict.status is Status.UNKNOWN
+    assert f"whether 198.51.100.0/24 is behind {target}" in verdict.summary
 
 
 def test_an_open_security_group_is_reported_once() -> None:

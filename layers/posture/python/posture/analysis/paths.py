@@ -157,9 +157,10 @@ class PathFinder:
         """Return whether a route leads to a gateway endpoint; such routes are to prefix lists."""
         if route.target.kind is not TargetKind.VPC_ENDPOINT:
             return False
-        endpoint = self._snapshot.endpoints.get(route.target.id)
-        by_list = route.prefix_list_id is not None
-        return endpoint.type is EndpointType.GATEWAY if endpoint else by_list
+        if endpoint := self._snapshot.endpoints.get(route.target.id):
+            return endpoint.type is EndpointType.GATEWAY
+        named = self._snapshot.prefix_lists.get(route.prefix_list_id or "")
+        return named is not None and named.aws_managed
 
     def trace(self, subnet: Subnet, addresses: AddressSet) -> tuple[Path, ...]:
         """Divide any addresses outside the VPC by the path that traffic to them takes."""
@@ -231,6 +232,8 @@ class PathFinder:
         endpoint = self._snapshot.endpoints.get(target.id)
         if endpoint is None:
             return PathKind.UNKNOWN, f"{target.id} is not an endpoint of the VPC"
+        if endpoint.state not in {"available", "pending"}:
+            return PathKind.UNKNOWN, f"the state of {target.id} is {endpoint.state or 'unknown'}"
         if endpoint.type is EndpointType.GATEWAY_LOAD_BALANCER:
             return PathKind.LOAD_BALANCER_ENDPOINT, ""
         if endpoint.type is EndpointType.GATEWAY and endpoint.service_name == service:
@@ -290,9 +293,6 @@ class PathFinder:
         """
         known = self._snapshot.network_interfaces
         endpoint = self._snapshot.endpoints[endpoint_id]
-        if endpoint.state not in {"available", "pending"}:
-            why = f"the state of {endpoint_id} is {endpoint.state or 'unknown'}"
-            return _build_unknown(addresses, why)
         subnets = endpoint.subnet_ids or tuple(
             known[each].subnet_id for each in endpoint.network_interface_ids if each in known
         )

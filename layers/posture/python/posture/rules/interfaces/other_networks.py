@@ -129,7 +129,11 @@ def _find_external_sources(
     for path in vpc.analysis.paths.trace(subnet, external):
         for end in _list_ends(path):
             route = end.route or path.route
-            sources = _filter_by_acl(vpc, interface, _likely_sources(route, end.addresses), port)
+            likely = _likely_sources(route, end.addresses)
+            sources = _filter_by_acl(vpc, interface, likely, port)
+            others = _filter_by_acl(vpc, interface, end.addresses - likely, port)
+            if route and others and end.kind in OTHER_NETWORKS:
+                unread.append(f"whether {summarize_addresses(others)} is behind {route.target.id}")
             if not sources or end.kind not in OTHER_NETWORKS | UNKNOWN_ENDS:
                 continue
             if route is None or end.kind in UNKNOWN_ENDS:
@@ -155,7 +159,7 @@ def _list_ends(path: Path) -> Iterator[Path]:
 
 
 def _likely_sources(route: Route | None, addresses: AddressSet) -> AddressSet:
-    """Limit a default route to private addresses: other networks own no others behind it."""
+    """Limit a default route to private addresses; whether others are behind it is not known."""
     default = route is not None and route.cidr is not None and route.cidr.prefixlen == 0
     return addresses & PRIVATE_USE if default else addresses
 

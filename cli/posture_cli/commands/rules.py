@@ -5,13 +5,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from posture.rules.rule import EndpointServiceContext, Rule, VpcContext
-from posture.rules.rule_catalogue import RULES
+from posture.rules.rule_catalogue import RULES, AnyRule
 from posture_cli.command import CommandGroup
 from posture_cli.options import Output, OutputOption
 from posture_cli.render.records import write_records
-
-AnyRule = Rule[VpcContext] | Rule[EndpointServiceContext]
 
 COLUMNS = ("severity", "id", "requirement")
 CSV_COLUMNS = (

@@ -9,12 +9,14 @@ from botocore.exceptions import ClientError
 
 from monitor_stage import ANY_ADDRESS, HOME, Stage, batch
 from posture.ec2.members import MemberObservers, assume_member_roles
+from posture.errors import SweepIncompleteError
 from posture.evaluation.account_sweep import sweep_accounts
 from posture.evaluation.batch import EvaluationPorts
 from posture.evaluation.changes import Evaluator
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.evaluation.sweep_result import SweepResult
 from posture.model.finding import Finding, FindingStatus
+from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.rules.rule_catalogue import SERVICE_RULES
 from posture.runtime import clients
@@ -79,7 +81,7 @@ class Organization:
         return Scope(account, REGION, service), trail[0]
 
     def evaluate(self, *records: Any) -> tuple[str, ...]:
-        """Evaluate records as one batch; return the messages that come again."""
+        """Evaluate records as one batch; return the messages to retry."""
         stage = self.stage
         home = stage.observer()
 
@@ -107,6 +109,28 @@ class Organization:
         """Return the findings of the full VPC of a member."""
         network: SampleNetwork = self.networks[account]
         return self.of(Scope(account, REGION, network.scope.subject), status)
+
+    def lose(self, *accounts: str) -> None:
+        """Let the roles of these accounts alone be refused, also those that were assumed before."""
+        self.denied = set(accounts)
+        self.members = assume_member_roles(HOME, ACCESS, "aws")
+
+    def deny(self, account: str, *operations: str) -> Callable[[], None]:
+        """Deny EC2's operations in one account ("*": all); return what allows them again."""
+
+        def refuse(model: Any, **_: Any) -> None:
+            if model.name in operations or "*" in operations:
+                error: Any = {"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}
+                raise ClientError(error, model.name)
+
+        home = account == ACCOUNT
+        events = (self.stage.network if home else self.members[account]).ec2.meta.events
+        events.register("before-call.ec2", refuse)
+        return lambda: events.unregister("before-call.ec2", refuse)
+
+    def unread(self, account: str, status: FindingStatus = FindingStatus.UNKNOWN) -> list[Finding]:
+        """Return the findings about the access to an account."""
+        return self.of(Region(account, REGION).scope, status)
 
     def of(self, scope: Scope, status: FindingStatus) -> list[Finding]:
         """Return the findings of a scope."""
@@ -155,11 +179,11 @@ def test_an_account_that_is_no_member_is_refused(organization: Organization) -> 
 def test_a_member_that_denies_access_is_unknown_and_stops_no_other(
     organization: Organization,
 ) -> None:
-    """Its scope's rules answer unknown; the changes of the others are evaluated beside it."""
+    """Its scope's rules answer unknown and its change comes again; the others are evaluated."""
     organization.denied.add(ONE)
     records = [organization.open_group(ONE), organization.open_group(OTHER)]
     records[0]["requestParameters"]["vpcId"] = organization.networks[ONE].scope.subject
-    assert organization.evaluate(*records) == ()
+    assert organization.evaluate(*records) == ("m-1",)
     assert organization.findings(ONE) == []
     assert organization.findings(OTHER)
 
@@ -183,7 +207,7 @@ def test_a_sweep_reports_what_it_may_no_longer_read(organization: Organization) 
     organization.denied.add(ONE)
     organization.members = assume_member_roles(HOME, ACCESS, "aws")
     result = organization.sweep()
-    assert not result.failed_regions
+    assert [region.account for region in result.failed_regions] == [ONE]
     assert {it.id for it in organization.findings(ONE)} == {it.id for it in before}
     unknown = organization.findings(ONE, FindingStatus.UNKNOWN)
     assert "endpoint-security-group-open" in {it.rule for it in unknown}
@@ -209,7 +233,7 @@ def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
 def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
     organization: Organization,
 ) -> None:
-    """By a change and by a sweep, with no message again; what was found is open once more after."""
+    """By a change, which comes again, and by a sweep; what was found is open once more after."""
     scope, record = organization.open_service(ONE)
     assert organization.evaluate(record) == ()
     (before,) = organization.of(scope, FindingStatus.OPEN)
@@ -219,8 +243,10 @@ def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
     assert before.rule == "endpoint-service-allows-untrusted-principal"
     organization.denied.add(ONE)
     organization.members = assume_member_roles(HOME, ACCESS, "aws")
-    for run in (lambda: organization.evaluate(record), lambda: organization.sweep().failed):
-        assert not run()
+    evaluate: Callable[[], Any] = lambda: organization.evaluate(record)  # noqa: E731
+    sweep: Callable[[], Any] = lambda: tuple(organization.sweep().failed)  # noqa: E731
+    for run, failed in ((evaluate, ("m-1",)), (sweep, ())):
+        assert run() == failed
         unknown = organization.of(scope, FindingStatus.UNKNOWN)
         assert {it.rule for it in unknown} == {rule.id for rule in SERVICE_RULES}
         assert before.id in {it.id for it in unknown}
@@ -230,3 +256,83 @@ def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(
     assert [it.id for it in organization.of(scope, FindingStatus.OPEN)] == [before.id]
     after = organization.of(scope, FindingStatus.UNKNOWN)
     assert {it.id for it in after} == {it.id for it in unread}
+
+
+def test_an_account_whose_role_cannot_be_assumed_is_not_swept(organization: Organization) -> None:
+    """The sweep fails with its name, after the others; one finding says what and since when."""
+    organization.lose(ONE)
+    result = organization.sweep()
+    assert result.count_metrics()["AccountsNotSwept"] == 1
+    assert {each.scope.account for each in result.results} >= {ACCOUNT, OTHER}
+    with pytest.raises(SweepIncompleteError, match=f"{ONE}/{REGION}: AccessDenied: sts:AssumeRole"):
+        result.require_complete()
+    (finding,) = organization.unread(ONE)
+    assert (finding.rule, finding.resource) == ("account-region-not-readable", ONE)
+    assert format_iso(finding.opened_at) in finding.verdict.summary
+    assert "VPCs and endpoint services" in finding.verdict.summary
+    assert organization.unread(OTHER) == organization.unread(ACCOUNT) == []
+
+
+def test_a_second_failing_sweep_adds_nothing(organization: Organization) -> None:
+    """The finding keeps its version, and with it the time since when nothing was seen."""
+    organization.lose(ONE)
+    organization.sweep()
+    before = organization.unread(ONE)
+    assert organization.sweep().failed_regions
+    assert organization.unread(ONE) == before
+
+
+def test_an_account_that_can_be_read_again_has_no_such_finding(organization: Organization) -> None:
+    """It is resolved once, and its scope leaves the index of what is swept."""
+    organization.lose(ONE)
+    organization.sweep()
+    organization.lose()
+    assert not organization.sweep().failed_regions
+    (finding,) = organization.unread(ONE, FindingStatus.RESOLVED)
+    assert finding.version == 2
+    known = organization.stage.store.load_region_records(Region(ONE, REGION))
+    assert Region(ONE, REGION).scope not in {each.scope for each in known}
+    assert organization.networks[ONE].vpc in {each.scope.subject for each in known}
+
+
+def test_a_change_of_an_account_that_cannot_be_read_comes_again(organization: Organization) -> None:
+    """It names no VPC, and its look-up is denied: it is evaluated when the role is back."""
+    record = organization.open_group(ONE)
+    organization.lose(ONE)
+    assert organization.evaluate(record) == ("m-1",)
+    assert organization.unread(ONE)
+    organization.lose()
+    assert organization.evaluate(record) == ()
+    (found,) = (
+        it for it in organization.findings(ONE) if it.rule == "endpoint-security-group-open"
+    )
+    assert found.cause
+    assert found.cause.actor.endswith("/bob")
+
+
+def test_a_change_whose_look_up_alone_is_denied_comes_again(organization: Organization) -> None:
+    """The VPCs are listed and evaluated, but nothing says which of them the change concerns."""
+    record = organization.open_group(ONE)
+    organization.deny(ONE, "DescribeSecurityGroups")
+    assert organization.evaluate(record) == ("m-1",)
+    assert organization.unread(ONE) == []
+
+
+VPCS, SERVICES = "DescribeVpcs", "DescribeVpcEndpointServiceConfigurations"
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, ONE])
+@pytest.mark.parametrize(
+    ("denied", "named"), [("*", {VPCS, SERVICES}), (VPCS, {VPCS}), (SERVICES, {SERVICES})]
+)
+def test_a_listing_that_is_denied_is_named(
+    organization: Organization, account: str, denied: str, named: set[str]
+) -> None:
+    """Be it one or all, in the monitor's own account or in a member."""
+    allow = organization.deny(account, denied)
+    assert [region.account for region in organization.sweep().failed_regions] == [account]
+    (finding,) = organization.unread(account)
+    assert {fact.record["operation"] for fact in finding.verdict.evidence} == named
+    allow()
+    assert not organization.sweep().failed_regions
+    assert organization.unread(account) == []

@@ -42,11 +42,13 @@ class ServicesSnapshot:
     """The endpoint services of a region, by service id.
 
     If `unreadable` is set, the services are those that were known already, without their
-    configuration, and a service that is missing here may still exist.
+    configuration, and a service that is missing here may still exist. If `denied` is unset, EC2
+    does not offer endpoint services here.
     """
 
     services: Mapping[str, EndpointServiceSnapshot]
     unreadable: str | None = None
+    denied: bool = False
 
 
 def collect_services(
@@ -66,7 +68,7 @@ def collect_services(
     configurations = describe(ec2, CONFIGURATIONS, filters)
     if configurations.unreadable:
         ids = {*known, only} - {""}
-        return _build_unreadable(region, observed_at, ids, configurations.unreadable)
+        return _build_unreadable(region, observed_at, ids, configurations)
     rows = {str(row["ServiceId"]): row for row in configurations.items if not _is_deleted(row)}
     connections = describe(ec2, CONNECTIONS, filters) if rows else Reading()
     principals = read_concurrently(
@@ -86,17 +88,17 @@ def collect_services(
 
 
 def _build_unreadable(
-    region: Region, observed_at: datetime, service_ids: Iterable[str], reason: str
+    region: Region, observed_at: datetime, service_ids: Iterable[str], listing: Reading[Row]
 ) -> ServicesSnapshot:
     services = {
         service_id: EndpointServiceSnapshot(
             scope=Scope(region.account, region.name, service_id),
             observed_at=observed_at,
-            unreadable={ServiceFacet.CONFIGURATION: reason},
+            unreadable={ServiceFacet.CONFIGURATION: str(listing.unreadable)},
         )
         for service_id in service_ids
     }
-    return ServicesSnapshot(services, reason)
+    return ServicesSnapshot(services, listing.unreadable, listing.denied)
 
 
 def _is_deleted(row: Row) -> bool:

@@ -9,6 +9,19 @@ from botocore.exceptions import ClientError
 
 UNAUTHORIZED = {"UnauthorizedOperation", "Client.UnauthorizedOperation"}
 DENIED = frozenset(UNAUTHORIZED | {"AccessDenied", "AccessDeniedException"})
+# EC2 or AWS STS answers so for a whole account or Region, where a retry seldom succeeds.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+CLOSED = frozenset(
+    {
+        "AuthFailure",
+        "Blocked",
+        "InvalidClientTokenId",
+        "OptInRequired",
+        "PendingVerification",
+        "RegionDisabledException",
+        "UnrecognizedClientException",
+    }
+)
 # The partition, the region or an emulator does not offer the operation.
 NOT_OFFERED = frozenset(
     {"UnsupportedOperation", "UnknownOperationException", "InvalidAction", "NotImplemented"}
@@ -29,10 +42,27 @@ def describe_denial(error: Exception, operation: str) -> str | None:
     code = get_error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if code in DENIED:
-        return f"{code}: ec2:{operation} is denied"
+        return f"{code}: {_name_call(error, operation)} is denied"
     if code in NOT_OFFERED or status == NOT_IMPLEMENTED:
         return f"{code}: ec2:{operation} is not available here"
     return None
+
+
+def describe_closed(error: Exception, operation: str) -> str | None:
+    """Describe why the whole account or Region cannot be read; None for any other error."""
+    if isinstance(error, ClientError) and get_error_code(error) in CLOSED:
+        return f"{get_error_code(error)}: {_name_call(error, operation)} is rejected"
+    return None
+
+
+def is_denied(error: Exception) -> bool:
+    """Whether access is denied, so that what was asked for may exist."""
+    return isinstance(error, ClientError) and get_error_code(error) in DENIED
+
+
+def _name_call(error: ClientError, operation: str) -> str:
+    """Name the call that failed; a member's role is assumed before its first call to EC2."""
+    return "sts:AssumeRole" if error.operation_name == "AssumeRole" else f"ec2:{operation}"
 
 
 def is_not_found(error: Exception) -> bool:

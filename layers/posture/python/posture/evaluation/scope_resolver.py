@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -70,10 +70,15 @@ Known = Mapping[str, frozenset[Scope]]  # by the id of a resource
 
 @dataclass(frozen=True, slots=True)
 class ResolvedScopes:
-    """The scopes to evaluate and the regions to sweep, each with the changes that lead to it."""
+    """The scopes to evaluate and the regions to sweep, each with the changes that lead to it.
+
+    `denied` holds the reason, by event id, for each change of which an id could not be looked up:
+    it may concern more scopes than those, so it must come again.
+    """
 
     scopes: Mapping[Scope, tuple[Change, ...]]
     regions: Mapping[Region, tuple[Change, ...]]
+    denied: Mapping[str, str] = field(default_factory=dict)
 
 
 class ScopeResolver:
@@ -92,7 +97,13 @@ class ScopeResolver:
         wanted: dict[Region, set[str]] = defaultdict(set)
         for change in changes:
             wanted[change.region].update(lookup_ids(change))
-        known = {region: self._known(region, ids) for region, ids in wanted.items()}
+        looked_up = {
+            region: find_in_ec2(self._ec2_of(region), region, ids) for region, ids in wanted.items()
+        }
+        known = {
+            region: self._known(region, ids, looked_up[region].known)
+            for region, ids in wanted.items()
+        }
         scopes: dict[Scope, list[Change]] = defaultdict(list)
         regions: dict[Region, list[Change]] = defaultdict(list)
         for change in changes:
@@ -104,12 +115,16 @@ class ScopeResolver:
         return ResolvedScopes(
             {scope: tuple(found) for scope, found in scopes.items()},
             {region: tuple(found) for region, found in regions.items()},
+            {
+                change.event_id: reason
+                for change in changes
+                if (reason := looked_up[change.region].explain(lookup_ids(change)))
+            },
         )
 
-    def _known(self, region: Region, ids: Collection[str]) -> Known:
+    def _known(self, region: Region, ids: Collection[str], existing: Known) -> Known:
         """Find the scopes of ids in one region of one account, in the index and in EC2."""
         indexed = self._ownership.find_scopes(ids) if ids else {}
-        existing = find_in_ec2(self._ec2_of(region), region, ids)
         return {
             each: frozenset(
                 scope
@@ -163,17 +178,29 @@ def resource_type(resource: str) -> str:
     return resource.rpartition("-")[0]
 
 
-def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What EC2 knows of ids, and for ids whose look-up is denied the reason."""
+
+    known: Known = field(default_factory=dict)
+    denied: Mapping[str, str] = field(default_factory=dict)
+
+    def explain(self, ids: Iterable[str]) -> str:
+        """Explain why some of these ids could not be looked up; "" where all could."""
+        return "; ".join(sorted({self.denied[each] for each in ids if each in self.denied}))
+
+
+def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> LookedUp:
     """Ask EC2 for the VPC of each id; a resource that is gone has none.
 
-    A denied request counts as not found: then the whole region is swept, which finds it.
+    Where the request is not available, the whole region is swept, which finds the resource.
     """
     by_lookup: dict[Lookup, list[str]] = defaultdict(list)
     for each in sorted(ids):
         if lookup := KINDS.get(resource_type(each)):
             by_lookup[lookup].append(each)
     if not by_lookup:
-        return {}
+        return LookedUp()
     rows = read_concurrently(
         {lookup: partial(_read, ec2, lookup, names) for lookup, names in by_lookup.items()}
     )
@@ -184,11 +211,18 @@ def find_in_ec2(ec2: EC2Client, region: Region, ids: Iterable[str]) -> Known:
             scope = Scope(region.account, region.name, str(row["VpcId"]))
             for each in wanted.intersection(_texts(row)):
                 found[each].add(scope)
-    return {each: frozenset(scopes) for each, scopes in found.items()}
+    denied = {
+        each: str(reading.unreadable)
+        for lookup, reading in rows.items()
+        if reading.denied
+        for each in by_lookup[lookup]
+    }
+    return LookedUp({each: frozenset(scopes) for each, scopes in found.items()}, denied)
 
 
 def _read(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Reading[Any]:
-    return read_unless_denied(lookup.operation, lambda: tuple(_rows(ec2, lookup, ids)))
+    operation = lookup.operation.title().replace("_", "")  # its API name, for the reason
+    return read_unless_denied(operation, lambda: tuple(_rows(ec2, lookup, ids)))
 
 
 def _rows(ec2: EC2Client, lookup: Lookup, ids: Sequence[str]) -> Iterator[Row]:

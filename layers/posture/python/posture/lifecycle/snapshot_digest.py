@@ -15,9 +15,9 @@ from typing import Any
 
 from posture.analysis.grace import is_within_grace_period
 from posture.lifecycle.waiving import Waivers
-from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.fingerprint import fingerprint
 from posture.model.network import Snapshot
+from posture.model.region_access import AnySnapshot
 from posture.model.scope import Scope
 from posture.policy.endpoint_dependence import depends_on_time
 
@@ -29,9 +29,7 @@ CATALOGUES = 16  # of services; one an account
 LISTS = 1024
 
 
-def digest_snapshot(
-    snapshot: Snapshot | EndpointServiceSnapshot, waivers: Waivers, code: str = ""
-) -> str:
+def digest_snapshot(snapshot: AnySnapshot, waivers: Waivers, code: str = "") -> str:
     """Digest all that the findings of a snapshot depend on.
 
     Args:

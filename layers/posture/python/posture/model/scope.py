@@ -10,9 +10,9 @@ ACCOUNT = re.compile(r"\d{12}")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """One VPC or one endpoint service in one account and region.
+    """One VPC or one endpoint service in one account and region, or that region itself.
 
-    `subject` is the id of the VPC (`vpc-…`) or endpoint service (`vpce-svc-…`).
+    `subject` is the id of the VPC (`vpc-…`) or endpoint service (`vpce-svc-…`), or the region.
     """
 
     account: str
@@ -24,8 +24,13 @@ class Scope:
 
     @property
     def vpc_id(self) -> str | None:
-        """The VPC id; None if the subject is an endpoint service."""
+        """The VPC id; None if the subject is an endpoint service or a region."""
         return self.subject if self.subject.startswith("vpc-") else None
+
+    @property
+    def is_region(self) -> bool:
+        """Whether the subject is the region itself."""
+        return self.subject == self.region
 
     @classmethod
     def parse(cls, text: str) -> Scope:
@@ -51,3 +56,8 @@ class Region:
 
     def __str__(self) -> str:
         return f"{self.account}/{self.name}"
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of the region itself, of which only the access to it is evaluated."""
+        return Scope(self.account, self.name, self.name)

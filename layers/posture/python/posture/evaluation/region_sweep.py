@@ -16,6 +16,7 @@ from aws_lambda_powertools import Logger
 
 from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import ServicesSnapshot
+from posture.ec2.errors import describe_closed
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.errors import describe_error
@@ -28,10 +29,12 @@ from posture.evaluation.scope import (
     unchanged,
 )
 from posture.evaluation.sweep_result import NO_TIME, SweepResult, merge_results
+from posture.lifecycle.diff import is_bad
 from posture.lifecycle.snapshot_digest import is_same_day
 from posture.model.change import Change
-from posture.model.endpoint_service import EndpointServiceSnapshot
-from posture.model.network import Snapshot
+from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
+from posture.model.network import Facet, Snapshot
+from posture.model.region_access import RegionAccess
 from posture.model.scope import Region, Scope
 from posture.rules.rule import VPC_POLICY_UNITS
 from posture.runtime.deadline import Deadline
@@ -44,6 +47,7 @@ WRITERS = 8  # scopes recorded at once; the connection pool holds ten DynamoDB c
 logger = Logger()
 
 Task = Callable[..., ScopeResult]
+Denied = Mapping[Facet | ServiceFacet, str]  # why the region's scopes cannot be listed
 
 
 class RegionSweep:
@@ -81,34 +85,49 @@ class RegionSweep:
     def run_slices(
         self, changes: Sequence[Change] = (), deadline: Deadline | None = None
     ) -> Iterator[SweepResult]:
-        """Sweep slice by slice; each result names what remains. Raises what `run` does."""
+        """Sweep slice by slice; each result names what remains. Raises what `run` does.
+
+        A listing that is denied fails the region: the scopes that it would name are not swept.
+        """
         records = {each.scope: each for each in self._store.load_region_records(self.region)}
         evaluator = ScopeEvaluator(self._store, self._baselines.load(), self._observer.now)
         latest = evaluator.latest()
+        access = records.pop(self.region.scope, None)
+        try:
+            listing = self._observer.list_vpcs()
+            services = self._observer.collect_services(
+                known=[scope.subject for scope in records if not scope.vpc_id]
+            )
+        except Exception as error:
+            if reason := describe_closed(error, Facet.VPC):
+                closed: Denied = {Facet.VPC: reason, ServiceFacet.CONFIGURATION: reason}
+                self._record_access(evaluator, closed, access, self._observer.now())
+            raise
+        denied = _find_denied(listing, services)
+        unrecorded = self._record_access(evaluator, denied, access, listing.observed_at)
+        reasons = "; ".join(dict.fromkeys(denied.values()))
+        failed_regions = {self.region: reasons} if denied else {}
         pass_ = _Pass(
             observer=self._observer,
             evaluator=evaluator,
             changes=[replace(change, sweeps=True) for change in changes],
             records={scope.subject: each for scope, each in records.items() if scope.vpc_id},
             latest=latest,
-            listing=self._observer.list_vpcs(),
+            listing=listing,
         )
         cache = _build_cache(pass_.believable(), changes)
-        services = self._observer.collect_services(
-            known=[scope.subject for scope in records if not scope.vpc_id]
-        )
         observed = [pass_.observe(each) for each in services.services.values()]
         tasks = dict(pass_.end_missing(records, services))
         slices = pass_.slices()
         for number, ids in enumerate(slices, 1):
-            failed: dict[Scope, str] = {}
+            failed, unrecorded = unrecorded, {}
             try:
                 vpcs = self._observer.collect_slice(pass_.listing, ids, cache, pass_.records)
                 observed += [pass_.observe(each, vpcs) for each in vpcs.vpcs.values()]
                 tasks |= pass_.end_deleted(vpcs, ids)
             except Exception as error:
                 logger.exception("VPCs not read", extra={"region": str(self.region)})
-                failed = dict.fromkeys(map(pass_.scope, ids), describe_error(error))
+                failed |= dict.fromkeys(map(pass_.scope, ids), describe_error(error))
             same = _find_unchanged(evaluator, observed, records, latest)
             tasks |= {
                 each.scope: partial(
@@ -123,7 +142,43 @@ class RegionSweep:
             result = _run_tasks(self.region, tasks, same, deadline or Deadline())
             remaining = tuple(pass_.scope(each) for later in slices[number:] for each in later)
             observed, tasks = [], {}
-            yield replace(result, failed={**result.failed, **failed}, remaining=remaining)
+            yield replace(
+                result,
+                failed={**result.failed, **failed},
+                failed_regions=failed_regions,
+                remaining=remaining,
+            )
+
+    def _record_access(
+        self,
+        evaluator: ScopeEvaluator,
+        denied: Denied,
+        known: ScopeRecord | None,
+        observed_at: datetime,
+    ) -> dict[Scope, str]:
+        """Open, keep or resolve the finding of the region; return why it was not recorded."""
+        scope = self.region.scope
+        task: Task
+        if denied:
+            extra = {"region": str(self.region), "reasons": sorted(denied.values())}
+            logger.error("account not read", extra=extra)
+            task = partial(self._evaluate_access, evaluator, denied, observed_at)
+        elif known:
+            task = partial(evaluator.end, scope, observed_at)
+        else:
+            return {}
+        result = _attempt(scope, task)
+        return {scope: result} if isinstance(result, str) else {}
+
+    def _evaluate_access(
+        self, evaluator: ScopeEvaluator, denied: Denied, observed_at: datetime
+    ) -> ScopeResult:
+        """Evaluate the region itself, which cannot be read since its finding was opened."""
+        scope = self.region.scope
+        bad = filter(is_bad, self._store.load(scope).findings.values())
+        since = min((each.opened_at for each in bad), default=observed_at)
+        access = RegionAccess(scope, observed_at, since, denied)
+        return evaluator.evaluate(evaluator.observe(access))
 
     def last_observed_at(self) -> datetime | None:
         """Return when the least recently observed scope was observed; None where none is known.
@@ -192,6 +247,16 @@ class _Pass:
 
     def _end(self, scope: Scope, observed_at: datetime) -> tuple[Scope, Task]:
         return scope, partial(self.evaluator.end, scope, observed_at, self.changes)
+
+
+def _find_denied(listing: VpcListing, services: ServicesSnapshot) -> Denied:
+    """Return the listings that may lack scopes; there is no service where EC2 offers none."""
+    denied: dict[Facet | ServiceFacet, str] = {}
+    if listing.vpcs.unreadable:
+        denied[Facet.VPC] = listing.vpcs.unreadable
+    if services.denied and services.unreadable:
+        denied[ServiceFacet.CONFIGURATION] = services.unreadable
+    return denied
 
 
 def _build_cache(records: Mapping[str, ScopeRecord], changes: Iterable[Change]) -> DnsCache:

@@ -15,7 +15,7 @@ from posture.analysis.matrix import build_matrix_record
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.ec2.region_catalogue import TimeSource
-from posture.lifecycle.diff import find_transitions, resolve_all
+from posture.lifecycle.diff import READABLE_AGAIN, find_transitions, resolve_all
 from posture.lifecycle.snapshot_digest import digest_snapshot
 from posture.lifecycle.waiving import Waivers
 from posture.model.change import Change
@@ -23,10 +23,16 @@ from posture.model.dns import DnsAttributes
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.finding import Transition
 from posture.model.network import Facet, Snapshot
+from posture.model.region_access import AnySnapshot, RegionAccess
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
-from posture.rules.engine import evaluate_context, evaluate_endpoint_service, is_rule_error
+from posture.rules.engine import (
+    evaluate_context,
+    evaluate_endpoint_service,
+    evaluate_region_access,
+    is_rule_error,
+)
 from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.last_observed import Observation
@@ -59,7 +65,8 @@ IDENTIFYING = frozenset(Facet) - {
 class ScopeResult:
     """What became of a scope; not `evaluated` where its snapshot was the one evaluated last.
 
-    `was_ahead` where its record held a time that had not come yet.
+    `was_ahead` where its record held a time that had not come yet. `denied` is the reason where not
+    even its existence could be read.
     """
 
     scope: Scope
@@ -67,13 +74,14 @@ class ScopeResult:
     transitions: tuple[Transition, ...] = ()
     evaluated: bool = True
     was_ahead: bool = False
+    denied: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedScope:
     """A snapshot, its digest, and all else that its evaluation depends on."""
 
-    snapshot: Snapshot | EndpointServiceSnapshot
+    snapshot: AnySnapshot
     waivers: Waivers  # with the scope's baseline
     observation: Observation
     changes: Sequence[Change]
@@ -149,7 +157,7 @@ class ScopeEvaluator:
 
     def observe(
         self,
-        snapshot: Snapshot | EndpointServiceSnapshot,
+        snapshot: AnySnapshot,
         changes: Sequence[Change] = (),
         dns: DnsAttributes | None = None,
     ) -> ObservedScope:
@@ -182,8 +190,9 @@ class ScopeEvaluator:
     def end(
         self, scope: Scope, observed_at: datetime, changes: Sequence[Change] = ()
     ) -> ScopeResult:
-        """Resolve all findings of a scope whose VPC or endpoint service no longer exists."""
+        """Resolve all findings of a scope that is gone, or of a region that can be read again."""
         reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
+        reason = READABLE_AGAIN if scope.is_region else reason
         recorded = self._store.record(
             Evaluation(
                 scope,
@@ -240,6 +249,8 @@ def evaluate_rules(observed: ObservedScope, policy_units: int = VPC_POLICY_UNITS
     if isinstance(snapshot, EndpointServiceSnapshot):
         verdicts = evaluate_endpoint_service(snapshot, baseline)
         return RuleResults(verdicts, repeatable=not any(map(is_rule_error, verdicts)))
+    if isinstance(snapshot, RegionAccess):
+        return RuleResults(evaluate_region_access(snapshot, baseline))
     context = VpcContext(snapshot, baseline, policy_units)
     if policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
         raise CostlyPoliciesError("its endpoint policies take long to decide")
@@ -275,7 +286,7 @@ def _compare(
     )
 
 
-def _resource_ids(snapshot: Snapshot | EndpointServiceSnapshot) -> frozenset[str] | None:
+def _resource_ids(snapshot: AnySnapshot) -> frozenset[str] | None:
     """Return the ids that lead to a VPC; None where they are not all known."""
     if isinstance(snapshot, Snapshot) and IDENTIFYING.isdisjoint(snapshot.unreadable):
         return collect_resource_ids(snapshot)

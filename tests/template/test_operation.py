@@ -93,6 +93,13 @@ def test_what_the_functions_count_has_an_alarm(name: str, metric: str) -> None:
     assert metric in SweepResult(Region("111122223333", "eu-west-1")).count_metrics()
 
 
+def test_an_account_that_was_not_swept_raises_an_alarm() -> None:
+    """From the sweep's own count, for as long as hourly sweeps miss it."""
+    alarm = ALARMS["AccountsNotSweptAlarm"]
+    assert alarm["MetricName"] in SweepResult(Region("111122223333", "eu-west-1")).count_metrics()
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "sweep"}]
+
+
 def test_missing_data_of_the_sweep_raises_an_alarm() -> None:
     """Without data no sweep was started."""
     assert ALARMS["SweepMissingAlarm"]["TreatMissingData"] == "breaching"

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from posture.policy.service_reference import PATH
 
-# Names that may hold colons, and slashes: keys of objects, paths and topics.
+# Names that may hold colons, and slashes: keys of objects, paths and topics, but not those of SNS.
 FREE = re.compile(r"ObjectName|Path|Topic|Key$|Filter|ClientId|ThingName", re.IGNORECASE)
 # EC2 describes what the caller's own account owns or may use.
 OWN_ACCOUNT = re.compile(r"ec2:Describe")
@@ -45,7 +45,8 @@ def list_arns(written: str) -> Iterator[str]:
     """Yield ARNs without their partition, with `{}` for a name and `{*}` for any text."""
 
     def replace(match: re.Match[str]) -> str:
-        return PARTS.get(match[1]) or ("{*}" if FREE.search(match[1]) else "{}")
+        is_free = FREE.search(match[1]) and not match.string.startswith("sns:")
+        return PARTS.get(match[1]) or ("{*}" if is_free else "{}")
 
     for arn in re.split(r",\s*arn:\$\{Partition\}:|,\s*(?=arn:)", written):
         found = re.sub(r"\$\{(\w+)\}", replace, arn.removeprefix("arn:${Partition}:"))

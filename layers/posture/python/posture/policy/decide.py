@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 
+from posture.policy import keys
 from posture.policy.automata import BudgetExceededError, SearchBudget
 from posture.policy.case_enumeration import MAX_ENDPOINTS, CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
@@ -33,8 +34,10 @@ from posture.policy.witness import build_request, name_region
 MAX_UNITS = 1_000_000  # of work on one policy, all its questions together: a second or less
 TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 UNKNOWN_SOURCE = "the answer depends on the VPC or the endpoint, whose IDs are not given"
+UNKNOWN_REGION = "the answer depends on the Region of the endpoint, which is not given"
 UNKNOWN_ACTIONS = "the actions of {} are not known"
 NO_POLICY = "endpoints of customers' endpoint services do not support policies"
+REGION_AT = 3  # field of an ARN
 SHARES = 3  # each question may use up to a third of the work that remains
 ANYTHING = Question()
 UNTRUSTED_PRINCIPAL = Question(untrusted_principal=True)
@@ -148,6 +151,8 @@ class _Decider:
     def decide_full_access(self) -> QuestionResult:
         """Search for a denied request. If there is none, return an example of an allowed one."""
         found = self.decide(Question(denied=True))
+        if found.reason == UNKNOWN_REGION and self.decide(ANYTHING).answer is PolicyAnswer.NO:
+            return QuestionResult(PolicyAnswer.NO, reason="it allows no request in any Region")
         if found.answer is PolicyAnswer.UNKNOWN:
             return found
         if found.answer is PolicyAnswer.YES:
@@ -215,6 +220,9 @@ class _Decider:
         search = RequestSearch(cases, self.clauses, question, self.budget, self.now, endpoint)
         for assigned in cases.list_assignments():
             found = replace(search, assigned=assigned).find()
+            is_vpc_tested = found and found.chosen.get(keys.SOURCE_VPC_ARN)
+            if is_vpc_tested and self._depends_on_region:
+                return QuestionResult(PolicyAnswer.UNKNOWN, reason=UNKNOWN_REGION)
             if found and self._is_uncertain(found):
                 reason = UNKNOWN_ACTIONS.format(endpoint.service or found.case.service)
                 return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
@@ -228,6 +236,15 @@ class _Decider:
             reason = f"the answer depends on {', '.join(undecided)}"
             return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
         return QuestionResult(PolicyAnswer.NO)
+
+    @cached_property
+    def _depends_on_region(self) -> bool:
+        """Whether the endpoint's Region is not known, and the policy names one in a VPC's ARN."""
+        conditions = (each for statement in self.policy.statements for each in statement.conditions)
+        stated = (each.values for each in conditions if each.lower_key == keys.SOURCE_VPC_ARN)
+        arns = [each.split(":") for each in chain(*stated)]
+        regions = {fields[REGION_AT] for fields in arns if len(fields) > REGION_AT}
+        return not self.check.endpoint.region and bool(regions - {"*"})
 
     @cached_property
     def _depends_on_unknown_actions(self) -> bool:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from posture.policy import keys, service_actions
 from posture.policy.automata import Pattern, PatternSet, compile_patterns
+from posture.policy.policy_check import EndpointContext
 from posture.policy.request import CallerKind
 from posture.policy.request_case import OwnerKind, RequestCase
 from posture.policy.service_reference import list_service_arns
@@ -90,11 +91,16 @@ def match_user_ids(account: str, kind: str) -> PatternSet:
 
 
 @lru_cache(maxsize=64)
-def match_vpcs(partition: str, vpc_id: str) -> PatternSet:
-    """Return the pattern set of the ARNs of a VPC, whose owner may be another account."""
-    account = (match_one(DIGIT),) * 12
-    before = (*match_text(f"arn:{partition}:ec2:"), *A_REGION, *match_text(":"), *account)
-    return compile_patterns((*before, *match_text(f":vpc/{vpc_id}")))
+def match_vpcs(partition: str, endpoint: EndpointContext) -> PatternSet:
+    """Return the pattern set of the ARN of an endpoint's VPC; only its owner can create endpoints.
+
+    https://repost.aws/knowledge-center/vpc-interface-endpoint-creation-errors
+    """
+    region = match_text(endpoint.region) if endpoint.region else A_REGION
+    owner = match_text(endpoint.account) if endpoint.account else (match_one(DIGIT),) * 12
+    vpc = match_text(f":vpc/{endpoint.vpc_id or ''}")
+    start = match_text(f"arn:{partition}:ec2:")
+    return compile_patterns((*start, *region, *match_text(":"), *owner, *vpc))
 
 
 @lru_cache(maxsize=1024)
@@ -195,7 +201,7 @@ def find_shape(  # noqa: PLR0911 - one return for each form
     if key == keys.MANAGEMENT:
         return ACCOUNTS
     if key == keys.SOURCE_VPC_ARN:
-        return match_vpcs(case.partition, case.endpoint.vpc_id or "")
+        return match_vpcs(case.partition, case.endpoint)
     if key == keys.PRINCIPAL_PATHS and caller.organization:
         return match_organization_paths(caller.organization)
     if key == keys.RESOURCE_PATHS and owner and owner.organization:

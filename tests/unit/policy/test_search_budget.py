@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -116,6 +117,36 @@ def test_a_policy_over_its_budget_is_unknown_and_names_what_costs() -> None:
     assert found.answer is PolicyAnswer.UNKNOWN
     assert found.reason.startswith(TOO_COMPLEX)
     assert "StringLike aws:PrincipalAccount of statement 1" in found.reason
+
+
+READS = ["Subnets", "Vpcs", "RouteTables", "NetworkAcls", "VpcEndpoints", "SecurityGroups"]
+ROLES = {"aws:PrincipalArn": [f"arn:aws:iam::111122223333:role/r{number}" for number in range(2)]}
+UNHELD = {"Condition": {"StringEquals": {"aws:ResourceOrgID": "o-a1b2c3d4e5"}, "ArnEquals": ROLES}}
+QUICK = {
+    "actions of a service that has many": (
+        "ec2",
+        write(
+            {**ALLOW, "Action": [f"ec2:Describe{each}" for each in READS], **UNHELD},
+            {**ALLOW, "Action": "ec2:GetManagedPrefixListEntries", **UNHELD},
+            {**ALLOW, "Action": [f"ec2:Get{each}*" for each in READS], **UNHELD},
+        ),
+    ),
+    "a Deny for each of many buckets": (
+        "s3",
+        write(
+            {**ALLOW, "Resource": f"{BUCKET}corp-*"},
+            *({**DENY, "Resource": f"{BUCKET}corp-{number}*"} for number in range(160)),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("service", "text"), list(QUICK.values()), ids=list(QUICK))
+def test_what_cases_have_in_common_is_paid_once(service: str, text: str) -> None:
+    """Long lists of actions and of denials are decided with a small share of the work."""
+    check = PolicyCheck(replace(ENDPOINT, service=service), TRUST)
+
+    assert not is_unfinished(decide_policy_text(text, check, 125_000))
 
 
 def test_which_pattern_of_a_list_matches_does_not_matter() -> None:

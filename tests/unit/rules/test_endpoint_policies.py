@@ -233,6 +233,15 @@ def test_a_required_service_must_get_something_through() -> None:
     assert statuses(NEEDS, snapshot, needing) == {"vpce-1": Status.FAIL}
 
 
+def test_a_fips_endpoint_that_stands_for_a_required_service_must_get_something_through() -> None:
+    """Only where the baseline accepts it instead of the other form."""
+    fips = interface("1", f"{KMS}-fips", policy=policy({**ALLOW_ALL, "Effect": "Deny"}))
+    needing = Baseline(required_services=("kms",))
+    either = Baseline(required_services=("kms",), accept_fips_endpoints=True)
+    assert statuses(NEEDS, build_snapshot(fips), needing) == {"vpce-1": Status.NOT_APPLICABLE}
+    assert statuses(NEEDS, build_snapshot(fips), either) == {"vpce-1": Status.FAIL}
+
+
 def test_an_unreadable_policy_is_a_finding() -> None:
     """With the place of the mistake; the other rules do not know."""
     text = '{"Statement": [{"Effect": "Allow", "Principle": "*"}]}'

@@ -86,7 +86,10 @@ def _actions(subject: EndpointPolicyContext) -> RuleResult:
 
 def _required(subject: EndpointPolicyContext) -> RuleResult:
     decided, endpoint = subject.decided, subject.endpoint
-    required = subject.vpc.baseline.required_services
+    baseline = subject.vpc.baseline
+    required = baseline.required_services
+    if baseline.accept_fips_endpoints:
+        required += tuple(f"{each}-fips" for each in required)
     blocked = find_blocked_requests(
         decided.policy, decided.decision, subject.expected.endpoint, required
     )

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from network_builders import (
+    CUSTOM,
     KMS,
     acl,
     admits,
@@ -240,6 +242,37 @@ def test_the_quick_answer_agrees_with_the_exact_one(
     assert (cell(snapshot, "here", KMS).outcome is PathOutcome.PRIVATE) is (
         found.status is ReachStatus.YES
     )
+
+
+@settings(max_examples=60, derandomize=True)
+@given(entries(), entries(), RULES)
+def test_every_port_of_a_customers_service_has_its_own_answer(
+    here: tuple[AclEntry, ...], there: tuple[AclEntry, ...], rules: list[SecurityGroupRule]
+) -> None:
+    """The ranges hold each TCP port once, with the answer that the port has alone."""
+    acls = acl("here", *here, subnets=["here"]), acl("there", *there, subnets=["there"])
+    endpoint = interface("1", CUSTOM, network_interface_ids=("eni-1",), private_dns=False)
+    snapshot = replace(
+        network(*rules, here=acls[0], there=acls[1]),
+        endpoints={endpoint.id: endpoint},
+        network_interfaces={"eni-1": eni("1", "there", TARGET)},
+    )
+    workload = snapshot.subnets["subnet-here"]
+    analysis = Analysis(snapshot)
+    found = analysis.evaluate_reaches(workload, endpoint)
+    ranges = sorted(ports for each in found for ports in each.ports)
+    assert (ranges[0][0], ranges[-1][1]) == (1, 65535)
+    assert all(one[1] + 1 == other[0] for one, other in pairwise(ranges))
+    for each in found:
+        for port in {port for ports in each.ports for port in ports}:
+            alone = Reachability(snapshot, (port, port)).evaluate(
+                workload, snapshot.network_interfaces["eni-1"]
+            )
+            assert (each.status, each.reaching) == (alone.status, alone.reaching)
+    every = {each.status for each in found} == {ReachStatus.YES}
+    assert analysis.is_unobstructed(workload, endpoint) is every
+    outcome = cell(snapshot, "here", CUSTOM).outcome
+    assert (outcome is PathOutcome.PRIVATE) is every
 
 
 def test_the_generated_networks_cover_the_hard_cases() -> None:

@@ -15,7 +15,9 @@ from network_builders import (
     KMS,
     S3,
     VPC,
+    acl,
     admits,
+    allow,
     build_snapshot,
     cell,
     eni,
@@ -316,7 +318,9 @@ def test_nat64_carries_traffic_to_ipv4_only_names(
 
     https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html
     """
-    parts = (here, open_acl("all", ["a"]), nat("1"), gateway("s3"), *place("public", INTERNET))
+    both = [(block, out) for block in ("0.0.0.0/0", "::/0") for out in (True, False)]
+    every = acl("all", *(allow(100, block, egress=out) for block, out in both), subnets=["a"])
+    parts = (here, every, nat("1"), gateway("s3"), *place("public", INTERNET))
     snapshot = build_snapshot(*parts, table("main", *routes, main=True))
     assert cell(snapshot, "a", S3).outcome is expected
 

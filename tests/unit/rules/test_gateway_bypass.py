@@ -1,5 +1,6 @@
 """S3 and DynamoDB traffic that bypasses gateway endpoints, and shadowed endpoint routes."""
 
+from dataclasses import replace
 from ipaddress import IPv6Network
 from typing import Any
 
@@ -9,7 +10,11 @@ from network_builders import (
     DYNAMODB,
     S3,
     VPC,
+    acl,
+    allow,
     build_snapshot,
+    cell,
+    deny,
     gateway,
     interface,
     nat,
@@ -22,8 +27,17 @@ from network_builders import (
     verdict_text,
     verdicts,
 )
+from posture.analysis.path_outcome import PathOutcome
 from posture.model.baseline import Baseline
-from posture.model.network import Endpoint, EndpointType, Route, RouteOrigin, Snapshot, Subnet
+from posture.model.network import (
+    AclEntry,
+    Endpoint,
+    EndpointType,
+    Route,
+    RouteOrigin,
+    Snapshot,
+    Subnet,
+)
 from posture.model.verdict import Severity, Status
 
 BYPASSES = "gateway-service-bypasses-endpoint"
@@ -324,3 +338,47 @@ def test_a_created_endpoint_carries_the_ipv6_traffic_that_it_is_created_for() ->
     )  # fmt: skip
     text = verdict_text(verdicts(BYPASSES, snapshot)["subnet-6"])
     assert "--route-table-ids rtb-main --ip-address-type dualstack" in text
+
+
+# --- network ACLs --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outbound", "stopped"),
+    [
+        ([allow(100, "10.0.0.0/16")], True),
+        ([deny(50, protocol="6"), allow(100)], True),
+        ([deny(50, protocol="6", from_port=443, to_port=443), allow(100)], False),
+        ([deny(50, "52.218.0.0/24"), allow(100)], False),
+        ([allow(100)], False),
+    ],
+    ids=["inside only", "no TCP", "HTTP remains", "a part of S3", "all"],
+)
+def test_traffic_that_the_network_acl_stops_does_not_leave(
+    outbound: list[AclEntry], stopped: bool
+) -> None:
+    """Whatever the routes; S3 and DynamoDB answer on HTTP as well.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/nacl-basics.html
+    """
+    entries = (replace(each, egress=True) for each in outbound)
+    guard = acl("1", allow(100), *entries, subnets=["a"])
+    by_nat = table("main", route("0.0.0.0/0", "nat-1"), main=True)
+    snapshot = build_snapshot(nat("1", None), subnet("a"), by_nat, guard)
+    expected = Status.PASS if stopped else Status.FAIL
+    verdict = verdicts(BYPASSES, snapshot)["subnet-a"]
+    assert verdict.status is expected
+    assert "acl-1" in verdict.concerns
+    assert statuses("nat-gateway-charges-avoidable", snapshot)["nat-1"] is expected
+    assert "acl-1" not in statuses("gateway-endpoint-blocked-by-network-acl", snapshot)
+    outcome = PathOutcome.BLOCKED if stopped else PathOutcome.INTERNET
+    assert cell(snapshot, "a", S3).outcome is outcome
+
+
+def test_what_is_left_of_traffic_whose_endpoint_part_is_stopped_decides() -> None:
+    """The ACL stops what is routed to the endpoint; the rest leaves through the NAT gateway."""
+    guard = acl("1", allow(100), allow(100, "52.218.0.0/24", egress=True), subnets=["a"])
+    routes = TO_S3, route("52.218.0.0/24", "nat-1")
+    found = cell(vpc(*routes, guard=guard), "a", S3)
+    assert found.outcome is PathOutcome.INTERNET
+    assert "blocks traffic to the service" not in found.summary

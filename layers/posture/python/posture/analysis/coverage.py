@@ -271,22 +271,34 @@ class Analysis:
         return self._open_cells[key]
 
     def _apply_acl(self, subnet: Subnet, cell: Cell) -> Cell:
-        """Apply the subnet's network ACL to the traffic to a gateway endpoint."""
-        private = AddressSet.union(
-            path.addresses for path in cell.paths or () if path.kind is PathKind.GATEWAY_ENDPOINT
-        )
-        obstacles = self.reachability.find_outbound_obstacles(subnet, private) if private else ()
+        """Apply the subnet's network ACL to the traffic to a gateway service.
+
+        What leaves otherwise than by an endpoint is blocked if the ACL stops all of it.
+        """
+        paths = cell.paths or ()
+        other = [path for path in paths if path.kind is not PathKind.GATEWAY_ENDPOINT]
+        every = AddressSet.union(path.addresses for path in paths)
+        private = every - AddressSet.union(path.addresses for path in other)
+        if not private:
+            stopped = self.reachability.find_stopped(subnet, every)
+            if not stopped >= every or cell.outcome is PathOutcome.NO_ROUTE:
+                return cell
+        obstacles = self.reachability.find_outbound_obstacles(subnet, private or every)
         if obstacles is None:
             summary = f"{cell.summary}, but the network ACL of {subnet.id} could not be determined"
             return replace(cell, outcome=PathOutcome.UNKNOWN, summary=summary)
         if not obstacles:
             return cell
         blocked = AddressSet.union(each.addresses for each in obstacles if not each.ports)
-        whole = cell.outcome is PathOutcome.PRIVATE and blocked >= private
+        outcome = PathOutcome.PARTLY
+        if blocked >= every or (blocked >= private and not other):
+            outcome = PathOutcome.BLOCKED
+        elif blocked >= private:
+            outcome = summarize_paths(other)
         return replace(
             cell,
-            outcome=PathOutcome.BLOCKED if whole else PathOutcome.PARTLY,
-            summary=f"{cell.summary}, but {describe_acl_obstacle(obstacles[0], private)}",
+            outcome=outcome,
+            summary=f"{cell.summary}, but {describe_acl_obstacle(obstacles[0], every)}",
             obstacles=obstacles,
         )
 

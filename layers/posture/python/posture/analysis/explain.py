@@ -128,12 +128,13 @@ def _explain_routes(
         yield _explain_route(analysis.snapshot, table, path, exact=exact)
         yield from _explain_onward(path)
     acl = analysis.reachability.find_acl(subnet.id)
-    private = AddressSet.union(
-        path.addresses for path in cell.paths if path.kind is PathKind.GATEWAY_ENDPOINT
+    stopped = any(each.gate is Gate.OUT for each in cell.obstacles)
+    filtered = AddressSet.union(
+        path.addresses for path in cell.paths if stopped or path.kind is PathKind.GATEWAY_ENDPOINT
     )
-    if exact and acl and private:
-        yield from explain_acl(acl, Gate.OUT, private)
-        yield from explain_acl(acl, Gate.BACK_IN, private)
+    if exact and acl and filtered:
+        yield from explain_acl(acl, Gate.OUT, filtered)
+        yield from explain_acl(acl, Gate.BACK_IN, filtered)
 
 
 def _explain_outbound_rules(

@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_network
 
-from posture.analysis.acls import find_denied_peers, find_unrestricted_versions
+from posture.analysis.acls import find_denied_peers, find_unrestricted_versions, partition_by_entry
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, TO_NAT64, AddressSet
 from posture.analysis.detours import Detour, find_detours, list_vpc_blocks
 from posture.analysis.gates import HTTPS, Gate, Obstacle, find_acl_obstacles, find_egress_obstacles
@@ -28,6 +28,7 @@ from posture.analysis.security_groups import AllowedPeers, find_allowed_peers
 from posture.model.network import NetworkAcl, NetworkInterface, Snapshot, Subnet
 
 FAMILIES = {4: IPV4, 6: IPV6}
+HTTP = 80  # S3 and DynamoDB answer on it as well
 
 
 class Reachability:
@@ -164,6 +165,15 @@ class Reachability:
                 found for part in parts if part for found in find_egress_obstacles(acl, part)
             )
         return self._outbound[key]
+
+    def find_stopped(self, subnet: Subnet, destinations: AddressSet) -> AddressSet:
+        """Return the destinations to which a subnet's ACL lets neither HTTPS nor HTTP requests."""
+        obstacles = self.find_outbound_obstacles(subnet, destinations) or ()
+        stopped = AddressSet.union(it.addresses for it in obstacles if it.gate is Gate.OUT)
+        if not stopped:
+            return NOTHING
+        decisions = partition_by_entry(self._acls[subnet.id], stopped, HTTP, egress=True)
+        return AddressSet.union(each.addresses for each in decisions if not each.allowed)
 
     def find_allowed_destinations(self, groups: frozenset[str]) -> AllowedPeers:
         """Find what the outbound rules of a workload's security groups allow on the port."""

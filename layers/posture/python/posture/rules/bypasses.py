@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from posture.analysis.names import ResolvesTo
-from posture.analysis.path import UNKNOWN_ENDS, Path, PathKind
+from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
 from posture.model.network import Endpoint, Service, Subnet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence
@@ -78,17 +78,25 @@ def find_bypasses(
             unknown.append(Evidence(text, {"service": service.name, "subnet": subnet.id}))
             reasons.append(f"{text[0].lower()}{text[1:-1]}")
             continue
+        every, paths = paths, tuple(it for it in paths if not _is_stopped(vpc, subnet, it))
         found = tuple(path for path in paths if is_bypass(path))
         if found and resolution.resolves_to is ResolvesTo.UNKNOWN:
             unknown.append(Evidence(f"{service.name}: {resolution.why}.", {"names": "unknown"}))
             reasons.append(resolution.why)
         elif found:
-            whole = all(path in found for path in paths)
+            whole = all(path in found for path in every)
             bypasses.append(Bypass(service, found, endpoints.get(service.name, ()), whole))
         unknown += [path_evidence(service, path) for path in paths if path.is_unknown]
         reasons += [end.why for path in paths for end in path.ends if end.kind in UNKNOWN_ENDS]
     concerns = _find_concerns(vpc, subnet, endpoints)
     return SubnetBypasses(tuple(bypasses), tuple(unknown), concerns, next(iter(reasons), ""))
+
+
+def _is_stopped(vpc: VpcContext, subnet: Subnet, path: Path) -> bool:
+    """Return whether the subnet's network ACL stops all traffic of a path."""
+    if path.kind in {PathKind.GATEWAY_ENDPOINT, *DROPPED}:
+        return False
+    return vpc.analysis.reachability.find_stopped(subnet, path.addresses) >= path.addresses
 
 
 def _find_concerns(
@@ -100,6 +108,8 @@ def _find_concerns(
     if table is None:
         return frozenset(concerns)
     concerns |= {table.id, *table.association_ids}
+    if acl := vpc.analysis.reachability.find_acl(subnet.id):
+        concerns |= {acl.id, *acl.association_ids}
     for service in vpc.gateway_services:
         for path in vpc.paths[subnet.id, service.name] or ():
             concerns |= {each for hop in path.hops for each in (hop.target, hop.table_id)}

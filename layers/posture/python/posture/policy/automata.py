@@ -42,7 +42,7 @@ class BudgetExceededError(Exception):
 class SearchBudget:
     """The work that may still be done on a policy, in units.
 
-    One unit pays for one set advanced by one character, a microsecond or less, and for other steps
+    One unit pays for one set advanced by one character, about a microsecond, and for other steps
     of that size. Units are counted and no clock is read, so that an answer is always the same.
 
     Attributes:

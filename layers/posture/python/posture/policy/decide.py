@@ -31,7 +31,7 @@ from posture.policy.template import compile_globs
 from posture.policy.value_tests import IncompatibleTestsError
 from posture.policy.witness import build_request, name_region
 
-MAX_UNITS = 1_000_000  # of work on one policy, all its questions together: a second or less
+MAX_UNITS = 1_000_000  # of work on one policy, all its questions together: about a second
 TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 UNKNOWN_SOURCE = "the answer depends on the VPC or the endpoint, whose IDs are not given"
 UNKNOWN_REGION = "the answer depends on the Region of the endpoint, which is not given"

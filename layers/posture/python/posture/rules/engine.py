@@ -51,8 +51,8 @@ def evaluate_context(
 
 
 def _waive_unused(verdict: Verdict) -> Verdict:
-    """Replace a verdict on an unused default VPC, except that of the rule which stands for all."""
-    if verdict.rule in {each.id for each in default_vpcs.RULES}:
+    """Replace a verdict on an unused default VPC, except an error and the rule for all others."""
+    if is_rule_error(verdict) or verdict.rule in {each.id for each in default_vpcs.RULES}:
         return verdict
     summary = f"{verdict.resource} is in a default VPC that nothing uses"
     return replace(

@@ -185,7 +185,7 @@ class Monitoring(RuleBasedStateMachine):
         self._clocks = clocks
 
     def teardown(self) -> None:
-        """Faults end: what changes alone must restore is correct, and after a sweep everything is."""
+        """Faults end: changes restore what they must, and after a sweep everything is correct."""
         try:
             monitor = self.monitor
             for record in monitor.stage.taken():

@@ -73,7 +73,7 @@ def test_a_deleted_vpc_is_ended_beside_an_existing_one(stage: Stage) -> None:
 
 
 def test_nothing_is_ended_where_vpcs_cannot_be_read(stage: Stage) -> None:
-    """A denied VPC is not deleted: both are evaluated with the facts that can be read, and retried."""
+    """A denied VPC is not deleted: both are evaluated with what can be read, and retried."""
     stage.sweep()
     before = {each.scope for each in stage.store.load_region_records(HOME)}
     stage.fail("DescribeVpcs", "UnauthorizedOperation")

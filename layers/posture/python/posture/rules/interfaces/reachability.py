@@ -138,8 +138,8 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
         + _ip_version_evidence(found.no_common_ip_version),
         remediation=Remediation(
             f"Allow inbound traffic from these subnets on {ports or 'the ports of the service'} in "
-            "the endpoint's security group or in the network ACL that blocks it. If the subnets must "
-            "not use the endpoint, accept the finding with a waiver.",
+            "the endpoint's security group or in the network ACL that blocks it. If the subnets "
+            "must not use the endpoint, accept the finding with a waiver.",
             _allow_command(vpc, endpoint, found, by),
         ),
         concerns=concerns,

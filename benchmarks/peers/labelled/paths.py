@@ -96,7 +96,7 @@ class Place:
         return {"VpcEndpointId": made["VpcEndpoint"]["VpcEndpointId"]}
 
     def replace_network_acl(self, *entries: tuple[int, Json]) -> str:
-        """Give the judged subnet an ACL that lets all in, and has these outbound entries."""
+        """Associate an ACL with the subnet: all inbound traffic, and these outbound entries."""
         ec2 = self.account.ec2
         acl = str(ec2.create_network_acl(VpcId=self.vpc)["NetworkAcl"]["NetworkAclId"])
         let_in = (100, {"Protocol": "-1", "RuleAction": "allow", "CidrBlock": "0.0.0.0/0"})

@@ -115,10 +115,11 @@ class RegionSweep:
             latest=latest,
             listing=listing,
         )
-        cache = _build_cache(pass_.believable(), changes)
+        believable = pass_.find_believable()
+        cache = _build_cache(believable, changes)
         observed = [pass_.observe(each) for each in services.services.values()]
         tasks = dict(pass_.end_missing(records, services))
-        slices = pass_.slices()
+        slices = pass_.slices(believable)
         for number, ids in enumerate(slices, 1):
             failed, unrecorded = unrecorded, {}
             try:
@@ -209,14 +210,17 @@ class _Pass:
         """Return the scope of a VPC."""
         return Scope(self.observer.region.account, self.observer.region.name, vpc_id)
 
-    def believable(self) -> Mapping[str, ScopeRecord]:
+    def find_believable(self) -> Mapping[str, ScopeRecord]:
         """Return the records without those whose times have not come yet."""
-        ahead = {key for key, record in self.records.items() if record.is_ahead_of(self.latest)}
-        return {key: record for key, record in self.records.items() if key not in ahead}
+        return {
+            vpc_id: record
+            for vpc_id, record in self.records.items()
+            if not record.is_ahead_of(self.latest)
+        }
 
-    def slices(self) -> Sequence[Sequence[str]]:
+    def slices(self, believable: Mapping[str, ScopeRecord]) -> Sequence[Sequence[str]]:
         """Return the listed VPC ids in slices, the least recently observed first."""
-        times = {vpc_id: record.observed_at for vpc_id, record in self.believable().items()}
+        times = {vpc_id: record.observed_at for vpc_id, record in believable.items()}
         return self.listing.slices(times)
 
     def observe(

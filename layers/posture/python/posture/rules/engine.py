@@ -24,6 +24,7 @@ from posture.rules.rule import (
 from posture.rules.rule_catalogue import ACCESS_RULES, SERVICE_RULES, VPC_RULES
 
 RULE_ERROR = "could not be evaluated: internal error in the rule"
+DEFAULT_VPC_RULES = frozenset(rule.id for rule in default_vpcs.RULES)
 
 Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
 
@@ -52,7 +53,7 @@ def evaluate_context(
 
 def _waive_unused(verdict: Verdict) -> Verdict:
     """Replace a verdict on an unused default VPC, except an error and the rule for all others."""
-    if is_rule_error(verdict) or verdict.rule in {each.id for each in default_vpcs.RULES}:
+    if is_rule_error(verdict) or verdict.rule in DEFAULT_VPC_RULES:
         return verdict
     summary = f"{verdict.resource} is in a default VPC that nothing uses"
     return replace(

@@ -30,7 +30,10 @@ LEFT_OUT = "left_out"  # the field of the last fact that holds how many are left
 
 
 def bound_verdict(verdict: Verdict) -> Verdict:
-    """Return the verdict with every text within its limit, and how many facts are left out."""
+    """Return the verdict with every text within its limit, and how many facts are left out.
+
+    The alternatives are left out: only the remediation is reported.
+    """
     return replace(
         verdict,
         resource=truncate(verdict.resource, RESOURCE),
@@ -39,6 +42,7 @@ def bound_verdict(verdict: Verdict) -> Verdict:
         remediation=_remediation(verdict.remediation),
         root=truncate(verdict.root, ROOT),
         concerns=frozenset(truncate(each, CONCERN) for each in sorted(verdict.concerns)[:CONCERNS]),
+        alternatives=(),
     )
 
 
@@ -88,10 +92,11 @@ def _remediation(remediation: Remediation | None) -> Remediation | None:
     if remediation is None:
         return None
     command = remediation.command.encode("utf-8", "replace").decode()
+    verified = truncate(remediation.verified, SENTENCE)
     if len(command.encode()) > COMMAND:
         # A truncated command could be run by mistake.
-        command = ""
-    return Remediation(truncate(remediation.text, SENTENCE), command)
+        command = verified = ""
+    return Remediation(truncate(remediation.text, SENTENCE), command, verified)
 
 
 def _size(fact: Evidence) -> int:

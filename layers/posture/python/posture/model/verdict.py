@@ -41,10 +41,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Remediation:
-    """What to do: a sentence, and the AWS CLI command that does it, or ""."""
+    """What to do: a sentence, and the AWS CLI command that does it, or "".
+
+    `verified` is what was shown by applying the command to the snapshot and evaluating the result,
+    as in "resolves this; opens nothing"; "" where nothing was shown.
+    """
 
     text: str
     command: str = ""
+    verified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Verdict:
 
     `summary` is a full sentence that names the resource. `concerns` are the ids of all resources on
     which the result depends: a change that names one of them may be its cause. `root` describes the
-    root cause, in the same words for every resource that it affects.
+    root cause, in the same words for every resource that it affects. `alternatives` are what to do
+    where `remediation` would not hold, in order; they are tried and never reported as such.
     """
 
     rule: str
@@ -65,3 +71,4 @@ class Verdict:
     remediation: Remediation | None = None
     concerns: frozenset[str] = frozenset()
     root: str = ""
+    alternatives: tuple[Remediation, ...] = ()

@@ -63,6 +63,7 @@ def _waive_unused(verdict: Verdict) -> Verdict:
         evidence=(),
         remediation=None,
         root="",
+        alternatives=(),
     )
 
 
@@ -110,10 +111,12 @@ def _evaluate_rule(
 
 
 def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str) -> Verdict:
-    remediation = None
+    candidates: tuple[Remediation, ...] = ()
     if result.status in {Status.FAIL, Status.UNKNOWN}:
-        remediation = result.remediation or Remediation(rule.remediation)
-        remediation = replace(remediation, command=_add_region(remediation.command, region))
+        stated = (result.remediation or Remediation(rule.remediation), *result.alternatives)
+        candidates = tuple(
+            replace(each, command=_add_region(each.command, region)) for each in stated
+        )
     return Verdict(
         rule=rule.id,
         resource=result.resource,
@@ -121,9 +124,10 @@ def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str) -> Verdic
         severity=result.severity or rule.severity,
         summary=result.summary,
         evidence=result.evidence,
-        remediation=remediation,
+        remediation=candidates[0] if candidates else None,
         concerns=result.concerns | {result.resource},
         root=result.root,
+        alternatives=candidates[1:],
     )
 
 

@@ -15,6 +15,9 @@ class RuleResult:
     Attributes:
         resource: The id of the resource that was evaluated.
         concerns: Ids of the resources whose changes can cause this result.
+        remediation: What to do; None for the rule's general advice.
+        alternatives: What to do where `remediation` does not resolve the finding or would open
+            another one: further candidates, the best first.
         severity: Set only where this case is more or less severe than the rule's default.
         root: The root cause, in words that all results with the same cause share.
     """
@@ -27,6 +30,7 @@ class RuleResult:
     concerns: frozenset[str] = frozenset()
     severity: Severity | None = None
     root: str = ""
+    alternatives: tuple[Remediation, ...] = ()
 
 
 passed = partial(RuleResult, status=Status.PASS)

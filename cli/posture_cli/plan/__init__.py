@@ -1,0 +1,1 @@
+"""Read plans of other tools: the network as it will be, before it is."""

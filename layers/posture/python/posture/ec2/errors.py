@@ -27,6 +27,8 @@ NOT_OFFERED = frozenset(
     {"UnsupportedOperation", "UnknownOperationException", "InvalidAction", "NotImplemented"}
 )
 NOT_IMPLEMENTED = 501
+# Never of AWS: a file that answers in place of EC2 does not hold the rows; they may exist.
+NOT_RECORDED = "NotRecorded"
 
 
 def describe_denial(error: Exception, operation: str) -> str | None:
@@ -41,6 +43,8 @@ def describe_denial(error: Exception, operation: str) -> str | None:
         return None
     code = get_error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if code == NOT_RECORDED:
+        return str(error.response["Error"]["Message"])
     if code in DENIED:
         return f"{code}: {_name_call(error, operation)} is denied"
     if code in NOT_OFFERED or status == NOT_IMPLEMENTED:
@@ -57,7 +61,7 @@ def describe_closed(error: Exception, operation: str) -> str | None:
 
 def is_denied(error: Exception) -> bool:
     """Whether access is denied, so that what was asked for may exist."""
-    return isinstance(error, ClientError) and get_error_code(error) in DENIED
+    return isinstance(error, ClientError) and get_error_code(error) in {*DENIED, NOT_RECORDED}
 
 
 def _name_call(error: ClientError, operation: str) -> str:

@@ -81,6 +81,7 @@ class RequestCase:
 
     `assigned` holds the values of the keys that policy variables name, `named_actions` the actions
     of the service that the policy names in full. With a `group` only its actions are tried.
+    `stated` holds the values of keys that differ from those of the caller, owner and endpoint.
     """
 
     endpoint: EndpointContext
@@ -91,6 +92,7 @@ class RequestCase:
     assigned: Assigned = field(default_factory=dict)
     named_actions: tuple[str, ...] = ()
     group: ActionGroup | None = None
+    stated: Assigned = field(default_factory=dict)
 
 
 class OpenValue(Enum):
@@ -103,6 +105,8 @@ class OpenValue(Enum):
 
 def resolve_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
     """Return the values of a condition key in a case; the key is in lower case."""
+    if key in case.stated:
+        return _value_or_absent(case.stated[key])
     if not keys.is_known(key):
         return OpenValue.UNKNOWABLE
     if key in keys.NEVER:

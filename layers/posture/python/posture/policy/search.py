@@ -16,6 +16,7 @@ from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.clause_results import DEFERRED, ClauseResult, Requirement, Undecidable
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.document import Statement
+from posture.policy.keys import KeyPresence
 from posture.policy.ownership import find_presumed_own
 from posture.policy.policy_check import EndpointContext
 from posture.policy.question import Question
@@ -54,6 +55,8 @@ class RequestSearch:
         approximate: Assume of every undecidable element what helps to find a request. If none is
             found then, none exists; one that is found proves nothing.
         undecided: Receives the names of the elements that could not be decided.
+        denied_by: The statements of another policy, which must deny the request.
+        required: What the open values must meet, besides what the statements say.
     """
 
     cases: CaseEnumeration
@@ -65,6 +68,8 @@ class RequestSearch:
     assigned: Assigned = field(default_factory=dict)
     approximate: bool = False
     undecided: dict[str, None] = field(default_factory=dict)
+    denied_by: ClauseEvaluator | None = None
+    required: Mapping[str, tuple[RequiredOutcome, ...]] = field(default_factory=dict)
 
     def find(self) -> FoundRequest | None:
         """Return a request that counts; None if there is none.
@@ -89,24 +94,47 @@ class RequestSearch:
                     return found
         return next(filter(None, map(self._find_allowed_by, postponed)), None)
 
+    def find_in(self, case: RequestCase) -> FoundRequest | None:
+        """Return an allowed request of one complete case.
+
+        Raises:
+            BudgetExceededError: The search did too much work.
+        """
+        for statement in self.clauses.allows:
+            if self._may_allow(statement, case):
+                chosen = self._choose_allowed(case, statement)
+                if chosen is not None:
+                    return FoundRequest(case, chosen, statement)
+        return None
+
     def _find_allowed_by(self, statement: Statement) -> FoundRequest | None:
         def is_open(case: RequestCase) -> bool:
             return self._may_allow(statement, case)
 
         with self.budget.on(str(statement)):
             for case in self._list_cases(statement, is_open):
-                chosen = self._choose(case, statement, self.clauses.denies)
+                chosen = self._choose_allowed(case, statement)
                 if chosen is not None:
                     return FoundRequest(case, chosen, statement)
         return None
+
+    def _choose_allowed(self, case: RequestCase, statement: Statement) -> ChosenValues | None:
+        """Choose the open values so that a statement allows the request, and no other denies it."""
+        denies, other = self.clauses.denies, self.denied_by
+        if other is None:
+            return self._choose(case, (statement,), denies)
+        for deny in other.denies:
+            if chosen := self._choose(case, (statement, deny), denies):
+                return chosen
+        return self._choose(case, (statement,), (*denies, *other.allows))
 
     def _find_denied(self) -> FoundRequest | None:
         """Return a request that a statement denies, or that no statement allows."""
         for case in self._list_cases(None, lambda _: True):
             for deny in self.clauses.denies:
-                if chosen := self._choose(case, deny, ()):
+                if chosen := self._choose(case, (deny,), ()):
                     return FoundRequest(case, chosen, deny)
-            if chosen := self._choose(case, None, self.clauses.allows):
+            if chosen := self._choose(case, (), self.clauses.allows):
                 return FoundRequest(case, chosen, None)
         return None
 
@@ -135,24 +163,29 @@ class RequestSearch:
     def _may_allow(self, statement: Statement, case: RequestCase) -> bool:
         """Return whether a statement may allow requests of a case that is not complete yet."""
         self.budget.spend()
-        results = self.clauses.evaluate(statement, case)
+        results = self._evaluate(statement, case)
         if results == [False]:
             return False
         undecidable = [each.element for each in results if isinstance(each, Undecidable)]
         self.undecided.update(dict.fromkeys(undecidable))
         if undecidable and not self.approximate:
             return False
-        return all(self.clauses.evaluate(each, case) for each in self.clauses.denies)
+        return all(self._evaluate(each, case) for each in self.clauses.denies)
+
+    def _evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:
+        other = self.denied_by
+        is_of_other = other is not None and statement.policy == other.policy.name
+        return (other if other and is_of_other else self.clauses).evaluate(statement, case)
 
     def _choose(
-        self, case: RequestCase, statement: Statement | None, others: Sequence[Statement]
+        self, case: RequestCase, applying: Sequence[Statement], others: Sequence[Statement]
     ) -> ChosenValues | None:
-        """Choose the open values so that a statement applies, and none of the others does.
+        """Choose the open values so that some statements apply, and none of the others does.
 
         Where the chosen action does not apply to the chosen resource, go by kind of resource.
         """
         self.budget.spend()
-        requirements = self._list_requirements(case, statement)
+        requirements = self._list_requirements(case, applying)
         alternatives = self._list_alternatives(case, others)
         if requirements is None or alternatives is None:
             return None
@@ -164,23 +197,24 @@ class RequestSearch:
 
         def solve(case: RequestCase) -> ChosenValues | None:
             self.budget.spend(2)
-            values = _OpenValues(self, case, statement)
+            values = _OpenValues(self, case, next(iter(applying), None))
             return self._solve(requirements, alternatives, values, requirements)
 
         chosen = solve(case)
-        if chosen is None or _go_together(case, chosen):
+        if chosen is None or self.required or _go_together(case, chosen):
             return chosen
         groups = group_by_arn(case.service or "")
         return next(filter(None, (solve(replace(case, group=each)) for each in groups)), None)
 
     def _list_requirements(
-        self, case: RequestCase, statement: Statement | None
+        self, case: RequestCase, applying: Iterable[Statement]
     ) -> Requirements | None:
-        """Return what a statement requires of each open value; None if it does not apply."""
-        requirements: Requirements = {ACTION: (), RESOURCE: ()}
+        """Return what statements require of each open value; None if one does not apply."""
+        requirements: Requirements = {ACTION: (), RESOURCE: (), **self.required}
         if case.caller.kind is CallerKind.PRINCIPAL:
-            requirements[keys.PRINCIPAL_ARN] = ()
-        for result in self.clauses.evaluate(statement, case) if statement else ():
+            requirements.setdefault(keys.PRINCIPAL_ARN, ())
+        results = ((each, result) for each in applying for result in self._evaluate(each, case))
+        for statement, result in results:
             if result is False or result is DEFERRED:
                 return None
             if not isinstance(result, Requirement) or result.approximate:
@@ -197,7 +231,7 @@ class RequestSearch:
         """Return, per statement, the clauses of which one must fail; None if none of them can."""
         found: list[list[Requirement]] = []
         for statement in others:
-            results = self.clauses.evaluate(statement, case)
+            results = self._evaluate(statement, case)
             if results == [False]:
                 continue
             exact = [r for r in results if isinstance(r, Requirement) and not r.approximate]
@@ -248,7 +282,7 @@ def _go_together(case: RequestCase, chosen: ChosenValues) -> bool:
     return shape is None or shape.accepts(resource[0])
 
 
-def _name_element(result: ClauseResult, statement: Statement | None) -> str:
+def _name_element(result: ClauseResult, statement: Statement) -> str:
     if isinstance(result, Undecidable):
         return result.element
     is_principal = isinstance(result, Requirement) and result.key == keys.PRINCIPAL_ARN
@@ -283,6 +317,8 @@ class _OpenValues:
 
     def _build_domain(self, key: str) -> ValueDomain:
         excluded = tuple(self._list_excluded(key))
+        if key in {ACTION, RESOURCE} and key in self.search.required:
+            return ValueDomain(None, excluded, KeyPresence.ALWAYS)
         has_owners = self.search.cases.has_owners
         return build_domain(key, self.case, excluded, self.search.now, has_owners=has_owners)
 

@@ -116,7 +116,8 @@ def table(name: str, *routes: Route, subnets: Iterable[str] = (), main: bool = F
         main=main,
         subnet_ids=tuple(f"subnet-{each}" for each in subnets),
         gateway_ids=(),
-        association_ids=tuple(f"rtbassoc-{each}" for each in subnets),
+        associations={f"rtbassoc-{each}": f"subnet-{each}" for each in subnets}
+        | ({"rtbassoc-main": VPC_ID} if main else {}),
         routes=(LOCAL, *routes),
     )
 
@@ -212,7 +213,8 @@ def deny(number: int, cidr: str = "0.0.0.0/0", **more: Any) -> AclEntry:
 def acl(name: str, *entries: AclEntry, subnets: Iterable[str]) -> NetworkAcl:
     """Build `acl-NAME`, associated with `subnet-…` of these names."""
     ids = tuple(f"subnet-{each}" for each in subnets)
-    return NetworkAcl(f"acl-{name}", VPC_ID, subnet_ids=ids, association_ids=(), entries=entries)
+    associations = {f"aclassoc-{each.removeprefix('subnet-')}": each for each in ids}
+    return NetworkAcl(f"acl-{name}", VPC_ID, ids, associations, entries)
 
 
 def open_acl(name: str, subnets: Iterable[str]) -> NetworkAcl:

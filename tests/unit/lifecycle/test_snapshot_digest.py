@@ -79,7 +79,7 @@ FULL = build_snapshot(
     replace(
         table("edge", route("::/0", "eigw-1"), subnets=["a"]),
         gateway_ids=("igw-1",),
-        association_ids=("rtbassoc-1",),
+        associations={"rtbassoc-1": "subnet-a"},
         propagating_gateway_ids=("vgw-1",),
     ),
     gateway("s3", tables=["main"], last_error="none", service_region="eu-west-1"),
@@ -100,7 +100,7 @@ FULL = build_snapshot(
     ),
     replace(
         acl("all", allow(1, "0.0.0.0/0"), deny(2, "::/0", egress=True), subnets="a"),
-        association_ids=("aclassoc-1",),
+        associations={"aclassoc-1": "subnet-a"},
     ),
     nat("1"),
     eni("1", "a", "10.0.0.9", "2001:db8::9"),

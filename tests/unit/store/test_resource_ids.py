@@ -35,7 +35,7 @@ def test_every_id_that_an_event_may_name() -> None:
         main=True,
         subnet_ids=(),
         gateway_ids=("igw-edge",),
-        association_ids=("rtbassoc-0a",),
+        associations={"rtbassoc-0a": SCOPE.subject},
         routes=(
             route("local", TargetKind.LOCAL),
             route("tgw-0a", TargetKind.TRANSIT_GATEWAY, "pl-own"),

@@ -47,6 +47,27 @@ class SweepIncompleteError(PostureError):
     """Some scopes of a region could not be recorded; a later sweep will record them."""
 
 
+class EditError(PostureError):
+    """A change of a network cannot be read, or cannot be applied to a snapshot."""
+
+
+class MalformedRequestError(EditError):
+    """A request to EC2 is not understood; the message names the field and what was expected."""
+
+
+class RefusedEditError(EditError):
+    """EC2 would refuse a request; `code` is EC2's error code, such as `RouteAlreadyExists`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class UndecidedEditError(EditError):
+    """The effect of a request depends on what the snapshot does not hold; the message names it."""
+
+
 def describe_error(error: BaseException) -> str:
     """Describe an error of any kind by its type and message."""
     return f"{type(error).__name__}: {error}"

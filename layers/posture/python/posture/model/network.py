@@ -149,16 +149,25 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """A route table. `gateway_ids` are edge associations, which route inbound traffic."""
+    """A route table. `gateway_ids` are edge associations, which route inbound traffic.
+
+    `associations` are the ids of all associations, each with the id of the subnet or gateway, or of
+    the VPC for the main route table.
+    """
 
     id: str
     vpc_id: str
     main: bool
     subnet_ids: tuple[str, ...]  # explicit associations only
     gateway_ids: tuple[str, ...]
-    association_ids: tuple[str, ...]
+    associations: Mapping[str, str]
     routes: tuple[Route, ...]
     propagating_gateway_ids: tuple[str, ...] = ()
+
+    @property
+    def association_ids(self) -> tuple[str, ...]:
+        """The ids of all associations."""
+        return tuple(self.associations)
 
 
 class EndpointType(StrEnum):
@@ -266,13 +275,19 @@ class AclEntry:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAcl:
-    """A network ACL with its associated subnets."""
+    """A network ACL with its associated subnets; `associations` are their ids by association id."""
 
     id: str
     vpc_id: str
     subnet_ids: tuple[str, ...]
-    association_ids: tuple[str, ...]
+    associations: Mapping[str, str]
     entries: tuple[AclEntry, ...]
+    default: bool = False
+
+    @property
+    def association_ids(self) -> tuple[str, ...]:
+        """The ids of all associations."""
+        return tuple(self.associations)
 
 
 @dataclass(frozen=True, slots=True)

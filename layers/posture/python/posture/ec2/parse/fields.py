@@ -24,6 +24,13 @@ def parse_values(rows: Iterable[Row] | None, key: str) -> tuple[str, ...]:
     return sort_ids(str(row[key]) for row in rows or () if row.get(key))
 
 
+def parse_pairs(rows: Iterable[Row] | None, key: str, members: Iterable[str]) -> dict[str, str]:
+    """Map one member of each row to the first other one that it has, sorted; "" if it has none."""
+    names = tuple(members)
+    pairs = ((row.get(key), next(filter(None, map(row.get, names)), "")) for row in rows or ())
+    return {str(name): str(value) for name, value in sorted(pairs) if name}
+
+
 def sort_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
     """Sort ids, because EC2 lists them in any order and equal networks must compare equal."""
     return tuple(sorted(ids or ()))

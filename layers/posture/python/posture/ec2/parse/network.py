@@ -12,6 +12,7 @@ from posture.ec2.parse.fields import (
     parse_addresses,
     parse_associated_blocks,
     parse_network,
+    parse_pairs,
     parse_tags,
     parse_values,
 )
@@ -127,8 +128,9 @@ def parse_network_acl(row: Row) -> NetworkAcl:
         id=row.get("NetworkAclId", ""),
         vpc_id=row.get("VpcId", ""),
         subnet_ids=parse_values(associations, "SubnetId"),
-        association_ids=parse_values(associations, "NetworkAclAssociationId"),
+        associations=parse_pairs(associations, "NetworkAclAssociationId", ("SubnetId",)),
         entries=tuple(sorted(entries, key=lambda entry: (entry.egress, entry.number))),
+        default=bool(row.get("IsDefault")),
     )
 
 

@@ -5,10 +5,13 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from posture.ec2.parse.fields import (
     Row,
     list_active_associations,
     parse_network,
+    parse_pairs,
     parse_values,
 )
 from posture.model.network import Route, RouteOrigin, RouteTable, Target, TargetKind
@@ -54,10 +57,15 @@ def parse_route_table(row: Row) -> RouteTable:
         main=any(association.get("Main") for association in active),
         subnet_ids=parse_values(active, "SubnetId"),
         gateway_ids=parse_values(active, "GatewayId"),
-        association_ids=parse_values(active, "RouteTableAssociationId"),
-        routes=tuple(sorted(routes, key=_route_order)),
+        associations=_parse_associations(row, active),
+        routes=sort_routes(routes),
         propagating_gateway_ids=parse_values(row.get("PropagatingVgws"), "GatewayId"),
     )
+
+
+def _parse_associations(row: Row, active: list[Row]) -> dict[str, str]:
+    pairs = parse_pairs(active, "RouteTableAssociationId", ("SubnetId", "GatewayId"))
+    return {name: associated or row.get("VpcId", "") for name, associated in pairs.items()}
 
 
 def parse_route(row: Row) -> Route:
@@ -71,8 +79,12 @@ def parse_route(row: Row) -> Route:
     )
 
 
+def sort_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
+    """Sort routes, local ones first, as EC2 promises no order."""
+    return tuple(sorted(routes, key=_route_order))
+
+
 def _route_order(route: Route) -> tuple[bool, str, str]:
-    """Return the sort key of a route: local routes first, as EC2 promises no order."""
     return route.target.kind is not TargetKind.LOCAL, route.destination, route.target.id
 
 

@@ -26,6 +26,7 @@ FULL: dict[str, Any] = {
         ],
         "allowed_regions": ["eu-central-1"],
         "allowed_actions": ["s3:Get*"],
+        "aws_owned_resources": ["ecr", "amazon-linux"],
         "infrastructure_subnets": {"tier": ["firewall", "transit"]},
         "evaluate_unused_default_vpcs": True,
         "pending_grace_minutes": 30,
@@ -59,6 +60,7 @@ def test_a_full_document_is_read() -> None:
         allowed_endpoint_services=frozenset(FULL["default"]["allowed_endpoint_services"]),
         allowed_regions=frozenset({"eu-central-1"}),
         allowed_actions=frozenset({"s3:Get*"}),
+        aws_owned_resources=("ecr", "amazon-linux"),
         infrastructure_subnets={"tier": frozenset({"firewall", "transit"})},
         evaluate_unused_default_vpcs=True,
         pending_grace_minutes=30,
@@ -72,6 +74,40 @@ def test_a_full_document_is_read() -> None:
             ),
             {"exempt": True, "exempt_reason": "no data of value"},
         ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "kept"),
+    [
+        ({}, None),
+        ({"aws_owned_resources": "none"}, ()),
+        ({"aws_owned_resources": []}, ()),
+        ({"aws_owned_resources": ["ssm", "ecr", "ssm"]}, ("ssm", "ecr")),
+    ],
+)
+def test_no_aws_owned_resources_are_not_the_default(stated: dict[str, Any], kept: object) -> None:
+    """The default depends on the required services, and both survive being stored."""
+    document = parse_document({"default": stated, "overrides": []})
+    assert document.default.aws_owned_resources == kept
+    assert parse_document(dump_document(document)) == document
+    override = {"name": "x", "match": {"regions": ["eu-west-1"]}, "set": stated}
+    document = parse_document({"overrides": [override]})
+    assert parse_document(dump_document(document)) == document
+    if kept == ():
+        assert dump_document(document)["overrides"][0]["set"] == {"aws_owned_resources": "none"}
+
+
+def test_a_feature_that_is_not_known_is_named_with_those_near_it() -> None:
+    """As a person would look it up."""
+    stated = {"aws_owned_resources": ["ecr", "amazonlinux", "zzz", 7]}
+    found = mistakes({"default": stated})
+    path = "default.aws_owned_resources"
+    assert found[0].startswith(f"{path}[1]: expected a feature (did you mean amazon-linux")
+    assert found[1].startswith(f"{path}[2]: expected a feature (amazon-amis, amazon-linux")
+    assert len(found) == 3
+    assert mistakes({"default": {"aws_owned_resources": "ecr"}}) == (
+        f"{path}: expected none, or a list of features, as in [ecr, ssm], got 'ecr'",
     )
 
 

@@ -70,6 +70,7 @@ REQUIRED = Baseline(
     allowed_endpoint_services=frozenset({"444455556666"}),
     allowed_regions=frozenset({"eu-central-1"}),
     allowed_actions=frozenset({"s3:Get*"}),
+    aws_owned_resources=("ecr",),
     exempt_reason="none",
 )
 # Every field of every part has a value, so that each can be given another.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
+
+from posture.model.features import FEATURE_NAMES
 
 ACCOUNT = re.compile(r"\d{12}")
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
@@ -18,6 +21,7 @@ SERVICE_OR_OWNER = re.compile(r"\d{12}|[a-z]{2,3}(\.[a-z0-9-]+)+")
 SENTENCE = re.compile(r".*\S.*", re.DOTALL)
 TAG_VALUE = re.compile(r".{0,256}", re.DOTALL)
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+|\*")
+NONE = "none"  # no feature
 
 
 class Mistakes:
@@ -97,6 +101,21 @@ def parse_tags(value: Any, path: str, mistakes: Mistakes) -> dict[str, frozenset
     }
 
 
+def parse_features(value: Any, path: str, mistakes: Mistakes) -> tuple[str, ...]:
+    """Parse a list of features of AWS, or the text `none`."""
+    if value == NONE:
+        return ()
+    if not isinstance(value, list):
+        mistakes.expect(path, f"{NONE}, or a list of features, as in [ecr, ssm]", value)
+        return ()
+    for number, each in enumerate(value):
+        if each not in FEATURE_NAMES:
+            near = get_close_matches(str(each), FEATURE_NAMES)
+            hint = f"did you mean {' or '.join(near)}?" if near else ", ".join(FEATURE_NAMES)
+            mistakes.expect(f"{path}[{number}]", f"a feature ({hint})", each)
+    return tuple(dict.fromkeys(each for each in value if each in FEATURE_NAMES))
+
+
 REQUIREMENTS: Mapping[str, Field] = {
     "required_services": texts(
         SHORT_SERVICE, "the short name of a service, as in kms or ecr.dkr", ordered=True
@@ -116,6 +135,7 @@ REQUIREMENTS: Mapping[str, Field] = {
     ),
     "allowed_regions": texts(REGION, "a region, as in eu-west-1"),
     "allowed_actions": texts(ACTION, "an IAM action, as in s3:Get*"),
+    "aws_owned_resources": parse_features,
     "infrastructure_subnets": parse_tags,
     "evaluate_unused_default_vpcs": parse_flag,
     "pending_grace_minutes": integer(0, 24 * 60),

@@ -10,6 +10,7 @@ from posture.baseline.document import BaselineDocument, Match, Override
 from posture.baseline.fields import (
     CONDITIONS,
     EXEMPTION,
+    NONE,
     REQUIREMENTS,
     Field,
     Mistakes,
@@ -45,7 +46,7 @@ def dump_document(document: BaselineDocument) -> dict[str, Any]:
             {
                 "name": override.name,
                 "match": _stated(override.match, CONDITIONS),
-                "set": {name: _plain(value) for name, value in override.settings.items()},
+                "set": {name: _dump(name, value) for name, value in override.settings.items()},
             }
             for override in document.overrides
         ],
@@ -113,8 +114,13 @@ def _unique(names: Iterable[str], mistakes: Mistakes) -> None:
 
 def _stated(holder: Baseline | Match, fields: Iterable[str]) -> dict[str, Any]:
     """Return the fields that are not empty."""
-    values = {name: _plain(getattr(holder, name)) for name in fields}
-    return {name: value for name, value in values.items() if value not in ([], {})}
+    values = {name: _dump(name, getattr(holder, name)) for name in fields}
+    return {name: value for name, value in values.items() if value not in ([], {}, None)}
+
+
+def _dump(name: str, value: Any) -> Any:
+    """Return the plain value of a field. No features are not the same as the default ones."""
+    return NONE if name == "aws_owned_resources" and value == () else _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -30,6 +30,9 @@ class Baseline:
     allowed_endpoint_services: frozenset[str] = frozenset()
     allowed_regions: frozenset[str] = frozenset()  # in addition to the Region of the VPC
     allowed_actions: frozenset[str] = frozenset()  # in endpoint policies; empty: all
+    # The features whose AWS-owned resources workloads must reach. None: those that the required
+    # services imply, and whatever else AWS owns may be read.
+    aws_owned_resources: tuple[str, ...] | None = None
     # Tags of subnets that hold no workloads, such as those of firewalls and transit gateways.
     infrastructure_subnets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     evaluate_unused_default_vpcs: bool = False  # by all rules, instead of one finding for each

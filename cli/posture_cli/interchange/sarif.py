@@ -3,7 +3,7 @@
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 from posture.model.finding import finding_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
+from posture.rules.rule import Rule
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli.interchange import ScopedVerdict
 
@@ -27,13 +28,20 @@ LEVELS = {
 }
 
 
-def build_sarif(verdicts: Sequence[ScopedVerdict]) -> dict[str, Any]:
-    """Build the SARIF log: one run, with one result for each verdict."""
+def build_sarif(
+    verdicts: Sequence[ScopedVerdict], catalogue: Mapping[str, Rule[Any]] = RULES_BY_ID
+) -> dict[str, Any]:
+    """Build the SARIF log: one run, with one result for each verdict.
+
+    Args:
+        verdicts: The verdicts.
+        catalogue: Their rules by id.
+    """
     rules = sorted({verdict.rule for _, verdict in verdicts})
     driver = {
         "name": "VPC Endpoint Posture",
         "semanticVersion": version("vpc-endpoint-posture"),
-        "rules": [_rule(rule) for rule in rules],
+        "rules": [_rule(catalogue[rule]) for rule in rules],
     }
     results = [_result(scope, verdict, rules) for scope, verdict in verdicts]
     return {
@@ -43,8 +51,7 @@ def build_sarif(verdicts: Sequence[ScopedVerdict]) -> dict[str, Any]:
     }
 
 
-def _rule(name: str) -> dict[str, Any]:
-    rule = RULES_BY_ID[name]
+def _rule(rule: Rule[Any]) -> dict[str, Any]:
     level, score = LEVELS[rule.severity]
     return {
         "id": rule.id,

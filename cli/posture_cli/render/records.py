@@ -112,7 +112,7 @@ def _write_markdown(records: Iterable[Record], columns: Sequence[str]) -> None:
     sys.stdout.write(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n")
     for record in records:
         cells = (_cell(record.get(column)) for column in columns)
-        sys.stdout.write(f"| {' | '.join(map(_escape_markdown, cells))} |\n")
+        sys.stdout.write(f"| {' | '.join(map(escape_markdown, cells))} |\n")
 
 
 def _write_table(records: Iterable[Record], columns: Sequence[str]) -> None:
@@ -184,7 +184,7 @@ def _escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
-def _escape_markdown(cell: str) -> str:
+def escape_markdown(cell: str) -> str:
     """Escape what Markdown, or HTML inside it, would interpret."""
     return MARKUP.sub(r"\\\g<0>", cell).replace("&", "&amp;").replace("<", "&lt;")
 

@@ -20,7 +20,9 @@ ZONES_FREE = (
 HOURS = 730  # a month
 ENDPOINT_HOUR = 0.01  # an interface endpoint's network interface in one zone
 ENDPOINT_GB = 0.01  # the first petabyte a month
+NAT_HOUR = 0.045
 NAT_GB = 0.045
+PUBLIC_IPV4_HOUR = 0.005
 VOLUME = 1_000  # GB a month that an estimate assumes, as the actual volume is not known
 
 

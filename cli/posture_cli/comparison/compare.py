@@ -1,0 +1,179 @@
+"""Compares snapshots before and after a change. Pure.
+
+`what-if` and `plan` share it: they differ only in where the snapshot after the change comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from posture.baseline.document import BaselineDocument
+from posture.baseline.resolve import resolve_baseline
+from posture.model.endpoint_service import EndpointServiceSnapshot
+from posture.model.network import Snapshot
+from posture.model.scope import Scope
+from posture.model.verdict import Verdict
+from posture.remedies.cells import CellChange, LostRoute, list_cell_changes, list_lost_routes
+from posture.remedies.effect import Effect, compare_verdicts
+from posture.rules.engine import evaluate_context, evaluate_endpoint_service
+from posture.rules.rule import VpcContext
+from posture_cli.comparison.charges import ChargesComparison, compare_charges
+
+ScopeSnapshot = Snapshot | EndpointServiceSnapshot
+
+
+class Kind(StrEnum):
+    """What happens to a VPC or an endpoint service."""
+
+    CHANGED = "changed"
+    CREATED = "created"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeComparison:
+    """One VPC or endpoint service before and after a change.
+
+    Attributes:
+        effect: The findings and cells that differ.
+        verdicts: All verdicts after the change, passes included.
+        charges: What is charged by the hour, before and after.
+        names: The name tags of subnets, by id.
+    """
+
+    scope: Scope
+    kind: Kind
+    effect: Effect
+    verdicts: tuple[Verdict, ...] = ()
+    charges: ChargesComparison = field(default_factory=ChargesComparison)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether a finding opens or becomes worse, or a path is lost."""
+        return self.effect.is_worse
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a change does to VPCs and endpoint services; those that stay the same are left out.
+
+    `unchanged` counts them. `notes` are sentences about what could not be compared: they are part
+    of every output.
+    """
+
+    scopes: tuple[ScopeComparison, ...]
+    unchanged: int = 0
+    exempt: tuple[Scope, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether anything becomes worse: then the command exits with 1."""
+        return any(each.is_worse for each in self.scopes)
+
+
+def compare_snapshots(
+    before: Iterable[ScopeSnapshot],
+    after: Iterable[ScopeSnapshot],
+    document: BaselineDocument,
+    notes: Sequence[str] = (),
+) -> Comparison:
+    """Compare the VPCs and endpoint services of regions before and after a change.
+
+    Args:
+        before: The snapshots before; a scope that is only here is deleted.
+        after: The snapshots after; a scope that is only here is created.
+        document: The baseline by which both are evaluated.
+        notes: Sentences about what could not be compared.
+    """
+    was = {each.scope: each for each in before}
+    now = {each.scope: each for each in after}
+    found: list[ScopeComparison] = []
+    exempt: list[Scope] = []
+    scopes = sorted({*was, *now})
+    changed = [each for each in scopes if not _is_same(was.get(each), now.get(each))]
+    for scope in changed:
+        first = _Side.of(was.get(scope), document)
+        last = _Side.of(now.get(scope), document)
+        if first.exempt or last.exempt:
+            exempt.append(scope)
+        else:
+            found.append(_compare_sides(scope, first, last))
+    return Comparison(tuple(found), len(scopes) - len(changed), tuple(exempt), tuple(notes))
+
+
+def _is_same(before: ScopeSnapshot | None, after: ScopeSnapshot | None) -> bool:
+    """Whether nothing differs except the time of observation."""
+    if before is None or after is None:
+        return False
+    return replace(before, observed_at=after.observed_at) == after
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A scope before or after the change; without a snapshot if it does not exist there."""
+
+    snapshot: ScopeSnapshot | None = None
+    context: VpcContext | None = None  # of a VPC
+    verdicts: tuple[Verdict, ...] = ()
+    exempt: bool = False
+
+    @property
+    def vpc(self) -> Snapshot | None:
+        """The snapshot, if it is one of a VPC."""
+        return self.context.snapshot if self.context else None
+
+    @classmethod
+    def of(cls, snapshot: ScopeSnapshot | None, document: BaselineDocument) -> _Side:
+        """Evaluate a snapshot, unless the baseline exempts it."""
+        if snapshot is None:
+            return cls()
+        tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
+        baseline = resolve_baseline(document, snapshot.scope, tags)
+        if baseline.exempt:
+            return cls(snapshot, exempt=True)
+        if not isinstance(snapshot, Snapshot):
+            return cls(snapshot, verdicts=evaluate_endpoint_service(snapshot, baseline))
+        context = VpcContext(snapshot, baseline)
+        return cls(snapshot, context, evaluate_context(context))
+
+
+def _compare_sides(scope: Scope, before: _Side, after: _Side) -> ScopeComparison:
+    if before.snapshot is None:
+        kind = Kind.CREATED
+    else:
+        kind = Kind.DELETED if after.snapshot is None else Kind.CHANGED
+    contexts = [each.context for each in (before, after) if each.context]
+    cells: tuple[CellChange, ...] = ()
+    lost_routes: tuple[LostRoute, ...] = ()
+    if before.context and after.context:
+        cells = list_cell_changes(before.context, after.context)
+        lost_routes = list_lost_routes(before.context, after.context)
+    elif contexts:
+        cells = tuple(_list_cells(contexts[0], kind))
+    return ScopeComparison(
+        scope=scope,
+        kind=kind,
+        effect=compare_verdicts(
+            before.verdicts, after.verdicts, cells=cells, lost_routes=lost_routes
+        ),
+        verdicts=after.verdicts,
+        charges=compare_charges(before.vpc, after.vpc),
+        names={
+            each.id: each.tags["Name"]
+            for context in contexts
+            for each in context.snapshot.subnets.values()
+            if each.tags.get("Name")
+        },
+    )
+
+
+def _list_cells(context: VpcContext, kind: Kind) -> Iterator[CellChange]:
+    """List all cells of a VPC that is created or deleted."""
+    for subnet, row in sorted(context.coverage.cells.items()):
+        for service, cell in sorted(row.items()):
+            pair = (None, cell) if kind is Kind.CREATED else (cell, None)
+            yield CellChange(subnet, service, *pair)

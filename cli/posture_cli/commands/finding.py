@@ -71,6 +71,8 @@ def _finding_lines(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
         yield from ("", "Remediation", make_printable(f"  {verdict.remediation.text}"))
         if verdict.remediation.command:
             yield indent(make_lines_printable(verdict.remediation.command), "    ")
+        if verdict.remediation.verified:
+            yield make_printable(f"  Verified: {verdict.remediation.verified}")
     yield from ("", "History")
     yield from (make_printable(_format_step(entry)) for entry in life)
 

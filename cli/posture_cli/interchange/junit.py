@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
-from posture_cli.interchange import ScopedVerdict
+from posture_cli.interchange import ScopedVerdict, describe_remediation
 from posture_cli.text import make_lines_printable, make_printable
 
 
@@ -50,5 +50,4 @@ def _case(suite: ET.Element, scope: Scope, verdict: Verdict) -> None:
 def _text_lines(verdict: Verdict) -> Iterator[str]:
     yield from (fact.text for fact in verdict.evidence)
     if verdict.remediation:
-        yield verdict.remediation.text
-        yield verdict.remediation.command
+        yield from describe_remediation(verdict.remediation)

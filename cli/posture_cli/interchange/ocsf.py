@@ -13,6 +13,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.service_names import get_partition
 from posture.model.verdict import Severity
 from posture.rules.rule_catalogue import RULES_BY_ID
+from posture_cli.interchange import describe_remediation
 
 VERSION = "1.5.0"
 CATEGORY, CLASS = 2, 2003  # Findings, Compliance Finding
@@ -58,7 +59,7 @@ def build_ocsf_event(finding: Finding) -> dict[str, Any]:
         "finding_info": _info(finding),
         "compliance": _compliance(finding),
         "resources": [_resource(finding)],
-        **({"remediation": {"desc": f"{fix.text} {fix.command}".strip()}} if fix else {}),
+        **({"remediation": {"desc": " ".join(describe_remediation(fix))}} if fix else {}),
         "unmapped": _unmapped(finding),
     }
 

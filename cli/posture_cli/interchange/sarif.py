@@ -13,7 +13,7 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
 from posture.rules.rule import Rule
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli.interchange import ScopedVerdict
+from posture_cli.interchange import ScopedVerdict, describe_remediation
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 KINDS = {Status.FAIL: "fail", Status.UNKNOWN: "open", Status.PASS: "pass"}
@@ -89,4 +89,4 @@ def _text_parts(verdict: Verdict) -> Iterable[str]:
     yield verdict.summary
     yield from (fact.text for fact in verdict.evidence)
     if verdict.remediation:
-        yield verdict.remediation.text
+        yield from describe_remediation(verdict.remediation)

@@ -111,6 +111,7 @@ def _fields(finding: Finding) -> dict[str, str]:
         "posture/version": str(finding.version),
         "posture/evidence": " ".join(fact.text for fact in finding.verdict.evidence),
         "posture/command": remediation.command if remediation else "",
+        "posture/verified": remediation.verified if remediation else "",
         "posture/actor": cause.actor if cause else "",
         "posture/event": f"{cause.event_name} {cause.event_id}" if cause else "",
     }

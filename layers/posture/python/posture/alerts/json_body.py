@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from posture.alerts.alert import Alert, count_steps
@@ -76,7 +77,7 @@ def build_verdict_texts(verdict: Verdict) -> Json:
     return {
         "summary": verdict.summary,
         "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
-        "remediation": {"text": remedy.text, "command": remedy.command} if remedy else None,
+        "remediation": asdict(remedy) if remedy else None,
     }
 
 

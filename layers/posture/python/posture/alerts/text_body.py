@@ -143,6 +143,8 @@ def _fix(number: int, finding: Finding, fixes: dict[str, int]) -> Iterator[str]:
     yield f"  Fix: {format_line(remediation.text, SENTENCE)}"
     for each in format_command(remediation.command, COMMAND):
         yield f"    {each}"
+    if remediation.verified:
+        yield f"    Verified: {format_line(remediation.verified, SENTENCE)}"
 
 
 def _why(alert: Alert) -> Iterator[str]:

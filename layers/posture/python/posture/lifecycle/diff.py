@@ -107,8 +107,8 @@ def find_transitions(  # noqa: PLR0913 - the inputs of one comparison
 ) -> tuple[Transition, ...]:
     """Compare the verdicts of one evaluation with the stored findings of its scope.
 
-    A failed or unknown verdict opens a finding, or changes it where status, severity, summary,
-    evidence or command differ; between open and unknown a finding changes and is never resolved.
+    A failed or unknown verdict opens a finding, or changes it where status, severity, summary or
+    evidence differ; between open and unknown a finding changes and is never resolved.
     A finding is resolved when its verdict passes or no longer applies, or its resource is gone. The
     findings of a rule that is unknown for the whole scope stay as they are.
 
@@ -236,10 +236,12 @@ def _differs(before: Finding, verdict: Verdict) -> bool:
 
 
 def _material(verdict: Verdict) -> tuple[object, ...]:
-    """Return what counts as a difference: neither the order of facts nor what they concern."""
+    """Return what counts as a difference: neither the order of facts nor what they concern.
+
+    The remediation does not count: a stored one is proven, which a new verdict's is not yet.
+    """
     facts = ((fact.text, tuple(sorted(fact.record.items()))) for fact in verdict.evidence)
-    command = verdict.remediation.command if verdict.remediation else ""
-    return verdict.status, verdict.severity, verdict.summary, tuple(sorted(facts)), command
+    return verdict.status, verdict.severity, verdict.summary, tuple(sorted(facts))
 
 
 def _order(step: Transition) -> tuple[int, int, str, str]:

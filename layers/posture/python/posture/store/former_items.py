@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from posture.store.attribute_values import Item, StoredItem, serialize
 from posture.store.items import item_key, parse_finding
-from posture.store.schema import SCHEMA
+from posture.store.schema import SCHEMA, WORDING
 from posture.store.scope_record import ScopeRecord, build_record_update, when_revision_is
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _carry_over(item: StoredItem, digest: str | None) -> Item:
         "rule": finding.rule,
         "actor": (finding.cause.actor or None) if finding.cause else None,
         "schema": SCHEMA,
+        "wording": WORDING,
         "verdict_digest": digest,
         "carried_from": item["item"].get("S"),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from posture.store.attribute_values import (
     require_text,
     serialize,
 )
-from posture.store.schema import SCHEMA, upgrade
+from posture.store.schema import SCHEMA, WORDING, upgrade
 
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError, BaselineError)
 CAUSE_TEXTS = ("event_id", "event_name", "actor", "source_ip", "user_agent")
@@ -69,6 +69,7 @@ def build_items(transition: Transition) -> TransitionItems:
     of_finding = {
         "item": item_key(finding),
         "kind": "finding",
+        "wording": WORDING,
         "account_status": f"{finding.scope.account}#{finding.status}",
         "severity_updated": f"{finding.severity.rank}-{finding.severity}#{updated_at}",
     }
@@ -177,7 +178,7 @@ def _attributes(finding: Finding) -> dict[str, Any]:
         "summary": verdict.summary,
         "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
         "truncated": is_truncated(verdict) or None,
-        "remediation": remedy and {"text": remedy.text, "command": remedy.command},
+        "remediation": remedy and asdict(remedy),
         "concerns": sorted(verdict.concerns),
         "root": verdict.root or None,
         "version": finding.version,
@@ -222,12 +223,16 @@ def _verdict(fields: Mapping[str, Any]) -> Verdict:
             )
             for fact in fields["evidence"]
         ),
-        remediation=Remediation(require_text(remedy, "text"), require_text(remedy, "command"))
-        if remedy
-        else None,
+        remediation=_remediation(remedy) if remedy else None,
         concerns=frozenset(map(str, fields["concerns"])),
         root=str(fields.get("root") or ""),
     )
+
+
+def _remediation(fields: Mapping[str, Any]) -> Remediation:
+    """Read a remediation; items of former versions do not say what was shown of its command."""
+    verified = require_text(fields, "verified") if "verified" in fields else ""
+    return Remediation(require_text(fields, "text"), require_text(fields, "command"), verified)
 
 
 def _cause(fields: Mapping[str, Any] | None) -> Cause | None:

@@ -15,6 +15,10 @@ from posture.store.hash_chain import FIRST, UNCHAINED
 
 SCHEMA = 3  # 2: chained history rows, `actor` as an attribute; 3: rules and texts were renamed
 
+# Of the texts and evidence of verdicts. Raise it when rules word what they found in another way:
+# the findings that are stored are then taken for unchanged, and an upgrade raises no alert.
+WORDING = 1
+
 Fields = Mapping[str, Any]  # an item in plain Python
 Step = Callable[[Fields], Fields]
 
@@ -33,6 +37,8 @@ def upgrade(fields: Fields) -> Fields:
     for older in range(version, SCHEMA):
         step = STEPS.get((older, str(fields.get("kind"))))
         fields = {**(step(fields) if step else fields), "schema": older + 1}
+    if fields.get("kind") == "finding" and fields.get("wording") != WORDING:
+        fields = _mark_former_wording(fields)
     return fields
 
 

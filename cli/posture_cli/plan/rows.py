@@ -12,9 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
+from posture_cli.recorded.region import MissingRows, RecordedRegion
 
 Row = dict[str, Any]
 ANY_IPV4, ANY_IPV6 = "0.0.0.0/0", "::/0"
@@ -77,7 +80,7 @@ class PlannedRegion:
         account: The account's id.
         region: The region's name.
         rows: The rows by Describe operation.
-        unknown: By VPC id, why a part of the VPC is not known.
+        unknown: By VPC or service id, why a part of it is not known.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class PlannedRegion:
         self.rows: dict[str, list[Row]] = defaultdict(list)
         for operation, listed in (rows or {}).items():
             self.rows[operation] = [deepcopy(dict(row)) for row in listed]
-        self.unknown: dict[str, dict[Facet, str]] = defaultdict(dict)
+        self.unknown: dict[str, dict[Facet | ServiceFacet, str]] = defaultdict(dict)
 
     def find(self, operation: str, key: str, value: object) -> Row | None:
         """Find the row of an operation whose member `key` has this value."""
@@ -106,8 +109,8 @@ class PlannedRegion:
         self.rows[operation].append(row)
         return row
 
-    def mark_unknown(self, vpc_id: str, facet: Facet, why: str) -> None:
-        """Record why a part of a VPC is not known; the first reason stays."""
+    def mark_unknown(self, vpc_id: str, facet: Facet | ServiceFacet, why: str) -> None:
+        """Record why a part of a VPC, or of an endpoint service, is not known; the first stays."""
         self.unknown[vpc_id].setdefault(facet, why)
 
     def _known(self, vpc_id: str, facet: Facet, place: str, **values: Any) -> dict[str, Any]:
@@ -116,6 +119,16 @@ class PlannedRegion:
             if unknown := _find_unknown(value):
                 self.mark_unknown(vpc_id, facet, f"{name} of {place} is {unknown.what}")
         return {name: it for name, it in values.items() if it is not None and not _find_unknown(it)}
+
+    def record(self, observed_at: datetime, missing: Iterable[MissingRows] = ()) -> RecordedRegion:
+        """Return the rows, with what is not known as missing, to be observed like EC2."""
+        gaps = [
+            MissingRows(facet.value, why, subject)
+            for subject, reasons in self.unknown.items()
+            for facet, why in reasons.items()
+        ]
+        rows = {operation: tuple(listed) for operation, listed in self.rows.items()}
+        return RecordedRegion(self.account, self.region, observed_at, rows, (*missing, *gaps))
 
     # VPCs ----------------------------------------------------------------------------------------
 
@@ -529,9 +542,24 @@ class PlannedRegion:
         self.remove("GetManagedPrefixListEntries", "PrefixListId", list_id)
         if isinstance(cidrs, Unknown) or _find_unknown(list(cidrs)):
             return
-        self.rows["GetManagedPrefixListEntries"] += [
-            {"PrefixListId": list_id, "Cidr": cidr} for cidr in cidrs
-        ]
+        entries = [{"Cidr": cidr} for cidr in cidrs]
+        self.rows["GetManagedPrefixListEntries"].append(
+            {"PrefixListId": list_id, "Entries": entries}
+        )
+
+    def add_prefix_list_entry(self, list_id: str, cidr: str | Unknown) -> None:
+        """Add an entry to a prefix list; an unknown one leaves all its entries unread."""
+        operation = "GetManagedPrefixListEntries"
+        if isinstance(cidr, Unknown):
+            self.remove(operation, "PrefixListId", list_id)
+        elif row := self.find(operation, "PrefixListId", list_id):
+            if {"Cidr": cidr} not in row["Entries"]:
+                row["Entries"].append({"Cidr": cidr})
+
+    def remove_prefix_list_entry(self, list_id: str, cidr: str) -> None:
+        """Remove an entry of a prefix list."""
+        if row := self.find("GetManagedPrefixListEntries", "PrefixListId", list_id):
+            row["Entries"] = [each for each in row["Entries"] if each.get("Cidr") != cidr]
 
     def add_dhcp_options(self, options_id: str, servers: Sequence[str | Unknown] | Unknown) -> None:
         """Add a DHCP option set; with an unknown server, the set is not read."""
@@ -588,8 +616,13 @@ class PlannedRegion:
     def allow_principals(self, service_id: str, principals: Iterable[str]) -> None:
         """Let these principals, and no others, connect to an endpoint service."""
         operation = "DescribeVpcEndpointServicePermissions"
-        self.remove(operation, "ServiceId", service_id)
-        self.rows[operation] += [{"ServiceId": service_id, "Principal": it} for it in principals]
+        allowed = [{"Principal": it} for it in dict.fromkeys(principals)]
+        self.put(operation, "ServiceId", {"ServiceId": service_id, "AllowedPrincipals": allowed})
+
+    def list_principals(self, service_id: str) -> list[str]:
+        """List the principals that may connect to an endpoint service."""
+        row = self.find("DescribeVpcEndpointServicePermissions", "ServiceId", service_id) or {}
+        return [each["Principal"] for each in row.get("AllowedPrincipals", ())]
 
     def complete(self) -> None:
         """Add what EC2 adds for endpoints: routes, network interfaces and default groups."""

@@ -1,6 +1,6 @@
 """The features of AWS whose needs and resources a baseline can name (`aws_owned_resources`).
 
-What each of them needs is in `posture.policy.needs`.
+What each of them needs is in `posture.policy.features`.
 """
 
 from __future__ import annotations

@@ -1,17 +1,15 @@
 """What AWS features need from endpoint policies.
 
-    table       the features and the resources that AWS owns, from `table.json`
     needs       the requests that features make through one endpoint
     check       which of them a policy blocks
+    statements  the statements that let them through
 
 The requests are asked with the true signer and the keys that an endpoint policy then sees: image
 layers of Amazon ECR are read with a URL that an account of AWS presigned, repositories of Amazon
 Linux without a signature. See docs/decisions/0066-ask-for-needs-with-the-true-signer.md.
 """
 
-from posture.policy.needs.check import NeedResult, NeedStatus, check_needs
-from posture.policy.needs.needs import Need, list_needs
-from posture.policy.needs.table import (
+from posture.policy.features.table import (
     Feature,
     Signer,
     Use,
@@ -19,14 +17,19 @@ from posture.policy.needs.table import (
     find_features,
     read_features,
 )
+from posture.policy.needs.check import NeedResult, NeedStatus, check_needs
+from posture.policy.needs.needs import Need, list_needs
+from posture.policy.needs.statements import NeedStatement, build_statements
 
 __all__ = [
     "Feature",
     "Need",
     "NeedResult",
+    "NeedStatement",
     "NeedStatus",
     "Signer",
     "Use",
+    "build_statements",
     "check_needs",
     "expand_features",
     "find_features",

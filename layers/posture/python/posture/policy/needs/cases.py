@@ -18,9 +18,9 @@ from itertools import product
 
 from posture.policy import keys, service_actions
 from posture.policy.document import Policy
+from posture.policy.features.table import NO_RESOURCE, Signer
 from posture.policy.mentions import PolicyMentions, collect_mentions
 from posture.policy.needs.needs import Need
-from posture.policy.needs.table import NO_RESOURCE, Signer
 from posture.policy.policy_check import PolicyCheck
 from posture.policy.request import CallerKind
 from posture.policy.request_case import Assigned, Caller, OwnerKind, RequestCase, ResourceOwner

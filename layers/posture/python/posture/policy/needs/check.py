@@ -18,9 +18,9 @@ from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
 from posture.policy.document import Policy
 from posture.policy.evaluate import evaluate
+from posture.policy.features.table import Signer
 from posture.policy.needs.cases import NeedCases, has_no_resource
 from posture.policy.needs.needs import Need
-from posture.policy.needs.table import Signer
 from posture.policy.operators import OperatorFamily
 from posture.policy.policy_check import PolicyCheck
 from posture.policy.question import Question

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from posture.model.service_names import short_name
-from posture.policy.needs.table import (
+from posture.policy.features.table import (
     ANY_RESOURCE,
     NO_RESOURCE,
     NeededRequest,

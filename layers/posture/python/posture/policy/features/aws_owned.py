@@ -1,0 +1,66 @@
+"""Tell which resources AWS owns, by their whole names.
+
+A name counts only with a Region that is known, and with the suffix that AWS publishes: whoever
+writes a wildcard instead lets in a bucket that anyone can create.
+https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-agent-technical-details.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+
+from posture.policy.features.table import (
+    NeededRequest,
+    list_known_regions,
+    read_features,
+    read_values,
+)
+
+BUCKET_ARN = ":s3:::"
+PLACEHOLDERS = ("{region}", "{region_without_dashes}", "{value}")
+
+
+@lru_cache(maxsize=4096)
+def find_aws_owned(arn: str) -> tuple[NeededRequest, ...]:
+    """Return what the table says about the bucket of an ARN; nothing if AWS does not own it."""
+    _, is_bucket, rest = arn.partition(BUCKET_ARN)
+    return _read_buckets().get(rest.partition("/")[0], ()) if is_bucket else ()
+
+
+@cache
+def list_accounts_of_aws() -> frozenset[str]:
+    """Return the accounts of AWS services that AWS publishes."""
+    named = {
+        each.values
+        for feature in read_features().values()
+        for each in feature.requests
+        if each.owned_by_aws and each.resource.split(":", 5)[4] == "{value}"
+    }
+    return frozenset(value for name in named for value in read_values(name).values())
+
+
+@cache
+def _read_buckets() -> Mapping[str, tuple[NeededRequest, ...]]:
+    """Return the buckets that AWS owns, in every Region that is known, by name."""
+    found: dict[str, tuple[NeededRequest, ...]] = {}
+    for feature in read_features().values():
+        for each in feature.requests:
+            if each.owned_by_aws and BUCKET_ARN in each.resource:
+                for name in _list_names(each):
+                    found[name] = (*found.get(name, ()), each)
+    return found
+
+
+def _list_names(request: NeededRequest) -> Iterator[str]:
+    template = request.resource.partition(BUCKET_ARN)[2].partition("/")[0]
+    is_regional = any(each in template for each in PLACEHOLDERS)
+    values = read_values(request.values)
+    for region in sorted(list_known_regions()) if is_regional else ("",):
+        name = request.names.get(region, template)
+        if "{value}" in name and region not in values:
+            continue
+        name = name.replace("{region}", region).replace("{value}", values.get(region, ""))
+        name = name.replace("{region_without_dashes}", region.replace("-", ""))
+        if "{" not in name:
+            yield name

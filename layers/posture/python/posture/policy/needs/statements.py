@@ -1,0 +1,150 @@
+"""Write the statements that let needs through, and nothing that is not trusted.
+
+They follow AWS's examples for data perimeters. Requests that the workload's roles sign are allowed
+for trusted principals. All others hold no key of the caller, so they are allowed for the exact
+resource, by anyone.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from posture.policy import keys
+from posture.policy.descriptions import CANONICAL
+from posture.policy.features.table import Signer
+from posture.policy.needs.cases import has_no_resource
+from posture.policy.needs.needs import Need
+from posture.policy.policy_check import PolicyCheck, Trust
+
+CALLER = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
+OWNER = (keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
+NODE = ("ssm:NodeAccountId", "ssm:NodeOrgId")
+Condition = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedStatement:
+    """A statement of a policy, and the needs for which it is there.
+
+    Attributes:
+        statement: The statement as JSON holds it.
+        reason: Why it is written this way.
+        needs: The needs that it lets through.
+    """
+
+    statement: Mapping[str, Any]
+    reason: str
+    needs: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The form of a statement: its Sid, its reason, and the keys that must be trusted."""
+
+    sid: str
+    reason: str
+    trusted: tuple[tuple[str, str], ...]
+
+
+OWN_RESOURCES = _Form(
+    "OwnRequests", "trusted principals may use trusted resources", (CALLER, OWNER)
+)
+NO_RESOURCE = _Form(
+    "OwnRequestsWithoutResource", "trusted principals; the actions have no resource", (CALLER,)
+)
+OF_AWS = _Form(
+    "OwnRequestsToAwsResources", "trusted principals may use these resources of AWS", (CALLER,)
+)
+ANYONE = _Form(
+    "AwsOwnedResources",
+    "AWS owns the resources, and the requests hold no key of your organization: they are not "
+    "signed, or presigned by AWS",
+    (),
+)
+FEDERATION = _Form(
+    "SignInToOwnRoles", "callers that sign in have no account yet, so their role counts", (OWNER,)
+)
+HYBRID_NODES = _Form(
+    "OwnHybridNodes", "hybrid nodes do not sign, so the account of the node counts", (NODE,)
+)
+
+
+def build_statements(needs: Iterable[Need], check: PolicyCheck) -> tuple[NeedStatement, ...]:
+    """Return the statements that let needs through. Needs with unknown resources have none.
+
+    Args:
+        needs: The needs, as `list_needs` returns them for the endpoint of the check.
+        check: The endpoint, and the trusted accounts and organizations.
+    """
+    trust = check.trust.with_account(check.endpoint.account)
+    groups: dict[tuple[_Form, tuple[str, ...]], list[tuple[Need, str]]] = {}
+    for need in needs:
+        for action in () if need.missing else need.actions:
+            form = _choose_form(need, action)
+            actions = need.actions if form in {OF_AWS, ANYONE} else ()
+            groups.setdefault((form, actions), []).append((need, action))
+    found: list[NeedStatement] = []
+    sids: dict[str, int] = {}
+    for (form, _), members in groups.items():
+        listed = tuple(dict.fromkeys(need for need, _ in members))
+        actions = list(dict.fromkeys(action for _, action in members))
+        has_resources = form in {OF_AWS, ANYONE}
+        resources = [each.resource for each in listed] if has_resources else ["*"]
+        for condition in _list_conditions(form, trust):
+            number = sids[form.sid] = sids.get(form.sid, 0) + 1
+            statement = {
+                "Sid": f"{form.sid}{number if number > 1 else ''}",
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": actions,
+                "Resource": list(dict.fromkeys(resources)),
+                **({"Condition": {"StringEquals": condition}} if condition else {}),
+            }
+            found.append(NeedStatement(statement, form.reason, listed))
+    return tuple(found)
+
+
+def _choose_form(need: Need, action: str) -> _Form:
+    if Signer.FEDERATION in need.signers:
+        return FEDERATION
+    if Signer.HYBRID_NODE in need.signers:
+        return HYBRID_NODES
+    if need.owned_by_aws:
+        return OF_AWS if need.signers == (Signer.OWN,) else ANYONE
+    return NO_RESOURCE if has_no_resource(need, action) else OWN_RESOURCES
+
+
+def _list_conditions(form: _Form, trust: Trust) -> Iterator[Condition]:
+    """Yield the conditions that trust needs: one for each way to be trusted."""
+    if not form.trusted:
+        yield {}
+        return
+    first, *rest = form.trusted
+    for condition in _list_trusted(first, trust):
+        others = [_list_trusted(each, trust) for each in rest]
+        for other in others[0] if others else [{}]:
+            yield {**condition, **other}
+
+
+def _list_trusted(names: tuple[str, str], trust: Trust) -> list[dict[str, Any]]:
+    """Return the conditions on accounts and on organizations, one of which must hold.
+
+    Accounts are left out where the organization covers them.
+    """
+    account, organization = (CANONICAL.get(each, each) for each in names)
+    organizations = sorted(trust.organizations)
+    own = trust.own_organization.partition("/")[0]
+    covered = len(trust.accounts) == 1 and own in trust.organizations
+    found: list[dict[str, Any]] = []
+    if trust.accounts and not covered:
+        found.append({account: _shorten(sorted(trust.accounts))})
+    if organizations:
+        found.append({organization: _shorten(organizations)})
+    return found
+
+
+def _shorten(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values

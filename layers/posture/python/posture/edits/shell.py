@@ -1,29 +1,40 @@
-"""Splits a line of shell into calls and their words, as a POSIX shell does.
+"""Splits a text of shell into calls and their words, as a POSIX shell does.
 
-Quotes, backslashes, comments and line continuations are known, and `&&`, `;` and line ends between
-calls. Everything that a shell would compute first (variables, other commands, redirections) is an
-error, because its value is not known here.
+Quotes, backslashes, comments and line continuations are known, `&&`, `;` and line ends between
+calls, and a variable that holds the output of a call: `GROUP=$(aws …) && aws … "$GROUP"`.
+Everything else that a shell would compute (other variables, pipes, redirections) is an error,
+because its value is not known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from posture.errors import MalformedRequestError
 
 BLANK = " \t\r"
 LINE_END = "\n"
-# What a shell computes or connects; `&&` is the only one of these that is known.
+# What a shell computes or connects; `&&` and the `(` of an assignment are known.
 OPERATORS = "&|<>()"
+ASSIGNMENT = re.compile(r'([A-Za-z_]\w*)=("?)\$\(')
+VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 ESCAPABLE_IN_DOUBLE_QUOTES = '$`"\\'
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable in a word."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word without its quotes, and the line and column where it begins, from 1."""
 
-    text: str
+    parts: tuple[str | Variable, ...]
     line: int
     column: int
 
@@ -32,13 +43,39 @@ class Word:
         """The position for an error."""
         return f"line {self.line}, column {self.column}"
 
+    def fill(self, variables: Mapping[str, str]) -> str:
+        """Return the word with the values of its variables.
 
-def split_calls(text: str) -> tuple[tuple[Word, ...], ...]:
-    """Return the words of each call of a command.
+        Raises:
+            MalformedRequestError: A variable has no value.
+        """
+        found: list[str] = []
+        for part in self.parts:
+            value = part if isinstance(part, str) else variables.get(part.name)
+            if value is None:
+                raise MalformedRequestError(
+                    f"{self.place}: ${part.name}: expected a variable that an earlier command of "  # type: ignore[union-attr]
+                    f"this text sets, as in {part.name}=$(aws ec2 create-security-group … "  # type: ignore[union-attr]
+                    "--query GroupId --output text)"
+                )
+            found.append(value)
+        return "".join(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The words of one call, and the variable that takes its output, or ""."""
+
+    words: tuple[Word, ...]
+    variable: str = ""
+
+
+def split_calls(text: str) -> tuple[Call, ...]:
+    """Return the calls of a command.
 
     Raises:
         MalformedRequestError: A quote is open, a call is missing beside `&&`, or a shell would
-            compute something first; the message names the position.
+            compute something else first; the message names the position.
     """
     return tuple(_Splitter(text).split())
 
@@ -49,8 +86,11 @@ class _Splitter:
     position: int = 0
     words: list[Word] = field(default_factory=list)
     joined: str = ""  # the `&&` that needs another call after it
+    variable: str = ""
+    closing: str = ""  # what ends the assignment that is being read
+    closed: bool = False  # the assignment of this call has ended
 
-    def split(self) -> Iterator[tuple[Word, ...]]:
+    def split(self) -> Iterator[Call]:
         while self.position < len(self.text):
             character = self.text[self.position]
             if character in BLANK or self.text.startswith("\\\n", self.position):
@@ -67,35 +107,57 @@ class _Splitter:
             elif character == LINE_END:
                 self.position += 1
             else:
-                self.words.append(self._read_word())
-                self.joined = ""
+                self._read_part()
         if self.joined:
             raise self._error(len(self.text), f"expected a command after {self.joined}")
         yield from self._end_call("")
 
-    def _end_call(self, operator: str) -> Iterator[tuple[Word, ...]]:
+    def _read_part(self) -> None:
+        """Read a word, or the beginning or end of an assignment."""
+        if self.closing and self.text.startswith(self.closing, self.position):
+            self.position += len(self.closing)
+            self.closing, self.closed = "", True
+        elif self.closed:
+            raise self._error(self.position, "expected && or ; between AWS CLI commands")
+        elif self.words or self.variable or not self._read_assignment():
+            self.words.append(self._read_word())
+            self.joined = ""
+
+    def _read_assignment(self) -> bool:
+        found = ASSIGNMENT.match(self.text, self.position)
+        if found:
+            self.variable, self.closing = found[1], f"){found[2]}"
+            self.position = found.end()
+        return bool(found)
+
+    def _end_call(self, operator: str) -> Iterator[Call]:
+        if self.closing:
+            raise self._error(self.position, f"expected {self.closing} after the command")
         if self.words:
-            yield tuple(self.words)
-        elif operator:
-            raise self._error(self.position, f"expected a command before {operator}")
-        self.words = []
+            yield Call(tuple(self.words), self.variable)
+        elif operator or self.variable:
+            before = operator or "the end"
+            raise self._error(self.position, f"expected a command before {before}")
+        self.words, self.variable, self.closed = [], "", False
         self.joined = operator if operator == "&&" else ""
 
     def _read_word(self) -> Word:
         start = self.position
-        parts: list[str] = []
+        parts: list[str | Variable] = []
         while self.position < len(self.text):
             character = self.text[self.position]
-            if character in BLANK + LINE_END + ";" or self.text.startswith("&&", self.position):
+            ends = character in BLANK + LINE_END + ";" or (self.closing and character == ")")
+            if ends or self.text.startswith("&&", self.position):
                 break
             if character == "'":
                 parts.append(self._read_single_quoted())
             elif character == '"':
-                parts.append(self._read_double_quoted())
+                parts += self._read_double_quoted()
             elif character == "\\":
                 parts.append(self._read_escaped())
+            elif variable := self._read_variable():
+                parts.append(variable)
             else:
-                self._refuse_computed(character)
                 if character in OPERATORS:
                     raise self._error(
                         self.position, f"{character}: expected && or ; between AWS CLI commands"
@@ -103,7 +165,7 @@ class _Splitter:
                 parts.append(character)
                 self.position += 1
         line, column = self._locate(start)
-        return Word("".join(parts), line, column)
+        return Word(tuple(parts), line, column)
 
     def _read_single_quoted(self) -> str:
         end = self.text.find("'", self.position + 1)
@@ -113,21 +175,23 @@ class _Splitter:
         self.position = end + 1
         return quoted
 
-    def _read_double_quoted(self) -> str:
+    def _read_double_quoted(self) -> list[str | Variable]:
         start = self.position
-        parts: list[str] = []
+        parts: list[str | Variable] = []
         self.position += 1
         while self.position < len(self.text):
             character = self.text[self.position]
             if character == '"':
                 self.position += 1
-                return "".join(parts)
+                return parts
             following = self.text[self.position + 1 : self.position + 2]
             if character == "\\" and following and following in ESCAPABLE_IN_DOUBLE_QUOTES + "\n":
                 parts.append(following if following != LINE_END else "")
                 self.position += 2
                 continue
-            self._refuse_computed(character)
+            if variable := self._read_variable():
+                parts.append(variable)
+                continue
             parts.append(character)
             self.position += 1
         raise self._error(start, 'expected a closing "')
@@ -139,13 +203,15 @@ class _Splitter:
         self.position += 2
         return following if following != LINE_END else ""
 
-    def _refuse_computed(self, character: str) -> None:
-        following = self.text[self.position + 1 : self.position + 2]
-        is_variable = character == "$" and (following.isalnum() or following in tuple("_{(@?*!'\""))
-        if character == "`" or is_variable:
-            raise self._error(
-                self.position, f"{character}{following}: expected a value, which only a shell knows"
-            )
+    def _read_variable(self) -> Variable | None:
+        """Read a variable, and refuse what else a shell would compute here."""
+        if found := VARIABLE.match(self.text, self.position):
+            self.position = found.end()
+            return Variable(found[1] or found[2])
+        at = self.text[self.position : self.position + 2]
+        if at[0] == "`" or (at[0] == "$" and (at[1:].isalnum() or at[1:] in {*"{(@?*!'"})):
+            raise self._error(self.position, f"{at}: expected a value, which only a shell computes")
+        return None
 
     def _locate(self, position: int) -> tuple[int, int]:
         before = self.text[:position]

@@ -17,8 +17,8 @@ from posture.policy.case_enumeration import MAX_ENDPOINTS, CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
 from posture.policy.cost import ALL_ELEMENTS, find_costly_element, list_elements
-from posture.policy.document import Policy, Statement
-from posture.policy.evaluate import evaluate
+from posture.policy.document import Policy, Statement, combine_policies
+from posture.policy.evaluate import PolicyResult, evaluate
 from posture.policy.policy_check import EndpointContext, PolicyCheck
 from posture.policy.question import Question
 from posture.policy.request import Request
@@ -112,11 +112,7 @@ def decide_policy(
         check: Its endpoint, and what it may allow.
         budget: Pays for all questions together; MAX_UNITS by default.
     """
-    trust = check.trust.with_account(check.endpoint.account)
-    endpoint = replace(check.endpoint, own_organization=trust.own_organization)
-    decider = _Decider(
-        policy, replace(check, endpoint=endpoint, trust=trust), budget or SearchBudget(MAX_UNITS)
-    )
+    decider = Decider(policy, check, budget or SearchBudget(MAX_UNITS))
     if is_customer_service(check.endpoint.service):
         allowed = QuestionResult(PolicyAnswer.YES, reason=NO_POLICY)
         return PolicyDecision(allowed, allowed, allowed, allowed, decider.find_disallowed_action())
@@ -129,14 +125,34 @@ def decide_policy(
     )
 
 
-class _Decider:
-    def __init__(self, policy: Policy, check: PolicyCheck, budget: SearchBudget) -> None:
+class Decider:
+    """Decides questions about a policy, or about what it allows and another policy denies.
+
+    Args:
+        policy: The policy.
+        check: Its endpoint, and what it may allow.
+        budget: Pays for all questions together.
+        other: The other policy; both have names.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        check: PolicyCheck,
+        budget: SearchBudget,
+        other: Policy | None = None,
+    ) -> None:
+        trust = check.trust.with_account(check.endpoint.account)
+        endpoint = replace(check.endpoint, own_organization=trust.own_organization)
         self.policy = policy
-        self.check = check
+        self.other = other
+        self.both = combine_policies(policy, other) if other else policy
+        self.check = replace(check, endpoint=endpoint, trust=trust)
         self.budget = budget
         self.clauses = ClauseEvaluator(policy, budget)
+        self.other_clauses = ClauseEvaluator(other, budget) if other else None
         self.now = parse_instant(check.now.isoformat()) if check.now else None
-        self.characters = sum(each.size for each in list_elements(policy))
+        self.characters = sum(each.size for each in list_elements(self.both))
 
     @cached_property
     def cases(self) -> CaseEnumeration | None:
@@ -144,7 +160,7 @@ class _Decider:
         endpoint, trust = self.check.endpoint, self.check.trust
         try:
             with self.budget.share(2), self.budget.on(ALL_ELEMENTS):
-                return CaseEnumeration(self.policy, endpoint, trust, self.budget)
+                return CaseEnumeration(self.both, endpoint, trust, self.budget)
         except BudgetExceededError:
             return None
 
@@ -208,7 +224,7 @@ class _Decider:
         """Return the answer to a question that costs too much, with the element that costs most."""
         spent = {name: units - before.get(name, 0) for name, units in self.budget.spent.items()}
         topic = max(sorted(spent), key=lambda name: spent[name], default=ALL_ELEMENTS)
-        element = find_costly_element(self.policy, topic)
+        element = find_costly_element(self.both, topic)
         reason = f"{TOO_COMPLEX}; {element} takes most of it" if element else TOO_COMPLEX
         return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
 
@@ -217,7 +233,15 @@ class _Decider:
     ) -> QuestionResult:
         """Search exactly at first, then with a favourable assumption about all that is unclear."""
         variables = cases.variables
-        search = RequestSearch(cases, self.clauses, question, self.budget, self.now, endpoint)
+        search = RequestSearch(
+            cases,
+            self.clauses,
+            question,
+            self.budget,
+            self.now,
+            endpoint,
+            denied_by=self.other_clauses,
+        )
         for assigned in cases.list_assignments():
             found = replace(search, assigned=assigned).find()
             is_vpc_tested = found and found.chosen.get(keys.SOURCE_VPC_ARN)
@@ -240,7 +264,7 @@ class _Decider:
     @cached_property
     def _depends_on_region(self) -> bool:
         """Whether the endpoint's Region is not known, and the policy names one in a VPC's ARN."""
-        conditions = (each for statement in self.policy.statements for each in statement.conditions)
+        conditions = (each for statement in self.both.statements for each in statement.conditions)
         stated = (each.values for each in conditions if each.lower_key == keys.SOURCE_VPC_ARN)
         arns = [each.split(":") for each in chain(*stated)]
         regions = {fields[REGION_AT] for fields in arns if len(fields) > REGION_AT}
@@ -250,7 +274,7 @@ class _Decider:
     def _depends_on_unknown_actions(self) -> bool:
         """Whether nothing is known about the endpoint's service, and the policy names actions."""
         endpoint = self.check.endpoint
-        named = {action for each in self.policy.statements for action in each.actions}
+        named = {action for each in self.both.statements for action in each.actions}
         is_unknown = bool(endpoint.service) and not endpoint.action_prefixes
         return is_unknown and bool(named - {"*"})
 
@@ -272,19 +296,25 @@ class _Decider:
         request = build_request(found)
         texts = (request.action, request.resource, *chain(*request.context.values()))
         self.budget.spend(self.characters * (2 + max(map(len, texts)) // 128) // 8)
+        gateway = found.case.endpoint.gateway
         try:
-            result = evaluate(self.policy, request, gateway=found.case.endpoint.gateway)
+            result, is_denied = self._evaluate(request, gateway=gateway)
         except UnsupportedElementError as error:
             reason = f"the answer depends on {error}"
             return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
-        if result.allowed == denied:
+        if result.allowed == denied or not is_denied:
             reason = "the evaluator does not confirm the example"
             return QuestionResult(PolicyAnswer.UNKNOWN, request, reason=reason)
         named = name_region(request, found.case)
-        if named != request:
-            again = evaluate(self.policy, named, gateway=found.case.endpoint.gateway)
-            request = named if again == result else request
+        if named != request and self._evaluate(named, gateway=gateway) == (result, is_denied):
+            request = named
         return QuestionResult(PolicyAnswer.YES, request, result.statement)
+
+    def _evaluate(self, request: Request, *, gateway: bool) -> tuple[PolicyResult, bool]:
+        """Evaluate the policy; and return whether the other one, if there is one, denies."""
+        result = evaluate(self.policy, request, gateway=gateway)
+        other = self.other
+        return result, not other or not evaluate(other, request, gateway=gateway).allowed
 
 
 def _ask_about_services(question: Question) -> Iterator[Question]:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from posture.policy.operators import ConditionOperator
 
@@ -63,7 +63,7 @@ class Statement:
     """One statement.
 
     `number` counts from 1, `line` is where the statement begins. `excludes_…` marks the Not-form
-    of an element, such as NotPrincipal.
+    of an element, such as NotPrincipal. `policy` names one of two policies that are compared.
     """
 
     number: int
@@ -77,9 +77,11 @@ class Statement:
     excludes_resources: bool = False
     sid: str = ""
     line: int = 1
+    policy: str = ""
 
     def __str__(self) -> str:
-        return f"statement {self.number}" + (f" ({shorten(self.sid)})" if self.sid else "")
+        sid = f" ({shorten(self.sid)})" if self.sid else ""
+        return f"statement {self.number}{sid}" + (f" of {self.policy}" if self.policy else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,32 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy document. Without a Version it is of 2008-10-17, in which variables are literal."""
+    """A policy document. Without a Version it is of 2008-10-17, in which variables are literal.
+
+    `name` is the one that its statements have, where two policies are compared.
+    """
 
     statements: tuple[Statement, ...]
     version: str = VERSIONS[0]
     duplicates: tuple[Duplicate, ...] = ()
+    name: str = ""
 
     @property
     def has_variables(self) -> bool:
         """Whether `${…}` is a policy variable."""
         return self.version == VERSION_WITH_VARIABLES
+
+
+def name_policy(policy: Policy, name: str) -> Policy:
+    """Return a policy with a name, which its statements have, too."""
+    statements = tuple(replace(each, policy=name) for each in policy.statements)
+    return replace(policy, name=name, statements=statements)
+
+
+def combine_policies(policy: Policy, other: Policy) -> Policy:
+    """Return a policy with the statements of two, for what does not depend on their effect."""
+    statements = enumerate((*policy.statements, *other.statements), start=1)
+    return Policy(
+        tuple(replace(each, number=number) for number, each in statements),
+        max(policy.version, other.version),
+    )

@@ -86,6 +86,21 @@ def test_an_evaluation_that_finds_nothing_new_rewrites_older_items(
     assert before.keys() <= after.keys()
 
 
+def test_a_finding_that_a_former_version_worded_in_another_way_does_not_change(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """An upgrade that words its verdicts in another way raises no alert; later changes do."""
+    evaluate(store, 0, verdict())
+    former = item(dynamodb, FINDING)
+    del former["wording"]
+    put(dynamodb, former)
+    reworded = verdict(summary="In other words.", evidence=["Another fact."])
+    assert evaluate(store, 1, reworded) is WriteOutcome.UNCHANGED
+    assert item(dynamodb, FINDING)["version"] == former["version"]
+    assert evaluate(store, 2, reworded) is WriteOutcome.UNCHANGED
+    assert evaluate(store, 3, verdict(summary="Something else.")) is WriteOutcome.COMMITTED
+
+
 @pytest.mark.parametrize("resolved", [False, True])
 def test_many_older_items_are_rewritten_in_several_transactions(
     store: Store, dynamodb: "DynamoDBClient", *, resolved: bool
@@ -157,8 +172,9 @@ def test_an_item_climbs_every_step_up_to_today(monkeypatch: pytest.MonkeyPatch) 
         schema.STEPS, (3, "finding"), lambda it: {**it, "trail": [*it["trail"], "to 4"]}
     )
     cause = {"actor": "alice"}
-    assert upgrade({"kind": "finding", "cause": cause}) == {
+    assert upgrade({"kind": "finding", "wording": schema.WORDING, "cause": cause}) == {
         "kind": "finding",
+        "wording": schema.WORDING,
         "cause": cause,
         "actor": "alice",
         "trail": ["to 3", "to 4"],

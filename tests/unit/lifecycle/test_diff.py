@@ -1,5 +1,7 @@
 """A finding's life: opened, changed, resolved, opened again."""
 
+from dataclasses import replace
+
 import pytest
 
 from finding_builders import SCOPE, at, change, findings, verdict
@@ -13,7 +15,7 @@ from posture.lifecycle.diff import (
     resolve_all,
 )
 from posture.model.finding import FindingStatus, Step
-from posture.model.verdict import Severity, Status, Verdict
+from posture.model.verdict import Remediation, Severity, Status, Verdict
 
 
 def test_a_failure_opens_a_finding() -> None:
@@ -46,16 +48,22 @@ def test_the_same_verdict_again_is_no_transition() -> None:
     assert find_transitions(SCOPE, stored, [again], observed_at=at(1)) == ()
 
 
+def test_another_remediation_changes_no_finding() -> None:
+    """A stored command is proven; that of a new verdict is not, and may be another candidate."""
+    proven = Remediation("Do it so.", "aws ec2 create-route", "resolves this; opens nothing")
+    stored = findings(replace(verdict(), remediation=proven))
+    assert find_transitions(SCOPE, stored, [verdict()], observed_at=at(5)) == ()
+
+
 @pytest.mark.parametrize(
     "other",
     [
         verdict(severity=Severity.LOW),
         verdict(summary="Something else."),
         verdict(evidence=["Another fact."]),
-        verdict(command="aws ec2 create-route"),
         verdict(status=Status.UNKNOWN),
     ],
-    ids=["severity", "summary", "evidence", "command", "status"],
+    ids=["severity", "summary", "evidence", "status"],
 )
 def test_another_answer_changes_the_finding(other: Verdict) -> None:
     """A material difference makes a new version and keeps the time of opening."""

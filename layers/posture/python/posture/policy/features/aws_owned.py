@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 
+from posture.policy.features.resources import fill_resource
 from posture.policy.features.table import (
     NeededRequest,
     list_known_regions,
@@ -53,14 +54,7 @@ def _read_buckets() -> Mapping[str, tuple[NeededRequest, ...]]:
 
 
 def _list_names(request: NeededRequest) -> Iterator[str]:
-    template = request.resource.partition(BUCKET_ARN)[2].partition("/")[0]
-    is_regional = any(each in template for each in PLACEHOLDERS)
-    values = read_values(request.values)
+    is_regional = any(each in request.resource for each in PLACEHOLDERS)
     for region in sorted(list_known_regions()) if is_regional else ("",):
-        name = request.names.get(region, template)
-        if "{value}" in name and region not in values:
-            continue
-        name = name.replace("{region}", region).replace("{value}", values.get(region, ""))
-        name = name.replace("{region_without_dashes}", region.replace("-", ""))
-        if "{" not in name:
-            yield name
+        if arn := fill_resource(request, region, "aws", ""):
+            yield arn.partition(BUCKET_ARN)[2].partition("/")[0]

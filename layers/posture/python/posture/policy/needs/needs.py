@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from posture.model.service_names import short_name
+from posture.policy.features.resources import fill_resource
 from posture.policy.features.table import (
     ANY_RESOURCE,
     NO_RESOURCE,
@@ -76,26 +77,6 @@ def list_needs(features: Iterable[str], endpoint: EndpointContext, *uses: Use) -
         for each in read_features()[name].requests
         if each.endpoint == service and each.use in wanted and _applies(each, endpoint)
     )
-
-
-def fill_resource(request: NeededRequest, region: str, partition: str, account: str) -> str | None:
-    """Return the ARN of a needed request in a Region; None if the table has no name for it."""
-    value = read_values(request.values).get(region) if request.values else ""
-    if value is None or "{suffix}" in request.resource or "{service_account}" in request.resource:
-        return None
-    arn = request.resource
-    if bucket := request.names.get(region):
-        arn = f"arn:{{partition}}:s3:::{bucket}{'/*' if arn.endswith('/*') else ''}"
-    for name, text in {
-        "partition": partition,
-        "region": region,
-        "region_without_dashes": region.replace("-", ""),
-        "account": account or "*",
-        "value": value,
-        "name": "*",
-    }.items():
-        arn = arn.replace(f"{{{name}}}", text)
-    return arn
 
 
 def _applies(request: NeededRequest, endpoint: EndpointContext) -> bool:

@@ -84,8 +84,8 @@ def build_statements(needs: Iterable[Need], check: PolicyCheck) -> tuple[NeedSta
     for need in needs:
         for action in () if need.missing else need.actions:
             form = _choose_form(need, action)
-            actions = need.actions if form in {OF_AWS, ANYONE} else ()
-            groups.setdefault((form, actions), []).append((need, action))
+            alike = need.actions if form in {OF_AWS, ANYONE} else ()
+            groups.setdefault((form, alike), []).append((need, action))
     found: list[NeedStatement] = []
     sids: dict[str, int] = {}
     for (form, _), members in groups.items():

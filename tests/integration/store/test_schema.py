@@ -25,7 +25,7 @@ def evaluate(store: Store, minute: float, *verdicts: Any) -> WriteOutcome:
     """Record an evaluation so many minutes after noon."""
     cause = change("e-1", "rtb-0a")
     return store.record(
-        Evaluation(SCOPE, at(minute)),
+        Evaluation(SCOPE, at(minute), verdicts=verdicts),
         lambda state: find_transitions(
             SCOPE, state.findings, verdicts, observed_at=at(minute), changes=[cause]
         ),

@@ -21,11 +21,14 @@ FINDING = {"scope": {"S": str(SCOPE)}, "item": {"S": "route-missing#subnet-0a"}}
 HEAD = {"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}}
 
 
-def evaluate(store: Store, minute: float, *verdicts: Any) -> WriteOutcome:
-    """Record an evaluation so many minutes after noon."""
+def evaluate(store: Store, minute: float, *verdicts: Any, worded: bool = False) -> WriteOutcome:
+    """Record an evaluation so many minutes after noon.
+
+    With `worded`, findings that a former version worded are compared with its verdicts.
+    """
     cause = change("e-1", "rtb-0a")
     return store.record(
-        Evaluation(SCOPE, at(minute), verdicts=verdicts),
+        Evaluation(SCOPE, at(minute), verdicts=verdicts if worded else ()),
         lambda state: find_transitions(
             SCOPE, state.findings, verdicts, observed_at=at(minute), changes=[cause]
         ),
@@ -95,7 +98,7 @@ def test_a_finding_that_a_former_version_worded_in_another_way_does_not_change(
     del former["wording"]
     put(dynamodb, former)
     reworded = verdict(summary="In other words.", evidence=["Another fact."])
-    assert evaluate(store, 1, reworded) is WriteOutcome.UNCHANGED
+    assert evaluate(store, 1, reworded, worded=True) is WriteOutcome.UNCHANGED
     assert item(dynamodb, FINDING)["version"] == former["version"]
     assert evaluate(store, 2, reworded) is WriteOutcome.UNCHANGED
     assert evaluate(store, 3, verdict(summary="Something else.")) is WriteOutcome.COMMITTED

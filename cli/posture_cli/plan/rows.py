@@ -533,12 +533,8 @@ class PlannedRegion:
 
     # Prefix lists and DHCP options ---------------------------------------------------------------
 
-    def add_prefix_list(
-        self, list_id: str, name: str, cidrs: Sequence[str | Unknown] | Unknown
-    ) -> None:
+    def add_prefix_list(self, list_id: str, cidrs: Sequence[str | Unknown] | Unknown) -> None:
         """Add a customer-managed prefix list; with an unknown entry, its entries are not read."""
-        row = {"PrefixListId": list_id, "PrefixListName": name, "OwnerId": self.account}
-        self.put("DescribeManagedPrefixLists", "PrefixListId", row)
         self.remove("GetManagedPrefixListEntries", "PrefixListId", list_id)
         if isinstance(cidrs, Unknown) or _find_unknown(list(cidrs)):
             return
@@ -552,9 +548,9 @@ class PlannedRegion:
         operation = "GetManagedPrefixListEntries"
         if isinstance(cidr, Unknown):
             self.remove(operation, "PrefixListId", list_id)
-        elif row := self.find(operation, "PrefixListId", list_id):
-            if {"Cidr": cidr} not in row["Entries"]:
-                row["Entries"].append({"Cidr": cidr})
+        elif (row := self.find(operation, "PrefixListId", list_id)) is not None:
+            kept = [each for each in row["Entries"] if each != {"Cidr": cidr}]
+            row["Entries"] = [*kept, {"Cidr": cidr}]
 
     def remove_prefix_list_entry(self, list_id: str, cidr: str) -> None:
         """Remove an entry of a prefix list."""
@@ -611,6 +607,8 @@ class PlannedRegion:
         operation = "DescribeVpcEndpointServiceConfigurations"
         if self.find(operation, "ServiceId", service_id):
             fresh = {}
+        else:
+            self.allow_principals(service_id, ())
         self.put(operation, "ServiceId", {**fresh, "ServiceId": service_id, **known})
 
     def allow_principals(self, service_id: str, principals: Iterable[str]) -> None:
@@ -653,7 +651,7 @@ class PlannedRegion:
         known = self.find("DescribePrefixLists", "PrefixListName", service_name)
         if known is None:
             list_id = make_symbol("prefix-list", service_name.rpartition(".")[2])
-            known = {"PrefixListId": list_id, "PrefixListName": service_name, "Cidrs": []}
+            known = {"PrefixListId": list_id, "PrefixListName": service_name}
             self.rows["DescribePrefixLists"].append(known)
         return str(known["PrefixListId"])
 

@@ -18,6 +18,7 @@ from posture.policy.features.table import Signer
 from posture.policy.needs.cases import has_no_resource
 from posture.policy.needs.needs import Need
 from posture.policy.policy_check import PolicyCheck, Trust
+from posture.policy.template import compile_globs
 
 CALLER = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
 OWNER = (keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
@@ -72,15 +73,20 @@ HYBRID_NODES = _Form(
 )
 
 
-def build_statements(needs: Iterable[Need], check: PolicyCheck) -> tuple[NeedStatement, ...]:
+def build_statements(
+    needs: Iterable[Need], check: PolicyCheck, own_actions: Iterable[str] = ()
+) -> tuple[NeedStatement, ...]:
     """Return the statements that let needs through. Needs with unknown resources have none.
 
     Args:
         needs: The needs, as `list_needs` returns them for the endpoint of the check.
         check: The endpoint, and the trusted accounts and organizations.
+        own_actions: What trusted principals may do on trusted resources, needed or not.
     """
     trust = check.trust.with_account(check.endpoint.account)
-    groups: dict[tuple[_Form, tuple[str, ...]], list[tuple[Need, str]]] = {}
+    groups: dict[tuple[_Form, tuple[str, ...]], list[tuple[Need | None, str]]] = {}
+    if own := [(None, each) for each in own_actions]:
+        groups[OWN_RESOURCES, ()] = [*own]
     for need in needs:
         for action in () if need.missing else need.actions:
             form = _choose_form(need, action)
@@ -89,8 +95,8 @@ def build_statements(needs: Iterable[Need], check: PolicyCheck) -> tuple[NeedSta
     found: list[NeedStatement] = []
     sids: dict[str, int] = {}
     for (form, _), members in groups.items():
-        listed = tuple(dict.fromkeys(need for need, _ in members))
-        actions = list(dict.fromkeys(action for _, action in members))
+        listed = tuple(dict.fromkeys(need for need, _ in members if need))
+        actions = _drop_covered(action for _, action in members)
         has_resources = form in {OF_AWS, ANYONE}
         resources = [each.resource for each in listed] if has_resources else ["*"]
         for condition in _list_conditions(form, trust):
@@ -105,6 +111,17 @@ def build_statements(needs: Iterable[Need], check: PolicyCheck) -> tuple[NeedSta
             }
             found.append(NeedStatement(statement, form.reason, listed))
     return tuple(found)
+
+
+def _drop_covered(actions: Iterable[str]) -> list[str]:
+    """Return the actions that no other one with a wildcard includes."""
+    listed = tuple(dict.fromkeys(actions))
+    wild = {each: compile_globs([each.lower()]) for each in listed if "*" in each or "?" in each}
+    return [
+        each
+        for each in listed
+        if not any(one != each and wild[one].accepts(each.lower()) for one in wild)
+    ]
 
 
 def _choose_form(need: Need, action: str) -> _Form:

@@ -70,6 +70,14 @@ def measure_changes() -> str:
     return format_table("One change, warm, CPU milliseconds (median of 40)", columns, results)
 
 
+def measure_resolved() -> str:
+    """Measure one warm change by the number of findings that were resolved before it."""
+    columns = {"resolved before": "{resolved}", "total": "{total}", "calls": "{calls}"}
+    runs = (measure("change", "0", number) for number in ("0", "1000", "20000", "200000"))
+    results = (run["changed"] | {"resolved": run["resolved"]} for run in runs)
+    return format_table("One change after many resolved findings, CPU ms", columns, results)
+
+
 def measure_bursts() -> str:
     """Measure 5,000 changes over 100 VPCs by the size of the batch."""
     columns = {
@@ -122,7 +130,14 @@ def measure_alerts() -> str:
 
 def main() -> None:
     """Print every table."""
-    for table in (measure_sweeps, measure_changes, measure_bursts, measure_starts, measure_alerts):
+    for table in (
+        measure_sweeps,
+        measure_changes,
+        measure_resolved,
+        measure_bursts,
+        measure_starts,
+        measure_alerts,
+    ):
         print(table(), flush=True)
 
 

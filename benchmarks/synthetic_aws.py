@@ -163,10 +163,14 @@ class SyntheticAws:
             page["NextToken"] = str(end)
         return _xml(operation, shape, page)
 
-    def _call_dynamodb(self, operation: str, request: Json) -> Json:  # noqa: C901 - one branch per operation
+    def _call_dynamodb(self, operation: str, request: Json) -> Json:  # noqa: C901, PLR0912 - one branch per operation
         if operation == "GetItem":
             item = self._find(request["TableName"], request["Key"])
             return {"Item": item} if item else {}
+        if operation == "BatchGetItem":
+            ((table, wanted),) = request["RequestItems"].items()
+            found = [self._find(table, key) for key in wanted["Keys"]]
+            return {"Responses": {table: [item for item in found if item]}}
         if operation == "Query":
             return {"Items": self._query(request)}
         if operation == "PutItem":
@@ -185,6 +189,9 @@ class SyntheticAws:
             for write in request["TransactItems"]:
                 if "Put" in write:
                     self._put(write["Put"]["TableName"], write["Put"]["Item"])
+                elif "Delete" in write:
+                    partition, key = _keys(write["Delete"]["TableName"], write["Delete"]["Key"])
+                    self.tables[write["Delete"]["TableName"]][partition].pop(key, None)
                 else:
                     self._update(write["Update"])
         return {}
@@ -196,7 +203,9 @@ class SyntheticAws:
 
     def _check_conditions(self, writes: list[Json]) -> None:
         """Reject a transaction with a condition that fails."""
-        holds = ["Put" in write or self._meets_condition(write["Update"]) for write in writes]
+        holds = [
+            "Update" not in write or self._meets_condition(write["Update"]) for write in writes
+        ]
         if not all(holds):
             reasons = [{"Code": "None" if each else "ConditionalCheckFailed"} for each in holds]
             raise DynamoDbError("TransactionCanceledException", CancellationReasons=reasons)

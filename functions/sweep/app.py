@@ -23,7 +23,7 @@ metrics = Metrics()
 settings = Settings.from_env(os.environ)
 home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
-store = Store(clients.dynamodb(), settings.tables)
+store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
 # The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()

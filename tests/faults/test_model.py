@@ -91,7 +91,7 @@ class Monitoring(RuleBasedStateMachine):
         as if they were many.
         """
         patch = self._exits.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr("posture.store.transactions.MAX_TRANSITIONS", most)
+        patch.setattr("posture.store.transactions.MAX_WRITES", 2 * most)
         patch.setattr("posture.notification.notify.MAX_SINGLE_ALERTS", many)
         if sweep:
             self.monitor.sweep()

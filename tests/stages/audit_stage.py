@@ -14,6 +14,7 @@ from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.store.attribute_values import serialize
 from posture.store.hash_chain import Chain
+from posture.store.items import build_items, item_key
 from posture.store.scope_record import index_fields, record_key
 from posture.store.scope_store import Evaluation, Store, WriteResult
 from posture.store.transactions import build_part_writes, split_into_parts
@@ -74,9 +75,14 @@ class TableWriter:
         stored = self.findings.setdefault(scope, {})
         chain = self._chains.get(scope, Chain())
         commit = ""
-        for part in split_into_parts(steps, instant, chain):
+        known = {name: item_key(finding) for name, finding in stored.items()}
+        items = (build_items(step, known.get(step.finding.id, "")) for step in steps)
+        for part in split_into_parts(items, instant, chain):
             for write in build_part_writes(part, TABLES):
-                self._client.put_item(**write["Put"])
+                if "Put" in write:
+                    self._client.put_item(**write["Put"])
+                else:
+                    self._client.delete_item(**write["Delete"])
             chain, commit = part.chain, part.commit
         self._chains[scope] = chain
         self.findings[scope] = apply_transitions(stored, steps)

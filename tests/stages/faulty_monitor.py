@@ -248,7 +248,7 @@ class FaultyMonitor:
 
     def stored(self, scope: Scope) -> dict[str, Finding]:
         """Return the findings of a scope that are not resolved."""
-        findings = self.stage.store.load(scope).findings
+        findings = self.stage.store.load_all(scope).findings
         return {
             name: each
             for name, each in findings.items()
@@ -407,4 +407,4 @@ def assert_history_replays(monitor: FaultyMonitor) -> None:
             assert bad == (step is not Step.OPENED)
             assert before is None or finding.updated_at > before.updated_at
             replayed[finding.id] = finding
-        assert replayed == monitor.stage.store.load(scope).findings
+        assert replayed == monitor.stage.store.load_all(scope).findings

@@ -112,7 +112,7 @@ class Stage:
 
     def findings(self, scope: Scope | None = None) -> list[Finding]:
         """Return the open findings of a scope; the full VPC's without one."""
-        stored = self.store.load(scope or self.network.scope).findings.values()
+        stored = self.store.load_all(scope or self.network.scope).findings.values()
         return [each for each in stored if each.status is FindingStatus.OPEN]
 
     def about(self, resource: str) -> list[Finding]:

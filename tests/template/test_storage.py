@@ -97,7 +97,11 @@ def test_the_resource_index_and_sent_alerts_expire() -> None:
         for name, it in TABLES.items()
         if "TimeToLiveSpecification" in it
     }
-    assert lives == {"OwnershipTable": "expires_at", "IdempotencyTable": "expiration"}
+    assert lives == {
+        "FindingsTable": "expires_at",
+        "OwnershipTable": "expires_at",
+        "IdempotencyTable": "expiration",
+    }
 
 
 @pytest.mark.parametrize("holder", [*TOPICS.values(), *QUEUES.values()], ids=[*TOPICS, *QUEUES])

@@ -8,12 +8,11 @@ from heapq import merge, nsmallest
 from itertools import chain, islice
 from typing import Any
 
-from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.findings import Findings
-from posture.store.history import History
+from posture.store.history import History, rebuild_findings
 
 
 class SortOrder(StrEnum):
@@ -92,13 +91,13 @@ def read_findings(
     return sort_findings(matching, sort, limit)
 
 
-def rebuild_findings(
+def find_past_findings(
     findings: Findings, history: History, chosen: FindingFilter, instant: datetime
 ) -> Iterator[Finding]:
     """Rebuild the findings that match from history, as they were at an instant."""
     for scope in list_scopes(findings, chosen):
-        steps = (row.transition for row in history.find_by_scope(scope, until=instant))
-        yield from filter(chosen.matches, apply_transitions({}, steps).values())
+        rows = history.find_by_scope(scope, until=instant)
+        yield from filter(chosen.matches, rebuild_findings(rows).values())
 
 
 def list_scopes(findings: Findings, chosen: FindingFilter) -> Iterator[Scope]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from posture.ec2.observer import utc_now
 from posture.ec2.region_catalogue import TimeSource
 from posture.errors import ConflictError, CorruptItemError
-from posture.lifecycle.diff import apply_transitions
-from posture.model.finding import Finding, Transition
+from posture.lifecycle.diff import is_bad
+from posture.model.finding import Finding
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.store.hash_chain import Chain
-from posture.store.history import History
-from posture.store.items import parse_history_entry
+from posture.store.history import History, keep_latest
+from posture.store.items import Entry, parse_history_entry
 from posture.store.scope_record import CLOCK_TOLERANCE, RECORD_KEY, ScopeRecord
 from posture.store.scope_store import Store
 from posture.store.waivers import PARTITION, WaiverTable
@@ -83,7 +83,7 @@ class Verifier:
         records: list[ScopeRecord] = []
 
         def load() -> tuple[Chain, Mapping[str, Finding]]:
-            state = self._store.load(scope)
+            state = self._store.load_all(scope)
             records[:] = [state.record] if state.record else []
             return state.record.chain if state.record else Chain(), state.findings
 
@@ -122,13 +122,13 @@ class Verifier:
 
 def _replay(rows: Iterable[Row]) -> tuple[dict[str, Finding], ChainFault | None]:
     """Rebuild the findings from history rows."""
-    steps: list[Transition] = []
+    latest: dict[str, Entry] = {}
     for row in rows:
         try:
-            steps.append(parse_history_entry(row).transition)
+            keep_latest(latest, parse_history_entry(row))
         except CorruptItemError as error:
             return {}, ChainFault(row["entry"].get("S", ""), f"altered: {error}")
-    return apply_transitions({}, steps), None
+    return {name: row.transition.finding for name, row in latest.items()}, None
 
 
 def _check_exported(walk: ChainWalk, exported: Chain | None) -> ChainFault | None:
@@ -145,11 +145,16 @@ def _check_exported(walk: ChainWalk, exported: Chain | None) -> ChainFault | Non
 
 
 def _compare(stored: Mapping[str, Finding], rebuilt: Mapping[str, Finding]) -> ChainFault | None:
-    """Compare the stored findings with those rebuilt from history."""
+    """Compare the stored findings with those rebuilt from history.
+
+    A resolved finding may have expired from the findings table; its history proves it.
+    """
     for name in sorted({*stored, *rebuilt}):
         finding = rebuilt.get(name) or stored[name]
         key = f"{finding.rule}#{finding.resource}"
         if name not in stored:
+            if not is_bad(finding):
+                continue
             return ChainFault(key, "removed: the finding is not in the findings table")
         if name not in rebuilt:
             return ChainFault(key, "inserted: no history row has this finding")

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from posture.lifecycle.diff import apply_transitions, is_bad
+from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding
 from posture.model.scope import Scope
-from posture.store.history import History
+from posture.store.history import History, keep_latest
+from posture.store.items import Entry
 from posture_cli import exit_codes, options
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.open_tables import open_tables
@@ -84,14 +85,15 @@ def find_differences(
         no such finding; and the finding at the second time.
     """
     for scope in scopes:
-        before: dict[str, Finding] = {}
-        after: dict[str, Finding] = {}
+        before: dict[str, Entry] = {}
+        after: dict[str, Entry] = {}
         for row in history.find_by_scope(scope, until=second):
-            after = apply_transitions(after, [row.transition])
+            keep_latest(after, row)
             if row.observed_at <= first:
-                before = after
-        for name, now in after.items():
-            was = before.get(name)
+                keep_latest(before, row)
+        for name, row in after.items():
+            now = row.transition.finding
+            was = before[name].transition.finding if name in before else None
             was_bad = was is not None and is_bad(was)
             if was != now and (was_bad or is_bad(now)):
                 kind = "opened" if not was_bad else "changed" if is_bad(now) else "resolved"

@@ -14,9 +14,9 @@ from posture_cli import exit_codes, options
 from posture_cli.audit.finding_filter import (
     FindingFilter,
     SortOrder,
+    find_past_findings,
     merge_findings,
     read_findings,
-    rebuild_findings,
     sort_findings,
 )
 from posture_cli.audit.open_tables import OpenTables, open_tables
@@ -111,7 +111,7 @@ def _find(
     if as_of is None:
         return read_findings(tables.findings, chosen, sort, limit)
     with open_stderr().status(f"rebuilding the findings of {as_of}"):
-        rebuilt = rebuild_findings(tables.findings, tables.history, chosen, as_of)
+        rebuilt = find_past_findings(tables.findings, tables.history, chosen, as_of)
         return sort_findings(rebuilt, sort, limit)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from posture.lifecycle.diff import apply_transitions
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
+from posture.store.history import rebuild_findings
 from posture.store.waivers import WaiverTable
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.audit.verify import Verifier
@@ -30,8 +30,8 @@ def read_report_data(
     Raises:
         ConflictError: A scope was written during every attempt to verify it.
     """
-    transitions = [
-        entry.transition
+    entries = [
+        entry
         for scope in scopes
         for entry in tables.history.find_by_scope(scope, until=period.until)
     ]
@@ -44,8 +44,8 @@ def read_report_data(
         title=title,
         since=period.since,
         until=period.until,
-        transitions=transitions,
-        findings=list(apply_transitions({}, transitions).values()),
+        transitions=[entry.transition for entry in entries],
+        findings=list(rebuild_findings(entries).values()),
         matrices=[matrix for matrix in matrices if matrix.record],
         waivers=[_build_row(it, period.until) for it in waivers if it.requested_at <= period.until],
         history=HistoryCheck(len(results), sum(it.chain.length for it in results), faults),

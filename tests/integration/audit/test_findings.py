@@ -23,8 +23,8 @@ from posture_cli.audit.finding_filter import (
     SORT_KEYS,
     FindingFilter,
     SortOrder,
+    find_past_findings,
     read_findings,
-    rebuild_findings,
     sort_findings,
 )
 from stack_tables import TABLES, create_tables
@@ -157,9 +157,9 @@ def test_what_the_store_wrote_is_rebuilt_too(store: Store, dynamodb: "DynamoDBCl
             store, minute, verdict(severity=severity), verdict(resource=f"subnet-{minute}")
         )
         rebuilt = {
-            it.id: it for it in rebuild_findings(findings, history, FindingFilter(), at(minute))
+            it.id: it for it in find_past_findings(findings, history, FindingFilter(), at(minute))
         }
-        assert rebuilt == store.load(SCOPE).findings
+        assert rebuilt == store.load_all(SCOPE).findings
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -169,7 +169,7 @@ def test_what_held_then_is_what_was_seen_then(dynamodb: "DynamoDBClient", seed: 
     findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
 
     def rebuilt(instant: datetime) -> dict[str, Finding]:
-        return {it.id: it for it in rebuild_findings(findings, history, FindingFilter(), instant)}
+        return {it.id: it for it in find_past_findings(findings, history, FindingFilter(), instant)}
 
     moment = timedelta(microseconds=1)
     before: dict[str, Finding] = {}

@@ -68,7 +68,7 @@ def set_head(client: "DynamoDBClient", chain: Chain) -> None:
 @pytest.fixture(autouse=True)
 def _small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few findings take several transactions; how many fit is not the question here."""
-    monkeypatch.setattr("posture.store.transactions.MAX_TRANSITIONS", 4)
+    monkeypatch.setattr("posture.store.transactions.MAX_WRITES", 8)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from posture.model.instant import format_iso
 from posture.store.findings import Findings
 from posture.store.history import History
 from posture_cli.audit.chain_walk import ChainFault
-from posture_cli.audit.finding_filter import FindingFilter, rebuild_findings
+from posture_cli.audit.finding_filter import FindingFilter, find_past_findings
 from posture_cli.audit.verify import Verifier
 from stack_tables import TABLES
 
@@ -87,7 +87,7 @@ def test_history_keeps_its_order_after_a_clock_was_ahead(stage: Stage) -> None:
     stored = by_id(findings.find_by_scope(stage.network.scope))
     later = stage.clock() + SKEWS["1 year"]
     chosen = FindingFilter(scope=stage.network.scope)
-    assert by_id(rebuild_findings(findings, history, chosen, later)) == stored
+    assert by_id(find_past_findings(findings, history, chosen, later)) == stored
     evaluate_ahead(stage, timedelta())
     assert stage.about(stage.network.group)
     assert fault(stage) is None

@@ -84,7 +84,7 @@ def test_the_repair_resolves_the_finding(stage: Stage) -> None:
     stage.close_group()
     stage.evaluate()
     assert stage.about(stage.network.group) == []
-    stored = stage.store.load(stage.network.scope).findings[opened.id]
+    stored = stage.store.load_all(stage.network.scope).findings[opened.id]
     assert stored.status is FindingStatus.RESOLVED
     assert stored.version == opened.version + 1
 

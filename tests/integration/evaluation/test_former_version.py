@@ -68,7 +68,7 @@ def notifier(former: Stage) -> Iterator[NotifyStage]:
 
 def stored(stage: Stage) -> dict[str, Finding]:
     """Return all findings of the full VPC by id."""
-    return dict(stage.store.load(stage.network.scope).findings)
+    return dict(stage.store.load_all(stage.network.scope).findings)
 
 
 def item_keys(stage: Stage) -> set[str]:

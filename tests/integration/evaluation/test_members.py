@@ -134,7 +134,7 @@ class Organization:
 
     def of(self, scope: Scope, status: FindingStatus) -> list[Finding]:
         """Return the findings of a scope."""
-        stored = self.stage.store.load(scope).findings
+        stored = self.stage.store.load_all(scope).findings
         return [each for each in stored.values() if each.status is status]
 
     def _assume(self, params: dict[str, str], **_: Any) -> None:

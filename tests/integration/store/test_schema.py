@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FINDING = {"scope": {"S": str(SCOPE)}, "item": {"S": "route-missing#subnet-0a"}}
+RESOLVED_FINDING = FINDING | {"item": {"S": "~resolved#route-missing#subnet-0a"}}
 HEAD = {"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}}
 
 
@@ -63,7 +64,7 @@ def test_an_older_scope_is_read_and_its_next_write_is_of_today(
     assert state.record is not None
     assert (state.record.chain.length, state.record.chain.tip) == (0, "unchained")
     assert evaluate(store, 1) is WriteOutcome.COMMITTED
-    finding, head = item(dynamodb, FINDING), item(dynamodb, HEAD)
+    finding, head = item(dynamodb, RESOLVED_FINDING), item(dynamodb, HEAD)
     assert (finding["status"], finding["version"]) == ({"S": "resolved"}, {"N": "2"})
     assert finding["schema"] == head["schema"] == {"N": "3"}
     assert finding["actor"] == {"S": "arn:aws:iam::111122223333:user/alice"}
@@ -125,7 +126,8 @@ def test_many_older_items_are_rewritten_in_several_transactions(
     )
     assert calls.count("TransactWriteItems") == (3 if resolved else 5)
     keys = {each["item"]["S"] for each in scan(dynamodb, "findings")} - {"#head"}
-    assert keys == {f"{rule}#subnet-{number:04}" for number in range(50)}
+    prefix = "~resolved#" if resolved else ""
+    assert keys == {f"{prefix}{rule}#subnet-{number:04}" for number in range(50)}
 
 
 @pytest.mark.parametrize(

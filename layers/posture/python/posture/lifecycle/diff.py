@@ -117,7 +117,7 @@ def find_transitions(  # noqa: PLR0913 - the inputs of one comparison
 
     Args:
         scope: The scope that was evaluated.
-        stored: All its findings by id, resolved ones included: their versions continue.
+        stored: Its findings by id. The version of a resolved one among them continues.
         verdicts: All verdicts, including those that pass.
         observed_at: When the snapshot was taken.
         changes: The changes that led to the evaluation; none in a scheduled sweep.
@@ -188,12 +188,8 @@ def is_bad(finding: Finding) -> bool:
 
 
 def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
-    """Return the findings after the transitions, which may be out of order after a wrong clock."""
-    found = dict(stored)
-    for finding in (step.finding for step in steps):
-        if (before := found.get(finding.id)) is None or before.version <= finding.version:
-            found[finding.id] = finding
-    return found
+    """Return the findings after the transitions."""
+    return {**stored, **{step.finding.id: step.finding for step in steps}}
 
 
 def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 
 from posture.errors import SettingsError
 from posture.model.scope import ACCOUNT, Region
@@ -45,6 +46,7 @@ EXPECTED = {
         re.compile(r"(\d{12}(,\d{12})*)?"),
         "12-digit account IDs, separated by commas",
     ),
+    "RESOLVED_FINDING_DAYS": (re.compile(r"\d{1,4}"), "a number of days, or 0 for no limit"),
     "SECURITY_HUB": (re.compile("|off|on|by-your-endpoint"), "off, on or by-your-endpoint"),
 }
 EXPECTED_WITH_MEMBERS = EXPECTED | {
@@ -68,6 +70,7 @@ class Settings:
     topic_arn: str
     members: MemberAccess = MemberAccess()
     security_hub: bool = False
+    keep_resolved: timedelta | None = None  # how long resolved findings stay in the findings table
 
     @property
     def partition(self) -> str:
@@ -89,6 +92,7 @@ class Settings:
         ]
         if mistakes:
             raise SettingsError("; ".join(mistakes))
+        days = int(environ["RESOLVED_FINDING_DAYS"])
         members = MemberAccess()
         if accounts:
             members = MemberAccess(
@@ -103,5 +107,6 @@ class Settings:
             ),
             topic_arn=environ["ALERT_TOPIC_ARN"],
             members=members,
+            keep_resolved=timedelta(days=days) if days else None,
             security_hub=environ.get("SECURITY_HUB", "") not in {"", "off"},
         )

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from posture.store.attribute_values import Item, StoredItem, serialize
-from posture.store.items import item_key, parse_finding
+from posture.store.items import find_expiry, item_key, parse_finding
 from posture.store.schema import SCHEMA, WORDING
 from posture.store.scope_record import ScopeRecord, build_record_update, when_revision_is
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 AT_ONCE = 20  # findings a transaction: 41 of 100 items, and 200 KB of 4 MB for each
@@ -26,6 +28,7 @@ def build_carry_over(
     items: Mapping[str, StoredItem],
     digests: Mapping[str, str | None],
     record: ScopeRecord,
+    keep_resolved: timedelta | None = None,
 ) -> Iterator[list[TransactWriteItemTypeDef]]:
     """Build the transactions that rewrite a scope's former items, on its record's revision.
 
@@ -34,13 +37,14 @@ def build_carry_over(
         items: The items as stored, by finding id.
         digests: The digest of today's verdict by finding id; None where there is none.
         record: The scope record that was read with them.
+        keep_resolved: How long a resolved finding stays in the table; None keeps it.
     """
     names = sorted(digests)
     for number, start in enumerate(range(0, len(names), AT_ONCE)):
         writes: list[TransactWriteItemTypeDef] = []
         for name in names[start : start + AT_ONCE]:
             item = items[name]
-            current = _carry_over(item, digests[name])
+            current = _carry_over(item, digests[name], keep_resolved)
             writes.append({"Put": {"TableName": table, "Item": current}})
             if current["item"] != item["item"]:
                 key = {"scope": item["scope"], "item": item["item"]}
@@ -50,7 +54,7 @@ def build_carry_over(
         yield [*writes, {"Update": update}]
 
 
-def _carry_over(item: StoredItem, digest: str | None) -> Item:
+def _carry_over(item: StoredItem, digest: str | None, keep_resolved: timedelta | None) -> Item:
     finding = parse_finding(item)
     changed = {
         "item": item_key(finding),
@@ -58,6 +62,7 @@ def _carry_over(item: StoredItem, digest: str | None) -> Item:
         "actor": (finding.cause.actor or None) if finding.cause else None,
         "schema": SCHEMA,
         "wording": WORDING,
+        "expires_at": find_expiry(finding, keep_resolved),
         "verdict_digest": digest,
         "carried_from": item["item"].get("S"),
     }

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
+from posture.model.finding import Finding
 from posture.model.scope import Scope
 from posture.store.attribute_values import StoredItem
 from posture.store.items import Entry, parse_history_entry
 from posture.store.queries import AFTER_ALL, KeyRange, StoredTable, time_range
 
 INDEXES = {"id": "by-finding", "resource": "by-resource", "actor": "by-actor"}
+
+
+def keep_latest(latest: dict[str, Entry], row: Entry) -> None:
+    """Keep a row if it is the latest of its finding, by its number in the chain of its scope.
+
+    Times do not tell: a clock that was ahead dates a row too late. Rows from before chains existed
+    are told apart by the finding's version.
+    """
+    finding = row.transition.finding
+    before = latest.get(finding.id)
+    if before is None or _order(before) <= _order(row):
+        latest[finding.id] = row
+
+
+def rebuild_findings(rows: Iterable[Entry]) -> dict[str, Finding]:
+    """Rebuild the findings that rows of history lead to, by id."""
+    latest: dict[str, Entry] = {}
+    for row in rows:
+        keep_latest(latest, row)
+    return {name: row.transition.finding for name, row in latest.items()}
+
+
+def _order(row: Entry) -> tuple[int, int]:
+    return row.number, 0 if row.number else row.transition.finding.version
 
 
 class History(StoredTable):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from posture.errors import BaselineError, CorruptItemError
@@ -31,6 +31,7 @@ from posture.store.attribute_values import (
 from posture.store.schema import SCHEMA, WORDING, upgrade
 
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError, BaselineError)
+RESOLVED = "~resolved#"  # begins the sort key of a resolved finding; no rule id begins with it
 CAUSE_TEXTS = ("event_id", "event_name", "actor", "source_ip", "user_agent")
 
 
@@ -42,15 +43,20 @@ class Entry:
     commit: str
     parts: int
     observed_at: datetime
+    number: int = 0  # of the row in its scope's chain; 0 where it was written before chains existed
 
 
 @dataclass(frozen=True, slots=True)
 class TransitionItems:
-    """The items that a transition writes, without the commit that writes them."""
+    """The items that a transition writes, without the commit that writes them.
+
+    `vacated` is the sort key that the finding leaves, "" for none.
+    """
 
     transition: Transition
     finding: Item
     row: Item
+    vacated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,25 @@ class CommitReference:
     commit: str
 
 
-def build_items(transition: Transition) -> TransitionItems:
-    """Build the finding's item and the row of history of a transition."""
+def build_items(
+    transition: Transition, former_key: str = "", keep_resolved: timedelta | None = None
+) -> TransitionItems:
+    """Build the finding's item and the row of history of a transition.
+
+    Args:
+        transition: The transition.
+        former_key: The sort key that the finding has so far; "" for a new finding.
+        keep_resolved: How long a resolved finding stays in the table; None keeps it.
+    """
     finding = transition.finding
+    key = item_key(finding)
     updated_at = format_iso(finding.updated_at)
     shared = serialize(_attributes(finding))
     of_finding = {
-        "item": item_key(finding),
+        "item": key,
         "kind": "finding",
         "wording": WORDING,
+        "expires_at": find_expiry(finding, keep_resolved),
         "account_status": f"{finding.scope.account}#{finding.status}",
         "severity_updated": f"{finding.severity.rank}-{finding.severity}#{updated_at}",
     }
@@ -81,13 +97,39 @@ def build_items(transition: Transition) -> TransitionItems:
         "observed_at": updated_at,
     }
     return TransitionItems(
-        transition, {**shared, **serialize(of_finding)}, {**shared, **serialize(of_row)}
+        transition,
+        {**shared, **serialize(of_finding)},
+        {**shared, **serialize(of_row)},
+        former_key if former_key != key else "",
     )
 
 
+def find_expiry(finding: Finding, keep_resolved: timedelta | None) -> int | None:
+    """Return when DynamoDB may delete a resolved finding, in seconds since 1970; None for never.
+
+    Its history stays. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+    """
+    if keep_resolved is None or finding.status is not FindingStatus.RESOLVED:
+        return None
+    return int((finding.updated_at + keep_resolved).timestamp())
+
+
 def item_key(finding: Finding) -> str:
-    """Return the sort key of a finding in the findings table."""
+    """Return the sort key of a finding in the findings table.
+
+    Those of resolved findings sort after all others, so that an evaluation does not read them.
+    """
+    return resolved_key(finding) if finding.status is FindingStatus.RESOLVED else open_key(finding)
+
+
+def open_key(finding: Finding) -> str:
+    """Return the sort key that a finding has until it is resolved."""
     return f"{finding.rule}#{finding.resource}"
+
+
+def resolved_key(finding: Finding) -> str:
+    """Return the sort key that a finding has once it is resolved."""
+    return f"{RESOLVED}{open_key(finding)}"
 
 
 def with_commit(item: Item, commit: str, parts: int | None = None) -> Item:
@@ -120,6 +162,7 @@ def parse_history_entry(item: StoredItem) -> Entry:
             commit=require_text(fields, "commit"),
             parts=require_int(fields, "parts"),
             observed_at=parse_iso(require_text(fields, "observed_at")),
+            number=require_int(fields, "number") if "number" in fields else 0,
         )
 
 

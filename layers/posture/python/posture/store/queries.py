@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from posture.errors import ConflictError
 from posture.model.instant import format_iso
 from posture.store.attribute_values import Item, StoredItem, serialize
+from posture.store.conditional_writes import ATTEMPTS, pause_between
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+BATCH = 100
 AFTER_ALL = "~"  # sorts after every character of a time
 
 
@@ -40,6 +44,27 @@ class StoredTable:
         """Read one item consistently."""
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer.get("Item")
+
+    def _get_all(self, keys: Iterable[Mapping[str, Any]]) -> tuple[StoredItem, ...]:
+        """Read the items with these keys consistently, those that exist.
+
+        Raises:
+            ConflictError: DynamoDB kept leaving some of them unread.
+        """
+        found: list[StoredItem] = []
+        wanted = [serialize(key) for key in keys]
+        for start in range(0, len(wanted), BATCH):
+            some = wanted[start : start + BATCH]
+            left: Any = {self._table: {"Keys": some, "ConsistentRead": True}}
+            for _ in pause_between(ATTEMPTS):
+                answer = self._client.batch_get_item(RequestItems=left)
+                found += answer["Responses"].get(self._table, ())
+                left = answer.get("UnprocessedKeys")
+                if not left:
+                    break
+            else:
+                raise ConflictError(f"items of {self._table} were not read in {ATTEMPTS} attempts")
+        return tuple(found)
 
     def _query(
         self,

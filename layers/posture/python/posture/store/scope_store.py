@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError
-from posture.lifecycle.diff import apply_transitions, digest_former_findings
+from posture.lifecycle.diff import apply_transitions, digest_former_findings, is_bad
 from posture.model.dns import DnsAttributes
-from posture.model.finding import Finding, Transition
+from posture.model.finding import Finding, FindingStatus, Transition
 from posture.model.instant import format_iso
+from posture.model.rule_ids import first_rule_id
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Verdict
 from posture.runtime.settings import Tables
@@ -21,9 +22,14 @@ from posture.store.attribute_values import StoredItem
 from posture.store.conditional_writes import ConditionFailedError, transact, update
 from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
-from posture.store.items import parse_finding
+from posture.store.items import (
+    build_items,
+    open_key,
+    parse_finding,
+    resolved_key,
+)
 from posture.store.last_observed import LastObservedTimes
-from posture.store.queries import StoredTable
+from posture.store.queries import KeyRange, StoredTable
 from posture.store.resource_index import ResourceIndex, digest_ids
 from posture.store.scope_record import (
     ANY_TIME,
@@ -48,19 +54,25 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ATTEMPTS = 5
+UNRESOLVED_ITEMS = KeyRange("item", "#", "}")  # the scope record, and the findings before RESOLVED
+MAX_FORMER = 1_000  # items of a former version that one evaluation rewrites
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """All that is stored of a scope: its record and its findings by id, resolved ones included.
+    """What is stored of a scope: its record, and its findings by id.
 
-    `former` holds the items of the findings that a former version wrote.
+    Resolved findings are among them only where they come back; `keys` holds the sort key of each.
+    `former` holds the items that are to be rewritten as this version stores them, MAX_FORMER at
+    most. `misplaced` where resolved findings are stored among the others, as former versions did.
     """
 
     scope: Scope
     record: ScopeRecord | None
     findings: Mapping[str, Finding]
     former: Mapping[str, StoredItem] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    misplaced: bool = False
 
     def matches(self, snapshot_digest: str) -> bool:
         """Whether it is the result of evaluating the snapshot with this digest."""
@@ -122,28 +134,65 @@ class WriteResult:
 class Store(StoredTable):
     """The findings and history tables, and the resource index that is kept with them."""
 
-    def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
+    def __init__(
+        self, client: DynamoDBClient, tables: Tables, keep_resolved: timedelta | None = None
+    ) -> None:
+        """Create the store; resolved findings expire after `keep_resolved`, or never."""
         super().__init__(client, tables.findings)
         self._tables = tables
+        self._keep_resolved = keep_resolved
         self.resource_index = ResourceIndex(client, tables.ownership)
         self.last_observed = LastObservedTimes(client, tables.findings)
 
     def load(self, scope: Scope) -> ScopeState:
-        """Read all that is stored of a scope, consistently.
+        """Read a scope's record and unresolved findings, consistently.
+
+        What is read does not grow with the findings that were ever resolved.
 
         Raises:
             CorruptItemError: an item cannot be read.
         """
-        record, findings, former = None, {}, {}
-        for item in self._query("scope", str(scope)):
+        return self._load(scope, UNRESOLVED_ITEMS)
+
+    def load_all(self, scope: Scope) -> ScopeState:
+        """Read a scope's record and all its findings, consistently.
+
+        Raises:
+            CorruptItemError: an item cannot be read.
+        """
+        return self._load(scope, None)
+
+    def _load(self, scope: Scope, between: KeyRange | None) -> ScopeState:
+        record, misplaced = None, False
+        findings: dict[str, Finding] = {}
+        former: dict[str, StoredItem] = {}
+        keys: dict[str, str] = {}
+        for item in self._query("scope", str(scope), between=between):
             if item["item"] == {"S": RECORD_KEY}:
                 record = parse_scope_record(item)
                 continue
+            resolved = item.get("status") == {"S": FindingStatus.RESOLVED}
+            misplaced |= resolved
+            if resolved and between and len(former) >= MAX_FORMER:
+                continue  # neither parsed nor kept: there may be very many
             finding = parse_finding(item)
-            findings[finding.id] = finding
-            if finding.verdict_digest == "":
+            if (resolved and between) or finding.verdict_digest == "":
                 former[finding.id] = item
-        return ScopeState(scope, record, findings, former)
+            if not (resolved and between):
+                findings[finding.id] = finding
+                keys[finding.id] = str(item["item"].get("S"))
+        return ScopeState(scope, record, findings, former, keys, misplaced)
+
+    def _add_resolved(self, state: ScopeState, steps: Iterable[Transition]) -> ScopeState | None:
+        """Add the resolved findings that come back, so that their versions continue."""
+        new = (step.finding for step in steps if step.finding.id not in state.findings)
+        wanted = {key for finding in new for key in _resolved_keys(finding, state)}
+        items = self._get_all({"scope": str(state.scope), "item": key} for key in sorted(wanted))
+        findings, keys = dict(state.findings), dict(state.keys)
+        for item in items:
+            finding = parse_finding(item)
+            findings[finding.id], keys[finding.id] = finding, str(item["item"].get("S"))
+        return replace(state, findings=findings, keys=keys) if items else None
 
     def load_record(self, scope: Scope) -> ScopeRecord | None:
         """Read a scope's record, consistently.
@@ -192,6 +241,8 @@ class Store(StoredTable):
                 if self._carry_over(state, evaluation.verdicts):
                     state = self.load(evaluation.scope)
                 steps = tuple(compare(state))
+                if state.record and (known := self._add_resolved(state, steps)):
+                    state, steps = known, tuple(compare(known))
                 observed = self._observed_fields(state, evaluation, steps)
                 result = self._commit(state, evaluation, steps, observed)
                 return replace(result, was_ahead=was_ahead)
@@ -205,10 +256,13 @@ class Store(StoredTable):
         Raises:
             ConditionFailedError: the scope was written since it was read.
         """
-        digests = digest_former_findings(state.scope, state.findings, verdicts)
+        moved = dict.fromkeys(state.former.keys() - state.findings.keys())
+        digests = moved | digest_former_findings(state.scope, state.findings, verdicts)
         if not digests or state.record is None:
             return False
-        for writes in build_carry_over(self._table, state.former, digests, state.record):
+        items = {name: state.former[name] for name in digests}
+        record, keep = state.record, self._keep_resolved
+        for writes in build_carry_over(self._table, items, digests, record, keep):
             transact(self._client, writes)
         return True
 
@@ -218,7 +272,7 @@ class Store(StoredTable):
         """Return the scope record's fields on what was observed, and update the resource index."""
         findings = apply_transitions(state.findings, steps).values()
         fields = {
-            "counts": dict(Counter(finding.status.value for finding in findings)),
+            "counts": dict(Counter(each.status.value for each in findings if is_bad(each))),
             **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
             **coverage_fields(evaluation.coverage),
             **(
@@ -253,7 +307,11 @@ class Store(StoredTable):
             return WriteResult(WriteOutcome.UNCHANGED if done else WriteOutcome.STALE)
         written: tuple[Transition, ...] = ()
         chain = state.record.chain if state.record else Chain()
-        for part in split_into_parts(steps, evaluation.observed_at, chain):
+        items = (
+            build_items(step, state.keys.get(step.finding.id, ""), self._keep_resolved)
+            for step in steps
+        )
+        for part in split_into_parts(items, evaluation.observed_at, chain):
             if not self._write(evaluation, part, observed if part.is_last else {}, guard):
                 return WriteResult(WriteOutcome.STALE, written)
             written += part.transitions
@@ -297,6 +355,14 @@ class Store(StoredTable):
                 raise ConflictError(f"{evaluation.scope}: lost after {part.commit}") from None
             raise
         return True
+
+
+def _resolved_keys(finding: Finding, state: ScopeState) -> Iterator[str]:
+    """Return the keys that a finding may be stored under since it was resolved."""
+    yield resolved_key(finding)
+    if state.misplaced:
+        yield open_key(finding)
+        yield open_key(replace(finding, rule=first_rule_id(finding.rule)))
 
 
 def _is_stale(evaluation: Evaluation, record: ScopeRecord) -> bool:

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,12 +18,12 @@ from posture.runtime.settings import Tables
 from posture.store.attribute_values import Item
 from posture.store.conditional_writes import build_put
 from posture.store.hash_chain import Chain, append_to_chain
-from posture.store.items import TransitionItems, build_items, with_commit
+from posture.store.items import TransitionItems, with_commit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-MAX_TRANSITIONS = 49  # each is a finding and a history row; the scope record is one item more
+MAX_WRITES = 99  # of findings and history rows; the scope record is one item more
 MAX_BYTES = 3_000_000  # leaves a quarter for the scope record and for how DynamoDB counts
 
 
@@ -32,7 +32,8 @@ class TransactionPart:
     """One transaction of an evaluation: `number` from 1 of `parts`.
 
     `commit` is its name, which all its items hold. `findings` are the items of the findings table,
-    `rows` those of the history table, chained to the scope's last row; `chain` is where it ends.
+    `vacated` the keys that they had before, where those differ, `rows` the items of the history
+    table, chained to the scope's last row; `chain` is where it ends.
     """
 
     number: int
@@ -40,6 +41,7 @@ class TransactionPart:
     commit: str
     transitions: tuple[Transition, ...]
     findings: tuple[Item, ...]
+    vacated: tuple[Item, ...]
     rows: tuple[Item, ...]
     chain: Chain
 
@@ -50,7 +52,7 @@ class TransactionPart:
 
 
 def split_into_parts(
-    steps: Sequence[Transition], observed_at: datetime, chain: Chain
+    steps: Iterable[TransitionItems], observed_at: datetime, chain: Chain
 ) -> tuple[TransactionPart, ...]:
     """Split transitions into transactions, in their order, continuing a chain."""
     chunks = list(_chunks(steps))
@@ -63,8 +65,12 @@ def split_into_parts(
             rows.append(row)
         findings = tuple(with_commit(items.finding, commit) for items in chunk)
         taken = tuple(items.transition for items in chunk)
+        keys = ({"scope": items.finding["scope"], "item": {"S": items.vacated}} for items in chunk)
+        vacated = tuple(key for key in keys if key["item"]["S"])
         parts.append(
-            TransactionPart(number, len(chunks), commit, taken, findings, tuple(rows), chain)
+            TransactionPart(
+                number, len(chunks), commit, taken, findings, vacated, tuple(rows), chain
+            )
         )
     return tuple(parts)
 
@@ -75,6 +81,7 @@ def build_part_writes(part: TransactionPart, tables: Tables) -> list[TransactWri
     for finding, row in zip(part.findings, part.rows, strict=True):
         writes.append({"Put": {"TableName": tables.findings, "Item": finding}})
         writes.append(build_history_put(tables.history, row))
+    writes += [{"Delete": {"TableName": tables.findings, "Key": key}} for key in part.vacated]
     return writes
 
 
@@ -83,15 +90,16 @@ def build_history_put(table: str, row: Item) -> TransactWriteItemTypeDef:
     return {"Put": build_put(table, row, "attribute_not_exists(#entry)")}
 
 
-def _chunks(steps: Sequence[Transition]) -> Iterator[Sequence[TransitionItems]]:
+def _chunks(steps: Iterable[TransitionItems]) -> Iterator[Sequence[TransitionItems]]:
     chunk: list[TransitionItems] = []
-    size = 0
-    for items in map(build_items, steps):
-        weight = _size(items.finding) + _size(items.row)
-        if chunk and (len(chunk) == MAX_TRANSITIONS or size + weight > MAX_BYTES):
+    writes = size = 0
+    for items in steps:
+        more, weight = (3 if items.vacated else 2), _size(items.finding) + _size(items.row)
+        if chunk and (writes + more > MAX_WRITES or size + weight > MAX_BYTES):
             yield chunk
-            chunk, size = [], 0
+            chunk, writes, size = [], 0, 0
         chunk.append(items)
+        writes += more
         size += weight
     if chunk:
         yield chunk

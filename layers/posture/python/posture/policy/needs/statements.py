@@ -22,6 +22,7 @@ from posture.policy.template import compile_globs
 
 CALLER = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
 OWNER = (keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
+IMAGE = "::image/"
 NODE = ("ssm:NodeAccountId", "ssm:NodeOrgId")
 Condition = Mapping[str, Any]
 
@@ -43,11 +44,16 @@ class NeedStatement:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The form of a statement: its Sid, its reason, and the keys that must be trusted."""
+    """The form of a statement: its Sid, its reason, and the keys that must be trusted.
+
+    `names` are other keys with their values. `has_resources`: it names the resources.
+    """
 
     sid: str
     reason: str
     trusted: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, str], ...] = ()
+    has_resources: bool = False
 
 
 OWN_RESOURCES = _Form(
@@ -57,13 +63,25 @@ NO_RESOURCE = _Form(
     "OwnRequestsWithoutResource", "trusted principals; the actions have no resource", (CALLER,)
 )
 OF_AWS = _Form(
-    "OwnRequestsToAwsResources", "trusted principals may use these resources of AWS", (CALLER,)
+    "OwnRequestsToAwsResources",
+    "trusted principals may use these resources of AWS",
+    (CALLER,),
+    has_resources=True,
+)
+# The ARN of an AMI names no account: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+IMAGES_OF_AMAZON = _Form(
+    "OwnRequestsToAmazonImages",
+    "trusted principals may use AMIs of Amazon; their ARNs name no owner",
+    (CALLER,),
+    (("ec2:Owner", "amazon"),),
+    has_resources=True,
 )
 ANYONE = _Form(
     "AwsOwnedResources",
     "AWS owns the resources, and the requests hold no key of your organization: they are not "
     "signed, or presigned by AWS",
     (),
+    has_resources=True,
 )
 FEDERATION = _Form(
     "SignInToOwnRoles", "callers that sign in have no account yet, so their role counts", (OWNER,)
@@ -90,15 +108,14 @@ def build_statements(
     for need in needs:
         for action in () if need.missing else need.actions:
             form = _choose_form(need, action)
-            alike = need.actions if form in {OF_AWS, ANYONE} else ()
+            alike = need.actions if form.has_resources else ()
             groups.setdefault((form, alike), []).append((need, action))
     found: list[NeedStatement] = []
     sids: dict[str, int] = {}
     for (form, _), members in groups.items():
         listed = tuple(dict.fromkeys(need for need, _ in members if need))
         actions = _drop_covered(action for _, action in members)
-        has_resources = form in {OF_AWS, ANYONE}
-        resources = [each.resource for each in listed] if has_resources else ["*"]
+        resources = [each.resource for each in listed] if form.has_resources else ["*"]
         for condition in _list_conditions(form, trust):
             number = sids[form.sid] = sids.get(form.sid, 0) + 1
             statement = {
@@ -129,21 +146,23 @@ def _choose_form(need: Need, action: str) -> _Form:
         return FEDERATION
     if Signer.HYBRID_NODE in need.signers:
         return HYBRID_NODES
+    if need.owned_by_aws and need.signers == (Signer.OWN,):
+        return IMAGES_OF_AMAZON if ":ec2:" in need.resource and IMAGE in need.resource else OF_AWS
     if need.owned_by_aws:
-        return OF_AWS if need.signers == (Signer.OWN,) else ANYONE
+        return ANYONE
     return NO_RESOURCE if has_no_resource(need, action) else OWN_RESOURCES
 
 
 def _list_conditions(form: _Form, trust: Trust) -> Iterator[Condition]:
     """Yield the conditions that trust needs: one for each way to be trusted."""
     if not form.trusted:
-        yield {}
+        yield {**dict(form.names)}
         return
     first, *rest = form.trusted
     for condition in _list_trusted(first, trust):
         others = [_list_trusted(each, trust) for each in rest]
         for other in others[0] if others else [{}]:
-            yield {**condition, **other}
+            yield {**condition, **other, **dict(form.names)}
 
 
 def _list_trusted(names: tuple[str, str], trust: Trust) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from posture.policy.conditions import UnsupportedElementError
 from posture.policy.cost import ALL_ELEMENTS, find_costly_element, list_elements
 from posture.policy.document import Policy, Statement, combine_policies
 from posture.policy.evaluate import PolicyResult, evaluate
+from posture.policy.features.aws_owned import list_accounts_of_aws
+from posture.policy.permitted import PermittedRequests, permit_buckets, permit_own
 from posture.policy.policy_check import EndpointContext, PolicyCheck
 from posture.policy.question import Question
 from posture.policy.request import Request
@@ -26,7 +28,7 @@ from posture.policy.scalars import parse_instant
 from posture.policy.search import FoundRequest, RequestSearch
 from posture.policy.service_actions import is_customer_service
 from posture.policy.service_reference import is_service
-from posture.policy.shapes import ACTION
+from posture.policy.shapes import ACTION, RESOURCE
 from posture.policy.template import compile_globs
 from posture.policy.value_tests import IncompatibleTestsError
 from posture.policy.witness import build_request, name_region
@@ -38,6 +40,7 @@ UNKNOWN_REGION = "the answer depends on the Region of the endpoint, which is not
 UNKNOWN_ACTIONS = "the actions of {} are not known"
 NO_POLICY = "endpoints of customers' endpoint services do not support policies"
 REGION_AT = 3  # field of an ARN
+MAX_BUCKETS = 8  # of AWS that a policy matches without naming them, before one is the example
 SHARES = 3  # each question may use up to a third of the work that remains
 ANYTHING = Question()
 UNTRUSTED_PRINCIPAL = Question(untrusted_principal=True)
@@ -155,14 +158,23 @@ class Decider:
         self.characters = sum(each.size for each in list_elements(self.both))
 
     @cached_property
+    def permitted(self) -> PermittedRequests:
+        """The requests of features that may be allowed to anyone."""
+        return permit_own(self.check)
+
+    @cached_property
     def cases(self) -> CaseEnumeration | None:
         """The request cases of the policy, the same for every question; None if too many."""
         endpoint, trust = self.check.endpoint, self.check.trust
         try:
             with self.budget.share(2), self.budget.on(ALL_ELEMENTS):
-                return CaseEnumeration(self.both, endpoint, trust, self.budget)
+                cases = CaseEnumeration(self.both, endpoint, trust, self.budget)
         except BudgetExceededError:
             return None
+        if cases.mentions.accounts.positions:
+            only = self.check.features if self.check.only_features else None
+            cases.trust = replace(trust, of_aws=list_accounts_of_aws(only))
+        return cases
 
     def decide_full_access(self) -> QuestionResult:
         """Search for a denied request. If there is none, return an example of an allowed one."""
@@ -241,9 +253,10 @@ class Decider:
             self.now,
             endpoint,
             denied_by=self.other_clauses,
+            permitted=self.permitted,
         )
         for assigned in cases.list_assignments():
-            found = replace(search, assigned=assigned).find()
+            found = self._find(replace(search, assigned=assigned))
             is_vpc_tested = found and found.chosen.get(keys.SOURCE_VPC_ARN)
             if is_vpc_tested and self._depends_on_region:
                 return QuestionResult(PolicyAnswer.UNKNOWN, reason=UNKNOWN_REGION)
@@ -260,6 +273,20 @@ class Decider:
             reason = f"the answer depends on {', '.join(undecided)}"
             return QuestionResult(PolicyAnswer.UNKNOWN, reason=reason)
         return QuestionResult(PolicyAnswer.NO)
+
+    def _find(self, search: RequestSearch) -> FoundRequest | None:
+        """Search again without what a policy may allow of a bucket of AWS, where one is found."""
+        found = search.find()
+        for _ in range(MAX_BUCKETS):
+            resource = found.chosen.get(RESOURCE) if found else None
+            permitted = resource and permit_buckets(
+                search.permitted, self.both, self.check, resource[0]
+            )
+            if not permitted:
+                break
+            search = replace(search, permitted=permitted)
+            found = search.find()
+        return found
 
     @cached_property
     def _depends_on_region(self) -> bool:

@@ -44,6 +44,10 @@ SOURCE_VPC_ARN = "aws:sourcevpcarn"
 REQUESTED_REGION = "aws:requestedregion"
 USER_ID = "aws:userid"
 MANAGEMENT = "aws:principalorgmasteraccountid"  # of the caller's organization
+# Of hybrid nodes, which do not sign.
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/data-perimeters.html
+NODE_ACCOUNT = "ssm:nodeaccountid"
+NODE_ORG = "ssm:nodeorgid"
 # Keys that name the account, or the organization, of one of the parties to a request.
 ACCOUNTS = CALLER_ACCOUNTS | OWNER_ACCOUNTS | {ENDPOINT_ACCOUNT, MANAGEMENT, PRINCIPAL_ARN, USER_ID}
 ORGS = CALLER_ORGS | OWNER_ORGS | {ENDPOINT_ORG, ENDPOINT_PATHS, MANAGEMENT}

@@ -20,12 +20,14 @@ class Trust:
     policy names it in full, and so do the resources that AWS owns. `strict` trusts neither
     without a condition on the resource's owner. `own_organization` is that of the endpoint's
     account, if it is known: its ID, or the account's path in it. It is not trusted for that.
+    `of_aws` are accounts of AWS.
     """
 
     accounts: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
     strict: bool = False
     own_organization: str = ""
+    of_aws: frozenset[str] = frozenset()
 
     def with_account(self, account: str) -> Trust:
         """Return the same trust with another account; "" is ignored."""
@@ -87,10 +89,13 @@ class PolicyCheck:
     """An endpoint, and what its policy may allow.
 
     `now` is the earliest time of a request. `allowed_actions` are patterns; if there are none,
-    every action is allowed.
+    every action is allowed. `features` are those whose requests must pass. Anyone may use the
+    resources of AWS that they need, and read all others unless there are to be `only_features`.
     """
 
     endpoint: EndpointContext
     trust: Trust = field(default_factory=Trust)
     now: datetime | None = None
     allowed_actions: frozenset[str] = frozenset()
+    features: tuple[str, ...] = ()
+    only_features: bool = False

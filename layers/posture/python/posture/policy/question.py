@@ -30,6 +30,11 @@ class Question:
     denied: bool = False
     allowed_actions: PatternSet | None = None
 
+    @property
+    def is_about_trust(self) -> bool:
+        """Whether only requests of, or for, who is not trusted count."""
+        return self.untrusted_principal or self.untrusted_resource
+
     def may_count(self, caller: Caller, trust: Trust) -> bool:
         """Return whether requests of a caller may count, whatever their resource."""
         if not self.untrusted_principal or caller.kind is not CallerKind.PRINCIPAL:
@@ -53,6 +58,6 @@ def _is_untrusted_caller(caller: Caller, owner: ResourceOwner, trust: Trust) -> 
 
 
 def _is_untrusted_owner(owner: ResourceOwner, trust: Trust) -> bool:
-    if owner.kind is OwnerKind.AWS:
+    if owner.kind is OwnerKind.AWS or owner.account in trust.of_aws:
         return trust.strict
     return not trust.covers(owner.account, owner.organization)

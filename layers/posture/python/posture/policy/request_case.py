@@ -212,6 +212,8 @@ def _is_absent_for(key: str, caller: Caller) -> bool:
         return caller.kind is not CallerKind.FEDERATED
     if key == keys.USER_ID:
         return caller.kind is CallerKind.FEDERATED
+    if key in {keys.NODE_ACCOUNT, keys.NODE_ORG}:
+        return caller.kind is not CallerKind.ANONYMOUS
     if key == "aws:username" and caller.principal_type not in {"", "User"}:
         return True
     is_principal = caller.kind is CallerKind.PRINCIPAL

@@ -18,17 +18,26 @@ from posture.policy.clauses import ClauseEvaluator
 from posture.policy.document import Statement
 from posture.policy.keys import KeyPresence
 from posture.policy.ownership import find_presumed_own
+from posture.policy.permitted import PermittedRequests
 from posture.policy.policy_check import EndpointContext
 from posture.policy.question import Question
 from posture.policy.request import CallerKind
-from posture.policy.request_case import Assigned, Caller, RequestCase, ResourceOwner
+from posture.policy.request_case import (
+    Assigned,
+    Caller,
+    OwnerKind,
+    RequestCase,
+    ResourceOwner,
+)
 from posture.policy.service_reference import find_group, group_by_arn
 from posture.policy.shapes import ACTION, RESOURCE, find_shape
+from posture.policy.template import compile_globs
 from posture.policy.value_domains import build_domain
 from posture.policy.value_tests import KeyValues, RequiredOutcome, ValueDomain, choose_values
 
 ChosenValues = Mapping[str, KeyValues]
 Requirements = dict[str, tuple[RequiredOutcome, ...]]
+NOTHING_PERMITTED = PermittedRequests()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class RequestSearch:
         undecided: Receives the names of the elements that could not be decided.
         denied_by: The statements of another policy, which must deny the request.
         required: What the open values must meet, besides what the statements say.
+        permitted: The resources that only AWS owns, and the requests that do not count.
     """
 
     cases: CaseEnumeration
@@ -70,6 +80,7 @@ class RequestSearch:
     undecided: dict[str, None] = field(default_factory=dict)
     denied_by: ClauseEvaluator | None = None
     required: Mapping[str, tuple[RequiredOutcome, ...]] = field(default_factory=dict)
+    permitted: PermittedRequests = NOTHING_PERMITTED
 
     def find(self) -> FoundRequest | None:
         """Return a request that counts; None if there is none.
@@ -229,7 +240,7 @@ class RequestSearch:
         self, case: RequestCase, others: Sequence[Statement]
     ) -> list[list[Requirement]] | None:
         """Return, per statement, the clauses of which one must fail; None if none of them can."""
-        found: list[list[Requirement]] = []
+        found = [list(pair) for pair in self._list_permitted()]
         for statement in others:
             results = self._evaluate(statement, case)
             if results == [False]:
@@ -244,6 +255,9 @@ class RequestSearch:
                 return None
             found.append(exact)
         return sorted(found, key=len)
+
+    def _list_permitted(self) -> Iterable[tuple[Requirement, ...]]:
+        return self.permitted.pairs if self.question.is_about_trust else ()
 
     def _solve(
         self,
@@ -327,6 +341,15 @@ class _OpenValues:
         question, cases = search.question, search.cases
         if key == ACTION and question.allowed_actions:
             yield question.allowed_actions
+        owner, of_aws = self.case.owner, search.permitted.of_aws
+        if key == RESOURCE and of_aws and owner and owner.kind is OwnerKind.ACCOUNT:
+            yield of_aws
+        trusted = {
+            keys.NODE_ACCOUNT: cases.trust.accounts,
+            keys.NODE_ORG: cases.trust.organizations,
+        }.get(key)
+        if trusted and question.is_about_trust:
+            yield compile_globs(sorted(trusted))
         if key == RESOURCE and question.untrusted_resource and not cases.trust.strict:
             own = self.statement and self._find_presumed_own(self.statement)
             if own:

@@ -30,12 +30,16 @@ def find_aws_owned(arn: str) -> tuple[NeededRequest, ...]:
 
 
 @cache
-def list_accounts_of_aws() -> frozenset[str]:
-    """Return the accounts of AWS services that AWS publishes."""
+def list_accounts_of_aws(features: tuple[str, ...] | None = None) -> frozenset[str]:
+    """Return the accounts of AWS services that AWS publishes.
+
+    Args:
+        features: Only those of these features; by default all.
+    """
     named = {
         each.values
-        for feature in read_features().values()
-        for each in feature.requests
+        for name in (read_features() if features is None else features)
+        for each in read_features()[name].requests
         if each.owned_by_aws and each.resource.split(":", 5)[4] == "{value}"
     }
     return frozenset(value for name in named for value in read_values(name).values())

@@ -29,8 +29,6 @@ from posture.policy.service_reference import find_group
 # Stand for an account, and an organization, of AWS whose IDs are not published.
 ACCOUNT_OF_AWS = "000000000000"
 ORGANIZATION_OF_AWS = "o-ofanaccountofaws"
-NODE_ACCOUNT = "ssm:nodeaccountid"
-NODE_ORG = "ssm:nodeorgid"
 # The principals that make URLs, by feature.
 SERVICE_PRINCIPALS = {
     "cloudformation": "cloudformation.amazonaws.com",
@@ -78,7 +76,7 @@ class NeedCases:
         """The organizations that the account may be in; one of them if the baseline says so."""
         trust = self.check.trust
         known = trust.own_organization.partition("/")[0]
-        if known or not self._names(keys.ORGS | {NODE_ORG}):
+        if known or not self._names(keys.ORGS | {keys.NODE_ORG}):
             return (known or None,)
         trusted = sorted(trust.organizations)
         return tuple(trusted) or (None, *sorted(self.mentions.organizations.positions))
@@ -168,8 +166,8 @@ class NeedCases:
             options[keys.PRINCIPAL_ACCOUNT] = (None,)
             options[keys.RESOURCE_ACCOUNT] = (account, None)
             options[keys.RESOURCE_ORG] = (organization, None)
-            options[NODE_ACCOUNT] = (account,)
-            options[NODE_ORG] = (organization,)
+            options[keys.NODE_ACCOUNT] = (account,)
+            options[keys.NODE_ORG] = (organization,)
         if signer in {Signer.UNSIGNED, Signer.FEDERATION, Signer.HYBRID_NODE}:
             options["aws:viaawsservice"] = ("false", None)
         named = {key: values for key, values in options.items() if key in self.mentions.all_keys}

@@ -381,4 +381,7 @@ def _adapt_interface(
     addresses = tuple(each for each in interface.addresses if each.version in versions)
     if (groups, addresses) == (interface.security_group_ids, interface.addresses):
         return interface
-    return replace(interface, security_group_ids=groups, addresses=addresses)
+    unknown = interface.unknown_versions & versions
+    return replace(
+        interface, security_group_ids=groups, addresses=addresses, unknown_versions=unknown
+    )

@@ -41,7 +41,12 @@ def explain_interfaces(
 def _explain_interface(subnet: Subnet, reach: Reach) -> ExplanationStep:
     interface = reach.interface
     zone = "the same" if interface.zone == subnet.zone else "another"
-    addresses = ", ".join(map(str, interface.addresses))
+    addresses = ", ".join(
+        f"an IPv{each.version} address that EC2 chooses"
+        if each.version in interface.unknown_versions
+        else str(each)
+        for each in interface.addresses
+    )
     ports = describe_ports(reach.ports)
     return ExplanationStep(
         "interface",

@@ -13,10 +13,11 @@ https://docs.aws.amazon.com/vpc/latest/userguide/route-table-options.html#route-
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_network
+from itertools import product
 
 from posture.analysis.acls import find_denied_peers, find_unrestricted_versions, partition_by_entry
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, TO_NAT64, AddressSet
@@ -25,9 +26,12 @@ from posture.analysis.gates import HTTPS, Gate, Obstacle, find_acl_obstacles, fi
 from posture.analysis.reach import PortRange, Reach
 from posture.analysis.routing import find_nat64_routes, find_route_table, may_use_nat64
 from posture.analysis.security_groups import AllowedPeers, find_allowed_peers
-from posture.model.network import NetworkAcl, NetworkInterface, Snapshot, Subnet
+from posture.model.network import Address, NetworkAcl, NetworkInterface, Snapshot, Subnet
 
 FAMILIES = {4: IPV4, 6: IPV6}
+# The addresses of a block that EC2 assigns to no interface:
+# https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
+RESERVED = (0, 1, 2, 3, -1)
 HTTP = 80  # S3 and DynamoDB answer on it as well
 
 
@@ -51,7 +55,7 @@ class Reachability:
         self._detours: dict[str, tuple[Detour, ...]] = {}
         self._gate_keys: dict[str, tuple[str, str]] = {}
         self._denied: dict[tuple[str, bool], AddressSet] = {}
-        self._addresses: dict[str, AddressSet] = {}
+        self._addresses: dict[tuple[str, tuple[Address, ...]], AddressSet] = {}
         self._outbound: dict[tuple[str, AddressSet], tuple[Obstacle, ...]] = {}
 
     def evaluate(
@@ -69,6 +73,15 @@ class Reachability:
                 rules that reference one of them apply, and so do their own outbound rules. Without
                 them, all outbound traffic is assumed to be allowed, which is AWS's default.
         """
+        found = [
+            self._evaluate_at(subnet, each, workload_groups)
+            for each in self.list_candidates(subnet, interface, workload_groups)
+        ]
+        return found[0] if len(found) == 1 else _merge_reach(interface, found)
+
+    def _evaluate_at(
+        self, subnet: Subnet, interface: NetworkInterface, workload_groups: frozenset[str]
+    ) -> Reach:
         sources = self._find_sources(subnet, interface)
         left = sources
         obstacles = list(self._find_obstacles(subnet, interface, sources))
@@ -94,6 +107,45 @@ class Reachability:
             unread=(*(allowed.unread if denied else ()), *self._list_unread(subnet, interface)),
             ports=(self._ports,),
         )
+
+    def list_candidates(
+        self,
+        subnet: Subnet | None,
+        interface: NetworkInterface,
+        workload_groups: frozenset[str] = frozenset(),
+    ) -> tuple[NetworkInterface, ...]:
+        """List an interface with each address that it may get, as far as gates tell them apart.
+
+        An answer is certain only if it holds for all of them. Without a subnet, the gates of the
+        interface's own subnet count.
+        """
+        if not interface.unknown_versions:
+            return (interface,)
+        cutters = tuple(self._list_cutters(subnet, interface, workload_groups))
+        choices = [
+            _split_addresses(self.find_addresses(interface) & FAMILIES[each.version], cutters)
+            if each.version in interface.unknown_versions
+            else (each,)
+            for each in interface.addresses
+        ]
+        return tuple(
+            replace(interface, addresses=addresses, unknown_versions=frozenset())
+            for addresses in product(*choices)
+        )
+
+    def _list_cutters(
+        self,
+        subnet: Subnet | None,
+        interface: NetworkInterface,
+        workload_groups: frozenset[str],
+    ) -> Iterator[AddressSet]:
+        """List the sets of addresses that the gates on the way to an interface tell apart."""
+        for each in {interface.subnet_id, subnet.id if subnet else interface.subnet_id}:
+            if acl := self._acls.get(each):
+                yield from (AddressSet.of([entry.cidr]) for entry in acl.entries)
+            yield from (detour.addresses for detour in self._find_detours(each))
+        if workload_groups:
+            yield self.find_allowed_destinations(workload_groups).addresses
 
     def find_obstructed(self, subnet: Subnet, interface: NetworkInterface) -> AddressSet | None:
         """Return the addresses that may be blocked between a subnet's gates and an interface.
@@ -139,16 +191,35 @@ class Reachability:
     def find_addresses(self, interface: NetworkInterface) -> AddressSet:
         """Return an interface's addresses, or its subnet's if the subnet does not contain them.
 
-        AWS assigns no addresses outside the subnet; emulators do.
+        AWS assigns no addresses outside the subnet; emulators do. An address that is not known yet
+        may be any usable one of the subnet.
         """
-        if interface.id not in self._addresses:
+        key = interface.id, interface.addresses
+        if interface.unknown_versions:
+            return self._find_usable(interface)
+        if key not in self._addresses:
             own = AddressSet.of(map(ip_network, interface.addresses))
             subnet = self._snapshot.subnets.get(interface.subnet_id)
             versions = {address.version for address in interface.addresses}
             blocks = subnet.blocks if subnet else ()
             possible = AddressSet.of(block for block in blocks if block.version in versions)
-            self._addresses[interface.id] = own if not possible or possible >= own else possible
-        return self._addresses[interface.id]
+            self._addresses[key] = own if not possible or possible >= own else possible
+        return self._addresses[key]
+
+    def _find_usable(self, interface: NetworkInterface) -> AddressSet:
+        known = AddressSet.of(
+            ip_network(each)
+            for each in interface.addresses
+            if each.version not in interface.unknown_versions
+        )
+        subnet = self._snapshot.subnets.get(interface.subnet_id)
+        blocks = [
+            each
+            for each in (subnet.blocks if subnet else ())
+            if each.version in interface.unknown_versions
+        ]
+        reserved = (ip_network(block[offset]) for block in blocks for offset in RESERVED)
+        return known | (AddressSet.of(blocks) - AddressSet.of(reserved))
 
     def find_outbound_obstacles(
         self, subnet: Subnet, destinations: AddressSet
@@ -289,3 +360,34 @@ class Reachability:
                 by = ", ".join(sorted(groups))
                 rule = f"no outbound rule allows {self._named}"
                 yield Obstacle(blocked, Gate.WORKLOAD, by, rule)
+
+
+def _split_addresses(addresses: AddressSet, cutters: Iterable[AddressSet]) -> tuple[Address, ...]:
+    """Return one address of each part that none of the sets divides."""
+    parts = [addresses]
+    for cutter in cutters:
+        parts = [part for each in parts for part in (each & cutter, each - cutter) if part]
+    return tuple(part.networks()[0][0] for part in parts)
+
+
+def _merge_reach(interface: NetworkInterface, found: Sequence[Reach]) -> Reach:
+    """Merge the answers for each address that an interface may get: what holds for all of them."""
+    first = found[0]
+    certain = tuple(each for each in first.obstacles if all(each in it.obstacles for it in found))
+    unread = tuple(dict.fromkeys(text for each in found for text in each.unread))
+    answers = {(each.reaching, each.stopped, each.obstacles, each.groups) for each in found}
+    if len(answers) > 1:
+        unread = (*unread, f"the address that {interface.id} gets in {interface.subnet_id}")
+    reaching, stopped = first.reaching, first.stopped
+    for each in found:
+        reaching &= each.reaching
+        stopped &= each.stopped
+    return replace(
+        first,
+        interface=interface,
+        reaching=reaching,
+        stopped=stopped,
+        obstacles=certain,
+        groups=frozenset(group for each in found for group in each.groups),
+        unread=unread,
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from posture.edits import routes
+from posture.edits import acls, endpoints, gateways, groups, routes, services, vpcs
 from posture.edits.draft import Draft, Handlers, ServiceDraft, refuse
 from posture.edits.edit import Edit
 from posture.errors import RefusedEditError, UndecidedEditError
@@ -15,8 +15,15 @@ from posture.model.network import Snapshot
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Snapshot | EndpointServiceSnapshot)
 
-VPC_HANDLERS: Handlers = {**routes.HANDLERS}
-SERVICE_HANDLERS: Handlers = {}
+VPC_HANDLERS: Handlers = {
+    **routes.HANDLERS,
+    **endpoints.HANDLERS,
+    **groups.HANDLERS,
+    **acls.HANDLERS,
+    **gateways.HANDLERS,
+    **vpcs.HANDLERS,
+}
+SERVICE_HANDLERS: Handlers = services.HANDLERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,7 +306,9 @@ class NatGateway:
 class NetworkInterface:
     """A network interface of a VPC endpoint or of a route's target, with its private addresses.
 
-    `instance_id` is the id of the instance that it is attached to, "" for no instance.
+    `instance_id` is the id of the instance that it is attached to, "" for no instance. The address
+    of an IP version in `unknown_versions` stands for any usable one of the subnet: EC2 will choose
+    it when the interface is created.
     """
 
     id: str
@@ -315,6 +317,7 @@ class NetworkInterface:
     addresses: tuple[Address, ...]
     security_group_ids: tuple[str, ...]
     instance_id: str = ""
+    unknown_versions: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,12 @@ def parse_security_group(row: Row) -> SecurityGroup:
 
 
 def parse_rules(permissions: Iterable[Row]) -> tuple[SecurityGroupRule, ...]:
-    """Parse the rules of one direction and sort them, as EC2 promises no order."""
-    rules = (rule for permission in permissions for rule in split_permission(permission))
+    """Parse the rules of one direction and sort them."""
+    return sort_rules(rule for permission in permissions for rule in split_permission(permission))
+
+
+def sort_rules(rules: Iterable[SecurityGroupRule]) -> tuple[SecurityGroupRule, ...]:
+    """Sort rules, as EC2 promises no order."""
     return tuple(sorted(rules, key=_rule_order))
 
 

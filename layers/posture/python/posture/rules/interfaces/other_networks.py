@@ -130,8 +130,10 @@ def _find_external_sources(
         for end in _list_ends(path):
             route = end.route or path.route
             likely = _likely_sources(route, end.addresses)
-            sources = _filter_by_acl(vpc, interface, likely, port)
-            others = _filter_by_acl(vpc, interface, end.addresses - likely, port)
+            sources, doubtful = _filter_certain(vpc, interface, likely, port)
+            others, _ = _filter_certain(vpc, interface, end.addresses - likely, port)
+            if doubtful and end.kind in OTHER_NETWORKS | UNKNOWN_ENDS:
+                unread.append(f"the address that {interface.id} gets in {interface.subnet_id}")
             if route and others and end.kind in OTHER_NETWORKS:
                 unread.append(f"whether {summarize_addresses(others)} is behind {route.target.id}")
             if not sources or end.kind not in OTHER_NETWORKS | UNKNOWN_ENDS:
@@ -162,6 +164,18 @@ def _likely_sources(route: Route | None, addresses: AddressSet) -> AddressSet:
     """Limit a default route to private addresses; whether others are behind it is not known."""
     default = route is not None and route.cidr is not None and route.cidr.prefixlen == 0
     return addresses & PRIVATE_USE if default else addresses
+
+
+def _filter_certain(
+    vpc: VpcContext, interface: NetworkInterface, sources: AddressSet, port: int | None
+) -> tuple[AddressSet, bool]:
+    """Return the sources that ACLs let through, and whether that depends on an unknown address."""
+    candidates = vpc.analysis.reachability.list_candidates(None, interface)
+    found = [_filter_by_acl(vpc, each, sources, port) for each in candidates]
+    certain = found[0]
+    for each in found:
+        certain &= each
+    return certain, any(each != certain for each in found)
 
 
 def _filter_by_acl(

@@ -1,6 +1,7 @@
 """What a change of a network does to its findings and paths."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def effect(before: Snapshot, after: Snapshot, baseline: Baseline | None = None) 
     return compare(*(VpcContext(each, baseline or Baseline()) for each in (before, after)))
 
 
-def verdict(rule: str = "r", status: Status = Status.FAIL, **more: object) -> Verdict:
+def verdict(rule: str = "r", status: Status = Status.FAIL, **more: Any) -> Verdict:
     """Build a verdict of severity medium on one resource."""
     return replace(Verdict(rule, "vpce-1", status, Severity.MEDIUM, "it is so"), **more)
 

@@ -71,16 +71,73 @@ class Coverage:
     cells: Mapping[str, Mapping[str, Cell]]
 
 
-class Analysis:
-    """All analyses of one snapshot; each answer is computed once and kept."""
+# The parts of a snapshot on which paths depend, and those on which gates between subnets depend.
+ROUTED = frozenset(
+    {
+        "vpc",
+        "subnets",
+        "route_tables",
+        "endpoints",
+        "nat_gateways",
+        "network_interfaces",
+        "prefix_lists",
+        "services",
+        "unreadable",
+    }
+)
+GATED = frozenset(
+    {
+        "vpc",
+        "subnets",
+        "route_tables",
+        "security_groups",
+        "network_acls",
+        "prefix_lists",
+        "unreadable",
+    }
+)
 
-    def __init__(self, snapshot: Snapshot) -> None:
+
+def find_same_parts(before: Snapshot, after: Snapshot) -> frozenset[str]:
+    """Return the names of the parts that two snapshots have in common; policies do not count."""
+    return frozenset(
+        name
+        for name in ROUTED | GATED
+        if (was := getattr(before, name)) is (now := getattr(after, name))
+        or (_are_alike(was, now) if name == "endpoints" else was == now)
+    )
+
+
+def _are_alike(before: Mapping[str, Endpoint], after: Mapping[str, Endpoint]) -> bool:
+    return before.keys() == after.keys() and all(
+        before[name] is each or before[name] == replace(each, policy=before[name].policy)
+        for name, each in after.items()
+    )
+
+
+class Analysis:
+    """All analyses of one snapshot; each answer is computed once and kept.
+
+    Args:
+        snapshot: The snapshot.
+        former: The analyses of the same VPC before a change: those that the change does not
+            concern are shared.
+    """
+
+    def __init__(self, snapshot: Snapshot, former: Analysis | None = None) -> None:
         self.snapshot = snapshot
-        self.paths = PathFinder(snapshot)
-        self.reachability = Reachability(snapshot)
-        self._on_ports: dict[PortRange, Reachability] = {(HTTPS, HTTPS): self.reachability}
+        same = find_same_parts(former.snapshot, snapshot) if former else frozenset()
+        routed = former if same >= ROUTED else None
+        gated = former if same >= GATED else None
+        self.paths = routed.paths if routed else PathFinder(snapshot)
+        self.reachability = gated.reachability if gated else Reachability(snapshot)
+        self._on_ports: dict[PortRange, Reachability] = (
+            gated._on_ports if gated else {(HTTPS, HTTPS): self.reachability}  # noqa: SLF001 - own class
+        )
         self._resolutions: dict[str, NameResolution] = {}
-        self._cells: dict[tuple[str, str], Cell] = {}
+        self._cells: dict[tuple[str, str], Cell] = (
+            routed._cells if routed and gated else {}  # noqa: SLF001 - own class
+        )
         self._obstructed: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
         self._summed: dict[int, tuple[PathOutcome, str]] = {}
         self._open_cells: dict[tuple[str, str], Cell] = {}

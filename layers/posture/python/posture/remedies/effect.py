@@ -12,21 +12,45 @@ from posture.rules.rule import VpcContext
 
 GOOD = frozenset({Status.PASS, Status.NOT_APPLICABLE})
 WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.PASS, Status.NOT_APPLICABLE)
+# Findings of these rules stop traffic that workloads need: one more fact is worse, and no other
+# finding is worth it.
+STOPS_TRAFFIC = frozenset(
+    {
+        "endpoint-not-available",
+        "endpoint-policy-blocks-required-service",
+        "endpoint-unreachable-from-subnet",
+        "gateway-endpoint-blocked-by-network-acl",
+        "network-acl-blocks-return-traffic",
+    }
+)
 
 VerdictKey = tuple[str, str]  # the rule and the resource
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictChange:
-    """A verdict that is bad before and after, with another status or severity."""
+    """A verdict that is bad before and after, with another status or severity, or more facts."""
 
     before: Verdict
     after: Verdict
 
     @property
     def is_worse(self) -> bool:
-        """Whether it fails where it was unknown, or is more severe."""
-        return _badness(self.after) < _badness(self.before)
+        """Whether it fails where it was unknown, is more severe, or stops more traffic."""
+        return _badness(self.after) < _badness(self.before) or bool(self.added)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The facts that were not among those before, if they say that traffic is stopped."""
+        if self.after.rule not in STOPS_TRAFFIC:
+            return ()
+        known = {fact.text for fact in self.before.evidence}
+        return tuple(fact.text for fact in self.after.evidence if fact.text not in known)
+
+    @property
+    def is_material(self) -> bool:
+        """Whether anything differs that a reader would act on."""
+        return self.is_worse or _badness(self.after) != _badness(self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +94,19 @@ def compare(before: VpcContext, after: VpcContext) -> Effect:
 
     The contexts keep their analyses: pass the same `before` for several changes of one VPC.
     """
+    return compare_contexts(before, after, evaluate_context(before), evaluate_context(after))
+
+
+def compare_contexts(
+    before: VpcContext,
+    after: VpcContext,
+    verdicts_before: Iterable[Verdict],
+    verdicts_after: Iterable[Verdict],
+) -> Effect:
+    """Compare a VPC before and after a change as `compare`, for callers that have evaluated it."""
     return compare_verdicts(
-        evaluate_context(before),
-        evaluate_context(after),
+        verdicts_before,
+        verdicts_after,
         cells=list_cell_changes(before, after),
         lost_routes=list_lost_routes(before, after),
     )
@@ -102,7 +136,7 @@ def compare_verdicts(
         resolved=_sort(bad_before[key] for key in bad_before.keys() - bad_after),
         changed=tuple(
             sorted(
-                (each for each in kept if _badness(each.before) != _badness(each.after)),
+                (each for each in kept if each.is_material),
                 key=lambda each: _order(each.after),
             )
         ),

@@ -60,12 +60,14 @@ class VpcContext:
     """The input of a VPC rule: the snapshot, the baseline and the analyses that rules share.
 
     The analyses are cached properties, computed once for each VPC. `policy_units` is the work that
-    all its endpoint policies together may take.
+    all its endpoint policies together may take. `former` is the same VPC before a change: what the
+    change does not concern is taken from it, and no remediation is needed of its findings.
     """
 
     snapshot: Snapshot
     baseline: Baseline
     policy_units: int = VPC_POLICY_UNITS
+    former: VpcContext | None = None
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -105,7 +107,7 @@ class VpcContext:
     @cached_property
     def analysis(self) -> Analysis:
         """The paths, names and reachability of the VPC."""
-        return Analysis(self.snapshot)
+        return Analysis(self.snapshot, self.former.analysis if self.former else None)
 
     @cached_property
     def coverage(self) -> Coverage:
@@ -116,12 +118,26 @@ class VpcContext:
     @cached_property
     def policies(self) -> Mapping[str, DecidedPolicy | MalformedPolicyError]:
         """The decided policies by endpoint id, or why one cannot be parsed."""
-        stated = {
+        changed = {name: self._stated_policies[name] for name in self.changed_policies}
+        decided = decide_policies(changed, self.policy_units)
+        former = self.former.policies if self.former else {}
+        return {name: decided.get(name) or former[name] for name in self._stated_policies}
+
+    @cached_property
+    def changed_policies(self) -> tuple[str, ...]:
+        """The ids of the endpoints whose policies the former context, if any, does not have."""
+        former = self.former._stated_policies if self.former else {}  # noqa: SLF001 - same class
+        stated = self._stated_policies
+        return tuple(name for name in stated if stated[name] != former.get(name))
+
+    @cached_property
+    def _stated_policies(self) -> Mapping[str, tuple[str, PolicyCheck]]:
+        """The text of each endpoint's policy and what it is checked against, by endpoint id."""
+        return {
             each.id: (each.policy, self.build_policy_check(each))
             for each in self.endpoints_of(*TYPES_WITH_POLICY)
             if each.policy is not None and supports_policy(self.snapshot, each) is not False
         }
-        return decide_policies(stated, self.policy_units)
 
     def build_policy_check(self, endpoint: Endpoint) -> PolicyCheck:
         """Return the endpoint and the trusted accounts that its policy is checked against."""

@@ -29,6 +29,7 @@ from posture.policy.needs import (
     NeedStatus,
     build_statements,
     check_needs,
+    expand_features,
     list_needs,
 )
 from posture.policy.parse import parse_policy
@@ -42,6 +43,10 @@ ALLOWED = {
     "untrusted_resource": "allows an untrusted resource",
     "disallowed_action": "allows an action that allowed_actions does not list",
 }
+NOTHING = (
+    "requests to {} hold no key of the resource's owner, so a policy for trusted resources only "
+    "allows nothing"
+)
 
 
 class PolicyConflictError(PostureError):
@@ -100,6 +105,7 @@ def generate_policy(
         raise PolicyConflictError([f"endpoints of {check.endpoint.service} support no policy"])
     if not (trust.accounts or trust.organizations):
         raise PolicyConflictError(["nobody is trusted: name an account or an organization"])
+    check = replace(check, features=expand_features(check.features))
     needs = list_needs(check.features, check.endpoint)
     own = [] if only_needs else _list_own_actions(check)
     conflicts: list[str] = []
@@ -115,6 +121,9 @@ def generate_policy(
     policy = parse_policy(text)
     decision = decide_policy(policy, check, SearchBudget(units))
     results = check_needs(policy, needs, check, units)
+    passes = any(each.status is NeedStatus.PASSES for each in results)
+    if decision.allows_nothing and not passes:
+        conflicts.append(NOTHING.format(short_name(check.endpoint.service)))
     conflicts += _list_open(policy, decision, statements)
     conflicts += (
         f"{describe_need(each)} is blocked: {each.reason}"

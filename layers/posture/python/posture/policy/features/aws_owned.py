@@ -36,13 +36,15 @@ def list_accounts_of_aws(features: tuple[str, ...] | None = None) -> frozenset[s
     Args:
         features: Only those of these features; by default all.
     """
-    named = {
-        each.values
-        for name in (read_features() if features is None else features)
-        for each in read_features()[name].requests
-        if each.owned_by_aws and each.resource.split(":", 5)[4] == "{value}"
-    }
-    return frozenset(value for name in named for value in read_values(name).values())
+    found: set[str] = set()
+    for name in read_features() if features is None else features:
+        for each in read_features()[name].requests:
+            account = each.resource.split(":", 5)[4] if each.owned_by_aws else ""
+            if account == "{value}":
+                found.update(read_values(each.values).values())
+            elif account.isdigit():
+                found.add(account)
+    return frozenset(found)
 
 
 @cache

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posture.policy import keys
+from posture.policy import keys, service_actions
 from posture.policy.descriptions import CANONICAL
 from posture.policy.features.table import Signer
 from posture.policy.needs.cases import has_no_resource
 from posture.policy.needs.needs import Need
-from posture.policy.policy_check import PolicyCheck, Trust
+from posture.policy.policy_check import EndpointContext, PolicyCheck, Trust
+from posture.policy.service_reference import ActionGroup, find_group
 from posture.policy.template import compile_globs
 
 CALLER = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
@@ -59,6 +60,12 @@ class _Form:
 OWN_RESOURCES = _Form(
     "OwnRequests", "trusted principals may use trusted resources", (CALLER, OWNER)
 )
+OWN_BY_ARN = _Form(
+    "OwnRequestsByArn",
+    "trusted principals may use resources of trusted accounts; the requests hold no key of the "
+    "resource's owner",
+    (CALLER,),
+)
 NO_RESOURCE = _Form(
     "OwnRequestsWithoutResource", "trusted principals; the actions have no resource", (CALLER,)
 )
@@ -83,6 +90,12 @@ ANYONE = _Form(
     (),
     has_resources=True,
 )
+UNSIGNED = _Form(
+    "OwnResourcesUnsigned",
+    "the requests may be made without credentials, for resources of your account only",
+    (),
+    has_resources=True,
+)
 FEDERATION = _Form(
     "SignInToOwnRoles", "callers that sign in have no account yet, so their role counts", (OWNER,)
 )
@@ -103,8 +116,10 @@ def build_statements(
     """
     trust = check.trust.with_account(check.endpoint.account)
     groups: dict[tuple[_Form, tuple[str, ...]], list[tuple[Need | None, str]]] = {}
-    if own := [(None, each) for each in own_actions]:
-        groups[OWN_RESOURCES, ()] = [*own]
+    for action in own_actions:
+        groups.setdefault((OWN_RESOURCES, ()), []).append((None, action))
+        for each in _list_keyless(action):
+            groups.setdefault((OWN_BY_ARN, ()), []).append((None, each))
     for need in needs:
         for action in () if need.missing else need.actions:
             form = _choose_form(need, action)
@@ -116,6 +131,8 @@ def build_statements(
         listed = tuple(dict.fromkeys(need for need, _ in members if need))
         actions = _drop_covered(action for _, action in members)
         resources = [each.resource for each in listed] if form.has_resources else ["*"]
+        if form is OWN_BY_ARN:
+            resources = _list_own_arns(actions, check.endpoint, trust)
         for condition in _list_conditions(form, trust):
             number = sids[form.sid] = sids.get(form.sid, 0) + 1
             statement = {
@@ -126,8 +143,38 @@ def build_statements(
                 "Resource": list(dict.fromkeys(resources)),
                 **({"Condition": {"StringEquals": condition}} if condition else {}),
             }
-            found.append(NeedStatement(statement, form.reason, listed))
+            if resources:
+                found.append(NeedStatement(statement, form.reason, listed))
     return tuple(found)
+
+
+def _list_keyless(action: str) -> list[str]:
+    """Return the actions of a pattern that hold no key of the owner, but whose ARNs name it."""
+    prefix, _, name = action.partition(":")
+    pattern = compile_globs([name.lower()])
+    return [
+        f"{prefix}:{each}"
+        for each in service_actions.WITHOUT_OWNER_KEYS.get(prefix, ())
+        if pattern.accepts(each.lower()) and _names_account(find_group(f"{prefix}:{each}"))
+    ]
+
+
+def _names_account(group: ActionGroup | None) -> bool:
+    arns = group.arns if group else ()
+    return bool(arns) and all(":{account}:" in each for each in arns)
+
+
+def _list_own_arns(actions: list[str], endpoint: EndpointContext, trust: Trust) -> list[str]:
+    """Return the ARNs of everything that trusted accounts own in the endpoint's Region."""
+    if not endpoint.region:  # a wildcard would let in names that look like an account ID
+        return []
+    prefixes = dict.fromkeys(each.partition(":")[0] for each in actions)
+    start = f"arn:{endpoint.partition or 'aws'}"
+    return [
+        f"{start}:{prefix}:{endpoint.region}:{account}:*"
+        for prefix in prefixes
+        for account in sorted(trust.accounts)
+    ]
 
 
 def _drop_covered(actions: Iterable[str]) -> list[str]:
@@ -150,7 +197,20 @@ def _choose_form(need: Need, action: str) -> _Form:
         return IMAGES_OF_AMAZON if ":ec2:" in need.resource and IMAGE in need.resource else OF_AWS
     if need.owned_by_aws:
         return ANYONE
-    return NO_RESOURCE if has_no_resource(need, action) else OWN_RESOURCES
+    if Signer.UNSIGNED in need.signers and ":*:" not in need.resource:
+        return UNSIGNED
+    return _choose_own_form(action, named=not has_no_resource(need, action))
+
+
+def _choose_own_form(action: str, *, named: bool = True) -> _Form:
+    """Return the form for a resource of one's own; `named`: the request names the resource."""
+    group = find_group(action)
+    has_arns = bool(group.arns) if group else False
+    if not (named or has_arns):
+        return NO_RESOURCE
+    prefix, _, name = action.partition(":")
+    keyless = service_actions.WITHOUT_OWNER_KEYS.get(prefix, ())
+    return OWN_BY_ARN if name != "*" and name in keyless else OWN_RESOURCES
 
 
 def _list_conditions(form: _Form, trust: Trust) -> Iterator[Condition]:

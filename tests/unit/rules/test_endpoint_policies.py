@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from network_builders import (
     CUSTOM,
     KMS,
     REGION,
+    S3,
     build_snapshot,
     gateway,
     interface,
@@ -222,8 +224,110 @@ def test_ecr_needs_its_layers() -> None:
         "vpce-1": Status.FAIL,
         "vpce-2": Status.PASS,
     }
-    assert "starport-layer-bucket" in found["vpce-1"].summary
+    assert "stops Amazon ECR (downloads of image layers)" in found["vpce-1"].summary
+    assert f"s3:GetObject on {layers} with a URL that an account of AWS presigned" in verdict_text(
+        found["vpce-1"]
+    )
     assert statuses(NEEDS, snapshot)["vpce-1"] is Status.NOT_APPLICABLE
+
+
+ORGANIZATION_ONLY = {
+    **ALLOW_ALL,
+    "Condition": {
+        "StringEquals": {"aws:PrincipalOrgID": ORGANIZATION, "aws:ResourceOrgID": ORGANIZATION}
+    },
+}
+IN_ORGANIZATION = Baseline(
+    trusted_organizations=frozenset({ORGANIZATION}), organization=ORGANIZATION
+)
+
+
+def needing(*features: str) -> Baseline:
+    """Require features by name."""
+    return replace(IN_ORGANIZATION, aws_owned_resources=features)
+
+
+def test_each_feature_that_stops_is_named_with_its_request_and_source() -> None:
+    """The repositories are read unsigned, and CloudFormation's URLs are a service principal's."""
+    snapshot = build_snapshot(gateway("1", policy=policy(ORGANIZATION_ONLY)))
+    baseline = needing("amazon-linux", "cloudformation")
+    found = verdicts(NEEDS, snapshot, baseline)["vpce-1"]
+    assert found.status is Status.FAIL
+    assert {each.record["feature"] for each in found.evidence} == {"amazon-linux", "cloudformation"}
+    (repository,) = (each for each in found.evidence if "de612dc2" in each.text)
+    assert repository.text == (
+        "Amazon Linux repositories (dnf on Amazon Linux 2023) stops: s3:GetObject on "
+        f"arn:aws:s3:::al2023-repos-{REGION}-de612dc2/* without a signature is blocked, no "
+        "statement allows it. aws_owned_resources names amazon-linux."
+    )
+    assert repository.record["source"].startswith("https://")
+    assert statuses(NEEDS, snapshot, needing()) == {"vpce-1": Status.NOT_APPLICABLE}
+
+
+def test_named_features_replace_those_that_required_services_imply() -> None:
+    """Who names none says that workloads reach nothing of AWS."""
+    snapshot = build_snapshot(gateway("1", policy=policy(ORGANIZATION_ONLY)))
+    implied = replace(IN_ORGANIZATION, required_services=("ecr.dkr",))
+    assert statuses(NEEDS, snapshot, implied) == {"vpce-1": Status.FAIL}
+    none = replace(implied, aws_owned_resources=())
+    assert statuses(NEEDS, snapshot, none) == {"vpce-1": Status.NOT_APPLICABLE}
+
+
+def test_an_organization_that_is_not_known_leaves_the_answer_open() -> None:
+    """The account may be in it or not; the baseline says so."""
+    sts = f"com.amazonaws.{REGION}.sts"
+    snapshot = build_snapshot(interface("1", sts, policy=policy(ORGANIZATION_ONLY)))
+    required = Baseline(required_services=("sts",))
+    found = verdicts(NEEDS, snapshot, required)["vpce-1"]
+    assert found.status is Status.UNKNOWN
+    assert f"the organization of account {ACCOUNT} is not known" in verdict_text(found)
+    known = replace(required, organization=ORGANIZATION)
+    assert statuses(NEEDS, snapshot, known) == {"vpce-1": Status.PASS}
+
+
+def test_an_interface_endpoint_beside_a_gateway_endpoint_counts_if_names_lead_to_it() -> None:
+    """Otherwise the gateway endpoint carries the requests, and only its policy matters."""
+    closed = policy(ORGANIZATION_ONLY)
+    for private_dns, only_inbound, expected in (
+        (False, None, Status.NOT_APPLICABLE),
+        (True, True, Status.NOT_APPLICABLE),
+        (True, False, Status.FAIL),
+    ):
+        beside = interface(
+            "2",
+            S3,
+            policy=closed,
+            private_dns=private_dns,
+            private_dns_only_for_inbound_resolver=only_inbound,
+        )
+        both = build_snapshot(gateway("1", policy=policy(ALLOW_ALL)), beside)
+        found = statuses(NEEDS, both, needing("ecr"))
+        assert found == {"vpce-1": Status.PASS, "vpce-2": expected}
+        alone = build_snapshot(beside)
+        assert statuses(NEEDS, alone, needing("ecr")) == {"vpce-2": Status.FAIL}
+
+
+def test_reading_what_aws_owns_is_no_finding() -> None:
+    """By anyone, as AWS recommends; to write it, a feature that needs it must be required."""
+    layers = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket/*"
+    waits = f"arn:aws:s3:::cloudformation-waitcondition-{REGION}/*"
+    reads = {**ALLOW_ALL, "Action": "s3:GetObject", "Resource": [layers, waits]}
+    writes = {**ALLOW_ALL, "Action": "s3:PutObject", "Resource": [layers, waits]}
+    responds = {**writes, "Resource": waits}
+    for statement, baseline, expected in (
+        (reads, IN_ORGANIZATION, Status.PASS),
+        (reads, needing("ecr", "cloudformation"), Status.PASS),
+        (reads, needing("ecr"), Status.FAIL),
+        (responds, IN_ORGANIZATION, Status.FAIL),
+        (responds, needing("cloudformation"), Status.PASS),
+        (writes, needing("cloudformation", "ecr"), Status.FAIL),
+    ):
+        snapshot = build_snapshot(gateway("1", policy=policy(ORGANIZATION_ONLY, statement)))
+        found = verdicts(PRINCIPAL, snapshot, baseline)["vpce-1"]
+        assert found.status is expected, (statement, baseline)
+        if expected is Status.FAIL:
+            assert json.loads(found.evidence[0].record["witness"])["resource_owner"] == "aws"
+        assert statuses(RESOURCE, snapshot, baseline) == {"vpce-1": Status.PASS}
 
 
 def test_a_required_service_must_get_something_through() -> None:

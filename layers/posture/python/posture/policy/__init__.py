@@ -26,8 +26,13 @@ Searching for a request (independent of the evaluator, which confirms each examp
     automata, tokens                pattern sets as automata; the budget of work
     cost                            the element that costs most, where the budget is exceeded
 
+What workloads need of a policy:
+    features, required              facts about AWS; what a baseline requires
+    permitted                       what anyone may do with resources that AWS owns
+    needs                           the requests that must pass, asked with their true signers
+
 What follows from a decision:
-    descriptions, lints, suggest, required_requests, endpoint_dependence
+    descriptions, lints, suggest, generate, compare, endpoint_dependence
 
 https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
 """

@@ -7,13 +7,12 @@ from functools import partial
 
 from posture.analysis.endpoint_contexts import TYPES_WITH_POLICY
 from posture.model.network import Facet
-from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.model.verdict import Severity, Status
 from posture.policy import PolicyAnswer, QuestionResult
-from posture.policy.required_requests import find_blocked_requests
 from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.endpoint_policy_context import EndpointPolicyContext
-from posture.rules.evidence import join_names
-from posture.rules.result import RuleResult, failed
+from posture.rules.endpoint_policy_needs import evaluate_needs
+from posture.rules.result import RuleResult
 from posture.rules.rule import Family, Rule, VpcContext
 
 POLICIES = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html"
@@ -81,39 +80,6 @@ def _actions(subject: EndpointPolicyContext) -> RuleResult:
         finding,
         what="allows actions that the baseline does not list (allowed_actions)",
         safe="allows only the actions that the baseline lists (allowed_actions)",
-    )
-
-
-def _required(subject: EndpointPolicyContext) -> RuleResult:
-    decided, endpoint = subject.decided, subject.endpoint
-    baseline = subject.vpc.baseline
-    required = baseline.required_services
-    if baseline.accept_fips_endpoints:
-        required += tuple(f"{each}-fips" for each in required)
-    blocked = find_blocked_requests(
-        decided.policy, decided.decision, subject.expected.endpoint, required
-    )
-    if blocked is None:
-        summary = f"{subject.name}: no required service depends on this endpoint"
-        return subject.build_result(Status.NOT_APPLICABLE, summary)
-    if not blocked:
-        summary = f"the policy of {subject.name} allows the requests of required services"
-        return subject.build_result(Status.PASS, summary)
-    return failed(
-        resource=endpoint.id,
-        summary=f"the policy of {subject.name} blocks "
-        f"{join_names(each.request for each in blocked)}",
-        evidence=tuple(
-            Evidence(
-                f"{each.request} is blocked: {each.reason}. {each.required_by} requires it.",
-                {"endpoint": endpoint.id, "request": each.request, "needed_by": each.required_by},
-            )
-            for each in blocked
-        ),
-        remediation=Remediation(
-            "Allow the requests of the required services, or remove the services from "
-            "required_services in the baseline."
-        ),
     )
 
 
@@ -202,12 +168,15 @@ RULES: tuple[Rule[VpcContext], ...] = (
         requirement="Endpoint policies allow the requests of required services",
         severity=Severity.INFORMATIONAL,
         rationale=(
-            "Workloads fail when the policy blocks all requests, or blocks the buckets in which "
-            "Amazon ECR stores image layers. The finding is informational: the policy allows no "
-            "unwanted access."
+            "Workloads fail when the policy blocks all requests, or those for resources that AWS "
+            "owns: image layers of Amazon ECR, documents of Systems Manager, repositories of "
+            "Amazon Linux, responses to CloudFormation. Many of these are presigned by AWS or not "
+            "signed at all, so that a condition on the principal blocks them. The evidence names "
+            "each feature and request that stops. The finding is informational: the policy allows "
+            "no unwanted access."
         ),
         remediation="Allow the requests of the required services.",
-        evaluate=partial(_evaluate_each, _required),
+        evaluate=partial(_evaluate_each, evaluate_needs),
         controls=AVAILABILITY,
         references=(ECR, POLICIES),
     ),

@@ -33,10 +33,10 @@ from posture.policy import (
     DecidedPolicy,
     MalformedPolicyError,
     PolicyCheck,
-    Trust,
     decide_policies,
 )
 from posture.policy.decide import MAX_UNITS
+from posture.policy.required import build_policy_check
 from posture.rules.controls import Control
 from posture.rules.result import RuleResult
 
@@ -141,17 +141,8 @@ class VpcContext:
 
     def build_policy_check(self, endpoint: Endpoint) -> PolicyCheck:
         """Return the endpoint and the trusted accounts that its policy is checked against."""
-        baseline = self.baseline
-        return PolicyCheck(
-            build_endpoint_context(self.snapshot, endpoint),
-            Trust(
-                baseline.trusted_accounts,
-                baseline.trusted_organizations,
-                own_organization=baseline.organization,
-            ),
-            self.snapshot.observed_at,
-            baseline.allowed_actions,
-        )
+        endpoint_context = build_endpoint_context(self.snapshot, endpoint)
+        return build_policy_check(endpoint_context, self.baseline, self.snapshot.observed_at)
 
     @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:

@@ -48,6 +48,7 @@ MANAGEMENT = "aws:principalorgmasteraccountid"  # of the caller's organization
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/data-perimeters.html
 NODE_ACCOUNT = "ssm:nodeaccountid"
 NODE_ORG = "ssm:nodeorgid"
+NODES = frozenset({NODE_ACCOUNT, NODE_ORG})
 # Keys that name the account, or the organization, of one of the parties to a request.
 ACCOUNTS = CALLER_ACCOUNTS | OWNER_ACCOUNTS | {ENDPOINT_ACCOUNT, MANAGEMENT, PRINCIPAL_ARN, USER_ID}
 ORGS = CALLER_ORGS | OWNER_ORGS | {ENDPOINT_ORG, ENDPOINT_PATHS, MANAGEMENT}

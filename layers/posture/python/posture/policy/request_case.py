@@ -92,7 +92,7 @@ class RequestCase:
     assigned: Assigned = field(default_factory=dict)
     named_actions: tuple[str, ...] = ()
     group: ActionGroup | None = None
-    stated: Assigned = field(default_factory=dict)
+    stated: Assigned | None = None
 
 
 class OpenValue(Enum):
@@ -105,7 +105,7 @@ class OpenValue(Enum):
 
 def resolve_key(key: str, case: RequestCase) -> KeyValues | OpenValue:
     """Return the values of a condition key in a case; the key is in lower case."""
-    if key in case.stated:
+    if case.stated and key in case.stated:
         return _value_or_absent(case.stated[key])
     if not keys.is_known(key):
         return OpenValue.UNKNOWABLE
@@ -212,7 +212,7 @@ def _is_absent_for(key: str, caller: Caller) -> bool:
         return caller.kind is not CallerKind.FEDERATED
     if key == keys.USER_ID:
         return caller.kind is CallerKind.FEDERATED
-    if key in {keys.NODE_ACCOUNT, keys.NODE_ORG}:
+    if key in keys.NODES:
         return caller.kind is not CallerKind.ANONYMOUS
     if key == "aws:username" and caller.principal_type not in {"", "User"}:
         return True

@@ -174,14 +174,15 @@ class RequestSearch:
     def _may_allow(self, statement: Statement, case: RequestCase) -> bool:
         """Return whether a statement may allow requests of a case that is not complete yet."""
         self.budget.spend()
-        results = self._evaluate(statement, case)
+        evaluate = self._evaluate if self.denied_by else self.clauses.evaluate
+        results = evaluate(statement, case)
         if results == [False]:
             return False
         undecidable = [each.element for each in results if isinstance(each, Undecidable)]
         self.undecided.update(dict.fromkeys(undecidable))
         if undecidable and not self.approximate:
             return False
-        return all(self._evaluate(each, case) for each in self.clauses.denies)
+        return all(evaluate(each, case) for each in self.clauses.denies)
 
     def _evaluate(self, statement: Statement, case: RequestCase) -> list[ClauseResult]:
         other = self.denied_by
@@ -241,8 +242,9 @@ class RequestSearch:
     ) -> list[list[Requirement]] | None:
         """Return, per statement, the clauses of which one must fail; None if none of them can."""
         found = [list(pair) for pair in self._list_permitted()]
+        evaluate = self._evaluate if self.denied_by else self.clauses.evaluate
         for statement in others:
-            results = self._evaluate(statement, case)
+            results = evaluate(statement, case)
             if results == [False]:
                 continue
             exact = [r for r in results if isinstance(r, Requirement) and not r.approximate]
@@ -341,15 +343,14 @@ class _OpenValues:
         question, cases = search.question, search.cases
         if key == ACTION and question.allowed_actions:
             yield question.allowed_actions
-        owner, of_aws = self.case.owner, search.permitted.of_aws
-        if key == RESOURCE and of_aws and owner and owner.kind is OwnerKind.ACCOUNT:
+        of_aws = search.permitted.of_aws
+        is_of_account = self.case.owner is not None and self.case.owner.kind is OwnerKind.ACCOUNT
+        if of_aws and key == RESOURCE and is_of_account:
             yield of_aws
-        trusted = {
-            keys.NODE_ACCOUNT: cases.trust.accounts,
-            keys.NODE_ORG: cases.trust.organizations,
-        }.get(key)
-        if trusted and question.is_about_trust:
-            yield compile_globs(sorted(trusted))
+        if key in keys.NODES and question.is_about_trust:
+            trust = cases.trust
+            ids = trust.accounts if key == keys.NODE_ACCOUNT else trust.organizations
+            yield compile_globs(sorted(ids))
         if key == RESOURCE and question.untrusted_resource and not cases.trust.strict:
             own = self.statement and self._find_presumed_own(self.statement)
             if own:

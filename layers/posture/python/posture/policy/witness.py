@@ -33,7 +33,8 @@ def build_request(found: FoundRequest) -> Request:
     principal, _, session = _first(chosen.pop(keys.PRINCIPAL_ARN, None)).partition(SESSION)
     action, resource = _first(chosen.pop(ACTION)), _first(chosen.pop(RESOURCE))
     context: dict[str, tuple[str, ...]] = {}
-    for key in (*REPORTED_KEYS, *case.assigned, *case.stated, *keys.FIXED, *sorted(keys.BY_TYPE)):
+    stated = case.stated or {}
+    for key in (*REPORTED_KEYS, *case.assigned, *stated, *keys.FIXED, *sorted(keys.BY_TYPE)):
         value = resolve_key(key, case)
         if isinstance(value, tuple):
             context[key] = value

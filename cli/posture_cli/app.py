@@ -16,6 +16,7 @@ COMMANDS = {
     "scan": "evaluate VPCs and endpoint services now, read-only",
     "coverage": "show the path from each subnet to each AWS service",
     "explain": "explain one path: the routes, names and rules that decide it",
+    "snapshot": "save the network to a file, which other commands read",
     "redrive": "retry what the monitor could not process",
     "replay": "read CloudTrail files as the monitor does",
     "findings": "list the findings of a deployed monitor",
@@ -43,7 +44,7 @@ class _LazyGroup(TyperGroup):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        group = get_group(import_module(f"posture_cli.commands.{cmd_name}").app)
+        group = get_group(import_module(f"posture_cli.commands.{cmd_name.replace('-', '_')}").app)
         group.name = cmd_name
         return group.commands.get(cmd_name, group)
 

@@ -1,11 +1,13 @@
-"""Reads VPCs and endpoint services as they are now, with the caller's own credentials."""
+"""Reads VPCs and endpoint services, as they are now with the caller's credentials, or recorded.
+
+Both ways use the same observer. A recorded region needs neither credentials nor network.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import NoRegionError
@@ -14,7 +16,7 @@ from posture.analysis.services import find_service, get_service
 from posture.ec2.describe import SUBNETS, describe
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import collect_services
-from posture.ec2.observer import Observer, utc_now
+from posture.ec2.observer import Observer
 from posture.errors import ScopeUnreadableError
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Service, Snapshot
@@ -22,9 +24,9 @@ from posture.model.scope import Region, Scope
 from posture.model.service_names import short_name
 from posture.runtime.clients import CONFIG
 from posture_cli.failure import CommandError
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
+from posture_cli.options import SourceOptions
+from posture_cli.recorded.load import load_regions
+from posture_cli.recorded.observe import RecordedObserver
 
 SUGGESTIONS = 4  # names that an error suggests
 
@@ -37,55 +39,72 @@ class UnreadableServices:
     reason: str
 
 
-def collect_vpcs(regions: Sequence[str], vpcs: Sequence[str]) -> Iterator[Snapshot]:
+def open_observers(source: SourceOptions) -> Sequence[Observer]:
+    """Open an observer of each region: of a file or folder if one is given, otherwise of AWS.
+
+    Raises:
+        CommandError: The file does not hold what is expected.
+        NoRegionError: No region is given, and the caller's AWS settings name none.
+    """
+    if source.file:
+        return [
+            RecordedObserver(each)
+            for each in load_regions(
+                source.file, regions=source.region or (), account=source.account
+            )
+        ]
+    if source.account:
+        raise CommandError("--account is for files: use it with --from")
+    return _open_live_observers(source.region or ())
+
+
+def collect_vpcs(observers: Sequence[Observer], vpcs: Sequence[str]) -> Iterator[Snapshot]:
     """Take a snapshot of each VPC, one after the other.
 
     Args:
-        regions: The regions to read; empty: the region of the caller's AWS settings.
+        observers: The observers of the regions to read.
         vpcs: Only these; empty: all.
 
     Raises:
         CommandError: A VPC does not exist.
         ScopeUnreadableError: The caller may not list VPCs.
     """
-    clients = _open_clients(regions)
     missing = set(vpcs)
-    for ec2, region in clients:
-        for snapshot in _collect(ec2, region, sorted(set(vpcs))):
+    for observer in observers:
+        for snapshot in _collect(observer, sorted(set(vpcs))):
             missing.discard(snapshot.vpc.id)
             yield snapshot
     if missing:
-        raise CommandError(f"there is no {', '.join(sorted(missing))} in {_names(clients)}")
+        raise CommandError(f"there is no {', '.join(sorted(missing))} in {_names(observers)}")
 
 
 def collect_endpoint_services(
-    regions: Sequence[str],
+    observers: Sequence[Observer],
 ) -> Iterator[EndpointServiceSnapshot | UnreadableServices]:
     """Take a snapshot of each endpoint service of the regions."""
-    for ec2, region in _open_clients(regions):
-        listed = collect_services(ec2, region, now=utc_now)
+    for observer in observers:
+        listed = collect_services(observer.ec2, observer.region, now=observer.now)
         if listed.unreadable:
-            yield UnreadableServices(region, listed.unreadable)
+            yield UnreadableServices(observer.region, listed.unreadable)
         yield from listed.services.values()
 
 
-def collect_vpc_of_subnet(subnet: str, regions: Sequence[str]) -> Snapshot:
+def collect_vpc_of_subnet(subnet: str, observers: Sequence[Observer]) -> Snapshot:
     """Take a snapshot of the VPC of a subnet.
 
     Raises:
         CommandError: No region has the subnet; similar ids are named.
         ScopeUnreadableError: The caller may not list subnets or VPCs.
     """
-    clients = _open_clients(regions)
     known: list[str] = []
-    for ec2, region in clients:
-        listed = describe(ec2, SUBNETS)
+    for observer in observers:
+        listed = describe(observer.ec2, SUBNETS)
         if listed.unreadable:
-            raise ScopeUnreadableError(f"{region.name}: {listed.unreadable}")
+            raise ScopeUnreadableError(f"{observer.region.name}: {listed.unreadable}")
         if vpc := next((each.vpc_id for each in listed.items if each.id == subnet), None):
-            return next(_collect(ec2, region, [vpc]))
+            return next(_collect(observer, [vpc]))
         known += [each.id for each in listed.items]
-    raise CommandError(f"there is no {subnet} in {_names(clients)}{_suggest(subnet, known)}")
+    raise CommandError(f"there is no {subnet} in {_names(observers)}{_suggest(subnet, known)}")
 
 
 def require_service(snapshot: Snapshot, name: str) -> Service:
@@ -120,7 +139,7 @@ def _suggest(name: str, known: Sequence[str]) -> str:
     return f"; there are {listed}" if listed else ""
 
 
-def _open_clients(regions: Sequence[str]) -> Sequence[tuple[EC2Client, Region]]:
+def _open_live_observers(regions: Sequence[str]) -> Sequence[Observer]:
     session = boto3.Session()
     names = regions or ([session.region_name] if session.region_name else [])
     if not names:
@@ -128,17 +147,17 @@ def _open_clients(regions: Sequence[str]) -> Sequence[tuple[EC2Client, Region]]:
     sts = session.client("sts", region_name=names[0], config=CONFIG)
     account = sts.get_caller_identity()["Account"]
     return [
-        (session.client("ec2", region_name=name, config=CONFIG), Region(account, name))
+        Observer(session.client("ec2", region_name=name, config=CONFIG), Region(account, name))
         for name in dict.fromkeys(names)
     ]
 
 
-def _names(clients: Sequence[tuple[EC2Client, Region]]) -> str:
-    return ", ".join(region.name for _, region in clients)
+def _names(observers: Sequence[Observer]) -> str:
+    return ", ".join(each.region.name for each in observers)
 
 
-def _collect(ec2: EC2Client, region: Region, vpcs: Sequence[str]) -> Iterator[Snapshot]:
-    observer = Observer(ec2, region)
+def _collect(observer: Observer, vpcs: Sequence[str]) -> Iterator[Snapshot]:
+    region = observer.region
     if not vpcs:
         for part in observer.collect_region(DnsCache(budget=UNLIMITED)):
             if reason := part.unreadable.get(Facet.VPC):

@@ -114,6 +114,7 @@ OutputOption = Annotated[Output, output_option(*RECORDS)]
 RegionsOption = Annotated[
     list[str] | None, option("REGION", _regions, "--region", "-r", parser=_parse_region)
 ]
+_parse_account = build_parser(r"\d{12}", "an account of 12 digits")
 _parse_vpc = build_parser(r"vpc-[0-9a-f]+", "a VPC, as in vpc-0123456789abcdef0")
 VpcsOption = Annotated[
     list[str] | None, option("VPC", "Only this VPC; repeat for several.", parser=_parse_vpc)
@@ -140,6 +141,30 @@ LimitOption = Annotated[
 ]
 BaselineTableOption = Annotated[str | None, _table_option("baseline")]
 HistoryTableOption = Annotated[str | None, _table_option("history")]
+
+
+@dataclass(frozen=True)
+class SourceOptions(OptionGroup):
+    """Where the network is read: in AWS, or in a file."""
+
+    region: RegionsOption = None
+    file: Annotated[
+        Path | None,
+        option(
+            "FILE|FOLDER",
+            "Read a snapshot file, or a folder with output of aws ec2 describe-*; needs neither "
+            "credentials nor network.",
+            "--from",
+        ),
+    ] = None
+    account: Annotated[
+        str | None,
+        option(
+            "ACCOUNT",
+            "With --from: the account, if the output does not say it.",
+            parser=_parse_account,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.failure import CommandError
-from posture_cli.live import collect_vpcs, require_service
+from posture_cli.live import collect_vpcs, open_observers, require_service
 from posture_cli.options import Output, option
 from posture_cli.render.coverage import (
     CSV_COLUMNS,
@@ -36,10 +36,11 @@ app = CommandGroup()
     "posture coverage --stack posture --output csv",
     "posture coverage --stack posture --region eu-west-1 --region us-east-1",
     "posture coverage --output json | jq '.[].cells'",
+    "posture coverage --from network.json",
 )
 def coverage(
     *,
-    region: options.RegionsOption = None,
+    source: options.SourceOptions,
     vpc: options.VpcsOption = None,
     service: Annotated[
         list[str] | None,
@@ -58,9 +59,9 @@ def coverage(
 ) -> None:
     """Show the path from each subnet to each AWS service, and whether the traffic arrives.
 
-    Without --stack the command reads your VPCs now, read-only, with your own credentials. The
-    columns are the services that have a gateway endpoint, those of your interface endpoints, those
-    that the baseline requires, and those of --service.
+    Without --stack the command reads your VPCs now, read-only, with your own credentials, or from a
+    file with --from. The columns are the services that have a gateway endpoint, those of your
+    interface endpoints, those that the baseline requires, and those of --service.
 
     With --stack it shows what the monitor observed last, with the monitor's columns. A stack
     monitors one region: repeat --region to read the stacks of several regions.
@@ -73,9 +74,14 @@ def coverage(
                 "the columns of a deployed monitor are set by its own baseline",
                 param_hint="--service and --baseline with --stack or --table",
             )
-        matrices = _read_stored(stack or "", table, region or (), vpc or ())
+        if source.file:
+            raise typer.BadParameter(
+                "a deployed monitor has its own tables",
+                param_hint="--from with --stack or --table",
+            )
+        matrices = _read_stored(stack or "", table, source.region or (), vpc or ())
     else:
-        matrices = _read_live(region or (), vpc or (), service or (), baseline)
+        matrices = _read_now(source, vpc or (), service or (), baseline)
     with open_stderr().status("reading VPCs"):
         found = list(matrices)
     if not found:
@@ -88,11 +94,14 @@ def coverage(
         draw_matrices(found)
 
 
-def _read_live(
-    regions: Sequence[str], vpcs: Sequence[str], services: Sequence[str], baseline: Path | None
+def _read_now(
+    source: options.SourceOptions,
+    vpcs: Sequence[str],
+    services: Sequence[str],
+    baseline: Path | None,
 ) -> Iterator[VpcMatrix]:
     document = load_baseline(baseline)
-    for snapshot in collect_vpcs(regions, vpcs):
+    for snapshot in collect_vpcs(open_observers(source), vpcs):
         named = [require_service(snapshot, each).name for each in services]
         case = VpcContext(snapshot, resolve_baseline(document, snapshot.scope, snapshot.vpc.tags))
         required = (*case.baseline.required_services, *named)

@@ -17,7 +17,7 @@ from posture_cli import options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout
-from posture_cli.live import collect_vpc_of_subnet, require_service
+from posture_cli.live import collect_vpc_of_subnet, open_observers, require_service
 from posture_cli.options import Output, argument, build_parser, option
 from posture_cli.render.coverage import LEGEND
 from posture_cli.render.records import write_json, write_records
@@ -38,6 +38,7 @@ app = CommandGroup()
     "posture explain subnet-0123456789abcdef0 ecr.dkr --group sg-0123456789abcdef0",
     "posture explain subnet-0123456789abcdef0 s3 --baseline baseline.yaml",
     "posture explain subnet-0123456789abcdef0 s3 --output json",
+    "posture explain subnet-0123456789abcdef0 s3 --from network.json",
 )
 def explain(
     subnet: Annotated[str, argument("SUBNET", "The source: subnet-…", parser=_parse_subnet)],
@@ -45,7 +46,7 @@ def explain(
         str, argument("SERVICE", "The destination: s3, kms, ecr.dkr, or a full service name.")
     ],
     *,
-    region: options.RegionsOption = None,
+    source: options.SourceOptions,
     group: Annotated[
         list[str] | None,
         option("GROUP", _GROUP, "--group", "-g", parser=_parse_group),
@@ -57,8 +58,8 @@ def explain(
 
     Each step names the route, the DNS name, the network ACL entry or the security group rule that
     decides; the last one says what the endpoint policy allows, given whom the baseline trusts. The
-    command reads the VPC now, read-only, with your own credentials. Without --group it assumes that
-    the workload's own security groups allow all outbound traffic.
+    command reads the VPC now, read-only, with your own credentials, or from a file with --from.
+    Without --group it assumes that the workload's own security groups allow all outbound traffic.
 
     A deployed monitor cannot answer this: it stores what blocks traffic, but not what allows it.
     To see what it observed last: posture coverage --stack STACK --vpc VPC --output json
@@ -67,7 +68,7 @@ def explain(
     """
     document = load_baseline(baseline)
     with open_stderr().status(f"reading the VPC of {subnet}"):
-        snapshot = collect_vpc_of_subnet(subnet, region or ())
+        snapshot = collect_vpc_of_subnet(subnet, open_observers(source))
         destination = require_service(snapshot, service)
     required = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)
     explanation = explain_path(

@@ -23,7 +23,12 @@ from posture_cli.console import open_stderr, print_note
 from posture_cli.interchange import ScopedVerdict
 from posture_cli.interchange.junit import build_junit
 from posture_cli.interchange.sarif import build_sarif
-from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs
+from posture_cli.live import (
+    UnreadableServices,
+    collect_endpoint_services,
+    collect_vpcs,
+    open_observers,
+)
 from posture_cli.options import RECORDS, Output, output_option
 from posture_cli.render.findings import (
     VERDICT_COLUMNS,
@@ -43,17 +48,21 @@ app = CommandGroup()
     "posture scan --region eu-west-1 --region us-east-1 --output csv",
     "posture scan --vpc vpc-0123456789abcdef0 --baseline baseline.yaml",
     "posture scan --all --output json",
+    "posture scan --from network.json",
     "posture scan --region eu-west-1 --output sarif > posture.sarif",
 )
 def scan(
     *,
-    region: options.RegionsOption = None,
+    source: options.SourceOptions,
     vpc: options.VpcsOption = None,
     baseline: options.BaselineOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also list what passes.")] = False,
     output: Annotated[Output, output_option(*RECORDS, Output.SARIF, Output.JUNIT)] = Output.TABLE,
 ) -> None:
     """Evaluate your VPCs now, read-only, with your own credentials; nothing needs to be deployed.
+
+    With --from the network is read from a file of posture snapshot save, or from a folder with
+    output of aws ec2 describe commands. What the folder does not hold is listed as unknown.
 
     Without --vpc the endpoint services of the region are evaluated as well. What cannot be read or
     decided is listed as unknown.
@@ -67,8 +76,9 @@ def scan(
     found: list[ScopedVerdict] = []
     evaluated: Counter[str] = Counter()
     with open_stderr().status("reading VPCs") as progress:
-        services = () if vpc else collect_endpoint_services(region or ())
-        for snapshot in chain(collect_vpcs(region or (), vpc or ()), services):
+        observers = open_observers(source)
+        services = () if vpc else collect_endpoint_services(observers)
+        for snapshot in chain(collect_vpcs(observers, vpc or ()), services):
             if isinstance(snapshot, UnreadableServices):
                 found += _report_unreadable(snapshot)
                 continue

@@ -6,19 +6,16 @@ https://github.com/boto/botocore/blob/develop/botocore/client.py (`_make_api_cal
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
-from botocore.session import Session
 
 from posture.ec2.errors import NOT_RECORDED
 from posture.model.network import Facet
+from posture_cli.recorded.offline import open_session
 from posture_cli.recorded.operations import OPERATIONS, Operation, name_attribute
 from posture_cli.recorded.region import MissingRows, RecordedRegion, Row
 
@@ -37,26 +34,11 @@ def open_client(recorded: RecordedRegion) -> EC2Client:
     Rows that are missing are answered with an error that `posture.ec2` takes for a denied one: what
     depends on them is unknown.
     """
-    client = _session().create_client("ec2", recorded.region)
+    client = open_session().create_client("ec2", recorded.region)
     answers = _Answers(recorded)
     client.meta.events.register("before-parameter-build.ec2", keep_parameters)
     client.meta.events.register("before-call.ec2", cast("Any", answers.answer))
     return cast("EC2Client", client)
-
-
-@lru_cache(maxsize=1)
-def _session() -> Session:
-    """Return a session that reads no profile and looks for no credentials."""
-    nowhere = (None, None, os.devnull, None)
-    session = Session(
-        {
-            "profile": (None, None, None, None),
-            "config_file": nowhere,
-            "credentials_file": nowhere,
-        }
-    )
-    session.register_component("credential_provider", CredentialResolver([]))
-    return session
 
 
 def keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
@@ -115,16 +97,24 @@ class _Answers:
             if all(_matches(row, each["Name"], each["Values"]) for each in filters)
         ]
         if name == Facet.SERVICES:
-            own = self._recorded.region
-            regions = parameters.get("ServiceRegions", [own])
-            rows = [row for row in rows if row.get("ServiceRegion", own) in regions]
-            if not rows and regions != [own]:
-                where = ", ".join(regions)
-                raise _fail(MissingRows(name, f"the services of {where} were not recorded"))
+            return self._select_services(rows, parameters.get("ServiceRegions"))
         for gap in self._gaps(name):
             if _concerns(gap, filters, rows, operation):
                 raise _fail(gap)
         return rows
+
+    def _select_services(self, rows: Sequence[Row], others: Sequence[str] | None) -> list[Row]:
+        """Select the services of the region, or of others that offer them to it."""
+        name, own = Facet.SERVICES.value, self._recorded.region
+        wanted = set(others or [own])
+        selected = [row for row in rows if row.get("ServiceRegion", own) in wanted]
+        for gap in self._gaps(name):
+            if gap.of in wanted or (not gap.of and not others):
+                raise _fail(gap)
+        if others and not selected:
+            where = ", ".join(others)
+            raise _fail(MissingRows(name, f"the services of {where} were not recorded"))
+        return selected
 
     def _gaps(self, name: str) -> Iterator[MissingRows]:
         """List what is missing of an operation."""

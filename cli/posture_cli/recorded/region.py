@@ -16,9 +16,9 @@ Row = Mapping[str, Any]  # as boto3 returns it, timestamps as datetimes
 class MissingRows:
     """Rows of an operation that are not there, so that nothing may be concluded from their absence.
 
-    `of` is the id that they belong to: a VPC, a prefix list or an endpoint service; "" means that
-    any row of the operation may be missing. `reason` is a sentence for people. `code` is the error
-    code that AWS gave, if AWS did.
+    `of` is what they belong to: the id of a VPC, a prefix list or an endpoint service, or another
+    region whose services were asked for; "" means that any row of the operation may be missing.
+    `reason` is a sentence for people. `code` is the error code that AWS gave, if AWS did.
     """
 
     operation: str

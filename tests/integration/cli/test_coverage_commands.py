@@ -20,6 +20,7 @@ from posture.store.scope_store import Evaluation, Store
 from posture_cli import live
 from posture_cli.app import app
 from posture_cli.main import run
+from posture_cli.options import SourceOptions
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES, create_tables
 
@@ -111,7 +112,7 @@ def test_a_vpc_without_subnets_says_so(network: SampleNetwork) -> None:
 
 def stored(network: SampleNetwork) -> dict[str, Any]:
     """Store the matrix of the full VPC as the monitor does, and give it."""
-    (snapshot,) = live.collect_vpcs((), [network.vpc])
+    (snapshot,) = live.collect_vpcs(live.open_observers(SourceOptions()), [network.vpc])
     analysis = Analysis(snapshot)
     record = build_matrix_record(analysis.build_coverage(list_covered_services(snapshot)), analysis)
     Store(boto3.client("dynamodb"), TABLES).record(

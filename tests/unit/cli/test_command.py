@@ -10,6 +10,7 @@ from posture_cli.app import COMMANDS, app
 GROUPS = {
     "baseline": ("example", "validate", "show", "apply"),
     "waiver": ("add", "approve", "revoke", "list"),
+    "snapshot": ("save",),
     "policy": ("check",),
 }
 

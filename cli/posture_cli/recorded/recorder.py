@@ -1,0 +1,96 @@
+"""Records the rows that an EC2 client receives, so that they can be saved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from posture.ec2.errors import describe_denial
+from posture.model.scope import Region
+from posture_cli.recorded.client import keep_parameters
+from posture_cli.recorded.operations import OPERATIONS
+from posture_cli.recorded.region import MissingRows, RecordedRegion, Row
+from posture_cli.recorded.rows import merge_rows
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+
+class Recorder:
+    """What an EC2 client receives from now on: the rows, and the errors that are no failure.
+
+    It uses botocore's events `after-call` and `after-call-error`, as the answers of a recorded
+    region use `before-call`.
+    """
+
+    def __init__(self, ec2: EC2Client) -> None:
+        self._lock = Lock()
+        self._rows: dict[str, list[Row]] = defaultdict(list)
+        self._missing: dict[tuple[str, str], MissingRows] = {}
+        events = ec2.meta.events
+        events.register("before-parameter-build.ec2", keep_parameters)
+        events.register("after-call.ec2", self._record)
+        events.register("after-call-error.ec2", self._record_error)
+
+    def build_region(self, region: Region, observed_at: datetime) -> RecordedRegion:
+        """Build the recorded region of what was received."""
+        return RecordedRegion(
+            account=region.account,
+            region=region.name,
+            observed_at=observed_at,
+            rows={name: merge_rows(name, rows) for name, rows in sorted(self._rows.items())},
+            missing=tuple(self._missing[each] for each in sorted(self._missing)),
+        )
+
+    def _record(
+        self, http_response: Any, parsed: Row, model: Any, context: Mapping[str, Any], **_: Any
+    ) -> None:
+        operation = OPERATIONS.get(model.name)
+        if not operation:
+            return
+        parameters = context["parameters"]
+        other = next(iter(parameters.get("ServiceRegions", ())), "")
+        key = parameters.get(operation.key, other)
+        if http_response.status_code >= 300:  # noqa: PLR2004 - as botocore decides
+            error = ClientError(parsed, model.name)  # type: ignore[arg-type]
+            self._miss(model.name, key, error)
+            return
+        answer = {name: each for name, each in parsed.items() if name != "ResponseMetadata"}
+        with self._lock:
+            rows = self._rows[model.name]
+            if other:
+                rows += ({"ServiceRegion": other, **row} for row in answer[operation.member])
+            elif not operation.key:
+                rows += answer.get(operation.member, ())
+            else:
+                rows.append(self._join(rows, operation.id, operation.member, key, answer))
+
+    @staticmethod
+    def _join(rows: list[Row], id_member: str, member: str, key: str, answer: Row) -> Row:
+        """Return the answer about one id as a row, with the rows of its earlier pages."""
+        answer = {name: each for name, each in answer.items() if name != "NextToken"}
+        if not member:
+            return {id_member: key, **answer}
+        former = next((row for row in reversed(rows) if row[id_member] == key), {})
+        return {id_member: key, member: [*former.get(member, ()), *answer.get(member, ())]}
+
+    def _record_error(self, exception: Exception, event_name: str, **_: Any) -> None:
+        """Record an error that an emulator raises in this process."""
+        name = event_name.rpartition(".")[2]
+        if isinstance(exception, NotImplementedError) and name in OPERATIONS:
+            self._miss(name, "", exception)
+
+    def _miss(self, name: str, key: str, error: Exception) -> None:
+        if isinstance(error, ClientError):
+            code = error.response["Error"]["Code"]
+        else:
+            code = "NotImplemented"
+        reason = describe_denial(error, name) or code
+        with self._lock:
+            self._rows.setdefault(name, [])
+            self._missing[name, key] = MissingRows(name, reason, key, code)

@@ -103,7 +103,7 @@ def list_simple_requests() -> Iterator[Request]:
     ]
     calls = [
         *product(
-            ("s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts"),
+            ("s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:DeleteObject"),
             ("corp-data/x", "corp-x/x", "other/x"),
         ),
         ("s3:ListBucket", "corp-x"),

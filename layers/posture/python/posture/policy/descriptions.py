@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from posture.policy import keys
 from posture.policy.decide import PolicyAnswer, PolicyDecision, QuestionResult
-from posture.policy.document import Policy
+from posture.policy.document import Policy, Statement
+from posture.policy.mentions import EXTERNAL_ACCOUNTS, EXTERNAL_ORGANIZATIONS
 from posture.policy.request import CallerKind, Request
+from posture.policy.template import ARN_FIELDS
+from posture.policy.value_domains import EXAMPLE_PRINCIPAL
 
 CANONICAL = {
     key.lower(): key
@@ -74,7 +78,37 @@ def describe_request(request: Request, policy: Policy, *, can_call: str = "can c
     parts += [f"lacks {absent}"] if absent else []
     when = f", when the request {' and '.join(parts)}" if parts else ""
     call = f"{can_call} {request.action} {describe_resource(request)}"
-    return f"{describe_caller(request)} {call}{when}"
+    return f"{describe_caller(request)} {call}{when}{_describe_examples(request, policy)}"
+
+
+def _describe_examples(request: Request, policy: Policy) -> str:
+    *most, last = list_invented_names(request, policy) or ("",)
+    if not last:
+        return ""
+    return f" ({', '.join(most)} and {last} are examples)" if most else f" ({last} is an example)"
+
+
+def list_invented_names(request: Request, policy: Policy) -> tuple[str, ...]:
+    """Return the names in a request that stand for any others, for nobody has chosen them."""
+    role = request.principal.rpartition("/")[2]
+    resource = request.resource.split(":", ARN_FIELDS - 1)[-1]
+    name = resource.partition("/")[0] if ":s3:::" in request.resource else resource
+    organizations = (request.organization, request.owner_organization)
+    found = [
+        *(each for each in (request.account, request.owner) if each in EXTERNAL_ACCOUNTS),
+        *(each for each in organizations if each in EXTERNAL_ORGANIZATIONS),
+        role if role.startswith(EXAMPLE_PRINCIPAL) else "",
+        name if name not in {"", "*"} and request.owner != "aws" else "",
+    ]
+    written = {text for statement in policy.statements for text in _list_texts(statement)}
+    named = dict.fromkeys(each for each in found if each)
+    return tuple(each for each in named if not any(each in text for text in written))
+
+
+def _list_texts(statement: Statement) -> Iterator[str]:
+    yield from (*statement.principals.aws, *statement.resources)
+    for condition in statement.conditions:
+        yield from condition.values
 
 
 def _list_named_keys(policy: Policy) -> dict[str, str]:
@@ -100,6 +134,7 @@ def build_request_record(request: Request, policy: Policy) -> dict[str, Any]:
         "resource": request.resource,
         "resource_owner": request.owner,
         "resource_organization": request.owner_organization,
+        "examples": list(list_invented_names(request, policy)),
         "context": {
             written.get(key, key): value[0] if len(value) == 1 else list(value)
             for key, value in sorted(request.context.items())

@@ -39,7 +39,7 @@ ARN = re.compile(
 )
 EXTERNAL_ACCOUNTS = ("999988887777", "888877776666", "777766665555", "666655554444")
 # The last two have the prefix of the first: a policy may compare them with `${…}*`.
-EXTERNAL_ORGANIZATIONS = ("o-external001", "o-external002", "o-external0011", "o-external00")
+EXTERNAL_ORGANIZATIONS = ("o-example0001", "o-example0002", "o-example00011", "o-example000")
 
 Position = tuple[object, ...]
 

@@ -336,7 +336,16 @@ class _OpenValues:
         if key in {ACTION, RESOURCE} and key in self.search.required:
             return ValueDomain(None, excluded, KeyPresence.ALWAYS)
         has_owners = self.search.cases.has_owners
-        return build_domain(key, self.case, excluded, self.search.now, has_owners=has_owners)
+        owner, trust = self.case.owner, self.search.cases.trust
+        is_trusted = owner is not None and trust.covers(owner.account, owner.organization)
+        return build_domain(
+            key,
+            self.case,
+            excluded,
+            self.search.now,
+            has_owners=has_owners,
+            is_trusted=is_trusted,
+        )
 
     def _list_excluded(self, key: str) -> Iterator[PatternSet]:
         search = self.search

@@ -136,25 +136,25 @@ TYPICAL_ACTIONS: dict[str, tuple[str, ...]] = {
     "ebs": ("GetSnapshotBlock",),
     "iam": ("GetRole", "GetPolicy"),
 }
-# Typical ARNs behind the partition, likewise.
+# Typical ARNs behind the partition, likewise. `{example}` says that the name is invented.
 TYPICAL_RESOURCES: dict[str, tuple[str, ...]] = {
-    "s3": ("s3:::external-bucket/object", "s3:::external-bucket"),
-    "dynamodb": ("dynamodb:{region}:{account}:table/external-table",),
+    "s3": ("s3:::{example}-bucket/object", "s3:::{example}-bucket"),
+    "dynamodb": ("dynamodb:{region}:{account}:table/{example}-table",),
     "kms": ("kms:{region}:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab",),
-    "secretsmanager": ("secretsmanager:{region}:{account}:secret:external-secret-a1b2c3",),
-    "lambda": ("lambda:{region}:{account}:function:external-function",),
-    "logs": ("logs:{region}:{account}:log-group:external-group:log-stream:stream",),
-    "ecr": ("ecr:{region}:{account}:repository/external-repository",),
-    "iam": ("iam::{account}:role/ExternalRole",),
+    "secretsmanager": ("secretsmanager:{region}:{account}:secret:{example}-secret-a1b2c3",),
+    "lambda": ("lambda:{region}:{account}:function:{example}-function",),
+    "logs": ("logs:{region}:{account}:log-group:{example}-group:log-stream:stream",),
+    "ecr": ("ecr:{region}:{account}:repository/{example}-repository",),
+    "iam": ("iam::{account}:role/{example}-role",),
     "ec2": ("ec2:{region}:{account}:instance/i-0123456789abcdef0",),
     "execute-api": ("execute-api:{region}:{account}:a1b2c3d4e5/prod/GET/path",),
-    "events": ("events:{region}:{account}:event-bus/external-bus",),
-    "kinesis": ("kinesis:{region}:{account}:stream/external-stream",),
-    "sqs": ("sqs:{region}:{account}:external-sqs",),
-    "sns": ("sns:{region}:{account}:external-sns",),
-    "states": ("states:{region}:{account}:stateMachine:external-machine",),
-    "sts": ("iam::{account}:role/ExternalRole",),
-    "ssm": ("ssm:{region}:{account}:parameter/external-parameter",),
+    "events": ("events:{region}:{account}:event-bus/{example}-bus",),
+    "kinesis": ("kinesis:{region}:{account}:stream/{example}-stream",),
+    "sqs": ("sqs:{region}:{account}:{example}-sqs",),
+    "sns": ("sns:{region}:{account}:{example}-sns",),
+    "states": ("states:{region}:{account}:stateMachine:{example}-machine",),
+    "sts": ("iam::{account}:role/{example}-role",),
+    "ssm": ("ssm:{region}:{account}:parameter/{example}-parameter",),
 }
 DEFAULT_REGION = "us-east-1"
 

@@ -20,16 +20,18 @@ from posture.policy.tokens import match_text
 from posture.policy.value_tests import ValueDomain
 
 MAX_EXAMPLES = 3
+EXAMPLE_PRINCIPAL = "Example"
 BOOLEANS = compile_patterns(match_text("true"), match_text("false"))
 
 
-def build_domain(
+def build_domain(  # noqa: PLR0913 - what a domain depends on
     key: str,
     case: RequestCase,
     excluded: tuple[PatternSet, ...],
     now: Fraction | None,
     *,
     has_owners: bool,
+    is_trusted: bool = False,
 ) -> ValueDomain:
     """Return the values of an open text or key.
 
@@ -39,8 +41,10 @@ def build_domain(
         excluded: Texts that do not count.
         now: The earliest time of a request, in seconds since 1970.
         has_owners: Whether the policy names a key of the resource's owner.
+        is_trusted: Whether the owner is trusted.
     """
-    shape, preferred = find_shape(key, case), _list_preferred(key, case)
+    example = "example" if is_trusted else "example-untrusted"
+    shape, preferred = find_shape(key, case), _list_preferred(key, case, example)
     if key in {ACTION, RESOURCE}:
         options = list_actions(case, has_owners=has_owners) if key == ACTION else None
         shape = shape if options is None else None
@@ -113,7 +117,7 @@ def _list_of_kind(  # noqa: PLR0913 - what distinguishes the kinds of actions
     return tuple(f"{service}:{each}".lower() for each in (*typical, *names) if is_kind(each))
 
 
-def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
+def _list_preferred(key: str, case: RequestCase, example: str) -> tuple[str, ...]:
     """Return texts that read well in an example, to be tried first."""
     service, owner, caller = case.service or "", case.owner, case.caller
     region = case.endpoint.region or get_partition_region(case.partition)
@@ -121,12 +125,13 @@ def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
         return (*case.named_actions, f"{service}:*")
     if key == RESOURCE and owner:
         start = f"arn:{case.partition}:"
-        return _list_resources(start, service, region, owner.account, list_arns(case))
+        account = owner.account
+        return _list_resources(start, service, region, account, list_arns(case), example)
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
         iam = f"arn:{case.partition}:iam::{caller.account}:"
         return (
-            f"{iam}role/ExampleRole{SESSION}example-session",
-            f"{iam}user/ExampleUser",
+            f"{iam}role/{EXAMPLE_PRINCIPAL}Role{SESSION}example-session",
+            f"{iam}user/{EXAMPLE_PRINCIPAL}User",
             f"{iam}root",
         )
     vpc = f"{region}:{case.endpoint.account}:vpc/{case.endpoint.vpc_id}"
@@ -140,14 +145,20 @@ def _list_preferred(key: str, case: RequestCase) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _list_resources(
-    start: str, service: str, region: str, account: str, arns: tuple[str, ...] | None
+def _list_resources(  # noqa: PLR0913, PLR0917 - what a name consists of
+    start: str,
+    service: str,
+    region: str,
+    account: str,
+    arns: tuple[str, ...] | None,
+    example: str,
 ) -> tuple[str, ...]:
     """Return the typical resources of a service, then one of each kind."""
     if arns is None:
         arns = (f"{service}:{{region}}:{{account}}:{{}}",)
-    named = (re.sub(r"\{\*?\}|\*", f"external-{service}", each) for each in arns[:MAX_EXAMPLES])
+    named = (re.sub(r"\{\*?\}|\*", f"{{example}}-{service}", each) for each in arns[:MAX_EXAMPLES])
     written = (*service_actions.TYPICAL_RESOURCES.get(service, ()), *named)
+    values = {"{region}": region, "{account}": account, "{example}": example}
     return tuple(
-        start + each.replace("{region}", region).replace("{account}", account) for each in written
+        start + re.sub(r"\{\w+\}", lambda found: values[found[0]], each) for each in written
     )

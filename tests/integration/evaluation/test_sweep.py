@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from monitor_stage import ANY_ADDRESS, Stage, attribute_change
 from posture.errors import SweepIncompleteError
+from posture.evaluation import region_sweep
 from posture.model.finding import Finding
 from posture.model.scope import Scope
 from posture.store.scope_store import WriteOutcome
@@ -159,3 +161,39 @@ def test_newer_attributes_win_over_cached_ones(stage: Stage) -> None:
 def dns_findings(stage: Stage) -> list[Finding]:
     """Return the open findings on private names that do not resolve."""
     return [each for each in stage.findings() if each.rule == "endpoint-private-dns-ineffective"]
+
+
+def test_a_vpc_that_cannot_be_read_fails_no_other(stage: Stage) -> None:
+    """EC2 answers one request about it with an error; its slice is read without it."""
+    others = [stage.network.ec2.create_vpc(CidrBlock="10.9.0.0/16") for _ in range(5)]
+    vpcs = {each["VpcId"] for each in stage.network.ec2.describe_vpcs()["Vpcs"]}
+    bad = others[2]["Vpc"]["VpcId"]
+
+    def refuse(params: Any, **_: Any) -> None:
+        if params["body"].get("VpcId") == bad:
+            error = {"Error": {"Code": "InternalError", "Message": "as the test wants it"}}
+            raise ClientError(error, "DescribeVpcAttribute")  # type: ignore[arg-type]
+
+    stage.network.ec2.meta.events.register("before-call.ec2.DescribeVpcAttribute", refuse)
+    result = stage.sweep()
+    assert {scope.subject for scope in result.failed} == {bad}
+    assert {each.scope.subject for each in result.results} == vpcs - {bad}
+
+
+@pytest.mark.parametrize(
+    ("code", "most"),
+    [("InternalError", region_sweep.MAX_FAILED_READS + 8), ("RequestLimitExceeded", 1)],
+)
+def test_a_slice_that_cannot_be_read_at_all_takes_few_requests(
+    stage: Stage, code: str, most: int
+) -> None:
+    """Halves are read while they may help, and never while EC2 throttles."""
+    for _ in range(30):
+        stage.network.ec2.create_vpc(CidrBlock="10.9.0.0/16")
+    calls: list[str] = []
+    stage.fail("DescribeSubnets", code)
+    events = stage.network.ec2.meta.events
+    events.register("provide-client-params.ec2.DescribeSubnets", lambda **_: calls.append("read"))
+    result = stage.sweep()
+    assert len(result.failed) == len(stage.network.ec2.describe_vpcs()["Vpcs"])
+    assert len(calls) <= most

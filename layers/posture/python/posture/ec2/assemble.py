@@ -40,7 +40,7 @@ class RelatedResources:
 
     catalogue: RegionCatalogue
     interfaces: Mapping[str, NetworkInterface] = field(default_factory=dict)
-    interfaces_unreadable: str | None = None
+    interface_reading: Reading[NetworkInterface] = field(default_factory=Reading)
     prefix_lists: Mapping[str, Reading[Blocks]] = field(default_factory=dict)
     dns: Mapping[str, DnsReading] = field(default_factory=dict)
     dhcp: Reading[DhcpOptions] = field(default_factory=Reading)
@@ -52,22 +52,34 @@ class RelatedResources:
 def group_by_vpc(resources: VpcResources, known: Iterable[str]) -> dict[str, VpcResources]:
     """Group resources by the VPCs that exist; an operation that is denied is denied for each.
 
-    If DescribeVpcs is denied, the VPCs are the known ones and those that other resources name.
+    If DescribeVpcs is denied, the VPCs are the known ones and those that other resources name. A
+    row that is malformed makes its VPC unreadable, and no other.
     """
     grouped: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for kind in fields(VpcResources):
         for item in getattr(resources, kind.name).items:
             vpc_id = item.id if isinstance(item, Vpc) else item.vpc_id
             grouped[vpc_id][kind.name].append(item)
-    ids = [vpc.id for vpc in resources.vpcs.items]
-    if resources.vpcs.unreadable:
-        ids = list(dict.fromkeys((*known, *grouped)))
-    return {vpc_id: _replace_items(resources, grouped[vpc_id]) for vpc_id in ids}
+    ids = list_vpc_ids(resources.vpcs)
+    if resources.vpcs.why_incomplete(""):
+        ids = tuple(dict.fromkeys((*ids, *known, *grouped)))
+    return {vpc_id: _select(resources, vpc_id, grouped[vpc_id]) for vpc_id in ids}
 
 
-def _replace_items(resources: VpcResources, items: Mapping[str, Iterable[Any]]) -> VpcResources:
+def list_vpc_ids(vpcs: Reading[Vpc]) -> tuple[str, ...]:
+    """List the ids of the VPCs that exist, those of malformed rows included."""
+    return (*(vpc.id for vpc in vpcs.items), *filter(None, vpcs.malformed))
+
+
+def _select(
+    resources: VpcResources, vpc_id: str, items: Mapping[str, Iterable[Any]]
+) -> VpcResources:
     readings = {
-        kind.name: replace(getattr(resources, kind.name), items=tuple(items.get(kind.name, ())))
+        kind.name: Reading(
+            tuple(items.get(kind.name, ())),
+            (whole := getattr(resources, kind.name)).why_incomplete(vpc_id),
+            whole.denied,
+        )
         for kind in fields(VpcResources)
     }
     return VpcResources(**readings)
@@ -91,7 +103,7 @@ def assemble_snapshot(
         network_interfaces=_select_interfaces(resources, related),
         prefix_lists={**related.catalogue.prefix_lists, **_select_lists(resources, related)},
         services=_select_services(resources, related),
-        unreadable=collect_unreadable(resources, related, dns),
+        unreadable=collect_unreadable(resources, related, dns, scope.subject),
     )
 
 
@@ -236,19 +248,19 @@ def _select_services(resources: VpcResources, related: RelatedResources) -> Mapp
 
 
 def collect_unreadable(
-    resources: VpcResources, related: RelatedResources, dns: DnsReading | None
+    resources: VpcResources, related: RelatedResources, dns: DnsReading | None, vpc_id: str = ""
 ) -> dict[Facet, str]:
-    """Collect the reason for each facet that could not be read."""
+    """Collect the reason for each facet of a VPC, or of all, that could not be read."""
     read = related.prefix_lists
     lists = (read[list_id].unreadable for list_id in find_list_ids(resources) if list_id in read)
     reasons = {
-        Facet(operation.facet): getattr(resources, name).unreadable
+        Facet(operation.facet): getattr(resources, name).why_incomplete(vpc_id)
         for name, operation in VPC_RESOURCES.items()
     }
-    reasons[Facet.NETWORK_INTERFACES] = related.interfaces_unreadable
+    reasons[Facet.NETWORK_INTERFACES] = related.interface_reading.why_incomplete(vpc_id)
     reasons[Facet.PREFIX_LISTS] = next(filter(None, lists), None)
     if any(each.dns_servers is None for each in resources.vpcs.items):
-        reasons[Facet.DHCP_OPTIONS] = related.dhcp.unreadable
+        reasons[Facet.DHCP_OPTIONS] = related.dhcp.why_incomplete(vpc_id)
     reasons[Facet.DNS_ATTRIBUTES] = dns.unreadable if dns else None
     denied = {facet: reason for facet, reason in reasons.items() if reason}
     return {**related.catalogue.unreadable, **denied}

@@ -46,6 +46,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 Filters = Sequence[Mapping[str, object]]
 
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of a row that is not as EC2's are
 TIME_LIMIT = 90.0  # seconds for one round of concurrent reads, retries included
 FILTER_VALUES = 200  # the most values that EC2 accepts in one filter
 
@@ -70,12 +71,18 @@ class DescribeOperation(Generic[T]):
 class Reading(Generic[T]):
     """The items that an operation returned, or the reason why they cannot be read.
 
-    They are `denied`, or the operation is not available here: then there can be none.
+    They are `denied`, or the operation is not available here: then there can be none. `malformed`
+    holds why items are missing, by the id of their VPC, "" where even that is unknown.
     """
 
     items: tuple[T, ...] = ()
     unreadable: str | None = None
     denied: bool = False
+    malformed: Mapping[str, str] = field(default_factory=dict)
+
+    def why_incomplete(self, vpc_id: str) -> str | None:
+        """Return why items of a VPC may be missing; None where all were read."""
+        return self.unreadable or self.malformed.get(vpc_id) or self.malformed.get("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +127,23 @@ def describe(
         parameters[operation.filters] = list(filters)
     member = operation.member or operation.facet.removeprefix("Describe")
 
-    def read() -> tuple[T, ...]:
-        rows = list_rows(ec2, operation.facet, member, operation.page, parameters)
-        return tuple(map(operation.parse, rows))
+    def read() -> tuple[Row, ...]:
+        return tuple(list_rows(ec2, operation.facet, member, operation.page, parameters))
 
-    return read_unless_denied(operation.facet, read)
+    return _parse(operation, read_unless_denied(operation.facet, read))
+
+
+def _parse(operation: DescribeOperation[T], rows: Reading[Row]) -> Reading[T]:
+    """Parse rows; one that is malformed makes its VPC incomplete, and no other."""
+    items: list[T] = []
+    malformed: dict[str, str] = {}
+    for row in rows.items:
+        try:
+            items.append(operation.parse(row))
+        except MALFORMED as error:
+            vpc_id = str(row.get("VpcId", "")) if isinstance(row, dict) else ""
+            malformed[vpc_id] = f"a row of ec2:{operation.facet} is malformed: {error}"
+    return Reading(tuple(items), rows.unreadable, rows.denied, malformed)
 
 
 def list_rows(
@@ -191,7 +210,8 @@ def describe_by_ids(
     readings = read_concurrently(reads).values()
     denied = next((each.unreadable for each in readings if each.unreadable), None)
     items = () if denied else tuple(item for each in readings for item in each.items)
-    return Reading(items, denied)
+    malformed = {name: why for each in readings for name, why in each.malformed.items()}
+    return Reading(items, denied, malformed=malformed)
 
 
 def read_concurrently(reads: Mapping[K, Callable[[], T]], limit: float = TIME_LIMIT) -> dict[K, T]:

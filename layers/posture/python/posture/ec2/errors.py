@@ -5,7 +5,7 @@ Error codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overv
 
 from __future__ import annotations
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 UNAUTHORIZED = {"UnauthorizedOperation", "Client.UnauthorizedOperation"}
 DENIED = frozenset(UNAUTHORIZED | {"AccessDenied", "AccessDeniedException"})
@@ -27,6 +27,7 @@ NOT_OFFERED = frozenset(
     {"UnsupportedOperation", "UnknownOperationException", "InvalidAction", "NotImplemented"}
 )
 NOT_IMPLEMENTED = 501
+THROTTLED = frozenset({"RequestLimitExceeded", "ServiceUnavailable", "Throttling", "Unavailable"})
 # Never of AWS: a file that answers in place of EC2 does not hold the rows; they may exist.
 NOT_RECORDED = "NotRecorded"
 
@@ -57,6 +58,13 @@ def describe_closed(error: Exception, operation: str) -> str | None:
     if isinstance(error, ClientError) and get_error_code(error) in CLOSED:
         return f"{get_error_code(error)}: {_name_call(error, operation)} is rejected"
     return None
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether EC2 throttles or cannot be reached, so that more requests would make it worse."""
+    if isinstance(error, ClientError):
+        return get_error_code(error) in THROTTLED
+    return isinstance(error, HTTPClientError | TimeoutError)
 
 
 def is_denied(error: Exception) -> bool:

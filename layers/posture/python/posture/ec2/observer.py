@@ -82,8 +82,9 @@ class Observer:
         observed_at = self.now()
         vpc_id = scope.subject
         reads = {"dns": lambda: read_attributes(self.ec2, [vpc_id], observed_at)}
-        resources, results = self._read_resources([vpc_id], reads)
-        if not resources.vpcs.items and not resources.vpcs.unreadable:
+        found, results = self._read_resources([vpc_id], reads)
+        resources = group_by_vpc(found, [vpc_id]).get(vpc_id)
+        if resources is None:
             return None
         related = self._read_related(resources, results, results["dns"])
         return assemble_snapshot(scope, observed_at, resources, related)
@@ -107,7 +108,7 @@ class Observer:
         as unreadable instead of being left out.
         """
         if not listing.is_single_slice:
-            return self.collect_vpcs(ids, cache.share(len(ids) / len(listing.vpcs.items)))
+            return self.collect_vpcs(ids, cache.share(len(ids) / len(listing.ids)))
         reads = {"vpcs": lambda: listing.vpcs}
         return self._collect(listing.observed_at, (), reads, cache=cache, known=known)
 
@@ -149,7 +150,7 @@ class Observer:
         return RelatedResources(
             catalogue=catalogue,
             interfaces=index_by_id(interfaces.items),
-            interfaces_unreadable=interfaces.unreadable,
+            interface_reading=interfaces,
             prefix_lists=read_entries(self.ec2, find_unlisted_ids(resources, catalogue)),
             dns=dns,
             dhcp=results["dhcp"],
@@ -176,7 +177,11 @@ class Observer:
         if named.unreadable or not instances:
             return named
         attached = describe_network_interfaces(self.ec2, instances, "attachment.instance-id")
-        return Reading((*named.items, *attached.items), attached.unreadable)
+        return Reading(
+            (*named.items, *attached.items),
+            attached.unreadable,
+            malformed={**named.malformed, **attached.malformed},
+        )
 
     def _collect(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from posture.ec2.assemble import list_vpc_ids
 from posture.ec2.describe import FILTER_VALUES, Reading, chunked
 from posture.model.network import Facet, Snapshot, Vpc
 from posture.model.scope import Region
@@ -45,10 +46,15 @@ class VpcListing:
     observed_at: datetime
     vpcs: Reading[Vpc]
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the VPCs, those of malformed rows included."""
+        return list_vpc_ids(self.vpcs)
+
     def slices(self, last_observed: Mapping[str, datetime]) -> tuple[tuple[str, ...], ...]:
         """Split the VPC ids into at least one slice, the least recently observed VPCs first."""
         ids = sorted(
-            (vpc.id for vpc in self.vpcs.items),
+            self.ids,
             key=lambda vpc_id: (last_observed.get(vpc_id, NEVER), vpc_id),
         )
         return chunked(ids, SLICE) or ((),)
@@ -56,4 +62,4 @@ class VpcListing:
     @property
     def is_single_slice(self) -> bool:
         """Whether all VPCs can be read at once, without a filter."""
-        return len(self.vpcs.items) <= SLICE
+        return len(self.ids) <= SLICE

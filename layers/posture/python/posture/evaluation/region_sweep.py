@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 
 from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import ServicesSnapshot
-from posture.ec2.errors import describe_closed
+from posture.ec2.errors import describe_closed, is_busy
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.errors import describe_error
@@ -42,6 +42,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import Store
 
+MAX_FAILED_READS = 16  # of a slice; halving finds one of 200 VPCs that cannot be read in eight
 WRITERS = 8  # scopes recorded at once; the connection pool holds ten DynamoDB calls
 
 logger = Logger()
@@ -122,13 +123,11 @@ class RegionSweep:
         slices = pass_.slices(believable)
         for number, ids in enumerate(slices, 1):
             failed, unrecorded = unrecorded, {}
-            try:
-                vpcs = self._observer.collect_slice(pass_.listing, ids, cache, pass_.records)
+            read, unread = pass_.read(ids, cache, deadline or Deadline())
+            failed |= unread
+            for part, vpcs in read.items():
                 observed += [pass_.observe(each, vpcs) for each in vpcs.vpcs.values()]
-                tasks |= pass_.end_deleted(vpcs, ids)
-            except Exception as error:
-                logger.exception("VPCs not read", extra={"region": str(self.region)})
-                failed |= dict.fromkeys(map(pass_.scope, ids), describe_error(error))
+                tasks |= pass_.end_deleted(vpcs, part)
             same = _find_unchanged(evaluator, observed, records, latest)
             tasks |= {
                 each.scope: partial(
@@ -223,6 +222,38 @@ class _Pass:
         times = {vpc_id: record.observed_at for vpc_id, record in believable.items()}
         return self.listing.slices(times)
 
+    def read(
+        self, ids: Sequence[str], cache: DnsCache, deadline: Deadline
+    ) -> tuple[dict[tuple[str, ...], RegionSnapshot], dict[Scope, str]]:
+        """Read a slice; where that fails, read its halves, so that one VPC fails no other.
+
+        Returns:
+            What was read, by the ids of its VPCs, and why the other VPCs were not.
+        """
+        read: dict[tuple[str, ...], RegionSnapshot] = {}
+        failed: dict[Scope, str] = {}
+        waiting, failures = [tuple(ids)], 0
+        while waiting:
+            part = waiting.pop()
+            try:
+                if len(part) == len(ids):
+                    snapshot = self.observer.collect_slice(self.listing, part, cache, self.records)
+                else:
+                    share = cache.share(len(part) / len(self.listing.ids))
+                    snapshot = self.observer.collect_vpcs(part, share)
+                read[part] = snapshot
+            except Exception as error:
+                failures += 1
+                extra = {"region": str(self.observer.region), "vpcs": len(part)}
+                logger.exception("VPCs not read together", extra=extra)
+                halve = len(part) > 1 and failures < MAX_FAILED_READS and not is_busy(error)
+                if halve and deadline.allows():
+                    middle = len(part) // 2
+                    waiting += [part[:middle], part[middle:]]
+                else:
+                    failed |= dict.fromkeys(map(self.scope, part), describe_error(error))
+        return read, failed
+
     def observe(
         self,
         snapshot: Snapshot | EndpointServiceSnapshot,
@@ -242,10 +273,11 @@ class _Pass:
         self, known: Iterable[Scope], services: ServicesSnapshot
     ) -> Iterator[tuple[Scope, Task]]:
         """Resolve the findings of known scopes that are not listed, where the list is complete."""
-        listed = {vpc.id for vpc in self.listing.vpcs.items}
+        listed = set(self.listing.ids)
         for scope in known:
             existing = listed if scope.vpc_id else services.services.keys()
-            unreadable = self.listing.vpcs.unreadable if scope.vpc_id else services.unreadable
+            vpcs = self.listing.vpcs
+            unreadable = vpcs.why_incomplete("") if scope.vpc_id else services.unreadable
             if scope.subject not in existing and not unreadable:
                 yield self._end(scope, self.listing.observed_at)
 

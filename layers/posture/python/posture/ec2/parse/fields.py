@@ -1,4 +1,8 @@
-"""Parsers for single members of EC2's responses; a missing member is unknown, never an error."""
+"""Parsers for single members of EC2's responses.
+
+A missing member is unknown. A malformed one is a ValueError, because a block that was left out
+could change any answer.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +41,20 @@ def sort_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def parse_network(text: str | None) -> Network | None:
-    """Parse a CIDR block; None if it is missing or malformed."""
-    try:
-        return ip_network(text, strict=False) if text else None
-    except ValueError:
-        return None
+    """Parse a CIDR block; None if it is missing.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    return ip_network(text, strict=False) if text else None
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Parse CIDR blocks in their order, leaving out malformed ones."""
+    """Parse CIDR blocks in their order.
+
+    Raises:
+        ValueError: one is malformed.
+    """
     return tuple(cidr for text in texts if (cidr := parse_network(text)) is not None)
 
 

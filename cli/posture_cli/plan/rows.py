@@ -603,7 +603,7 @@ class PlannedRegion:
         name = f"com.amazonaws.vpce.{self.region}.{service_id}"
         known = {key: it for key, it in row.items() if not _find_unknown(it)}
         fresh: Row = {"ServiceName": name, "ServiceState": "Available"}
-        fresh |= {"AcceptanceRequired": True, "SupportedRegions": [{"Region": self.region}]}
+        fresh |= {"SupportedRegions": [{"Region": self.region}]}
         operation = "DescribeVpcEndpointServiceConfigurations"
         if self.find(operation, "ServiceId", service_id):
             fresh = {}

@@ -14,9 +14,9 @@ from posture.baseline.resolve import resolve_baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
-from posture.model.verdict import Verdict
-from posture.remedies.cells import CellChange, LostRoute, list_cell_changes, list_lost_routes
-from posture.remedies.effect import Effect, compare_verdicts
+from posture.model.verdict import Status, Verdict
+from posture.remedies.cells import CellChange
+from posture.remedies.effect import Effect, compare_contexts, compare_verdicts
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import VpcContext
 from posture_cli.comparison.charges import ChargesComparison, compare_charges
@@ -52,7 +52,12 @@ class ScopeComparison:
 
     @property
     def is_worse(self) -> bool:
-        """Whether a finding opens or becomes worse, or a path is lost."""
+        """Whether a finding opens or becomes worse, or a path is lost.
+
+        What is created was not better before: there, something must fail.
+        """
+        if self.kind is Kind.CREATED:
+            return any(each.status is Status.FAIL for each in self.effect.opened)
         return self.effect.is_worse
 
 
@@ -147,19 +152,15 @@ def _compare_sides(scope: Scope, before: _Side, after: _Side) -> ScopeComparison
     else:
         kind = Kind.DELETED if after.snapshot is None else Kind.CHANGED
     contexts = [each.context for each in (before, after) if each.context]
-    cells: tuple[CellChange, ...] = ()
-    lost_routes: tuple[LostRoute, ...] = ()
     if before.context and after.context:
-        cells = list_cell_changes(before.context, after.context)
-        lost_routes = list_lost_routes(before.context, after.context)
-    elif contexts:
-        cells = tuple(_list_cells(contexts[0], kind))
+        effect = compare_contexts(before.context, after.context, before.verdicts, after.verdicts)
+    else:
+        cells = tuple(_list_cells(contexts[0], kind)) if contexts else ()
+        effect = compare_verdicts(before.verdicts, after.verdicts, cells=cells)
     return ScopeComparison(
         scope=scope,
         kind=kind,
-        effect=compare_verdicts(
-            before.verdicts, after.verdicts, cells=cells, lost_routes=lost_routes
-        ),
+        effect=effect,
         verdicts=after.verdicts,
         charges=compare_charges(before.vpc, after.vpc),
         names={

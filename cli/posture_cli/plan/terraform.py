@@ -1,0 +1,290 @@
+"""Turns a Terraform plan into the rows of its Regions before and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from posture.model.endpoint_service import ServiceFacet
+from posture.model.network import Facet
+from posture.model.service_names import short_name
+from posture_cli.failure import CommandError
+from posture_cli.plan.catalogue import UNREAD, build_catalogue, find_selective_resource
+from posture_cli.plan.existing import complete_existing
+from posture_cli.plan.overlay import apply_difference, drop_targets, rename_ids, strip_rows
+from posture_cli.plan.planned import PlannedChange
+from posture_cli.plan.rows import PlannedRegion, make_symbol
+from posture_cli.plan.terraform_endpoints import read_catalogue
+from posture_cli.plan.terraform_ids import find_own_kind
+from posture_cli.plan.terraform_mapping import add_instances, is_unknown_type
+from posture_cli.plan.terraform_places import Place, find_places
+from posture_cli.plan.terraform_plan import Instance, TerraformPlan
+from posture_cli.plan.terraform_references import Choice, Resolver
+from posture_cli.plan.unassigned import assign
+from posture_cli.recorded.operations import OPERATIONS
+from posture_cli.recorded.region import MissingRows, RecordedRegion
+
+SERVICES = ServiceFacet.CONFIGURATION.value
+READINGS = 200  # at most; a plan with more is left unknown as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """The rows of one reading of a plan, and what turned out while they were built."""
+
+    region: PlannedRegion
+    resolver: Resolver
+    choices: Mapping[str, Choice]
+
+
+def plan_terraform(  # noqa: PLR0913 - what the command is given
+    plan: TerraformPlan,
+    file: str,
+    *,
+    observed_at: datetime,
+    bases: Sequence[RecordedRegion] = (),
+    region: str | None = None,
+    account: str | None = None,
+) -> list[PlannedChange]:
+    """Return the Regions of a plan before and after it.
+
+    Args:
+        plan: The plan.
+        file: Its name, for errors.
+        observed_at: The time of rows that were not read before.
+        bases: Regions as they are, over which the plan is laid.
+        region: The Region of resources whose provider does not name one.
+        account: The account, if the plan does not name it.
+
+    Raises:
+        CommandError: A Region is not known.
+    """
+    places = find_places(plan, file, region=region, account=account)
+    changes = []
+    for place, part in places.items():
+        base = next(
+            (
+                each
+                for each in bases
+                if each.region == place.region and place.account in ("", each.account)
+            ),
+            None,
+        )
+        named = replace(place, account=base.account) if base else place
+        changes.append(_RegionPlanner(part, named, observed_at, base).plan())
+    return changes
+
+
+def list_regions(plan: TerraformPlan, file: str, *, region: str | None = None) -> list[str]:
+    """List the Regions of a plan.
+
+    Raises:
+        CommandError: A Region is not known.
+    """
+    return sorted({each.region for each in find_places(plan, file, region=region, account=None)})
+
+
+class _RegionPlanner:
+    """Plans one Region of one account."""
+
+    def __init__(
+        self,
+        plan: TerraformPlan,
+        place: Place,
+        observed_at: datetime,
+        base: RecordedRegion | None,
+    ) -> None:
+        self._plan = plan
+        self._place = place
+        self._observed_at = base.observed_at if base else observed_at
+        self._base = base
+        self._managed = {
+            value for each in plan.before if each.mode == "managed" and (value := _known_id(each))
+        }
+
+    def plan(self) -> PlannedChange:
+        """Return the Region before the plan, and after it in each reading."""
+        before = self._build(self._plan.before, {}, before=True)
+        first = self._build(self._plan.after, {})
+        readings = list(islice(_list_readings(first.choices), READINGS))
+        renamed = dict(self._list_replaced())
+        missing = tuple(self._base.missing) if self._base else ()
+        after = []
+        for reading in readings:
+            build = self._build(self._plan.after, reading) if reading else first
+            after.append(self._record(before, build, missing))
+        notes = [*self._plan.notes, *self._note(first)]
+        if len(readings) == READINGS:
+            notes.append(
+                f"The plan can be read in {READINGS} ways or more, of which {READINGS} were "
+                "compared: an answer may depend on the others. Split the plan."
+            )
+        return PlannedChange(
+            before=self._record_before(before, renamed),
+            after=tuple(after),
+            notes=tuple(notes),
+            choices=tuple(first.choices[key].text for reading in readings[1:] for key in reading),
+        )
+
+    def _build(
+        self, instances: Sequence[Instance], reading: Mapping[str, int], *, before: bool = False
+    ) -> _Build:
+        base = self._base
+        rows = strip_rows(base.rows, self._managed) if base else build_catalogue(self._place.region)
+        region = PlannedRegion(self._place.account, self._place.region, rows)
+        for name in OPERATIONS:
+            region.rows[name]
+        if not base:
+            self._add_catalogue(region)
+        resolver = Resolver(self._plan, reading)
+        changed = self._plan.changed
+        removed = () if before else [it for it in self._plan.before if it.address in changed]
+        add_instances(region, resolver, instances, removed)
+        if not self._base:
+            complete_existing(region, instances)
+        region.complete()
+        _name_lists(region)
+        choices = dict(resolver.choices)
+        assign(region, reading, choices)
+        return _Build(region, resolver, choices)
+
+    def _add_catalogue(self, region: PlannedRegion) -> None:
+        """Add the services and AWS-managed prefix lists that the plan knows."""
+        for each in self._plan.after:
+            if each.mode == "data" and each.type == "aws_vpc_endpoint_service":
+                row = read_catalogue(each)
+                known = row and region.find(
+                    "DescribeVpcEndpointServices", "ServiceName", row["ServiceName"]
+                )
+                if row and not known:
+                    region.rows["DescribeVpcEndpointServices"].append(row)
+            if found := _read_list(each):
+                name, list_id, cidrs = found
+                listed = region.put(
+                    "DescribePrefixLists", "PrefixListName", {"PrefixListName": name}
+                )
+                listed["PrefixListId"] = list_id
+                if cidrs:
+                    listed["Cidrs"] = cidrs
+
+    def _record(
+        self, before: _Build, build: _Build, missing: Sequence[MissingRows]
+    ) -> RecordedRegion:
+        if self._base is None:
+            return self._record_alone(build)
+        rows = apply_difference(self._base.rows, before.region.rows, build.region.rows)
+        stays = {_known_id(each) for each in self._plan.after}
+        drop_targets(rows, frozenset(self._managed - stays))
+        build.region.rows.update(rows)
+        return build.region.record(self._observed_at, missing)
+
+    def _record_before(self, before: _Build, renamed: Mapping[str, str]) -> RecordedRegion:
+        found = self._base or self._record_alone(before)
+        rows = {name: rename_ids(listed, renamed) for name, listed in found.rows.items()}
+        missing = [replace(each, of=renamed.get(each.of, each.of)) for each in found.missing]
+        return replace(found, rows=rows, missing=missing)
+
+    def _record_alone(self, build: _Build) -> RecordedRegion:
+        """Record rows that no other rows are below, with what AWS is known to offer."""
+        region = build.region
+        for row in region.rows[SERVICES]:
+            service = {"ServiceName": row["ServiceName"], "Owner": self._place.account}
+            kinds = [{"ServiceType": "Interface"}]
+            region.put(
+                "DescribeVpcEndpointServices", "ServiceName", {**service, "ServiceType": kinds}
+            )
+        missing: list[MissingRows] = []
+        if owner := find_selective_resource(region.rows):
+            for row in region.rows["DescribePrefixLists"]:
+                row.pop("Cidrs", None)
+                why = UNREAD.format(owner)
+                missing.append(MissingRows(Facet.PREFIX_LISTS.value, why, row["PrefixListId"]))
+        for row in region.rows[SERVICES]:
+            if row["ServiceId"] in self._managed:
+                why = f"the connections of {row['ServiceId']} are not in the plan"
+                missing.append(MissingRows("DescribeVpcEndpointConnections", why, row["ServiceId"]))
+        return region.record(self._observed_at, missing)
+
+    def _list_replaced(self) -> Iterator[tuple[str, str]]:
+        """List the ids of resources that are replaced, with the symbols that stand for the new."""
+        resolver = Resolver(self._plan)
+        was = {each.address: _known_id(each) for each in self._plan.before}
+        for each in self._plan.after:
+            if each.new and find_own_kind(each.mode, each.type) and (old := was.get(each.address)):
+                yield old, resolver.own_id(each)
+
+    def _note(self, build: _Build) -> Iterator[str]:
+        for name in build.resolver.unknown:
+            yield f"{name} is known only after apply."
+        for address, actions in self._plan.changed.items():
+            type_ = _find_type(address)
+            if is_unknown_type(type_):
+                what = " and ".join(actions)
+                yield f"{address} ({what}) is not evaluated: the type {type_} is not understood."
+        for row in build.region.rows[SERVICES]:
+            for each in self._plan.after:
+                if each.new and build.resolver.own_id(each) == row["ServiceId"]:
+                    yield f"{row['ServiceId']} stands for {each.address}."
+        if not self._place.account_known and not self._base:
+            yield (
+                "The account is not in the plan: policies that name accounts are not evaluated. "
+                "Give --account."
+            )
+
+
+def _name_lists(region: PlannedRegion) -> None:
+    """Replace the symbols of AWS-managed prefix lists whose ids are known."""
+    names = {
+        make_symbol("prefix-list", short_name(row["PrefixListName"])): row["PrefixListId"]
+        for row in region.rows["DescribePrefixLists"]
+    }
+    for operation in ("DescribeRouteTables", "DescribeSecurityGroups"):
+        region.rows[operation] = rename_ids(region.rows[operation], names)
+
+
+def _known_id(instance: Instance) -> str:
+    """Return the id that EC2 assigned; "" for a resource without one."""
+    value = instance.values.get("id")
+    kind = find_own_kind(instance.mode, instance.type)
+    return value if kind and isinstance(value, str) else ""
+
+
+def _find_type(address: str) -> str:
+    steps = [each for each in address.split(".") if each]
+    found = next((each for each in steps if each.startswith(("aws_", "awscc_"))), "")
+    return found.partition("[")[0]
+
+
+def _list_readings(choices: Mapping[str, Choice]) -> Iterator[Mapping[str, int]]:
+    """List the readings: the most likely one, and those that differ from it in one choice."""
+    yield {}
+    for key, choice in choices.items():
+        for option in range(1, choice.options):
+            yield {key: option}
+
+
+def require_changes(plan: TerraformPlan, file: str) -> None:
+    """Raise an error for a plan without any resource of AWS."""
+    if not any(each.type.startswith(("aws_", "awscc_")) for each in (*plan.before, *plan.after)):
+        raise CommandError(f"{file}: expected resources of the providers aws or awscc, found none")
+
+
+def _read_list(instance: Instance) -> tuple[str, str, list[str]] | None:
+    """Read the name, the id and the entries of an AWS-managed prefix list that the plan knows."""
+    values = instance.values
+    if instance.mode == "data" and instance.type in {
+        "aws_prefix_list",
+        "aws_ec2_managed_prefix_list",
+    }:
+        name, list_id = values.get("name"), values.get("id")
+    elif instance.type == "aws_vpc_endpoint" and values.get("vpc_endpoint_type") == "Gateway":
+        name, list_id = values.get("service_name"), values.get("prefix_list_id")
+    else:
+        return None
+    if not isinstance(name, str) or not name.startswith("com.amazonaws."):
+        return None
+    cidrs = values.get("cidr_blocks")
+    known = isinstance(list_id, str) and list_id
+    return (name, str(list_id), cidrs if isinstance(cidrs, list) else []) if known else None

@@ -117,9 +117,8 @@ def test_a_private_name_is_verified(name: str | None, state: str | None, status:
     found = verdict(UNVERIFIED, replace(PLAIN, private_dns_name=name, private_dns_state=state))
     assert found.status is status
     if status is Status.FAIL:
-        assert "start-vpc-endpoint-service-private-dns-verification --service-id" in verdict_text(
-            found
-        )
+        assert "Add the TXT record" in verdict_text(found)
+        assert "--remove-private-dns-name" in verdict_text(found)
 
 
 @pytest.mark.parametrize(

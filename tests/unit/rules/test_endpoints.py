@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from network_builders import (
     NOW,
     S3,
     VPC,
+    admits,
     build_snapshot,
     cell,
     gateway,
@@ -25,8 +25,14 @@ from network_builders import (
     verdicts,
 )
 from posture.analysis.path_outcome import PathOutcome
+from posture.edits.command_line import parse_command
+from posture.edits.edit import (
+    AuthorizeSecurityGroupIngress,
+    CreateSecurityGroup,
+    CreateVpcEndpoint,
+)
 from posture.model.baseline import Baseline
-from posture.model.network import Endpoint, EndpointType, Facet
+from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup
 from posture.model.verdict import Status
 
 MISSING = "required-service-without-endpoint"
@@ -117,47 +123,61 @@ def test_a_deleted_endpoint_is_still_a_cause() -> None:
 
 
 def test_a_missing_gateway_endpoint_has_a_command() -> None:
-    """With the route tables in use."""
+    """With the route tables in use, and a policy that keeps others out."""
     snapshot = build_snapshot(subnet("a"), table("main", main=True))
     verdict = verdicts(MISSING, snapshot, Baseline(required_services=("s3",)))[S3]
-    assert (
-        "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --vpc-endpoint-type Gateway "
-        f"--service-name {S3} --route-table-ids rtb-main" in verdict_text(verdict)
-    )
+    assert verdict.remediation is not None
+    (created,) = parse_command(verdict.remediation.command)
+    assert isinstance(created, CreateVpcEndpoint)
+    assert (created.service_name, created.route_table_ids) == (S3, ("rtb-main",))
+    assert created.policy_document is not None
+    assert '"aws:PrincipalAccount":"111122223333"' in created.policy_document
 
 
 SNS = "com.amazonaws.eu-west-1.sns"
 
 
 def test_a_missing_interface_endpoint_has_a_command() -> None:
-    """In a subnet of each zone, with the security groups of another endpoint."""
+    """In a subnet of each zone, with a security group that allows every subnet."""
     subnets = [subnet("a", "a"), subnet("b", "b"), subnet("c", "b")]
     snapshot = build_snapshot(*subnets, interface("1", SNS))
-    assert (
-        "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --vpc-endpoint-type Interface "
-        f"--service-name {KMS} --private-dns-enabled --subnet-ids subnet-a subnet-b "
-        "--security-group-ids sg-endpoints --region eu-west-1"
-        in verdict_text(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
-    )
+    remediation = verdicts(MISSING, snapshot, NEEDS_KMS)[KMS].remediation
+    assert remediation is not None
+    (created,) = parse_command(remediation.command)
+    assert isinstance(created, CreateVpcEndpoint)
+    assert (created.service_name, created.private_dns_enabled) == (KMS, True)
+    assert created.subnet_ids == ("subnet-a", "subnet-b")
+    assert created.security_group_ids == ("sg-endpoints",)
 
 
 @pytest.mark.parametrize(
-    "neighbours",
+    "fitting",
     [
-        [],
-        [gateway("1")],
-        [interface("1", SNS, state="failed")],
-        [
-            interface("1", SNS, security_group_ids=("sg-default",)),
-            group("default", group_name="default"),
-        ],
+        group("endpoints", admits("10.0.0.0/25")),
+        group("endpoints", admits("10.0.0.0/16", (80, 80))),
+        group("endpoints", admits("0.0.0.0/0")),
+        group("endpoints", admits("10.0.0.0/16"), group_name="default"),
     ],
-    ids=["none", "a gateway endpoint", "a failed one", "one with the default group"],
+    ids=["a part of the subnet", "another port", "every address", "the default group"],
 )
-def test_without_other_endpoints_there_is_no_command(neighbours: list[Any]) -> None:
+def test_without_a_fitting_group_one_is_created(fitting: SecurityGroup) -> None:
+    """It allows the VPC on the port of the service before the endpoint uses it."""
+    snapshot = build_snapshot(subnet("a"), fitting)
+    remediation = verdicts(MISSING, snapshot, NEEDS_KMS)[KMS].remediation
+    assert remediation is not None
+    created, authorized, endpoint = parse_command(remediation.command)
+    assert isinstance(created, CreateSecurityGroup)
+    assert isinstance(authorized, AuthorizeSecurityGroupIngress)
+    assert authorized.ip_permissions == (admits("10.0.0.0/16"),)
+    assert isinstance(endpoint, CreateVpcEndpoint)
+    assert endpoint.security_group_ids == ("sg-new-1",)
+
+
+def test_without_a_subnet_there_is_no_command() -> None:
     """A command with a gap in it is none."""
-    snapshot = build_snapshot(subnet("a"), *neighbours)
-    assert "create-vpc-endpoint" not in verdict_text(verdicts(MISSING, snapshot, NEEDS_KMS)[KMS])
+    remediation = verdicts(MISSING, build_snapshot(), NEEDS_KMS)[KMS].remediation
+    assert remediation is not None
+    assert not remediation.command
 
 
 def test_a_service_the_region_does_not_offer_is_unknown() -> None:

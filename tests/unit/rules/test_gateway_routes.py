@@ -91,7 +91,8 @@ def test_without_an_endpoint_a_free_one_is_proposed() -> None:
     assert verdict.status is Status.FAIL
     assert verdict.severity is Severity.MEDIUM
     assert "create-vpc-endpoint" in verdict_text(verdict)
-    assert f"--service-name {S3} --route-table-ids rtb-public" in verdict_text(verdict)
+    assert f"--service-name {S3} --policy-document" in verdict_text(verdict)
+    assert "--route-table-ids rtb-public" in verdict_text(verdict)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +275,7 @@ def test_an_unused_blackhole_route_has_low_severity() -> None:
 
 
 def test_the_fix_never_deletes_an_endpoints_own_route() -> None:
-    """EC2 refuses that; what people wrote can be deleted."""
+    """EC2 refuses that, so there is no command: to delete the other route resolves nothing."""
     snapshot = build_snapshot(
         subnet("a"),
         table(
@@ -284,9 +285,12 @@ def test_the_fix_never_deletes_an_endpoints_own_route() -> None:
             main=True,
         ),
     )
-    text = verdict_text(verdicts(HOLE, snapshot)["rtb-main"])
-    assert "--destination-prefix-list-id" not in text
-    assert "--destination-ipv6-cidr-block ::/0" in text
+    remediation = verdicts(HOLE, snapshot)["rtb-main"].remediation
+    assert remediation is not None
+    assert (remediation.command, remediation.text) == (
+        "",
+        "Recreate the endpoint. EC2 manages its route, which no request can delete.",
+    )
 
 
 # --- not transitive ------------------------------------------------------------------------------

@@ -31,14 +31,15 @@ def test_a_dedicated_security_group_passes() -> None:
 
 
 def test_the_default_security_group_fails() -> None:
-    """Beside another group, the command removes it."""
+    """It is removed beside another group, or replaced by one that allows every subnet."""
     default = group("default", group_name="default")
     alone = interface("1", security_group_ids=("sg-default",))
     both = interface("2", security_group_ids=("sg-endpoints", "sg-default"))
     found = verdicts(GROUP, build_snapshot(default, alone, both))
     assert {each.status for each in found.values()} == {Status.FAIL}
-    assert "--remove-security-group-ids sg-default" in verdict_text(found["vpce-2"])
-    assert "--remove-security-group-ids" not in verdict_text(found["vpce-1"])
+    remove = "--remove-security-group-ids sg-default"
+    assert f"vpce-2 {remove}" in verdict_text(found["vpce-2"])
+    assert f"vpce-1 --add-security-group-ids sg-endpoints {remove}" in verdict_text(found["vpce-1"])
 
 
 def test_an_endpoint_without_security_group_fails() -> None:
@@ -117,24 +118,27 @@ def test_security_groups_add_up() -> None:
 
 
 def test_the_evidence_names_only_open_rules() -> None:
-    """A narrow rule is neither evidence nor revoked."""
+    """A narrow rule is neither evidence nor revoked; the VPC is allowed before the others go."""
     rules = (admits("10.0.0.0/8"), admits("0.0.0.0/0"))
     verdict = verdicts(OPEN, build_snapshot(interface("1"), group("endpoints", *rules)))["vpce-1"]
     assert "10.0.0.0/8" not in verdict_text(verdict)
-    assert (
+    permission = "'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{CidrIp=%s}]'"
+    assert verdict.remediation is not None
+    assert verdict.remediation.command == (
+        "aws ec2 authorize-security-group-ingress --group-id sg-endpoints --ip-permissions "
+        f"{permission % '10.0.0.0/16'} --region eu-west-1 && "
         "aws ec2 revoke-security-group-ingress --group-id sg-endpoints --ip-permissions "
-        '\'[{"IpProtocol":"tcp","FromPort":443,"ToPort":443,"IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]\''
-        in verdict_text(verdict)
+        f"{permission % '0.0.0.0/0'} --region eu-west-1"
     )
 
 
 @pytest.mark.parametrize(
     ("rule", "part"),
     [
-        (admits("::/0", None, "-1"), '[{"IpProtocol":"-1","Ipv6Ranges":[{"CidrIpv6":"::/0"}]}]'),
+        (admits("::/0", None, "-1"), "IpProtocol=-1,Ipv6Ranges=[{CidrIpv6=::/0}]"),
         (
             admits("pl-all", (0, 65535)),
-            '"FromPort":0,"ToPort":65535,"PrefixListIds":[{"PrefixListId":"pl-all"}]',
+            "FromPort=0,ToPort=65535,PrefixListIds=[{PrefixListId=pl-all}]",
         ),
     ],
 )

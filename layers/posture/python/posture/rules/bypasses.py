@@ -10,13 +10,13 @@ from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
 from posture.model.network import Endpoint, Service, Subnet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence
-from posture.rules.evidence import join_names, path_evidence
-from posture.rules.remediation_commands import (
+from posture.rules.endpoint_lookups import (
     EndpointsByService,
     describe_bypassing_routes,
     describe_missing_route,
     has_route_to,
 )
+from posture.rules.evidence import join_names, path_evidence
 from posture.rules.rule import VpcContext
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.services import get_service
+from posture.edits.edit import DnsOptions, Edit, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.bypasses import find_bypasses
 from posture.rules.controls import LEAST_PATH
+from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.gateway_bypass import NAT_PRICES, NEEDED
 from posture.rules.prices import (
@@ -20,11 +22,19 @@ from posture.rules.prices import (
     estimate_interface_hours,
     estimate_nat_data,
 )
-from posture.rules.remediation_commands import WORKING
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.gateways import (
+    delete_specific_routes,
+    list_tables,
+    route_services,
+)
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
 TYPES = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html"
+
+
+WHAT = "Route the traffic to a gateway endpoint, which is free of charge"
 
 
 @dataclass
@@ -48,6 +58,7 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         names = join_names(map(short_name, sorted(by_service)))
         senders = sorted(use.subnets)
+        remediation, *alternatives = _route_here(vpc, sorted(by_service), senders)
         yield failed(
             resource=nat_id,
             summary=f"{nat_id} charges for {names} traffic from {join_names(senders)}, which a "
@@ -59,12 +70,33 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
                     for name, paths in sorted(by_service.items())
                 ),
             ),
-            remediation=Remediation(
-                "Route the traffic to a gateway endpoint. The findings of the rule "
-                "gateway-service-bypasses-endpoint show the command for each subnet."
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
             concerns=frozenset({nat_id, *_find_concerns(vpc, senders)}),
         )
+
+
+def _route_here(
+    vpc: VpcContext, names: Sequence[str], senders: Sequence[str]
+) -> tuple[Remediation, ...]:
+    """List what routes the traffic to gateway endpoints: in every route table, or in the senders'.
+
+    Routes for part of the addresses are deleted, too, where they would still lead to the gateway.
+    """
+    services = [vpc.snapshot.services[name] for name in names]
+    own = {table.id: table for each in senders if (table := vpc.tables[each])}
+    candidates: list[tuple[str, Sequence[Edit] | None]] = []
+    for tables in (list_tables(vpc), tuple(own.values())):
+        for dual_stack in (frozenset[str](), frozenset(names)):
+            routed = route_services(vpc, services, tables, dual_stack=dual_stack)
+            specific = delete_specific_routes(vpc, services, tables)
+            if routed is not None:
+                candidates.append((f"{WHAT}.", routed))
+            if routed is not None and specific:
+                candidates.append(
+                    (f"{WHAT}, and delete more specific routes.", (*specific, *routed))
+                )
+    return list_remediations(*candidates, otherwise=f"{WHAT}.")
 
 
 def _find_uses(vpc: VpcContext) -> tuple[dict[str, _Use], tuple[Evidence, ...]]:
@@ -111,10 +143,23 @@ def _by_interface(vpc: VpcContext) -> Iterator[RuleResult]:
             summary = f"{name} does not carry the VPC's own traffic to the service's DNS names"
             yield passed(endpoint.id, summary)
         else:
-            yield _charged(endpoint, name, resolution.why)
+            yield _charged(vpc, endpoint, name, resolution.why)
 
 
-def _charged(endpoint: Endpoint, name: str, why: str) -> RuleResult:
+def _charged(vpc: VpcContext, endpoint: Endpoint, name: str, why: str) -> RuleResult:
+    what = (
+        "Create a gateway endpoint for the VPC's own traffic, and restrict the private DNS names "
+        "of this endpoint to inbound Resolver endpoints. Traffic from other networks keeps using "
+        "this endpoint."
+    )
+    routed = route_services(vpc, [get_service(vpc.snapshot, endpoint)])
+    restricted = ModifyVpcEndpoint(
+        vpc_endpoint_id=endpoint.id,
+        dns_options=DnsOptions(private_dns_only_for_inbound_resolver_endpoint=True),
+    )
+    remediation, *alternatives = list_remediations(
+        (what, None if routed is None else (*routed, restricted)), otherwise=what
+    )
     return failed(
         resource=endpoint.id,
         summary=f"{name} charges for the VPC's own traffic, which a gateway endpoint carries at no "
@@ -127,13 +172,8 @@ def _charged(endpoint: Endpoint, name: str, why: str) -> RuleResult:
             estimate_interface_data(),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
-        remediation=Remediation(
-            "Create a gateway endpoint for the VPC's own traffic, and restrict the private DNS "
-            "names of this endpoint to inbound Resolver endpoints. Traffic from other networks "
-            "keeps using this endpoint.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --dns-options "
-            "PrivateDnsOnlyForInboundResolverEndpoint=true",
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
     )
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from posture.edits.edit import (
+    Edit,
+    ModifyVpcEndpointServiceConfiguration,
+    ModifyVpcEndpointServicePermissions,
+    RejectVpcEndpointConnections,
+)
 from posture.model.endpoint_service import Connection, ServiceFacet
-from posture.model.verdict import Evidence, Remediation, Severity
+from posture.model.service_names import get_partition
+from posture.model.verdict import Evidence, Severity
 from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
 from posture.rules.evidence import join_names
+from posture.rules.remediation import build_remediation
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import EndpointServiceContext, Family, Rule
 
@@ -30,7 +38,7 @@ def _principals(service: EndpointServiceContext) -> Iterator[RuleResult]:
     if EVERY_PRINCIPAL in principals:
         yield _public_service(service)
         return
-    untrusted = [each for each in principals if not _trusted(service, each)]
+    untrusted = _list_untrusted(service)
     if not untrusted:
         yield passed(service.id, f"{service.id} allows only trusted accounts")
         return
@@ -42,9 +50,9 @@ def _principals(service: EndpointServiceContext) -> Iterator[RuleResult]:
             Evidence(f"{each} is an allowed principal of {service.id}.", {"principal": each})
             for each in untrusted
         ),
-        remediation=Remediation(
+        remediation=build_remediation(
             "Remove the principals, or trust their accounts in the baseline (trusted_accounts).",
-            _remove_command(service, untrusted),
+            [_remove_principals(service, untrusted)],
         ),
     )
 
@@ -63,23 +71,47 @@ def _public_service(service: EndpointServiceContext) -> RuleResult:
                 {"principal": EVERY_PRINCIPAL, "acceptance_required": str(not automatic).lower()},
             ),
         ),
-        remediation=Remediation(
-            "Allow only the accounts that must connect.",
-            _remove_command(service, [EVERY_PRINCIPAL]),
+        remediation=build_remediation(
+            "Allow only the accounts that must connect. The command allows the trusted accounts "
+            "that are connected.",
+            [_remove_principals(service, _list_untrusted(service), _list_connected(service))],
         ),
     )
 
 
 def _trusted(service: EndpointServiceContext, principal: str) -> bool:
+    return _find_account(principal) in service.baseline.trusted_accounts
+
+
+def _find_account(principal: str) -> str:
     found = ACCOUNT.fullmatch(principal)
-    return found is not None and (found[1] or found[2]) in service.baseline.trusted_accounts
+    return (found[1] or found[2]) if found else ""
 
 
-def _remove_command(service: EndpointServiceContext, principals: list[str]) -> str:
-    quoted = " ".join(f"'{each}'" for each in principals)
-    return (
-        f"aws ec2 modify-vpc-endpoint-service-permissions --service-id {service.id} "
-        f"--remove-allowed-principals {quoted}"
+def _list_untrusted(service: EndpointServiceContext) -> list[str]:
+    return [each for each in service.snapshot.principals if not _trusted(service, each)]
+
+
+def _list_connected(service: EndpointServiceContext) -> list[str]:
+    """Return the trusted accounts that are connected, as principals that are not allowed yet."""
+    partition = get_partition(service.snapshot.scope.region)
+    trusted = service.baseline.trusted_accounts
+    owners = {
+        each.owner
+        for each in service.snapshot.connections
+        if each.state in CONNECTED and each.owner in trusted
+    }
+    allowed = {_find_account(each) for each in service.snapshot.principals}
+    return [f"arn:{partition}:iam::{each}:root" for each in sorted(owners - allowed)]
+
+
+def _remove_principals(
+    service: EndpointServiceContext, principals: Sequence[str], added: Sequence[str] = ()
+) -> Edit:
+    return ModifyVpcEndpointServicePermissions(
+        service_id=service.id,
+        add_allowed_principals=tuple(added),
+        remove_allowed_principals=tuple(principals),
     )
 
 
@@ -92,15 +124,18 @@ def _connections(service: EndpointServiceContext) -> Iterator[RuleResult]:
         yield passed(service.id, summary, concerns=concerns)
         return
     owners = sorted({each.owner for each in untrusted})
+    reject = RejectVpcEndpointConnections(
+        service_id=service.id,
+        vpc_endpoint_ids=tuple(each.endpoint_id for each in untrusted),
+    )
     yield failed(
         resource=service.id,
         summary=f"{service.id} has connections from endpoints of {join_names(owners)}, which the "
         "baseline does not trust",
         evidence=tuple(map(_connection_evidence, untrusted)),
-        remediation=Remediation(
+        remediation=build_remediation(
             "Reject the connections, or trust the accounts in the baseline (trusted_accounts).",
-            f"aws ec2 reject-vpc-endpoint-connections --service-id {service.id} "
-            f"--vpc-endpoint-ids {' '.join(each.endpoint_id for each in untrusted)}",
+            [reject],
         ),
         concerns=concerns,
     )
@@ -132,10 +167,13 @@ def _acceptance(service: EndpointServiceContext) -> Iterator[RuleResult]:
                 {"service": service.snapshot.name, "acceptance_required": "false"},
             ),
         ),
-        remediation=Remediation(
+        remediation=build_remediation(
             "Require acceptance for connection requests.",
-            "aws ec2 modify-vpc-endpoint-service-configuration "
-            f"--service-id {service.id} --acceptance-required",
+            [
+                ModifyVpcEndpointServiceConfiguration(
+                    service_id=service.id, acceptance_required=True
+                )
+            ],
         ),
     )
 
@@ -157,17 +195,28 @@ def _private_name(service: EndpointServiceContext) -> Iterator[RuleResult]:
     if state == VERIFIED:
         yield passed(service.id, f"the private DNS name {name} is verified", (fact,))
         return
+    remove = ModifyVpcEndpointServiceConfiguration(
+        service_id=service.id, remove_private_dns_name=True
+    )
     yield failed(
         resource=service.id,
         summary=f"the private DNS name {name} of {service.id} is in state {state}, not verified",
         evidence=(fact,),
-        remediation=Remediation(
+        remediation=build_remediation(
             "Add the TXT record that EC2 specifies to the domain's public hosted zone, then start "
             "the verification. If the name is not needed, remove it.",
-            "aws ec2 start-vpc-endpoint-service-private-dns-verification "
-            f"--service-id {service.id}",
+            None if _is_connected(service) else [remove],
         ),
     )
+
+
+def _is_connected(service: EndpointServiceContext) -> bool:
+    """Return whether endpoints are connected, so that the private DNS name cannot be removed.
+
+    https://docs.aws.amazon.com/vpc/latest/privatelink/manage-dns-names.html
+    """
+    unread = ServiceFacet.CONNECTIONS in service.snapshot.unreadable
+    return unread or any(each.state in CONNECTED for each in service.snapshot.connections)
 
 
 def _regions(service: EndpointServiceContext) -> Iterator[RuleResult]:
@@ -191,10 +240,13 @@ def _regions(service: EndpointServiceContext) -> Iterator[RuleResult]:
                 {"service": service.snapshot.name, "regions": ", ".join(sorted(regions))},
             ),
         ),
-        remediation=Remediation(
+        remediation=build_remediation(
             "Remove the Regions, or allow them in the baseline (allowed_regions).",
-            "aws ec2 modify-vpc-endpoint-service-configuration "
-            f"--service-id {service.id} --remove-supported-regions {' '.join(others)}",
+            [
+                ModifyVpcEndpointServiceConfiguration(
+                    service_id=service.id, remove_supported_regions=tuple(others)
+                )
+            ],
         ),
     )
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from posture.analysis.grace import is_within_grace_period
 from posture.analysis.services import list_service_forms
+from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY, BOUNDARY, PRESENCE
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names
+from posture.rules.remediation import build_remediation, list_remediations
+from posture.rules.remediation.gateways import (
+    create_gateway_endpoint,
+    delete_specific_routes,
+    list_tables,
+    route_services,
+)
+from posture.rules.remediation.interfaces import create_interface_endpoint, recreate_endpoint
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -47,8 +56,8 @@ def _not_offered(vpc: VpcContext, short: str) -> RuleResult:
             ),
         ),
         remediation=Remediation(
-            "Correct the service name in the baseline, or override it for this Region.",
-            "aws ec2 describe-vpc-endpoint-services --query ServiceNames",
+            "Correct the service name in the baseline, or override it for this Region. "
+            "DescribeVpcEndpointServices lists the names."
         ),
         concerns=frozenset({vpc.snapshot.vpc.id}),
     )
@@ -79,6 +88,7 @@ def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult
         )
         remedy = Remediation(f"Evaluate {vpc_id} in account {owner}, which shares its subnets.")
         return undecided(service.name, summary, remediation=remedy, concerns=concerns)
+    remediation, *alternatives = _create(vpc, service, existing)
     return failed(
         resource=service.name,
         summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline "
@@ -90,14 +100,10 @@ def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult
             ),
             *map(endpoint_evidence, existing),
         ),
-        remediation=Remediation(
-            "Create an endpoint for the service"
-            + ("." if _gateway(service) else " in a subnet of each Availability Zone, with a "
-               "security group that allows the VPC's CIDR blocks on port 443."),
-            _create_command(vpc, service),
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns,
-    )  # fmt: skip
+    )
 
 
 def _counted(endpoints: int) -> str:
@@ -108,43 +114,40 @@ def _gateway(service: Service) -> bool:
     return EndpointType.GATEWAY in service.types
 
 
-def _create_command(vpc: VpcContext, service: Service) -> str:
-    if not _gateway(service):
-        return _create_interface_command(vpc, service)
-    tables = sorted({table.id for table in vpc.tables.values() if table})
-    chosen = f" --route-table-ids {' '.join(tables)}" if tables else ""
-    return (
-        f"aws ec2 create-vpc-endpoint --vpc-id {vpc.snapshot.vpc.id} "
-        f"--vpc-endpoint-type Gateway --service-name {service.name}{chosen}"
+def _create(
+    vpc: VpcContext, service: Service, existing: Sequence[Endpoint]
+) -> tuple[Remediation, ...]:
+    """List what creates an endpoint, in place of those that can carry no traffic any more."""
+    dead = tuple(each.id for each in existing if each.state in FAILED)
+    first = [DeleteVpcEndpoints(vpc_endpoint_ids=dead)] if dead else []
+    what = "Create an endpoint for the service"
+    if _gateway(service):
+        routed = route_services(vpc, [service])
+        # A VPC whose subnets have their routes already, or none, still lacks the endpoint.
+        bare = [create_gateway_endpoint(vpc, service, ())]
+        specific = delete_specific_routes(vpc, [service], list_tables(vpc))
+        return list_remediations(
+            (f"{what}.", None if routed is None else (*first, *routed)),
+            (
+                f"{what}, and delete more specific routes.",
+                (*first, *specific, *routed) if routed and specific else None,
+            ),
+            (f"{what}.", None if list_tables(vpc) else (*first, *bare)),
+            otherwise=f"{what}.",
+        )
+    where = f"{what} in a subnet of each Availability Zone, with"
+    group = "security group that allows the subnets on the port of the service."
+    return list_remediations(
+        *(
+            (
+                f"{where} {'a new' if new_group else 'a'} {group}",
+                None if edits is None else (*first, *edits),
+            )
+            for new_group in (False, True)
+            for edits in [create_interface_endpoint(vpc, service, new_group=new_group)]
+        ),
+        otherwise=f"{where} a security group that allows the VPC's CIDR blocks on port 443.",
     )
-
-
-def _create_interface_command(vpc: VpcContext, service: Service) -> str:
-    """Build the command with the security groups that another endpoint of the VPC has.
-
-    Without such an endpoint the groups are for a person to choose, and there is no command.
-    """
-    groups = next(filter(None, (_own_groups(vpc, each) for each in vpc.endpoints)), ())
-    offered = [each for each in vpc.subnets if not service.zones or each.zone in service.zones]
-    by_zone = {subnet.zone: subnet.id for subnet in reversed(offered)}
-    if not groups or not by_zone:
-        return ""
-    dns = " --private-dns-enabled" if service.private_dns_names else ""
-    return (
-        f"aws ec2 create-vpc-endpoint --vpc-id {vpc.snapshot.vpc.id} "
-        f"--vpc-endpoint-type Interface --service-name {service.name}{dns} "
-        f"--subnet-ids {' '.join(by_zone[zone] for zone in sorted(by_zone))} "
-        f"--security-group-ids {' '.join(groups)}"
-    )
-
-
-def _own_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the groups of an available interface endpoint, unless it has the default group."""
-    if endpoint.type is not EndpointType.INTERFACE or endpoint.state != AVAILABLE:
-        return ()
-    known = vpc.snapshot.security_groups
-    groups = [known[each] for each in endpoint.security_group_ids if each in known]
-    return () if any(each.name == "default" for each in groups) else endpoint.security_group_ids
 
 
 def _states(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -158,13 +161,15 @@ def _state(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     if endpoint.state in PENDING:
         return _pending(vpc, endpoint, name)
     status = Status.FAIL if endpoint.state in FAILED else Status.UNKNOWN
+    remediation, *alternatives = _list_state_remediations(vpc, endpoint)
     return RuleResult(
         resource=endpoint.id,
         status=status,
         severity=Severity.MEDIUM if endpoint.state == "partial" else None,
         summary=f"{name} is in state {endpoint.state or 'unknown'}",
         evidence=(endpoint_evidence(endpoint), *_last_error(endpoint)),
-        remediation=_state_remediation(endpoint),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
     )
 
 
@@ -177,6 +182,7 @@ def _pending(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
         return not_applicable(endpoint.id, summary)
     since = f"{endpoint.created_at:%Y-%m-%d %H:%M} UTC"
     minutes = vpc.baseline.pending_grace_minutes
+    remediation, *alternatives = _list_state_remediations(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{name} has been in state {endpoint.state} for more than {minutes} minutes",
@@ -184,7 +190,8 @@ def _pending(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
             endpoint_evidence(endpoint),
             Evidence(f"{endpoint.id} was created at {since}.", {"created_at": since}),
         ),
-        remediation=_state_remediation(endpoint),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
     )
 
 
@@ -194,18 +201,24 @@ def _last_error(endpoint: Endpoint) -> Iterator[Evidence]:
         yield Evidence(text, {"last_error": endpoint.last_error})
 
 
-def _state_remediation(endpoint: Endpoint) -> Remediation:
+def _list_state_remediations(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
+    delete = DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))
     if endpoint.state == "pendingacceptance":
-        return Remediation("Ask the service owner to accept the endpoint connection.")
+        return (Remediation("Ask the service owner to accept the endpoint connection."),)
     if endpoint.state in {"rejected", "expired"}:
-        return Remediation(
+        what = (
             "The service owner rejected the connection or did not accept it in time. Delete the "
-            "endpoint, and create it again once the owner agrees.",
-            f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {endpoint.id}",
+            "endpoint, and create it again once the owner agrees."
         )
-    return Remediation(
-        "Check the endpoint's last error and its subnets, and recreate the endpoint if necessary.",
-        f"aws ec2 describe-vpc-endpoints --vpc-endpoint-ids {endpoint.id}",
+        return list_remediations((what, [delete]), otherwise=what)
+    what = "Check the endpoint's last error and its subnets."
+    if endpoint.state not in FAILED - {"partial"}:
+        return (Remediation(f"{what} Recreate the endpoint if necessary."),)
+    again = recreate_endpoint(vpc, endpoint)
+    return list_remediations(
+        (f"{what} Then create the endpoint again.", None if again is None else (delete, *again)),
+        (f"{what} Delete the endpoint if it is not needed.", [delete]),
+        otherwise=what,
     )
 
 
@@ -232,9 +245,9 @@ def _regions(vpc: VpcContext) -> Iterator[RuleResult]:
                     {"service": endpoint.service_name, "service_region": region, "region": own},
                 ),
             ),
-            remediation=Remediation(
+            remediation=build_remediation(
                 f"Use the service in {own}, or allow {region} in the baseline (allowed_regions).",
-                f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {endpoint.id}",
+                [DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))],
             ),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -27,6 +28,10 @@ RULE_ERROR = "could not be evaluated: internal error in the rule"
 DEFAULT_VPC_RULES = frozenset(rule.id for rule in default_vpcs.RULES)
 
 Unreadable = Mapping[Facet, str] | Mapping[ServiceFacet, str]
+
+
+# An AWS CLI call, maybe one whose output a shell variable takes: `GROUP=$(aws … --query GroupId …)`
+CALL = re.compile(r"^((?:\w+=\$\()?aws .*?)( --query \S+ --output text\))?$", re.DOTALL)
 
 
 def evaluate_vpc(
@@ -137,9 +142,7 @@ def _add_region(command: str, region: str) -> str:
     https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
     """
     calls = command.split(" && ") if command else ()
-    return " && ".join(
-        f"{call} --region {region}" if call.startswith("aws ") else call for call in calls
-    )
+    return " && ".join(CALL.sub(rf"\1 --region {region}\2", call) for call in calls)
 
 
 def _missing_input(subject: str, denied: Mapping[str, str]) -> RuleResult:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from posture.analysis.addresses import IPV4, IPV6, NAT64, AddressSet
 from posture.analysis.path import OTHER_NETWORKS, Path
-from posture.model.network import Facet, RouteTable, Subnet
+from posture.edits.edit import Edit
+from posture.model.network import Facet, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.bypasses import (
     Bypass,
@@ -20,15 +21,14 @@ from posture.rules.bypasses import (
     join_endpoint_ids,
 )
 from posture.rules.controls import BOUNDARY
+from posture.rules.endpoint_lookups import find_gateway_endpoints
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.gateway_routes import GATEWAY_GUIDE, ROUTE_PRIORITY
-from posture.rules.remediation_commands import (
-    associate_route_table_command,
-    create_gateway_endpoint_command,
-    delete_routes_command,
-    dual_stack_command,
-    find_gateway_endpoints,
-    has_route_to,
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.gateways import (
+    delete_specific_routes,
+    list_tables,
+    route_services,
 )
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
@@ -74,12 +74,14 @@ def _internet_failure(vpc: VpcContext, subnet: Subnet, found: SubnetBypasses) ->
         clauses.append(f"{_over(bypassed)}, bypassing {join_endpoint_ids(bypassed)}")
     if missing:
         clauses.append(f"{_over(missing)}; a gateway endpoint is available at no charge")
+    remediation, *alternatives = _list_remediations(vpc, subnet, found.bypasses)
     return failed(
         resource=subnet.id,
         severity=Severity.HIGH if bypassed else None,
         summary=f"{subnet.id} sends {'; and '.join(clauses)}",
         evidence=_evidence(found),
-        remediation=Remediation(_advice(found.bypasses), _command(vpc, subnet, found.bypasses)),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=found.concerns,
         root=describe_root(vpc, subnet, found.bypasses),
     )
@@ -117,28 +119,32 @@ def _advice(bypasses: Sequence[Bypass]) -> str:
     return f"Route the traffic to a gateway endpoint, which is free of charge.{cost}"
 
 
-def _command(vpc: VpcContext, subnet: Subnet, bypasses: Sequence[Bypass]) -> str:
+def _list_remediations(
+    vpc: VpcContext, subnet: Subnet, bypasses: Sequence[Bypass]
+) -> tuple[Remediation, ...]:
+    """List what routes the traffic to gateway endpoints: in every route table, or in this one."""
     table = vpc.tables[subnet.id]
     if table is None:
-        return ""
-    steps = [step for each in bypasses for step in _steps(vpc, table, each)]
-    return " && ".join(dict.fromkeys(steps))
-
-
-def _steps(vpc: VpcContext, table: RouteTable, bypass: Bypass) -> Iterator[str]:
-    if not bypass.endpoints:
-        command = create_gateway_endpoint_command(vpc, bypass.service.name, table)
-        yield (
-            f"{command} --ip-address-type dualstack" if _find_addresses(bypass) & IPV6 else command
-        )
-        return
-    if _needs_dual_stack(bypass):
-        yield dual_stack_command(bypass.endpoints[0])
-    if not has_route_to(table, bypass.endpoints):
-        yield associate_route_table_command(bypass.endpoints[0], table)
-    else:
-        specific = [path.route for path in bypass.paths if path.route and _within(path, bypass)]
-        yield from filter(None, [delete_routes_command(table, specific)])
+        return (Remediation(_advice(bypasses)),)
+    services = [each.service for each in bypasses]
+    dual = frozenset(
+        each.service.name
+        for each in bypasses
+        if _needs_dual_stack(each) or (not each.endpoints and _find_addresses(each) & IPV6)
+    )
+    routed = route_services(vpc, services, dual_stack=dual)
+    alone = route_services(vpc, services, [table], dual_stack=dual)
+    advice = _advice(bypasses)
+    candidates: list[tuple[str, Sequence[Edit] | None]] = [(advice, routed)]
+    for edits, tables in ((routed, list_tables(vpc)), (alone, (table,))):
+        specific = delete_specific_routes(vpc, services, tables)
+        if edits is not None and specific:
+            candidates.append((advice, (*specific, *edits)))
+    return list_remediations(
+        *candidates,
+        (advice, alone),
+        otherwise=advice,
+    )
 
 
 def _needs_dual_stack(bypass: Bypass) -> bool:
@@ -152,14 +158,6 @@ def _needs_dual_stack(bypass: Bypass) -> bool:
 
 def _find_addresses(bypass: Bypass) -> AddressSet:
     return AddressSet.union(path.addresses for path in bypass.paths)
-
-
-def _within(path: Path, bypass: Bypass) -> bool:
-    """Return whether a route serves only the service: a default route must not be deleted."""
-    route = path.route
-    if route is None or route.cidr is None or bypass.whole:
-        return False
-    return path.addresses >= AddressSet.of([route.cidr])
 
 
 def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -179,6 +177,7 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         targets = sorted({path.target for each in bypasses for path in each.paths if path.target})
         ids = join_endpoint_ids(bypasses) if any(each.endpoints for each in bypasses) else ""
+        remediation, *alternatives = _list_remediations(vpc, subnet, bypasses)
         yield failed(
             resource=subnet.id,
             severity=Severity.MEDIUM if ids else None,
@@ -186,10 +185,8 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
             f"{join_names(targets)}{f', bypassing {ids}' if ids else ''}; gateway endpoints of "
             "other networks cannot be used",
             evidence=_evidence(found),
-            remediation=Remediation(
-                "Route the traffic to a gateway endpoint of this VPC, which is free of charge.",
-                _command(vpc, subnet, bypasses),
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
             concerns=found.concerns,
             root=describe_root(vpc, subnet, bypasses),
         )

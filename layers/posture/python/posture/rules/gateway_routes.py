@@ -9,26 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from posture.analysis.paths import list_service_prefix_lists
+from posture.analysis.services import get_service
+from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import (
     Endpoint,
     EndpointType,
     Facet,
     Route,
     RouteTable,
+    Service,
     Subnet,
     TargetKind,
 )
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY, LEAST_PATH
-from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names, route_evidence
-from posture.rules.remediation_commands import (
+from posture.rules.endpoint_lookups import (
+    WORKING,
     EndpointsByService,
-    associate_route_table_command,
-    delete_routes_command,
     describe_missing_route,
     find_gateway_endpoints,
     has_route_to,
+)
+from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names, route_evidence
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.gateways import (
+    delete_specific_routes,
+    list_tables,
+    remove_route,
+    route_services,
 )
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
@@ -62,7 +72,7 @@ def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         return passed(endpoint.id, summary, concerns=concerns)
     tables = endpoint.route_table_ids
     what = f"{join_names(tables)} only, which no subnet uses" if tables else "no route table"
-    add = " ".join(sorted(used))
+    remediation, *alternatives = _use_or_delete(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{format_endpoint(endpoint)} is associated with {what}",
@@ -73,15 +83,26 @@ def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
                 {"associated": ", ".join(tables), "used": ", ".join(sorted(used))},
             ),
         ),
-        remediation=Remediation(
-            "Associate the endpoint with the route tables of the subnets that need it, or delete "
-            "the endpoint.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
-            f"--add-route-table-ids {add}"
-            if add
-            else "",
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns,
+    )
+
+
+def _use_or_delete(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
+    service = get_service(vpc.snapshot, endpoint)
+    routed = route_services(vpc, [service], create=False) if endpoint.state in WORKING else None
+    own = [each for each in routed or () if getattr(each, "vpc_endpoint_id", "") == endpoint.id]
+    return list_remediations(
+        (
+            "Associate the endpoint with the route tables of the subnets.",
+            routed if own else None,
+        ),
+        (
+            "Delete the endpoint, which has no effect.",
+            [DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))],
+        ),
+        otherwise="",
     )
 
 
@@ -109,19 +130,34 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
         summary = f"{subnet.id} has routes to the gateway endpoint for {names}"
         return passed(subnet.id, summary, concerns=concerns)
     kind = "main route table" if subnet.id not in table.subnet_ids else "route table"
+    remediation, *alternatives = _associate(vpc, table, lacking)
     return failed(
         resource=subnet.id,
         summary=f"{subnet.id} uses {kind} {table.id}, which has no route to the gateway endpoint "
         f"for {names}",
         evidence=tuple(_lack(table, lacking[name]) for name in sorted(lacking)),
-        remediation=Remediation(
-            "Associate the endpoint with the route table.",
-            " && ".join(
-                associate_route_table_command(lacking[name][0], table) for name in sorted(lacking)
-            ),
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns,
         root=describe_missing_route(table, lacking),
+    )
+
+
+def _associate(
+    vpc: VpcContext, table: RouteTable, lacking: EndpointsByService
+) -> tuple[Remediation, ...]:
+    services = [get_service(vpc.snapshot, lacking[name][0]) for name in sorted(lacking)]
+    what = "Associate the endpoint with the route table"
+    alone = route_services(vpc, services, [table], create=False)
+    specific = delete_specific_routes(vpc, services, [table])
+    return list_remediations(
+        (f"{what}.", alone),
+        (
+            f"{what}, and delete the routes that take precedence over the endpoint's.",
+            (*specific, *alone) if specific and alone else None,
+        ),
+        otherwise=f"{what}. Remove the route to the service's prefix list first, which another "
+        "service manages.",
     )
 
 
@@ -156,6 +192,7 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
             yield passed(table.id, summary, concerns=concerns)
             continue
         used_by = [subnet.id for subnet in vpc.users.get(table.id, ())]
+        remediation, *alternatives = _replace_blackholes(vpc, table, dropping)
         yield failed(
             resource=table.id,
             severity=None if used_by else Severity.LOW,
@@ -163,12 +200,50 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
             f"{join_names(sorted({route.target.id for route in dropping}))} "
             + (f"from {join_names(used_by)}" if used_by else "(no subnet uses this route table)"),
             evidence=tuple(route_evidence(table, route) for route in dropping),
-            remediation=Remediation(
-                "Recreate the endpoint, or delete the blackhole route so that another applies.",
-                delete_routes_command(table, dropping),
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
             concerns=concerns,
         )
+
+
+def _replace_blackholes(
+    vpc: VpcContext, table: RouteTable, dropping: Sequence[Route]
+) -> tuple[Remediation, ...]:
+    """Replace the routes by routes to an endpoint where subnets use the table, or delete them."""
+    removed = [remove_route(vpc, table, each) for each in dropping]
+    deleted = [each for each in removed if each]
+    complete = len(deleted) == len(removed)
+    lists = {each.prefix_list_id for each in dropping}
+    services = [
+        each
+        for each in vpc.gateway_services
+        if any(it.id in lists for it in list_service_prefix_lists(vpc.snapshot, each))
+    ]
+    # What routes the services removes their blackhole routes; the others are deleted here.
+    others = [
+        edit
+        for route, edit in zip(dropping, removed, strict=True)
+        if edit and not _leads_to(vpc, route, services)
+    ]
+    routed = route_services(vpc, services) if services and complete else None
+    in_use = table.id in vpc.users
+    replaced = (
+        "Replace the blackhole route by a route to a gateway endpoint.",
+        (*others, *routed) if routed and in_use else None,
+    )
+    gone = (
+        "Delete the blackhole route, so that another one applies.",
+        deleted if complete else None,
+    )
+    return list_remediations(
+        *((gone, replaced) if not services else (replaced, gone)),
+        otherwise="Recreate the endpoint. EC2 manages its route, which no request can delete.",
+    )
+
+
+def _leads_to(vpc: VpcContext, route: Route, services: Sequence[Service]) -> bool:
+    lists = (it for each in services for it in list_service_prefix_lists(vpc.snapshot, each))
+    return route.prefix_list_id in {each.id for each in lists}
 
 
 def _gateway_lists(vpc: VpcContext) -> frozenset[str]:
@@ -200,17 +275,40 @@ def _transitive(vpc: VpcContext) -> Iterator[RuleResult]:
         targets = join_names(
             f"{NOT_TRANSITIVE[route.target.kind]} {route.target.id}" for route in away
         )
+        remediation, *alternatives = _route_here(vpc, table, away)
         yield failed(
             resource=table.id,
             summary=f"{table.id} routes a gateway service's prefix list to {targets}; gateway "
             "endpoints of other networks cannot be used",
             evidence=tuple(route_evidence(table, route) for route in away),
-            remediation=Remediation(
-                "Create a gateway endpoint in this VPC, and delete the route.",
-                delete_routes_command(table, away),
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
             concerns=concerns,
         )
+
+
+def _route_here(
+    vpc: VpcContext, table: RouteTable, away: Sequence[Route]
+) -> tuple[Remediation, ...]:
+    services = [
+        each
+        for each in vpc.gateway_services
+        if any(_leads_to(vpc, route, [each]) for route in away)
+    ]
+    removed = [remove_route(vpc, table, each) for each in away]
+    deleted = [each for each in removed if each]
+    used = [each for each in list_tables(vpc) if each.id == table.id]
+    return list_remediations(
+        (
+            "Delete the route, and route the prefix list to a gateway endpoint of this VPC.",
+            route_services(vpc, services) if used else None,
+        ),
+        (
+            "Delete the route.",
+            deleted if len(deleted) == len(removed) else None,
+        ),
+        otherwise="Stop the propagation of the route, and create a gateway endpoint in this VPC.",
+    )
 
 
 RULES: tuple[Rule[VpcContext], ...] = (

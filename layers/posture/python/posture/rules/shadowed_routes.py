@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.routing import Leg, Router, Routing
+from posture.edits.edit import Edit
 from posture.model.network import Endpoint, EndpointType, Facet, Route, RouteTable, TargetKind
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
+from posture.rules.endpoint_lookups import describe_bypassing_routes
 from posture.rules.evidence import format_addresses, join_names, route_evidence, summarize_addresses
 from posture.rules.gateway_routes import ROUTE_PRIORITY
-from posture.rules.remediation_commands import delete_routes_command, describe_bypassing_routes
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.gateways import find_destination, remove_route
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -103,6 +106,7 @@ def _failure(
     vpc: VpcContext, table: RouteTable, shadows: Sequence[_Shadow], concerns: frozenset[str]
 ) -> RuleResult:
     used_by = [subnet.id for subnet in vpc.users.get(table.id, ())]
+    remediation, *alternatives = _delete_shadowing(vpc, table, shadows)
     parts = join_names(map(_part, shadows))
     targets = join_names(
         sorted({leg.route.target.id for it in shadows for leg in it.diverted if leg.route})
@@ -114,11 +118,8 @@ def _failure(
         f"{join_names(sorted({shadow.endpoint.id for shadow in shadows}))} "
         + (f"for {join_names(used_by)}" if used_by else "(no subnet uses this route table)"),
         evidence=tuple(fact for shadow in shadows for fact in _evidence(table, shadow)),
-        remediation=Remediation(
-            "Delete the routes that take precedence over the endpoint route, unless they are "
-            "intended.",
-            " && ".join(filter(None, (_delete_command(table, shadow) for shadow in shadows))),
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns,
         root=describe_bypassing_routes(table, (leg.route for it in shadows for leg in it.diverted)),
     )
@@ -145,17 +146,24 @@ def _evidence(table: RouteTable, shadow: _Shadow) -> Iterator[Evidence]:
             )
 
 
-def _delete_command(table: RouteTable, shadow: _Shadow) -> str:
-    """Build the command that deletes the routes which match only the service's addresses."""
-    only = [
-        leg.route
-        for leg in shadow.diverted
-        if leg.route
-        and leg.route.cidr is not None
-        and leg.route.target.kind is not TargetKind.LOCAL
-        and leg.addresses >= AddressSet.of([leg.route.cidr])
-    ]
-    return delete_routes_command(table, only)
+def _delete_shadowing(
+    vpc: VpcContext, table: RouteTable, shadows: Sequence[_Shadow]
+) -> tuple[Remediation, ...]:
+    """Delete the routes that take precedence and lead to the service's addresses only."""
+    found: dict[Route, Edit | None] = {}
+    for shadow in shadows:
+        for leg in shadow.diverted:
+            if leg.route is None or leg.route.target.kind is TargetKind.LOCAL:
+                continue
+            covered = find_destination(vpc, leg.route)
+            if covered and leg.addresses >= covered:
+                found[leg.route] = remove_route(vpc, table, leg.route)
+    what = "Delete the routes that take precedence over the endpoint route"
+    deleted = [each for each in found.values() if each]
+    return list_remediations(
+        (f"{what}, unless they are intended.", deleted if len(deleted) == len(found) else None),
+        otherwise=f"{what}, or stop their propagation, unless they are intended.",
+    )
 
 
 RULES: tuple[Rule[VpcContext], ...] = (

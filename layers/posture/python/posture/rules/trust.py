@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.service_names import CUSTOM_SERVICE_NAME
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import endpoint_evidence
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.gateways import delete_route
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -44,6 +47,7 @@ def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             f"DescribeVpcEndpointServices does not list {endpoint.service_name} for this account, "
             "so its owner is not known."
         )
+    remediation, *alternatives = _delete(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{endpoint.id} connects to {endpoint.service_name}"
@@ -52,11 +56,25 @@ def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             endpoint_evidence(endpoint),
             Evidence(fact, {"service": endpoint.service_name, "owner": owner or "unknown"}),
         ),
-        remediation=Remediation(
-            "Delete the endpoint, or allow the service or its owner account in the baseline "
-            "(allowed_endpoint_services).",
-            f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {endpoint.id}",
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
+    )
+
+
+def _delete(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
+    """List what deletes an endpoint: alone, or after the routes that lead to it."""
+    delete = DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))
+    routes = [
+        delete_route(table, route)
+        for _, table in sorted(vpc.snapshot.route_tables.items())
+        for route in table.routes
+        if route.target.id == endpoint.id
+    ]
+    allow = "or allow the service or its owner account in the baseline (allowed_endpoint_services)"
+    return list_remediations(
+        (f"Delete the endpoint, {allow}.", [delete]),
+        (f"Delete the routes to the endpoint, then the endpoint, {allow}.", [*routes, delete]),
+        otherwise="",
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
-from posture.model.verdict import Evidence, Remediation, Severity
+from posture.model.verdict import Evidence, Severity
 from posture.rules.controls import LEAST_PATH
+from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import endpoint_evidence, format_endpoint
 from posture.rules.prices import estimate_interface_hours
-from posture.rules.remediation_commands import find_interface_endpoints
+from posture.rules.remediation import build_remediation
 from posture.rules.result import RuleResult, failed, passed
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -48,9 +50,9 @@ def _duplicate(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> R
             ),
             estimate_interface_hours(len(second.network_interface_ids or second.subnet_ids)),
         ),
-        remediation=Remediation(
+        remediation=build_remediation(
             "Delete the endpoint that is not needed. If both are needed, add a waiver.",
-            f"aws ec2 delete-vpc-endpoints --vpc-endpoint-ids {second.id}",
+            [DeleteVpcEndpoints(vpc_endpoint_ids=(second.id,))],
         ),
         concerns=concerns,
     )

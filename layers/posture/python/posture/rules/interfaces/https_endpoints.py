@@ -8,7 +8,7 @@ from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.reach import Reach
 from posture.analysis.services import find_port
 from posture.model.network import Endpoint, EndpointType, Facet
-from posture.rules.remediation_commands import WORKING
+from posture.rules.endpoint_lookups import WORKING
 from posture.rules.rule import VpcContext
 
 NEEDED = frozenset(

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from posture.analysis.addresses import AddressSet
+from posture.analysis.acls import EPHEMERAL_PORTS
+from posture.analysis.addresses import NOTHING, AddressSet
 from posture.analysis.descriptions import describe_acl_obstacle, describe_obstacle
-from posture.analysis.gates import RETURNING, Gate, Obstacle
+from posture.analysis.gates import HTTPS, RETURNING, Gate, Obstacle
 from posture.analysis.path import PathKind
+from posture.edits.edit import Edit
 from posture.model.network import EndpointType, Facet, Subnet
-from posture.model.verdict import Evidence, Remediation, Severity
+from posture.model.verdict import Evidence, Severity
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import join_names
 from posture.rules.interfaces.https_endpoints import (
@@ -23,12 +25,26 @@ from posture.rules.interfaces.https_endpoints import (
     find_https_endpoints,
     find_request_obstacles,
 )
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.acls import Opening, open_acls
+from posture.rules.remediation.interfaces import list_openings
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
 GATEWAY_SECURITY = "https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-s3.html"
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
 PORTS = "https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html"
+
+ALLOW_REQUESTS = (
+    "Allow outbound TCP traffic on port 443 to the CIDR blocks of the service's prefix list "
+    "(network ACLs cannot refer to prefix lists), and inbound TCP traffic from them to the "
+    "clients' ephemeral ports (1024-65535). Give these rules lower numbers than the rule that "
+    "denies the traffic. If the subnets must not use the service, accept the finding with a waiver."
+)
+ALLOW_RETURN = (
+    "Network ACLs are stateless: allow return traffic on TCP to the clients' ephemeral ports "
+    "(1024-65535)."
+)
 
 
 @dataclass
@@ -54,7 +70,7 @@ def _return_traffic(vpc: VpcContext) -> Iterator[RuleResult]:
             summary = f"{acl.id} blocks no return traffic of requests that reach an endpoint"
             yield passed(acl.id, summary, concerns=concerns)
             continue
-        yield _failure(acl.id, found[acl.id], concerns)
+        yield _failure(vpc, acl.id, found[acl.id], concerns)
 
 
 def _requests(vpc: VpcContext) -> Iterator[RuleResult]:
@@ -75,18 +91,17 @@ def _requests(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         blocked = found[acl.id]
         subnets, endpoints = _list_subnets(blocked), sorted(blocked.endpoints)
+        remediation, *alternatives = list_remediations(
+            *((ALLOW_REQUESTS, each) for each in _list_entries(vpc, acl.id)),
+            otherwise=ALLOW_REQUESTS,
+        )
         yield failed(
             resource=acl.id,
             summary=f"{acl.id} blocks {'some ' if blocked.partly else ''}requests from "
             f"{join_names(subnets)} to {join_names(endpoints)}",
             evidence=tuple(_evidence(blocked.subnets)),
-            remediation=Remediation(
-                "Allow outbound TCP traffic on port 443 to the CIDR blocks of the service's prefix "
-                "list (network ACLs cannot refer to prefix lists), and inbound TCP traffic from "
-                "them to the clients' ephemeral ports (1024-65535). Give these rules lower numbers "
-                "than the rule that denies the traffic. If the subnets must not use the service, "
-                "accept the finding with a waiver."
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
             concerns=concerns | frozenset(subnets) | blocked.endpoints,
             root=f"network ACL {acl.id} blocks requests to gateway endpoints",
         )
@@ -138,7 +153,42 @@ def _add(
     blocked.endpoints.add(endpoint)
 
 
-def _failure(acl_id: str, blocked: _Blocked, concerns: frozenset[str]) -> RuleResult:
+def _list_entries(vpc: VpcContext, acl_id: str) -> Iterator[tuple[Edit, ...] | None]:
+    """List the entries that let a network ACL's subnets reach endpoints, there and back.
+
+    They name the addresses of the service, or every address where these are many.
+    """
+    openings: dict[Opening, AddressSet] = {}
+    to_interfaces = list_openings(vpc, find_https_endpoints(vpc))
+    for opening, peers in (*_list_gateway_openings(vpc, acl_id), *to_interfaces.items()):
+        if opening.acl_id == acl_id:
+            openings[opening] = openings.get(opening, NOTHING) | peers
+    returning = {each: openings[each] for each in openings if each.ports == EPHEMERAL_PORTS}
+    for found in (returning, openings):
+        for widely in (False, True):
+            yield open_acls(vpc.snapshot, found, widely=widely)
+
+
+def _list_gateway_openings(vpc: VpcContext, acl_id: str) -> Iterator[tuple[Opening, AddressSet]]:
+    """Yield what a network ACL must let through of the traffic to gateway endpoints."""
+    for subnet in vpc.subnets:
+        for service in vpc.gateway_services:
+            cell = vpc.analysis.evaluate_cell(subnet, service)
+            gateways = [it for it in cell.paths or () if it.kind is PathKind.GATEWAY_ENDPOINT]
+            private = AddressSet.union(path.addresses for path in gateways)
+            gates = {each.gate for each in cell.obstacles if each.by == acl_id and gateways}
+            if Gate.OUT in gates:
+                yield Opening(acl_id, egress=True, ports=(HTTPS, HTTPS)), private
+            if not gates.isdisjoint({Gate.OUT, Gate.BACK_IN}):
+                yield Opening(acl_id, egress=False, ports=EPHEMERAL_PORTS), private
+
+
+def _failure(
+    vpc: VpcContext, acl_id: str, blocked: _Blocked, concerns: frozenset[str]
+) -> RuleResult:
+    remediation, *alternatives = list_remediations(
+        *((ALLOW_RETURN, each) for each in _list_entries(vpc, acl_id)), otherwise=ALLOW_RETURN
+    )
     subnets = _list_subnets(blocked)
     ports = "" if blocked.whole else " to some client ports"
     return failed(
@@ -147,10 +197,8 @@ def _failure(acl_id: str, blocked: _Blocked, concerns: frozenset[str]) -> RuleRe
         summary=f"{acl_id} blocks return traffic{ports} from "
         f"{join_names(sorted(blocked.endpoints))} to {join_names(subnets)}",
         evidence=tuple(_evidence(blocked.subnets)),
-        remediation=Remediation(
-            "Network ACLs are stateless: allow return traffic on TCP to the clients' ephemeral "
-            "ports (1024-65535)."
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns | frozenset(subnets) | blocked.endpoints,
         root=f"network ACL {acl_id} blocks return traffic from endpoints",
     )

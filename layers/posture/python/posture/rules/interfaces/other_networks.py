@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
@@ -13,17 +14,21 @@ from posture.analysis.security_groups import (
     find_allowed_peers,
     find_open_access,
     get_port_range,
+    resolve_peers,
 )
 from posture.analysis.services import find_port
+from posture.edits.edit import Edit
 from posture.model.network import (
     Endpoint,
     Facet,
     NetworkInterface,
     Route,
     SecurityGroup,
+    SecurityGroupRule,
 )
-from posture.model.verdict import Evidence, Remediation, Severity
+from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import INBOUND
+from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import (
     format_addresses,
     format_endpoint,
@@ -32,7 +37,13 @@ from posture.rules.evidence import (
     summarize_addresses,
 )
 from posture.rules.interfaces.https_endpoints import NEEDED
-from posture.rules.remediation_commands import find_interface_endpoints
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.groups import (
+    allow_networks,
+    list_networks,
+    list_ports,
+    revoke_rules,
+)
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -77,9 +88,13 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
             *find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port).unread,
         )
         distinct = {(fact.text, str(sorted(fact.record.items()))): fact for fact in facts}
-        yield _to_result(
+        result = _to_result(
             endpoint, allowed, tuple(distinct.values()), tuple(dict.fromkeys(unknown)), concerns
         )
+        if result.status is Status.FAIL:
+            first, *others = _keep_to_vpc(vpc, endpoint)
+            result = replace(result, remediation=first, alternatives=tuple(others))
+        yield result
 
 
 def _to_result(
@@ -96,16 +111,38 @@ def _to_result(
             resource=endpoint.id,
             summary=f"{name} can be used from other networks: {sources}",
             evidence=facts,
-            remediation=Remediation(
-                "Allow inbound traffic only from this VPC's CIDR blocks. If the "
-                "endpoint is shared on purpose, restrict the principals in its policy."
-            ),
             concerns=concerns,
         )
     if unread:
         summary = f"{name}: whether other networks can use it is not known ({join_names(unread)})"
         return undecided(endpoint.id, summary, concerns=concerns)
     return passed(endpoint.id, f"{name} can be used from this VPC only", concerns=concerns)
+
+
+def _keep_to_vpc(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
+    """List what leaves the groups of an endpoint to the VPC: its blocks, then no one else."""
+    what = (
+        "Allow inbound traffic only from this VPC's CIDR blocks. If the endpoint is shared on "
+        "purpose, add a waiver, and restrict the principals in its policy."
+    )
+    network, known = vpc.snapshot.vpc, vpc.snapshot.security_groups
+    own = AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
+    ports = list_ports([endpoint])
+    edits: list[Edit] = []
+    for group in (known[each] for each in endpoint.security_group_ids if each in known):
+        outside = [each for each in group.ingress if _is_outside(vpc, each, own)]
+        if outside:
+            networks = list_networks(vpc, endpoint.ip_address_type)
+            edits += (*allow_networks(group, networks, ports), revoke_rules(group.id, outside))
+    return list_remediations((what, edits), otherwise=what)
+
+
+def _is_outside(vpc: VpcContext, rule: SecurityGroupRule, own: AddressSet) -> bool:
+    """Return whether a rule allows addresses or groups that are not of the VPC."""
+    if rule.group is not None:
+        return bool(rule.group.peering_id) or rule.group.vpc_id not in {None, vpc.snapshot.vpc.id}
+    allowed = resolve_peers(rule, vpc.snapshot.prefix_lists)
+    return allowed is not None and not own >= allowed
 
 
 def _find_external_sources(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from posture.analysis.descriptions import describe_paths
 from posture.analysis.names import find_dns_doubt
 from posture.analysis.services import get_service
+from posture.edits.edit import DnsOptions, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY
+from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import estimate_interface_hours
-from posture.rules.remediation_commands import WORKING
+from posture.rules.remediation import build_remediation, list_remediations
+from posture.rules.remediation.interfaces import enable_dns_attributes, let_subnets_in
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -51,6 +54,7 @@ def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -
         concerns = frozenset({endpoint.id, other.id})
         return not_applicable(endpoint.id, summary, concerns=concerns)
     names = ", ".join(service.private_dns_names)
+    remediation, *alternatives = _enable(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{name} has private DNS disabled: {service.private_dns_names[0]} resolves to the "
@@ -68,10 +72,25 @@ def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -
             ),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
-        remediation=Remediation(
-            "Enable private DNS, or configure clients to use the endpoint-specific DNS names.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --private-dns-enabled",
+        remediation=remediation,
+        alternatives=tuple(alternatives),
+    )
+
+
+def _enable(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
+    """List what enables private DNS, after the security groups and network ACLs let clients in."""
+    what = "Enable private DNS, or configure clients to use the endpoint-specific DNS names."
+    attributes = enable_dns_attributes(vpc)
+    enable = ModifyVpcEndpoint(vpc_endpoint_id=endpoint.id, private_dns_enabled=True)
+    # Private DNS of other endpoints takes effect with the attributes.
+    others = vpc.endpoints_of(EndpointType.INTERFACE) if attributes else ()
+    served = [endpoint, *(each for each in others if each.private_dns and each is not endpoint)]
+    return list_remediations(
+        *(
+            (what, None if first is None else (*first, *attributes, enable))
+            for first in let_subnets_in(vpc, served)
         ),
+        otherwise=what,
     )
 
 
@@ -154,6 +173,15 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         summary = f"{name}: whether private DNS is effective is not known"
         return undecided(endpoint.id, summary, facts, concerns=concerns)
     root = f"{join_names(off)} of {network.id} {'are' if len(off) > 1 else 'is'} disabled"
+    what = "Enable the DNS attributes of the VPC."
+    served = [each for each in vpc.endpoints_of(EndpointType.INTERFACE) if each.private_dns]
+    remediation, *alternatives = list_remediations(
+        *(
+            (what, None if first is None else (*first, *enable_dns_attributes(vpc)))
+            for first in let_subnets_in(vpc, served)
+        ),
+        otherwise=what,
+    )
     return failed(
         resource=endpoint.id,
         summary=f"{name} has private DNS enabled, but it has no effect: {root}",
@@ -163,13 +191,8 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         root=root,
-        remediation=Remediation(
-            "Enable the DNS attributes of the VPC.",
-            " && ".join(
-                f"aws ec2 modify-vpc-attribute --vpc-id {network.id} {option}"
-                for option in _options(off)
-            ),
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns,
     )
 
@@ -198,14 +221,6 @@ def _dns_servers(vpc: VpcContext, endpoint: Endpoint, doubt: str) -> RuleResult:
     )
 
 
-def _options(attributes: Sequence[str]) -> Iterator[str]:
-    options = {
-        "enableDnsSupport": "--enable-dns-support",
-        "enableDnsHostnames": "--enable-dns-hostnames",
-    }
-    yield from (options[each] for each in attributes)
-
-
 def _any_domain(vpc: VpcContext) -> Iterator[RuleResult]:
     for endpoint in vpc.endpoints_of(EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK):
         yield _domains(endpoint)
@@ -228,10 +243,14 @@ def _domains(endpoint: Endpoint) -> RuleResult:
         resource=endpoint.id,
         summary=f"{name} lets its provider take any domain name in the VPC",
         evidence=(fact,),
-        remediation=Remediation(
+        remediation=build_remediation(
             "Let the endpoint take verified domains only.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} --dns-options "
-            f"PrivateDnsPreference={VERIFIED_DOMAINS}",
+            [
+                ModifyVpcEndpoint(
+                    vpc_endpoint_id=endpoint.id,
+                    dns_options=DnsOptions(private_dns_preference=VERIFIED_DOMAINS),
+                )
+            ],
         ),
     )
 

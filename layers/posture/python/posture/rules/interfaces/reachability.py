@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from posture.analysis.descriptions import describe_obstacle, describe_outcomes, describe_ports
-from posture.analysis.gates import Obstacle
+from posture.analysis.gates import Gate, Obstacle
 from posture.analysis.path_outcome import summarize_by_ports
 from posture.analysis.reach import Reach, ReachStatus
-from posture.analysis.services import find_port, list_endpoint_ports
+from posture.analysis.services import list_endpoint_ports
 from posture.model.network import Endpoint, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import AVAILABILITY
+from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.interfaces.https_endpoints import (
     NEEDED,
     covers_all_sources,
     find_request_obstacles,
 )
-from posture.rules.remediation_commands import find_interface_endpoints
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.acls import open_acls
+from posture.rules.remediation.interfaces import allow_subnets, list_openings
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
 TROUBLE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
+REQUESTS = (Gate.OUT, Gate.IN)
 
 
 @dataclass
@@ -122,6 +125,7 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
     every = not (found.partly or found.reached or found.unknown)
     whole = "every subnet" if every else join_names(found.blocked) if found.blocked else ""
     parts = f"part of {join_names(found.partly)}" if found.partly else ""
+    remediation, *alternatives = _let_through(vpc, endpoint, ports)
     return failed(
         resource=endpoint.id,
         severity=Severity.HIGH if every else None if found.blocked else Severity.LOW,
@@ -136,12 +140,8 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
             for text, each in found.obstacles.items()
         )
         + _ip_version_evidence(found.no_common_ip_version),
-        remediation=Remediation(
-            f"Allow inbound traffic from these subnets on {ports or 'the ports of the service'} in "
-            "the endpoint's security group or in the network ACL that blocks it. If the subnets "
-            "must not use the endpoint, accept the finding with a waiver.",
-            _allow_command(vpc, endpoint, found, by),
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns,
         root=f"{' and '.join(sorted(by))} blocks traffic to endpoints on {ports or 'all ports'}"
         if by
@@ -156,20 +156,27 @@ def _ip_version_evidence(subnets: Sequence[str]) -> tuple[Evidence, ...]:
     return (Evidence(text, {"subnets": ", ".join(subnets)}),)
 
 
-def _allow_command(
-    vpc: VpcContext, endpoint: Endpoint, found: _Reached, by: AbstractSet[str]
-) -> str:
-    """Build the command, if the endpoint's only security group is the only obstacle."""
-    port = find_port(endpoint)
-    if by != set(endpoint.security_group_ids) or len(by) != 1 or port is None:
-        return ""
-    cut_off = [vpc.snapshot.subnets[each] for each in (*found.blocked, *found.partly)]
-    ranges = ",".join(f"{{CidrIp={each.cidr}}}" for each in cut_off if each.cidr)
-    if not ranges:
-        return ""
-    return (
-        f"aws ec2 authorize-security-group-ingress --group-id {next(iter(by))} --ip-permissions "
-        f"'IpProtocol=tcp,FromPort={port},ToPort={port},IpRanges=[{ranges}]'"
+def _let_through(vpc: VpcContext, endpoint: Endpoint, ports: str) -> tuple[Remediation, ...]:
+    """List what lets the subnets through: rules of the endpoint's group, and entries of ACLs."""
+    what = (
+        f"Allow inbound traffic from these subnets on {ports or 'the ports of the service'} in the "
+        "endpoint's security group or in the network ACL that blocks it. If the subnets must not "
+        "use the endpoint, accept the finding with a waiver."
+    )
+    openings = list_openings(vpc, [endpoint])
+    requests = list_openings(vpc, [endpoint], *REQUESTS)
+    return list_remediations(
+        *(
+            (what, None if rules is None or entries is None else (*rules, *entries))
+            for whole_vpc in (False, True)
+            for rules in [allow_subnets(vpc, [endpoint], whole_vpc=whole_vpc)]
+            for entries in (
+                open_acls(vpc.snapshot, requests),
+                open_acls(vpc.snapshot, openings),
+                open_acls(vpc.snapshot, openings, widely=True),
+            )
+        ),
+        otherwise=what,
     )
 
 

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
-from posture.analysis.security_groups import InboundRule, OpenAccess, find_open_access
+from posture.analysis.security_groups import OpenAccess, find_open_access, get_port_range
+from posture.edits.edit import Edit, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import INBOUND
+from posture.rules.endpoint_lookups import GROUPED
 from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
-from posture.rules.remediation_commands import GROUPED
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.groups import (
+    ANY_TCP,
+    DEFAULT,
+    NEW_GROUP,
+    allow_networks,
+    create_group,
+    find_fitting_groups,
+    list_grouped_endpoints,
+    list_networks,
+    list_ports,
+    revoke_rules,
+)
 from posture.rules.result import RuleResult, failed, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-DEFAULT = "default"
-IPV6 = 6
+MOST_GROUPS = 2  # groups that exist already and are tried
 
 CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 GROUP_RULES = "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html"
@@ -29,6 +43,7 @@ def _groups(vpc: VpcContext) -> Iterator[RuleResult]:
 def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     name = format_endpoint(endpoint)
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids})
+    remediation, *alternatives = _attach_group(vpc, endpoint)
     if not endpoint.security_group_ids:
         return failed(
             resource=endpoint.id,
@@ -36,9 +51,8 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             evidence=(
                 Evidence(f"{endpoint.id} lists no security group.", {"endpoint": endpoint.id}),
             ),
-            remediation=Remediation(
-                "Attach a security group that allows inbound traffic on port 443 from clients only."
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
         )
     found, missing = _known_groups(vpc, endpoint)
     default = [group for group in found if group.name == DEFAULT]
@@ -53,12 +67,8 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
                     {"endpoint": endpoint.id, "security_group": default[0].id},
                 ),
             ),
-            remediation=Remediation(
-                "Attach a dedicated security group to the endpoint, then remove the default one.",
-                _remove_command(endpoint, default[0])
-                if len(endpoint.security_group_ids) > 1
-                else "",
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
             concerns=concerns,
         )
     if missing:
@@ -77,10 +87,50 @@ def _known_groups(vpc: VpcContext, endpoint: Endpoint) -> tuple[list[SecurityGro
     ]
 
 
-def _remove_command(endpoint: Endpoint, group: SecurityGroup) -> str:
-    return (
-        f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
-        f"--remove-security-group-ids {group.id}"
+def _attach_group(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
+    """List what gives an endpoint a group of its own that allows every subnet.
+
+    The default group is removed if the endpoint has another one; or it is replaced by a group that
+    exists, or by a new one.
+    """
+    known = vpc.snapshot.security_groups
+    default = tuple(
+        each
+        for each in endpoint.security_group_ids
+        if each in known and known[each].name == DEFAULT
+    )
+    own = {*endpoint.security_group_ids} - {*default}
+    ports, networks = list_ports([endpoint]), list_networks(vpc, endpoint.ip_address_type)
+    fitting = (each.id for each in find_fitting_groups(vpc, ports, networks))
+
+    def swap(*added: str) -> ModifyVpcEndpoint:
+        return ModifyVpcEndpoint(
+            vpc_endpoint_id=endpoint.id,
+            add_security_group_ids=added,
+            remove_security_group_ids=default,
+        )
+
+    return list_remediations(
+        (
+            "Remove the default security group from the endpoint, which has another one.",
+            [swap()] if own and default else None,
+        ),
+        *(
+            (
+                f"Attach {each} to the endpoint, which allows inbound traffic from every subnet"
+                + (", and remove the default security group." if default else "."),
+                [swap(each)],
+            )
+            for each in islice(fitting, MOST_GROUPS)
+            if each not in own
+        ),
+        (
+            "Create a security group that allows inbound traffic from the VPC on the service's "
+            "port, and attach it to the endpoint"
+            + (" in place of the default one." if default else "."),
+            [*create_group(vpc, "vpc-endpoint", networks, ports), swap(NEW_GROUP)],
+        ),
+        otherwise="",
     )
 
 
@@ -104,15 +154,14 @@ def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids, *lists})
     found = find_open_access(groups, vpc.snapshot.prefix_lists)
     if found.open_to:
+        remediation, *alternatives = _close_groups(vpc, groups)
         return failed(
             resource=endpoint.id,
             summary=f"{name} allows inbound traffic from {join_names(found.open_to)} on "
             f"{found.protocol}/{found.port}",
             evidence=tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.by),
-            remediation=Remediation(
-                "Allow inbound traffic only from networks that use the endpoint, on its port.",
-                " && ".join(map(_revoke_command, found.by)),
-            ),
+            remediation=remediation,
+            alternatives=tuple(alternatives),
             concerns=concerns,
             root=_root(found),
         )
@@ -136,25 +185,66 @@ def _root(found: OpenAccess) -> str:
     return f"{groups} allows inbound traffic from {peers} on {found.protocol}/{found.port}"
 
 
-def _revoke_command(admission: InboundRule) -> str:
-    permissions = json.dumps([_permission(admission.rule)], separators=(",", ":"))
-    return (
-        f"aws ec2 revoke-security-group-ingress --group-id {admission.group_id} "
-        f"--ip-permissions '{permissions}'"
+def _close_groups(vpc: VpcContext, groups: Sequence[SecurityGroup]) -> tuple[Remediation, ...]:
+    """List what leaves open groups to the VPC: first its blocks are allowed, then no one else is.
+
+    The blocks are allowed on the ports of the endpoints that use a group, or else on the ports and
+    protocols on which every address is allowed.
+    """
+    known: list[Edit] = []
+    same: list[Edit] = []
+    for group in groups:
+        opening = _list_open_rules(vpc, [group], groups)
+        if not opening:
+            continue
+        endpoints = list_grouped_endpoints(vpc, group.id)
+        networks = list_networks(vpc, *(each.ip_address_type for each in endpoints))
+        ports = list_ports(endpoints)
+        stated = {(each.protocol, get_port_range(each)) for each in opening}
+        allowed = [
+            edit
+            for protocol, range_ in sorted(stated)
+            for edit in allow_networks(group, networks, [range_], protocol)
+        ]
+        revoked = revoke_rules(group.id, opening)
+        same += (*allowed, revoked)
+        known += (
+            *(allow_networks(group, networks, ports) if ports != ANY_TCP else allowed),
+            revoked,
+        )
+    what = "Allow inbound traffic from the VPC"
+    then = "then revoke the rules that allow every address. Clients in other networks lose access."
+    return list_remediations(
+        (
+            f"{what} on the port of the endpoint, {then}",
+            known,
+        ),
+        (
+            f"{what} on the same ports, {then}",
+            same,
+        ),
+        otherwise="Allow inbound traffic only from networks that use the endpoint, on its port.",
     )
 
 
-def _permission(rule: SecurityGroupRule) -> dict[str, object]:
-    ports = {"FromPort": rule.from_port, "ToPort": rule.to_port}
-    permission: dict[str, object] = {
-        "IpProtocol": rule.protocol,
-        **{name: port for name, port in ports.items() if port is not None},
-    }
-    if rule.cidr is None:
-        return permission | {"PrefixListIds": [{"PrefixListId": rule.prefix_list_id}]}
-    if rule.cidr.version == IPV6:
-        return permission | {"Ipv6Ranges": [{"CidrIpv6": str(rule.cidr)}]}
-    return permission | {"IpRanges": [{"CidrIp": str(rule.cidr)}]}
+def _list_open_rules(
+    vpc: VpcContext, changed: Sequence[SecurityGroup], together: Sequence[SecurityGroup]
+) -> list[SecurityGroupRule]:
+    """Return the rules of some groups because of which all of them allow every address."""
+    found: list[SecurityGroupRule] = []
+    left = [*together]
+    lists = vpc.snapshot.prefix_lists
+    while by := find_open_access(left, lists).by:
+        gone = {(each.group_id, each.rule) for each in by}
+        found += (each.rule for each in by if each.group_id in {it.id for it in changed})
+        left = [
+            replace(
+                group,
+                ingress=tuple(rule for rule in group.ingress if (group.id, rule) not in gone),
+            )
+            for group in left
+        ]
+    return found
 
 
 RULES: tuple[Rule[VpcContext], ...] = (

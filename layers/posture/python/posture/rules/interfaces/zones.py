@@ -8,9 +8,11 @@ from functools import partial
 from posture.model.network import Endpoint, Facet, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import AVAILABILITY
+from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import ZONES_FREE, estimate_interface_hours
-from posture.rules.remediation_commands import find_interface_endpoints
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.interfaces import add_subnets, choose_subnets
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -27,7 +29,7 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     concerns = frozenset({endpoint.id, *endpoint.subnet_ids})
     name = format_endpoint(endpoint)
     if not endpoint.subnet_ids:
-        return _without_subnets(endpoint, name)
+        return _without_subnets(vpc, endpoint, name)
     if len(held) > 1:
         return passed(endpoint.id, f"{name} is in {join_names(sorted(held))}", concerns=concerns)
     if missing:
@@ -38,6 +40,7 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         summary = f"{name} is in {zone}; no other zone of this VPC offers the service"
         return not_applicable(endpoint.id, summary, concerns=concerns)
     elsewhere = sorted({each.zone for each in others})
+    remediation, *alternatives = _add_zones(vpc, endpoint, elsewhere)
     return failed(
         resource=endpoint.id,
         summary=f"{name} is in {zone} only, but the VPC also has subnets in "
@@ -53,17 +56,30 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
                 },
             ),
         ),
-        remediation=Remediation(
-            "Add a subnet in another Availability Zone to the endpoint.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
-            f"--add-subnet-ids {others[0].id}",
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns,
     )
 
 
-def _without_subnets(endpoint: Endpoint, name: str) -> RuleResult:
+def _add_zones(
+    vpc: VpcContext, endpoint: Endpoint, zones: Sequence[str], *, all_of_them: bool = False
+) -> tuple[Remediation, ...]:
+    """List what adds subnets in other zones: one of them, or all."""
+    service = vpc.snapshot.services.get(endpoint.service_name)
+    subnets = choose_subnets(vpc, service, zones, endpoint.ip_address_type)
+    what = "Add a subnet in {} Availability Zone to the endpoint."
+    return list_remediations(
+        (what.format("another"), None if all_of_them else add_subnets(endpoint, subnets[:1])),
+        (what.format("each other"), add_subnets(endpoint, subnets)),
+        otherwise=what.format("another"),
+    )
+
+
+def _without_subnets(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
     """Build the result for an endpoint without subnets, which the API allows to create."""
+    zones = sorted({each.zone for each in vpc.subnets})
+    remediation, *alternatives = _add_zones(vpc, endpoint, zones, all_of_them=True)
     summary = f"{name} has no subnets and cannot be reached"
     return RuleResult(
         resource=endpoint.id,
@@ -71,7 +87,8 @@ def _without_subnets(endpoint: Endpoint, name: str) -> RuleResult:
         severity=Severity.MEDIUM,
         summary=summary,
         evidence=(Evidence(f"{endpoint.id} lists no subnet.", {"endpoint": endpoint.id}),),
-        remediation=Remediation("Add a subnet in each Availability Zone, or delete the endpoint."),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
     )
 
 
@@ -101,17 +118,21 @@ def _every_zone(vpc: VpcContext) -> Iterator[RuleResult]:
             summary = f"{format_endpoint(endpoint)}: see endpoint-single-availability-zone"
             yield not_applicable(endpoint.id, summary, concerns=concerns)
         else:
-            yield _missing_zones(endpoint, held, others, concerns)
+            yield _missing_zones(vpc, endpoint, held, others, concerns)
 
 
 def _missing_zones(
-    endpoint: Endpoint, held: set[str], without: Sequence[Subnet], concerns: frozenset[str]
+    vpc: VpcContext,
+    endpoint: Endpoint,
+    held: set[str],
+    without: Sequence[Subnet],
+    concerns: frozenset[str],
 ) -> RuleResult:
     if not without:
         summary = f"{format_endpoint(endpoint)} is in every Availability Zone that has subnets"
         return passed(endpoint.id, summary, concerns=concerns)
     zones = sorted({each.zone for each in without})
-    first = {zone: next(each.id for each in without if each.zone == zone) for zone in zones}
+    remediation, *alternatives = _add_zones(vpc, endpoint, zones, all_of_them=True)
     return failed(
         resource=endpoint.id,
         summary=f"{format_endpoint(endpoint)} has no network interface in {join_names(zones)}, the "
@@ -125,12 +146,8 @@ def _missing_zones(
             ),
             estimate_interface_hours(len(zones)),
         ),
-        remediation=Remediation(
-            "Add a subnet in each zone to the endpoint, or add a waiver if cross-zone traffic is "
-            "intended.",
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {endpoint.id} "
-            f"--add-subnet-ids {' '.join(first.values())}",
-        ),
+        remediation=remediation,
+        alternatives=tuple(alternatives),
         concerns=concerns | {each.id for each in without},
     )
 

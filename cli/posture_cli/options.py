@@ -31,6 +31,9 @@ class Output(StrEnum):
     JUNIT = "junit"  # for test reports
     OCSF = "ocsf"  # one event per line
     ASFF = "asff"  # a JSON array for BatchImportFindings, which takes 100 findings per call
+    CLI = "cli"  # a command of the AWS CLI
+    TERRAFORM = "terraform"
+    CLOUDFORMATION = "cloudformation"
 
 
 RECORDS = (Output.TABLE, Output.JSON, Output.NDJSON, Output.CSV, Output.MARKDOWN)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import posture_cli
 from posture_cli import exit_codes
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout, print_note
-from posture_cli.failure import CommandError
 from posture_cli.options import Output, option, output_option
+from posture_cli.project_files import require_demo
 from posture_cli.render.records import write_json
 from posture_cli.report.page import render_report
 from posture_cli.report.report_data import ReportPeriod, read_report_data
@@ -24,8 +22,6 @@ from posture_cli.report.report_data import ReportPeriod, read_report_data
 if TYPE_CHECKING:
     from posture_cli.demo.demo_run import DemoRun, DemoStep
     from posture_cli.embedded.aws import EmbeddedAws
-
-ROOT = Path(posture_cli.__file__).resolve().parents[2]
 
 app = CommandGroup()
 
@@ -52,24 +48,11 @@ def demo(
 
     Exit code: 0 when every change was found, reported and resolved, 1 when not, 2 on error.
     """
-    require_clone()
-    if _run(pace, output, report):
+    if _run(require_demo(), pace, output, report):
         raise typer.Exit(exit_codes.FINDINGS)
 
 
-def require_clone() -> None:
-    """Check that the files of the project and moto are there, which emulating AWS needs.
-
-    Raises:
-        CommandError: One of them is missing.
-    """
-    if not (ROOT / "template.yaml").is_file():
-        raise CommandError("this needs template.yaml: run it from a clone of the project")
-    if find_spec("moto") is None:
-        raise CommandError("this needs moto: pip install 'vpc-endpoint-posture[cli]'")
-
-
-def _run(pace: float, output: Output, report: Path | None) -> int:
+def _run(project: Path, pace: float, output: Output, report: Path | None) -> int:
     """Run the demo; return the number of faults."""
     with open_stderr().status("starting an emulated AWS in this process") as status:
         # moto may be missing, and takes seconds to import
@@ -77,7 +60,7 @@ def _run(pace: float, output: Output, report: Path | None) -> int:
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
 
         status.update("creating the stack of template.yaml")
-        with EmbeddedAws(ROOT) as aws:
+        with EmbeddedAws(project) as aws:
             run = DemoRun(aws)
             status.update("building an organization with three VPCs")
             run.build()

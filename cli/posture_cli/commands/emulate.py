@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 from posture_cli.command import CommandGroup
-from posture_cli.commands.demo import ROOT, require_clone
 from posture_cli.console import open_stderr, open_stdout, print_note
 from posture_cli.options import option
+from posture_cli.project_files import require_demo
 
 if TYPE_CHECKING:
     from posture_cli.embedded.aws import EmbeddedAws
@@ -41,7 +41,7 @@ def emulate(
 
     It runs until you interrupt it, and keeps nothing.
     """
-    require_clone()
+    project = require_demo()
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # hides the log of the Lambda functions
     with open_stderr().status("creating the stack of template.yaml and three VPCs"):
         # moto may be missing, and takes seconds to import
@@ -49,7 +49,7 @@ def emulate(
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
         from posture_cli.embedded.server import serve  # noqa: PLC0415
 
-        aws = EmbeddedAws(ROOT)
+        aws = EmbeddedAws(project)
     with aws, serve(host, port) as url:
         SampleEnvironment(aws).build()
         print_note(f"serving account {aws.account}, region {aws.region}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from posture.policy.features.table import Signer
 from posture.policy.needs.check import NeedResult, NeedStatus
 
@@ -37,3 +39,19 @@ def describe_result(result: NeedResult) -> str:
     if result.status is NeedStatus.BLOCKED:
         return f"{describe_purpose(result)} stops: {request} is blocked, {result.reason}"
     return f"{describe_purpose(result)}: whether {request} passes is not known, {result.reason}"
+
+
+def build_need_record(result: NeedResult) -> dict[str, Any]:
+    """Return a result as plain values."""
+    need = result.need
+    return {
+        "feature": need.feature,
+        "status": result.status.value,
+        "purpose": need.purpose,
+        "use": need.use.value,
+        "signer": result.signer.value,
+        "action": result.action,
+        "resource": need.resource or None,
+        "reason": result.reason,
+        "sources": list(need.sources),
+    }

@@ -72,7 +72,7 @@ def permit_buckets(
     found = _find_bucket(resource)
     if found is None or found in known.buckets:
         return None
-    buckets = {found, *known.buckets, *_list_named_buckets(policy)}
+    buckets = {found, *known.buckets, *list_named_buckets(policy)}
     by_actions: dict[tuple[str, ...], list[str]] = {}
     for bucket in sorted(buckets):
         actions = tuple(dict.fromkeys(_list_actions(find_aws_owned(bucket), check)))
@@ -93,7 +93,8 @@ def _find_bucket(resource: str) -> str | None:
     return bucket if find_aws_owned(bucket) else None
 
 
-def _list_named_buckets(policy: Policy) -> Iterator[str]:
+def list_named_buckets(policy: Policy) -> Iterator[str]:
+    """Yield the ARNs of the buckets of AWS that a policy names."""
     for statement in policy.statements:
         for resource in statement.resources:
             bucket = name_without_account(resource)

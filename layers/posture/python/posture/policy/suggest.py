@@ -1,99 +1,277 @@
-"""Suggest a policy that denies what was found and keeps the rest, by adding Deny statements.
+"""Suggest policies that deny what was found and keep what workloads need.
 
-The statements follow AWS's pattern for data perimeters: deny principals, or resources, of neither a
-trusted account nor a trusted organization, except for requests of AWS services.
+The first adds Deny statements, which follow AWS's pattern for data perimeters: deny principals, or
+resources, of neither a trusted account nor a trusted organization, except for requests of AWS
+services and for the resources of AWS that features need. The second is the least policy. Only those
+are returned that are proven to be closed, and to let through what trusted principals need.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_data-perimeters.html
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from posture.policy import keys, service_actions
 from posture.policy.automata import SearchBudget
-from posture.policy.decide import MAX_UNITS, PolicyAnswer, PolicyDecision, decide_policy
+from posture.policy.decide import (
+    MAX_UNITS,
+    Decider,
+    PolicyAnswer,
+    PolicyDecision,
+    decide_policy,
+)
 from posture.policy.descriptions import CANONICAL
 from posture.policy.document import MAX_POLICY_CHARACTERS, Policy
 from posture.policy.endpoint_dependence import generalize_check
+from posture.policy.features.table import Signer, read_features
+from posture.policy.generate import PolicyConflictError, generate_policy
+from posture.policy.needs.check import NeedStatus, check_needs
+from posture.policy.needs.needs import Need, list_needs
+from posture.policy.needs.statements import build_statements
 from posture.policy.ownership import name_without_account
 from posture.policy.parse import parse_policy
+from posture.policy.permitted import READS, list_named_buckets
 from posture.policy.policy_check import PolicyCheck, Trust
+from posture.policy.question import Question
+from posture.policy.request import CallerKind
+from posture.policy.request_case import Caller, OwnerKind, ResourceOwner
 
-MAX_SUGGESTION_UNITS = MAX_UNITS // 4
+MAX_SUGGESTION_UNITS = MAX_UNITS // 2
 SIGN_IN = [f"sts:{name}" for name in service_actions.FEDERATED]
 EXCEPT_SERVICES = {
     "BoolIfExists": {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"}
 }
 PRINCIPAL_KEYS = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
 OWNER_KEYS = (keys.RESOURCE_ACCOUNT, keys.RESOURCE_ORG)
+Statements = list[dict[str, Any]]
 
 
-def suggest_policy(
+@dataclass(frozen=True, slots=True)
+class SuggestedPolicy:
+    """A policy that is proven to be closed and to let needs through.
+
+    Attributes:
+        text: The policy.
+        keeps_rest: Whether it keeps the statements, and all access that is trusted.
+        stops: The features, not named in the baseline, that work now and would not any more.
+    """
+
+    text: str
+    keeps_rest: bool
+    stops: tuple[str, ...]
+
+
+class _OwnQuestion(Question):
+    """Is a request of a principal of a trusted account for a trusted resource allowed?"""
+
+    def may_count(self, caller: Caller, trust: Trust) -> bool:
+        return caller.kind is CallerKind.PRINCIPAL and caller.account in trust.accounts
+
+    def counts(self, caller: Caller, owner: ResourceOwner, trust: Trust) -> bool:
+        is_own = owner.kind is OwnerKind.CALLER or trust.covers(owner.account, owner.organization)
+        return is_own and self.may_count(caller, trust)
+
+
+def suggest_policies(
     text: str, decision: PolicyDecision, check: PolicyCheck, units: int = MAX_SUGGESTION_UNITS
-) -> str | None:
-    """Return the policy with statements that deny untrusted principals and resources.
+) -> tuple[SuggestedPolicy, ...]:
+    """Return policies that allow nothing untrusted and let the needs of the check through.
 
     Args:
         text: The policy.
         decision: The answers about it.
         check: What it was checked against.
-        units: The work that deciding the suggested policy may take.
+        units: The work that deciding each suggested policy may take.
 
     Returns:
-        The suggested policy, itself decided; None if there is nothing to deny, if Deny statements
-        do not help, or if the policy would be too long or take too much work.
+        The policies, the one that changes least first; none if there is nothing to deny, or no
+        policy is proven.
     """
     principals = decision.untrusted_principal.answer is PolicyAnswer.YES
     resources = decision.untrusted_resource.answer is PolicyAnswer.YES
     if not (principals or resources) or service_actions.is_customer_service(check.endpoint.service):
-        return None
+        return ()
     check = generalize_check(text, check)
+    if decision.full_access.answer is PolicyAnswer.YES:  # nothing is lost that is trusted
+        principals = resources = False
     return _suggest(text, check, units, principals=principals, resources=resources)
+
+
+def suggest_for_needs(
+    text: str, check: PolicyCheck, units: int = MAX_SUGGESTION_UNITS
+) -> str | None:
+    """Return the policy with statements that let needs through, and nothing else untrusted.
+
+    Args:
+        text: The policy, which blocks needs of the check.
+        check: What it is checked against.
+        units: The work that deciding the suggested policy may take.
+    """
+    check = generalize_check(text, check)
+    return _suggest_for_needs(text, check, units)
 
 
 @lru_cache(maxsize=256)
 def _suggest(
     text: str, check: PolicyCheck, units: int, *, principals: bool, resources: bool
-) -> str | None:
+) -> tuple[SuggestedPolicy, ...]:
     trust = check.trust.with_account(check.endpoint.account)
     check = replace(check, trust=trust)
-    denies = list(_deny_principals(check)) if principals else []
+    policy = parse_policy(text)
+    exempt = _Exemptions.of(policy, check)
+    denies = list(_deny_principals(check, exempt)) if principals else []
     if resources:
-        denies.append(_deny_resources(parse_policy(text), trust))
+        denies.append(_deny_resources(policy, trust, exempt))
+    amended = _add_statements(text, denies) if denies else None
+    candidates = [(amended, True), (_generate(check, units), False)]
+    return tuple(
+        SuggestedPolicy(each, keeps, _list_stopped(policy, parse_policy(each), check))
+        for each, keeps in candidates
+        if each and _is_proven(each, policy, check, units)
+    )
+
+
+@lru_cache(maxsize=256)
+def _suggest_for_needs(text: str, check: PolicyCheck, units: int) -> str | None:
+    policy = parse_policy(text)
+    needs = list_needs(check.features, check.endpoint)
+    blocked = [
+        each.need
+        for each in check_needs(policy, needs, check, units)
+        if each.status is NeedStatus.BLOCKED
+    ]
+    statements = [dict(each.statement) for each in build_statements(blocked, check)]
+    suggested = _add_statements(text, statements)
+    if not suggested or not statements:
+        return None
+    after = parse_policy(suggested)
+    results = check_needs(after, needs, check, units)
+    before = decide_policy(policy, check, SearchBudget(units)).results
+    found = decide_policy(after, check, SearchBudget(units)).results
+    is_worse = any(found[name].answer is not before[name].answer for name in before)
+    still = any(each.status is NeedStatus.BLOCKED for each in results)
+    return None if is_worse or still else suggested
+
+
+def _add_statements(text: str, added: Statements) -> str | None:
+    """Return the policy with further statements; None if it would be too long."""
     document = json.loads(text.removeprefix("\ufeff"))
     stated = document["Statement"]
     statements = stated if isinstance(stated, list) else [stated]
-    suggested = json.dumps({**document, "Statement": [*statements, *denies]}, indent=2)
-    if len(suggested) > MAX_POLICY_CHARACTERS:
+    suggested = {**document, "Statement": [*statements, *_rename(statements, added)]}
+    written = json.dumps(suggested, indent=2)
+    if len(written) > MAX_POLICY_CHARACTERS:
+        written = json.dumps(suggested, separators=(",", ":"))
+    return written if len(written) <= MAX_POLICY_CHARACTERS else None
+
+
+def _rename(statements: Statements, added: Statements) -> Iterator[Mapping[str, Any]]:
+    """Yield statements with Sids that the policy does not have yet."""
+    used = {each.get("Sid") for each in statements}
+    for each in added:
+        names = (f"{each['Sid']}{number or ''}" for number in range(len(used) + 1))
+        sid = next(name for name in names if name not in used)
+        used.add(sid)
+        yield {**each, "Sid": sid}
+
+
+def _generate(check: PolicyCheck, units: int) -> str | None:
+    try:
+        return generate_policy(check, units=units).text
+    except PolicyConflictError:
         return None
-    decision = decide_policy(parse_policy(suggested), check, SearchBudget(units))
+
+
+def _is_proven(text: str, before: Policy, check: PolicyCheck, units: int) -> bool:
+    """Return whether a policy is closed, lets trusted principals in, and blocks no further need."""
+    policy = parse_policy(text)
+    budget = SearchBudget(units)
+    decision = decide_policy(policy, check, budget)
     answers = {decision.untrusted_principal.answer, decision.untrusted_resource.answer}
-    return suggested if answers == {PolicyAnswer.NO} else None
+    if answers != {PolicyAnswer.NO}:
+        return False
+    own = Decider(policy, check, budget).decide(_OwnQuestion())
+    if own.answer is not PolicyAnswer.YES:
+        return False
+    needs = list_needs(check.features, check.endpoint)
+    blocked = _find_blocked(policy, needs, check)
+    return blocked <= _find_blocked(before, needs, check)
 
 
-def _deny_principals(check: PolicyCheck) -> Iterator[dict[str, Any]]:
+def _find_blocked(policy: Policy, needs: Iterable[Need], check: PolicyCheck) -> set[Need]:
+    results = check_needs(policy, needs, check)
+    return {each.need for each in results if each.status is NeedStatus.BLOCKED}
+
+
+def _list_stopped(before: Policy, after: Policy, check: PolicyCheck) -> tuple[str, ...]:
+    """Return the features that the baseline does not name and that would stop."""
+    others = [name for name in read_features() if name not in check.features]
+    needs = [
+        each
+        for each in list_needs(others, check.endpoint)
+        if each.owned_by_aws and each.feature not in check.features and not each.missing
+    ]
+    stopped = _find_blocked(after, needs, check) - _find_blocked(before, needs, check)
+    return tuple(sorted({each.feature for each in stopped}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Exemptions:
+    """The resources of AWS that are not denied: for anyone, by actions, and for own principals."""
+
+    for_anyone: Mapping[tuple[str, ...], list[str]]
+    for_own: list[str]
+
+    @classmethod
+    def of(cls, policy: Policy, check: PolicyCheck) -> _Exemptions:
+        anyone: dict[tuple[str, ...], list[str]] = {}
+        own: dict[str, None] = {}
+        for bucket in [] if check.only_features else dict.fromkeys(list_named_buckets(policy)):
+            anyone.setdefault(READS, []).extend((bucket, f"{bucket}/*"))
+        for need in list_needs(check.features, check.endpoint):
+            if need.owned_by_aws and need.resource and "::image/" not in need.resource:
+                if need.signers == (Signer.OWN,):
+                    own[need.resource] = None
+                elif all(need.resource not in each for each in anyone.values()):
+                    anyone.setdefault(need.actions, []).append(need.resource)
+        return cls(anyone, list(own))
+
+    @property
+    def anyone(self) -> list[str]:
+        """The resources that anyone may use with some actions."""
+        return list(dict.fromkeys(each for listed in self.for_anyone.values() for each in listed))
+
+
+def _deny_principals(check: PolicyCheck, exempt: _Exemptions) -> Iterator[dict[str, Any]]:
     """Deny untrusted principals. Callers that sign in have no account, so their role counts."""
     carried = check.endpoint.action_prefixes
     signs_in = not carried or "sts" in carried
     actions = {"NotAction": SIGN_IN} if signs_in else {"Action": "*"}
     condition = {**_not_trusted(PRINCIPAL_KEYS, check.trust), **EXCEPT_SERVICES}
-    yield _deny("DenyUntrustedPrincipals", actions, {"Resource": "*"}, condition)
+    yield _deny("DenyUntrustedPrincipals", actions, _all_but(exempt.anyone), condition)
+    for allowed, resources in exempt.for_anyone.items():
+        others = {"NotAction": list(allowed)}
+        yield _deny("DenyOtherUseOfAwsResources", others, {"Resource": resources}, condition)
     if signs_in:
         condition = _not_trusted(OWNER_KEYS, check.trust)
         actions = {"Action": SIGN_IN}
         yield _deny("DenySignInToUntrustedRoles", actions, {"Resource": "*"}, condition)
 
 
-def _deny_resources(policy: Policy, trust: Trust) -> dict[str, Any]:
-    """Deny untrusted resources, except those that the policy names in full."""
-    kept = [] if trust.strict else _list_presumed_own(policy)
-    resources = {"NotResource": kept} if kept else {"Resource": "*"}
+def _deny_resources(policy: Policy, trust: Trust, exempt: _Exemptions) -> dict[str, Any]:
+    """Deny untrusted resources, except those that the policy names in full and those of AWS."""
+    own = [] if trust.strict else _list_presumed_own(policy)
+    kept = list(dict.fromkeys((*own, *exempt.anyone, *exempt.for_own)))
     condition = {**_not_trusted(OWNER_KEYS, trust), **EXCEPT_SERVICES}
-    return _deny("DenyUntrustedResources", {"Action": "*"}, resources, condition)
+    return _deny("DenyUntrustedResources", {"Action": "*"}, _all_but(kept), condition)
+
+
+def _all_but(kept: list[str]) -> dict[str, Any]:
+    return {"NotResource": kept} if kept else {"Resource": "*"}
 
 
 def _deny(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from posture.analysis.endpoint_contexts import supports_policy
+from posture.edits.edit import ModifyVpcEndpoint
+from posture.edits.format import format_sequence
 from posture.model.network import Endpoint
 from posture.model.verdict import Evidence, Remediation, Status
 from posture.policy import (
@@ -17,10 +19,23 @@ from posture.policy import (
     QuestionResult,
 )
 from posture.policy.descriptions import build_result_record, describe_request
-from posture.policy.suggest import MAX_SUGGESTION_UNITS, suggest_policy
+from posture.policy.suggest import (
+    MAX_SUGGESTION_UNITS,
+    SuggestedPolicy,
+    suggest_for_needs,
+    suggest_policies,
+)
 from posture.rules.evidence import format_endpoint
 from posture.rules.result import RuleResult, failed
 from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
+
+MOST_STOPPED = 6  # features that a text names
+# What most workloads use, named first.
+COMMON = ("ecr", "ssm", "amazon-linux", "cloudformation", "cloudwatch-agent", "patch")
+
+
+def _is_rare(feature: str) -> bool:
+    return feature not in COMMON
 
 
 @dataclass(frozen=True)
@@ -95,11 +110,13 @@ class EndpointPolicyContext:
         if finding.answer is PolicyAnswer.UNKNOWN:
             summary = f"whether the policy of {self.name} {what} is not known: {finding.reason}"
             return self.build_unknown(summary, finding.reason)
+        best, *others = self._list_remediations()
         return failed(
             resource=self.endpoint.id,
             summary=f"the policy of {self.name} {what}",
             evidence=(self._example_evidence(finding), *self._lint_evidence()),
-            remediation=self._remediation(),
+            remediation=best,
+            alternatives=tuple(others),
         )
 
     def _example_evidence(self, finding: QuestionResult) -> Evidence:
@@ -143,28 +160,48 @@ class EndpointPolicyContext:
             for each in finding.exceptions
         )
 
-    def _remediation(self) -> Remediation:
-        """Suggest a policy that denies untrusted access, as a one-line shell command."""
-        decided = self.decided
-        suggested = suggest_policy(
-            self.endpoint.policy or "",
-            decided.decision,
-            self.expected,
-            min(MAX_SUGGESTION_UNITS, VPC_POLICY_UNITS // len(self.vpc.policies)),
+    def _list_remediations(self) -> list[Remediation]:
+        """Return the changes of the policy that deny untrusted access, the smallest first."""
+        suggested = suggest_policies(
+            self.endpoint.policy or "", self.decided.decision, self.expected, self._units
         )
-        command = (
-            f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id {self.endpoint.id} --policy-document "
-        )
-        if suggested is None:
-            return Remediation(
+        return [self._describe_suggestion(each) for each in suggested] or [
+            Remediation(
                 "Write a policy that allows only your own principals and resources, with the "
                 "condition keys aws:PrincipalOrgID or aws:PrincipalAccount and aws:ResourceOrgID "
-                "or aws:ResourceAccount.",
-                f"{command}file://policy.json",
+                "or aws:ResourceAccount."
             )
-        compact = json.dumps(json.loads(suggested), separators=(",", ":")).replace("'", "'\\''")
-        return Remediation(
-            "Deny access that the baseline does not trust. The suggested policy keeps all other "
-            "access, and was checked to allow no untrusted access.",
-            f"{command}'{compact}'",
+        ]
+
+    def _describe_suggestion(self, suggested: SuggestedPolicy) -> Remediation:
+        what = (
+            "Deny access that the baseline does not trust. The policy keeps all other access"
+            if suggested.keeps_rest
+            else "Allow only trusted access and what required services need. The policy is shorter"
         )
+        stops = ""
+        if suggested.stops:
+            named = sorted(suggested.stops, key=_is_rare)
+            more = len(named) - MOST_STOPPED
+            most = ", ".join(named[:MOST_STOPPED]) + (f" and {more} more features" * (more > 0))
+            stops = f" It stops these, unless aws_owned_resources names them: {most}."
+        text = f"{what}, and was checked to allow no untrusted access.{stops}"
+        return Remediation(text, self._write_command(suggested.text))
+
+    def remedy_needs(self, advice: str) -> Remediation:
+        """Return the change of the policy that lets what is required through, or an advice."""
+        suggested = suggest_for_needs(self.endpoint.policy or "", self.expected, self._units)
+        if suggested is None:
+            return Remediation(advice)
+        text = "Add the statements that let these requests through, and nothing else untrusted."
+        return Remediation(text, self._write_command(suggested))
+
+    @property
+    def _units(self) -> int:
+        return min(MAX_SUGGESTION_UNITS, VPC_POLICY_UNITS // len(self.vpc.policies))
+
+    def _write_command(self, policy: str) -> str:
+        """Return the command that gives the endpoint a policy, on one line."""
+        compact = json.dumps(json.loads(policy), separators=(",", ":"))
+        edit = ModifyVpcEndpoint(vpc_endpoint_id=self.endpoint.id, policy_document=compact)
+        return format_sequence((edit,))

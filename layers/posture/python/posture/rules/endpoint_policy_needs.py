@@ -96,7 +96,7 @@ def _fail(subject: EndpointPolicyContext, blocked: list[NeedResult]) -> RuleResu
         resource=subject.endpoint.id,
         summary=f"the policy of {subject.name} stops {named}",
         evidence=tuple(_build_evidence(subject, each) for each in blocked),
-        remediation=Remediation(ADVICE),
+        remediation=subject.remedy_needs(ADVICE),
     )
 
 

@@ -29,7 +29,7 @@ from posture.policy.request import CallerKind
 
 MANY = settings(max_examples=int(os.environ.get("POLICY_EXAMPLES", "40")), deadline=None)
 S3 = PolicyCheck(EndpointContext(OWN, "com.amazonaws.eu-west-1.s3", gateway=True), TRUST)
-ANY = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+ANY: dict[str, Any] = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 DIRECT = {CallerGroup.TRUSTED, CallerGroup.UNTRUSTED, CallerGroup.ANONYMOUS}
 
 
@@ -185,7 +185,7 @@ def test_each_group_has_its_examples() -> None:
     own = {"StringEquals": {"aws:PrincipalAccount": OWN, "aws:ResourceAccount": OWN}}
     old = [{**ANY, "Action": "s3:*", "Condition": own}]
     layers = "arn:aws:s3:::prod-eu-west-1-starport-layer-bucket/*"
-    new = [
+    new: list[dict[str, Any]] = [
         {**ANY, "Action": "s3:GetObject", "Condition": own},
         {**ANY, "Sid": "Layers", "Action": "s3:GetObject", "Resource": layers},
     ]

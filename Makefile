@@ -92,7 +92,7 @@ docs: $(DEV) ## regenerate the generated pages and files
 	$(BIN)/python layers/dependencies/slim_models.py
 
 LOCK := uv pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade
-LOCK_CLI := $(LOCK) pyproject.toml --extra cli --universal --python-version 3.11
+LOCK_CLI := $(LOCK) pyproject.toml --extra demo --universal --python-version 3.11
 lock: ## resolve pyproject.toml again into requirements/ (needs uv)
 	$(LOCK_CLI) --group dev -o requirements/dev.txt
 	$(LOCK_CLI) --group build --constraint requirements/dev.txt -o requirements/demo.txt
@@ -100,7 +100,7 @@ lock: ## resolve pyproject.toml again into requirements/ (needs uv)
 	$(LOCK) --group checkov --universal --python-version 3.11 -o requirements/checkov.txt
 	$(LOCK) --group image --python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 	  -o requirements/image.txt
-	$(LOCK) pyproject.toml --universal --python-version 3.13 --no-emit-package boto3 \
+	$(LOCK) --group functions --universal --python-version 3.13 --no-emit-package boto3 \
 	  --no-emit-package botocore --no-emit-package s3transfer --no-emit-package urllib3 \
 	  --no-emit-package python-dateutil --no-emit-package six -o layers/dependencies/requirements.txt
 

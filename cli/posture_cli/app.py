@@ -16,7 +16,9 @@ COMMANDS = {
     "scan": "evaluate VPCs and endpoint services now, read-only",
     "coverage": "show the path from each subnet to each AWS service",
     "explain": "explain one path: the routes, names and rules that decide it",
+    "what-if": "show what a change would do, before it is made",
     "snapshot": "save the network to a file, which other commands read",
+    "plan": "judge a Terraform or CloudFormation plan before it is made",
     "redrive": "retry what the monitor could not process",
     "replay": "read CloudTrail files as the monitor does",
     "findings": "list the findings of a deployed monitor",
@@ -66,7 +68,11 @@ app = typer.Typer(
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"posture {version('vpc-endpoint-posture')}")
+        from posture_cli.project_files import read_commit  # noqa: PLC0415 - no other call needs it
+
+        commit = read_commit()
+        built = f" (commit {commit})" if commit else ""
+        typer.echo(f"posture {version('vpc-endpoint-posture')}{built}")
         raise typer.Exit
 
 

@@ -6,6 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, open_stdout, print_note
 from posture_cli.options import option
@@ -14,6 +16,8 @@ from posture_cli.project_files import require_demo
 if TYPE_CHECKING:
     from posture_cli.embedded.aws import EmbeddedAws
 
+# boto3 and the AWS CLI send no request without keys; the emulated AWS accepts any.
+DUMMY_KEYS = "AWS_ACCESS_KEY_ID=emulated AWS_SECRET_ACCESS_KEY=emulated"
 POLL = 0.5  # seconds between two reads of the mailbox
 
 app = CommandGroup()
@@ -22,7 +26,6 @@ app = CommandGroup()
 @app.add(
     "posture emulate",
     "posture emulate --host 0.0.0.0 --port 4566",
-    "AWS_ENDPOINT_URL=http://127.0.0.1:4566 posture findings",
 )
 def emulate(
     *,
@@ -53,7 +56,8 @@ def emulate(
     with aws, serve(host, port) as url:
         SampleEnvironment(aws).build()
         print_note(f"serving account {aws.account}, region {aws.region}")
-        open_stdout().print(f"export AWS_ENDPOINT_URL={url} AWS_REGION={aws.region}")
+        print_note("to use it from another terminal, run there:")
+        typer.echo(f"export AWS_ENDPOINT_URL={url} AWS_REGION={aws.region} {DUMMY_KEYS}")
         _print_alerts(aws)
 
 

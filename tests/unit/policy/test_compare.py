@@ -24,7 +24,14 @@ from policy_strategies import (
     text_of,
 )
 from posture.policy import EndpointContext, PolicyCheck, Request, evaluate, parse_policy
-from posture.policy.compare import CallerGroup, PolicyComparison, ResourceGroup, compare_policies
+from posture.policy.compare import (
+    CallerGroup,
+    PolicyComparison,
+    ResourceGroup,
+    compare_policies,
+    find_denied_request,
+)
+from posture.policy.decide import PolicyAnswer
 from posture.policy.request import CallerKind
 
 MANY = settings(max_examples=int(os.environ.get("POLICY_EXAMPLES", "40")), deadline=None)
@@ -241,3 +248,16 @@ def test_a_name_that_appears_twice_is_unknown_where_it_matters() -> None:
     text = f'{twice}, "Resource": "*"}}}}'
     found = compare_policies(text, text_of([ANY]), S3)
     assert "appears twice" in "".join(found.unknown)
+
+
+@MANY
+@given(DOCUMENTS, DOCUMENTS, CASES)
+def test_what_trusted_principals_lose_is_what_the_comparison_shows(
+    old: list[dict[str, Any]], new: list[dict[str, Any]], case: PolicyCheck
+) -> None:
+    """The single question agrees with the whole comparison wherever that is certain."""
+    answer = find_denied_request(text_of(old), text_of(new), case)[0].answer
+    compared = compare_policies(text_of(old), text_of(new), case)
+    lost = (False, CallerGroup.TRUSTED, ResourceGroup.TRUSTED) in rows_of(compared)
+    if not compared.unknown:
+        assert answer is (PolicyAnswer.YES if lost else PolicyAnswer.NO)

@@ -97,12 +97,14 @@ GATED = frozenset(
     }
 )
 
+PARTS = ROUTED | GATED
+
 
 def find_same_parts(before: Snapshot, after: Snapshot) -> frozenset[str]:
     """Return the names of the parts that two snapshots have in common; policies do not count."""
     return frozenset(
         name
-        for name in ROUTED | GATED
+        for name in PARTS
         if (was := getattr(before, name)) is (now := getattr(after, name))
         or (_are_alike(was, now) if name == "endpoints" else was == now)
     )

@@ -1,5 +1,8 @@
 """The evaluation of one scope: digest the snapshot, evaluate the rules, record what changed.
 
+The remediations of findings that open or change are proven before they are recorded
+(docs/decisions/0064).
+
 A snapshot with the digest that was evaluated last is not evaluated again (docs/decisions/0046).
 """
 
@@ -27,13 +30,15 @@ from posture.model.region_access import AnySnapshot, RegionAccess
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
+from posture.remedies.prove import Prover
+from posture.remedies.transitions import prove_transitions
 from posture.rules.engine import (
     evaluate_context,
     evaluate_endpoint_service,
     evaluate_region_access,
     is_rule_error,
 )
-from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
+from posture.rules.rule import VPC_POLICY_UNITS, EndpointServiceContext, VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.last_observed import Observation
 from posture.store.resource_ids import collect_resource_ids
@@ -97,11 +102,13 @@ class RuleResults:
     """The verdicts on a scope, and its coverage matrix.
 
     They are not `repeatable` where a rule or the matrix failed: the next evaluation may succeed.
+    `prover` proves their remediations; None where there are none.
     """
 
     verdicts: tuple[Verdict, ...] = ()
     coverage: Json | None = None
     repeatable: bool = True
+    prover: Prover | None = None
 
 
 class CostlyPoliciesError(Exception):
@@ -248,7 +255,9 @@ def evaluate_rules(observed: ObservedScope, policy_units: int = VPC_POLICY_UNITS
         return RuleResults()
     if isinstance(snapshot, EndpointServiceSnapshot):
         verdicts = evaluate_endpoint_service(snapshot, baseline)
-        return RuleResults(verdicts, repeatable=not any(map(is_rule_error, verdicts)))
+        repeatable = not any(map(is_rule_error, verdicts))
+        prover = Prover(EndpointServiceContext(snapshot, baseline), verdicts)
+        return RuleResults(verdicts, repeatable=repeatable, prover=prover)
     if isinstance(snapshot, RegionAccess):
         return RuleResults(evaluate_region_access(snapshot, baseline))
     context = VpcContext(snapshot, baseline, policy_units)
@@ -256,7 +265,7 @@ def evaluate_rules(observed: ObservedScope, policy_units: int = VPC_POLICY_UNITS
         raise CostlyPoliciesError("its endpoint policies take long to decide")
     coverage, verdicts = _coverage(context), evaluate_context(context)
     repeatable = coverage is not None and not any(map(is_rule_error, verdicts))
-    return RuleResults(verdicts, coverage, repeatable)
+    return RuleResults(verdicts, coverage, repeatable, Prover(context, verdicts))
 
 
 def _has_unfinished_policies(context: VpcContext) -> bool:
@@ -276,7 +285,7 @@ def _compare(
     if waivers.baseline.exempt:
         reason = f"{EXEMPT}: {waivers.baseline.exempt_reason}"
         return resolve_all(observed.scope, state.findings, waivers.at, reason, changes)
-    return find_transitions(
+    steps = find_transitions(
         observed.scope,
         state.findings,
         results.verdicts,
@@ -284,6 +293,7 @@ def _compare(
         changes=changes,
         waivers=waivers,
     )
+    return prove_transitions(results.prover, results.verdicts, steps) if results.prover else steps
 
 
 def _resource_ids(snapshot: AnySnapshot) -> frozenset[str] | None:

@@ -28,7 +28,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """The position in order of severity; 0 is the most severe."""
-        return list(Severity).index(self)
+        return RANKS[self]
+
+
+RANKS = {each: rank for rank, each in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)

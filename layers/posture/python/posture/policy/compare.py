@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from itertools import product
 
 from posture.policy.automata import SearchBudget
@@ -142,6 +143,39 @@ def compare_policies(
         changes += first.changes
         unknown.update(dict.fromkeys(first.unknown))
     return PolicyComparison(tuple(changes), tuple(unknown))
+
+
+@lru_cache(maxsize=512)
+def find_denied_request(
+    old: str, new: str, check: PolicyCheck, units: int = MAX_UNITS
+) -> tuple[QuestionResult, int]:
+    """Decide whether a new policy denies trusted principals what the old one allows them.
+
+    Only requests for trusted resources count.
+
+    Args:
+        old: The policy before a change.
+        new: The policy after it.
+        check: The endpoint, and the accounts and organizations that are trusted.
+        units: The work that each pair of readings may take.
+
+    Returns:
+        Yes with a request that becomes denied, no, or unknown with the reason; and the units of
+        work that it took.
+
+    Raises:
+        MalformedPolicyError: A text is not a policy document.
+    """
+    found, spent = QuestionResult(PolicyAnswer.NO), 0
+    for one, other in product(_read(old, OLD), _read(new, NEW)):
+        if _list_meanings(one) == _list_meanings(other):
+            continue
+        budget = SearchBudget(units)
+        decided = Decider(one, check, budget, other).decide(_GroupQuestion())
+        spent += sum(budget.spent.values())
+        if decided.answer is PolicyAnswer.YES or found.answer is PolicyAnswer.NO:
+            found = decided
+    return found, spent
 
 
 def _read(text: str, name: str) -> list[Policy]:

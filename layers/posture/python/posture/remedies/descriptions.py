@@ -16,8 +16,14 @@ RESOLVES_THIS = "resolves this"
 OPENS_NOTHING = "opens nothing"
 
 
-def describe_proof(effect: Effect) -> str:
-    """Describe what a proven command does; the same for every finding that it resolves."""
+def describe_proof(effect: Effect, assumptions: Sequence[str] = ()) -> str:
+    """Describe what a proven command does; the same for every finding that it resolves.
+
+    Args:
+        effect: What it does.
+        assumptions: What is not known and without which EC2 refuses the command, as clauses.
+    """
+    condition = f", provided that {join_names(assumptions)}" if assumptions else ""
     resolved, opened = effect.resolved, [*effect.opened, *(it.after for it in effect.worsened)]
     resolves = (
         RESOLVES_THIS
@@ -25,12 +31,12 @@ def describe_proof(effect: Effect) -> str:
         else f"resolves {len(resolved)} findings ({_list_findings(resolved)})"
     )
     if not opened:
-        return f"{resolves}; {OPENS_NOTHING}"
+        return f"{resolves}; {OPENS_NOTHING}{condition}"
     severities = join_names(dict.fromkeys(each.severity.value for each in opened))
     noun = "finding" if len(opened) == 1 else "findings"
     return (
         f"{resolves}; opens {len(opened)} {noun} of severity {severities} "
-        f"({_list_findings(opened)})"
+        f"({_list_findings(opened)}){condition}"
     )
 
 

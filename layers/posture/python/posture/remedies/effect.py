@@ -127,9 +127,8 @@ def compare_verdicts(
         cells: What else differs, for the result.
         lost_routes: As well.
     """
-    was, now = select_worst(before), select_worst(after)
-    bad_before = {key: each for key, each in was.items() if each.status not in GOOD}
-    bad_after = {key: each for key, each in now.items() if each.status not in GOOD}
+    bad_before = select_worst(each for each in before if each.status not in GOOD)
+    bad_after = select_worst(each for each in after if each.status not in GOOD)
     kept = (VerdictChange(bad_before[key], bad_after[key]) for key in bad_before.keys() & bad_after)
     return Effect(
         opened=_sort(bad_after[key] for key in bad_after.keys() - bad_before),
@@ -150,7 +149,9 @@ def select_worst(verdicts: Iterable[Verdict]) -> dict[VerdictKey, Verdict]:
     worst: dict[VerdictKey, Verdict] = {}
     for verdict in verdicts:
         key = get_key(verdict)
-        worst[key] = min(worst.get(key, verdict), verdict, key=_badness)
+        other = worst.get(key)
+        if other is None or _tie(verdict) < _tie(other):
+            worst[key] = verdict
     return worst
 
 
@@ -161,6 +162,10 @@ def get_key(verdict: Verdict) -> VerdictKey:
 
 def _badness(verdict: Verdict) -> tuple[int, int]:
     return WORST_FIRST.index(verdict.status), verdict.severity.rank
+
+
+def _tie(verdict: Verdict) -> tuple[int, int, str]:
+    return *_badness(verdict), verdict.summary
 
 
 def _order(verdict: Verdict) -> tuple[int, int, str, str]:

@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from posture.analysis.coverage import PARTS, find_same_parts
 from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command
 from posture.edits.edit import Edit
 from posture.edits.format import name_operation
-from posture.errors import EditError, MalformedRequestError, RefusedEditError
+from posture.errors import EditError, MalformedRequestError, RefusedEditError, describe_error
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.verdict import Remediation, Verdict
-from posture.policy import DecidedPolicy
 from posture.policy.decide import MAX_UNITS
 from posture.remedies.descriptions import (
     describe_lost_cells,
@@ -39,6 +39,8 @@ from posture.remedies.effect import (
     get_key,
     select_worst,
 )
+from posture.remedies.policies import find_denials
+from posture.rules import endpoint_policies
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.evidence import join_names
 from posture.rules.rule import EndpointServiceContext, VpcContext
@@ -48,6 +50,9 @@ NOT_CHECKED = (
     "one evaluation checks a limited number of commands, those of the most severe findings first; "
     "posture scan checks more"
 )
+
+# A command that sets policies only concerns these rules; a test shows that no other reads them.
+POLICY_RULES = {rule.id: rule for rule in endpoint_policies.RULES}
 
 AnyContext = VpcContext | EndpointServiceContext
 
@@ -74,11 +79,16 @@ SCAN_LIMITS = ProofLimits(trials=200, cells=500_000, policy_units=8 * MAX_UNITS)
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What a command does, or why this is not known; `subject` names its operations."""
+    """What a command does; `subject` names its operations.
+
+    `problem` is why its effect is not known, or why it is not proven for any finding. Unless the
+    `assumptions` are true, EC2 refuses it.
+    """
 
     subject: str
     effect: Effect | None = None
     after: Mapping[VerdictKey, Verdict] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -131,9 +141,9 @@ class Prover:
             if not each.command:
                 continue
             trial = self._try(each.command)
-            problem = trial.problem or _find_problem(verdict, trial)
+            problem = _find_problem(verdict, trial)
             if not problem and trial.effect:
-                proven = replace(each, verified=describe_proof(trial.effect))
+                proven = replace(each, verified=describe_proof(trial.effect, trial.assumptions))
                 self._proven[each.command] = proven
                 return proven
             problems.append(problem)
@@ -147,7 +157,11 @@ class Prover:
             left = self._left
             if min(left.trials, left.cells, left.policy_units) <= 0:
                 return _Trial("", problem=NOT_CHECKED)
-            self._trials[command] = self._make_trial(command)
+            try:
+                self._trials[command] = self._make_trial(command)
+            except Exception as error:  # noqa: BLE001 - the findings are recorded all the same
+                problem = f"checking it failed: internal error ({describe_error(error)})"
+                self._trials[command] = _Trial("", problem=problem)
         return self._trials[command]
 
     def _make_trial(self, command: str) -> _Trial:
@@ -164,36 +178,38 @@ class Prover:
             return _Trial(subject, problem=f"EC2 would refuse {subject} ({error})")
         except EditError as error:
             return _Trial(subject, problem=f"the effect of {subject} is not known ({error})")
-        if applied.assumptions:
-            clauses = join_names(applied.assumptions)
-            return _Trial(subject, problem=f"{subject} requires that {clauses}, which is not known")
-        return self._evaluate(subject, applied.snapshot)
+        trial = self._evaluate(subject, applied.snapshot)
+        return replace(trial, assumptions=applied.assumptions)
 
     def _evaluate(self, subject: str, snapshot: Snapshot | EndpointServiceSnapshot) -> _Trial:
         before = self._context
         if isinstance(before, VpcContext) and isinstance(snapshot, Snapshot):
-            units = min(before.policy_units, self._left.policy_units)
-            after = VpcContext(snapshot, before.baseline, units, former=before)
+            return self._evaluate_vpc(subject, before, snapshot)
+        assert isinstance(snapshot, EndpointServiceSnapshot)  # noqa: S101 - by its context
+        verdicts = evaluate_endpoint_service(snapshot, before.baseline)
+        effect = compare_verdicts(self._verdicts, verdicts)
+        self._pay(1, 0)
+        return _Trial(subject, effect, select_worst(verdicts))
+
+    def _evaluate_vpc(self, subject: str, before: VpcContext, snapshot: Snapshot) -> _Trial:
+        units = min(before.policy_units, self._left.policy_units)
+        after = VpcContext(snapshot, before.baseline, units, former=before)
+        if find_same_parts(before.snapshot, snapshot) >= PARTS:
+            others = (each for each in self._verdicts if each.rule not in POLICY_RULES)
+            verdicts = (*others, *evaluate_context(after, POLICY_RULES.values()))
+            effect, cells = compare_verdicts(self._verdicts, verdicts), 0
+        else:
             verdicts = evaluate_context(after)
             effect = compare_contexts(before, after, self._verdicts, verdicts)
-            self._pay(
-                len(after.analysis.subnets) * len(after.coverage.services), _count_units(after)
-            )
-        elif isinstance(snapshot, EndpointServiceSnapshot):
-            verdicts = evaluate_endpoint_service(snapshot, before.baseline)
-            effect = compare_verdicts(self._verdicts, verdicts)
-            self._pay(1, 0)
-        return _Trial(subject, effect, select_worst(verdicts))
+            cells = len(after.analysis.subnets) * len(after.coverage.services)
+        denials = find_denials(before, after)
+        self._pay(cells, denials.units)
+        problem = next(iter(denials.clauses), "")
+        return _Trial(subject, effect, select_worst(verdicts), problem=problem)
 
     def _pay(self, cells: int, units: int) -> None:
         left = self._left
         self._left = ProofLimits(left.trials - 1, left.cells - cells, left.policy_units - units)
-
-
-def _count_units(after: VpcContext) -> int:
-    """Return the work on the policies that a change sets."""
-    decided = (after.policies[each] for each in after.changed_policies)
-    return sum(each.units for each in decided if isinstance(each, DecidedPolicy))
 
 
 def _name_operations(edits: Sequence[Edit]) -> str:
@@ -202,7 +218,7 @@ def _name_operations(edits: Sequence[Edit]) -> str:
 
 def _find_problem(verdict: Verdict, trial: _Trial) -> str:
     """Return why a command is not proven for a finding; "" if it is."""
-    if trial.effect is None:
+    if trial.effect is None or trial.problem:
         return trial.problem
     problem = next(_list_damage(verdict, trial.effect, trial.subject), "")
     key = get_key(verdict)

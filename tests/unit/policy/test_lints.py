@@ -54,6 +54,13 @@ def allow_if(**condition: Any) -> dict[str, Any]:
         (allow_if(StringMagic={"aws:PrincipalArn": "arn:*"}), "unknown-operator"),
         ({**ALLOW, "Principal": {"AWS": "arn:aws:iam::*:root"}}, "wildcard-in-principal"),
         ({**ALLOW, "Action": ["s3:*", "kms:Decrypt"]}, "action-of-other-service"),
+        ({**ALLOW, "Resource": "arn:aws-cn:s3:::corp-data"}, "other-partition"),
+        ({**ALLOW, "Resource": "arn:aws:s3:::prod-*-starport-layer-bucket/*"},
+         "wildcard-in-bucket-of-aws"),
+        ({**ALLOW, "Resource": "arn:aws:s3:::aws-patch-manager-eu-west-1-*/*"},
+         "wildcard-in-bucket-of-aws"),
+        ({**ALLOW, "Action": ["s3:GetObject", "s3:ListAllMyBuckets"],
+          "Resource": "arn:aws:s3:::corp-data/*"}, "action-without-resource"),
     ],
 )  # fmt: skip
 def test_each_lint(statement: dict[str, Any], remark: str) -> None:
@@ -146,3 +153,27 @@ def test_what_ec2_accepts_is_no_lint(statement: dict[str, Any] | list[dict[str, 
     found = {each.id for each in decide_policy_text(text, PolicyCheck(ENDPOINT)).lints}
     rules = {"duplicate-sid", "numeric-operator-on-id", "partial-account-in-arn"}
     assert not found & (rules | {"empty-list", "short-text-at-wildcard", "wildcard-in-id"})
+
+
+@pytest.mark.parametrize(
+    ("statement", "service"),
+    [
+        ({**ALLOW, "Action": ["glue:CreateJob", "iam:PassRole"]}, "glue"),
+        ({**ALLOW, "Resource": "arn:*:s3:::corp-data"}, "s3"),
+        ({**ALLOW, "Resource": ["arn:aws:s3:::corp-*", "arn:aws:s3:::*"]}, "s3"),
+        ({**ALLOW, "Resource": "arn:aws:s3:::prod-eu-west-1-starport-layer-bucket/*"}, "s3"),
+        ({**ALLOW, "Action": "s3:ListAllMyBuckets", "Resource": ["*", "arn:aws:s3:::a"]}, "s3"),
+        (allow_if(StringEquals={"aws:VpceAccount": OWN}), "ecr.api"),
+    ],
+)
+def test_what_is_meant_has_no_lint(statement: dict[str, Any], service: str) -> None:
+    """A remark on each policy would not be read."""
+    endpoint = EndpointContext(OWN, f"com.amazonaws.eu-west-1.{service}")
+    assert lint_ids(statement, endpoint) == set()
+
+
+def test_a_key_that_the_service_does_not_send_is_named() -> None:
+    """AWS lists the services that send it; a Deny with it hits every request of the others."""
+    deny = {**allow_if(StringNotEquals={"aws:VpceAccount": OWN}), "Effect": "Deny"}
+    sts = EndpointContext(OWN, "com.amazonaws.eu-west-1.sts")
+    assert "key-never-present" in lint_ids(deny, sts)

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from posture.policy import keys
 from posture.policy.document import Condition, Policy, Statement, shorten
+from posture.policy.lint_resources import Remark, lint_resources
 from posture.policy.operators import OperatorFamily, Quantifier
 from posture.policy.policy_check import EndpointContext
 from posture.policy.template import ARN_FIELDS
@@ -37,7 +38,12 @@ POLICY_CHECKS = (
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html"
 )
 SOURCES = {
+    "action-without-resource": f"{ELEMENTS}_resource.html",
     "duplicate-sid": f"{ELEMENTS}_sid.html",
+    "wildcard-in-bucket-of-aws": (
+        "https://docs.aws.amazon.com/systems-manager/latest/userguide/"
+        "ssm-agent-technical-details.html"
+    ),
     "wildcard-in-principal": f"{ELEMENTS}_principal.html",
     "named-principal-at-gateway": ENDPOINT_POLICIES,
     "numeric-operator-on-id": ENDPOINT_POLICIES,
@@ -54,7 +60,9 @@ ONE_OF_BOTH = "mixes digits and a wildcard. EC2 accepts an account ID or a wildc
 WILDCARDS = re.compile(r"[*?]+")
 MIXED_ACCOUNT = re.compile(r"(?=.*\d)(?=.*[*?])[\d*?]+")
 UNIQUE = "A Sid must be unique in a policy."
-Remark = tuple[str, str]  # an id and a sentence
+# An action that AWS authorizes together with actions of other services.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+PASSED = frozenset({"iam:PassRole"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,7 @@ def _lint_statement(statement: Statement, endpoint: EndpointContext) -> Iterator
             yield "empty-list", f"{element} is an empty list, which EC2 rejects in a new policy."
     for resource in statement.resources:
         yield from _lint_account(resource, "resource")
+    yield from lint_resources(statement, endpoint)
     if endpoint.gateway and not named.any_account:
         yield "named-principal-at-gateway", NAMED_PRINCIPAL
     if any("*" in each and each != "*" for each in named.aws):
@@ -127,7 +136,7 @@ def _lint_statement(statement: Statement, endpoint: EndpointContext) -> Iterator
     carried = endpoint.action_prefixes
     prefixes = {each: each.partition(":")[0].lower() for each in statement.actions}
     others = [each for each, prefix in prefixes.items() if prefix not in carried]
-    others = [each for each in others if "*" not in prefixes[each]]
+    others = [each for each in others if "*" not in prefixes[each] and each not in PASSED]
     if carried and others:
         named_others = ", ".join(map(shorten, others[:3]))
         yield "action-of-other-service", f"the endpoint does not carry {named_others}."
@@ -147,6 +156,7 @@ def _lint_condition(
     if key in keys.NEVER:
         sentence = f"requests through an endpoint never have {condition.key}; see aws:VpcSourceIp."
         yield "key-never-present", sentence
+    yield from _lint_service_key(condition, endpoint)
     if key in ID_KEYS and any("*" in each or "?" in each for each in values):
         sentence = "the wildcard also matches IDs of others. EC2 accepts no wildcard in an ID."
         yield "wildcard-in-id", sentence
@@ -157,6 +167,15 @@ def _lint_condition(
         sentence = "a principal that can set the tag can avoid the deny."
         yield "tag-exempts-from-deny", sentence
     yield from _lint_source(condition, endpoint)
+
+
+def _lint_service_key(condition: Condition, endpoint: EndpointContext) -> Iterator[Remark]:
+    """Find a global key that AWS documents for some services, and not for the endpoint's."""
+    holding = keys.SERVICES_BY_KEY.get(condition.lower_key)
+    carried = endpoint.action_prefixes
+    if holding is not None and carried and holding.isdisjoint(carried):
+        sentence = f"requests to {', '.join(carried)} do not have {condition.key}."
+        yield "key-never-present", sentence
 
 
 def _lint_ec2_rules(condition: Condition) -> Iterator[Remark]:

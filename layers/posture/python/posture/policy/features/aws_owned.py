@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-agent-technical
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 
 from posture.policy.features.resources import fill_resource
@@ -48,19 +48,31 @@ def list_accounts_of_aws(features: tuple[str, ...] | None = None) -> frozenset[s
 
 
 @cache
+def list_buckets_of_aws(region: str) -> tuple[str, ...]:
+    """Return the names of the buckets that AWS owns in a Region, and of those without a Region."""
+    return tuple(
+        name
+        for feature in read_features().values()
+        for each in feature.requests
+        if each.owned_by_aws and BUCKET_ARN in each.resource
+        for name in _list_names(each, (region,))
+    )
+
+
+@cache
 def _read_buckets() -> Mapping[str, tuple[NeededRequest, ...]]:
     """Return the buckets that AWS owns, in every Region that is known, by name."""
     found: dict[str, tuple[NeededRequest, ...]] = {}
     for feature in read_features().values():
         for each in feature.requests:
             if each.owned_by_aws and BUCKET_ARN in each.resource:
-                for name in _list_names(each):
+                for name in _list_names(each, sorted(list_known_regions())):
                     found[name] = (*found.get(name, ()), each)
     return found
 
 
-def _list_names(request: NeededRequest) -> Iterator[str]:
+def _list_names(request: NeededRequest, regions: Iterable[str]) -> Iterator[str]:
     is_regional = any(each in request.resource for each in PLACEHOLDERS)
-    for region in sorted(list_known_regions()) if is_regional else ("",):
+    for region in regions if is_regional else ("",):
         if arn := fill_resource(request, region, "aws", ""):
             yield arn.partition(BUCKET_ARN)[2].partition("/")[0]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from posture.analysis.addresses import IPV6, NOTHING
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, Path, PathKind
+from posture.analysis.paths import find_service_addresses
 from posture.analysis.services import get_service
 from posture.edits.edit import DnsOptions, Edit, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet
@@ -86,16 +88,21 @@ def _route_here(
     services = [vpc.snapshot.services[name] for name in names]
     own = {table.id: table for each in senders if (table := vpc.tables[each])}
     candidates: list[tuple[str, Sequence[Edit] | None]] = []
+    with_ipv6 = frozenset(
+        each.name
+        for each in services
+        if (find_service_addresses(vpc.snapshot, each) or NOTHING) & IPV6
+        and vpc.snapshot.vpc.ipv6_cidrs
+    )
+    more = f"{WHAT}, and delete more specific routes."
     for tables in (list_tables(vpc), tuple(own.values())):
-        for dual_stack in (frozenset[str](), frozenset(names)):
+        specific = delete_specific_routes(vpc, services, tables)
+        for dual_stack in dict.fromkeys((frozenset[str](), with_ipv6)):
             routed = route_services(vpc, services, tables, dual_stack=dual_stack)
-            specific = delete_specific_routes(vpc, services, tables)
             if routed is not None:
                 candidates.append((f"{WHAT}.", routed))
             if routed is not None and specific:
-                candidates.append(
-                    (f"{WHAT}, and delete more specific routes.", (*specific, *routed))
-                )
+                candidates.append((more, (*specific, *routed)))
     return list_remediations(*candidates, otherwise=f"{WHAT}.")
 
 

@@ -17,6 +17,7 @@ from posture.rules.remediation.gateways import (
     create_gateway_endpoint,
     delete_specific_routes,
     list_tables,
+    open_acls_to_gateway,
     route_services,
 )
 from posture.rules.remediation.interfaces import create_interface_endpoint, recreate_endpoint
@@ -126,11 +127,16 @@ def _create(
         # A VPC whose subnets have their routes already, or none, still lacks the endpoint.
         bare = [create_gateway_endpoint(vpc, service, ())]
         specific = delete_specific_routes(vpc, [service], list_tables(vpc))
+        entries = open_acls_to_gateway(vpc, service)
         return list_remediations(
             (f"{what}.", None if routed is None else (*first, *routed)),
             (
                 f"{what}, and delete more specific routes.",
                 (*first, *specific, *routed) if routed and specific else None,
+            ),
+            (
+                f"{what}, and let its traffic through network ACLs.",
+                (*first, *entries, *routed) if routed and entries else None,
             ),
             (f"{what}.", None if list_tables(vpc) else (*first, *bare)),
             otherwise=f"{what}.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from posture.analysis.descriptions import describe_obstacle, describe_outcomes, describe_ports
-from posture.analysis.gates import Gate, Obstacle
+from posture.analysis.gates import Obstacle
 from posture.analysis.path_outcome import summarize_by_ports
 from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.services import list_endpoint_ports
@@ -28,7 +28,6 @@ from posture.rules.rule import Family, Rule, VpcContext
 
 TROUBLE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 ACLS = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html"
-REQUESTS = (Gate.OUT, Gate.IN)
 
 
 @dataclass
@@ -164,17 +163,12 @@ def _let_through(vpc: VpcContext, endpoint: Endpoint, ports: str) -> tuple[Remed
         "use the endpoint, accept the finding with a waiver."
     )
     openings = list_openings(vpc, [endpoint])
-    requests = list_openings(vpc, [endpoint], *REQUESTS)
+    entries = open_acls(vpc.snapshot, openings)
     return list_remediations(
         *(
             (what, None if rules is None or entries is None else (*rules, *entries))
             for whole_vpc in (False, True)
             for rules in [allow_subnets(vpc, [endpoint], whole_vpc=whole_vpc)]
-            for entries in (
-                open_acls(vpc.snapshot, requests),
-                open_acls(vpc.snapshot, openings),
-                open_acls(vpc.snapshot, openings, widely=True),
-            )
         ),
         otherwise=what,
     )

@@ -12,7 +12,7 @@ from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import ZONES_FREE, estimate_interface_hours
 from posture.rules.remediation import list_remediations
-from posture.rules.remediation.interfaces import add_subnets, choose_subnets
+from posture.rules.remediation.interfaces import add_subnets, allow_subnets, choose_subnets
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -69,9 +69,15 @@ def _add_zones(
     service = vpc.snapshot.services.get(endpoint.service_name)
     subnets = choose_subnets(vpc, service, zones, endpoint.ip_address_type)
     what = "Add a subnet in {} Availability Zone to the endpoint."
+    added = add_subnets(endpoint, subnets)
+    rules = allow_subnets(vpc, [endpoint])
     return list_remediations(
         (what.format("another"), None if all_of_them else add_subnets(endpoint, subnets[:1])),
-        (what.format("each other"), add_subnets(endpoint, subnets)),
+        (what.format("each other"), added),
+        (
+            f"Allow the subnets in the endpoint's security group. {what.format('each other')}",
+            (*rules, *added) if rules and added else None,
+        ),
         otherwise=what.format("another"),
     )
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from posture.analysis.addresses import AddressSet
-from posture.analysis.paths import list_service_prefix_lists
+from posture.analysis.acls import EPHEMERAL_PORTS
+from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.gates import HTTPS
+from posture.analysis.paths import find_service_addresses, list_service_prefix_lists
 from posture.edits.edit import CreateVpcEndpoint, DeleteRoute, Edit, ModifyVpcEndpoint
 from posture.model.network import (
     Endpoint,
@@ -22,8 +24,11 @@ from posture.model.network import (
     TargetKind,
 )
 from posture.rules.endpoint_lookups import find_gateway_endpoints
+from posture.rules.remediation.acls import Opening, open_acls
 from posture.rules.remediation.policies import generate_least_policy
 from posture.rules.rule import VpcContext
+
+FAMILIES = {4: IPV4, 6: IPV6}
 
 
 def list_tables(vpc: VpcContext) -> tuple[RouteTable, ...]:
@@ -192,6 +197,24 @@ def _list_specific(
             covered = find_destination(vpc, route)
             if covered and addresses >= covered:
                 yield route
+
+
+def open_acls_to_gateway(vpc: VpcContext, service: Service) -> tuple[Edit, ...] | None:
+    """Return the entries that let subnets reach the addresses of a service, there and back."""
+    addresses = find_service_addresses(vpc.snapshot, service)
+    if addresses is None:
+        return None
+    found: dict[Opening, AddressSet] = {}
+    for subnet in vpc.subnets:
+        versions = {block.version for block in subnet.blocks}
+        peers = addresses & AddressSet.union(FAMILIES[each] for each in versions)
+        if acl := vpc.analysis.reachability.find_acl(subnet.id):
+            for opening in (
+                Opening(acl.id, egress=True, ports=(HTTPS, HTTPS)),
+                Opening(acl.id, egress=False, ports=EPHEMERAL_PORTS),
+            ):
+                found[opening] = found.get(opening, NOTHING) | peers
+    return open_acls(vpc.snapshot, found)
 
 
 def find_destination(vpc: VpcContext, route: Route) -> AddressSet | None:

@@ -208,16 +208,8 @@ def list_blocked_networks(vpc: VpcContext, endpoint: Endpoint) -> tuple[Network,
     return tuple(found)
 
 
-def list_openings(
-    vpc: VpcContext, endpoints: Iterable[Endpoint], *gates: Gate
-) -> dict[Opening, AddressSet]:
-    """Return what network ACLs must let through so that subnets reach endpoints, there and back.
-
-    Args:
-        vpc: The VPC.
-        endpoints: The endpoints.
-        gates: The gates to open; by default all that are network ACLs.
-    """
+def list_openings(vpc: VpcContext, endpoints: Iterable[Endpoint]) -> dict[Opening, AddressSet]:
+    """Return what network ACLs must let through so that subnets reach endpoints, there and back."""
     found: dict[Opening, AddressSet] = {}
     for endpoint in endpoints:
         for subnet in vpc.subnets:
@@ -228,8 +220,6 @@ def list_openings(
                 if held is None:
                     continue
                 for each in reach.obstacles:
-                    if gates and each.gate not in gates:
-                        continue
                     for opening, peers in _open_gate(each.gate, each.by, endpoint, subnet, held):
                         found[opening] = found.get(opening, NOTHING) | peers
     return found

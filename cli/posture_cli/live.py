@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import boto3
 from botocore.exceptions import NoRegionError
@@ -27,6 +28,8 @@ from posture_cli.failure import CommandError
 from posture_cli.options import SourceOptions
 from posture_cli.recorded.load import load_regions
 from posture_cli.recorded.observe import RecordedObserver
+from posture_cli.recorded.recorder import Recorder
+from posture_cli.recorded.region import RecordedRegion
 
 SUGGESTIONS = 4  # names that an error suggests
 
@@ -87,6 +90,24 @@ def collect_endpoint_services(
         if listed.unreadable:
             yield UnreadableServices(observer.region, listed.unreadable)
         yield from listed.services.values()
+
+
+def record_regions(regions: Sequence[str], vpcs: Sequence[str] = ()) -> list[RecordedRegion]:
+    """Record regions as they are now, with their endpoint services.
+
+    Args:
+        regions: The regions; empty: the region of the caller's AWS settings.
+        vpcs: Only these; empty: all.
+
+    Raises:
+        CommandError: A VPC does not exist.
+        ScopeUnreadableError: The caller may not list VPCs.
+    """
+    observers = open_observers(SourceOptions(region=list(regions)))
+    recorders = [(each, each.now(), Recorder(each.ec2)) for each in observers]
+    for _ in chain(collect_vpcs(observers, vpcs), collect_endpoint_services(observers)):
+        pass  # what is read is recorded
+    return [recorder.build_region(it.region, at) for it, at, recorder in recorders]
 
 
 def collect_vpc_of_subnet(subnet: str, observers: Sequence[Observer]) -> Snapshot:

@@ -101,7 +101,8 @@ def _charge_endpoint(endpoint: Endpoint) -> Charge:
         assumes = f"the price of a {endpoint.type} endpoint is not known here"
         return Charge(endpoint.id, assumes, None, PRIVATELINK)
     zones = len(endpoint.network_interface_ids or endpoint.subnet_ids)
-    assumes = f"{zones} network interfaces, {HOURS} hours at {ENDPOINT_HOUR} USD each"
+    interfaces = "1 network interface" if zones == 1 else f"{zones} network interfaces"
+    assumes = f"{interfaces}, {HOURS} hours at {ENDPOINT_HOUR} USD each"
     return Charge(endpoint.id, assumes, _multiply(zones * ENDPOINT_HOUR), PRIVATELINK)
 
 

@@ -1,0 +1,1 @@
+"""Edits that a person asks about, and the networks after them."""

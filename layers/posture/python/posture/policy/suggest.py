@@ -126,7 +126,8 @@ def _suggest(
     denies = list(_deny_principals(check, exempt)) if principals else []
     if resources:
         denies.append(_deny_resources(policy, trust, exempt))
-    amended = _add_statements(text, denies) if denies else None
+    missing = _list_missing(policy, check)
+    amended = _add_statements(text, [*missing, *denies]) if denies else None
     candidates = [(amended, True), (_generate(check, units), False)]
     return tuple(
         SuggestedPolicy(each, keeps, _list_stopped(policy, parse_policy(each), check))
@@ -138,23 +139,24 @@ def _suggest(
 @lru_cache(maxsize=256)
 def _suggest_for_needs(text: str, check: PolicyCheck, units: int) -> str | None:
     policy = parse_policy(text)
-    needs = list_needs(check.features, check.endpoint)
-    blocked = [
-        each.need
-        for each in check_needs(policy, needs, check, units)
-        if each.status is NeedStatus.BLOCKED
-    ]
-    statements = [dict(each.statement) for each in build_statements(blocked, check)]
-    suggested = _add_statements(text, statements)
-    if not suggested or not statements:
+    statements = _list_missing(policy, check)
+    suggested = _add_statements(text, statements) if statements else None
+    if not suggested:
         return None
     after = parse_policy(suggested)
-    results = check_needs(after, needs, check, units)
     before = decide_policy(policy, check, SearchBudget(units)).results
     found = decide_policy(after, check, SearchBudget(units)).results
     is_worse = any(found[name].answer is not before[name].answer for name in before)
-    still = any(each.status is NeedStatus.BLOCKED for each in results)
-    return None if is_worse or still else suggested
+    is_blocked = _find_blocked(after, list_needs(check.features, check.endpoint), check)
+    return None if is_worse or is_blocked else suggested
+
+
+def _list_missing(policy: Policy, check: PolicyCheck) -> Statements:
+    """Return the statements for the needs that a policy blocks."""
+    needs = list_needs(check.features, check.endpoint)
+    blocked = _find_blocked(policy, needs, check)
+    listed = build_statements((each for each in needs if each in blocked), check)
+    return [dict(each.statement) for each in listed]
 
 
 def _add_statements(text: str, added: Statements) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -211,50 +211,64 @@ def _find_missing(
     """Find what no file holds: whole operations, and rows of a VPC that others refer to.
 
     An output that was filtered looks like an empty network. Every VPC has a main route table, a
-    default network ACL and a default security group, and every subnet has a network ACL.
+    default network ACL and a default security group, and every subnet has a network ACL. A VPC that
+    another account shares does not show them.
     """
-    for name, operation in OPERATIONS.items():
-        if name not in rows and not operation.key:
+    for name in OPERATIONS:
+        if name not in rows:
             yield MissingRows(name, f"{place} holds no output of {_name_command(name)}")
-    for name in (name for name, each in OPERATIONS.items() if each.key and name not in rows):
-        yield MissingRows(name, f"{place} holds no output of {_name_command(name)}")
-    expected = {
-        Facet.ROUTE_TABLES.value: _has_main,
-        Facet.NETWORK_ACLS.value: lambda row: row.get("IsDefault"),
-        Facet.SECURITY_GROUPS.value: lambda row: row.get("GroupName") == "default",
+    own = [
+        each["VpcId"] for each in rows.get(Facet.VPC, ()) if each.get("OwnerId", account) == account
+    ]
+    by_vpc = {
+        name: _group_by_vpc(rows[name])
+        for name in (*ALWAYS_THERE, Facet.SUBNETS, Facet.ENDPOINTS, Facet.NAT_GATEWAYS)
+        if name in rows
     }
-    for vpc in rows.get(Facet.VPC.value, ()):
-        if vpc.get("OwnerId", account) != account:
-            continue  # shared by another account, which does not show these
-        for name, test in expected.items():
-            own = [row for row in rows.get(name, ()) if row.get("VpcId") == vpc["VpcId"]]
-            if name in rows and not any(map(test, own)):
-                yield _miss(name, vpc["VpcId"], place)
-    yield from _find_unlisted(rows, place)
+    for vpc in own:
+        for name, is_there in ALWAYS_THERE.items():
+            if name in rows and not any(map(is_there, by_vpc[name].get(vpc, ()))):
+                yield _miss(name, vpc, place)
+        for name, named in _find_named_ids(by_vpc, vpc).items():
+            known = {row[OPERATIONS[name].id] for row in by_vpc.get(name, {}).get(vpc, ())}
+            if name in rows and named - known:
+                yield _miss(name, vpc, place)
 
 
 def _has_main(row: Row) -> bool:
     return any(each.get("Main") for each in row.get("Associations", ()))
 
 
-def _find_unlisted(rows: Mapping[str, Sequence[Row]], place: Path) -> Iterator[MissingRows]:
-    """Find subnets and endpoints that rows of a VPC refer to and that no file holds."""
-    listed = {
-        name: {row[OPERATIONS[name].id] for row in rows.get(name, ())}
-        for name in (Facet.SUBNETS.value, Facet.ENDPOINTS.value)
+ALWAYS_THERE: Mapping[str, Callable[[Row], bool]] = {
+    Facet.ROUTE_TABLES.value: _has_main,
+    Facet.NETWORK_ACLS.value: lambda row: bool(row.get("IsDefault")),
+    Facet.SECURITY_GROUPS.value: lambda row: row.get("GroupName") == "default",
+}
+
+
+def _group_by_vpc(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row.get("VpcId", "")].append(row)
+    return grouped
+
+
+def _find_named_ids(
+    by_vpc: Mapping[str, Mapping[str, Sequence[Row]]], vpc: str
+) -> dict[str, set[str]]:
+    """Find the ids that route tables and network ACLs name, by the operation that lists them."""
+    tables = by_vpc.get(Facet.ROUTE_TABLES, {}).get(vpc, ())
+    acls = by_vpc.get(Facet.NETWORK_ACLS, {}).get(vpc, ())
+    associations = [each for row in (*tables, *acls) for each in row.get("Associations", ())]
+    routes = [
+        each for row in tables for each in row.get("Routes", ()) if each.get("State") == "active"
+    ]
+    targets = {str(each.get("GatewayId", "")) for each in routes}
+    return {
+        Facet.SUBNETS.value: {str(each.get("SubnetId", "")) for each in associations} - {""},
+        Facet.ENDPOINTS.value: {each for each in targets if each.startswith("vpce-")},
+        Facet.NAT_GATEWAYS.value: {str(each.get("NatGatewayId", "")) for each in routes} - {""},
     }
-    named: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for row in (*rows.get(Facet.ROUTE_TABLES.value, ()), *rows.get(Facet.NETWORK_ACLS.value, ())):
-        for each in row.get("Associations", ()):
-            if each.get("SubnetId"):
-                named[Facet.SUBNETS.value][row.get("VpcId", "")].add(each["SubnetId"])
-        for each in row.get("Routes", ()):
-            if str(each.get("GatewayId", "")).startswith("vpce-") and each.get("State") == "active":
-                named[Facet.ENDPOINTS.value][row.get("VpcId", "")].add(each["GatewayId"])
-    for name, by_vpc in named.items():
-        for vpc, ids in by_vpc.items():
-            if name in rows and ids - listed[name]:
-                yield _miss(name, vpc, place)
 
 
 def _miss(name: str, vpc: str, place: Path) -> MissingRows:

@@ -152,19 +152,31 @@ def test_a_filtered_output_is_no_empty_network(
     assert set(find_unreadable(load(tmp_path, files, regions=["eu-west-1"]))) == {operation}
 
 
-def test_a_route_to_an_endpoint_that_no_file_holds(tmp_path: Path) -> None:
-    """The endpoints are incomplete."""
+@pytest.mark.parametrize(
+    ("target", "facet"),
+    [
+        ({"GatewayId": "vpce-9", "DestinationPrefixListId": "pl-aa"}, Facet.ENDPOINTS),
+        ({"NatGatewayId": "nat-9", "DestinationCidrBlock": "0.0.0.0/0"}, Facet.NAT_GATEWAYS),
+    ],
+)
+def test_a_target_of_a_route_that_no_file_holds(
+    tmp_path: Path, target: dict[str, str], facet: Facet
+) -> None:
+    """Endpoints or NAT gateways are incomplete, unless the route is a blackhole."""
     files = build_folder()
-    route = {"DestinationPrefixListId": "pl-aa", "GatewayId": "vpce-9", "State": "active"}
-    files["tables.txt"]["RouteTables"][0]["Routes"] = [route]
-    assert set(find_unreadable(load(tmp_path, files))) == {Facet.ENDPOINTS}
+    files["tables.txt"]["RouteTables"][0]["Routes"] = [{**target, "State": "active"}]
+    assert set(find_unreadable(load(tmp_path, files))) == {facet}
+    files["tables.txt"]["RouteTables"][0]["Routes"] = [{**target, "State": "blackhole"}]
+    assert find_unreadable(load(tmp_path, files)) == {}
 
 
 def test_a_shared_vpc_shows_less(tmp_path: Path) -> None:
     """Its owner's main table and default group are not visible; use --account."""
     files = build_folder()
     files["vpcs.json"]["Vpcs"][0]["OwnerId"] = "444455556666"
-    files["tables.txt"] = {"RouteTables": []}
+    route = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-9", "State": "active"}
+    shared = {**own(RouteTableId="rtb-2", Routes=[route]), "OwnerId": "444455556666"}
+    files["tables.txt"] = {"RouteTables": [shared]}
     files["groups.json"] = {"SecurityGroups": [own(GroupId="sg-2", GroupName="app")]}
     assert find_unreadable(load(tmp_path, files)) == {}
 

@@ -154,7 +154,9 @@ def _missing_input(subject: str, denied: Mapping[str, str]) -> RuleResult:
             Evidence(f"{operation}: {reason}", {"operation": operation, "reason": reason})
             for operation, reason in sorted(denied.items())
         ),
-        remediation=Remediation(f"Allow {calls} for the monitor's IAM role."),
+        remediation=Remediation(
+            f"Allow {calls} for the monitor's IAM role. If a file was read, add the output to it."
+        ),
     )
 
 

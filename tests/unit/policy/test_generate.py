@@ -98,7 +98,7 @@ def test_many_needs_of_an_endpoint_together_have_a_policy(service: str, start: i
 def test_what_is_needed_is_proven_without_other_requests(service: str) -> None:
     """The policy with nothing but the needs is closed and sufficient as well."""
     features = expand_features(tuple(sorted(USERS[service])[::2]))
-    check = build_check(service, *features)
+    check = build_check(service, *features, region="us-east-1")
     assert_proven(generate_policy(check, only_needs=True), check)
 
 
@@ -194,3 +194,22 @@ def test_the_account_alone_can_be_trusted_without_an_organization() -> None:
     assert statement["Condition"] == {
         "StringEquals": {"aws:PrincipalAccount": OWN, "aws:ResourceAccount": OWN}
     }
+
+
+def test_own_requests_without_a_key_of_the_owner_pass() -> None:
+    """The ARN, or `ec2:Owner`, says whose the resource is; requests for others' are not allowed."""
+    found = generate_policy(build_check("events"))
+    assert found.document["Statement"][1] == {
+        "Sid": "OwnRequestsByArn",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["events:PutEvents", "events:PutRule", "events:PutTargets"],
+        "Resource": [f"arn:aws:events:eu-west-1:{OWN}:*"],
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": ORGANIZATION}},
+    }
+    found = generate_policy(build_check("ec2", trust=BOTH))
+    by_owner = [s.statement for s in found.statements if "ByOwner" in s.statement["Sid"]]
+    assert by_owner
+    for each in by_owner:
+        assert each["Action"] == ["ec2:CopyImage", "ec2:CopySnapshot", "ec2:CreateVolume"]
+        assert each["Condition"]["StringEquals"]["ec2:Owner"] == [OWN, "222233334444"]

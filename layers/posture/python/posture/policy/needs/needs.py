@@ -82,11 +82,18 @@ def list_needs(features: Iterable[str], endpoint: EndpointContext, *uses: Use) -
 def _applies(request: NeededRequest, endpoint: EndpointContext) -> bool:
     """Return whether requests pass an endpoint of this Region."""
     region = endpoint.requested_region
-    if request.passes is False or (request.region and request.region != region):
+    only = request.region or _name_region(request.resource)
+    if request.passes is False or only not in {"", region}:
         return False
     return region not in read_values(request.unless) and (
         not request.only or region in read_values(request.only)
     )
+
+
+def _name_region(resource: str) -> str:
+    """Return the Region that an ARN names, without a placeholder; "" if there is none."""
+    named = resource.split(":", ARN_FIELDS - 1)[3:4]
+    return named[0] if named and "{" not in named[0] else ""
 
 
 def _build_need(request: NeededRequest, endpoint: EndpointContext) -> Need:

@@ -18,7 +18,7 @@ from posture.policy.features.table import Signer
 from posture.policy.needs.cases import has_no_resource
 from posture.policy.needs.needs import Need
 from posture.policy.policy_check import EndpointContext, PolicyCheck, Trust
-from posture.policy.service_reference import ActionGroup, find_group
+from posture.policy.service_reference import find_group
 from posture.policy.template import compile_globs
 
 CALLER = (keys.PRINCIPAL_ACCOUNT, keys.PRINCIPAL_ORG)
@@ -59,6 +59,12 @@ class _Form:
 
 OWN_RESOURCES = _Form(
     "OwnRequests", "trusted principals may use trusted resources", (CALLER, OWNER)
+)
+OWN_BY_OWNER = _Form(
+    "OwnRequestsByOwner",
+    "trusted principals may use AMIs and snapshots of trusted accounts; the requests hold no other "
+    "key of the owner",
+    (CALLER,),
 )
 OWN_BY_ARN = _Form(
     "OwnRequestsByArn",
@@ -118,8 +124,8 @@ def build_statements(
     groups: dict[tuple[_Form, tuple[str, ...]], list[tuple[Need | None, str]]] = {}
     for action in own_actions:
         groups.setdefault((OWN_RESOURCES, ()), []).append((None, action))
-        for each in _list_keyless(action):
-            groups.setdefault((OWN_BY_ARN, ()), []).append((None, each))
+        for each, form in _list_keyless(action):
+            groups.setdefault((form, ()), []).append((None, each))
     for need in needs:
         for action in () if need.missing else need.actions:
             form = _choose_form(need, action)
@@ -131,9 +137,14 @@ def build_statements(
         listed = tuple(dict.fromkeys(need for need, _ in members if need))
         actions = _drop_covered(action for _, action in members)
         resources = [each.resource for each in listed] if form.has_resources else ["*"]
+        conditions = _list_conditions(form, trust)
         if form is OWN_BY_ARN:
-            resources = _list_own_arns(actions, check.endpoint, trust)
-        for condition in _list_conditions(form, trust):
+            resources = list_own_arns(check.endpoint, trust)
+        elif form is OWN_BY_OWNER:
+            owner = {"ec2:Owner": _shorten(sorted(trust.accounts))}
+            conditions = ({**each, **owner} for each in conditions)
+            resources = _list_shared_arns(actions, check.endpoint) if trust.accounts else []
+        for condition in conditions:
             number = sids[form.sid] = sids.get(form.sid, 0) + 1
             statement = {
                 "Sid": f"{form.sid}{number if number > 1 else ''}",
@@ -148,32 +159,46 @@ def build_statements(
     return tuple(found)
 
 
-def _list_keyless(action: str) -> list[str]:
-    """Return the actions of a pattern that hold no key of the owner, but whose ARNs name it."""
+def _list_keyless(action: str) -> Iterator[tuple[str, _Form]]:
+    """Yield the actions of a pattern that hold no key of the owner, with how to name the owner."""
     prefix, _, name = action.partition(":")
     pattern = compile_globs([name.lower()])
+    for each in service_actions.WITHOUT_OWNER_KEYS.get(prefix, ()):
+        arns = _list_arns(f"{prefix}:{each}")
+        if pattern.accepts(each.lower()):
+            if any(":{account}:" in arn for arn in arns):
+                yield f"{prefix}:{each}", OWN_BY_ARN
+            if prefix == "ec2" and any(arn in service_actions.SHARED_ARNS for arn in arns):
+                yield f"{prefix}:{each}", OWN_BY_OWNER
+
+
+def _list_arns(action: str) -> tuple[str, ...]:
+    group = find_group(action)
+    return group.arns if group else ()
+
+
+def _list_shared_arns(actions: list[str], endpoint: EndpointContext) -> list[str]:
+    """Return the ARNs of the AMIs and snapshots that actions apply to."""
+    arns = dict.fromkeys(arn for each in actions for arn in _list_arns(each))
+    region = endpoint.region or "*"
     return [
-        f"{prefix}:{each}"
-        for each in service_actions.WITHOUT_OWNER_KEYS.get(prefix, ())
-        if pattern.accepts(each.lower()) and _names_account(find_group(f"{prefix}:{each}"))
+        f"arn:{endpoint.partition or 'aws'}:{arn.format('*', region=region)}"
+        for arn in arns
+        if arn in service_actions.SHARED_ARNS
     ]
 
 
-def _names_account(group: ActionGroup | None) -> bool:
-    arns = group.arns if group else ()
-    return bool(arns) and all(":{account}:" in each for each in arns)
+def list_own_arns(endpoint: EndpointContext, trust: Trust) -> list[str]:
+    """Return the ARNs of everything that trusted accounts own in the endpoint's Region.
 
-
-def _list_own_arns(actions: list[str], endpoint: EndpointContext, trust: Trust) -> list[str]:
-    """Return the ARNs of everything that trusted accounts own in the endpoint's Region."""
-    if not endpoint.region:  # a wildcard would let in names that look like an account ID
-        return []
-    prefixes = dict.fromkeys(each.partition(":")[0] for each in actions)
+    Without the Region there are none: a wildcard would let in names that look like an account ID.
+    """
     start = f"arn:{endpoint.partition or 'aws'}"
     return [
         f"{start}:{prefix}:{endpoint.region}:{account}:*"
-        for prefix in prefixes
+        for prefix in endpoint.action_prefixes
         for account in sorted(trust.accounts)
+        if endpoint.region
     ]
 
 
@@ -204,9 +229,7 @@ def _choose_form(need: Need, action: str) -> _Form:
 
 def _choose_own_form(action: str, *, named: bool = True) -> _Form:
     """Return the form for a resource of one's own; `named`: the request names the resource."""
-    group = find_group(action)
-    has_arns = bool(group.arns) if group else False
-    if not (named or has_arns):
+    if not (named or _list_arns(action)):
         return NO_RESOURCE
     prefix, _, name = action.partition(":")
     keyless = service_actions.WITHOUT_OWNER_KEYS.get(prefix, ())

@@ -22,7 +22,6 @@ from posture_cli.plan.cloudformation_sources import (
     read_deployed,
     read_parameters,
     read_source,
-    read_sources,
 )
 from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, PlannedStack
 from posture_cli.plan.intrinsics import Stack
@@ -437,20 +436,23 @@ def has_network(sources: Sequence[StackSource]) -> bool:
     )
 
 
-def read_cloudformation_plan(
-    path: Path, settings: PlanSettings, options: CloudFormationOptions
+def plan_sources(
+    path: Path,
+    sources: Sequence[StackSource],
+    settings: PlanSettings,
+    options: CloudFormationOptions,
 ) -> list[PlannedChange]:
-    """Read a template or the folder that `cdk synth` writes, and plan its stacks.
+    """Plan the stacks of a template or of the folder that `cdk synth` writes.
 
     Args:
-        path: The template or folder.
+        path: The template or folder, for errors.
+        sources: What was read from it.
         settings: What a person states, without parameters and deployed stacks.
         options: What else was given.
 
     Raises:
         CommandError: A file has the wrong form; the error names the file and the place.
     """
-    sources = read_sources(path)
     change_set = read_change_set(options.change_set) if options.change_set else None
     parameters = name_parameters(options.parameters, sources)
     if change_set is not None:
@@ -460,7 +462,7 @@ def read_cloudformation_plan(
     deployed: dict[str | None, DeployedStack] = {}
     if options.stack_resources:
         former = options.deployed_template
-        template = None if former is None else read_source(former).template
+        template = None if former is None else read_source(former)
         for file in options.stack_resources:
             stack = read_deployed(file, template, change_set, sources[0].template)
             deployed[_match_source(file, stack, sources)] = stack

@@ -628,6 +628,7 @@ class PlannedRegion:
             if endpoint.get("VpcEndpointType", "Gateway") == "Gateway":
                 self._route_to_gateway_endpoint(endpoint)
             else:
+                self._limit_private_dns(endpoint)
                 self._add_endpoint_interfaces(endpoint)
 
     def _route_to_gateway_endpoint(self, endpoint: Row) -> None:
@@ -654,6 +655,16 @@ class PlannedRegion:
             known = {"PrefixListId": list_id, "PrefixListName": service_name}
             self.rows["DescribePrefixLists"].append(known)
         return str(known["PrefixListId"])
+
+    def _limit_private_dns(self, endpoint: Row) -> None:
+        """Limit the private DNS name of S3 to inbound resolver endpoints, which is the default.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
+        """
+        named = self.find("DescribePrefixLists", "PrefixListName", endpoint.get("ServiceName"))
+        if named and endpoint.get("PrivateDnsEnabled"):
+            default = {"PrivateDnsOnlyForInboundResolverEndpoint": True}
+            endpoint["DnsOptions"] = {**default, **(endpoint.get("DnsOptions") or {})}
 
     def _add_endpoint_interfaces(self, endpoint: Row) -> None:
         """Add an interface in each subnet of an endpoint that has none there yet.

@@ -36,7 +36,7 @@ def transform(path: Path, document: Mapping[str, Any]) -> Mapping[str, Any]:
     source = deepcopy(dict(document))
     resources = source.get("Resources")
     for body in resources.values() if isinstance(resources, dict) else ():
-        name = CODE.get(body.get("Type")) if isinstance(body, dict) else None
+        name = CODE.get(str(body.get("Type"))) if isinstance(body, dict) else None
         if name and isinstance((body.get("Properties") or {}).get(name), str):
             body["Properties"][name] = UPLOADED
     session = boto3.Session(region_name=REGION)

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-from samtranslator.yaml_helper import yaml_parse
-
 from posture_cli.failure import CommandError
 
 # Of the section `Fn::` in the reference; those for `Rules` only are not evaluated.
@@ -107,6 +104,9 @@ def load_text(source: str, text: str) -> dict[str, Any]:
     Raises:
         CommandError: It is neither, or ends early; the place is named.
     """
+    import yaml  # noqa: PLC0415 - with the translator, takes a while to import
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - as above
+
     try:
         document = json.loads(text) if text.lstrip().startswith("{") else yaml_parse(text)
     except json.JSONDecodeError as error:

@@ -1,7 +1,10 @@
-"""Exports the ends of the hash chains to a file, to be kept where operators cannot write."""
+"""Exports the ends of the hash chains to a file, to be kept where operators cannot write.
+
+The alerts that somebody received hold ends of chains as well.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,16 +40,18 @@ def write_chain_ends(
 
 
 def read_chain_ends(path: Path) -> ChainEnds:
-    """Read the ends of the chains, by scope.
+    """Read the ends of the chains, by scope, from an export or from alerts.
+
+    Of several alerts of one scope, the latest counts.
 
     Raises:
         CommandError: The file is malformed.
         OSError: The file cannot be read.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise CommandError(f"{path}: expected JSON: {error}") from None
+    documents = list(_parse_documents(path))
+    if all(isinstance(each, dict) and "kind" in each for each in documents):
+        return _read_alerts(path, documents)
+    document = documents[0]
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise CommandError(
             f"{path}: version: expected {VERSION}, as posture verify --heads writes it"
@@ -55,6 +60,36 @@ def read_chain_ends(path: Path) -> ChainEnds:
     if not isinstance(chains, list):
         raise CommandError(f"{path}: chains: expected a list")
     return dict(_parse_chain(path, number, each) for number, each in enumerate(chains))
+
+
+def _parse_documents(path: Path) -> Iterator[Any]:
+    """Parse a file of one JSON document, or of one on each line, as a queue of alerts is saved."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        yield json.loads(text)
+    except ValueError as whole:
+        lines = [line for line in text.splitlines() if line.strip()]
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                problem = whole if len(lines) == 1 else f"line {number}: {error}"
+                raise CommandError(f"{path}: expected JSON: {problem}") from None
+
+
+def _read_alerts(path: Path, documents: Iterable[Any]) -> ChainEnds:
+    ends: dict[str, Chain] = {}
+    for number, document in enumerate(documents):
+        history = document.get("history")
+        if not isinstance(history, dict):
+            continue  # a digest, or an alert of a version without
+        raw = {"scope": document.get("scope"), "length": history.get("rows")}
+        raw["tip"] = history.get("digest")
+        scope, chain = _parse_chain(path, number, raw)
+        ends[scope] = max(ends.get(scope, chain), chain, key=lambda each: each.length)
+    if not ends:
+        raise CommandError(f"{path}: history: expected an alert of the monitor that has it")
+    return ends
 
 
 def _parse_chain(path: Path, number: int, raw: Any) -> tuple[str, Chain]:

@@ -58,6 +58,17 @@ class Verifier:
         self._waivers = WaiverTable(client, tables.baseline)
         self._now = now
 
+    def verify_all(
+        self, scopes: Iterable[Scope], exported: ChainEnds
+    ) -> Iterator[VerificationResult]:
+        """Verify each scope, as `verify_scopes`, and all others that history has rows of.
+
+        So a scope is verified although its record was removed, or is no longer listed.
+        """
+        listed = set(scopes)
+        listed |= {Scope.parse(name) for name in self._history.list_partitions() if "/" in name}
+        return self.verify_scopes(sorted(listed), exported)
+
     def verify_scopes(
         self, scopes: Iterable[Scope], exported: ChainEnds
     ) -> Iterator[VerificationResult]:

@@ -28,6 +28,7 @@ app = CommandGroup()
     "posture verify",
     "posture verify --heads heads-2026-09-30.json",
     "posture verify --against heads-2026-09-30.json",
+    "posture verify --against alerts.ndjson",
     "posture verify --scope 111122223333/eu-west-1/vpc-0123456789abcdef0",
 )
 def verify(
@@ -40,7 +41,11 @@ def verify(
     ] = None,
     against: Annotated[
         Path | None,
-        option("FILE", "Also verify that the chains still contain the ends in this file."),
+        option(
+            "FILE",
+            "Also verify that the chains still contain the ends in this file: an export of "
+            "--heads, or alerts in JSON, one on each line.",
+        ),
     ] = None,
     tables: options.AllTableOptions,
     output: options.OutputOption = Output.TABLE,
@@ -49,11 +54,12 @@ def verify(
 
     Each history row holds the digest of the row before it, and the record of its scope holds the
     digest of the last row. For each scope the command names the first row that was altered, removed
-    or inserted.
+    or inserted. The scopes are those of both tables, so a removed scope record is found.
 
     Someone who can write both tables could rewrite a whole chain. To detect that, export the ends
     of the chains with --heads, store the file where that person cannot write, and verify with
-    --against later.
+    --against later. Alerts that were received are such a witness, too: each holds the end of its
+    scope's chain.
 
     Exit code: 0 when nothing was altered, 1 when something was, 2 on error.
     """
@@ -85,7 +91,8 @@ def _verify(
     results = []
     with open_stderr().status("verifying the chains") as progress:
         verifier = Verifier(tables.client, tables.tables)
-        for result in verifier.verify_scopes(scopes, expected):
+        verify_each = verifier.verify_scopes if scope else verifier.verify_all
+        for result in verify_each(scopes, expected):
             results.append(result)
             progress.update(f"verified {len(results)} chains, last {result.scope}")
         if tables.tables.baseline and not scope:

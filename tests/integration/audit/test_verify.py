@@ -370,3 +370,57 @@ def test_reading_costs_are_run_verify() -> None:
     """In read units, as DynamoDB counts them."""
     result = posture("verify", "--verbose")
     assert "read units in" in result.stderr
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize("left", ["nothing", "findings", "an unlisted record"])
+def test_a_scope_that_was_removed_is_found_by_its_history(
+    dynamodb: "DynamoDBClient", left: str
+) -> None:
+    """Without an export: history names every scope, whatever the findings table still holds."""
+    for item in rows(dynamodb, "findings"):
+        if item["kind"] == {"S": "head"} if left == "findings" else left == "nothing":
+            key = {name: item[name] for name in ("scope", "item")}
+            dynamodb.delete_item(TableName="findings", Key=key)
+    if left == "an unlisted record":
+        dynamodb.update_item(
+            TableName="findings",
+            Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
+            UpdateExpression="REMOVE listed",
+        )
+    code, found = run_verify()
+    assert [each["scope"] for each in found if each["scope"] != "waivers"] == [str(SCOPE)]
+    expected = ("intact", 0) if left == "an unlisted record" else ("altered", 1)
+    assert (found[0]["verdict"], code) == expected
+
+
+@pytest.mark.usefixtures("life")
+def test_an_alert_gives_a_shorter_chain_away(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+    """The last rows are removed and the scope record is fitted; a mailbox still has the end."""
+    chained = in_chain(dynamodb)
+    mailbox = tmp_path / "alerts.ndjson"
+    alerts = [
+        {"kind": "alert", "scope": str(SCOPE), "history": {"rows": number, "digest": digest}}
+        for number, digest in enumerate((row["digest"]["S"] for row in chained), 1)
+    ]
+    digest_of_alerts = {"kind": "digest", "findings": []}
+    lines = map(json.dumps, [*alerts[::3], digest_of_alerts, alerts[-1]])
+    mailbox.write_text("\n".join(lines), encoding="utf-8")
+    assert run_verify("--against", str(mailbox))[0] == 0
+    for row in chained[-4:]:
+        drop(dynamodb, row)
+    set_head(dynamodb, Chain(len(chained) - 4, chained[-5]["digest"]["S"]))
+    kept = {row["id"]["S"]: row for row in chained[:-4]}
+    for item in rows(dynamodb, "findings"):
+        if item["kind"] == {"S": "finding"}:
+            key = {name: item[name] for name in ("scope", "item")}
+            dynamodb.delete_item(TableName="findings", Key=key)
+    for row in kept.values():
+        prefix = "~resolved#" if row["status"] == {"S": "resolved"} else ""
+        key = f"{prefix}{row['rule']['S']}#{row['resource']['S']}"
+        item = {**row, "item": {"S": key}, "kind": {"S": "finding"}}
+        dynamodb.put_item(TableName="findings", Item=item)
+    assert run_verify()[0] == 0
+    code, found = run_verify("--against", str(mailbox))
+    assert (code, found[0]["verdict"]) == (1, "altered")
+    assert f"{len(chained) - 4} rows are left of the {len(chained)}" in found[0]["problem"]

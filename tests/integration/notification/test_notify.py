@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from finding_builders import OTHER, verdict
+from finding_builders import OTHER, SCOPE, verdict
 from notify_stage import Stage
 from posture.alerts.message import Message
 from posture.notification.ports import Topic
+from posture.store.scope_store import Store
+from stack_tables import TABLES
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -55,6 +57,19 @@ def test_each_commit_has_its_own_message(stage: Stage) -> None:
         ("[HIGH", "vpc-0a1b2c3d4e5f60718"),
         ("[RESOLVED", "vpc-0a1b2c3d4e5f60718"),
         ("[HIGH", "vpc-0fedcba9876543210"),
+    ]
+
+
+def test_an_alert_holds_the_end_of_the_history(stage: Stage) -> None:
+    """After each commit that of its scope, which the scope record then holds."""
+    stage.evaluate(0, verdict(), verdict(resource="subnet-1"))
+    first = Store(stage.dynamodb, TABLES).load_record(SCOPE)
+    stage.evaluate(1)
+    second = Store(stage.dynamodb, TABLES).load_record(SCOPE)
+    stage.notify(stage.records())
+    ends = [json.loads(message["Message"])["history"] for message in stage.inbox()]
+    assert ends == [
+        {"rows": each.chain.length, "digest": each.chain.tip} for each in (first, second) if each
     ]
 
 

@@ -27,6 +27,8 @@ class Alert:
         parts: The number of transactions of the evaluation.
         transitions: At least one, all of one scope, the worst first.
         rules: The rule texts by rule id.
+        rows: The number of rows in the scope's history after the commit; 0 if it is not known.
+        row_digest: The digest of the last of them.
     """
 
     scope: Scope
@@ -36,6 +38,8 @@ class Alert:
     transitions: tuple[Transition, ...]
     rules: RuleTexts
     shown_count: int
+    rows: int = 0
+    row_digest: str = ""
 
     @property
     def part(self) -> int:

@@ -34,6 +34,7 @@ def _alert(alert: Alert) -> Json:
         "part": alert.part,
         "parts": alert.parts,
         "observed_at": format_iso(alert.observed_at),
+        "history": {"rows": alert.rows, "digest": alert.row_digest} if alert.rows else None,
         "counts": count_steps(alert.transitions),
         "causes": [build_cause_record(cause) for cause in alert.by_cause() if cause],
         "impacts": [_impact(impact) for impact in group_impacts(alert.shown)],

@@ -51,13 +51,15 @@ class Message:
         return len(self.body.encode()) + len(self.subject) + attributes
 
 
-def compose(
+def compose(  # noqa: PLR0913 - what one message says
     transitions: Sequence[Transition],
     *,
     commit: str,
     parts: int,
     observed_at: datetime,
     rules: RuleTexts,
+    rows: int = 0,
+    row_digest: str = "",
 ) -> Message:
     """Compose the message of one commit.
 
@@ -70,6 +72,9 @@ def compose(
         parts: The number of transactions of the evaluation.
         observed_at: The time at which the snapshot was taken.
         rules: The titles and rationales of the rules, by id.
+        rows: The number of rows in the scope's history after the commit; 0 if it is not known.
+        row_digest: The digest of the last of them. Whoever keeps the message can later prove that
+            these rows were neither altered nor removed.
     """
     ordered = sort_worst_first(transitions)
     alert = Alert(
@@ -80,6 +85,8 @@ def compose(
         transitions=ordered,
         rules=rules,
         shown_count=len(ordered),
+        rows=rows,
+        row_digest=row_digest,
     )
     while (message := _message(alert)).size > LIMIT and alert.shown_count:
         alert = replace(alert, shown_count=alert.shown_count * 3 // 4)

@@ -49,6 +49,10 @@ def _lines(alert: Alert) -> Iterator[str]:
         yield f"{format_count(alert.omitted)} not shown here. List all findings with"
         yield f"  {build_list_command(alert)}"
     yield from _why(alert)
+    if alert.rows:
+        # Whoever keeps this message can prove that the history up to here was not rewritten.
+        yield ""
+        yield f"History: row {alert.rows} of this scope has the digest {alert.row_digest}"
 
 
 def build_list_command(alert: Alert) -> str:

@@ -95,6 +95,8 @@ class Notifier:
             parts=entries[0].parts,
             observed_at=entries[0].observed_at,
             rules=self._rules,
+            rows=(last := max(entries, key=lambda entry: entry.number)).number,
+            row_digest=last.digest,
         )
         message_id = self._ports.topic.publish(message)
         self._ports.measure(entries, self._ports.now())

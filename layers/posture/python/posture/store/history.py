@@ -74,6 +74,18 @@ class History(StoredTable):
         rows = self._query("scope", str(scope), between=between)
         return tuple(row for row in map(parse_history_entry, rows) if row.commit == commit)
 
+    def list_partitions(self) -> frozenset[str]:
+        """List the partitions that have rows: scopes, the waivers, what was rejected.
+
+        It reads the keys of the whole table, because no index can be trusted to name them all.
+        """
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            ProjectionExpression="#scope",
+            ExpressionAttributeNames={"#scope": "scope"},
+        )
+        return frozenset(item["scope"]["S"] for page in pages for item in page["Items"])
+
     def query_rows(
         self, partition: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[StoredItem]:

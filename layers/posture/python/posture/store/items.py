@@ -44,6 +44,7 @@ class Entry:
     parts: int
     observed_at: datetime
     number: int = 0  # of the row in its scope's chain; 0 where it was written before chains existed
+    digest: str = ""  # of the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ def parse_history_entry(item: StoredItem) -> Entry:
             parts=require_int(fields, "parts"),
             observed_at=parse_iso(require_text(fields, "observed_at")),
             number=require_int(fields, "number") if "number" in fields else 0,
+            digest=str(fields.get("digest", "")),
         )
 
 

@@ -12,7 +12,6 @@ from posture.baseline.resolve import resolve_baseline
 from posture.model.instant import format_iso
 from posture.model.network import Snapshot
 from posture.model.service_names import short_name
-from posture.policy import Trust
 from posture_cli import options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
@@ -76,11 +75,7 @@ def explain(
         snapshot.subnets[subnet],
         destination,
         frozenset(group or ()),
-        Trust(
-            required.trusted_accounts,
-            required.trusted_organizations,
-            own_organization=required.organization,
-        ),
+        required,
     )
     record = build_explanation_record(snapshot, explanation)
     if output is Output.JSON:

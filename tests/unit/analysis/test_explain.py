@@ -26,6 +26,7 @@ from network_builders import (
 from posture.analysis.coverage import Analysis
 from posture.analysis.explain import explain
 from posture.analysis.step import ExplanationStep
+from posture.model.baseline import Baseline
 from posture.model.network import Service, Snapshot
 
 OWN = "com.amazonaws.vpce.eu-west-1.vpce-svc-0123456789abcdef0"
@@ -229,3 +230,15 @@ def test_interfaces_are_explained_on_the_ports_of_the_service(
     assert not any("443" in each.text for each in found if ports != [(443, 443)])
     groups = " ".join(about(found, "security group"))
     assert ("allows inbound traffic on port" in groups) is any("yes" in each for each in said)
+
+
+def test_what_a_policy_stops_is_explained() -> None:
+    """The features that the baseline requires, with their purposes."""
+    snapshot = by_route()
+    required = Baseline(required_services=("ecr.dkr",))
+    s3 = next(each for each in snapshot.services.values() if each.name.endswith(".s3"))
+    found = explain(
+        Analysis(snapshot), snapshot.subnets["subnet-a"], s3, frozenset(), required
+    ).steps
+    (text,) = about(found, "policy")
+    assert text.endswith("; it stops Amazon ECR (downloads of image layers).")

@@ -18,8 +18,8 @@ from posture.analysis.paths import list_service_prefix_lists
 from posture.analysis.routing import Router
 from posture.analysis.services import list_ports
 from posture.analysis.step import ExplanationStep
+from posture.model.baseline import Baseline
 from posture.model.network import EndpointType, Route, RouteTable, Service, Snapshot, Subnet
-from posture.policy import Trust
 
 ORIGINS = {
     "CreateRouteTable": "created with the table",
@@ -28,7 +28,7 @@ ORIGINS = {
     "Advertisement": "advertised by a route server",
     "unknown": "origin unknown",
 }
-OWN_ACCOUNT_ONLY = Trust()
+OWN_ACCOUNT_ONLY = Baseline()
 MOST_RIVALS = 3  # less preferred routes that a step names
 
 
@@ -47,7 +47,7 @@ def explain(
     subnet: Subnet,
     service: Service,
     workload_groups: frozenset[str] = frozenset(),
-    trust: Trust = OWN_ACCOUNT_ONLY,
+    baseline: Baseline = OWN_ACCOUNT_ONLY,
 ) -> Explanation:
     """Explain which path a subnet's traffic to a service takes, and why.
 
@@ -56,7 +56,7 @@ def explain(
         subnet: The source of the traffic.
         service: The destination of the traffic.
         workload_groups: The ids of the workload's security groups, if known.
-        trust: The accounts and organizations that endpoint policies may allow besides their own.
+        baseline: What endpoint policies may allow besides their own account, and must allow.
     """
     cell = analysis.evaluate_cell(subnet, service, workload_groups)
     steps = (
@@ -65,7 +65,7 @@ def explain(
         *_explain_routes(analysis, subnet, service, cell),
         *_explain_outbound_rules(service, cell, workload_groups),
         *explain_interfaces(analysis, subnet, cell, workload_groups),
-        *explain_policies(analysis.snapshot, service, trust),
+        *explain_policies(analysis.snapshot, service, baseline),
     )
     return Explanation(subnet, service, cell, steps)
 

@@ -10,6 +10,7 @@ from posture.analysis.endpoint_contexts import (
     supports_policy,
 )
 from posture.analysis.step import ExplanationStep
+from posture.model.baseline import Baseline
 from posture.model.network import Endpoint, Service, Snapshot
 from posture.policy import (
     DecidedPolicy,
@@ -17,10 +18,12 @@ from posture.policy import (
     PolicyAnswer,
     PolicyCheck,
     QuestionResult,
-    Trust,
     decide_policy_text,
 )
 from posture.policy.descriptions import describe_request
+from posture.policy.needs import NeedStatus, Use, check_needs, list_needs
+from posture.policy.needs.descriptions import describe_purpose
+from posture.policy.required import build_policy_check
 
 QUESTIONS = {
     "untrusted_principal": ("allows untrusted principals", "allows trusted principals only"),
@@ -29,30 +32,42 @@ QUESTIONS = {
 
 
 def explain_policies(
-    snapshot: Snapshot, service: Service, trust: Trust
+    snapshot: Snapshot, service: Service, baseline: Baseline
 ) -> Iterator[ExplanationStep]:
-    """Explain what the policy of each endpoint of a service allows."""
+    """Explain what the policy of each endpoint of a service allows, and what it stops."""
     for _, endpoint in sorted(snapshot.endpoints.items()):
         if endpoint.service_name == service.name and endpoint.type in TYPES_WITH_POLICY:
-            yield _explain_policy(snapshot, endpoint, trust)
+            yield _explain_policy(snapshot, endpoint, baseline)
 
 
-def _explain_policy(snapshot: Snapshot, endpoint: Endpoint, trust: Trust) -> ExplanationStep:
+def _explain_policy(snapshot: Snapshot, endpoint: Endpoint, baseline: Baseline) -> ExplanationStep:
     unsupported = supports_policy(snapshot, endpoint) is False
     if unsupported or endpoint.policy is None:
         why = "the service does not support policies" if unsupported else "EC2 returns no policy"
         return ExplanationStep(
             "policy", f"{endpoint.id}: {why}.", {"endpoint": endpoint.id, "answer": ""}
         )
-    check = PolicyCheck(build_endpoint_context(snapshot, endpoint), trust, snapshot.observed_at)
+    context = build_endpoint_context(snapshot, endpoint)
+    check = build_policy_check(context, baseline, snapshot.observed_at)
     try:
         decided = decide_policy_text(endpoint.policy, check)
     except MalformedPolicyError as error:
         text = f"The policy of {endpoint.id} cannot be parsed: {error}."
         return ExplanationStep("policy", text, {"endpoint": endpoint.id, "answer": "unknown"})
     answers = {name: each.answer.value for name, each in decided.decision.results.items()}
-    text = f"The policy of {endpoint.id} {'; it '.join(_describe_decision(decided))}."
-    return ExplanationStep("policy", text, {"endpoint": endpoint.id, **answers})
+    stopped = _list_stopped(decided, check)
+    clauses = [*_describe_decision(decided), *(f"stops {each}" for each in stopped)]
+    record = {"endpoint": endpoint.id, **answers, "stops": "; ".join(stopped)}
+    text = f"The policy of {endpoint.id} {'; it '.join(clauses)}."
+    return ExplanationStep("policy", text, record)
+
+
+def _list_stopped(decided: DecidedPolicy, check: PolicyCheck) -> list[str]:
+    """Return the features that the baseline requires and that a policy stops."""
+    needs = list_needs(check.features, check.endpoint, Use.ALWAYS)
+    results = check_needs(decided.policy, needs, check)
+    blocked = (each for each in results if each.status is NeedStatus.BLOCKED)
+    return list(dict.fromkeys(map(describe_purpose, blocked)))
 
 
 def _describe_decision(decided: DecidedPolicy) -> Iterator[str]:

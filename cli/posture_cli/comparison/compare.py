@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from posture.analysis.addresses import AddressSet
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
-from posture.remedies.cells import CellChange
+from posture.remedies.cells import CellChange, LostRoute
 from posture.remedies.effect import Effect, compare_contexts, compare_verdicts
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import VpcContext
@@ -41,6 +42,7 @@ class ScopeComparison:
         verdicts: All verdicts after the change, passes included.
         charges: What is charged by the hour, before and after.
         names: The name tags of subnets, by id.
+        former_routes: The routes by which subnets reached what they lose, by subnet id.
     """
 
     scope: Scope
@@ -49,6 +51,7 @@ class ScopeComparison:
     verdicts: tuple[Verdict, ...] = ()
     charges: ChargesComparison = field(default_factory=ChargesComparison)
     names: Mapping[str, str] = field(default_factory=dict)
+    former_routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_worse(self) -> bool:
@@ -169,7 +172,26 @@ def _compare_sides(scope: Scope, before: _Side, after: _Side) -> ScopeComparison
             for each in context.snapshot.subnets.values()
             if each.tags.get("Name")
         },
+        former_routes={
+            each.subnet_id: _find_former_routes(contexts[0], each) for each in effect.lost_routes
+        },
     )
+
+
+def _find_former_routes(context: VpcContext, lost: LostRoute) -> tuple[str, ...]:
+    """Find the routes that carried the traffic that a subnet loses, such as `0.0.0.0/0 to nat-1`.
+
+    They say at a glance what the remaining address blocks would not.
+    """
+    snapshot = context.snapshot
+    table = context.analysis.paths.find_table(snapshot.subnets[lost.subnet_id])
+    found = []
+    for route in table.routes if table else ():
+        listed = snapshot.prefix_lists.get(route.prefix_list_id or "")
+        blocks = [route.cidr] if route.cidr else (listed and listed.cidrs) or ()
+        if not route.blackhole and AddressSet.of(blocks) & lost.addresses:
+            found.append(f"{route.destination} to {route.target.id}")
+    return tuple(found)
 
 
 def _list_cells(context: VpcContext, kind: Kind) -> Iterator[CellChange]:

@@ -10,7 +10,7 @@ from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Cell
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Severity, Status, Verdict
-from posture.remedies.cells import CellChange
+from posture.remedies.cells import CellChange, LostRoute
 from posture.rules.controls import LEAST_PATH
 from posture.rules.rule import Family, Rule, VpcContext
 from posture_cli.comparison.charges import Charge, ChargesComparison
@@ -69,7 +69,11 @@ def _build_scope(it: ScopeComparison) -> Json:
         ],
         "paths": [_build_cell_change(each, it.names) for each in effect.cells],
         "lost_routes": [
-            {"subnet": each.subnet_id, "addresses": list(map(str, each.addresses.networks()))}
+            {
+                "subnet": each.subnet_id,
+                "routes": list(it.former_routes.get(each.subnet_id, ())),
+                "addresses": list(map(str, each.addresses.networks())),
+            }
             for each in effect.lost_routes
         ],
         "charges": _build_charges(it.charges),
@@ -141,9 +145,11 @@ def build_path_rows(it: ScopeComparison) -> Iterator[Json]:
 
 def build_route_rows(it: ScopeComparison) -> Iterator[Json]:
     """Build the rows of other addresses that subnets no longer have a route to."""
+    found: dict[str, list[str]] = {}
     for each in it.effect.lost_routes:
         subnet = _name_subnet(each.subnet_id, it.names)
-        yield {"subnet": subnet, "addresses": _describe_addresses(each.addresses)}
+        found.setdefault(_describe_lost(it, each), []).append(subnet)
+    yield from ({"subnets": join_some(each), "routes": routes} for routes, each in found.items())
 
 
 def build_charge_rows(charges: ChargesComparison) -> Iterator[Json]:
@@ -186,9 +192,11 @@ def _list_worse(it: ScopeComparison) -> Iterator[ScopedVerdict]:
         summary = f"{subnet} loses its path to {service}"
         yield it.scope, _lose(f"{cell.subnet_id}/{service}", summary, text)
     for route in it.effect.lost_routes:
-        addresses = _describe_addresses(route.addresses)
-        summary = f"{_name_subnet(route.subnet_id, it.names)} loses its route to {addresses}"
-        yield it.scope, _lose(f"{route.subnet_id}/routes", summary, f"{summary}.")
+        summary = (
+            f"{_name_subnet(route.subnet_id, it.names)} loses its route {_describe_lost(it, route)}"
+        )
+        blocks = _describe_addresses(route.addresses)
+        yield it.scope, _lose(f"{route.subnet_id}/routes", summary, f"No route leads to {blocks}.")
 
 
 def _lose(resource: str, summary: str, text: str) -> Verdict:
@@ -209,6 +217,12 @@ def _name_subnet(subnet_id: str, names: Mapping[str, str]) -> str:
 
 def _describe_cell(cell: Cell | None) -> str:
     return f"{cell.outcome.value}: {cell.summary}" if cell else "does not exist"
+
+
+def _describe_lost(it: ScopeComparison, lost: LostRoute) -> str:
+    """Describe what a subnet loses by its former routes, or else by the addresses."""
+    former = it.former_routes.get(lost.subnet_id, ())
+    return join_some(former) if former else _describe_addresses(lost.addresses)
 
 
 def _describe_addresses(addresses: AddressSet) -> str:

@@ -33,7 +33,7 @@ OUTPUTS = (Output.TABLE, Output.JSON, Output.MARKDOWN, Output.SARIF, Output.JUNI
 FINDINGS = ("severity", "status", "rule", "summary")
 CHANGED = ("rule", "before", "after", "summary")
 PATHS = ("service", "subnets", "before", "after", "lost")
-ROUTES = ("subnet", "addresses")
+ROUTES = ("subnets", "routes")
 CHARGES = ("resource", "before", "after", "assumes")
 
 Section = tuple[str, list[dict[str, Any]], Sequence[str]]

@@ -195,6 +195,25 @@ def test_json_holds_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert scope["charges"]["dollars_a_month"] == {"before": "36.50", "after": "36.50"}
 
 
+def test_routes_that_are_lost_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the former route, whose addresses are many blocks without those of AWS services."""
+    reached = replace(
+        BEFORE,
+        route_tables={"rtb-p": table("p", route("0.0.0.0/0", "nat-1"), subnets=["a"])},
+        nat_gateways={"nat-1": nat("1", "public")},
+        subnets={**BEFORE.subnets, "subnet-public": subnet("public", "a", "10.0.9.0/24")},
+    )
+    public = table("public", route("0.0.0.0/0", "igw-1"), subnets=["public"])
+    before = replace(reached, route_tables={**reached.route_tables, "rtb-public": public})
+    bare = {"rtb-p": table("p", subnets=["a"]), "rtb-public": public}
+    found = compare(before, replace(before, route_tables=bare))
+    assert "0.0.0.0/0 to nat-1" in write(capsys, found, Output.TABLE)
+    (lost,) = json.loads(write(capsys, found, Output.JSON))["scopes"][0]["lost_routes"]
+    assert (lost["subnet"], lost["routes"]) == ("subnet-a", ["0.0.0.0/0 to nat-1"])
+    assert lost["addresses"]
+    assert "loses its route 0.0.0.0/0 to nat-1" in write(capsys, found, Output.JUNIT)
+
+
 def test_sarif_holds_what_becomes_worse(capsys: pytest.CaptureFixture[str]) -> None:
     """Lost paths, too, as code scanning knows findings only."""
     (found,) = json.loads(write(capsys, compare(), Output.SARIF))["runs"]

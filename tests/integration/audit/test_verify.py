@@ -417,8 +417,8 @@ def test_an_alert_gives_a_shorter_chain_away(dynamodb: "DynamoDBClient", tmp_pat
             dynamodb.delete_item(TableName="findings", Key=key)
     for row in kept.values():
         prefix = "~resolved#" if row["status"] == {"S": "resolved"} else ""
-        key = f"{prefix}{row['rule']['S']}#{row['resource']['S']}"
-        item = {**row, "item": {"S": key}, "kind": {"S": "finding"}}
+        name = f"{prefix}{row['rule']['S']}#{row['resource']['S']}"
+        item = {**row, "item": {"S": name}, "kind": {"S": "finding"}}
         dynamodb.put_item(TableName="findings", Item=item)
     assert run_verify()[0] == 0
     code, found = run_verify("--against", str(mailbox))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from posture.model.finding import Transition
 from posture.model.instant import format_iso
 from posture.runtime.settings import Tables
-from posture.store.attribute_values import Item
+from posture.store.attribute_values import Item, serialize
 from posture.store.conditional_writes import build_put
 from posture.store.hash_chain import Chain, append_to_chain
 from posture.store.items import TransitionItems, with_commit
@@ -65,8 +65,11 @@ def split_into_parts(
             rows.append(row)
         findings = tuple(with_commit(items.finding, commit) for items in chunk)
         taken = tuple(items.transition for items in chunk)
-        keys = ({"scope": items.finding["scope"], "item": {"S": items.vacated}} for items in chunk)
-        vacated = tuple(key for key in keys if key["item"]["S"])
+        vacated = tuple(
+            {"scope": items.finding["scope"], **serialize({"item": items.vacated})}
+            for items in chunk
+            if items.vacated
+        )
         parts.append(
             TransactionPart(
                 number, len(chunks), commit, taken, findings, vacated, tuple(rows), chain

@@ -31,6 +31,7 @@ from posture.remedies.descriptions import (
     describe_worsened,
 )
 from posture.remedies.effect import (
+    GOOD,
     STOPS_TRAFFIC,
     Effect,
     VerdictKey,
@@ -55,6 +56,8 @@ NOT_CHECKED = (
 POLICY_RULES = {rule.id: rule for rule in endpoint_policies.RULES}
 
 AnyContext = VpcContext | EndpointServiceContext
+_Evaluated = tuple[Effect, tuple[Verdict, ...], str]
+ANY_SEVERITY = 0  # the rank of damage that no finding is worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +81,39 @@ SCAN_LIMITS = ProofLimits(trials=200, cells=500_000, policy_units=8 * MAX_UNITS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
-    """What a command does; `subject` names its operations.
+class _Damage:
+    """What outweighs that a finding of this severity rank or a lower one is resolved."""
 
-    `problem` is why its effect is not known, or why it is not proven for any finding. Unless the
-    `assumptions` are true, EC2 refuses it.
+    rank: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a command does: the findings that it resolves, and the damage that it does.
+
+    Attributes:
+        proof: What it does, as it is reported.
+        problem: Why its effect is not known, or why it is no remedy for any finding.
+        unresolved: The bad verdicts after it, by rule and resource.
     """
 
-    subject: str
-    effect: Effect | None = None
-    after: Mapping[VerdictKey, Verdict] = field(default_factory=dict)
-    assumptions: tuple[str, ...] = ()
+    subject: str = ""
+    proof: str = ""
     problem: str = ""
+    resolved: frozenset[VerdictKey] = frozenset()
+    damage: tuple[_Damage, ...] = ()
+    unresolved: Mapping[VerdictKey, Verdict] = field(default_factory=dict)
+
+    def find_problem(self, verdict: Verdict) -> str:
+        """Return why the command is not proven for a finding; "" if it is."""
+        if self.problem:
+            return self.problem
+        rank, key = verdict.severity.rank, get_key(verdict)
+        problem = next((each.problem for each in self.damage if each.rank <= rank), "")
+        if problem or key in self.resolved:
+            return problem
+        return describe_unresolved(self.subject, self.unresolved.get(key))
 
 
 class Prover:
@@ -133,17 +157,19 @@ class Prover:
         return replace(verdict, remediation=self._choose(verdict, candidates), alternatives=())
 
     def _choose(self, verdict: Verdict, candidates: Sequence[Remediation]) -> Remediation:
+        key = get_key(verdict)
         for command, proven in self._proven.items():
-            if not _find_problem(verdict, self._trials[command]):
+            trial = self._trials[command]
+            if key in trial.resolved and not trial.find_problem(verdict):
                 return proven
         problems: list[str] = []
         for each in candidates:
             if not each.command:
                 continue
             trial = self._try(each.command)
-            problem = _find_problem(verdict, trial)
-            if not problem and trial.effect:
-                proven = replace(each, verified=describe_proof(trial.effect, trial.assumptions))
+            problem = trial.find_problem(verdict)
+            if not problem:
+                proven = replace(each, verified=trial.proof)
                 self._proven[each.command] = proven
                 return proven
             problems.append(problem)
@@ -156,12 +182,12 @@ class Prover:
         if command not in self._trials:
             left = self._left
             if min(left.trials, left.cells, left.policy_units) <= 0:
-                return _Trial("", problem=NOT_CHECKED)
+                return _Trial(problem=NOT_CHECKED)
             try:
                 self._trials[command] = self._make_trial(command)
             except Exception as error:  # noqa: BLE001 - the findings are recorded all the same
                 problem = f"checking it failed: internal error ({describe_error(error)})"
-                self._trials[command] = _Trial("", problem=problem)
+                self._trials[command] = _Trial(problem=problem)
         return self._trials[command]
 
     def _make_trial(self, command: str) -> _Trial:
@@ -170,7 +196,7 @@ class Prover:
         try:
             edits = parse_command(command, region=snapshot.scope.region)
         except MalformedRequestError as error:
-            return _Trial("", problem=f"its effect cannot be checked ({error})")
+            return _Trial(problem=f"its effect cannot be checked ({error})")
         subject = _name_operations(edits)
         try:
             applied = apply_edits(snapshot, edits)
@@ -178,20 +204,26 @@ class Prover:
             return _Trial(subject, problem=f"EC2 would refuse {subject} ({error})")
         except EditError as error:
             return _Trial(subject, problem=f"the effect of {subject} is not known ({error})")
-        trial = self._evaluate(subject, applied.snapshot)
-        return replace(trial, assumptions=applied.assumptions)
+        effect, verdicts, problem = self._evaluate(applied.snapshot)
+        return _Trial(
+            subject,
+            describe_proof(effect, applied.assumptions),
+            problem,
+            frozenset(map(get_key, effect.resolved)),
+            tuple(_list_damage(effect, subject)),
+            select_worst(each for each in verdicts if each.status not in GOOD),
+        )
 
-    def _evaluate(self, subject: str, snapshot: Snapshot | EndpointServiceSnapshot) -> _Trial:
+    def _evaluate(self, snapshot: Snapshot | EndpointServiceSnapshot) -> _Evaluated:
         before = self._context
         if isinstance(before, VpcContext) and isinstance(snapshot, Snapshot):
-            return self._evaluate_vpc(subject, before, snapshot)
+            return self._evaluate_vpc(before, snapshot)
         assert isinstance(snapshot, EndpointServiceSnapshot)  # noqa: S101 - by its context
         verdicts = evaluate_endpoint_service(snapshot, before.baseline)
-        effect = compare_verdicts(self._verdicts, verdicts)
         self._pay(1, 0)
-        return _Trial(subject, effect, select_worst(verdicts))
+        return compare_verdicts(self._verdicts, verdicts), verdicts, ""
 
-    def _evaluate_vpc(self, subject: str, before: VpcContext, snapshot: Snapshot) -> _Trial:
+    def _evaluate_vpc(self, before: VpcContext, snapshot: Snapshot) -> _Evaluated:
         units = min(before.policy_units, self._left.policy_units)
         after = VpcContext(snapshot, before.baseline, units, former=before)
         if find_same_parts(before.snapshot, snapshot) >= PARTS:
@@ -204,8 +236,7 @@ class Prover:
             cells = len(after.analysis.subnets) * len(after.coverage.services)
         denials = find_denials(before, after)
         self._pay(cells, denials.units)
-        problem = next(iter(denials.clauses), "")
-        return _Trial(subject, effect, select_worst(verdicts), problem=problem)
+        return effect, verdicts, next(iter(denials.clauses), "")
 
     def _pay(self, cells: int, units: int) -> None:
         left = self._left
@@ -216,33 +247,18 @@ def _name_operations(edits: Sequence[Edit]) -> str:
     return join_names(dict.fromkeys(name_operation(type(each)) for each in edits))
 
 
-def _find_problem(verdict: Verdict, trial: _Trial) -> str:
-    """Return why a command is not proven for a finding; "" if it is."""
-    if trial.effect is None or trial.problem:
-        return trial.problem
-    problem = next(_list_damage(verdict, trial.effect, trial.subject), "")
-    key = get_key(verdict)
-    if problem or key in {get_key(each) for each in trial.effect.resolved}:
-        return problem
-    return describe_unresolved(trial.subject, trial.after.get(key))
-
-
-def _list_damage(verdict: Verdict, effect: Effect, subject: str) -> Iterator[str]:
-    """List what outweighs that a finding is resolved."""
-    if effect.lost_cells:
-        yield describe_lost_cells(subject, effect.lost_cells)
+def _list_damage(effect: Effect, subject: str) -> Iterator[_Damage]:
+    """List what a command breaks, the worst first."""
+    if lost := effect.lost_cells:
+        yield _Damage(ANY_SEVERITY, describe_lost_cells(subject, lost))
     if effect.lost_routes:
-        yield describe_lost_routes(subject, effect.lost_routes)
-    yield from (
-        describe_opened(subject, each) for each in effect.opened if _is_as_bad(each, verdict)
-    )
-    yield from (
-        describe_worsened(subject, each)
-        for each in effect.worsened
-        if _is_as_bad(each.after, verdict)
-    )
+        yield _Damage(ANY_SEVERITY, describe_lost_routes(subject, effect.lost_routes))
+    for opened in effect.opened:
+        yield _Damage(_get_rank(opened), describe_opened(subject, opened))
+    for change in effect.worsened:
+        yield _Damage(_get_rank(change.after), describe_worsened(subject, change))
 
 
-def _is_as_bad(opened: Verdict, verdict: Verdict) -> bool:
-    """Return whether a finding is as severe as another one, or traffic is stopped."""
-    return opened.severity.rank <= verdict.severity.rank or opened.rule in STOPS_TRAFFIC
+def _get_rank(opened: Verdict) -> int:
+    """Return the rank of the least severe finding that a new finding outweighs."""
+    return ANY_SEVERITY if opened.rule in STOPS_TRAFFIC else opened.severity.rank

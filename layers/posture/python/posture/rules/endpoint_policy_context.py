@@ -110,13 +110,11 @@ class EndpointPolicyContext:
         if finding.answer is PolicyAnswer.UNKNOWN:
             summary = f"whether the policy of {self.name} {what} is not known: {finding.reason}"
             return self.build_unknown(summary, finding.reason)
-        best, *others = self._list_remediations()
         return failed(
             resource=self.endpoint.id,
             summary=f"the policy of {self.name} {what}",
             evidence=(self._example_evidence(finding), *self._lint_evidence()),
-            remediation=best,
-            alternatives=tuple(others),
+            propose=self._list_remediations,
         )
 
     def _example_evidence(self, finding: QuestionResult) -> Evidence:

@@ -96,7 +96,7 @@ def _evaluate(
     rules: Iterable[Rule[ContextT]], context: ContextT, scope: Scope, unreadable: Unreadable
 ) -> tuple[Verdict, ...]:
     return tuple(
-        _to_verdict(rule, result, scope.region)
+        _to_verdict(rule, result, None if context.is_trial else scope.region)
         for rule in rules
         for result in _evaluate_rule(rule, context, scope.subject, unreadable)
     )
@@ -110,14 +110,24 @@ def _evaluate_rule(
     if denied:
         return [_missing_input(subject, denied)]
     try:
-        return list(rule.evaluate(context))
+        results = list(rule.evaluate(context))
+        return results if context.is_trial else list(map(_propose, results))
     except Exception as error:  # noqa: BLE001 - an error in one rule must not hide the others
         return [_internal_error(subject, error)]
 
 
-def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str) -> Verdict:
+def _propose(result: RuleResult) -> RuleResult:
+    """Return a result with the remediations that it proposes."""
+    if result.propose is None:
+        return result
+    best, *others = result.propose()
+    return replace(result, remediation=best, alternatives=tuple(others))
+
+
+def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str | None) -> Verdict:
+    """Build the verdict of a result; without a Region, no remediation is wanted."""
     candidates: tuple[Remediation, ...] = ()
-    if result.status in {Status.FAIL, Status.UNKNOWN}:
+    if region and result.status in {Status.FAIL, Status.UNKNOWN}:
         stated = (result.remediation or Remediation(rule.remediation), *result.alternatives)
         candidates = tuple(
             replace(each, command=_add_region(each.command, region)) for each in stated

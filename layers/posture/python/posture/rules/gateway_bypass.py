@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from posture.analysis.addresses import IPV4, IPV6, NAT64, AddressSet
 from posture.analysis.path import OTHER_NETWORKS, Path
@@ -74,14 +75,12 @@ def _internet_failure(vpc: VpcContext, subnet: Subnet, found: SubnetBypasses) ->
         clauses.append(f"{_over(bypassed)}, bypassing {join_endpoint_ids(bypassed)}")
     if missing:
         clauses.append(f"{_over(missing)}; a gateway endpoint is available at no charge")
-    remediation, *alternatives = _list_remediations(vpc, subnet, found.bypasses)
     return failed(
         resource=subnet.id,
         severity=Severity.HIGH if bypassed else None,
         summary=f"{subnet.id} sends {'; and '.join(clauses)}",
         evidence=_evidence(found),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_list_remediations, vpc, subnet, found.bypasses),
         concerns=found.concerns,
         root=describe_root(vpc, subnet, found.bypasses),
     )
@@ -177,7 +176,6 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         targets = sorted({path.target for each in bypasses for path in each.paths if path.target})
         ids = join_endpoint_ids(bypasses) if any(each.endpoints for each in bypasses) else ""
-        remediation, *alternatives = _list_remediations(vpc, subnet, bypasses)
         yield failed(
             resource=subnet.id,
             severity=Severity.MEDIUM if ids else None,
@@ -185,8 +183,7 @@ def _through_other_network(vpc: VpcContext) -> Iterator[RuleResult]:
             f"{join_names(targets)}{f', bypassing {ids}' if ids else ''}; gateway endpoints of "
             "other networks cannot be used",
             evidence=_evidence(found),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=partial(_list_remediations, vpc, subnet, bypasses),
             concerns=found.concerns,
             root=describe_root(vpc, subnet, bypasses),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,6 +19,8 @@ class RuleResult:
         remediation: What to do; None for the rule's general advice.
         alternatives: What to do where `remediation` does not resolve the finding or would open
             another one: further candidates, the best first.
+        propose: Lists the remediation and its alternatives instead. It is called only where they
+            are wanted: not where a change is tried out.
         severity: Set only where this case is more or less severe than the rule's default.
         root: The root cause, in words that all results with the same cause share.
     """
@@ -31,6 +34,7 @@ class RuleResult:
     severity: Severity | None = None
     root: str = ""
     alternatives: tuple[Remediation, ...] = ()
+    propose: Callable[[], Sequence[Remediation]] | None = None
 
 
 passed = partial(RuleResult, status=Status.PASS)

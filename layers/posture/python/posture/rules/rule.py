@@ -69,6 +69,11 @@ class VpcContext:
     policy_units: int = VPC_POLICY_UNITS
     former: VpcContext | None = None
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether a change is tried out, so that no remediation is needed."""
+        return self.former is not None
+
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The existing endpoints, sorted by id."""
@@ -175,6 +180,7 @@ class EndpointServiceContext:
 
     snapshot: EndpointServiceSnapshot
     baseline: Baseline
+    is_trial: bool = False
 
     @property
     def id(self) -> str:
@@ -188,6 +194,7 @@ class RegionAccessContext:
 
     snapshot: RegionAccess
     baseline: Baseline
+    is_trial: bool = False
 
 
 ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext, RegionAccessContext)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_network
 
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
@@ -92,8 +93,7 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
             endpoint, allowed, tuple(distinct.values()), tuple(dict.fromkeys(unknown)), concerns
         )
         if result.status is Status.FAIL:
-            first, *others = _keep_to_vpc(vpc, endpoint)
-            result = replace(result, remediation=first, alternatives=tuple(others))
+            result = replace(result, propose=partial(_keep_to_vpc, vpc, endpoint))
         yield result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from posture.analysis.security_groups import OpenAccess, find_open_access, get_port_range
@@ -43,7 +44,7 @@ def _groups(vpc: VpcContext) -> Iterator[RuleResult]:
 def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     name = format_endpoint(endpoint)
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids})
-    remediation, *alternatives = _attach_group(vpc, endpoint)
+    propose = partial(_attach_group, vpc, endpoint)
     if not endpoint.security_group_ids:
         return failed(
             resource=endpoint.id,
@@ -51,8 +52,7 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             evidence=(
                 Evidence(f"{endpoint.id} lists no security group.", {"endpoint": endpoint.id}),
             ),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=propose,
         )
     found, missing = _known_groups(vpc, endpoint)
     default = [group for group in found if group.name == DEFAULT]
@@ -67,8 +67,7 @@ def _group_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
                     {"endpoint": endpoint.id, "security_group": default[0].id},
                 ),
             ),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=propose,
             concerns=concerns,
         )
     if missing:

@@ -149,7 +149,8 @@ class PolicyOptions(OptionGroup):
         typer.Option(
             "--strict",
             help="Trust a resource whose ARN has no account, as S3 buckets, only if the policy "
-            "proves its owner; trust resources that AWS owns only for --needs.",
+            "proves its owner or a feature of --needs names it; do not trust other resources that "
+            "AWS owns.",
         ),
     ] = False
     baseline: options.BaselineOption = None

@@ -31,7 +31,7 @@ from posture.policy.features.table import Signer, read_features
 from posture.policy.generate import PolicyConflictError, generate_policy
 from posture.policy.needs.check import NeedStatus, check_needs
 from posture.policy.needs.needs import Need, list_needs
-from posture.policy.needs.statements import build_statements
+from posture.policy.needs.statements import build_statements, list_own_arns
 from posture.policy.ownership import name_without_account
 from posture.policy.parse import parse_policy
 from posture.policy.permitted import READS, list_named_buckets
@@ -125,7 +125,7 @@ def _suggest(
     exempt = _Exemptions.of(policy, check)
     denies = list(_deny_principals(check, exempt)) if principals else []
     if resources:
-        denies.append(_deny_resources(policy, trust, exempt))
+        denies.append(_deny_resources(policy, check, exempt))
     missing = _list_missing(policy, check)
     amended = _add_statements(text, [*missing, *denies]) if denies else None
     candidates = [(amended, True), (_generate(check, units), False)]
@@ -264,9 +264,16 @@ def _deny_principals(check: PolicyCheck, exempt: _Exemptions) -> Iterator[dict[s
         yield _deny("DenySignInToUntrustedRoles", actions, {"Resource": "*"}, condition)
 
 
-def _deny_resources(policy: Policy, trust: Trust, exempt: _Exemptions) -> dict[str, Any]:
-    """Deny untrusted resources, except those that the policy names in full and those of AWS."""
+def _deny_resources(policy: Policy, check: PolicyCheck, exempt: _Exemptions) -> dict[str, Any]:
+    """Deny untrusted resources, except those that the policy names in full and those of AWS.
+
+    Where requests may lack the keys of the owner, which a negated operator takes for untrusted, the
+    ARNs of trusted accounts are left out.
+    """
+    trust, carried = check.trust, check.endpoint.action_prefixes
     own = [] if trust.strict else _list_presumed_own(policy)
+    if any(each in service_actions.WITHOUT_OWNER_KEYS for each in carried):
+        own += list_own_arns(check.endpoint, trust)
     kept = list(dict.fromkeys((*own, *exempt.anyone, *exempt.for_own)))
     condition = {**_not_trusted(OWNER_KEYS, trust), **EXCEPT_SERVICES}
     return _deny("DenyUntrustedResources", {"Action": "*"}, _all_but(kept), condition)

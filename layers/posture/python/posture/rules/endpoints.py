@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from posture.analysis.grace import is_within_grace_period
 from posture.analysis.services import list_service_forms
@@ -149,8 +150,12 @@ def _create(
                 f"{where} {'a new' if new_group else 'a'} {group}",
                 None if edits is None else (*first, *edits),
             )
-            for new_group in (False, True)
-            for edits in [create_interface_endpoint(vpc, service, new_group=new_group)]
+            for new_group, opened in product((False, True), repeat=2)
+            for edits in [
+                create_interface_endpoint(
+                    vpc, service, new_group=new_group, open_network_acls=opened
+                )
+            ]
         ),
         otherwise=f"{where} a security group that allows the VPC's CIDR blocks on port 443.",
     )

@@ -16,6 +16,7 @@ from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import estimate_interface_hours
 from posture.rules.remediation import build_remediation, list_remediations
+from posture.rules.remediation.gateways import route_services
 from posture.rules.remediation.interfaces import enable_dns_attributes, let_subnets_in
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
@@ -81,11 +82,23 @@ def _enable(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
     """List what enables private DNS, after the security groups and network ACLs let clients in."""
     what = "Enable private DNS, or configure clients to use the endpoint-specific DNS names."
     attributes = enable_dns_attributes(vpc)
-    enable = ModifyVpcEndpoint(vpc_endpoint_id=endpoint.id, private_dns_enabled=True)
+    service = get_service(vpc.snapshot, endpoint)
+    has_gateway = EndpointType.GATEWAY in service.types
+    # By default, private DNS of S3 is for inbound Resolver endpoints and needs a gateway endpoint.
+    options = DnsOptions(private_dns_only_for_inbound_resolver_endpoint=False)
+    enable = ModifyVpcEndpoint(
+        vpc_endpoint_id=endpoint.id,
+        private_dns_enabled=True,
+        dns_options=options if has_gateway else None,
+    )
     # Private DNS of other endpoints takes effect with the attributes.
     others = vpc.endpoints_of(EndpointType.INTERFACE) if attributes else ()
     served = [endpoint, *(each for each in others if each.private_dns and each is not endpoint)]
     return list_remediations(
+        (
+            "Create a gateway endpoint for the VPC's own traffic, which is free of charge.",
+            route_services(vpc, [service]) if has_gateway else None,
+        ),
         *(
             (what, None if first is None else (*first, *attributes, enable))
             for first in let_subnets_in(vpc, served)

@@ -12,7 +12,14 @@ from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import ZONES_FREE, estimate_interface_hours
 from posture.rules.remediation import list_remediations
-from posture.rules.remediation.interfaces import add_subnets, allow_subnets, choose_subnets
+from posture.rules.remediation.acls import open_acls
+from posture.rules.remediation.groups import list_ports
+from posture.rules.remediation.interfaces import (
+    add_subnets,
+    allow_subnets,
+    choose_subnets,
+    list_new_openings,
+)
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -71,12 +78,18 @@ def _add_zones(
     what = "Add a subnet in {} Availability Zone to the endpoint."
     added = add_subnets(endpoint, subnets)
     rules = allow_subnets(vpc, [endpoint])
+    openings = list_new_openings(vpc, subnets, list_ports([endpoint]))
+    entries = open_acls(vpc.snapshot, openings)
     return list_remediations(
         (what.format("another"), None if all_of_them else add_subnets(endpoint, subnets[:1])),
         (what.format("each other"), added),
         (
             f"Allow the subnets in the endpoint's security group. {what.format('each other')}",
             (*rules, *added) if rules and added else None,
+        ),
+        (
+            f"Let the traffic through network ACLs. {what.format('each other')}",
+            (*(rules or ()), *entries, *added) if entries and added else None,
         ),
         otherwise=what.format("another"),
     )

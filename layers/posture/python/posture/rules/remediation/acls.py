@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from posture.analysis.acls import ALL, TCP, partition_by_entry, split_ports
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.edits.edit import CreateNetworkAclEntry, Edit, PortRange
-from posture.model.network import AclEntry, NetworkAcl, Snapshot
+from posture.model.network import AclEntry, Network, NetworkAcl, Snapshot
 
 FINAL = 32767  # the number of the final deny
 STEP = 10
@@ -37,7 +37,7 @@ def open_acls(
     Args:
         snapshot: The network.
         openings: The addresses at the other end of the traffic.
-        widely: Name every address instead, in one entry for each IP version.
+        widely: Name the blocks of the VPC, or every address, instead of the addresses.
 
     Returns:
         The edits; None if there is no free number in front of an entry that denies the traffic.
@@ -51,7 +51,7 @@ def open_acls(
         denied = _find_denied(acl, opening, peers)
         blocks = [*denied.networks()]
         if widely or len(blocks) > MOST_BLOCKS:
-            blocks = [block for family, block in EVERYWHERE if denied & family]
+            blocks = [*_widen(snapshot, denied)]
         key = opening.acl_id, opening.egress
         used = taken.setdefault(
             key, {each.number for each in acl.entries if each.egress is opening.egress}
@@ -64,6 +64,14 @@ def open_acls(
             _allow(opening, number, block) for number, block in zip(numbers, blocks, strict=True)
         ]
     return tuple(found)
+
+
+def _widen(snapshot: Snapshot, denied: AddressSet) -> Iterable[Network]:
+    """Return few blocks that hold the addresses: those of the VPC, or else every address."""
+    own: tuple[Network, ...] = (*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs)
+    if AddressSet.of(own) >= denied:
+        return [block for block in own if denied & AddressSet.of([block])]
+    return [block for family, block in EVERYWHERE if denied & family]
 
 
 def _find_denied(acl: NetworkAcl, opening: Opening, peers: AddressSet) -> AddressSet:

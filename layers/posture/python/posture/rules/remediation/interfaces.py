@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.htm
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 from posture.analysis.acls import EPHEMERAL_PORTS, find_unrestricted_versions
 from posture.analysis.addresses import NOTHING, AddressSet
@@ -44,12 +45,12 @@ from posture.rules.rule import VpcContext
 
 
 def create_interface_endpoint(
-    vpc: VpcContext, service: Service, *, new_group: bool
+    vpc: VpcContext, service: Service, *, new_group: bool, open_network_acls: bool = False
 ) -> tuple[Edit, ...] | None:
     """Return the creation of an endpoint in each zone, with a group that allows all subnets.
 
-    None if no subnet is in a zone of the service, or if no group that exists is fitting and none
-    is to be created.
+    None if no subnet is in a zone of the service, if no group that exists is fitting and none is
+    to be created, or if network ACLs are to be opened and need not be.
     """
     subnets = choose_subnets(vpc, service, {each.zone for each in vpc.subnets})
     numbers = list_service_ports(service.name)
@@ -66,6 +67,11 @@ def create_interface_endpoint(
         if fitting is None:
             return None
         group_id = fitting.id
+    entries: tuple[Edit, ...] | None = ()
+    if open_network_acls:
+        entries = open_acls(vpc.snapshot, list_new_openings(vpc, subnets, ports))
+        if not entries:
+            return None
     with_names = bool(service.private_dns_names)
     endpoint = Endpoint(
         id="vpce-new-1",
@@ -76,6 +82,7 @@ def create_interface_endpoint(
     )
     return (
         *edits,
+        *(entries or ()),
         *(enable_dns_attributes(vpc) if with_names else ()),
         CreateVpcEndpoint(
             vpc_id=vpc.snapshot.vpc.id,
@@ -223,6 +230,33 @@ def list_openings(vpc: VpcContext, endpoints: Iterable[Endpoint]) -> dict[Openin
                     for opening, peers in _open_gate(each.gate, each.by, endpoint, subnet, held):
                         found[opening] = found.get(opening, NOTHING) | peers
     return found
+
+
+def list_new_openings(
+    vpc: VpcContext, subnets: Iterable[Subnet], ports: Ports
+) -> dict[Opening, AddressSet]:
+    """Return what network ACLs must let through so that all subnets reach new interfaces in some.
+
+    Traffic inside a subnet passes no network ACL.
+    """
+    found: dict[Opening, AddressSet] = {}
+    find_acl = vpc.analysis.reachability.find_acl
+    for held, client in product(subnets, vpc.subnets):
+        if held.id == client.id:
+            continue
+        for acl, here, peers in (
+            (find_acl(client.id), True, AddressSet.of(held.blocks)),
+            (find_acl(held.id), False, AddressSet.of(client.blocks)),
+        ):
+            for opening in _list_both_ways(acl.id, ports, client=here) if acl else ():
+                found[opening] = found.get(opening, NOTHING) | peers
+    return found
+
+
+def _list_both_ways(acl_id: str, ports: Ports, *, client: bool) -> Iterator[Opening]:
+    for each in ports:
+        yield Opening(acl_id, egress=client, ports=each)
+    yield Opening(acl_id, egress=not client, ports=EPHEMERAL_PORTS)
 
 
 def _open_gate(

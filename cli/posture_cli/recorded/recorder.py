@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from posture.ec2.errors import describe_denial
 from posture.model.scope import Region
 from posture_cli.recorded.client import keep_parameters
-from posture_cli.recorded.operations import OPERATIONS
+from posture_cli.recorded.operations import OPERATIONS, Operation
 from posture_cli.recorded.region import MissingRows, RecordedRegion, Row
 from posture_cli.recorded.rows import merge_rows
 
@@ -68,16 +68,8 @@ class Recorder:
             elif not operation.key:
                 rows += answer.get(operation.member, ())
             else:
-                rows.append(self._join(rows, operation.id, operation.member, key, answer))
-
-    @staticmethod
-    def _join(rows: list[Row], id_member: str, member: str, key: str, answer: Row) -> Row:
-        """Return the answer about one id as a row, with the rows of its earlier pages."""
-        answer = {name: each for name, each in answer.items() if name != "NextToken"}
-        if not member:
-            return {id_member: key, **answer}
-        former = next((row for row in reversed(rows) if row[id_member] == key), {})
-        return {id_member: key, member: [*former.get(member, ()), *answer.get(member, ())]}
+                former = rows if "NextToken" in parameters else ()
+                rows.append(_join(former, operation, key, answer))
 
     def _record_error(self, exception: Exception, event_name: str, **_: Any) -> None:
         """Record an error that an emulator raises in this process."""
@@ -94,3 +86,13 @@ class Recorder:
         with self._lock:
             self._rows.setdefault(name, [])
             self._missing[name, key] = MissingRows(name, reason, key, code)
+
+
+def _join(former: Sequence[Row], operation: Operation, key: str, answer: Row) -> Row:
+    """Return the answer about one id as a row, with the rows of its earlier pages."""
+    rest = {name: each for name, each in answer.items() if name != "NextToken"}
+    if not operation.member:
+        return {operation.id: key, **rest}
+    earlier = next((row for row in reversed(former) if row[operation.id] == key), {})
+    member = operation.member
+    return {operation.id: key, member: [*earlier.get(member, ()), *rest.get(member, ())]}

@@ -27,7 +27,7 @@ from posture.policy.decide import (
 from posture.policy.descriptions import CANONICAL
 from posture.policy.document import MAX_POLICY_CHARACTERS, Policy
 from posture.policy.endpoint_dependence import generalize_check
-from posture.policy.features.table import Signer, read_features
+from posture.policy.features.table import Signer, Use, read_features
 from posture.policy.generate import PolicyConflictError, generate_policy
 from posture.policy.needs.check import NeedStatus, check_needs
 from posture.policy.needs.needs import Need, list_needs
@@ -91,14 +91,12 @@ def suggest_policies(
         The policies, the one that changes least first; none if there is nothing to deny, or no
         policy is proven.
     """
-    principals = decision.untrusted_principal.answer is PolicyAnswer.YES
-    resources = decision.untrusted_resource.answer is PolicyAnswer.YES
-    if not (principals or resources) or service_actions.is_customer_service(check.endpoint.service):
+    found = frozenset(
+        name for name, each in decision.results.items() if each.answer is PolicyAnswer.YES
+    )
+    if not found or service_actions.is_customer_service(check.endpoint.service):
         return ()
-    check = generalize_check(text, check)
-    if decision.full_access.answer is PolicyAnswer.YES:  # nothing is lost that is trusted
-        principals = resources = False
-    return _suggest(text, check, units, principals=principals, resources=resources)
+    return _suggest(text, generalize_check(text, check), units, found)
 
 
 def suggest_for_needs(
@@ -117,17 +115,24 @@ def suggest_for_needs(
 
 @lru_cache(maxsize=256)
 def _suggest(
-    text: str, check: PolicyCheck, units: int, *, principals: bool, resources: bool
+    text: str, check: PolicyCheck, units: int, found: frozenset[str]
 ) -> tuple[SuggestedPolicy, ...]:
     trust = check.trust.with_account(check.endpoint.account)
     check = replace(check, trust=trust)
     policy = parse_policy(text)
     exempt = _Exemptions.of(policy, check)
-    denies = list(_deny_principals(check, exempt)) if principals else []
-    if resources:
+    denies: Statements = []
+    if "untrusted_principal" in found:
+        denies += _deny_principals(check, exempt)
+    if "untrusted_resource" in found:
         denies.append(_deny_resources(policy, check, exempt))
+    if "disallowed_action" in found:
+        allowed = {"NotAction": sorted(check.allowed_actions)}
+        denies.append(_deny("DenyOtherActions", allowed, {"Resource": "*"}, {}))
     missing = _list_missing(policy, check)
-    amended = _add_statements(text, [*missing, *denies]) if denies else None
+    # Of a policy that allows everything, the least policy loses nothing that is trusted.
+    is_open = "full_access" in found
+    amended = None if is_open else _add_statements(text, [*missing, *denies])
     candidates = [(amended, True), (_generate(check, units), False)]
     return tuple(
         SuggestedPolicy(each, keeps, _list_stopped(policy, parse_policy(each), check))
@@ -194,7 +199,8 @@ def _is_proven(text: str, before: Policy, check: PolicyCheck, units: int) -> boo
     budget = SearchBudget(units)
     decision = decide_policy(policy, check, budget)
     answers = {decision.untrusted_principal.answer, decision.untrusted_resource.answer}
-    if answers != {PolicyAnswer.NO}:
+    unlisted = decision.disallowed_action
+    if answers != {PolicyAnswer.NO} or (unlisted and unlisted.answer is PolicyAnswer.YES):
         return False
     own = Decider(policy, check, budget).decide(_OwnQuestion())
     if own.answer is not PolicyAnswer.YES:
@@ -214,7 +220,7 @@ def _list_stopped(before: Policy, after: Policy, check: PolicyCheck) -> tuple[st
     others = [name for name in read_features() if name not in check.features]
     needs = [
         each
-        for each in list_needs(others, check.endpoint)
+        for each in list_needs(others, check.endpoint, Use.ALWAYS)
         if each.owned_by_aws and each.feature not in check.features and not each.missing
     ]
     stopped = _find_blocked(after, needs, check) - _find_blocked(before, needs, check)
@@ -287,7 +293,7 @@ def _deny(
     sid: str, actions: dict[str, Any], resources: dict[str, Any], condition: dict[str, Any]
 ) -> dict[str, Any]:
     start = {"Sid": sid, "Effect": "Deny", "Principal": "*"}
-    return {**start, **actions, **resources, "Condition": condition}
+    return {**start, **actions, **resources, **({"Condition": condition} if condition else {})}
 
 
 def _not_trusted(names: tuple[str, str], trust: Trust) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def find_faults(client: "DynamoDBClient") -> list[Any]:
 
 
 def test_an_evaluation_reads_no_resolved_finding(store: Store, dynamodb: "DynamoDBClient") -> None:
-    """A hundred that were resolved are neither read nor written by the next change."""
-    evaluate(store, 0, *(verdict(resource=f"subnet-{number:03}") for number in range(100)))
+    """Twenty that were resolved are neither read nor written by the next change."""
+    evaluate(store, 0, *(verdict(resource=f"subnet-{number:03}") for number in range(20)))
     evaluate(store, 1, verdict())
     answers: list[int] = []
     dynamodb.meta.events.register(
@@ -65,7 +65,7 @@ def test_an_evaluation_reads_no_resolved_finding(store: Store, dynamodb: "Dynamo
     )
     evaluate(store, 2, verdict(), verdict(resource="vpce-0a"))
     assert answers == [2]  # the scope record and the open finding
-    assert len(stored(dynamodb)) == 102
+    assert len(stored(dynamodb)) == 22
 
 
 def test_a_resolved_finding_that_comes_back_goes_on(
@@ -81,14 +81,18 @@ def test_a_resolved_finding_that_comes_back_goes_on(
     assert not find_faults(dynamodb)
 
 
-def test_many_come_back_at_once(store: Store, dynamodb: "DynamoDBClient") -> None:
+def test_many_come_back_at_once(
+    store: Store, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More than one BatchGetItem takes, and more than one transaction holds."""
-    many = [verdict(resource=f"subnet-{number:03}") for number in range(120)]
+    monkeypatch.setattr("posture.store.queries.BATCH", 4)
+    monkeypatch.setattr("posture.store.transactions.MAX_WRITES", 9)
+    many = [verdict(resource=f"subnet-{number:03}") for number in range(14)]
     evaluate(store, 0, *many)
     evaluate(store, 1)
     steps = evaluate(store, 2, *many).transitions
     assert {step.finding.version for step in steps} == {3}
-    assert len(stored(dynamodb)) == 120
+    assert len(stored(dynamodb)) == 14
     assert not find_faults(dynamodb)
 
 

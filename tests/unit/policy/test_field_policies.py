@@ -66,7 +66,7 @@ def test_a_policy_of_the_field(case: dict[str, Any]) -> None:
     assert suggested or not {"P", "R"} & {k for k, v in case["answers"].items() if v}
     for each in suggested:
         assert find_blocked(each.text, check) <= blocked
-    remedied = suggest_for_needs(text, check)
+    remedied = suggest_for_needs(text, decision, check)
     if remedied:
         assert not find_blocked(remedied, check)
     assert remedied or not blocked or "Deny" in text

@@ -21,7 +21,8 @@ from posture.policy import (
     decide_policy_text,
 )
 from posture.policy.descriptions import describe_request
-from posture.policy.needs import NeedStatus, Use, check_needs, list_needs
+from posture.policy.needs import NeedStatus, Use
+from posture.policy.needs.check import check_needs_of_text
 from posture.policy.needs.descriptions import describe_purpose
 from posture.policy.required import build_policy_check
 
@@ -55,17 +56,16 @@ def _explain_policy(snapshot: Snapshot, endpoint: Endpoint, baseline: Baseline) 
         text = f"The policy of {endpoint.id} cannot be parsed: {error}."
         return ExplanationStep("policy", text, {"endpoint": endpoint.id, "answer": "unknown"})
     answers = {name: each.answer.value for name, each in decided.decision.results.items()}
-    stopped = _list_stopped(decided, check)
+    stopped = _list_stopped(endpoint.policy, check)
     clauses = [*_describe_decision(decided), *(f"stops {each}" for each in stopped)]
     record = {"endpoint": endpoint.id, **answers, "stops": "; ".join(stopped)}
     text = f"The policy of {endpoint.id} {'; it '.join(clauses)}."
     return ExplanationStep("policy", text, record)
 
 
-def _list_stopped(decided: DecidedPolicy, check: PolicyCheck) -> list[str]:
+def _list_stopped(text: str, check: PolicyCheck) -> list[str]:
     """Return the features that the baseline requires and that a policy stops."""
-    needs = list_needs(check.features, check.endpoint, Use.ALWAYS)
-    results = check_needs(decided.policy, needs, check)
+    results = check_needs_of_text(text, check, Use.ALWAYS)
     blocked = (each for each in results if each.status is NeedStatus.BLOCKED)
     return list(dict.fromkeys(map(describe_purpose, blocked)))
 

@@ -100,17 +100,19 @@ def suggest_policies(
 
 
 def suggest_for_needs(
-    text: str, check: PolicyCheck, units: int = MAX_SUGGESTION_UNITS
+    text: str, decision: PolicyDecision, check: PolicyCheck, units: int = MAX_SUGGESTION_UNITS
 ) -> str | None:
     """Return the policy with statements that let needs through, and nothing else untrusted.
 
     Args:
         text: The policy, which blocks needs of the check.
+        decision: The answers about it.
         check: What it is checked against.
         units: The work that deciding the suggested policy may take.
     """
     check = generalize_check(text, check)
-    return _suggest_for_needs(text, check, units)
+    answers = tuple((name, each.answer) for name, each in decision.results.items())
+    return _suggest_for_needs(text, answers, check, units)
 
 
 @lru_cache(maxsize=256)
@@ -142,16 +144,17 @@ def _suggest(
 
 
 @lru_cache(maxsize=256)
-def _suggest_for_needs(text: str, check: PolicyCheck, units: int) -> str | None:
+def _suggest_for_needs(
+    text: str, answers: tuple[tuple[str, PolicyAnswer], ...], check: PolicyCheck, units: int
+) -> str | None:
     policy = parse_policy(text)
     statements = _list_missing(policy, check)
     suggested = _add_statements(text, statements) if statements else None
     if not suggested:
         return None
     after = parse_policy(suggested)
-    before = decide_policy(policy, check, SearchBudget(units)).results
     found = decide_policy(after, check, SearchBudget(units)).results
-    is_worse = any(found[name].answer is not before[name].answer for name in before)
+    is_worse = any(found[name].answer is not answer for name, answer in answers)
     is_blocked = _find_blocked(after, list_needs(check.features, check.endpoint), check)
     return None if is_worse or is_blocked else suggested
 

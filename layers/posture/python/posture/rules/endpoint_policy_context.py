@@ -188,7 +188,9 @@ class EndpointPolicyContext:
 
     def remedy_needs(self, advice: str) -> Remediation:
         """Return the change of the policy that lets what is required through, or an advice."""
-        suggested = suggest_for_needs(self.endpoint.policy or "", self.expected, self._units)
+        suggested = suggest_for_needs(
+            self.endpoint.policy or "", self.decided.decision, self.expected, self._units
+        )
         if suggested is None:
             return Remediation(advice)
         text = "Add the statements that let these requests through, and nothing else untrusted."
@@ -196,7 +198,7 @@ class EndpointPolicyContext:
 
     @property
     def _units(self) -> int:
-        return min(MAX_SUGGESTION_UNITS, VPC_POLICY_UNITS // len(self.vpc.policies))
+        return min(MAX_SUGGESTION_UNITS, VPC_POLICY_UNITS // (4 * len(self.vpc.policies)))
 
     def _write_command(self, policy: str) -> str:
         """Return the command that gives the endpoint a policy, on one line."""

@@ -10,13 +10,12 @@ from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Status
 from posture.policy import PolicyAnswer
 from posture.policy.features.table import Use, expand_features, read_features
-from posture.policy.needs.check import NeedResult, NeedStatus, check_needs
+from posture.policy.needs.check import NeedResult, NeedStatus, check_needs_of_text
 from posture.policy.needs.descriptions import (
     describe_needed_request,
     describe_purpose,
     describe_result,
 )
-from posture.policy.needs.needs import list_needs
 from posture.rules.endpoint_policy_context import EndpointPolicyContext
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, failed
@@ -32,9 +31,8 @@ def evaluate_needs(subject: EndpointPolicyContext) -> RuleResult:
     endpoint, baseline = subject.endpoint, subject.vpc.baseline
     required = _list_required_services(baseline)
     service = short_name(endpoint.service_name)
-    check = subject.expected
-    needs = list_needs(check.features, check.endpoint, Use.ALWAYS)
-    if not needs and service not in required:
+    results = check_needs_of_text(endpoint.policy or "", subject.expected, Use.ALWAYS)
+    if not results and service not in required:
         summary = f"{subject.name}: no required service depends on this endpoint"
         return subject.build_result(Status.NOT_APPLICABLE, summary)
     if other := _find_gateway_instead(subject.vpc.endpoints, endpoint):
@@ -42,7 +40,6 @@ def evaluate_needs(subject: EndpointPolicyContext) -> RuleResult:
         return subject.build_result(Status.NOT_APPLICABLE, summary)
     if service in required and subject.decided.decision.anything.answer is PolicyAnswer.NO:
         return _fail_all(subject, service)
-    results = check_needs(subject.decided.policy, needs, check)
     blocked = [each for each in results if each.status is NeedStatus.BLOCKED]
     if blocked:
         return _fail(subject, blocked)

@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from posture.policy import keys
 from posture.policy.automata import BudgetExceededError, SearchBudget, compile_patterns
 from posture.policy.case_enumeration import CaseEnumeration
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.conditions import UnsupportedElementError
+from posture.policy.cost import list_elements
 from posture.policy.document import Policy
+from posture.policy.endpoint_dependence import generalize_check
 from posture.policy.evaluate import evaluate
-from posture.policy.features.table import Signer
+from posture.policy.features.table import Signer, Use
 from posture.policy.needs.cases import NeedCases, has_no_resource
-from posture.policy.needs.needs import Need
+from posture.policy.needs.needs import Need, list_needs
 from posture.policy.operators import OperatorFamily
+from posture.policy.parse import parse_policy
 from posture.policy.policy_check import PolicyCheck
 from posture.policy.question import Question
 from posture.policy.request import CallerKind, Request
@@ -88,6 +91,23 @@ def check_needs(
     return tuple(map(checker.check_need, needs))
 
 
+def check_needs_of_text(text: str, check: PolicyCheck, *uses: Use) -> tuple[NeedResult, ...]:
+    """Check the needs of an endpoint, once for all endpoints that its policy cannot distinguish.
+
+    Args:
+        text: The policy, which is well formed.
+        check: The endpoint and its features.
+        uses: How often the requests are made; see `list_needs`.
+    """
+    return _check_text(text, generalize_check(text, check), uses)
+
+
+@lru_cache(maxsize=512)
+def _check_text(text: str, check: PolicyCheck, uses: tuple[Use, ...]) -> tuple[NeedResult, ...]:
+    needs = list_needs(check.features, check.endpoint, *uses)
+    return check_needs(parse_policy(text), needs, check) if needs else ()
+
+
 @dataclass(frozen=True, slots=True)
 class _Denial:
     """A request that is denied, why, and the elements that could not be decided."""
@@ -103,6 +123,12 @@ class _NeedChecker:
     policy: Policy
     check: PolicyCheck
     budget: SearchBudget
+
+    @cached_property
+    def evaluation_units(self) -> int:
+        """The work of one evaluation."""
+        characters = sum(each.size for each in list_elements(self.policy))
+        return len(self.policy.statements) + characters // 64
 
     @cached_property
     def cases(self) -> NeedCases:
@@ -180,7 +206,7 @@ class _NeedChecker:
     def _find_denial(self, case: RequestCase, action: str, resource: str) -> _Denial | None:
         """Return why the policy denies a request of a case, whatever the workload chooses."""
         request = build_request(FoundRequest(case, dict(_choose(case, action, resource)), None))
-        self.budget.spend(len(self.policy.statements))
+        self.budget.spend(self.evaluation_units)
         result = evaluate(self.policy, request, gateway=case.endpoint.gateway)
         if result.allowed:
             return None

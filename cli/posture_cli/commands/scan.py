@@ -14,7 +14,9 @@ from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Status, Verdict
-from posture.rules.engine import evaluate_endpoint_service, evaluate_vpc
+from posture.remedies.prove import SCAN_LIMITS, AnyContext, prove_verdicts
+from posture.rules.engine import evaluate_context, evaluate_endpoint_service
+from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import SERVICE_RULES
 from posture_cli import exit_codes, options
 from posture_cli.baseline_file import load_baseline
@@ -39,6 +41,9 @@ from posture_cli.render.findings import (
 from posture_cli.render.records import write_json, write_records
 
 ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2}
+
+# A table and Markdown have no room for remediations, so none is proven for them.
+SHOWS_REMEDIATION = frozenset(Output) - {Output.TABLE, Output.MARKDOWN}
 
 app = CommandGroup()
 
@@ -67,6 +72,9 @@ def scan(
     Without --vpc the endpoint services of the region are evaluated as well. What cannot be read or
     decided is listed as unknown.
 
+    A remediation has a command only if it is verified: applied to the network as it was read, it
+    resolves the finding and opens none that is as severe. JSON, CSV, sarif and junit show it.
+
     For a CI pipeline: sarif is for code scanning, junit for test reports (with everything that
     passes).
 
@@ -84,7 +92,7 @@ def scan(
                 continue
             progress.update(f"evaluating {snapshot.scope}")
             evaluated["VPC" if snapshot.scope.vpc_id else "endpoint service"] += 1
-            found += _evaluate(snapshot, document)
+            found += _evaluate(snapshot, document, prove=output in SHOWS_REMEDIATION)
     bad = [pair for pair in found if pair[1].status is not Status.PASS]
     _write(sorted(found if everything else bad, key=_sort_key), found, output)
     _print_summary(evaluated, found)
@@ -104,19 +112,24 @@ def _write(chosen: Sequence[ScopedVerdict], found: Sequence[ScopedVerdict], outp
 
 
 def _evaluate(
-    snapshot: Snapshot | EndpointServiceSnapshot, document: BaselineDocument
+    snapshot: Snapshot | EndpointServiceSnapshot, document: BaselineDocument, *, prove: bool
 ) -> Iterator[ScopedVerdict]:
-    """Evaluate a VPC or an endpoint service, unless the baseline exempts it."""
+    """Evaluate a VPC or an endpoint service, unless the baseline exempts it.
+
+    With `prove`, the remediations are proven, which takes longer than the evaluation.
+    """
     tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
     baseline = resolve_baseline(document, snapshot.scope, tags)
     if baseline.exempt:
         return
-    verdicts = (
-        evaluate_vpc(snapshot, baseline)
-        if isinstance(snapshot, Snapshot)
-        else evaluate_endpoint_service(snapshot, baseline)
-    )
-    for verdict in verdicts:
+    context: AnyContext
+    if isinstance(snapshot, Snapshot):
+        context = VpcContext(snapshot, baseline)
+        verdicts = evaluate_context(context)
+    else:
+        context = EndpointServiceContext(snapshot, baseline)
+        verdicts = evaluate_endpoint_service(snapshot, baseline)
+    for verdict in prove_verdicts(context, verdicts, SCAN_LIMITS) if prove else verdicts:
         if verdict.status is not Status.NOT_APPLICABLE:
             yield snapshot.scope, verdict
 

@@ -18,6 +18,7 @@ from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
 from posture.remedies.effect import Effect, compare_contexts, compare_verdicts
+from posture.remedies.prove import drop_unproven_command
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import VpcContext
 from posture_cli.comparison.charges import ChargesComparison, compare_charges
@@ -144,9 +145,11 @@ class _Side:
         if baseline.exempt:
             return cls(snapshot, exempt=True)
         if not isinstance(snapshot, Snapshot):
-            return cls(snapshot, verdicts=evaluate_endpoint_service(snapshot, baseline))
+            verdicts = evaluate_endpoint_service(snapshot, baseline)
+            return cls(snapshot, verdicts=tuple(map(drop_unproven_command, verdicts)))
         context = VpcContext(snapshot, baseline)
-        return cls(snapshot, context, evaluate_context(context))
+        verdicts = evaluate_context(context)
+        return cls(snapshot, context, tuple(map(drop_unproven_command, verdicts)))
 
 
 def _compare_sides(scope: Scope, before: _Side, after: _Side) -> ScopeComparison:

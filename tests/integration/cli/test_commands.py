@@ -148,6 +148,20 @@ def test_endpoint_services_that_cannot_be_listed_are_unknown(
     assert expected == {rule.id: "unknown" for rule in SERVICE_RULES}
 
 
+def test_a_scan_prints_only_commands_that_are_verified(network: SampleNetwork) -> None:
+    """In JSON, CSV and SARIF; what is not verified is a sentence without a command."""
+    found = [each["remediation"] for each in scanned("--vpc", network.vpc)]
+    assert any(each["command"] for each in found)
+    for each in found:
+        assert bool(each["command"]) == bool(each["verified"])
+    verified = {each["verified"] for each in found if each["verified"]}
+    rows = csv.DictReader(io.StringIO(posture("scan", "--vpc", network.vpc, "-o", "csv").stdout))
+    in_csv = {json.loads(row["remediation"])["verified"] for row in rows}
+    assert verified <= in_csv
+    sarif = posture("scan", "--vpc", network.vpc, "-o", "sarif").stdout
+    assert all(f"Verified: {each}" in sarif for each in verified)
+
+
 def test_a_scan_says_what_it_looked_at(network: SampleNetwork) -> None:
     """The output differs from that of a scan that did not run."""
     assert posture("scan", "--vpc", network.bare).stderr.endswith(

@@ -243,6 +243,25 @@ class Prover:
         self._left = ProofLimits(left.trials - 1, left.cells - cells, left.policy_units - units)
 
 
+def prove_verdicts(
+    context: AnyContext, verdicts: Sequence[Verdict], limits: ProofLimits
+) -> tuple[Verdict, ...]:
+    """Return all verdicts on a scope, those that are bad with proven remediations or none."""
+    bad = [each for each in verdicts if each.status not in GOOD]
+    proven = Prover(context, verdicts, limits).prove_all(select_worst(bad).values())
+    return tuple(
+        proven.get(get_key(each), each) if each.status not in GOOD else each for each in verdicts
+    )
+
+
+def drop_unproven_command(verdict: Verdict) -> Verdict:
+    """Return a verdict whose remediation is a sentence only, unless its command is proven."""
+    remedy = verdict.remediation
+    if remedy is None or remedy.verified:
+        return verdict
+    return replace(verdict, remediation=replace(remedy, command=""), alternatives=())
+
+
 def _name_operations(edits: Sequence[Edit]) -> str:
     return join_names(dict.fromkeys(name_operation(type(each)) for each in edits))
 

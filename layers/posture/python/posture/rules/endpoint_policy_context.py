@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from posture.analysis.endpoint_contexts import supports_policy
 from posture.edits.edit import ModifyVpcEndpoint
@@ -18,16 +19,14 @@ from posture.policy import (
     PolicyCheck,
     QuestionResult,
 )
+from posture.policy.decide import MAX_UNITS
 from posture.policy.descriptions import build_result_record, describe_request
-from posture.policy.suggest import (
-    MAX_SUGGESTION_UNITS,
-    SuggestedPolicy,
-    suggest_for_needs,
-    suggest_policies,
-)
 from posture.rules.evidence import format_endpoint
 from posture.rules.result import RuleResult, failed
 from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
+
+if TYPE_CHECKING:
+    from posture.policy.suggest import SuggestedPolicy
 
 MOST_STOPPED = 6  # features that a text names
 # What most workloads use, named first.
@@ -160,6 +159,8 @@ class EndpointPolicyContext:
 
     def _list_remediations(self) -> list[Remediation]:
         """Return the changes of the policy that deny untrusted access, the smallest first."""
+        from posture.policy.suggest import suggest_policies  # noqa: PLC0415 - few findings need it
+
         suggested = suggest_policies(
             self.endpoint.policy or "", self.decided.decision, self.expected, self._units
         )
@@ -188,6 +189,8 @@ class EndpointPolicyContext:
 
     def remedy_needs(self, advice: str) -> Remediation:
         """Return the change of the policy that lets what is required through, or an advice."""
+        from posture.policy.suggest import suggest_for_needs  # noqa: PLC0415 - as above
+
         suggested = suggest_for_needs(
             self.endpoint.policy or "", self.decided.decision, self.expected, self._units
         )
@@ -198,7 +201,8 @@ class EndpointPolicyContext:
 
     @property
     def _units(self) -> int:
-        return min(MAX_SUGGESTION_UNITS, VPC_POLICY_UNITS // (4 * len(self.vpc.policies)))
+        """The work that deciding each suggestion may take."""
+        return min(MAX_UNITS // 2, VPC_POLICY_UNITS // (4 * len(self.vpc.policies)))
 
     def _write_command(self, policy: str) -> str:
         """Return the command that gives the endpoint a policy, on one line."""

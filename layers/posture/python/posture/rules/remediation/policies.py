@@ -9,7 +9,6 @@ from functools import lru_cache
 from posture.analysis.endpoint_contexts import supports_policy
 from posture.model.network import Endpoint
 from posture.policy import PolicyCheck
-from posture.policy.generate import PolicyConflictError, generate_policy
 from posture.rules.rule import VpcContext
 
 
@@ -30,6 +29,9 @@ def generalize(check: PolicyCheck) -> PolicyCheck:
 
 @lru_cache(maxsize=256)
 def _generate(check: PolicyCheck) -> str | None:
+    # Few findings need a policy, so that a cold start does not wait for this.
+    from posture.policy.generate import PolicyConflictError, generate_policy  # noqa: PLC0415
+
     try:
         found = generate_policy(check)
     except PolicyConflictError:

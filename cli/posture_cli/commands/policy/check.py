@@ -12,7 +12,7 @@ from posture.policy import (
     decide_policy_text,
 )
 from posture.policy.descriptions import describe_request
-from posture.policy.needs import NeedResult, NeedStatus, check_needs, list_needs
+from posture.policy.needs import NeedResult, NeedStatus, Use, check_needs, list_needs
 from posture.policy.needs.descriptions import build_need_record, describe_result
 from posture_cli import exit_codes
 from posture_cli.command import CommandGroup
@@ -67,8 +67,10 @@ def check(
     it stop? Each is asked with its true signer: image layers of Amazon ECR are read with a URL that
     an account of AWS presigned, repositories of Amazon Linux without a signature.
 
+    What only some users of a feature need, such as an older version of it, is a note.
+
     Exit code: 0 when every answer is no and every need passes, 1 when an answer is yes or a need is
-    stopped, 2 on error, 3 when otherwise one is unknown.
+    stopped, 2 on error, 3 when otherwise one is unknown. Notes do not count.
     """
     asked = policy.build_check()
     text = read_policy(file)
@@ -84,7 +86,7 @@ def check(
         print_decision(decided)
         print_needs(needs)
     answers = {finding.answer for finding in decided.decision.results.values()}
-    statuses = {each.status for each in needs}
+    statuses = {each.status for each in needs if each.need.use is Use.ALWAYS}
     if PolicyAnswer.YES in answers or NeedStatus.BLOCKED in statuses:
         raise typer.Exit(exit_codes.FINDINGS)
     if PolicyAnswer.UNKNOWN in answers or NeedStatus.UNKNOWN in statuses:
@@ -110,7 +112,9 @@ def print_needs(results: tuple[NeedResult, ...]) -> None:
     console = open_stdout()
     order = list(NEED_STYLES)
     for each in sorted(results, key=lambda it: order.index(it.status)):
-        console.print(f"{each.status.value:<8}", style=NEED_STYLES[each.status], end="")
+        is_note = each.status is not NeedStatus.PASSES and each.need.use is not Use.ALWAYS
+        label, style = ("note", "yellow") if is_note else (each.status, NEED_STYLES[each.status])
+        console.print(f"{label:<8}", style=style, end="")
         console.print(make_printable(describe_result(each)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from posture.policy.features.table import Signer
+from posture.policy.features.table import Signer, Use
 from posture.policy.needs.check import NeedResult, NeedStatus
 
 SIGNERS = {
@@ -37,7 +37,8 @@ def describe_result(result: NeedResult) -> str:
     if result.status is NeedStatus.PASSES:
         return f"{describe_purpose(result)}: {request} is allowed"
     if result.status is NeedStatus.BLOCKED:
-        return f"{describe_purpose(result)} stops: {request} is blocked, {result.reason}"
+        where = "" if result.need.use is Use.ALWAYS else " where it is used"
+        return f"{describe_purpose(result)} stops{where}: {request} is blocked, {result.reason}"
     return f"{describe_purpose(result)}: whether {request} passes is not known, {result.reason}"
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Cell
+from posture.model.scope import Scope
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Severity, Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
+from posture.remedies.prove import drop_unproven_command
 from posture.rules.controls import LEAST_PATH
 from posture.rules.rule import Family, Rule, VpcContext
 from posture_cli.comparison.charges import Charge, ChargesComparison
@@ -57,13 +59,13 @@ def _build_scope(it: ScopeComparison) -> Json:
         "subject": scope.subject,
         "change": it.kind.value,
         "worse": it.is_worse,
-        "opened": [build_verdict_record(scope, each) for each in effect.opened],
-        "resolved": [build_verdict_record(scope, each) for each in effect.resolved],
+        "opened": [_build_verdict(scope, each) for each in effect.opened],
+        "resolved": [_build_verdict(scope, each) for each in effect.resolved],
         "changed": [
             {
                 "worse": each.is_worse,
-                "before": build_verdict_record(scope, each.before),
-                "after": build_verdict_record(scope, each.after),
+                "before": _build_verdict(scope, each.before),
+                "after": _build_verdict(scope, each.after),
             }
             for each in effect.changed
         ],
@@ -78,6 +80,14 @@ def _build_scope(it: ScopeComparison) -> Json:
         ],
         "charges": _build_charges(it.charges),
     }
+
+
+def _build_verdict(scope: Scope, verdict: Verdict) -> Json:
+    """Build the record of a verdict, without a command that was not proven.
+
+    A command could name what does not exist yet, and the change itself is still to be decided.
+    """
+    return build_verdict_record(scope, drop_unproven_command(verdict))
 
 
 def _build_cell_change(change: CellChange, names: Mapping[str, str]) -> Json:
@@ -114,14 +124,14 @@ def format_dollars(dollars: Decimal | None) -> str:
 
 def build_finding_rows(it: ScopeComparison, verdicts: Sequence[Verdict]) -> list[Json]:
     """Build the rows of findings."""
-    return [build_verdict_record(it.scope, each) for each in verdicts]
+    return [_build_verdict(it.scope, each) for each in verdicts]
 
 
 def build_changed_rows(it: ScopeComparison) -> Iterator[Json]:
     """Build the rows of findings that stay, with another status or severity."""
     for each in it.effect.changed:
         yield {
-            **build_verdict_record(it.scope, each.after),
+            **_build_verdict(it.scope, each.after),
             "before": f"{each.before.severity} {each.before.status}",
             "after": f"{each.after.severity} {each.after.status}",
         }
@@ -185,7 +195,7 @@ def list_passes(comparison: Comparison) -> list[ScopedVerdict]:
 
 def _list_worse(it: ScopeComparison) -> Iterator[ScopedVerdict]:
     for verdict in (*it.effect.opened, *(each.after for each in it.effect.worsened)):
-        yield it.scope, verdict
+        yield it.scope, drop_unproven_command(verdict)
     for cell in it.effect.lost_cells:
         subnet, service = _name_subnet(cell.subnet_id, it.names), short_name(cell.service)
         text = f"Before: {_describe_cell(cell.before)}. After: {_describe_cell(cell.after)}."

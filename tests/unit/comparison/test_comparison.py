@@ -214,6 +214,16 @@ def test_routes_that_are_lost_are_named(capsys: pytest.CaptureFixture[str]) -> N
     assert "loses its route 0.0.0.0/0 to nat-1" in write(capsys, found, Output.JUNIT)
 
 
+def test_no_command_is_given_that_was_not_proven(capsys: pytest.CaptureFixture[str]) -> None:
+    """The advice stays."""
+    found = compare(None, BEFORE)
+    (scope,) = json.loads(write(capsys, found, Output.JSON))["scopes"]
+    remediations = [each["remediation"] for each in scope["opened"]]
+    assert remediations
+    assert all(each["text"] and not each["command"] for each in remediations)
+    assert "aws ec2" not in write(capsys, found, Output.JUNIT)
+
+
 def test_sarif_holds_what_becomes_worse(capsys: pytest.CaptureFixture[str]) -> None:
     """Lost paths, too, as code scanning knows findings only."""
     (found,) = json.loads(write(capsys, compare(), Output.SARIF))["runs"]

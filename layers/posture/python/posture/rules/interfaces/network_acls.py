@@ -92,7 +92,7 @@ def _requests(vpc: VpcContext) -> Iterator[RuleResult]:
         blocked = found[acl.id]
         subnets, endpoints = _list_subnets(blocked), sorted(blocked.endpoints)
         remediation, *alternatives = list_remediations(
-            *((ALLOW_REQUESTS, each) for each in _list_entries(vpc, acl.id)),
+            *((ALLOW_REQUESTS, it) for it in _list_entries(vpc, acl.id, only_returning=False)),
             otherwise=ALLOW_REQUESTS,
         )
         yield failed(
@@ -153,7 +153,9 @@ def _add(
     blocked.endpoints.add(endpoint)
 
 
-def _list_entries(vpc: VpcContext, acl_id: str) -> Iterator[tuple[Edit, ...] | None]:
+def _list_entries(
+    vpc: VpcContext, acl_id: str, *, only_returning: bool
+) -> Iterator[tuple[Edit, ...] | None]:
     """List the entries that let a network ACL's subnets reach endpoints, there and back.
 
     They name the addresses of the service, or every address where these are many.
@@ -164,7 +166,7 @@ def _list_entries(vpc: VpcContext, acl_id: str) -> Iterator[tuple[Edit, ...] | N
         if opening.acl_id == acl_id:
             openings[opening] = openings.get(opening, NOTHING) | peers
     returning = {each: openings[each] for each in openings if each.ports == EPHEMERAL_PORTS}
-    for found in (returning, openings):
+    for found in (returning, openings) if only_returning else (openings,):
         for widely in (False, True):
             yield open_acls(vpc.snapshot, found, widely=widely)
 
@@ -187,7 +189,8 @@ def _failure(
     vpc: VpcContext, acl_id: str, blocked: _Blocked, concerns: frozenset[str]
 ) -> RuleResult:
     remediation, *alternatives = list_remediations(
-        *((ALLOW_RETURN, each) for each in _list_entries(vpc, acl_id)), otherwise=ALLOW_RETURN
+        *((ALLOW_RETURN, it) for it in _list_entries(vpc, acl_id, only_returning=True)),
+        otherwise=ALLOW_RETURN,
     )
     subnets = _list_subnets(blocked)
     ports = "" if blocked.whole else " to some client ports"

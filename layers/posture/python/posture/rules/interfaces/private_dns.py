@@ -297,7 +297,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
             "Without private DNS, the service's DNS names resolve to public addresses. Clients "
             "that do not use the endpoint-specific DNS names bypass the endpoint."
         ),
-        remediation="Enable private DNS for the endpoint.",
+        remediation="Let every subnet reach the endpoint, then enable private DNS for it.",
         evaluate=_private_dns_disabled,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
         controls=BOUNDARY,

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 
 from posture.analysis.security_groups import OpenAccess, find_open_access, get_port_range
-from posture.edits.edit import Edit, ModifyVpcEndpoint
+from posture.edits.edit import AuthorizeSecurityGroupIngress, Edit, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.controls import INBOUND
@@ -211,17 +211,12 @@ def _close_groups(vpc: VpcContext, groups: Sequence[SecurityGroup]) -> tuple[Rem
             *(allow_networks(group, networks, ports) if ports != ANY_TCP else allowed),
             revoked,
         )
-    what = "Allow inbound traffic from the VPC"
-    then = "then revoke the rules that allow every address. Clients in other networks lose access."
+    then = "Revoke the rules that allow every address. Clients in other networks lose access."
+    what = "Allow inbound traffic from the VPC on the"
+    first = any(isinstance(each, AuthorizeSecurityGroupIngress) for each in known)
     return list_remediations(
-        (
-            f"{what} on the port of the endpoint, {then}",
-            known,
-        ),
-        (
-            f"{what} on the same ports, {then}",
-            same,
-        ),
+        (f"{what} port of the endpoint. {then}" if first else then, known),
+        (f"{what} same ports. {then}", same),
         otherwise="Allow inbound traffic only from networks that use the endpoint, on its port.",
     )
 
@@ -257,7 +252,10 @@ RULES: tuple[Rule[VpcContext], ...] = (
             "Any host that can reach the VPC over peering, a VPN or a transit gateway can use the "
             "endpoint. Several rules that together cover every address are reported as well."
         ),
-        remediation="Allow inbound traffic only from networks that use the endpoint.",
+        remediation=(
+            "Allow inbound traffic from the networks that use the endpoint, then revoke the rules "
+            "that allow every address."
+        ),
         evaluate=_open_groups,
         reads=frozenset({Facet.ENDPOINTS, Facet.SECURITY_GROUPS}),
         controls=INBOUND,

@@ -9,6 +9,7 @@ from posture.policy import keys
 from posture.policy.decide import PolicyAnswer, PolicyDecision, QuestionResult
 from posture.policy.document import Policy, Statement
 from posture.policy.mentions import EXTERNAL_ACCOUNTS, EXTERNAL_ORGANIZATIONS
+from posture.policy.ownership import name_without_account
 from posture.policy.request import CallerKind, Request
 from posture.policy.template import ARN_FIELDS
 from posture.policy.value_domains import EXAMPLE_PRINCIPAL
@@ -49,13 +50,23 @@ def describe_caller(request: Request) -> str:
     return f"{by}{request.principal}" + (f" ({details})" if details else "")
 
 
-def describe_resource(request: Request) -> str:
-    """Describe the resource of a request and its owner."""
+def describe_resource(request: Request, policy: Policy) -> str:
+    """Describe the resource of a request and its owner, unless any owner will do."""
     if request.resource == "*":
         return f"in account {request.account}"
+    if request.owner in EXTERNAL_ACCOUNTS and _is_named_without_owner(request, policy):
+        return f"on {request.resource}, whoever owns it"
     owner = "AWS" if request.owner == "aws" else f"account {request.owner}"
     within = f" in {request.owner_organization}" if request.owner_organization else ""
     return f"on {request.resource}, owned by {owner}{within}"
+
+
+def _is_named_without_owner(request: Request, policy: Policy) -> bool:
+    """Return whether a policy names a resource without an account in full, and no owner."""
+    bucket = name_without_account(request.resource)
+    named = {name_without_account(each) for one in policy.statements for each in one.resources}
+    is_owner_checked = bool(_list_named_keys(policy).keys() & keys.OWNER_KEYS)
+    return bucket != "" and bucket in named and not is_owner_checked
 
 
 def describe_request(request: Request, policy: Policy, *, can_call: str = "can call") -> str:
@@ -77,7 +88,7 @@ def describe_request(request: Request, policy: Policy, *, can_call: str = "can c
     parts = [f"has {held}"] if held else []
     parts += [f"lacks {absent}"] if absent else []
     when = f", when the request {' and '.join(parts)}" if parts else ""
-    call = f"{can_call} {request.action} {describe_resource(request)}"
+    call = f"{can_call} {request.action} {describe_resource(request, policy)}"
     return f"{describe_caller(request)} {call}{when}{_describe_examples(request, policy)}"
 
 
@@ -93,9 +104,11 @@ def list_invented_names(request: Request, policy: Policy) -> tuple[str, ...]:
     role = request.principal.rpartition("/")[2]
     resource = request.resource.split(":", ARN_FIELDS - 1)[-1]
     name = resource.partition("/")[0] if ":s3:::" in request.resource else resource
+    is_any_owner = _is_named_without_owner(request, policy)
+    accounts = (request.account, "" if is_any_owner else request.owner)
     organizations = (request.organization, request.owner_organization)
     found = [
-        *(each for each in (request.account, request.owner) if each in EXTERNAL_ACCOUNTS),
+        *(each for each in accounts if each in EXTERNAL_ACCOUNTS),
         *(each for each in organizations if each in EXTERNAL_ORGANIZATIONS),
         role if role.startswith(EXAMPLE_PRINCIPAL) else "",
         name if name not in {"", "*"} and request.owner != "aws" else "",

@@ -27,11 +27,12 @@ from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, PlannedStack
 from posture_cli.plan.intrinsics import Stack
 from posture_cli.plan.overlay import apply_difference, drop_targets, rename_ids, strip_rows
 from posture_cli.plan.planned import PlannedChange
-from posture_cli.plan.rows import PlannedRegion, Unknown
+from posture_cli.plan.rows import PlannedRegion, Row, Unknown
 from posture_cli.plan.terraform_references import Choice
 from posture_cli.plan.unassigned import assign
 from posture_cli.recorded.region import RecordedRegion
 
+SUBNETS = "DescribeSubnets"
 RETAINED = ("Retain", "RetainExceptOnCreate")
 # The properties whose change makes CloudFormation replace a resource.
 IMMUTABLE: Mapping[str, tuple[str, ...]] = {
@@ -311,7 +312,10 @@ class _RegionPlanner:
         at = self._base.observed_at if self._base else self._settings.observed_at
         if self._base is None:
             return record_alone(build.region, at, self._managed)
-        rows = apply_difference(self._base.rows, before.region.rows, build.region.rows)
+        zones = dict(_list_zones(self._base.rows, before.region.rows))
+        planned = {name: rename_ids(it, zones) for name, it in build.region.rows.items()}
+        former = {name: rename_ids(it, zones) for name, it in before.region.rows.items()}
+        rows = apply_difference(self._base.rows, former, planned)
         stays = {physical for each in ids.values() for physical in each.values()}
         left = {
             stack.physical_ids[name]
@@ -414,6 +418,17 @@ def _open_children(stack: PlannedStack, source: StackSource) -> None:
         child = PlannedStack(nested.template, settings, stack.region, parent=(stack, logical_id))
         stack.children[logical_id] = child
         _open_children(child, nested)
+
+
+def _list_zones(
+    base: Mapping[str, Sequence[Mapping[str, Any]]], former: Mapping[str, Sequence[Row]]
+) -> Iterator[tuple[str, str]]:
+    """List the zones that symbols stand for, as subnets that exist show."""
+    known = {row["SubnetId"]: row.get("AvailabilityZone") for row in base.get(SUBNETS, ())}
+    for row in former.get(SUBNETS, ()):
+        symbol, zone = str(row.get("AvailabilityZone", "")), known.get(row["SubnetId"])
+        if zone and symbol != zone:
+            yield symbol, str(zone)
 
 
 def _list_left(stack: DeployedStack, new: Any, kept: Mapping[str, str]) -> Iterator[str]:

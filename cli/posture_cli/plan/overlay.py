@@ -82,7 +82,8 @@ def apply_difference(base: Rows, before: Rows, after: Rows) -> dict[str, list[Ro
 
 
 def _index(rows: Iterable[Mapping[str, Any]], key: str) -> dict[Any, Row]:
-    return {row.get(key): _split_rules(row) for row in rows}
+    """Index rows by id; EC2 lists S3 twice, once for each type of endpoint."""
+    return {(row.get(key), _by_whole(row.get("ServiceType"))): _split_rules(row) for row in rows}
 
 
 def _split_rules(row: Mapping[str, Any]) -> Row:

@@ -224,20 +224,27 @@ class PlannedRegion:
         return [row for row in self.rows[operation] if row.get("VpcId") == vpc_id]
 
     def _add_default_resources(self, vpc_id: str, address: str) -> None:
-        table = make_symbol("route-table", f"{address}-main")
-        self.add_route_table(table, vpc_id)
-        self.associate_route_table(table, f"{table}-assoc", main=True)
+        """Add what EC2 creates with a VPC, unless rows that were read have it."""
+        tables = self._select("DescribeRouteTables", vpc_id)
+        if not any(link.get("Main") for table in tables for link in table["Associations"]):
+            table_id = make_symbol("route-table", f"{address}-main")
+            self.add_route_table(table_id, vpc_id)
+            self.associate_route_table(table_id, f"{table_id}-assoc", main=True)
         # https://docs.aws.amazon.com/vpc/latest/userguide/default-network-acl.html
-        acl = self.add_network_acl(
-            make_symbol("network-acl", f"{address}-default"), vpc_id, default=True
-        )
-        for egress in (False, True):
-            acl["Entries"].append(_build_acl_entry(100, ANY_IPV4, egress=egress, action="allow"))
+        if not any(it.get("IsDefault") for it in self._select("DescribeNetworkAcls", vpc_id)):
+            symbol = make_symbol("network-acl", f"{address}-default")
+            acl = self.add_network_acl(symbol, vpc_id, default=True)
+            for egress in (False, True):
+                entry = _build_acl_entry(100, ANY_IPV4, egress=egress, action="allow")
+                acl["Entries"].append(entry)
         # https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
-        group = make_symbol("security-group", f"{address}-default")
-        self.add_security_group(group, vpc_id, "default")
-        own = {"UserId": self.account, "GroupId": group}
-        self.add_group_rule(group, {"IpProtocol": "-1", "UserIdGroupPairs": [own]}, egress=False)
+        groups = self._select("DescribeSecurityGroups", vpc_id)
+        if not any(it.get("GroupName") == "default" for it in groups):
+            group = make_symbol("security-group", f"{address}-default")
+            self.add_security_group(group, vpc_id, "default")
+            own = {"UserId": self.account, "GroupId": group}
+            itself: Row = {"IpProtocol": "-1", "UserIdGroupPairs": [own]}
+            self.add_group_rule(group, itself, egress=False)
 
     def _open_defaults_to_ipv6(self, vpc_id: str) -> None:
         """Allow IPv6 in the default ACL and outbound in groups, as EC2 does for an IPv6 block."""

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from posture.model.features import FEATURE_NAMES
 from posture_cli.app import app
 from posture_cli.main import run
 from posture_cli.render.policy_formats import PolicyPlace, format_terraform
@@ -341,6 +342,16 @@ def test_the_help_teaches_with_examples() -> None:
     """The group names what each command answers; each command ends with examples."""
     group = invoke("--help").stdout
     assert "generate the least one" in " ".join(group.split())
-    for command in ("check", "diff", "generate"):
+    for command in ("check", "diff", "generate", "features"):
         assert command in group
         assert f"posture policy {command}" in invoke(command, "--help").stdout
+
+
+def test_the_features_that_can_be_named_are_listed() -> None:
+    """With the endpoints that need them; JSON has the requests and their sources."""
+    lines = invoke("features").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "TITLE", "ENDPOINTS", "INCLUDES", "REQUIRED_BY"]
+    assert any(line.startswith("ecr ") and "ecr.api, ecr.dkr, s3" in line for line in lines)
+    records = json.loads(invoke("features", "-o", "json").stdout)
+    assert [each["name"] for each in records] == sorted(FEATURE_NAMES)
+    assert all(request["sources"] for each in records for request in each["requests"])

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -73,8 +73,8 @@ class PolicyEndpointType(StrEnum):
 
 
 @dataclass(frozen=True)
-class PolicyOptions(OptionGroup):
-    """The endpoint of a policy, and what the policy may and must allow."""
+class EndpointOptions(OptionGroup):
+    """The endpoint of a policy, and whom the policy may trust."""
 
     service: Annotated[
         str,
@@ -98,22 +98,6 @@ class PolicyOptions(OptionGroup):
             "ORGANIZATION",
             "The organization of the account. It is not trusted for that.",
             parser=_parse_path,
-        ),
-    ] = None
-    needs: Annotated[
-        list[str] | None,
-        option(
-            "FEATURE,…",
-            "Features of AWS whose requests must pass, as in ecr,ssm,amazon-linux.",
-            parser=_split(_parse_feature),
-        ),
-    ] = None
-    allowed_actions: Annotated[
-        list[str] | None,
-        option(
-            "ACTION,…",
-            "The only actions that may be allowed, as in s3:GetObject,s3:PutObject.",
-            parser=_split(_parse_action),
         ),
     ] = None
     kind: Annotated[
@@ -144,15 +128,6 @@ class PolicyOptions(OptionGroup):
         Path | None,
         option("FILE|FOLDER", "Read the VPC from a snapshot file, not from AWS.", "--from"),
     ] = None
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Trust a resource whose ARN has no account, as S3 buckets, only if the policy "
-            "proves its owner or a feature of --needs names it; do not trust other resources that "
-            "AWS owns.",
-        ),
-    ] = False
     baseline: options.BaselineOption = None
 
     def build_check(self) -> PolicyCheck:
@@ -218,22 +193,63 @@ class PolicyOptions(OptionGroup):
         return self.kind is PolicyEndpointType.GATEWAY
 
     def _complete(self, context: EndpointContext, required: Baseline) -> PolicyCheck:
-        """Add whom to trust, and the features that are named or required."""
+        """Add whom to trust, and the features that are required."""
         named = required.aws_owned_resources
         implied = find_features(required.required_services) if named is None else named
         trust = Trust(
             frozenset(self.trusted_account or ()) | required.trusted_accounts,
             frozenset(self.trusted_org or ()) | required.trusted_organizations,
-            strict=self.strict,
             own_organization=self.organization or required.organization,
         )
         return PolicyCheck(
             context,
             trust,
             datetime.now(UTC),
-            frozenset(_list(self.allowed_actions)) or required.allowed_actions,
-            tuple(dict.fromkeys((*_list(self.needs), *implied))),
-            only_features=required.aws_owned_resources is not None,
+            required.allowed_actions,
+            implied,
+            only_features=named is not None,
+        )
+
+
+@dataclass(frozen=True)
+class PolicyOptions(EndpointOptions):
+    """The endpoint of a policy, and what the policy may and must allow."""
+
+    needs: Annotated[
+        list[str] | None,
+        option(
+            "FEATURE,…",
+            "Features of AWS whose requests must pass, as in ecr,ssm,amazon-linux. "
+            "posture policy features lists them.",
+            parser=_split(_parse_feature),
+        ),
+    ] = None
+    allowed_actions: Annotated[
+        list[str] | None,
+        option(
+            "ACTION,…",
+            "The only actions that may be allowed, as in s3:GetObject,s3:PutObject.",
+            parser=_split(_parse_action),
+        ),
+    ] = None
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Trust a resource whose ARN has no account, as S3 buckets, only if the policy "
+            "proves its owner or a feature of --needs names it; do not trust other resources that "
+            "AWS owns.",
+        ),
+    ] = False
+
+    def build_check(self) -> PolicyCheck:
+        """Return what a policy is checked against, with the features and actions that are named."""
+        check = super().build_check()
+        return replace(
+            check,
+            trust=replace(check.trust, strict=self.strict),
+            allowed_actions=frozenset(_list(self.allowed_actions)) or check.allowed_actions,
+            features=tuple(dict.fromkeys((*_list(self.needs), *check.features))),
         )
 
 

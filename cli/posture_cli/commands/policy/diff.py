@@ -11,7 +11,7 @@ from posture.policy.descriptions import build_request_record, describe_request
 from posture.policy.document import combine_policies
 from posture_cli import exit_codes
 from posture_cli.command import CommandGroup
-from posture_cli.commands.policy.context import PolicyOptions
+from posture_cli.commands.policy.context import EndpointOptions
 from posture_cli.commands.policy.document import read_policy
 from posture_cli.console import print_note
 from posture_cli.options import Output, argument, output_option
@@ -35,7 +35,7 @@ def diff(
     old: Annotated[str, argument("OLD", "The policy before; - for standard input.")],
     new: Annotated[str, argument("NEW", "The policy after; - for standard input.")],
     *,
-    policy: PolicyOptions,
+    endpoint: EndpointOptions,
     output: Annotated[
         Output, output_option(Output.TABLE, Output.JSON, Output.MARKDOWN)
     ] = Output.TABLE,
@@ -55,7 +55,7 @@ def diff(
     """
     if old == new == "-":
         raise typer.BadParameter("standard input holds one policy: name a file for the other one")
-    check = policy.build_check()
+    check = endpoint.build_check()
     before, after = read_policy(old), read_policy(new)
     both = combine_policies(_parse(old, before), _parse(new, after))
     found = compare_policies(before, after, check)

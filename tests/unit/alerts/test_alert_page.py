@@ -19,7 +19,10 @@ from posture.alerts.rule_texts import load_rule_texts
 from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
-from posture.rules.engine import evaluate_vpc
+from posture.remedies.prove import Prover
+from posture.remedies.transitions import prove_transitions
+from posture.rules.engine import evaluate_context, evaluate_vpc
+from posture.rules.rule import VpcContext
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
 
@@ -41,15 +44,18 @@ def alert() -> Message:
     before = find_transitions(
         SCOPE, {}, evaluate_vpc(network("main"), Baseline()), observed_at=at(-60)
     )
+    context = VpcContext(network(), Baseline())
+    verdicts = evaluate_context(context)
     steps = find_transitions(
         SCOPE,
         apply_transitions({}, before),
-        evaluate_vpc(network(), Baseline()),
+        verdicts,
         observed_at=at(0),
         changes=[replace(change("e-1", "vpce-ddb"), event_name="ModifyVpcEndpoint")],
     )
+    proven = prove_transitions(Prover(context, verdicts), verdicts, steps)
     return compose(
-        steps, commit="2026-01-31T12:00:00Z#1", parts=1, observed_at=at(0), rules=load_rule_texts()
+        proven, commit="2026-01-31T12:00:00Z#1", parts=1, observed_at=at(0), rules=load_rule_texts()
     )
 
 
@@ -64,3 +70,4 @@ def test_one_problem_is_described_once() -> None:
     text = alert().text
     assert text.count("IMPACT:") == 1
     assert text.count("aws ec2 modify-vpc-endpoint") == 1
+    assert text.count("Verified:") == 1

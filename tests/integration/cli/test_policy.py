@@ -319,6 +319,7 @@ def test_a_variable_of_a_policy_is_no_template_of_terraform() -> None:
         (["--service", "s3", "--needs", "ecr"], 2, "use --region"),
         (["--region", "eu-west-1"], 2, "--service"),
         ([*S3, "--needs", "ecr"], 2, "say whom to trust"),
+        (["--service", "ssmm", "--region", "eu-west-1"], 2, "did you mean ssm?"),
         ([*S3, "--needs", "ecrr", "--account", ACCOUNT], 2, "did you mean ecr?"),
         ([*S3, "--allowed-actions", "Get Object", "--account", ACCOUNT], 2, "is not an action"),
         (

@@ -1,5 +1,6 @@
 """`posture policy generate`: the least policy that needs pass, proven to let in nothing else."""
 
+import difflib
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -7,9 +8,11 @@ import typer
 
 from posture.model.service_names import short_name
 from posture.policy import PolicyCheck
+from posture.policy.features.table import read_features
 from posture.policy.generate import GeneratedPolicy, PolicyConflictError, generate_policy
 from posture.policy.needs import NeedStatement, NeedStatus
 from posture.policy.needs.descriptions import describe_result
+from posture.policy.service_actions import is_customer_service
 from posture_cli import exit_codes
 from posture_cli.command import CommandGroup
 from posture_cli.commands.policy.context import PolicyOptions
@@ -69,6 +72,7 @@ def generate(
     if not policy.service:
         raise typer.BadParameter("name the service of the endpoint: --service")
     check = policy.build_check()
+    _require_known(check, policy)
     if not check.endpoint.requested_region:
         raise typer.BadParameter(
             "the names of AWS's resources hold the region of the endpoint: use --region"
@@ -87,6 +91,19 @@ def generate(
         print_note(f"not proven: {make_printable(describe_result(each))}")
     if found.unproven:
         raise typer.Exit(exit_codes.UNDECIDED)
+
+
+def _require_known(check: PolicyCheck, policy: PolicyOptions) -> None:
+    """Refuse a name that was not read from AWS and that is of no service."""
+    name = check.endpoint.service
+    if policy.vpc or check.endpoint.action_prefixes or is_customer_service(name):
+        return
+    known = sorted({each.endpoint for one in read_features().values() for each in one.requests})
+    close = difflib.get_close_matches(short_name(name), known, n=3)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    raise typer.BadParameter(
+        f"there is no service {policy.service!r} whose actions are known{hint}"
+    )
 
 
 def write_generated(found: GeneratedPolicy, check: PolicyCheck, output: Output) -> None:

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from posture.policy import (
     EndpointContext,
@@ -213,3 +215,28 @@ def test_own_requests_without_a_key_of_the_owner_pass() -> None:
     for each in by_owner:
         assert each["Action"] == ["ec2:CopyImage", "ec2:CopySnapshot", "ec2:CreateVolume"]
         assert each["Condition"]["StringEquals"]["ec2:Owner"] == [OWN, "222233334444"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    service=st.sampled_from(sorted(USERS)),
+    features=st.sets(st.sampled_from(sorted(read_features())), max_size=4),
+    trust=st.sampled_from([IN_ORGANIZATION, ACCOUNT_ONLY, BOTH, Trust(strict=True)]),
+    allowed=st.sets(st.sampled_from(["s3:*", "s3:Get*", "ecr:*", "ssm:Get*", "sts:*", "*:*"])),
+    region=st.sampled_from(["eu-west-1", "us-east-1", "ap-southeast-7", "cn-northwest-1"]),
+    only_needs=st.booleans(),
+)
+def test_whatever_is_asked_for_is_proven_or_in_conflict(
+    *, features: set[str], allowed: set[str], only_needs: bool, **place: Any
+) -> None:
+    """There is no third outcome, and a conflict is a sentence."""
+    names = expand_features(tuple(sorted(features)))
+    check = build_check(place.pop("service"), *names, allowed_actions=frozenset(allowed), **place)
+    try:
+        found = generate_policy(check, only_needs=only_needs)
+    except PolicyConflictError as error:
+        conflicts = error.conflicts
+    else:
+        conflicts = ()
+        assert_proven(found, check)
+    assert all(len(each) > len("no such policy") and "\n" not in each for each in conflicts)

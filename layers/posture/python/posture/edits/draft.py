@@ -62,6 +62,7 @@ class Draft:
     prefix_lists: dict[str, PrefixList]
     dhcp_options: dict[str, DhcpOptions] = field(default_factory=dict)
     gateways: dict[Target, bool] = field(default_factory=dict)
+    pending: set[Target] = field(default_factory=set)  # peering connections not accepted yet
     attachments: dict[str, str] = field(default_factory=dict)  # transit gateway by attachment
     assumptions: dict[str, None] = field(default_factory=dict)
     created: dict[str, int] = field(default_factory=dict)
@@ -119,11 +120,11 @@ class Draft:
         """Look up a route table."""
         return self._get(self.route_tables, table_id, Facet.ROUTE_TABLES)
 
-    def get_endpoint(self, endpoint_id: str) -> Endpoint:
-        """Look up an endpoint that is not deleted."""
+    def get_endpoint(self, endpoint_id: str, code: str = "") -> Endpoint:
+        """Look up an endpoint that is not deleted; `code` is EC2's if it does not exist."""
         self.require(Facet.ENDPOINTS)
         living = {each.id: each for each in self.endpoints.values() if not each.deleted}
-        return self._get(living, endpoint_id, Facet.ENDPOINTS)
+        return self._get(living, endpoint_id, Facet.ENDPOINTS, code)
 
     def get_security_group(self, group_id: str) -> SecurityGroup:
         """Look up a security group of the VPC, or of another VPC that an endpoint has."""

@@ -75,7 +75,8 @@ def _require_zones(draft: Draft, endpoint: Endpoint, subnets: Sequence[Subnet]) 
     service = draft.snapshot.services.get(endpoint.service_name)
     zones: dict[str, str] = {}
     for subnet in subnets:
-        if subnet.zone in zones:
+        former = {subnet.id, zones.get(subnet.zone, "")} <= {*endpoint.subnet_ids}
+        if subnet.zone in zones and not former:
             raise refuse(
                 "DuplicateSubnetsInSameZone",
                 f"Found another VPC endpoint subnet in the availability zone of {subnet.id}: "

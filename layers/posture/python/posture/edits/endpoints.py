@@ -16,7 +16,12 @@ from posture.edits.edit import (
     DnsOptions,
     ModifyVpcEndpoint,
 )
-from posture.edits.endpoint_interfaces import place_interfaces, remove_interfaces
+from posture.edits.endpoint_interfaces import (
+    IPV4,
+    VERSIONS,
+    place_interfaces,
+    remove_interfaces,
+)
 from posture.edits.private_dns import require_private_dns, resolve_private_dns
 from posture.edits.routes import set_routes
 from posture.errors import UndecidedEditError
@@ -100,22 +105,27 @@ def _modify(draft: Draft, edit: ModifyVpcEndpoint) -> None:
     if edit.dns_options and edit.dns_options.dns_record_ip_type:
         endpoint = replace(endpoint, dns_record_ip_type=edit.dns_options.dns_record_ip_type)
     if edit.ip_address_type:
-        endpoint = replace(endpoint, ip_address_type=edit.ip_address_type)
-        _assume_address_type(draft, endpoint)
+        endpoint = _change_address_type(draft, endpoint, edit.ip_address_type)
     endpoint = _change_private_dns(draft, endpoint, edit)
     endpoint = _remove_tables(draft, endpoint, edit.remove_route_table_ids)
     endpoint = _add_tables(draft, endpoint, edit.add_route_table_ids)
     configured = (each.subnet_id for each in edit.subnet_configurations)
     wanted = {*endpoint.subnet_ids, *edit.add_subnet_ids, *configured}
     subnets = tuple(sorted(wanted - set(edit.remove_subnet_ids)))
-    draft.endpoints[endpoint.id] = place_interfaces(
-        draft, endpoint, subnets, edit.subnet_configurations
-    )
+    if _changes_interfaces(edit):
+        endpoint = place_interfaces(draft, endpoint, subnets, edit.subnet_configurations)
+    draft.endpoints[endpoint.id] = endpoint
+
+
+def _changes_interfaces(edit: ModifyVpcEndpoint) -> bool:
+    subnets = (*edit.add_subnet_ids, *edit.remove_subnet_ids, *edit.subnet_configurations)
+    groups = (*edit.add_security_group_ids, *edit.remove_security_group_ids)
+    return bool(subnets or groups or edit.ip_address_type)
 
 
 def _delete(draft: Draft, edit: DeleteVpcEndpoints) -> None:
     for endpoint_id in edit.vpc_endpoint_ids:
-        endpoint = draft.get_endpoint(endpoint_id)
+        endpoint = draft.get_endpoint(endpoint_id, "InvalidVpcEndpoint.NotFound")
         _require_unused(draft, endpoint)
         if endpoint.type is EndpointType.GATEWAY:
             _remove_tables(draft, endpoint, endpoint.route_table_ids)
@@ -207,10 +217,13 @@ def _change_groups(draft: Draft, endpoint: Endpoint, edit: ModifyVpcEndpoint) ->
 
 
 def _change_private_dns(draft: Draft, endpoint: Endpoint, edit: ModifyVpcEndpoint) -> Endpoint:
+    former = endpoint.private_dns
     if edit.private_dns_enabled is not None:
         if endpoint.type in NO_GROUPS and edit.private_dns_enabled:
             raise _invalid(f"Private DNS is not supported for endpoints of type {endpoint.type}")
         endpoint = replace(endpoint, private_dns=edit.private_dns_enabled)
+    if endpoint.type is not EndpointType.INTERFACE:
+        return endpoint  # its names are not those of a service
     if endpoint.private_dns and (edit.private_dns_enabled or edit.dns_options):
         draft.require(Facet.SERVICES)
         service = draft.snapshot.services.get(endpoint.service_name)
@@ -219,7 +232,7 @@ def _change_private_dns(draft: Draft, endpoint: Endpoint, edit: ModifyVpcEndpoin
                 f"DescribeVpcEndpointServices does not list {endpoint.service_name}: whether it "
                 "has private DNS names is not known"
             )
-        endpoint = require_private_dns(draft, endpoint, service)
+        endpoint = require_private_dns(draft, endpoint, service, is_new=not former)
     return endpoint
 
 
@@ -271,24 +284,35 @@ def _require_members(endpoint: Endpoint, removed: Sequence[str], present: Sequen
             raise _invalid(f"{endpoint.id} is not associated with {each}")
 
 
+def _change_address_type(draft: Draft, endpoint: Endpoint, address_type: str) -> Endpoint:
+    """Change the IP versions that an endpoint carries, and the routes to a gateway endpoint."""
+    tables = endpoint.route_table_ids
+    if endpoint.type is EndpointType.GATEWAY:
+        endpoint = _remove_tables(draft, endpoint, tables)
+    endpoint = replace(endpoint, ip_address_type=address_type)
+    _assume_address_type(draft, endpoint)
+    return _add_tables(draft, endpoint, tables)
+
+
 def _assume_address_type(draft: Draft, endpoint: Endpoint) -> None:
-    if endpoint.ip_address_type != "ipv4":
+    listed = endpoint.type is EndpointType.GATEWAY  # a service has a list for each IP version
+    if endpoint.ip_address_type != "ipv4" and not listed:
         draft.assume(f"{endpoint.service_name} supports {endpoint.ip_address_type} endpoints")
 
 
 def _add_tables(draft: Draft, endpoint: Endpoint, table_ids: Sequence[str]) -> Endpoint:
     """Associate a gateway endpoint with route tables, each of which gets a route to it."""
     for table_id in table_ids:
-        table = draft.get_route_table(table_id)
-        listed = _find_prefix_list(draft, endpoint)
-        if any(route.prefix_list_id == listed.id for route in table.routes):
-            raise refuse(
-                "RouteAlreadyExists",
-                f"route table {table.id} already has a route with destination-prefix-list-id "
-                f"{listed.id}",
-            )
-        route = Route(None, listed.id, Target(TargetKind.VPC_ENDPOINT, endpoint.id))
-        set_routes(draft, table, (*table.routes, route))
+        for listed in _list_prefix_lists(draft, endpoint):
+            table = draft.get_route_table(table_id)
+            if any(route.prefix_list_id == listed.id for route in table.routes):
+                raise refuse(
+                    "RouteAlreadyExists",
+                    f"route table {table.id} already has a route with destination-prefix-list-id "
+                    f"{listed.id}",
+                )
+            route = Route(None, listed.id, Target(TargetKind.VPC_ENDPOINT, endpoint.id))
+            set_routes(draft, table, (*table.routes, route))
     tables = tuple(sorted({*endpoint.route_table_ids, *table_ids}))
     return replace(endpoint, route_table_ids=tables)
 
@@ -302,14 +326,29 @@ def _remove_tables(draft: Draft, endpoint: Endpoint, table_ids: Sequence[str]) -
     return replace(endpoint, route_table_ids=kept)
 
 
-def _find_prefix_list(draft: Draft, endpoint: Endpoint) -> PrefixList:
+def _list_prefix_lists(draft: Draft, endpoint: Endpoint) -> list[PrefixList]:
+    """Return the lists of a gateway endpoint's service, of the IP versions that it carries.
+
+    https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html#gateway-endpoint-ip-address-type
+    """
     draft.require(Facet.AWS_PREFIX_LISTS)
-    named = (each for each in draft.prefix_lists.values() if each.name == endpoint.service_name)
-    if found := next(named, None):
-        return found
-    raise UndecidedEditError(
-        f"the snapshot does not hold the prefix list of {endpoint.service_name}"
-    )
+    carried = VERSIONS.get(endpoint.ip_address_type or "ipv4", (IPV4,))
+    found: list[PrefixList] = []
+    for version in carried:
+        named = (
+            each
+            for each in draft.prefix_lists.values()
+            if each.name.replace(".ipv6.", ".") == endpoint.service_name
+            and (each.name == endpoint.service_name) is (version == IPV4)
+        )
+        listed = next(named, None)
+        if listed is None:
+            family = "" if version == IPV4 else f"IPv{version} "
+            raise UndecidedEditError(
+                f"the snapshot does not hold the {family}prefix list of {endpoint.service_name}"
+            )
+        found.append(listed)
+    return found
 
 
 def _invalid(message: str) -> Exception:

@@ -27,8 +27,14 @@ def resolve_private_dns(edit: CreateVpcEndpoint, service: Service | None) -> boo
     return bool(service and service.private_dns_names)
 
 
-def require_private_dns(draft: Draft, endpoint: Endpoint, service: Service) -> Endpoint:
-    """Require what private DNS of an endpoint needs, and return it with EC2's default options."""
+def require_private_dns(
+    draft: Draft, endpoint: Endpoint, service: Service, *, is_new: bool = True
+) -> Endpoint:
+    """Require what private DNS of an endpoint needs, and return it with EC2's default options.
+
+    `is_new` is whether the endpoint has none yet: no private hosted zone conflicts with one that
+    has.
+    """
     vpc = draft.vpc
     if not service.private_dns_names:
         raise _invalid(
@@ -47,7 +53,8 @@ def require_private_dns(draft: Draft, endpoint: Endpoint, service: Service) -> E
         if other.id != endpoint.id and other.private_dns and not other.deleted:
             _require_other_names(draft, other, service)
     names = ", ".join(service.private_dns_names)
-    draft.assume(f"no private hosted zone for {names} is associated with {vpc.id}")
+    if is_new:
+        draft.assume(f"no private hosted zone for {names} is associated with {vpc.id}")
     return _require_gateway(draft, endpoint, service)
 
 

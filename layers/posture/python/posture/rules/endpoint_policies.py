@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from posture.analysis.endpoint_contexts import TYPES_WITH_POLICY
@@ -91,7 +92,9 @@ def _well_formed(vpc: VpcContext) -> Iterator[RuleResult]:
             yield subject.build_result(Status.PASS, f"the policy of {subject.name} is well formed")
         elif unread.status is Status.UNKNOWN and endpoint.policy is not None:
             summary = f"the policy of {subject.name} cannot be parsed"
-            yield subject.build_result(Status.FAIL, summary, *unread.evidence)
+            result = subject.build_result(Status.FAIL, summary, *unread.evidence)
+            first, *others = subject.list_replacements("Correct the policy document.")
+            yield replace(result, remediation=first, alternatives=tuple(others))
 
 
 _rule = partial(

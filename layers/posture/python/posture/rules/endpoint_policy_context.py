@@ -22,6 +22,8 @@ from posture.policy import (
 from posture.policy.decide import MAX_UNITS
 from posture.policy.descriptions import build_result_record, describe_request
 from posture.rules.evidence import format_endpoint
+from posture.rules.remediation import list_remediations
+from posture.rules.remediation.policies import generate_least_policy
 from posture.rules.result import RuleResult, failed
 from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
 
@@ -198,6 +200,20 @@ class EndpointPolicyContext:
             return Remediation(advice)
         text = "Add the statements that let these requests through, and nothing else untrusted."
         return Remediation(text, self._write_command(suggested))
+
+    def list_replacements(self, advice: str) -> tuple[Remediation, ...]:
+        """Return the change to the least policy that lets needs through, or an advice."""
+        least = generate_least_policy(self.vpc, self.endpoint)
+        text = "Replace the policy by the least one that lets trusted principals and these through."
+        return list_remediations(
+            (
+                text,
+                [ModifyVpcEndpoint(vpc_endpoint_id=self.endpoint.id, policy_document=least)]
+                if least
+                else None,
+            ),
+            otherwise=advice,
+        )
 
     @property
     def _units(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from posture.model.baseline import Baseline
 from posture.model.network import Endpoint, EndpointType
 from posture.model.service_names import short_name
-from posture.model.verdict import Evidence, Remediation, Status
+from posture.model.verdict import Evidence, Status
 from posture.policy import PolicyAnswer
 from posture.policy.features.table import Use, expand_features, read_features
 from posture.policy.needs.check import NeedResult, NeedStatus, check_needs_of_text
@@ -79,11 +79,13 @@ def _fail_all(subject: EndpointPolicyContext, service: str) -> RuleResult:
     endpoint, request = subject.endpoint, f"every request to {service}"
     record = {"endpoint": endpoint.id, "request": request, "needed_by": service}
     why = "the policy allows nothing"
+    replacement, *others = subject.list_replacements(ADVICE)
     return failed(
         resource=endpoint.id,
         summary=f"the policy of {subject.name} blocks {request}",
         evidence=(Evidence(f"{request} is blocked: {why}. {service} requires it.", record),),
-        remediation=Remediation(ADVICE),
+        remediation=replacement,
+        alternatives=tuple(others),
     )
 
 
@@ -94,6 +96,7 @@ def _fail(subject: EndpointPolicyContext, blocked: list[NeedResult]) -> RuleResu
         summary=f"the policy of {subject.name} stops {named}",
         evidence=tuple(_build_evidence(subject, each) for each in blocked),
         remediation=subject.remedy_needs(ADVICE),
+        alternatives=subject.list_replacements(ADVICE),
     )
 
 

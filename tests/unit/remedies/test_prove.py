@@ -408,7 +408,7 @@ def test_the_most_severe_findings_are_proven_first_and_the_rest_say_so() -> None
     "limits",
     [
         replace(EVENT_LIMITS, trials=0),
-        replace(EVENT_LIMITS, cells=0),
+        replace(EVENT_LIMITS, answers=0),
         replace(EVENT_LIMITS, policy_units=0),
     ],
 )

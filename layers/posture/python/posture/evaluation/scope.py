@@ -30,7 +30,7 @@ from posture.model.region_access import AnySnapshot, RegionAccess
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
-from posture.remedies.prove import Prover
+from posture.remedies.prove import EVENT_LIMITS, FIRST_LIMITS, ProofLimits, Prover
 from posture.remedies.transitions import prove_transitions
 from posture.rules.engine import (
     evaluate_context,
@@ -160,7 +160,8 @@ class ScopeEvaluator:
             return unchanged(scope)
         if record and record.is_newer_than(observation.observed_at, observation.dns, latest):
             return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead)
-        return self._record(observed, evaluate_rules(observed, policy_units), state)
+        limits = FIRST_LIMITS if state.record is None else EVENT_LIMITS
+        return self._record(observed, evaluate_rules(observed, policy_units, limits), state)
 
     def observe(
         self,
@@ -243,7 +244,11 @@ def unchanged(scope: Scope) -> ScopeResult:
     return ScopeResult(scope, WriteOutcome.UNCHANGED, evaluated=False)
 
 
-def evaluate_rules(observed: ObservedScope, policy_units: int = VPC_POLICY_UNITS) -> RuleResults:
+def evaluate_rules(
+    observed: ObservedScope,
+    policy_units: int = VPC_POLICY_UNITS,
+    limits: ProofLimits = EVENT_LIMITS,
+) -> RuleResults:
     """Evaluate all rules for a snapshot; none for an exempt scope.
 
     Raises:
@@ -256,7 +261,7 @@ def evaluate_rules(observed: ObservedScope, policy_units: int = VPC_POLICY_UNITS
     if isinstance(snapshot, EndpointServiceSnapshot):
         verdicts = evaluate_endpoint_service(snapshot, baseline)
         repeatable = not any(map(is_rule_error, verdicts))
-        prover = Prover(EndpointServiceContext(snapshot, baseline), verdicts)
+        prover = Prover(EndpointServiceContext(snapshot, baseline), verdicts, limits)
         return RuleResults(verdicts, repeatable=repeatable, prover=prover)
     if isinstance(snapshot, RegionAccess):
         return RuleResults(evaluate_region_access(snapshot, baseline))
@@ -265,7 +270,7 @@ def evaluate_rules(observed: ObservedScope, policy_units: int = VPC_POLICY_UNITS
         raise CostlyPoliciesError("its endpoint policies take long to decide")
     coverage, verdicts = _coverage(context), evaluate_context(context)
     repeatable = coverage is not None and not any(map(is_rule_error, verdicts))
-    return RuleResults(verdicts, coverage, repeatable, Prover(context, verdicts))
+    return RuleResults(verdicts, coverage, repeatable, Prover(context, verdicts, limits))
 
 
 def _has_unfinished_policies(context: VpcContext) -> bool:

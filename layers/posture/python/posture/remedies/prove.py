@@ -66,18 +66,20 @@ class ProofLimits:
 
     Attributes:
         trials: The commands that are applied and evaluated.
-        cells: The cells of coverage matrices that are evaluated for them; the first trial is
-            always made.
+        answers: The verdicts, and the cells of coverage matrices, that are evaluated for them;
+            the first trial is always made.
         policy_units: The work on endpoint policies that commands set.
     """
 
     trials: int
-    cells: int
+    answers: int
     policy_units: int
 
 
-EVENT_LIMITS = ProofLimits(trials=24, cells=20_000, policy_units=MAX_UNITS)
-SCAN_LIMITS = ProofLimits(trials=200, cells=500_000, policy_units=8 * MAX_UNITS)
+EVENT_LIMITS = ProofLimits(trials=24, answers=40_000, policy_units=MAX_UNITS)
+# Of an evaluation that nobody waits for: the first one of a scope, whose findings all open.
+FIRST_LIMITS = ProofLimits(trials=200, answers=200_000, policy_units=4 * MAX_UNITS)
+SCAN_LIMITS = ProofLimits(trials=400, answers=1_000_000, policy_units=8 * MAX_UNITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class Prover:
     def _try(self, command: str) -> _Trial:
         if command not in self._trials:
             left = self._left
-            if min(left.trials, left.cells, left.policy_units) <= 0:
+            if min(left.trials, left.answers, left.policy_units) <= 0:
                 return _Trial(problem=NOT_CHECKED)
             try:
                 self._trials[command] = self._make_trial(command)
@@ -220,7 +222,7 @@ class Prover:
             return self._evaluate_vpc(before, snapshot)
         assert isinstance(snapshot, EndpointServiceSnapshot)  # noqa: S101 - by its context
         verdicts = evaluate_endpoint_service(snapshot, before.baseline)
-        self._pay(1, 0)
+        self._pay(len(verdicts), 0)
         return compare_verdicts(self._verdicts, verdicts), verdicts, ""
 
     def _evaluate_vpc(self, before: VpcContext, snapshot: Snapshot) -> _Evaluated:
@@ -235,12 +237,12 @@ class Prover:
             effect = compare_contexts(before, after, self._verdicts, verdicts)
             cells = len(after.analysis.subnets) * len(after.coverage.services)
         denials = find_denials(before, after)
-        self._pay(cells, denials.units)
+        self._pay(cells + len(verdicts), denials.units)
         return effect, verdicts, next(iter(denials.clauses), "")
 
-    def _pay(self, cells: int, units: int) -> None:
+    def _pay(self, answers: int, units: int) -> None:
         left = self._left
-        self._left = ProofLimits(left.trials - 1, left.cells - cells, left.policy_units - units)
+        self._left = ProofLimits(left.trials - 1, left.answers - answers, left.policy_units - units)
 
 
 def prove_verdicts(

@@ -22,6 +22,8 @@ SETTINGS = {f"{name}_TABLE": name.lower() for name in TABLES} | {
     "AWS_ACCESS_KEY_ID": "example",
     "AWS_SECRET_ACCESS_KEY": "example",
     "MONITORED_ACCOUNT": "111122223333",
+    "STACK_NAME": "posture",
+    "RESOLVED_FINDING_DAYS": "400",
     "ALERT_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:alerts",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_METRICS_NAMESPACE": "VpcEndpointPosture",

@@ -34,6 +34,7 @@ notifier = Notifier(
         security_hub=SecurityHub(clients.security_hub(), settings.region, rules)
         if settings.security_hub
         else None,
+        stack=settings.stack,
     ),
     rules,
 )

@@ -101,6 +101,8 @@ def test_a_handler_loads_no_unneeded_module(built: tuple[Path, Path], function: 
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "MONITORED_ACCOUNT": "123456789012",
+        "STACK_NAME": "posture",
+        "RESOLVED_FINDING_DAYS": "400",
         "ALERT_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:alerts",
         "POWERTOOLS_METRICS_NAMESPACE": "VpcEndpointPosture",
         "POWERTOOLS_SERVICE_NAME": function,

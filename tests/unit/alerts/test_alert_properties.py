@@ -38,7 +38,7 @@ verdicts = st.builds(
     evidence=st.lists(
         st.builds(Evidence, hostile, st.dictionaries(hostile, hostile, max_size=3)), max_size=4
     ).map(tuple),
-    remediation=st.none() | st.builds(Remediation, hostile, hostile),
+    remediation=st.none() | st.builds(Remediation, hostile, hostile, hostile),
 )
 changes = st.builds(
     Change,
@@ -110,7 +110,8 @@ def test_findings_beyond_the_limit_are_counted() -> None:
     assert document["omitted"] > 0
     assert {each["severity"] for each in document["findings"]} == {"critical"}
     assert f"{document['omitted']} findings not shown here. List all findings with" in message.text
-    assert f"posture findings --scope {SCOPE}" in message.text
+    command = f"posture findings --scope {SCOPE} --stack posture --region {SCOPE.region}"
+    assert command in message.text
     assert "40 findings opened" in message.text
 
 

@@ -76,7 +76,9 @@ def test_the_text_counts_by_rule_cause_and_vpc() -> None:
     assert message.subject == "[CRITICAL] Digest: 200 findings opened in 200 VPCs"
     assert "BY RULE\n     200  opened: route-missing" in message.text
     assert "and 140 more" in message.text
-    assert "posture findings --severity critical" in message.text
+    command = "posture findings --severity critical --status open --since 2026-"
+    assert f"  {command}" in message.text
+    assert message.text.endswith("Z --stack posture --region eu-west-1\n")
     assert len(message.text.splitlines()) < 100
 
 

@@ -14,6 +14,7 @@ from posture.model.finding import Cause, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
+DEFAULT_STACK = "posture"  # that the posture command reads
 MAX_RULES = 60  # that a message attribute names
 MAX_NAME = 200  # bytes of a name in a message attribute
 
@@ -29,6 +30,7 @@ class Alert:
         rules: The rule texts by rule id.
         rows: The number of rows in the scope's history after the commit; 0 if it is not known.
         row_digest: The digest of the last of them.
+        stack: The name of the monitor's stack, for the commands.
     """
 
     scope: Scope
@@ -40,6 +42,7 @@ class Alert:
     shown_count: int
     rows: int = 0
     row_digest: str = ""
+    stack: str = DEFAULT_STACK
 
     @property
     def part(self) -> int:
@@ -105,6 +108,11 @@ def count_steps(transitions: Iterable[Transition]) -> dict[str, int]:
     """Count transitions by step, in the order of a finding's life cycle."""
     steps = Counter(each.step for each in transitions)
     return {step.value: steps[step] for step in Step if steps[step]}
+
+
+def build_list_command(region: str, stack: str, *filters: str) -> str:
+    """Build the `posture findings` command that lists findings of a stack."""
+    return " ".join(("posture findings", *filters, f"--stack {stack} --region {region}"))
 
 
 def format_count(number: int, noun: str = "finding") -> str:

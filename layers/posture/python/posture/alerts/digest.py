@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from posture.alerts.alert import (
+    DEFAULT_STACK,
     MAX_NAME,
     build_filters,
+    build_list_command,
     count_steps,
     format_count,
     format_counts,
@@ -28,7 +30,8 @@ from posture.alerts.message import Message, build_attributes
 from posture.alerts.rule_texts import RuleTexts, find_title
 from posture.alerts.subject import LIMIT as SUBJECT
 from posture.alerts.text_body import UNKNOWN_CAUSE
-from posture.model.finding import Cause, Step, Transition
+from posture.model.finding import Cause, FindingStatus, Step, Transition
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
@@ -47,6 +50,7 @@ class Digest:
     part: int
     parts: int
     rules: RuleTexts
+    stack: str = DEFAULT_STACK
 
     @property
     def scopes(self) -> dict[Scope, list[Transition]]:
@@ -57,13 +61,15 @@ class Digest:
         return dict(sorted(scopes.items(), key=lambda each: (-len(each[1]), str(each[0]))))
 
 
-def compose_digests(transitions: Iterable[Transition], rules: RuleTexts) -> tuple[Message, ...]:
+def compose_digests(
+    transitions: Iterable[Transition], rules: RuleTexts, stack: str = DEFAULT_STACK
+) -> tuple[Message, ...]:
     """Compose the digests of many commits' transitions, the worst severity first."""
     by_severity: dict[Severity, list[Transition]] = {}
     for step in sort_worst_first(transitions):
         by_severity.setdefault(step.finding.severity, []).append(step)
     return tuple(
-        _message(digest)
+        _message(replace(digest, stack=stack))
         for severity in sorted(by_severity, key=lambda each: each.rank)
         for digest in _parts(severity, by_severity[severity], rules)
     )
@@ -174,4 +180,14 @@ def _cause(cause: Cause | None) -> str:
 
 
 def _more(digest: Digest) -> str:
-    return f"posture findings --severity {digest.severity}"
+    """Build the command that lists what the digest counts."""
+    findings = [step.finding for step in digest.transitions]
+    statuses = [each for each in FindingStatus if each in {it.status for it in findings}]
+    times = [each.updated_at for each in findings]
+    return build_list_command(
+        findings[0].scope.region,
+        digest.stack,
+        f"--severity {digest.severity}",
+        *(f"--status {status}" for status in statuses),
+        f"--since {format_iso(min(times))} --until {format_iso(max(times))}",
+    )

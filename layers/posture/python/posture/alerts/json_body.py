@@ -9,7 +9,7 @@ from typing import Any
 from posture.alerts.alert import Alert, count_steps
 from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.rule_texts import find_title
-from posture.alerts.text_body import build_list_command
+from posture.alerts.text_body import list_scope_command
 from posture.model.finding import Cause, Transition
 from posture.model.instant import format_iso
 from posture.model.verdict import Verdict
@@ -40,7 +40,7 @@ def _alert(alert: Alert) -> Json:
         "impacts": [_impact(impact) for impact in group_impacts(alert.shown)],
         "findings": [_finding(alert, step) for step in alert.shown],
         "omitted": alert.omitted,
-        "more": build_list_command(alert),
+        "more": list_scope_command(alert),
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from posture.alerts.alert import Alert, sort_worst_first
+from posture.alerts.alert import DEFAULT_STACK, Alert, sort_worst_first
 from posture.alerts.json_body import format_json
 from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import format_subject
@@ -60,6 +60,7 @@ def compose(  # noqa: PLR0913 - what one message says
     rules: RuleTexts,
     rows: int = 0,
     row_digest: str = "",
+    stack: str = DEFAULT_STACK,
 ) -> Message:
     """Compose the message of one commit.
 
@@ -75,6 +76,7 @@ def compose(  # noqa: PLR0913 - what one message says
         rows: The number of rows in the scope's history after the commit; 0 if it is not known.
         row_digest: The digest of the last of them. Whoever keeps the message can later prove that
             these rows were neither altered nor removed.
+        stack: The name of the monitor's stack, for the commands.
     """
     ordered = sort_worst_first(transitions)
     alert = Alert(
@@ -87,6 +89,7 @@ def compose(  # noqa: PLR0913 - what one message says
         shown_count=len(ordered),
         rows=rows,
         row_digest=row_digest,
+        stack=stack,
     )
     while (message := _message(alert)).size > LIMIT and alert.shown_count:
         alert = replace(alert, shown_count=alert.shown_count * 3 // 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from posture.alerts.alert import Alert, format_count, format_counts
+from posture.alerts.alert import Alert, build_list_command, format_count, format_counts
 from posture.alerts.formatting import format_command, format_label, format_line, format_time
 from posture.alerts.impact import group_impacts
 from posture.alerts.rule_texts import find_title
@@ -47,7 +47,7 @@ def _lines(alert: Alert) -> Iterator[str]:
     if alert.omitted:
         yield ""
         yield f"{format_count(alert.omitted)} not shown here. List all findings with"
-        yield f"  {build_list_command(alert)}"
+        yield f"  {list_scope_command(alert)}"
     yield from _why(alert)
     if alert.rows:
         # Whoever keeps this message can prove that the history up to here was not rewritten.
@@ -55,9 +55,10 @@ def _lines(alert: Alert) -> Iterator[str]:
         yield f"History: row {alert.rows} of this scope has the digest {alert.row_digest}"
 
 
-def build_list_command(alert: Alert) -> str:
+def list_scope_command(alert: Alert) -> str:
     """Build the command that lists all findings of the scope."""
-    return f"posture findings --scope {format_line(str(alert.scope), FACT)}"
+    scope = format_line(str(alert.scope), FACT)
+    return build_list_command(alert.scope.region, alert.stack, f"--scope {scope}")
 
 
 def _head(alert: Alert) -> Iterator[str]:

@@ -86,7 +86,9 @@ class DigestPublisher:
             raise
 
     def _publish(self, entries: Sequence[Entry]) -> list[str]:
-        messages = compose_digests([entry.transition for entry in entries], self._rules)
+        messages = compose_digests(
+            [entry.transition for entry in entries], self._rules, self._ports.stack
+        )
         message_ids = [self._ports.topic.publish(each) for each in messages]
         self._ports.measure(entries, self._ports.now())
         extra = {"findings": len(entries), "message_ids": message_ids}

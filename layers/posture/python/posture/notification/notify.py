@@ -97,6 +97,7 @@ class Notifier:
             rules=self._rules,
             rows=(last := max(entries, key=lambda entry: entry.number)).number,
             row_digest=last.digest,
+            stack=self._ports.stack,
         )
         message_id = self._ports.topic.publish(message)
         self._ports.measure(entries, self._ports.now())

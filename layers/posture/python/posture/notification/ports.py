@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
 
+from posture.alerts.alert import DEFAULT_STACK
 from posture.alerts.message import Message
 from posture.errors import MissingHistoryError
 from posture.model.finding import FindingStatus
@@ -55,6 +56,7 @@ class NotificationPorts:
         measure: Records the entries of a published alert and the time of its publication.
         security_hub: Imports findings as well, where configured.
         pause: Waits for a number of seconds.
+        stack: The name of the monitor's stack, for the commands in messages.
     """
 
     history: History
@@ -64,6 +66,7 @@ class NotificationPorts:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     security_hub: SecurityHub | None = None
     pause: Callable[[float], None] = sleep
+    stack: str = DEFAULT_STACK
 
 
 def build_commit_key(commit: CommitReference) -> dict[str, str]:

@@ -46,6 +46,10 @@ EXPECTED = {
         re.compile(r"(\d{12}(,\d{12})*)?"),
         "12-digit account IDs, separated by commas",
     ),
+    "STACK_NAME": (
+        re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}"),
+        "the name of a CloudFormation stack",
+    ),
     "RESOLVED_FINDING_DAYS": (re.compile(r"\d{1,4}"), "a number of days, or 0 for no limit"),
     "SECURITY_HUB": (re.compile("|off|on|by-your-endpoint"), "off, on or by-your-endpoint"),
 }
@@ -68,6 +72,7 @@ class Settings:
     region: Region
     tables: Tables
     topic_arn: str
+    stack: str
     members: MemberAccess = MemberAccess()
     security_hub: bool = False
     keep_resolved: timedelta | None = None  # how long resolved findings stay in the findings table
@@ -106,6 +111,7 @@ class Settings:
                 **{name: environ[variable] for name, variable in TABLE_VARIABLES.items()}
             ),
             topic_arn=environ["ALERT_TOPIC_ARN"],
+            stack=environ["STACK_NAME"],
             members=members,
             keep_resolved=timedelta(days=days) if days else None,
             security_hub=environ.get("SECURITY_HUB", "") not in {"", "off"},

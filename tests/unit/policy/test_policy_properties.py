@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from policy_strategies import (
     CASES,
     DOCUMENTS,
+    ORGANIZATION,
     OTHER_ORGANIZATION,
     OWN,
     UNTRUSTED,
@@ -32,6 +33,7 @@ from posture.policy import (
     evaluate,
     parse_policy,
 )
+from posture.policy.needs import Need, NeedStatus, Signer, Use, check_needs
 from posture.policy.request import CallerKind
 from posture.policy.suggest import suggest_policies
 
@@ -170,3 +172,43 @@ def _compare_trusted(
             before = evaluate(policy, request, gateway=case.endpoint.gateway)
             after = evaluate(closed, request, gateway=case.endpoint.gateway)
             assert before.allowed == after.allowed
+
+
+@MANY
+@given(DOCUMENTS, CASES, st.lists(requests(), min_size=20, max_size=20))
+def test_no_need_is_blocked_that_a_role_of_the_account_can_meet(
+    stated: list[dict[str, Any]], case: PolicyCheck, attempts: list[Request]
+) -> None:
+    """Whichever role it is, and whatever resource it uses."""
+    policy = parse_policy(text_of(stated))
+    check = replace(case, trust=replace(case.trust, own_organization=ORGANIZATION))
+    blocked: dict[str, bool] = {}
+    for request in attempts:
+        is_own = (request.account, request.organization) == (OWN, ORGANIZATION)
+        if not is_own or not request.session:
+            continue
+        if evaluate(policy, request, gateway=case.endpoint.gateway).allowed:
+            if request.action not in blocked:
+                (found,) = check_needs(policy, [build_need(request.action)], check)
+                blocked[request.action] = found.status is NeedStatus.BLOCKED
+            assert not blocked[request.action], request
+
+
+def build_need(action: str) -> Need:
+    """Build a need of some resource that the workload chooses."""
+    return Need(
+        feature="example",
+        title="Example",
+        purpose="requests",
+        use=Use.ALWAYS,
+        signers=(Signer.OWN,),
+        confirmed=True,
+        actions=(action,),
+        asked=(action,),
+        resource="",
+        examples=(),
+        owned_by_aws=False,
+        owner="",
+        missing="",
+        sources=(),
+    )

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import product
 
 from posture.policy import keys
 from posture.policy.automata import BudgetExceededError, SearchBudget, compile_patterns
@@ -21,6 +22,7 @@ from posture.policy.document import Policy
 from posture.policy.endpoint_dependence import generalize_check
 from posture.policy.evaluate import evaluate
 from posture.policy.features.table import Signer, Use
+from posture.policy.mentions import EXTERNAL_ACCOUNTS
 from posture.policy.needs.cases import NeedCases, has_no_resource
 from posture.policy.needs.needs import Need, list_needs
 from posture.policy.operators import OperatorFamily
@@ -42,8 +44,8 @@ from posture.policy.value_tests import (
 from posture.policy.witness import build_request
 
 NEED_UNITS = 1 << 16  # of work on the needs of one policy
-MAX_OWNERS = 8  # other accounts whose resources a workload may use
 NOT_ALLOWED = "no statement allows it"
+UNCONFIRMED = "an example that the evaluator does not confirm"
 TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 
 
@@ -217,9 +219,18 @@ class _NeedChecker:
         required = dict(_require(action, resource))
         search = replace(self.search, required=required, undecided={})
         for each in (case, *self._list_other_owners(case, resource)):
-            if search.find_in(each):
+            found = search.find_in(each)
+            if found and self._is_confirmed(found):
                 return None
+            if found:
+                search.undecided[UNCONFIRMED] = None
         return replace(denial, undecided=tuple(search.undecided))
+
+    def _is_confirmed(self, found: FoundRequest) -> bool:
+        """Return whether the evaluator, which is independent of the search, allows a request."""
+        self.budget.spend(self.evaluation_units)
+        gateway = found.case.endpoint.gateway
+        return evaluate(self.policy, build_request(found), gateway=gateway).allowed
 
     def _is_determined(self, case: RequestCase) -> bool:
         """Return whether the workload chooses nothing that the policy can distinguish."""
@@ -228,17 +239,16 @@ class _NeedChecker:
         return not is_open and all(each.principals.any_principal for each in self.policy.statements)
 
     def _list_other_owners(self, case: RequestCase, resource: str) -> Iterator[RequestCase]:
-        """Yield the case with the other accounts whose resources the policy names."""
-        owner = case.owner
+        """Yield the case with the other owners that the policy distinguishes."""
+        owner, mentions = case.owner, self.cases.mentions
         if resource or owner is None or owner.kind is not OwnerKind.ACCOUNT:
             return
-        others = sorted(self.cases.mentions.accounts.positions.keys() - {owner.account})
-        organizations = dict.fromkeys((owner.organization, None))
-        for account in others[:MAX_OWNERS]:
-            for organization in organizations:
-                yield replace(
-                    case, owner=replace(owner, account=account, organization=organization)
-                )
+        named = mentions.accounts.positions.keys()
+        unnamed = next((each for each in EXTERNAL_ACCOUNTS if each not in named), "")
+        others = sorted({*named, unnamed} - {owner.account, ""})
+        organizations = (owner.organization, None, *sorted(mentions.organizations.positions))
+        for account, organization in product(others, dict.fromkeys(organizations)):
+            yield replace(case, owner=replace(owner, account=account, organization=organization))
 
     def _explain_difference(self, one: RequestCase, other: RequestCase) -> str:
         """Name what AWS does not state, or what the baseline leaves open."""

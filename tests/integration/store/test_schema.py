@@ -1,6 +1,7 @@
 """Items of other versions: older ones are upgraded in place, newer ones are refused by name."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from finding_builders import SCOPE, at, change, opened, verdict
 from former_version import rewrite_as_former_version, scan
 from posture.errors import CorruptItemError
 from posture.lifecycle.diff import find_transitions
+from posture.model.verdict import Remediation
 from posture.store import schema
 from posture.store.history import History
 from posture.store.schema import upgrade
@@ -88,6 +90,21 @@ def test_an_evaluation_that_finds_nothing_new_rewrites_older_items(
         "carried_from": {"S": "route-missing#subnet-0a"},
     }
     assert before.keys() <= after.keys()
+
+
+def test_what_was_verified_is_stored_and_read_and_missing_in_former_items(
+    store: Store, dynamodb: "DynamoDBClient"
+) -> None:
+    """An item of a former version has a command of which nothing was shown."""
+    remedy = Remediation("Do it.", "aws ec2 delete-route", "resolves this; opens nothing")
+    evaluate(store, 0, replace(verdict(), remediation=remedy))
+    (finding,) = store.load(SCOPE).findings.values()
+    assert finding.verdict.remediation == remedy
+    former = item(dynamodb, FINDING)
+    del former["remediation"]["M"]["verified"]
+    put(dynamodb, former)
+    (finding,) = store.load(SCOPE).findings.values()
+    assert finding.verdict.remediation == replace(remedy, verified="")
 
 
 def test_a_finding_that_a_former_version_worded_in_another_way_does_not_change(

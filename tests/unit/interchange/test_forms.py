@@ -95,7 +95,7 @@ def test_asff_tells_how_a_finding_stands(
 def test_asff_stays_within_its_bounds() -> None:
     """However much a finding has to say."""
     long = verdict(RULE, summary="€" * 900, evidence=["€" * 900] * 40)
-    long = replace(long, remediation=Remediation("€" * 900, "x" * 3000))
+    long = replace(long, remediation=Remediation("€" * 900, "x" * 3000, "€" * 900))
     [step] = opened(long)
     record = build_asff(step.finding, load_rule_texts())
     assert len(record["Title"]) <= 256
@@ -103,6 +103,23 @@ def test_asff_stays_within_its_bounds() -> None:
     assert len(record["Remediation"]["Recommendation"]["Text"]) <= 512
     assert all(len(value) <= 1024 for value in record["ProductFields"].values())
     assert len(json.dumps(record)) < 240_000
+
+
+def test_every_form_shows_the_command_and_what_was_verified() -> None:
+    """A reader of any of them learns whether the command holds."""
+    remedy = Remediation("Do it.", "aws ec2 delete-route", "resolves this; opens nothing")
+    proven = replace(verdict(RULE), remediation=remedy)
+    [step] = opened(proven)
+    asff = build_asff(step.finding, load_rule_texts())["ProductFields"]
+    assert asff["posture/command"] == remedy.command
+    assert asff["posture/verified"] == remedy.verified
+    line = "Do it. aws ec2 delete-route Verified: resolves this; opens nothing"
+    assert ocsf.build_ocsf_event(step.finding)["remediation"] == {"desc": line}
+    (result,) = sarif.build_sarif([(step.finding.scope, proven)])["runs"][0]["results"]
+    assert result["message"]["text"].endswith(line)
+    assert "Verified: resolves this; opens nothing" in junit.build_junit(
+        [(step.finding.scope, proven)]
+    )
 
 
 @pytest.mark.parametrize(

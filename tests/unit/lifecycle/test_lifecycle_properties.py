@@ -87,7 +87,7 @@ def test_versions_never_skip(series: list[list[Verdict]]) -> None:
             ),
             max_size=60,
         ).map(tuple),
-        remediation=st.builds(Remediation, text, text | st.just("x" * 5_000)),
+        remediation=st.builds(Remediation, text, text | st.just("x" * 5_000), text),
         concerns=st.integers(0, 900).map(lambda many: frozenset(map(str, range(many)))),
     )
 )

@@ -1,11 +1,12 @@
 """How the commands are declared: groups of options, examples, and options that count once."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperOption
@@ -55,9 +56,12 @@ def _expand_groups(function: Callable[..., None]) -> Callable[..., None]:
             parameters += _options_of(group)
         else:
             parameters.append(each.replace(annotation=hints[each.name]))
+    if any(each.name == "region" for each in parameters):  # the command calls AWS
+        parameters.append(PROFILE)
 
     @wraps(function)
     def call(**values: Any) -> None:
+        values.pop(PROFILE.name, None)
         for name, group in groups.items():
             own = {option.name: values.pop(option.name) for option in _options_of(group)}
             values[name] = group(**own)
@@ -66,6 +70,35 @@ def _expand_groups(function: Callable[..., None]) -> Callable[..., None]:
     call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {each.name: each.annotation for each in parameters}
     return call
+
+
+def _use_profile(name: str | None) -> None:
+    """Make boto3 use a profile, as the environment variable does."""
+    if name:
+        os.environ["AWS_PROFILE"] = name
+
+
+def _list_profiles(incomplete: str) -> list[str]:
+    from botocore.session import Session  # noqa: PLC0415 - only completion needs it
+
+    return [each for each in Session().available_profiles if each.startswith(incomplete)]
+
+
+PROFILE = Parameter(
+    "profile",
+    Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="The profile of your AWS settings to use.",
+            callback=_use_profile,
+            autocompletion=_list_profiles,
+        ),
+    ],
+)
 
 
 def _options_of(group: Any) -> list[Parameter]:

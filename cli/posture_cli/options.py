@@ -98,6 +98,12 @@ def parse_rule(text: str) -> str:
     return current
 
 
+def _list_rules(incomplete: str) -> list[str]:
+    from posture.alerts.rule_texts import load_rule_texts  # noqa: PLC0415 - only completion does
+
+    return [rule for rule in load_rule_texts() if rule.startswith(incomplete)]
+
+
 def _parse_scope(text: str) -> Scope:
     try:
         return Scope.parse(text)
@@ -127,7 +133,10 @@ BaselineOption = Annotated[
 ]
 StackOption = Annotated[str, option("NAME", "The stack of the deployed monitor.")]
 RuleOption = Annotated[
-    str | None, option("RULE", "The id of a rule: posture rules", parser=parse_rule)
+    str | None,
+    option(
+        "RULE", "The id of a rule: posture rules", parser=parse_rule, autocompletion=_list_rules
+    ),
 ]
 ResourceOption = Annotated[str | None, option("RESOURCE", "The id of a resource.")]
 VpcOption = Annotated[str | None, option("VPC", "The id of a VPC or of an endpoint service.")]

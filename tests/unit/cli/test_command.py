@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from posture_cli.app import COMMANDS, app
+from posture_cli.failure import describe_failure
 
 GROUPS = {
     "baseline": ("example", "validate", "show", "apply"),
@@ -32,6 +33,50 @@ def test_a_repeated_option_is_a_mistake(arguments: str, option: str) -> None:
     assert result.exit_code == 2
     assert f"'{option}'" in result.stderr
     assert "given 2 times; it takes one value" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "scan --region eu-west-1",
+        "coverage --region eu-west-1",
+        "findings",
+        "history --vpc vpc-0a",
+        "verify",
+        "waiver list",
+        "baseline show",
+        "redrive changes",
+    ],
+)
+def test_each_command_that_calls_aws_takes_a_profile(
+    arguments: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not exist is named, in one sentence."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    result = CliRunner().invoke(app, [*arguments.split(), "--profile", "nobody-has-this"])
+    assert result.exception is not None
+    text = describe_failure(result.exception) or result.stderr
+    assert "The config profile (nobody-has-this) could not be found" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("posture findings --rule endpoint-single", ["endpoint-single-availability-zone"]),
+        ("posture findings --severity hi", ["high"]),
+        ("posture scan --output mark", ["markdown"]),
+    ],
+)
+def test_values_are_completed(
+    words: str, completed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As bash asks for it."""
+    monkeypatch.setenv("_POSTURE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    result = CliRunner().invoke(app, [], prog_name="posture")
+    assert result.stdout.split() == completed
 
 
 @pytest.mark.parametrize("arguments", ["rules --output csv", "rules -o csv", "rules"])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import islice, product
 
 from posture.policy import keys
 from posture.policy.automata import BudgetExceededError, SearchBudget, compile_patterns
@@ -45,6 +45,8 @@ from posture.policy.witness import build_request
 
 NEED_UNITS = 1 << 16  # of work on the needs of one policy
 NOT_ALLOWED = "no statement allows it"
+MAX_OWNERS = 32  # other owners whose resources a workload may use
+MANY_OWNERS = "whose resources the workload uses, of many accounts that the policy names"
 UNCONFIRMED = "an example that the evaluator does not confirm"
 TOO_COMPLEX = "the policy is too complex to evaluate within the limit on work"
 
@@ -218,12 +220,15 @@ class _NeedChecker:
             return denial
         required = dict(_require(action, resource))
         search = replace(self.search, required=required, undecided={})
-        for each in (case, *self._list_other_owners(case, resource)):
+        others = list(islice(self._list_other_owners(case, resource), MAX_OWNERS + 1))
+        for each in (case, *others[:MAX_OWNERS]):
             found = search.find_in(each)
             if found and self._is_confirmed(found):
                 return None
             if found:
                 search.undecided[UNCONFIRMED] = None
+        if len(others) > MAX_OWNERS:
+            search.undecided[MANY_OWNERS] = None
         return replace(denial, undecided=tuple(search.undecided))
 
     def _is_confirmed(self, found: FoundRequest) -> bool:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import types
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import botocore.session
@@ -16,9 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posture.edits import edit
-from posture.edits.command_line import COMMANDS, format_command, format_sequence, parse_command
+from posture.edits.command_line import (
+    ACL_PROTOCOLS,
+    COMMANDS,
+    format_command,
+    format_sequence,
+    parse_command,
+)
 from posture.edits.options import list_options
-from posture.edits.requests import name_parameter
+from posture.edits.requests import name_parameter, parse_request
 from posture.errors import MalformedRequestError
 from posture.model.network import EndpointType, GroupReference, SecurityGroupRule
 
@@ -311,3 +318,22 @@ def test_operations_and_parameters_are_those_of_ec2() -> None:
             assert botocore.xform_name(name, "-") == option
             assert name in members, f"{kind.__name__}.{name}"
             assert (members[name].type_name == "list") == (get_origin(hint) is tuple)
+
+
+# The examples of the AWS CLI's own pages and other spellings, with what the AWS CLI 1.46.3 makes
+# of each before it builds the request; null for what it refuses.
+EXAMPLES = json.loads(Path(__file__).with_name("aws_cli_examples.json").read_text())
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each["command"][8:60])
+def test_commands_are_parsed_as_the_aws_cli_parses_them(example: dict[str, Any]) -> None:
+    """The same parameters, or a refusal where the AWS CLI refuses or no edit has the parameter."""
+    try:
+        expected = parse_request(example["operation"] or "", example["parameters"] or {})
+    except MalformedRequestError:
+        with pytest.raises(MalformedRequestError):
+            parse_command(example["command"])
+        return
+    if protocol := ACL_PROTOCOLS.get(getattr(expected, "protocol", "")):
+        expected = replace(expected, protocol=protocol)  # type: ignore[call-arg]
+    assert parse_command(example["command"]) == (expected,)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
-from posture.model.verdict import Evidence, Severity
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import LEAST_PATH
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import endpoint_evidence, format_endpoint
@@ -28,7 +29,11 @@ def _duplicates(vpc: VpcContext) -> Iterator[RuleResult]:
         concerns = frozenset(each.id for each in endpoints)
         summary = f"{format_endpoint(first)} is the VPC's main endpoint for the service"
         yield passed(first.id, summary, concerns=concerns)
-        yield from (_duplicate(first, each, concerns) for each in others)
+        remediations = _delete_all(others)
+        for each in others:
+            found = _duplicate(first, each, concerns)
+            (remediation, *alternatives) = (*remediations, _delete(each))
+            yield replace(found, remediation=remediation, alternatives=tuple(alternatives))
 
 
 def _age(endpoint: Endpoint) -> tuple[str, str]:
@@ -50,11 +55,23 @@ def _duplicate(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> R
             ),
             estimate_interface_hours(len(second.network_interface_ids or second.subnet_ids)),
         ),
-        remediation=build_remediation(
-            "Delete the endpoint that is not needed. If both are needed, add a waiver.",
-            [DeleteVpcEndpoints(vpc_endpoint_ids=(second.id,))],
-        ),
         concerns=concerns,
+    )
+
+
+def _delete_all(others: Sequence[Endpoint]) -> tuple[Remediation, ...]:
+    """Return the deletion of all duplicates at once, if there are several."""
+    if len(others) < 2:  # noqa: PLR2004 - several
+        return ()
+    ids = tuple(each.id for each in others)
+    what = "Delete the endpoints that are not needed. If they are needed, add a waiver."
+    return (build_remediation(what, [DeleteVpcEndpoints(vpc_endpoint_ids=ids)]),)
+
+
+def _delete(endpoint: Endpoint) -> Remediation:
+    return build_remediation(
+        "Delete the endpoint that is not needed. If both are needed, add a waiver.",
+        [DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))],
     )
 
 

@@ -52,7 +52,7 @@ def test_each_command_that_calls_aws_takes_a_profile(
     arguments: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that does not exist is named, in one sentence."""
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "")  # is restored, whatever the command sets
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     result = CliRunner().invoke(app, [*arguments.split(), "--profile", "nobody-has-this"])
     assert result.exception is not None

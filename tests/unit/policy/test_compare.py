@@ -23,7 +23,14 @@ from policy_strategies import (
     some,
     text_of,
 )
-from posture.policy import EndpointContext, PolicyCheck, Request, evaluate, parse_policy
+from posture.policy import (
+    EndpointContext,
+    PolicyAnswer,
+    PolicyCheck,
+    Request,
+    evaluate,
+    parse_policy,
+)
 from posture.policy.compare import (
     CallerGroup,
     PolicyComparison,
@@ -31,7 +38,6 @@ from posture.policy.compare import (
     compare_policies,
     find_denied_request,
 )
-from posture.policy.decide import PolicyAnswer
 from posture.policy.request import CallerKind
 
 MANY = settings(max_examples=int(os.environ.get("POLICY_EXAMPLES", "40")), deadline=None)
@@ -261,3 +267,25 @@ def test_what_trusted_principals_lose_is_what_the_comparison_shows(
     lost = (False, CallerGroup.TRUSTED, ResourceGroup.TRUSTED) in rows_of(compared)
     if not compared.unknown:
         assert answer is (PolicyAnswer.YES if lost else PolicyAnswer.NO)
+
+
+def test_what_a_policy_denies_anew_is_of_the_endpoints_region() -> None:
+    """Own event buses of the Region are kept by their ARN; no other Region has this endpoint."""
+    check = PolicyCheck(EndpointContext(OWN, "com.amazonaws.eu-west-1.events"))
+    old = text_of([{**ANY, "Condition": {"StringEquals": {"aws:PrincipalAccount": OWN}}}])
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "*",
+        "NotResource": f"arn:aws:events:eu-west-1:{OWN}:*",
+        "Condition": {"StringNotEquals": {"aws:ResourceAccount": OWN}},
+    }
+    stated = json.loads(old)["Statement"]
+    found, units = find_denied_request(old, text_of([*stated, deny]), check)
+    assert found.answer is PolicyAnswer.NO
+    assert units
+    del deny["NotResource"]
+    found, _ = find_denied_request(old, text_of([*stated, {**deny, "Resource": "*"}]), check)
+    assert found.request
+    assert found.request.action == "events:PutEvents"
+    assert f":eu-west-1:{OWN}:" in found.request.resource

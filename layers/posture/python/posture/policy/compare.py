@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import product
 
-from posture.policy.automata import SearchBudget
+from posture.policy.automata import PatternSet, SearchBudget, compile_patterns
 from posture.policy.decide import MAX_UNITS, Decider, PolicyAnswer, QuestionResult
 from posture.policy.document import Policy, Statement, name_policy
 from posture.policy.parse import parse_policy
@@ -21,6 +21,7 @@ from posture.policy.question import Question
 from posture.policy.request import CallerKind, Request
 from posture.policy.request_case import Caller, OwnerKind, ResourceOwner
 from posture.policy.template import compile_globs
+from posture.policy.tokens import ANY, FIELD, match_many, match_text
 
 OLD, NEW = "the old policy", "the new policy"
 MAX_ACTIONS = 6  # examples in one group, each with another action
@@ -151,7 +152,8 @@ def find_denied_request(
 ) -> tuple[QuestionResult, int]:
     """Decide whether a new policy denies trusted principals what the old one allows them.
 
-    Only requests for trusted resources count.
+    Only requests for trusted resources count, and of resources that have a Region those of the
+    endpoint's own, which it serves.
 
     Args:
         old: The policy before a change.
@@ -166,16 +168,27 @@ def find_denied_request(
     Raises:
         MalformedPolicyError: A text is not a policy document.
     """
+    region = check.endpoint.region
+    question = _GroupQuestion(only_resources=_match_region(region) if region else None)
     found, spent = QuestionResult(PolicyAnswer.NO), 0
     for one, other in product(_read(old, OLD), _read(new, NEW)):
         if _list_meanings(one) == _list_meanings(other):
             continue
         budget = SearchBudget(units)
-        decided = Decider(one, check, budget, other).decide(_GroupQuestion())
+        decided = Decider(one, check, budget, other).decide(question)
         spent += sum(budget.spent.values())
         if decided.answer is PolicyAnswer.YES or found.answer is PolicyAnswer.NO:
             found = decided
     return found, spent
+
+
+@lru_cache(maxsize=64)
+def _match_region(region: str) -> PatternSet:
+    """Return the pattern set of `*`, and of the ARNs that name a Region or none."""
+    name = match_many(FIELD)
+    start = (*match_text("arn:"), name, *match_text(":"), name, *match_text(":"))
+    ends = (match_text(f"{each}:") for each in ("", region))
+    return compile_patterns(match_text("*"), *((*start, *end, match_many(ANY)) for end in ends))
 
 
 def _read(text: str, name: str) -> list[Policy]:

@@ -21,6 +21,7 @@ class Question:
         forwarded: AWS services are the callers, with a principal's credentials.
         denied: A request must be denied instead of allowed.
         allowed_actions: Requests with these actions do not count.
+        only_resources: Only requests for these resources count.
     """
 
     untrusted_principal: bool = False
@@ -29,6 +30,7 @@ class Question:
     forwarded: bool = False
     denied: bool = False
     allowed_actions: PatternSet | None = None
+    only_resources: PatternSet | None = None
 
     @property
     def is_about_trust(self) -> bool:

@@ -17,6 +17,7 @@ from posture.policy.clause_results import DEFERRED, ClauseResult, Requirement, U
 from posture.policy.clauses import ClauseEvaluator
 from posture.policy.document import Statement
 from posture.policy.keys import KeyPresence
+from posture.policy.operators import OperatorFamily
 from posture.policy.ownership import find_presumed_own
 from posture.policy.permitted import PermittedRequests
 from posture.policy.policy_check import EndpointContext
@@ -33,7 +34,13 @@ from posture.policy.service_reference import find_group, group_by_arn
 from posture.policy.shapes import ACTION, RESOURCE, find_shape
 from posture.policy.template import compile_globs
 from posture.policy.value_domains import build_domain
-from posture.policy.value_tests import KeyValues, RequiredOutcome, ValueDomain, choose_values
+from posture.policy.value_tests import (
+    KeyValues,
+    RequiredOutcome,
+    ValueDomain,
+    ValueTest,
+    choose_values,
+)
 
 ChosenValues = Mapping[str, KeyValues]
 Requirements = dict[str, tuple[RequiredOutcome, ...]]
@@ -222,7 +229,9 @@ class RequestSearch:
         self, case: RequestCase, applying: Iterable[Statement]
     ) -> Requirements | None:
         """Return what statements require of each open value; None if one does not apply."""
-        requirements: Requirements = {ACTION: (), RESOURCE: (), **self.required}
+        only = self.question.only_resources
+        resources = ((ValueTest(OperatorFamily.STRING, only), True),) if only else ()
+        requirements: Requirements = {ACTION: (), RESOURCE: resources, **self.required}
         if case.caller.kind is CallerKind.PRINCIPAL:
             requirements.setdefault(keys.PRINCIPAL_ARN, ())
         results = ((each, result) for each in applying for result in self._evaluate(each, case))

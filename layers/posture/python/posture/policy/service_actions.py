@@ -104,7 +104,7 @@ WITHOUT_OWNER_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "events": ("PutEvents", "PutRule", "PutTargets"),
     "guardduty": ("AcceptAdministratorInvitation",),
-    "macie2": ("AcceptAdministratorInvitation",),
+    "macie2": ("AcceptInvitation",),
     "es": ("AcceptInboundConnection",),
     "route53": (
         "AssociateVPCWithHostedZone", "CreateVPCAssociationAuthorization",

@@ -8,10 +8,9 @@ from datetime import datetime
 from itertools import islice
 
 from posture.model.endpoint_service import ServiceFacet
-from posture.model.network import Facet
 from posture.model.service_names import short_name
 from posture_cli.failure import CommandError
-from posture_cli.plan.catalogue import UNREAD, build_catalogue, find_selective_resource
+from posture_cli.plan.alone import record_alone, start_region
 from posture_cli.plan.existing import complete_existing
 from posture_cli.plan.overlay import apply_difference, drop_targets, rename_ids, strip_rows
 from posture_cli.plan.planned import PlannedChange
@@ -23,7 +22,6 @@ from posture_cli.plan.terraform_places import Place, find_places
 from posture_cli.plan.terraform_plan import Instance, TerraformPlan
 from posture_cli.plan.terraform_references import Choice, Resolver
 from posture_cli.plan.unassigned import assign
-from posture_cli.recorded.operations import OPERATIONS
 from posture_cli.recorded.region import MissingRows, RecordedRegion
 
 SERVICES = ServiceFacet.CONFIGURATION.value
@@ -132,10 +130,8 @@ class _RegionPlanner:
         self, instances: Sequence[Instance], reading: Mapping[str, int], *, before: bool = False
     ) -> _Build:
         base = self._base
-        rows = strip_rows(base.rows, self._managed) if base else build_catalogue(self._place.region)
-        region = PlannedRegion(self._place.account, self._place.region, rows)
-        for name in OPERATIONS:
-            region.rows[name]
+        rows = strip_rows(base.rows, self._managed) if base else None
+        region = start_region(self._place.account, self._place.region, rows)
         if not base:
             self._add_catalogue(region)
         resolver = Resolver(self._plan, reading)
@@ -173,7 +169,7 @@ class _RegionPlanner:
         self, before: _Build, build: _Build, missing: Sequence[MissingRows]
     ) -> RecordedRegion:
         if self._base is None:
-            return self._record_alone(build)
+            return record_alone(build.region, self._observed_at, self._managed)
         rows = apply_difference(self._base.rows, before.region.rows, build.region.rows)
         stays = {_known_id(each) for each in self._plan.after}
         drop_targets(rows, frozenset(self._managed - stays))
@@ -181,31 +177,10 @@ class _RegionPlanner:
         return build.region.record(self._observed_at, missing)
 
     def _record_before(self, before: _Build, renamed: Mapping[str, str]) -> RecordedRegion:
-        found = self._base or self._record_alone(before)
+        found = self._base or record_alone(before.region, self._observed_at, self._managed)
         rows = {name: rename_ids(listed, renamed) for name, listed in found.rows.items()}
         missing = [replace(each, of=renamed.get(each.of, each.of)) for each in found.missing]
         return replace(found, rows=rows, missing=missing)
-
-    def _record_alone(self, build: _Build) -> RecordedRegion:
-        """Record rows that no other rows are below, with what AWS is known to offer."""
-        region = build.region
-        for row in region.rows[SERVICES]:
-            service = {"ServiceName": row["ServiceName"], "Owner": self._place.account}
-            kinds = [{"ServiceType": "Interface"}]
-            region.put(
-                "DescribeVpcEndpointServices", "ServiceName", {**service, "ServiceType": kinds}
-            )
-        missing: list[MissingRows] = []
-        if owner := find_selective_resource(region.rows):
-            for row in region.rows["DescribePrefixLists"]:
-                row.pop("Cidrs", None)
-                why = UNREAD.format(owner)
-                missing.append(MissingRows(Facet.PREFIX_LISTS.value, why, row["PrefixListId"]))
-        for row in region.rows[SERVICES]:
-            if row["ServiceId"] in self._managed:
-                why = f"the connections of {row['ServiceId']} are not in the plan"
-                missing.append(MissingRows("DescribeVpcEndpointConnections", why, row["ServiceId"]))
-        return region.record(self._observed_at, missing)
 
     def _list_replaced(self) -> Iterator[tuple[str, str]]:
         """List the ids of resources that are replaced, with the symbols that stand for the new."""

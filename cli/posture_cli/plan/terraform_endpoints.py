@@ -51,6 +51,15 @@ def add_endpoint(values: Values) -> None:
         ServiceNetworkArn=values.get("service_network_arn"),
         DnsOptions=_read_dns_options(dns) if dns else None,
     )
+    if values.instance.new and kind == "Interface" and not row["Groups"]:
+        # From its creation, so that it stays beside those that other resources add:
+        # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html
+        groups = values.region.rows["DescribeSecurityGroups"]
+        row["Groups"] = [
+            {"GroupId": it["GroupId"]}
+            for it in groups
+            if it["GroupName"] == "default" and it["VpcId"] == vpc_id
+        ]
     if not values.instance.new and isinstance(known := values.raw("network_interface_ids"), list):
         row["NetworkInterfaceIds"] = [each for each in known if isinstance(each, str)]
     values.region.add_endpoint(values.id, vpc_id, values.address, row)

@@ -259,10 +259,6 @@ def _parse_relevant(entry: Json) -> tuple[str, str]:
 def _note_gaps(document: Json) -> Iterator[str]:
     if document.get("complete") is False:
         yield "The plan is not complete: it was made with -target, or changes are deferred."
-    for entry in document.get("resource_drift") or ():
-        if set((entry.get("change") or {}).get("actions") or ()) & {"update", "delete"}:
-            address = entry.get("address")
-            yield f"{address} was changed outside Terraform; the plan starts from that."
 
 
 def group_by_block(

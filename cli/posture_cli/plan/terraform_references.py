@@ -55,6 +55,14 @@ DISTINCT = frozenset(
 )
 
 
+# What adopts a resource that EC2 created with a VPC, and the attribute that leads to it.
+ADOPTED = {
+    "aws_default_route_table": "default_route_table_id",
+    "aws_default_network_acl": "default_network_acl_id",
+    "aws_default_security_group": "vpc_id",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An id that an expression may refer to, and the instance that has it."""
@@ -135,7 +143,20 @@ class Resolver:
             value = instance.values.get(name)
             if isinstance(value, str) and value:
                 return value
+        if instance.type in ADOPTED:
+            return self._find_adopted(instance, kind)
         return instance.address if kind == POLICY else make_id(kind, instance.address)
+
+    def _find_adopted(self, instance: Instance, kind: str) -> str:
+        """Return the id of what EC2 created with a VPC, which the resource only adopts."""
+        name = ADOPTED[instance.type]
+        if name != "vpc_id":
+            found = self.resolve_one(instance, (name,), kind)
+            return found if isinstance(found, str) else make_id(kind, instance.address)
+        vpc_id = self.resolve_one(instance, (name,), "vpc")
+        symbol = isinstance(vpc_id, str) and vpc_id.startswith(make_id("vpc", ""))
+        address = str(vpc_id).removeprefix(make_id("vpc", "")) if symbol else instance.address
+        return make_id(kind, f"{address}-default")
 
     def resolve_one(self, instance: Instance, path: Path, kind: str) -> str | Unknown | None:
         """Return the id at a path; None if there is none."""

@@ -7,6 +7,10 @@
   `vpc_endpoint`
   (https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html).
 * A gateway endpoint has no private DNS.
+* A route whose target is gone is a blackhole
+  (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Route.html).
+* A new network ACL has the final entries, which deny all traffic
+  (https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html).
 * Filters select endpoints and network ACLs by their ids.
 * DynamoDB transactions are isolated from concurrent requests.
 """
@@ -24,7 +28,9 @@ from unittest.mock import patch
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2 import utils
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.network_acls import NetworkAcl
+from moto.ec2.models.internet_gateways import InternetGateway
+from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend
+from moto.ec2.models.route_tables import Route
 from moto.ec2.models.vpcs import VPCEndPoint
 
 from posture_cli.embedded.cloudtrail import PARAMETERS, JsonObject, remember_parameters
@@ -35,16 +41,23 @@ if TYPE_CHECKING:
     from posture_cli.embedded.stack import Stack
 
 DIGITS = 16  # of an EC2 id of 17, which begins with 0 here
+# The default of a service that has gateway endpoints, too:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html#private-dns-s3
+INBOUND_ONLY = "PrivateDnsOnlyForInboundResolverEndpoint"
 RESERVED = 4  # addresses at the start of a subnet that AWS reserves
 
 _TABLES = RLock()
 _CALL_ACTION = DynamoHandler.call_action
+_CREATE_ACL = NetworkAclBackend.create_network_acl
+FINAL_DENY = {"0.0.0.0/0": 32767, "::/0": 32768}  # the numbers of a network ACL's last entries
 
 
 def patch_moto() -> None:
     """Patch moto's classes; calling it again changes nothing."""
     for kind, name in ((VPCEndPoint, "vpc_endpoint_id"), (NetworkAcl, "network_acl_id")):
         setattr(kind, name, property(lambda self: self.id))  # read by moto's filters
+    setattr(NetworkAclBackend, "create_network_acl", _create_acl)  # noqa: B010
+    setattr(Route, "state", property(_find_route_state))  # noqa: B010 - replaces a property
     setattr(DynamoHandler, "call_action", _call_action_locked)  # noqa: B010 - replaces a method
 
 
@@ -54,17 +67,71 @@ def _call_action_locked(self: DynamoHandler) -> Any:
         return _CALL_ACTION(self)
 
 
+def _create_acl(self: Any, vpc_id: str, tags: Any = None, default: bool = False) -> Any:
+    """Create a network ACL with its final entries, which moto adds to default ones only."""
+    acl = _CREATE_ACL(self, vpc_id, tags, default)
+    vpc = self.get_vpc(vpc_id)
+    families = ["0.0.0.0/0"] if not default else []
+    families += ["::/0"] if vpc.get_cidr_block_association_set(ipv6=True) and not default else []
+    for family in families:
+        for egress in (True, False):
+            self.create_network_acl_entry(
+                acl.id,
+                FINAL_DENY[family],
+                "-1",
+                "deny",
+                egress,
+                family if "." in family else None,
+                None,
+                None,
+                None,
+                None,
+                family if ":" in family else None,
+            )
+    return acl
+
+
+def _find_route_state(route: Any) -> str:
+    """Return `blackhole` if the target of a route is gone, else `active`."""
+    table = route.route_table
+    ec2, vpc_id = table.ec2_backend, table.vpc_id
+    attached = {
+        each.vpc_id
+        for each in ec2.transit_gateway_attachments.values()
+        if route.transit_gateway
+        and each.resource_type == "vpc"
+        and each.transit_gateway_id == route.transit_gateway.id
+    }
+    gone = (
+        (route.nat_gateway and route.nat_gateway.state == "deleted")
+        or (isinstance(route.gateway, InternetGateway) and not _is_attached(route.gateway, vpc_id))
+        or (
+            route.egress_only_igw
+            and route.egress_only_igw.id not in ec2.egress_only_internet_gateways
+        )
+        or (route.vpc_pcx and route.vpc_pcx._status.code != "active")  # noqa: SLF001 - no getter
+        or (route.transit_gateway and vpc_id not in attached)
+        or (route.interface and route.interface.id not in ec2.enis)
+    )
+    return "blackhole" if gone else "active"
+
+
+def _is_attached(gateway: Any, vpc_id: str) -> bool:
+    return gateway.vpc is not None and gateway.vpc.id == vpc_id
+
+
 class EndpointPatches:
     """Completes the effects of endpoint calls in moto's EC2."""
 
     def __init__(self, account: str, region: str) -> None:
-        self._ec2 = ec2_backends[account][region]
+        self._ec2: Any = ec2_backends[account][region]
 
     def attach(self, client: EC2Client) -> None:
         """Complete the endpoint calls that a client makes from now on."""
         events = client.meta.events
         events.register("before-parameter-build.ec2.ModifyVpcEndpoint", remember_parameters)
         events.register("after-call.ec2.ModifyVpcEndpoint", self._modified)
+        events.register("before-parameter-build.ec2.CreateVpcEndpoint", remember_parameters)
         events.register("after-call.ec2.CreateVpcEndpoint", self._created)
 
     def patch_stack(self, stack: Stack) -> None:
@@ -74,12 +141,17 @@ class EndpointPatches:
             endpoint.private_dns_enabled = resource.properties.get("PrivateDnsEnabled") is True
             self._place_interfaces(endpoint)
 
-    def _created(self, parsed: JsonObject, **_: Any) -> None:
+    def _created(self, parsed: JsonObject, context: JsonObject, **_: Any) -> None:
         if "VpcEndpoint" not in parsed:
             return
         endpoint = self._ec2.vpc_end_points[parsed["VpcEndpoint"]["VpcEndpointId"]]
-        if not endpoint.network_interface_ids:
-            endpoint.private_dns_enabled = False
+        asked = context[PARAMETERS]
+        if endpoint.vpc_endpoint_type != "Interface":
+            endpoint.private_dns_enabled = bool(asked.get("PrivateDnsEnabled", False))
+        elif not endpoint.security_group_ids:
+            default = self._ec2.get_security_group_from_name("default", endpoint.vpc_id)
+            endpoint.security_group_ids = [default.id]
+        self._set_options(endpoint, asked)
         self._place_interfaces(endpoint)
 
     def _modified(self, parsed: JsonObject, context: JsonObject, **_: Any) -> None:
@@ -100,7 +172,33 @@ class EndpointPatches:
             endpoint.private_dns_enabled = asked["PrivateDnsEnabled"]
         if asked.get("ResetPolicy"):
             endpoint.policy_document = json.dumps(VPCEndPoint.DEFAULT_POLICY)
+        self._set_options(endpoint, asked)
+        self._move_interfaces(endpoint)
         self._place_interfaces(endpoint)
+
+    def _set_options(self, endpoint: Any, asked: JsonObject) -> None:
+        if asked.get("IpAddressType"):
+            endpoint.ip_address_type = asked["IpAddressType"]
+        if asked.get("DnsOptions"):
+            endpoint.dns_options = getattr(endpoint, "dns_options", {}) | asked["DnsOptions"]
+        lists = self._ec2.managed_prefix_lists.values()
+        gateway_too = any(each.prefix_list_name == endpoint.service_name for each in lists)
+        if endpoint.vpc_endpoint_type == "Interface" and endpoint.private_dns_enabled:
+            options = getattr(endpoint, "dns_options", {})
+            if gateway_too and INBOUND_ONLY not in options:
+                endpoint.dns_options = {**options, INBOUND_ONLY: True}
+
+    def _move_interfaces(self, endpoint: Any) -> None:
+        """Give an interface endpoint one network interface in each of its subnets."""
+        if endpoint.vpc_endpoint_type == "Gateway":
+            return
+        present = {self._ec2.enis[each].subnet.id: each for each in endpoint.network_interface_ids}
+        for subnet_id in set(endpoint.subnet_ids or ()) - set(present):
+            made = self._ec2.create_network_interface(subnet_id, "")
+            present[subnet_id] = made.id
+        for subnet_id in set(present) - set(endpoint.subnet_ids or ()):
+            self._ec2.enis.pop(present.pop(subnet_id))
+        endpoint.network_interface_ids = sorted(present.values())
 
     def _place_interfaces(self, endpoint: Any) -> None:
         groups = [
@@ -116,6 +214,12 @@ class EndpointPatches:
             interface.private_ip_addresses = [
                 {"Primary": True, "PrivateIpAddress": interface.private_ip_address}
             ]
+            if getattr(endpoint, "ip_address_type", "ipv4") != "dualstack":
+                interface.ipv6_addresses = []
+            elif not interface.ipv6_addresses:
+                blocks = interface.subnet.ipv6_cidr_block_associations.values()
+                block = ip_network(next(iter(blocks))["ipv6CidrBlock"])
+                interface.ipv6_addresses = [str(block[RESERVED + len(self._ec2.enis)])]
 
     def _address(self, interface: Any) -> str:
         """Return the interface's address if it is in its subnet, else the first free address."""

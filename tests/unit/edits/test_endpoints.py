@@ -189,7 +189,7 @@ FIREWALL = replace(
         (NETWORK, modify("kms", PolicyDocument='{"Statement": []}', ResetPolicy=True),
          "InvalidParameterCombination"),
         (NETWORK, modify("x"), "InvalidVpcEndpointId.NotFound"),
-        (NETWORK, delete("x"), "InvalidVpcEndpointId.NotFound"),
+        (NETWORK, delete("x"), "InvalidVpcEndpoint.NotFound"),
         (FIREWALL, delete("fw"), "DependencyViolation"),
         (NETWORK, request("CreateVpcEndpoint", VpcId="vpc-2", ServiceName=S3),
          "InvalidVpcID.NotFound"),

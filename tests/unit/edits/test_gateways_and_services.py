@@ -211,9 +211,8 @@ def test_endpoint_service() -> None:
     rejected = apply_service(accepted, "RejectVpcEndpointConnections", **ids)
     assert rejected.connections[0].state == "rejected"
     for operation, params, code in (
-        ("AcceptVpcEndpointConnections", {"VpcEndpointIds": ["x"]}, "InvalidVpcEndpointId.NotFound"),
-        ("ModifyVpcEndpointServicePermissions", {"RemoveAllowedPrincipals": ["x"]},
-         "InvalidPrincipal"),
+        ("AcceptVpcEndpointConnections", {"VpcEndpointIds": ["x"]},
+         "InvalidVpcEndpointId.NotFound"),
         ("ModifyVpcEndpointServicePermissions", {"ServiceId": "vpce-svc-2"},
          "InvalidVpcEndpointServiceId.NotFound"),
     ):  # fmt: skip

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TypeVar, cast
 
 from posture.edits import edit
 from posture.edits.edit import Edit
+
+Renamed = TypeVar("Renamed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,17 @@ CREATED: Mapping[type[Edit], Created] = {
     edit.ReplaceNetworkAclAssociation: Created("aclassoc", "NewAssociationId", "ASSOCIATION"),
     edit.ReplaceRouteTableAssociation: Created("rtbassoc", "NewAssociationId", "ASSOCIATION"),
 }
+
+
+def rename_symbols(value: Renamed, names: Mapping[str, str]) -> Renamed:
+    """Return an edit, or a value of one, that names other symbols or ids instead of symbols."""
+    renamed: object = value
+    if isinstance(value, str):
+        renamed = names.get(value, value)
+    elif isinstance(value, tuple):
+        renamed = tuple(rename_symbols(each, names) for each in value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = {each.name: getattr(value, each.name) for each in fields(value) if each.init}
+        changed = {name: rename_symbols(each, names) for name, each in parts.items()}
+        renamed = value if changed == parts else replace(value, **changed)
+    return cast("Renamed", renamed)

@@ -70,7 +70,7 @@ class Draft:
     @classmethod
     def copy(cls, snapshot: Snapshot) -> Draft:
         """Copy a snapshot; the copy shares all parts that no edit changes."""
-        parts = {name: dict(getattr(snapshot, name)) for name in _PARTS}
+        parts: dict[str, Any] = {name: dict(getattr(snapshot, name)) for name in _PARTS}
         return cls(snapshot, snapshot.vpc, **parts)
 
     def freeze(self) -> Snapshot:

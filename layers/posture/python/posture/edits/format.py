@@ -32,6 +32,16 @@ def format_command(edit: Edit) -> str:
 def format_sequence(edits: Sequence[Edit], region: str = "") -> str:
     """Format edits as one command that stops at the first refusal.
 
+    Args:
+        edits: The edits in their order.
+        region: The Region to name in each call, or "".
+    """
+    return " && ".join(format_calls(edits, region))
+
+
+def format_calls(edits: Sequence[Edit], region: str = "") -> list[str]:
+    """Format each edit of a sequence.
+
     The id of what an edit creates is kept in a shell variable if a later edit names it.
 
     Args:
@@ -48,7 +58,7 @@ def format_sequence(edits: Sequence[Edit], region: str = "") -> str:
             if name := symbols.get(f"{what.prefix}-new-{created[what.prefix]}"):
                 call = f"{name}=$({call} --query {what.query} --output text)"
         calls.append(call)
-    return " && ".join(calls)
+    return calls
 
 
 def _name_variables(edits: Sequence[Edit]) -> dict[str, str]:

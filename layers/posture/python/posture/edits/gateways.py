@@ -25,6 +25,8 @@ from posture.edits.targets import find_gateways
 from posture.errors import UndecidedEditError
 from posture.model.network import Facet, NatGateway, Target, TargetKind
 
+GONE = ""  # the transit gateway of an attachment that is deleted
+
 
 def _create_nat(draft: Draft, edit: CreateNatGateway) -> None:
     draft.require(Facet.NAT_GATEWAYS)
@@ -116,15 +118,22 @@ def _delete_egress_only(draft: Draft, edit: DeleteEgressOnlyInternetGateway) -> 
 
 
 def _create_peering(draft: Draft, edit: CreateVpcPeeringConnection) -> None:
+    """Request a peering connection; routes to it are blackholes until it is accepted.
+
+    https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-routing.html
+    """
     if draft.vpc.id not in {edit.vpc_id, edit.peer_vpc_id}:
         draft.require_vpc(edit.vpc_id)
-    draft.gateways[Target(TargetKind.PEERING, draft.create_id("pcx"))] = True
+    peering = Target(TargetKind.PEERING, draft.create_id("pcx"))
+    draft.gateways[peering] = True
+    draft.pending.add(peering)
 
 
 def _accept_peering(draft: Draft, edit: AcceptVpcPeeringConnection) -> None:
     kind, peering_id = TargetKind.PEERING, edit.vpc_peering_connection_id
-    if not find_gateways(draft, kind).get(peering_id):
+    if Target(kind, peering_id) not in draft.pending:
         draft.assume(f"{peering_id} connects {draft.vpc.id} and waits for acceptance")
+    draft.pending.discard(Target(kind, peering_id))
     _gain(draft, kind, peering_id)
 
 
@@ -156,6 +165,11 @@ def _create_attachment(draft: Draft, edit: CreateTransitGatewayVpcAttachment) ->
 def _delete_attachment(draft: Draft, edit: DeleteTransitGatewayVpcAttachment) -> None:
     kind, attachment_id = TargetKind.TRANSIT_GATEWAY, edit.transit_gateway_attachment_id
     known = find_gateways(draft, kind)
+    if draft.attachments.get(attachment_id) == GONE:
+        raise refuse(
+            "InvalidTransitGatewayAttachmentID.NotFound",
+            f"Transit Gateway Attachment {attachment_id} was deleted or does not exist.",
+        )
     gateway_id = edit.transit_gateway_id or draft.attachments.get(attachment_id)
     if gateway_id is None:
         attached = [each for each in known if known[each]]
@@ -165,7 +179,7 @@ def _delete_attachment(draft: Draft, edit: DeleteTransitGatewayVpcAttachment) ->
             )
         gateway_id = attached[0]
         draft.assume(f"{attachment_id} attaches {draft.vpc.id} to {gateway_id}")
-    draft.attachments.pop(attachment_id, None)
+    draft.attachments[attachment_id] = GONE
     _lose(draft, kind, gateway_id)
 
 

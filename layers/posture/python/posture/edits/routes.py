@@ -47,7 +47,8 @@ def _create_route(draft: Draft, edit: CreateRoute) -> None:
     if _find_own(table, edit):
         raise refuse("RouteAlreadyExists", f"The route identified by {_name(edit)} already exists")
     _check_route(draft, edit, target)
-    route = Route(edit.cidr, edit.destination_prefix_list_id, target)
+    blackhole = target in draft.pending
+    route = Route(edit.cidr, edit.destination_prefix_list_id, target, blackhole)
     set_routes(draft, table, (*table.routes, route))
 
 
@@ -69,7 +70,9 @@ def _replace_route(draft: Draft, edit: ReplaceRoute) -> None:
     if target == LOCAL and route.origin is not RouteOrigin.TABLE:
         raise refuse("InvalidParameterValue", f"{route.destination} is not a local route")
     _check_route(draft, edit, target)
-    _swap_route(draft, table, route, replace(route, target=target, blackhole=False))
+    _swap_route(
+        draft, table, route, replace(route, target=target, blackhole=target in draft.pending)
+    )
 
 
 def _delete_route(draft: Draft, edit: DeleteRoute) -> None:

@@ -23,11 +23,6 @@ def _modify_permissions(draft: ServiceDraft, edit: ModifyVpcEndpointServicePermi
     draft.require_service(edit.service_id)
     draft.require(ServiceFacet.PERMISSIONS)
     present = draft.snapshot.principals
-    for each in edit.remove_allowed_principals:
-        if each not in present:
-            raise refuse(
-                "InvalidPrincipal", f"{each} is not an allowed principal of {edit.service_id}"
-            )
     removed = set(edit.remove_allowed_principals)
     principals = {*present, *edit.add_allowed_principals} - removed
     draft.snapshot = replace(draft.snapshot, principals=tuple(sorted(principals)))

@@ -1,6 +1,8 @@
 """Every rule is documented, and an error in one does not stop the others."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +10,9 @@ import pytest
 from network_builders import build_snapshot, interface, subnet, table
 from posture.model.baseline import Baseline
 from posture.model.network import Facet, Snapshot
-from posture.model.verdict import Severity, Status
+from posture.model.verdict import Remediation, Severity, Status
 from posture.rules.engine import evaluate_vpc
-from posture.rules.result import RuleResult
+from posture.rules.result import RuleResult, failed
 from posture.rules.rule import Family, Rule, VpcContext
 from posture.rules.rule_catalogue import RULES, RULES_BY_ID, VPC_RULES
 
@@ -92,3 +94,19 @@ def test_an_error_in_one_rule_hides_no_other() -> None:
     assert own.status is Status.UNKNOWN
     assert "ZeroDivisionError: oops" in own.evidence[0].text
     assert answers[1:] == evaluate_vpc(snapshot, Baseline())
+
+
+def test_an_error_in_a_remediation_hides_no_finding() -> None:
+    """The finding is reported, and says that its remediation is missing and why."""
+
+    def propose() -> tuple[Remediation, ...]:
+        raise KeyError("vpce-1")
+
+    def evaluate(_: VpcContext) -> Iterator[RuleResult]:
+        yield failed("vpc-1", "vpc-1 is wrong", propose=propose)
+
+    broken = replace(VPC_RULES[0], evaluate=evaluate)
+    (verdict,) = evaluate_vpc(build_snapshot(), Baseline(), [broken])
+    assert verdict.status is Status.FAIL
+    assert verdict.remediation is not None
+    assert "KeyError" in verdict.remediation.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from posture.analysis.addresses import IPV6, NOTHING
 from posture.analysis.names import ResolvesTo
@@ -60,7 +61,6 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         names = join_names(map(short_name, sorted(by_service)))
         senders = sorted(use.subnets)
-        remediation, *alternatives = _route_here(vpc, sorted(by_service), senders)
         yield failed(
             resource=nat_id,
             summary=f"{nat_id} charges for {names} traffic from {join_names(senders)}, which a "
@@ -72,8 +72,7 @@ def _by_nat(vpc: VpcContext) -> Iterator[RuleResult]:
                     for name, paths in sorted(by_service.items())
                 ),
             ),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=partial(_route_here, vpc, sorted(by_service), senders),
             concerns=frozenset({nat_id, *_find_concerns(vpc, senders)}),
         )
 
@@ -154,19 +153,6 @@ def _by_interface(vpc: VpcContext) -> Iterator[RuleResult]:
 
 
 def _charged(vpc: VpcContext, endpoint: Endpoint, name: str, why: str) -> RuleResult:
-    what = (
-        "Create a gateway endpoint for the VPC's own traffic, and restrict the private DNS names "
-        "of this endpoint to inbound Resolver endpoints. Traffic from other networks keeps using "
-        "this endpoint."
-    )
-    routed = route_services(vpc, [get_service(vpc.snapshot, endpoint)])
-    restricted = ModifyVpcEndpoint(
-        vpc_endpoint_id=endpoint.id,
-        dns_options=DnsOptions(private_dns_only_for_inbound_resolver_endpoint=True),
-    )
-    remediation, *alternatives = list_remediations(
-        (what, None if routed is None else (*routed, restricted)), otherwise=what
-    )
     return failed(
         resource=endpoint.id,
         summary=f"{name} charges for the VPC's own traffic, which a gateway endpoint carries at no "
@@ -179,8 +165,24 @@ def _charged(vpc: VpcContext, endpoint: Endpoint, name: str, why: str) -> RuleRe
             estimate_interface_data(),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_use_gateway, vpc, endpoint),
+    )
+
+
+def _use_gateway(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
+    """List what routes the VPC's own traffic to a gateway endpoint."""
+    what = (
+        "Create a gateway endpoint for the VPC's own traffic, and restrict the private DNS names "
+        "of this endpoint to inbound Resolver endpoints. Traffic from other networks keeps using "
+        "this endpoint."
+    )
+    routed = route_services(vpc, [get_service(vpc.snapshot, endpoint)])
+    restricted = ModifyVpcEndpoint(
+        vpc_endpoint_id=endpoint.id,
+        dns_options=DnsOptions(private_dns_only_for_inbound_resolver_endpoint=True),
+    )
+    return list_remediations(
+        (what, None if routed is None else (*routed, restricted)), otherwise=what
     )
 
 

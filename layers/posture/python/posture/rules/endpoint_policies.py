@@ -93,8 +93,8 @@ def _well_formed(vpc: VpcContext) -> Iterator[RuleResult]:
         elif unread.status is Status.UNKNOWN and endpoint.policy is not None:
             summary = f"the policy of {subject.name} cannot be parsed"
             result = subject.build_result(Status.FAIL, summary, *unread.evidence)
-            first, *others = subject.list_replacements("Correct the policy document.")
-            yield replace(result, remediation=first, alternatives=tuple(others))
+            advice = "Correct the policy document."
+            yield replace(result, propose=partial(subject.list_replacements, advice))
 
 
 _rule = partial(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from posture.model.baseline import Baseline
 from posture.model.network import Endpoint, EndpointType
@@ -79,13 +80,11 @@ def _fail_all(subject: EndpointPolicyContext, service: str) -> RuleResult:
     endpoint, request = subject.endpoint, f"every request to {service}"
     record = {"endpoint": endpoint.id, "request": request, "needed_by": service}
     why = "the policy allows nothing"
-    replacement, *others = subject.list_replacements(ADVICE)
     return failed(
         resource=endpoint.id,
         summary=f"the policy of {subject.name} blocks {request}",
         evidence=(Evidence(f"{request} is blocked: {why}. {service} requires it.", record),),
-        remediation=replacement,
-        alternatives=tuple(others),
+        propose=partial(subject.list_replacements, ADVICE),
     )
 
 
@@ -95,8 +94,7 @@ def _fail(subject: EndpointPolicyContext, blocked: list[NeedResult]) -> RuleResu
         resource=subject.endpoint.id,
         summary=f"the policy of {subject.name} stops {named}",
         evidence=tuple(_build_evidence(subject, each) for each in blocked),
-        remediation=subject.remedy_needs(ADVICE),
-        alternatives=subject.list_replacements(ADVICE),
+        propose=lambda: (subject.remedy_needs(ADVICE), *subject.list_replacements(ADVICE)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import product
 
 from posture.analysis.grace import is_within_grace_period
@@ -90,7 +91,6 @@ def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult
         )
         remedy = Remediation(f"Evaluate {vpc_id} in account {owner}, which shares its subnets.")
         return undecided(service.name, summary, remediation=remedy, concerns=concerns)
-    remediation, *alternatives = _create(vpc, service, existing)
     return failed(
         resource=service.name,
         summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline "
@@ -102,8 +102,7 @@ def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult
             ),
             *map(endpoint_evidence, existing),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_create, vpc, service, existing),
         concerns=concerns,
     )
 
@@ -172,15 +171,13 @@ def _state(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     if endpoint.state in PENDING:
         return _pending(vpc, endpoint, name)
     status = Status.FAIL if endpoint.state in FAILED else Status.UNKNOWN
-    remediation, *alternatives = _list_state_remediations(vpc, endpoint)
     return RuleResult(
         resource=endpoint.id,
         status=status,
         severity=Severity.MEDIUM if endpoint.state == "partial" else None,
         summary=f"{name} is in state {endpoint.state or 'unknown'}",
         evidence=(endpoint_evidence(endpoint), *_last_error(endpoint)),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_list_state_remediations, vpc, endpoint),
     )
 
 
@@ -193,7 +190,6 @@ def _pending(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
         return not_applicable(endpoint.id, summary)
     since = f"{endpoint.created_at:%Y-%m-%d %H:%M} UTC"
     minutes = vpc.baseline.pending_grace_minutes
-    remediation, *alternatives = _list_state_remediations(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{name} has been in state {endpoint.state} for more than {minutes} minutes",
@@ -201,8 +197,7 @@ def _pending(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
             endpoint_evidence(endpoint),
             Evidence(f"{endpoint.id} was created at {since}.", {"created_at": since}),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_list_state_remediations, vpc, endpoint),
     )
 
 

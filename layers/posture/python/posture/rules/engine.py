@@ -117,10 +117,14 @@ def _evaluate_rule(
 
 
 def _propose(result: RuleResult) -> RuleResult:
-    """Return a result with the remediations that it proposes."""
+    """Return a result with the remediations that it proposes; an error there hides no finding."""
     if result.propose is None:
         return result
-    best, *others = result.propose()
+    try:
+        best, *others = result.propose()
+    except Exception as error:  # noqa: BLE001 - the finding is reported all the same
+        what = f"No remediation could be listed: internal error ({describe_error(error)})."
+        return replace(result, remediation=Remediation(what))
     return replace(result, remediation=best, alternatives=tuple(others))
 
 

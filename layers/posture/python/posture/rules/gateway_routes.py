@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from posture.analysis.paths import list_service_prefix_lists
 from posture.analysis.services import get_service
@@ -72,7 +73,6 @@ def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         return passed(endpoint.id, summary, concerns=concerns)
     tables = endpoint.route_table_ids
     what = f"{join_names(tables)} only, which no subnet uses" if tables else "no route table"
-    remediation, *alternatives = _use_or_delete(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{format_endpoint(endpoint)} is associated with {what}",
@@ -83,8 +83,7 @@ def _use_of(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
                 {"associated": ", ".join(tables), "used": ", ".join(sorted(used))},
             ),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_use_or_delete, vpc, endpoint),
         concerns=concerns,
     )
 
@@ -130,14 +129,12 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
         summary = f"{subnet.id} has routes to the gateway endpoint for {names}"
         return passed(subnet.id, summary, concerns=concerns)
     kind = "main route table" if subnet.id not in table.subnet_ids else "route table"
-    remediation, *alternatives = _associate(vpc, table, lacking)
     return failed(
         resource=subnet.id,
         summary=f"{subnet.id} uses {kind} {table.id}, which has no route to the gateway endpoint "
         f"for {names}",
         evidence=tuple(_lack(table, lacking[name]) for name in sorted(lacking)),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_associate, vpc, table, lacking),
         concerns=concerns,
         root=describe_missing_route(table, lacking),
     )
@@ -192,7 +189,6 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
             yield passed(table.id, summary, concerns=concerns)
             continue
         used_by = [subnet.id for subnet in vpc.users.get(table.id, ())]
-        remediation, *alternatives = _replace_blackholes(vpc, table, dropping)
         yield failed(
             resource=table.id,
             severity=None if used_by else Severity.LOW,
@@ -200,8 +196,7 @@ def _blackholed(vpc: VpcContext) -> Iterator[RuleResult]:
             f"{join_names(sorted({route.target.id for route in dropping}))} "
             + (f"from {join_names(used_by)}" if used_by else "(no subnet uses this route table)"),
             evidence=tuple(route_evidence(table, route) for route in dropping),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=partial(_replace_blackholes, vpc, table, dropping),
             concerns=concerns,
         )
 
@@ -275,14 +270,12 @@ def _transitive(vpc: VpcContext) -> Iterator[RuleResult]:
         targets = join_names(
             f"{NOT_TRANSITIVE[route.target.kind]} {route.target.id}" for route in away
         )
-        remediation, *alternatives = _route_here(vpc, table, away)
         yield failed(
             resource=table.id,
             summary=f"{table.id} routes a gateway service's prefix list to {targets}; gateway "
             "endpoints of other networks cannot be used",
             evidence=tuple(route_evidence(table, route) for route in away),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=partial(_route_here, vpc, table, away),
             concerns=concerns,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from posture.analysis.addresses import AddressSet
 from posture.analysis.routing import Leg, Router, Routing
@@ -106,7 +107,6 @@ def _failure(
     vpc: VpcContext, table: RouteTable, shadows: Sequence[_Shadow], concerns: frozenset[str]
 ) -> RuleResult:
     used_by = [subnet.id for subnet in vpc.users.get(table.id, ())]
-    remediation, *alternatives = _delete_shadowing(vpc, table, shadows)
     parts = join_names(map(_part, shadows))
     targets = join_names(
         sorted({leg.route.target.id for it in shadows for leg in it.diverted if leg.route})
@@ -118,8 +118,7 @@ def _failure(
         f"{join_names(sorted({shadow.endpoint.id for shadow in shadows}))} "
         + (f"for {join_names(used_by)}" if used_by else "(no subnet uses this route table)"),
         evidence=tuple(fact for shadow in shadows for fact in _evidence(table, shadow)),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_delete_shadowing, vpc, table, shadows),
         concerns=concerns,
         root=describe_bypassing_routes(table, (leg.route for it in shadows for leg in it.diverted)),
     )

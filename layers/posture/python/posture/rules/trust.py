@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
@@ -47,7 +48,6 @@ def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             f"DescribeVpcEndpointServices does not list {endpoint.service_name} for this account, "
             "so its owner is not known."
         )
-    remediation, *alternatives = _delete(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{endpoint.id} connects to {endpoint.service_name}"
@@ -56,8 +56,7 @@ def _ownership(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             endpoint_evidence(endpoint),
             Evidence(fact, {"service": endpoint.service_name, "owner": owner or "unknown"}),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_delete, vpc, endpoint),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
@@ -12,7 +13,7 @@ from posture.rules.controls import LEAST_PATH
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import endpoint_evidence, format_endpoint
 from posture.rules.prices import estimate_interface_hours
-from posture.rules.remediation import build_remediation
+from posture.rules.remediation import list_remediations
 from posture.rules.result import RuleResult, failed, passed
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -29,11 +30,9 @@ def _duplicates(vpc: VpcContext) -> Iterator[RuleResult]:
         concerns = frozenset(each.id for each in endpoints)
         summary = f"{format_endpoint(first)} is the VPC's main endpoint for the service"
         yield passed(first.id, summary, concerns=concerns)
-        remediations = _delete_all(others)
         for each in others:
             found = _duplicate(first, each, concerns)
-            (remediation, *alternatives) = (*remediations, _delete(each))
-            yield replace(found, remediation=remediation, alternatives=tuple(alternatives))
+            yield replace(found, propose=partial(_delete, others, each))
 
 
 def _age(endpoint: Endpoint) -> tuple[str, str]:
@@ -59,20 +58,12 @@ def _duplicate(first: Endpoint, second: Endpoint, concerns: frozenset[str]) -> R
     )
 
 
-def _delete_all(others: Sequence[Endpoint]) -> tuple[Remediation, ...]:
-    """Return the deletion of all duplicates at once, if there are several."""
-    if len(others) < 2:  # noqa: PLR2004 - several
-        return ()
-    ids = tuple(each.id for each in others)
+def _delete(others: Sequence[Endpoint], endpoint: Endpoint) -> tuple[Remediation, ...]:
+    """List what deletes a duplicate: all of them at once, or this one."""
     what = "Delete the endpoints that are not needed. If they are needed, add a waiver."
-    return (build_remediation(what, [DeleteVpcEndpoints(vpc_endpoint_ids=ids)]),)
-
-
-def _delete(endpoint: Endpoint) -> Remediation:
-    return build_remediation(
-        "Delete the endpoint that is not needed. If both are needed, add a waiver.",
-        [DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))],
-    )
+    every = DeleteVpcEndpoints(vpc_endpoint_ids=tuple(each.id for each in others))
+    alone = DeleteVpcEndpoints(vpc_endpoint_ids=(endpoint.id,))
+    return list_remediations((what, [every]), (what, [alone]), otherwise=what)
 
 
 RULES: tuple[Rule[VpcContext], ...] = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 
 from posture.analysis.acls import EPHEMERAL_PORTS
 from posture.analysis.addresses import NOTHING, AddressSet
@@ -16,7 +17,7 @@ from posture.analysis.gates import HTTPS, RETURNING, Gate, Obstacle
 from posture.analysis.path import PathKind
 from posture.edits.edit import Edit
 from posture.model.network import EndpointType, Facet, Subnet
-from posture.model.verdict import Evidence, Severity
+from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import join_names
 from posture.rules.interfaces.https_endpoints import (
@@ -91,17 +92,12 @@ def _requests(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         blocked = found[acl.id]
         subnets, endpoints = _list_subnets(blocked), sorted(blocked.endpoints)
-        remediation, *alternatives = list_remediations(
-            *((ALLOW_REQUESTS, it) for it in _list_entries(vpc, acl.id, only_returning=False)),
-            otherwise=ALLOW_REQUESTS,
-        )
         yield failed(
             resource=acl.id,
             summary=f"{acl.id} blocks {'some ' if blocked.partly else ''}requests from "
             f"{join_names(subnets)} to {join_names(endpoints)}",
             evidence=tuple(_evidence(blocked.subnets)),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=partial(_let_through, vpc, acl.id, ALLOW_REQUESTS, only_returning=False),
             concerns=concerns | frozenset(subnets) | blocked.endpoints,
             root=f"network ACL {acl.id} blocks requests to gateway endpoints",
         )
@@ -153,6 +149,13 @@ def _add(
     blocked.endpoints.add(endpoint)
 
 
+def _let_through(
+    vpc: VpcContext, acl_id: str, what: str, *, only_returning: bool
+) -> tuple[Remediation, ...]:
+    found = _list_entries(vpc, acl_id, only_returning=only_returning)
+    return list_remediations(*((what, each) for each in found), otherwise=what)
+
+
 def _list_entries(
     vpc: VpcContext, acl_id: str, *, only_returning: bool
 ) -> Iterator[tuple[Edit, ...] | None]:
@@ -188,10 +191,6 @@ def _list_gateway_openings(vpc: VpcContext, acl_id: str) -> Iterator[tuple[Openi
 def _failure(
     vpc: VpcContext, acl_id: str, blocked: _Blocked, concerns: frozenset[str]
 ) -> RuleResult:
-    remediation, *alternatives = list_remediations(
-        *((ALLOW_RETURN, it) for it in _list_entries(vpc, acl_id, only_returning=True)),
-        otherwise=ALLOW_RETURN,
-    )
     subnets = _list_subnets(blocked)
     ports = "" if blocked.whole else " to some client ports"
     return failed(
@@ -200,8 +199,7 @@ def _failure(
         summary=f"{acl_id} blocks return traffic{ports} from "
         f"{join_names(sorted(blocked.endpoints))} to {join_names(subnets)}",
         evidence=tuple(_evidence(blocked.subnets)),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_let_through, vpc, acl_id, ALLOW_RETURN, only_returning=True),
         concerns=concerns | frozenset(subnets) | blocked.endpoints,
         root=f"network ACL {acl_id} blocks return traffic from endpoints",
     )

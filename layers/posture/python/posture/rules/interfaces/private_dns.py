@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from posture.analysis.descriptions import describe_paths
 from posture.analysis.names import find_dns_doubt
@@ -55,7 +56,6 @@ def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -
         concerns = frozenset({endpoint.id, other.id})
         return not_applicable(endpoint.id, summary, concerns=concerns)
     names = ", ".join(service.private_dns_names)
-    remediation, *alternatives = _enable(vpc, endpoint)
     return failed(
         resource=endpoint.id,
         summary=f"{name} has private DNS disabled: {service.private_dns_names[0]} resolves to the "
@@ -73,8 +73,7 @@ def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -
             ),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_enable, vpc, endpoint),
     )
 
 
@@ -186,15 +185,6 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         summary = f"{name}: whether private DNS is effective is not known"
         return undecided(endpoint.id, summary, facts, concerns=concerns)
     root = f"{join_names(off)} of {network.id} {'are' if len(off) > 1 else 'is'} disabled"
-    what = "Enable the DNS attributes of the VPC."
-    served = [each for each in vpc.endpoints_of(EndpointType.INTERFACE) if each.private_dns]
-    remediation, *alternatives = list_remediations(
-        *(
-            (what, None if first is None else (*first, *enable_dns_attributes(vpc)))
-            for first in let_subnets_in(vpc, served)
-        ),
-        otherwise=what,
-    )
     return failed(
         resource=endpoint.id,
         summary=f"{name} has private DNS enabled, but it has no effect: {root}",
@@ -204,9 +194,21 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         root=root,
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_enable_attributes, vpc),
         concerns=concerns,
+    )
+
+
+def _enable_attributes(vpc: VpcContext) -> tuple[Remediation, ...]:
+    """List what enables the DNS attributes, after every endpoint with private DNS is reachable."""
+    what = "Enable the DNS attributes of the VPC."
+    served = [each for each in vpc.endpoints_of(EndpointType.INTERFACE) if each.private_dns]
+    return list_remediations(
+        *(
+            (what, None if first is None else (*first, *enable_dns_attributes(vpc)))
+            for first in let_subnets_in(vpc, served)
+        ),
+        otherwise=what,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from posture.analysis.descriptions import describe_obstacle, describe_outcomes, describe_ports
 from posture.analysis.gates import Obstacle
@@ -124,7 +125,6 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
     every = not (found.partly or found.reached or found.unknown)
     whole = "every subnet" if every else join_names(found.blocked) if found.blocked else ""
     parts = f"part of {join_names(found.partly)}" if found.partly else ""
-    remediation, *alternatives = _let_through(vpc, endpoint, ports)
     return failed(
         resource=endpoint.id,
         severity=Severity.HIGH if every else None if found.blocked else Severity.LOW,
@@ -139,8 +139,7 @@ def _to_result(vpc: VpcContext, endpoint: Endpoint, name: str, found: _Reached) 
             for text, each in found.obstacles.items()
         )
         + _ip_version_evidence(found.no_common_ip_version),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_let_through, vpc, endpoint, ports),
         concerns=concerns,
         root=f"{' and '.join(sorted(by))} blocks traffic to endpoints on {ports or 'all ports'}"
         if by

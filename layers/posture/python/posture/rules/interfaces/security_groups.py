@@ -153,14 +153,12 @@ def _open_access(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     concerns = frozenset({endpoint.id, *endpoint.security_group_ids, *lists})
     found = find_open_access(groups, vpc.snapshot.prefix_lists)
     if found.open_to:
-        remediation, *alternatives = _close_groups(vpc, groups)
         return failed(
             resource=endpoint.id,
             summary=f"{name} allows inbound traffic from {join_names(found.open_to)} on "
             f"{found.protocol}/{found.port}",
             evidence=tuple(inbound_rule_evidence(each.group_id, each.rule) for each in found.by),
-            remediation=remediation,
-            alternatives=tuple(alternatives),
+            propose=partial(_close_groups, vpc, groups),
             concerns=concerns,
             root=_root(found),
         )

@@ -47,7 +47,6 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         summary = f"{name} is in {zone}; no other zone of this VPC offers the service"
         return not_applicable(endpoint.id, summary, concerns=concerns)
     elsewhere = sorted({each.zone for each in others})
-    remediation, *alternatives = _add_zones(vpc, endpoint, elsewhere)
     return failed(
         resource=endpoint.id,
         summary=f"{name} is in {zone} only, but the VPC also has subnets in "
@@ -63,8 +62,7 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
                 },
             ),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_add_zones, vpc, endpoint, elsewhere),
         concerns=concerns,
     )
 
@@ -98,7 +96,6 @@ def _add_zones(
 def _without_subnets(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResult:
     """Build the result for an endpoint without subnets, which the API allows to create."""
     zones = sorted({each.zone for each in vpc.subnets})
-    remediation, *alternatives = _add_zones(vpc, endpoint, zones, all_of_them=True)
     summary = f"{name} has no subnets and cannot be reached"
     return RuleResult(
         resource=endpoint.id,
@@ -106,8 +103,7 @@ def _without_subnets(vpc: VpcContext, endpoint: Endpoint, name: str) -> RuleResu
         severity=Severity.MEDIUM,
         summary=summary,
         evidence=(Evidence(f"{endpoint.id} lists no subnet.", {"endpoint": endpoint.id}),),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_add_zones, vpc, endpoint, zones, all_of_them=True),
     )
 
 
@@ -151,7 +147,6 @@ def _missing_zones(
         summary = f"{format_endpoint(endpoint)} is in every Availability Zone that has subnets"
         return passed(endpoint.id, summary, concerns=concerns)
     zones = sorted({each.zone for each in without})
-    remediation, *alternatives = _add_zones(vpc, endpoint, zones, all_of_them=True)
     return failed(
         resource=endpoint.id,
         summary=f"{format_endpoint(endpoint)} has no network interface in {join_names(zones)}, the "
@@ -165,8 +160,7 @@ def _missing_zones(
             ),
             estimate_interface_hours(len(zones)),
         ),
-        remediation=remediation,
-        alternatives=tuple(alternatives),
+        propose=partial(_add_zones, vpc, endpoint, zones, all_of_them=True),
         concerns=concerns | {each.id for each in without},
     )
 

@@ -6,23 +6,16 @@ https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, cast
 
 from posture.edits.created import CREATED
-from posture.edits.edit import (
-    AuthorizeSecurityGroupEgress,
-    AuthorizeSecurityGroupIngress,
-    Edit,
-    RevokeSecurityGroupEgress,
-    RevokeSecurityGroupIngress,
-)
+from posture.edits.edit import Edit
 from posture.edits.format import format_command, format_sequence, name_operation
 from posture.edits.options import (
     FileReader,
-    convert,
     list_options,
     parse_json,
     read_text,
@@ -30,6 +23,7 @@ from posture.edits.options import (
 )
 from posture.edits.requests import OPERATIONS, WITHOUT_EFFECT, name_parameter, parse_request
 from posture.edits.shell import Call, Word, split_calls
+from posture.edits.single_rule import GROUP_RULES, RULE_OPTIONS, build_permission
 from posture.errors import MalformedRequestError
 
 __all__ = ["format_command", "format_sequence", "parse_command"]
@@ -68,26 +62,6 @@ OTHER = {name_operation(each): each for each in WITHOUT_EFFECT}
 SKELETON = "generate-cli-skeleton"
 INPUT = "cli-input-json"
 
-GROUP_RULES = (
-    AuthorizeSecurityGroupIngress,
-    AuthorizeSecurityGroupEgress,
-    RevokeSecurityGroupIngress,
-    RevokeSecurityGroupEgress,
-)
-# The AWS CLI's options for a single rule, and the API's, which it accepts as well.
-RULE_OPTIONS = {
-    "protocol": str,
-    "port": str,
-    "cidr": str,
-    "source-group": str,
-    "group-owner": str,
-    "ip-protocol": str,
-    "from-port": int,
-    "to-port": int,
-    "cidr-ip": str,
-}
-PORTS = re.compile(r"(\d+)-(-?\d+)|(\d+)")
-ANY_PORT = frozenset({"-1", "all"})
 # https://docs.aws.amazon.com/cli/latest/reference/ec2/create-network-acl-entry.html
 ACL_PROTOCOLS = {"tcp": "6", "udp": "17", "icmp": "1", "all": "-1"}
 
@@ -153,7 +127,7 @@ class _Parser:
                 f"--{name}: expected no such option beside --ip-permissions"
             )
         if flat:
-            params["IpPermissions"] = [_build_permission(flat)]
+            params["IpPermissions"] = [build_permission(flat)]
         try:
             return parse_request(kind.__name__, params)
         except MalformedRequestError as error:
@@ -315,38 +289,6 @@ def _read_input(texts: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MalformedRequestError("expected the parameters as one JSON object")
     return value
-
-
-def _build_permission(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Build the one rule that the options of a security group's operation state."""
-    found = dict(_list_ports(given))
-    protocol = given.get("protocol", given.get("ip-protocol"))
-    if protocol is not None:
-        found["IpProtocol"] = "-1" if protocol == "all" else protocol
-    cidr = given.get("cidr", given.get("cidr-ip"))
-    if cidr is not None:
-        found["IpRanges"] = [{"CidrIp": cidr}]
-    group = given.get("source-group")
-    if group is not None:
-        pair = {"GroupId" if group.startswith("sg-") else "GroupName": group}
-        owner = {"UserId": given["group-owner"]} if "group-owner" in given else {}
-        found["UserIdGroupPairs"] = [pair | owner]
-    return found
-
-
-def _list_ports(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in ("from-port", "to-port"):
-        if name in given:
-            yield name_parameter(name.replace("-", "_")), convert(int, given[name])
-    if (text := given.get("port")) is None:
-        return
-    if text in ANY_PORT:
-        first = last = -1
-    elif match := PORTS.fullmatch(text):
-        first, last = int(match[1] or match[3]), int(match[2] or match[3])
-    else:
-        raise MalformedRequestError(f"--port: expected a port or a range such as 22-25, not {text}")
-    yield from (("FromPort", first), ("ToPort", last))
 
 
 def _name_option(kind: type[Edit], message: str) -> str:

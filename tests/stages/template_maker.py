@@ -95,6 +95,9 @@ class MadeStack:
         if attribute in {"DefaultSecurityGroup", "DefaultNetworkAcl"}:
             return self.maker.defaults[made][attribute]
         properties = self.template["Resources"][name].get("Properties", {})
+        if attribute == "Ipv6CidrBlocks":
+            (vpc,) = self.maker.ec2.describe_vpcs(VpcIds=[made])["Vpcs"]
+            return [each["Ipv6CidrBlock"] for each in vpc["Ipv6CidrBlockAssociationSet"]]
         if attribute in {"CidrBlock", "AvailabilityZone"}:
             return self.value(properties[attribute])
         return made
@@ -252,11 +255,14 @@ class TemplateMaker:
         return vpc
 
     def _make_VPCCidrBlock(self, given: dict[str, Any]) -> str:
-        self.ec2.associate_vpc_cidr_block(VpcId=given["VpcId"], CidrBlock=given["CidrBlock"])
+        asked = {**given}
+        if "AmazonProvidedIpv6CidrBlock" in asked:
+            asked["AmazonProvidedIpv6CidrBlock"] = True
+        self.ec2.associate_vpc_cidr_block(**asked)
         return "cidr"
 
     def _make_Subnet(self, given: dict[str, Any]) -> str:
-        names = ("VpcId", "CidrBlock", "AvailabilityZone")
+        names = ("VpcId", "CidrBlock", "AvailabilityZone", "Ipv6CidrBlock")
         asked = {name: given[name] for name in names if name in given}
         subnet = str(self.ec2.create_subnet(**asked)["Subnet"]["SubnetId"])
         if tags := given.get("Tags"):

@@ -23,8 +23,9 @@ from posture_cli.plan.cloudformation_sources import (
     read_parameters,
     read_source,
 )
-from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, PlannedStack
+from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, PlannedStack, add_outside_vpc
 from posture_cli.plan.intrinsics import Stack
+from posture_cli.plan.ipv6_blocks import check_stand_ins, list_stand_ins
 from posture_cli.plan.overlay import apply_difference, drop_targets, rename_ids, strip_rows
 from posture_cli.plan.planned import PlannedChange
 from posture_cli.plan.rows import PlannedRegion, Row, Unknown
@@ -143,6 +144,8 @@ class _RegionPlanner:
             for key, choice in choices.items()
             for option in range(1, choice.options)
         ]
+        for vpc_id in first.region.outside:  # these exist before as well
+            add_outside_vpc(before.region, vpc_id)
         renamed = dict(self._list_renamed(ids))
         return PlannedChange(
             before=self._record_before(before.region, renamed),
@@ -179,6 +182,7 @@ class _RegionPlanner:
         exports.stacks = list(list_stacks(stacks))
         add_stacks(stacks)
         region.complete()
+        check_stand_ins(region)
         assign(region, reading, choices if choices is not None else {})
         return _Build(region, stacks)
 
@@ -335,6 +339,7 @@ class _RegionPlanner:
 
     def _note(self, build: _Build) -> Iterator[str]:
         yield from list_notes([it for it in build.stacks if it.only is None])
+        yield from list_stand_ins(build.region)
         yield from dict.fromkeys(
             f"{why}." for reasons in build.region.unknown.values() for why in reasons.values()
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from posture.model.network import Facet
 from posture_cli.plan.cloudformation_stack import Resource
 from posture_cli.plan.intrinsics import find_unknown
+from posture_cli.plan.ipv6_blocks import choose_stand_in
 from posture_cli.plan.rows import DESTINATIONS, UNASSIGNED, Unknown, make_symbol
 from posture_cli.plan.unassigned import ZONE
 
@@ -34,7 +35,7 @@ def add_vpc(it: Resource) -> None:
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-vpc.html
     """
-    cidr = it.get("CidrBlock")
+    cidr = it.get_cidr("CidrBlock")
     if cidr is None:
         cidr = Unknown(IPAM)
     it.region.add_vpc(
@@ -49,13 +50,15 @@ def add_vpc(it: Resource) -> None:
 
 
 def add_vpc_cidr(it: Resource) -> None:
-    """Add a CIDR block to a VPC."""
+    """Add a CIDR block to a VPC; a stand-in for the IPv6 block that Amazon assigns."""
     vpc_id = it.get_vpc()
-    cidr = it.get("CidrBlock") or it.get("Ipv6CidrBlock")
-    if cidr is None:
-        amazon = it.get_bool("AmazonProvidedIpv6CidrBlock", default=False)
-        cidr = Unknown("the IPv6 block that Amazon provides" if amazon else IPAM)
-    it.region.add_cidr(vpc_id, cidr, it.address)
+    cidr = it.get_cidr("CidrBlock") or it.get_cidr("Ipv6CidrBlock")
+    if cidr is None and it.get_bool("AmazonProvidedIpv6CidrBlock", default=False) is True:
+        row = it.region.find("DescribeVpcs", "VpcId", vpc_id) or {}
+        if not row.get("Ipv6CidrBlockAssociationSet"):
+            it.region.add_cidr(vpc_id, choose_stand_in(it.region), it.address)
+    else:
+        it.region.add_cidr(vpc_id, cidr or Unknown(IPAM), it.address)
 
 
 def add_dhcp_options(it: Resource) -> None:
@@ -74,6 +77,9 @@ def add_prefix_list(it: Resource) -> None:
     entries = it.get_list("Entries")
     if isinstance(entries, list):
         entries = [each.get("Cidr") if isinstance(each, dict) else each for each in entries]
+        for number, each in enumerate(entries):
+            if not isinstance(each, Unknown):
+                it.check_cidr(f"Entries[{number}].Cidr", each)
     it.region.add_prefix_list(it.id, entries)
 
 
@@ -84,7 +90,7 @@ def add_subnet(it: Resource) -> None:
     """
     vpc_id = it.get_vpc()
     zone = it.get("AvailabilityZone") or it.get("AvailabilityZoneId")
-    cidr = it.get("CidrBlock")
+    cidr = it.get_cidr("CidrBlock")
     if cidr is None and it.get_bool("Ipv6Native", default=False) is not True:
         cidr = Unknown(IPAM)
     it.region.add_subnet(
@@ -93,7 +99,7 @@ def add_subnet(it: Resource) -> None:
         it.address,
         cidr,
         zone or f"{ZONE}{it.address}",
-        ipv6_cidr=it.get("Ipv6CidrBlock"),
+        ipv6_cidr=it.get_cidr("Ipv6CidrBlock"),
         dns64=it.get_bool("EnableDns64", default=False),
         tags=it.get_tags(),
     )
@@ -103,7 +109,7 @@ def add_subnet_cidr(it: Resource) -> None:
     """Add an IPv6 block to a subnet."""
     subnet_id = it.get_id_of("SubnetId", "subnet")
     _mark(it, it.region.find_vpc_id("DescribeSubnets", "SubnetId", subnet_id))
-    it.region.add_subnet_cidr(subnet_id, it.get("Ipv6CidrBlock") or Unknown(IPAM), it.address)
+    it.region.add_subnet_cidr(subnet_id, it.get_cidr("Ipv6CidrBlock") or Unknown(IPAM), it.address)
 
 
 def add_route_table(it: Resource) -> None:
@@ -118,6 +124,8 @@ def add_route(it: Resource) -> None:
     """
     table_id = it.get_id_of("RouteTableId", "route-table")
     _mark(it, it.region.find_vpc_id("DescribeRouteTables", "RouteTableId", table_id))
+    for name in DESTINATIONS[:2]:
+        it.get_cidr(name)
     destination = {name: it.get(name) for name in DESTINATIONS if it.get(name) is not None}
     target = {member: it.get(name) for name, member in TARGETS.items() if it.get(name) is not None}
     if len(destination) != 1:

@@ -56,7 +56,7 @@ def add_group(it: Resource) -> None:
         if egress and (rules or _had_egress(it)):
             it.region.clear_group_rules(it.id, egress=True)
         for number, rule in enumerate(rules):
-            place = f"{title}[{number}]"
+            place = f"{title}[{number}]."
             it.region.add_group_rule(it.id, build_permission(it, rule, place), egress=egress)
 
 
@@ -82,7 +82,7 @@ def _add_rule(it: Resource, *, egress: bool) -> None:
     group_id = it.get_id_of("GroupId", "security-group")
     if vpc_id := it.region.find_vpc_id("DescribeSecurityGroups", "GroupId", group_id):
         it.mark_doubt(vpc_id)
-    permission = build_permission(it, it.properties, "Properties")
+    permission = build_permission(it, it.properties, "")
     it.region.add_group_rule(group_id, permission, egress=egress)
 
 
@@ -91,15 +91,15 @@ def build_permission(it: Resource, rule: Any, place: str) -> Row:
     if isinstance(rule, Unknown):
         return {"IpProtocol": rule}
     if not isinstance(rule, Mapping):
-        it.fail(place, f"expected an object, found {rule!r}")
+        it.fail(place.rstrip("."), f"expected an object, found {rule!r}")
     protocol = rule.get("IpProtocol")
     if protocol is None:
-        it.fail(f"{place}.IpProtocol", "expected a protocol")
+        it.fail(f"{place}IpProtocol", "expected a protocol")
     if not isinstance(protocol, Unknown):
         protocol = PROTOCOLS.get(str(protocol).lower(), str(protocol).lower())
     row: Row = {"IpProtocol": protocol}
     row |= {
-        name: _read_number(it, rule[name], f"{place}.{name}")
+        name: _read_number(it, rule[name], f"{place}{name}")
         for name in ("FromPort", "ToPort")
         if protocol != "-1" and rule.get(name) is not None
     }
@@ -107,6 +107,8 @@ def build_permission(it: Resource, rule: Any, place: str) -> Row:
     text = {"Description": described} if isinstance(described, str) else {}
     for name, members, member in PEERS:
         if (peer := rule.get(name)) is not None:
+            if member in {"CidrIp", "CidrIpv6"} and not isinstance(peer, Unknown):
+                it.check_cidr(f"{place}{name}", peer)
             row[members] = [{**_complete_peer(it, member, peer), **text}]
     if "SourceSecurityGroupName" in rule:
         row["UserIdGroupPairs"] = [{"GroupId": Unknown("a group that is given by its name")}]
@@ -156,7 +158,7 @@ def add_acl_entry(it: Resource) -> None:
     if not isinstance(entry["Protocol"], Unknown):
         entry["Protocol"] = str(entry["Protocol"])
     for name in ("CidrBlock", "Ipv6CidrBlock"):
-        if it.get(name) is not None:
+        if it.get_cidr(name) is not None:
             entry[name] = it.get(name)
     ports = it.get("PortRange")
     if isinstance(ports, Unknown):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from posture.ec2.parse.fields import parse_network
 from posture.model.network import Facet
 from posture.model.service_names import get_partition
 from posture_cli.failure import CommandError
@@ -295,6 +296,26 @@ class Resource:
             self.fail(name, f"expected a list, found {value!r}")
         return list(value)
 
+    def get_cidr(self, name: str) -> Any:
+        """Return a property that is a CIDR block; None if it is not stated.
+
+        Raises:
+            CommandError: It is no CIDR block.
+        """
+        value = self.get(name)
+        if value is not None and not isinstance(value, Unknown):
+            self.check_cidr(name, value)
+        return value
+
+    def check_cidr(self, name: str, value: Any) -> None:
+        """Check that a value is a CIDR block.
+
+        Raises:
+            CommandError: It is none.
+        """
+        if not isinstance(value, str) or "/" not in value or parse_network(value) is None:
+            self.fail(name, f"expected a CIDR block, found {value!r}")
+
     def get_id_of(self, name: str, kind: str) -> str:
         """Return a property that is the id of a resource; an unknown one is a symbol.
 
@@ -375,6 +396,7 @@ def add_outside_vpc(region: PlannedRegion, vpc_id: str) -> None:
     """Add a VPC that the plan names and does not hold, of which nothing is known."""
     if region.find("DescribeVpcs", "VpcId", vpc_id):
         return
+    region.outside.append(vpc_id)
     row: Row = {"VpcId": vpc_id, "State": "available"}
     region.put("DescribeVpcs", "VpcId", row)
     for facet in FACETS:

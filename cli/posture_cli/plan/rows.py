@@ -81,6 +81,7 @@ class PlannedRegion:
         region: The region's name.
         rows: The rows by Describe operation.
         unknown: By VPC or service id, why a part of it is not known.
+        outside: The ids of VPCs that the plan names and does not hold.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class PlannedRegion:
         for operation, listed in (rows or {}).items():
             self.rows[operation] = [deepcopy(dict(row)) for row in listed]
         self.unknown: dict[str, dict[Facet | ServiceFacet, str]] = defaultdict(dict)
+        self.outside: list[str] = []
 
     def find(self, operation: str, key: str, value: object) -> Row | None:
         """Find the row of an operation whose member `key` has this value."""

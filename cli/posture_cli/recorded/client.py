@@ -131,6 +131,8 @@ def _concerns(
     They could not if the call asks for other VPCs, or if everything that it asks for was found.
     """
     wanted = {each["Name"]: set(each["Values"]) for each in filters}
+    if gap.of and operation.id == "VpcId" and any(row["VpcId"] == gap.of for row in rows):
+        return "vpc-id" in wanted  # a list of all VPCs only needs their ids
     if gap.of and "vpc-id" in wanted:
         return gap.of in wanted["vpc-id"]
     ids = next((values for name, values in wanted.items() if _member(name) == operation.id), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from posture.ec2.describe import chunked
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
@@ -22,6 +22,10 @@ class RecordedObserver(Observer):
         region = Region(recorded.account, recorded.region)
         super().__init__(open_client(recorded), region, now=lambda: recorded.observed_at)
         self._incomplete = {each.of for each in recorded.missing}
+
+    def knows_gaps_of(self, vpcs: Collection[str]) -> bool:
+        """Whether these are VPCs of which it is known that rows are missing, and which."""
+        return bool(vpcs) and self._incomplete.issuperset(vpcs)
 
     def collect_region(self, cache: DnsCache) -> Iterator[RegionSnapshot]:
         """Collect the snapshots of every VPC; one with missing rows is read by itself.
@@ -47,7 +51,8 @@ def observe_region(recorded: RecordedRegion) -> RegionSnapshot:
     observer = RecordedObserver(recorded)
     parts = list(observer.collect_region(DnsCache(budget=UNLIMITED)))
     for part in parts:
-        if reason := part.unreadable.get(Facet.VPC):
+        reason = part.unreadable.get(Facet.VPC)
+        if reason and not observer.knows_gaps_of(part.vpcs):
             raise ScopeUnreadableError(f"{observer.region}: {reason}")
     return RegionSnapshot(
         region=observer.region,

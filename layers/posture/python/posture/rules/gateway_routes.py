@@ -148,6 +148,7 @@ def _associate(
     alone = route_services(vpc, services, [table], create=False)
     specific = delete_specific_routes(vpc, services, [table])
     return list_remediations(
+        (f"{what} of each subnet.", route_services(vpc, services, create=False)),
         (f"{what}.", alone),
         (
             f"{what}, and delete the routes that take precedence over the endpoint's.",

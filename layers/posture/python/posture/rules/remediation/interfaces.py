@@ -142,7 +142,7 @@ def choose_subnets(
     Subnets whose network ACL lets all traffic through are preferred.
     """
     offered = service.zones if service else ()
-    versions = {"ipv4": {4}, "ipv6": {6}, "dualstack": {4, 6}}[address_type or "ipv4"]
+    versions = {"ipv6": {6}, "dualstack": {4, 6}}.get(address_type or "", {4})
     chosen: dict[str, Subnet] = {}
     wanted = {*zones}
     for subnet in sorted(vpc.subnets, key=lambda each: (_is_restricted(vpc, each), each.id)):

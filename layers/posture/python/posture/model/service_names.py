@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 # The partitions by the start of their Regions' names, as in botocore's partitions.json.
@@ -48,6 +49,7 @@ def short_name(service_name: str) -> str:
     return service_name.removeprefix(GLOBAL_PREFIX)
 
 
+@lru_cache(maxsize=4096)
 def find_region(service_name: str) -> str | None:
     """Find the region in a service's name; None if it names no region."""
     return next((part for part in service_name.split(".") if REGION.fullmatch(part)), None)

@@ -45,6 +45,7 @@ from posture.policy.value_tests import (
 ChosenValues = Mapping[str, KeyValues]
 Requirements = dict[str, tuple[RequiredOutcome, ...]]
 NOTHING_PERMITTED = PermittedRequests()
+HAVING_EXCLUDED = keys.NODES | {ACTION, RESOURCE}  # whose values may not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,38 +342,39 @@ class _OpenValues:
         return self._chosen[known]
 
     def _build_domain(self, key: str) -> ValueDomain:
-        excluded = tuple(self._list_excluded(key))
-        if key in {ACTION, RESOURCE} and key in self.search.required:
+        search = self.search
+        excluded = tuple(self._list_excluded(key)) if key in HAVING_EXCLUDED else ()
+        if key in search.required and key in {ACTION, RESOURCE}:
             return ValueDomain(None, excluded, KeyPresence.ALWAYS)
-        has_owners = self.search.cases.has_owners
-        owner, trust = self.case.owner, self.search.cases.trust
-        is_trusted = owner is not None and trust.covers(owner.account, owner.organization)
+        is_trusted = key == RESOURCE and self._is_owner_trusted()
+        has_owners = search.cases.has_owners
         return build_domain(
-            key,
-            self.case,
-            excluded,
-            self.search.now,
-            has_owners=has_owners,
-            is_trusted=is_trusted,
+            key, self.case, excluded, search.now, has_owners=has_owners, is_trusted=is_trusted
         )
 
+    def _is_owner_trusted(self) -> bool:
+        owner = self.case.owner
+        trust = self.search.cases.trust
+        return owner is not None and trust.covers(owner.account, owner.organization)
+
     def _list_excluded(self, key: str) -> Iterator[PatternSet]:
-        search = self.search
-        question, cases = search.question, search.cases
-        if key == ACTION and question.allowed_actions:
-            yield question.allowed_actions
-        of_aws = search.permitted.of_aws
-        is_of_account = self.case.owner is not None and self.case.owner.kind is OwnerKind.ACCOUNT
-        if of_aws and key == RESOURCE and is_of_account:
-            yield of_aws
-        if key in keys.NODES and question.is_about_trust:
-            trust = cases.trust
+        search, owner = self.search, self.case.owner
+        question, trust = search.question, search.cases.trust
+        if key == ACTION:
+            if question.allowed_actions:
+                yield question.allowed_actions
+        elif key != RESOURCE:
             ids = trust.accounts if key == keys.NODE_ACCOUNT else trust.organizations
-            yield compile_globs(sorted(ids))
-        if key == RESOURCE and question.untrusted_resource and not cases.trust.strict:
-            own = self.statement and self._find_presumed_own(self.statement)
-            if own:
-                yield own
+            if question.is_about_trust:
+                yield compile_globs(sorted(ids))
+        else:
+            of_aws = search.permitted.of_aws
+            if of_aws and owner and owner.kind is OwnerKind.ACCOUNT:
+                yield of_aws
+            if question.untrusted_resource and not trust.strict:
+                own = self.statement and self._find_presumed_own(self.statement)
+                if own:
+                    yield own
 
     def _find_presumed_own(self, statement: Statement) -> PatternSet | None:
         search, denies = self.search, self.search.clauses.denies

@@ -120,12 +120,11 @@ def _list_of_kind(  # noqa: PLR0913 - what distinguishes the kinds of actions
 def _list_preferred(key: str, case: RequestCase, example: str) -> tuple[str, ...]:
     """Return texts that read well in an example, to be tried first."""
     service, owner, caller = case.service or "", case.owner, case.caller
-    region = case.endpoint.region or get_partition_region(case.partition)
     if key == ACTION:  # of a service whose actions are not known; `*` stands for any
         return (*case.named_actions, f"{service}:*")
+    region = case.endpoint.region or get_partition_region(case.partition)
     if key == RESOURCE and owner:
-        start = f"arn:{case.partition}:"
-        account = owner.account
+        start, account = f"arn:{case.partition}:", owner.account
         return _list_resources(start, service, region, account, list_arns(case), example)
     if key == keys.PRINCIPAL_ARN and caller.kind is CallerKind.PRINCIPAL:
         iam = f"arn:{case.partition}:iam::{caller.account}:"

@@ -17,6 +17,7 @@ COMMANDS = {
     "coverage": "show the path from each subnet to each AWS service",
     "explain": "explain one path: the routes, names and rules that decide it",
     "what-if": "show what a change would do, before it is made",
+    "fix": "apply the proven remediation of a finding, after you confirm it",
     "snapshot": "save the network to a file, which other commands read",
     "plan": "judge a Terraform or CloudFormation plan before it is made",
     "redrive": "retry what the monitor could not process",

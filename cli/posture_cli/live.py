@@ -58,7 +58,7 @@ def open_observers(source: SourceOptions) -> Sequence[Observer]:
         ]
     if source.account:
         raise CommandError("--account is for files: use it with --from")
-    return _open_live_observers(source.region or ())
+    return open_live_observers(source.region or ())
 
 
 def collect_vpcs(observers: Sequence[Observer], vpcs: Sequence[str]) -> Iterator[Snapshot]:
@@ -160,8 +160,17 @@ def _suggest(name: str, known: Sequence[str]) -> str:
     return f"; there are {listed}" if listed else ""
 
 
-def _open_live_observers(regions: Sequence[str]) -> Sequence[Observer]:
-    session = boto3.Session()
+def open_live_observers(regions: Sequence[str], profile: str | None = None) -> Sequence[Observer]:
+    """Open an observer of each region with the caller's own credentials.
+
+    Args:
+        regions: The regions; empty: the region of the caller's AWS settings.
+        profile: A profile of the caller's AWS settings; None: the one that is in use.
+
+    Raises:
+        NoRegionError: No region is given, and the caller's AWS settings name none.
+    """
+    session = boto3.Session(profile_name=profile)
     names = regions or ([session.region_name] if session.region_name else [])
     if not names:
         raise NoRegionError

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from textwrap import indent
 from typing import Annotated
 
 import typer
@@ -15,9 +14,14 @@ from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.failure import CommandError
 from posture_cli.options import Output, argument, build_parser
-from posture_cli.render.findings import ENTRY_CSV, build_entry_record, build_finding_record
+from posture_cli.render.findings import (
+    ENTRY_CSV,
+    build_entry_record,
+    build_finding_record,
+    list_verdict_lines,
+)
 from posture_cli.render.records import write_json, write_records
-from posture_cli.text import make_lines_printable, make_printable
+from posture_cli.text import make_printable
 
 _parse_id = build_parser(r"f-[0-9a-f]{20}", "the id of a finding: f- and 20 hexadecimal digits")
 
@@ -65,14 +69,7 @@ def _finding_lines(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
     yield ""
     for name, value in _facts(finding):
         yield make_printable(f"{name.ljust(10)} {value}")
-    yield from ("", "Evidence")
-    yield from (make_printable(f"  - {fact.text}") for fact in verdict.evidence)
-    if verdict.remediation:
-        yield from ("", "Remediation", make_printable(f"  {verdict.remediation.text}"))
-        if verdict.remediation.command:
-            yield indent(make_lines_printable(verdict.remediation.command), "    ")
-        if verdict.remediation.verified:
-            yield make_printable(f"  Verified: {verdict.remediation.verified}")
+    yield from list_verdict_lines(verdict)
     yield from ("", "History")
     yield from (make_printable(_format_step(entry)) for entry in life)
 

@@ -1,6 +1,7 @@
 """Builds the records of verdicts, findings and history entries, and names their columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from textwrap import indent
 from typing import Any
 
 from posture.alerts.json_body import build_cause_record, build_verdict_texts
@@ -10,6 +11,7 @@ from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.store.items import Entry
 from posture_cli.render.records import Record
+from posture_cli.text import make_lines_printable, make_printable
 
 VERDICT_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "region", "summary")
 FINDING_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "opened_at", "actor", "summary")
@@ -74,3 +76,15 @@ def build_entry_record(entry: Entry) -> dict[str, Any]:
         "commit": entry.commit,
         **build_finding_record(transition.finding),
     }
+
+
+def list_verdict_lines(verdict: Verdict) -> Iterator[str]:
+    """List the lines that show the evidence and the remediation of a verdict to a person."""
+    yield from ("", "Evidence")
+    yield from (make_printable(f"  - {fact.text}") for fact in verdict.evidence)
+    if verdict.remediation:
+        yield from ("", "Remediation", make_printable(f"  {verdict.remediation.text}"))
+        if verdict.remediation.command:
+            yield indent(make_lines_printable(verdict.remediation.command), "    ")
+        if verdict.remediation.verified:
+            yield make_printable(f"  Verified: {verdict.remediation.verified}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from posture.edits.apply import apply_edits
-from posture.edits.created import CREATED
+from posture.edits.created import CREATED, rename_symbols
 from posture.edits.edit import CreateDhcpOptions, CreateInternetGateway, DeleteVpcEndpoints, Edit
 from posture.errors import RefusedEditError
 from posture.model.endpoint_service import EndpointServiceSnapshot
@@ -128,7 +127,7 @@ class _Router:
         for each in self._assigned:
             if each.scopes is not None and scope not in each.scopes:
                 continue
-            edits.append(_rename(self._narrow(each.edit, scope), names))
+            edits.append(rename_symbols(self._narrow(each.edit, scope), names))
             if each.symbol:
                 prefix = each.symbol.rpartition("-new-")[0]
                 local[prefix] += 1
@@ -203,16 +202,3 @@ def _list_ids(snapshot: AnyNetwork) -> Iterator[str]:
     for table in snapshot.route_tables.values():
         yield from (table.id, *table.association_ids)
         yield from (route.target.id for route in table.routes)
-
-
-def _rename(value: Any, names: Mapping[str, str]) -> Any:
-    """Rename symbols in an edit."""
-    if isinstance(value, str):
-        return names.get(value, value)
-    if isinstance(value, tuple):
-        return tuple(_rename(each, names) for each in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {each.name: getattr(value, each.name) for each in fields(value) if each.init}
-        changed = {name: _rename(each, names) for name, each in parts.items()}
-        return value if changed == parts else replace(value, **changed)
-    return value

@@ -147,6 +147,10 @@ class Prover:
         ordered = sorted(verdicts, key=lambda each: (each.severity.rank, *get_key(each)))
         return {get_key(each): self.prove(each) for each in ordered}
 
+    def find_problem(self, command: str, verdict: Verdict) -> str:
+        """Return why a command is not proven for a verdict, as a clause; "" if it is."""
+        return self._try(command).find_problem(verdict)
+
     def prove(self, verdict: Verdict) -> Verdict:
         """Return the verdict with the first remediation that is proven for it.
 

@@ -12,8 +12,8 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.rule_ids import current_rule_id, first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
-from posture.store.attribute_values import require_text
-from posture.store.items import parse_finding
+from posture.store.attribute_values import require_text, serialize
+from posture.store.items import RESOLVED, parse_finding
 from posture.store.queries import KeyRange, StoredTable, time_range
 from posture.store.scope_record import LISTED, RECORD_KEY
 
@@ -30,6 +30,21 @@ class Findings(StoredTable):
         """List every scope that was ever evaluated, including those that no longer exist."""
         for item in self._query("listed", LISTED, index="all-scopes"):
             yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
+
+    def find(self, scope: Scope, rule: str, resource: str) -> Finding | None:
+        """Find the finding of a rule on a resource, read consistently; None if none is stored.
+
+        `rule` may be a current or former id; an item that still carries the former one is found.
+        """
+        current = current_rule_id(rule)
+        keys = [f"{each}#{resource}" for each in sorted({current, first_rule_id(current)})]
+        items = (
+            self._get(serialize({"scope": str(scope), "item": f"{prefix}{key}"}))
+            for key in keys
+            for prefix in ("", RESOLVED)
+        )
+        found = (parse_finding(item) for item in items if item)
+        return max(found, key=attrgetter("version"), default=None)
 
     def find_by_scope(self, scope: Scope) -> Iterator[Finding]:
         """Find all findings of a scope, resolved ones included, by rule and resource."""

@@ -1,0 +1,257 @@
+"""Reads the network of a finding as it is now, and proves its remediation on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from posture.baseline.document import BaselineDocument
+from posture.baseline.resolve import resolve_baseline
+from posture.ec2.observer import Observer
+from posture.edits.apply import apply_edits
+from posture.edits.command_line import parse_command
+from posture.edits.created import CREATED, rename_symbols
+from posture.edits.edit import CreateSecurityGroup, Edit
+from posture.edits.format import format_sequence, name_operation
+from posture.errors import EditError, RefusedEditError
+from posture.model.endpoint_service import EndpointServiceSnapshot
+from posture.model.network import Snapshot
+from posture.model.scope import Scope
+from posture.model.verdict import Remediation, Verdict
+from posture.remedies.effect import GOOD, select_worst
+from posture.remedies.prove import SCAN_LIMITS, AnyContext, Prover
+from posture.rules.engine import evaluate_context, evaluate_endpoint_service
+from posture.rules.rule import EndpointServiceContext, VpcContext
+from posture_cli.comparison.compare import Comparison, compare_snapshots
+from posture_cli.failure import CommandError
+from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs
+
+AnySnapshot = Snapshot | EndpointServiceSnapshot
+# EC2's codes for a call whose effect is there already: the group, rule, route or entry exists, or
+# what is to be removed does not.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+DONE_CODES = (".Duplicate", "AlreadyExists", ".NotFound")
+
+
+class UnprovenError(CommandError):
+    """A remediation is not proven on the network as it is now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A VPC or an endpoint service as it was just read, with the verdicts on it."""
+
+    snapshot: AnySnapshot
+    context: AnyContext
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def scope(self) -> Scope:
+        """What was read."""
+        return self.snapshot.scope
+
+    def find_bad(self, rule: str, resource: str) -> Verdict | None:
+        """Return the verdict that fails or is unknown; None if there is none."""
+        return self.bad.get((rule, resource))
+
+    def find_good(self, rule: str, resource: str) -> Verdict | None:
+        """Return a verdict that passes or does not apply."""
+        return next(
+            (
+                each
+                for each in self.verdicts
+                if (each.rule, each.resource) == (rule, resource) and each.status in GOOD
+            ),
+            None,
+        )
+
+    @property
+    def bad(self) -> Mapping[tuple[str, str], Verdict]:
+        """The verdicts that fail or are unknown, by rule and resource."""
+        return select_worst(each for each in self.verdicts if each.status not in GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A remediation that is proven on the network as it is now.
+
+    Attributes:
+        network: The network that it is proven on.
+        verdict: The verdict that it resolves, with the command that remains to be run.
+        edits: The calls of the command, in their order.
+        done: What of the recorded command is done already, as an earlier run leaves it.
+        effect: What the calls do.
+    """
+
+    network: Network
+    verdict: Verdict
+    edits: tuple[Edit, ...]
+    done: tuple[Edit, ...]
+    effect: Comparison
+
+    @property
+    def remediation(self) -> Remediation:
+        """The remediation that is proven."""
+        assert self.verdict.remediation  # noqa: S101 - built with one
+        return self.verdict.remediation
+
+    def is_same(self, other: Proposal) -> bool:
+        """Whether another proposal, on a later snapshot, makes the same calls to the same end."""
+        here, there = self.network.snapshot, other.network.snapshot
+        return (
+            replace(here, observed_at=there.observed_at) == there
+            and (self.edits, self.verdict) == (other.edits, other.verdict)
+        )  # fmt: skip
+
+
+def read_network(observer: Observer, scope: Scope, document: BaselineDocument) -> Network:
+    """Read a VPC or an endpoint service, and evaluate it.
+
+    Raises:
+        CommandError: It does not exist, or the baseline exempts it.
+        ScopeUnreadableError: The caller may not read it.
+    """
+    if scope.vpc_id:
+        snapshot: AnySnapshot = next(iter(collect_vpcs([observer], [scope.vpc_id])))
+    else:
+        snapshot = _find_service(collect_endpoint_services([observer]), scope)
+    network = evaluate_network(snapshot, document)
+    if network is None:
+        raise CommandError(f"{scope} is exempt by the baseline")
+    return network
+
+
+def evaluate_network(snapshot: AnySnapshot, document: BaselineDocument) -> Network | None:
+    """Evaluate a snapshot; None if the baseline exempts it."""
+    tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
+    baseline = resolve_baseline(document, snapshot.scope, tags)
+    if baseline.exempt:
+        return None
+    if isinstance(snapshot, Snapshot):
+        context = VpcContext(snapshot, baseline)
+        return Network(snapshot, context, tuple(evaluate_context(context)))
+    verdicts = evaluate_endpoint_service(snapshot, baseline)
+    return Network(snapshot, EndpointServiceContext(snapshot, baseline), tuple(verdicts))
+
+
+def _find_service(
+    found: Iterable[EndpointServiceSnapshot | UnreadableServices], scope: Scope
+) -> EndpointServiceSnapshot:
+    for each in found:
+        if isinstance(each, UnreadableServices):
+            raise CommandError(f"the endpoint services of {scope.region}: {each.reason}")
+        if each.scope == scope:
+            return each
+    raise CommandError(f"there is no {scope.subject} in {scope.region}")
+
+
+def find_proven(network: Network, verdict: Verdict) -> Remediation | None:
+    """Find the first remediation that is proven on the network as it is now."""
+    found = Prover(network.context, network.verdicts, SCAN_LIMITS).prove(verdict).remediation
+    return found if found and found.verified else None
+
+
+def propose(
+    network: Network, verdict: Verdict, command: str, document: BaselineDocument
+) -> Proposal:
+    """Prove a command on the network as it is now, and predict what it does.
+
+    An earlier run may have made its first calls: what is left of them is proven in its place.
+
+    Raises:
+        UnprovenError: The command is not proven.
+    """
+    prover = Prover(network.context, network.verdicts, SCAN_LIMITS)
+    problem = prover.find_problem(command, verdict)
+    done: Sequence[Edit] = ()
+    left = command
+    if problem:
+        done, left = _skip_done(network.snapshot, command)
+        if not left or not done or prover.find_problem(left, verdict):
+            raise UnprovenError(problem)
+    wanted = replace(
+        verdict,
+        remediation=Remediation(verdict.remediation.text if verdict.remediation else "", left),
+        alternatives=(),
+    )
+    edits = parse_command(left, region=network.scope.region)
+    after = apply_edits(network.snapshot, edits)
+    notes = tuple(f"Assumed: {each}." for each in after.assumptions)
+    effect = compare_snapshots([network.snapshot], [after.snapshot], document, notes)
+    return Proposal(network, prover.prove(wanted), edits, tuple(done), effect)
+
+
+def _skip_done(snapshot: AnySnapshot, command: str) -> tuple[Sequence[Edit], str]:
+    """Return the first calls of a command that are done already, and the command that is left.
+
+    What is left is proven by itself, so taking a call for done by mistake does no harm.
+    """
+    edits = parse_command(command, region=snapshot.scope.region)
+    names: dict[str, str] = {}
+    done: list[Edit] = []
+    for edit in edits:
+        if not _is_done(snapshot, rename_symbols(edit, names)):
+            break
+        done.append(edit)
+        if what := CREATED.get(type(edit)):
+            symbol = f"{what.prefix}-new-{sum(CREATED.get(type(it)) == what for it in done)}"
+            if (known := _find_created(snapshot, edit)) is None:
+                done.pop()
+                break
+            names[symbol] = known
+    left = _renumber([rename_symbols(each, names) for each in edits[len(done) :]], done)
+    return done, format_sequence(left, snapshot.scope.region)
+
+
+def _renumber(edits: Sequence[Edit], done: Iterable[Edit]) -> list[Edit]:
+    """Number the symbols of what is left from 1 again."""
+    made: dict[str, int] = {}
+    for each in done:
+        if what := CREATED.get(type(each)):
+            made[what.prefix] = made.get(what.prefix, 0) + 1
+    names = {
+        f"{prefix}-new-{count + number}": f"{prefix}-new-{number}"
+        for prefix, count in made.items()
+        for number in range(1, len(edits) + 1)
+    }
+    return [rename_symbols(each, names) for each in edits]
+
+
+def _is_done(snapshot: AnySnapshot, edit: Edit) -> bool:
+    """Return whether the effect of a call is there already."""
+    try:
+        return apply_edits(snapshot, [edit]).snapshot == snapshot
+    except RefusedEditError as error:
+        return error.code.endswith(DONE_CODES)
+    except EditError:
+        return False
+
+
+def _find_created(snapshot: AnySnapshot, edit: Edit) -> str | None:
+    """Find what an earlier run of a call created; only groups have a name that is unique."""
+    if not isinstance(edit, CreateSecurityGroup) or not isinstance(snapshot, Snapshot):
+        return None
+    return next(
+        (
+            each.id
+            for each in snapshot.security_groups.values()
+            if (each.name, each.vpc_id) == (edit.group_name, edit.vpc_id)
+        ),
+        None,
+    )
+
+
+def describe_changes(recorded: Verdict, current: Verdict) -> Iterator[str]:
+    """Describe how a verdict differs from the one that was recorded."""
+    if (recorded.status, recorded.severity) != (current.status, current.severity):
+        was = f"{recorded.severity} {recorded.status}"
+        yield f"was {was}, is {current.severity} {current.status}"
+    before = {fact.text for fact in recorded.evidence}
+    now = {fact.text for fact in current.evidence}
+    yield from (f"no longer: {each.text}" for each in recorded.evidence if each.text not in now)
+    yield from (f"new: {each.text}" for each in current.evidence if each.text not in before)
+
+
+def name_done(edits: Iterable[Edit]) -> str:
+    """Name the calls that are done already."""
+    return ", ".join(name_operation(type(each)) for each in edits)

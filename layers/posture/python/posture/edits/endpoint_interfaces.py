@@ -73,10 +73,10 @@ def _require_zones(draft: Draft, endpoint: Endpoint, subnets: Sequence[Subnet]) 
     https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html
     """
     service = draft.snapshot.services.get(endpoint.service_name)
+    adds = not {each.id for each in subnets} <= {*endpoint.subnet_ids}
     zones: dict[str, str] = {}
     for subnet in subnets:
-        former = {subnet.id, zones.get(subnet.zone, "")} <= {*endpoint.subnet_ids}
-        if subnet.zone in zones and not former:
+        if subnet.zone in zones and adds:
             raise refuse(
                 "DuplicateSubnetsInSameZone",
                 f"Found another VPC endpoint subnet in the availability zone of {subnet.id}: "

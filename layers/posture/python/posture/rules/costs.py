@@ -29,6 +29,7 @@ from posture.rules.remediation import list_remediations
 from posture.rules.remediation.gateways import (
     delete_specific_routes,
     list_tables,
+    open_acls_to_gateway,
     route_services,
 )
 from posture.rules.result import RuleResult, failed, passed, undecided
@@ -176,13 +177,17 @@ def _use_gateway(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]
         "of this endpoint to inbound Resolver endpoints. Traffic from other networks keeps using "
         "this endpoint."
     )
-    routed = route_services(vpc, [get_service(vpc.snapshot, endpoint)])
+    service = get_service(vpc.snapshot, endpoint)
+    routed = route_services(vpc, [service])
+    entries = open_acls_to_gateway(vpc, service)
     restricted = ModifyVpcEndpoint(
         vpc_endpoint_id=endpoint.id,
         dns_options=DnsOptions(private_dns_only_for_inbound_resolver_endpoint=True),
     )
     return list_remediations(
-        (what, None if routed is None else (*routed, restricted)), otherwise=what
+        (what, None if routed is None else (*routed, restricted)),
+        (what, (*entries, *routed, restricted) if routed is not None and entries else None),
+        otherwise=what,
     )
 
 

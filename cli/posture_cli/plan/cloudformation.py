@@ -26,7 +26,13 @@ from posture_cli.plan.cloudformation_sources import (
 from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, PlannedStack, add_outside_vpc
 from posture_cli.plan.intrinsics import Stack
 from posture_cli.plan.ipv6_blocks import check_stand_ins, list_stand_ins
-from posture_cli.plan.overlay import apply_difference, drop_targets, rename_ids, strip_rows
+from posture_cli.plan.overlay import (
+    apply_difference,
+    drop_targets,
+    leave_out,
+    rename_ids,
+    strip_rows,
+)
 from posture_cli.plan.planned import PlannedChange
 from posture_cli.plan.rows import PlannedRegion, Row, Unknown
 from posture_cli.plan.terraform_references import Choice
@@ -329,7 +335,8 @@ class _RegionPlanner:
         }
         drop_targets(rows, self._managed - stays - left)
         build.region.rows.update(rows)
-        return build.region.record(at, self._base.missing)
+        missing = leave_out(build.region.rows, self._base.rows)
+        return build.region.record(at, (*self._base.missing, *missing))
 
     def _record_before(self, region: PlannedRegion, renamed: Mapping[str, str]) -> RecordedRegion:
         found = self._base or record_alone(region, self._settings.observed_at, self._managed)

@@ -13,6 +13,7 @@ from typing import Any
 
 from posture_cli.plan.rows import DESTINATIONS, Row
 from posture_cli.recorded.operations import OPERATIONS
+from posture_cli.recorded.region import MissingRows
 
 Rows = Mapping[str, Iterable[Mapping[str, Any]]]
 
@@ -153,6 +154,17 @@ def _keep_latest(rows: dict[str, list[Row]], after: Rows) -> None:
                 if stated.get((row.get("VpcId"), ELEMENTS["Associations"](link)), row[key])
                 == row[key]
             ]
+
+
+def leave_out(rows: dict[str, list[Row]], base: Rows) -> list[MissingRows]:
+    """Leave out operations that a base does not hold; return those of which a plan adds rows."""
+    missing = []
+    for name in [each for each in rows if each not in base]:
+        if rows[name]:
+            missing.append(MissingRows(name, f"{name} was not recorded"))
+        else:
+            del rows[name]
+    return missing
 
 
 def drop_targets(rows: Mapping[str, list[Row]], gone: frozenset[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +13,13 @@ from posture.model.service_names import short_name
 from posture_cli.failure import CommandError
 from posture_cli.plan.alone import record_alone, start_region
 from posture_cli.plan.existing import complete_existing
-from posture_cli.plan.overlay import apply_difference, drop_targets, rename_ids, strip_rows
+from posture_cli.plan.overlay import (
+    apply_difference,
+    drop_targets,
+    leave_out,
+    rename_ids,
+    strip_rows,
+)
 from posture_cli.plan.planned import PlannedChange
 from posture_cli.plan.rows import PlannedRegion, make_symbol
 from posture_cli.plan.terraform_endpoints import read_catalogue
@@ -25,6 +32,7 @@ from posture_cli.plan.unassigned import assign
 from posture_cli.recorded.region import MissingRows, RecordedRegion
 
 SERVICES = ServiceFacet.CONFIGURATION.value
+ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 READINGS = 200  # at most; a plan with more is left unknown as a whole
 
 
@@ -142,6 +150,8 @@ class _RegionPlanner:
             complete_existing(region, instances)
         region.complete()
         _name_lists(region)
+        if not (base or self._place.account_known):
+            _leave_policies_unknown(region)
         choices = dict(resolver.choices)
         assign(region, reading, choices)
         return _Build(region, resolver, choices)
@@ -174,7 +184,9 @@ class _RegionPlanner:
         stays = {_known_id(each) for each in self._plan.after}
         drop_targets(rows, frozenset(self._managed - stays))
         build.region.rows.update(rows)
-        return build.region.record(self._observed_at, missing)
+        return build.region.record(
+            self._observed_at, (*missing, *leave_out(build.region.rows, self._base.rows))
+        )
 
     def _record_before(self, before: _Build, renamed: Mapping[str, str]) -> RecordedRegion:
         found = self._base or record_alone(before.region, self._observed_at, self._managed)
@@ -207,6 +219,13 @@ class _RegionPlanner:
                 "The account is not in the plan: policies that name accounts are not evaluated. "
                 "Give --account."
             )
+
+
+def _leave_policies_unknown(region: PlannedRegion) -> None:
+    """Drop policies that name an account: it may be the endpoint's own, which is not known."""
+    for row in region.rows["DescribeVpcEndpoints"]:
+        if ACCOUNT.search(row.get("PolicyDocument", "")):
+            row.pop("PolicyDocument")
 
 
 def _name_lists(region: PlannedRegion) -> None:

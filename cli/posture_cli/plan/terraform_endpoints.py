@@ -29,8 +29,13 @@ LINKS: Mapping[str, tuple[str, str, str]] = {
 _SERVICE_ID = re.compile(r"vpce-svc-[0-9a-z]+")
 
 
-def add_endpoint(values: Values) -> None:
-    """Add a VPC endpoint."""
+def add_endpoint(values: Values, policy: str = "policy") -> None:
+    """Add a VPC endpoint.
+
+    Args:
+        values: Its values.
+        policy: The attribute that holds its policy.
+    """
     if not (vpc_id := values.vpc()):
         return
     kind = values.get("vpc_endpoint_type", "Gateway")
@@ -44,7 +49,7 @@ def add_endpoint(values: Values) -> None:
         RouteTableIds=values.refs("route_table_ids", "route-table"),
         SubnetIds=values.refs("subnet_ids", "subnet"),
         Groups=_list_groups(values.refs("security_group_ids", "security-group")),
-        PolicyDocument=read_policy(values),
+        PolicyDocument=read_policy(values, policy),
         IpAddressType=values.get("ip_address_type"),
         ServiceRegion=values.get("service_region"),
         ResourceConfigurationArn=values.get("resource_configuration_arn"),

@@ -122,6 +122,8 @@ REFERRING: Mapping[str, str] = {
     "instance_id": "instance",
     "dhcp_options_id": "dhcp-options",
     "vpc_endpoint_service_id": "endpoint-service",
+    "service_id": "endpoint-service",
+    "group_id": "security-group",
 }
 VPCS = frozenset({"aws_vpc", "aws_default_vpc", "awscc_ec2_vpc"})
 # A route's `gateway_id` may be any of these.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from posture_cli.plan import terraform_awscc as awscc
 from posture_cli.plan import terraform_endpoints as endpoints
 from posture_cli.plan import terraform_routes as routes
 from posture_cli.plan import terraform_security as security
@@ -22,30 +23,46 @@ Step = Callable[[Values], None]
 ADD: Mapping[str, Step] = {
     "aws_default_vpc": routes.add_vpc,
     "aws_vpc": routes.add_vpc,
+    "awscc_ec2_vpc": routes.add_vpc,
+    "awscc_ec2_vpc_cidr_block": routes.add_vpc_cidr,
     "aws_vpc_ipv4_cidr_block_association": routes.add_vpc_cidr,
     "aws_vpc_ipv6_cidr_block_association": routes.add_vpc_cidr,
     "aws_default_subnet": routes.add_subnet,
     "aws_subnet": routes.add_subnet,
+    "awscc_ec2_subnet": routes.add_subnet,
     "aws_vpc_dhcp_options": routes.add_dhcp_options,
     "aws_default_vpc_dhcp_options": routes.add_dhcp_options,
+    "awscc_ec2_dhcp_options": routes.add_dhcp_options,
+    "awscc_ec2_vpcdhcp_options_association": routes.associate_dhcp_options,
     "aws_vpc_dhcp_options_association": routes.associate_dhcp_options,
+    "awscc_ec2_prefix_list": routes.add_prefix_list,
     "aws_ec2_managed_prefix_list": routes.add_prefix_list,
     "aws_network_acl": security.add_acl,
     "aws_default_network_acl": security.adopt_default_acl,
     "aws_security_group": security.add_group,
     "aws_default_security_group": security.adopt_default_group,
+    "awscc_ec2_security_group": awscc.add_group,
+    "awscc_ec2_nat_gateway": routes.add_nat_gateway,
     "aws_nat_gateway": routes.add_nat_gateway,
     "aws_network_interface": routes.add_network_interface,
     "aws_instance": routes.add_instance,
+    "awscc_ec2_route_table": routes.add_route_table,
     "aws_route_table": routes.add_route_table,
     "aws_default_route_table": routes.adopt_main_table,
+    "awscc_ec2_vpc_endpoint_service": endpoints.add_service,
     "aws_vpc_endpoint_service": endpoints.add_service,
+    "awscc_ec2_vpc_endpoint": awscc.add_vpc_endpoint,
     "aws_vpc_endpoint": endpoints.add_endpoint,
     # These belong to one of the above.
     "aws_ec2_managed_prefix_list_entry": routes.add_prefix_list_entry,
     "aws_main_route_table_association": routes.associate_main_table,
     "aws_route_table_association": routes.associate_route_table,
+    "awscc_ec2_subnet_route_table_association": routes.associate_route_table,
     "aws_route": routes.add_route,
+    "awscc_ec2_route": routes.add_route,
+    "awscc_ec2_security_group_ingress": security.add_rule,
+    "awscc_ec2_security_group_egress": security.add_rule,
+    "awscc_ec2_vpc_endpoint_service_permissions": awscc.set_permissions,
     "aws_vpn_gateway_route_propagation": routes.propagate_routes,
     "aws_security_group_rule": security.add_rule,
     "aws_vpc_security_group_ingress_rule": security.add_rule,
@@ -64,6 +81,9 @@ REMOVE: Mapping[str, Step] = {
     "aws_main_route_table_association": routes.restore_main_table,
     "aws_ec2_managed_prefix_list_entry": routes.remove_prefix_list_entry,
     "aws_route": routes.remove_route,
+    "awscc_ec2_route": routes.remove_route,
+    "awscc_ec2_security_group_ingress": security.remove_rule,
+    "awscc_ec2_security_group_egress": security.remove_rule,
     "aws_security_group_rule": security.remove_rule,
     "aws_vpc_security_group_ingress_rule": security.remove_rule,
     "aws_vpc_security_group_egress_rule": security.remove_rule,
@@ -82,6 +102,9 @@ NO_PART = re.compile(
     r"ec2_(transit_gateway\w*|carrier_gateway|tag|fleet|host|capacity\w*|serial\w*|image\w*|"
     r"instance_\w*|availability_zone_group|network_insights\w*|traffic_mirror\w*|"
     r"client_vpn_authorization_rule)|route53(?!_resolver_endpoint)\w*)"
+    r"|awscc_ec2_(internet_gateway|egress_only_internet_gateway|vpc_gateway_attachment|vpn_gateway|"
+    r"transit_gateway\w*|vpc_peering_connection|carrier_gateway|eip\w*|flow_log|ipam\w*|instance|"
+    r"key_pair|launch_template|network_interface\w*|volume\w*)"
 )
 NETWORK = re.compile(
     r"aws_(vpc|subnet|route|main_route|default_(vpc|subnet|route|security|network)|security_group|"

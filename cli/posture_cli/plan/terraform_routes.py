@@ -91,7 +91,7 @@ def add_subnet(values: Values) -> None:
         return
     zone = values.get("availability_zone") or values.raw("availability_zone")
     chosen = zone if isinstance(zone, str) else f"zone of {values.address}"
-    ipv6 = values.get("ipv6_cidr_block")
+    ipv6 = values.get("ipv6_cidr_block") or values.get("ipv_6_cidr_block")
     if values.instance.new and values.get("assign_ipv6_address_on_creation") is True and not ipv6:
         ipv6 = Unknown("assigned by EC2")
     values.region.add_subnet(
@@ -101,7 +101,7 @@ def add_subnet(values: Values) -> None:
         values.get("cidr_block"),
         chosen,
         ipv6_cidr=ipv6,
-        dns64=values.get("enable_dns64", False),
+        dns64=values.get("enable_dns64", values.get("enable_dns_64", False)),
         tags=values.tags(),
     )
 

@@ -102,7 +102,7 @@ def list_rules(values: Values) -> list[tuple[str | Unknown | None, Row, bool]]:
         return [(group, each, values.get("type") == "egress") for each in found]
     name = "group_id" if kind.startswith("awscc_") else "security_group_id"
     group = values.ref(name, "security-group")
-    permissions = _read_split(values) if name == "group_id" else _read_single(values)
+    permissions = read_split(values) if name == "group_id" else _read_single(values)
     return [(group, each, "egress" in kind) for each in permissions]
 
 
@@ -121,7 +121,7 @@ def _read_single(values: Values) -> Iterator[Row]:
         yield {**shared, "UserIdGroupPairs": [_split_group(group)]}
 
 
-def _read_split(values: Values) -> Iterator[Row]:
+def read_split(values: Values) -> Iterator[Row]:
     """Read a rule with the properties of CloudFormation, as awscc has them."""
     shared = _read_ports(values, values.get("ip_protocol", ALL))
     for name, member, key in (

@@ -453,6 +453,39 @@ def test_no_rule_but_those_about_policies_reads_a_policy(policy: str | None) -> 
     ]
 
 
+def test_the_rules_about_policies_read_nothing_else() -> None:
+    """A command that concerns no policy is evaluated without these rules."""
+    before = network(*KMS_PARTS)
+    endpoints = {
+        name: replace(
+            each,
+            route_table_ids=(),
+            subnet_ids=(),
+            security_group_ids=(),
+            network_interface_ids=(),
+            private_dns=None,
+        )
+        for name, each in before.endpoints.items()
+    }
+    emptied = replace(
+        before,
+        vpc=replace(before.vpc, dns_hostnames=False),
+        route_tables={},
+        network_acls={},
+        security_groups={},
+        nat_gateways={},
+        network_interfaces={},
+        subnets={},
+        prefix_lists={},
+        endpoints=endpoints,
+    )
+    was, now = (
+        evaluate_context(VpcContext(each, BASELINE), POLICY_RULES.values())
+        for each in (before, emptied)
+    )
+    assert was == now
+
+
 def test_every_part_of_a_snapshot_is_compared() -> None:
     """A part that is left out would let an analysis be shared that no longer holds."""
     known = {*PARTS, "scope", "observed_at"}

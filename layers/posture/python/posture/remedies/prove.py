@@ -45,6 +45,7 @@ from posture.rules import endpoint_policies
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.evidence import join_names
 from posture.rules.rule import EndpointServiceContext, VpcContext
+from posture.rules.rule_catalogue import VPC_RULES
 
 NO_COMMAND = "No command is given"
 NOT_CHECKED = (
@@ -52,8 +53,10 @@ NOT_CHECKED = (
     "posture scan checks more"
 )
 
-# A command that sets policies only concerns these rules; a test shows that no other reads them.
+# A command that sets policies only concerns these rules, and no other command does: tests show
+# that no other rule reads a policy, and that these read nothing else.
 POLICY_RULES = {rule.id: rule for rule in endpoint_policies.RULES}
+OTHER_RULES = tuple(rule for rule in VPC_RULES if rule.id not in POLICY_RULES)
 
 AnyContext = VpcContext | EndpointServiceContext
 _Evaluated = tuple[Effect, tuple[Verdict, ...], str]
@@ -237,12 +240,23 @@ class Prover:
             verdicts = (*others, *evaluate_context(after, POLICY_RULES.values()))
             effect, cells = compare_verdicts(self._verdicts, verdicts), 0
         else:
-            verdicts = evaluate_context(after)
+            verdicts = self._evaluate_rules(before, after)
             effect = compare_contexts(before, after, self._verdicts, verdicts)
             cells = len(after.analysis.subnets) * len(after.coverage.services)
         denials = find_denials(before, after)
         self._pay(cells + len(verdicts), denials.units)
         return effect, verdicts, next(iter(denials.clauses), "")
+
+    def _evaluate_rules(self, before: VpcContext, after: VpcContext) -> tuple[Verdict, ...]:
+        """Evaluate all rules, except those about policies if no policy is concerned."""
+        if (
+            before.is_unused_default
+            or after.is_unused_default
+            or not _have_same_policies(before, after)
+        ):
+            return evaluate_context(after)
+        known = (each for each in self._verdicts if each.rule in POLICY_RULES)
+        return (*evaluate_context(after, OTHER_RULES), *known)
 
     def _pay(self, answers: int, units: int) -> None:
         left = self._left
@@ -266,6 +280,17 @@ def drop_unproven_command(verdict: Verdict) -> Verdict:
     if remedy is None or remedy.verified:
         return verdict
     return replace(verdict, remediation=replace(remedy, command=""), alternatives=())
+
+
+def _have_same_policies(before: VpcContext, after: VpcContext) -> bool:
+    """Return whether the same endpoints have the same policies, with the same meaning."""
+    if after.changed_policies or before.snapshot.services != after.snapshot.services:
+        return False
+    was, now = (
+        [(each.id, each.type, each.service_name, each.state, each.policy) for each in it.endpoints]
+        for it in (before, after)
+    )
+    return was == now
 
 
 def _name_operations(edits: Sequence[Edit]) -> str:

@@ -48,7 +48,7 @@ def describe_failure(error: BaseException) -> str | None:
 
 
 def _describe_aws_error(error: Any) -> str:
-    if hasattr(error, "response"):
+    if getattr(error, "response", None):  # None where no answer came
         code = error.response.get("Error", {}).get("Code", "")
         return CODES.get(code) or f"AWS refused {error.operation_name}: {error}"
     names = [kind.__name__ for kind in type(error).__mro__]

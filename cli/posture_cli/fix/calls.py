@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore import xform_name
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from posture.edits.created import CREATED, rename_symbols
 from posture.edits.edit import Edit
@@ -25,6 +25,7 @@ from posture_cli.failure import CommandError, describe_failure
 # A new resource may not be known everywhere yet. EC2 recommends to wait and repeat.
 # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 PAUSES = (1, 2, 4, 8)
+SERVER_ERROR = 500  # the first HTTP status of those
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,8 @@ def _check(answer: Mapping[str, Any]) -> None:
                 for each in failed
             )
         )
+    if answer.get("UnknownIpPermissions"):
+        raise _RefusedError("some of the rules do not exist, and were not revoked")
     if answer.get("Return", answer.get("ReturnValue", True)) is False:
         raise _RefusedError("EC2 returned false")
 
@@ -178,10 +181,12 @@ def _check(answer: Mapping[str, Any]) -> None:
 def _describe(
     error: Exception, operation: str, made: Sequence[Made], left: Sequence[str]
 ) -> CallFailedError:
-    if isinstance(error, BotoCoreError):
-        what = f"whether {operation} took effect is not known ({describe_failure(error)})"
+    reason = describe_failure(error) if isinstance(error, BotoCoreError) else _explain(error)
+    if _is_uncertain(error):
+        what = f"whether {operation} took effect is not known ({reason})"
+    elif isinstance(error, BotoCoreError):
+        what = f"{operation} was not sent ({reason})"
     else:
-        reason = error if isinstance(error, _RefusedError) else _explain(error)
         what = f"EC2 refused {operation} ({reason})"
     before = (
         f"made before it: {', '.join(map(str, made))}" if made else "nothing was made before it"
@@ -191,6 +196,16 @@ def _describe(
     return CallFailedError(text, made, operation, left)
 
 
+def _is_uncertain(error: Exception) -> bool:
+    """Return whether a call may have taken effect: no answer came, or one about EC2's own fault."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= SERVER_ERROR
+    return isinstance(error, HTTPClientError)
+
+
 def _explain(error: Exception) -> str:
-    found = getattr(error, "response", {}).get("Error", {})
-    return f"{found.get('Code', '')}: {found.get('Message', '')}"
+    if not isinstance(error, ClientError):
+        return str(error)
+    found = error.response["Error"]
+    return f"{found['Code']}: {found['Message']}"

@@ -18,6 +18,7 @@ from posture_cli.plan.rows import PlannedRegion
 
 DOCUMENTATION = IPv6Network("2001:db8::/32")
 LENGTH = 56  # of a block that Amazon assigns
+SUBNET_LENGTH = 64
 EVERYTHING = frozenset({"::/0", "64:ff9b::/96"})
 KINDS = {
     "DescribeRouteTables": Facet.ROUTE_TABLES,
@@ -32,6 +33,20 @@ def choose_stand_in(region: PlannedRegion) -> str:
     used = {block for _, block in _list_used(region)}
     blocks = DOCUMENTATION.subnets(new_prefix=LENGTH)
     return next(str(each) for each in islice(blocks, len(used) + 1) if str(each) not in used)
+
+
+def choose_subnet_stand_in(region: PlannedRegion, vpc_id: str) -> str | None:
+    """Choose a block of the VPC's stand-in that no subnet has yet; None without a stand-in."""
+    block = next((block for vpc, block in _list_used(region) if vpc == vpc_id), None)
+    if block is None:
+        return None
+    used = {
+        each["Ipv6CidrBlock"]
+        for row in region.rows["DescribeSubnets"]
+        for each in row.get("Ipv6CidrBlockAssociationSet", ())
+    }
+    blocks = map(str, IPv6Network(block).subnets(new_prefix=SUBNET_LENGTH))
+    return next((each for each in blocks if each not in used), None)
 
 
 def _list_used(region: PlannedRegion) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from posture.model.service_names import short_name
 from posture_cli.failure import CommandError
 from posture_cli.plan.alone import record_alone, start_region
 from posture_cli.plan.existing import complete_existing
+from posture_cli.plan.ipv6_blocks import check_stand_ins, list_stand_ins
 from posture_cli.plan.overlay import (
     apply_difference,
     drop_targets,
@@ -150,6 +151,7 @@ class _RegionPlanner:
             complete_existing(region, instances)
         region.complete()
         _name_lists(region)
+        check_stand_ins(region)
         if not (base or self._place.account_known):
             _leave_policies_unknown(region)
         choices = dict(resolver.choices)
@@ -203,6 +205,7 @@ class _RegionPlanner:
                 yield old, resolver.own_id(each)
 
     def _note(self, build: _Build) -> Iterator[str]:
+        yield from list_stand_ins(build.region)
         for name in build.resolver.unknown:
             yield f"{name} is known only after apply."
         for address, actions in self._plan.changed.items():

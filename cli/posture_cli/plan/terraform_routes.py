@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posture.model.network import Facet
+from posture_cli.plan.ipv6_blocks import choose_stand_in, choose_subnet_stand_in
 from posture_cli.plan.rows import Unknown, make_symbol
 from posture_cli.plan.terraform_ids import GATEWAY
 from posture_cli.plan.terraform_values import Values
@@ -45,7 +46,7 @@ def add_vpc(values: Values) -> None:
         _add_existing(values)
     ipv6 = values.get("ipv6_cidr_block")
     if values.get("assign_generated_ipv6_cidr_block") is True and not isinstance(ipv6, str):
-        ipv6 = Unknown("assigned by EC2")
+        ipv6 = choose_stand_in(region) if values.instance.new else Unknown("assigned by EC2")
     region.add_vpc(
         vpc_id,
         values.address,
@@ -94,6 +95,8 @@ def add_subnet(values: Values) -> None:
     ipv6 = values.get("ipv6_cidr_block") or values.get("ipv_6_cidr_block")
     if values.instance.new and values.get("assign_ipv6_address_on_creation") is True and not ipv6:
         ipv6 = Unknown("assigned by EC2")
+    if isinstance(ipv6, Unknown):
+        ipv6 = choose_subnet_stand_in(values.region, vpc_id) or ipv6
     values.region.add_subnet(
         values.id,
         vpc_id,

@@ -282,3 +282,27 @@ def test_plan_of_a_later_format_is_refused() -> None:
     """A major version may mean anything else."""
     with pytest.raises(CommandError, match="format_version"):
         parse_terraform_plan({"format_version": "2.0", "configuration": {}}, "plan.json")
+
+
+def test_ipv6_block_that_amazon_assigns_has_a_stand_in() -> None:
+    """A new VPC's IPv6 block is not known, and its subnets' blocks are parts of the stand-in."""
+    settings = {"cidr_block": "10.0.0.0/16", "assign_generated_ipv6_cidr_block": True}
+    known = {"cidr_block": "10.0.1.0/24", "availability_zone": "eu-west-1a"}
+    change = plan(
+        [
+            create("aws_vpc.a", settings, ipv6_cidr_block=True),
+            create("aws_subnet.s", known, vpc_id=True, ipv6_cidr_block=True),
+        ],
+        [
+            configure("aws_vpc.a", cidr_block="10.0.0.0/16", assign_generated_ipv6_cidr_block=True),
+            configure(
+                "aws_subnet.s",
+                vpc_id=IN_A,
+                ipv6_cidr_block=["aws_vpc.a.ipv6_cidr_block", "aws_vpc.a"],
+            ),
+        ],
+    )
+    (subnet_row,) = change.after[0].rows["DescribeSubnets"]
+    blocks = [each["Ipv6CidrBlock"] for each in subnet_row["Ipv6CidrBlockAssociationSet"]]
+    assert blocks == ["2001:db8::/64"]
+    assert any("Amazon chooses the IPv6 block" in each for each in change.notes)

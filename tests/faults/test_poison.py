@@ -197,7 +197,8 @@ def test_an_item_of_an_older_schema_is_read_and_written_anew(stage: Stage) -> No
         GroupId=stage.network.group, IpPermissions=[ANY_ADDRESS]
     )
     assert stage.evaluate(record).failed == ()
-    item = stage.dynamodb.get_item(TableName="findings", Key=key)["Item"]
+    resolved = key | {"item": {"S": f"~resolved#{finding.rule}#{finding.resource}"}}
+    item = stage.dynamodb.get_item(TableName="findings", Key=resolved)["Item"]
     assert item["status"] == {"S": "resolved"}
     assert "schema" in item
 

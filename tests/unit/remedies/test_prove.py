@@ -242,6 +242,16 @@ def test_private_dns_needs_host_names() -> None:
     assert prove(snapshot, rule, enable, f"{attribute} && {enable}").text == "Do 1."
 
 
+def test_private_dns_is_refused_beside_another_endpoint_that_has_it() -> None:
+    """The private hosted zone of a service belongs to one endpoint of a VPC."""
+    second = interface("kms2", private_dns=False, policy=CLOSED)
+    enable = "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-kms2 --private-dns-enabled"
+    found = prove(network(*KMS_PARTS, second), RULE_MISSING, enable, ASSOCIATE)
+    assert found.command == ASSOCIATE
+    refused = prove(network(*KMS_PARTS, second), RULE_MISSING, enable)
+    assert "EC2 would refuse modify-vpc-endpoint" in refused.text
+
+
 def test_a_required_endpoint_whose_group_admits_one_subnet_cuts_the_others_off() -> None:
     """Its private DNS names replace the public ones in every subnet."""
     create = (

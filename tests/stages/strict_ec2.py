@@ -289,7 +289,8 @@ class StrictEc2:
         subnets = {*(endpoint.subnet_ids or ()), *params.get("AddSubnetIds", ())}
         subnets -= set(params.get("RemoveSubnetIds", ()))
         kind = params.get("IpAddressType") or getattr(endpoint, "ip_address_type", None)
-        self._check_subnets(sorted(subnets), kind)
+        if params.get("AddSubnetIds") or params.get("IpAddressType"):
+            self._check_subnets(sorted(subnets), kind)
 
     def _check_policy(self, params: Params) -> None:
         text = params.get("PolicyDocument")

@@ -492,7 +492,13 @@ def plan_sources(
         template = None if former is None else read_source(former)
         for file in options.stack_resources:
             stack = read_deployed(file, template, change_set, sources[0].template)
-            deployed[_match_source(file, stack, sources)] = stack
+            name = _match_source(file, stack, sources)
+            if any(each.nested for each in sources if each.name == name):
+                raise CommandError(
+                    f"{file}: the nested stacks of a deployed stack have resources of their own; "
+                    "plan each nested template with the resources of its own stack"
+                )
+            deployed[name] = stack
     elif change_set or options.deployed_template:
         raise CommandError(
             f"{path}: expected the resources of the deployed stack, too: give --stack-resources "

@@ -271,6 +271,9 @@ def test_bad_files_beside_a_template(tmp_path: Path) -> None:
     assert "no template declares Nope" in fail(path, "--parameter", "Nope=1")
     assert "expected NAME=VALUE" in fail(path, "--parameter", "Nope")
     assert "its Region is not known; give --region" in fail(path, region=None)
+    nested = CORPUS / "nested" / "root.yaml"
+    both = ("--stack-resources", resources, "--deployed-template", nested)
+    assert "plan each nested template" in fail(nested, *both)
     (tmp_path / "folder").mkdir()
     assert "with manifest.json" in fail(tmp_path / "folder")
 

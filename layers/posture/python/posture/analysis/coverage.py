@@ -131,8 +131,8 @@ class Analysis:
         same = find_same_parts(former.snapshot, snapshot) if former else frozenset()
         routed = former if same >= ROUTED else None
         gated = former if same >= GATED else None
-        self.paths = routed.paths if routed else PathFinder(snapshot)
-        self.reachability = gated.reachability if gated else Reachability(snapshot)
+        self.paths: PathFinder = routed.paths if routed else PathFinder(snapshot)
+        self.reachability: Reachability = gated.reachability if gated else Reachability(snapshot)
         self._on_ports: dict[PortRange, Reachability] = (
             gated._on_ports if gated else {(HTTPS, HTTPS): self.reachability}  # noqa: SLF001 - own class
         )

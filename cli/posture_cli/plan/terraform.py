@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from itertools import chain, combinations, islice
 
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.service_names import short_name
@@ -22,6 +22,7 @@ from posture_cli.plan.overlay import (
     strip_rows,
 )
 from posture_cli.plan.planned import PlannedChange
+from posture_cli.plan.possible import is_possible
 from posture_cli.plan.rows import PlannedRegion, make_symbol
 from posture_cli.plan.terraform_endpoints import read_catalogue
 from posture_cli.plan.terraform_ids import find_own_kind
@@ -118,10 +119,15 @@ class _RegionPlanner:
         readings = list(islice(_list_readings(first.choices), READINGS))
         renamed = dict(self._list_replaced())
         missing = tuple(self._base.missing) if self._base else ()
-        after = []
-        for reading in readings:
-            build = self._build(self._plan.after, reading) if reading else first
-            after.append(self._record(before, build, missing))
+        after, choices = [self._record(before, first, missing)], []
+        refused: list[Mapping[str, int]] = []
+        for reading in chain(readings[1:], _combine(refused)):
+            build = self._build(self._plan.after, reading)
+            if is_possible(build.region):
+                after.append(self._record(before, build, missing))
+                choices.append(" ".join(first.choices[key].text for key in reading))
+            elif len(reading) == 1:
+                refused.append(reading)
         notes = [*self._plan.notes, *self._note(first)]
         if len(readings) == READINGS:
             notes.append(
@@ -132,7 +138,7 @@ class _RegionPlanner:
             before=self._record_before(before, renamed),
             after=tuple(after),
             notes=tuple(notes),
-            choices=tuple(first.choices[key].text for reading in readings[1:] for key in reading),
+            choices=tuple(choices),
         )
 
     def _build(
@@ -252,6 +258,12 @@ def _find_type(address: str) -> str:
     steps = [each for each in address.split(".") if each]
     found = next((each for each in steps if each.startswith(("aws_", "awscc_"))), "")
     return found.partition("[")[0]
+
+
+def _combine(refused: Sequence[Mapping[str, int]]) -> Iterator[Mapping[str, int]]:
+    """Combine two choices that EC2 would refuse one by one: together they may be right."""
+    pairs = ({**one, **other} for one, other in combinations(refused, 2))
+    yield from islice((each for each in pairs if len(each) > 1), READINGS)
 
 
 def _list_readings(choices: Mapping[str, Choice]) -> Iterator[Mapping[str, int]]:

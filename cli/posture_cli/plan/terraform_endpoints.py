@@ -45,7 +45,8 @@ def add_endpoint(values: Values, policy: str = "policy") -> None:
         VpcEndpointType=kind,
         ServiceName=_read_service_name(values),
         State=_read_state(values),
-        PrivateDnsEnabled=values.get("private_dns_enabled", False),
+        # A gateway endpoint has no private DNS, whatever an expression for all types leads to.
+        PrivateDnsEnabled=kind != "Gateway" and values.get("private_dns_enabled", False),
         RouteTableIds=values.refs("route_table_ids", "route-table"),
         SubnetIds=values.refs("subnet_ids", "subnet"),
         Groups=_list_groups(values.refs("security_group_ids", "security-group")),

@@ -63,7 +63,9 @@ def _read_peers(rule: Values, group_id: str, groups: str) -> Iterator[Row]:
         yield {**shared, "Ipv6Ranges": [{"CidrIpv6": cidr}]}
     for each in _each(rule.refs("prefix_list_ids", "prefix-list")):
         yield {**shared, "PrefixListIds": [{"PrefixListId": each}]}
-    for each in _each(rule.refs(groups, "security-group")):
+    # A rule resource with blocks has no group: the provider refuses both.
+    alone = groups == "source_security_group_id" and rule.get("cidr_blocks")
+    for each in () if alone else _each(rule.refs(groups, "security-group")):
         yield {**shared, "UserIdGroupPairs": [_split_group(each)]}
     own = rule.get("self")
     if own is True:

@@ -38,9 +38,21 @@ CONFIGURATIONS = "DescribeVpcEndpointServiceConfigurations"
 # The default network ACL of a VPC that exists is not in the plan.
 BY_ACL = {"gateway-endpoint-blocked-by-network-acl", "endpoint-unreachable-from-subnet"}
 BY_LIST = {"subnet-without-gateway-endpoint-route"}  # a list or an index may be a part
+BY_MAP = {
+    *BY_LIST,
+    "endpoint-policy-allows-full-access",
+    "endpoint-policy-allows-unlisted-action",
+    "endpoint-policy-allows-untrusted-principal",
+    "endpoint-policy-allows-untrusted-resource",
+    "endpoint-policy-blocks-required-service",
+    "endpoint-single-availability-zone",
+    "gateway-service-bypasses-endpoint",
+}
 UNDECIDED: Mapping[str, set[str]] = {
     "for_each_subnets": BY_LIST,
     "one_table_of_several": BY_LIST,
+    # One map holds all endpoints, and a local value hides which part is whose.
+    "module_with_endpoints": BY_MAP,
     "change_adds_nat_gateway": BY_ACL,
     "change_destroys_endpoint": {"gateway-endpoint-blocked-by-network-acl"},
     "change_moves_an_association": BY_ACL,

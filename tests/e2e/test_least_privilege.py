@@ -50,6 +50,7 @@ def recorder() -> Iterator[Recorder]:
                 aws.functions["posture-evaluate"](read_event(name))
         _fail_topic_once(aws)
         _change_without_event(aws)
+        _repair_without_event(aws)
         for function, payload in (("sweep", {}), ("evaluate", read_event("evaluate/batch"))):
             _lose_race(aws, f"posture-{function}", payload)
         yield recorder
@@ -77,6 +78,25 @@ def _change_without_event(aws: EmbeddedAws) -> None:
     ec2 = aws.session.client("ec2")
     vpc = ec2.describe_subnets()["Subnets"][0]["VpcId"]
     ec2.create_security_group(GroupName="no-event", Description="no-event", VpcId=vpc)
+
+
+def _repair_without_event(aws: EmbeddedAws) -> None:
+    """Open and repair a finding without events, so that sweeps report both."""
+    ec2 = aws.session.client("ec2")
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"][0]
+    filters = [
+        {"Name": "vpc-id", "Values": [vpc["VpcId"]]},
+        {"Name": "vpc-endpoint-type", "Values": ["Interface"]},
+    ]
+    (group, *_) = (
+        each["GroupId"]
+        for endpoint in ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+        for each in endpoint["Groups"]
+    )
+    rule: Any = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    for change in (ec2.authorize_security_group_ingress, ec2.revoke_security_group_ingress):
+        change(GroupId=group, IpPermissions=[rule])
+        aws.functions["posture-sweep"]({})
 
 
 def _fail_topic_once(aws: EmbeddedAws) -> None:

@@ -59,9 +59,9 @@ class Recorder:
             for write in params["TransactItems"]:
                 ((kind, item),) = write.items()
                 yield Use(f"dynamodb:{IN_TRANSACTIONS[kind]}", self.names[item["TableName"]])
-        elif operation == "BatchWriteItem":
+        elif operation in {"BatchGetItem", "BatchWriteItem"}:
             for table in params["RequestItems"]:
-                yield Use("dynamodb:BatchWriteItem", self.names[table])
+                yield Use(f"dynamodb:{operation}", self.names[table])
         elif service == "dynamodb":
             index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
             yield Use(f"dynamodb:{operation}", self.names[params["TableName"]] + index)

@@ -26,6 +26,8 @@ from network_builders import (
     table,
 )
 from posture.analysis.coverage import PARTS
+from posture.edits.apply import apply_edits
+from posture.edits.command_line import parse_command
 from posture.model.baseline import Baseline
 from posture.model.endpoint_service import Connection, EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
@@ -494,6 +496,39 @@ def test_the_rules_about_policies_read_nothing_else() -> None:
         for each in (before, emptied)
     )
     assert was == now
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ASSOCIATE,
+        "aws ec2 delete-route --route-table-id rtb-private --destination-cidr-block 0.0.0.0/0",
+        "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-kms --no-private-dns-enabled",
+        f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-s3 --policy-document '{FULL}'",
+        "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids vpce-kms",
+        (
+            "aws ec2 revoke-security-group-ingress --group-id sg-endpoints --protocol tcp --port 443 "
+            "--cidr 10.0.0.0/16"
+        ),
+        (
+            "aws ec2 create-network-acl-entry --network-acl-id acl-open --rule-number 50 --ingress "
+            "--protocol tcp --port-range From=443,To=443 --cidr-block 0.0.0.0/0 --rule-action deny"
+        ),
+        "aws ec2 modify-vpc-attribute --vpc-id vpc-1 --enable-dns-support '{\"Value\":false}'",
+    ],
+)
+def test_what_is_shared_with_the_network_before_does_not_change_an_answer(command: str) -> None:
+    """A trial and an evaluation from scratch have the same verdicts and cells."""
+    before = VpcContext(network(*KMS_PARTS), BASELINE)
+    evaluate_context(before)
+    snapshot = apply_edits(before.snapshot, parse_command(command)).snapshot
+    tried = VpcContext(snapshot, BASELINE, former=before)
+    scratch = VpcContext(snapshot, BASELINE)
+    advised = [
+        replace(each, remediation=None, alternatives=()) for each in evaluate_context(scratch)
+    ]
+    assert list(evaluate_context(tried)) == advised
+    assert tried.coverage == scratch.coverage
 
 
 def test_every_part_of_a_snapshot_is_compared() -> None:

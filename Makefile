@@ -36,8 +36,8 @@ FUNCTION_calls := EvaluateFunction
 FUNCTION_sweep := SweepFunction
 FUNCTION_notify := NotifyFunction
 
-scan: $(CHECKOV) ## scan both templates with checkov; they contain the skipped checks and the reasons
-	$(VENV)/checkov/bin/checkov --framework cloudformation --file template.yaml member.yaml \
+scan: $(CHECKOV) ## scan the templates with checkov; they contain the skipped checks and the reasons
+	$(VENV)/checkov/bin/checkov --framework cloudformation --file template.yaml member.yaml remediation.yaml \
 	  --compact --quiet --skip-download
 
 image: $(DEV) ## build a replacement for Lambda's base image (needs root, debootstrap and Docker)
@@ -73,7 +73,7 @@ check: $(DEV) ## lint, format, types, import contracts, templates, generated pag
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/posture/python:cli $(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml member.yaml
+	$(BIN)/cfn-lint template.yaml member.yaml remediation.yaml
 	$(BIN)/posture rules --output markdown | diff docs/rules.md -
 	$(BIN)/posture events --output markdown | diff docs/events.md -
 

@@ -1,6 +1,7 @@
 """The calls of a remediation: one after the other, none after a failure, and nothing is guessed."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -57,7 +58,7 @@ def client() -> Any:
 def ec2(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     """Return a stub of EC2 that expects calls in their order; `pauses` holds what was slept."""
     pauses: list[float] = []
-    monkeypatch.setattr(calls.time, "sleep", pauses.append)
+    monkeypatch.setattr(calls, "time", SimpleNamespace(sleep=pauses.append))
     with Stubber(client) as stub:
         stub.pauses = pauses  # type: ignore[attr-defined]
         yield stub

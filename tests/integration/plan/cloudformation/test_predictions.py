@@ -20,6 +20,7 @@ from cloudformation_scan import (
     serve_region,
 )
 from posture.model.verdict import Verdict
+from posture_cli.plan.catalogue import build_catalogue
 from posture_cli.plan.cloudformation import PlanSettings, plan_cloudformation
 from posture_cli.plan.cloudformation_sources import read_sources
 from posture_cli.plan.outcome import compare_plan
@@ -35,6 +36,15 @@ def ec2() -> Iterator[Any]:
     """Serve a region without any VPC."""
     with serve_region() as client:
         yield client
+
+
+def test_built_in_catalogue_lists_what_ec2_lists(ec2: Any) -> None:
+    """The services that a plan knows without credentials are those of the emulated Region."""
+    pages = ec2.get_paginator("describe_vpc_endpoint_services").paginate()
+    listed = {each["ServiceName"] for page in pages for each in page["ServiceDetails"]}
+    known = {row["ServiceName"] for row in build_catalogue(REGION)["DescribeVpcEndpointServices"]}
+    own = {name for name in listed if ".vpce." in name}
+    assert known == listed - own
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

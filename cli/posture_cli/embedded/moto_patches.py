@@ -241,6 +241,8 @@ def use_numbered_ids() -> AbstractContextManager[object]:
 
     def numbered(prefix: str = "", size: int = 17) -> str:  # noqa: ARG001 - moto's signature
         made[prefix] += 1
+        while made[prefix] >= 0x10 and f"{made[prefix]:x}".startswith("a"):  # noqa: PLR2004
+            made[prefix] += 1  # its padded id is that of a smaller number
         return f"{prefix}-0{made[prefix]:a>{DIGITS}x}"
 
     return patch.object(utils, "random_id", numbered)

@@ -11,10 +11,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.ec2 import utils
 
 from posture_cli.embedded.cloudtrail import ApiCaller, record_calls
 from posture_cli.embedded.environment import isolate_environment
-from posture_cli.embedded.moto_patches import EndpointPatches
+from posture_cli.embedded.moto_patches import EndpointPatches, use_numbered_ids
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -147,3 +148,10 @@ def test_failed_modification_changes_nothing(network: Network) -> None:
             VpcEndpointId="vpce-0123456789abcdef0", AddRouteTableIds=[network.table]
         )
     assert network.gateways() == ["local"]
+
+
+def test_numbered_ids_are_unique() -> None:
+    """A number is padded with the digit a, which a longer number may begin with."""
+    with use_numbered_ids():
+        ids = [utils.random_id("sg") for _ in range(3000)]
+    assert len(set(ids)) == len(ids)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -192,6 +193,9 @@ def _record(url: str) -> RecordedRegion:
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
+    # moto has no connections of endpoint services, and none were made.
+    none = SimpleNamespace(status_code=200), {"VpcEndpointConnections": []}
+    ec2.meta.events.register("before-call.ec2.DescribeVpcEndpointConnections", lambda **_: none)
     recorder = Recorder(ec2)
     observer = Observer(ec2, Region(ACCOUNT, REGION), now=lambda: NOW)
     list(observer.collect_region(DnsCache(budget=UNLIMITED)))

@@ -10,7 +10,6 @@ from itertools import chain, combinations, islice
 
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.service_names import short_name
-from posture_cli.failure import CommandError
 from posture_cli.plan.alone import record_alone, start_region
 from posture_cli.plan.existing import complete_existing
 from posture_cli.plan.ipv6_blocks import check_stand_ins, list_stand_ins
@@ -272,12 +271,6 @@ def _list_readings(choices: Mapping[str, Choice]) -> Iterator[Mapping[str, int]]
     for key, choice in choices.items():
         for option in range(1, choice.options):
             yield {key: option}
-
-
-def require_changes(plan: TerraformPlan, file: str) -> None:
-    """Raise an error for a plan without any resource of AWS."""
-    if not any(each.type.startswith(("aws_", "awscc_")) for each in (*plan.before, *plan.after)):
-        raise CommandError(f"{file}: expected resources of the providers aws or awscc, found none")
 
 
 def _read_list(instance: Instance) -> tuple[str, str, list[str]] | None:

@@ -507,8 +507,8 @@ def test_the_rules_about_policies_read_nothing_else() -> None:
         f"aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-s3 --policy-document '{FULL}'",
         "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids vpce-kms",
         (
-            "aws ec2 revoke-security-group-ingress --group-id sg-endpoints --protocol tcp --port 443 "
-            "--cidr 10.0.0.0/16"
+            "aws ec2 revoke-security-group-ingress --group-id sg-endpoints --protocol tcp "
+            "--port 443 --cidr 10.0.0.0/16"
         ),
         (
             "aws ec2 create-network-acl-entry --network-acl-id acl-open --rule-number 50 --ingress "

@@ -255,3 +255,12 @@ def test_answer_is_certain_only_if_it_holds_for_each_address(
         create(KMS, SubnetIds=["subnet-b"], SecurityGroupIds=["sg-endpoints"]),
     )
     assert cell(made, "a", KMS).outcome is outcome
+
+
+def test_default_vpc_is_used_once_it_has_an_endpoint() -> None:
+    """Then it is evaluated as any other VPC."""
+    unused = build_snapshot(
+        table("main", main=True), vpc=replace(VPC, default=True, has_interfaces=False)
+    )
+    made = run(unused, create(S3, "Gateway", RouteTableIds=["rtb-main"]))
+    assert made.vpc.has_interfaces is None

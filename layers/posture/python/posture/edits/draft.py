@@ -80,7 +80,10 @@ class Draft:
             for name in _PARTS
             if (now := getattr(self, name)) != getattr(self.snapshot, name)
         }
-        return replace(self.snapshot, vpc=self.vpc, **parts)
+        vpc = self.vpc
+        if vpc.has_interfaces is False and (self.endpoints or self.nat_gateways):
+            vpc = replace(vpc, has_interfaces=None)  # read of unused default VPCs only
+        return replace(self.snapshot, vpc=vpc, **parts)
 
     def create_id(self, prefix: str) -> str:
         """Return a symbol for the id of a new resource, such as `vpce-new-1`."""

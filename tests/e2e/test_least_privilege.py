@@ -84,7 +84,7 @@ def _repair_without_event(aws: EmbeddedAws) -> None:
     """Open and repair a finding without events, so that sweeps report both."""
     ec2 = aws.session.client("ec2")
     vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["false"]}])["Vpcs"][0]
-    filters = [
+    filters: Any = [
         {"Name": "vpc-id", "Values": [vpc["VpcId"]]},
         {"Name": "vpc-endpoint-type", "Values": ["Interface"]},
     ]

@@ -194,8 +194,9 @@ def _record(url: str) -> RecordedRegion:
         aws_secret_access_key="test",
     )
     # moto has no connections of endpoint services, and none were made.
-    none = SimpleNamespace(status_code=200), {"VpcEndpointConnections": []}
-    ec2.meta.events.register("before-call.ec2.DescribeVpcEndpointConnections", lambda **_: none)
+    none: Any = SimpleNamespace(status_code=200), {"VpcEndpointConnections": []}
+    events: Any = ec2.meta.events
+    events.register("before-call.ec2.DescribeVpcEndpointConnections", lambda **_: none)
     recorder = Recorder(ec2)
     observer = Observer(ec2, Region(ACCOUNT, REGION), now=lambda: NOW)
     list(observer.collect_region(DnsCache(budget=UNLIMITED)))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, combinations, islice
 
-from posture.model.endpoint_service import ServiceFacet
 from posture.model.service_names import short_name
 from posture_cli.plan.alone import record_alone, start_region
 from posture_cli.plan.existing import complete_existing
@@ -32,7 +31,6 @@ from posture_cli.plan.terraform_references import Choice, Resolver
 from posture_cli.plan.unassigned import assign
 from posture_cli.recorded.region import MissingRows, RecordedRegion
 
-SERVICES = ServiceFacet.CONFIGURATION.value
 ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 READINGS = 200  # at most; a plan with more is left unknown as a whole
 
@@ -218,10 +216,9 @@ class _RegionPlanner:
             if is_unknown_type(type_):
                 what = " and ".join(actions)
                 yield f"{address} ({what}) is not evaluated: the type {type_} is not understood."
-        for row in build.region.rows[SERVICES]:
-            for each in self._plan.after:
-                if each.new and build.resolver.own_id(each) == row["ServiceId"]:
-                    yield f"{row['ServiceId']} stands for {each.address}."
+        for each in self._plan.after:
+            if each.new and find_own_kind(each.mode, each.type) == "endpoint-service":
+                yield f"{build.resolver.own_id(each)} stands for {each.address}."
         if not self._place.account_known and not self._base:
             yield (
                 "The account is not in the plan: policies that name accounts are not evaluated. "

@@ -409,6 +409,8 @@ class Resolver:
 
     def _read_unknown(self, instance: Instance, name: str, kind: str) -> Iterator[Candidate]:
         own = find_own_kind(instance.mode, instance.type)
+        if not kind:
+            return
         if kind == own:
             yield Candidate(self.own_id(instance), known=False, source=instance)
         elif instance.type in VPCS and name in DEFAULT_SUFFIXES:

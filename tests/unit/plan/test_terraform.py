@@ -306,3 +306,35 @@ def test_ipv6_block_that_amazon_assigns_has_a_stand_in() -> None:
     blocks = [each["Ipv6CidrBlock"] for each in subnet_row["Ipv6CidrBlockAssociationSet"]]
     assert blocks == ["2001:db8::/64"]
     assert any("Amazon chooses the IPv6 block" in each for each in change.notes)
+
+
+def test_document_with_a_part_that_only_apply_tells_is_unknown() -> None:
+    """The ARN of a new role is no id of a network: the policy stays unknown, not half known."""
+    statement = {"actions": ["*"], "resources": ["*"], "principals": [{"type": "AWS"}]}
+    document = create("aws_iam_policy_document.p", {"statement": [statement]}, json=True)
+    document |= {"address": "data.aws_iam_policy_document.p", "mode": "data"}
+    document["change"]["actions"] = ["read"]
+    document["change"]["after_unknown"]["statement"] = [{"principals": [{"identifiers": [True]}]}]
+    known = {"service_name": "com.amazonaws.eu-west-1.s3", "vpc_endpoint_type": "Gateway"}
+    json = ["data.aws_iam_policy_document.p.json", "data.aws_iam_policy_document.p"]
+    role = ["aws_iam_role.r.arn", "aws_iam_role.r"]
+    block = {"principals": [{"identifiers": {"references": role}}]}
+    change = plan(
+        [
+            VPC,
+            create("aws_iam_role.r", arn=True),
+            document,
+            create("aws_vpc_endpoint.e", known, vpc_id=True, policy=True),
+        ],
+        [
+            VPC_CONFIG,
+            configure("aws_iam_role.r"),
+            {
+                "address": "data.aws_iam_policy_document.p",
+                "expressions": {"statement": [block]},
+            },
+            configure("aws_vpc_endpoint.e", vpc_id=IN_A, policy=json),
+        ],
+    )
+    endpoint = rows(change, "DescribeVpcEndpoints")["vpce-aws_vpc_endpoint.e"]
+    assert "PolicyDocument" not in endpoint

@@ -127,7 +127,8 @@ class PostureScan(Tool):
         """Return the command."""
         del folder, questions
         posture, baseline = str(ROOT / ".venv/bin/posture"), str(HERE / "baseline.yaml")
-        return [posture, "scan", "--region", region, "--baseline", baseline, "-o", "json"]
+        options = ["--region", region, "--baseline", baseline, "--no-fixes"]
+        return [posture, "scan", *options, "-o", "json"]
 
     def read_answers(self, output: str, folder: Path, questions: Sequence[str]) -> ToolAnswers:
         """Read its JSON: what fails, and what is unknown."""

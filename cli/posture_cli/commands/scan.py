@@ -14,7 +14,12 @@ from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Evidence, Status, Verdict
-from posture.remedies.prove import SCAN_LIMITS, AnyContext, prove_verdicts
+from posture.remedies.prove import (
+    SCAN_LIMITS,
+    AnyContext,
+    drop_unproven_command,
+    prove_verdicts,
+)
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import SERVICE_RULES
@@ -62,6 +67,9 @@ def scan(
     vpc: options.VpcsOption = None,
     baseline: options.BaselineOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also list what passes.")] = False,
+    fixes: Annotated[
+        bool, typer.Option(help="Look for commands that are verified to resolve each finding.")
+    ] = True,
     output: Annotated[Output, output_option(*RECORDS, Output.SARIF, Output.JUNIT)] = Output.TABLE,
 ) -> None:
     """Evaluate your VPCs now, read-only, with your own credentials; nothing needs to be deployed.
@@ -73,7 +81,8 @@ def scan(
     decided is listed as unknown.
 
     A remediation has a command only if it is verified: applied to the network as it was read, it
-    resolves the finding and opens none that is as severe. JSON, CSV, sarif and junit show it.
+    resolves the finding and opens none that is as severe. JSON, CSV, sarif and junit show it. It
+    takes longer than the evaluation; --no-fixes leaves it out.
 
     For a CI pipeline: sarif is for code scanning, junit for test reports (with everything that
     passes).
@@ -92,7 +101,8 @@ def scan(
                 continue
             progress.update(f"evaluating {snapshot.scope}")
             evaluated["VPC" if snapshot.scope.vpc_id else "endpoint service"] += 1
-            found += _evaluate(snapshot, document, prove=output in SHOWS_REMEDIATION)
+            prove = fixes and output in SHOWS_REMEDIATION
+            found += _evaluate(snapshot, document, prove=prove)
     bad = [pair for pair in found if pair[1].status is not Status.PASS]
     _write(sorted(found if everything else bad, key=_sort_key), found, output)
     _print_summary(evaluated, found)
@@ -129,7 +139,11 @@ def _evaluate(
     else:
         context = EndpointServiceContext(snapshot, baseline)
         verdicts = evaluate_endpoint_service(snapshot, baseline)
-    for verdict in prove_verdicts(context, verdicts, SCAN_LIMITS) if prove else verdicts:
+    for verdict in (
+        prove_verdicts(context, verdicts, SCAN_LIMITS)
+        if prove
+        else map(drop_unproven_command, verdicts)
+    ):
         if verdict.status is not Status.NOT_APPLICABLE:
             yield snapshot.scope, verdict
 

@@ -428,7 +428,7 @@ def test_every_limit_ends_the_proofs(limits: ProofLimits) -> None:
     """No command is given that was not tried."""
     found = prove(network(), RULE_MISSING, ASSOCIATE, limits=limits)
     assert not found.command
-    assert "posture scan checks more" in found.text
+    assert "posture scan --vpc checks those of one VPC" in found.text
 
 
 def test_the_result_does_not_depend_on_the_order_of_verdicts() -> None:

@@ -49,8 +49,8 @@ from posture.rules.rule_catalogue import VPC_RULES
 
 NO_COMMAND = "No command is given"
 NOT_CHECKED = (
-    "one evaluation checks a limited number of commands, those of the most severe findings first; "
-    "posture scan checks more"
+    "a limited number of commands is checked at a time, those of the most severe findings first; "
+    "posture scan --vpc checks those of one VPC"
 )
 
 # A command that sets policies only concerns these rules, and no other command does: tests show

@@ -413,7 +413,7 @@ def test_the_most_severe_findings_are_proven_first_and_the_rest_say_so() -> None
     assert missing is not None
     assert opened.command == revoke
     assert not missing.command
-    assert "one evaluation checks a limited number of commands" in missing.text
+    assert "a limited number of commands is checked at a time" in missing.text
 
 
 @pytest.mark.parametrize(

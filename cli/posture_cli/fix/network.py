@@ -11,7 +11,7 @@ from posture.ec2.observer import Observer
 from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command
 from posture.edits.created import CREATED, rename_symbols
-from posture.edits.edit import CreateSecurityGroup, Edit
+from posture.edits.edit import CreateSecurityGroup, CreateVpcEndpoint, Edit
 from posture.edits.format import format_sequence, name_operation
 from posture.errors import EditError, RefusedEditError
 from posture.model.endpoint_service import EndpointServiceSnapshot
@@ -156,18 +156,16 @@ def propose(
 ) -> Proposal:
     """Prove a command on the network as it is now, and predict what it does.
 
-    An earlier run may have made its first calls: what is left of them is proven in its place.
+    An earlier run may have made its first calls: then what is left is proven in its place.
 
     Raises:
         UnprovenError: The command is not proven.
     """
     prover = Prover(network.context, network.verdicts, SCAN_LIMITS)
-    problem = prover.find_problem(command, verdict)
-    done: Sequence[Edit] = ()
-    left = command
-    if problem:
-        done, left = _skip_done(network.snapshot, command)
-        if not left or not done or prover.find_problem(left, verdict):
+    done, left = _skip_done(network.snapshot, command)
+    if not done or not left or prover.find_problem(left, verdict):
+        done, left = (), command
+        if problem := prover.find_problem(command, verdict):
             raise UnprovenError(problem)
     wanted = replace(
         verdict,
@@ -178,10 +176,10 @@ def propose(
     after = apply_edits(network.snapshot, edits)
     notes = tuple(f"Assumed: {each}." for each in after.assumptions)
     effect = compare_snapshots([network.snapshot], [after.snapshot], document, notes)
-    return Proposal(network, prover.prove(wanted), edits, tuple(done), effect)
+    return Proposal(network, prover.prove(wanted), edits, done, effect)
 
 
-def _skip_done(snapshot: AnySnapshot, command: str) -> tuple[Sequence[Edit], str]:
+def _skip_done(snapshot: AnySnapshot, command: str) -> tuple[tuple[Edit, ...], str]:
     """Return the first calls of a command that are done already, and the command that is left.
 
     What is left is proven by itself, so taking a call for done by mistake does no harm.
@@ -190,17 +188,17 @@ def _skip_done(snapshot: AnySnapshot, command: str) -> tuple[Sequence[Edit], str
     names: dict[str, str] = {}
     done: list[Edit] = []
     for edit in edits:
-        if not _is_done(snapshot, rename_symbols(edit, names)):
+        wanted = rename_symbols(edit, names)
+        what = CREATED.get(type(edit))
+        known = _find_created(snapshot, wanted) if what else None
+        if not known and (what or not _is_done(snapshot, wanted)):
             break
         done.append(edit)
-        if what := CREATED.get(type(edit)):
-            symbol = f"{what.prefix}-new-{sum(CREATED.get(type(it)) == what for it in done)}"
-            if (known := _find_created(snapshot, edit)) is None:
-                done.pop()
-                break
-            names[symbol] = known
+        if what and known:
+            number = sum(CREATED.get(type(each)) == what for each in done)
+            names[f"{what.prefix}-new-{number}"] = known
     left = _renumber([rename_symbols(each, names) for each in edits[len(done) :]], done)
-    return done, format_sequence(left, snapshot.scope.region)
+    return tuple(done), format_sequence(left, snapshot.scope.region)
 
 
 def _renumber(edits: Sequence[Edit], done: Iterable[Edit]) -> list[Edit]:
@@ -228,17 +226,26 @@ def _is_done(snapshot: AnySnapshot, edit: Edit) -> bool:
 
 
 def _find_created(snapshot: AnySnapshot, edit: Edit) -> str | None:
-    """Find what an earlier run of a call created; only groups have a name that is unique."""
-    if not isinstance(edit, CreateSecurityGroup) or not isinstance(snapshot, Snapshot):
+    """Find what an earlier run of a call created: a group by its name, an endpoint by its parts."""
+    if isinstance(snapshot, EndpointServiceSnapshot):
         return None
-    return next(
-        (
-            each.id
-            for each in snapshot.security_groups.values()
-            if (each.name, each.vpc_id) == (edit.group_name, edit.vpc_id)
-        ),
-        None,
-    )
+    if isinstance(edit, CreateSecurityGroup):
+        groups = snapshot.security_groups.values()
+        wanted = edit.group_name, edit.vpc_id
+        return next((each.id for each in groups if (each.name, each.vpc_id) == wanted), None)
+    if isinstance(edit, CreateVpcEndpoint):
+        return next(
+            (
+                each.id
+                for each in snapshot.endpoints.values()
+                if (each.type, each.service_name) == (edit.vpc_endpoint_type, edit.service_name)
+                and not each.deleted
+                and {*edit.route_table_ids} <= {*each.route_table_ids}
+                and {*edit.subnet_ids} <= {*each.subnet_ids}
+            ),
+            None,
+        )
+    return None
 
 
 def describe_changes(recorded: Verdict, current: Verdict) -> Iterator[str]:

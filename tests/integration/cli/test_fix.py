@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,7 +48,7 @@ class Stage:
     run: DemoRun
     organization: Organization
     alice: ApiCaller
-    denied: set[str] = field(default_factory=set)
+    denied: dict[str, int] = field(default_factory=dict)  # after so many calls
     sleeping: bool = False
     account: str = ""
 
@@ -54,8 +56,9 @@ class Stage:
         """Open the observer whose calls are on the trail."""
         assert profile is None
         client = self.aws.ec2(self.alice)
-        for operation in self.denied:
-            client.meta.events.register_first(f"before-call.ec2.{operation}", _refuse)
+        for operation, allowed in self.denied.items():
+            event = f"before-call.ec2.{operation}"
+            client.meta.events.register_first(event, partial(_refuse, count(), allowed))
         account = self.account or self.aws.account
         return [Observer(client, Region(account, each)) for each in regions or [self.aws.region]]
 
@@ -89,7 +92,9 @@ class Stage:
         return [each["eventName"] for each in self.aws.trail if "errorCode" not in each]
 
 
-def _refuse(model: Any, **_: Any) -> None:
+def _refuse(calls: Iterator[int], allowed: int, *, model: Any, **_: Any) -> None:
+    if next(calls) < allowed:
+        return
     error = {"Error": {"Code": "UnauthorizedOperation", "Message": "alice may not"}}
     raise ClientError(error, model.name)  # type: ignore[arg-type]
 
@@ -107,7 +112,7 @@ def deployed() -> Iterator[Stage]:
 @pytest.fixture
 def stage(deployed: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Return the stage, and restore the organization after the test."""
-    deployed.denied, deployed.sleeping, deployed.account = set(), False, ""
+    deployed.denied, deployed.sleeping, deployed.account = {}, False, ""
     monkeypatch.setattr(live, "open_live_observers", deployed.open_observers)
     monkeypatch.setattr(wait, "time", SimpleNamespace(sleep=deployed.pause))
     yield deployed
@@ -276,7 +281,7 @@ def test_a_change_during_the_question_stops_it(
 def test_a_refusal_of_the_first_call_leaves_all_as_it_was(stage: Stage) -> None:
     """The message has EC2's code, and the command that remains."""
     finding = stage.open_group()
-    stage.denied = {"RevokeSecurityGroupIngress"}
+    stage.denied = {"RevokeSecurityGroupIngress": 0}
     before = stage.read_group()
     said = fail(finding.id, "--yes")
     remedy = finding.verdict.remediation
@@ -328,8 +333,7 @@ def test_a_failure_in_the_middle_says_what_was_made_and_can_be_continued(stage: 
         remedy = finding.verdict.remediation
         assert remedy
         assert remedy.command.startswith("GROUP=$(aws ec2 create-security-group")
-        stage.denied = {"ModifyVpcEndpoint"}
-        code, said = 0, {}
+        stage.denied = {"ModifyVpcEndpoint": 0}
         result = posture(finding.id, "--yes", "--output", "json")
         said = json.loads(result.stdout)
         (group,) = (each for each in list_groups(stage) if each["GroupName"] != "default")
@@ -346,11 +350,32 @@ def test_a_failure_in_the_middle_says_what_was_made_and_can_be_continued(stage: 
         assert left.startswith("aws ec2 modify-vpc-endpoint")
         assert group["GroupId"] in left
 
-        stage.denied = set()
+        stage.denied = {}
         code, said = apply(finding.id)
         assert (code, said["outcome"]) == (0, "resolved")
         assert [each["operation"] for each in said["made"]] == ["modify-vpc-endpoint"]
         assert len(list_groups(stage)) == 2
+
+
+def test_an_endpoint_of_an_earlier_run_is_not_created_again(stage: Stage) -> None:
+    """The second of two endpoints is refused; the next run creates that one only."""
+    subnet = stage.organization.sandbox.private_subnets[0]
+    finding = stage.find("gateway-service-bypasses-endpoint", subnet)
+    stage.denied = {"CreateVpcEndpoint": 1}
+    result = posture(finding.id, "--yes", "--output", "json")
+    first = json.loads(result.stdout)
+    assert [each["operation"] for each in first["made"]] == ["create-vpc-endpoint"]
+
+    stage.denied = {}
+    code, said = apply(finding.id)
+    assert (code, said["outcome"], len(said["made"])) == (0, "resolved", 1)
+    created = [each["made"][0]["created"] for each in (first, said)]
+    found = stage.aws.ec2().describe_vpc_endpoints(VpcEndpointIds=created)["VpcEndpoints"]
+    assert {each["ServiceName"] for each in found} == {
+        "com.amazonaws.eu-west-1.dynamodb",
+        "com.amazonaws.eu-west-1.s3",
+    }
+    stage.aws.ec2().delete_vpc_endpoints(VpcEndpointIds=created)
 
 
 def test_what_the_monitor_has_not_recorded_in_time_is_not_called_resolved(stage: Stage) -> None:

@@ -88,6 +88,9 @@ def build_network(ec2: Any, random: Random) -> RandomNetwork:
         ({"DestinationPrefixListId": listed}, {"TransitGatewayId": tgw}),
     ):
         ec2.create_route(RouteTableId=known, **destination, **target)
+    for table in pool["rtb"]:
+        target = random.choice([{"NatGatewayId": pool["nat"][0]}, {"GatewayId": igw}])
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock="192.0.2.0/24", **target)
     groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])
     pool["sg"].append(groups["SecurityGroups"][0]["GroupId"])
     for name in ("endpoints", "clients"):

@@ -25,7 +25,7 @@ from random_requests import CHOICES, build_network, choose_request
 from sample_network import ACCOUNT, REGION
 from strict_ec2 import StrictEc2
 
-SEQUENCES = int(os.environ.get("EDIT_SEQUENCES", "20"))  # more: EDIT_SEQUENCES=2000
+SEQUENCES = int(os.environ.get("EDIT_SEQUENCES", "40"))  # more: EDIT_SEQUENCES=2000
 LENGTH = 40
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
@@ -30,8 +32,6 @@ from posture.model.region_access import AnySnapshot, RegionAccess
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
-from posture.remedies.prove import EVENT_LIMITS, FIRST_LIMITS, ProofLimits, Prover
-from posture.remedies.transitions import prove_transitions
 from posture.rules.engine import (
     evaluate_context,
     evaluate_endpoint_service,
@@ -50,6 +50,9 @@ from posture.store.scope_store import (
     WriteOutcome,
     WriteResult,
 )
+
+if TYPE_CHECKING:
+    from posture.remedies.prove import Prover
 
 logger = Logger()
 
@@ -97,18 +100,37 @@ class ObservedScope:
         return self.snapshot.scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleResults:
     """The verdicts on a scope, and its coverage matrix.
 
     They are not `repeatable` where a rule or the matrix failed: the next evaluation may succeed.
-    `prover` proves their remediations; None where there are none.
+    `context` is what they were evaluated in; None where they have no remediations to prove.
     """
 
     verdicts: tuple[Verdict, ...] = ()
     coverage: Json | None = None
     repeatable: bool = True
-    prover: Prover | None = None
+    context: VpcContext | EndpointServiceContext | None = None
+    is_first: bool = False  # of its scope, so that most of its findings are new
+
+    def prove(self, steps: tuple[Transition, ...]) -> tuple[Transition, ...]:
+        """Replace the remediations of findings that open or change by proven ones."""
+        if not steps or self.context is None:
+            return steps
+        # Imported when something changed: most evaluations, and a cold start, need neither.
+        from posture.remedies.transitions import prove_transitions  # noqa: PLC0415
+
+        return prove_transitions(self._prover, self.verdicts, steps)
+
+    @cached_property
+    def _prover(self) -> Prover:
+        """The prover, which remembers what it tried if others wrote the scope meanwhile."""
+        from posture.remedies.prove import EVENT_LIMITS, FIRST_LIMITS, Prover  # noqa: PLC0415
+
+        assert self.context is not None  # noqa: S101 - as `prove` checks
+        limits = FIRST_LIMITS if self.is_first else EVENT_LIMITS
+        return Prover(self.context, self.verdicts, limits)
 
 
 class CostlyPoliciesError(Exception):
@@ -160,8 +182,8 @@ class ScopeEvaluator:
             return unchanged(scope)
         if record and record.is_newer_than(observation.observed_at, observation.dns, latest):
             return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead)
-        limits = FIRST_LIMITS if state.record is None else EVENT_LIMITS
-        return self._record(observed, evaluate_rules(observed, policy_units, limits), state)
+        results = evaluate_rules(observed, policy_units, is_first=record is None)
+        return self._record(observed, results, state)
 
     def observe(
         self,
@@ -247,7 +269,8 @@ def unchanged(scope: Scope) -> ScopeResult:
 def evaluate_rules(
     observed: ObservedScope,
     policy_units: int = VPC_POLICY_UNITS,
-    limits: ProofLimits = EVENT_LIMITS,
+    *,
+    is_first: bool = False,
 ) -> RuleResults:
     """Evaluate all rules for a snapshot; none for an exempt scope.
 
@@ -261,8 +284,8 @@ def evaluate_rules(
     if isinstance(snapshot, EndpointServiceSnapshot):
         verdicts = evaluate_endpoint_service(snapshot, baseline)
         repeatable = not any(map(is_rule_error, verdicts))
-        prover = Prover(EndpointServiceContext(snapshot, baseline), verdicts, limits)
-        return RuleResults(verdicts, repeatable=repeatable, prover=prover)
+        service = EndpointServiceContext(snapshot, baseline)
+        return RuleResults(verdicts, None, repeatable, service, is_first)
     if isinstance(snapshot, RegionAccess):
         return RuleResults(evaluate_region_access(snapshot, baseline))
     context = VpcContext(snapshot, baseline, policy_units)
@@ -270,7 +293,7 @@ def evaluate_rules(
         raise CostlyPoliciesError("its endpoint policies take long to decide")
     coverage, verdicts = _coverage(context), evaluate_context(context)
     repeatable = coverage is not None and not any(map(is_rule_error, verdicts))
-    return RuleResults(verdicts, coverage, repeatable, Prover(context, verdicts, limits))
+    return RuleResults(verdicts, coverage, repeatable, context, is_first)
 
 
 def _has_unfinished_policies(context: VpcContext) -> bool:
@@ -298,7 +321,7 @@ def _compare(
         changes=changes,
         waivers=waivers,
     )
-    return prove_transitions(results.prover, results.verdicts, steps) if results.prover else steps
+    return results.prove(steps)
 
 
 def _resource_ids(snapshot: AnySnapshot) -> frozenset[str] | None:

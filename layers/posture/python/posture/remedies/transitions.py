@@ -1,4 +1,4 @@
-"""Gives the findings that open or change the remediation that is proven for them. Pure."""
+"""Replaces the remediations of findings that open or change by those that are proven. Pure."""
 
 from __future__ import annotations
 

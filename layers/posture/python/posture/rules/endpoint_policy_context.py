@@ -184,7 +184,7 @@ class EndpointPolicyContext:
         if suggested.stops:
             named = sorted(suggested.stops, key=_is_rare)
             more = len(named) - MOST_STOPPED
-            most = ", ".join(named[:MOST_STOPPED]) + (f" and {more} more features" * (more > 0))
+            most = ", ".join(named[:MOST_STOPPED]) + (f" and {more} more" * (more > 0))
             stops = f" It stops these, unless aws_owned_resources names them: {most}."
         text = f"{what}, and was checked to allow no untrusted access.{stops}"
         return Remediation(text, self._write_command(suggested.text))

@@ -1,6 +1,6 @@
 """Exports the ends of the hash chains to a file, to be kept where operators cannot write.
 
-The alerts that somebody received hold ends of chains as well.
+Received alerts hold ends of chains as well.
 """
 
 import json

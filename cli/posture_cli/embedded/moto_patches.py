@@ -189,7 +189,7 @@ class EndpointPatches:
                 endpoint.dns_options = {**options, INBOUND_ONLY: True}
 
     def _move_interfaces(self, endpoint: Any) -> None:
-        """Give an interface endpoint one network interface in each of its subnets."""
+        """Create a network interface of an endpoint in each of its subnets."""
         if endpoint.vpc_endpoint_type == "Gateway":
             return
         present = {self._ec2.enis[each].subnet.id: each for each in endpoint.network_interface_ids}

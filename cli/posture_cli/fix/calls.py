@@ -87,7 +87,7 @@ def make_calls(
     Args:
         ec2: The EC2 client, of the account and Region of the network.
         edits: The edits.
-        begin: Is told the operation before each call.
+        begin: Is called with the operation before each call.
 
     Returns:
         The calls that were made, all of them.
@@ -124,7 +124,7 @@ def _read_id(answer: Mapping[str, Any], edit: Edit) -> str:
 
 
 def _name_symbols(edits: Sequence[Edit]) -> Iterator[str]:
-    """Yield the symbol of what each edit creates, such as `sg-new-1`; "" for nothing."""
+    """Yield the symbol of what each edit creates, such as `sg-new-1`; "" if none is created."""
     count: dict[str, int] = {}
     for each in edits:
         what = CREATED.get(type(each))

@@ -14,7 +14,7 @@ def wait_until(is_done: Callable[[], bool], seconds: int, tell: Callable[[str], 
     Args:
         is_done: Looks whether it is done.
         seconds: How long to wait; it is looked once even for 0.
-        tell: Is told how long it takes.
+        tell: Is called with how long it takes.
 
     Returns:
         Whether it is done.

@@ -88,7 +88,7 @@ def _index(rows: Iterable[Mapping[str, Any]], key: str) -> dict[Any, Row]:
 
 
 def _split_rules(row: Mapping[str, Any]) -> Row:
-    """Give a security group one permission for each peer, so that single rules compare."""
+    """Split the permissions of a security group by peer, so that single rules compare."""
     split = deepcopy(dict(row))
     for name in RULES:
         if name in split:

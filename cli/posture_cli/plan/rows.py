@@ -53,7 +53,7 @@ PREFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A value that nobody knows before the deployment; `what` is a noun phrase that names it."""
+    """A value that is not known before the deployment; `what` is a noun phrase that names it."""
 
     what: str
 

@@ -115,7 +115,7 @@ def prepare(
 
 
 def with_candidates(verdict: Verdict, commands: Sequence[str]) -> Verdict:
-    """Give a verdict candidates with these commands, numbered in their texts."""
+    """Return a verdict with candidates of these commands, numbered in their texts."""
     candidates = [Remediation(f"Do {at}.", each) for at, each in enumerate(commands)]
     return replace(verdict, remediation=candidates[0], alternatives=tuple(candidates[1:]))
 

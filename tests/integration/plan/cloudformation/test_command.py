@@ -159,7 +159,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_unknown_values_are_named(tmp_path: Path, name: str) -> None:
-    """What depends on a value that nobody knows is unknown, and the value is named."""
+    """What depends on a value that is not known is unknown, and the value is named."""
     text, rule, named = UNKNOWN[name]
     result = plan(write(tmp_path, text), "--output", "json")
     (scope,) = json.loads(result.stdout)["scopes"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from posture.model.network import (
     Target,
     Vpc,
 )
+from posture.model.scope import Scope
 
 T = TypeVar("T")
 
@@ -100,11 +101,7 @@ class Draft:
         Raises:
             UndecidedEditError: One of them could not be read.
         """
-        for facet in facets:
-            if reason := self.snapshot.unreadable.get(facet):
-                raise UndecidedEditError(
-                    f"cannot be applied to {self.snapshot.scope.subject}: {facet} failed ({reason})"
-                )
+        _require_read(self.snapshot.scope, self.snapshot.unreadable, facets)
 
     def require_vpc(self, vpc_id: str) -> None:
         """Require that an edit names the snapshot's VPC."""
@@ -206,11 +203,7 @@ class ServiceDraft:
         Raises:
             UndecidedEditError: One of them could not be read.
         """
-        for facet in facets:
-            if reason := self.snapshot.unreadable.get(facet):
-                raise UndecidedEditError(
-                    f"cannot be applied to {self.snapshot.scope.subject}: {facet} failed ({reason})"
-                )
+        _require_read(self.snapshot.scope, self.snapshot.unreadable, facets)
 
     def require_service(self, service_id: str) -> None:
         """Require that an edit names the snapshot's endpoint service."""
@@ -228,3 +221,13 @@ class ServiceDraft:
 
 # What an edit of each class does to a draft.
 Handlers = Mapping[type, Callable[[Any, Any], None]]
+
+
+def _require_read(
+    scope: Scope, unreadable: Mapping[Any, str], facets: Iterable[Facet | ServiceFacet]
+) -> None:
+    for facet in facets:
+        if reason := unreadable.get(facet):
+            raise UndecidedEditError(
+                f"cannot be applied to {scope.subject}: {facet} failed ({reason})"
+            )

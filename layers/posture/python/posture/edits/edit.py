@@ -68,7 +68,7 @@ class CreateRoute(_RouteWithTarget):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceRoute(_RouteWithTarget):
-    """Give an existing route another target."""
+    """Replace the target of an existing route."""
 
     local_target: bool | None = None  # resets a local route to its own target
 
@@ -110,7 +110,7 @@ class DisassociateRouteTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceRouteTableAssociation:
-    """Give the subnet or VPC of an association another route table, under a new association id."""
+    """Replace the route table of a subnet or VPC, under a new association id."""
 
     association_id: str
     route_table_id: str
@@ -295,7 +295,7 @@ class DeleteNetworkAclEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceNetworkAclAssociation:
-    """Give the subnet of an association another network ACL, under a new association id."""
+    """Replace the network ACL of a subnet, under a new association id."""
 
     association_id: str
     network_acl_id: str
@@ -352,7 +352,7 @@ class CreateDhcpOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociateDhcpOptions:
-    """Give a VPC another DHCP option set; `default` is the VPC's own Resolver."""
+    """Replace the DHCP option set of a VPC; `default` is the VPC's own Resolver."""
 
     dhcp_options_id: str
     vpc_id: str

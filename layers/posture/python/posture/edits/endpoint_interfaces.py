@@ -29,7 +29,7 @@ def place_interfaces(
     subnet_ids: Sequence[str],
     configurations: Iterable[SubnetConfiguration] = (),
 ) -> Endpoint:
-    """Give an endpoint one network interface in each of its subnets, and no others.
+    """Place one network interface of an endpoint in each of its subnets, and no others.
 
     EC2 chooses the address of a new interface unless the request does. A configuration of a subnet
     that the endpoint is in already gives its interface other addresses.

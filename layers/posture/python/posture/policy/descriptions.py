@@ -100,7 +100,7 @@ def _describe_examples(request: Request, policy: Policy) -> str:
 
 
 def list_invented_names(request: Request, policy: Policy) -> tuple[str, ...]:
-    """Return the names in a request that stand for any others, for nobody has chosen them."""
+    """Return the names in a request that stand for any others, because no one chose them."""
     role = request.principal.rpartition("/")[2]
     resource = request.resource.split(":", ARN_FIELDS - 1)[-1]
     name = resource.partition("/")[0] if ":s3:::" in request.resource else resource

@@ -80,7 +80,7 @@ class ProofLimits:
 
 
 EVENT_LIMITS = ProofLimits(trials=24, answers=40_000, policy_units=MAX_UNITS)
-# Of an evaluation that nobody waits for: the first one of a scope, whose findings all open.
+# Of the first evaluation of a scope, whose findings all open: no change waits for it.
 FIRST_LIMITS = ProofLimits(trials=200, answers=200_000, policy_units=4 * MAX_UNITS)
 SCAN_LIMITS = ProofLimits(trials=400, answers=1_000_000, policy_units=8 * MAX_UNITS)
 

@@ -171,14 +171,14 @@ class Store(StoredTable):
             if item["item"] == {"S": RECORD_KEY}:
                 record = parse_scope_record(item)
                 continue
-            resolved = item.get("status") == {"S": FindingStatus.RESOLVED}
-            misplaced |= resolved
-            if resolved and between and len(former) >= MAX_FORMER:
+            moves = between is not None and item.get("status") == {"S": FindingStatus.RESOLVED}
+            misplaced |= moves
+            if moves and len(former) >= MAX_FORMER:
                 continue  # neither parsed nor kept: there may be very many
             finding = parse_finding(item)
-            if (resolved and between) or finding.verdict_digest == "":
+            if moves or finding.verdict_digest == "":
                 former[finding.id] = item
-            if not (resolved and between):
+            if not moves:
                 findings[finding.id] = finding
                 keys[finding.id] = str(item["item"].get("S"))
         return ScopeState(scope, record, findings, former, keys, misplaced)

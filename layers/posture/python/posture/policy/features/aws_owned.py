@@ -1,7 +1,7 @@
-"""Tell which resources AWS owns, by their whole names.
+"""Which resources AWS owns, by their whole names.
 
-A name counts only with a Region that is known, and with the suffix that AWS publishes: whoever
-writes a wildcard instead lets in a bucket that anyone can create.
+A name counts only with a Region that is known, and with the suffix that AWS publishes: a wildcard
+instead allows a bucket that anyone can create.
 https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-agent-technical-details.html
 """
 

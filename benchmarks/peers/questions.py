@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Question:
+class PeerQuestion:
     """A question, and what answers it.
 
     Attributes:
@@ -32,27 +32,29 @@ FULL_ACCESS = "endpoint-policy-allows-full-access"
 MISSING = ("required-service-without-endpoint",)
 
 QUESTIONS = {
-    "allows untrusted principals": Question(
+    "allows untrusted principals": PeerQuestion(
         # A policy with full access is reported as such, not for untrusted principals as well.
         ("endpoint-policy-allows-untrusted-principal", FULL_ACCESS),
         "untrusted",
         ("vpc_endpoint_connections_trust_boundaries",),
     ),
-    "allows full access": Question((FULL_ACCESS,), "full-access"),
-    "allows untrusted resources": Question(
+    "allows full access": PeerQuestion((FULL_ACCESS,), "full-access"),
+    "allows untrusted resources": PeerQuestion(
         ("endpoint-policy-allows-untrusted-resource", FULL_ACCESS), "resources"
     ),
-    "single Availability Zone": Question(
+    "single Availability Zone": PeerQuestion(
         ("endpoint-single-availability-zone",), "zones", ("vpc_endpoint_multi_az_enabled",)
     ),
-    "VPC without an endpoint for ec2": Question(
+    "VPC without an endpoint for ec2": PeerQuestion(
         MISSING, "ec2", ("vpc_endpoint_for_ec2_enabled",), control="EC2.10", service="ec2"
     ),
-    "VPC without an endpoint for ssm": Question(MISSING, "ssm", control="EC2.57", service="ssm"),
-    "not available": Question(("endpoint-not-available",), "not-available"),
-    "private DNS disabled": Question(("endpoint-private-dns-disabled",), "private-dns"),
-    "private DNS ineffective": Question(("endpoint-private-dns-ineffective",), "attributes"),
-    "security group open to any address": Question(
+    "VPC without an endpoint for ssm": PeerQuestion(
+        MISSING, "ssm", control="EC2.57", service="ssm"
+    ),
+    "not available": PeerQuestion(("endpoint-not-available",), "not-available"),
+    "private DNS disabled": PeerQuestion(("endpoint-private-dns-disabled",), "private-dns"),
+    "private DNS ineffective": PeerQuestion(("endpoint-private-dns-ineffective",), "attributes"),
+    "security group open to any address": PeerQuestion(
         ("endpoint-security-group-open",),
         "groups",
         (
@@ -60,20 +62,20 @@ QUESTIONS = {
             "ec2_securitygroup_allow_ingress_from_internet_to_all_ports",
         ),
     ),
-    "default security group": Question(("endpoint-default-security-group",), "default-group"),
-    "service allows untrusted principals": Question(
+    "default security group": PeerQuestion(("endpoint-default-security-group",), "default-group"),
+    "service allows untrusted principals": PeerQuestion(
         ("endpoint-service-allows-untrusted-principal",),
         checks=("vpc_endpoint_services_allowed_principals_trust_boundaries",),
     ),
-    "service does not require acceptance": Question(
+    "service does not require acceptance": PeerQuestion(
         ("endpoint-service-acceptance-not-required",), "acceptance"
     ),
-    "traffic to S3 or DynamoDB may leave past gateway endpoints": Question(
+    "traffic to S3 or DynamoDB may leave past gateway endpoints": PeerQuestion(
         ("gateway-service-bypasses-endpoint", "gateway-service-uses-other-network"),
         "past-endpoints",
         possible=True,
     ),
-    "network ACL blocks S3 or DynamoDB at its gateway endpoint": Question(
+    "network ACL blocks S3 or DynamoDB at its gateway endpoint": PeerQuestion(
         ("gateway-endpoint-blocked-by-network-acl",), "acls"
     ),
 }

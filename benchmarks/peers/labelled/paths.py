@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 @dataclass
-class Place:
+class PublicVpc:
     """A VPC with an internet gateway, and a subnet that is judged beside a public one."""
 
     account: RegionBuilder
@@ -121,20 +121,20 @@ def build_cases(account: RegionBuilder) -> Iterator[LabelledCase]:
 
 
 def _build_past(account: RegionBuilder) -> Iterator[LabelledCase]:
-    targets: tuple[tuple[str, Callable[[Place], dict[str, str]], str], ...] = (
-        ("NAT gateway", Place.create_nat_gateway, UNUSED),
-        ("NAT instance", Place.create_nat_instance, FORWARDS),
-        ("appliance's network interface", Place.create_appliance, FORWARDS),
-        ("Gateway Load Balancer endpoint", Place.create_inspection, INSPECTED),
+    targets: tuple[tuple[str, Callable[[PublicVpc], dict[str, str]], str], ...] = (
+        ("NAT gateway", PublicVpc.create_nat_gateway, UNUSED),
+        ("NAT instance", PublicVpc.create_nat_instance, FORWARDS),
+        ("appliance's network interface", PublicVpc.create_appliance, FORWARDS),
+        ("Gateway Load Balancer endpoint", PublicVpc.create_inspection, INSPECTED),
     )
     for name, build, why in targets:
-        place = Place(account)
+        place = PublicVpc(account)
         place.route(**build(place))
         yield LabelledCase(
             PAST, f"{name}, no endpoint route", (place.subnet, place.table), True, why
         )
     for name, build, _ in targets:
-        place = Place(account)
+        place = PublicVpc(account)
         place.use_endpoints()
         place.route(**build(place))
         why = f"the route to the endpoint is more specific ({USED})"
@@ -142,12 +142,12 @@ def _build_past(account: RegionBuilder) -> Iterator[LabelledCase]:
             PAST, f"{name} and endpoint routes", (place.subnet, place.table), False, why
         )
     for name, build, _ in targets[:2]:
-        place = Place(account)
+        place = PublicVpc(account)
         place.use_endpoints()
         place.route("52.217.0.0/16", **build(place))
         label = f"endpoint routes, part of S3 to a {name}"
         yield LabelledCase(PAST, label, (place.subnet, place.table), True, PRIORITY)
-    place = Place(account)
+    place = PublicVpc(account)
     place.use_endpoints()
     place.route("203.0.113.0/24", **place.create_nat_gateway())
     label = "endpoint routes, another network to a NAT gateway"
@@ -200,7 +200,7 @@ def _build_blocked(account: RegionBuilder) -> Iterator[LabelledCase]:
             False,
         ),
     ):
-        place = Place(account)
+        place = PublicVpc(account)
         place.use_endpoints()
         acl = place.replace_network_acl(*entries)
         yield LabelledCase(BLOCKED, name, (place.subnet, acl), bad, denied if bad else allowed)

@@ -24,7 +24,7 @@ from posture_cli.plan.cloudformation_sources import (
     read_source,
 )
 from posture_cli.plan.cloudformation_stack import NO_ACCOUNT, PlannedStack, add_outside_vpc
-from posture_cli.plan.intrinsics import Stack
+from posture_cli.plan.intrinsics import StackContext
 from posture_cli.plan.ipv6_blocks import check_stand_ins, list_stand_ins
 from posture_cli.plan.overlay import (
     apply_difference,
@@ -194,7 +194,7 @@ class _RegionPlanner:
 
     def _open(self, plan: _StackPlan, region: PlannedRegion, exports: _Exports) -> PlannedStack:
         name = plan.name or Unknown("the stack's name")
-        settings = Stack(
+        settings = StackContext(
             name,
             region.account,
             region.region,

@@ -17,7 +17,7 @@ from posture_cli.plan.cloudformation_ids import (
     NAMED,
     Named,
 )
-from posture_cli.plan.intrinsics import Evaluator, Stack, find_unknown
+from posture_cli.plan.intrinsics import IntrinsicEvaluator, StackContext, find_unknown
 from posture_cli.plan.rows import PlannedRegion, Row, Unknown, make_symbol
 from posture_cli.plan.template import Template
 
@@ -50,7 +50,7 @@ class PlannedStack:
     """
 
     template: Template
-    settings: Stack
+    settings: StackContext
     region: PlannedRegion
     physical_ids: Mapping[str, str] = field(default_factory=dict)
     children: dict[str, PlannedStack] = field(default_factory=dict)
@@ -64,9 +64,11 @@ class PlannedStack:
         return self.settings.prefix
 
     @cached_property
-    def evaluator(self) -> Evaluator:
+    def evaluator(self) -> IntrinsicEvaluator:
         """The evaluator of the template's values."""
-        return Evaluator(self.template, self.settings, self.get_reference, self.get_attribute)
+        return IntrinsicEvaluator(
+            self.template, self.settings, self.get_reference, self.get_attribute
+        )
 
     def list_resources(self, kind: str) -> Iterator[Resource]:
         """List the resources of a type that exist after the plan.

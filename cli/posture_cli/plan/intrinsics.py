@@ -28,7 +28,7 @@ NO_VALUE = object()  # AWS::NoValue: the property is left out
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class StackContext:
     """What CloudFormation knows beside the template.
 
     Attributes:
@@ -51,7 +51,7 @@ class Stack:
     prefix: str = ""
 
 
-class Evaluator:
+class IntrinsicEvaluator:
     """Evaluates the values of one template.
 
     Args:
@@ -64,7 +64,7 @@ class Evaluator:
     def __init__(
         self,
         template: Template,
-        stack: Stack,
+        stack: StackContext,
         get_reference: Callable[[str], Any],
         get_attribute: Callable[[str, str], Any],
     ) -> None:

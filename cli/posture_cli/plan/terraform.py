@@ -25,9 +25,9 @@ from posture_cli.plan.rows import PlannedRegion, make_symbol
 from posture_cli.plan.terraform_endpoints import read_catalogue
 from posture_cli.plan.terraform_ids import find_own_kind
 from posture_cli.plan.terraform_mapping import add_instances, is_unknown_type
-from posture_cli.plan.terraform_places import Place, find_places
 from posture_cli.plan.terraform_plan import Instance, TerraformPlan
 from posture_cli.plan.terraform_references import Choice, Resolver
+from posture_cli.plan.terraform_regions import ProviderRegion, find_regions
 from posture_cli.plan.unassigned import assign
 from posture_cli.recorded.region import MissingRows, RecordedRegion
 
@@ -66,18 +66,18 @@ def plan_terraform(  # noqa: PLR0913 - what the command is given
     Raises:
         CommandError: A Region is not known.
     """
-    places = find_places(plan, file, region=region, account=account)
+    parts = find_regions(plan, file, region=region, account=account)
     changes = []
-    for place, part in places.items():
+    for at, part in parts.items():
         base = next(
             (
                 each
                 for each in bases
-                if each.region == place.region and place.account in ("", each.account)
+                if each.region == at.region and at.account in ("", each.account)
             ),
             None,
         )
-        named = replace(place, account=base.account) if base else place
+        named = replace(at, account=base.account) if base else at
         changes.append(_RegionPlanner(part, named, observed_at, base).plan())
     return changes
 
@@ -88,7 +88,7 @@ def list_regions(plan: TerraformPlan, file: str, *, region: str | None = None) -
     Raises:
         CommandError: A Region is not known.
     """
-    return sorted({each.region for each in find_places(plan, file, region=region, account=None)})
+    return sorted({each.region for each in find_regions(plan, file, region=region, account=None)})
 
 
 class _RegionPlanner:
@@ -97,12 +97,12 @@ class _RegionPlanner:
     def __init__(
         self,
         plan: TerraformPlan,
-        place: Place,
+        at: ProviderRegion,
         observed_at: datetime,
         base: RecordedRegion | None,
     ) -> None:
         self._plan = plan
-        self._place = place
+        self._at = at
         self._observed_at = base.observed_at if base else observed_at
         self._base = base
         self._managed = {
@@ -143,7 +143,7 @@ class _RegionPlanner:
     ) -> _Build:
         base = self._base
         rows = strip_rows(base.rows, self._managed) if base else None
-        region = start_region(self._place.account, self._place.region, rows)
+        region = start_region(self._at.account, self._at.region, rows)
         if not base:
             self._add_catalogue(region)
         resolver = Resolver(self._plan, reading)
@@ -155,7 +155,7 @@ class _RegionPlanner:
         region.complete()
         _name_lists(region)
         check_stand_ins(region)
-        if not (base or self._place.account_known):
+        if not (base or self._at.account_known):
             _leave_policies_unknown(region)
         choices = dict(resolver.choices)
         assign(region, reading, choices)
@@ -219,7 +219,7 @@ class _RegionPlanner:
         for each in self._plan.after:
             if each.new and find_own_kind(each.mode, each.type) == "endpoint-service":
                 yield f"{build.resolver.own_id(each)} stands for {each.address}."
-        if not self._place.account_known and not self._base:
+        if not self._at.account_known and not self._base:
             yield (
                 "The account is not in the plan: policies that name accounts are not evaluated. "
                 "Give --account."

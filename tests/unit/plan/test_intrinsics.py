@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from posture_cli.failure import CommandError
-from posture_cli.plan.intrinsics import Evaluator, Stack
+from posture_cli.plan.intrinsics import IntrinsicEvaluator, StackContext
 from posture_cli.plan.rows import Unknown
 from posture_cli.plan.template import parse_template
 
@@ -72,12 +72,12 @@ CASES: list[tuple[Any, Any]] = [
 ]
 
 
-def build() -> Evaluator:
+def build() -> IntrinsicEvaluator:
     """Build an evaluator whose references return what was asked."""
     imports = {"known": "value", ("s", "o"): "output"}
-    stack = Stack("stack", "111122223333", "eu-west-1", imports=imports)
+    stack = StackContext("stack", "111122223333", "eu-west-1", imports=imports)
     template = parse_template("t.yaml", TEMPLATE)
-    return Evaluator(template, stack, lambda it: f"ref {it}", lambda it, at: f"{it} {at}")
+    return IntrinsicEvaluator(template, stack, lambda it: f"ref {it}", lambda it, at: f"{it} {at}")
 
 
 @pytest.mark.parametrize(("node", "expected"), CASES)

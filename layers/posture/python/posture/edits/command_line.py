@@ -22,7 +22,7 @@ from posture.edits.options import (
     read_values,
 )
 from posture.edits.requests import OPERATIONS, WITHOUT_EFFECT, name_parameter, parse_request
-from posture.edits.shell import Call, Word, split_calls
+from posture.edits.shell import ShellCall, Word, split_calls
 from posture.edits.single_rule import GROUP_RULES, RULE_OPTIONS, build_permission
 from posture.errors import MalformedRequestError
 
@@ -94,7 +94,7 @@ class _Parser:
     variables: dict[str, str] = field(default_factory=dict)
     created: dict[str, int] = field(default_factory=dict)
 
-    def parse(self, call: Call) -> Edit:
+    def parse(self, call: ShellCall) -> Edit:
         words = [(word, word.fill(self.variables)) for word in call.words]
         first, name = words[0]
         if name != "aws":
@@ -169,7 +169,7 @@ class _Parser:
             raise MalformedRequestError(f"expected {self.region}, not {values[0]}")
         return True
 
-    def _keep_output(self, call: Call, edit: Edit, options: _Options, place: Word) -> None:
+    def _keep_output(self, call: ShellCall, edit: Edit, options: _Options, place: Word) -> None:
         """Set the variable that takes the id of what a call creates."""
         what = CREATED.get(type(edit))
         if what:

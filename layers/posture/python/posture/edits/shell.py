@@ -24,7 +24,7 @@ ESCAPABLE_IN_DOUBLE_QUOTES = '$`"\\'
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class ShellVariable:
     """A variable in a word."""
 
     name: str
@@ -34,7 +34,7 @@ class Variable:
 class Word:
     """A word without its quotes, and the line and column where it begins, from 1."""
 
-    parts: tuple[str | Variable, ...]
+    parts: tuple[str | ShellVariable, ...]
     line: int
     column: int
 
@@ -63,14 +63,14 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ShellCall:
     """The words of one call, and the variable that takes its output, or ""."""
 
     words: tuple[Word, ...]
     variable: str = ""
 
 
-def split_calls(text: str) -> tuple[Call, ...]:
+def split_calls(text: str) -> tuple[ShellCall, ...]:
     """Return the calls of a command.
 
     Raises:
@@ -90,7 +90,7 @@ class _Splitter:
     closing: str = ""  # what ends the assignment that is being read
     closed: bool = False  # the assignment of this call has ended
 
-    def split(self) -> Iterator[Call]:
+    def split(self) -> Iterator[ShellCall]:
         while self.position < len(self.text):
             character = self.text[self.position]
             if character in BLANK or self.text.startswith("\\\n", self.position):
@@ -130,11 +130,11 @@ class _Splitter:
             self.position = found.end()
         return bool(found)
 
-    def _end_call(self, operator: str) -> Iterator[Call]:
+    def _end_call(self, operator: str) -> Iterator[ShellCall]:
         if self.closing:
             raise self._error(self.position, f"expected {self.closing} after the command")
         if self.words:
-            yield Call(tuple(self.words), self.variable)
+            yield ShellCall(tuple(self.words), self.variable)
         elif operator or self.variable:
             before = operator or "the end"
             raise self._error(self.position, f"expected a command before {before}")
@@ -143,7 +143,7 @@ class _Splitter:
 
     def _read_word(self) -> Word:
         start = self.position
-        parts: list[str | Variable] = []
+        parts: list[str | ShellVariable] = []
         while self.position < len(self.text):
             character = self.text[self.position]
             ends = character in BLANK + LINE_END + ";" or (self.closing and character == ")")
@@ -175,9 +175,9 @@ class _Splitter:
         self.position = end + 1
         return quoted
 
-    def _read_double_quoted(self) -> list[str | Variable]:
+    def _read_double_quoted(self) -> list[str | ShellVariable]:
         start = self.position
-        parts: list[str | Variable] = []
+        parts: list[str | ShellVariable] = []
         self.position += 1
         while self.position < len(self.text):
             character = self.text[self.position]
@@ -203,11 +203,11 @@ class _Splitter:
         self.position += 2
         return following if following != LINE_END else ""
 
-    def _read_variable(self) -> Variable | None:
+    def _read_variable(self) -> ShellVariable | None:
         """Read a variable, and refuse what else a shell would compute here."""
         if found := VARIABLE.match(self.text, self.position):
             self.position = found.end()
-            return Variable(found[1] or found[2])
+            return ShellVariable(found[1] or found[2])
         at = self.text[self.position : self.position + 2]
         if at[0] == "`" or (at[0] == "$" and (at[1:].isalnum() or at[1:] in {*"{(@?*!'"})):
             raise self._error(self.position, f"{at}: expected a value, which only a shell computes")

@@ -21,37 +21,37 @@ ACCOUNT = re.compile(r"\d{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A Region of an account."""
+class ProviderRegion:
+    """The Region and account that a provider of a Terraform plan works in."""
 
     account: str
     region: str
     account_known: bool = True
 
 
-def find_places(
+def find_regions(
     plan: TerraformPlan, file: str, *, region: str | None, account: str | None
-) -> dict[Place, TerraformPlan]:
+) -> dict[ProviderRegion, TerraformPlan]:
     """Return the part of a plan for each Region with network resources.
 
     Raises:
         CommandError: The Region of a resource is not known.
     """
     finder = _Finder(plan, region, account)
-    parts: dict[Place, tuple[list[Instance], list[Instance]]] = {}
+    parts: dict[ProviderRegion, tuple[list[Instance], list[Instance]]] = {}
     for at, instances in enumerate((plan.before, plan.after)):
         for each in instances:
-            place = finder.find(each)
-            if place is None:
+            found = finder.find(each)
+            if found is None:
                 if each.mode == "managed" and each.type in ADD:
                     raise CommandError(
                         f"{file}: {each.address}: its Region is not in the plan; give --region"
                     )
                 continue
-            parts.setdefault(place, ([], []))[at].append(each)
+            parts.setdefault(found, ([], []))[at].append(each)
     return {
-        place: replace(plan, before=before, after=after, changed=_select(plan, (*before, *after)))
-        for place, (before, after) in parts.items()
+        found: replace(plan, before=before, after=after, changed=_select(plan, (*before, *after)))
+        for found, (before, after) in parts.items()
         if any(find_own_kind(it.mode, it.type) or it.type in ADD for it in (*before, *after))
     }
 
@@ -66,7 +66,7 @@ class _Finder:
         self._plan = plan
         self._region = region
         self._account = account
-        self._places: dict[str, Place | None] = {}
+        self._regions: dict[str, ProviderRegion | None] = {}
         self._by_provider: dict[str, list[Instance]] = {}
         for each in (*plan.before, *plan.after):
             self._by_provider.setdefault(self._get_provider(each), []).append(each)
@@ -74,27 +74,27 @@ class _Finder:
     def _get_provider(self, instance: Instance) -> str:
         return str(self._plan.find_config(instance).get("provider_config_key") or "aws")
 
-    def find(self, instance: Instance) -> Place | None:
-        """Return the place of an instance; None if its Region is not known."""
+    def find(self, instance: Instance) -> ProviderRegion | None:
+        """Return the Region of an instance; None if its Region is not known."""
         provider = self._get_provider(instance)
-        if provider not in self._places:
-            self._places[provider] = self._find_place(provider)
-        place = self._places[provider]
+        if provider not in self._regions:
+            self._regions[provider] = self._find_region(provider)
+        found = self._regions[provider]
         own = instance.values.get("region")  # of every resource since version 6 of the provider
         if isinstance(own, str) and REGION.fullmatch(own):
             return (
-                Place(place.account, own, place.account_known)
-                if place
+                ProviderRegion(found.account, own, found.account_known)
+                if found
                 else self._build(own, provider)
             )
-        return place
+        return found
 
-    def _find_place(self, provider: str) -> Place | None:
+    def _find_region(self, provider: str) -> ProviderRegion | None:
         config = self._plan.providers.get(provider, {}).get("expressions") or {}
         region = self._evaluate(config.get("region")) or self._guess(provider) or self._region
         return self._build(region, provider) if region else None
 
-    def _build(self, region: str, provider: str) -> Place:
+    def _build(self, region: str, provider: str) -> ProviderRegion:
         config = self._plan.providers.get(provider, {}).get("expressions") or {}
         roles = list(_list_texts(config.get("assume_role")))
         allowed = list(_list_texts(config.get("allowed_account_ids")))
@@ -102,7 +102,7 @@ class _Finder:
         found += [each for each in allowed if ACCOUNT.fullmatch(each)][:1]
         found += [self._account] if self._account else []
         found += [it for it, _ in Counter(self._list_accounts(provider)).most_common(1)]
-        return Place(found[0] if found else NO_ACCOUNT, region, bool(found))
+        return ProviderRegion(found[0] if found else NO_ACCOUNT, region, bool(found))
 
     def _list_accounts(self, provider: str) -> Iterator[str]:
         for each in self._by_provider.get(provider, ()):

@@ -88,6 +88,7 @@ docs: $(DEV) ## regenerate the generated pages and files
 	$(BIN)/posture rules --output markdown > docs/rules.md
 	$(BIN)/posture events --output markdown > docs/events.md
 	$(BIN)/python layers/posture/rule_texts.py
+	$(BIN)/python layers/posture/request_shapes.py
 	$(BIN)/python layers/posture/service_reference.py
 	$(BIN)/python layers/dependencies/slim_models.py
 

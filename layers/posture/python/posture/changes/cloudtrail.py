@@ -20,6 +20,7 @@ from posture.changes.record_shapes import (
     parse_account_id,
     unwrap,
 )
+from posture.changes.requests import find_created, read_request
 from posture.errors import MalformedChangeError
 from posture.model.change import Actor, Change, ChangeOutcome
 from posture.model.scope import Region
@@ -60,6 +61,7 @@ def _parse(record: Any) -> Change:
         ignored = "the call failed for every resource"
     name = _require_text(detail, "eventName", path)
     services = frozenset(each for each in ids if each.startswith("vpce-svc-"))
+    parameters, response = detail.get("requestParameters"), detail.get("responseElements")
     return Change(
         event_id=_require_text(detail, "eventID", path),
         event_name=name,
@@ -74,6 +76,8 @@ def _parse(record: Any) -> Change:
         resource_ids=ids,
         outcome=ChangeOutcome.IGNORED if ignored else ChangeOutcome.APPLIED,
         ignored_because=ignored,
+        request=None if ignored else read_request(name, parameters, response, failed),
+        created="" if ignored else find_created(name, response),
     )
 
 

@@ -26,6 +26,7 @@ FREE_TEXT = frozenset({"tag", "tagset", "tagspecification", "tagspecifications"}
 )
 # Security groups that a rule refers to; the rule does not change their VPC, which may be peered.
 PEERS = frozenset({"groups", "useridgrouppairs", "referencedgroupinfo"})
+ACCOUNT_DIGITS = 12
 OWNERS = ("ownerId", "vpcOwnerId", "userId", "OwnerId", "UserId")
 
 
@@ -63,7 +64,8 @@ def format_scalar(value: Any) -> str:
 def parse_account_id(value: Any) -> str:
     """Parse a 12-digit account id, restoring lost leading zeros; "" if it is not one."""
     digits = format_scalar(value)
-    return digits.zfill(12) if digits.isdecimal() and len(digits) <= 12 else ""  # noqa: PLR2004
+    is_account = digits.isdecimal() and len(digits) <= ACCOUNT_DIGITS
+    return digits.zfill(ACCOUNT_DIGITS) if is_account else ""
 
 
 def is_id(value: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from posture.model.scope import Region
 
@@ -36,6 +38,10 @@ class Change:
     `vpc_ids` and `service_ids` are scopes. `resource_ids` are all ids in the record, VPC ids
     included, from which further scopes are resolved. `sweeps` is set if the call concerns the whole
     account and region.
+
+    `request` holds the call's parameters as boto3 takes them, without resources for which the call
+    failed; None if the record has them in no form that can be read, or no edit models the call.
+    `created` is the id of what the call created, "" if the record names none.
     """
 
     event_id: str
@@ -52,3 +58,5 @@ class Change:
     sweeps: bool = False
     outcome: ChangeOutcome = ChangeOutcome.APPLIED
     ignored_because: str = ""
+    request: Mapping[str, Any] | None = field(default=None, hash=False)
+    created: str = ""

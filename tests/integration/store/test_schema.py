@@ -51,7 +51,9 @@ def put(client: "DynamoDBClient", changed: Mapping[str, Any]) -> None:
 def as_first_version(client: "DynamoDBClient") -> None:
     """Make the scope's items those of schema 1."""
     finding, head = item(client, FINDING), item(client, HEAD)
-    put(client, {name: value for name, value in finding.items() if name not in {"schema", "actor"}})
+    del finding["cause"]["M"]["kind"]
+    added = {"schema", "actor", "opened_by"}
+    put(client, {name: value for name, value in finding.items() if name not in added})
     kept = {name: value for name, value in head.items() if not name.startswith("chain")}
     put(client, {**kept, "schema": {"N": "1"}})
 
@@ -68,7 +70,7 @@ def test_an_older_scope_is_read_and_its_next_write_is_of_today(
     assert evaluate(store, 1) is WriteOutcome.COMMITTED
     finding, head = item(dynamodb, RESOLVED_FINDING), item(dynamodb, HEAD)
     assert (finding["status"], finding["version"]) == ({"S": "resolved"}, {"N": "2"})
-    assert finding["schema"] == head["schema"] == {"N": "3"}
+    assert finding["schema"] == head["schema"] == {"N": str(schema.SCHEMA)}
     assert finding["actor"] == {"S": "arn:aws:iam::111122223333:user/alice"}
     assert head["chain_length"] == {"N": "1"}
 
@@ -81,15 +83,40 @@ def test_an_evaluation_that_finds_nothing_new_rewrites_older_items(
     as_first_version(dynamodb)
     before = item(dynamodb, FINDING)
     assert evaluate(store, 1, verdict()) is WriteOutcome.UNCHANGED
-    assert item(dynamodb, HEAD)["schema"] == {"N": "3"}
+    assert item(dynamodb, HEAD)["schema"] == {"N": str(schema.SCHEMA)}
     after = item(dynamodb, FINDING)
     added = {name: value for name, value in after.items() if before.get(name) != value}
     assert added == {
-        "schema": {"N": "3"},
+        "schema": {"N": str(schema.SCHEMA)},
         "actor": {"S": "arn:aws:iam::111122223333:user/alice"},
+        "cause": after["cause"],
+        "opened_by": {"M": {"cause": after["cause"]}},
         "carried_from": {"S": "route-missing#subnet-0a"},
     }
     assert before.keys() <= after.keys()
+    assert after["cause"]["M"] == {**before["cause"]["M"], "kind": {"S": "call"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "opened", "resolved"),
+    [
+        ({"status": "open"}, "CreateRoute", None),
+        ({"status": "open", "updated_at": "later"}, None, None),
+        ({"status": "resolved", "updated_at": "later"}, None, "CreateRoute"),
+        ({"status": "waived", "cause": {"event_name": "ApproveWaiver"}}, None, None),
+        ({"status": "open", "cause": None}, None, None),
+    ],
+    ids=["opened", "changed since", "resolved", "waived at once", "of unknown cause"],
+)
+def test_a_former_cause_is_that_of_the_opening_or_of_the_resolution(
+    fields: dict[str, Any], opened: str | None, resolved: str | None
+) -> None:
+    """Schema 3 has one cause, that of the latest transition; more is not derived from it."""
+    former = {"opened_at": "now", "updated_at": "now", "cause": {"event_name": "CreateRoute"}}
+    item = {name: value for name, value in (former | fields).items() if value}
+    read = upgrade({"kind": "transition", "schema": 3, **item})
+    assert read["opened_by"].get("cause", {}).get("event_name") == opened
+    assert read.get("resolved_by", {}).get("cause", {}).get("event_name") == resolved
 
 
 def test_what_was_verified_is_stored_and_read_and_missing_in_former_items(
@@ -150,7 +177,7 @@ def test_many_older_items_are_rewritten_in_several_transactions(
 @pytest.mark.parametrize(
     ("number", "complaint"),
     [
-        ({"N": "4"}, "schema 4 is newer than 3"),
+        ({"N": "5"}, "schema 5 is newer than 4"),
         ({"N": "0"}, "schema 0 does not exist"),
         ({"S": "two"}, "schema is not an integer"),
     ],
@@ -207,4 +234,4 @@ def test_an_item_climbs_every_step_up_to_today(monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_step_leads_from_a_version_there_was() -> None:
     """None is registered for a version that is not written yet."""
-    assert {version for version, _ in schema.STEPS} <= set(range(1, 3))
+    assert {version for version, _ in schema.STEPS} <= set(range(1, schema.SCHEMA))

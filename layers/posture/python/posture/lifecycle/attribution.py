@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from posture.lifecycle.bounds import truncate
 from posture.model.change import Change, ChangeOutcome
-from posture.model.finding import Cause
+from posture.model.finding import UNKNOWN_CAUSE, Attribution, Cause
 
 WORDS = 500  # bytes; a user agent is any text that its sender chooses
 
 
 def find_cause(
     changes: Iterable[Change], about: frozenset[str], *, subject: str, sure: bool = False
-) -> Cause | None:
+) -> Attribution:
     """Choose the cause among the changes that led to an evaluation.
 
     It is the latest change that names a resource in `about`; within one second, which is the
@@ -33,7 +33,7 @@ def find_cause(
     chosen = _latest(near, about) or _latest(far, about)
     if chosen is None and not sure:
         chosen = _latest([change for change in applied if not change.sweeps], about)
-    return _cause(chosen) if chosen else None
+    return Attribution(_cause(chosen)) if chosen else UNKNOWN_CAUSE
 
 
 def _latest(changes: Sequence[Change], about: frozenset[str]) -> Change | None:

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from posture.lifecycle.attribution import find_cause
 from posture.lifecycle.bounds import bound_verdict
-from posture.lifecycle.waiving import Waivers, approval_cause, revocation_cause
+from posture.lifecycle.waiving import Waivers, attribute_approval, attribute_end
 from posture.model.change import Change
-from posture.model.finding import Finding, FindingStatus, Step, Transition, finding_id
+from posture.model.finding import Attribution, Finding, FindingStatus, Step, Transition, finding_id
 from posture.model.fingerprint import fingerprint
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
@@ -53,18 +53,26 @@ class _Evaluation:
         after = self._revise(bad, verdict, status) if bad else self._open(before, verdict, status)
         if waiver and not was_waived:
             reason = f"waiver {waiver.id} until {format_iso(waiver.expires_at)}: {waiver.reason}"
-            return Transition(Step.WAIVED, replace(after, cause=approval_cause(waiver)), reason)
+            opened = after if bad else self._open_by(after, before)
+            waived = replace(opened, caused_by=attribute_approval(waiver))
+            return Transition(Step.WAIVED, waived, reason)
         if was_waived and status is FindingStatus.OPEN:
             # The finding keeps the time when it was first opened.
             ended = self.waivers.find_ended(rule, resource)
             reason = ended.describe_end(self.observed_at) if ended else "no longer waived"
-            return Transition(Step.OPENED, replace(after, cause=revocation_cause(ended)), reason)
-        return Transition(Step.CHANGED if bad else Step.OPENED, self._caused(after, before))
+            caused_by = attribute_end(ended, self.observed_at)
+            return Transition(Step.OPENED, replace(after, caused_by=caused_by), reason)
+        if bad:
+            return Transition(
+                Step.CHANGED, replace(after, caused_by=self._attribute(after, before))
+            )
+        return Transition(Step.OPENED, self._open_by(after, before))
 
     def resolve(self, before: Finding, reason: str) -> Transition:
         """Resolve a finding, which keeps its last bad verdict."""
         after = self._revise(before, before.verdict, FindingStatus.RESOLVED)
-        return Transition(Step.RESOLVED, self._caused(after, before), reason)
+        by = self._attribute(after, before)
+        return Transition(Step.RESOLVED, replace(after, resolved_by=by, caused_by=by), reason)
 
     def _open(self, before: Finding | None, verdict: Verdict, status: FindingStatus) -> Finding:
         return Finding(
@@ -90,10 +98,14 @@ class _Evaluation:
             verdict_digest=None,
         )
 
-    def _caused(self, after: Finding, before: Finding | None) -> Finding:
+    def _open_by(self, after: Finding, before: Finding | None) -> Finding:
+        by = self._attribute(after, before)
+        return replace(after, opened_by=by, caused_by=by)
+
+    def _attribute(self, after: Finding, before: Finding | None) -> Attribution:
         unknown = FindingStatus.UNKNOWN in (after.status, before.status if before else None)
         about, subject = after.verdict.concerns | {after.resource}, self.scope.subject
-        return replace(after, cause=find_cause(self.changes, about, subject=subject, sure=unknown))
+        return find_cause(self.changes, about, subject=subject, sure=unknown)
 
 
 def find_transitions(  # noqa: PLR0913 - the inputs of one comparison

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from posture.model.baseline import Baseline
-from posture.model.finding import Cause
+from posture.model.finding import UNKNOWN_CAUSE, Attribution, Cause, CauseKind
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
 
@@ -46,14 +46,19 @@ class Waivers:
         )
 
 
-def approval_cause(waiver: Waiver) -> Cause:
-    """Return the cause of a finding being waived: the approval."""
+def attribute_approval(waiver: Waiver) -> Attribution:
+    """Attribute that a finding is waived to the approval of the waiver."""
     by, at = waiver.approved_by, waiver.approved_at or waiver.requested_at
-    return Cause(waiver.id, "ApproveWaiver", by, at)
+    return Attribution(Cause(waiver.id, "ApproveWaiver", by, at, kind=CauseKind.WAIVER))
 
 
-def revocation_cause(waiver: Waiver | None) -> Cause | None:
-    """Return the cause of a waiver's end: its revocation; None where it expired."""
-    if waiver is None or waiver.revoked_at is None:
-        return None
-    return Cause(waiver.id, "RevokeWaiver", waiver.revoked_by, waiver.revoked_at)
+def attribute_end(waiver: Waiver | None, at: datetime) -> Attribution:
+    """Attribute that a finding is no longer waived at `at` to the waiver's end."""
+    state = waiver.state(at) if waiver else ""
+    if waiver and waiver.revoked_at and state == "revoked":
+        by, when = waiver.revoked_by, waiver.revoked_at
+        return Attribution(Cause(waiver.id, "RevokeWaiver", by, when, kind=CauseKind.WAIVER))
+    if waiver and state == "expired":
+        expiry = Cause(waiver.id, "WaiverExpired", "", waiver.expires_at, kind=CauseKind.CLOCK)
+        return Attribution(expiry)
+    return UNKNOWN_CAUSE

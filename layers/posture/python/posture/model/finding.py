@@ -28,11 +28,36 @@ class Step(StrEnum):
     CHANGED = "changed"
     RESOLVED = "resolved"
     WAIVED = "waived"  # accepted until the waiver expires
+    TRANSIENT = "transient"  # bad for a while between two observations, good at both
+    AMENDED = "cause amended"  # the same state, of which the cause is known better now
+
+
+class CauseKind(StrEnum):
+    """What kind of event changed a verdict. A tag is a call: CreateTags or DeleteTags."""
+
+    CALL = "call"  # a CloudTrail event
+    BASELINE = "baseline"  # a version of the baseline
+    WAIVER = "waiver"  # its approval or revocation
+    CLOCK = "clock"  # a waiver expired, or a grace period ended
+    UPGRADE = "upgrade"  # of the monitor's rules
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The change that most likely caused a transition."""
+    """What caused a transition: a call, or another event that changes verdicts.
+
+    Attributes:
+        event_id: The id of the CloudTrail event, waiver or baseline version; the digest of the
+            code after an upgrade; "" for the end of a grace period.
+        event_name: The call; for other kinds `PutBaseline`, `ApproveWaiver`, `RevokeWaiver`,
+            `WaiverExpired`, `GracePeriodEnded` or `RulesUpgraded`.
+        actor: Who made the call, published the baseline or decided on the waiver; "" for the clock
+            and an upgrade.
+        time: When it happened; for an upgrade, when it was first seen.
+        source_ip: Where the call came from; "" for other kinds.
+        user_agent: The program that made the call; "" for other kinds.
+        kind: The kind of event.
+    """
 
     event_id: str
     event_name: str
@@ -40,6 +65,27 @@ class Cause:
     time: datetime
     source_ip: str = ""
     user_agent: str = ""
+    kind: CauseKind = CauseKind.CALL
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What is known of the cause of a transition.
+
+    Exactly one event can have caused it: `cause`. Several can: `candidates`, the latest first, at
+    most five. Neither: the cause is unknown.
+    """
+
+    cause: Cause | None = None
+    candidates: tuple[Cause, ...] = ()
+
+    @property
+    def possible(self) -> tuple[Cause, ...]:
+        """The cause, or else the candidates."""
+        return (self.cause,) if self.cause else self.candidates
+
+
+UNKNOWN_CAUSE = Attribution()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +93,11 @@ class Finding:
     """The latest state of one rule on one resource of one scope.
 
     `version` counts transitions from 1. `opened_at` is when the finding last opened; `updated_at`
-    is the observation time of the evaluation that wrote this version.
+    is the observation time of the evaluation that last changed its status or verdict; an amended
+    cause leaves it as it is.
+
+    `opened_by` is what opened it at `opened_at`, `resolved_by` what resolved it (None unless it is
+    resolved), and `caused_by` what caused the latest transition.
 
     `verdict_digest` is set where a former version of the monitor worded `verdict`: the next
     evaluation compares its own verdict with this digest instead ("": no digest is known yet).
@@ -62,13 +112,20 @@ class Finding:
     version: int
     opened_at: datetime
     updated_at: datetime
-    cause: Cause | None = None
+    opened_by: Attribution = UNKNOWN_CAUSE
+    resolved_by: Attribution | None = None
+    caused_by: Attribution = UNKNOWN_CAUSE
     verdict_digest: str | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:
         """The id, always the same for a rule and resource of a scope."""
         return finding_id(self.scope, self.rule, self.resource)
+
+    @property
+    def cause(self) -> Cause | None:
+        """The cause of the latest transition; None where it is not known for certain."""
+        return self.caused_by.cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from posture.store.attribute_values import Item, StoredItem, serialize
-from posture.store.items import find_expiry, item_key, parse_finding
+from posture.store.items import cause_fields, find_expiry, item_key, parse_finding
 from posture.store.schema import SCHEMA, WORDING
 from posture.store.scope_record import ScopeRecord, build_record_update, when_revision_is
 
@@ -59,7 +59,7 @@ def _carry_over(item: StoredItem, digest: str | None, keep_resolved: timedelta |
     changed = {
         "item": item_key(finding),
         "rule": finding.rule,
-        "actor": (finding.cause.actor or None) if finding.cause else None,
+        **cause_fields(finding),
         "schema": SCHEMA,
         "wording": WORDING,
         "expires_at": find_expiry(finding, keep_resolved),

@@ -15,7 +15,16 @@ from typing import Any
 
 from posture.errors import BaselineError, CorruptItemError
 from posture.lifecycle.bounds import is_truncated
-from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
+from posture.model.finding import (
+    UNKNOWN_CAUSE,
+    Attribution,
+    Cause,
+    CauseKind,
+    Finding,
+    FindingStatus,
+    Step,
+    Transition,
+)
 from posture.model.instant import format_iso, parse_iso
 from posture.model.rule_ids import current_rule_id
 from posture.model.scope import Scope
@@ -69,7 +78,10 @@ class CommitReference:
 
 
 def build_items(
-    transition: Transition, former_key: str = "", keep_resolved: timedelta | None = None
+    transition: Transition,
+    former_key: str = "",
+    keep_resolved: timedelta | None = None,
+    observed_at: datetime | None = None,
 ) -> TransitionItems:
     """Build the finding's item and the row of history of a transition.
 
@@ -77,10 +89,13 @@ def build_items(
         transition: The transition.
         former_key: The sort key that the finding has so far; "" for a new finding.
         keep_resolved: How long a resolved finding stays in the table; None keeps it.
+        observed_at: The observation time of the evaluation; None where the transition updated the
+            finding, so that it is `updated_at`.
     """
     finding = transition.finding
     key = item_key(finding)
     updated_at = format_iso(finding.updated_at)
+    seen_at = format_iso(observed_at or finding.updated_at)
     shared = serialize(_attributes(finding))
     of_finding = {
         "item": key,
@@ -91,11 +106,11 @@ def build_items(
         "severity_updated": f"{finding.severity.rank}-{finding.severity}#{updated_at}",
     }
     of_row = {
-        "entry": f"{updated_at}#{finding.id}#{finding.version}",  # orders a scope's rows by time
+        "entry": f"{seen_at}#{finding.id}#{finding.version}",  # orders a scope's rows by time
         "kind": "transition",
         "step": transition.step.value,
         "reason": transition.reason,
-        "observed_at": updated_at,
+        "observed_at": seen_at,
     }
     return TransitionItems(
         transition,
@@ -136,6 +151,17 @@ def resolved_key(finding: Finding) -> str:
 def with_commit(item: Item, commit: str, parts: int | None = None) -> Item:
     """Add the commit that writes an item, and to a row of history the number of its parts."""
     return {**item, **serialize({"commit": commit, "parts": parts})}
+
+
+def cause_fields(finding: Finding) -> dict[str, Any]:
+    """Return the attributes on what opened, resolved and last changed a finding."""
+    resolved_by = finding.resolved_by
+    return {
+        **_attribution_fields(finding.caused_by),
+        "opened_by": _attribution_fields(finding.opened_by),
+        "resolved_by": _attribution_fields(resolved_by) if resolved_by else None,
+        "actor": (finding.cause and finding.cause.actor) or None,
+    }
 
 
 def parse_finding(item: StoredItem) -> Finding:
@@ -207,7 +233,7 @@ def naming_item(kind: str, partition: object, key: object) -> Iterator[None]:
 
 
 def _attributes(finding: Finding) -> dict[str, Any]:
-    verdict, cause, remedy = finding.verdict, finding.cause, finding.verdict.remediation
+    verdict, remedy = finding.verdict, finding.verdict.remediation
     return {
         "scope": str(finding.scope),
         "schema": SCHEMA,
@@ -229,9 +255,7 @@ def _attributes(finding: Finding) -> dict[str, Any]:
         "version": finding.version,
         "opened_at": format_iso(finding.opened_at),
         "updated_at": format_iso(finding.updated_at),
-        "cause": cause
-        and {name: getattr(cause, name) for name in CAUSE_TEXTS} | {"time": format_iso(cause.time)},
-        "actor": (cause and cause.actor) or None,
+        **cause_fields(finding),
     }
 
 
@@ -248,7 +272,9 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
         version=require_int(fields, "version"),
         opened_at=parse_iso(require_text(fields, "opened_at")),
         updated_at=parse_iso(require_text(fields, "updated_at")),
-        cause=_cause(fields.get("cause")),
+        opened_by=_attribution(fields["opened_by"]),
+        resolved_by=_attribution(fields["resolved_by"]) if "resolved_by" in fields else None,
+        caused_by=_attribution(fields),
         verdict_digest=digest,
     )
 
@@ -280,8 +306,28 @@ def _remediation(fields: Mapping[str, Any]) -> Remediation:
     return Remediation(require_text(fields, "text"), require_text(fields, "command"), verified)
 
 
-def _cause(fields: Mapping[str, Any] | None) -> Cause | None:
-    if fields is None:
-        return None
+def _attribution_fields(attribution: Attribution) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if attribution.cause:
+        fields["cause"] = _cause_fields(attribution.cause)
+    if attribution.candidates:
+        fields["candidates"] = [_cause_fields(each) for each in attribution.candidates]
+    return fields
+
+
+def _cause_fields(cause: Cause) -> dict[str, str]:
+    texts = {name: str(getattr(cause, name)) for name in CAUSE_TEXTS}
+    return {**texts, "time": format_iso(cause.time), "kind": cause.kind.value}
+
+
+def _attribution(fields: Mapping[str, Any]) -> Attribution:
+    cause, candidates = fields.get("cause"), fields.get("candidates", ())
+    if cause is None and not candidates:
+        return UNKNOWN_CAUSE
+    return Attribution(_cause(cause) if cause else None, tuple(map(_cause, candidates)))
+
+
+def _cause(fields: Mapping[str, Any]) -> Cause:
     texts = {name: require_text(fields, name) for name in CAUSE_TEXTS}
-    return Cause(**texts, time=parse_iso(require_text(fields, "time")))
+    kind = CauseKind(require_text(fields, "kind"))
+    return Cause(**texts, time=parse_iso(require_text(fields, "time")), kind=kind)

@@ -13,7 +13,9 @@ from typing import Any
 from posture.store.attribute_values import require_int
 from posture.store.hash_chain import FIRST, UNCHAINED
 
-SCHEMA = 3  # 2: chained history rows, `actor` as an attribute; 3: rules and texts were renamed
+# 2: chained history rows, `actor` as an attribute; 3: rules and texts were renamed;
+# 4: who opened and who resolved a finding, candidates and kinds of causes, stored snapshots
+SCHEMA = 4
 
 # Of the texts and evidence of verdicts. Raise it when rules word what they found in another way:
 # the findings that are stored are then taken for unchanged, and an upgrade raises no alert.
@@ -52,6 +54,22 @@ def _mark_former_wording(fields: Fields) -> Fields:
     return {**fields, "verdict_digest": ""}
 
 
+def _name_openers(fields: Fields) -> Fields:
+    """Derive who opened and who resolved a finding from its cause, where that is known.
+
+    Former versions stored the cause of the latest transition only.
+    """
+    cause, known = fields.get("cause"), {}
+    by_waiver = False
+    if isinstance(cause, Mapping):
+        by_waiver = cause.get("event_name") in {"ApproveWaiver", "RevokeWaiver"}
+        known = {"cause": {**cause, "kind": "waiver" if by_waiver else "call"}}
+    if fields.get("status") == "resolved":
+        return {**fields, **known, "opened_by": {}, "resolved_by": known}
+    opened = fields.get("opened_at") == fields.get("updated_at") and not by_waiver
+    return {**fields, **known, "opened_by": known if opened else {}}
+
+
 def _begin_chain(fields: Fields) -> Fields:
     """Begin a chain after the rows that were written without one."""
     return {"chain_length": 0, "chain_tip": UNCHAINED if fields.get("commit") else FIRST, **fields}
@@ -63,4 +81,6 @@ STEPS: dict[tuple[int, str], Step] = {
     (1, "transition"): _add_actor,
     (1, "head"): _begin_chain,
     (2, "finding"): _mark_former_wording,
+    (3, "finding"): _name_openers,
+    (3, "transition"): _name_openers,
 }

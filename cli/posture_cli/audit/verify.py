@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from posture.ec2.observer import utc_now
 from posture.ec2.region_catalogue import TimeSource
@@ -49,14 +49,31 @@ class VerificationResult:
     fault: ChainFault | None = None
 
 
-class Verifier:
-    """Verifies the history of a stack."""
+class RowVisitor(Protocol):
+    """Sees the rows of a scope while they are verified, so that they are read once."""
 
-    def __init__(self, client: DynamoDBClient, tables: Tables, now: TimeSource = utc_now) -> None:
+    def begin(self) -> None:
+        """Forget the rows so far: the chain of a scope is read from its beginning."""
+
+    def add(self, row: Entry) -> None:
+        """See the next row of the chain."""
+
+
+class Verifier:
+    """Verifies the history of a stack; `visitor` sees every row that is intact."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        tables: Tables,
+        now: TimeSource = utc_now,
+        visitor: RowVisitor | None = None,
+    ) -> None:
         self._store = Store(client, tables)
         self._history = History(client, tables.history)
         self._waivers = WaiverTable(client, tables.baseline)
         self._now = now
+        self._visitor = visitor
 
     def verify_all(
         self, scopes: Iterable[Scope], exported: ChainEnds
@@ -122,24 +139,32 @@ class Verifier:
         for _ in range(ATTEMPTS):
             end, stored = load()
             walk = ChainWalk(exported.length if exported else 0)
-            rows = list(walk.walk(self._history.query_rows(partition)))
-            findings, fault = ({}, None) if stored is None else _replay(rows)
+            rows = walk.walk(self._history.query_rows(partition))
+            findings, fault = self._replay(rows, of_findings=stored is not None)
             fault = walk.fault or fault or walk.check_end(end)
             fault = fault or _check_exported(walk, exported) or _compare(stored or {}, findings)
             if fault is None or load()[0] == end:
                 return VerificationResult(partition, walk.chain, walk.unchained, fault)
         raise ConflictError(f"{partition}: written during every attempt; verify it again")
 
-
-def _replay(rows: Iterable[Row]) -> tuple[dict[str, Finding], ChainFault | None]:
-    """Rebuild the findings from history rows."""
-    latest: dict[str, Entry] = {}
-    for row in rows:
-        try:
-            keep_latest(latest, parse_history_entry(row))
-        except CorruptItemError as error:
-            return {}, ChainFault(row["entry"].get("S", ""), f"altered: {error}")
-    return {name: row.transition.finding for name, row in latest.items()}, None
+    def _replay(
+        self, rows: Iterable[Row], *, of_findings: bool
+    ) -> tuple[dict[str, Finding], ChainFault | None]:
+        """Walk all rows, and rebuild the findings if the rows are `of_findings`."""
+        latest: dict[str, Entry] = {}
+        if self._visitor:
+            self._visitor.begin()
+        for row in rows:
+            if not of_findings:
+                continue
+            try:
+                entry = parse_history_entry(row)
+            except CorruptItemError as error:
+                return {}, ChainFault(row["entry"].get("S", ""), f"altered: {error}")
+            keep_latest(latest, entry)
+            if self._visitor:
+                self._visitor.add(entry)
+        return {name: row.transition.finding for name, row in latest.items()}, None
 
 
 def _check_exported(walk: ChainWalk, exported: Chain | None) -> ChainFault | None:

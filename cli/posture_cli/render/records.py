@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import StringIO
 from itertools import islice
 from textwrap import indent
 from typing import Any
@@ -105,7 +106,18 @@ def _write_csv(records: Iterable[Record], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for record in records:
-        writer.writerow([_escape_formula(_cell(record.get(column))) for column in columns])
+        writer.writerow(_build_csv_cells(record, columns))
+
+
+def format_csv_row(record: Record, columns: Sequence[str]) -> str:
+    """Return the line that CSV has for a record."""
+    line = StringIO()
+    csv.writer(line, lineterminator="\n").writerow(_build_csv_cells(record, columns))
+    return line.getvalue()
+
+
+def _build_csv_cells(record: Record, columns: Sequence[str]) -> list[str]:
+    return [_escape_formula(_cell(record.get(column))) for column in columns]
 
 
 def _write_markdown(records: Iterable[Record], columns: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from posture.model.scope import Scope
 from posture_cli.command import OptionGroup
 from posture_cli.console import print_note
 from posture_cli.text import make_printable
-from posture_cli.times import parse_end, parse_start
+from posture_cli.times import parse_end, parse_past, parse_start
 
 
 class Output(StrEnum):
@@ -146,7 +146,7 @@ ScopeOption = Annotated[
 ]
 AsOfOption = Annotated[
     datetime | None,
-    option("TIME", "Show the findings of this time, rebuilt from history.", parser=parse_end),
+    option("TIME", "Show the findings of this past time, from history.", parser=parse_past),
 ]
 LimitOption = Annotated[
     int | None, option("NUMBER", "List at most this many, and read no further.", min=1)

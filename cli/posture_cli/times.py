@@ -8,6 +8,7 @@ import typer
 AGE = re.compile(r"(\d{1,5})(m|h|d|w)")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
+CLOCK_TOLERANCE = timedelta(minutes=1)  # between this computer and the one a time was read on
 EXPECTED = "a day (2026-09-30), a time (2026-09-30T12:00Z) or an age (36h, 7d)"
 
 
@@ -34,6 +35,20 @@ def parse_future(text: str) -> datetime:
     if instant <= now:
         raise typer.BadParameter(f"expected a time in the future, got {text!r}")
     return instant
+
+
+def parse_past(text: str) -> datetime:
+    """Parse a time that has been; a day means its last instant, today the present one.
+
+    Raises:
+        typer.BadParameter: The text is not a time, or the time is in the future.
+    """
+    now = datetime.now(UTC)
+    instant = _parse(text, end=True)
+    begins = _parse(text, end=False)  # differs from the end only if the text is a day
+    if begins > now + CLOCK_TOLERANCE:
+        raise typer.BadParameter(f"expected a time in the past, got {text!r}; it is {now:%FT%TZ}")
+    return min(instant, now)
 
 
 def parse_time(text: str, now: datetime, *, end: bool) -> datetime:

@@ -59,6 +59,7 @@ class TableWriter:
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
         self._chains: dict[Scope, Chain] = {}
+        self._first: dict[Scope, datetime] = {}
         self.findings: dict[Scope, dict[str, Finding]] = {}
 
     def record(
@@ -88,6 +89,7 @@ class TableWriter:
         self.findings[scope] = apply_transitions(stored, steps)
         values = {
             "observed_at": format_iso(instant),
+            "first_observed_at": format_iso(self._first.setdefault(scope, instant)),
             "revision": 1,
             "commit": commit,
             **chain.to_attributes(),

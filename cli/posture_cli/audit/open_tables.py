@@ -31,7 +31,7 @@ class CapacityMeter:
         self.units = 0.0
         self.requests = 0
         events = client.meta.events
-        for operation in ("Query", "GetItem"):
+        for operation in ("Query", "GetItem", "BatchGetItem"):
             events.register(f"before-parameter-build.dynamodb.{operation}", self._request_units)
             events.register(f"after-call.dynamodb.{operation}", self._add_units)
 
@@ -40,7 +40,9 @@ class CapacityMeter:
 
     def _add_units(self, parsed: dict[str, Any], **_: Any) -> None:
         self.requests += 1
-        self.units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+        consumed = parsed.get("ConsumedCapacity", ())  # of several items one for each table
+        for each in consumed if isinstance(consumed, list) else filter(None, [consumed]):
+            self.units += each.get("CapacityUnits", 0.0)
 
 
 @dataclass(frozen=True, slots=True)

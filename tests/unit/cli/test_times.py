@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from posture_cli.times import parse_end, parse_future, parse_start, parse_time
+from posture_cli.times import parse_end, parse_future, parse_past, parse_start, parse_time
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -48,3 +48,15 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     """With what was expected."""
     with pytest.raises(typer.BadParameter, match="expected a day"):
         parse_start(text)
+
+
+def test_what_has_been() -> None:
+    """The future is refused, with a minute for clocks that differ; today ends now."""
+    now = datetime.now(UTC)
+    assert parse_past("2026-01-31") == datetime(2026, 1, 31, 23, 59, 59, 999_999, UTC)
+    assert parse_past(f"{now:%F}") - now < timedelta(seconds=5)
+    assert parse_past(f"{now + timedelta(seconds=40):%FT%TZ}") - now < timedelta(seconds=5)
+    assert timedelta(days=7) - (now - parse_past("7d")) < timedelta(seconds=5)
+    for text in ("2999-01-01", "2999-01-01T00:00Z", f"{now + timedelta(minutes=2):%FT%TZ}"):
+        with pytest.raises(typer.BadParameter, match=r"a time in the past, got '.*'; it is 2"):
+            parse_past(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from heapq import merge
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
 
 from posture.model.finding import Finding, FindingStatus
@@ -14,8 +14,14 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.attribute_values import require_text, serialize
 from posture.store.items import RESOLVED, parse_finding
-from posture.store.queries import KeyRange, StoredTable, time_range
-from posture.store.scope_record import LISTED, RECORD_KEY
+from posture.store.queries import BATCH, KeyRange, StoredTable, time_range
+from posture.store.scope_record import LISTED, RECORD_KEY, ScopeRecord, parse_scope_record
+
+# The attributes of a scope record that say when it was observed and where its chain ends.
+SUMMARY = (
+    "scope", "item", "kind", "schema", "head_of", "revision", "commit", "observed_at",
+    "first_observed_at", "chain_length", "chain_tip",
+)  # fmt: skip
 
 
 class Findings(StoredTable):
@@ -30,6 +36,13 @@ class Findings(StoredTable):
         """List every scope that was ever evaluated, including those that no longer exist."""
         for item in self._query("listed", LISTED, index="all-scopes"):
             yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
+
+    def read_records(self, scopes: Iterable[Scope]) -> Iterator[ScopeRecord]:
+        """Read the records of scopes, without coverage; a scope without a record is left out."""
+        remaining = iter(scopes)
+        while some := list(islice(remaining, BATCH)):
+            keys = ({"scope": str(each), "item": RECORD_KEY} for each in some)
+            yield from map(parse_scope_record, self._get_all(keys, attributes=SUMMARY))
 
     def find(self, scope: Scope, rule: str, resource: str) -> Finding | None:
         """Find the finding of a rule on a resource, read consistently; None if none is stored.

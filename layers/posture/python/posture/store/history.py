@@ -53,6 +53,18 @@ class History(StoredTable):
         """Find what happened in a scope."""
         return map(parse_history_entry, self.query_rows(str(scope), since=since, until=until))
 
+    def find_first(self, scope: Scope) -> Entry | None:
+        """Find the first row of a scope; None if it has none."""
+        page = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="#scope = :scope",
+            ExpressionAttributeNames={"#scope": "scope"},
+            ExpressionAttributeValues={":scope": {"S": str(scope)}},
+            ConsistentRead=True,
+            Limit=1,
+        )
+        return next(map(parse_history_entry, page["Items"]), None)
+
     def find_by(
         self,
         key: Literal["id", "resource", "actor"],

@@ -45,17 +45,29 @@ class StoredTable:
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer.get("Item")
 
-    def _get_all(self, keys: Iterable[Mapping[str, Any]]) -> tuple[StoredItem, ...]:
+    def _get_all(
+        self, keys: Iterable[Mapping[str, Any]], *, attributes: Iterable[str] = ()
+    ) -> tuple[StoredItem, ...]:
         """Read the items with these keys consistently, those that exist.
+
+        Args:
+            keys: The keys.
+            attributes: What to read of each item; everything if empty.
 
         Raises:
             ConflictError: DynamoDB kept leaving some of them unread.
         """
         found: list[StoredItem] = []
         wanted = [serialize(key) for key in keys]
+        names = {f"#{each}": each for each in attributes}
+        projection = {
+            "ProjectionExpression": ", ".join(names),
+            "ExpressionAttributeNames": names,
+        }
         for start in range(0, len(wanted), BATCH):
             some = wanted[start : start + BATCH]
-            left: Any = {self._table: {"Keys": some, "ConsistentRead": True}}
+            request = {"Keys": some, "ConsistentRead": True, **(projection if names else {})}
+            left: Any = {self._table: request}
             for _ in pause_between(ATTEMPTS):
                 answer = self._client.batch_get_item(RequestItems=left)
                 found += answer["Responses"].get(self._table, ())

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 RECORD_KEY = "#head"
+FIRST = "first_observed_at"
 LISTED = "scope"  # the value of `listed` in every record, so that one index lists them all
 COVERAGE_LIMIT = 300_000  # bytes, compressed; an item holds 400 KB
 # How far a stored time may be ahead of the clock: more than the clocks of two functions differ,
@@ -48,6 +49,9 @@ class ScopeRecord:
 
     `snapshot_digest` is that of the snapshot whose evaluation the findings, counts and coverage
     are; "" where they are not the complete result of one snapshot.
+
+    `first_observed_at` is no later than `observed_at`; records that were last written by a version
+    that did not store it have none, and those first written by one hold a time too late.
     """
 
     scope: Scope
@@ -60,6 +64,8 @@ class ScopeRecord:
     dns: DnsAttributes | None = None
     chain: Chain = field(default_factory=Chain)
     snapshot_digest: str = ""
+    first_observed_at: datetime | None = None
+    exists: bool = True
 
     def is_newer_than(
         self, observed_at: datetime, dns: DnsAttributes | None, latest: datetime = ANY_TIME
@@ -144,6 +150,8 @@ def build_record_update(
     gone = [name for name, value in fields.items() if value is None]
     assigned = [f"#{name} = :{name}" for name in kept]
     assigned.append("#revision = if_not_exists(#revision, :zero)" + (" + :one" if revise else ""))
+    if "observed_at" in kept:  # a question about an earlier time has no answer for this scope
+        assigned.append(f"#{FIRST} = if_not_exists(#{FIRST}, :observed_at)")
     removed = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
     values = {f":{name}": value for name, value in kept.items()} | {":zero": 0, **guard.values}
     expression = f"SET {', '.join(assigned)}{removed}"
@@ -216,12 +224,21 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             dns=_dns(fields.get("dns")),
             chain=parse_chain(fields),
             snapshot_digest=_snapshot_digest(fields),
+            first_observed_at=_first_observed_at(fields),
+            exists="head_of" in fields,
         )
 
 
 def _snapshot_digest(fields: Mapping[str, Any]) -> str:
     current = fields.get("picture_at") == fields["observed_at"]
     return str(fields.get("picture", "")) if current else ""
+
+
+def _first_observed_at(fields: Mapping[str, Any]) -> datetime | None:
+    if FIRST not in fields:
+        return None
+    first, last = (parse_iso(require_text(fields, name)) for name in (FIRST, "observed_at"))
+    return min(first, last)  # a clock that was ahead may have dated the first one
 
 
 def _coverage(packed: bytes | None) -> Json | None:

@@ -35,6 +35,11 @@ def rebuild_findings(rows: Iterable[Entry]) -> dict[str, Finding]:
     return {name: row.transition.finding for name, row in latest.items()}
 
 
+def sort_rows(rows: Iterable[Entry]) -> list[Entry]:
+    """Sort the rows of a scope so that those of each finding are in the order of their writing."""
+    return sorted(rows, key=_order)
+
+
 def _order(row: Entry) -> tuple[int, int]:
     return row.number, 0 if row.number else row.transition.finding.version
 

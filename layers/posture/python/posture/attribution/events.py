@@ -1,0 +1,130 @@
+"""What can have changed the verdicts on a scope between two snapshots: its events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from posture.baseline.document import BaselineDocument
+from posture.lifecycle.bounds import truncate
+from posture.model.baseline import Baseline
+from posture.model.change import Change
+from posture.model.finding import Cause, CauseKind
+from posture.model.network import Snapshot
+from posture.model.region_access import AnySnapshot
+from posture.model.scope import Scope
+from posture.policy.endpoint_dependence import depends_on_time
+
+WORDS = 500  # bytes; a user agent is any text that its sender chooses
+PUT_BASELINE = "PutBaseline"
+UPGRADED = "RulesUpgraded"
+GRACE_ENDED = "GracePeriodEnded"
+DATE_REACHED = "PolicyDateReached"
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineVersion:
+    """A version of the baseline document; `number` 0 is the default, which nobody applied."""
+
+    number: int
+    document: BaselineDocument
+    applied_at: datetime | None = None
+    applied_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is stored of the last snapshot of a scope.
+
+    Attributes:
+        scope: The scope.
+        observed_at: When the snapshot was taken, before its first read.
+        snapshot: The snapshot; None if the scope did not exist.
+        version: The number of the baseline version in force.
+        code: The digest of the monitor's code.
+        confirmed_at: When a later observation last found the same.
+    """
+
+    scope: Scope
+    observed_at: datetime
+    snapshot: AnySnapshot | None
+    version: int
+    code: str
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What is known now: the snapshot, None if the scope is gone, and what it is judged by.
+
+    `versions` are those of the baseline from the earlier snapshot's on, in order; the last one is
+    in force. The earlier snapshot's is missing where it is not known.
+    """
+
+    scope: Scope
+    observed_at: datetime
+    snapshot: AnySnapshot | None
+    versions: Sequence[BaselineVersion]
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that may have changed verdicts: a call, or what `cause` says."""
+
+    cause: Cause
+    change: Change | None = None
+    version: BaselineVersion | None = None
+
+    @property
+    def time(self) -> datetime:
+        """When it happened."""
+        return self.cause.time
+
+
+def build_cause(change: Change) -> Cause:
+    """Build the cause of what a call did."""
+    return Cause(
+        event_id=truncate(change.event_id, WORDS),
+        event_name=truncate(change.event_name, WORDS),
+        actor=truncate(str(change.actor), WORDS),
+        time=change.time,
+        source_ip=truncate(change.source_ip, WORDS),
+        user_agent=truncate(change.user_agent, WORDS),
+    )
+
+
+def build_baseline_cause(version: BaselineVersion, at: datetime) -> Cause:
+    """Build the cause of what a version of the baseline did; `at` if its time is not known."""
+    name = f"baseline version {version.number}"
+    time = version.applied_at or at
+    return Cause(name, PUT_BASELINE, version.applied_by, time, kind=CauseKind.BASELINE)
+
+
+def build_upgrade_cause(present: Present) -> Cause:
+    """Build the cause of what this version of the monitor judges in another way."""
+    return Cause(present.code, UPGRADED, "", present.observed_at, kind=CauseKind.UPGRADE)
+
+
+def list_versions(earlier: Earlier, present: Present) -> Iterator[Event]:
+    """List the versions of the baseline that were applied since the earlier snapshot."""
+    for version in present.versions:
+        if version.number > earlier.version:
+            yield Event(build_baseline_cause(version, present.observed_at), version=version)
+
+
+def list_clock_events(earlier: Earlier, present: Present, baseline: Baseline) -> Iterator[Event]:
+    """List the grace periods that ended since the earlier snapshot, and policies' dates."""
+    since, until = earlier.observed_at, present.observed_at
+    grace = timedelta(minutes=baseline.pending_grace_minutes)
+    snapshots = [
+        each for each in (earlier.snapshot, present.snapshot) if isinstance(each, Snapshot)
+    ]
+    endpoints = {name: each for it in snapshots for name, each in it.endpoints.items()}
+    for name, endpoint in endpoints.items():
+        if endpoint.created_at and since < endpoint.created_at + grace <= until:
+            end = endpoint.created_at + grace
+            yield Event(Cause(name, GRACE_ENDED, "", end, kind=CauseKind.CLOCK))
+    if any(depends_on_time(each.policy or "") for each in endpoints.values()):
+        yield Event(Cause("", DATE_REACHED, "", until, kind=CauseKind.CLOCK))

@@ -11,7 +11,7 @@ from monitor_stage import ANY_ADDRESS, Stage, attribute_change, batch, event
 from posture.analysis.matrix import list_row_answers as outcomes_of
 from posture.errors import MalformedChangeError
 from posture.model.finding import FindingStatus
-from posture.model.scope import Scope
+from posture.model.scope import Scope, ScopeNames
 from posture.model.verdict import Verdict
 from posture.rules.engine import evaluate_context
 from posture.rules.rule import VpcContext
@@ -33,6 +33,16 @@ def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
     assert finding.cause.event_id == record["eventID"]
     assert finding.cause.actor == record["userIdentity"]["arn"]
     assert "0.0.0.0/0" in " ".join(fact.text for fact in finding.verdict.evidence)
+
+
+def test_a_finding_keeps_the_name_of_its_vpc(stage: Stage) -> None:
+    """It is the `Name` tag at the time of the transition; later evaluations leave it as it was."""
+    vpc, ec2 = stage.network.vpc, stage.network.ec2
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": "payments"}])
+    stage.open_group()
+    assert stage.evaluate().failed == ()
+    (finding,) = stage.about(stage.network.group)
+    assert finding.names == ScopeNames("payments")
 
 
 def test_a_change_of_a_group_of_another_vpc_reaches_the_endpoint_that_has_it(stage: Stage) -> None:

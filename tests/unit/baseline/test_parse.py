@@ -11,9 +11,11 @@ from posture.baseline.document import BaselineDocument, Match, Override
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError
 from posture.model.baseline import Baseline
+from posture.model.scope import Scope, ScopeNames
 
 FULL: dict[str, Any] = {
     "version": 1,
+    "account_names": {"111122223333": "payments-prod"},
     "default": {
         "required_services": ["s3", "kms"],
         "accept_fips_endpoints": True,
@@ -123,7 +125,10 @@ def test_everything_may_be_left_out(raw: dict[str, Any]) -> None:
         (None, "baseline: expected an object"),
         ([], "baseline: expected an object"),
         ({"version": 2}, "version: expected 1, got 2"),
-        ({"defaults": {}}, "defaults: expected one of version, default, overrides; did you mean"),
+        (
+            {"defaults": {}},
+            "defaults: expected one of version, account_names, default, overrides; did you mean",
+        ),
         ({"default": []}, "default: expected an object"),
         ({"default": {"required_services": "s3"}}, "default.required_services: expected a list"),
         ({"default": {"required_services": ["S3"]}}, "required_services[0]: expected the short"),
@@ -249,3 +254,29 @@ def test_any_value_is_read_or_refused(raw: Any) -> None:
     with suppress(BaselineError):
         document = parse_document(raw)
         assert parse_document(dump_document(document)) == document
+
+
+def test_an_account_has_the_name_of_the_document_and_a_vpc_that_of_its_tag() -> None:
+    """An account that is not listed has no name: none is guessed."""
+    document = parse_document({"version": 1, "account_names": {"111122223333": "payments-prod"}})
+    own = Scope("111122223333", "eu-west-1", "vpc-0a")
+    assert document.name_scope(own, {"Name": "main"}) == ScopeNames("main", "payments-prod")
+    assert document.name_scope(Scope("444455556666", "eu-west-1", "vpc-0a"), {}) == ScopeNames()
+
+
+@pytest.mark.parametrize(
+    ("names", "path", "expected"),
+    [
+        (["payments"], "", "accounts of 12 digits in quotes, each with its name"),
+        ({111122223333: "payments"}, "", "accounts of 12 digits in quotes"),
+        ({"1111": "payments"}, "", "accounts of 12 digits in quotes"),
+        ({"111122223333": ""}, ".111122223333", "a name of 1 to 64 characters on one line"),
+        ({"111122223333": "a\nb"}, ".111122223333", "a name of 1 to 64 characters on one line"),
+        ({"111122223333": "a" * 65}, ".111122223333", "a name of 1 to 64 characters on one line"),
+        ({"111122223333": 7}, ".111122223333", "a name of 1 to 64 characters on one line"),
+    ],
+)
+def test_a_wrong_account_name_is_a_mistake(names: Any, path: str, expected: str) -> None:
+    """The mistake names the account and what was expected."""
+    (found,) = mistakes({"version": 1, "account_names": names})
+    assert found.startswith(f"account_names{path}: expected {expected}, got ")

@@ -8,7 +8,7 @@ from typing import Any
 
 from posture.model.baseline import Baseline, has_tags
 from posture.model.network import Tags
-from posture.model.scope import Scope
+from posture.model.scope import Scope, ScopeNames
 from posture.model.waiver import Waiver
 
 
@@ -47,9 +47,15 @@ class Override:
 class BaselineDocument:
     """The requirements of scopes that no override matches, and the overrides in order.
 
-    `waivers` are stored beside the document, not in it.
+    `account_names` are the names of accounts that alerts show beside their ids. `waivers` are
+    stored beside the document, not in it.
     """
 
     default: Baseline = field(default_factory=Baseline)
     overrides: tuple[Override, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    account_names: Mapping[str, str] = field(default_factory=dict)
+
+    def name_scope(self, scope: Scope, tags: Tags) -> ScopeNames:
+        """Return the names of a scope's subject, from its tags, and of its account."""
+        return ScopeNames(tags.get("Name", ""), self.account_names.get(scope.account, ""))

@@ -21,6 +21,8 @@ SERVICE_OR_OWNER = re.compile(r"\d{12}|[a-z]{2,3}(\.[a-z0-9-]+)+")
 SENTENCE = re.compile(r".*\S.*", re.DOTALL)
 TAG_VALUE = re.compile(r".{0,256}", re.DOTALL)
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+|\*")
+MAX_NAME = 64  # characters of an account's name; AWS allows 50, and 63 of an alias
+NAME = re.compile(r"(?=.*\S)[^\n\r]{1,64}")
 NONE = "none"  # no feature
 
 
@@ -99,6 +101,18 @@ def parse_tags(value: Any, path: str, mistakes: Mistakes) -> dict[str, frozenset
         str(key): parse(each if isinstance(each, list) else [each], f"{path}.{key}", mistakes)
         for key, each in value.items()
     }
+
+
+def parse_account_names(value: Any, path: str, mistakes: Mistakes) -> dict[str, str]:
+    """Parse accounts of 12 digits, each with its name."""
+    if not isinstance(value, Mapping):
+        mistakes.expect(path, "accounts of 12 digits in quotes, each with its name", value)
+        return {}
+    parse = text(NAME, f"a name of 1 to {MAX_NAME} characters on one line")
+    for account in value:
+        if not isinstance(account, str) or not ACCOUNT.fullmatch(account):
+            mistakes.expect(path, "accounts of 12 digits in quotes", account)
+    return {str(key): str(parse(each, f"{path}.{key}", mistakes)) for key, each in value.items()}
 
 
 def parse_features(value: Any, path: str, mistakes: Mistakes) -> tuple[str, ...]:

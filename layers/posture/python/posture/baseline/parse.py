@@ -14,13 +14,14 @@ from posture.baseline.fields import (
     REQUIREMENTS,
     Field,
     Mistakes,
+    parse_account_names,
     parse_sentence,
 )
 from posture.errors import BaselineError
 from posture.model.baseline import Baseline
 
 VERSION = 1
-MEMBERS = ("version", "default", "overrides")
+MEMBERS = ("version", "account_names", "default", "overrides")
 OVERRIDE = ("name", "match", "set")
 
 
@@ -39,8 +40,10 @@ def parse_document(raw: Any) -> BaselineDocument:
 
 def dump_document(document: BaselineDocument) -> dict[str, Any]:
     """Return the plain values that `parse_document` parses, in a stable order."""
+    names = {"account_names": dict(document.account_names)} if document.account_names else {}
     return {
         "version": VERSION,
+        **names,
         "default": _stated(document.default, REQUIREMENTS),
         "overrides": [
             {
@@ -57,6 +60,7 @@ def _document(raw: Any, mistakes: Mistakes) -> BaselineDocument:
     members = _members(raw, MEMBERS, "", mistakes)
     if "version" in members and members["version"] != VERSION:
         mistakes.expect("version", str(VERSION), members["version"])
+    names = parse_account_names(members.get("account_names", {}), "account_names", mistakes)
     default = _fields(members.get("default", {}), REQUIREMENTS, "default", mistakes)
     overrides = members.get("overrides", [])
     if not isinstance(overrides, list):
@@ -66,7 +70,7 @@ def _document(raw: Any, mistakes: Mistakes) -> BaselineDocument:
         _override(each, f"overrides[{number}]", mistakes) for number, each in enumerate(overrides)
     )
     _unique((each.name for each in read), mistakes)
-    return BaselineDocument(Baseline(**default), read)
+    return BaselineDocument(Baseline(**default), read, account_names=names)
 
 
 def _override(raw: Any, path: str, mistakes: Mistakes) -> Override:

@@ -9,7 +9,7 @@ A snapshot with the digest that was evaluated last is not evaluated again (docs/
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.finding import Transition
 from posture.model.network import Facet, Snapshot
 from posture.model.region_access import AnySnapshot, RegionAccess
-from posture.model.scope import Scope
+from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
 from posture.rules.engine import (
@@ -93,6 +93,7 @@ class ObservedScope:
     waivers: Waivers  # with the scope's baseline
     observation: Observation
     changes: Sequence[Change]
+    names: ScopeNames = NO_NAMES
 
     @property
     def scope(self) -> Scope:
@@ -207,7 +208,8 @@ class ScopeEvaluator:
         except Exception:
             logger.exception("snapshot not digested", extra={"scope": str(scope)})
             digest = ""  # the scope is evaluated now, and again the next time
-        return ObservedScope(snapshot, waivers, Observation(scope, at, digest, dns), changes)
+        names = self._document.name_scope(scope, tags)
+        return ObservedScope(snapshot, waivers, Observation(scope, at, digest, dns), changes, names)
 
     def latest(self) -> datetime:
         """Return the latest time that can be stored by now."""
@@ -321,7 +323,10 @@ def _compare(
         changes=changes,
         waivers=waivers,
     )
-    return results.prove(steps)
+    return tuple(
+        replace(step, finding=replace(step.finding, names=observed.names))
+        for step in results.prove(steps)
+    )
 
 
 def _resource_ids(snapshot: AnySnapshot) -> frozenset[str] | None:

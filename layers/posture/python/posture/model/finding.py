@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from posture.model.rule_ids import first_rule_id
-from posture.model.scope import Scope
+from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Severity, Verdict
 
 
@@ -57,6 +57,8 @@ class Cause:
         source_ip: Where the call came from; "" for other kinds.
         user_agent: The program that made the call; "" for other kinds.
         kind: The kind of event.
+        identity: What else the event says of who made the call: the source identity of a role's
+            session, the IAM Identity Center user, the account if it is another one.
     """
 
     event_id: str
@@ -66,6 +68,10 @@ class Cause:
     source_ip: str = ""
     user_agent: str = ""
     kind: CauseKind = CauseKind.CALL
+    identity: str = ""
+
+
+MAX_CANDIDATES = 5  # that an attribution names
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class Attribution:
     """What is known of the cause of a transition.
 
     Exactly one event can have caused it: `cause`. Several can: `candidates`, the latest first, at
-    most five. Neither: the cause is unknown.
+    most MAX_CANDIDATES. Neither: the cause is unknown.
     """
 
     cause: Cause | None = None
@@ -83,6 +89,21 @@ class Attribution:
     def possible(self) -> tuple[Cause, ...]:
         """The cause, or else the candidates."""
         return (self.cause,) if self.cause else self.candidates
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Who can have caused it, each once; the clock and an upgrade have no actor."""
+        return tuple(dict.fromkeys(each.actor for each in self.possible if each.actor))
+
+    @property
+    def actor(self) -> str | None:
+        """Who caused it for certain; None if several can have caused it, or nobody is known.
+
+        All candidates may be calls of one actor. A full list of candidates may lack another one.
+        """
+        if len(self.candidates) == MAX_CANDIDATES or not all(it.actor for it in self.possible):
+            return None
+        return self.actors[0] if len(self.actors) == 1 else None
 
 
 UNKNOWN_CAUSE = Attribution()
@@ -98,6 +119,8 @@ class Finding:
 
     `opened_by` is what opened it at `opened_at`, `resolved_by` what resolved it (None unless it is
     resolved), and `caused_by` what caused the latest transition.
+
+    `names` are those of its scope when its last transition was observed.
 
     `verdict_digest` is set where a former version of the monitor worded `verdict`: the next
     evaluation compares its own verdict with this digest instead ("": no digest is known yet).
@@ -115,6 +138,7 @@ class Finding:
     opened_by: Attribution = UNKNOWN_CAUSE
     resolved_by: Attribution | None = None
     caused_by: Attribution = UNKNOWN_CAUSE
+    names: ScopeNames = NO_NAMES
     verdict_digest: str | None = field(default=None, compare=False)
 
     @property
@@ -135,6 +159,27 @@ class Transition:
     step: Step
     finding: Finding
     reason: str = ""  # why the finding resolved, such as `repaired`
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Who caused it, or can have caused it, each once."""
+        return tuple(dict.fromkeys(actor for each in self._caused_by for actor in each.actors))
+
+    @property
+    def actor(self) -> str | None:
+        """Who caused it for certain, alone; None if several did or can have, or nobody is known."""
+        sure = {each.actor for each in self._caused_by}
+        return sure.pop() if len(sure) == 1 else None
+
+    @property
+    def _caused_by(self) -> tuple[Attribution, ...]:
+        finding = self.finding
+        if self.step is Step.TRANSIENT:
+            return finding.opened_by, finding.resolved_by or UNKNOWN_CAUSE
+        if self.step is Step.AMENDED:  # any of them can be the one that is known better now
+            known = finding.opened_by, finding.resolved_by, finding.caused_by
+            return tuple(each for each in known if each and each.possible)
+        return (finding.caused_by,)
 
 
 def finding_id(scope: Scope, rule: str, resource: str) -> str:

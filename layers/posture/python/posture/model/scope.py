@@ -47,6 +47,22 @@ class Scope:
         return cls(*parts)
 
 
+@dataclass(frozen=True, slots=True)
+class ScopeNames:
+    """The names that people gave to a scope's subject and account; "" where none is known.
+
+    Attributes:
+        subject: The `Name` tag of the VPC or endpoint service.
+        account: The account's name in the baseline.
+    """
+
+    subject: str = ""
+    account: str = ""
+
+
+NO_NAMES = ScopeNames()
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Region:
     """One region of one account, the unit of a sweep."""

@@ -27,7 +27,7 @@ from posture.model.finding import (
 )
 from posture.model.instant import format_iso, parse_iso
 from posture.model.rule_ids import current_rule_id
-from posture.model.scope import Scope
+from posture.model.scope import Scope, ScopeNames
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
 from posture.store.attribute_values import (
     Item,
@@ -41,6 +41,7 @@ from posture.store.schema import SCHEMA, WORDING, upgrade
 
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError, BaselineError)
 RESOLVED = "~resolved#"  # begins the sort key of a resolved finding; no rule id begins with it
+SEVERAL = "several"  # the `actor` of a row of history that several did cause, or can have caused
 CAUSE_TEXTS = ("event_id", "event_name", "actor", "source_ip", "user_agent")
 
 
@@ -111,6 +112,7 @@ def build_items(
         "step": transition.step.value,
         "reason": transition.reason,
         "observed_at": seen_at,
+        **_actor_fields(transition),
     }
     return TransitionItems(
         transition,
@@ -160,7 +162,7 @@ def cause_fields(finding: Finding) -> dict[str, Any]:
         **_attribution_fields(finding.caused_by),
         "opened_by": _attribution_fields(finding.opened_by),
         "resolved_by": _attribution_fields(resolved_by) if resolved_by else None,
-        "actor": (finding.cause and finding.cause.actor) or None,
+        "actor": finding.caused_by.actor,
     }
 
 
@@ -245,6 +247,8 @@ def _attributes(finding: Finding) -> dict[str, Any]:
         "account": finding.scope.account,
         "region": finding.scope.region,
         "vpc": finding.scope.vpc_id,
+        "scope_name": finding.names.subject or None,
+        "account_name": finding.names.account or None,
         "answer": verdict.status.value,
         "summary": verdict.summary,
         "evidence": [{"text": fact.text, "record": dict(fact.record)} for fact in verdict.evidence],
@@ -275,6 +279,9 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
         opened_by=_attribution(fields["opened_by"]),
         resolved_by=_attribution(fields["resolved_by"]) if "resolved_by" in fields else None,
         caused_by=_attribution(fields),
+        names=ScopeNames(
+            str(fields.get("scope_name") or ""), str(fields.get("account_name") or "")
+        ),
         verdict_digest=digest,
     )
 
@@ -315,9 +322,18 @@ def _attribution_fields(attribution: Attribution) -> dict[str, Any]:
     return fields
 
 
+def _actor_fields(transition: Transition) -> dict[str, Any]:
+    """Return the key of the index by actor, and all actors of a row that has several."""
+    if transition.actor:
+        return {"actor": transition.actor}
+    actors = list(transition.actors)
+    return {"actor": SEVERAL, "actors": actors} if actors else {}
+
+
 def _cause_fields(cause: Cause) -> dict[str, str]:
     texts = {name: str(getattr(cause, name)) for name in CAUSE_TEXTS}
-    return {**texts, "time": format_iso(cause.time), "kind": cause.kind.value}
+    identity = {"identity": cause.identity} if cause.identity else {}
+    return {**texts, "time": format_iso(cause.time), "kind": cause.kind.value, **identity}
 
 
 def _attribution(fields: Mapping[str, Any]) -> Attribution:
@@ -330,4 +346,5 @@ def _attribution(fields: Mapping[str, Any]) -> Attribution:
 def _cause(fields: Mapping[str, Any]) -> Cause:
     texts = {name: require_text(fields, name) for name in CAUSE_TEXTS}
     kind = CauseKind(require_text(fields, "kind"))
+    texts["identity"] = require_text(fields, "identity") if "identity" in fields else ""
     return Cause(**texts, time=parse_iso(require_text(fields, "time")), kind=kind)

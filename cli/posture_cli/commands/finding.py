@@ -81,7 +81,7 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "opened", format_iso(finding.opened_at)
     yield "updated", f"{format_iso(finding.updated_at)} (version {finding.version})"
     if cause := finding.cause:
-        yield "actor", cause.actor
+        yield "actor", f"{cause.actor} ({cause.identity})" if cause.identity else cause.actor
         yield "call", f"{cause.event_name} at {format_iso(cause.time)}, event {cause.event_id}"
         yield "from", f"{cause.source_ip} {cause.user_agent}".strip()
 

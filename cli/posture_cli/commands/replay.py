@@ -19,7 +19,7 @@ from posture_cli.render.records import write_records
 
 MALFORMED = "malformed"
 COLUMNS = ("time", "event", "outcome", "account", "region", "looks_at", "actor", "reason")
-CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS)
+CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS, "identity")
 
 app = CommandGroup()
 
@@ -43,8 +43,9 @@ def replay(
     """Read recorded changes as the monitor does, and show what each makes it evaluate, or why none.
 
     A file may hold a CloudTrail log, a record, an EventBridge event, a list of these, or the output
-    of `aws cloudtrail lookup-events`. With --send a deployed monitor evaluates the changes again.
-    It always evaluates the current state, so replaying a change that it knows writes nothing.
+    of `aws cloudtrail lookup-events` or `aws logs filter-log-events`. With --send a deployed
+    monitor evaluates the changes again. It always evaluates the current state, so replaying a
+    change that it knows writes nothing.
 
     Exit code: 0 when every record could be parsed, 1 when one could not, 2 on error.
     """
@@ -98,5 +99,6 @@ def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
         "resources": sorted(change.resource_ids),
         "looks_at": evaluated,
         "actor": str(change.actor),
+        "identity": change.actor.describe_identity(change.region.account),
         "reason": change.ignored_because,
     }

@@ -195,6 +195,14 @@ def test_the_json_holds_every_detail() -> None:
     assert (document["scope"], document["commit"], document["omitted"]) == (str(SCOPE), COMMIT, 0)
 
 
+def test_the_person_behind_a_role_is_named() -> None:
+    """A session's name is any text; the source identity is what the first caller had to state."""
+    actor = replace(ALICE.actor, source_identity="alice@example.com")
+    composed = alert(opened(verdict(), changes=[replace(ALICE, actor=actor)]))
+    assert f"by {ALICE.actor.arn} (source identity alice@example.com)" in composed.text
+    assert json.loads(composed.json)["causes"][0]["identity"] == "source identity alice@example.com"
+
+
 def test_a_command_is_exact_or_absent() -> None:
     """A command that cannot be shown exactly as typed is not shown."""
     hidden = verdict(command="aws ec2 delete-route \u202e--cidr")

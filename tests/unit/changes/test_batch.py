@@ -100,6 +100,23 @@ FILES = {
     "LookupEvents response": json.dumps(
         {"Events": [{"EventId": "e", "CloudTrailEvent": json.dumps(each)} for each in (GOOD, GOOD)]}
     ),
+    "FilterLogEvents response": json.dumps(
+        {
+            "events": [
+                {"logStreamName": "s", "timestamp": 1, "message": json.dumps(each), "eventId": "3"}
+                for each in (GOOD, GOOD)
+            ],
+            "searchedLogStreams": [],
+        }
+    ),
+    "data of a log subscription": json.dumps(
+        {"messageType": "DATA_MESSAGE", "logEvents": [{"id": "3", "message": json.dumps(GOOD)}] * 2}
+    ),
+    "exported log": f"2026-11-23T12:00:00.000Z {json.dumps(GOOD)}\n" * 2,
+    "tail of a log": f"2026-11-23T12:00:00.000000+00:00 stream-1 {json.dumps(GOOD)}\n" * 2,
+    "ReceiveMessage response": json.dumps(
+        {"Messages": [{"MessageId": "m", "Body": json.dumps(build_event(GOOD))}] * 2}
+    ),
     "queue batch": json.dumps(build_sqs_event(build_event(GOOD), build_event(GOOD))),
 }
 
@@ -135,6 +152,22 @@ def test_a_malformed_file_is_an_error(content: bytes, message: str) -> None:
     """The message says what was expected."""
     with pytest.raises(MalformedChangeError, match=message):
         parse_log_file(content)
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [
+        ({"digestS3Bucket": "b", "logFiles": []}, "a digest file of CloudTrail"),
+        ({"awslogs": {"data": "H4sI"}}, "the event of a CloudWatch Logs subscription"),
+        ({"QueryResultRows": [], "QueryStatus": "FINISHED"}, "CloudTrail Lake query"),
+        ({"results": [], "status": "Complete"}, "CloudWatch Logs Insights query"),
+        ({"trailList": []}, "a list of trails"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(file: Any, what: str) -> None:
+    """An error about a field that it lacks would not say what is wrong."""
+    with pytest.raises(MalformedChangeError, match=f"expected CloudTrail records, not .*{what}"):
+        parse_log_file(json.dumps(file).encode())
 
 
 def test_malformed_records_of_a_file_are_named_by_number() -> None:

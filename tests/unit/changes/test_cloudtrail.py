@@ -264,6 +264,28 @@ def test_a_record_without_account_belongs_to_the_owner_of_the_new_resource() -> 
         parse_record(build_record("AcceptVpcPeeringConnection", {}, peers, **stripped))
 
 
+def test_a_rule_belongs_to_the_owner_of_its_group() -> None:
+    """The group that it refers to may be another account's."""
+    rule = {
+        "groupId": GROUP,
+        "groupOwnerId": ACCOUNT,
+        "referencedGroupInfo": {"groupId": GROUP2, "userId": OTHER},
+    }
+    response = {"_return": True, "securityGroupRuleSet": {"items": [rule]}}
+    stripped = {"recipientAccountId": None, "userIdentity": None}
+    record = build_record("AuthorizeSecurityGroupIngress", {"groupId": GROUP}, response, **stripped)
+    assert parse_record(record).region.account == ACCOUNT
+    # A caller of another account owns nothing of what it changes.
+    record = build_record(
+        "AuthorizeSecurityGroupIngress",
+        {"groupId": GROUP},
+        response,
+        recipientAccountId=None,
+        userIdentity={"type": "AWSAccount", "accountId": OTHER},
+    )
+    assert parse_record(record).region.account == ACCOUNT
+
+
 @pytest.mark.parametrize(
     ("identity", "name"),
     [
@@ -281,6 +303,12 @@ def test_a_record_without_account_belongs_to_the_owner_of_the_new_resource() -> 
         ),
         ({"type": "AWSService", "invokedBy": "rds.amazonaws.com"}, "rds.amazonaws.com"),
         ({"type": "WebIdentityUser", "principalId": "sts:me"}, "sts:me"),
+        ({"type": "AWSAccount", "principalId": "AIDAEXAMPLE", "accountId": OTHER}, "AIDAEXAMPLE"),
+        ({"type": "Directory", "userName": "alice"}, "alice"),
+        (
+            {"type": "IdentityCenterUser", "onBehalfOf": {"userId": "544894e8-80c1"}},
+            "IAM Identity Center user 544894e8-80c1",
+        ),
         ({}, "unknown"),
         (None, "unknown"),
     ],
@@ -289,6 +317,33 @@ def test_the_actor_is_named(identity: Any, name: str) -> None:
     """The name is as precise as the record allows."""
     change = parse_record(build_record("DeleteVpc", {"vpcId": VPC}, userIdentity=identity))
     assert str(change.actor) == name
+
+
+@pytest.mark.parametrize(
+    ("identity", "described"),
+    [
+        ({}, ""),
+        ({"accountId": ACCOUNT, "arn": "arn:aws:iam::111122223333:root"}, ""),
+        ({"sessionContext": {"sourceIdentity": "alice"}}, "source identity alice"),
+        ({"sessionContext": {"sourceIdentity": ["alice"]}}, ""),
+        ({"sessionContext": None, "onBehalfOf": 1}, ""),
+        ({"accountId": OTHER, "principalId": "AIDAEXAMPLE"}, f"account {OTHER}"),
+        (
+            {
+                "arn": "arn:aws:sts::444455556666:assumed-role/R/s",
+                "accountId": OTHER,
+                "sessionContext": {"sourceIdentity": "alice"},
+                "onBehalfOf": {"userId": "544894e8-80c1", "identityStoreArn": "arn:…"},
+            },
+            f"source identity alice, IAM Identity Center user 544894e8-80c1, account {OTHER}",
+        ),
+        ({"type": "IdentityCenterUser", "onBehalfOf": {"userId": "544894e8-80c1"}}, ""),
+    ],
+)
+def test_what_else_is_known_of_the_caller(identity: Any, described: str) -> None:
+    """A role's session may stand for a person, and its account may be another one."""
+    change = parse_record(build_record("DeleteVpc", {"vpcId": VPC}, userIdentity=identity))
+    assert change.actor.describe_identity(change.region.account) == described
 
 
 @pytest.mark.parametrize(
@@ -309,8 +364,15 @@ def test_times_are_utc(time: str) -> None:
         ({"errorCode": "Client.UnauthorizedOperation"}, "the call failed"),
         ({"errorCode": "Client.DryRunOperation"}, "the call was a dry run"),
         ({"eventType": "AwsServiceEvent"}, "not an API call: AwsServiceEvent"),
-        ({"eventType": "AwsVpceEvent", "errorCode": "VpceAccessDenied"}, "the call failed"),
+        (
+            {"eventType": "AwsVpceEvent", "errorCode": "VpceAccessDenied"},
+            "a network activity event",
+        ),
+        ({"eventCategory": "NetworkActivity", "eventType": None}, "a network activity event"),
+        ({"eventType": "AwsCloudTrailInsight", "eventCategory": "Insight"}, "Insights event"),
+        ({"eventCategory": "Data"}, "the record is a data event"),
         ({"readOnly": True}, "the call is read-only"),
+        ({"readOnly": "true"}, "the call is read-only"),
         ({"eventName": "DescribeVpcs", "readOnly": None}, "the call is read-only"),
         ({"eventName": "RunInstances"}, "the monitor does not handle RunInstances"),
         ({"eventSource": "rds.amazonaws.com"}, "the monitor does not handle DeleteVpc"),
@@ -323,6 +385,40 @@ def test_a_call_that_changes_nothing_is_ignored_with_the_reason(
     change = parse_record(build_record("DeleteVpc", {"vpcId": VPC}, **more))
     assert change.outcome is ChangeOutcome.IGNORED
     assert why in change.ignored_because
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"errorCode": "Client.UnauthorizedOperation"},
+        {"readOnly": True},
+        {"eventType": "AwsVpceEvent"},
+        {"eventName": "RunInstances"},
+    ],
+)
+def test_an_ignored_record_needs_no_other_field(more: dict[str, Any]) -> None:
+    """Nothing is lost with it. Its time says when it happened."""
+    lost = dict.fromkeys(("eventID", "recipientAccountId", "awsRegion"), None)
+    record = build_record("DeleteVpc", None, **{"userIdentity": "me", **lost, **more})
+    change = parse_record(record)
+    assert change.outcome is ChangeOutcome.IGNORED
+    assert (change.event_id, change.region, change.actor.arn) == ("", Region("", ""), "unknown")
+
+
+def test_an_insights_event_is_named_after_the_calls_that_it_is_about() -> None:
+    """It has no name, source and identity of its own."""
+    record = {
+        "eventVersion": "1.08",
+        "eventTime": "2026-11-23T12:00:00Z",
+        "awsRegion": REGION,
+        "eventID": "e-1",
+        "eventType": "AwsCloudTrailInsight",
+        "recipientAccountId": ACCOUNT,
+        "insightDetails": {"state": "Start", "eventName": "AuthorizeSecurityGroupIngress"},
+    }
+    change = parse_record(record)
+    assert change.event_name == "AuthorizeSecurityGroupIngress"
+    assert "Insights event" in change.ignored_because
 
 
 def test_a_null_error_code_is_no_error() -> None:

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from posture.alerts.alert import Alert, count_steps
+from posture.alerts.attributions import build_attribution_record, build_cause_record
 from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.rule_texts import find_title
 from posture.alerts.text_body import list_scope_command
-from posture.model.finding import Cause, Transition
+from posture.model.finding import Finding, Transition
 from posture.model.instant import format_iso
 from posture.model.verdict import Verdict
 
@@ -54,6 +55,17 @@ def _finding(alert: Alert, step: Transition) -> Json:
         **build_verdict_texts(finding.verdict),
         "root": finding.verdict.root,
         "opened_at": format_iso(finding.opened_at),
+        **build_attribution_records(finding),
+    }
+
+
+def build_attribution_records(finding: Finding) -> Json:
+    """Build who opened a finding, who resolved it, and who caused its latest transition."""
+    resolved_by = finding.resolved_by
+    return {
+        "opened_by": build_attribution_record(finding.opened_by),
+        "resolved_by": build_attribution_record(resolved_by) if resolved_by else None,
+        "caused_by": build_attribution_record(finding.caused_by),
     }
 
 
@@ -89,16 +101,4 @@ def _impact(impact: Impact) -> Json:
         "description": impact.description,
         "resources": impact.resources,
         "findings": [each.finding.id for each in impact.transitions],
-    }
-
-
-def build_cause_record(cause: Cause) -> Json:
-    """Build the record of a cause: the CloudTrail event, and who made the call from where."""
-    return {
-        "event_id": cause.event_id,
-        "event_name": cause.event_name,
-        "actor": cause.actor,
-        "time": format_iso(cause.time),
-        "source_ip": cause.source_ip,
-        "user_agent": cause.user_agent,
     }

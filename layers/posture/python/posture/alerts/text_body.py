@@ -78,7 +78,8 @@ def _cause(cause: Cause | None) -> Iterator[str]:
     named = cause.source_ip and cause.source_ip not in cause.actor
     source = f" from {format_line(cause.source_ip, FACT)}" if named else ""
     yield f"CAUSE: {format_line(cause.event_name, FACT)} at {format_time(cause.time)}"
-    yield f"  by {format_line(cause.actor, FACT)}{source}"
+    identity = f" ({format_line(cause.identity, FACT)})" if cause.identity else ""
+    yield f"  by {format_line(cause.actor, FACT)}{identity}{source}"
     yield f"  CloudTrail event {format_line(cause.event_id, FACT)}"
 
 

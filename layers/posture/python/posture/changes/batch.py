@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,23 @@ from posture.errors import MalformedChangeError
 from posture.model.change import Change
 
 GZIP = b"\x1f\x8b"
+# The lists of records in files and answers: CloudTrail's log files, LookupEvents, CloudWatch Logs
+# (FilterLogEvents, GetLogEvents; the data of a subscription), ReceiveMessage of SQS.
+LISTS = ("Records", "Events", "events", "logEvents", "Messages")
+# Members that hold a record as text: of a queue's message, LookupEvents and CloudWatch Logs.
+TEXTS = ("body", "Body", "CloudTrailEvent", "message")
+# A line of a log: its time, and perhaps the name of its stream, then the record.
+LOG_LINE = re.compile(r"\d{4}-\S+\s+(\S+\s+)?(?=\{)")
+# What other files are, by a member that only they have.
+OTHER_FILES = {
+    "digestS3Bucket": "a digest file of CloudTrail, which holds hashes of log files and no records",
+    "awslogs": "the event of a CloudWatch Logs subscription; decode `awslogs.data` with "
+    "`base64 -d | gunzip`",
+    "QueryResultRows": "the result of a CloudTrail Lake query; save each `eventData` as a line",
+    "results": "the result of a CloudWatch Logs Insights query; use `aws logs filter-log-events`",
+    "Trails": "a list of trails",
+    "trailList": "a list of trails",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +92,31 @@ def parse_log_file(content: bytes) -> ChangeBatch:
     """Parse a CloudTrail log file, compressed with gzip or not.
 
     The file holds `{"Records": […]}`, one record, one EventBridge event, or several of these as a
-    list or one in each line. The event of a function with SQS messages and the response of
-    CloudTrail's LookupEvents are parsed, too. A record is named by its number.
+    list or one in each line. The event of a function with SQS messages and the answers of
+    CloudTrail's LookupEvents and of CloudWatch Logs are parsed, too. A record is named by its
+    number.
 
     Raises:
-        MalformedChangeError: the file is not JSON.
+        MalformedChangeError: the file is not JSON, or it is known to be something else.
     """
     text = _decode(content)
     try:
         value = json.loads(text)
     except ValueError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2 or not lines[0].lstrip().startswith("{"):  # noqa: PLR2004
+        lines = [_strip_time(line) for line in text.splitlines() if line.strip()]
+        is_log = lines and LOG_LINE.match(text.lstrip())
+        if not is_log and (len(lines) < 2 or not lines[0].lstrip().startswith("{")):  # noqa: PLR2004
             raise MalformedChangeError(f"expected JSON: {error}") from None
         return _parse_all((f"line {number}", line, 1) for number, line in enumerate(lines, 1))
     except RecursionError:
         raise MalformedChangeError("expected JSON: the JSON is nested too deeply") from None
     return _parse_all((f"record {n}", each, 1) for n, each in enumerate(_list_records(value), 1))
+
+
+def _strip_time(line: str) -> str:
+    """Return the record in a line of a log that CloudWatch Logs exported or printed."""
+    match = LOG_LINE.match(line)
+    return line[match.end() :] if match else line
 
 
 def _decode(content: bytes) -> str:
@@ -106,17 +132,18 @@ def _decode(content: bytes) -> str:
 
 def _list_records(value: Any) -> list[Any]:
     if isinstance(value, Mapping):
-        lists = (value.get(name) for name in ("Records", "Events"))
+        for name, what in OTHER_FILES.items():
+            if name in value:
+                raise MalformedChangeError(f"expected CloudTrail records, not {what}")
+        lists = (value.get(name) for name in LISTS)
         value = next((each for each in lists if isinstance(each, list)), value)
     return [_unwrap(each) for each in (value if isinstance(value, list) else [value])]
 
 
 def _unwrap(value: Any) -> Any:
-    """Return the record inside an SQS message or an event of LookupEvents."""
-    if isinstance(value, Mapping) and "messageId" in value and "body" in value:
-        return value["body"]
-    if isinstance(value, Mapping) and "CloudTrailEvent" in value:
-        return value["CloudTrailEvent"]
+    """Return the record inside a message, a log event or an event of LookupEvents."""
+    if isinstance(value, Mapping):
+        return next((text for it in TEXTS if isinstance(text := value.get(it), str)), value)
     return value
 
 

@@ -22,12 +22,19 @@ from posture.changes.record_shapes import (
 )
 from posture.changes.requests import find_created, read_request
 from posture.errors import MalformedChangeError
-from posture.model.change import Actor, Change, ChangeOutcome
+from posture.model.change import IDENTITY_CENTER_USER, Actor, Change, ChangeOutcome
 from posture.model.scope import Region
 
 DRY_RUN = "DryRunOperation"
 API_CALL = "AwsApiCall"
 VPC_ID = re.compile(r"vpc-[^-]+")
+# What the record of a category is instead of a call that changes a network.
+CATEGORIES = {
+    "Insight": "a CloudTrail Insights event, which reports an unusual rate of calls or errors",
+    "NetworkActivity": "a network activity event: a call through a VPC endpoint",
+    "Data": "a data event",
+}
+CATEGORY_OF_TYPE = {"AwsCloudTrailInsight": "Insight", "AwsVpceEvent": "NetworkActivity"}
 
 
 def parse_record(record: Any) -> Change:
@@ -38,7 +45,7 @@ def parse_record(record: Any) -> Change:
 
     Returns:
         The change. If the call cannot have changed anything, its outcome is `ignored`, and
-        `ignored_because` says why.
+        `ignored_because` says why; fields that its record lacks are then empty.
 
     Raises:
         MalformedChangeError: a field is missing or has another type; the message names it.
@@ -53,22 +60,29 @@ def _parse(record: Any) -> Change:
     if not isinstance(record, Mapping):
         raise MalformedChangeError(f"record: expected an object, got {_quote(record)}")
     detail, path = _get_detail(record)
-    region = Region(_find_account(record, detail, path), _find_region(record, detail, path))
     ignored = _explain_ignored(detail)
+    require = _get_text if ignored else _require_text
+    account = _find_account(record, detail)
+    if not account and not ignored:
+        raise MalformedChangeError(
+            f"{path}recipientAccountId: expected a 12-digit account ID, "
+            f"got {_quote(detail.get('recipientAccountId'))}"
+        )
+    region = Region(account, _find_region(record, detail) or require(detail, "awsRegion", path))
     failed = _find_failed_ids(detail)
     ids = _find_ids(detail, region.account) - failed
     if not ignored and failed and not ids:
         ignored = "the call failed for every resource"
-    name = _require_text(detail, "eventName", path)
+    name = _find_name(detail) or require(detail, "eventName", path)
     services = frozenset(each for each in ids if each.startswith("vpce-svc-"))
     parameters, response = detail.get("requestParameters"), detail.get("responseElements")
     return Change(
-        event_id=_require_text(detail, "eventID", path),
+        event_id=require(detail, "eventID", path),
         event_name=name,
-        event_source=_require_text(detail, "eventSource", path),
+        event_source=require(detail, "eventSource", path),
         time=_parse_time(detail, path),
         region=region,
-        actor=_parse_actor(detail.get("userIdentity"), path),
+        actor=_parse_actor(_get_identity(detail, path, ignored=bool(ignored))),
         source_ip=format_scalar(detail.get("sourceIPAddress")),
         user_agent=format_scalar(detail.get("userAgent")),
         vpc_ids=frozenset(filter(VPC_ID.fullmatch, ids)),
@@ -91,47 +105,55 @@ def _get_detail(record: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     return detail, "detail."
 
 
-def _find_account(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) -> str:
-    """Find the account of the changed resources, which may differ from the caller's."""
-    identity = detail.get("userIdentity")
-    caller = identity.get("accountId") if isinstance(identity, Mapping) else None
-    for candidate in (detail.get("recipientAccountId"), record.get("account"), caller):
+def _find_account(record: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+    """Find the account of the changed resources, which may differ from the caller's.
+
+    "" if the record does not say it.
+    """
+    for candidate in (detail.get("recipientAccountId"), record.get("account")):
         if account := parse_account_id(candidate):
             return account
-    # Some publishers remove all three; the response may still name the owner of the resource.
+    # Some publishers remove both; the response may still name the owner of the resource.
     owners = set(find_owners(detail.get("responseElements")))
-    if len(owners) == 1:
-        return owners.pop()
-    raise MalformedChangeError(
-        f"{path}recipientAccountId: expected a 12-digit account ID, "
-        f"got {_quote(detail.get('recipientAccountId'))}"
-    )
+    caller = parse_account_id(_get_object(detail, "userIdentity").get("accountId"))
+    return owners.pop() if len(owners) == 1 else caller
 
 
-def _find_region(record: Mapping[str, Any], detail: Mapping[str, Any], path: str) -> str:
-    """Find the region: the record's own, or else that of the event bus."""
+def _find_region(record: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+    """Find the region of the event bus, if the record has none of its own; "" otherwise."""
     missing = detail.get("awsRegion") is None and detail is not record
-    if missing and isinstance(record.get("region"), str):
-        return _require_text(record, "region", "")
-    return _require_text(detail, "awsRegion", path)
+    region = record.get("region")
+    return region if missing and isinstance(region, str) else ""
+
+
+def _find_name(detail: Mapping[str, Any]) -> str:
+    """Find the name of the calls that an Insights event is about; "" for other events."""
+    return _get_text(_get_object(detail, "insightDetails"), "eventName")
 
 
 def _explain_ignored(detail: Mapping[str, Any]) -> str:
-    """Explain why the call cannot have changed posture; "" if it can."""
+    """Explain why the record cannot be that of a change of posture; "" if it can."""
+    if no_call := _explain_no_call(detail):
+        return no_call
     error = format_scalar(detail.get("errorCode"))
     if error.endswith(DRY_RUN):
         return "the call was a dry run"
     if error:
         return f"the call failed: {error}"
-    kind = format_scalar(detail.get("eventType")) or API_CALL  # some publishers remove it
-    if kind != API_CALL:
-        return f"the event is not an API call: {kind}"
-    name = format_scalar(detail.get("eventName"))
-    if detail.get("readOnly") is True or name.startswith("Describe"):
+    name, source = _get_text(detail, "eventName"), _get_text(detail, "eventSource")
+    if detail.get("readOnly") in (True, "true") or name.startswith("Describe"):
         return "the call is read-only"
-    if detail.get("eventSource") != EVENT_SOURCE or name not in EVENT_NAMES:
+    if name and source and (source != EVENT_SOURCE or name not in EVENT_NAMES):
         return f"the monitor does not handle {name}"
     return ""
+
+
+def _explain_no_call(detail: Mapping[str, Any]) -> str:
+    kind = format_scalar(detail.get("eventType")) or API_CALL  # some publishers remove it
+    category = CATEGORY_OF_TYPE.get(kind) or format_scalar(detail.get("eventCategory"))
+    if category in CATEGORIES:
+        return f"the record is {CATEGORIES[category]}"
+    return "" if kind == API_CALL else f"the event is not an API call: {kind}"
 
 
 def _find_failed_ids(detail: Mapping[str, Any]) -> frozenset[str]:
@@ -148,20 +170,32 @@ def _find_ids(detail: Mapping[str, Any], account: str) -> frozenset[str]:
     return frozenset(each for block in blocks for each in find_ids(block, account))
 
 
-def _parse_actor(identity: Any, path: str) -> Actor:
-    if identity is None:  # some publishers remove it
-        return Actor("unknown", "", "Unknown")
-    if not isinstance(identity, Mapping):
-        raise MalformedChangeError(
-            f"{path}userIdentity: expected an object, got {_quote(identity)}"
-        )
-    invoked_by = format_scalar(identity.get("invokedBy"))
+def _get_identity(detail: Mapping[str, Any], path: str, *, ignored: bool) -> Mapping[str, Any]:
+    identity = detail.get("userIdentity")
+    if isinstance(identity, Mapping):
+        return identity
+    if identity is None or ignored:  # some publishers remove it
+        return {}
+    raise MalformedChangeError(f"{path}userIdentity: expected an object, got {_quote(identity)}")
+
+
+def _parse_actor(identity: Mapping[str, Any]) -> Actor:
+    """Parse who made the call.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+    """
     arn = format_scalar(identity.get("arn"))
+    invoked_by = format_scalar(identity.get("invokedBy"))
+    user = _get_text(_get_object(identity, "onBehalfOf"), "userId")
+    others = (_get_text(identity, "principalId"), _get_text(identity, "userName"))
+    names = (arn, invoked_by, *others, user and f"{IDENTITY_CENTER_USER} {user}", "unknown")
     return Actor(
-        arn=arn or invoked_by or format_scalar(identity.get("principalId")) or "unknown",
+        arn=next(filter(None, names)),
         account=parse_account_id(identity.get("accountId")),
-        kind=format_scalar(identity.get("type")) or "Unknown",
+        kind=_get_text(identity, "type") or "Unknown",
         invoked_by=invoked_by if arn else "",
+        source_identity=_get_text(_get_object(identity, "sessionContext"), "sourceIdentity"),
+        identity_center_user=user,
     )
 
 
@@ -179,6 +213,15 @@ def _require_text(detail: Mapping[str, Any], name: str, path: str) -> str:
     if not isinstance(value, str) or not value:
         raise MalformedChangeError(f"{path}{name}: expected a string, got {_quote(value)}")
     return value
+
+
+def _get_object(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = detail.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _get_text(detail: Mapping[str, Any], name: str, _path: str = "") -> str:
+    return format_scalar(detail.get(name))
 
 
 def _quote(value: Any) -> str:

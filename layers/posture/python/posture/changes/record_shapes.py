@@ -27,7 +27,7 @@ FREE_TEXT = frozenset({"tag", "tagset", "tagspecification", "tagspecifications"}
 # Security groups that a rule refers to; the rule does not change their VPC, which may be peered.
 PEERS = frozenset({"groups", "useridgrouppairs", "referencedgroupinfo"})
 ACCOUNT_DIGITS = 12
-OWNERS = ("ownerId", "vpcOwnerId", "userId", "OwnerId", "UserId")
+OWNERS = ("ownerId", "vpcOwnerId", "groupOwnerId", "userId", "OwnerId", "UserId")
 
 
 def unwrap(block: Any) -> Mapping[str, Any]:
@@ -98,7 +98,7 @@ def find_ids(block: Any, account: str) -> Iterator[str]:
 
 
 def find_owners(block: Any) -> Iterator[str]:
-    """Find every account that a response names as the owner of a resource."""
+    """Find every account that a response names as the owner of a resource, other than a peer."""
     if isinstance(block, list):
         for member in block:
             yield from find_owners(member)
@@ -106,7 +106,8 @@ def find_owners(block: Any) -> Iterator[str]:
         for name, value in block.items():
             if name in OWNERS and (account := parse_account_id(value)):
                 yield account
-            yield from find_owners(value)
+            if str(name).casefold() not in PEERS:
+                yield from find_owners(value)
 
 
 def _is_external(block: Mapping[str, Any], account: str) -> bool:

@@ -101,7 +101,10 @@ class Evaluator:
         """Reject changes of accounts and regions that this monitor does not monitor."""
         home = self._ports.observer.region
         unmonitored = [
-            each for each in batch.received if not self._ports.watches(each.change.region)
+            each
+            for each in batch.received
+            if each.change.outcome is ChangeOutcome.APPLIED
+            and not self._ports.watches(each.change.region)
         ]
         reason = "event {0.event_id} is from {0.region}, this monitor is in {1}"
         rejected = [

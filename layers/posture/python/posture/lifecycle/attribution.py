@@ -50,4 +50,5 @@ def _cause(change: Change) -> Cause:
         time=change.time,
         source_ip=truncate(change.source_ip, WORDS),
         user_agent=truncate(change.user_agent, WORDS),
+        identity=truncate(change.actor.describe_identity(change.region.account), WORDS),
     )

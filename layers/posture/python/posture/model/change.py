@@ -10,6 +10,8 @@ from typing import Any
 
 from posture.model.scope import Region
 
+IDENTITY_CENTER_USER = "IAM Identity Center user"
+
 
 class ChangeOutcome(StrEnum):
     """Whether a call can have changed the posture of a scope."""
@@ -26,9 +28,24 @@ class Actor:
     account: str  # 12-digit account id, or "" if the record has none
     kind: str  # userIdentity.type: IAMUser, AssumedRole, Root, AWSService, …
     invoked_by: str = ""  # the AWS service that made the call for the caller, or ""
+    source_identity: str = ""  # that was set when the caller's role was first assumed
+    identity_center_user: str = ""  # the id of the user on whose behalf the call was made
 
     def __str__(self) -> str:
         return f"{self.arn} (through {self.invoked_by})" if self.invoked_by else self.arn
+
+    def describe_identity(self, account: str) -> str:
+        """Describe what else is known of the caller, who may be of another account than `account`.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
+        """
+        user, foreign = self.identity_center_user, self.account not in {"", account}
+        known = (
+            self.source_identity and f"source identity {self.source_identity}",
+            user and user not in self.arn and f"{IDENTITY_CENTER_USER} {user}",
+            foreign and f"account {self.account}",
+        )
+        return ", ".join(each for each in known if each)
 
 
 @dataclass(frozen=True, slots=True)

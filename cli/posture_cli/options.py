@@ -125,6 +125,7 @@ RegionsOption = Annotated[
 ]
 _parse_account = build_parser(r"\d{12}", "an account of 12 digits")
 _parse_vpc = build_parser(r"vpc-[0-9a-f]+", "a VPC, as in vpc-0123456789abcdef0")
+AccountOption = Annotated[str | None, option("ACCOUNT", "An account of 12 digits.")]
 VpcsOption = Annotated[
     list[str] | None, option("VPC", "Only this VPC; repeat for several.", parser=_parse_vpc)
 ]
@@ -147,6 +148,10 @@ ScopeOption = Annotated[
 AsOfOption = Annotated[
     datetime | None,
     option("TIME", "Show the findings of this past time, from history.", parser=parse_past),
+]
+DuringOption = Annotated[
+    tuple[str, str] | None,
+    option("T1 T2", "List what was bad at any time of this period, from history."),
 ]
 LimitOption = Annotated[
     int | None, option("NUMBER", "List at most this many, and read no further.", min=1)
@@ -242,7 +247,7 @@ class AllTableOptions(FindingTableOptions):
 class ScopeOptions(OptionGroup):
     """Filters for scopes."""
 
-    account: Annotated[str | None, option("ACCOUNT", "An account of 12 digits.")] = None
+    account: AccountOption = None
     vpc: VpcOption = None
     scope: ScopeOption = None
 

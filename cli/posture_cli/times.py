@@ -51,6 +51,21 @@ def parse_past(text: str) -> datetime:
     return min(instant, now)
 
 
+def parse_period(texts: tuple[str, str], option: str) -> tuple[datetime, datetime]:
+    """Parse the two times of a period that has begun; a last day means its end, or now.
+
+    Raises:
+        typer.BadParameter: A text is not a time, the start is in the future or after the end.
+    """
+    try:
+        since, until = parse_start(texts[0]), parse_past(texts[1])
+    except typer.BadParameter as error:
+        raise typer.BadParameter(f"{option}: {error}") from None
+    if until < since:
+        raise typer.BadParameter(f"{option}: T2 ({until:%F %T}) is before T1 ({since:%F %T})")
+    return since, until
+
+
 def parse_time(text: str, now: datetime, *, end: bool) -> datetime:
     """Parse a time; without a time zone it is UTC.
 

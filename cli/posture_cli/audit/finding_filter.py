@@ -6,13 +6,16 @@ from datetime import datetime
 from enum import StrEnum
 from heapq import merge, nsmallest
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.findings import Findings
 from posture.store.history import History, rebuild_findings
+from posture_cli.audit.past import Episode, find_episodes
+
+Item = TypeVar("Item")
 
 
 class SortOrder(StrEnum):
@@ -92,12 +95,27 @@ def read_findings(
 
 
 def find_past_findings(
-    findings: Findings, history: History, chosen: FindingFilter, instant: datetime
+    history: History, scopes: Iterable[Scope], chosen: FindingFilter, instant: datetime
 ) -> Iterator[Finding]:
-    """Rebuild the findings that match from history, as they were at an instant."""
-    for scope in list_scopes(findings, chosen):
+    """Rebuild the findings of scopes that match from history, as they were at an instant."""
+    for scope in scopes:
         rows = history.find_by_scope(scope, until=instant)
         yield from filter(chosen.matches, rebuild_findings(rows).values())
+
+
+def find_past_episodes(
+    history: History,
+    scopes: Iterable[Scope],
+    chosen: FindingFilter,
+    since: datetime,
+    until: datetime,
+) -> Iterator[Episode]:
+    """Find when findings of scopes were bad in a period, if they matched at any time of it."""
+    for scope in scopes:
+        rows = history.find_by_scope(scope, until=until)
+        for episode in find_episodes(rows, since, until):
+            if any(map(chosen.matches, episode.states)):
+                yield episode
 
 
 def list_scopes(findings: Findings, chosen: FindingFilter) -> Iterator[Scope]:
@@ -110,9 +128,16 @@ def sort_findings(
     found: Iterable[Finding], sort: SortOrder, limit: int | None
 ) -> Iterator[Finding]:
     """Sort findings; at most `limit` of them are in memory at a time."""
+    return sort_items(found, SORT_KEYS[sort], limit)
+
+
+def sort_items(
+    found: Iterable[Item], key: Callable[[Item], Any], limit: int | None
+) -> Iterator[Item]:
+    """Sort anything by a key; at most `limit` of it is in memory at a time."""
     if limit is None:
-        return iter(sorted(found, key=SORT_KEYS[sort]))
-    return iter(nsmallest(limit, found, key=SORT_KEYS[sort]))
+        return iter(sorted(found, key=key))
+    return iter(nsmallest(limit, found, key=key))
 
 
 def merge_findings(

@@ -7,12 +7,11 @@ anything known after it was last observed, if it still exists.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from posture.model.scope import Region, Scope
-from posture.store.findings import Findings
-from posture.store.history import History
+from posture_cli.audit.open_tables import OpenTables
 from posture_cli.failure import CommandError
 
 NAMED = 3  # scopes that a sentence names; more are counted
@@ -47,6 +46,10 @@ class ObservedPeriod:
         """When the first scope was first observed; None if none was."""
         return min((it.first for it in self.scopes if it.first), default=None)
 
+    def from_beginning(self) -> ObservedPeriod:
+        """Return the same with the first observation as the start of the period."""
+        return replace(self, since=self.begins or self.until)
+
     @property
     def late(self) -> tuple[ObservedScope, ...]:
         """The scopes that were not observed before the period, the latest last.
@@ -75,20 +78,20 @@ class ObservedPeriod:
             if it.exists and it.last and not it.scope.is_region and it.last < self.until - EXPECTED
         )
 
-    def require_begun(self) -> None:
+    def require_begun(self, instant: datetime) -> None:
         """Refuse a question about a time before the first observation.
 
         Raises:
-            CommandError: Nothing was observed at the start of the period.
+            CommandError: Nothing was observed at this instant.
         """
         if not self.scopes:
             raise CommandError("no such scope was ever observed; run a sweep")
         if self.begins is None:
             raise CommandError("it is not recorded when these scopes were first observed")
-        if self.begins > self.since:
+        if self.begins > instant:
             raise CommandError(
                 f"history begins {format_instant(self.begins)}: "
-                f"nothing was observed at {format_instant(self.since)}"
+                f"nothing was observed at {format_instant(instant)}"
             )
 
     def describe(self) -> str:
@@ -98,54 +101,60 @@ class ObservedPeriod:
     def list_sentences(self) -> Iterator[str]:
         """List the sentences: what was observed, from when, and what was not."""
         late, behind = self.late, self.behind
-        observed = len(self.scopes) - len(late)
-        period = format_instant(self.since)
-        if self.until != self.since:
-            period = f"{period} to {format_instant(self.until)}"
-        begins = f", the first since {format_instant(self.begins)}" if self.begins else ""
-        yield f"Speaks for {period} and {_count(observed)}{begins}."
-        if late:
-            yield (
-                f"Nothing is known of {_count(len(late))} before the first observation: "
-                f"{_list_scopes(late, [it.first for it in late])}."
-            )
-        if behind:
-            yield (
-                f"Nothing is known of {_count(len(behind))} after the last observation: "
-                f"{_list_scopes(behind, [it.last for it in behind])}."
-            )
+        throughout = len(self.scopes) - len({*late, *behind})
+        of_all = f"{throughout} of {_count(len(self.scopes))}"
+        verb = "was" if len(self.scopes) == 1 else "were"
+        if self.until == self.since:
+            text = f"At {format_instant(self.since)} {of_all} had been observed"
+        else:
+            period = f"from {format_instant(self.since)} to {format_instant(self.until)}"
+            text = f"{of_all} {verb} observed {period}"
+        yield (
+            f"{text}; history begins {format_instant(self.begins)}." if self.begins else f"{text}."
+        )
+        for which, scopes, times, known in (
+            ("first observed later", late, [it.first for it in late], "before"),
+            ("last observed earlier", behind, [it.last for it in behind], "since"),
+        ):
+            if scopes:
+                them, verb = ("it", "was") if len(scopes) == 1 else ("them", "were")
+                yield (
+                    f"{_count(len(scopes))} {verb} {which}, and nothing is known of {them} "
+                    f"{known}: {_list_scopes(scopes, times)}."
+                )
+
+
+def read_period(
+    scopes: Iterable[tuple[OpenTables, Iterable[Scope]]], since: datetime, until: datetime
+) -> ObservedPeriod:
+    """Read when the scopes of stacks were first and last observed.
+
+    Args:
+        scopes: The tables of each stack, with its scopes.
+        since: The start of the period.
+        until: Its end; the start again for an instant.
+    """
+    observed = (each for tables, listed in scopes for each in read_observed(tables, listed, since))
+    return ObservedPeriod(since, until, tuple(observed))
 
 
 def read_observed(
-    findings: Findings,
-    history: History,
-    scopes: Iterable[Scope],
-    since: datetime,
-    until: datetime | None = None,
-) -> ObservedPeriod:
-    """Read when scopes were first and last observed.
+    tables: OpenTables, scopes: Iterable[Scope], since: datetime
+) -> Iterator[ObservedScope]:
+    """Read when scopes, also those without a record, were first and last observed.
 
     The history is asked only for scopes whose record names no time before `since`.
-
-    Args:
-        findings: The findings table, which holds the scope records.
-        history: The history table.
-        scopes: The scopes, also those without a record.
-        since: The start of the period.
-        until: Its end; without it the period is an instant.
     """
     listed = sorted(set(scopes))
-    records = {record.scope: record for record in findings.read_records(listed)}
-    observed = []
+    records = {record.scope: record for record in tables.findings.read_records(listed)}
     for scope in listed:
         record = records.get(scope)
         first = record.first_observed_at if record else None
         if first is None or first > since:
-            row = history.find_first(scope)
+            row = tables.history.find_first(scope)
             first = min(filter(None, (first, row and row.observed_at)), default=None)
         last = record.observed_at if record else None
-        observed.append(ObservedScope(scope, first, last, bool(record and record.exists)))
-    return ObservedPeriod(since, until or since, tuple(observed))
+        yield ObservedScope(scope, first, last, bool(record and record.exists))
 
 
 def format_instant(instant: datetime) -> str:

@@ -1,33 +1,45 @@
 """`posture findings`: lists the findings of a deployed monitor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated
+from itertools import chain
+from typing import Annotated, TypeVar
 
 import typer
 
 from posture.alerts.asff import build_asff
 from posture.alerts.rule_texts import load_rule_texts
 from posture.model.finding import Finding, FindingStatus
+from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture_cli import exit_codes, options
 from posture_cli.audit.finding_filter import (
+    SORT_KEYS,
     FindingFilter,
     SortOrder,
+    find_past_episodes,
     find_past_findings,
+    list_scopes,
     merge_findings,
     read_findings,
     sort_findings,
+    sort_items,
 )
+from posture_cli.audit.observed import format_instant, read_period
 from posture_cli.audit.open_tables import OpenTables, open_tables
+from posture_cli.audit.past import Episode
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.interchange.ocsf import build_ocsf_event
 from posture_cli.options import RECORDS, Output, option, output_option
 from posture_cli.render.findings import FINDING_COLUMNS, FINDING_CSV, build_finding_record
 from posture_cli.render.records import write_records
+from posture_cli.times import parse_period
 
 UNRESOLVED = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
+
+Period = tuple[datetime, datetime]
+Item = TypeVar("Item")
 
 app = CommandGroup()
 
@@ -41,6 +53,7 @@ app = CommandGroup()
     "posture findings --actor alice --output markdown",
     "posture findings --status open --status resolved --output ocsf > findings.ocsf.ndjson",
     "posture findings --as-of 2026-09-30 --account 111122223333",
+    "posture findings --during 2026-07-01 2026-09-30 --severity critical --output csv",
 )
 def findings(
     *,
@@ -64,6 +77,7 @@ def findings(
     ] = None,
     times: options.TimeOptions,
     as_of: options.AsOfOption = None,
+    during: options.DuringOption = None,
     sort: Annotated[SortOrder, typer.Option(help="The order.")] = SortOrder.SEVERITY,
     limit: options.LimitOption = None,
     tables: options.FindingTableOptions,
@@ -73,6 +87,9 @@ def findings(
 
     A time is a day (2026-09-30), a time (2026-09-30T12:00Z) or an age (36h, 7d), in UTC. --since
     and --until select findings by their last change. --as-of rebuilds the findings of that time.
+    --during lists what was bad at any time of a period, each time from its opening until it was
+    resolved, whatever happened later: with the statuses that it had in the period, and its worst
+    severity. Both name the scopes of which nothing is known for a part of the time.
     A stack monitors one region: repeat --region to list the findings of several stacks.
 
     Findings are printed as they are read. With --sort severity (or --sort updated with --rule or
@@ -80,6 +97,9 @@ def findings(
 
     Exit code: 0 when no finding is listed, 1 when one is, 2 on error.
     """
+    if during and (as_of or times.since or times.until):
+        raise typer.BadParameter("give --during alone, without --as-of, --since and --until")
+    period = parse_period(during, "--during") if during else (as_of, as_of) if as_of else None
     chosen = FindingFilter(
         statuses=frozenset(status or UNRESOLVED),
         severities=frozenset(severity or ()),
@@ -90,29 +110,68 @@ def findings(
         **vars(scopes),
         **vars(times),
     )
-    named = tables.named("findings", "history") if as_of else tables.named("findings")
+    named = tables.named("findings", "history") if period else tables.named("findings")
     stacks = [open_tables(stack, each, named) for each in dict.fromkeys(region or (None,))]
     most = None if limit is None else limit + 1
-    found = merge_findings((_find(each, chosen, as_of, sort, most) for each in stacks), sort, most)
-    count = _write(_stop_at(limit, found), output)
+    past = _open_past(stacks, chosen, period) if period else []
+    if during and period:
+        count = _write_episodes(_sort_episodes(past, chosen, period, sort, most), limit, output)
+    elif as_of:
+        rebuilt = (find_past_findings(it.history, listed, chosen, as_of) for it, listed in past)
+        with open_stderr().status(f"rebuilding the findings of {format_instant(as_of)}"):
+            found = sort_findings(chain.from_iterable(rebuilt), sort, most)
+        count = _write(_stop_at(limit, found), output)
+    else:
+        stored = (read_findings(each.findings, chosen, sort, most) for each in stacks)
+        count = _write(_stop_at(limit, merge_findings(stored, sort, most)), output)
     for each in stacks:
         each.print_cost(verbose=tables.verbose)
     if count:
         raise typer.Exit(exit_codes.FINDINGS)
 
 
-def _find(
-    tables: OpenTables,
+def _open_past(
+    stacks: Iterable[OpenTables], chosen: FindingFilter, period: Period
+) -> list[tuple[OpenTables, Sequence[Scope]]]:
+    """List the scopes of each stack, and note what of the period was observed.
+
+    Raises:
+        CommandError: The period ends before the first observation.
+    """
+    with open_stderr().status("reading when the scopes were observed"):
+        past = [(each, list(list_scopes(each.findings, chosen))) for each in stacks]
+        observed = read_period(past, *period)
+    observed.require_begun(observed.until)
+    print_note(observed.describe())
+    return past
+
+
+def _sort_episodes(
+    past: Iterable[tuple[OpenTables, Sequence[Scope]]],
     chosen: FindingFilter,
-    as_of: datetime | None,
+    period: Period,
     sort: SortOrder,
     limit: int | None,
-) -> Iterator[Finding]:
-    if as_of is None:
-        return read_findings(tables.findings, chosen, sort, limit)
-    with open_stderr().status(f"rebuilding the findings of {as_of}"):
-        rebuilt = find_past_findings(tables.findings, tables.history, chosen, as_of)
-        return sort_findings(rebuilt, sort, limit)
+) -> list[Episode]:
+    with open_stderr().status("rebuilding the findings of the period"):
+        found = chain.from_iterable(
+            find_past_episodes(tables.history, scopes, chosen, *period) for tables, scopes in past
+        )
+        return list(sort_items(found, lambda it: SORT_KEYS[sort](it.finding), limit))
+
+
+def _write_episodes(episodes: Sequence[Episode], limit: int | None, output: Output) -> int:
+    shown = list(_stop_at(limit, iter(episodes)))
+    if output in {Output.OCSF, Output.ASFF}:
+        return _write((it.finding for it in shown), output)
+    records = (
+        {**build_finding_record(it.finding), "statuses": ", ".join(it.statuses)} for it in shown
+    )
+    columns, in_csv = (
+        tuple("statuses" if name == "status" else name for name in names)
+        for names in (FINDING_COLUMNS, FINDING_CSV)
+    )
+    return write_records(records, columns, output, in_csv)
 
 
 def _write(found: Iterator[Finding], output: Output) -> int:
@@ -126,7 +185,7 @@ def _write(found: Iterator[Finding], output: Output) -> int:
     return write_records(records, FINDING_COLUMNS, output, FINDING_CSV)
 
 
-def _stop_at(limit: int | None, found: Iterator[Finding]) -> Iterator[Finding]:
+def _stop_at(limit: int | None, found: Iterator[Item]) -> Iterator[Item]:
     """Yield findings up to the limit; print a note if there are more."""
     for number, finding in enumerate(found):
         if number == limit:

@@ -1,14 +1,19 @@
 """`posture history`: lists what changed, when and by whom."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Annotated
 
 import typer
 
+from posture.model.scope import Scope
 from posture_cli import options
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
-from posture_cli.audit.open_tables import open_tables
+from posture_cli.audit.observed import read_period
+from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.command import CommandGroup
+from posture_cli.console import print_note
 from posture_cli.options import Output, option
 from posture_cli.render.findings import ENTRY_COLUMNS, ENTRY_CSV, build_entry_record
 from posture_cli.render.records import write_records
@@ -17,6 +22,7 @@ app = CommandGroup()
 
 
 @app.add(
+    "posture history --since 2026-07-01 --until 2026-09-30 --output csv > q3.csv",
     "posture history --vpc vpc-0123456789abcdef0 --since 30d",
     "posture history --resource rtb-0123456789abcdef0 --output json",
     "posture history --actor arn:aws:sts::111122223333:assumed-role/Deploy/alice",
@@ -27,6 +33,7 @@ def history(
     scope: options.ScopeOption = None,
     vpc: options.VpcOption = None,
     resource: options.ResourceOption = None,
+    account: options.AccountOption = None,
     actor: Annotated[
         str | None, option("ARN", "Who made the changes: the whole ARN, as findings show.")
     ] = None,
@@ -36,16 +43,21 @@ def history(
     tables: options.FindingTableOptions,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
-    """List every change of findings, by scope, VPC, resource or actor; the oldest first.
+    """List every change of findings: of all scopes, or by scope, VPC, resource or actor.
 
-    Give exactly one of --scope, --vpc, --resource and --actor. Each is a key of the table, so
-    nothing else is read. A time is a day, a time or an age, as in `posture findings`.
+    Give at most one of --scope, --vpc, --resource and --actor. Each is a key of the table, so
+    nothing else is read. Without one the history of all scopes is written as it is read, one scope
+    after the other, the oldest change of each first; --account selects the scopes of an account.
+    A time is a day, a time or an age, as in `posture findings`.
 
     Exit code: 0, or 2 on error.
     """
-    if sum(each is not None for each in (scope, vpc, resource, actor)) != 1:
-        raise typer.BadParameter("give exactly one of --scope, --vpc, --resource and --actor")
-    needed = ("findings", "history") if vpc else ("history",)
+    if sum(each is not None for each in (scope, vpc, resource, actor)) > 1:
+        raise typer.BadParameter("give at most one of --scope, --vpc, --resource and --actor")
+    if account and (scope or resource or actor):
+        raise typer.BadParameter("--account selects among all scopes; leave out the other filter")
+    by_key = scope or resource or actor
+    needed = ("history",) if by_key else ("findings", "history")
     opened = open_tables(where.stack, where.region, tables.named(*needed))
     period = vars(times)
     if resource:
@@ -53,8 +65,22 @@ def history(
     elif actor:
         found = opened.history.find_by("actor", actor, **period)
     else:
-        scopes = [scope] if scope else list_scopes(opened.findings, FindingFilter(vpc=vpc))
+        listed = FindingFilter(account=account, vpc=vpc)
+        scopes = [scope] if scope else list(list_scopes(opened.findings, listed))
+        if not by_key:
+            _print_observed(opened, scopes, times)
         found = chain.from_iterable(opened.history.find_by_scope(each, **period) for each in scopes)
     records = map(build_entry_record, islice(found, limit))
     write_records(records, ENTRY_COLUMNS, output, ENTRY_CSV)
     opened.print_cost(verbose=tables.verbose)
+
+
+def _print_observed(
+    tables: OpenTables, scopes: Iterable[Scope], times: options.TimeOptions
+) -> None:
+    """Note since when, and over which scopes, the history speaks."""
+    now = datetime.now(UTC)
+    since = times.since or datetime.min.replace(tzinfo=UTC)
+    observed = read_period([(tables, scopes)], since, min(times.until or now, now))
+    if observed.scopes:
+        print_note((observed if times.since else observed.from_beginning()).describe())

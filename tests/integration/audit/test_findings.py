@@ -157,7 +157,10 @@ def test_what_the_store_wrote_is_rebuilt_too(store: Store, dynamodb: "DynamoDBCl
             store, minute, verdict(severity=severity), verdict(resource=f"subnet-{minute}")
         )
         rebuilt = {
-            it.id: it for it in find_past_findings(findings, history, FindingFilter(), at(minute))
+            it.id: it
+            for it in find_past_findings(
+                history, findings.list_scopes(), FindingFilter(), at(minute)
+            )
         }
         assert rebuilt == store.load_all(SCOPE).findings
 
@@ -169,7 +172,10 @@ def test_what_held_then_is_what_was_seen_then(dynamodb: "DynamoDBClient", seed: 
     findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
 
     def rebuilt(instant: datetime) -> dict[str, Finding]:
-        return {it.id: it for it in find_past_findings(findings, history, FindingFilter(), instant)}
+        return {
+            it.id: it
+            for it in find_past_findings(history, findings.list_scopes(), FindingFilter(), instant)
+        }
 
     moment = timedelta(microseconds=1)
     before: dict[str, Finding] = {}
@@ -213,7 +219,6 @@ def two(dynamodb: "DynamoDBClient") -> None:
         (["--until", format_time(at(5))], []),
         (["--as-of", format_time(at(5)), "--sort", "rule"], ["vpce-0a", "subnet-0a"]),
         (["--as-of", format_time(at(5)), "--severity", "low"], ["subnet-0a"]),
-        (["--as-of", format_time(at(-5))], []),
         (["--as-of", format_time(at(5)), "--limit", "1"], ["vpce-0a"]),
     ],
 )

@@ -87,7 +87,7 @@ def test_history_keeps_its_order_after_a_clock_was_ahead(stage: Stage) -> None:
     stored = by_id(findings.find_by_scope(stage.network.scope))
     later = stage.clock() + SKEWS["1 year"]
     chosen = FindingFilter(scope=stage.network.scope)
-    assert by_id(find_past_findings(findings, history, chosen, later)) == stored
+    assert by_id(find_past_findings(history, findings.list_scopes(), chosen, later)) == stored
     evaluate_ahead(stage, timedelta())
     assert stage.about(stage.network.group)
     assert fault(stage) is None

@@ -25,8 +25,8 @@ def test_what_was_observed_all_the_time_is_counted() -> None:
         ObservedScope(OTHER, at(-5), at(1), exists=False),
     )
     assert period(*scopes, until=at(WEEK)) == (
-        "Speaks for 2026-01-31 12:00 UTC to 2026-02-07 12:00 UTC and 2 scopes, "
-        "the first since 2026-01-31 11:50 UTC."
+        "2 of 2 scopes were observed from 2026-01-31 12:00 UTC to 2026-02-07 12:00 UTC; "
+        "history begins 2026-01-31 11:50 UTC."
     )
 
 
@@ -38,9 +38,9 @@ def test_a_scope_that_was_first_observed_later_is_named() -> None:
         ObservedScope(OTHER, None, None),
         ObservedScope(late, at(3.5), at(5)),
     )
-    assert "and 1 scope, the first since" in text
+    assert text.startswith("At 2026-01-31 12:00 UTC 1 of 3 scopes had been observed; ")
     assert (
-        "Nothing is known of 2 scopes before the first observation: "
+        "2 scopes were first observed later, and nothing is known of them before: "
         f"{late} (2026-01-31 12:03:30 UTC)" in text.replace(f"{OTHER} (time not recorded), ", "")
     )
 
@@ -59,10 +59,11 @@ def test_a_scope_that_is_no_longer_observed_is_named() -> None:
     stale = ObservedScope(SCOPE, at(-10), at(WEEK) - timedelta(hours=25))
     fresh = ObservedScope(OTHER, at(-10), at(WEEK) - timedelta(hours=23))
     text = period(stale, fresh, until=at(WEEK))
-    assert "1 scope after the last observation" in text
+    assert text.startswith("1 of 2 scopes were observed from")
+    assert "1 scope was last observed earlier, and nothing is known of it since" in text
     assert f"{SCOPE} (2026-02-06 11:00 UTC)" in text
     gone = ObservedScope(SCOPE, at(-10), at(3), exists=False)
-    assert "after the last" not in period(gone, fresh, until=at(WEEK))
+    assert "last observed" not in period(gone, fresh, until=at(WEEK))
 
 
 @pytest.mark.parametrize(("first", "named"), [(-5, False), (5, True)])
@@ -76,9 +77,9 @@ def test_a_time_before_the_first_observation_is_refused() -> None:
     """With the date at which history begins."""
     scopes = (ObservedScope(SCOPE, at(3), at(9)), ObservedScope(OTHER, at(5), at(9)))
     with pytest.raises(CommandError, match="history begins 2026-01-31 12:03 UTC: nothing was obs"):
-        ObservedPeriod(at(2), at(4), scopes).require_begun()
-    ObservedPeriod(at(3), at(4), scopes).require_begun()
+        ObservedPeriod(at(2), at(4), scopes).require_begun(at(2))
+    ObservedPeriod(at(2), at(4), scopes).require_begun(at(3))
     with pytest.raises(CommandError, match="no such scope was ever observed"):
-        ObservedPeriod(at(2), at(4), ()).require_begun()
+        ObservedPeriod(at(2), at(4), ()).require_begun(at(2))
     with pytest.raises(CommandError, match="not recorded"):
-        ObservedPeriod(at(2), at(4), (ObservedScope(SCOPE, None, None),)).require_begun()
+        ObservedPeriod(at(2), at(4), (ObservedScope(SCOPE, None, None),)).require_begun(at(2))

@@ -149,8 +149,14 @@ def use_one_zone(resources: Resources) -> None:
 
 
 def drop_endpoint(resources: Resources) -> None:
-    """Remove the SNS endpoint."""
-    del resources["SnsEndpoint"]
+    """Remove the SNS endpoint, and the rule that names it."""
+    del resources["SnsEndpoint"], resources["TamperingNetworkRule"]
+    without = {"Fn::GetAtt": ["TamperingNetworkRule", "Arn"]}
+    for name in ("AlertTopicPolicy", "AlarmTopicPolicy", "UndeliveredQueuePolicy"):
+        for statement in resources[name]["Properties"]["PolicyDocument"]["Statement"]:
+            rules = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", [])
+            if without in rules:
+                rules.remove(without)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ PATTERN_LIMIT = (
 RULES = {
     name: rule
     for name, rule in properties_by_type("AWS::Events::Rule").items()
-    if "EventPattern" in rule
+    if "EventPattern" in rule and not name.startswith("Tampering")
 }
 OWN_RULES = {name: rule for name, rule in RULES.items() if "EventBusName" not in rule}
 MEMBER = read_template(PATH.parent / "member.yaml")["Resources"]
@@ -28,7 +28,11 @@ def test_the_patterns_are_those_of_the_code() -> None:
 
 def test_member_accounts_forward_the_same_events() -> None:
     """member.yaml has the same event patterns, with the central event bus as target."""
-    rules = [it["Properties"] for it in MEMBER.values() if it["Type"] == "AWS::Events::Rule"]
+    rules = [
+        it["Properties"]
+        for name, it in MEMBER.items()
+        if it["Type"] == "AWS::Events::Rule" and not name.startswith("Tampering")
+    ]
     assert list(build_event_patterns()) == [rule["EventPattern"] for rule in rules]
     assert all(rule["Targets"][0]["Arn"] == {"Ref": "MembersBusArn"} for rule in rules)
 

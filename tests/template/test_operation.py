@@ -114,6 +114,16 @@ def test_every_alarm_is_documented(name: str) -> None:
     assert f"`{name}`" in handbook
 
 
+def test_the_costs_count_every_metric_with_an_alarm() -> None:
+    """An alarm on an expression is billed for each metric in it."""
+    metrics = sum(
+        sum("MetricStat" in it for it in alarm.get("Metrics", [{"MetricStat": {}}]))
+        for alarm in ALARMS.values()
+    )
+    handbook = (PATH.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"| alarms | {metrics} metrics with an alarm" in handbook
+
+
 def test_only_the_functions_can_reach_the_endpoints() -> None:
     """No security group of the stack allows inbound traffic from an address."""
     ingress = properties_by_type("AWS::EC2::SecurityGroupIngress").values()

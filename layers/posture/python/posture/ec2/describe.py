@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from botocore import xform_name
 
-from posture.ec2.errors import describe_denial, is_denied, is_not_found
+from posture.ec2.errors import check_answer, describe_denial, is_denied, is_not_found
 from posture.ec2.parse.endpoints import parse_endpoint
 from posture.ec2.parse.network import (
     parse_dhcp_options,
@@ -149,22 +149,34 @@ def _parse(operation: DescribeOperation[T], rows: Reading[Row]) -> Reading[T]:
 def list_rows(
     ec2: EC2Client, operation: str, member: str, page: int, parameters: Mapping[str, object]
 ) -> Iterator[Row]:
-    """List the rows of all pages of a paginated operation, given by its API name."""
+    """List the rows of all pages of a paginated operation, given by its API name.
+
+    Raises:
+        MalformedAnswerError: What answers is not EC2.
+    """
     paginator = cast("Any", ec2).get_paginator(xform_name(operation))
     for response in paginator.paginate(**parameters, PaginationConfig={"PageSize": page}):
+        check_answer(response, operation, member)
         yield from response.get(member, ())
 
 
 def read_unless_denied(operation: str, read: Callable[[], tuple[T, ...]]) -> Reading[T]:
-    """Read items; a denial becomes the reading's reason, and an id that does not exist no items."""
+    """Read items; an id that does not exist has none.
+
+    A denial becomes the reading's reason, as does an answer that cannot be parsed.
+    """
     try:
         return Reading(read())
+    except MALFORMED as error:
+        reason = f"the answer of ec2:{operation} is malformed: {error}"
+        return Reading(unreadable=reason, denied=True)
     except Exception as error:
         if is_not_found(error):
             return Reading()
-        if (reason := describe_denial(error, operation)) is None:
+        denial = describe_denial(error, operation)
+        if denial is None:
             raise
-        return Reading(unreadable=reason, denied=is_denied(error))
+        return Reading(unreadable=denial, denied=is_denied(error))
 
 
 def chunked(items: Sequence[T], size: int = FILTER_VALUES) -> tuple[tuple[T, ...], ...]:

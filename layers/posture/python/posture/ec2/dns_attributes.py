@@ -13,6 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from posture.ec2.describe import Reading, read_concurrently, read_unless_denied
+from posture.ec2.errors import check_answer
 from posture.model.dns import DnsAttributes
 from posture.model.network import Endpoint, EndpointType, Facet
 
@@ -66,7 +67,9 @@ def read_attributes(
 def _read_attribute(ec2: EC2Client, vpc_id: str, attribute: Attribute) -> Reading[bool]:
     def read() -> tuple[bool, ...]:
         response: Row = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute=attribute)
-        value = response.get(f"E{attribute[1:]}", {}).get("Value")
+        member = f"E{attribute[1:]}"
+        check_answer(response, Facet.DNS_ATTRIBUTES.value, member)
+        value = response.get(member, {}).get("Value")
         return () if value is None else (value,)
 
     return read_unless_denied(Facet.DNS_ATTRIBUTES.value, read)

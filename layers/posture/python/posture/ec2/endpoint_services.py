@@ -10,12 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from posture.ec2.describe import DescribeOperation, Filters, Reading, describe, read_concurrently
+from posture.ec2.describe import (
+    MALFORMED,
+    DescribeOperation,
+    Filters,
+    Reading,
+    describe,
+    read_concurrently,
+)
 from posture.ec2.parse.endpoints import parse_connection
 from posture.ec2.parse.fields import Row, parse_tags, parse_values, sort_ids
-from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
+from posture.model.endpoint_service import Connection, EndpointServiceSnapshot, ServiceFacet
 from posture.model.scope import Region, Scope
 
 if TYPE_CHECKING:
@@ -26,12 +33,14 @@ if TYPE_CHECKING:
     from posture.ec2.region_catalogue import TimeSource
 
 
-def _keep(row: Row) -> Row:
-    return row
+def _parse_id(row: Row) -> tuple[str, Row]:
+    return str(row["ServiceId"]), row
 
 
-CONFIGURATIONS = DescribeOperation(ServiceFacet.CONFIGURATION, _keep, "ServiceConfigurations")
-CONNECTIONS = DescribeOperation(ServiceFacet.CONNECTIONS, _keep)
+CONFIGURATIONS = DescribeOperation(ServiceFacet.CONFIGURATION, _parse_id, "ServiceConfigurations")
+CONNECTIONS = DescribeOperation(
+    ServiceFacet.CONNECTIONS, lambda row: (str(row.get("ServiceId")), parse_connection(row))
+)
 PERMISSIONS = DescribeOperation(
     ServiceFacet.PERMISSIONS, lambda row: str(row.get("Principal", "")), "AllowedPrincipals"
 )
@@ -69,7 +78,7 @@ def collect_services(
     if configurations.unreadable:
         ids = {*known, only} - {""}
         return _build_unreadable(region, observed_at, ids, configurations)
-    rows = {str(row["ServiceId"]): row for row in configurations.items if not _is_deleted(row)}
+    rows = {each: row for each, row in configurations.items if not _is_deleted(row)}
     connections = describe(ec2, CONNECTIONS, filters) if rows else Reading()
     principals = read_concurrently(
         {each: partial(describe, ec2, PERMISSIONS, ServiceId=each) for each in rows}
@@ -84,21 +93,25 @@ def collect_services(
         )
         for service_id, row in rows.items()
     }
-    return ServicesSnapshot(services)
+    return ServicesSnapshot(services, configurations.why_incomplete(""))
 
 
 def _build_unreadable(
-    region: Region, observed_at: datetime, service_ids: Iterable[str], listing: Reading[Row]
+    region: Region, observed_at: datetime, service_ids: Iterable[str], listing: Reading[Any]
 ) -> ServicesSnapshot:
     services = {
-        service_id: EndpointServiceSnapshot(
-            scope=Scope(region.account, region.name, service_id),
-            observed_at=observed_at,
-            unreadable={ServiceFacet.CONFIGURATION: str(listing.unreadable)},
+        service_id: _build_unknown(
+            Scope(region.account, region.name, service_id), observed_at, str(listing.unreadable)
         )
         for service_id in service_ids
     }
     return ServicesSnapshot(services, listing.unreadable, listing.denied)
+
+
+def _build_unknown(scope: Scope, observed_at: datetime, reason: str) -> EndpointServiceSnapshot:
+    return EndpointServiceSnapshot(
+        scope=scope, observed_at=observed_at, unreadable={ServiceFacet.CONFIGURATION: reason}
+    )
 
 
 def _is_deleted(row: Row) -> bool:
@@ -120,12 +133,27 @@ def _build_service(
     scope: Scope,
     observed_at: datetime,
     row: Row,
-    connections: Reading[Row],
+    connections: Reading[tuple[str, Connection]],
+    principals: Reading[str],
+) -> EndpointServiceSnapshot:
+    """Build the snapshot of a service; one whose row is malformed is unknown, and no other."""
+    try:
+        return _parse_service(scope, observed_at, row, connections, principals)
+    except MALFORMED as error:
+        reason = f"a row of ec2:{ServiceFacet.CONFIGURATION} is malformed: {error}"
+        return _build_unknown(scope, observed_at, reason)
+
+
+def _parse_service(
+    scope: Scope,
+    observed_at: datetime,
+    row: Row,
+    connections: Reading[tuple[str, Connection]],
     principals: Reading[str],
 ) -> EndpointServiceSnapshot:
     reasons = {
-        ServiceFacet.CONNECTIONS: connections.unreadable,
-        ServiceFacet.PERMISSIONS: principals.unreadable,
+        ServiceFacet.CONNECTIONS: connections.why_incomplete(""),
+        ServiceFacet.PERMISSIONS: principals.why_incomplete(""),
     }
     dns = row.get("PrivateDnsNameConfiguration") or {}
     return EndpointServiceSnapshot(
@@ -137,11 +165,7 @@ def _build_service(
         private_dns_name=row.get("PrivateDnsName"),
         private_dns_state=str(dns["State"]).lower() if dns.get("State") else None,
         principals=sort_ids(filter(None, principals.items)),
-        connections=tuple(
-            parse_connection(each)
-            for each in connections.items
-            if each.get("ServiceId") == scope.subject
-        ),
+        connections=tuple(it for service, it in connections.items if service == scope.subject),
         regions=_parse_regions(row),
         tags=parse_tags(row.get("Tags")),
         unreadable={facet: reason for facet, reason in reasons.items() if reason},

@@ -5,7 +5,12 @@ Error codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overv
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from botocore.exceptions import ClientError, HTTPClientError
+
+from posture.errors import PostureError
 
 UNAUTHORIZED = {"UnauthorizedOperation", "Client.UnauthorizedOperation"}
 DENIED = frozenset(UNAUTHORIZED | {"AccessDenied", "AccessDeniedException"})
@@ -30,6 +35,24 @@ NOT_IMPLEMENTED = 501
 THROTTLED = frozenset({"RequestLimitExceeded", "ServiceUnavailable", "Throttling", "Unavailable"})
 # Never of AWS: a file that answers in place of EC2 does not hold the rows; they may exist.
 NOT_RECORDED = "NotRecorded"
+
+
+class MalformedAnswerError(PostureError, ValueError):
+    """What answered is not EC2, such as a proxy that returns a web page with status 200."""
+
+
+def check_answer(answer: Mapping[str, Any], operation: str, member: str) -> None:
+    """Check that an answer is EC2's: it has the member that was asked for, or a request id.
+
+    Without this an answer of something else would say that there is nothing.
+
+    Raises:
+        MalformedAnswerError: It has neither.
+    """
+    if member not in answer and not answer.get("ResponseMetadata", {}).get("RequestId"):
+        raise MalformedAnswerError(
+            f"expected EC2's answer to {operation}, got neither {member} nor a request ID"
+        )
 
 
 def describe_denial(error: Exception, operation: str) -> str | None:

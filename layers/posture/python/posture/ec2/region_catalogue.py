@@ -97,7 +97,10 @@ def read_catalogue(ec2: EC2Client) -> RegionCatalogue:
     services = describe(ec2, SERVICES)
     lists = describe(ec2, AWS_PREFIX_LISTS)
     by_name = merge_services(services.items)
-    reasons = {Facet.SERVICES: services.unreadable, Facet.AWS_PREFIX_LISTS: lists.unreadable}
+    reasons = {
+        Facet.SERVICES: services.why_incomplete(""),
+        Facet.AWS_PREFIX_LISTS: lists.why_incomplete(""),
+    }
     return RegionCatalogue(
         services=by_name,
         prefix_lists={

@@ -22,6 +22,7 @@ from posture.store.history import History
 logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
+metrics.set_default_dimensions(stack=settings.stack)
 rules = load_rule_texts()
 notifier = Notifier(
     NotificationPorts(

@@ -21,6 +21,7 @@ from posture.store.scope_store import Store
 logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
+metrics.set_default_dimensions(stack=settings.stack)
 home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)

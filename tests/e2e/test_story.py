@@ -183,10 +183,12 @@ def test_logs_contain_the_event_id_of_the_evaluation(
 def test_metrics_are_emitted(aws: EmbeddedAws, steps: list[DemoStep]) -> None:
     """In the embedded metric format, under the names that alarms use."""
     assert steps
+    emitted = [line for line in logged(aws) if "_aws" in line]
     names = {
         metric["Name"]
-        for line in logged(aws)
-        if "_aws" in line
+        for line in emitted
         for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
     }
+    assert all(line["stack"] for line in emitted)
+    assert all("stack" in line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0] for line in emitted)
     assert {"ChangesReceived", "ScopesEvaluated", "ScopesSwept", "FindingsAnnounced"} <= names

@@ -14,6 +14,7 @@ INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
 ALARMS = properties_by_type("AWS::CloudWatch::Alarm")
 WORK = {"ChangesQueue", "SecondLooksQueue"}
 DEAD_LETTERS = [name for name in properties_by_type("AWS::SQS::Queue") if name not in WORK]
+OF_THE_STACK = {"Name": "stack", "Value": {"Ref": "AWS::StackName"}}
 FUNCTIONS = list(properties_by_type("AWS::Serverless::Function"))
 
 
@@ -63,14 +64,14 @@ def test_every_function_has_an_alarm(metric: str) -> None:
 @pytest.mark.parametrize(
     ("metric", "watched"),
     [
-        ("ApproximateAgeOfOldestMessage", "ChangesQueue"),
-        ("IteratorAge", "NotifyFunction"),
-        ("Invocations", "SweepFunction"),
+        ("ApproximateAgeOfOldestMessage", {"ChangesQueue"}),
+        ("IteratorAge", {"NotifyFunction"}),
+        ("Invocations", {"SweepFunction", "ExportFunction"}),
     ],
 )
-def test_delays_have_an_alarm(metric: str, watched: str) -> None:
-    """A backlog of changes, a backlog of alerts, and a day without a sweep."""
-    assert {watched} == alarmed(metric)
+def test_delays_have_an_alarm(metric: str, watched: set[str]) -> None:
+    """A backlog of changes, a backlog of alerts, and a day without a sweep or an export."""
+    assert watched == alarmed(metric)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_what_the_functions_count_has_an_alarm(name: str, metric: str) -> None:
         variables = RESOURCES[f"{function}Function"]["Properties"]["Environment"]["Variables"]
         service = variables["POWERTOOLS_SERVICE_NAME"]
         assert alarm["MetricName"] == metric
-        assert alarm["Dimensions"] == [{"Name": "service", "Value": service}]
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": service}, OF_THE_STACK]
     assert metric in BatchResult().count_metrics()
     assert metric in SweepResult(Region("111122223333", "eu-west-1")).count_metrics()
 
@@ -92,7 +93,7 @@ def test_an_account_that_was_not_swept_raises_an_alarm() -> None:
     """From the sweep's own count, for as long as hourly sweeps miss it."""
     alarm = ALARMS["AccountsNotSweptAlarm"]
     assert alarm["MetricName"] in SweepResult(Region("111122223333", "eu-west-1")).count_metrics()
-    assert alarm["Dimensions"] == [{"Name": "service", "Value": "sweep"}]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "sweep"}, OF_THE_STACK]
 
 
 def test_missing_data_of_the_sweep_raises_an_alarm() -> None:
@@ -115,10 +116,11 @@ def test_every_alarm_is_documented(name: str) -> None:
 
 
 def test_the_costs_count_every_metric_with_an_alarm() -> None:
-    """An alarm on an expression is billed for each metric in it."""
+    """An alarm on an expression is billed for each metric in it; those of the export are extra."""
     metrics = sum(
         sum("MetricStat" in it for it in alarm.get("Metrics", [{"MetricStat": {}}]))
-        for alarm in ALARMS.values()
+        for name, alarm in ALARMS.items()
+        if "Condition" not in RESOURCES[name]
     )
     handbook = (PATH.parent / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"| alarms | {metrics} metrics with an alarm" in handbook
@@ -149,6 +151,7 @@ def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
     counted |= {"DetectionLatency"}
     drawn: list[str] = []
     ours = False
+    assert text.count('"VpcEndpointPosture"') == text.count('"stack", "${AWS::StackName}"')
     for row in (row for it in widgets for row in it["properties"]["metrics"]):
         ours = row[0] == "VpcEndpointPosture" or (ours and row[0] == ".")
         if ours and len(row) > 1:

@@ -36,7 +36,10 @@ class AlertMetrics:
                 unit=MetricUnit.Count,
                 value=number,
                 namespace=self._metrics.namespace,
-                default_dimensions={"service": self._metrics.service},
+                default_dimensions={
+                    "service": self._metrics.service,
+                    **self._metrics.default_dimensions,
+                },
             ) as metric:
                 metric.add_dimension("step", step)
                 metric.add_dimension("severity", severity)

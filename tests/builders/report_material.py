@@ -1,6 +1,8 @@
 """Material for reports of any size, with names as hostile as AWS lets them be."""
 
+import json
 import random
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +15,11 @@ from posture.model.finding import Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity, Status
 from posture.rules.rule_catalogue import RULES_BY_ID
+from posture.store.items import Entry
 from posture_cli.audit.open_tables import VpcMatrix
+from posture_cli.report.collect import FindingCollector, ReportPeriod
+from posture_cli.report.networks import build_vpc_paths
+from posture_cli.report.pack import unpack
 from posture_cli.report.report_model import HistoryCheck, ReportData
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -25,30 +31,54 @@ HOSTILE = (
     "</details></style>{{ 7*7 }}",
     "javascript:alert(1)",
 )
-SCOPES = tuple(
-    Scope("111122223333", "eu-west-1", f"vpc-0a1b2c3d4e5f6071{number}") for number in range(4)
+SCOPES = (
+    *(Scope("111122223333", "eu-west-1", f"vpc-0a1b2c3d4e5f6071{number}") for number in range(3)),
+    Scope("444455556666", "us-east-1", "vpc-0a1b2c3d4e5f60713"),
 )
+NAMES = {SCOPES[0].subject: "payments", SCOPES[2].subject: "analytics", "111122223333": "prod"}
 
 
-def material(count: int, *, hostile: bool = False) -> ReportData:
-    """Return what a report of so many standing findings is made from; half as many are resolved."""
+def material(count: int, *, hostile: bool = False, names: int = 3) -> ReportData:
+    """Return what a report of so many standing findings is made from; half as many are resolved.
+
+    Args:
+        count: The number of findings.
+        hostile: Whether names are hostile.
+        names: How many VPCs and accounts have names.
+    """
     dice = random.Random(count)  # noqa: S311 - the same page at every run
-    steps: list[Transition] = []
+    period = ReportPeriod(START, NOW)
+    collector = FindingCollector(period)
+    rows = 0
     for number, scope in enumerate(SCOPES):
         mine = range(number, count, len(SCOPES))
-        steps += _life(dice, scope, len(mine), hostile=hostile)
+        for step in _life(dice, scope, len(mine), hostile=hostile):
+            rows += 1
+            collector.add(Entry(step, f"c-{rows}", 1, step.finding.updated_at, rows))
+        collector.finish(scope)
+    listed = dict(list(NAMES.items())[:names])
+    if hostile:
+        listed = dict.fromkeys(listed, HOSTILE[0])
     return ReportData(
         title="stack posture",
-        since=START,
-        until=NOW,
-        transitions=steps,
-        findings=list(apply_transitions({}, steps).values()),
-        matrices=[
-            VpcMatrix(scope, NOW, matrix(hostile=hostile)) for scope in SCOPES[: 2 if count else 1]
+        period=period,
+        findings=collector.collect(),
+        networks=[
+            build_vpc_paths(
+                VpcMatrix(scope, NOW, matrix(hostile=hostile)), listed.get(scope.subject, "")
+            )
+            for scope in SCOPES[: 2 if count else 1]
         ],
         waivers=[waiver(hostile=hostile)] if count else [],
-        history=HistoryCheck(len(SCOPES), len(steps), ()),
+        history=HistoryCheck(len(SCOPES), rows, ()),
+        names=listed,
     )
+
+
+def read_whole(page: str) -> str:
+    """Return the text of a page with everything that is packed in it."""
+    packed = re.findall(r'id="pack-[^"]+">([^<]*)<', page)
+    return page + "".join(json.dumps(unpack(each), ensure_ascii=False) for each in packed)
 
 
 def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Sequence[Transition]:

@@ -1,8 +1,10 @@
 """The report in a real browser: it works, is readable, and loads nothing from the network."""
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,13 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 
+from finding_builders import opened as open_findings
+from finding_builders import verdict
+from posture_cli.render.findings import FINDING_CSV, build_finding_record
+from posture_cli.report.collect import FIELDS
+from posture_cli.report.pack import unpack
 from posture_cli.report.page import render_report
 from report_material import material
 
@@ -20,6 +28,7 @@ pytestmark = pytest.mark.skipif(
 )
 DESKTOP, PHONE = (1280, 900), (390, 844)
 FINDINGS = 60
+PAGE = 50  # findings
 # The contrast of every text with what is behind it, as WCAG 2.2 reckons it; the worst of all.
 # https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 WORST_CONTRAST = """
@@ -67,7 +76,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("reports")
     made = {"empty": material(0), "hostile": material(FINDINGS, hostile=True)}
     for name, about in made.items():
-        (folder / f"{name}.html").write_text(render_report(about), encoding="utf-8")
+        (folder / f"{name}.html").write_text("".join(render_report(about)), encoding="utf-8")
     return {name: (folder / f"{name}.html").as_uri() for name in made}
 
 
@@ -84,6 +93,9 @@ def opened(
         log_of(browser, log)
     browser.get("about:blank")
     browser.get(url)
+    WebDriverWait(browser, 10).until(
+        lambda it: it.execute_script("return document.body.dataset.ready")
+    )
 
 
 def log_of(browser: Chrome, name: str) -> list[dict[str, Any]]:
@@ -92,9 +104,15 @@ def log_of(browser: Chrome, name: str) -> list[dict[str, Any]]:
     return entries
 
 
+def packed_rows(browser: Chrome) -> list[dict[str, str]]:
+    """Return the rows of all findings that the page lists."""
+    packed = browser.execute_script("return document.getElementById('pack-findings').textContent")
+    return [dict(zip(FIELDS, row, strict=True)) for row in unpack(packed)]
+
+
 def shown(browser: Chrome) -> tuple[str, int]:
     """Return the count that the page states, and the number of visible findings."""
-    listed = browser.find_elements(By.CSS_SELECTOR, ".finding:not([hidden])")
+    listed = browser.find_elements(By.CSS_SELECTOR, "#list .finding")
     return browser.find_element(By.ID, "shown").text, len(listed)
 
 
@@ -141,7 +159,10 @@ def test_hostile_names_are_only_text(browser: Chrome, pages: dict[str, str]) -> 
     opened(browser, pages["hostile"])
     assert browser.title == "VPC endpoint posture: stack posture"
     assert browser.find_elements(By.CSS_SELECTOR, "img, iframe, [onerror], body b script") == []
-    assert len(browser.find_elements(By.TAG_NAME, "script")) == 1
+    run = browser.find_elements(By.CSS_SELECTOR, "script:not([type])")
+    assert len(run) == 1
+    packed = browser.find_elements(By.CSS_SELECTOR, "script[type]")
+    assert {it.get_attribute("type") for it in packed} == {"application/json", "text/plain"}
     assert "<script>document.title='pwned'</script>" in browser.find_element(By.ID, "paths").text
     assert "{{ 7*7 }}" in browser.execute_script("return document.body.textContent")
 
@@ -149,28 +170,96 @@ def test_hostile_names_are_only_text(browser: Chrome, pages: dict[str, str]) -> 
 def test_filters_work(browser: Chrome, pages: dict[str, str]) -> None:
     """By severity, by list, by words; together; and cleared again."""
     opened(browser, pages["hostile"])
-    everything = len(browser.find_elements(By.CLASS_NAME, "finding"))
-    assert shown(browser) == (f"{everything} findings", everything)
+    rows = packed_rows(browser)
+    everything = len(rows)
+    assert shown(browser) == (f"{everything} findings", PAGE)
     boxes = {it.get_attribute("value"): it for it in browser.find_elements(By.NAME, "severity")}
-    expected = len(browser.find_elements(By.CSS_SELECTOR, "[data-severity=critical]"))
+    critical = [row for row in rows if row["severity"] == "critical"]
+    expected = len(critical)
+    assert 0 < expected < PAGE
     boxes["critical"].send_keys(" ")  # a click does not scroll under emulated metrics
     assert shown(browser) == (f"{expected} of {everything} findings", expected)
     search = browser.find_element(By.ID, "search")
     search.send_keys("DROP pwned")
-    critical = browser.find_elements(By.CSS_SELECTOR, "[data-severity=critical]")
-    texts = [str(it.get_attribute("textContent")).lower() for it in critical]
+    meta = browser.execute_script("return document.getElementById('meta').textContent")
+    names = json.loads(meta)["names"]
+    named = [[*row.values(), *(names.get(it, "") for it in row.values())] for row in critical]
+    texts = [" ".join(words).lower() for words in named]
     both = [text for text in texts if "drop" in text and "pwned" in text]
-    assert shown(browser)[1] == len(both)
+    assert shown(browser)[1] == len(both) > 0
     search.send_keys(" nothing-like-it")
     assert shown(browser)[1] == 0
     assert browser.find_element(By.ID, "none").is_displayed()
     browser.find_element(By.ID, "clear").send_keys(" ")
-    assert shown(browser) == (f"{everything} findings", everything)
+    assert shown(browser) == (f"{everything} findings", PAGE)
     status = browser.find_element(By.NAME, "status")
     status.send_keys("resolved")
-    assert shown(browser)[1] == len(
-        browser.find_elements(By.CSS_SELECTOR, "[data-status=resolved]")
-    )
+    assert shown(browser)[1] == sum(row["status"] == "resolved" for row in rows) > 0
+
+
+def resources(browser: Chrome) -> list[str]:
+    """Return the resources that the page of the list shows, in its order."""
+    shown = browser.find_elements(By.CSS_SELECTOR, "#list .resource")
+    return [str(it.get_attribute("textContent")) for it in shown]
+
+
+def test_pages_can_be_turned_and_sorted(browser: Chrome, pages: dict[str, str]) -> None:
+    """Every finding is on one page, in the order that was chosen."""
+    opened(browser, pages["hostile"])
+    rows = packed_rows(browser)
+    first = resources(browser)
+    turn = browser.find_elements(By.CSS_SELECTOR, "#pager button")
+    turn[1].send_keys(" ")
+    rest = resources(browser)
+    assert first + rest == [row["resource"] for row in rows]
+    position = browser.find_element(By.CSS_SELECTOR, "#pager span").text
+    assert position == f"51 to {len(rows)} of {len(rows)}"
+    browser.find_element(By.ID, "sort").send_keys("opened, newest first")
+    newest = sorted(rows, key=lambda row: row["opened"], reverse=True)
+    assert resources(browser) == [row["resource"] for row in newest[:PAGE]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_what_is_shown_can_be_downloaded(
+    browser: Chrome, pages: dict[str, str], tmp_path: Path, kind: str
+) -> None:
+    """As the command line would print it, and only what passes the filters."""
+    opened(browser, pages["hostile"])
+    critical = [row["id"] for row in packed_rows(browser) if row["severity"] == "critical"]
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    browser.find_element(By.CSS_SELECTOR, "[value=critical]").send_keys(" ")
+    browser.find_element(By.ID, kind).send_keys(" ")
+    WebDriverWait(browser, 10).until(lambda _: list(tmp_path.glob(f"*.{kind}")))
+    (file,) = tmp_path.glob(f"findings-2026-11-24.{kind}")
+    text = file.read_text(encoding="utf-8")
+    if kind == "json":
+        records = json.loads(text)
+        assert set(records[0]) == set(build_finding_record(open_findings(verdict())[0].finding))
+    else:
+        records = list(csv.DictReader(StringIO(text)))
+        assert tuple(records[0]) == FINDING_CSV
+    assert [record["id"] for record in records] == critical
+
+
+def test_paths_are_shown_when_a_vpc_is_opened(browser: Chrome, pages: dict[str, str]) -> None:
+    """The first few are open at once."""
+    opened(browser, pages["hostile"])
+    vpcs = browser.find_elements(By.CSS_SELECTOR, "#networks .network")
+    assert [it.get_attribute("open") is not None for it in vpcs] == [True, True]
+    tables = browser.find_elements(By.CSS_SELECTOR, "#networks table.heat")
+    assert len(tables) == len(vpcs)
+
+
+def test_it_says_what_needs_its_script(browser: Chrome, pages: dict[str, str]) -> None:
+    """Without it, the findings are listed in short."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.get("about:blank")
+    browser.get(pages["hostile"])
+    text = browser.find_element(By.TAG_NAME, "noscript").text
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert "need JavaScript. Without it, the page lists all findings." in text
+    assert text.count("subnet-") + text.count("Subnet") >= 10
 
 
 def test_a_link_to_a_finding_unfolds_it(browser: Chrome, pages: dict[str, str]) -> None:
@@ -211,11 +300,16 @@ def test_text_can_be_read_by_day_and_by_night(
 
 
 def test_it_prints(browser: Chrome, pages: dict[str, str], tmp_path: Path) -> None:
-    """Without what only a screen needs, on white."""
+    """Every finding with its details, without what only a screen needs; then all is as before."""
     opened(browser, pages["hostile"])
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not browser.find_element(By.TAG_NAME, "nav").is_displayed()
     assert not browser.find_element(By.ID, "filters").is_displayed()
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    bodies = browser.find_elements(By.CSS_SELECTOR, "#list .finding[open] .body")
+    assert len(bodies) == len(packed_rows(browser)) > PAGE
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert shown(browser)[1] == PAGE
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     (tmp_path / "report.pdf").write_text(printed["data"])
     assert len(printed["data"]) > 10_000

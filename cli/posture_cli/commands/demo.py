@@ -16,8 +16,9 @@ from posture_cli.console import open_stderr, open_stdout, print_note
 from posture_cli.options import Output, option, output_option
 from posture_cli.project_files import require_demo
 from posture_cli.render.records import write_json
+from posture_cli.report.collect import ReportPeriod
 from posture_cli.report.page import render_report
-from posture_cli.report.report_data import ReportPeriod, read_report_data
+from posture_cli.report.report_data import read_report_data
 
 if TYPE_CHECKING:
     from posture_cli.demo.demo_run import DemoRun, DemoStep
@@ -77,8 +78,9 @@ def _write_report(aws: EmbeddedAws, file: Path) -> None:
     now = datetime.now(UTC)
     period = ReportPeriod(now - timedelta(minutes=2), now, latest=True)
     scopes = list(tables.list_scopes())
-    data = read_report_data(tables, scopes, "the organization of the demo", period)
-    file.write_text(render_report(data), encoding="utf-8")
+    data = read_report_data([(tables, scopes)], "the organization of the demo", period)
+    with file.open("w", encoding="utf-8") as page:
+        page.writelines(render_report(data))
     print_note(f"wrote {file}")
 
 

@@ -9,9 +9,17 @@ from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.failure import CommandError
-from posture_cli.options import AllTableOptions, AsOfOption, ScopeOptions, StackOptions, option
+from posture_cli.options import (
+    AllTableOptions,
+    AsOfOption,
+    RegionsOption,
+    ScopeOptions,
+    StackOption,
+    option,
+)
+from posture_cli.report.collect import ReportPeriod
 from posture_cli.report.page import render_report
-from posture_cli.report.report_data import ReportPeriod, read_report_data
+from posture_cli.report.report_data import read_report_data
 
 app = CommandGroup()
 
@@ -20,6 +28,7 @@ app = CommandGroup()
     "posture report --html posture.html",
     "posture report --html q3.html --as-of 2026-09-30 --days 92",
     "posture report --html payments.html --vpc vpc-0123456789abcdef0",
+    "posture report --html all.html --region eu-west-1 --region us-east-1",
 )
 def report(
     *,
@@ -27,28 +36,42 @@ def report(
     days: Annotated[int, option("NUMBER", "The length of the trend.", min=1, max=3650)] = 90,
     as_of: AsOfOption = None,
     scopes: ScopeOptions,
-    where: StackOptions,
+    stack: StackOption = "posture",
+    region: RegionsOption = None,
     tables: AllTableOptions,
 ) -> None:
     """Write the posture as one self-contained HTML page, for managers, auditors and engineers.
 
-    The page has the headline and the trend; the findings with search, filters, evidence, actor and
-    remediation; the paths of each VPC as a table and a drawing; controls; waivers; and whether the
-    history was altered. It loads nothing from the network. With --as-of it shows the findings of
-    that time, without paths, because the monitor stores only the latest ones.
+    The page has the headline and the trend; the findings with search, filters, order, evidence,
+    who opened and resolved them, and remediation; downloads of what it shows as CSV and JSON; the
+    paths of each VPC as a table and a drawing; controls; waivers; and whether the history was
+    altered. It loads nothing from the network. With --as-of it shows the findings of that time,
+    without paths, because the monitor stores only the latest ones.
+
+    A stack monitors one region: repeat --region for one page of several stacks.
 
     Exit code: 0 when the page is written, 2 on error.
     """
-    opened = open_tables(where.stack, where.region, tables.all_named())
-    with open_stderr().status("reading findings, history and paths"):
-        chosen = list(list_scopes(opened.findings, FindingFilter(**vars(scopes))))
-        if not chosen:
+    opened = [
+        open_tables(stack, each, tables.all_named()) for each in dict.fromkeys(region or (None,))
+    ]
+    with open_stderr().status("reading findings, history and paths") as status:
+        chosen = [
+            (each, list(list_scopes(each.findings, FindingFilter(**vars(scopes)))))
+            for each in opened
+        ]
+        total = sum(len(listed) for _, listed in chosen)
+        if not total:
             raise CommandError("the monitor has evaluated no such scope yet; run a sweep")
         until = min(as_of or datetime.now(UTC), datetime.now(UTC))
         period = ReportPeriod(until - timedelta(days=days), until, latest=as_of is None)
         account = f"account {scopes.account}" if scopes.account else None
-        title = ", ".join(filter(None, (account, scopes.vpc))) or f"stack {where.stack}"
-        data = read_report_data(opened, chosen, title, period)
-        html.write_text(render_report(data), encoding="utf-8")
-    opened.print_cost(verbose=tables.verbose)
+        title = ", ".join(filter(None, (account, scopes.vpc))) or f"stack {stack}"
+        data = read_report_data(
+            chosen, title, period, lambda done: status.update(f"read {done} of {total} scopes")
+        )
+        with html.open("w", encoding="utf-8") as file:
+            file.writelines(render_report(data))
+    for each in opened:
+        each.print_cost(verbose=tables.verbose)
     print_note(f"wrote {html}")

@@ -8,6 +8,14 @@ from posture.analysis.path_outcome import PathOutcome
 
 # The colours, the worst first; page.css defines a class for each.
 WORST = ("bad", "warn", "unknown", "other", "idle", "good")
+COLOUR_MEANINGS: Mapping[str, str] = {
+    "good": "endpoint",
+    "warn": "endpoint in part",
+    "bad": "internet, or blocked",
+    "other": "another network",
+    "unknown": "unknown",
+    "idle": "no route",
+}
 OUTCOME_COLOURS: Mapping[str, str] = {
     PathOutcome.INTERNET: "bad",
     PathOutcome.BLOCKED: "bad",

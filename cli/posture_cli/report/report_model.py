@@ -1,30 +1,26 @@
-"""Builds the model of the report page from the data of the tables. Pure."""
+"""Builds the model of the report page from what was collected. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from posture.analysis.matrix import list_row_answers
-from posture.lifecycle.diff import is_bad
-from posture.model.finding import Finding, FindingStatus, Step, Transition
+from posture.model.finding import FindingStatus
 from posture.model.verdict import Severity
-from posture.rules.controls import Control
 from posture.rules.rule_catalogue import RULES_BY_ID
-from posture_cli.audit.open_tables import VpcMatrix
-from posture_cli.report.drawing import draw_vpc
-from posture_cli.report.outcome_colours import find_outcome_colour
-from posture_cli.report.trend import (
-    count_open,
-    divide_period,
-    find_median_resolution_time,
-    stack_bands,
-)
+from posture_cli.render.findings import FINDING_CSV
+from posture_cli.render.records import format_csv_row
+from posture_cli.report.collect import FIELDS, CollectedFindings, ReportPeriod
+from posture_cli.report.control_states import build_control_rows
+from posture_cli.report.networks import VpcPaths, find_private_share
+from posture_cli.report.outcome_colours import WORST
+from posture_cli.report.pack import CHUNK, pack
+from posture_cli.report.trend import stack_bands
 
-LAST_STEPS = 10  # the last steps of a finding that the page shows
 HEADLINE_SEVERITIES = 3
-DRAWN = 40  # services of the largest matrix that is drawn; a larger one is only a table
+WITHOUT_SCRIPT = 100  # findings that the page lists where its script does not run
+STATUS_AT, SEVERITY_AT = FIELDS.index("status"), FIELDS.index("severity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,89 +34,123 @@ class HistoryCheck:
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything that a report is made from; its trend begins at `since`, it ends at `until`.
+    """Everything that a report is made from.
 
-    `transitions` are all until then, those of the same finding in order of time, and `findings`
-    follow from them. `waivers` are the rows of a table.
+    `names` are the names of VPCs and accounts by id, where they are known. `waivers` are the rows
+    of a table.
     """
 
     title: str
-    since: datetime
-    until: datetime
-    transitions: Sequence[Transition]
-    findings: Sequence[Finding]
-    matrices: Sequence[VpcMatrix] = ()
+    period: ReportPeriod
+    findings: CollectedFindings
+    networks: Sequence[VpcPaths] = ()
     waivers: Sequence[Mapping[str, str]] = ()
     history: HistoryCheck | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_report_model(data: ReportData) -> dict[str, Any]:
     """Build everything that the page shows, by the names that its template uses."""
-    standing = [it for it in data.findings if is_bad(it)]
-    is_open = [it for it in standing if it.status is FindingStatus.OPEN]
-    lives: dict[str, list[Transition]] = {}
-    for step in data.transitions:
-        lives.setdefault(step.finding.id, []).append(step)
-    over = [it for it in data.findings if not is_bad(it) and it.updated_at >= data.since]
-    listed = [*sorted(standing, key=_sort_key), *sorted(over, key=_sort_key)]
-    reported = [_report_finding(it, data.until, lives.get(it.id, ())) for it in listed]
-    recent = [step for step in data.transitions if step.finding.updated_at >= data.since]
-    vpcs = [_build_vpc(matrix) for matrix in data.matrices]
-    cells = sum(it["cells"] for it in vpcs)
-    drawn = count_open(data.transitions, divide_period(data.since, data.until))
+    found = data.findings
+    rows = found.rows
+    places = found.places.values()
+    counts = sum((place.open for place in places), Counter[Severity]())
+    networks = sorted(data.networks, key=lambda it: it.sort_key)
+    paths = sum((Counter(it.counts) for it in networks), Counter[str]())
     return {
         "data": data,
-        "headline": _format_headline(is_open),
-        "counts": Counter(it.severity for it in is_open),
-        "unknown": sum(it.status is FindingStatus.UNKNOWN for it in standing),
-        "waived": sum(it.status is FindingStatus.WAIVED for it in standing),
-        "opened": sum(step.step is Step.OPENED for step in recent),
-        "resolved": sum(step.step is Step.RESOLVED for step in recent),
-        "resolution": _format_duration(find_median_resolution_time(data.transitions, data.since)),
-        "private": sum(it["private"] for it in vpcs) * 100 // cells if cells else None,  # percent
-        "findings": reported,
-        "trend": drawn,
-        "bands": stack_bands(drawn),
-        "standing": len(standing),
-        "vpcs": vpcs,
-        "controls": list(_count_by_control(standing)),
-        "choices": _list_choices(listed),
+        "headline": _format_headline(counts, found.affected),
+        "coverage": _format_coverage(data),
+        "counts": counts,
+        "unknown": sum(place.unknown for place in places),
+        "waived": sum(place.waived for place in places),
+        "unresolved": sum(row[STATUS_AT] != FindingStatus.RESOLVED for row in rows),
+        "resolution": _format_duration(found.resolution),
+        "private": find_private_share(paths),
+        "paths": paths,
+        "places": list(_build_places(data, networks)),
+        "peak": max(found.trend, key=lambda point: point.total),
+        "bands": stack_bands(found.trend),
+        "controls": build_control_rows(found),
+        "choices": _list_choices(data),
+        "listed": len(rows),
+        "networks": len(networks),
+        "first": [dict(zip(FIELDS, row, strict=True)) for row in rows[:WITHOUT_SCRIPT]],
+        "titles": {name: rule.title for name, rule in RULES_BY_ID.items()},
+        "meta": _build_meta(data),
+        "packs": {
+            "findings": pack(rows),
+            **{f"details-{number}": packed for number, packed in enumerate(found.details)},
+            "networks": pack([each.build_row() for each in networks]),
+            **{f"network-{number}": each.packed for number, each in enumerate(networks)},
+        },
     }
 
 
-def _format_headline(is_open: Sequence[Finding]) -> str:
-    if not is_open:
+def _build_meta(data: ReportData) -> Mapping[str, Any]:
+    """Build what the script needs at once."""
+    used = {row[FIELDS.index("rule")] for row in data.findings.rows}
+    return {
+        "fields": FIELDS,
+        "chunk": CHUNK,
+        "until": data.period.until.isoformat(),
+        "colours": WORST,
+        "csv": format_csv_row({column: column for column in FINDING_CSV}, FINDING_CSV),
+        "names": data.names,
+        "rules": {
+            name: {
+                "title": rule.title,
+                "rationale": rule.rationale,
+                "controls": [f"{each.framework} {each.id}" for each in rule.controls],
+            }
+            for name, rule in RULES_BY_ID.items()
+            if name in used
+        },
+    }
+
+
+def _format_headline(counts: Counter[Severity], affected: int) -> str:
+    total = counts.total()
+    if not total:
         return "No finding is open."
-    counts = Counter(it.severity for it in is_open)
-    words = [f"{counts[each]} {each}" for each in Severity if counts[each]]
+    words = [f"{counts[each]:,} {each}" for each in Severity if counts[each]]
     if len(words) > HEADLINE_SEVERITIES:
-        rest = len(is_open) - sum(counts[each] for each in [*filter(counts.get, Severity)][:2])
-        words = [*words[:2], f"{rest} less severe"]
+        rest = total - sum(counts[each] for each in [*filter(counts.get, Severity)][:2])
+        words = [*words[:2], f"{rest:,} less severe"]
     text = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-    noun = "finding is" if len(is_open) == 1 else "findings are"
-    vpcs = len({it.scope for it in is_open})
-    where = "one VPC or endpoint service" if vpcs == 1 else f"{vpcs} VPCs or endpoint services"
+    noun = "finding is" if total == 1 else "findings are"
+    where = "one VPC or endpoint service"
+    if affected != 1:
+        where = f"{affected:,} VPCs or endpoint services"
     return f"{text} {noun} open in {where}."
 
 
-def _report_finding(
-    finding: Finding, until: datetime, steps: Sequence[Transition]
-) -> dict[str, Any]:
-    rule = RULES_BY_ID.get(finding.rule)
-    end = until if is_bad(finding) else finding.updated_at
-    return {
-        "finding": finding,
-        "title": rule.title if rule else finding.rule,
-        "rationale": rule.rationale if rule else "",
-        "controls": rule.controls if rule else (),
-        "age": _format_duration(end - finding.opened_at),
-        "steps": steps[-LAST_STEPS:],
-    }
+def _format_coverage(data: ReportData) -> str:
+    """Say over which scopes the page speaks."""
+    places = data.findings.places
+    scopes = sum(place.scopes for place in places.values())
+    parts = (
+        (scopes, "VPC or endpoint service", "VPCs and endpoint services"),
+        (len({place.account for place in places}), "account", "accounts"),
+        (len({place.name for place in places}), "region", "regions"),
+    )
+    return " · ".join(f"{number:,} {one if number == 1 else many}" for number, one, many in parts)
 
 
-def _sort_key(finding: Finding) -> tuple[Any, ...]:
-    status = list(FindingStatus).index(finding.status)
-    return finding.severity.rank, status, finding.opened_at, finding.id
+def _build_places(data: ReportData, networks: Iterable[VpcPaths]) -> Iterator[Mapping[str, Any]]:
+    """Build a row for each account and region."""
+    paths: dict[tuple[str, str], Counter[str]] = {}
+    for each in networks:
+        key = each.scope.account, each.scope.region
+        paths.setdefault(key, Counter()).update(each.counts)
+    for region, counts in data.findings.places.items():
+        yield {
+            "account": region.account,
+            "name": data.names.get(region.account, ""),
+            "region": region.name,
+            "counts": counts,
+            "private": find_private_share(paths.get((region.account, region.name), {})),
+        }
 
 
 def _format_duration(span: timedelta | None) -> str:
@@ -134,44 +164,20 @@ def _format_duration(span: timedelta | None) -> str:
     return f"{minutes} min"
 
 
-def _build_vpc(matrix: VpcMatrix) -> dict[str, Any]:
-    """Build the rows of a VPC's table, and its drawing unless it is too large."""
-    record = matrix.record
-    rows = [
-        (subnet, [(find_outcome_colour(it), it) for it in list_row_answers(record, subnet["id"])])
-        for subnet in record["subnets"]
-    ]
-    colours = [colour for _, row in rows for colour, _ in row]
-    drawable = bool(record["subnets"]) and len(record["services"]) <= DRAWN
-    return {
-        "scope": matrix.scope,
-        "observed_at": matrix.observed_at,
-        "services": [str(each["short"]) for each in record["services"]],
-        "rows": rows,
-        "drawing": draw_vpc(record) if drawable else None,
-        "private": colours.count("good"),
-        "cells": len(colours),
-    }
+def _list_choices(data: ReportData) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """List the choices of each filter, each with its text; a filter with one choice is left out."""
+    choices: dict[str, Sequence[tuple[str, str]]] = {}
+    order = list(FindingStatus)
+    for name in ("status", "account", "region", "subject", "rule"):
+        at = FIELDS.index(name)
+        values = {row[at] for row in data.findings.rows}
+        if name == "status":
+            choices[name] = [(each, each) for each in map(str, order) if each in values]
+        else:
+            texts = ((_name(each, data.names), each) for each in values)
+            choices[name] = [(value, text) for text, value in sorted(texts)]
+    return {name: listed for name, listed in choices.items() if len(listed) > 1}
 
 
-def _count_by_control(standing: Sequence[Finding]) -> Iterator[dict[str, Any]]:
-    """Count the failing findings of each control's rules."""
-    failing = Counter(it.rule for it in standing if it.status is not FindingStatus.UNKNOWN)
-    by_control: dict[Control, list[str]] = {}
-    for rule in RULES_BY_ID.values():
-        for control in rule.controls:
-            by_control.setdefault(control, []).append(rule.id)
-    for control, rules in sorted(by_control.items(), key=lambda it: (it[0].framework, it[0].id)):
-        count = sum(failing[each] for each in rules)
-        yield {"control": control, "rules": rules, "standing": count}
-
-
-def _list_choices(standing: Iterable[Finding]) -> Mapping[str, Sequence[str]]:
-    """List the choices of each filter of the page."""
-    listed = list(standing)
-    return {
-        "status": [each.value for each in FindingStatus if any(it.status is each for it in listed)],
-        "account": sorted({it.scope.account for it in listed}),
-        "vpc": sorted({it.scope.subject for it in listed}),
-        "rule": sorted({it.rule for it in listed}),
-    }
+def _name(value: str, names: Mapping[str, str]) -> str:
+    return f"{names[value]} ({value})" if names.get(value) else value

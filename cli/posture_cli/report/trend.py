@@ -1,15 +1,18 @@
-"""Counts the open findings over time, and how long they stayed open."""
+"""Counts the open findings over time: the peak of each part of a period, not samples of it."""
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from statistics import median
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 
-from posture.model.finding import Finding, FindingStatus, Step, Transition
 from posture.model.verdict import Severity
 
 WIDTH, HEIGHT = 720.0, 160.0  # of the drawing, in its own units
+PARTS = 60
+SEVERITIES = tuple(Severity)
 STACKED = tuple(reversed(Severity))  # the most severe on top
 
 
@@ -26,29 +29,60 @@ class TrendPoint:
         return sum(self.counts.values())
 
 
-def divide_period(since: datetime, until: datetime, count: int = 60) -> tuple[datetime, ...]:
-    """Return evenly spaced instants, including both ends."""
-    step = (until - since) / (count - 1)
-    return (*(since + step * number for number in range(count - 1)), until)
+class OpenCounter:
+    """Remembers when findings opened and closed, in nine bytes each."""
 
+    def __init__(self) -> None:
+        self._times = array("d")
+        self._changes = array("b")
 
-def count_open(steps: Iterable[Transition], at: Sequence[datetime]) -> tuple[TrendPoint, ...]:
-    """Count the open findings at each instant.
+    def add(self, instant: datetime, *, opened: Severity | None, closed: Severity | None) -> None:
+        """Add that a finding of one severity closed and one of another opened, in any order."""
+        if opened is closed:
+            return
+        for severity, sign in ((closed, -1), (opened, 1)):
+            if severity is not None:
+                self._times.append(instant.timestamp())
+                self._changes.append(sign * (SEVERITIES.index(severity) + 1))
 
-    Args:
-        steps: Every transition; those of the same finding in order of time.
-        at: The instants, the oldest first.
-    """
-    ordered = sorted(steps, key=lambda step: step.finding.updated_at)
-    now: dict[str, Finding] = {}
-    found, position = [], 0
-    for instant in at:
-        while position < len(ordered) and ordered[position].finding.updated_at <= instant:
-            now[ordered[position].finding.id] = ordered[position].finding
-            position += 1
-        is_open = (it.severity for it in now.values() if it.status is FindingStatus.OPEN)
-        found.append(TrendPoint(instant, Counter(is_open)))
-    return tuple(found)
+    def find_peaks(
+        self, since: datetime, until: datetime, parts: int = PARTS
+    ) -> tuple[TrendPoint, ...]:
+        """Find when most findings were open, in each part of a period.
+
+        What opened and closed within a part counts, too. What changes at the same instant changes
+        together.
+
+        Returns:
+            The state at the start, the peak of each part, and the state at the end.
+        """
+        step = (until - since) / parts
+        starts = [since, *(since + step * number for number in range(parts))]
+        ends = [*starts[1:], until]
+        now: Counter[int] = Counter()
+        points: list[TrendPoint] = []
+        waiting = iter(self._group_by_instant())
+        upcoming = next(waiting, None)
+        for start, end in zip(starts, ends, strict=True):
+            peak = _build_point(start, now)
+            while upcoming is not None and upcoming[0] <= end.timestamp():
+                instant, changes = upcoming
+                now.update(changes)
+                if not points or now.total() > peak.total:
+                    peak = _build_point(max(since, datetime.fromtimestamp(instant, UTC)), now)
+                upcoming = next(waiting, None)
+            points.append(peak)
+        return (*points, _build_point(until, now))
+
+    def _group_by_instant(self) -> Sequence[tuple[float, Counter[int]]]:
+        ordered = sorted(zip(self._times, self._changes, strict=True), key=itemgetter(0))
+        grouped = []
+        for instant, changes in groupby(ordered, key=itemgetter(0)):
+            change: Counter[int] = Counter()
+            for _, code in changes:
+                change[abs(code) - 1] += 1 if code > 0 else -1
+            grouped.append((instant, change))
+        return grouped
 
 
 def stack_bands(trend: Sequence[TrendPoint]) -> dict[Severity, str]:
@@ -69,14 +103,9 @@ def stack_bands(trend: Sequence[TrendPoint]) -> dict[Severity, str]:
     return drawn
 
 
-def find_median_resolution_time(steps: Iterable[Transition], since: datetime) -> timedelta | None:
-    """Return the median time from opening to resolution, of the findings resolved since."""
-    seconds = [
-        (step.finding.updated_at - step.finding.opened_at).total_seconds()
-        for step in steps
-        if step.step is Step.RESOLVED and step.finding.updated_at >= since
-    ]
-    return timedelta(seconds=median(seconds)) if seconds else None
+def _build_point(instant: datetime, counts: Mapping[int, int]) -> TrendPoint:
+    by_severity = {SEVERITIES[number]: count for number, count in counts.items() if count > 0}
+    return TrendPoint(instant, by_severity)
 
 
 def _format_point(x: float, count: int, most: int) -> str:

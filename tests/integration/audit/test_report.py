@@ -10,7 +10,7 @@ from finding_builders import SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.verdict import Severity
 from posture.store.scope_store import Evaluation, Store
-from report_material import matrix
+from report_material import matrix, read_whole
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,7 +20,7 @@ def reported(file: Path, *arguments: str) -> str:
     """Write a report and give its text."""
     result = posture("report", "--html", str(file), *arguments)
     assert result.exit_code == 0, result.stderr
-    return file.read_text()
+    return read_whole(file.read_text())
 
 
 def test_it_tells_what_the_tables_hold(store: Store, tmp_path: Path) -> None:

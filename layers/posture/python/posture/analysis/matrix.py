@@ -27,7 +27,7 @@ def build_matrix_record(coverage: Coverage, analysis: Analysis) -> Json:
     """Build the JSON record of a matrix.
 
     Returns:
-        `services` (the columns, with what their names resolve to), `subnets` (the rows, with the
+        `name` (of the VPC, "" without one), `services` (the columns, with what their names resolve to), `subnets` (the rows, with the
         route table and network ACL they use), `answers` (each distinct one once), `cells` (by
         subnet id, the number of the answer for each service, in the order of the services) and
         `unreadable` (by EC2 operation, the reason why it failed).
@@ -42,6 +42,7 @@ def build_matrix_record(coverage: Coverage, analysis: Analysis) -> Json:
     }
     return {
         "schema": SCHEMA,
+        "name": analysis.snapshot.vpc.tags.get("Name", ""),
         "services": [_build_service(analysis, each) for each in coverage.services],
         "subnets": [_build_subnet(analysis, each) for each in coverage.subnets],
         "answers": answers.listed,

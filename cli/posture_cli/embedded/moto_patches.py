@@ -13,11 +13,13 @@
   (https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html).
 * Filters select endpoints and network ACLs by their ids.
 * DynamoDB transactions are isolated from concurrent requests.
+* PartiQL reads indexes, and knows the functions and operators of conditions (`partiql.py`).
 """
 
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections import Counter
 from contextlib import AbstractContextManager
 from ipaddress import ip_address, ip_network
@@ -25,7 +27,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from moto.dynamodb.responses import DynamoHandler
+from moto.dynamodb.exceptions import MockValidationException
+from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.ec2 import utils
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.internet_gateways import InternetGateway
@@ -34,6 +37,7 @@ from moto.ec2.models.route_tables import Route
 from moto.ec2.models.vpcs import VPCEndPoint
 
 from posture_cli.embedded.cloudtrail import PARAMETERS, JsonObject, remember_parameters
+from posture_cli.embedded.partiql import PartiqlError, is_select, translate_select
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -48,6 +52,7 @@ RESERVED = 4  # addresses at the start of a subnet that AWS reserves
 
 _TABLES = RLock()
 _CALL_ACTION = DynamoHandler.call_action
+_EXECUTE_STATEMENT = DynamoHandler.execute_statement
 _CREATE_ACL = NetworkAclBackend.create_network_acl
 FINAL_DENY = {"0.0.0.0/0": 32767, "::/0": 32768}  # the numbers of a network ACL's last entries
 
@@ -59,12 +64,42 @@ def patch_moto() -> None:
     setattr(NetworkAclBackend, "create_network_acl", _create_acl)  # noqa: B010
     setattr(Route, "state", property(_find_route_state))  # noqa: B010 - replaces a property
     setattr(DynamoHandler, "call_action", _call_action_locked)  # noqa: B010 - replaces a method
+    setattr(DynamoHandler, "execute_statement", _execute_statement)  # noqa: B010 - as above
 
 
 def _call_action_locked(self: DynamoHandler) -> Any:
     """Process one DynamoDB request at a time, since moto's transactions copy whole tables."""
     with _TABLES:
         return _CALL_ACTION(self)
+
+
+def _execute_statement(self: DynamoHandler) -> Any:
+    """Execute a PartiQL statement: a SELECT as the Query or Scan that DynamoDB makes of it."""
+    statement = self.body.get("Statement", "")
+    if not is_select(statement):
+        return _EXECUTE_STATEMENT(self)
+
+    def find_keys(table: str, index: str | None) -> list[str]:
+        schema = self.dynamodb_backend.get_schema(table_name=table, index_name=index)
+        return [key["AttributeName"] for key in schema]
+
+    try:
+        request = translate_select(statement, self.body.get("Parameters", []), find_keys)
+    except PartiqlError as error:
+        raise MockValidationException(
+            f"Statement wasn't well formed, can't be processed: {error}"
+        ) from None
+    if "Limit" in self.body:
+        request["Limit"] = self.body["Limit"]
+    if "NextToken" in self.body:
+        request["ExclusiveStartKey"] = json.loads(b64decode(self.body["NextToken"]))
+    self.body = request
+    answer: Any = self.query() if "KeyConditionExpression" in request else self.scan()
+    page = {"Items": answer.result["Items"]}
+    if last := answer.result.get("LastEvaluatedKey"):
+        page["LastEvaluatedKey"] = last
+        page["NextToken"] = b64encode(json.dumps(last).encode()).decode()
+    return DynamoResult(page)
 
 
 def _create_acl(self: Any, vpc_id: str, tags: Any = None, default: bool = False) -> Any:

@@ -8,10 +8,12 @@ from importlib.metadata import version
 from typing import Any
 
 from posture.alerts.asff import build_resource
+from posture.alerts.attributions import build_attribution_record
 from posture.alerts.json_body import build_verdict_texts
 from posture.model.finding import Finding, FindingStatus
 from posture.model.service_names import get_partition
 from posture.model.verdict import Severity
+from posture.rules.controls import list_controls
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli.interchange import describe_remediation
 
@@ -101,12 +103,12 @@ def _info(finding: Finding) -> dict[str, Any]:
 
 def _compliance(finding: Finding) -> dict[str, Any]:
     rule = RULES_BY_ID.get(finding.rule)
-    controls = rule.controls if rule else ()
+    controls = list_controls(rule, finding.resource) if rule else ()
     _, _, compliance = STATUS[finding.status]
     return {
         "control": finding.rule,
         "standards": sorted({each.framework for each in controls}),
-        "requirements": [f"{each.framework} {each.id}" for each in controls],
+        "requirements": list(map(str, controls)),
         "status_id": compliance,
     }
 
@@ -124,11 +126,14 @@ def _resource(finding: Finding) -> dict[str, Any]:
 
 
 def _unmapped(finding: Finding) -> dict[str, Any]:
-    cause = finding.cause
+    cause, resolved_by = finding.cause, finding.resolved_by
     unmapped: dict[str, Any] = {
         "scope": str(finding.scope),
         "evidence": build_verdict_texts(finding.verdict)["evidence"],
+        "opened_by": build_attribution_record(finding.opened_by),
     }
+    if resolved_by:
+        unmapped["resolved_by"] = build_attribution_record(resolved_by)
     if cause:
         unmapped["cause"] = {
             "actor": cause.actor,

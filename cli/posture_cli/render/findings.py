@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from textwrap import indent
 from typing import Any
 
-from posture.alerts.json_body import build_cause_record, build_verdict_texts
+from posture.alerts.attributions import build_attribution_records, build_cause_record
+from posture.alerts.json_body import build_verdict_texts
 from posture.model.finding import Finding
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
@@ -14,17 +15,23 @@ from posture_cli.render.records import Record
 from posture_cli.text import make_lines_printable, make_printable
 
 VERDICT_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "region", "summary")
-FINDING_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "opened_at", "actor", "summary")
+FINDING_COLUMNS = (
+    "severity", "status", "rule", "resource", "vpc", "opened_at", "opened_by", "resolved_by",
+    "summary",
+)  # fmt: skip
 VERDICT_CSV = (
     "rule", "status", "severity", "resource", "account", "region", "vpc", "summary", "evidence",
     "remediation",
 )  # fmt: skip
-FINDING_CSV = (*VERDICT_CSV, "id", "version", "opened_at", "updated_at", "actor")
+FINDING_CSV = (
+    *VERDICT_CSV, "id", "version", "opened_at", "updated_at", "opened_by", "resolved_by", "actor",
+)  # fmt: skip
 ENTRY_COLUMNS = (
-    "time", "step", "status", "severity", "rule", "resource", "vpc", "actor", "summary",
+    "time", "step", "status", "severity", "rule", "resource", "vpc", "caused_by", "opened_by",
+    "resolved_by", "summary",
 )  # fmt: skip
 ENTRY_CSV = (
-    *ENTRY_COLUMNS, "account", "region", "reason", "id", "version", "commit", "evidence",
+    *ENTRY_COLUMNS, "actor", "account", "region", "reason", "id", "version", "commit", "evidence",
     "remediation",
 )  # fmt: skip
 
@@ -61,8 +68,9 @@ def build_finding_record(finding: Finding) -> dict[str, Any]:
         "version": finding.version,
         "opened_at": format_iso(finding.opened_at),
         "updated_at": format_iso(finding.updated_at),
-        "actor": cause.actor if cause else None,
+        "actor": finding.caused_by.actor,
         "cause": build_cause_record(cause) if cause else None,
+        **build_attribution_records(finding),
     }
 
 

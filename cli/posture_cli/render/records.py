@@ -187,6 +187,8 @@ def _styled(cell: str) -> Text:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, dict) and "candidates" in value:
+        return make_printable(value["text"])  # who or what caused something
     if isinstance(value, (list, tuple, dict)):
         return json.dumps(value, default=str)
     return make_printable(value)

@@ -8,13 +8,12 @@ from finding_builders import SCOPE, at, change, findings, verdict
 from posture.lifecycle.diff import (
     NO_LONGER_APPLIES,
     READABLE_AGAIN,
-    REPAIRED,
     RESOURCE_GONE,
     apply_transitions,
     find_transitions,
     resolve_all,
 )
-from posture.model.finding import FindingStatus, Step
+from posture.model.finding import REPAIRED, FindingStatus, Step
 from posture.model.verdict import Remediation, Severity, Status, Verdict
 
 

@@ -24,6 +24,7 @@ from posture.alerts.alert import (
     format_counts,
     sort_worst_first,
 )
+from posture.alerts.attributions import build_attribution_record
 from posture.alerts.formatting import format_ascii_line, format_line, format_time
 from posture.alerts.json_body import SCHEMA, build_reference
 from posture.alerts.message import Message, build_attributes
@@ -122,7 +123,14 @@ def _message(digest: Digest) -> Message:
 
 
 def _reference(step: Transition) -> dict[str, Any]:
-    return {**build_reference(step), "scope": str(step.finding.scope)}
+    finding = step.finding
+    resolved_by = finding.resolved_by
+    return {
+        **build_reference(step),
+        "scope": str(finding.scope),
+        "opened_by": build_attribution_record(finding.opened_by),
+        "resolved_by": build_attribution_record(resolved_by) if resolved_by else None,
+    }
 
 
 def _subject(digest: Digest) -> str:

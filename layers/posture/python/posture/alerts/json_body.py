@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from posture.alerts.alert import Alert, count_steps
-from posture.alerts.attributions import build_attribution_record, build_cause_record
+from posture.alerts.attributions import build_attribution_records, build_cause_record
 from posture.alerts.impact import Impact, group_impacts
 from posture.alerts.rule_texts import find_title
 from posture.alerts.text_body import list_scope_command
-from posture.model.finding import Finding, Transition
+from posture.model.finding import Transition
 from posture.model.instant import format_iso
 from posture.model.verdict import Verdict
 
@@ -56,16 +56,6 @@ def _finding(alert: Alert, step: Transition) -> Json:
         "root": finding.verdict.root,
         "opened_at": format_iso(finding.opened_at),
         **build_attribution_records(finding),
-    }
-
-
-def build_attribution_records(finding: Finding) -> Json:
-    """Build who opened a finding, who resolved it, and who caused its latest transition."""
-    resolved_by = finding.resolved_by
-    return {
-        "opened_by": build_attribution_record(finding.opened_by),
-        "resolved_by": build_attribution_record(resolved_by) if resolved_by else None,
-        "caused_by": build_attribution_record(finding.caused_by),
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.alerts.alert import Alert, build_list_command, format_count, format_counts
+from posture.alerts.attributions import describe_attribution
 from posture.alerts.formatting import format_command, format_label, format_line, format_time
 from posture.alerts.impact import group_impacts
 from posture.alerts.rule_texts import find_title
-from posture.model.finding import Cause, Finding, FindingStatus, Step, Transition
+from posture.model.finding import REPAIRED, Cause, Finding, FindingStatus, Step, Transition
 
 # Limits in characters, and the number of facts that a finding shows.
 SENTENCE = 600
@@ -90,11 +91,25 @@ def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -
     was = "Previously: " if step.step is Step.RESOLVED else ""
     yield f"  {was}{format_line(finding.verdict.summary, SENTENCE)}"
     yield f"  Since {format_time(finding.opened_at)}{_until(step)}"
+    yield from _opened_and_resolved(step)
     if step.step is not Step.RESOLVED:
         yield from _evidence(finding)
         yield from _fix(number, finding, fixes)
     rule = format_line(finding.rule, FACT)
     yield f"  Finding {finding.id}, version {finding.version}, rule {rule}"
+
+
+def _opened_and_resolved(step: Transition) -> Iterator[str]:
+    """Say who had opened a finding and who resolved it, where the alert's cause does not."""
+    finding = step.finding
+    opened_by = format_line(describe_attribution(finding.opened_by), FACT)
+    if step.step is Step.RESOLVED:
+        resolved_by = describe_attribution(finding.resolved_by or finding.caused_by)
+        yield f"  It had been opened by {opened_by}"
+        how = "repaired" if step.reason == REPAIRED else "resolved"
+        yield f"  It was {how} by {format_line(resolved_by, FACT)}"
+    elif finding.caused_by != finding.opened_by:
+        yield f"  It was opened by {opened_by}"
 
 
 def _what(step: Transition) -> str:

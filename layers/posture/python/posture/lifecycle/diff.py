@@ -14,13 +14,20 @@ from posture.lifecycle.attribution import find_cause
 from posture.lifecycle.bounds import bound_verdict
 from posture.lifecycle.waiving import Waivers, attribute_approval, attribute_end
 from posture.model.change import Change
-from posture.model.finding import Attribution, Finding, FindingStatus, Step, Transition, finding_id
+from posture.model.finding import (
+    REPAIRED,
+    Attribution,
+    Finding,
+    FindingStatus,
+    Step,
+    Transition,
+    finding_id,
+)
 from posture.model.fingerprint import fingerprint
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Status, Verdict
 
-REPAIRED = "repaired"
 NO_LONGER_APPLIES = "no longer applies"
 RESOURCE_GONE = "resource gone"
 READABLE_AGAIN = "can be evaluated again"

@@ -71,6 +71,7 @@ class Cause:
     identity: str = ""
 
 
+REPAIRED = "repaired"  # the reason of a resolution: the same resource now passes
 MAX_CANDIDATES = 5  # that an attribution names
 
 

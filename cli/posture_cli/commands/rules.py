@@ -1,10 +1,11 @@
 """`posture rules`: lists the rules."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from posture.rules.controls import Control
 from posture.rules.rule_catalogue import RULES, AnyRule
 from posture_cli.command import CommandGroup
 from posture_cli.options import Output, OutputOption
@@ -13,7 +14,7 @@ from posture_cli.render.records import write_records
 COLUMNS = ("severity", "id", "requirement")
 CSV_COLUMNS = (
     "id", "family", "severity", "title", "requirement", "rationale", "remediation", "reads",
-    "controls",
+    "controls", "service_controls",
 )  # fmt: skip
 
 INTRODUCTION = """# Rules
@@ -56,7 +57,10 @@ def build_rule_record(rule: AnyRule) -> dict[str, Any]:
         "rationale": rule.rationale,
         "remediation": rule.remediation,
         "reads": sorted(f"ec2:{facet.value}" for facet in rule.reads),
-        "controls": [f"{each.framework} {each.id}" for each in rule.controls],
+        "controls": list(map(str, rule.controls)),
+        "service_controls": {
+            service: list(map(str, controls)) for service, controls in rule.service_controls.items()
+        },
         "references": list(rule.references),
     }
 
@@ -79,5 +83,14 @@ def _section(rule: AnyRule) -> Iterator[str]:
     reads = ", ".join(f"`{each}`" for each in record["reads"])
     yield f"- reads: {reads or 'only the ids of the resource'}"
     if record["controls"]:
-        yield f"- supports controls: {', '.join(record['controls'])}"
+        yield f"- supports [controls](controls.md): {_join_controls(rule.controls)}"
+    for service, controls in rule.service_controls.items():
+        further = [each for each in controls if each not in rule.controls]
+        yield f"- for `{service}` also: {_join_controls(further)}"
     yield from (f"- <{each}>" for each in rule.references)
+
+
+def _join_controls(controls: Iterable[Control]) -> str:
+    """Name the controls, each framework once."""
+    frameworks = groupby(controls, key=lambda control: control.framework)
+    return "; ".join(f"{name} {', '.join(it.id for it in ids)}" for name, ids in frameworks)

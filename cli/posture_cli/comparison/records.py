@@ -13,7 +13,6 @@ from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Severity, Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
 from posture.remedies.prove import drop_unproven_command
-from posture.rules.controls import LEAST_PATH
 from posture.rules.rule import Family, Rule, VpcContext
 from posture_cli.comparison.charges import Charge, ChargesComparison
 from posture_cli.comparison.compare import Comparison, ScopeComparison
@@ -34,7 +33,6 @@ PATH_LOST: Rule[VpcContext] = Rule(
     remediation="Change the plan so that the path stays, or accept the loss.",
     evaluate=lambda _: (),
     reads=frozenset(),
-    controls=LEAST_PATH,
 )
 
 

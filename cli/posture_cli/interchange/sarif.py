@@ -61,7 +61,7 @@ def _rule(rule: Rule[Any]) -> dict[str, Any]:
         "defaultConfiguration": {"level": level},
         "properties": {
             "security-severity": score,
-            "tags": ["security", *(f"{each.framework} {each.id}" for each in rule.controls)],
+            "tags": ["security", *map(str, rule.controls)],
         },
     }
 

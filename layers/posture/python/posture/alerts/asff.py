@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from posture.alerts.attributions import describe_attribution
 from posture.alerts.rule_texts import RuleTexts, find_title
 from posture.lifecycle.bounds import truncate
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.model.service_names import get_partition
+from posture.rules.controls import list_controls
 
 SCHEMA = "2018-10-08"
 TITLE, DESCRIPTION, RECOMMENDATION, FIELD = 256, 1_024, 512, 1_024  # bytes; ASFF counts characters
@@ -53,7 +55,8 @@ def build_asff(
     """
     scope, verdict = finding.scope, finding.verdict
     home = importer or Region(scope.account, scope.region)
-    controls = rules[finding.rule].controls if finding.rule in rules else ()
+    rule = rules.get(finding.rule)
+    controls = list_controls(rule, finding.resource) if rule else ()
     record: dict[str, Any] = {
         "SchemaVersion": SCHEMA,
         "Id": f"{scope}/{finding.id}",
@@ -71,7 +74,7 @@ def build_asff(
         },
         "Compliance": {
             "Status": COMPLIANCE[finding.status],
-            "RelatedRequirements": [f"{it.framework} {it.id}" for it in controls][:REQUIREMENTS],
+            "RelatedRequirements": list(map(str, controls))[:REQUIREMENTS],
         },
         "Workflow": {"Status": "SUPPRESSED" if finding.status is FindingStatus.WAIVED else "NEW"},
         "RecordState": "ARCHIVED" if finding.status in QUIET else "ACTIVE",
@@ -104,6 +107,7 @@ def build_resource(scope: Scope, name: str) -> dict[str, str]:
 
 def _fields(finding: Finding) -> dict[str, str]:
     cause, remediation = finding.cause, finding.verdict.remediation
+    resolved_by = finding.resolved_by
     fields = {
         "posture/id": finding.id,
         "posture/rule": finding.rule,
@@ -112,7 +116,9 @@ def _fields(finding: Finding) -> dict[str, str]:
         "posture/evidence": " ".join(fact.text for fact in finding.verdict.evidence),
         "posture/command": remediation.command if remediation else "",
         "posture/verified": remediation.verified if remediation else "",
-        "posture/actor": cause.actor if cause else "",
+        "posture/opened-by": describe_attribution(finding.opened_by),
+        "posture/resolved-by": describe_attribution(resolved_by) if resolved_by else "",
+        "posture/actor": finding.caused_by.actor or "",
         "posture/event": f"{cause.event_name} {cause.event_id}" if cause else "",
     }
     return {name: truncate(value, FIELD) for name, value in fields.items() if value}

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from posture.rules.controls import Control
+from posture.rules.controls import Control, ServiceControls
 
 PATH = Path(__file__).with_suffix(".json")
 
@@ -22,6 +22,7 @@ class RuleText:
     title: str
     rationale: str = ""
     controls: tuple[Control, ...] = ()
+    service_controls: ServiceControls = field(default_factory=dict, hash=False)
 
 
 RuleTexts = Mapping[str, RuleText]  # by rule id; those of removed rules are missing
@@ -31,8 +32,13 @@ def load_rule_texts() -> RuleTexts:
     """Load the texts of every rule, by id."""
     rules = json.loads(PATH.read_text(encoding="utf-8"))
     return {
-        name: RuleText(title, rationale, tuple(Control(*each) for each in controls))
-        for name, (title, rationale, controls) in rules.items()
+        name: RuleText(
+            title,
+            rationale,
+            _parse_controls(controls),
+            {service: _parse_controls(each) for service, each in by_service.items()},
+        )
+        for name, (title, rationale, controls, by_service) in rules.items()
     }
 
 
@@ -44,7 +50,20 @@ def find_title(rules: RuleTexts, rule: str) -> str:
 def serialize_rule_texts(rules: RuleTexts) -> str:
     """Serialize the texts of rules for `load_rule_texts`."""
     texts = {
-        name: (rule.title, rule.rationale, [(it.framework, it.id) for it in rule.controls])
+        name: (
+            rule.title,
+            rule.rationale,
+            _name_controls(rule.controls),
+            {service: _name_controls(each) for service, each in rule.service_controls.items()},
+        )
         for name, rule in rules.items()
     }
     return json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
+
+
+def _parse_controls(named: Iterable[tuple[str, str]]) -> tuple[Control, ...]:
+    return tuple(Control(*each) for each in named)
+
+
+def _name_controls(controls: Iterable[Control]) -> list[tuple[str, str]]:
+    return [(each.framework, each.id) for each in controls]

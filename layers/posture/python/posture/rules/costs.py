@@ -16,7 +16,6 @@ from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.bypasses import find_bypasses
-from posture.rules.controls import LEAST_PATH
 from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.gateway_bypass import NAT_PRICES, NEEDED
@@ -206,7 +205,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Route the traffic to a gateway endpoint.",
         evaluate=_by_nat,
         reads=NEEDED,
-        controls=LEAST_PATH,
         references=(NAT_PRICES,),
     ),
     Rule(
@@ -223,7 +221,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Route the VPC's own traffic to a gateway endpoint.",
         evaluate=_by_interface,
         reads=frozenset({Facet.VPC, Facet.ENDPOINTS, Facet.SERVICES, Facet.DNS_ATTRIBUTES}),
-        controls=LEAST_PATH,
         references=(TYPES,),
     ),
 )

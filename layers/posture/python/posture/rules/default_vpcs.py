@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from posture.model.network import Facet
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.controls import LEAST_PATH
+from posture.rules.controls import UNNEEDED
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -64,7 +64,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         evaluate=_unused,
         reads=frozenset({Facet.VPC, Facet.ENDPOINTS, Facet.NAT_GATEWAYS}),
-        controls=LEAST_PATH,
+        controls=UNNEEDED,
         references=(GUIDE,),
     ),
 )

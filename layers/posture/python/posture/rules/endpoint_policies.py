@@ -10,7 +10,7 @@ from posture.analysis.endpoint_contexts import TYPES_WITH_POLICY
 from posture.model.network import Facet
 from posture.model.verdict import Severity, Status
 from posture.policy import PolicyAnswer, QuestionResult
-from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
+from posture.rules.controls import ACCESS, DEFAULT_DENY, OUTBOUND
 from posture.rules.endpoint_policy_context import EndpointPolicyContext
 from posture.rules.endpoint_policy_needs import evaluate_needs
 from posture.rules.result import RuleResult
@@ -115,7 +115,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Replace the default policy with one that names your principals and resources.",
         evaluate=partial(_evaluate_each, _full_access),
-        controls=ACCESS,
+        controls=DEFAULT_DENY,
         references=(POLICIES,),
     ),
     _rule(
@@ -148,7 +148,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Deny resources of other accounts and organizations.",
         evaluate=partial(_evaluate_each, _resource),
-        controls=BOUNDARY,
+        controls=OUTBOUND,
         references=(PERIMETERS, LOGIC),
     ),
     _rule(
@@ -180,7 +180,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Allow the requests of the required services.",
         evaluate=partial(_evaluate_each, evaluate_needs),
-        controls=AVAILABILITY,
         references=(ECR, POLICIES),
     ),
     _rule(
@@ -194,7 +193,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Correct the policy document.",
         evaluate=_well_formed,
-        controls=ACCESS,
         references=(POLICIES,),
     ),
 )

@@ -14,7 +14,7 @@ from posture.edits.edit import (
 from posture.model.endpoint_service import Connection, ServiceFacet
 from posture.model.service_names import get_partition
 from posture.model.verdict import Evidence, Severity
-from posture.rules.controls import ACCESS, AVAILABILITY, BOUNDARY
+from posture.rules.controls import ACCESS, FLOW, INBOUND
 from posture.rules.evidence import join_names
 from posture.rules.remediation import build_remediation
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
@@ -281,7 +281,7 @@ RULES: tuple[Rule[EndpointServiceContext], ...] = (
         remediation="Reject the connection.",
         evaluate=_connections,
         reads=frozenset({ServiceFacet.CONFIGURATION, ServiceFacet.CONNECTIONS}),
-        controls=BOUNDARY,
+        controls=INBOUND,
         references=(PERMISSIONS,),
     ),
     Rule(
@@ -313,7 +313,6 @@ RULES: tuple[Rule[EndpointServiceContext], ...] = (
         remediation="Verify the domain of the private DNS name.",
         evaluate=_private_name,
         reads=frozenset({ServiceFacet.CONFIGURATION}),
-        controls=AVAILABILITY,
         references=(NAMES,),
     ),
     Rule(
@@ -329,7 +328,7 @@ RULES: tuple[Rule[EndpointServiceContext], ...] = (
         remediation="Remove the Regions from the endpoint service.",
         evaluate=_regions,
         reads=frozenset({ServiceFacet.CONFIGURATION}),
-        controls=BOUNDARY,
+        controls=FLOW,
         references=(CROSS_REGION,),
     ),
 )

@@ -12,7 +12,7 @@ from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
-from posture.rules.controls import AVAILABILITY, BOUNDARY, PRESENCE
+from posture.rules.controls import FLOW, PRESENCE, PRIVATE_PATH
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names
 from posture.rules.remediation import build_remediation, list_remediations
 from posture.rules.remediation.gateways import (
@@ -272,7 +272,8 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Create an endpoint for the service.",
         evaluate=_required,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
-        controls=PRESENCE,
+        controls=PRIVATE_PATH,
+        service_controls=PRESENCE,
         references=(SUPPORT,),
     ),
     Rule(
@@ -289,7 +290,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Find the cause, and recreate the endpoint.",
         evaluate=_states,
         reads=frozenset({Facet.ENDPOINTS}),
-        controls=AVAILABILITY,
         references=(STATES,),
     ),
     Rule(
@@ -305,7 +305,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Use the service in the VPC's Region.",
         evaluate=_regions,
         reads=frozenset({Facet.ENDPOINTS}),
-        controls=BOUNDARY,
+        controls=FLOW,
         references=(CROSS_REGION,),
     ),
 )

@@ -25,7 +25,7 @@ from posture.model.network import (
 )
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.controls import BOUNDARY, LEAST_PATH
+from posture.rules.controls import BOUNDARY, UNNEEDED
 from posture.rules.endpoint_lookups import (
     WORKING,
     EndpointsByService,
@@ -335,7 +335,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Recreate the endpoint, or delete the route.",
         evaluate=_blackholed,
         reads=NEEDED | {Facet.SERVICES, Facet.AWS_PREFIX_LISTS},
-        controls=LEAST_PATH,
         references=(ROUTE_PRIORITY,),
     ),
     Rule(
@@ -368,7 +367,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Associate the endpoint with the route tables in use, or delete it.",
         evaluate=_unused,
         reads=NEEDED,
-        controls=LEAST_PATH,
+        controls=UNNEEDED,
         references=(GATEWAY_GUIDE,),
     ),
 )

@@ -37,7 +37,7 @@ from posture.policy import (
 )
 from posture.policy.decide import MAX_UNITS
 from posture.policy.required import build_policy_check
-from posture.rules.controls import Control
+from posture.rules.controls import Control, ServiceControls
 from posture.rules.result import RuleResult
 
 VPC_POLICY_UNITS = 8 * MAX_UNITS  # of work on the endpoint policies of one VPC
@@ -211,6 +211,9 @@ class Rule(Generic[ContextT]):
         evaluate: Yields one result for each resource it evaluated, passes included.
         reads: The parts of the snapshot that it needs. The engine answers unknown in its place
             when one of them could not be read.
+        controls: The controls that its results help to show; none where no published text asks for
+            what it checks.
+        service_controls: Further controls of results about one AWS service, by its short name.
     """
 
     id: str
@@ -223,4 +226,5 @@ class Rule(Generic[ContextT]):
     evaluate: Callable[[ContextT], Iterable[RuleResult]]
     reads: frozenset[Facet] | frozenset[ServiceFacet] | frozenset[Facet | ServiceFacet]
     controls: tuple[Control, ...] = ()
+    service_controls: ServiceControls = field(default_factory=dict, hash=False)
     references: tuple[str, ...] = field(default=())

@@ -10,7 +10,7 @@ from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.service_names import CUSTOM_SERVICE_NAME
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.controls import BOUNDARY
+from posture.rules.controls import OUTBOUND
 from posture.rules.evidence import endpoint_evidence
 from posture.rules.remediation import list_remediations
 from posture.rules.remediation.gateways import delete_route
@@ -101,7 +101,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Delete the endpoint, or allow the service in the baseline.",
         evaluate=_customer_services,
         reads=frozenset({Facet.ENDPOINTS, Facet.SERVICES}),
-        controls=BOUNDARY,
+        controls=OUTBOUND,
         references=(SHARED,),
     ),
 )

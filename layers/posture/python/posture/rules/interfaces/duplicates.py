@@ -9,7 +9,7 @@ from functools import partial
 from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, Facet
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.controls import LEAST_PATH
+from posture.rules.controls import UNNEEDED
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import endpoint_evidence, format_endpoint
 from posture.rules.prices import estimate_interface_hours
@@ -80,7 +80,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Delete the endpoint that is not needed.",
         evaluate=_duplicates,
         reads=frozenset({Facet.ENDPOINTS}),
-        controls=LEAST_PATH,
+        controls=UNNEEDED,
         references=(ACCESS,),
     ),
 )

@@ -18,7 +18,6 @@ from posture.analysis.path import PathKind
 from posture.edits.edit import Edit
 from posture.model.network import EndpointType, Facet, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.controls import AVAILABILITY
 from posture.rules.evidence import join_names
 from posture.rules.interfaces.https_endpoints import (
     NEEDED,
@@ -236,7 +235,6 @@ REQUESTS = Rule(
             Facet.NETWORK_ACLS,
         }
     ),
-    controls=AVAILABILITY,
     references=(ACLS, GATEWAY_SECURITY),
 )
 RETURN_TRAFFIC = Rule(
@@ -253,6 +251,5 @@ RETURN_TRAFFIC = Rule(
     remediation="Allow return traffic to the clients' ephemeral ports.",
     evaluate=_return_traffic,
     reads=NEEDED,
-    controls=AVAILABILITY,
     references=(PORTS, ACLS),
 )

@@ -12,7 +12,7 @@ from posture.edits.edit import DnsOptions, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.controls import BOUNDARY
+from posture.rules.controls import BOUNDARY, FLOW
 from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import estimate_interface_hours
@@ -319,7 +319,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Let the endpoint take verified or specified domains only.",
         evaluate=_any_domain,
         reads=frozenset({Facet.ENDPOINTS}),
-        controls=BOUNDARY,
+        controls=FLOW,
         references=(DNS_OPTIONS,),
     ),
 )

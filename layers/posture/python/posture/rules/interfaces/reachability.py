@@ -13,7 +13,6 @@ from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.services import list_endpoint_ports
 from posture.model.network import Endpoint, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.controls import AVAILABILITY
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.interfaces.https_endpoints import (
@@ -190,7 +189,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Allow traffic from the subnets on the ports of the service.",
         evaluate=_blocked,
         reads=NEEDED,
-        controls=AVAILABILITY,
         references=(TROUBLE, ACLS),
     ),
 )

@@ -11,7 +11,7 @@ from posture.analysis.security_groups import OpenAccess, find_open_access, get_p
 from posture.edits.edit import AuthorizeSecurityGroupIngress, Edit, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet, SecurityGroup, SecurityGroupRule
 from posture.model.verdict import Evidence, Remediation, Severity, Status
-from posture.rules.controls import INBOUND
+from posture.rules.controls import CHOSEN_GROUP, INBOUND
 from posture.rules.endpoint_lookups import GROUPED
 from posture.rules.evidence import format_endpoint, inbound_rule_evidence, join_names
 from posture.rules.remediation import list_remediations
@@ -272,7 +272,7 @@ RULES: tuple[Rule[VpcContext], ...] = (
         remediation="Attach a dedicated security group to the endpoint.",
         evaluate=_groups,
         reads=frozenset({Facet.ENDPOINTS, Facet.SECURITY_GROUPS}),
-        controls=INBOUND,
+        controls=CHOSEN_GROUP,
         references=(CREATE,),
     ),
 )

@@ -7,7 +7,7 @@ from functools import partial
 
 from posture.model.network import Endpoint, Facet, Subnet
 from posture.model.verdict import Evidence, Remediation, Severity, Status
-from posture.rules.controls import AVAILABILITY
+from posture.rules.controls import REDUNDANCY
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import ZONES_FREE, estimate_interface_hours
@@ -169,7 +169,7 @@ _rule = partial(
     Rule,
     family=Family.INTERFACES,
     reads=frozenset({Facet.ENDPOINTS, Facet.SUBNETS, Facet.SERVICES}),
-    controls=AVAILABILITY,
+    controls=REDUNDANCY,
     references=(CREATE,),
 )
 ONE_ZONE = _rule(

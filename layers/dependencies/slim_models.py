@@ -22,6 +22,7 @@ MODELS = ROOT / "layers/posture/python/posture/models"
 VERSIONS = {
     "dynamodb": "2012-08-10",
     "ec2": "2016-11-15",
+    "s3": "2006-03-01",
     "securityhub": "2018-10-26",
     "sns": "2010-03-31",
     "sts": "2011-06-15",

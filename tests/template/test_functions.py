@@ -51,7 +51,9 @@ def test_the_functions_run_in_private_subnets() -> None:
 def test_the_functions_get_every_setting() -> None:
     """The environment has every variable that the code reads; Lambda sets the region."""
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    assert set(EXPECTED) - {"AWS_REGION", "SECURITY_HUB"} <= set(variables)
+    evidence = {"EVIDENCE_BUCKET", "EVIDENCE_BUCKET_OWNER"}
+    assert set(EXPECTED) - {"AWS_REGION", "SECURITY_HUB"} - evidence <= set(variables)
+    assert evidence <= set(FUNCTIONS["ExportFunction"]["Environment"]["Variables"])
     assert "SECURITY_HUB" in FUNCTIONS["NotifyFunction"]["Environment"]["Variables"]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from posture.store.scope_record import ScopeRecord
 from stack_tables import INDEXES, KEYS
-from stack_template import RESOURCES, properties_by_type
+from stack_template import RESOURCES, TEMPLATE, properties_by_type
 
 TABLES = properties_by_type("AWS::DynamoDB::Table")
 RETAINED = ("FindingsTable", "HistoryTable", "BaselineTable")
@@ -45,14 +45,20 @@ def test_every_table_has_point_in_time_recovery(table: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", RETAINED)
 def test_retained_tables_are_protected(name: str) -> None:
-    """Findings, history and baseline cannot be deleted by mistake or with the stack."""
-    assert TABLES[name]["DeletionProtectionEnabled"] is True
-    assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+    """Findings, history and baseline stay when the stack is deleted, but not when it fails first.
+
+    DynamoDB refuses to delete a protected table, so protection is switched on by the first update.
+    """
+    assert TABLES[name]["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "false"
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
 def test_the_key_is_retained_with_the_tables() -> None:
     """A retained table cannot be read without its key."""
-    assert RESOURCES["Key"]["DeletionPolicy"] == RESOURCES["Key"]["UpdateReplacePolicy"] == "Retain"
+    assert RESOURCES["Key"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES["Key"]["UpdateReplacePolicy"] == "Retain"
     assert RESOURCES["Key"]["Properties"]["EnableKeyRotation"] is True
 
 
@@ -68,7 +74,10 @@ def test_the_tests_use_the_tables_that_are_deployed(name: str) -> None:
 
 
 def test_the_region_index_projects_what_a_sweep_reads() -> None:
-    """The by-region index omits coverage, chain and snapshot digest."""
+    """The by-region index omits coverage, chain, snapshot digest and first observation.
+
+    A scope in it exists: it is the key of the index that is missing from the others.
+    """
     indexes = TABLES["FindingsTable"]["GlobalSecondaryIndexes"]
     [by_region] = [it for it in indexes if it["IndexName"] == "by-region"]
     needed = {it.name for it in fields(ScopeRecord)} - {
@@ -76,6 +85,8 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
         "coverage",
         "chain",
         "snapshot_digest",
+        "first_observed_at",
+        "exists",
     }
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 

@@ -14,6 +14,7 @@ from botocore.session import Session, get_session
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_securityhub import SecurityHubClient
     from mypy_boto3_sns import SNSClient
 
@@ -42,7 +43,7 @@ class BundledModels(Loader):
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's name
         """List the services that this module creates clients of."""
-        return ["dynamodb", "ec2", "securityhub", "sns", "sts"]
+        return ["dynamodb", "ec2", "s3", "securityhub", "sns", "sts"]
 
 
 @lru_cache(maxsize=1)
@@ -70,18 +71,39 @@ def member_ec2(role_arn: str, external_id: str, region: str) -> EC2Client:
     If the role cannot be assumed, every request raises the AccessDenied error of AWS STS. The
     client shares the session's parsed service models, so another account takes milliseconds.
     """
-    base = session()
+    member = assume_role(session(), role_arn, external_id=external_id)
+    return cast("EC2Client", _create(member, "ec2", region))
+
+
+def assume_role(
+    base: Session,
+    role_arn: str,
+    region: str | None = None,
+    *,
+    external_id: str | None = None,
+    policy: str | None = None,
+) -> Session:
+    """Return a session with the credentials of a role, which it assumes when they are needed.
+
+    Args:
+        base: The session that may assume the role; the new one shares its service models.
+        role_arn: The role.
+        region: The region of AWS STS that is asked; None: that of the settings.
+        external_id: What the trust policy of the role asks for.
+        policy: A session policy in JSON, which restricts what the role allows.
+    """
+    given = {"RoleSessionName": "posture", "ExternalId": external_id, "Policy": policy}
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=partial(_create, base),
+        client_creator=partial(_create, base, region=region),
         source_credentials=base.get_credentials(),
         role_arn=role_arn,
-        extra_args={"RoleSessionName": "posture", "ExternalId": external_id},
+        extra_args={name: value for name, value in given.items() if value},
     )
     member = get_session()
     member.register_component("data_loader", base.get_component("data_loader"))
     credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     vars(member)["_credentials"] = credentials  # botocore has no public way to set them
-    return cast("EC2Client", _create(member, "ec2", region))
+    return member
 
 
 @lru_cache(maxsize=1)
@@ -94,6 +116,12 @@ def dynamodb() -> DynamoDBClient:
 def sns() -> SNSClient:
     """Return the SNS client of the function's region."""
     return cast("SNSClient", _create(session(), "sns"))
+
+
+@lru_cache(maxsize=1)
+def s3() -> S3Client:
+    """Return the S3 client of the function's region."""
+    return cast("S3Client", _create(session(), "s3"))
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,14 @@ class MemberAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceBucket:
+    """The bucket that keeps exported chain ends, and the account that owns it."""
+
+    name: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """The names of the stack's DynamoDB tables."""
 
@@ -51,6 +59,8 @@ EXPECTED = {
         "the name of a CloudFormation stack",
     ),
     "RESOLVED_FINDING_DAYS": (re.compile(r"\d{1,4}"), "a number of days, or 0 for no limit"),
+    "EVIDENCE_BUCKET": (re.compile(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of a bucket"),
+    "EVIDENCE_BUCKET_OWNER": (re.compile(rf"|{ACCOUNT.pattern}"), "a 12-digit account ID"),
     "SECURITY_HUB": (re.compile("|off|on|by-your-endpoint"), "off, on or by-your-endpoint"),
 }
 EXPECTED_WITH_MEMBERS = EXPECTED | {
@@ -75,6 +85,7 @@ class Settings:
     stack: str
     members: MemberAccess = MemberAccess()
     security_hub: bool = False
+    evidence: EvidenceBucket | None = None
     keep_resolved: timedelta | None = None  # how long resolved findings stay in the findings table
 
     @property
@@ -114,5 +125,13 @@ class Settings:
             stack=environ["STACK_NAME"],
             members=members,
             keep_resolved=timedelta(days=days) if days else None,
+            evidence=_read_evidence(environ),
             security_hub=environ.get("SECURITY_HUB", "") not in {"", "off"},
         )
+
+
+def _read_evidence(environ: Mapping[str, str]) -> EvidenceBucket | None:
+    """Return the bucket that chain ends are exported to, by default one of this account."""
+    name = environ.get("EVIDENCE_BUCKET", "")
+    owner = environ.get("EVIDENCE_BUCKET_OWNER", "") or environ["MONITORED_ACCOUNT"]
+    return EvidenceBucket(name, owner) if name else None

@@ -16,6 +16,7 @@ from typing import Any
 from posture.store.attribute_values import Item, StoredItem, require_int, require_text, serialize
 
 DIGEST = "digest"
+WAIVERS = "waivers"  # the partition of history that is no scope and has a chain
 FIRST = "first"  # the previous digest in the first row of a partition
 UNCHAINED = "unchained"  # the same where unchained rows of schema 1 precede it
 

@@ -13,7 +13,7 @@ from posture.model.rule_ids import current_rule_id
 from posture.model.waiver import Waiver, identify_person
 from posture.store.attribute_values import StoredItem, deserialize, require_text, serialize
 from posture.store.conditional_writes import ConditionFailedError, build_put, transact
-from posture.store.hash_chain import Chain, append_to_chain, parse_chain
+from posture.store.hash_chain import WAIVERS, Chain, append_to_chain, parse_chain
 from posture.store.items import naming_item
 from posture.store.queries import StoredTable
 from posture.store.schema import SCHEMA, upgrade
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 KIND = "waiver"
-PARTITION = "waivers"  # of the history
+PARTITION = WAIVERS  # of the history
 HEAD = serialize({"kind": "waivers", "name": "#head"})
 # Attributes whose names would collide with the key of a table.
 RENAMED = {"id": "waiver", "scope": "of_scope", "resource": "of_resource"}

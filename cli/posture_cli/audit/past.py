@@ -138,17 +138,20 @@ def _group_by_finding(rows: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
 def _split_into_episodes(life: Iterable[Entry]) -> Sequence[Sequence[Entry]]:
     """Split a finding's rows: each part ends with its resolution, or with the last row.
 
-    An amended cause belongs to the state before it.
+    An amended cause belongs to the state before it. A transient finding is a part of its own, also
+    where the finding was open and only more severe for a while.
     """
     episodes: list[list[Entry]] = []
-    is_over = True
+    current: list[Entry] = []
     for row in life:
         step = row.transition.step
-        if step is Step.TRANSIENT or (is_over and step is not Step.AMENDED) or not episodes:
+        if step is Step.TRANSIENT:
             episodes.append([row])
+        elif current and (step is Step.AMENDED or is_bad(current[-1].transition.finding)):
+            current.append(row)
         else:
-            episodes[-1].append(row)
-        is_over = step is Step.TRANSIENT or not is_bad(row.transition.finding)
+            current = [row]
+            episodes.append(current)
     return episodes
 
 

@@ -161,3 +161,15 @@ def test_random_histories_are_answered_as_they_were(seed: int) -> None:
         assert before ^ after <= listed <= bad | before
         still = {each.finding.resource for each in found if is_bad(each.finding)}
         assert still == after
+
+
+def test_a_transient_finding_does_not_end_the_one_that_is_open() -> None:
+    """It was more severe for a while, and is resolved later."""
+    opened, resolved = FLAPPING[:2]
+    peak = replace(
+        opened.transition.finding, status=FindingStatus.RESOLVED, severity=Severity.CRITICAL
+    )
+    rows = add_row([opened], Step.TRANSIENT, peak, 5)
+    rows = [*rows, replace(resolved, number=len(rows) + 1)]
+    episodes = list(find_episodes(rows, at(-1), at(50)))
+    assert [each.statuses for each in episodes] == [("open", "resolved"), ("transient",)]

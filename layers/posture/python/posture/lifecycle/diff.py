@@ -208,7 +208,8 @@ def is_bad(finding: Finding) -> bool:
 
 def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
     """Return the findings after the transitions."""
-    return {**stored, **{step.finding.id: step.finding for step in steps}}
+    lasting = (step.finding for step in steps if step.step is not Step.TRANSIENT)
+    return {**stored, **{finding.id: finding for finding in lasting}}
 
 
 def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:

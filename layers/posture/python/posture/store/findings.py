@@ -13,7 +13,7 @@ from posture.model.rule_ids import current_rule_id, first_rule_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.attribute_values import require_text, serialize
-from posture.store.items import RESOLVED, parse_finding
+from posture.store.items import RESOLVED, is_finding_key, parse_finding
 from posture.store.queries import BATCH, KeyRange, StoredTable, time_range
 from posture.store.scope_record import LISTED, RECORD_KEY, ScopeRecord, parse_scope_record
 
@@ -62,7 +62,7 @@ class Findings(StoredTable):
     def find_by_scope(self, scope: Scope) -> Iterator[Finding]:
         """Find all findings of a scope, resolved ones included, by rule and resource."""
         items = self._query("scope", str(scope))
-        return (parse_finding(item) for item in items if item.get("item") != {"S": RECORD_KEY})
+        return (parse_finding(item) for item in items if is_finding_key(str(item["item"].get("S"))))
 
     def find_by_status(
         self,

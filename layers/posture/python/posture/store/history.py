@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
-from posture.model.finding import Finding
+from posture.model.finding import Finding, Step
 from posture.model.scope import Scope
 from posture.store.attribute_values import StoredItem
 from posture.store.items import Entry, parse_history_entry
@@ -18,9 +18,13 @@ INDEXES = {"id": "by-finding", "resource": "by-resource", "actor": "by-actor"}
 def keep_latest(latest: dict[str, Entry], row: Entry) -> None:
     """Keep a row if it is the latest of its finding, by its number in the chain of its scope.
 
+    A transient finding is over when it is recorded, and changes nothing.
+
     Times do not tell: a clock that was ahead dates a row too late. Rows from before chains existed
     are told apart by the finding's version.
     """
+    if row.transition.step is Step.TRANSIENT:
+        return
     finding = row.transition.finding
     before = latest.get(finding.id)
     if before is None or _order(before) <= _order(row):

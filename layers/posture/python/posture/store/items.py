@@ -7,12 +7,14 @@ that names its key: a finding that is skipped would never be reported.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from posture.alerts.event_texts import build_event_texts
 from posture.errors import BaselineError, CorruptItemError
 from posture.lifecycle.bounds import is_truncated
 from posture.model.finding import (
@@ -41,7 +43,11 @@ from posture.store.schema import SCHEMA, WORDING, upgrade
 
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OSError, EOFError, BaselineError)
 RESOLVED = "~resolved#"  # begins the sort key of a resolved finding; no rule id begins with it
+TRANSIENT = "~transient#"  # begins the sort key of a mark that a transient finding was recorded
+OTHERS = ("#", "~")  # begin the sort keys of items that are no findings, and RESOLVED
+MARK_KEPT = timedelta(days=1)  # longer than the events of a transient finding are compared
 SEVERAL = "several"  # the `actor` of a row of history that several did cause, or can have caused
+REPORTED = {"finding", "transient"}  # the kinds of items that are told of
 CAUSE_TEXTS = ("event_id", "event_name", "actor", "source_ip", "user_agent")
 
 
@@ -94,6 +100,8 @@ def build_items(
             finding, so that it is `updated_at`.
     """
     finding = transition.finding
+    if transition.step is Step.TRANSIENT:
+        return _build_transient(transition, observed_at or finding.updated_at)
     key = item_key(finding)
     updated_at = format_iso(finding.updated_at)
     seen_at = format_iso(observed_at or finding.updated_at)
@@ -112,6 +120,7 @@ def build_items(
         "step": transition.step.value,
         "reason": transition.reason,
         "observed_at": seen_at,
+        "event": build_event_texts(finding),
         **_actor_fields(transition),
     }
     return TransitionItems(
@@ -120,6 +129,46 @@ def build_items(
         {**shared, **serialize(of_row)},
         former_key if former_key != key else "",
     )
+
+
+def _build_transient(transition: Transition, observed_at: datetime) -> TransitionItems:
+    """Build the row of a transient finding, and a mark that it was recorded.
+
+    The finding's own item does not change: it was neither open before nor is it now.
+    """
+    finding, seen_at = transition.finding, format_iso(observed_at)
+    name = transient_key(transition)
+    scope = {"scope": str(finding.scope), "schema": SCHEMA}
+    mark = {
+        "item": name,
+        "kind": "transient",
+        "expires_at": int((observed_at + MARK_KEPT).timestamp()),
+    }
+    row = {
+        **_attributes(finding),
+        **_actor_fields(transition),
+        "entry": f"{seen_at}#{finding.id}#{name.removeprefix(TRANSIENT)}",
+        "kind": "transition",
+        "step": transition.step.value,
+        "reason": transition.reason,
+        "observed_at": seen_at,
+    }
+    return TransitionItems(transition, serialize({**scope, **mark}), serialize(row))
+
+
+def transient_key(step: Transition) -> str:
+    """Return the sort key of the mark of a transient finding: its id, and the event it began with.
+
+    Duplicates of its events, and others that arrive later, lead to the same.
+    """
+    begun = (each.event_id for each in step.finding.opened_by.possible)
+    digest = hashlib.sha256("|".join((step.finding.id, *begun)).encode()).hexdigest()
+    return f"{TRANSIENT}{digest[:20]}"
+
+
+def is_finding_key(key: str) -> bool:
+    """Whether a sort key of the findings table is that of a finding."""
+    return key.startswith(RESOLVED) or not key.startswith(OTHERS)
 
 
 def find_expiry(finding: Finding, keep_resolved: timedelta | None) -> int | None:
@@ -197,7 +246,7 @@ def parse_history_entry(item: StoredItem) -> Entry:
 
 
 def parse_stream_record(record: Mapping[str, Any]) -> CommitReference | None:
-    """Return the commit that a stream record reports.
+    """Return the commit that a stream record of a finding or a transient finding's mark reports.
 
     None where there is nothing to report: a deleted item, one edited by hand, a scope record, a
     waived finding. The record has the form of
@@ -208,7 +257,9 @@ def parse_stream_record(record: Mapping[str, Any]) -> CommitReference | None:
     """
     images = record.get("dynamodb", {})
     new, old = images.get("NewImage"), images.get("OldImage", {})
-    if new is None or new.get("kind") != {"S": "finding"} or new.get("commit") == old.get("commit"):
+    if new is None or new.get("kind", {}).get("S") not in REPORTED:
+        return None
+    if new.get("commit") == old.get("commit"):
         return None
     if "carried_from" in new:  # an item of a former version was rewritten; nothing happened
         return None

@@ -10,6 +10,14 @@ PATH = Path(__file__).parents[2] / "template.yaml"
 TEMPLATE = read_template(PATH)
 RESOURCES: Mapping[str, Mapping[str, Any]] = TEMPLATE["Resources"]
 
+MEMBER: Mapping[str, Mapping[str, Any]] = read_template(PATH.parent / "member.yaml")["Resources"]
+MEMBERS_BUS = {
+    "Fn::Sub": (
+        "arn:${AWS::Partition}:events:${AWS::Region}:${MonitorAccountId}"
+        ":event-bus/${MonitorStackName}-members"
+    )
+}
+
 Statement = Mapping[str, Any]
 
 

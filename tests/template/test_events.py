@@ -5,8 +5,7 @@ import json
 import pytest
 
 from posture.changes.event_names import build_event_patterns
-from posture_cli.embedded.translation import read_template
-from stack_template import PATH, RESOURCES, as_list, properties_by_type
+from stack_template import MEMBER, MEMBERS_BUS, RESOURCES, as_list, properties_by_type
 
 PATTERN_LIMIT = (
     2048  # characters: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
@@ -18,7 +17,6 @@ RULES = {
     if "EventPattern" in rule and not name.startswith("Tampering")
 }
 OWN_RULES = {name: rule for name, rule in RULES.items() if "EventBusName" not in rule}
-MEMBER = read_template(PATH.parent / "member.yaml")["Resources"]
 
 
 def test_the_patterns_are_those_of_the_code() -> None:
@@ -34,7 +32,7 @@ def test_member_accounts_forward_the_same_events() -> None:
         if it["Type"] == "AWS::Events::Rule" and not name.startswith("Tampering")
     ]
     assert list(build_event_patterns()) == [rule["EventPattern"] for rule in rules]
-    assert all(rule["Targets"][0]["Arn"] == {"Ref": "MembersBusArn"} for rule in rules)
+    assert all(rule["Targets"][0]["Arn"] == MEMBERS_BUS for rule in rules)
 
 
 def test_only_the_organization_can_put_events_on_the_members_bus() -> None:

@@ -1,12 +1,14 @@
 """IAM: each statement has one purpose and no unneeded permission."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from posture.model.endpoint_service import ServiceFacet
 from posture.model.network import Facet
-from posture_cli.embedded.translation import read_template
 from stack_template import (
-    PATH,
+    MEMBER,
     RESOURCES,
     TEMPLATE,
     Statement,
@@ -15,12 +17,13 @@ from stack_template import (
     list_endpoint_statements,
     list_identity_statements,
     name_resources,
+    properties_by_type,
     select_actions,
 )
 
 EVALUATORS = ("EvaluateRole", "SweepRole")
-ROLES = (*EVALUATORS, "NotifyRole")
-ENDPOINTS = ("DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint", "StsEndpoint")
+ROLES = (*EVALUATORS, "NotifyRole", "ExportRole")
+ENDPOINTS = ("DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint", "StsEndpoint", "S3Endpoint")
 
 # The statements on all resources; the template has the reasons.
 ON_ALL_RESOURCES = {
@@ -78,6 +81,7 @@ def test_the_evaluators_can_make_the_calls_that_rules_need_and_no_others() -> No
         ("EvaluateRole", {"dynamodb:PutItem"}),
         ("SweepRole", {"dynamodb:PutItem"}),
         ("NotifyRole", {"dynamodb:Query"}),
+        ("ExportRole", set()),
     ],
 )
 def test_history_is_append_only(role: str, actions: set[str]) -> None:
@@ -121,15 +125,37 @@ def test_no_role_is_assumed_without_member_accounts() -> None:
 
 def test_member_accounts_grant_read_access_only() -> None:
     """The permissions of the central account, with the external id, for two roles."""
-    role = read_template(PATH.parent / "member.yaml")["Resources"]["LookRole"]["Properties"]
+    role = MEMBER["LookRole"]["Properties"]
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"]["StringEquals"] == {"sts:ExternalId": {"Ref": "ExternalId"}}
-    roles = [{"Ref": "EvaluateRoleArn"}, {"Ref": "SweepRoleArn"}]
-    assert trust["Condition"]["ArnEquals"] == {"aws:PrincipalArn": roles}
+    callers = "arn:${AWS::Partition}:iam::${MonitorAccountId}:role${MonitorRolePath}"
+    assert trust["Condition"]["ArnLike"]["aws:PrincipalArn"] == [
+        {"Fn::Sub": callers + "${MonitorStackName}-EvaluateRole-*"},
+        {"Fn::Sub": callers + "${MonitorStackName}-SweepRole-*"},
+    ]
     there = role["Policies"][0]["PolicyDocument"]["Statement"]
     home = [it for where, it in list_identity_statements() if where == "EvaluationPolicy"]
     assert select_actions(there, "ec2") == select_actions(home, "ec2")
     assert {it["Effect"] for it in there} == {"Allow"}
+
+
+@pytest.mark.parametrize("resources", [RESOURCES, MEMBER])
+def test_every_role_can_have_a_permissions_boundary(
+    resources: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """An organization that requires one can deploy both templates."""
+    given = {"Ref": "PermissionsBoundaryArn"}
+    boundary = {"Fn::If": ["HasPermissionsBoundary", given, {"Ref": "AWS::NoValue"}]}
+    for role in resources.values():
+        if role["Type"] == "AWS::IAM::Role":
+            assert role["Properties"]["PermissionsBoundary"] == boundary
+
+
+@pytest.mark.parametrize("kind", ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"])
+def test_every_role_and_policy_can_have_a_path(kind: str) -> None:
+    """The default is no property, so that an update replaces none of them."""
+    path = {"Fn::If": ["HasRolePath", {"Ref": "RolePath"}, {"Ref": "AWS::NoValue"}]}
+    assert all(it["Path"] == path for it in properties_by_type(kind).values())
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -150,7 +176,7 @@ def test_endpoint_policies_allow_the_stacks_roles_only(endpoint: str) -> None:
 
 @pytest.mark.parametrize(
     ("endpoint", "service"),
-    list(zip(ENDPOINTS, ("dynamodb", "ec2", "sns", "sts"), strict=True)),
+    list(zip(ENDPOINTS, ("dynamodb", "ec2", "sns", "sts", "s3"), strict=True)),
 )
 @pytest.mark.parametrize("role", ROLES)
 def test_endpoint_policies_allow_what_roles_allow(role: str, endpoint: str, service: str) -> None:
@@ -189,7 +215,12 @@ def _pairs(statements: list[Statement], service: str) -> set[tuple[str, str]]:
 
 def test_the_key_is_used_only_through_services_that_encrypt_with_it() -> None:
     """No function's code can decrypt data directly."""
-    [statement] = [it for _, it in list_identity_statements() if select_actions([it], "kms")]
+    [(role, exports), (_, statement)] = [
+        (where, it) for where, it in list_identity_statements() if select_actions([it], "kms")
+    ]
+    assert (role, exports["Action"]) == ("ExportRole", "kms:GenerateDataKey")
+    assert exports["Resource"] == {"Ref": "EvidenceKeyArn"}
+    assert exports["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"].startswith("s3.")
     services = statement["Condition"]["StringEquals"]["kms:ViaService"]
     assert [it["Fn::Sub"].split(".")[0] for it in services] == ["dynamodb", "sqs", "sns"]
 
@@ -199,3 +230,27 @@ def test_the_key_policy_names_its_services() -> None:
     _, *services = RESOURCES["Key"]["Properties"]["KeyPolicy"]["Statement"]
     assert [it["Sid"] for it in services] == ["EncryptLogs", "QueueEvents", "PublishAlarms"]
     assert not [it for it in services if "kms:*" in as_list(it["Action"])]
+
+
+def test_the_export_writes_below_its_prefix_of_one_bucket() -> None:
+    """Its only write; a bucket of that name in another account is refused."""
+    [write] = [it for it in list_allowed("ExportRole") if select_actions([it], "s3")]
+    assert write["Action"] == "s3:PutObject"
+    assert write["Resource"]["Fn::Sub"].endswith(
+        "s3:::${EvidenceBucket}/${AWS::StackName}/${AWS::AccountId}/${AWS::Region}/*"
+    )
+    assert set(write["Condition"]["StringEquals"]) == {"aws:ResourceAccount"}
+    [through] = list_endpoint_statements("S3Endpoint")
+    assert through["Resource"] == write["Resource"]
+    assert through["Condition"]["StringEquals"] == write["Condition"]["StringEquals"]
+
+
+def test_nothing_is_exported_without_a_bucket() -> None:
+    """The function, its schedule, role, endpoint and alarms exist only with one."""
+    named = [name for name in RESOURCES if name.startswith(("Export", "S3Endpoint"))]
+    assert len(named) == 9
+    for name in named:
+        assert RESOURCES[name]["Condition"] in {"ExportsChainEnds", "OwnS3Endpoint"}
+    assert TEMPLATE["Conditions"]["OwnS3Endpoint"]["Fn::And"][0] == {
+        "Condition": "ExportsChainEnds"
+    }

@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from posture_cli.embedded.translation import read_template
-from stack_template import PATH, RESOURCES
+from stack_template import MEMBER, MEMBERS_BUS, RESOURCES
 
 LIMIT = 2048  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 LONGEST_NAME = "s" * 50  # of a stack, as docs/operations.md says
-MEMBER = read_template(PATH.parent / "member.yaml")["Resources"]
 RULES = {name: it for name, it in RESOURCES.items() if name.startswith("Tampering")}
 ACCOUNT_RULES = {name: it for name, it in RULES.items() if name != "TamperingMemberRule"}
 TOPICS = ["AlertTopicPolicy", "AlarmTopicPolicy"]
@@ -61,25 +59,27 @@ NAMED: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 def resolve(value: Any, stack: str = "posture") -> Any:
-    """Resolve the functions of a pattern as in a deployed stack; `X` stands for a resource's id."""
+    """Resolve the functions of a pattern as in a deployed stack; `id-of-X` is a resource's id."""
+    pseudo = {
+        "AWS::StackName": stack,
+        "AWS::StackId": f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{stack}/0a1b2c3d",
+    }
     match value:
-        case {"Ref": "AWS::StackName"}:
-            return stack
-        case {"Ref": "AWS::StackId"}:
-            return f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{stack}/0a1b2c3d-4e5f"
         case {"Ref": name}:
-            return f"id-of-{name}"
+            resolved: Any = pseudo.get(name, f"id-of-{name}")
         case {"Fn::GetAtt": [name, "Arn"]}:
-            return f"arn-of-{name}"
+            resolved = f"arn-of-{name}"
         case {"Fn::Sub": text}:
-            return text.replace("${AWS::StackName}", stack)
+            resolved = text.replace("${AWS::StackName}", stack)
         case {"Fn::If": [_, then, _]}:
-            return resolve(then, stack)
+            resolved = resolve(then, stack)
         case dict():
-            return {name: resolve(each, stack) for name, each in value.items()}
+            resolved = {name: resolve(each, stack) for name, each in value.items()}
         case list():
-            return [resolve(each, stack) for each in value]
-    return value
+            resolved = [resolve(each, stack) for each in value]
+        case _:
+            resolved = value
+    return resolved
 
 
 def find_rules(
@@ -225,5 +225,5 @@ def test_member_accounts_forward_such_calls(
         for each in (pattern, centre):
             found = EventPattern(json.dumps(each), each).matches_event(event)
             assert found == (reported or about_all or each is centre)
-    assert rule["Targets"][0]["Arn"] == {"Ref": "MembersBusArn"}
+    assert rule["Targets"][0]["Arn"] == MEMBERS_BUS
     assert len(json.dumps(resolve(rule["EventPattern"], LONGEST_NAME))) <= LIMIT

@@ -215,10 +215,10 @@ def _pairs(statements: list[Statement], service: str) -> set[tuple[str, str]]:
 
 def test_the_key_is_used_only_through_services_that_encrypt_with_it() -> None:
     """No function's code can decrypt data directly."""
-    [(role, exports), (_, statement)] = [
-        (where, it) for where, it in list_identity_statements() if select_actions([it], "kms")
-    ]
-    assert (role, exports["Action"]) == ("ExportRole", "kms:GenerateDataKey")
+    users = {where: it for where, it in list_identity_statements() if select_actions([it], "kms")}
+    assert users.keys() == {"ExportRole", "FindingsPipeRole", "FunctionsPolicy"}
+    exports, statement = users["ExportRole"], users["FunctionsPolicy"]
+    assert exports["Action"] == "kms:GenerateDataKey"
     assert exports["Resource"] == {"Ref": "EvidenceKeyArn"}
     assert exports["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"].startswith("s3.")
     services = statement["Condition"]["StringEquals"]["kms:ViaService"]

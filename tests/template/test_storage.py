@@ -91,14 +91,23 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 
 
-def test_only_the_findings_are_streamed() -> None:
-    """Alerts need the old and the new image."""
+def test_only_findings_and_events_are_streamed() -> None:
+    """Alerts need the old and the new image; events need the rows that are added to the history."""
     streams = {
         name: it["StreamSpecification"]
         for name, it in TABLES.items()
         if "StreamSpecification" in it
     }
-    assert streams == {"FindingsTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"}}
+    assert streams == {
+        "FindingsTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "HistoryTable": {
+            "Fn::If": [
+                "PublishFindings",
+                {"StreamViewType": "NEW_IMAGE"},
+                {"Ref": "AWS::NoValue"},
+            ]
+        },
+    }
 
 
 def test_the_resource_index_and_sent_alerts_expire() -> None:

@@ -12,7 +12,7 @@ from finding_builders import SCOPE, at, change, findings, opened, verdict
 from posture.alerts.message import Message, compose
 from posture.alerts.rule_texts import RuleText
 from posture.lifecycle.diff import find_transitions
-from posture.model.finding import Transition
+from posture.model.finding import FindingStatus, Step, Transition
 from posture.model.verdict import Remediation, Severity, Status
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
@@ -32,6 +32,7 @@ def alert(steps: Sequence[Transition], commit: str = COMMIT, parts: int = 1) -> 
 
 
 ALICE = change("e-1", "rtb-0a")
+BOB = change("e-2", "rtb-0a", actor="arn:aws:iam::111122223333:user/bob")
 
 
 def test_the_text_of_one_finding() -> None:
@@ -201,6 +202,34 @@ def test_the_person_behind_a_role_is_named() -> None:
     composed = alert(opened(verdict(), changes=[replace(ALICE, actor=actor)]))
     assert f"by {ALICE.actor.arn} (source identity alice@example.com)" in composed.text
     assert json.loads(composed.json)["causes"][0]["identity"] == "source identity alice@example.com"
+
+
+def build_transient(reason: str = "put back between two observations") -> Transition:
+    """Build a transient finding that Alice opened and Bob put back."""
+    ((step,), (back,)) = opened(verdict(), changes=[ALICE]), opened(verdict(), changes=[BOB])
+    finding = replace(
+        step.finding,
+        status=FindingStatus.RESOLVED,
+        verdict=replace(step.finding.verdict, remediation=None),
+        version=0,
+        resolved_by=back.finding.opened_by,
+        updated_at=at(1),
+    )
+    return Transition(Step.TRANSIENT, finding, reason)
+
+
+def test_a_transient_finding_has_its_severity_and_both_callers() -> None:
+    """Nothing is open, so there is nothing to fix."""
+    composed = alert([build_transient()])
+    assert composed.subject.startswith("[HIGH] ")
+    assert "(transient)" in composed.subject
+    assert "[HIGH] transient (put back between two observations)" in composed.text
+    assert f"It had been opened by {ALICE.actor.arn}" in composed.text
+    assert f"It was put back by {BOB.actor.arn}" in composed.text
+    assert "Fix:" not in composed.text
+    assert "version" not in composed.text
+    assert composed.attributes["status"] == {"DataType": "String.Array", "StringValue": '["open"]'}
+    assert composed.attributes["steps"]["StringValue"] == '["transient"]'
 
 
 def test_a_command_is_exact_or_absent() -> None:

@@ -1,13 +1,14 @@
 """Digests report many transitions in few messages, within the size limit of SNS."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from finding_builders import SCOPE, at, opened, verdict
 from posture.alerts.digest import compose_digests
 from posture.alerts.message import Message
 from posture.lifecycle.diff import apply_transitions, find_transitions
-from posture.model.finding import Transition
+from posture.model.finding import FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
@@ -88,3 +89,14 @@ def test_a_digest_of_resolutions_says_so() -> None:
     steps = find_transitions(SCOPE, findings, [], observed_at=at(1))
     (message,) = compose_digests(steps, {})
     assert message.subject == "[RESOLVED, HIGH] Digest: 1 finding resolved in 1 VPC"
+
+
+def test_a_digest_of_transient_findings_names_the_history() -> None:
+    """They are not among the findings, as they were over when they were recorded."""
+    (step,) = opened(verdict())
+    finding = replace(step.finding, status=FindingStatus.RESOLVED, version=0)
+    (digest,) = compose_digests([Transition(Step.TRANSIENT, finding, "put back")], {})
+    assert digest.subject.startswith("[HIGH] Digest: 1 finding transient")
+    assert "posture history --since 2026-01-31T12:00:00.000000Z" in digest.text
+    (both,) = compose_digests([Transition(Step.TRANSIENT, finding), step], {})
+    assert "posture findings --severity high --status open" in both.text

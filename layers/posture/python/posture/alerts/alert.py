@@ -86,7 +86,10 @@ def build_filters(
     """Build the values that subscribers filter by, from transitions with the worst one first."""
     steps = list(transitions)
     severities = {step.finding.severity for step in steps}
-    statuses = {step.finding.status for step in steps}
+    # Whoever is told of what opens is also told of what was open for a while.
+    statuses = {
+        FindingStatus.OPEN if step.step is Step.TRANSIENT else step.finding.status for step in steps
+    }
     listed = [each.value for each in Severity if each in severities]
     rules = dict.fromkeys(truncate(step.finding.rule, MAX_NAME) for step in steps)
     return {

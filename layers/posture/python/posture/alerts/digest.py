@@ -188,10 +188,14 @@ def _cause(cause: Cause | None) -> str:
 
 
 def _more(digest: Digest) -> str:
-    """Build the command that lists what the digest counts."""
-    findings = [step.finding for step in digest.transitions]
+    """Build the command that lists what the digest counts; transient findings are history."""
+    lasting = [step for step in digest.transitions if step.step is not Step.TRANSIENT]
+    findings = [step.finding for step in lasting or digest.transitions]
     statuses = [each for each in FindingStatus if each in {it.status for it in findings}]
     times = [each.updated_at for each in findings]
+    if not lasting:
+        region, since = findings[0].scope.region, format_iso(min(times))
+        return f"posture history --since {since} --stack {digest.stack} --region {region}"
     return build_list_command(
         findings[0].scope.region,
         digest.stack,

@@ -45,7 +45,7 @@ def format_subject(alert: Alert) -> str:
 
 
 def _format_affected(alert: Alert, impact: Impact | None) -> str:
-    changed = " (changed)" if alert.lead.step is Step.CHANGED else ""
+    changed = f" ({step})" if (step := alert.lead.step) in {Step.CHANGED, Step.TRANSIENT} else ""
     return f"{changed}, {impact.largest_group}" if impact else changed
 
 

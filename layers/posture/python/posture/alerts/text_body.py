@@ -17,6 +17,8 @@ FACT = 300
 COMMAND = 4_000
 MAX_FACTS = 8
 
+OVER = {Step.RESOLVED, Step.TRANSIENT}  # what it reports is no longer so
+HOW = {Step.TRANSIENT: "put back"}
 
 UNKNOWN_CAUSE = "unknown (no CloudTrail event matches; usually found by the scheduled sweep)"
 
@@ -88,7 +90,7 @@ def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -
     finding = step.finding
     resource = format_line(finding.resource, FACT)
     yield f"{number}. {_what(step)}: {format_line(title, FACT)}, {resource}"
-    was = "Previously: " if step.step is Step.RESOLVED else ""
+    was = "Previously: " if step.step in OVER else ""
     yield f"  {was}{format_line(finding.verdict.summary, SENTENCE)}"
     yield f"  Since {format_time(finding.opened_at)}{_until(step)}"
     yield from _opened_and_resolved(step)
@@ -96,17 +98,18 @@ def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -
         yield from _evidence(finding)
         yield from _fix(number, finding, fixes)
     rule = format_line(finding.rule, FACT)
-    yield f"  Finding {finding.id}, version {finding.version}, rule {rule}"
+    version = f", version {finding.version}" if finding.version else ""
+    yield f"  Finding {finding.id}{version}, rule {rule}"
 
 
 def _opened_and_resolved(step: Transition) -> Iterator[str]:
     """Say who had opened a finding and who resolved it, where the alert's cause does not."""
     finding = step.finding
     opened_by = format_line(describe_attribution(finding.opened_by), FACT)
-    if step.step is Step.RESOLVED:
+    if step.step in OVER:
         resolved_by = describe_attribution(finding.resolved_by or finding.caused_by)
         yield f"  It had been opened by {opened_by}"
-        how = "repaired" if step.reason == REPAIRED else "resolved"
+        how = HOW.get(step.step) or ("repaired" if step.reason == REPAIRED else "resolved")
         yield f"  It was {how} by {format_line(resolved_by, FACT)}"
     elif finding.caused_by != finding.opened_by:
         yield f"  It was opened by {opened_by}"
@@ -136,7 +139,7 @@ def _repeated(number: int, step: Transition, first: int) -> Iterator[str]:
 
 
 def _until(step: Transition) -> str:
-    if step.step is Step.RESOLVED:
+    if step.step in OVER:
         return f" until {format_time(step.finding.updated_at)}"
     unknown = step.finding.status is FindingStatus.UNKNOWN
     return " (status unknown: not evaluated, which is not a pass)" if unknown else ""

@@ -161,7 +161,7 @@ def _build(
         updated_at=closed.at if closed else observed.at,
         opened_by=Attribution(opened.cause),
         resolved_by=resolved_by,
-        caused_by=resolved_by,
+        caused_by=Attribution(opened.cause),
         names=observed.names,
     )
     doubt = _find_doubt(states, run, worst)
@@ -227,6 +227,7 @@ def _count_unfollowed(states: StateVerdicts, observed: Observed, count: int) -> 
         updated_at=skipped[-1].at,
         opened_by=_select_ends(skipped),
         resolved_by=UNKNOWN_CAUSE,
+        caused_by=_select_ends(skipped),
         names=observed.names,
     )
     reason = f"{POSSIBLE}{count} {noun} were not followed"

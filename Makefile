@@ -11,7 +11,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo emulator invoke image scan test coverage faults bench compare check hooks format docs \
-  lock clean
+  lock release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,7 @@ check: $(DEV) ## lint, format, types, import contracts, templates, generated pag
 	PYTHONPATH=layers/posture/python:cli $(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml member.yaml remediation.yaml
 	$(BIN)/posture rules --output markdown | diff docs/rules.md -
+	$(BIN)/posture controls --mapping --output markdown | diff docs/controls.md -
 	$(BIN)/posture events --output markdown | diff docs/events.md -
 
 hooks: $(DEV) ## install the pre-commit hooks in this clone
@@ -86,6 +87,7 @@ format: $(DEV) ## format the code
 
 docs: $(DEV) ## regenerate the generated pages and files
 	$(BIN)/posture rules --output markdown > docs/rules.md
+	$(BIN)/posture controls --mapping --output markdown > docs/controls.md
 	$(BIN)/posture events --output markdown > docs/events.md
 	$(BIN)/python layers/posture/rule_texts.py
 	$(BIN)/python layers/posture/request_shapes.py
@@ -104,6 +106,19 @@ lock: ## resolve pyproject.toml again into requirements/ (needs uv)
 	$(LOCK) --group functions --universal --python-version 3.13 --no-emit-package boto3 \
 	  --no-emit-package botocore --no-emit-package s3transfer --no-emit-package urllib3 \
 	  --no-emit-package python-dateutil --no-emit-package six -o layers/dependencies/requirements.txt
+
+# What a release has: the built stack, the templates of member accounts and of remediations, the
+# Terraform module and the wheel of the command, each with its checksum.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+RELEASE = dist/vpc-endpoint-posture-$(VERSION)
+release: $(DEV) ## build what is published: the stack, the command and their checksums, in dist/
+	rm -rf dist
+	mkdir -p $(RELEASE)
+	$(BIN)/sam build --no-cached --build-dir $(RELEASE)/stack
+	cp -R member.yaml remediation.yaml samconfig.toml terraform README.md CHANGELOG.md LICENSE $(RELEASE)/
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	cd dist && python3 -m zipfile -c $(notdir $(RELEASE)).zip $(notdir $(RELEASE)) && rm -r $(notdir $(RELEASE))
+	cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
 
 clean: ## remove the virtual environment, builds and caches
 	rm -rf $(VENV) .peers .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,35 @@
+mock_provider "aws" {
+  override_data {
+    target = data.aws_s3_bucket.packages
+    values = { bucket_regional_domain_name = "packages.s3.eu-west-1.amazonaws.com" }
+  }
+}
+
+variables {
+  template_file = "main.tf" # any file: only its text is uploaded
+  bucket        = "packages"
+  parameters    = { AlertEmail = "security@example.com" }
+}
+
+run "deploys_the_template_from_the_bucket" {
+  assert {
+    condition     = startswith(aws_cloudformation_stack.posture.template_url, "https://packages.s3.eu-west-1.amazonaws.com/posture/")
+    error_message = "CloudFormation must read the template from the bucket."
+  }
+  assert {
+    condition     = aws_cloudformation_stack.posture.parameters["AlertEmail"] == "security@example.com"
+    error_message = "The parameters must reach the stack."
+  }
+  assert {
+    condition     = contains(aws_cloudformation_stack.posture.capabilities, "CAPABILITY_AUTO_EXPAND")
+    error_message = "The template has a transform."
+  }
+}
+
+run "rejects_a_name_that_makes_function_names_too_long" {
+  command = plan
+  variables {
+    stack_name = "a-name-of-fifty-characters-is-too-long-for-a-stack"
+  }
+  expect_failures = [var.stack_name]
+}

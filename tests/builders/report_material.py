@@ -3,19 +3,23 @@
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from finding_builders import verdict
 from posture.analysis.path import PathKind
 from posture.lifecycle.diff import apply_transitions, find_transitions
-from posture.model.change import Actor, Change, ChangeOutcome
-from posture.model.finding import Transition
-from posture.model.scope import Region, Scope
+from posture.model.finding import Attribution, Cause, Step, Transition
+from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
+from posture.rules.control_counts import CONTROLS
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.items import Entry
+from posture.store.scope_record import ScopeRecord
+from posture_cli.audit.observed import ObservedPeriod
 from posture_cli.audit.open_tables import VpcMatrix
 from posture_cli.report.collect import FindingCollector, ReportPeriod
 from posture_cli.report.networks import build_vpc_paths
@@ -46,23 +50,25 @@ def material(count: int, *, hostile: bool = False, names: int = 3) -> ReportData
         hostile: Whether names are hostile.
         names: How many VPCs and accounts have names.
     """
-    dice = random.Random(count)  # noqa: S311 - the same page at every run
     period = ReportPeriod(START, NOW)
     collector = FindingCollector(period)
     rows = 0
     for number, scope in enumerate(SCOPES):
         mine = range(number, count, len(SCOPES))
-        for step in _life(dice, scope, len(mine), hostile=hostile):
+        lives = live_through(count + number, scope, len(mine), hostile=hostile)
+        for step in chain.from_iterable(lives):
             rows += 1
             collector.add(Entry(step, f"c-{rows}", 1, step.finding.updated_at, rows))
-        collector.finish(scope)
+        collector.finish(scope, _record(scope) if number else None)
+    findings = collector.collect()
     listed = dict(list(NAMES.items())[:names])
     if hostile:
         listed = dict.fromkeys(listed, HOSTILE[0])
     return ReportData(
         title="stack posture",
         period=period,
-        findings=collector.collect(),
+        observed=ObservedPeriod(START, NOW, tuple(findings.observed)),
+        findings=findings,
         networks=[
             build_vpc_paths(
                 VpcMatrix(scope, NOW, matrix(hostile=hostile)), listed.get(scope.subject, "")
@@ -70,9 +76,23 @@ def material(count: int, *, hostile: bool = False, names: int = 3) -> ReportData
             for scope in SCOPES[: 2 if count else 1]
         ],
         waivers=[waiver(hostile=hostile)] if count else [],
-        history=HistoryCheck(len(SCOPES), rows, ()),
+        history=HistoryCheck((), (f"{rows} rows in {len(SCOPES)} chains: intact",)),
         names=listed,
     )
+
+
+def _attribute(step: Transition, attribution: Attribution) -> Transition:
+    """Say what caused a transition."""
+    finding = replace(step.finding, caused_by=attribution)
+    if step.step is Step.RESOLVED:
+        return replace(step, finding=replace(finding, resolved_by=attribution))
+    return replace(step, finding=replace(finding, opened_by=attribution))
+
+
+def _record(scope: Scope) -> ScopeRecord:
+    """Return the record of a scope in which some resource passed every check."""
+    checks = frozenset(str(check) for checks in CONTROLS.values() for check in checks)
+    return ScopeRecord(scope, NOW, 1, first_observed_at=START, passed=checks)
 
 
 def read_whole(page: str) -> str:
@@ -81,8 +101,18 @@ def read_whole(page: str) -> str:
     return page + "".join(json.dumps(unpack(each), ensure_ascii=False) for each in packed)
 
 
-def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Sequence[Transition]:
-    """Let findings open over three months, and some of them be repaired."""
+def live_through(
+    seed: int, scope: Scope, count: int, *, hostile: bool
+) -> Iterator[Sequence[Transition]]:
+    """Let findings open over three months, and some of them be repaired: evaluation by evaluation.
+
+    Args:
+        seed: The same seed makes the same findings.
+        scope: The scope.
+        count: How many findings are left at the end; half as many are resolved.
+        hostile: Whether names are hostile.
+    """
+    dice = random.Random(seed)  # noqa: S311 - the same page at every run
     rules = list(RULES_BY_ID)
     names = HOSTILE if hostile else ("subnet-0a1b2c3d4e5f6071", "rtb-0a1b2c3d4e5f6071")
     verdicts = [
@@ -96,7 +126,6 @@ def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Se
         )
         for number in range(count * 3 // 2)
     ]
-    steps: list[Transition] = []
     found: dict[str, Any] = {}
     rounds = 12
     for turn in range(rounds):
@@ -105,26 +134,19 @@ def _life(dice: random.Random, scope: Scope, count: int, *, hostile: bool) -> Se
         gone = len(verdicts) // 3 if turn == rounds - 1 else 0
         alice = "arn:aws:iam::111122223333:user/alice"
         actor = names[turn % len(names)] if hostile else alice
-        change = Change(
+        cause = Cause(
             event_id=f"e-{turn}",
             event_name="CreateRoute",
-            event_source="ec2.amazonaws.com",
+            actor=actor,
             time=instant - timedelta(minutes=1),
-            region=Region(scope.account, scope.region),
-            actor=Actor(actor, scope.account, "IAMUser"),
             source_ip="198.51.100.7",
             user_agent="<b>agent</b>" if hostile else "terraform/1.9",
-            vpc_ids=frozenset(),
-            service_ids=frozenset(),
-            resource_ids=frozenset({"rtb-0a"}),
-            outcome=ChangeOutcome.APPLIED,
         )
-        new = find_transitions(
-            scope, found, verdicts[gone:upto], observed_at=instant, changes=[change]
-        )
-        steps += new
+        steps = find_transitions(scope, found, verdicts[gone:upto], observed_at=instant)
+        new = [_attribute(step, Attribution(cause)) for step in steps]
         found = apply_transitions(found, new)
-    return steps
+        if new:
+            yield new
 
 
 def waiver(*, hostile: bool) -> dict[str, str]:

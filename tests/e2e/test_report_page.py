@@ -14,9 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from finding_builders import opened as open_findings
-from finding_builders import verdict
-from posture_cli.render.findings import FINDING_CSV, build_finding_record
+from posture_cli.render.findings import FINDING_CSV
 from posture_cli.report.collect import FIELDS
 from posture_cli.report.pack import unpack
 from posture_cli.report.page import render_report
@@ -235,7 +233,7 @@ def test_what_is_shown_can_be_downloaded(
     text = file.read_text(encoding="utf-8")
     if kind == "json":
         records = json.loads(text)
-        assert set(records[0]) == set(build_finding_record(open_findings(verdict())[0].finding))
+        assert {"evidence", "remediation", "opened_by", "resolved_by"} <= set(records[0])
     else:
         records = list(csv.DictReader(StringIO(text)))
         assert tuple(records[0]) == FINDING_CSV

@@ -70,6 +70,7 @@ def report(
         data = read_report_data(
             chosen, title, period, lambda done: status.update(f"read {done} of {total} scopes")
         )
+        data.observed.require_begun(until)
         with html.open("w", encoding="utf-8") as file:
             file.writelines(render_report(data))
     for each in opened:

@@ -5,22 +5,29 @@ compressed details remain.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
+from posture.alerts.attributions import name_attribution
 from posture.lifecycle.diff import is_bad
-from posture.model.finding import Attribution, Cause, Finding, FindingStatus, Step
+from posture.model.finding import Finding, FindingStatus, Step
 from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity
+from posture.rules.control_counts import Check, ControlCount, ControlTally, Shortcoming
+from posture.rules.controls import list_controls
+from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.history import keep_latest
 from posture.store.items import Entry
+from posture.store.scope_record import ScopeRecord
+from posture_cli.audit.observed import ObservedScope
 from posture_cli.render.findings import FINDING_CSV, build_finding_record
 from posture_cli.render.records import format_csv_row
-from posture_cli.report.pack import DetailStore
+from posture_cli.report.pack import DetailStore, dump
 from posture_cli.report.trend import OpenCounter, TrendPoint
 
 LAST_STEPS = 10  # the last steps of a finding that the page shows
@@ -30,6 +37,9 @@ FIELDS = (
     "id", "severity", "status", "rule", "resource", "account", "region", "subject", "opened",
     "updated", "opened_by", "resolved_by", "summary",
 )  # fmt: skip
+
+
+CHOICES = ("status", "account", "region", "subject", "rule")  # the fields with a list of values
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +66,12 @@ class CollectedFindings:
     """What the page shows of the findings.
 
     Attributes:
-        rows: A row of `FIELDS` of each listed finding, in the order of the page.
+        rows: A row of `FIELDS` of each listed finding as JSON, in the order of the page.
+        choices: The values of the fields of `CHOICES` that occur in the rows.
+        unresolved: The number of rows of findings that are not resolved.
         details: The packed details of the rows, in the same order.
         places: The counts by account and region.
-        failing: The rules of open and waived findings, with their numbers.
-        unknown: The rules of unknown findings, with their numbers.
+        controls: The counts of each control.
         affected: The number of scopes with open findings.
         opened: The number of times that a finding opened in the period.
         resolved: The number of times that one was resolved in it.
@@ -68,14 +79,15 @@ class CollectedFindings:
         resolution: The median time from opening to resolution in the period; None for none.
         trend: The peaks of open findings over the period.
         names: The names of VPCs, endpoint services and accounts by id, where they are known.
-        begins: The time of the first row of history; None where there is none.
+        observed: When each scope was first and last observed.
     """
 
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[str]
+    choices: Mapping[str, AbstractSet[str]]
+    unresolved: int
     details: Sequence[str]
     places: Mapping[Region, PlaceCounts]
-    failing: Mapping[str, int]
-    unknown: Mapping[str, int]
+    controls: Sequence[ControlCount]
     affected: int
     opened: int
     resolved: int
@@ -83,7 +95,7 @@ class CollectedFindings:
     resolution: timedelta | None
     trend: Sequence[TrendPoint]
     names: Mapping[str, str]
-    begins: datetime | None
+    observed: Sequence[ObservedScope]
 
 
 @dataclass(slots=True)
@@ -100,16 +112,17 @@ class FindingCollector:
     def __init__(self, period: ReportPeriod) -> None:
         self._period = period
         self._details = DetailStore()
-        self._listed: list[tuple[tuple[Any, ...], int, tuple[str, ...]]] = []
+        self._listed: list[tuple[tuple[Any, ...], int, str]] = []
+        self._choices: Mapping[str, set[str]] = {name: set() for name in CHOICES}
+        self._unresolved = 0
         self._places: dict[Region, PlaceCounts] = {}
-        self._failing: Counter[str] = Counter()
-        self._unknown: Counter[str] = Counter()
+        self._controls = ControlTally()
         self._steps: Counter[Step] = Counter()
         self._durations: list[float] = []
         self._counter = OpenCounter()
         self._affected = 0
         self._names: dict[str, str] = {}
-        self._begins: datetime | None = None
+        self._observed: list[ObservedScope] = []
         self.begin()
 
     def begin(self) -> None:
@@ -119,6 +132,7 @@ class FindingCollector:
         self._rows: list[tuple[datetime, Step]] = []
         self._changes: list[tuple[datetime, Severity | None, Severity | None]] = []
         self._ended: list[float] = []
+        self._transient: list[Entry] = []
 
     def add(self, row: Entry) -> None:
         """Add a row of history, in the order of its chain."""
@@ -128,8 +142,9 @@ class FindingCollector:
         life = self._lives.setdefault(finding.id, _Life())
         life.steps.append(row)
         self._rows.append((row.observed_at, step))
-        if step is not Step.TRANSIENT:
-            keep_latest(self._latest, row)
+        keep_latest(self._latest, row)
+        if step is Step.TRANSIENT:
+            self._transient.append(row)
         if step in UNSEEN:
             return
         severity = finding.severity if finding.status is FindingStatus.OPEN else None
@@ -138,28 +153,60 @@ class FindingCollector:
         if step is Step.RESOLVED and row.observed_at >= self._period.since:
             self._ended.append((row.observed_at - finding.opened_at).total_seconds())
 
-    def finish(self, scope: Scope) -> None:
-        """Keep what the page shows of a scope."""
+    def finish(self, scope: Scope, record: ScopeRecord | None) -> None:
+        """Keep what the page shows of a scope.
+
+        Args:
+            scope: The scope.
+            record: Its record; None if there is none.
+        """
         for instant, step in self._rows:
-            self._begins = min(self._begins or instant, instant)
             self._steps[step] += instant >= self._period.since
         for instant, opened, closed in self._changes:
             self._counter.add(instant, opened=opened, closed=closed)
         self._durations += self._ended
+        latest = [row.transition.finding for row in self._latest.values()]
+        self._observe(scope, record)
+        self._name(scope)
+        self._count(scope, latest, record)
+        for finding in latest:
+            if is_bad(finding) or finding.updated_at >= self._period.since:
+                self._list(finding, finding.status.value, self._lives[finding.id].steps)
+        for row in self._transient:
+            if row.observed_at >= self._period.since:
+                self._list(row.transition.finding, Step.TRANSIENT.value, [row])
+        self.begin()
+
+    def _observe(self, scope: Scope, record: ScopeRecord | None) -> None:
+        """Keep when a scope was observed: at the latest when its first row was written."""
+        known = [instant for instant, _ in self._rows[:1]]
+        if record and record.first_observed_at:
+            known.append(record.first_observed_at)
+        last = record.observed_at if record else None
+        exists = bool(record and record.exists)
+        self._observed.append(ObservedScope(scope, min(known, default=None), last, exists))
+
+    def _count(self, scope: Scope, findings: Sequence[Finding], record: ScopeRecord | None) -> None:
         place = self._places.setdefault(Region(scope.account, scope.region), PlaceCounts())
         place.scopes += not scope.is_region
-        self._name(scope)
-        affected = False
-        for name, row in self._latest.items():
-            finding = row.transition.finding
-            self._count(finding, place)
-            affected |= finding.status is FindingStatus.OPEN
-            if is_bad(finding) or finding.updated_at >= self._period.since:
-                detail = _build_detail(finding, self._lives[name].steps)
-                listed = _sort_key(finding), self._details.add(detail), _build_row(finding)
-                self._listed.append(listed)
-        self._affected += affected
-        self.begin()
+        severities = [it.severity for it in findings if it.status is FindingStatus.OPEN]
+        place.open.update(severities)
+        place.unknown += sum(it.status is FindingStatus.UNKNOWN for it in findings)
+        place.waived += sum(it.status is FindingStatus.WAIVED for it in findings)
+        self._affected += bool(severities)
+        passed = record.passed if record and self._period.latest else None
+        bad = (Shortcoming(it.rule, it.resource, it.status) for it in findings if is_bad(it))
+        checks = None if passed is None else frozenset(map(Check.parse, passed))
+        self._controls.add(scope, bad, checks)
+
+    def _list(self, finding: Finding, status: str, steps: Sequence[Entry]) -> None:
+        """Keep what the page shows of a finding."""
+        row = _build_row(finding, status)
+        for name, values in self._choices.items():
+            values.add(row[FIELDS.index(name)])
+        self._unresolved += is_bad(finding)
+        detail = self._details.add(_build_detail(finding, status, steps))
+        self._listed.append((_sort_key(finding), detail, dump(row)))
 
     def _name(self, scope: Scope) -> None:
         """Keep the names that the latest of the scope's findings has."""
@@ -169,25 +216,17 @@ class FindingCollector:
             known = {scope.subject: names.subject, scope.account: names.account}
             self._names |= {key: name for key, name in known.items() if name}
 
-    def _count(self, finding: Finding, place: PlaceCounts) -> None:
-        if finding.status is FindingStatus.OPEN:
-            place.open[finding.severity] += 1
-        place.unknown += finding.status is FindingStatus.UNKNOWN
-        place.waived += finding.status is FindingStatus.WAIVED
-        if is_bad(finding):
-            unknown = finding.status is FindingStatus.UNKNOWN
-            (self._unknown if unknown else self._failing)[finding.rule] += 1
-
     def collect(self) -> CollectedFindings:
         """Return what was collected of all scopes that were finished."""
         self._listed.sort()
         since, until = self._period.since, self._period.until
         return CollectedFindings(
             rows=[row for _, _, row in self._listed],
+            choices=self._choices,
+            unresolved=self._unresolved,
             details=list(self._details.pack(number for _, number, _ in self._listed)),
             places=dict(sorted(self._places.items())),
-            failing=self._failing,
-            unknown=self._unknown,
+            controls=self._controls.count(),
             affected=self._affected,
             opened=self._steps[Step.OPENED],
             resolved=self._steps[Step.RESOLVED],
@@ -195,22 +234,23 @@ class FindingCollector:
             resolution=timedelta(seconds=median(self._durations)) if self._durations else None,
             trend=self._counter.find_peaks(since, until),
             names=self._names,
-            begins=self._begins,
+            observed=self._observed,
         )
 
 
 def _sort_key(finding: Finding) -> tuple[Any, ...]:
     """Sort what is not resolved first, then the most severe, then the longest open."""
     status = list(FindingStatus).index(finding.status)
-    return not is_bad(finding), finding.severity.rank, status, finding.opened_at, finding.id
+    opened = finding.opened_at.timestamp()
+    return not is_bad(finding), finding.severity.rank, status, opened, finding.id
 
 
-def _build_row(finding: Finding) -> tuple[str, ...]:
-    scope = finding.scope
+def _build_row(finding: Finding, status: str) -> tuple[str, ...]:
+    scope, resolved_by = finding.scope, finding.resolved_by
     return (
         finding.id,
         finding.severity.value,
-        finding.status.value,
+        status,
         finding.rule,
         finding.resource,
         scope.account,
@@ -218,48 +258,27 @@ def _build_row(finding: Finding) -> tuple[str, ...]:
         scope.subject,
         format_iso(finding.opened_at),
         format_iso(finding.updated_at),
-        _list_actors(finding.opened_by),
-        _list_actors(finding.resolved_by),
+        name_attribution(finding.opened_by),
+        name_attribution(resolved_by) if resolved_by else "",
         finding.verdict.summary,
     )
 
 
-def _build_detail(finding: Finding, steps: Sequence[Entry]) -> Mapping[str, Any]:
+def _build_detail(finding: Finding, status: str, steps: Iterable[Entry]) -> Mapping[str, Any]:
     """Build what the page shows of a finding once it is opened, and what it downloads."""
-    record = build_finding_record(finding)
+    record = {**build_finding_record(finding), "status": status}
+    rule = RULES_BY_ID.get(finding.rule)
     return {
         "record": record,
         "csv": format_csv_row(record, FINDING_CSV),
+        "controls": [str(each) for each in list_controls(rule, finding.resource)] if rule else [],
         "steps": [
             [
                 format_iso(row.observed_at),
                 row.transition.step.value,
                 row.transition.reason,
-                _list_actors(row.transition.finding.caused_by),
+                " and ".join(map(name_attribution, row.transition.attributions)),
             ]
             for row in steps
         ],
-        "opened_by": list(_list_causes(finding.opened_by)),
-        "resolved_by": list(_list_causes(finding.resolved_by)),
-    }
-
-
-def _list_actors(attribution: Attribution | None) -> str:
-    """Return who may have caused a transition; "" where that is not known."""
-    possible = attribution.possible if attribution else ()
-    return ", ".join(dict.fromkeys(each.actor or each.event_name for each in possible))
-
-
-def _list_causes(attribution: Attribution | None) -> Iterator[Mapping[str, str]]:
-    for cause in attribution.possible if attribution else ():
-        yield _build_cause(cause)
-
-
-def _build_cause(cause: Cause) -> Mapping[str, str]:
-    return {
-        "actor": cause.actor,
-        "event": cause.event_name,
-        "time": format_iso(cause.time),
-        "from": f"{cause.source_ip} {cause.user_agent}".strip(),
-        "id": cause.event_id,
     }

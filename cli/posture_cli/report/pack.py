@@ -17,10 +17,14 @@ QUICK = 1  # of zlib's levels: for what is compressed again
 
 
 class DetailStore:
-    """Keeps details in memory, each compressed, until their order is known."""
+    """Keeps details in memory, each compressed, until their order is known.
+
+    They resemble each other, so the first one is the dictionary of all.
+    """
 
     def __init__(self) -> None:
         self._kept: list[bytes] = []
+        self._first = b""
 
     def add(self, detail: object) -> int:
         """Keep a detail.
@@ -28,24 +32,33 @@ class DetailStore:
         Returns:
             Its number.
         """
-        self._kept.append(zlib.compress(dump(detail).encode(), QUICK))
+        text = dump(detail).encode()
+        self._first = self._first or text
+        packer = zlib.compressobj(QUICK, zdict=self._first)
+        self._kept.append(packer.compress(text) + packer.flush())
         return len(self._kept) - 1
 
     def pack(self, order: Iterable[int]) -> Iterator[str]:
         """Pack the details in an order, `CHUNK` of them in each text: a JSON array."""
         chunk: list[str] = []
         for number in order:
-            chunk.append(zlib.decompress(self._kept[number]).decode())
+            unpacker = zlib.decompressobj(zdict=self._first)
+            chunk.append(unpacker.decompress(self._kept[number]).decode())
             if len(chunk) == CHUNK:
-                yield _pack_text(f"[{','.join(chunk)}]")
+                yield pack_array(chunk)
                 chunk = []
         if chunk:
-            yield _pack_text(f"[{','.join(chunk)}]")
+            yield pack_array(chunk)
 
 
 def pack(value: object) -> str:
     """Pack a value that JSON can hold."""
     return _pack_text(dump(value))
+
+
+def pack_array(elements: Iterable[str]) -> str:
+    """Pack an array whose elements are JSON already."""
+    return _pack_text(f"[{','.join(elements)}]")
 
 
 def unpack(packed: str) -> Any:

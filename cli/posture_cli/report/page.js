@@ -86,7 +86,7 @@
     const value = (number, field) => rows[number][at[field]];
 
     function ageOf(number) {
-      const end = value(number, "status") === "resolved" ? value(number, "updated") : meta.until;
+      const end = ["resolved", "transient"].includes(value(number, "status")) ? value(number, "updated") : meta.until;
       const minutes = Math.max(0, Math.floor((Date.parse(end) - Date.parse(value(number, "opened"))) / 60000));
       for (const [length, unit] of [[1440, "day"], [60, "hour"]]) if (minutes >= length) return plural(Math.floor(minutes / length), unit);
       return `${minutes} min`;
@@ -111,19 +111,20 @@
       const fix = record.remediation;
       const evidence = record.evidence.map((fact) => el("li", {}, fact.text, Object.keys(fact.record || {}).length ? pairs("facts-of", Object.entries(fact.record)) : ""));
       const who = [];
-      const tell = (label, time, causes) => {
+      const tell = (label, time, attribution) => {
         who.push([label, timeOf(time)]);
-        if (!causes.length) who.push(["By", "unknown; found by an evaluation"]);
-        if (causes.length > 1) who.push(["By", `one of ${causes.length} possible causes`]);
+        const causes = attribution.cause ? [attribution.cause] : attribution.candidates;
+        if (causes.length !== 1) who.push(["By", causes.length ? `one of ${causes.length} possible causes` : "unknown"]);
         for (const cause of causes) {
-          who.push([causes.length > 1 ? "Possibly" : "By", cause.actor || cause.event]);
-          if (cause.actor) who.push(["Event", `${cause.event}, ${timeOf(cause.time)}`]);
-          if (cause.from) who.push(["From", cause.from]);
-          if (cause.id) who.push(["Event id", el("code", {}, cause.id)]);
+          who.push([attribution.cause ? "By" : "Possibly", cause.actor ? `${cause.actor}${cause.identity ? ` (${cause.identity})` : ""}` : cause.event_name || cause.kind]);
+          if (cause.actor) who.push(["Event", `${cause.event_name}, ${timeOf(cause.time)}`]);
+          const from = `${cause.source_ip} ${cause.user_agent}`.trim();
+          if (from) who.push(["From", from]);
+          if (cause.event_id) who.push(["Event id", el("code", {}, cause.event_id)]);
         }
       };
-      tell("Opened", record.opened_at, detail.opened_by);
-      if (record.status === "resolved") tell("Resolved", record.updated_at, detail.resolved_by);
+      tell("Opened", record.opened_at, record.opened_by);
+      if (record.resolved_by) tell("Resolved", record.updated_at, record.resolved_by);
       who.push(["Account", nameOf(record.account)], ["Region", record.region], ["Scope", nameOf(value(number, "subject"))], ["Rule", el("code", {}, record.rule)], ["Finding", el("code", {}, record.id)]);
       return el("div", { class: "body" },
         el("p", { class: "sentence" }, record.summary),
@@ -135,7 +136,7 @@
             rule ? [el("h4", {}, "Why it matters"), el("p", {}, rule.rationale)] : []),
           el("div", {},
             el("h4", {}, "Who and when"), pairs("who", who),
-            rule?.controls.length ? [el("h4", {}, "Supports controls"), el("ul", { class: "tags" }, rule.controls.map((each) => el("li", {}, each)))] : [],
+            detail.controls.length ? [el("h4", {}, "Supports controls"), el("ul", { class: "tags" }, detail.controls.map((each) => el("li", {}, each)))] : [],
             detail.steps.length ? [el("h4", {}, "History"), el("ol", { class: "life" }, detail.steps.map(([time, step, reason, by]) => el("li", {}, el("time", {}, timeOf(time)), ` ${step}${by ? ` by ${by}` : ""}${reason ? `: ${reason}` : ""}`)))] : [])));
     }
 

@@ -6,9 +6,12 @@ from datetime import datetime
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
 from posture.store.baselines import BaselineTable
+from posture.store.scope_store import Store
 from posture.store.waivers import WaiverTable
-from posture_cli.audit.open_tables import OpenTables
-from posture_cli.audit.verify import VerificationResult, Verifier
+from posture_cli.audit.exported_ends import ExportedEnds
+from posture_cli.audit.observed import ObservedPeriod
+from posture_cli.audit.open_tables import OpenTables, VpcMatrix
+from posture_cli.audit.verify import VerificationResult, Verifier, describe_verification
 from posture_cli.report.collect import FindingCollector, ReportPeriod
 from posture_cli.report.networks import VpcPaths, build_vpc_paths
 from posture_cli.report.report_model import HistoryCheck, ReportData
@@ -34,20 +37,25 @@ def read_report_data(
         ConflictError: A scope was written during every attempt to verify it.
     """
     collector = FindingCollector(period)
-    results = []
-    for result in _read_findings(stacks, collector, period.until):
+    results: list[VerificationResult] = []
+    networks: list[VpcPaths] = []
+    for result, paths in _read_scopes(stacks, collector, period):
         results.append(result)
+        networks += paths
         progress(len(results))
-    networks = list(_read_networks(stacks)) if period.latest else []
-    faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
     findings = collector.collect()
+    faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
     return ReportData(
         title=title,
+        observed=ObservedPeriod(period.since, period.until, tuple(findings.observed)),
         period=period,
         findings=findings,
         networks=networks,
         waivers=[row for tables, _ in stacks for row in _read_waivers(tables, period.until)],
-        history=HistoryCheck(len(results), sum(it.chain.length for it in results), faults),
+        history=HistoryCheck(
+            faults=faults,
+            sentences=list(describe_verification(results, ExportedEnds())),
+        ),
         names={
             **findings.names,
             **{it.scope.subject: it.name for it in networks if it.name},
@@ -56,25 +64,25 @@ def read_report_data(
     )
 
 
-def _read_findings(
-    stacks: Stacks, collector: FindingCollector, until: datetime
-) -> Iterator[VerificationResult]:
+def _read_scopes(
+    stacks: Stacks, collector: FindingCollector, period: ReportPeriod
+) -> Iterator[tuple[VerificationResult, Sequence[VpcPaths]]]:
+    """Read each scope; yield whether its history is intact, and its paths if there are any."""
     for tables, scopes in stacks:
         verifier = Verifier(tables.client, tables.tables, visitor=collector)
-        for scope, result in zip(scopes, verifier.verify_scopes(scopes, {}), strict=True):
+        store = Store(tables.client, tables.tables)
+        for scope, result in zip(scopes, verifier.verify_scopes(scopes), strict=True):
             if result.fault:  # the rows after the fault were not seen
                 collector.begin()
-                for entry in tables.history.find_by_scope(scope, until=until):
+                for entry in tables.history.find_by_scope(scope, until=period.until):
                     collector.add(entry)
-            collector.finish(scope)
-            yield result
-
-
-def _read_networks(stacks: Stacks) -> Iterator[VpcPaths]:
-    for tables, scopes in stacks:
-        for matrix in tables.read_matrices(scopes):
-            if matrix.record:
-                yield build_vpc_paths(matrix, str(matrix.record.get("name") or ""))
+            record = store.load_record(scope)
+            collector.finish(scope, record)
+            paths = []
+            if period.latest and record and record.exists and record.coverage:
+                matrix = VpcMatrix(scope, record.observed_at, record.coverage)
+                paths.append(build_vpc_paths(matrix, str(record.coverage.get("name") or "")))
+            yield result, paths
 
 
 def _read_names(tables: OpenTables) -> Mapping[str, str]:

@@ -1,35 +1,36 @@
 """Builds the model of the report page from what was collected. Pure."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from posture.model.finding import FindingStatus
+from posture.model.finding import FindingStatus, Step
 from posture.model.verdict import Severity
+from posture.rules.control_counts import ControlCount, build_control_record
 from posture.rules.rule_catalogue import RULES_BY_ID
+from posture_cli.audit.observed import ObservedPeriod
 from posture_cli.render.findings import FINDING_CSV
 from posture_cli.render.records import format_csv_row
 from posture_cli.report.collect import FIELDS, CollectedFindings, ReportPeriod
-from posture_cli.report.control_states import build_control_rows
 from posture_cli.report.networks import VpcPaths, find_private_share
 from posture_cli.report.outcome_colours import WORST
-from posture_cli.report.pack import CHUNK, pack
+from posture_cli.report.pack import CHUNK, pack, pack_array
 from posture_cli.report.trend import stack_bands
 
 HEADLINE_SEVERITIES = 3
 WITHOUT_SCRIPT = 100  # findings that the page lists where its script does not run
-STATUS_AT, SEVERITY_AT = FIELDS.index("status"), FIELDS.index("severity")
+STATUSES = (*(each.value for each in FindingStatus), Step.TRANSIENT.value)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryCheck:
     """The result of verifying the history."""
 
-    chains: int
-    rows: int
     faults: Sequence[str]
+    sentences: Sequence[str]  # what was verified, and what is not proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class ReportData:
     """
 
     title: str
+    observed: ObservedPeriod
     period: ReportPeriod
     findings: CollectedFindings
     networks: Sequence[VpcPaths] = ()
@@ -64,22 +66,22 @@ def build_report_model(data: ReportData) -> dict[str, Any]:
         "counts": counts,
         "unknown": sum(place.unknown for place in places),
         "waived": sum(place.waived for place in places),
-        "unresolved": sum(row[STATUS_AT] != FindingStatus.RESOLVED for row in rows),
+        "unresolved": found.unresolved,
         "resolution": _format_duration(found.resolution),
         "private": find_private_share(paths),
         "paths": paths,
         "places": list(_build_places(data, networks)),
         "peak": max(found.trend, key=lambda point: point.total),
         "bands": stack_bands(found.trend),
-        "controls": build_control_rows(found),
+        "controls": _group_controls(found.controls),
         "choices": _list_choices(data),
         "listed": len(rows),
         "networks": len(networks),
-        "first": [dict(zip(FIELDS, row, strict=True)) for row in rows[:WITHOUT_SCRIPT]],
+        "first": [dict(zip(FIELDS, json.loads(row), strict=True)) for row in rows[:WITHOUT_SCRIPT]],
         "titles": {name: rule.title for name, rule in RULES_BY_ID.items()},
         "meta": _build_meta(data),
         "packs": {
-            "findings": pack(rows),
+            "findings": pack_array(rows),
             **{f"details-{number}": packed for number, packed in enumerate(found.details)},
             "networks": pack([each.build_row() for each in networks]),
             **{f"network-{number}": each.packed for number, each in enumerate(networks)},
@@ -89,7 +91,7 @@ def build_report_model(data: ReportData) -> dict[str, Any]:
 
 def _build_meta(data: ReportData) -> Mapping[str, Any]:
     """Build what the script needs at once."""
-    used = {row[FIELDS.index("rule")] for row in data.findings.rows}
+    used = data.findings.choices["rule"]
     return {
         "fields": FIELDS,
         "chunk": CHUNK,
@@ -98,15 +100,20 @@ def _build_meta(data: ReportData) -> Mapping[str, Any]:
         "csv": format_csv_row({column: column for column in FINDING_CSV}, FINDING_CSV),
         "names": data.names,
         "rules": {
-            name: {
-                "title": rule.title,
-                "rationale": rule.rationale,
-                "controls": [f"{each.framework} {each.id}" for each in rule.controls],
-            }
+            name: {"title": rule.title, "rationale": rule.rationale}
             for name, rule in RULES_BY_ID.items()
             if name in used
         },
     }
+
+
+def _group_controls(counts: Sequence[ControlCount]) -> Sequence[tuple[str, Sequence[Any]]]:
+    """Group the controls' records by framework."""
+    frameworks: dict[str, list[Mapping[str, Any]]] = {}
+    for count in counts:
+        record = build_control_record(count)
+        frameworks.setdefault(record["framework"], []).append(record)
+    return list(frameworks.items())
 
 
 def _format_headline(counts: Counter[Severity], affected: int) -> str:
@@ -167,12 +174,9 @@ def _format_duration(span: timedelta | None) -> str:
 def _list_choices(data: ReportData) -> Mapping[str, Sequence[tuple[str, str]]]:
     """List the choices of each filter, each with its text; a filter with one choice is left out."""
     choices: dict[str, Sequence[tuple[str, str]]] = {}
-    order = list(FindingStatus)
-    for name in ("status", "account", "region", "subject", "rule"):
-        at = FIELDS.index(name)
-        values = {row[at] for row in data.findings.rows}
+    for name, values in data.findings.choices.items():
         if name == "status":
-            choices[name] = [(each, each) for each in map(str, order) if each in values]
+            choices[name] = [(each, each) for each in STATUSES if each in values]
         else:
             texts = ((_name(each, data.names), each) for each in values)
             choices[name] = [(value, text) for text, value in sorted(texts)]

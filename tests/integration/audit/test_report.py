@@ -34,7 +34,7 @@ def test_it_tells_what_the_tables_hold(store: Store, tmp_path: Path) -> None:
         "1 high finding is open in one VPC or endpoint service.",
         "Route table rtb-0a has no route to pl-0a.",
         "payments-private-a",
-        "1 row of history in 1 chain verified",
+        "1 rows in 1 chains",
     ):
         assert expected in page
 

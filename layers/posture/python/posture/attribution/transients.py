@@ -25,7 +25,6 @@ from posture.model.finding import (
 )
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Severity, Status, Verdict
-from posture.remedies.effect import VerdictKey
 
 MAX_FOLLOWED = 24  # states between, that one evaluation of a scope follows
 # How long to wait for the call that put something back: every change is evaluated again after five
@@ -66,12 +65,15 @@ class _Run:
     follows_skipped: bool = False
 
 
-def find_transients(states: StateVerdicts, observed: Observed) -> tuple[Transition, ...]:
+def find_transients(
+    states: StateVerdicts, observed: Observed, *, now: datetime | None = None
+) -> tuple[Transition, ...]:
     """Find what was open in a state between, and neither before nor after it.
 
     Args:
         states: The verdicts on the states, the earlier snapshot's first.
-        observed: The present observation.
+        observed: The observation at the end of the states.
+        now: The time of the present observation, where that is a later one.
 
     Returns:
         A transition for each, whose finding says who opened it and who put it back, the most severe
@@ -79,19 +81,12 @@ def find_transients(states: StateVerdicts, observed: Observed) -> tuple[Transiti
         to have put back is left out until it is HELD old. If there were too many states, one more
         transition says how many changes were not followed.
     """
-    trace = states.trace
-    # What no known event explains happened after the last state, as far as is known.
-    last = len(trace.states) - (0 if trace.unexplained else 1)
-    begin = max(0, last - 1 - MAX_FOLLOWED)
-    between = [states.find(number) for number in (0, *range(begin + 1, last))]
-    sequence = [*between, observed.verdicts]
+    begin = _find_begin(states)
+    known = len(states.trace.states)
     found = [
-        step
-        for key in sorted({key for verdicts in sequence[1:-1] for key in verdicts})
-        for run in _find_runs([_rate(verdicts.get(key)) for verdicts in sequence])
-        if (
-            step := _build(states, observed, key, _shift(run, begin), sequence[run.first : run.end])
-        )
+        _build(states, observed, run, verdict)
+        for run, verdict in _list_runs(states, observed)
+        if run.end < known or (now or observed.at) - states.trace.states[run.first].at >= HELD
     ]
     found.sort(key=lambda step: (step.finding.severity.rank, step.finding.opened_at))
     return (*found, *([_count_unfollowed(states, observed, begin)] if begin else ()))
@@ -103,6 +98,35 @@ def identify(step: Transition) -> tuple[str, ...]:
     Duplicates of its events, and others that arrive later, lead to the same.
     """
     return step.finding.id, *(each.event_id for each in step.finding.opened_by.possible)
+
+
+def find_held(states: StateVerdicts, observed: Observed) -> datetime | None:
+    """Find when the latest change was made that nobody is known to have put back yet."""
+    known = states.trace.states
+    held = (known[run.first].at for run, _ in _list_runs(states, observed) if run.end >= len(known))
+    return max((each for each in held if observed.at - each < HELD), default=None)
+
+
+def _find_begin(states: StateVerdicts) -> int:
+    """Find the number of the last state that is not followed; 0 where all are."""
+    return max(0, _find_last(states) - 1 - MAX_FOLLOWED)
+
+
+def _find_last(states: StateVerdicts) -> int:
+    """Find the number of the end: what no known event explains happened after the last state."""
+    return len(states.trace.states) - (0 if states.trace.unexplained else 1)
+
+
+def _list_runs(states: StateVerdicts, observed: Observed) -> Iterator[tuple[_Run, Verdict]]:
+    """List the runs of all rules and resources, each with its worst verdict."""
+    begin = _find_begin(states)
+    between = [states.find(number) for number in (0, *range(begin + 1, _find_last(states)))]
+    sequence = [*between, observed.verdicts]
+    for key in sorted({key for verdicts in between[1:] for key in verdicts}):
+        ratings = [_rate(verdicts.get(key)) for verdicts in sequence]
+        for run in _find_runs(ratings):
+            worst = max(range(run.first, run.end), key=lambda number: ratings[number])
+            yield _shift(run, begin), sequence[worst][key]
 
 
 def _rate(verdict: Verdict | None) -> int:
@@ -135,19 +159,11 @@ def _shift(run: _Run, begin: int) -> _Run:
     return _Run(run.first + begin, run.end + begin, begin > 0 and run.first == 1)
 
 
-def _build(
-    states: StateVerdicts,
-    observed: Observed,
-    key: VerdictKey,
-    run: _Run,
-    verdicts: Sequence[Verdicts],
-) -> Transition | None:
-    """Build the transition of a run; None while the call that put it back may still arrive."""
+def _build(states: StateVerdicts, observed: Observed, run: _Run, verdict: Verdict) -> Transition:
+    """Build the transition of a run."""
     known = states.trace.states
     opened, closed = known[run.first], known[run.end] if run.end < len(known) else None
-    if closed is None and observed.at - opened.at < HELD:
-        return None
-    worst = bound_verdict(max((each[key] for each in verdicts), key=_rate))
+    worst = bound_verdict(verdict)
     resolved_by = Attribution(closed.cause) if closed and closed.cause else UNKNOWN_CAUSE
     finding = Finding(
         scope=observed.scope,

@@ -73,7 +73,7 @@ check: $(DEV) ## lint, format, types, import contracts, templates, generated pag
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/posture/python:cli $(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml member.yaml remediation.yaml
+	$(BIN)/cfn-lint template.yaml member.yaml remediation.yaml docs/samples/*.yaml
 	$(BIN)/posture rules --output markdown | diff docs/rules.md -
 	$(BIN)/posture controls --mapping --output markdown | diff docs/controls.md -
 	$(BIN)/posture events --output markdown | diff docs/events.md -

@@ -38,6 +38,11 @@ def link_resource(scope: Scope, resource: str) -> str:
     return _link(scope.region, "vpcconsole", f"{view}={resource}") if view else ""
 
 
+def link_region(region: str) -> str:
+    """Return the address of the VPC console in a Region, or "" in an isolated partition."""
+    return _link(region, "vpcconsole", "Home:")
+
+
 def link_event(region: str, event_id: str) -> str:
     """Return the address of an event in CloudTrail's event history, which keeps 90 days."""
     return _link(region, "cloudtrailv2", f"/events/{quote(event_id, safe='')}") if event_id else ""

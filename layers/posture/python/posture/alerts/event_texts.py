@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from posture.alerts.attributions import name_attribution
-from posture.alerts.console import link_resource
+from posture.alerts.console import link_region, link_resource
 from posture.alerts.rule_texts import RuleTexts, load_rule_texts
 from posture.alerts.titles import format_title
 from posture.lifecycle.bounds import truncate
@@ -36,7 +36,9 @@ def build_event_texts(finding: Finding, rules: RuleTexts | None = None) -> dict[
         "opened_by": name_attribution(finding.opened_by),
         "resolved_by": name_attribution(resolved_by) if resolved_by else "",
         "fix": remedy.text if remedy else "",
-        "link": link_resource(scope, finding.resource) or link_resource(scope, scope.subject),
+        "link": link_resource(scope, finding.resource)
+        or link_resource(scope, scope.subject)
+        or link_region(scope.region),
     }
     command = remedy.command if remedy else ""
     return {**{name: truncate(text, TEXT) for name, text in texts.items()}, "command": command}

@@ -1,20 +1,21 @@
-"""`posture events`: lists the EC2 calls that the monitor handles, and those that it ignores."""
+"""`posture events`: lists the calls that the monitor handles, and those that it ignores."""
 
 import sys
 
-from posture.changes.event_names import HANDLED, IGNORED, format_markdown
+from posture.changes.event_names import HANDLED, IGNORED, IGNORED_ELSEWHERE, format_markdown
 from posture_cli.command import CommandGroup
 from posture_cli.options import Output, OutputOption
 from posture_cli.render.records import write_records
 
 COLUMNS = ("listened_to", "family", "event", "reason")
+CSV_COLUMNS = ("listened_to", "source", "family", "event", "reason")
 
 app = CommandGroup()
 
 
 @app.add("posture events", "posture events --output markdown > docs/events.md")
 def events(*, output: OutputOption = Output.TABLE) -> None:
-    """List the EC2 calls that can change posture: which the monitor handles, which not, and why.
+    """List the calls that can change posture: which the monitor handles, which not, and why.
 
     The markdown format is the page docs/events.md.
     """
@@ -24,12 +25,13 @@ def events(*, output: OutputOption = Output.TABLE) -> None:
     records = [
         {
             "listened_to": "yes" if handled else "no",
+            "source": group.source,
             "family": group.family,
             "event": name,
             "reason": group.reason,
         }
-        for handled, groups in ((True, HANDLED), (False, IGNORED))
+        for handled, groups in ((True, HANDLED), (False, (*IGNORED, *IGNORED_ELSEWHERE)))
         for group in groups
         for name in group.names
     ]
-    write_records(records, COLUMNS, output)
+    write_records(records, COLUMNS, output, CSV_COLUMNS)

@@ -374,8 +374,13 @@ def test_times_are_utc(time: str) -> None:
         ({"readOnly": True}, "the call is read-only"),
         ({"readOnly": "true"}, "the call is read-only"),
         ({"eventName": "DescribeVpcs", "readOnly": None}, "the call is read-only"),
-        ({"eventName": "RunInstances"}, "the monitor does not handle RunInstances"),
-        ({"eventSource": "rds.amazonaws.com"}, "the monitor does not handle DeleteVpc"),
+        ({"eventName": "DeleteVolume"}, "the monitor does not handle DeleteVolume"),
+        ({"eventSource": "rds.amazonaws.com"}, "does not handle DeleteVpc of rds.amazonaws.com"),
+        ({"eventName": "TerminateInstances"}, "Auto Scaling causes thousands of these calls"),
+        (
+            {"eventSource": "ram.amazonaws.com", "eventName": "DisassociateResourceShare"},
+            "keep working when it is no longer shared",
+        ),
     ],
 )
 def test_a_call_that_changes_nothing_is_ignored_with_the_reason(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from posture.changes.event_names import EVENT_NAMES, EVENT_SOURCE, SERVICE_EVENTS
+from posture.changes.event_names import SERVICE_EVENTS, explain_left_out
 from posture.changes.record_shapes import (
     find_ids,
     find_owners,
@@ -143,9 +143,7 @@ def _explain_ignored(detail: Mapping[str, Any]) -> str:
     name, source = _get_text(detail, "eventName"), _get_text(detail, "eventSource")
     if detail.get("readOnly") in (True, "true") or name.startswith("Describe"):
         return "the call is read-only"
-    if name and source and (source != EVENT_SOURCE or name not in EVENT_NAMES):
-        return f"the monitor does not handle {name}"
-    return ""
+    return explain_left_out(source, name) if name and source else ""
 
 
 def _explain_no_call(detail: Mapping[str, Any]) -> str:

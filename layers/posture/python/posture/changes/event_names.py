@@ -1,8 +1,8 @@
-"""Which EC2 calls the monitor handles, and why.
+"""Which calls the monitor handles, and why.
 
-Of EC2's operations, 158 might change the posture of an endpoint. A call is ignored if it cannot
-change a verdict or if the scheduled sweep finds its effect. An event pattern is limited to 2,048
-characters:
+Of EC2's operations, 166 might change the posture of an endpoint, and some of other services. A call
+is ignored if it cannot change a verdict or if the scheduled sweep finds its effect. An event
+pattern is limited to 2,048 characters:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 """
 
@@ -26,10 +26,11 @@ class EventGroup:
     family: str
     reason: str
     names: tuple[str, ...]
+    source: str = EVENT_SOURCE
 
 
-def _group(family: str, reason: str, names: str) -> EventGroup:
-    return EventGroup(family, reason, tuple(names.split()))
+def _group(family: str, reason: str, names: str, source: str = EVENT_SOURCE) -> EventGroup:
+    return EventGroup(family, reason, tuple(names.split()), source)
 
 
 HANDLED = (
@@ -104,6 +105,13 @@ HANDLED = (
         "ModifyVpcBlockPublicAccessOptions CreateVpcBlockPublicAccessExclusion "
         "ModifyVpcBlockPublicAccessExclusion DeleteVpcBlockPublicAccessExclusion",
     ),
+    # The record names neither a VPC nor a gateway.
+    _group(
+        "VPN connections",
+        "A virtual private gateway propagates the static routes of its VPN connections to route "
+        "tables. The record does not say which, so the Region of the account is swept.",
+        "CreateVpnConnectionRoute DeleteVpnConnectionRoute ModifyVpnConnection DeleteVpnConnection",
+    ),
 )
 
 IGNORED = (
@@ -131,6 +139,14 @@ IGNORED = (
         "other interfaces; the sweep finds a route whose interface was removed.",
         "ModifyNetworkInterfaceAttribute ResetNetworkInterfaceAttribute CreateNetworkInterface "
         "DeleteNetworkInterface AttachNetworkInterface DetachNetworkInterface",
+    ),
+    _group(
+        "Instances",
+        "What a NAT instance or another appliance forwards is unknown in any state. When it is "
+        "stopped or terminated, the route to it becomes a blackhole route, which the sweep finds. "
+        "Auto Scaling causes thousands of these calls for other instances.",
+        "RunInstances StartInstances StopInstances RebootInstances TerminateInstances "
+        "ModifyInstanceAttribute ResetInstanceAttribute",
     ),
     _group(
         "DNS",
@@ -183,11 +199,16 @@ IGNORED = (
         "RejectTransitGatewayVpcAttachment",
     ),
     _group(
+        "VPN connections",
+        "A new connection has no route yet. Static routes are added by CreateVpnConnectionRoute; "
+        "routes that BGP propagates to a route table cause no event, and the sweep finds them.",
+        "CreateVpnConnection",
+    ),
+    _group(
         "Other networks",
         "Changes routing beyond the gateway, which is not evaluated; the sweep finds routes that "
         "are withdrawn from a route table.",
-        "CreateVpnConnection DeleteVpnConnection CreateVpnConnectionRoute "
-        "DeleteVpnConnectionRoute ModifyTransitGatewayVpcAttachment CreateTransitGatewayRoute "
+        "ModifyTransitGatewayVpcAttachment CreateTransitGatewayRoute "
         "ReplaceTransitGatewayRoute DeleteTransitGatewayRoute CreateTransitGatewayRouteTable "
         "DeleteTransitGatewayRouteTable AssociateTransitGatewayRouteTable "
         "DisassociateTransitGatewayRouteTable EnableTransitGatewayRouteTablePropagation "
@@ -214,12 +235,122 @@ IGNORED = (
     _group("Flow logs", "Logs traffic and does not change it.", "CreateFlowLogs DeleteFlowLogs"),
 )
 
+# Calls of other services. Route 53 is global: its events are in us-east-1 only.
+IGNORED_ELSEWHERE = (
+    # https://docs.aws.amazon.com/vpc/latest/userguide/work-with-shared-prefixes.html
+    # https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-share.html
+    # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-share-prerequisites.html
+    _group(
+        "Resource shares",
+        "Sharing changes who can see and use a prefix list, a transit gateway or a subnet. Routes, "
+        "rules, attachments and network interfaces that use it keep working when it is no longer "
+        "shared; a new use of it is an event of EC2. The sweep finds what an account sees of it.",
+        "CreateResourceShare UpdateResourceShare DeleteResourceShare AssociateResourceShare "
+        "DisassociateResourceShare AssociateResourceSharePermission "
+        "DisassociateResourceSharePermission AcceptResourceShareInvitation "
+        "RejectResourceShareInvitation",
+        "ram.amazonaws.com",
+    ),
+    _group(
+        "DNS",
+        "Private hosted zones are not read. Where one could decide a path, the answer is unknown "
+        "or names it.",
+        "CreateHostedZone DeleteHostedZone AssociateVPCWithHostedZone "
+        "DisassociateVPCFromHostedZone ChangeResourceRecordSets",
+        "route53.amazonaws.com",
+    ),
+    _group(
+        "DNS",
+        "Rules and firewalls of Route 53 Resolver are not read, so they change no answer: names of "
+        "AWS services are evaluated as Resolver answers them without such rules.",
+        "CreateResolverRule UpdateResolverRule DeleteResolverRule AssociateResolverRule "
+        "DisassociateResolverRule AssociateFirewallRuleGroup DisassociateFirewallRuleGroup "
+        "UpdateResolverConfig",
+        "route53resolver.amazonaws.com",
+    ),
+    _group(
+        "DNS",
+        "A Route 53 Profile associates private hosted zones and Resolver rules, which are not "
+        "read.",
+        "AssociateProfile DisassociateProfile AssociateResourceToProfile "
+        "DisassociateResourceFromProfile",
+        "route53profiles.amazonaws.com",
+    ),
+    _group(
+        "Firewalls",
+        "What a firewall forwards is not evaluated. Its endpoints and the routes to them are, and "
+        "their changes are events of EC2.",
+        "CreateFirewall DeleteFirewall AssociateSubnets DisassociateSubnets "
+        "AssociateFirewallPolicy UpdateFirewallPolicy UpdateRuleGroup",
+        "network-firewall.amazonaws.com",
+    ),
+    _group(
+        "Load balancers",
+        "Decides what answers behind an endpoint service, and not who may connect to it.",
+        "DeleteLoadBalancer CreateListener ModifyListener DeleteListener RegisterTargets "
+        "DeregisterTargets SetSecurityGroups SetSubnets",
+        "elasticloadbalancing.amazonaws.com",
+    ),
+    _group(
+        "VPC Lattice",
+        "Endpoints of resources and service networks are evaluated by their own attributes.",
+        "CreateServiceNetworkVpcAssociation UpdateServiceNetworkVpcAssociation "
+        "DeleteServiceNetworkVpcAssociation CreateServiceNetworkResourceAssociation "
+        "DeleteServiceNetworkResourceAssociation UpdateResourceConfiguration "
+        "DeleteResourceConfiguration PutResourcePolicy PutAuthPolicy",
+        "vpc-lattice.amazonaws.com",
+    ),
+    _group(
+        "Other networks",
+        "Changes routing beyond the core network, which is not evaluated; the sweep finds a route "
+        "whose attachment was removed.",
+        "CreateVpcAttachment UpdateVpcAttachment AcceptAttachment RejectAttachment "
+        "DeleteAttachment ExecuteCoreNetworkChangeSet",
+        "networkmanager.amazonaws.com",
+    ),
+    _group(
+        "Other networks",
+        "Announces routes by BGP, which causes no event; the sweep finds those that are propagated "
+        "to a route table.",
+        "CreatePrivateVirtualInterface DeleteVirtualInterface CreateBGPPeer DeleteBGPPeer "
+        "CreateDirectConnectGatewayAssociation UpdateDirectConnectGatewayAssociation "
+        "DeleteDirectConnectGatewayAssociation",
+        "directconnect.amazonaws.com",
+    ),
+    _group(
+        "Trails",
+        "Can blind the monitor, but changes no network. Rules of their own report these calls to "
+        "the topic for alarms without the monitor's functions.",
+        "StopLogging DeleteTrail UpdateTrail PutEventSelectors",
+        "cloudtrail.amazonaws.com",
+    ),
+)
+
 EVENT_NAMES = frozenset(name for group in HANDLED for name in group.names)
 
 # Calls whose scope is an endpoint service; the scope of all others is a VPC.
 SERVICE_EVENTS = frozenset(
     name for group in HANDLED if group.family == "Endpoint services" for name in group.names
 )
+
+
+_REASONS = {
+    (group.source, name): group.reason
+    for group in (*IGNORED, *IGNORED_ELSEWHERE)
+    for name in group.names
+}
+
+
+def explain_left_out(source: str, name: str) -> str:
+    """Explain why a call is not handled; "" if it is.
+
+    Args:
+        source: The `eventSource` of the record, as in `ec2.amazonaws.com`.
+        name: Its `eventName`.
+    """
+    if source == EVENT_SOURCE and name in EVENT_NAMES:
+        return ""
+    return _REASONS.get((source, name)) or f"the monitor does not handle {name} of {source}"
 
 
 def build_event_patterns() -> tuple[dict[str, Any], ...]:
@@ -236,12 +367,20 @@ def format_markdown() -> str:
     lines = [
         "# Events",
         "",
-        "The EC2 calls that might change the posture of an endpoint: which the monitor handles and",
+        "The calls that might change the posture of an endpoint: which the monitor handles and",
         "which it ignores, and why. `make docs` generates this page from",
         "`posture.changes.event_names`; the rules in `template.yaml` match the same names.",
         "",
+        "A call concerns the VPCs and endpoint services that it names, or that use a resource",
+        "that it names, in every account that the monitor watches: a shared prefix list or subnet,",
+        "the other side of a peering connection or transit gateway attachment, or an endpoint",
+        "service that a consumer connects to. Those of other accounts are found in the monitor's",
+        "own index. A call for which none is found sweeps the Region of its own account, and no",
+        "other.",
+        "",
         *_table(f"Handled ({len(EVENT_NAMES)})", HANDLED),
         *_table(f"Ignored ({sum(len(group.names) for group in IGNORED)})", IGNORED),
+        *_table("Ignored, of other services", IGNORED_ELSEWHERE),
     ]
     return "\n".join(lines)
 
@@ -273,5 +412,8 @@ def _table(title: str, groups: tuple[EventGroup, ...]) -> Iterator[str]:
     yield from (f"## {title}", "", "| Family | Events | Reason |", "| --- | --- | --- |")
     for group in groups:
         names = ", ".join(f"`{name}`" for name in group.names)
-        yield f"| {group.family} | {names} | {group.reason} |"
+        family = group.family
+        if group.source != EVENT_SOURCE:
+            family += f" (`{group.source}`)"
+        yield f"| {family} | {names} | {group.reason} |"
     yield ""

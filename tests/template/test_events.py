@@ -35,11 +35,14 @@ def test_member_accounts_forward_the_same_events() -> None:
     assert all(rule["Targets"][0]["Arn"] == MEMBERS_BUS for rule in rules)
 
 
-def test_only_the_organization_can_put_events_on_the_members_bus() -> None:
-    """Principals of another organization, or of none, cannot put events."""
+def test_only_members_can_put_events_on_the_members_bus() -> None:
+    """Principals of another organization, or of an account that is no member, cannot put events."""
     statement = RESOURCES["MembersBusPolicy"]["Properties"]["Statement"]
     assert statement["Condition"] == {
-        "StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}}
+        "StringEquals": {
+            "aws:PrincipalOrgID": {"Ref": "OrganizationId"},
+            "aws:PrincipalAccount": {"Fn::Split": [",", {"Ref": "MemberAccounts"}]},
+        }
     }
     assert statement["Action"] == "events:PutEvents"
 

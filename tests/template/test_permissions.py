@@ -25,12 +25,16 @@ EVALUATORS = ("EvaluateRole", "SweepRole")
 ROLES = (*EVALUATORS, "NotifyRole", "ExportRole")
 ENDPOINTS = ("DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint", "StsEndpoint", "S3Endpoint")
 
+THROUGH_OWN_ENDPOINTS = [
+    it for where, it in list_identity_statements() if where == "OwnEndpointsPolicy"
+]
 # The statements on all resources; the template has the reasons.
 ON_ALL_RESOURCES = {
     ("FunctionsPolicy", "AttachToVpc"),
     ("FunctionsPolicy", "NotFromFunctionCode"),
     ("FunctionsPolicy", "SendTraces"),
     ("EvaluationPolicy", "DescribeNetworks"),
+    *(("OwnEndpointsPolicy", it["Sid"]) for it in THROUGH_OWN_ENDPOINTS),
 }
 STATEMENTS = [
     pytest.param(where, statement, id=f"{where}-{statement['Sid']}")
@@ -61,7 +65,7 @@ def test_every_statement_has_a_unique_sid() -> None:
 
 def test_the_functions_have_read_access_to_ec2_only() -> None:
     """The permissions on network interfaces, which Lambda needs, are denied to their code."""
-    [deny] = [it for _, it in list_identity_statements() if it["Effect"] == "Deny"]
+    [deny] = [it for _, it in list_identity_statements() if it["Sid"] == "NotFromFunctionCode"]
     denied = set(as_list(deny["Action"]))
     for role in ROLES:
         left = select_actions(list_allowed(role), "ec2") - denied
@@ -73,6 +77,31 @@ def test_the_evaluators_can_make_the_calls_that_rules_need_and_no_others() -> No
     calls = {f"ec2:{facet.value}" for facet in (*Facet, *ServiceFacet)}
     purposes = [it for where, it in list_identity_statements() if where == "EvaluationPolicy"]
     assert calls == select_actions(purposes, "ec2")
+
+
+# Lambda makes these calls with the roles, from its own network.
+OF_LAMBDA = ("ListStreams", "DescribeStream", "GetRecords", "GetShardIterator")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_the_functions_do_is_denied_outside_the_stacks_endpoints(role: str) -> None:
+    """Credentials that leave a function are worth nothing on another network."""
+    policy = RESOURCES["OwnEndpointsPolicy"]["Properties"]
+    roles = [it["Fn::If"][1] if "Fn::If" in it else it for it in policy["Roles"]]
+    assert {"Ref": role} in roles
+    denied: dict[str, Any] = {}
+    for each in THROUGH_OWN_ENDPOINTS:
+        assert each["Effect"] == "Deny"
+        endpoint = each["Condition"]["StringNotEquals"]["aws:SourceVpce"]["Ref"]
+        denied |= dict.fromkeys(as_list(each["Action"]), endpoint)
+    endpoints = {"dynamodb": "DynamoDbEndpoint", "ec2": "Ec2Endpoint", "sns": "SnsEndpoint"}
+    endpoints |= {"sts": "StsEndpoint", "s3": "S3Endpoint", "securityhub": "SecurityHubEndpoint"}
+    [attach] = [it for _, it in list_identity_statements() if it["Sid"] == "NotFromFunctionCode"]
+    for service, endpoint in endpoints.items():
+        for action in select_actions(list_allowed(role), service):
+            if action.endswith(OF_LAMBDA) or action in attach["Action"]:
+                continue
+            assert denied[action] == endpoint, action
 
 
 @pytest.mark.parametrize(

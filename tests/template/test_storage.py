@@ -110,8 +110,8 @@ def test_only_findings_and_events_are_streamed() -> None:
     }
 
 
-def test_the_resource_index_and_sent_alerts_expire() -> None:
-    """Both tables have a time to live."""
+def test_only_rows_with_a_time_to_live_expire() -> None:
+    """Of the history that is the reasons of rejected changes; its other rows have no such field."""
     lives = {
         name: it["TimeToLiveSpecification"]["AttributeName"]
         for name, it in TABLES.items()
@@ -119,6 +119,7 @@ def test_the_resource_index_and_sent_alerts_expire() -> None:
     }
     assert lives == {
         "FindingsTable": "expires_at",
+        "HistoryTable": "expires_at",
         "OwnershipTable": "expires_at",
         "IdempotencyTable": "expiration",
     }

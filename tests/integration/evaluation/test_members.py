@@ -91,7 +91,9 @@ class Organization:
         ports = EvaluationPorts(
             observer=home,
             members=self.members,
-            resolver=ScopeResolver(ec2_of, stage.store.resource_index),
+            resolver=ScopeResolver(
+                ec2_of, stage.store.resource_index, {HOME.account, *self.members}
+            ),
             store=stage.store,
             baselines=BaselineTable(stage.dynamodb, TABLES.baseline),
             rejections=Rejections(stage.dynamodb, TABLES.history),
@@ -166,14 +168,14 @@ def test_a_members_change_is_found_in_its_account_alone(organization: Organizati
     assert organization.assumed[0]["ExternalId"] == "our-external-id"
 
 
-def test_an_account_that_is_no_member_is_refused(organization: Organization) -> None:
-    """With its reason, and the rest of the batch goes on."""
+def test_a_change_of_an_account_that_is_no_member_is_dropped(organization: Organization) -> None:
+    """Nobody outside fills the dead-letter queue; the rest of the batch goes on."""
     unlisted = organization.open_group(ONE) | {"recipientAccountId": "333333333333"}
     organization.stage.open_group()
     (home,) = organization.stage.taken()
-    assert organization.evaluate(unlisted, home) == ("m-1",)
+    assert organization.evaluate(unlisted, home) == ()
     assert organization.stage.findings()
-    assert any("333333333333" in reason for reason in organization.stage.refused().values())
+    assert organization.stage.refused() == {}
 
 
 def test_a_member_that_denies_access_is_unknown_and_stops_no_other(

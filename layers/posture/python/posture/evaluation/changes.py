@@ -26,10 +26,15 @@ logger = Logger()
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """The result of a batch. `failed` are the ids of the messages to retry."""
+    """The result of a batch. `failed` are the ids of the messages to retry.
+
+    `unmonitored` counts changes of accounts and Regions that the monitor is not responsible for. They
+    are dropped: nobody outside can fill its dead-letter queue or keep an alarm raised.
+    """
 
     changes: int = 0
     ignored: int = 0
+    unmonitored: int = 0
     rejected: int = 0
     regions_swept: int = 0
     results: tuple[ScopeResult, ...] = ()
@@ -49,6 +54,7 @@ class BatchResult:
             "ChangesReceived": self.changes,
             "ChangesIgnored": self.ignored,
             "ChangesRejected": self.rejected,
+            "ChangesUnmonitored": self.unmonitored,
             "ChangesFailed": len(self.failed) - self.rejected,
             "RegionsSwept": self.regions_swept,
             "ScopesEvaluated": len(outcomes),
@@ -76,7 +82,8 @@ class Evaluator:
             ClientError, BotoCoreError: DynamoDB does not answer; the whole batch must be retried.
             CorruptItemError: the baseline cannot be read.
         """
-        batch = self._reject_unmonitored(parse_sqs_event(event))
+        parsed = parse_sqs_event(event)
+        batch = self._drop_unmonitored(parsed)
         self._reject(batch.rejected)
         applied = [each for each in batch.received if each.change.outcome is ChangeOutcome.APPLIED]
         changes = {each.change.event_id: each.change for each in applied}
@@ -89,30 +96,26 @@ class Evaluator:
         self._give_up(applied, failures)
         failed = [each.message_id for each in applied if each.change.event_id in failures]
         return BatchResult(
-            changes=len(batch.received) + len(batch.rejected),
+            changes=len(parsed.received) + len(parsed.rejected),
             ignored=len(batch.received) - len(applied),
+            unmonitored=len(parsed.received) - len(batch.received),
             rejected=len(batch.rejected),
             regions_swept=evaluation.regions_swept,
             results=tuple(evaluation.results),
             failed=(*(each.message_id for each in batch.rejected), *failed),
         )
 
-    def _reject_unmonitored(self, batch: ChangeBatch) -> ChangeBatch:
-        """Reject changes of accounts and regions that this monitor does not monitor."""
-        home = self._ports.observer.region
-        unmonitored = [
-            each
-            for each in batch.received
-            if each.change.outcome is ChangeOutcome.APPLIED
-            and not self._ports.watches(each.change.region)
-        ]
-        reason = "event {0.event_id} is from {0.region}, this monitor is in {1}"
-        rejected = [
-            RejectedRecord(each.message_id, reason.format(each.change, home), repr(each.change))
-            for each in unmonitored
-        ]
-        received = tuple(each for each in batch.received if each not in unmonitored)
-        return ChangeBatch(received, (*batch.rejected, *rejected))
+    def _drop_unmonitored(self, batch: ChangeBatch) -> ChangeBatch:
+        """Drop changes of accounts and Regions that this monitor does not monitor."""
+        home, received = self._ports.observer.region, []
+        for each in batch.received:
+            change = each.change
+            if change.outcome is ChangeOutcome.APPLIED and not self._ports.watches(change.region):
+                extra = {"event_id": change.event_id, "of": str(change.region), "here": str(home)}
+                logger.warning("change of an unmonitored account or Region dropped", extra=extra)
+            else:
+                received.append(each)
+        return ChangeBatch(tuple(received), batch.rejected)
 
     def _give_up(self, applied: Iterable[ReceivedChange], failures: Failures) -> None:
         """Record why a change failed at its last try: a dead-letter message does not say it."""

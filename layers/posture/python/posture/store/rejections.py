@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from posture.changes.batch import RejectedRecord
 from posture.lifecycle.bounds import truncate
@@ -13,6 +13,7 @@ from posture.store.queries import StoredTable
 
 PARTITION = "rejected"
 LAST_TRY = 5  # the queues' maxReceiveCount: after it, a message goes to the dead-letter queue
+KEPT = timedelta(days=30)  # longer than the dead-letter queue keeps a message
 BODY = 200_000  # bytes; an item holds 400 KB, a queue message 1 MB
 
 
@@ -31,6 +32,7 @@ class Rejections(StoredTable):
             "reason": rejected.reason,
             "body": truncate(rejected.body, BODY),
             "received_at": format_iso(received_at),
+            "expires_at": int((received_at + KEPT).timestamp()),
         }
         put = build_put(self._table, serialize(row), "attribute_not_exists(#entry)")
         try:

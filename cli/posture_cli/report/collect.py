@@ -5,7 +5,7 @@ compressed details remain.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -109,8 +109,11 @@ class _Life:
 class FindingCollector:
     """Collects the findings of scopes: `begin` a scope, `add` its rows, `finish` it."""
 
-    def __init__(self, period: ReportPeriod) -> None:
+    def __init__(
+        self, period: ReportPeriod, is_listed: Callable[[Finding], bool] = lambda _: True
+    ) -> None:
         self._period = period
+        self._is_listed = is_listed
         self._details = DetailStore()
         self._listed: list[tuple[tuple[Any, ...], int, str]] = []
         self._choices: Mapping[str, set[str]] = {name: set() for name in CHOICES}
@@ -200,7 +203,9 @@ class FindingCollector:
         self._controls.add(scope, bad, checks)
 
     def _list(self, finding: Finding, status: str, steps: Sequence[Entry]) -> None:
-        """Keep what the page shows of a finding."""
+        """Keep what the page shows of a finding, if it lists it."""
+        if not self._is_listed(finding):
+            return
         row = _build_row(finding, status)
         for name, values in self._choices.items():
             values.add(row[FIELDS.index(name)])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from posture.model.finding import Finding
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
 from posture.store.baselines import BaselineTable
@@ -24,6 +25,7 @@ def read_report_data(
     title: str,
     period: ReportPeriod,
     progress: Callable[[int], None] = lambda _: None,
+    is_listed: Callable[[Finding], bool] = lambda _: True,
 ) -> ReportData:
     """Read the history of scopes once: verify it, and collect their findings meanwhile.
 
@@ -32,11 +34,12 @@ def read_report_data(
         title: What the report is about.
         period: Its time.
         progress: Is called with the number of scopes that were read.
+        is_listed: Whether the page lists a finding; the counts are those of all.
 
     Raises:
         ConflictError: A scope was written during every attempt to verify it.
     """
-    collector = FindingCollector(period)
+    collector = FindingCollector(period, is_listed)
     results: list[VerificationResult] = []
     networks: list[VpcPaths] = []
     for result, paths in _read_scopes(stacks, collector, period):

@@ -7,13 +7,15 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from posture.runtime.settings import Tables
 from posture_cli.failure import CommandError
+from posture_cli.suggest import suggest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 
 SQS_BATCH = 10  # messages a SendMessageBatch call may hold
@@ -64,13 +66,36 @@ def _read_outputs(stack: str, region: str | None) -> Mapping[str, str]:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         where = client.meta.region_name
-        raise CommandError(f"there is no stack {stack!r} in {where}") from error
+        raise CommandError(
+            f"there is no stack {stack!r} in {where}{_suggest_region(where)}"
+        ) from error
+    except EndpointConnectionError as error:  # there may be no such region
+        where = client.meta.region_name
+        if nearest := _suggest_region(where):
+            raise CommandError(f"there is no region {where}{nearest}") from error
+        raise
     return {it["OutputKey"]: it["OutputValue"] for it in described.get("Outputs", [])}
+
+
+def _suggest_region(region: str) -> str:
+    """Suggest regions if botocore does not know this one, which may be newer than botocore."""
+    session = boto3.Session()
+    names = {
+        name
+        for each in session.get_available_partitions()
+        for name in session.get_available_regions("cloudformation", each)
+    }
+    return "" if region in names else suggest(region, names)
 
 
 def open_dynamodb(region: str | None) -> DynamoDBClient:
     """Return a DynamoDB client."""
     return boto3.Session(region_name=region).client("dynamodb")
+
+
+def open_s3(region: str | None) -> S3Client:
+    """Return an S3 client."""
+    return boto3.Session(region_name=region).client("s3")
 
 
 def find_caller_arn(region: str | None) -> str:

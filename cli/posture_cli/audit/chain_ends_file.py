@@ -1,70 +1,91 @@
-"""Exports the ends of the hash chains to a file, to be kept where operators cannot write.
+"""Reads and writes the ends of the hash chains: exports, and received alerts, which hold ends."""
 
-Received alerts hold ends of chains as well.
-"""
-
+import gzip
 import json
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from posture.model.instant import format_iso
+from posture.model.instant import parse_iso
 from posture.model.scope import Scope
-from posture.store.hash_chain import Chain
-from posture.store.waivers import PARTITION
-from posture_cli.audit.verify import ChainEnds, VerificationResult
+from posture.store.chain_ends import (
+    KIND,
+    ChainEnd,
+    ExportHeader,
+    format_lines,
+    parse_end,
+    parse_header,
+    require_whole,
+)
+from posture.store.hash_chain import WAIVERS, Chain
+from posture_cli.audit.exported_ends import ExportedEnds
+from posture_cli.audit.verify import VerificationResult
 from posture_cli.failure import CommandError
 
-VERSION = 1
+FIRST_VERSION = 1  # one JSON document
+GZIP = b"\x1f\x8b"
 
 
 def write_chain_ends(
-    path: Path, results: Iterable[VerificationResult], *, table: str, exported_at: datetime
+    path: Path, results: Iterable[VerificationResult], header: ExportHeader
 ) -> None:
-    """Write the end of each chain.
+    """Write the end of each chain, compressed if the file is called `.gz`.
 
     Raises:
         OSError: The file cannot be written.
     """
-    document = {
-        "version": VERSION,
-        "table": table,
-        "exported_at": format_iso(exported_at),
-        "chains": [
-            {"scope": it.scope, "length": it.chain.length, "tip": it.chain.tip}
-            for it in sorted(results, key=lambda result: result.scope)
-        ],
-    }
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    ends = (
+        ChainEnd(it.scope, it.chain, it.first_observed_at, it.unchained)
+        for it in sorted(results, key=lambda result: result.scope)
+    )
+    body = "".join(f"{line}\n" for line in format_lines(header, ends)).encode()
+    path.write_bytes(gzip.compress(body, mtime=0) if path.suffix == ".gz" else body)
 
 
-def read_chain_ends(path: Path) -> ChainEnds:
-    """Read the ends of the chains, by scope, from an export or from alerts.
+def read_chain_ends(path: Path, table: str = "") -> ExportedEnds:
+    """Read the ends of the chains from an export or from alerts.
 
-    Of several alerts of one scope, the latest counts.
+    Args:
+        path: The file.
+        table: The history table that is verified; "" for any.
 
     Raises:
         CommandError: The file is malformed.
         OSError: The file cannot be read.
     """
-    documents = list(_parse_documents(path))
-    if all(isinstance(each, dict) and "kind" in each for each in documents):
-        return _read_alerts(path, documents)
-    document = documents[0]
-    if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise CommandError(
-            f"{path}: version: expected {VERSION}, as posture verify --heads writes it"
-        )
-    chains = document.get("chains")
-    if not isinstance(chains, list):
-        raise CommandError(f"{path}: chains: expected a list")
-    return dict(_parse_chain(path, number, each) for number, each in enumerate(chains))
+    ends = ExportedEnds()
+    parse_chain_ends(str(path), path.read_bytes(), ends, table)
+    return ends
 
 
-def _parse_documents(path: Path) -> Iterator[Any]:
-    """Parse a file of one JSON document, or of one on each line, as a queue of alerts is saved."""
-    text = path.read_text(encoding="utf-8")
+def parse_chain_ends(name: str, body: bytes, ends: ExportedEnds, table: str = "") -> None:
+    """Parse an export or alerts, and add what they hold.
+
+    Args:
+        name: The name of the file or object, for errors.
+        body: Its content, which may be compressed.
+        ends: What the ends are added to.
+        table: The history table that is verified; "" for any.
+
+    Raises:
+        CommandError: The content is malformed.
+    """
+    try:
+        text = (gzip.decompress(body) if body.startswith(GZIP) else body).decode("utf-8")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise CommandError(f"{name}: cannot be read: {error}") from None
+    documents = list(_parse_documents(name, text))
+    if documents and isinstance(documents[0], dict) and documents[0].get("kind") == KIND:
+        _add_export(name, documents, ends, table)
+    elif documents and all(isinstance(each, dict) and "kind" in each for each in documents):
+        _add_alerts(name, documents, ends)
+    else:
+        _add_first_version(name, documents, ends)
+
+
+def _parse_documents(name: str, text: str) -> Iterator[Any]:
+    """Parse one JSON document, or one on each line, as a queue of alerts is saved."""
     try:
         yield json.loads(text)
     except ValueError as whole:
@@ -74,33 +95,74 @@ def _parse_documents(path: Path) -> Iterator[Any]:
                 yield json.loads(line)
             except ValueError as error:
                 problem = whole if len(lines) == 1 else f"line {number}: {error}"
-                raise CommandError(f"{path}: expected JSON: {problem}") from None
+                raise CommandError(f"{name}: expected JSON: {problem}") from None
 
 
-def _read_alerts(path: Path, documents: Iterable[Any]) -> ChainEnds:
-    ends: dict[str, Chain] = {}
+def _add_export(name: str, documents: Sequence[Any], ends: ExportedEnds, table: str) -> None:
+    number = 1
+    try:
+        header = parse_header(documents[0])
+        parsed = []
+        for number, document in enumerate(documents[1:-1], 2):  # noqa: B007 - the error names it
+            parsed.append(parse_end(document))
+        number = len(documents)
+        require_whole(documents[-1], len(parsed), sum(end.chain.length for end in parsed))
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{name}: line {number}: {error}") from None
+    if table and header.table != table:
+        warning = f"an export is of table {header.table}, not of {table}"
+        ends.warnings += [] if warning in ends.warnings else [warning]
+    ends.add_export(header.exported_at, complete=header.complete)
+    for end in parsed:
+        ends.add_end(end, header.exported_at)
+
+
+def _add_alerts(name: str, documents: Iterable[Any], ends: ExportedEnds) -> None:
+    """Add the ends in alerts, and in the digests of many alerts."""
+    found = 0
     for number, document in enumerate(documents):
         history = document.get("history")
-        if not isinstance(history, dict):
-            continue  # a digest, or an alert of a version without
-        raw = {"scope": document.get("scope"), "length": history.get("rows")}
-        raw["tip"] = history.get("digest")
-        scope, chain = _parse_chain(path, number, raw)
-        ends[scope] = max(ends.get(scope, chain), chain, key=lambda each: each.length)
-    if not ends:
-        raise CommandError(f"{path}: history: expected an alert of the monitor that has it")
-    return ends
+        listed = history if isinstance(history, list) else [history]
+        for each in listed:
+            if isinstance(each, dict):  # older alerts and digests have none
+                scope = each.get("scope", document.get("scope"))
+                raw = {"scope": scope, "length": each.get("rows"), "tip": each.get("digest")}
+                ends.add_end(_parse_chain(name, number, raw), None)
+                found += 1
+    if not found:
+        raise CommandError(f"{name}: history: expected an alert of the monitor that has it")
+    ends.alerts += found
 
 
-def _parse_chain(path: Path, number: int, raw: Any) -> tuple[str, Chain]:
-    fields = raw if isinstance(raw, dict) else {}
-    scope, length, tip = (fields.get(name) for name in ("scope", "length", "tip"))
+def _add_first_version(name: str, documents: Sequence[Any], ends: ExportedEnds) -> None:
+    document = documents[0] if documents else None
+    if not isinstance(document, dict) or document.get("version") != FIRST_VERSION:
+        raise CommandError(
+            f"{name}: expected an export, as posture verify --heads writes it, or alerts in JSON: "
+            f"neither kind nor version is known"
+        )
+    chains = document.get("chains")
+    if not isinstance(chains, list):
+        raise CommandError(f"{name}: chains: expected a list")
     try:
-        name = PARTITION if scope == PARTITION else str(Scope.parse(str(scope)))
+        exported_at = parse_iso(str(document.get("exported_at")))
+    except ValueError:
+        raise CommandError(f"{name}: exported_at: expected a time") from None
+    for number, each in enumerate(chains):
+        ends.add_end(_parse_chain(name, number, each), exported_at)
+    # The first version did not say whether it holds all chains.
+    ends.add_export(exported_at, complete=False)
+
+
+def _parse_chain(name: str, number: int, raw: Any) -> ChainEnd:
+    fields = raw if isinstance(raw, dict) else {}
+    scope, length, tip = (fields.get(key) for key in ("scope", "length", "tip"))
+    try:
+        partition = WAIVERS if scope == WAIVERS else str(Scope.parse(str(scope)))
     except ValueError as error:
-        raise CommandError(f"{path}: chains[{number}].scope: {error}") from None
+        raise CommandError(f"{name}: chains[{number}].scope: {error}") from None
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-        raise CommandError(f"{path}: chains[{number}].length: expected a number, got {length!r}")
+        raise CommandError(f"{name}: chains[{number}].length: expected a number, got {length!r}")
     if not isinstance(tip, str):
-        raise CommandError(f"{path}: chains[{number}].tip: expected a digest, got {tip!r}")
-    return name, Chain(length, tip)
+        raise CommandError(f"{name}: chains[{number}].tip: expected a digest, got {tip!r}")
+    return ChainEnd(partition, Chain(length, tip))

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from posture.model.instant import parse_iso
 from posture.store.hash_chain import DIGEST, FIRST, Chain, digest_row
+from posture.store.scope_record import ANY_TIME
+from posture_cli.audit.exported_ends import ExportedChain
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+UNCHAINED_SCHEMA = 1  # the only version that wrote rows without a digest
 
 Row = Mapping[str, "AttributeValueTypeDef"]
 
@@ -29,17 +35,20 @@ class ChainWalk:
     """One pass over the rows of a scope, in the order of their keys.
 
     Attributes:
-        mark: The number of the row whose digest is kept in `marked`.
+        exported: What was exported of the chain, which it must still contain.
         chain: The end of the chain so far.
         unchained: The number of rows from before chains existed.
         fault: The first fault; the rows after it are not checked.
+        rewritten: The first row with another digest than the exported one; 0 for none.
+        times: When the first and the last row were written.
     """
 
-    mark: int = 0
+    exported: ExportedChain = field(default_factory=ExportedChain)
     chain: Chain = field(default_factory=Chain)
     unchained: int = 0
     fault: ChainFault | None = None
-    marked: str = ""
+    rewritten: int = 0
+    times: tuple[datetime, datetime] | None = None
     _first_unchained: str = ""
     _last: str = ""
 
@@ -71,7 +80,7 @@ class ChainWalk:
     def _check(self, row: Row) -> ChainFault | None:
         entry = row["entry"].get("S", "")
         if DIGEST not in row:
-            return self._check_unchained(entry)
+            return self._check_unchained(row, entry)
         digest = row[DIGEST].get("S", "")
         number, previous = _number(row), row.get("previous", {}).get("S", "")
         if problem := self._problem(row, number, digest):
@@ -84,15 +93,36 @@ class ChainWalk:
             return ChainFault(
                 self._first_unchained, "inserted: it is before the first row of the chain"
             )
+        if self.exported.find_backdated(number, self._note_time(row)):
+            return ChainFault(
+                entry,
+                f"inserted: it is dated before the export of {self.exported.exported_at:%F %H:%M} "
+                "UTC, which does not hold it",
+            )
         self.chain, self._last = Chain(number, digest), entry
-        if number == self.mark:
-            self.marked = digest
+        if self.exported.tips.get(number, digest) != digest:
+            self.rewritten = self.rewritten or number
         return None
 
-    def _check_unchained(self, entry: str) -> ChainFault | None:
+    def _note_time(self, row: Row) -> datetime:
+        """Return when a row was written, by the name of its transaction."""
+        text = row.get("commit", row["entry"]).get("S", "").partition("#")[0]
+        try:
+            written_at = parse_iso(text)
+        except ValueError:  # a key of a form that no version writes
+            return ANY_TIME
+        first, last = self.times or (written_at, written_at)
+        self.times = min(first, written_at), max(last, written_at)
+        return written_at
+
+    def _check_unchained(self, row: Row, entry: str) -> ChainFault | None:
         """Check a row without a digest, which can only be before the chain."""
         if self.chain.length:
             return ChainFault(entry, "inserted: it has no digest, but the chain begins before it")
+        schema = row.get("schema", {}).get("N", str(UNCHAINED_SCHEMA))
+        if schema != str(UNCHAINED_SCHEMA) or {"number", "previous"} & row.keys():
+            return ChainFault(entry, "altered: its digest was removed")
+        self._note_time(row)
         self._first_unchained = self._first_unchained or entry
         self.unchained += 1
         return None

@@ -152,7 +152,8 @@ def read_observed(
         first = record.first_observed_at if record else None
         if first is None or first > since:
             row = tables.history.find_first(scope)
-            first = min(filter(None, (first, row and row.observed_at)), default=None)
+            known = [first, row.observed_at if row else None]
+            first = min((at for at in known if at), default=None)
         last = record.observed_at if record else None
         yield ObservedScope(scope, first, last, bool(record and record.exists))
 

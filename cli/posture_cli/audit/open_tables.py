@@ -63,6 +63,11 @@ class OpenTables:
     meter: CapacityMeter
 
     @property
+    def region(self) -> str:
+        """The region of the tables."""
+        return self.client.meta.region_name
+
+    @property
     def findings(self) -> Findings:
         """The findings table."""
         return Findings(self.client, self.tables.findings)

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding, FindingStatus, Step
 from posture.store.history import sort_rows
 from posture.store.items import Entry
+
+# A transient finding is recorded once the calls that opened and resolved it are known: CloudTrail
+# delivers within about 15 minutes, and earlier snapshots are kept for an hour.
+RECORDED_WITHIN = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def find_episodes(rows: Iterable[Entry], since: datetime, until: datetime) -> It
         since: The start of the period.
         until: Its end.
     """
-    for life in _group_by_finding(row for row in rows if row.observed_at <= until):
+    for life in _group_by_finding(row for row in rows if _find_start(row) <= until):
         for episode in _split_into_episodes(life):
             ended = _find_end(episode)
             if ended is None or ended >= since:
@@ -92,39 +96,37 @@ def find_differences(
         second: The second time.
         begins: When the scope was first observed.
     """
-    for life in _group_by_finding(row for row in rows if row.observed_at <= second):
-        before = [row for row in life if row.observed_at <= first]
-        between = life[len(before) :]
-        steps = {row.transition.step for row in between}
+    for life in _group_by_finding(row for row in rows if _find_start(row) <= second):
         lasting = [row for row in life if row.transition.step is not Step.TRANSIENT]
-        now = (lasting or life)[-1].transition.finding
-        was = next(
-            (it.transition.finding for it in reversed(before) if it in lasting),
-            None,
-        )
-        kind = _compare(was, now, between, steps)
-        if kind is Difference.OPENED and between[0].observed_at == begins:
-            kind = Difference.FIRST_OBSERVED
-        if kind:
-            yield FindingDifference(kind, was.status if was else None, now)
+        before = [row for row in lasting if row.observed_at <= first]
+        between = lasting[len(before) :]
+        was = before[-1].transition.finding if before else None
+        if between and (kind := _compare(was, between)):
+            if kind is Difference.OPENED and between[0].observed_at == begins:
+                kind = Difference.FIRST_OBSERVED
+            yield FindingDifference(kind, was and was.status, between[-1].transition.finding)
+        for row in life:
+            if row.transition.step is Step.TRANSIENT and row.transition.finding.updated_at >= first:
+                yield FindingDifference(Difference.TRANSIENT, None, row.transition.finding)
 
 
-def _compare(
-    was: Finding | None, now: Finding, between: Sequence[Entry], steps: set[Step]
-) -> Difference | None:
-    if not between:
-        return None
-    was_bad = was is not None and is_bad(was)
-    was_resolved = any(not is_bad(row.transition.finding) for row in between)
-    if was_bad and is_bad(now):
-        if was_resolved:
+def _compare(was: Finding | None, between: Sequence[Entry]) -> Difference | None:
+    states = [row.transition.finding for row in between]
+    was_bad, now_bad = was is not None and is_bad(was), is_bad(states[-1])
+    if was_bad and now_bad:
+        if not all(map(is_bad, states)):
             return Difference.REOPENED
-        return Difference.AMENDED if steps == {Step.AMENDED} else Difference.CHANGED
-    if was_bad or is_bad(now):
+        amended = all(row.transition.step is Step.AMENDED for row in between)
+        return Difference.AMENDED if amended else Difference.CHANGED
+    if was_bad or now_bad:
         return Difference.RESOLVED if was_bad else Difference.OPENED
-    if any(is_bad(row.transition.finding) for row in between):
-        return Difference.CAME_AND_WENT
-    return Difference.TRANSIENT if Step.TRANSIENT in steps else None
+    return Difference.CAME_AND_WENT if any(map(is_bad, states)) else None
+
+
+def _find_start(row: Entry) -> datetime:
+    """Return when a state began: a transient finding is recorded after it is over."""
+    transient = row.transition.step is Step.TRANSIENT
+    return row.transition.finding.opened_at if transient else row.observed_at
 
 
 def _group_by_finding(rows: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
@@ -157,6 +159,8 @@ def _split_into_episodes(life: Iterable[Entry]) -> Sequence[Sequence[Entry]]:
 
 def _find_end(rows: Sequence[Entry]) -> datetime | None:
     """Return when an episode was resolved; None if it was not."""
+    if rows[0].transition.step is Step.TRANSIENT:
+        return rows[0].transition.finding.updated_at
     return next((row.observed_at for row in rows if not is_bad(row.transition.finding)), None)
 
 

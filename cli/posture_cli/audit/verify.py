@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from posture.ec2.observer import utc_now
@@ -20,6 +21,8 @@ from posture.store.scope_record import CLOCK_TOLERANCE, RECORD_KEY, ScopeRecord
 from posture.store.scope_store import Store
 from posture.store.waivers import PARTITION, WaiverTable
 from posture_cli.audit.chain_walk import ChainFault, ChainWalk, Row
+from posture_cli.audit.exported_ends import ExportedChain, ExportedEnds
+from posture_cli.audit.observed import format_instant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # a scope that is written during its verification is verified again
 
-ChainEnds = Mapping[str, Chain]  # by scope
 Loader = Callable[[], tuple[Chain, Mapping[str, Finding] | None]]  # the recorded end, the findings
 
 
@@ -41,12 +43,52 @@ class VerificationResult:
         chain: The end of its chain. Stored elsewhere, it later proves that nothing was rewritten.
         unchained: The number of rows from before chains existed, which are not verified.
         fault: The first fault, if there is one.
+        times: When the first and the last row were written; None without rows.
+        exported: The number of rows that an export proves.
+        first_observed_at: When the scope was first observed; None where it is not known.
+        recorded: Whether the scope is in the findings table.
     """
 
     scope: str
     chain: Chain
     unchained: int = 0
     fault: ChainFault | None = None
+    times: tuple[datetime, datetime] | None = None
+    exported: int = 0
+    first_observed_at: datetime | None = None
+    recorded: bool = True
+
+
+def describe_verification(
+    results: Sequence[VerificationResult], ends: ExportedEnds
+) -> Iterator[str]:
+    """Describe what was verified, from when to when, against what, and what is not proven."""
+    altered = sum(result.fault is not None for result in results)
+    rows = sum(result.chain.length for result in results)
+    unchained = sum(result.unchained for result in results)
+    times = [instant for result in results for instant in result.times or ()]
+    text = f"{rows} rows in {len(results)} chains"
+    if times:
+        text += f", written from {format_instant(min(times))} to {format_instant(max(times))}"
+    if unchained:
+        text += f", {unchained} older rows without a chain, which cannot be verified"
+    yield f"{text}: {f'{altered} chains are altered' if altered else 'intact'}"
+    yield from ends.warnings
+    if not ends:
+        yield (
+            "not compared with exported ends: that someone who can write both tables rewrote a "
+            "chain, or removed a scope, the last rows or all digests with what refers to them, "
+            "would not be noticed; see --against"
+        )
+        return
+    proven = sum(result.exported for result in results)
+    chains = sum(result.exported > 0 for result in results)
+    since = sum(result.chain.length - result.exported for result in results if not result.fault)
+    text = f"compared with {' and '.join(ends.list_descriptions())}"
+    text += f": {proven} rows in {chains} chains are as they were exported"
+    if since:
+        text += f"; {since} rows since are consistent, but no export proves them yet"
+    yield text
 
 
 class RowVisitor(Protocol):
@@ -76,7 +118,7 @@ class Verifier:
         self._visitor = visitor
 
     def verify_all(
-        self, scopes: Iterable[Scope], exported: ChainEnds
+        self, scopes: Iterable[Scope], exported: ExportedEnds | None = None
     ) -> Iterator[VerificationResult]:
         """Verify each scope, as `verify_scopes`, and all others that history has rows of.
 
@@ -87,27 +129,32 @@ class Verifier:
         return self.verify_scopes(sorted(listed), exported)
 
     def verify_scopes(
-        self, scopes: Iterable[Scope], exported: ChainEnds
+        self, scopes: Iterable[Scope], exported: ExportedEnds | None = None
     ) -> Iterator[VerificationResult]:
-        """Verify each scope, and that its chain still contains the exported end.
+        """Verify each scope, and that its chain still contains every exported end.
 
         Scopes that are only in `exported` are verified, too.
 
         Raises:
             ConflictError: A scope was written during every attempt.
         """
+        ends = exported or ExportedEnds()
         done = set()
         for scope in scopes:
             done.add(str(scope))
-            yield self._verify_scope(scope, exported.get(str(scope)))
-        for name in sorted(set(exported) - done - {PARTITION}):
-            yield self._verify_scope(Scope.parse(name), exported[name])
+            yield self._verify_scope(scope, ends)
+        for name in sorted(set(ends.chains) - done - {PARTITION}):
+            yield self._verify_scope(Scope.parse(name), ends)
 
-    def verify_waivers(self, exported: Chain | None) -> VerificationResult:
-        """Verify the history of the waivers, whose chain ends in the baseline table."""
-        return self._verify(PARTITION, lambda: (self._waivers.load_chain(), None), exported)
+    def verify_waivers(self, exported: ExportedEnds | None = None) -> VerificationResult:
+        """Verify the history of the waivers, whose chain ends in the baseline table.
 
-    def _verify_scope(self, scope: Scope, exported: Chain | None) -> VerificationResult:
+        Its rows are dated by the computers of those who decide, so their times prove nothing.
+        """
+        known = replace((exported or ExportedEnds()).find(PARTITION), exported_at=None)
+        return self._verify(PARTITION, lambda: (self._waivers.load_chain(), None), known)
+
+    def _verify_scope(self, scope: Scope, ends: ExportedEnds) -> VerificationResult:
         records: list[ScopeRecord] = []
 
         def load() -> tuple[Chain, Mapping[str, Finding]]:
@@ -116,9 +163,12 @@ class Verifier:
             return state.record.chain if state.record else Chain(), state.findings
 
         try:
-            result = self._verify(str(scope), load, exported)
+            result = self._verify(str(scope), load, ends.find(str(scope)))
             fault = result.fault or self._check_time(records)
-            return replace(result, fault=fault)
+            first = records[0].first_observed_at if records else None
+            if not records and not fault and str(scope) in ends.chains:
+                fault = ChainFault(RECORD_KEY, "removed: the scope was exported")
+            return replace(result, fault=fault, first_observed_at=first, recorded=bool(records))
         except CorruptItemError as error:
             return VerificationResult(
                 str(scope), Chain(), fault=ChainFault("", f"altered: {error}")
@@ -134,17 +184,20 @@ class Verifier:
                 return ChainFault(RECORD_KEY, problem)
         return None
 
-    def _verify(self, partition: str, load: Loader, exported: Chain | None) -> VerificationResult:
+    def _verify(self, partition: str, load: Loader, exported: ExportedChain) -> VerificationResult:
         """Verify a chain, and the findings that follow from it if `load` returns any."""
         for _ in range(ATTEMPTS):
             end, stored = load()
-            walk = ChainWalk(exported.length if exported else 0)
+            walk = ChainWalk(exported)
             rows = walk.walk(self._history.query_rows(partition))
             findings, fault = self._replay(rows, of_findings=stored is not None)
             fault = walk.fault or fault or walk.check_end(end)
             fault = fault or _check_exported(walk, exported) or _compare(stored or {}, findings)
             if fault is None or load()[0] == end:
-                return VerificationResult(partition, walk.chain, walk.unchained, fault)
+                proven = 0 if fault else exported.longest
+                return VerificationResult(
+                    partition, walk.chain, walk.unchained, fault, walk.times, proven
+                )
         raise ConflictError(f"{partition}: written during every attempt; verify it again")
 
     def _replay(
@@ -167,14 +220,19 @@ class Verifier:
         return {name: row.transition.finding for name, row in latest.items()}, None
 
 
-def _check_exported(walk: ChainWalk, exported: Chain | None) -> ChainFault | None:
-    """Compare a chain with its exported end."""
-    if exported is None or exported.length == 0:
-        return None
-    if walk.chain.length < exported.length:
-        problem = f"removed: {walk.chain.length} rows are left of the {exported.length} exported"
-    elif walk.marked != exported.tip:
-        problem = f"altered: rewritten up to row {exported.length} since its end was exported"
+def _check_exported(walk: ChainWalk, exported: ExportedChain) -> ChainFault | None:
+    """Compare a chain with all that was exported of it."""
+    left, longest = walk.chain.length, exported.longest
+    if exported.problem:
+        problem = exported.problem
+    elif left < longest:
+        problem = f"removed: {left} rows are left of the {longest} exported"
+    elif walk.rewritten:
+        problem = f"altered: rewritten up to row {walk.rewritten} since its end was exported"
+    elif exported.unchained is not None and walk.unchained != exported.unchained:
+        problem = (
+            f"altered: {walk.unchained} rows without a digest, {exported.unchained} when exported"
+        )
     else:
         return None
     return ChainFault("", problem)

@@ -1,25 +1,34 @@
 """`posture verify`: checks that the findings and their history were not altered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from posture.model.instant import format_iso
 from posture.model.scope import Scope
-from posture.store.waivers import PARTITION
+from posture.store.chain_ends import ExportHeader
 from posture_cli import exit_codes, options
-from posture_cli.audit.chain_ends_file import read_chain_ends, write_chain_ends
+from posture_cli.audit.chain_ends_file import parse_chain_ends, write_chain_ends
+from posture_cli.audit.evidence_bucket import is_bucket, read_bucket
+from posture_cli.audit.exported_ends import ExportedEnds
 from posture_cli.audit.open_tables import OpenTables, open_tables
-from posture_cli.audit.verify import ChainEnds, VerificationResult, Verifier
+from posture_cli.audit.verify import VerificationResult, Verifier, describe_verification
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
+from posture_cli.deployed import open_s3
+from posture_cli.failure import CommandError
 from posture_cli.options import Output, option
 from posture_cli.render.records import write_records
+from posture_cli.suggest import suggest
 
-COLUMNS = ("verdict", "scope", "rows", "entry", "problem")
-CSV_COLUMNS = ("verdict", "scope", "rows", "unchained", "tip", "entry", "problem")
+COLUMNS = ("verdict", "scope", "rows", "since", "until", "exported", "entry", "problem")
+CSV_COLUMNS = (
+    "verdict", "scope", "rows", "exported", "unchained", "since", "until", "first_observed_at",
+    "tip", "entry", "problem",
+)  # fmt: skip
 
 app = CommandGroup()
 
@@ -28,6 +37,7 @@ app = CommandGroup()
     "posture verify",
     "posture verify --heads heads-2026-09-30.json",
     "posture verify --against heads-2026-09-30.json",
+    "posture verify --against s3://evidence-bucket/posture/111122223333/eu-west-1/",
     "posture verify --against alerts.ndjson",
     "posture verify --scope 111122223333/eu-west-1/vpc-0123456789abcdef0",
 )
@@ -40,11 +50,12 @@ def verify(
         option("FILE", "Write the end of every hash chain to this file; keep it elsewhere."),
     ] = None,
     against: Annotated[
-        Path | None,
+        list[str] | None,
         option(
-            "FILE",
-            "Also verify that the chains still contain the ends in this file: an export of "
-            "--heads, or alerts in JSON, one on each line.",
+            "FILE|s3://BUCKET/PREFIX",
+            "Also verify that the chains still contain the exported ends: of a file that --heads "
+            "wrote, of alerts in JSON, one on each line, or of all exports in a bucket. Repeat for "
+            "several.",
         ),
     ] = None,
     tables: options.AllTableOptions,
@@ -56,23 +67,32 @@ def verify(
     digest of the last row. For each scope the command names the first row that was altered, removed
     or inserted. The scopes are those of both tables, so a removed scope record is found.
 
-    Someone who can write both tables could rewrite a whole chain. To detect that, export the ends
-    of the chains with --heads, store the file where that person cannot write, and verify with
-    --against later. Alerts that were received are such a witness, too: each holds the end of its
-    scope's chain.
+    Someone who can write both tables could rewrite a whole chain, or remove a scope or the last
+    rows with all that refers to them. Only ends of the chains that are kept elsewhere give that
+    away: those that the stack exports to a bucket (parameter EvidenceBucket), a file of --heads, or
+    alerts that were received. Compare with them by --against. The last lines say what was verified,
+    from when to when, against which exports, and what is not proven.
 
     Exit code: 0 when nothing was altered, 1 when something was, 2 on error.
     """
-    expected = read_chain_ends(against) if against else {}
+    started = datetime.now(UTC)
     opened = open_tables(where.stack, where.region, tables.all_named())
-    results = _verify(opened, scope, expected)
+    ends = _read_ends(against or (), where.region, opened.tables.history)
+    results = _verify(opened, scope, ends)
     write_records(map(_build_record, results), COLUMNS, output, CSV_COLUMNS)
     altered = sum(result.fault is not None for result in results)
     opened.print_cost(verbose=tables.verbose)
-    _print_summary(results, altered)
+    for line in describe_verification(results, ends):
+        print_note(line)
     if heads and not altered:
-        now = datetime.now(UTC)
-        write_chain_ends(heads, results, table=opened.tables.history, exported_at=now)
+        header = ExportHeader(
+            opened.tables.history,
+            started,
+            where.stack,
+            complete=scope is None,
+            region=opened.region,
+        )
+        write_chain_ends(heads, results, header)
         print_note(
             f"wrote {heads}; store it where users who can write to the tables cannot change it"
         )
@@ -82,40 +102,56 @@ def verify(
         raise typer.Exit(exit_codes.FINDINGS)
 
 
+def _read_ends(locations: Iterable[str], region: str | None, table: str) -> ExportedEnds:
+    ends = ExportedEnds()
+    with open_stderr().status("reading exported ends") as progress:
+        for each in locations:
+            if is_bucket(each):
+                read_bucket(
+                    open_s3(region),
+                    each,
+                    ends,
+                    table,
+                    lambda number: progress.update(f"read {number} exports"),
+                )
+            else:
+                parse_chain_ends(each, Path(each).read_bytes(), ends, table)
+    return ends
+
+
 def _verify(
-    tables: OpenTables, scope: Scope | None, expected: ChainEnds
+    tables: OpenTables, scope: Scope | None, ends: ExportedEnds
 ) -> Sequence[VerificationResult]:
-    scopes = iter([scope]) if scope else tables.list_scopes()
-    if scope:
-        expected = {name: chain for name, chain in expected.items() if name == str(scope)}
     results = []
     with open_stderr().status("verifying the chains") as progress:
         verifier = Verifier(tables.client, tables.tables)
-        verify_each = verifier.verify_scopes if scope else verifier.verify_all
-        for result in verify_each(scopes, expected):
+        found = (
+            verifier.verify_scopes([scope], ends.select(str(scope)))
+            if scope
+            else verifier.verify_all(tables.list_scopes(), ends)
+        )
+        for result in found:
             results.append(result)
             progress.update(f"verified {len(results)} chains, last {result.scope}")
+        if scope and not results[0].recorded and not results[0].chain.length and not ends.chains:
+            known = suggest(str(scope), map(str, tables.list_scopes()))
+            raise CommandError(f"{scope} was never observed{known}")
         if tables.tables.baseline and not scope:
-            results.append(verifier.verify_waivers(expected.get(PARTITION)))
+            results.append(verifier.verify_waivers(ends))
     return results
 
 
-def _print_summary(results: Sequence[VerificationResult], altered: int) -> None:
-    rows = sum(result.chain.length for result in results)
-    unchained = sum(result.unchained for result in results)
-    text = f"{rows} rows in {len(results)} chains"
-    if unchained:
-        text += f", {unchained} older rows without a chain, which cannot be verified"
-    print_note(f"{text}: {f'{altered} chains are altered' if altered else 'intact'}")
-
-
 def _build_record(result: VerificationResult) -> dict[str, Any]:
-    fault = result.fault
+    fault, times, first = result.fault, result.times, result.first_observed_at
     return {
         "verdict": "altered" if fault else "intact",
         "scope": result.scope,
         "rows": result.chain.length,
+        "exported": result.exported,
         "unchained": result.unchained,
+        "since": format_iso(times[0]) if times else None,
+        "until": format_iso(times[1]) if times else None,
+        "first_observed_at": format_iso(first) if first else None,
         "tip": result.chain.tip,
         "entry": fault.entry if fault else None,
         "problem": fault.problem if fault else None,

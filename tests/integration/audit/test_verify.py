@@ -13,9 +13,11 @@ from finding_builders import OTHER, SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Severity, Status
+from posture.store.chain_ends import ChainEnd
 from posture.store.hash_chain import Chain, append_to_chain, digest_row
 from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
 from posture_cli.audit.chain_ends_file import read_chain_ends
+from posture_cli.audit.exported_ends import ExportedEnds
 from posture_cli.audit.verify import VerificationResult, Verifier
 from posture_cli.failure import CommandError
 from stack_tables import TABLES
@@ -27,15 +29,19 @@ Row = dict[str, Any]
 MANY = [verdict(resource=f"subnet-{number:04}") for number in range(9)]
 
 
-def prove(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> VerificationResult:
-    """Prove the scope of the tests."""
-    [proof] = Verifier(client, TABLES).verify_scopes(iter([SCOPE]), exported or {})
+def prove(client: "DynamoDBClient", *exported: Chain) -> VerificationResult:
+    """Prove the scope of the tests, against exported ends of its chain."""
+    ends = ExportedEnds()
+    for number, chain in enumerate(exported):
+        ends.add_export(at(90 + number), complete=True)
+        ends.add_end(ChainEnd(str(SCOPE), chain), at(90 + number))
+    [proof] = Verifier(client, TABLES).verify_scopes(iter([SCOPE]), ends)
     return proof
 
 
-def problem(client: "DynamoDBClient", exported: dict[str, Chain] | None = None) -> tuple[str, str]:
+def problem(client: "DynamoDBClient", *exported: Chain) -> tuple[str, str]:
     """Return the kind of the fault, and the entry it names."""
-    fault = prove(client, exported).fault
+    fault = prove(client, *exported).fault
     assert fault is not None
     return fault.problem.partition(":")[0], fault.entry
 
@@ -148,7 +154,7 @@ def test_a_chain_written_anew_is_given_away_by_an_exported_head(
     dynamodb: "DynamoDBClient",
 ) -> None:
     """Who may write both tables can forge everything but what was exported before."""
-    exported = {str(SCOPE): prove(dynamodb).chain}
+    exported = prove(dynamodb).chain
     chain = Chain()
     for row in in_chain(dynamodb):
         bare = {name: row[name] for name in row if name not in {"digest", "number", "previous"}}
@@ -162,7 +168,7 @@ def test_a_chain_written_anew_is_given_away_by_an_exported_head(
 @pytest.mark.usefixtures("life")
 def test_a_shorter_chain_is_given_away_by_an_exported_head(dynamodb: "DynamoDBClient") -> None:
     """Rows taken from the end together with the head's word for them."""
-    exported = {str(SCOPE): prove(dynamodb).chain}
+    exported = prove(dynamodb).chain
     *kept, last = in_chain(dynamodb)
     drop(dynamodb, last)
     set_head(dynamodb, Chain(len(kept), kept[-1]["digest"]["S"]))
@@ -174,8 +180,8 @@ def test_a_longer_chain_still_holds_its_exported_head(
     dynamodb: "DynamoDBClient", store: Store
 ) -> None:
     """What was added since is no fault."""
-    exported = {str(SCOPE): prove(dynamodb).chain}
-    record_evaluation(store, 9)
+    exported = prove(dynamodb).chain
+    record_evaluation(store, 99)
     assert prove(dynamodb, exported).fault is None
 
 
@@ -198,7 +204,8 @@ def test_findings_must_be_what_history_leads_to(dynamodb: "DynamoDBClient") -> N
 def unchain(client: "DynamoDBClient") -> None:
     """Make the tables as they were before there were chains."""
     for row in rows(client, "history"):
-        put(client, {n: v for n, v in row.items() if n not in {"digest", "number", "previous"}})
+        bare = {n: v for n, v in row.items() if n not in {"digest", "number", "previous"}}
+        put(client, {**bare, "schema": {"N": "1"}})
     client.update_item(
         TableName="findings",
         Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
@@ -214,7 +221,8 @@ def test_rows_from_before_there_were_chains_are_run_verify(
     """They are counted, not proven; the chain begins after them, and nothing may join them."""
     record_evaluation(store, 0, verdict(), verdict(resource="vpce-0a"))
     unchain(dynamodb)
-    assert prove(dynamodb) == VerificationResult(str(SCOPE), Chain(), unchained=2)
+    proof = prove(dynamodb)
+    assert (proof.fault, proof.chain, proof.unchained) == (None, Chain(), 2)
     record_evaluation(store, 1, verdict())
     proof = prove(dynamodb)
     assert (proof.fault, proof.unchained, proof.chain.length) == (None, 2, 1)
@@ -234,7 +242,7 @@ def test_a_scope_that_was_always_chained_has_no_other_rows(
     [row] = rows(dynamodb, "history")
     earlier = row["entry"]["S"].replace("12:05", "12:01")
     old = {n: v for n, v in row.items() if n not in {"digest", "number", "previous"}}
-    put(dynamodb, {**old, "entry": {"S": earlier}})
+    put(dynamodb, {**old, "entry": {"S": earlier}, "schema": {"N": "1"}})
     assert problem(dynamodb) == ("inserted", earlier)
 
 
@@ -315,7 +323,7 @@ def test_heads_are_exported_and_asked_for(
     record_evaluation(store, 0, verdict(status=Status.FAIL))
     record_evaluation(store, 0, verdict(), scope=OTHER)
     assert run_verify("--heads", str(file))[0] == 0
-    assert set(read_chain_ends(file)) == {str(SCOPE), str(OTHER)}
+    assert set(read_chain_ends(file).chains) == {str(SCOPE), str(OTHER)}
     for table in ("findings", "history"):
         key = "item" if table == "findings" else "entry"
         for row in rows(dynamodb, table, OTHER):
@@ -340,21 +348,37 @@ def test_no_heads_are_written_of_altered_chains(
     assert not file.exists()
 
 
+FIRST = '{"version": 1, "exported_at": "2026-01-31T13:00:00.000000Z"'
+HEADER = (
+    '{"kind": "chain-ends", "version": 2, "table": "history", '
+    '"exported_at": "2026-01-31T13:00:00.000000Z"}'
+)
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
         ("{", "expected JSON"),
-        ("[]", "version"),
+        ("[]", "neither kind nor version is known"),
+        ("", "expected an export"),
         ('{"version": 1}', "chains"),
-        ('{"version": 1, "chains": [{"scope": "x"}]}', r"chains\[0\]\.scope"),
+        ('{"version": 1, "chains": []}', "exported_at: expected a time"),
+        (f'{FIRST}, "chains": [{{"scope": "x"}}]}}', r"chains\[0\]\.scope"),
         (
-            '{"version": 1, "chains": [{"scope": "111122223333/r/v", "length": "1"}]}',
+            f'{FIRST}, "chains": [{{"scope": "111122223333/r/v", "length": "1"}}]}}',
             r"chains\[0\]\.length",
         ),
         (
-            '{"version": 1, "chains": [{"scope": "111122223333/r/v", "length": 1}]}',
+            f'{FIRST}, "chains": [{{"scope": "111122223333/r/v", "length": 1}}]}}',
             r"chains\[0\]\.tip",
         ),
+        (f"{HEADER}\n", "line 1: the last line"),
+        ('{"kind": "chain-ends", "version": 3}\n{}', "line 1: version: expected 2, got 3"),
+        ('{"kind": "chain-ends", "version": 2}\n{}', "line 1: table is not text"),
+        (f'{HEADER}\n{{"scope": "x"}}\n{{}}', "line 2: scope 'x'"),
+        (f'{HEADER}\n{{"scope": "waivers"}}\n{{}}', "line 2: length: expected a number"),
+        (f'{HEADER}\n{{"scope": "waivers", "length": 1}}\n{{}}', "line 2: tip: expected a digest"),
+        (f'{HEADER}\n{{"chains": 1, "rows": 0}}', "line 2: the last line: expected .*0"),
     ],
 )
 def test_a_wrong_heads_file_is_refused(text: str, named: str, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ TOLERATED = {"1 s", "1 min"}
 def fault(stage: Stage) -> ChainFault | None:
     """Verify the full VPC by the stage's clock."""
     verifier = Verifier(stage.dynamodb, TABLES, stage.clock)
-    (result,) = verifier.verify_scopes(iter([stage.network.scope]), {})
+    (result,) = verifier.verify_scopes(iter([stage.network.scope]))
     return result.fault
 
 

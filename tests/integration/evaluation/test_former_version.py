@@ -91,7 +91,7 @@ def published(notifier: NotifyStage, after: int) -> list[Any]:
 def fault(stage: Stage) -> object:
     """Return what `posture verify` finds wrong in the full VPC's history."""
     verifier = Verifier(stage.dynamodb, TABLES, stage.clock)
-    (result,) = verifier.verify_scopes(iter([stage.network.scope]), {})
+    (result,) = verifier.verify_scopes(iter([stage.network.scope]))
     return result.fault
 
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from finding_builders import SCOPE, at, change, verdict
-from posture.lifecycle.diff import find_transitions
+from finding_builders import SCOPE, at, change, find_caused_transitions, verdict
 from posture.model.finding import FindingStatus, Step
 from posture.model.verdict import Verdict
 from posture.store import scope_store
@@ -26,7 +25,7 @@ def evaluate(store: Store, minute: float, *verdicts: Verdict) -> WriteResult:
     """Record one evaluation of the scope."""
     return store.record(
         Evaluation(SCOPE, at(minute)),
-        lambda state: find_transitions(
+        lambda state: find_caused_transitions(
             SCOPE, state.findings, verdicts, observed_at=at(minute), changes=[change()]
         ),
     )
@@ -51,7 +50,7 @@ def keep_as_former_versions_did(client: "DynamoDBClient") -> None:
 
 def find_faults(client: "DynamoDBClient") -> list[Any]:
     """Return what `posture verify` finds wrong."""
-    results = Verifier(client, TABLES, lambda: at(60)).verify_scopes([SCOPE], {})
+    results = Verifier(client, TABLES, lambda: at(60)).verify_scopes([SCOPE])
     return [result.fault for result in results if result.fault]
 
 

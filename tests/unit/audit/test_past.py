@@ -82,14 +82,21 @@ def test_an_episode_has_its_own_times_and_the_worst_severity() -> None:
 def test_a_transient_finding_is_an_episode() -> None:
     """It was open in between, though no observation saw it."""
     [opened, *_] = FLAPPING
-    transient = replace(opened.transition.finding, status=FindingStatus.RESOLVED)
-    rows = add_row([], Step.TRANSIENT, transient, 3)
+    transient = replace(
+        opened.transition.finding, status=FindingStatus.RESOLVED, opened_at=at(2), updated_at=at(3)
+    )
+    rows = add_row([], Step.TRANSIENT, transient, 9)  # when the calls were known
     [episode] = find_episodes(rows, at(0), at(5))
     assert (episode.statuses, episode.finding.status) == (("transient",), FindingStatus.RESOLVED)
     assert episode.states[0].status is FindingStatus.OPEN
-    assert not list(find_episodes(rows, at(4), at(5)))
+    assert not list(find_episodes(rows, at(4), at(20)))
+    assert not list(find_episodes(rows, at(0), at(1)))
     [difference] = find_differences(rows, at(0), at(5))
     assert (difference.kind, difference.was) == (Difference.TRANSIENT, None)
+    assert not list(find_differences(rows, at(4), at(20)))
+    # An open finding that was more severe for a while is open at both times, and changed.
+    [difference] = find_differences(add_row([opened], Step.TRANSIENT, transient, 9), at(1), at(5))
+    assert difference.kind is Difference.TRANSIENT
 
 
 def test_an_amended_cause_is_no_episode_of_its_own() -> None:

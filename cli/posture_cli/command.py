@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
+from importlib import import_module
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -78,10 +79,14 @@ def _use_profile(name: str | None) -> None:
         os.environ["AWS_PROFILE"] = name
 
 
-def _list_profiles(incomplete: str) -> list[str]:
-    from botocore.session import Session  # noqa: PLC0415 - only completion needs it
+def complete_with(name: str) -> Callable[[str], list[str]]:
+    """Return a completion by a function of `posture_cli.completion`, imported when asked."""
 
-    return [each for each in Session().available_profiles if each.startswith(incomplete)]
+    def complete(incomplete: str) -> list[str]:
+        values: list[str] = getattr(import_module("posture_cli.completion"), name)(incomplete)
+        return values
+
+    return complete
 
 
 PROFILE = Parameter(
@@ -95,7 +100,7 @@ PROFILE = Parameter(
             metavar="NAME",
             help="The profile of your AWS settings to use.",
             callback=_use_profile,
-            autocompletion=_list_profiles,
+            autocompletion=complete_with("list_profiles"),
         ),
     ],
 )

@@ -5,13 +5,9 @@ Both ways use the same observer. A recorded region needs neither credentials nor
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-
-import boto3
-from botocore.exceptions import NoRegionError
 
 from posture.analysis.services import find_service, get_service
 from posture.ec2.describe import SUBNETS, describe
@@ -23,15 +19,14 @@ from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Service, Snapshot
 from posture.model.scope import Region, Scope
 from posture.model.service_names import short_name
-from posture.runtime.clients import CONFIG
+from posture_cli.accounts import UnreadableTarget, find_caller, open_targets
 from posture_cli.failure import CommandError
-from posture_cli.options import SourceOptions
+from posture_cli.options import EVERY_REGION, AccountsOptions, SourceOptions
 from posture_cli.recorded.load import load_regions
 from posture_cli.recorded.observe import RecordedObserver
 from posture_cli.recorded.recorder import Recorder
 from posture_cli.recorded.region import RecordedRegion
-
-SUGGESTIONS = 4  # names that an error suggests
+from posture_cli.suggest import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +45,9 @@ def open_observers(source: SourceOptions) -> Sequence[Observer]:
         NoRegionError: No region is given, and the caller's AWS settings name none.
     """
     if source.file:
-        return [
-            RecordedObserver(each)
-            for each in load_regions(
-                source.file, regions=source.region or (), account=source.account
-            )
-        ]
+        named = [each for each in source.region or () if each != EVERY_REGION]
+        recorded = load_regions(source.file, regions=named, account=source.account)
+        return list(map(RecordedObserver, recorded))
     if source.account:
         raise CommandError("--account is for files: use it with --from")
     return open_live_observers(source.region or ())
@@ -125,7 +117,7 @@ def collect_vpc_of_subnet(subnet: str, observers: Sequence[Observer]) -> Snapsho
         if vpc := next((each.vpc_id for each in listed.items if each.id == subnet), None):
             return next(_collect(observer, [vpc]))
         known += [each.id for each in listed.items]
-    raise CommandError(f"there is no {subnet} in {_names(observers)}{_suggest(subnet, known)}")
+    raise CommandError(f"there is no {subnet} in {_names(observers)}{suggest(subnet, known)}")
 
 
 def require_service(snapshot: Snapshot, name: str) -> Service:
@@ -144,20 +136,8 @@ def require_service(snapshot: Snapshot, name: str) -> Service:
         return own[name]
     known = [*map(short_name, snapshot.services), *own]
     raise CommandError(
-        f"{snapshot.scope.region} offers no endpoint service {name!r}{_suggest(name, known)}"
+        f"{snapshot.scope.region} offers no endpoint service {name!r}{suggest(name, known)}"
     )
-
-
-def _suggest(name: str, known: Sequence[str]) -> str:
-    """Name what the caller may have meant."""
-    within = [each for each in known if name and name in each]
-    close = difflib.get_close_matches(name, known, n=SUGGESTIONS, cutoff=0.5)
-    within.sort(key=lambda each: (not each.startswith(name), len(each)))
-    similar = list(dict.fromkeys([*within, *close]))[:SUGGESTIONS]
-    if similar:
-        return f"; did you mean {' or '.join(similar)}?"
-    listed = ", ".join(sorted(known)[:SUGGESTIONS])
-    return f"; there are {listed}" if listed else ""
 
 
 def open_live_observers(regions: Sequence[str], profile: str | None = None) -> Sequence[Observer]:
@@ -168,18 +148,15 @@ def open_live_observers(regions: Sequence[str], profile: str | None = None) -> S
         profile: A profile of the caller's AWS settings; None: the one that is in use.
 
     Raises:
+        CommandError: The regions cannot be listed.
         NoRegionError: No region is given, and the caller's AWS settings name none.
     """
-    session = boto3.Session(profile_name=profile)
-    names = regions or ([session.region_name] if session.region_name else [])
-    if not names:
-        raise NoRegionError
-    sts = session.client("sts", region_name=names[0], config=CONFIG)
-    account = sts.get_caller_identity()["Account"]
-    return [
-        Observer(session.client("ec2", region_name=name, config=CONFIG), Region(account, name))
-        for name in dict.fromkeys(names)
-    ]
+    observers = []
+    for target in open_targets(find_caller(regions, profile), AccountsOptions()):
+        if isinstance(target, UnreadableTarget):
+            raise CommandError(f"the regions cannot be listed: {target.reason}")
+        observers.append(target.open_observer())
+    return observers
 
 
 def _names(observers: Sequence[Observer]) -> str:

@@ -12,10 +12,10 @@ import typer
 
 from posture.model.rule_ids import current_rule_id
 from posture.model.scope import Scope
-from posture_cli.command import OptionGroup
+from posture_cli.command import OptionGroup, complete_with
 from posture_cli.console import print_note
 from posture_cli.text import make_printable
-from posture_cli.times import parse_end, parse_past, parse_start
+from posture_cli.times import parse_past, parse_past_start
 
 
 class Output(StrEnum):
@@ -98,10 +98,14 @@ def parse_rule(text: str) -> str:
     return current
 
 
-def _list_rules(incomplete: str) -> list[str]:
-    from posture.alerts.rule_texts import load_rule_texts  # noqa: PLC0415 - only completion does
+def _parse_live_region(text: str) -> str:
+    return text if text == EVERY_REGION else _parse_region(text)
 
-    return [rule for rule in load_rule_texts() if rule.startswith(incomplete)]
+
+def _parse_accounts(text: str) -> str:
+    """Parse accounts that are separated by commas or spaces, as a file may hold them."""
+    accounts = text.replace(",", " ").split()
+    return " ".join(map(_parse_account, accounts))
 
 
 def _parse_scope(text: str) -> Scope:
@@ -121,11 +125,34 @@ _parse_region = build_parser(r"[a-z]{2,4}(-[a-z]+)+-\d+", "a region, as in eu-we
 _regions = "A region; repeat for several. Default: the region of your AWS settings."
 OutputOption = Annotated[Output, output_option(*RECORDS)]
 RegionsOption = Annotated[
-    list[str] | None, option("REGION", _regions, "--region", "-r", parser=_parse_region)
+    list[str] | None,
+    option(
+        "REGION",
+        _regions,
+        "--region",
+        "-r",
+        parser=_parse_region,
+        autocompletion=complete_with("list_regions"),
+    ),
+]
+EVERY_REGION = "all"
+LiveRegionsOption = Annotated[
+    list[str] | None,
+    option(
+        "REGION",
+        f"{_regions} With all: every region that is enabled in the account.",
+        "--region",
+        "-r",
+        parser=_parse_live_region,
+        autocompletion=complete_with("list_regions"),
+    ),
 ]
 _parse_account = build_parser(r"\d{12}", "an account of 12 digits")
 _parse_vpc = build_parser(r"vpc-[0-9a-f]+", "a VPC, as in vpc-0123456789abcdef0")
-AccountOption = Annotated[str | None, option("ACCOUNT", "An account of 12 digits.")]
+AccountOption = Annotated[
+    str | None,
+    option("ACCOUNT", "An account of 12 digits.", autocompletion=complete_with("list_accounts")),
+]
 VpcsOption = Annotated[
     list[str] | None, option("VPC", "Only this VPC; repeat for several.", parser=_parse_vpc)
 ]
@@ -136,7 +163,10 @@ StackOption = Annotated[str, option("NAME", "The stack of the deployed monitor."
 RuleOption = Annotated[
     str | None,
     option(
-        "RULE", "The id of a rule: posture rules", parser=parse_rule, autocompletion=_list_rules
+        "RULE",
+        "The id of a rule: posture rules",
+        parser=parse_rule,
+        autocompletion=complete_with("list_rules"),
     ),
 ]
 ResourceOption = Annotated[str | None, option("RESOURCE", "The id of a resource.")]
@@ -164,7 +194,7 @@ HistoryTableOption = Annotated[str | None, _table_option("history")]
 class SourceOptions(OptionGroup):
     """Where the network is read: in AWS, or in a file."""
 
-    region: RegionsOption = None
+    region: LiveRegionsOption = None
     file: Annotated[
         Path | None,
         option(
@@ -185,12 +215,60 @@ class SourceOptions(OptionGroup):
 
 
 @dataclass(frozen=True)
+class AccountsOptions(OptionGroup):
+    """Which accounts are read, and how."""
+
+    org: Annotated[
+        bool,
+        typer.Option(
+            "--org",
+            help="Read every active account of your organization, with the credentials of its "
+            "management account or of a delegated administrator.",
+        ),
+    ] = False
+    accounts: Annotated[
+        list[str] | None,
+        option(
+            "ACCOUNTS",
+            "Read these accounts, separated by commas; repeat for more.",
+            parser=_parse_accounts,
+            autocompletion=complete_with("list_accounts"),
+        ),
+    ] = None
+    role: Annotated[
+        str | None,
+        option(
+            "NAME",
+            "The role to assume in each account but your own, for reading only. With --org "
+            "alone: OrganizationAccountAccessRole.",
+            parser=build_parser(r"[\w+=,.@/-]{1,512}", "the name of a role, without its ARN"),
+        ),
+    ] = None
+    external_id: Annotated[
+        str | None, option("ID", "The external id that the trust policies of the roles ask for.")
+    ] = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether any of them is given."""
+        return any((self.org, self.accounts, self.role, self.external_id))
+
+
+@dataclass(frozen=True)
 class StackOptions(OptionGroup):
     """Where the monitor is deployed."""
 
     stack: StackOption = "posture"
     region: Annotated[
-        str | None, option("REGION", "The stack's region.", "--region", "-r", parser=_parse_region)
+        str | None,
+        option(
+            "REGION",
+            "The stack's region.",
+            "--region",
+            "-r",
+            parser=_parse_region,
+            autocompletion=complete_with("list_regions"),
+        ),
     ] = None
 
 
@@ -257,8 +335,20 @@ class TimeOptions(OptionGroup):
     """Filters for times."""
 
     since: Annotated[
-        datetime | None, option("TIME", "Only changes at or after this time.", parser=parse_start)
+        datetime | None,
+        option("TIME", "Only changes at or after this time.", parser=parse_past_start),
     ] = None
     until: Annotated[
-        datetime | None, option("TIME", "Only changes at or before this time.", parser=parse_end)
+        datetime | None, option("TIME", "Only changes at or before this time.", parser=parse_past)
     ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a period that ends before it begins.
+
+        Raises:
+            typer.BadParameter: It does.
+        """
+        if self.since and self.until and self.until < self.since:
+            raise typer.BadParameter(
+                f"--until ({self.until:%F %T}) is before --since ({self.since:%F %T})"
+            )

@@ -37,6 +37,18 @@ def parse_future(text: str) -> datetime:
     return instant
 
 
+def parse_past_start(text: str) -> datetime:
+    """Parse the start of a period that has begun; a day means its first instant.
+
+    Raises:
+        typer.BadParameter: The text is not a time, or the time is in the future.
+    """
+    instant, now = parse_start(text), datetime.now(UTC)
+    if instant > now + CLOCK_TOLERANCE:
+        raise typer.BadParameter(f"expected a time in the past, got {text!r}; it is {now:%FT%TZ}")
+    return instant
+
+
 def parse_past(text: str) -> datetime:
     """Parse a time that has been; a day means its last instant, today the present one.
 

@@ -2,41 +2,26 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve_baseline
-from posture.model.endpoint_service import EndpointServiceSnapshot
-from posture.model.network import Snapshot
-from posture.model.scope import Scope
-from posture.model.verdict import Evidence, Status, Verdict
-from posture.remedies.prove import (
-    SCAN_LIMITS,
-    AnyContext,
-    drop_unproven_command,
-    prove_verdicts,
-)
-from posture.rules.engine import evaluate_context, evaluate_endpoint_service
-from posture.rules.rule import EndpointServiceContext, VpcContext
-from posture.rules.rule_catalogue import SERVICE_RULES
+from posture.ec2.observer import Observer
+from posture.model.scope import Region
+from posture.model.verdict import Status
 from posture_cli import exit_codes, options
+from posture_cli.accounts import AnyTarget, Target, find_caller, open_targets
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
-from posture_cli.console import open_stderr, print_note
+from posture_cli.console import print_note
+from posture_cli.failure import CommandError
 from posture_cli.interchange import ScopedVerdict
 from posture_cli.interchange.junit import build_junit
 from posture_cli.interchange.sarif import build_sarif
-from posture_cli.live import (
-    UnreadableServices,
-    collect_endpoint_services,
-    collect_vpcs,
-    open_observers,
-)
-from posture_cli.options import RECORDS, Output, output_option
+from posture_cli.live import open_observers
+from posture_cli.options import RECORDS, AccountsOptions, Output, SourceOptions, output_option
+from posture_cli.progress import show_progress
 from posture_cli.render.findings import (
     VERDICT_COLUMNS,
     VERDICT_CSV,
@@ -44,6 +29,7 @@ from posture_cli.render.findings import (
     choose_screen_columns,
 )
 from posture_cli.render.records import write_json, write_records
+from posture_cli.scanning import RegionResult, Scan, scan_targets
 
 ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2}
 
@@ -59,12 +45,16 @@ app = CommandGroup()
     "posture scan --vpc vpc-0123456789abcdef0 --baseline baseline.yaml",
     "posture scan --all --output json",
     "posture scan --from network.json",
+    "posture scan --region all",
+    "posture scan --org --region eu-west-1 --region us-east-1 --output csv > posture.csv",
+    "posture scan --accounts 111122223333,444455556666 --role SecurityAudit --region all",
     "posture scan --region eu-west-1 --output sarif > posture.sarif",
 )
 def scan(
     *,
     source: options.SourceOptions,
     vpc: options.VpcsOption = None,
+    accounts: options.AccountsOptions,
     baseline: options.BaselineOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also list what passes.")] = False,
     fixes: Annotated[
@@ -76,6 +66,10 @@ def scan(
 
     With --from the network is read from a file of posture snapshot save, or from a folder with
     output of aws ec2 describe commands. What the folder does not hold is listed as unknown.
+
+    With --org, or with --accounts and --role, the regions of many accounts are read at once. The
+    role is assumed for reading only, whatever it allows. An account or region that cannot be read
+    is listed as unknown with the reason, beside the findings of all others.
 
     Without --vpc the endpoint services of the region are evaluated as well. What cannot be read or
     decided is listed as unknown.
@@ -89,25 +83,45 @@ def scan(
 
     Exit code: 0 when everything passes, 1 when something fails or is unknown, 2 on error.
     """
-    document = load_baseline(baseline)
-    found: list[ScopedVerdict] = []
-    evaluated: Counter[str] = Counter()
-    with open_stderr().status("reading VPCs") as progress:
-        observers = open_observers(source)
-        services = () if vpc else collect_endpoint_services(observers)
-        for snapshot in chain(collect_vpcs(observers, vpc or ()), services):
-            if isinstance(snapshot, UnreadableServices):
-                found += _report_unreadable(snapshot)
-                continue
-            progress.update(f"evaluating {snapshot.scope}")
-            evaluated["VPC" if snapshot.scope.vpc_id else "endpoint service"] += 1
-            prove = fixes and output in SHOWS_REMEDIATION
-            found += _evaluate(snapshot, document, prove=prove)
+    chosen = tuple(dict.fromkeys(vpc or ()))
+    scan = Scan(load_baseline(baseline), chosen, prove=fixes and output in SHOWS_REMEDIATION)
+    with show_progress("opening the accounts"):
+        targets = _open_targets(source, accounts)
+    with show_progress("reading VPCs", "account-regions", len(targets)) as progress:
+        results = list(scan_targets(targets, scan, progress))
+    _require_vpcs(chosen, results)
+    found = [pair for result in results for pair in result.verdicts]
     bad = [pair for pair in found if pair[1].status is not Status.PASS]
     _write(sorted(found if everything else bad, key=_sort_key), found, output)
-    _print_summary(evaluated, found)
+    _print_summary(results, found)
     if bad:
         raise typer.Exit(exit_codes.FINDINGS)
+
+
+def _open_targets(source: SourceOptions, accounts: AccountsOptions) -> Sequence[AnyTarget]:
+    if not source.file and not source.account:
+        return open_targets(find_caller(source.region or ()), accounts)
+    if accounts.are_given:
+        raise typer.BadParameter(
+            "a file has its own accounts", param_hint="--org, --accounts and --role with --from"
+        )
+    return list(map(_build_target, open_observers(source)))
+
+
+def _build_target(observer: Observer) -> Target:
+    return Target(observer.region, lambda: observer)
+
+
+def _require_vpcs(vpcs: Sequence[str], results: Iterable[RegionResult]) -> None:
+    """Check that the VPCs exist, unless one may be where nothing could be read.
+
+    Raises:
+        CommandError: One does not.
+    """
+    missing = set(vpcs).difference(*(result.vpcs for result in results))
+    if missing and not any(result.reason for result in results):
+        where = ", ".join(dict.fromkeys(result.region.name for result in results))
+        raise CommandError(f"there is no {', '.join(sorted(missing))} in {where}")
 
 
 def _write(chosen: Sequence[ScopedVerdict], found: Sequence[ScopedVerdict], output: Output) -> None:
@@ -121,56 +135,30 @@ def _write(chosen: Sequence[ScopedVerdict], found: Sequence[ScopedVerdict], outp
         write_records(records, columns, output, VERDICT_CSV)
 
 
-def _evaluate(
-    snapshot: Snapshot | EndpointServiceSnapshot, document: BaselineDocument, *, prove: bool
-) -> Iterator[ScopedVerdict]:
-    """Evaluate a VPC or an endpoint service, unless the baseline exempts it.
-
-    With `prove`, the remediations are proven, which takes longer than the evaluation.
-    """
-    tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
-    baseline = resolve_baseline(document, snapshot.scope, tags)
-    if baseline.exempt:
-        return
-    context: AnyContext
-    if isinstance(snapshot, Snapshot):
-        context = VpcContext(snapshot, baseline)
-        verdicts = evaluate_context(context)
-    else:
-        context = EndpointServiceContext(snapshot, baseline)
-        verdicts = evaluate_endpoint_service(snapshot, baseline)
-    for verdict in (
-        prove_verdicts(context, verdicts, SCAN_LIMITS)
-        if prove
-        else map(drop_unproven_command, verdicts)
-    ):
-        if verdict.status is not Status.NOT_APPLICABLE:
-            yield snapshot.scope, verdict
-
-
-def _report_unreadable(unreadable: UnreadableServices) -> Iterator[ScopedVerdict]:
-    """Return unknown for every rule about endpoint services, which cannot be listed."""
-    region, reason = unreadable.region, unreadable.reason
-    for rule in SERVICE_RULES:
-        yield (
-            Scope(region.account, region.name, ""),
-            Verdict(
-                rule=rule.id,
-                resource=region.name,
-                status=Status.UNKNOWN,
-                severity=rule.severity,
-                summary=f"The endpoint services of {region.name} cannot be listed",
-                evidence=(Evidence(reason, {"reason": reason}),),
-            ),
-        )
-
-
-def _print_summary(evaluated: Counter[str], found: Iterable[ScopedVerdict]) -> None:
+def _print_summary(results: Sequence[RegionResult], found: Iterable[ScopedVerdict]) -> None:
     """Print what was evaluated, so that an empty result cannot be mistaken for a failure to run."""
-    counts = [f"{number} {what}{'s' if number > 1 else ''}" for what, number in evaluated.items()]
+    evaluated = sum((result.evaluated for result in results), Counter())
+    counts = [_count(number, what) for what, number in evaluated.items()]
     statuses = Counter(verdict.status for _, verdict in found)
-    results = ", ".join(f"{statuses[status]} {status}" for status in ORDER)
-    print_note(f"evaluated {' and '.join(counts) or 'nothing: there is no VPC'}: {results}")
+    listed = ", ".join(f"{statuses[status]} {status}" for status in ORDER)
+    print_note(
+        f"evaluated {' and '.join(counts) or 'nothing: there is no VPC'}"
+        f"{_describe_regions([result.region for result in results])}: {listed}"
+    )
+    for result in sorted(results, key=lambda each: each.region):
+        if result.reason:
+            print_note(f"unknown: {result.region}: {result.reason}")
+
+
+def _describe_regions(regions: Sequence[Region]) -> str:
+    if len(regions) == 1:
+        return ""
+    accounts, names = {each.account for each in regions}, {each.name for each in regions}
+    return f" in {_count(len(accounts), 'account')} and {_count(len(names), 'region')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _sort_key(pair: ScopedVerdict) -> tuple[Any, ...]:

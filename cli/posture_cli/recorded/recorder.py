@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from posture.ec2.errors import describe_denial
+from posture.ec2.errors import (
+    NOT_RECORDED,
+    MalformedAnswerError,
+    check_answer,
+    describe_denial,
+    describe_failed_call,
+    get_error_code,
+)
 from posture.model.scope import Region
 from posture_cli.recorded.client import keep_parameters
-from posture_cli.recorded.operations import OPERATIONS, Operation
+from posture_cli.recorded.operations import OPERATIONS, Operation, name_attribute
 from posture_cli.recorded.region import MissingRows, RecordedRegion, Row
 from posture_cli.recorded.rows import merge_rows
 
@@ -60,6 +67,12 @@ class Recorder:
             error = ClientError(parsed, model.name)  # type: ignore[arg-type]
             self._miss(model.name, key, error)
             return
+        member = operation.member or name_attribute(parameters["Attribute"])
+        try:
+            check_answer(parsed, model.name, member)
+        except MalformedAnswerError as error:
+            self._miss(model.name, key, error)
+            return
         answer = {name: each for name, each in parsed.items() if name != "ResponseMetadata"}
         with self._lock:
             rows = self._rows[model.name]
@@ -71,18 +84,24 @@ class Recorder:
                 former = rows if "NextToken" in parameters else ()
                 rows.append(_join(former, operation, key, answer))
 
-    def _record_error(self, exception: Exception, event_name: str, **_: Any) -> None:
-        """Record an error that an emulator raises in this process."""
+    def _record_error(
+        self, exception: Exception, event_name: str, context: Mapping[str, Any], **_: Any
+    ) -> None:
+        """Record a call that has no answer: EC2 cannot be reached, or its answer not be parsed."""
         name = event_name.rpartition(".")[2]
-        if isinstance(exception, NotImplementedError) and name in OPERATIONS:
-            self._miss(name, "", exception)
+        if operation := OPERATIONS.get(name):
+            key = context.get("parameters", {}).get(operation.key, "")
+            self._miss(name, "" if isinstance(exception, NotImplementedError) else key, exception)
 
     def _miss(self, name: str, key: str, error: Exception) -> None:
-        if isinstance(error, ClientError):
-            code = error.response["Error"]["Code"]
-        else:
+        """Record why rows are missing; AWS's own code is kept only if it is an answer."""
+        failed = describe_failed_call(error, name)
+        code = NOT_RECORDED
+        if isinstance(error, NotImplementedError):
             code = "NotImplemented"
-        reason = describe_denial(error, name) or code
+        elif isinstance(error, ClientError) and not failed:
+            code = get_error_code(error)
+        reason = failed or describe_denial(error, name) or str(error)
         with self._lock:
             self._rows.setdefault(name, [])
             self._missing[name, key] = MissingRows(name, reason, key, code)

@@ -33,8 +33,9 @@ NOT_OFFERED = frozenset(
 )
 NOT_IMPLEMENTED = 501
 THROTTLED = frozenset({"RequestLimitExceeded", "ServiceUnavailable", "Throttling", "Unavailable"})
-# Never of AWS: a file that answers in place of EC2 does not hold the rows; they may exist.
+# Never of AWS: what answers in place of EC2 does not hold the rows; they may exist.
 NOT_RECORDED = "NotRecorded"
+LONGEST = 200  # characters of a message, which may hold a whole web page
 
 
 class MalformedAnswerError(PostureError, ValueError):
@@ -81,6 +82,24 @@ def describe_closed(error: Exception, operation: str) -> str | None:
     if isinstance(error, ClientError) and get_error_code(error) in CLOSED:
         return f"{get_error_code(error)}: {_name_call(error, operation)} is rejected"
     return None
+
+
+def describe_failed_call(error: Exception, operation: str) -> str | None:
+    """Describe a call that has no answer; None if the error is an answer.
+
+    Answers are a denial, an id that does not exist, and a parameter that EC2 does not accept.
+    """
+    if describe_denial(error, operation) is not None or isinstance(error, MalformedAnswerError):
+        return None
+    if isinstance(error, ClientError):
+        code = get_error_code(error)
+        if is_not_found(error) or code.startswith("Invalid"):
+            return None
+        message = error.response.get("Error", {}).get("Message", "")
+        said = describe_closed(error, operation) or f"{code}: ec2:{operation} failed"
+        return f"{said}: {message}"[:LONGEST] if message else said
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: ec2:{operation} failed: {first}"[:LONGEST]
 
 
 def is_busy(error: Exception) -> bool:

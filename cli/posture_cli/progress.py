@@ -1,0 +1,61 @@
+"""Shows progress on a terminal, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from posture_cli.console import open_stderr
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressLine:
+    """A line on a terminal that says what is being done; threads may share it."""
+
+    _progress: Progress
+    _task: TaskID
+
+    def describe(self, text: str) -> None:
+        """Show what is being done."""
+        self._progress.update(self._task, description=text)
+
+    def advance(self) -> None:
+        """Show that one more is done."""
+        self._progress.advance(self._task)
+
+
+@contextmanager
+def show_progress(text: str, things: str = "", total: int = 1) -> Iterator[ProgressLine]:
+    """Show on a terminal what is being done, and nothing elsewhere.
+
+    Args:
+        text: What is being done at first.
+        things: What is counted, as in "account-regions".
+        total: How many there are; with several, a bar and an estimate of the time left are shown.
+    """
+    bar = (
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total} {task.fields[things]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    console = open_stderr()
+    with Progress(
+        SpinnerColumn(),
+        *(bar if total > 1 else ()),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        yield ProgressLine(progress, progress.add_task(text, total=total, things=things))

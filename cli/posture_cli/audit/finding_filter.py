@@ -13,7 +13,8 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture.store.findings import Findings
 from posture.store.history import History, rebuild_findings
-from posture_cli.audit.past import Episode, find_episodes
+from posture_cli.audit.actors import ActorFilter, ActorRole
+from posture_cli.audit.past import RECORDED_WITHIN, Episode, find_episodes
 
 Item = TypeVar("Item")
 
@@ -51,20 +52,20 @@ class FindingFilter:
     region: str | None = None
     vpc: str | None = None
     scope: Scope | None = None
-    actor: str | None = None
+    actor: ActorFilter | None = None
+    role: ActorRole = ActorRole.ANY
     since: datetime | None = None
     until: datetime | None = None
 
     def matches(self, finding: Finding) -> bool:
         """Whether a finding matches every filter."""
-        actor = finding.cause.actor if finding.cause else ""
         return (
             (not self.statuses or finding.status in self.statuses)
             and (not self.severities or finding.severity in self.severities)
             and self.rule in {None, finding.rule}
             and self.resource in {None, finding.resource}
             and self.matches_scope(finding.scope)
-            and (self.actor is None or self.actor in actor)
+            and (self.actor is None or self.actor.matches_finding(finding, self.role))
             and (self.since is None or finding.updated_at >= self.since)
             and (self.until is None or finding.updated_at <= self.until)
         )
@@ -112,7 +113,7 @@ def find_past_episodes(
 ) -> Iterator[Episode]:
     """Find when findings of scopes were bad in a period, if they matched at any time of it."""
     for scope in scopes:
-        rows = history.find_by_scope(scope, until=until)
+        rows = history.find_by_scope(scope, until=until + RECORDED_WITHIN)
         for episode in find_episodes(rows, since, until):
             if any(map(chosen.matches, episode.states)):
                 yield episode

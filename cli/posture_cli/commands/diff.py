@@ -7,10 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from posture_cli import exit_codes, options
-from posture_cli.audit.finding_filter import FindingFilter, list_scopes
+from posture_cli.audit.actor_options import ActorOptions
+from posture_cli.audit.finding_filter import FindingFilter
+from posture_cli.audit.no_match import choose_scopes, require_match
 from posture_cli.audit.observed import read_period
 from posture_cli.audit.open_tables import open_tables
-from posture_cli.audit.past import Difference, FindingDifference, find_differences
+from posture_cli.audit.past import (
+    RECORDED_WITHIN,
+    Difference,
+    FindingDifference,
+    find_differences,
+)
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.options import Output, argument
@@ -18,8 +25,11 @@ from posture_cli.render.findings import build_finding_record
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_past, parse_start
 
-COLUMNS = ("change", "was", "is", "severity", "rule", "resource", "vpc", "actor", "summary")
-CSV_COLUMNS = (*COLUMNS, "account", "region", "id", "updated_at")
+COLUMNS = (
+    "change", "was", "is", "severity", "rule", "resource", "vpc", "opened_by", "resolved_by",
+    "summary",
+)  # fmt: skip
+CSV_COLUMNS = (*COLUMNS, "account", "region", "id", "updated_at", "actor")
 
 app = CommandGroup()
 
@@ -39,6 +49,7 @@ def diff(
     ] = None,
     *,
     scopes: options.ScopeOptions,
+    actors: ActorOptions,
     where: options.StackOptions,
     tables: options.FindingTableOptions,
     output: options.OutputOption = Output.TABLE,
@@ -56,13 +67,13 @@ def diff(
         raise typer.BadParameter(f"T2 ({until:%F %T}) is before T1 ({first_time:%F %T})")
     opened = open_tables(where.stack, where.region, tables.named("findings", "history"))
     with open_stderr().status("rebuilding the findings of both times"):
-        chosen = list(list_scopes(opened.findings, FindingFilter(**vars(scopes))))
-        observed = read_period([(opened, chosen)], first_time, until)
+        chosen = FindingFilter(**vars(scopes), **vars(actors))
+        observed = read_period(choose_scopes([opened], chosen), first_time, until)
         observed.require_begun(first_time)
         found = sorted(
             chain.from_iterable(
                 find_differences(
-                    opened.history.find_by_scope(each.scope, until=until),
+                    opened.history.find_by_scope(each.scope, until=until + RECORDED_WITHIN),
                     first_time,
                     until,
                     each.first,
@@ -72,7 +83,9 @@ def diff(
             key=_sort_key,
         )
     print_note(observed.describe())
-    count = write_records(map(_build_record, found), COLUMNS, output, CSV_COLUMNS)
+    matching = (it for it in found if actors.matches(it.finding))
+    shown = require_match(matching, chosen, [opened], "difference")
+    count = write_records(map(_build_record, shown), COLUMNS, output, CSV_COLUMNS)
     opened.print_cost(verbose=tables.verbose)
     if count:
         raise typer.Exit(exit_codes.FINDINGS)

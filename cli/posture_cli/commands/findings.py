@@ -13,18 +13,19 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 from posture_cli import exit_codes, options
+from posture_cli.audit.actor_options import ActorOptions
 from posture_cli.audit.finding_filter import (
     SORT_KEYS,
     FindingFilter,
     SortOrder,
     find_past_episodes,
     find_past_findings,
-    list_scopes,
     merge_findings,
     read_findings,
     sort_findings,
     sort_items,
 )
+from posture_cli.audit.no_match import choose_scopes, require_match
 from posture_cli.audit.observed import format_instant, read_period
 from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.audit.past import Episode
@@ -51,6 +52,7 @@ app = CommandGroup()
     "posture findings --vpc vpc-0123456789abcdef0 --output json",
     "posture findings --status resolved --since 30d --sort updated --output csv",
     "posture findings --actor alice --output markdown",
+    "posture findings --status resolved --actor Deploy --as resolver",
     "posture findings --status open --status resolved --output ocsf > findings.ocsf.ndjson",
     "posture findings --as-of 2026-09-30 --account 111122223333",
     "posture findings --during 2026-07-01 2026-09-30 --severity critical --output csv",
@@ -72,9 +74,7 @@ def findings(
     resource: options.ResourceOption = None,
     in_region: Annotated[str | None, option("REGION", "The region of the finding.")] = None,
     scopes: options.ScopeOptions,
-    actor: Annotated[
-        str | None, option("ARN", "Who made the change: an ARN or a part of it.")
-    ] = None,
+    actors: ActorOptions,
     times: options.TimeOptions,
     as_of: options.AsOfOption = None,
     during: options.DuringOption = None,
@@ -90,10 +90,14 @@ def findings(
     --during lists what was bad at any time of a period, each time from its opening until it was
     resolved, whatever happened later: with the statuses that it had in the period, and its worst
     severity. Both name the scopes of which nothing is known for a part of the time.
+    --actor finds what someone opened, resolved or changed last, or can have: several possible ones
+    are shown as "one of". --as chooses what the actor did.
     A stack monitors one region: repeat --region to list the findings of several stacks.
 
     Findings are printed as they are read. With --sort severity (or --sort updated with --rule or
     --resource) nothing is read beyond --limit; other orders read every match first.
+
+    A filter that names what was never observed is an error, with the nearest names.
 
     Exit code: 0 when no finding is listed, 1 when one is, 2 on error.
     """
@@ -106,24 +110,29 @@ def findings(
         rule=rule,
         resource=resource,
         region=in_region,
-        actor=actor,
+        **vars(actors),
         **vars(scopes),
         **vars(times),
     )
-    named = tables.named("findings", "history") if period else tables.named("findings")
+    with_history = period or tables.history_table
+    named = tables.named("findings", "history") if with_history else tables.named("findings")
     stacks = [open_tables(stack, each, named) for each in dict.fromkeys(region or (None,))]
     most = None if limit is None else limit + 1
     past = _open_past(stacks, chosen, period) if period else []
+    is_resolved = FindingStatus.RESOLVED in chosen.statuses
+    columns = [name for name in FINDING_COLUMNS if is_resolved or name != "resolved_by"]
     if during and period:
-        count = _write_episodes(_sort_episodes(past, chosen, period, sort, most), limit, output)
+        episodes = _sort_episodes(past, chosen, period, sort, most)
+        count = _write_episodes(require_match(episodes, chosen, stacks), limit, output)
     elif as_of:
         rebuilt = (find_past_findings(it.history, listed, chosen, as_of) for it, listed in past)
         with open_stderr().status(f"rebuilding the findings of {format_instant(as_of)}"):
             found = sort_findings(chain.from_iterable(rebuilt), sort, most)
-        count = _write(_stop_at(limit, found), output)
+        count = _write(_stop_at(limit, require_match(found, chosen, stacks)), output, columns)
     else:
         stored = (read_findings(each.findings, chosen, sort, most) for each in stacks)
-        count = _write(_stop_at(limit, merge_findings(stored, sort, most)), output)
+        found = require_match(merge_findings(stored, sort, most), chosen, stacks)
+        count = _write(_stop_at(limit, found), output, columns)
     for each in stacks:
         each.print_cost(verbose=tables.verbose)
     if count:
@@ -131,15 +140,16 @@ def findings(
 
 
 def _open_past(
-    stacks: Iterable[OpenTables], chosen: FindingFilter, period: Period
+    stacks: Sequence[OpenTables], chosen: FindingFilter, period: Period
 ) -> list[tuple[OpenTables, Sequence[Scope]]]:
     """List the scopes of each stack, and note what of the period was observed.
 
     Raises:
         CommandError: The period ends before the first observation.
+        typer.BadParameter: A filter names what was never observed.
     """
     with open_stderr().status("reading when the scopes were observed"):
-        past = [(each, list(list_scopes(each.findings, chosen))) for each in stacks]
+        past = choose_scopes(stacks, chosen)
         observed = read_period(past, *period)
     observed.require_begun(observed.until)
     print_note(observed.describe())
@@ -160,8 +170,8 @@ def _sort_episodes(
         return list(sort_items(found, lambda it: SORT_KEYS[sort](it.finding), limit))
 
 
-def _write_episodes(episodes: Sequence[Episode], limit: int | None, output: Output) -> int:
-    shown = list(_stop_at(limit, iter(episodes)))
+def _write_episodes(episodes: Iterator[Episode], limit: int | None, output: Output) -> int:
+    shown = list(_stop_at(limit, episodes))
     if output in {Output.OCSF, Output.ASFF}:
         return _write((it.finding for it in shown), output)
     records = (
@@ -174,7 +184,9 @@ def _write_episodes(episodes: Sequence[Episode], limit: int | None, output: Outp
     return write_records(records, columns, output, in_csv)
 
 
-def _write(found: Iterator[Finding], output: Output) -> int:
+def _write(
+    found: Iterator[Finding], output: Output, columns: Sequence[str] = FINDING_COLUMNS
+) -> int:
     """Write findings as they come; return how many."""
     if output is Output.OCSF:
         return write_records(map(build_ocsf_event, found), (), Output.NDJSON)
@@ -182,7 +194,7 @@ def _write(found: Iterator[Finding], output: Output) -> int:
         rules = load_rule_texts()
         return write_records((build_asff(each, rules) for each in found), (), Output.JSON)
     records = map(build_finding_record, found)
-    return write_records(records, FINDING_COLUMNS, output, FINDING_CSV)
+    return write_records(records, columns, output, FINDING_CSV)
 
 
 def _stop_at(limit: int | None, found: Iterator[Item]) -> Iterator[Item]:

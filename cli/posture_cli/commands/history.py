@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import Annotated
 
 import typer
 
 from posture.model.scope import Scope
 from posture_cli import options
+from posture_cli.audit.actor_options import ActorOption
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
+from posture_cli.audit.no_match import require_match
 from posture_cli.audit.observed import read_period
 from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
-from posture_cli.options import Output, option
+from posture_cli.options import Output
 from posture_cli.render.findings import ENTRY_COLUMNS, ENTRY_CSV, build_entry_record
 from posture_cli.render.records import write_records
 
@@ -26,6 +27,7 @@ app = CommandGroup()
     "posture history --vpc vpc-0123456789abcdef0 --since 30d",
     "posture history --resource rtb-0123456789abcdef0 --output json",
     "posture history --actor arn:aws:sts::111122223333:assumed-role/Deploy/alice",
+    "posture history --actor Deploy --since 30d",
     "posture history --scope 111122223333/eu-west-1/vpc-0123456789abcdef0 --until 2026-09-30",
 )
 def history(
@@ -34,9 +36,7 @@ def history(
     vpc: options.VpcOption = None,
     resource: options.ResourceOption = None,
     account: options.AccountOption = None,
-    actor: Annotated[
-        str | None, option("ARN", "Who made the changes: the whole ARN, as findings show.")
-    ] = None,
+    actor: ActorOption = None,
     times: options.TimeOptions,
     limit: options.LimitOption = None,
     where: options.StackOptions,
@@ -46,8 +46,10 @@ def history(
     """List every change of findings: of all scopes, or by scope, VPC, resource or actor.
 
     Give at most one of --scope, --vpc, --resource and --actor. Each is a key of the table, so
-    nothing else is read. Without one the history of all scopes is written as it is read, one scope
-    after the other, the oldest change of each first; --account selects the scopes of an account.
+    nothing else is read, except for an actor that is not named by a whole ARN: then the history of
+    all scopes is searched. Without one the history of all scopes is written as it is read, one
+    scope after the other, the oldest change of each first; --account selects the scopes of an
+    account. A change that several can have caused is listed for each of them, as "one of".
     A time is a day, a time or an age, as in `posture findings`.
 
     Exit code: 0, or 2 on error.
@@ -56,20 +58,26 @@ def history(
         raise typer.BadParameter("give at most one of --scope, --vpc, --resource and --actor")
     if account and (scope or resource or actor):
         raise typer.BadParameter("--account selects among all scopes; leave out the other filter")
-    by_key = scope or resource or actor
-    needed = ("history",) if by_key else ("findings", "history")
+    by_key = scope or resource or (actor and actor.caller)
+    with_findings = tables.findings_table or not by_key
+    needed = ("findings", "history") if with_findings else ("history",)
     opened = open_tables(where.stack, where.region, tables.named(*needed))
     period = vars(times)
+    chosen = FindingFilter(
+        scope=scope, vpc=vpc, account=account, resource=resource, actor=actor, **period
+    )
     if resource:
         found = opened.history.find_by("resource", resource, **period)
-    elif actor:
-        found = opened.history.find_by("actor", actor, **period)
+    elif actor and actor.caller:
+        found = opened.history.find_by_actor(actor.caller, **period)
     else:
-        listed = FindingFilter(account=account, vpc=vpc)
-        scopes = [scope] if scope else list(list_scopes(opened.findings, listed))
+        scopes = [scope] if scope else list(list_scopes(opened.findings, chosen))
         if not by_key:
             _print_observed(opened, scopes, times)
         found = chain.from_iterable(opened.history.find_by_scope(each, **period) for each in scopes)
+        if actor:
+            found = (row for row in found if actor.matches_transition(row.transition))
+    found = require_match(found, chosen, [opened], "change")
     records = map(build_entry_record, islice(found, limit))
     write_records(records, ENTRY_COLUMNS, output, ENTRY_CSV)
     opened.print_cost(verbose=tables.verbose)

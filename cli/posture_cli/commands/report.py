@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from posture_cli.audit.finding_filter import FindingFilter, list_scopes
+from posture_cli.audit.actor_options import ActorOptions
+from posture_cli.audit.finding_filter import FindingFilter
+from posture_cli.audit.no_match import choose_scopes, require_match
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
-from posture_cli.failure import CommandError
 from posture_cli.options import (
     AllTableOptions,
     AsOfOption,
@@ -28,6 +29,7 @@ app = CommandGroup()
     "posture report --html posture.html",
     "posture report --html q3.html --as-of 2026-09-30 --days 92",
     "posture report --html payments.html --vpc vpc-0123456789abcdef0",
+    "posture report --html alice.html --actor alice --as opener",
     "posture report --html all.html --region eu-west-1 --region us-east-1",
 )
 def report(
@@ -36,6 +38,7 @@ def report(
     days: Annotated[int, option("NUMBER", "The length of the trend.", min=1, max=3650)] = 90,
     as_of: AsOfOption = None,
     scopes: ScopeOptions,
+    actors: ActorOptions,
     stack: StackOption = "posture",
     region: RegionsOption = None,
     tables: AllTableOptions,
@@ -48,7 +51,9 @@ def report(
     altered. It loads nothing from the network. With --as-of it shows the findings of that time,
     without paths, because the monitor stores only the latest ones.
 
-    A stack monitors one region: repeat --region for one page of several stacks.
+    --actor lists only the findings that someone opened, resolved or changed, or can have; the
+    counts are those of all. A stack monitors one region: repeat --region for one page of several
+    stacks.
 
     Exit code: 0 when the page is written, 2 on error.
     """
@@ -56,21 +61,25 @@ def report(
         open_tables(stack, each, tables.all_named()) for each in dict.fromkeys(region or (None,))
     ]
     with open_stderr().status("reading findings, history and paths") as status:
-        chosen = [
-            (each, list(list_scopes(each.findings, FindingFilter(**vars(scopes)))))
-            for each in opened
-        ]
+        wanted = FindingFilter(**vars(scopes), **vars(actors))
+        chosen = choose_scopes(opened, wanted)
         total = sum(len(listed) for _, listed in chosen)
-        if not total:
-            raise CommandError("the monitor has evaluated no such scope yet; run a sweep")
         until = min(as_of or datetime.now(UTC), datetime.now(UTC))
         period = ReportPeriod(until - timedelta(days=days), until, latest=as_of is None)
         account = f"account {scopes.account}" if scopes.account else None
-        title = ", ".join(filter(None, (account, scopes.vpc))) or f"stack {stack}"
+        subject = ", ".join(filter(None, (account, scopes.vpc))) or f"stack {stack}"
+        by = f"findings of {actors.actor.text} as {actors.role}" if actors.actor else None
+        title = ", ".join(filter(None, (subject, by)))
         data = read_report_data(
-            chosen, title, period, lambda done: status.update(f"read {done} of {total} scopes")
+            chosen,
+            title,
+            period,
+            lambda done: status.update(f"read {done} of {total} scopes"),
+            actors.matches,
         )
         data.observed.require_begun(until)
+        if actors.actor and not data.findings.rows:
+            require_match((), wanted, opened)
         with html.open("w", encoding="utf-8") as file:
             file.writelines(render_report(data))
     for each in opened:

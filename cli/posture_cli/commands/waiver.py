@@ -1,6 +1,7 @@
 """`posture waiver`: accepts a risk for a limited time."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,10 +15,14 @@ from posture.runtime.settings import Tables
 from posture.store.baselines import BaselineTable
 from posture.store.waivers import WaiverTable
 from posture_cli import deployed, options
+from posture_cli.audit.actor_options import ActorOption
+from posture_cli.audit.actors import ActorFilter, list_names
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.options import Output, argument, option, parse_rule
 from posture_cli.render.records import write_records
+from posture_cli.suggest import suggest
+from posture_cli.text import make_printable
 from posture_cli.times import parse_future
 
 app = CommandGroup("Accept a rule's failures for a limited time.")
@@ -114,35 +119,68 @@ def revoke(id_: IdArgument, *, where: options.WaiverTableOptions) -> None:
     print_note(f"revoked {id_}")
 
 
-@app.add("posture waiver list", "posture waiver list --all -o csv", name="list")
+@app.add(
+    "posture waiver list",
+    "posture waiver list --all -o csv",
+    "posture waiver list --actor alice",
+    name="list",
+)
 def list_waivers(
     *,
     everything: Annotated[
         bool, typer.Option("--all", help="Also list expired and revoked waivers.")
     ] = False,
+    actor: ActorOption = None,
     where: options.BaselineTableOptions,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
     """List waivers, the first to expire first.
 
-    Without --all only those that apply or wait for approval are listed.
+    Without --all only those that apply or wait for approval are listed. --actor lists those that
+    someone requested, approved or revoked.
 
     Exit code: 0, or 2 on error.
     """
     now = datetime.now(UTC)
+    stored = sorted(_open_table(where).load(), key=lambda it: (it.expires_at, it.id))
     listed = [
         waiver
-        for waiver in sorted(_open_table(where).load(), key=lambda it: (it.expires_at, it.id))
-        if everything or waiver.state(now) in {"requested", "in force"}
+        for waiver in stored
+        if (everything or waiver.state(now) in {"requested", "in force"})
+        and (actor is None or _involves(waiver, actor))
     ]
+    if not listed:
+        _refuse_unknown_person(actor, stored)
+        print_note("no match: no waiver was found" + (f" of {actor.text}" if actor else ""))
     records = (_build_record(each, now) for each in listed)
     write_records(records, COLUMNS, output, CSV_COLUMNS)
+
+
+def _involves(waiver: Waiver, actor: ActorFilter) -> bool:
+    return any(map(actor.matches_actor, _list_persons(waiver)))
+
+
+def _list_persons(waiver: Waiver) -> list[str]:
+    return list(filter(None, (waiver.requested_by, waiver.approved_by, waiver.revoked_by)))
+
+
+def _refuse_unknown_person(actor: ActorFilter | None, waivers: Iterable[Waiver]) -> None:
+    """Refuse an actor that no waiver names, unless it is one of an account that they name."""
+    persons = {person for each in waivers for person in _list_persons(each)}
+    if actor is None or not persons or any(map(actor.matches_actor, persons)):
+        return
+    names = {name for each in persons for name in list_names(each) if name}
+    if actor.account is None or actor.account not in names:
+        raise typer.BadParameter(
+            make_printable(f"no waiver names {actor.text!r}{suggest(actor.text, names)}"),
+            param_hint="'--actor'",
+        )
 
 
 def _check(rule: str, resource: str, scope: str, texts: tuple[str, str]) -> None:
     if rule not in RULES_BY_ID:
         raise typer.BadParameter(
-            f"there is no rule {rule!r}; see posture rules", param_hint="--rule"
+            f"there is no rule {rule!r}{suggest(rule, RULES_BY_ID)}", param_hint="--rule"
         )
     if not set(resource) - set("*?") and not set(scope) - set("*?/"):
         raise WaiverError("a waiver of a rule everywhere is refused: name --resource or --scope")

@@ -19,6 +19,7 @@ from posture.model.verdict import Severity, Status
 from posture.store.findings import Findings
 from posture.store.history import History
 from posture.store.scope_store import Store
+from posture_cli.audit.actors import ActorFilter, ActorRole
 from posture_cli.audit.finding_filter import (
     SORT_KEYS,
     FindingFilter,
@@ -85,7 +86,8 @@ def some(dice: random.Random) -> FindingFilter:
         region=maybe("eu-west-1", "us-east-1"),
         vpc=maybe(SCOPE.subject),
         scope=maybe(OTHER),
-        actor=maybe("alice", BOB),
+        actor=maybe(ActorFilter.parse("alice"), ActorFilter.parse(BOB)),
+        role=dice.choice(list(ActorRole)),
         since=maybe(at(10)),
         until=maybe(at(25)),
     )
@@ -213,8 +215,14 @@ def two(dynamodb: "DynamoDBClient") -> None:
         ),
         (["--severity", "low"], []),
         (["--actor", "bob"], ["subnet-0a"]),
-        (["--actor", "alice"], []),
-        (["--in-region", "us-east-1"], []),
+        (["--actor", "bob", "--as", "changer"], ["subnet-0a"]),
+        (["--actor", "bob", "--as", "opener"], []),
+        (["--actor", "alice", "--as", "opener"], ["subnet-0a"]),
+        (["--actor", "alice", "--as", "resolver"], []),
+        (["--actor", "bob", "--as", "resolver", "--status", "resolved"], ["vpce-0a"]),
+        (["--actor", "alice", "--as", "opener", "--status", "resolved"], ["vpce-0a"]),
+        (["--actor", "alice", "--as", "changer", "--status", "resolved"], []),
+        (["--in-region", "eu-west-1"], ["subnet-0a"]),
         (["--since", format_time(at(5))], ["subnet-0a"]),
         (["--until", format_time(at(5))], []),
         (["--as-of", format_time(at(5)), "--sort", "rule"], ["vpce-0a", "subnet-0a"]),

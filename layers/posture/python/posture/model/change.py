@@ -10,6 +10,7 @@ from typing import Any
 
 from posture.model.scope import Region
 
+THROUGH = " (through "  # follows a caller for whom an AWS service made the call
 IDENTITY_CENTER_USER = "IAM Identity Center user"
 
 
@@ -32,7 +33,7 @@ class Actor:
     identity_center_user: str = ""  # the id of the user on whose behalf the call was made
 
     def __str__(self) -> str:
-        return f"{self.arn} (through {self.invoked_by})" if self.invoked_by else self.arn
+        return f"{self.arn}{THROUGH}{self.invoked_by})" if self.invoked_by else self.arn
 
     def describe_identity(self, account: str) -> str:
         """Describe what else is known of the caller, who may be of another account than `account`.
@@ -53,8 +54,8 @@ class Change:
     """One call and the ids it names. It says which scopes to observe, not what their state is.
 
     `vpc_ids` and `service_ids` are scopes. `resource_ids` are all ids in the record, VPC ids
-    included, from which further scopes are resolved. `sweeps` is set if the call concerns the whole
-    account and region.
+    included, from which further scopes are resolved. `other_vpc_ids` are VPCs of other accounts.
+    `sweeps` is set if the call concerns the whole account and region.
 
     `request` holds the call's parameters as boto3 takes them, without resources for which the call
     failed; None if the record has them in no form that can be read, or no edit models the call.
@@ -72,6 +73,7 @@ class Change:
     vpc_ids: frozenset[str]
     service_ids: frozenset[str]
     resource_ids: frozenset[str]
+    other_vpc_ids: frozenset[str] = frozenset()
     sweeps: bool = False
     outcome: ChangeOutcome = ChangeOutcome.APPLIED
     ignored_because: str = ""

@@ -162,25 +162,26 @@ class Transition:
     reason: str = ""  # why the finding resolved, such as `repaired`
 
     @property
+    def attributions(self) -> tuple[Attribution, ...]:
+        """What caused it: both ends of a transient finding, all that is known once amended."""
+        finding = self.finding
+        if self.step is Step.TRANSIENT:
+            return finding.opened_by, finding.resolved_by or UNKNOWN_CAUSE
+        if self.step is Step.AMENDED:
+            known = finding.opened_by, finding.resolved_by, finding.caused_by
+            return tuple(each for each in known if each and each.possible)
+        return (finding.caused_by,)
+
+    @property
     def actors(self) -> tuple[str, ...]:
         """Who caused it, or can have caused it, each once."""
-        return tuple(dict.fromkeys(actor for each in self._caused_by for actor in each.actors))
+        return tuple(dict.fromkeys(actor for each in self.attributions for actor in each.actors))
 
     @property
     def actor(self) -> str | None:
         """Who caused it for certain, alone; None if several did or can have, or nobody is known."""
-        sure = {each.actor for each in self._caused_by}
+        sure = {each.actor for each in self.attributions}
         return sure.pop() if len(sure) == 1 else None
-
-    @property
-    def _caused_by(self) -> tuple[Attribution, ...]:
-        finding = self.finding
-        if self.step is Step.TRANSIENT:
-            return finding.opened_by, finding.resolved_by or UNKNOWN_CAUSE
-        if self.step is Step.AMENDED:  # any of them can be the one that is known better now
-            known = finding.opened_by, finding.resolved_by, finding.caused_by
-            return tuple(each for each in known if each and each.possible)
-        return (finding.caused_by,)
 
 
 def finding_id(scope: Scope, rule: str, resource: str) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from heapq import merge
 from typing import Literal
 
+from posture.model.change import THROUGH
 from posture.model.finding import Finding, Step
 from posture.model.scope import Scope
 from posture.store.attribute_values import StoredItem
-from posture.store.items import Entry, parse_history_entry
+from posture.store.items import SEVERAL, Entry, parse_history_entry
 from posture.store.queries import AFTER_ALL, KeyRange, StoredTable, time_range
 
-INDEXES = {"id": "by-finding", "resource": "by-resource", "actor": "by-actor"}
+INDEXES = {"id": "by-finding", "resource": "by-resource"}
+# Rows of schema 3 and older name the service through which a caller acted beside the caller.
+FORMER_SERVICES = ("cloudformation.amazonaws.com", "servicecatalog.amazonaws.com", "AWS Internal")
 
 
 def keep_latest(latest: dict[str, Entry], row: Entry) -> None:
@@ -76,17 +80,40 @@ class History(StoredTable):
 
     def find_by(
         self,
-        key: Literal["id", "resource", "actor"],
+        key: Literal["id", "resource"],
         value: str,
         *,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[Entry]:
-        """Find what happened to a finding or a resource, or what an actor's changes caused."""
+        """Find what happened to a finding or to the findings on a resource."""
         rows = self._query(
             key, value, between=time_range("entry", since, until), index=INDEXES[key]
         )
         return map(parse_history_entry, rows)
+
+    def find_by_actor(
+        self, caller: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Entry]:
+        """Find what a caller caused, alone or as one of several, and what it can have caused.
+
+        Args:
+            caller: The whole ARN, or the name of a service that made calls of its own.
+            since: The first time.
+            until: The last time.
+        """
+        between = time_range("entry", since, until)
+        former = (f"{caller}{THROUGH}{each})" for each in FORMER_SERVICES)
+        own = (
+            map(parse_history_entry, self._query("actor", key, between=between, index="by-actor"))
+            for key in (caller, *former)
+        )
+        several = self._query("actor", SEVERAL, between=between, index="by-actor")
+        shared = map(
+            parse_history_entry,
+            (row for row in several if {"S": caller} in row.get("actors", {}).get("L", ())),
+        )
+        return merge(*own, shared, key=lambda it: (it.observed_at, it.number))
 
     def load_commit(self, scope: Scope, commit: str) -> tuple[Entry, ...]:
         """Read the rows that one transaction wrote; they never change."""

@@ -17,6 +17,7 @@ from typing import Any
 from posture.alerts.event_texts import build_event_texts
 from posture.errors import BaselineError, CorruptItemError
 from posture.lifecycle.bounds import is_truncated
+from posture.model.change import THROUGH
 from posture.model.finding import (
     UNKNOWN_CAUSE,
     Attribution,
@@ -211,7 +212,7 @@ def cause_fields(finding: Finding) -> dict[str, Any]:
         **_attribution_fields(finding.caused_by),
         "opened_by": _attribution_fields(finding.opened_by),
         "resolved_by": _attribution_fields(resolved_by) if resolved_by else None,
-        "actor": finding.caused_by.actor,
+        "actor": _find_caller(finding.caused_by.actor or "") or None,
     }
 
 
@@ -376,9 +377,14 @@ def _attribution_fields(attribution: Attribution) -> dict[str, Any]:
 def _actor_fields(transition: Transition) -> dict[str, Any]:
     """Return the key of the index by actor, and all actors of a row that has several."""
     if transition.actor:
-        return {"actor": transition.actor}
-    actors = list(transition.actors)
+        return {"actor": _find_caller(transition.actor)}
+    actors = list(dict.fromkeys(map(_find_caller, transition.actors)))
     return {"actor": SEVERAL, "actors": actors} if actors else {}
+
+
+def _find_caller(actor: str) -> str:
+    """Return an actor without the AWS service that made the call: who asks by actor means both."""
+    return actor.partition(THROUGH)[0]
 
 
 def _cause_fields(cause: Cause) -> dict[str, str]:

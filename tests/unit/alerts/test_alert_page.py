@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from finding_builders import SCOPE, at, change
+from finding_builders import SCOPE, at, change, find_caused_transitions
 from network_builders import (
     DYNAMODB,
     build_snapshot,
@@ -16,9 +16,10 @@ from network_builders import (
 )
 from posture.alerts.message import Message, compose
 from posture.alerts.rule_texts import load_rule_texts
-from posture.lifecycle.diff import apply_transitions, find_transitions
+from posture.lifecycle.diff import apply_transitions
 from posture.model.baseline import Baseline
 from posture.model.network import Snapshot
+from posture.model.scope import ScopeNames
 from posture.remedies.prove import Prover
 from posture.remedies.transitions import prove_transitions
 from posture.rules.engine import evaluate_context, evaluate_vpc
@@ -41,12 +42,12 @@ def network(*tables_of_dynamodb: str) -> Snapshot:
 
 def alert() -> Message:
     """Compose the alert for when DynamoDB's endpoint loses the table that the subnets use."""
-    before = find_transitions(
+    before = find_caused_transitions(
         SCOPE, {}, evaluate_vpc(network("main"), Baseline()), observed_at=at(-60)
     )
     context = VpcContext(network(), Baseline())
     verdicts = evaluate_context(context)
-    steps = find_transitions(
+    steps = find_caused_transitions(
         SCOPE,
         apply_transitions({}, before),
         verdicts,
@@ -54,8 +55,12 @@ def alert() -> Message:
         changes=[replace(change("e-1", "vpce-ddb"), event_name="ModifyVpcEndpoint")],
     )
     proven = prove_transitions(Prover(context, verdicts), verdicts, steps)
+    named = [
+        replace(step, finding=replace(step.finding, names=ScopeNames("main", "payments-prod")))
+        for step in proven
+    ]
     return compose(
-        proven, commit="2026-01-31T12:00:00Z#1", parts=1, observed_at=at(0), rules=load_rule_texts()
+        named, commit="2026-01-31T12:00:00Z#1", parts=1, observed_at=at(0), rules=load_rule_texts()
     )
 
 

@@ -6,10 +6,9 @@ import unicodedata
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from finding_builders import SCOPE, at
+from finding_builders import SCOPE, at, find_caused_transitions
 from posture.alerts.formatting import UNSAFE
 from posture.alerts.message import compose
-from posture.lifecycle.diff import find_transitions
 from posture.model.change import Actor, Change
 from posture.model.scope import Region
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
@@ -77,7 +76,7 @@ def test_every_message_is_accepted_by_sns(
         for each in answers
         for number in range(times)
     ][:49]
-    steps = find_transitions(SCOPE, {}, many, observed_at=at(0), changes=causes)
+    steps = find_caused_transitions(SCOPE, {}, many, observed_at=at(0), changes=causes)
     message = compose(
         steps, commit="2026-01-31T12:00:00.000000Z#1", parts=1, observed_at=at(0), rules={}
     )
@@ -102,7 +101,7 @@ def test_findings_beyond_the_limit_are_counted() -> None:
         for severity in (Severity.LOW, Severity.CRITICAL)
     ]
     answers = [*many[1::2], *(Verdict("r2", *_rest(each)) for each in many[::2])]
-    steps = find_transitions(SCOPE, {}, answers, observed_at=at(0))
+    steps = find_caused_transitions(SCOPE, {}, answers, observed_at=at(0))
     message = compose(
         steps, commit="2026-01-31T12:00:00.000000Z#1", parts=1, observed_at=at(0), rules={}
     )

@@ -8,11 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from finding_builders import SCOPE, at, change, findings, opened, verdict
+from finding_builders import SCOPE, at, change, find_caused_transitions, findings, opened, verdict
 from posture.alerts.message import Message, compose
 from posture.alerts.rule_texts import RuleText
+from posture.attribution.events import build_cause
 from posture.lifecycle.diff import find_transitions
-from posture.model.finding import FindingStatus, Step, Transition
+from posture.model.finding import (
+    Attribution,
+    Cause,
+    CauseKind,
+    FindingStatus,
+    Step,
+    Transition,
+)
+from posture.model.scope import Scope, ScopeNames
 from posture.model.verdict import Remediation, Severity, Status
 
 PAGE = Path(__file__).parents[3] / "docs/alerts.md"
@@ -40,11 +49,15 @@ def test_the_text_of_one_finding() -> None:
     assert alert(opened(verdict(), changes=[ALICE])).text == (
         "1 finding opened in vpc-0a1b2c3d4e5f60718\n"
         "Account 111122223333, Region eu-west-1\n"
+        "Console: https://eu-west-1.console.aws.amazon.com/vpcconsole/home?region=eu-west-1"
+        "#VpcDetails:VpcId=vpc-0a1b2c3d4e5f60718\n"
         "Observed 2026-01-31 12:00:00 UTC\n"
         "\n"
         "CAUSE: DeleteRoute at 2026-01-31 11:58:00 UTC\n"
         "  by arn:aws:iam::111122223333:user/alice from 198.51.100.7\n"
         "  CloudTrail event e-1\n"
+        "  Console: https://eu-west-1.console.aws.amazon.com/cloudtrailv2/home?region=eu-west-1"
+        "#/events/e-1\n"
         "\n"
         "1. [HIGH] opened: S3 uses NAT gateway, subnet-0a\n"
         "  Subnet subnet-0a reaches S3 through a NAT gateway.\n"
@@ -53,6 +66,8 @@ def test_the_text_of_one_finding() -> None:
         "    - Route table rtb-0a has no route to pl-0a.\n"
         "  Fix: Associate the endpoint with the route table.\n"
         "    aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0a\n"
+        "  Console: https://eu-west-1.console.aws.amazon.com/vpcconsole/home?region=eu-west-1"
+        "#SubnetDetails:subnetId=subnet-0a\n"
         "  Finding f-6371114f69d7ff8b09fc, version 1, rule route-missing\n"
         "\n"
         "WHY IT MATTERS\n"
@@ -63,9 +78,11 @@ def test_the_text_of_one_finding() -> None:
 
 def test_a_resolution_has_no_fix() -> None:
     """It shows what was wrong, how it ended and who ended it."""
-    steps = find_transitions(SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE])
+    steps = find_caused_transitions(
+        SCOPE, findings(verdict()), [], observed_at=at(9), changes=[ALICE]
+    )
     composed = alert(steps).text
-    assert "1. [RESOLVED] resource gone: S3 uses NAT gateway, subnet-0a" in composed
+    assert "1. [RESOLVED, HIGH] resource gone: S3 uses NAT gateway, subnet-0a" in composed
     assert "Previously: Subnet subnet-0a reaches S3" in composed
     assert "Since 2026-01-31 12:00:00 UTC until 2026-01-31 12:09:00 UTC" in composed
     assert "by arn:aws:iam::111122223333:user/alice" in composed
@@ -111,19 +128,22 @@ PLACE = f"{SCOPE.subject} 111122223333 eu-west-1"
             opened(verdict(severity=Severity.LOW), verdict("no-policy", "vpce-1")),
             "[HIGH] Endpoint policy is open, 1 more",
         ),
-        (opened(verdict(status=Status.UNKNOWN)), "[HIGH, UNKNOWN] S3 uses NAT gateway"),
         (
-            find_transitions(SCOPE, findings(verdict()), [], observed_at=at(1)),
-            "[RESOLVED] S3 uses NAT gateway",
+            opened(verdict(status=Status.UNKNOWN)),
+            "[HIGH] Could not be checked: S3 uses NAT gateway",
         ),
         (
-            find_transitions(
+            find_caused_transitions(SCOPE, findings(verdict()), [], observed_at=at(1)),
+            "[RESOLVED, HIGH] S3 uses NAT gateway",
+        ),
+        (
+            find_caused_transitions(
                 SCOPE, findings(verdict()), [verdict("retired", "vpce-1")], observed_at=at(1)
             ),
             "[HIGH] retired, 1 more",
         ),
         (
-            find_transitions(
+            find_caused_transitions(
                 SCOPE, findings(verdict()), [verdict(summary="otherwise")], observed_at=at(1)
             ),
             "[HIGH] S3 uses NAT gateway (changed)",
@@ -168,7 +188,7 @@ def test_the_part_is_shown() -> None:
 def test_attributes_serve_filter_policies() -> None:
     """A subscriber can filter by severity, step, account, VPC or rule."""
     worse = verdict("no-policy", "vpce-1", severity=Severity.LOW)
-    steps = find_transitions(SCOPE, findings(verdict()), [worse], observed_at=at(1))
+    steps = find_caused_transitions(SCOPE, findings(verdict()), [worse], observed_at=at(1))
     attributes = alert(steps).attributes
     assert {name: each["StringValue"] for name, each in attributes.items()} == {
         "severity": "high",
@@ -248,3 +268,130 @@ def test_the_page_documents_every_field() -> None:
     levels = [body, *body["causes"], *body["findings"], *body["findings"][0]["evidence"]]
     assert {name for level in levels for name in level} - named == set()
     assert composed.attributes.keys() - named == set()
+
+
+NAMED = ScopeNames("main", "payments-prod")
+
+
+def with_names(steps: Sequence[Transition], names: ScopeNames = NAMED) -> list[Transition]:
+    """Return the transitions of a VPC and an account with names."""
+    return [replace(step, finding=replace(step.finding, names=names)) for step in steps]
+
+
+def test_names_are_beside_ids() -> None:
+    """In the text and the JSON always; in the subject where they fit."""
+    composed = alert(with_names(opened(verdict("no-policy", "vpce-1"))))
+    assert composed.subject == (
+        f"[HIGH] Endpoint policy is open - {SCOPE.subject} (main) 111122223333 (payments-prod)"
+    )
+    assert f"in {SCOPE.subject} (main)\nAccount 111122223333 (payments-prod)," in composed.text
+    document = json.loads(composed.json)
+    assert (document["scope_name"], document["account_name"]) == ("main", "payments-prod")
+
+
+def test_a_long_name_is_left_out_of_the_subject() -> None:
+    """The problem and the ids matter more."""
+    composed = alert(with_names(opened(verdict()), ScopeNames("m" * 60, "p" * 60)))
+    assert composed.subject == f"[HIGH] S3 uses NAT gateway - {PLACE}"
+    assert f"{SCOPE.subject} ({'m' * 60})" in composed.text
+
+
+@pytest.mark.parametrize(
+    ("region", "domain"),
+    [
+        ("eu-west-1", "eu-west-1.console.aws.amazon.com"),
+        ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+        ("eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
+    ],
+)
+def test_links_lead_to_the_console_of_the_partition(region: str, domain: str) -> None:
+    """To the VPC, to each resource that has a view of its own, and to the call in CloudTrail."""
+    scope = replace(SCOPE, region=region)
+    composed = alert(opened(verdict(), changes=[ALICE], scope=scope))
+    links = re.findall(r"https://([^/]+)/(\w+)/home\?region=([^#]+)#", composed.text)
+    assert links == [
+        (domain, "vpcconsole", region),
+        (domain, "cloudtrailv2", region),
+        (domain, "vpcconsole", region),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scope", "resource"),
+    [
+        (replace(SCOPE, region="us-iso-east-1"), "subnet-0a"),
+        (replace(SCOPE, region="eu-west-1/..", subject="x"), "subnet-0a"),
+        (replace(SCOPE, subject="eu-west-1"), "arn:aws:iam::111122223333:role/a"),
+        (replace(SCOPE, subject="eu-west-1"), "subnet-0a#evil"),
+    ],
+    ids=["isolated partition", "no Region", "no id", "more than an id"],
+)
+def test_no_link_is_made_up(scope: Scope, resource: str) -> None:
+    """A link holds an id and a Region only, and leads to a console that exists."""
+    composed = alert(opened(verdict(resource=resource), scope=scope))
+    assert "Console:" not in composed.text
+    assert [each["link"] for each in json.loads(composed.json)["findings"]] == [""]
+
+
+def test_a_subject_names_the_severity_of_its_attribute() -> None:
+    """An unknown finding keeps its severity; a resolved one that was worse is counted."""
+    low = verdict("no-policy", "vpce-1", severity=Severity.LOW)
+    unknown = alert(opened(verdict(status=Status.UNKNOWN), low))
+    assert unknown.subject.startswith("[HIGH] Could not be checked: S3 uses NAT gateway - ")
+    mixed = alert(find_transitions(SCOPE, findings(verdict()), [low], observed_at=at(1)))
+    assert mixed.subject.startswith("[LOW] Endpoint policy is open, 1 HIGH resolved - ")
+    for message in (unknown, mixed):
+        assert message.attributes["severity"]["StringValue"] == "high"
+        assert "HIGH" in message.subject
+
+
+def test_an_unknown_finding_accuses_nobody() -> None:
+    """Title, text and JSON say that it could not be checked."""
+    composed = alert(opened(verdict(status=Status.UNKNOWN)))
+    assert "1. [HIGH] opened: Could not be checked: S3 uses NAT gateway" in composed.text
+    (finding,) = json.loads(composed.json)["findings"]
+    assert finding["title"] == "Could not be checked: S3 uses NAT gateway"
+
+
+def test_candidates_are_no_unknown_cause() -> None:
+    """Each call that can have caused it is named, none as the one that did."""
+    bob = build_cause(change("e-2", actor="arn:aws:iam::111122223333:user/bob"))
+    both = Attribution(candidates=(bob, build_cause(ALICE)))
+    (step,) = opened(verdict())
+    composed = alert([replace(step, finding=replace(step.finding, caused_by=both))])
+    assert "CAUSE: not known for certain; each of these can have caused it" in composed.text
+    assert composed.text.count("user/bob with DeleteRoute") >= 1
+    assert "no CloudTrail event matches" not in composed.text
+    assert json.loads(composed.json)["causes"] == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "lines"),
+    [
+        (
+            Cause("7", "PutBaseline", "arn:a", at(0), kind=CauseKind.BASELINE),
+            "CAUSE: PutBaseline at 2026-01-31 12:00:00 UTC\n  by arn:a\n  Baseline version 7\n",
+        ),
+        (
+            Cause("w-1", "WaiverExpired", "", at(0), kind=CauseKind.CLOCK),
+            "CAUSE: WaiverExpired at 2026-01-31 12:00:00 UTC\n  Waiver w-1\n",
+        ),
+        (
+            Cause("", "GracePeriodEnded", "", at(0), kind=CauseKind.CLOCK),
+            "CAUSE: GracePeriodEnded at 2026-01-31 12:00:00 UTC\n\n",
+        ),
+        (
+            Cause("abc", "RulesUpgraded", "", at(0), kind=CauseKind.UPGRADE),
+            "  A new version of the monitor evaluates otherwise\n",
+        ),
+    ],
+    ids=["baseline", "waiver", "grace", "upgrade"],
+)
+def test_a_cause_that_is_no_call_has_no_cloudtrail_event(cause: Cause, lines: str) -> None:
+    """It says what it was and where it is recorded."""
+    (step,) = opened(verdict())
+    by = Attribution(cause)
+    composed = alert([replace(step, finding=replace(step.finding, caused_by=by, opened_by=by))])
+    assert lines in composed.text
+    assert "CloudTrail" not in composed.text

@@ -3,10 +3,9 @@
 import json
 from dataclasses import replace
 
-from finding_builders import SCOPE, at, change, findings, opened, verdict
+from finding_builders import SCOPE, at, change, find_caused_transitions, findings, opened, verdict
 from posture.alerts.impact import group_impacts
 from posture.alerts.message import compose
-from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
 from posture.model.verdict import Verdict
 
@@ -82,6 +81,8 @@ def test_different_root_causes_are_separate() -> None:
 
 def test_resolutions_share_an_impact() -> None:
     """Findings that were resolved together had one root cause."""
-    steps = find_transitions(SCOPE, findings(*SUBNETS), [], observed_at=at(9), changes=[ALICE])
+    steps = find_caused_transitions(
+        SCOPE, findings(*SUBNETS), [], observed_at=at(9), changes=[ALICE]
+    )
     (found,) = group_impacts(steps)
     assert found.description == f"14 subnets no longer affected: {ROOT}"

@@ -10,8 +10,8 @@ from datetime import datetime
 from posture.alerts.formatting import format_line
 from posture.alerts.rule_texts import RuleTexts
 from posture.lifecycle.bounds import truncate
-from posture.model.finding import Cause, FindingStatus, Step, Transition
-from posture.model.scope import Scope
+from posture.model.finding import Attribution, FindingStatus, Step, Transition
+from posture.model.scope import Scope, ScopeNames
 from posture.model.verdict import Severity
 
 DEFAULT_STACK = "posture"  # that the posture command reads
@@ -65,6 +65,11 @@ class Alert:
         return self.transitions[0]
 
     @property
+    def names(self) -> ScopeNames:
+        """The names of the VPC or endpoint service, and of the account."""
+        return self.lead.finding.names
+
+    @property
     def filters(self) -> dict[str, str | list[str]]:
         """The values that subscribers filter by."""
         account, region = self.scope.account, self.scope.region
@@ -72,11 +77,11 @@ class Alert:
         location = {name: format_line(value, MAX_NAME) for name, value in named.items()}
         return build_filters(self.transitions, location)
 
-    def by_cause(self) -> dict[Cause | None, list[Transition]]:
+    def by_cause(self) -> dict[Attribution, list[Transition]]:
         """Group the shown transitions by cause, the group with the worst one first."""
-        groups: dict[Cause | None, list[Transition]] = {}
+        groups: dict[Attribution, list[Transition]] = {}
         for step in self.shown:
-            groups.setdefault(step.finding.cause, []).append(step)
+            groups.setdefault(step.finding.caused_by, []).append(step)
         return groups
 
 
@@ -103,7 +108,7 @@ def build_filters(
 
 
 def sort_worst_first(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
-    """Sort transitions: unresolved before resolved, then by severity."""
+    """Sort transitions: unresolved before resolved, by severity, what could be checked first."""
     return tuple(sorted(transitions, key=_rank))
 
 
@@ -129,12 +134,12 @@ def format_counts(transitions: Iterable[Transition]) -> str:
     return ", ".join([f"{format_count(number)} {step}", *(f"{many} {each}" for each, many in rest)])
 
 
-def _rank(step: Transition) -> tuple[bool, bool, int, str, str]:
+def _rank(step: Transition) -> tuple[bool, int, bool, str, str]:
     finding = step.finding
     return (
         step.step is Step.RESOLVED,
-        finding.status is FindingStatus.UNKNOWN,
         finding.severity.rank,
+        finding.status is FindingStatus.UNKNOWN,
         finding.rule,
         finding.resource,
     )

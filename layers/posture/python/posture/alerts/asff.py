@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from posture.alerts.attributions import describe_attribution
-from posture.alerts.rule_texts import RuleTexts, find_title
+from posture.alerts.rule_texts import RuleTexts
+from posture.alerts.titles import format_title
 from posture.lifecycle.bounds import truncate
 from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
@@ -66,7 +67,7 @@ def build_asff(
         "Region": home.name,
         "CreatedAt": _time(finding.opened_at),
         "UpdatedAt": _time(finding.updated_at),
-        "Title": truncate(find_title(rules, finding.rule), TITLE),
+        "Title": truncate(format_title(rules, finding), TITLE),
         "Description": truncate(verdict.summary, DESCRIPTION),
         "FindingProviderFields": {
             "Severity": {"Label": finding.severity.value.upper()},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 from posture.model.scope import Scope
 from posture.model.service_names import get_partition
@@ -28,6 +27,7 @@ VIEWS = {
     "nat": "NatGatewayDetails:natGatewayId",
 }
 ID = re.compile(r"([a-z]+(?:-svc)?)-[0-9a-z]{1,32}")
+EVENT = re.compile(r"[0-9A-Za-z-]{1,64}")
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 
 
@@ -45,7 +45,7 @@ def link_region(region: str) -> str:
 
 def link_event(region: str, event_id: str) -> str:
     """Return the address of an event in CloudTrail's event history, which keeps 90 days."""
-    return _link(region, "cloudtrailv2", f"/events/{quote(event_id, safe='')}") if event_id else ""
+    return _link(region, "cloudtrailv2", f"/events/{event_id}") if EVENT.fullmatch(event_id) else ""
 
 
 def _link(region: str, service: str, fragment: str) -> str:

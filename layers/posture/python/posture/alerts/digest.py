@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,14 +24,19 @@ from posture.alerts.alert import (
     format_counts,
     sort_worst_first,
 )
-from posture.alerts.attributions import build_attribution_record
+from posture.alerts.attributions import (
+    build_attribution_record,
+    build_cause_record,
+    name_attribution,
+)
 from posture.alerts.formatting import format_ascii_line, format_line, format_time
 from posture.alerts.json_body import SCHEMA, build_reference
 from posture.alerts.message import Message, build_attributes
-from posture.alerts.rule_texts import RuleTexts, find_title
+from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import LIMIT as SUBJECT
 from posture.alerts.text_body import UNKNOWN_CAUSE
-from posture.model.finding import Cause, FindingStatus, Step, Transition
+from posture.alerts.titles import format_title
+from posture.model.finding import Attribution, Cause, FindingStatus, Step, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
@@ -40,6 +45,7 @@ MAX_BYTES = 200_000  # of a message's transitions, which leaves space for its te
 MAX_ROWS = 20  # rules and causes that the text lists
 MAX_SCOPES = 60  # VPCs that the text lists
 FACT = 300
+LISTS = {"account": "accounts", "region": "regions", "vpc": "vpcs"}  # fields that are lists here
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +84,28 @@ def compose_digests(
 
 def _parts(severity: Severity, steps: Sequence[Transition], rules: RuleTexts) -> Iterator[Digest]:
     chunks: list[list[Transition]] = [[]]
+    causes: set[Cause] = set()  # of the last chunk
     size = 0
     for step in steps:
-        weight = _weight(step)
-        if chunks[-1] and size + weight > MAX_BYTES:
+        weight = _weigh(_reference(step)) + len(step.finding.scope.subject) + 8
+        cause = step.finding.cause
+        added = _weigh(build_cause_record(cause)) if cause and cause not in causes else 0
+        if chunks[-1] and size + weight + added > MAX_BYTES:
             chunks.append([])
+            causes.clear()
+            added = _weigh(build_cause_record(cause)) if cause else 0
             size = 0
         chunks[-1].append(step)
-        size += weight
+        size += weight + added
+        if cause:
+            causes.add(cause)
     for part, chunk in enumerate(chunks, 1):
         yield Digest(severity, tuple(chunk), part, len(chunks), rules)
 
 
-def _weight(step: Transition) -> int:
-    """Return the bytes that a transition adds: JSON within JSON, and its VPC as an attribute."""
-    return len(json.dumps(json.dumps(_reference(step)))) + len(step.finding.scope.subject) + 8
+def _weigh(record: Mapping[str, Any]) -> int:
+    """Return the bytes that a record takes as JSON within JSON."""
+    return len(json.dumps(json.dumps(record)))
 
 
 def _message(digest: Digest) -> Message:
@@ -106,11 +119,11 @@ def _message(digest: Digest) -> Message:
     body = {
         "schema": SCHEMA,
         "kind": "digest",
-        **filters,
+        **{LISTS.get(name, name): value for name, value in filters.items()},
         "part": digest.part,
         "parts": digest.parts,
         "counts": count_steps(digest.transitions),
-        "causes": len({step.finding.cause for step in digest.transitions if step.finding.cause}),
+        "causes": [build_cause_record(each) for each in _list_causes(digest.transitions)],
         "findings": [_reference(step) for step in digest.transitions],
         "more": _more(digest),
     }
@@ -155,7 +168,7 @@ def _lines(digest: Digest) -> Iterator[str]:
     yield "Many findings changed at once. This digest replaces their single alerts."
     yield from _table("BY RULE", Counter(_title(digest, step) for step in digest.transitions))
     yield from _table(
-        "BY CAUSE", Counter(_cause(step.finding.cause) for step in digest.transitions)
+        "BY CAUSE", Counter(_cause(step.finding.caused_by) for step in digest.transitions)
     )
     yield ""
     yield "BY VPC"
@@ -178,13 +191,22 @@ def _table(heading: str, counted: Counter[str]) -> Iterator[str]:
 
 
 def _title(digest: Digest, step: Transition) -> str:
-    return f"{step.step}: {format_line(find_title(digest.rules, step.finding.rule), FACT)}"
+    return f"{step.step}: {format_line(format_title(digest.rules, step.finding), FACT)}"
 
 
-def _cause(cause: Cause | None) -> str:
-    if cause is None:
-        return UNKNOWN_CAUSE
-    return f"{format_line(cause.event_name, FACT)} by {format_line(cause.actor, FACT)}"
+def _cause(attribution: Attribution) -> str:
+    cause = attribution.cause
+    if cause and cause.actor:
+        return f"{format_line(cause.event_name, FACT)} by {format_line(cause.actor, FACT)}"
+    if attribution.possible:
+        return format_line(name_attribution(attribution), FACT)
+    return UNKNOWN_CAUSE
+
+
+def _list_causes(transitions: Iterable[Transition]) -> list[Cause]:
+    """List the causes that are certain, each once."""
+    causes = (step.finding.cause for step in transitions)
+    return list(dict.fromkeys(cause for cause in causes if cause))
 
 
 def _more(digest: Digest) -> str:

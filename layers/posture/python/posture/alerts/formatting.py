@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 
 from posture.lifecycle.bounds import CUT
-from posture.model.finding import FindingStatus, Step, Transition
+from posture.model.finding import Step, Transition
 
 # Unicode categories that could break a line, hide text or reverse it: control, format (with the
 # bidirectional overrides), surrogate, private use, unassigned, line and paragraph separators.
@@ -40,11 +40,15 @@ def format_time(time: datetime) -> str:
 
 
 def format_label(step: Transition) -> str:
-    """Format the label in brackets: resolved, or the severity, marked if the rule is unknown."""
-    if step.step is Step.RESOLVED:
-        return "RESOLVED"
-    unknown = ", UNKNOWN" if step.finding.status is FindingStatus.UNKNOWN else ""
-    return f"{step.finding.severity.upper()}{unknown}"
+    """Format the label in brackets: the severity, and whether the finding is resolved."""
+    severity = step.finding.severity.upper()
+    return f"RESOLVED, {severity}" if step.step is Step.RESOLVED else severity
+
+
+def format_named(name: str, label: str, limit: int) -> str:
+    """Format an id with the name that people gave it, as in `vpc-0a (main)`."""
+    shown = format_line(name, limit)
+    return f"{shown} ({format_line(label, limit)})" if label else shown
 
 
 def _safe_char(char: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from posture.alerts.alert import Alert, count_steps
 from posture.alerts.attributions import build_attribution_records, build_cause_record
+from posture.alerts.console import link_resource
 from posture.alerts.impact import Impact, group_impacts
-from posture.alerts.rule_texts import find_title
 from posture.alerts.text_body import list_scope_command
+from posture.alerts.titles import format_title
 from posture.model.finding import Transition
 from posture.model.instant import format_iso
 from posture.model.verdict import Verdict
@@ -30,14 +31,20 @@ def _alert(alert: Alert) -> Json:
         "schema": SCHEMA,
         "kind": "alert",
         **alert.filters,
+        "accounts": [alert.scope.account],
+        "regions": [alert.scope.region],
+        "vpcs": [alert.scope.subject],
         "scope": str(alert.scope),
+        "scope_name": alert.names.subject,
+        "account_name": alert.names.account,
+        "link": link_resource(alert.scope, alert.scope.subject),
         "commit": alert.commit,
         "part": alert.part,
         "parts": alert.parts,
         "observed_at": format_iso(alert.observed_at),
         "history": {"rows": alert.rows, "digest": alert.row_digest} if alert.rows else None,
         "counts": count_steps(alert.transitions),
-        "causes": [build_cause_record(cause) for cause in alert.by_cause() if cause],
+        "causes": [build_cause_record(it.cause) for it in alert.by_cause() if it.cause],
         "impacts": [_impact(impact) for impact in group_impacts(alert.shown)],
         "findings": [_finding(alert, step) for step in alert.shown],
         "omitted": alert.omitted,
@@ -51,7 +58,8 @@ def _finding(alert: Alert, step: Transition) -> Json:
         **build_reference(step),
         "reason": step.reason,
         "severity": finding.severity.value,
-        "title": find_title(alert.rules, finding.rule),
+        "title": format_title(alert.rules, finding),
+        "link": link_resource(finding.scope, finding.resource),
         **build_verdict_texts(finding.verdict),
         "root": finding.verdict.root,
         "opened_at": format_iso(finding.opened_at),

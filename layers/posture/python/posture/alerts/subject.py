@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from posture.alerts.alert import Alert
-from posture.alerts.formatting import format_ascii_line, format_label
+from posture.alerts.formatting import format_ascii_line, format_label, format_named
 from posture.alerts.impact import Impact, group_impacts
-from posture.alerts.rule_texts import find_title
-from posture.model.finding import Step
+from posture.alerts.titles import format_title
+from posture.model.finding import Step, Transition
 
 LIMIT = 99  # "less than 100 characters": boto3's SNS.Client.publish, Subject
+NAME = 40  # characters of a name or id
 MIN_TITLE = 20  # characters of the title that remain, however long the location is
 
 
@@ -18,23 +19,37 @@ def format_subject(alert: Alert) -> str:
     `[HIGH] S3/DynamoDB traffic bypasses the endpoint, 14 subnets - vpc-0a 111122223333 eu-west-1`
 
     The problem comes first, as mail clients truncate subjects at the end. If the subject is too
-    long, the number of other findings is left out, then the Region, then the title is truncated.
-    The VPC and account always remain, as they tell two alerts apart.
+    long, the number of other findings is left out, then the Region, then the names, then the title
+    is truncated. The ids of VPC and account always remain, as they tell two alerts apart. So does
+    the number of resolved findings that were worse than what is open: the severity that subscribers
+    filter by is always in the subject.
     """
-    scope = alert.scope
+    scope, names = alert.scope, alert.names
     before = f"[{format_label(alert.lead)}] "
     account = format_ascii_line(f"{scope.subject} {scope.account}", LIMIT)
+    named = format_ascii_line(
+        f"{format_named(scope.subject, names.subject, NAME)} "
+        f"{format_named(scope.account, names.account, NAME)}",
+        LIMIT,
+    )
     region = format_ascii_line(scope.region, LIMIT)
-    title = format_ascii_line(find_title(alert.rules, alert.lead.finding.rule), LIMIT)
+    title = format_ascii_line(format_title(alert.rules, alert.lead.finding), LIMIT)
     impact = next(
         (it for it in group_impacts(alert.transitions) if alert.lead in it.transitions), None
     )
-    affected = _format_affected(alert, impact)
+    worse = _list_worse(alert)
+    affected = f"{_format_affected(alert, impact)}{_format_worse(worse)}"
+    others = len(alert.transitions) - len(impact.transitions if impact else [alert.lead])
+    more = f", {others - len(worse)} more" if others > len(worse) else ""
     part = f", part {alert.part}/{alert.parts}" if alert.parts > 1 else ""
     for after in (
-        f"{affected}{_format_others(alert, impact)}{part} - {account} {region}",
-        f"{affected}{part} - {account} {region}",
-        f"{affected}{part} - {account}",
+        f"{affected}{counted}{part} - {place}"
+        for place_alone in (named, account)
+        for counted, place in (
+            (more, f"{place_alone} {region}"),
+            ("", f"{place_alone} {region}"),
+            ("", place_alone),
+        )
     ):
         room = LIMIT - len(before) - len(after)
         if len(title) <= room:
@@ -49,6 +64,14 @@ def _format_affected(alert: Alert, impact: Impact | None) -> str:
     return f"{changed}, {impact.largest_group}" if impact else changed
 
 
-def _format_others(alert: Alert, impact: Impact | None) -> str:
-    others = len(alert.transitions) - (len(impact.transitions) if impact else 1)
-    return f", {others} more" if others else ""
+def _list_worse(alert: Alert) -> list[Transition]:
+    """List the resolved findings of the worst severity, if it is worse than that of the lead."""
+    resolved = [step for step in alert.transitions if step.step is Step.RESOLVED]
+    worst = min((step.finding.severity for step in resolved), key=lambda it: it.rank, default=None)
+    if worst is None or worst.rank >= alert.lead.finding.severity.rank:
+        return []
+    return [step for step in resolved if step.finding.severity is worst]
+
+
+def _format_worse(worse: list[Transition]) -> str:
+    return f", {len(worse)} {worse[0].finding.severity.upper()} resolved" if worse else ""

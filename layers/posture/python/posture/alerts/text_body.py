@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.alerts.alert import Alert, build_list_command, format_count, format_counts
-from posture.alerts.attributions import describe_attribution
-from posture.alerts.formatting import format_command, format_label, format_line, format_time
+from posture.alerts.attributions import describe_attribution, describe_cause
+from posture.alerts.console import link_event, link_resource
+from posture.alerts.formatting import (
+    format_command,
+    format_label,
+    format_line,
+    format_named,
+    format_time,
+)
 from posture.alerts.impact import group_impacts
-from posture.alerts.rule_texts import find_title
-from posture.model.finding import REPAIRED, Cause, Finding, FindingStatus, Step, Transition
+from posture.alerts.titles import format_title
+from posture.model.finding import (
+    REPAIRED,
+    Attribution,
+    Cause,
+    CauseKind,
+    Finding,
+    FindingStatus,
+    Step,
+    Transition,
+)
 
 # Limits in characters, and the number of facts that a finding shows.
 SENTENCE = 600
@@ -34,7 +50,7 @@ def _lines(alert: Alert) -> Iterator[str]:
     fixes: dict[str, int] = {}  # the number of the finding that shows a command
     for cause, steps in alert.by_cause().items():
         yield ""
-        yield from _cause(cause)
+        yield from _cause(cause, alert.scope.region)
         for impact in group_impacts(steps):
             yield f"IMPACT: {format_line(impact.description, SENTENCE)}"
         shown: dict[tuple[object, ...], int] = {}
@@ -43,7 +59,7 @@ def _lines(alert: Alert) -> Iterator[str]:
             yield ""
             first = shown.setdefault(_shared_key(number, step), number)
             if first == number:
-                title = find_title(alert.rules, step.finding.rule)
+                title = format_title(alert.rules, step.finding)
                 yield from _finding(number, step, title, fixes)
             else:
                 yield from _repeated(number, step, first)
@@ -66,24 +82,50 @@ def list_scope_command(alert: Alert) -> str:
 
 def _head(alert: Alert) -> Iterator[str]:
     scope = alert.scope
-    yield f"{format_counts(alert.transitions)} in {format_line(scope.subject, FACT)}"
-    yield f"Account {scope.account}, Region {format_line(scope.region, FACT)}"
+    subject = format_named(scope.subject, alert.names.subject, FACT)
+    account = format_named(scope.account, alert.names.account, FACT)
+    yield f"{format_counts(alert.transitions)} in {subject}"
+    yield f"Account {account}, Region {format_line(scope.region, FACT)}"
+    yield from _link(link_resource(scope, scope.subject), "")
     yield f"Observed {format_time(alert.observed_at)}"
     if alert.parts > 1:
         yield f"Part {alert.part} of {alert.parts}: the other parts are separate alerts"
 
 
-def _cause(cause: Cause | None) -> Iterator[str]:
-    if cause is None:
+def _cause(attribution: Attribution, region: str) -> Iterator[str]:
+    cause = attribution.cause
+    if cause:
+        yield f"CAUSE: {format_line(cause.event_name, FACT)} at {format_time(cause.time)}"
+        if cause.actor:
+            yield f"  by {format_line(_describe_actor(cause), 2 * FACT)}"
+        yield from _source(cause, region)
+    elif attribution.candidates:
+        yield "CAUSE: not known for certain; each of these can have caused it"
+        for each in attribution.candidates:
+            yield f"  {format_line(describe_cause(each), 2 * FACT)}"
+    else:
         yield f"CAUSE: {UNKNOWN_CAUSE}"
-        return
-    # An AWS service is both the actor and the source address of its calls.
+
+
+def _describe_actor(cause: Cause) -> str:
+    """Describe who it was and from where; an AWS service is the source of its own calls."""
+    identity = f" ({cause.identity})" if cause.identity else ""
     named = cause.source_ip and cause.source_ip not in cause.actor
-    source = f" from {format_line(cause.source_ip, FACT)}" if named else ""
-    yield f"CAUSE: {format_line(cause.event_name, FACT)} at {format_time(cause.time)}"
-    identity = f" ({format_line(cause.identity, FACT)})" if cause.identity else ""
-    yield f"  by {format_line(cause.actor, FACT)}{identity}{source}"
-    yield f"  CloudTrail event {format_line(cause.event_id, FACT)}"
+    return f"{cause.actor}{identity}{f' from {cause.source_ip}' if named else ''}"
+
+
+def _source(cause: Cause, region: str) -> Iterator[str]:
+    """Say where more is recorded of a cause."""
+    name = format_line(cause.event_id, FACT)
+    if cause.kind is CauseKind.CALL:
+        yield f"  CloudTrail event {name}"
+        yield from _link(link_event(region, cause.event_id), "  ")
+    elif cause.kind is CauseKind.BASELINE:
+        yield f"  Baseline version {name}"
+    elif cause.kind is CauseKind.UPGRADE:
+        yield "  A new version of the monitor evaluates otherwise"
+    elif name:
+        yield f"  Waiver {name}"
 
 
 def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -> Iterator[str]:
@@ -97,9 +139,16 @@ def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -
     if step.step is not Step.RESOLVED:
         yield from _evidence(finding)
         yield from _fix(number, finding, fixes)
+    if finding.resource != finding.scope.subject:
+        yield from _link(link_resource(finding.scope, finding.resource), "  ")
     rule = format_line(finding.rule, FACT)
     version = f", version {finding.version}" if finding.version else ""
     yield f"  Finding {finding.id}{version}, rule {rule}"
+
+
+def _link(address: str, indent: str) -> Iterator[str]:
+    if address:
+        yield f"{indent}Console: {address}"
 
 
 def _opened_and_resolved(step: Transition) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Builders of what findings are made of: scopes, verdicts, changes, transitions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from posture.attribution.causes import name_cause, needs_cause
+from posture.attribution.events import build_cause
 from posture.lifecycle.diff import apply_transitions, find_transitions
 from posture.model.change import Actor, Change, ChangeOutcome
-from posture.model.finding import Finding, Transition
+from posture.model.finding import Attribution, Finding, Transition
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Evidence, Remediation, Severity, Status, Verdict
 
@@ -67,11 +69,32 @@ def change(
     )
 
 
+def find_caused_transitions(
+    scope: Scope,
+    stored: Mapping[str, Finding],
+    verdicts: Iterable[Verdict],
+    *,
+    observed_at: datetime,
+    changes: Sequence[Change] = (),
+) -> tuple[Transition, ...]:
+    """Find transitions, each caused by the latest change that names what it concerns, or at all."""
+    steps = find_transitions(scope, stored, verdicts, observed_at=observed_at)
+    return tuple(_name_cause(step, changes) if needs_cause(step) else step for step in steps)
+
+
+def _name_cause(step: Transition, changes: Sequence[Change]) -> Transition:
+    about = step.finding.verdict.concerns
+    latest = sorted(changes, key=lambda it: (bool(it.resource_ids & about), it.time))
+    return name_cause(step, Attribution(build_cause(latest[-1]))) if latest else step
+
+
 def opened(
     *verdicts: Verdict, minute: float = 0, changes: Iterable[Change] = (), scope: Scope = SCOPE
 ) -> tuple[Transition, ...]:
     """Return what a first evaluation makes of these verdicts."""
-    return find_transitions(scope, {}, verdicts, observed_at=at(minute), changes=tuple(changes))
+    return find_caused_transitions(
+        scope, {}, verdicts, observed_at=at(minute), changes=tuple(changes)
+    )
 
 
 def findings(*verdicts: Verdict, minute: float = 0) -> dict[str, Finding]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from typer.testing import CliRunner, Result
 
-from finding_builders import SCOPE, at, change
-from posture.lifecycle.diff import apply_transitions, find_transitions
+from finding_builders import SCOPE, at, change, find_caused_transitions
+from posture.lifecycle.diff import apply_transitions
 from posture.model.finding import Finding, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
+from posture.store.actors import ActorDirectory
 from posture.store.attribute_values import serialize
 from posture.store.hash_chain import Chain
 from posture.store.items import build_items, item_key
@@ -33,6 +34,7 @@ NAMED_TABLES = {
     "diff": ON_TABLES,
     "findings": ON_TABLES,
     "report": ON_TABLES,
+    "controls": ON_TABLES,
 }
 
 
@@ -47,7 +49,7 @@ def record_evaluation(
     changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
     return store.record(
         Evaluation(scope, at(minute)),
-        lambda state: find_transitions(
+        lambda state: find_caused_transitions(
             scope, state.findings, verdicts, observed_at=at(minute), changes=changes
         ),
     )
@@ -58,6 +60,7 @@ class TableWriter:
 
     def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
+        self._actors = ActorDirectory(client, TABLES.history)
         self._chains: dict[Scope, Chain] = {}
         self._first: dict[Scope, datetime] = {}
         self.findings: dict[Scope, dict[str, Finding]] = {}
@@ -68,7 +71,9 @@ class TableWriter:
         """Record one evaluation of a scope, caused by a change of the actor."""
         changes = [change("e-1", "rtb-0a", minute=minute - 1, actor=actor)] if actor else []
         stored = self.findings.setdefault(scope, {})
-        steps = find_transitions(scope, stored, verdicts, observed_at=at(minute), changes=changes)
+        steps = find_caused_transitions(
+            scope, stored, verdicts, observed_at=at(minute), changes=changes
+        )
         self.write(scope, steps, at(minute))
 
     def write(self, scope: Scope, steps: Sequence[Transition], instant: datetime) -> None:
@@ -76,6 +81,7 @@ class TableWriter:
         stored = self.findings.setdefault(scope, {})
         chain = self._chains.get(scope, Chain())
         commit = ""
+        self._actors.remember(steps)
         known = {name: item_key(finding) for name, finding in stored.items()}
         items = (build_items(step, known.get(step.finding.id, "")) for step in steps)
         for part in split_into_parts(items, instant, chain):

@@ -11,19 +11,25 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CHAINED = ("number", "previous", "digest")
+ADDED = ("snapshot_at", "unsettled_at")  # attributes of scope records
 
 
 def rewrite_as_former_version(client: "DynamoDBClient") -> None:
     """Rewrite all findings, scope records and history in the form of the former version."""
     ends = _rewrite_history(client)
     for item in scan(client, TABLES.findings):
+        if item["kind"] == {"S": "snapshot"}:  # the former version stored none
+            key = {"scope": item["scope"], "item": item["item"]}
+            client.delete_item(TableName=TABLES.findings, Key=key)
+            continue
         if item["kind"] == {"S": "finding"}:
             key = {"scope": item["scope"], "item": item["item"]}
             client.delete_item(TableName=TABLES.findings, Key=key)
             written = _former(item)
             written["item"] = serialize({"item": _former_key(item)})["item"]
         else:
-            written = {**item, **serialize({"picture": "f" * 40, "schema": 2})}
+            kept = {name: value for name, value in item.items() if name not in ADDED}
+            written = {**kept, **serialize({"picture": "f" * 40, "schema": 2})}
             if chain := ends.get(item["scope"]["S"]):
                 written |= serialize(chain.to_attributes())
         client.put_item(TableName=TABLES.findings, Item=written)
@@ -38,7 +44,7 @@ def scan(client: "DynamoDBClient", table: str) -> list[dict[str, Any]]:
 def _rewrite_history(client: "DynamoDBClient") -> dict[str, Chain]:
     """Chain the rows of the former version; return where each scope's chain ends."""
     ends: dict[str, Chain] = {}
-    rows = [row for row in scan(client, TABLES.history) if row["kind"] == {"S": "transition"}]
+    rows = [row for row in scan(client, TABLES.history) if row.get("kind") == {"S": "transition"}]
     for row in sorted(rows, key=lambda row: int(row["number"]["N"])):
         scope = row["scope"]["S"]
         bare = {name: value for name, value in _former(row).items() if name not in CHAINED}

@@ -13,8 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from moto import mock_aws
 
-from finding_builders import SCOPE, at, change
-from posture.lifecycle.diff import find_transitions
+from finding_builders import SCOPE, at, change, find_caused_transitions
 from posture.model.scope import Scope
 from posture.model.verdict import Verdict
 from posture.notification.metrics import AlertMetrics
@@ -64,7 +63,7 @@ class Stage:
         """Record an evaluation that a change two minutes before noon caused."""
         Store(self.dynamodb, TABLES).record(
             Evaluation(scope, at(minute)),
-            lambda state: find_transitions(
+            lambda state: find_caused_transitions(
                 scope,
                 state.findings,
                 verdicts,

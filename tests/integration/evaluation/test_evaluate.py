@@ -25,6 +25,7 @@ def outcomes(evaluated: Any) -> list[WriteOutcome]:
 
 def test_a_change_becomes_a_finding_that_names_its_cause(stage: Stage) -> None:
     """Opening the endpoint's security group opens a finding that names the actor."""
+    stage.sweep()
     stage.open_group()
     record = stage.trail[0]
     assert stage.evaluate().failed == ()
@@ -88,6 +89,7 @@ def test_what_failed_is_reported_by_its_message(stage: Stage) -> None:
 
 def test_the_repair_resolves_the_finding(stage: Stage) -> None:
     """What is mended is resolved, and its history stays."""
+    stage.sweep()
     stage.open_group()
     stage.evaluate()
     (opened,) = stage.about(stage.network.group)
@@ -277,6 +279,7 @@ def test_an_endpoint_service_is_a_scope_of_its_own(stage: Stage) -> None:
     )
     service = made["ServiceConfiguration"]["ServiceId"]
     scope = Scope(stage.network.scope.account, stage.network.scope.region, service)
+    stage.sweep()
     stage.alice.modify_vpc_endpoint_service_permissions(
         ServiceId=service, AddAllowedPrincipals=["*"]
     )

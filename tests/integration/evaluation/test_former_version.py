@@ -132,7 +132,7 @@ def test_later_sweeps_write_nothing_more(former: Stage) -> None:
 
 
 def test_a_real_change_is_reported_as_ever(former: Stage, notifier: NotifyStage) -> None:
-    """The first evaluation after the upgrade resolves what was repaired, with its cause."""
+    """The first evaluation after the upgrade resolves what was repaired, by a call that may have."""
     before, rows, records = stored(former), former.rows(), len(notifier.records())
     former.close_group()
     former.evaluate()
@@ -140,7 +140,10 @@ def test_a_real_change_is_reported_as_ever(former: Stage, notifier: NotifyStage)
         each for each in stored(former).values() if each.status is FindingStatus.RESOLVED
     )
     assert resolved.rule == OPEN_GROUP
-    assert resolved.cause is not None
+    assert resolved.resolved_by
+    assert [each.event_name for each in resolved.resolved_by.candidates] == [
+        "RevokeSecurityGroupIngress"
+    ]
     assert resolved.version == before[resolved.id].version + 1
     assert former.rows() == rows + 1
     assert fault(former) is None

@@ -161,7 +161,7 @@ def test_a_members_change_is_found_in_its_account_alone(organization: Organizati
     assert organization.evaluate(organization.open_group(ONE)) == ()
     found = [it for it in organization.findings(ONE) if it.rule == "endpoint-security-group-open"]
     assert {it.scope.account for it in found} == {ONE}
-    assert all(it.cause and it.cause.actor.endswith("/bob") for it in found)
+    assert all(str(it.opened_by.actor).endswith("/bob") for it in found)
     assert organization.findings(OTHER) == []
     assert organization.stage.findings() == []
     assert organization.assumed[0]["RoleArn"] == f"arn:aws:iam::{ONE}:role/posture-look-eu-west-1"
@@ -308,8 +308,7 @@ def test_a_change_of_an_account_that_cannot_be_read_comes_again(organization: Or
     (found,) = (
         it for it in organization.findings(ONE) if it.rule == "endpoint-security-group-open"
     )
-    assert found.cause
-    assert found.cause.actor.endswith("/bob")
+    assert str(found.opened_by.actor).endswith("/bob")
 
 
 def test_a_change_whose_look_up_alone_is_denied_comes_again(organization: Organization) -> None:

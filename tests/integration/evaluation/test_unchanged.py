@@ -48,6 +48,9 @@ def require(stage: Stage, after: int = 0, **settings: Any) -> None:
 
 def test_the_second_evaluation_of_a_change_runs_no_rule(stage: Stage, evaluated: list[str]) -> None:
     """Five minutes later nothing has changed: one write, and no finding is read."""
+    stage.sweep()
+    stage.clock.time += timedelta(minutes=5)
+    evaluated.clear()
     stage.open_group()
     records = stage.taken()
     stage.evaluate(*records)

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from finding_builders import SCOPE, at, change, opened, verdict
+from finding_builders import SCOPE, at, change, find_caused_transitions, opened, verdict
 from former_version import rewrite_as_former_version, scan
 from posture.errors import CorruptItemError
-from posture.lifecycle.diff import find_transitions
 from posture.model.verdict import Remediation
 from posture.store import schema
 from posture.store.history import History
@@ -32,7 +31,7 @@ def evaluate(store: Store, minute: float, *verdicts: Any, worded: bool = False) 
     cause = change("e-1", "rtb-0a")
     return store.record(
         Evaluation(SCOPE, at(minute), verdicts=verdicts if worded else ()),
-        lambda state: find_transitions(
+        lambda state: find_caused_transitions(
             SCOPE, state.findings, verdicts, observed_at=at(minute), changes=[cause]
         ),
     ).outcome

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from finding_builders import OTHER, SCOPE, at, change, verdict
+from finding_builders import OTHER, SCOPE, at, change, find_caused_transitions, verdict
 from posture.errors import ConflictError, CorruptItemError
-from posture.lifecycle.diff import find_transitions, is_bad, resolve_all
+from posture.lifecycle.diff import is_bad, resolve_all
 from posture.model.dns import DnsAttributes
 from posture.model.finding import FindingStatus, Step, Transition
 from posture.model.scope import Region, Scope
@@ -25,7 +25,7 @@ Compare = Callable[[ScopeState], Sequence[Transition]]
 
 def compare_with(minute: float, *verdicts: Verdict) -> Compare:
     """Compare these verdicts with what is stored."""
-    return lambda state: find_transitions(
+    return lambda state: find_caused_transitions(
         state.scope, state.findings, verdicts, observed_at=at(minute), changes=[change()]
     )
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from finding_builders import SCOPE, at, change, findings, verdict
+from finding_builders import SCOPE, at, findings, verdict
 from posture.lifecycle.diff import (
     NO_LONGER_APPLIES,
     READABLE_AGAIN,
@@ -142,7 +142,7 @@ def test_the_worst_of_two_answers_speaks() -> None:
 def test_a_deleted_scope_resolves_its_findings() -> None:
     """All bad findings are resolved with the given reason; resolved ones stay."""
     stored = findings(verdict(), verdict(resource="subnet-0b", status=Status.UNKNOWN))
-    steps = resolve_all(SCOPE, stored, at(4), "VPC gone", [change("e-9")])
+    steps = resolve_all(SCOPE, stored, at(4), "VPC gone")
     assert {"VPC gone"} == {step.reason for step in steps}
     assert resolve_all(SCOPE, apply_transitions(stored, steps), at(5), "VPC gone") == ()
 

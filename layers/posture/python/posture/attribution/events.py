@@ -21,6 +21,11 @@ PUT_BASELINE = "PutBaseline"
 UPGRADED = "RulesUpgraded"
 GRACE_ENDED = "GracePeriodEnded"
 DATE_REACHED = "PolicyDateReached"
+# A call that is older than an observation without its effect by more than this is no cause: EC2
+# returns changes after a couple of seconds, sometimes after minutes.
+# https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+LAG = timedelta(minutes=1)
+READING = timedelta(minutes=1)  # what happens while a snapshot is read may be part of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def build_cause(change: Change) -> Cause:
         time=change.time,
         source_ip=truncate(change.source_ip, WORDS),
         user_agent=truncate(change.user_agent, WORDS),
+        identity=truncate(change.actor.describe_identity(change.region.account), WORDS),
     )
 
 

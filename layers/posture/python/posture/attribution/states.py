@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
@@ -21,6 +21,8 @@ from posture.attribution.calls import (
 )
 from posture.attribution.differences import Difference, list_differences, make_changes
 from posture.attribution.events import (
+    LAG,
+    READING,
     Earlier,
     Event,
     Present,
@@ -40,12 +42,6 @@ from posture.model.region_access import AnySnapshot
 from posture.model.scope import Scope
 
 MAX_CALLS = 100
-# A call that is older than an observation without its effect by more than this is no cause: EC2
-# returns changes after a couple of seconds, sometimes after minutes.
-# https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
-LAG = timedelta(minutes=1)
-READING = timedelta(minutes=1)  # what happens while a snapshot is read may be part of it
-
 Resource = tuple[str, str]  # the part of the snapshot, and the id
 
 
@@ -61,7 +57,7 @@ class State:
         baseline: The baseline that applies to it.
         exact: Whether the effect of the event is known. It is only possible where it was read off
             the present snapshot.
-        changed: The resources that the event changed.
+        differences: What the event changed.
     """
 
     cause: Cause | None
@@ -70,7 +66,12 @@ class State:
     snapshot: AnySnapshot | None
     baseline: Baseline
     exact: bool = True
-    changed: frozenset[Resource] = frozenset()
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def changed(self) -> frozenset[Resource]:
+        """The resources that the event changed."""
+        return frozenset((each.part, each.id) for each in self.differences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class _Run:
         if earlier.version not in known:
             upgraded = upgraded or build_baseline_cause(self._version, present.observed_at)
         self._states = [State(upgraded, None, earlier.observed_at, self.snapshot, self._resolve())]
-        current = _resolve(present.versions[-1].document, present.scope, present.snapshot)
+        current = resolve_for(present.versions[-1].document, present.scope, present.snapshot)
         others = (
             *(list_versions(earlier, present) if earlier.version in known else ()),
             *list_clock_events(earlier, present, current),
@@ -211,17 +212,17 @@ class _Run:
         if is_same and baseline == self._states[-1].baseline and not is_clock:
             self.snapshot = before
             return False
-        changed = frozenset((each.part, each.id) for each in differences)
         self._states.append(
-            State(event.cause, event.change, event.time, after, baseline, exact, changed)
+            State(event.cause, event.change, event.time, after, baseline, exact, differences)
         )
         return True
 
     def _resolve(self) -> Baseline:
-        return _resolve(self._version.document, self._present.scope, self.snapshot)
+        return resolve_for(self._version.document, self._present.scope, self.snapshot)
 
 
-def _resolve(document: BaselineDocument, scope: Scope, snapshot: AnySnapshot | None) -> Baseline:
+def resolve_for(document: BaselineDocument, scope: Scope, snapshot: AnySnapshot | None) -> Baseline:
+    """Resolve a baseline for a scope with the tags of a snapshot."""
     if isinstance(snapshot, Snapshot):
         return resolve_baseline(document, scope, snapshot.vpc.tags)
     return resolve_baseline(document, scope, snapshot.tags if snapshot else {})

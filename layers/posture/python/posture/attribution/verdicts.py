@@ -55,10 +55,11 @@ class StateVerdicts:
             if key[1] and state.snapshot is not None:
                 snapshot = make_changes(state.snapshot, self.trace.unexplained)
                 state = replace(state, snapshot=snapshot)
-            self._known[key] = self._evaluate(state)
+            self._known[key] = self.evaluate(state)
         return self._known[key]
 
-    def _evaluate(self, state: State) -> Verdicts:
+    def evaluate(self, state: State) -> Verdicts:
+        """Evaluate a state, which may be none of the trace."""
         snapshot, baseline = state.snapshot, state.baseline
         if snapshot is None or baseline.exempt:
             return {}

@@ -94,7 +94,7 @@ class BatchEvaluation:
         Scopes whose endpoint policies take long come last, one by one, as far as time allows.
         """
         evaluator = ScopeEvaluator(
-            self._ports.store, self._ports.baselines.load(), self._ports.observer.now
+            self._ports.store, self._ports.baselines, self._ports.observer.now
         )
         resolved, failures = self._resolve_changes()
         for scopes, vpcs in self._read_groups(resolved.scopes):
@@ -201,11 +201,15 @@ class BatchEvaluation:
     def _settle(
         self, scope: Scope, result: ScopeResult | str | None, changes: Sequence[Change]
     ) -> Failures:
-        """Keep the result of a scope; return the changes of one that failed."""
+        """Keep the result of a scope; return the changes of one that failed.
+
+        Changes of other accounts do not come again where the scope's account denies reading it.
+        """
         if isinstance(result, ScopeResult):
             self.results.append(result)
             if not result.denied:
                 return {}
+            changes = [each for each in changes if each.region.account == scope.account]
             result = result.denied
         reason = result or f"{scope} is not settled"
         return dict.fromkeys((each.event_id for each in changes), reason)

@@ -91,7 +91,7 @@ class RegionSweep:
         A listing that is denied fails the region: the scopes that it would name are not swept.
         """
         records = {each.scope: each for each in self._store.load_region_records(self.region)}
-        evaluator = ScopeEvaluator(self._store, self._baselines.load(), self._observer.now)
+        evaluator = ScopeEvaluator(self._store, self._baselines, self._observer.now)
         latest = evaluator.latest()
         access = records.pop(self.region.scope, None)
         try:

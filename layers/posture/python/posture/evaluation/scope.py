@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 
 from posture.analysis.matrix import build_matrix_record
-from posture.baseline.document import BaselineDocument
+from posture.attribution.events import READING
 from posture.baseline.resolve import resolve_baseline
 from posture.ec2.region_catalogue import TimeSource
+from posture.evaluation.recorder import EvaluatedScope, Recorder
 from posture.lifecycle.diff import READABLE_AGAIN, find_transitions, resolve_all
 from posture.lifecycle.snapshot_digest import digest_snapshot
 from posture.lifecycle.waiving import Waivers
@@ -32,6 +33,7 @@ from posture.model.region_access import AnySnapshot, RegionAccess
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Verdict
 from posture.policy.decided_policy import is_unfinished
+from posture.rules.control_counts import list_passed_checks
 from posture.rules.engine import (
     evaluate_context,
     evaluate_endpoint_service,
@@ -40,8 +42,9 @@ from posture.rules.engine import (
 )
 from posture.rules.rule import VPC_POLICY_UNITS, EndpointServiceContext, VpcContext
 from posture.runtime.code_version import compute_code_digest
+from posture.store.baselines import BaselineTable
 from posture.store.last_observed import Observation
-from posture.store.resource_ids import collect_resource_ids
+from posture.store.resource_ids import collect_resource_ids, collect_service_ids
 from posture.store.scope_record import CLOCK_TOLERANCE, Json
 from posture.store.scope_store import (
     Evaluation,
@@ -145,9 +148,16 @@ class ScopeEvaluator:
     again, and `CorruptItemError` when a stored item cannot be read.
     """
 
-    def __init__(self, store: Store, document: BaselineDocument, now: TimeSource) -> None:
+    def __init__(self, store: Store, baselines: BaselineTable, now: TimeSource) -> None:
+        """Read the baseline in force.
+
+        Raises:
+            CorruptItemError: it cannot be read.
+        """
         self._store = store
-        self._document = document
+        self._baselines = baselines
+        self._baseline = baselines.load_applied()
+        self._document = self._baseline.document
         self._now = now
 
     def evaluate(
@@ -179,7 +189,9 @@ class ScopeEvaluator:
         latest, record = self.latest(), state.record
         was_ahead = record is not None and record.is_ahead_of(latest)
         matches = not was_ahead and state.matches(observation.snapshot_digest)
-        if matches and last_observed.advance(observation):
+        if matches and (amended := self._amend(observed, state)):
+            return amended
+        if matches and last_observed.advance(replace(observation, since=None)):
             return unchanged(scope)
         if record and record.is_newer_than(observation.observed_at, observation.dns, latest):
             return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead)
@@ -209,7 +221,13 @@ class ScopeEvaluator:
             logger.exception("snapshot not digested", extra={"scope": str(scope)})
             digest = ""  # the scope is evaluated now, and again the next time
         names = self._document.name_scope(scope, tags)
-        return ObservedScope(snapshot, waivers, Observation(scope, at, digest, dns), changes, names)
+        return ObservedScope(
+            snapshot,
+            waivers,
+            Observation(scope, at, digest, dns, _find_oldest(changes)),
+            changes,
+            names,
+        )
 
     def latest(self) -> datetime:
         """Return the latest time that can be stored by now."""
@@ -225,6 +243,8 @@ class ScopeEvaluator:
         """Resolve all findings of a scope that is gone, or of a region that can be read again."""
         reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
         reason = READABLE_AGAIN if scope.is_region else reason
+        evaluated = EvaluatedScope(scope, observed_at, None, changes, self._baseline)
+        recorder = Recorder(self._store, self._baselines, evaluated)
         recorded = self._store.record(
             Evaluation(
                 scope,
@@ -232,15 +252,51 @@ class ScopeEvaluator:
                 resource_ids=frozenset(),
                 exists=False,
                 latest=self.latest(),
+                remember=recorder.remember,
             ),
-            lambda state: resolve_all(scope, state.findings, observed_at, reason, changes),
+            lambda state: recorder.compare(
+                state, lambda now: resolve_all(scope, now.findings, observed_at, reason)
+            ),
         )
         return _result(scope, recorded)
+
+    def _amend(self, observed: ObservedScope, state: ScopeState) -> ScopeResult | None:
+        """Amend causes by changes that arrived late; None where they say nothing new."""
+        recorder = self._build_recorder(observed)
+        if not recorder.amends(state):
+            return None
+        observation = observed.observation
+        evaluation = Evaluation(
+            observed.scope,
+            observation.observed_at,
+            snapshot_digest=observation.snapshot_digest,
+            latest=self.latest(),
+            remember=recorder.remember,
+        )
+        steps = recorder.compare(state)
+        recorded = self._store.amend(state, evaluation, steps)
+        return replace(_result(observed.scope, recorded), evaluated=False)
+
+    def _build_recorder(
+        self, observed: ObservedScope, results: RuleResults | None = None
+    ) -> Recorder:
+        evaluated = EvaluatedScope(
+            observed.scope,
+            observed.observation.observed_at,
+            observed.snapshot,
+            observed.changes,
+            self._baseline,
+            observed.waivers,
+            results.verdicts if results else (),
+            results.context if results and isinstance(results.context, VpcContext) else None,
+            observed.names,
+        )
+        return Recorder(self._store, self._baselines, evaluated)
 
     def _record(
         self, observed: ObservedScope, results: RuleResults, state: ScopeState
     ) -> ScopeResult:
-        observation = observed.observation
+        observation, recorder = observed.observation, self._build_recorder(observed, results)
         evaluation = Evaluation(
             observed.scope,
             observation.observed_at,
@@ -249,10 +305,14 @@ class ScopeEvaluator:
             resource_ids=_resource_ids(observed.snapshot),
             snapshot_digest=observation.snapshot_digest if results.repeatable else "",
             verdicts=results.verdicts,
+            passed=frozenset(map(str, list_passed_checks(results.verdicts))),
             latest=self.latest(),
+            remember=recorder.remember,
         )
         recorded = self._store.record(
-            evaluation, lambda stored: _compare(observed, results, stored), state
+            evaluation,
+            lambda stored: recorder.compare(stored, lambda now: _compare(observed, results, now)),
+            state,
         )
         return _result(observed.scope, recorded)
 
@@ -311,16 +371,15 @@ def _compare(
     observed: ObservedScope, results: RuleResults, state: ScopeState
 ) -> tuple[Transition, ...]:
     """Return what changed since the stored state."""
-    waivers, changes = observed.waivers, observed.changes
+    waivers = observed.waivers
     if waivers.baseline.exempt:
         reason = f"{EXEMPT}: {waivers.baseline.exempt_reason}"
-        return resolve_all(observed.scope, state.findings, waivers.at, reason, changes)
+        return resolve_all(observed.scope, state.findings, waivers.at, reason)
     steps = find_transitions(
         observed.scope,
         state.findings,
         results.verdicts,
         observed_at=waivers.at,
-        changes=changes,
         waivers=waivers,
     )
     return tuple(
@@ -329,10 +388,17 @@ def _compare(
     )
 
 
+def _find_oldest(changes: Sequence[Change]) -> datetime | None:
+    """Return the time since which evaluations may have seen the effect of the changes."""
+    return min((each.time - READING for each in changes), default=None)
+
+
 def _resource_ids(snapshot: AnySnapshot) -> frozenset[str] | None:
-    """Return the ids that lead to a VPC; None where they are not all known."""
+    """Return the ids that lead to a scope; None where they are not all known."""
     if isinstance(snapshot, Snapshot) and IDENTIFYING.isdisjoint(snapshot.unreadable):
         return collect_resource_ids(snapshot)
+    if isinstance(snapshot, EndpointServiceSnapshot) and not snapshot.unreadable:
+        return collect_service_ids(snapshot)
     return None
 
 

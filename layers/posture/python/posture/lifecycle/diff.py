@@ -6,17 +6,15 @@ the reason of its last transition says how it was resolved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from posture.lifecycle.attribution import find_cause
 from posture.lifecycle.bounds import bound_verdict
 from posture.lifecycle.waiving import Waivers, attribute_approval, attribute_end
-from posture.model.change import Change
 from posture.model.finding import (
     REPAIRED,
-    Attribution,
+    UNKNOWN_CAUSE,
     Finding,
     FindingStatus,
     Step,
@@ -44,7 +42,6 @@ class _Evaluation:
 
     scope: Scope
     observed_at: datetime
-    changes: Sequence[Change]
     waivers: Waivers
 
     def worsen(self, before: Finding | None, verdict: Verdict) -> Transition | None:
@@ -60,8 +57,7 @@ class _Evaluation:
         after = self._revise(bad, verdict, status) if bad else self._open(before, verdict, status)
         if waiver and not was_waived:
             reason = f"waiver {waiver.id} until {format_iso(waiver.expires_at)}: {waiver.reason}"
-            opened = after if bad else self._open_by(after, before)
-            waived = replace(opened, caused_by=attribute_approval(waiver))
+            waived = replace(after, caused_by=attribute_approval(waiver))
             return Transition(Step.WAIVED, waived, reason)
         if was_waived and status is FindingStatus.OPEN:
             # The finding keeps the time when it was first opened.
@@ -69,17 +65,12 @@ class _Evaluation:
             reason = ended.describe_end(self.observed_at) if ended else "no longer waived"
             caused_by = attribute_end(ended, self.observed_at)
             return Transition(Step.OPENED, replace(after, caused_by=caused_by), reason)
-        if bad:
-            return Transition(
-                Step.CHANGED, replace(after, caused_by=self._attribute(after, before))
-            )
-        return Transition(Step.OPENED, self._open_by(after, before))
+        return Transition(Step.CHANGED if bad else Step.OPENED, after)
 
     def resolve(self, before: Finding, reason: str) -> Transition:
         """Resolve a finding, which keeps its last bad verdict."""
         after = self._revise(before, before.verdict, FindingStatus.RESOLVED)
-        by = self._attribute(after, before)
-        return Transition(Step.RESOLVED, replace(after, resolved_by=by, caused_by=by), reason)
+        return Transition(Step.RESOLVED, replace(after, resolved_by=UNKNOWN_CAUSE), reason)
 
     def _open(self, before: Finding | None, verdict: Verdict, status: FindingStatus) -> Finding:
         return Finding(
@@ -102,26 +93,17 @@ class _Evaluation:
             verdict=verdict,
             version=before.version + 1,
             updated_at=self.observed_at,
+            caused_by=UNKNOWN_CAUSE,
             verdict_digest=None,
         )
 
-    def _open_by(self, after: Finding, before: Finding | None) -> Finding:
-        by = self._attribute(after, before)
-        return replace(after, opened_by=by, caused_by=by)
 
-    def _attribute(self, after: Finding, before: Finding | None) -> Attribution:
-        unknown = FindingStatus.UNKNOWN in (after.status, before.status if before else None)
-        about, subject = after.verdict.concerns | {after.resource}, self.scope.subject
-        return find_cause(self.changes, about, subject=subject, sure=unknown)
-
-
-def find_transitions(  # noqa: PLR0913 - the inputs of one comparison
+def find_transitions(
     scope: Scope,
     stored: Findings,
     verdicts: Iterable[Verdict],
     *,
     observed_at: datetime,
-    changes: Sequence[Change] = (),
     waivers: Waivers | None = None,
 ) -> tuple[Transition, ...]:
     """Compare the verdicts of one evaluation with the stored findings of its scope.
@@ -139,15 +121,14 @@ def find_transitions(  # noqa: PLR0913 - the inputs of one comparison
         stored: Its findings by id. The version of a resolved one among them continues.
         verdicts: All verdicts, including those that pass.
         observed_at: When the snapshot was taken.
-        changes: The changes that led to the evaluation; none in a scheduled sweep.
         waivers: The waivers; None stands for none.
 
     Returns:
-        The transitions, the most severe first.
+        The transitions, the most severe first. Their causes are unknown, except those of waivers.
     """
     now = _by_finding(scope, verdicts)
     waivers = waivers or Waivers(scope, observed_at)
-    evaluation = _Evaluation(scope, observed_at, changes, waivers)
+    evaluation = _Evaluation(scope, observed_at, waivers)
     undecided = _undecided_rules(scope.subject, now)
     steps: list[Transition] = []
     for name, verdict in now.items():
@@ -168,10 +149,9 @@ def resolve_all(
     stored: Findings,
     observed_at: datetime,
     reason: str,
-    changes: Sequence[Change] = (),
 ) -> tuple[Transition, ...]:
     """Resolve all bad findings of a scope that no longer exists or is exempt, with the reason."""
-    evaluation = _Evaluation(scope, observed_at, changes, Waivers(scope, observed_at))
+    evaluation = _Evaluation(scope, observed_at, Waivers(scope, observed_at))
     steps = (evaluation.resolve(each, reason) for each in stored.values() if is_bad(each))
     return tuple(sorted(steps, key=_order))
 
@@ -195,7 +175,7 @@ def digest_former_findings(
     undecided = _undecided_rules(scope.subject, now)
     bad = {name for name, verdict in now.items() if verdict.status in BAD}
     return {
-        name: fingerprint(_material(now[name])) if name in bad else None
+        name: fingerprint(get_material(now[name])) if name in bad else None
         for name in former
         if name in now or stored[name].rule not in undecided
     }
@@ -245,14 +225,14 @@ def _undecided_rules(subject: str, now: Mapping[str, Verdict]) -> frozenset[str]
 def _differs(before: Finding, verdict: Verdict) -> bool:
     """Whether a bad verdict is another one, and not just worded in another way by a new version."""
     if before.verdict_digest is None:
-        return _material(before.verdict) != _material(verdict)
+        return get_material(before.verdict) != get_material(verdict)
     if before.severity is not verdict.severity:
         return True
-    return before.verdict_digest not in {"", fingerprint(_material(verdict))}
+    return before.verdict_digest not in {"", fingerprint(get_material(verdict))}
 
 
-def _material(verdict: Verdict) -> tuple[object, ...]:
-    """Return what counts as a difference: neither the order of facts nor what they concern.
+def get_material(verdict: Verdict) -> tuple[object, ...]:
+    """Return what counts as a difference of bad verdicts: neither the order of facts nor concerns.
 
     The remediation does not count: a stored one is proven, which a new verdict's is not yet.
     """

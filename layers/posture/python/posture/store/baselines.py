@@ -42,8 +42,17 @@ class BaselineTable(StoredTable):
         Raises:
             CorruptItemError: the stored document or a waiver cannot be read.
         """
+        return self.load_applied().document
+
+    def load_applied(self) -> AppliedBaseline:
+        """Read the current document with all waivers, its version and who applied it.
+
+        Raises:
+            CorruptItemError: the stored document or a waiver cannot be read.
+        """
         waivers = WaiverTable(self._client, self._table).load()
-        return replace(self.load_current().document, waivers=waivers)
+        current = self.load_current()
+        return replace(current, document=replace(current.document, waivers=waivers))
 
     def load_current(self) -> AppliedBaseline:
         """Read the current document, with its version and who applied it.
@@ -51,11 +60,22 @@ class BaselineTable(StoredTable):
         Raises:
             CorruptItemError: the stored document cannot be read.
         """
-        item = self._get(serialize({"kind": KIND, "name": CURRENT}))
+        return self._load(CURRENT) or AppliedBaseline(BaselineDocument())
+
+    def load_version(self, number: int) -> AppliedBaseline | None:
+        """Read a former version, or the default for version 0; None where it is not stored.
+
+        Raises:
+            CorruptItemError: the stored document cannot be read.
+        """
+        return self._load(name_version(number)) if number else AppliedBaseline(BaselineDocument())
+
+    def _load(self, name: str) -> AppliedBaseline | None:
+        item = self._get(serialize({"kind": KIND, "name": name}))
         if item is None:
-            return AppliedBaseline(BaselineDocument())
+            return None
         fields = deserialize(item)
-        with naming_item("baseline", KIND, CURRENT):
+        with naming_item("baseline", KIND, name):
             return AppliedBaseline(
                 document=parse_document(fields.get("document")),
                 version=require_int(fields, "version"),
@@ -95,9 +115,14 @@ class BaselineTable(StoredTable):
             unchanged,
             {":after": after} if after else None,
         )
-        kept = build_put(self._table, serialize({**fields, "name": f"version#{version:06}"}))
+        kept = build_put(self._table, serialize({**fields, "name": name_version(version)}))
         try:
             transact(self._client, [{"Put": current}, {"Put": kept}])
         except ConditionFailedError:
             raise ConflictError(f"another baseline was applied after version {after}") from None
         return version
+
+
+def name_version(number: int) -> str:
+    """Return the sort key of a version."""
+    return f"version#{number:06}"

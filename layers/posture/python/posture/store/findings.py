@@ -20,7 +20,7 @@ from posture.store.scope_record import LISTED, RECORD_KEY, ScopeRecord, parse_sc
 # The attributes of a scope record that say when it was observed and where its chain ends.
 SUMMARY = (
     "scope", "item", "kind", "schema", "head_of", "revision", "commit", "observed_at",
-    "first_observed_at", "chain_length", "chain_tip",
+    "first_observed_at", "chain_length", "chain_tip", "passed",
 )  # fmt: skip
 
 

@@ -33,12 +33,14 @@ class Observation:
     """The digest of a scope's snapshot, and the time before its first read.
 
     `dns` are the DNS attributes, with when they were read; those read earlier are not written.
+    `since` is the time of the oldest change that led to the observation, None where none did.
     """
 
     scope: Scope
     observed_at: datetime
     snapshot_digest: str
     dns: DnsAttributes | None = None
+    since: datetime | None = None
 
 
 class LastObservedTimes(StoredTable):
@@ -46,6 +48,8 @@ class LastObservedTimes(StoredTable):
 
     def advance(self, observation: Observation) -> bool:
         """Advance one time; False where the record holds another digest or a later time.
+
+        It is also False where a change since `since` may amend a cause.
 
         Raises:
             ConflictError: others kept holding the record.
@@ -96,5 +100,5 @@ class LastObservedTimes(StoredTable):
             "picture_at": format_iso(observation.observed_at),
             **dns_fields(observation.dns, observation.observed_at),
         }
-        guard = when_unchanged(observation.snapshot_digest)
+        guard = when_unchanged(observation.snapshot_digest, observation.since)
         return build_record_update(self._table, observation.scope, fields, guard, revise=False)

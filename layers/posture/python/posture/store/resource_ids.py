@@ -1,13 +1,14 @@
-"""The ids that lead to a scope: every resource of a VPC that an event may name. Pure."""
+"""The ids that lead to a scope: every resource of it that an event may name. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot, TargetKind
 
-# The prefix lists of AWS services are left out: they are used in every VPC. So is the VPC itself:
-# an event that names it needs no index.
+# The prefix lists of AWS services are left out: they are used in every VPC. The VPC or service
+# itself is among the ids: a call of another account may name it.
 
 
 def collect_resource_ids(snapshot: Snapshot) -> frozenset[str]:
@@ -30,8 +31,15 @@ def collect_resource_ids(snapshot: Snapshot) -> frozenset[str]:
         *_route_table_ids(snapshot),
         *(each for acl in snapshot.network_acls.values() for each in acl.association_ids),
         *_prefix_list_ids(snapshot),
+        snapshot.scope.subject,
     }
-    return frozenset(ids - {"", snapshot.scope.subject})
+    return frozenset(ids - {""})
+
+
+def collect_service_ids(snapshot: EndpointServiceSnapshot) -> frozenset[str]:
+    """Collect the ids of an endpoint service and of the endpoints that are connected to it."""
+    endpoints = (each.endpoint_id for each in snapshot.connections)
+    return frozenset({snapshot.scope.subject, *endpoints})
 
 
 def _route_table_ids(snapshot: Snapshot) -> Iterator[str]:

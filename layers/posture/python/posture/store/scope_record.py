@@ -48,10 +48,16 @@ class ScopeRecord:
     """The record as stored. `commit` names the last transaction, "" before the first one.
 
     `snapshot_digest` is that of the snapshot whose evaluation the findings, counts and coverage
-    are; "" where they are not the complete result of one snapshot.
+    are; "" where they are not the complete result of one snapshot. `snapshot_at` is the time of the
+    stored snapshot, None where none is. `unsettled_at` is the time of the latest evaluation whose
+    causes an event may still amend. `held_at` is the time of the latest change whose second
+    evaluation is to look for what put it back.
 
     `first_observed_at` is no later than `observed_at`; records that were last written by a version
     that did not store it have none, and those first written by one hold a time too late.
+
+    `passed` are the checks that resources of the scope passed in the latest evaluation, as
+    `posture.rules.control_counts` names them; None where a former version did not store them.
     """
 
     scope: Scope
@@ -64,8 +70,12 @@ class ScopeRecord:
     dns: DnsAttributes | None = None
     chain: Chain = field(default_factory=Chain)
     snapshot_digest: str = ""
+    snapshot_at: datetime | None = None
+    unsettled_at: datetime | None = None
+    held_at: datetime | None = None
     first_observed_at: datetime | None = None
     exists: bool = True
+    passed: frozenset[str] | None = None
 
     def is_newer_than(
         self, observed_at: datetime, dns: DnsAttributes | None, latest: datetime = ANY_TIME
@@ -122,15 +132,25 @@ def when_following(commit: str, chain: Chain) -> Guard:
     )
 
 
-def when_unchanged(snapshot_digest: str) -> Guard:
+def when_unchanged(snapshot_digest: str, since: datetime | None = None) -> Guard:
     """Allow the last-observed time to advance while the record holds this digest.
 
     `picture_at` differs from `observed_at` where a version that stores no digest advanced it.
+
+    Args:
+        snapshot_digest: The digest.
+        since: The time of the oldest change that led to the observation. It may amend the causes of
+            an evaluation since then that are not settled. None for no change.
     """
-    return Guard(
-        "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at",
-        {":picture": snapshot_digest},
+    condition = (
+        "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at"
     )
+    values = {":picture": snapshot_digest}
+    if since:
+        for name in ("#unsettled_at", "#held_at"):
+            condition += f" AND (attribute_not_exists({name}) OR {name} < :since)"
+        values[":since"] = format_iso(since)
+    return Guard(condition, values)
 
 
 def build_record_update(
@@ -186,6 +206,11 @@ def coverage_fields(coverage: Json | None) -> dict[str, Any]:
     return {"coverage": packed, "coverage_left_out": None}
 
 
+def passed_fields(passed: frozenset[str]) -> dict[str, Any]:
+    """Return the checks that passed, compressed: a third of a unit of write capacity at most."""
+    return {"passed": gzip.compress("\n".join(sorted(passed)).encode(), mtime=0)}
+
+
 def dns_fields(dns: DnsAttributes | None, observed_at: datetime) -> dict[str, Any]:
     """Return the DNS attributes to store: none where they were read before the snapshot."""
     if dns is None or dns.observed_at < observed_at:
@@ -224,8 +249,12 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             dns=_dns(fields.get("dns")),
             chain=parse_chain(fields),
             snapshot_digest=_snapshot_digest(fields),
+            snapshot_at=_read_time(fields.get("snapshot_at")),
+            unsettled_at=_read_time(fields.get("unsettled_at")),
+            held_at=_read_time(fields.get("held_at")),
             first_observed_at=_first_observed_at(fields),
             exists="head_of" in fields,
+            passed=_passed(fields.get("passed")),
         )
 
 
@@ -241,11 +270,21 @@ def _first_observed_at(fields: Mapping[str, Any]) -> datetime | None:
     return min(first, last)  # a clock that was ahead may have dated the first one
 
 
+def _read_time(text: str | None) -> datetime | None:
+    return parse_iso(text) if text else None
+
+
 def _coverage(packed: bytes | None) -> Json | None:
     if packed is None:
         return None
     matrix: Json = json.loads(gzip.decompress(packed))
     return matrix
+
+
+def _passed(packed: bytes | None) -> frozenset[str] | None:
+    if packed is None:
+        return None
+    return frozenset(filter(None, gzip.decompress(packed).decode().split("\n")))
 
 
 def _dns(fields: Mapping[str, Any] | None) -> DnsAttributes | None:

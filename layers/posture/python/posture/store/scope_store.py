@@ -12,21 +12,25 @@ from typing import TYPE_CHECKING, Any
 from posture.errors import ConflictError
 from posture.lifecycle.diff import apply_transitions, digest_former_findings, is_bad
 from posture.model.dns import DnsAttributes
-from posture.model.finding import Finding, FindingStatus, Transition
+from posture.model.finding import Finding, FindingStatus, Step, Transition
 from posture.model.instant import format_iso
 from posture.model.rule_ids import first_rule_id
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Verdict
 from posture.runtime.settings import Tables
+from posture.store.actors import ActorDirectory
 from posture.store.attribute_values import StoredItem
 from posture.store.conditional_writes import ConditionFailedError, transact, update
 from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
 from posture.store.items import (
+    RESOLVED,
     build_items,
+    is_finding_key,
     open_key,
     parse_finding,
     resolved_key,
+    transient_key,
 )
 from posture.store.last_observed import LastObservedTimes
 from posture.store.queries import KeyRange, StoredTable
@@ -42,16 +46,19 @@ from posture.store.scope_record import (
     dns_fields,
     index_fields,
     parse_scope_record,
+    passed_fields,
     record_key,
     snapshot_fields,
     when_absent,
     when_following,
     when_newer_than,
 )
+from posture.store.snapshots import Remembered, SnapshotTable
 from posture.store.transactions import TransactionPart, build_part_writes, split_into_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 ATTEMPTS = 5
 UNRESOLVED_ITEMS = KeyRange("item", "#", "}")  # the scope record, and the findings before RESOLVED
@@ -96,8 +103,11 @@ class Evaluation:
         exists: False once the VPC or service is gone: the scope leaves its region's index.
         snapshot_digest: The digest of all that it depends on; "" where it must be repeated.
         verdicts: The verdicts, for findings that a former version worded.
+        passed: The checks that passed.
         latest: The latest time that can be stored by now. A scope record with a later one is
             overwritten as if it were older: it would make every evaluation stale.
+        remember: Returns what is stored of the snapshot with the transitions from a state; None
+            leaves what is stored as it is.
     """
 
     scope: Scope
@@ -108,7 +118,9 @@ class Evaluation:
     exists: bool = True
     snapshot_digest: str = ""
     verdicts: Sequence[Verdict] = ()
+    passed: frozenset[str] = frozenset()
     latest: datetime = ANY_TIME
+    remember: Callable[[ScopeState, Sequence[Transition]], Remembered] | None = None
 
 
 class WriteOutcome(StrEnum):
@@ -142,7 +154,9 @@ class Store(StoredTable):
         self._tables = tables
         self._keep_resolved = keep_resolved
         self.resource_index = ResourceIndex(client, tables.ownership)
+        self._actors = ActorDirectory(client, tables.history)
         self.last_observed = LastObservedTimes(client, tables.findings)
+        self.snapshots = SnapshotTable(client, tables.findings)
 
     def load(self, scope: Scope) -> ScopeState:
         """Read a scope's record and unresolved findings, consistently.
@@ -171,6 +185,8 @@ class Store(StoredTable):
             if item["item"] == {"S": RECORD_KEY}:
                 record = parse_scope_record(item)
                 continue
+            if not is_finding_key(str(item["item"].get("S"))):
+                continue  # a mark or a snapshot, of which no evaluation reads all
             moves = between is not None and item.get("status") == {"S": FindingStatus.RESOLVED}
             misplaced |= moves
             if moves and len(former) >= MAX_FORMER:
@@ -185,7 +201,8 @@ class Store(StoredTable):
 
     def _add_resolved(self, state: ScopeState, steps: Iterable[Transition]) -> ScopeState | None:
         """Add the resolved findings that come back, so that their versions continue."""
-        new = (step.finding for step in steps if step.finding.id not in state.findings)
+        lasting = (step.finding for step in steps if step.step is not Step.TRANSIENT)
+        new = (finding for finding in lasting if finding.id not in state.findings)
         wanted = {key for finding in new for key in _resolved_keys(finding, state)}
         items = self._get_all({"scope": str(state.scope), "item": key} for key in sorted(wanted))
         findings, keys = dict(state.findings), dict(state.keys)
@@ -193,6 +210,22 @@ class Store(StoredTable):
             finding = parse_finding(item)
             findings[finding.id], keys[finding.id] = finding, str(item["item"].get("S"))
         return replace(state, findings=findings, keys=keys) if items else None
+
+    def _drop_recorded(self, scope: Scope, steps: Sequence[Transition]) -> tuple[Transition, ...]:
+        """Leave out the transient findings that were recorded before: events come more than once.
+
+        The condition of the commit on the scope record holds for what is read here as well.
+        """
+        marks = [transient_key(it) if it.step is Step.TRANSIENT else "" for it in steps]
+        keys = sorted(set(marks) - {""})
+        items = self._get_all({"scope": str(scope), "item": key} for key in keys)
+        known = {str(item["item"].get("S")) for item in items}
+        kept: list[Transition] = []
+        for step, mark in zip(steps, marks, strict=True):
+            if not mark or mark not in known:
+                kept.append(step)
+                known.add(mark)
+        return tuple(kept)
 
     def load_record(self, scope: Scope) -> ScopeRecord | None:
         """Read a scope's record, consistently.
@@ -243,12 +276,36 @@ class Store(StoredTable):
                 steps = tuple(compare(state))
                 if state.record and (known := self._add_resolved(state, steps)):
                     state, steps = known, tuple(compare(known))
+                steps = self._drop_recorded(evaluation.scope, steps)
                 observed = self._observed_fields(state, evaluation, steps)
                 result = self._commit(state, evaluation, steps, observed)
                 return replace(result, was_ahead=was_ahead)
             except ConditionFailedError:
                 state = None
         raise ConflictError(f"{evaluation.scope}: gave up after {ATTEMPTS} attempts")
+
+    def amend(
+        self, state: ScopeState, evaluation: Evaluation, steps: Sequence[Transition]
+    ) -> WriteResult:
+        """Write transitions that amend causes after an observation that found nothing else new.
+
+        Raises:
+            ConflictError: the scope was written since it was read; it may be tried again.
+        """
+        observed = snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at)
+        try:
+            return self._commit(state, evaluation, steps, observed)
+        except ConditionFailedError as error:
+            raise ConflictError(f"{evaluation.scope}: written since it was read") from error
+
+    def load_findings(self, scope: Scope, keys: Iterable[tuple[str, str]]) -> tuple[Finding, ...]:
+        """Read findings by rule and resource, resolved or not."""
+        wanted = (
+            {"scope": str(scope), "item": f"{prefix}{rule}#{resource}"}
+            for rule, resource in keys
+            for prefix in ("", RESOLVED)
+        )
+        return tuple(map(parse_finding, self._get_all(wanted)))
 
     def _carry_over(self, state: ScopeState, verdicts: Sequence[Verdict]) -> bool:
         """Rewrite the findings of a former version in today's form; False where there are none.
@@ -275,6 +332,7 @@ class Store(StoredTable):
             "counts": dict(Counter(each.status.value for each in findings if is_bad(each))),
             **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
             **coverage_fields(evaluation.coverage),
+            **passed_fields(evaluation.passed),
             **(
                 {"dns": None}
                 if state.record and state.record.is_ahead_of(evaluation.latest)
@@ -302,17 +360,34 @@ class Store(StoredTable):
         guard = when_absent()
         if state.record:
             guard = when_newer_than(state.record, evaluation.latest)
+        remembered = evaluation.remember(state, steps) if evaluation.remember else None
+        others: Sequence[TransactWriteItemTypeDef] = ()
+        if remembered:
+            former = state.record.snapshot_at if state.record else None
+            observed = {**observed, **remembered.to_attributes(former)}
+            others = self.snapshots.build_writes(
+                evaluation.scope, remembered, former, evaluation.observed_at
+            )
         if not steps:
-            done = self._write(evaluation, None, observed, guard)
+            done = self._write(evaluation, None, observed, guard, others)
             return WriteResult(WriteOutcome.UNCHANGED if done else WriteOutcome.STALE)
+        self._actors.remember(steps)
         written: tuple[Transition, ...] = ()
         chain = state.record.chain if state.record else Chain()
         items = (
-            build_items(step, state.keys.get(step.finding.id, ""), self._keep_resolved)
+            build_items(
+                step,
+                state.keys.get(step.finding.id, ""),
+                self._keep_resolved,
+                evaluation.observed_at,
+            )
             for step in steps
         )
         for part in split_into_parts(items, evaluation.observed_at, chain):
-            if not self._write(evaluation, part, observed if part.is_last else {}, guard):
+            last = part.is_last
+            if not self._write(
+                evaluation, part, observed if last else {}, guard, others if last else ()
+            ):
                 return WriteResult(WriteOutcome.STALE, written)
             written += part.transitions
             guard = when_following(part.commit, part.chain)
@@ -324,6 +399,7 @@ class Store(StoredTable):
         part: TransactionPart | None,
         observed: Mapping[str, Any],
         guard: Guard,
+        others: Sequence[TransactWriteItemTypeDef] = (),
     ) -> bool:
         """Write one part; False where the store holds a newer evaluation.
 
@@ -337,12 +413,16 @@ class Store(StoredTable):
         fields = {**_time_fields(evaluation), **observed}
         if part:
             fields |= {**part.chain.to_attributes(), "commit": part.commit}
+        # What is known of changes is revised as well: two evaluations may learn different ones.
         write = build_record_update(
-            self._table, evaluation.scope, fields, guard, revise=part is not None
+            self._table, evaluation.scope, fields, guard, revise=bool(part or others)
         )
         try:
             if part:
-                transact(self._client, [*build_part_writes(part, self._tables), {"Update": write}])
+                writes = build_part_writes(part, self._tables)
+                transact(self._client, [*writes, *others, {"Update": write}])
+            elif others:
+                transact(self._client, [*others, {"Update": write}])
             else:
                 update(self._client, write)
         except ConditionFailedError:

@@ -23,7 +23,7 @@ from posture.store.items import TransitionItems, with_commit
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-MAX_WRITES = 99  # of findings and history rows; the scope record is one item more
+MAX_WRITES = 94  # of findings and history rows; up to six more are the record and its snapshots
 MAX_BYTES = 3_000_000  # leaves a quarter for the scope record and for how DynamoDB counts
 
 

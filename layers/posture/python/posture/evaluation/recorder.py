@@ -1,0 +1,218 @@
+"""What one evaluation records besides its findings: causes, amended causes, and the snapshot.
+
+Most evaluations find nothing new. What names causes is imported when something is to be named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from posture.attribution.events import READING
+from posture.lifecycle.waiving import Waivers
+from posture.model.change import Change, ChangeOutcome
+from posture.model.finding import Transition
+from posture.model.region_access import AnySnapshot
+from posture.model.scope import NO_NAMES, Scope, ScopeNames
+from posture.model.verdict import Verdict
+from posture.rules.rule import VpcContext
+from posture.runtime.code_version import compute_code_digest
+from posture.store.baselines import AppliedBaseline, BaselineTable
+from posture.store.scope_store import ScopeState, Store
+from posture.store.snapshots import KEPT, Remembered, StoredSnapshot
+
+if TYPE_CHECKING:
+    from posture.evaluation.cause_finder import Amendments, CauseFinder
+    from posture.evaluation.transient_finder import Followed
+
+MAX_CHANGES = 100  # that are stored with a snapshot
+
+
+def select_applied(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Select the changes that were made, each once, in order of time."""
+    applied = {it.event_id: it for it in changes if it.outcome is ChangeOutcome.APPLIED}
+    return tuple(sorted(applied.values(), key=attrgetter("time")))
+
+
+def merge_changes(known: Iterable[Change], new: Iterable[Change]) -> tuple[Change, ...]:
+    """Merge changes, each once, in order of time; the latest ones where there are too many."""
+    return select_applied((*known, *new))[-MAX_CHANGES:]
+
+
+def _merge_snapshots(
+    amended: Iterable[StoredSnapshot], followed: Iterable[StoredSnapshot]
+) -> tuple[StoredSnapshot, ...]:
+    """Merge what is known of snapshots: of causes that are amended, and of transient findings."""
+    merged = {each.observed_at: each for each in amended}
+    for each in followed:
+        other = merged.get(each.observed_at)
+        if other:
+            changes = merge_changes(other.changes, each.changes)
+            each = replace(other, changes=changes, later=each.later)  # noqa: PLW2901
+        merged[each.observed_at] = each
+    return tuple(merged.values())
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedScope:
+    """What was evaluated, and what led to it.
+
+    Attributes:
+        scope: The scope.
+        observed_at: When its snapshot was taken.
+        snapshot: The snapshot; None if the scope is gone.
+        changes: The changes that led to the evaluation.
+        baseline: The baseline document, with its version.
+        waivers: The waivers that were applied; None if the scope is gone.
+        verdicts: The verdicts.
+        context: What they were evaluated in, if the scope is a VPC.
+        names: The names of the scope.
+    """
+
+    scope: Scope
+    observed_at: datetime
+    snapshot: AnySnapshot | None
+    changes: Sequence[Change]
+    baseline: AppliedBaseline
+    waivers: Waivers | None = None
+    verdicts: Sequence[Verdict] = ()
+    context: VpcContext | None = None
+    names: ScopeNames = NO_NAMES
+
+    @property
+    def code(self) -> str:
+        """The digest of the code that evaluates it."""
+        return compute_code_digest()
+
+
+class Recorder:
+    """Names the causes of one evaluation's transitions, and says what is stored for later ones."""
+
+    def __init__(self, store: Store, baselines: BaselineTable, evaluated: EvaluatedScope) -> None:
+        self._store = store
+        self._baselines = baselines
+        self._evaluated = evaluated
+        self._finder: CauseFinder | None = None
+        self._amended: tuple[int, Amendments] | None = None
+        self._is_new = False  # whether the snapshot was evaluated, not only what was unsettled
+        self._followed: dict[tuple[int, bool], tuple[StoredSnapshot, Followed] | None] = {}
+
+    def amends(self, state: ScopeState) -> bool:
+        """Whether the changes say more than was known of what happened before."""
+        found, followed = self._find_amendments(state), self._follow(state, is_new=False)
+        if followed and state.record:
+            _, it = followed
+            if it.steps or it.snapshots or it.held_at != state.record.held_at:
+                return True
+        return found is not None and bool(found.snapshots)
+
+    def compare(
+        self,
+        state: ScopeState,
+        find: Callable[[ScopeState], tuple[Transition, ...]] | None = None,
+    ) -> tuple[Transition, ...]:
+        """Return the transitions from a state with their causes, and those that amend causes.
+
+        Args:
+            state: What is stored.
+            find: Finds the transitions; None where the stored findings are those of the snapshot.
+        """
+        self._is_new = find is not None
+        amended = self._find_amendments(state)
+        steps = {each.finding.id: each for each in amended.steps} if amended else {}
+        followed = self._follow(state, is_new=self._is_new)
+        transient = self._drop_waived(followed[1].steps) if followed else ()
+        if find is None:
+            return (*steps.values(), *transient)
+        known = {name: step.finding for name, step in steps.items() if name in state.findings}
+        found = find(replace(state, findings={**state.findings, **known}) if known else state)
+        if found:
+            found = self._get_finder().name_causes(state, found)
+        others = steps.keys() - {each.finding.id for each in found}
+        return (*found, *(steps[name] for name in steps if name in others), *transient)
+
+    def _drop_waived(self, steps: Sequence[Transition]) -> tuple[Transition, ...]:
+        """Leave out what a waiver accepts."""
+        waivers = self._evaluated.waivers
+        return tuple(
+            step
+            for step in steps
+            if not waivers or not waivers.find_waiver(step.finding.rule, step.finding.resource)
+        )
+
+    def remember(self, state: ScopeState, steps: Sequence[Transition]) -> Remembered:
+        """Return what is stored to name causes later."""
+        record, it = state.record, self._evaluated
+        amended = self._find_amendments(state)
+        unsettled_at = record.unsettled_at if record else None
+        if amended:
+            unsettled_at = amended.unsettled_at
+        if unsettled_at and it.observed_at - unsettled_at > KEPT:
+            unsettled_at = None
+        followed = self._follow(state, is_new=self._is_new)
+        held_at = followed[1].held_at if followed else None
+        snapshots = _merge_snapshots(
+            amended.snapshots if amended else (), followed[1].snapshots if followed else ()
+        )
+        if not self._is_new or (it.snapshot is None and not steps):
+            if followed is None and record:
+                held_at = record.held_at
+            return Remembered(None, snapshots, unsettled_at, held_at)
+        later = followed[0].later if followed else ()
+        unsettled = self._finder.unsettled if self._finder and steps else ()
+        stored = StoredSnapshot(
+            scope=it.scope,
+            observed_at=it.observed_at,
+            snapshot=it.snapshot,
+            version=it.baseline.version,
+            code=it.code,
+            changes=merge_changes(later, it.changes),
+            previous=record.snapshot_at if record else None,
+            confirmed_at=record.observed_at if record and record.snapshot_digest else None,
+            unsettled=unsettled,
+        )
+        at = it.observed_at if unsettled else unsettled_at
+        return Remembered(stored, snapshots, at, held_at)
+
+    def _follow(self, state: ScopeState, *, is_new: bool) -> tuple[StoredSnapshot, Followed] | None:
+        """Follow the changes between observations; None where no request says what one did."""
+        record, it = state.record, self._evaluated
+        if record is None or record.snapshot_at is None:
+            return None
+        if all(each.request is None for each in it.changes):
+            return None
+        key = record.revision, is_new
+        if key not in self._followed:
+            latest = self._store.snapshots.load(it.scope, record.snapshot_at)
+            self._followed[key] = None
+            if latest:
+                from posture.evaluation.transient_finder import TransientFinder  # noqa: PLC0415
+
+                finder = TransientFinder(self._store, it)
+                self._followed[key] = latest, finder.find(state, latest, is_new=is_new)
+        return self._followed[key]
+
+    def _find_amendments(self, state: ScopeState) -> Amendments | None:
+        """Find what the changes say of earlier transitions; None where they cannot."""
+        record = state.record
+        if record is None or record.unsettled_at is None:
+            return None
+        if not any(
+            each.time <= record.unsettled_at + READING
+            for each in self._evaluated.changes
+            if each.outcome is ChangeOutcome.APPLIED
+        ):
+            return None
+        if self._amended is None or self._amended[0] != record.revision:
+            self._amended = record.revision, self._get_finder().amend(state)
+        return self._amended[1]
+
+    def _get_finder(self) -> CauseFinder:
+        if self._finder is None:
+            from posture.evaluation.cause_finder import CauseFinder  # noqa: PLC0415
+
+            self._finder = CauseFinder(self._store, self._baselines, self._evaluated)
+        return self._finder

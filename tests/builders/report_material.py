@@ -17,14 +17,18 @@ from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
 from posture.rules.control_counts import CONTROLS
 from posture.rules.rule_catalogue import RULES_BY_ID
+from posture.store.hash_chain import Chain
 from posture.store.items import Entry
 from posture.store.scope_record import ScopeRecord
 from posture_cli.audit.observed import ObservedPeriod
-from posture_cli.audit.open_tables import VpcMatrix
+from posture_cli.audit.open_tables import OpenTables, VpcMatrix
+from posture_cli.audit.scope_reader import ReadScope
+from posture_cli.audit.verify import VerificationResult
 from posture_cli.report.collect import FindingCollector, ReportPeriod
 from posture_cli.report.networks import build_vpc_paths
 from posture_cli.report.pack import unpack
 from posture_cli.report.report_model import HistoryCheck, ReportData
+from stack_tables import TABLES
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 START = NOW - timedelta(days=90)
@@ -59,7 +63,7 @@ def material(count: int, *, hostile: bool = False, names: int = 3) -> ReportData
         for step in chain.from_iterable(lives):
             rows += 1
             collector.add(Entry(step, f"c-{rows}", 1, step.finding.updated_at, rows))
-        collector.finish(scope, _record(scope) if number else None)
+        collector.finish(read_scope(scope, None if number == 0 else _record(scope)))
     findings = collector.collect()
     listed = dict(list(NAMES.items())[:names])
     if hostile:
@@ -87,6 +91,13 @@ def _attribute(step: Transition, attribution: Attribution) -> Transition:
     if step.step is Step.RESOLVED:
         return replace(step, finding=replace(finding, resolved_by=attribution))
     return replace(step, finding=replace(finding, opened_by=attribution))
+
+
+def read_scope(scope: Scope, record: ScopeRecord | None) -> ReadScope:
+    """Return a scope as it is read."""
+    client: Any = None
+    tables = OpenTables(client, TABLES, client)
+    return ReadScope(tables, scope, VerificationResult(str(scope), Chain()), record)
 
 
 def _record(scope: Scope) -> ScopeRecord:

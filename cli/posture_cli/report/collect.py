@@ -25,6 +25,7 @@ from posture.store.history import keep_latest
 from posture.store.items import Entry
 from posture.store.scope_record import ScopeRecord
 from posture_cli.audit.observed import ObservedScope
+from posture_cli.audit.scope_reader import ReadScope
 from posture_cli.render.findings import FINDING_CSV, build_finding_record
 from posture_cli.render.records import format_csv_row
 from posture_cli.report.pack import DetailStore, dump
@@ -156,20 +157,16 @@ class FindingCollector:
         if step is Step.RESOLVED and row.observed_at >= self._period.since:
             self._ended.append((row.observed_at - finding.opened_at).total_seconds())
 
-    def finish(self, scope: Scope, record: ScopeRecord | None) -> None:
-        """Keep what the page shows of a scope.
-
-        Args:
-            scope: The scope.
-            record: Its record; None if there is none.
-        """
+    def finish(self, read: ReadScope) -> None:
+        """Keep what the page shows of a scope."""
+        scope, record = read.scope, read.record
         for instant, step in self._rows:
             self._steps[step] += instant >= self._period.since
         for instant, opened, closed in self._changes:
             self._counter.add(instant, opened=opened, closed=closed)
         self._durations += self._ended
         latest = [row.transition.finding for row in self._latest.values()]
-        self._observe(scope, record)
+        self._observed.append(read.observe(self._rows[0][0] if self._rows else None))
         self._name(scope)
         self._count(scope, latest, record)
         for finding in latest:
@@ -179,15 +176,6 @@ class FindingCollector:
             if row.observed_at >= self._period.since:
                 self._list(row.transition.finding, Step.TRANSIENT.value, [row])
         self.begin()
-
-    def _observe(self, scope: Scope, record: ScopeRecord | None) -> None:
-        """Keep when a scope was observed: at the latest when its first row was written."""
-        known = [instant for instant, _ in self._rows[:1]]
-        if record and record.first_observed_at:
-            known.append(record.first_observed_at)
-        last = record.observed_at if record else None
-        exists = bool(record and record.exists)
-        self._observed.append(ObservedScope(scope, min(known, default=None), last, exists))
 
     def _count(self, scope: Scope, findings: Sequence[Finding], record: ScopeRecord | None) -> None:
         place = self._places.setdefault(Region(scope.account, scope.region), PlaceCounts())

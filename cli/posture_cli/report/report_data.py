@@ -1,23 +1,20 @@
 """Reads what a report is made from, out of the tables of one stack or several."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from posture.model.finding import Finding
-from posture.model.scope import Scope
 from posture.model.waiver import Waiver
 from posture.store.baselines import BaselineTable
-from posture.store.scope_store import Store
 from posture.store.waivers import WaiverTable
 from posture_cli.audit.exported_ends import ExportedEnds
 from posture_cli.audit.observed import ObservedPeriod
 from posture_cli.audit.open_tables import OpenTables, VpcMatrix
-from posture_cli.audit.verify import VerificationResult, Verifier, describe_verification
+from posture_cli.audit.scope_reader import ReadScope, Stacks, read_scopes
+from posture_cli.audit.verify import VerificationResult, describe_verification
 from posture_cli.report.collect import FindingCollector, ReportPeriod
 from posture_cli.report.networks import VpcPaths, build_vpc_paths
 from posture_cli.report.report_model import HistoryCheck, ReportData
-
-Stacks = Sequence[tuple[OpenTables, Sequence[Scope]]]  # each with the scopes that are reported
 
 
 def read_report_data(
@@ -42,9 +39,10 @@ def read_report_data(
     collector = FindingCollector(period, is_listed)
     results: list[VerificationResult] = []
     networks: list[VpcPaths] = []
-    for result, paths in _read_scopes(stacks, collector, period):
-        results.append(result)
-        networks += paths
+    for read in read_scopes(stacks, collector, period.until):
+        collector.finish(read)
+        results.append(read.result)
+        networks += _build_paths(read) if period.latest else ()
         progress(len(results))
     findings = collector.collect()
     faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
@@ -67,25 +65,11 @@ def read_report_data(
     )
 
 
-def _read_scopes(
-    stacks: Stacks, collector: FindingCollector, period: ReportPeriod
-) -> Iterator[tuple[VerificationResult, Sequence[VpcPaths]]]:
-    """Read each scope; yield whether its history is intact, and its paths if there are any."""
-    for tables, scopes in stacks:
-        verifier = Verifier(tables.client, tables.tables, visitor=collector)
-        store = Store(tables.client, tables.tables)
-        for scope, result in zip(scopes, verifier.verify_scopes(scopes), strict=True):
-            if result.fault:  # the rows after the fault were not seen
-                collector.begin()
-                for entry in tables.history.find_by_scope(scope, until=period.until):
-                    collector.add(entry)
-            record = store.load_record(scope)
-            collector.finish(scope, record)
-            paths = []
-            if period.latest and record and record.exists and record.coverage:
-                matrix = VpcMatrix(scope, record.observed_at, record.coverage)
-                paths.append(build_vpc_paths(matrix, str(record.coverage.get("name") or "")))
-            yield result, paths
+def _build_paths(read: ReadScope) -> Iterator[VpcPaths]:
+    record = read.record
+    if record and record.exists and record.coverage:
+        matrix = VpcMatrix(read.scope, record.observed_at, record.coverage)
+        yield build_vpc_paths(matrix, str(record.coverage.get("name") or ""))
 
 
 def _read_names(tables: OpenTables) -> Mapping[str, str]:

@@ -1,32 +1,37 @@
 """Counts the open findings over time: the peak of each part of a period, not samples of it."""
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 
 from posture.model.verdict import Severity
 
 WIDTH, HEIGHT = 720.0, 160.0  # of the drawing, in its own units
-PARTS = 60
+PARTS = 60  # at least; a part is a day at most, of a period of up to MAX_PARTS days
+MAX_PARTS = 400
+DAY = timedelta(days=1)
 SEVERITIES = tuple(Severity)
 STACKED = tuple(reversed(Severity))  # the most severe on top
 
 
 @dataclass(frozen=True, slots=True)
 class TrendPoint:
-    """The number of open findings at an instant, by severity."""
+    """How many findings were open in a part of a period, or at its start or end.
+
+    Attributes:
+        instant: When most were open at once.
+        total: How many that were.
+        counts: The most of each severity, which may have been open at different times.
+    """
 
     instant: datetime
+    total: int
     counts: Mapping[Severity, int]
-
-    @property
-    def total(self) -> int:
-        """The number of all open findings."""
-        return sum(self.counts.values())
 
 
 class OpenCounter:
@@ -46,9 +51,9 @@ class OpenCounter:
                 self._changes.append(sign * (SEVERITIES.index(severity) + 1))
 
     def find_peaks(
-        self, since: datetime, until: datetime, parts: int = PARTS
+        self, since: datetime, until: datetime, parts: int = 0
     ) -> tuple[TrendPoint, ...]:
-        """Find when most findings were open, in each part of a period.
+        """Find when most findings were open, in each part of a period, in all and by severity.
 
         What opened and closed within a part counts, too. What changes at the same instant changes
         together.
@@ -56,6 +61,7 @@ class OpenCounter:
         Returns:
             The state at the start, the peak of each part, and the state at the end.
         """
+        parts = parts or min(MAX_PARTS, max(PARTS, math.ceil((until - since) / DAY)))
         step = (until - since) / parts
         starts = [since, *(since + step * number for number in range(parts))]
         ends = [*starts[1:], until]
@@ -65,13 +71,15 @@ class OpenCounter:
         upcoming = next(waiting, None)
         for start, end in zip(starts, ends, strict=True):
             peak = _build_point(start, now)
+            most = Counter(now)
             while upcoming is not None and upcoming[0] <= end.timestamp():
                 instant, changes = upcoming
                 now.update(changes)
+                most = Counter(now) if not points else most | now
                 if not points or now.total() > peak.total:
                     peak = _build_point(max(since, datetime.fromtimestamp(instant, UTC)), now)
                 upcoming = next(waiting, None)
-            points.append(peak)
+            points.append(replace(peak, counts=_name_severities(most)))
         return (*points, _build_point(until, now))
 
     def _group_by_instant(self) -> Sequence[tuple[float, Counter[int]]]:
@@ -87,7 +95,7 @@ class OpenCounter:
 
 def stack_bands(trend: Sequence[TrendPoint]) -> dict[Severity, str]:
     """Draw a trend as stacked areas: the points of an SVG polygon for each severity."""
-    most = max((point.total for point in trend), default=0) or 1
+    most = max((sum(point.counts.values()) for point in trend), default=0) or 1
     width = WIDTH / max(1, len(trend) - 1)
     floor = [0] * len(trend)
     drawn = {}
@@ -103,9 +111,12 @@ def stack_bands(trend: Sequence[TrendPoint]) -> dict[Severity, str]:
     return drawn
 
 
-def _build_point(instant: datetime, counts: Mapping[int, int]) -> TrendPoint:
-    by_severity = {SEVERITIES[number]: count for number, count in counts.items() if count > 0}
-    return TrendPoint(instant, by_severity)
+def _build_point(instant: datetime, counts: Counter[int]) -> TrendPoint:
+    return TrendPoint(instant, counts.total(), _name_severities(counts))
+
+
+def _name_severities(counts: Mapping[int, int]) -> Mapping[Severity, int]:
+    return {SEVERITIES[number]: count for number, count in counts.items() if count > 0}
 
 
 def _format_point(x: float, count: int, most: int) -> str:

@@ -44,7 +44,12 @@ def test_what_opened_before_the_period_is_open_at_its_start() -> None:
     counter.add(at(90), opened=LOW, closed=HIGH)
     counter.add(at(121), opened=HIGH, closed=None)
     points = counter.find_peaks(SINCE, UNTIL, parts=2)
-    assert [point.counts for point in points] == [{HIGH: 1}, {HIGH: 1}, {HIGH: 1}, {LOW: 1}]
+    assert [point.counts for point in points] == [
+        {HIGH: 1},
+        {HIGH: 1},
+        {HIGH: 1, LOW: 1},
+        {LOW: 1},
+    ]
 
 
 def test_what_changes_at_one_instant_changes_together() -> None:
@@ -54,6 +59,25 @@ def test_what_changes_at_one_instant_changes_together() -> None:
     counter.add(at(3), opened=LOW, closed=None)
     counter.add(at(3), opened=None, closed=HIGH)
     assert set(totals(counter.find_peaks(SINCE, UNTIL, parts=4))) == {1}
+
+
+def test_the_peak_of_a_severity_is_not_lost_to_another_peak() -> None:
+    """One that was high for a minute is drawn, though more were open later that day."""
+    counter = OpenCounter()
+    counter.add(at(11), opened=HIGH, closed=None)
+    counter.add(at(12), opened=None, closed=HIGH)
+    for minute in (13, 14):
+        counter.add(at(minute), opened=LOW, closed=None)
+    points = counter.find_peaks(SINCE, UNTIL, parts=1)
+    assert (points[1].total, points[1].instant) == (2, at(14))
+    assert points[1].counts == {HIGH: 1, LOW: 2}
+
+
+def test_a_part_is_a_day_at_most() -> None:
+    """The peak of each day of a quarter is its own."""
+    for days, parts in ((1, 60), (92, 92), (3650, 400)):
+        points = OpenCounter().find_peaks(SINCE, SINCE + timedelta(days=days))
+        assert len(points) == parts + 2
 
 
 @given(
@@ -86,7 +110,7 @@ def test_a_peak_is_the_largest_state_of_its_part(
 
 def test_bands_stack_to_the_total() -> None:
     """The most severe is on top, and a severity that never occurs has no band."""
-    points = (TrendPoint(SINCE, {LOW: 1}), TrendPoint(UNTIL, {LOW: 1, HIGH: 1}))
+    points = (TrendPoint(SINCE, 1, {LOW: 1}), TrendPoint(UNTIL, 2, {LOW: 1, HIGH: 1}))
     bands = stack_bands(points)
     assert list(bands) == [LOW, HIGH]
     assert bands[HIGH] == "0.0,84.0 720.0,8.0 720.0,84.0 0.0,84.0"

@@ -140,15 +140,22 @@ class FindingCollector:
 
     def add(self, row: Entry) -> None:
         """Add a row of history, in the order of its chain."""
-        if row.observed_at > self._period.until:
-            return
         step, finding = row.transition.step, row.transition.finding
+        # A transient finding is recorded after it is over, perhaps after the period.
+        began = finding.opened_at if step is Step.TRANSIENT else row.observed_at
+        if began > self._period.until:
+            return
         life = self._lives.setdefault(finding.id, _Life())
         life.steps.append(row)
-        self._rows.append((row.observed_at, step))
+        self._rows.append((began, step))
         keep_latest(self._latest, row)
         if step is Step.TRANSIENT:
             self._transient.append(row)
+            lasting = self._latest.get(finding.id)
+            is_before = lasting is not None and lasting.observed_at <= finding.opened_at
+            base = life.severity if is_before else None
+            self._changes.append((finding.opened_at, finding.severity, base))
+            self._changes.append((finding.updated_at, base, finding.severity))
         if step in UNSEEN:
             return
         severity = finding.severity if finding.status is FindingStatus.OPEN else None
@@ -173,22 +180,25 @@ class FindingCollector:
             if is_bad(finding) or finding.updated_at >= self._period.since:
                 self._list(finding, finding.status.value, self._lives[finding.id].steps)
         for row in self._transient:
-            if row.observed_at >= self._period.since:
+            if row.transition.finding.updated_at >= self._period.since:
                 self._list(row.transition.finding, Step.TRANSIENT.value, [row])
         self.begin()
 
     def _count(self, scope: Scope, findings: Sequence[Finding], record: ScopeRecord | None) -> None:
         place = self._places.setdefault(Region(scope.account, scope.region), PlaceCounts())
-        place.scopes += not scope.is_region
-        severities = [it.severity for it in findings if it.status is FindingStatus.OPEN]
+        bad = [it for it in findings if is_bad(it)]
+        severities = [it.severity for it in bad if it.status is FindingStatus.OPEN]
         place.open.update(severities)
-        place.unknown += sum(it.status is FindingStatus.UNKNOWN for it in findings)
-        place.waived += sum(it.status is FindingStatus.WAIVED for it in findings)
+        place.unknown += sum(it.status is FindingStatus.UNKNOWN for it in bad)
+        place.waived += sum(it.status is FindingStatus.WAIVED for it in bad)
         self._affected += bool(severities)
+        if record and not record.exists and not bad:
+            return  # it is gone
+        place.scopes += not scope.is_region
         passed = record.passed if record and self._period.latest else None
-        bad = (Shortcoming(it.rule, it.resource, it.status) for it in findings if is_bad(it))
         checks = None if passed is None else frozenset(map(Check.parse, passed))
-        self._controls.add(scope, bad, checks)
+        failed = (Shortcoming(it.rule, it.resource, it.status) for it in bad)
+        self._controls.add(scope, failed, checks)
 
     def _list(self, finding: Finding, status: str, steps: Sequence[Entry]) -> None:
         """Keep what the page shows of a finding, if it lists it."""

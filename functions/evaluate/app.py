@@ -28,12 +28,16 @@ metrics.set_default_dimensions(stack=settings.stack)
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
+# With a single account no change concerns another one's scopes, and none is looked for.
+watched = frozenset({settings.region.account, *members}) if members else frozenset()
 evaluator = Evaluator(
     EvaluationPorts(
         observer=home,
         members=members,
         resolver=ScopeResolver(
-            lambda region: members.get(region.account, home).ec2, store.resource_index
+            lambda region: members.get(region.account, home).ec2,
+            store.resource_index,
+            watched,
         ),
         store=store,
         baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from monitor_stage import HOME, Stage
+from posture.evaluation import scope_resolver
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.model.change import Actor, Change
 from posture.model.scope import Region, Scope
@@ -179,3 +180,141 @@ def test_another_accounts_memory_is_not_ours(stage: Stage) -> None:
     placed = places(stage).resolve([elsewhere])
     assert placed.scopes == {}
     assert set(placed.regions) == {elsewhere.region}
+
+
+# --- scopes of other accounts ---------------------------------------------------------------------
+
+MEMBER, UNWATCHED = "222222222222", "999999999999"
+THEIRS = Scope(MEMBER, HOME.name, "vpc-0aaaaaaaaaaaaaaa1")
+THEIR_SERVICE = Scope(MEMBER, HOME.name, "vpce-svc-0aaaaaaaaaaaaaaa1")
+SHARED_LIST, PEERING = f"pl-{ABSENT}", f"pcx-{ABSENT}"
+
+
+def remember(stage: Stage, scope: Scope, *ids: str) -> None:
+    """Make ids lead to a scope, as its evaluation did."""
+    index = stage.store.resource_index
+    index.remember(scope, frozenset({scope.subject, *ids}), datetime(2026, 11, 23, tzinfo=UTC))
+
+
+def across(stage: Stage, *changes: Change) -> dict[Scope, tuple[Change, ...]]:
+    """Return the scopes of changes where two accounts are watched; none of them sweeps a region."""
+    accounts = {HOME.account, MEMBER}
+    resolver = ScopeResolver(stage.client_of, stage.store.resource_index, accounts)
+    resolved = resolver.resolve(changes)
+    assert resolved.regions == {}
+    return dict(resolved.scopes)
+
+
+def test_a_shared_prefix_list_concerns_the_vpcs_of_other_accounts(stage: Stage) -> None:
+    """No VPC of its own account uses it, and no region is swept for it."""
+    remember(stage, THEIRS, SHARED_LIST)
+    modified = change(SHARED_LIST)
+    assert across(stage, modified) == {THEIRS: (modified,)}
+
+
+@pytest.mark.parametrize("lost", [UNWATCHED, "another region"])
+def test_scopes_that_the_monitor_does_not_watch_are_left_alone(stage: Stage, lost: str) -> None:
+    """Another account, or the other side of a peering connection in another region."""
+    theirs = Scope(UNWATCHED, HOME.name, THEIRS.subject)
+    if lost != UNWATCHED:
+        theirs = Scope(MEMBER, "us-east-1", THEIRS.subject)
+    remember(stage, theirs, PEERING)
+    remember(stage, THEIRS, PEERING)
+    assert set(across(stage, change(PEERING))) == {THEIRS}
+
+
+def test_both_sides_of_a_deleted_peering_connection_are_concerned(stage: Stage) -> None:
+    """The record names the connection alone; both have routes to it."""
+    ours = Scope(HOME.account, HOME.name, "vpc-0bbbbbbbbbbbbbbb1")
+    remember(stage, ours, PEERING)
+    remember(stage, THEIRS, PEERING)
+    assert set(across(stage, change(PEERING))) == {ours, THEIRS}
+
+
+def test_the_other_side_of_an_accepted_request_is_concerned(stage: Stage) -> None:
+    """Its VPC is named with its owner; the VPCs that share the transit gateway are not meant."""
+    gateway = f"tgw-{ABSENT}"
+    remember(stage, THEIRS, gateway)
+    remember(stage, Scope(MEMBER, HOME.name, "vpc-0ccccccccccccccc1"), gateway)
+    accepted = change(gateway, other_vpc_ids=frozenset({THEIRS.subject}))
+    assert across(stage, accepted) == {THEIRS: (accepted,)}
+
+
+def test_a_consumer_that_connects_concerns_the_provider(stage: Stage) -> None:
+    """The endpoint's record names the service, which may accept without a call of its owner."""
+    remember(stage, THEIR_SERVICE)
+    created = change(stage.network.vpc, THEIR_SERVICE.subject, service_ids=frozenset())
+    assert set(across(stage, created)) == {stage.network.scope, THEIR_SERVICE}
+
+
+def test_a_consumer_that_leaves_concerns_the_provider(stage: Stage) -> None:
+    """The deleted endpoint was one of the service's connections."""
+    remember(stage, THEIR_SERVICE, stage.network.interface)
+    assert set(across(stage, change(stage.network.interface))) == {
+        stage.network.scope,
+        THEIR_SERVICE,
+    }
+
+
+def test_a_provider_that_accepts_concerns_the_consumer(stage: Stage) -> None:
+    """Its endpoint becomes available by a call of another account."""
+    endpoint, service = f"vpce-{ABSENT}", f"vpce-svc-{ABSENT}"
+    remember(stage, THEIRS, endpoint)
+    assert set(across(stage, change(service, endpoint))) == {
+        Scope(HOME.account, HOME.name, service),
+        THEIRS,
+    }
+
+
+def test_a_consumer_in_the_providers_account_needs_no_other_account(stage: Stage) -> None:
+    """The service is found, although a single account is watched."""
+    service = Scope(HOME.account, HOME.name, f"vpce-svc-{ABSENT}")
+    remember(stage, service)
+    created = change(stage.network.vpc, service.subject, service_ids=frozenset())
+    assert scopes(stage, created) == {stage.network.vpc, service.subject}
+
+
+def test_a_shared_subnet_concerns_its_owner_and_its_participants(stage: Stage) -> None:
+    """Each evaluates the VPC as it sees it. So does a call that names the VPC alone."""
+    theirs = Scope(MEMBER, HOME.name, stage.network.vpc)
+    remember(stage, theirs, stage.network.subnet, stage.network.table)
+    for named in (stage.network.subnet, stage.network.table, stage.network.vpc):
+        assert set(across(stage, change(named))) == {stage.network.scope, theirs}
+
+
+def test_a_group_that_is_associated_elsewhere_concerns_that_vpc(stage: Stage) -> None:
+    """Its rules decide the traffic to an endpoint of another account's VPC."""
+    remember(stage, THEIRS, stage.network.group)
+    assert set(across(stage, change(stage.network.group))) == {stage.network.scope, THEIRS}
+
+
+def test_a_route_to_a_shared_gateway_concerns_no_other_account(stage: Stage) -> None:
+    """Otherwise each route of one account would make all others be read again."""
+    gateway = f"tgw-{ABSENT}"
+    remember(stage, THEIRS, gateway)
+    assert set(across(stage, change(stage.network.table, gateway))) == {stage.network.scope}
+
+
+def test_the_scopes_of_other_accounts_are_bounded(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones are evaluated, the others by the next sweep."""
+    monkeypatch.setattr(scope_resolver, "MAX_OTHERS", 2)
+    users = [Scope(MEMBER, HOME.name, f"vpc-0aaaaaaaaaaaaaaa{n}") for n in range(4)]
+    for each in users:
+        remember(stage, each, SHARED_LIST)
+    assert list(across(stage, change(SHARED_LIST))) == users[:2]
+
+
+def test_another_account_is_asked_for_nothing(stage: Stage) -> None:
+    """EC2 is asked in the account of the change; the index knows the others."""
+    remember(stage, THEIRS, stage.network.table)
+    asked: list[Region] = []
+
+    def client_of(region: Region) -> Any:
+        asked.append(region)
+        return stage.client_of(region)
+
+    resolver = ScopeResolver(client_of, stage.store.resource_index, {HOME.account, MEMBER})
+    assert THEIRS in resolver.resolve([change(stage.network.table)]).scopes
+    assert asked == [HOME]

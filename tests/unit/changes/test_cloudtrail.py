@@ -197,7 +197,41 @@ def test_a_peered_vpc_of_another_account_is_left_out() -> None:
             }
         },
     )
-    assert parse_record(detail).vpc_ids == {VPC}
+    change = parse_record(detail)
+    assert change.vpc_ids == {VPC}
+    assert change.other_vpc_ids == {VPC2}
+
+
+def test_the_vpc_that_is_attached_to_a_transit_gateway_may_be_of_another_account() -> None:
+    """The owner of the gateway accepts; the routes are those of the VPC's owner."""
+    detail = build_wrapped_record(
+        "AcceptTransitGatewayVpcAttachment",
+        {"TransitGatewayAttachmentId": "tgw-attach-0aaaaaaaaaaaaaaa1"},
+        {
+            "transitGatewayVpcAttachment": {
+                "transitGatewayId": "tgw-0aaaaaaaaaaaaaaa1",
+                "vpcId": VPC2,
+                "vpcOwnerId": OTHER,
+                "state": "pending",
+            }
+        },
+    )
+    change = parse_record(detail)
+    assert change.vpc_ids == frozenset()
+    assert change.other_vpc_ids == {VPC2}
+
+
+def test_a_consumers_endpoint_names_the_service_that_it_connects_to() -> None:
+    """By the name of the service, which may be in another account; its scope is the VPC."""
+    detail = build_wrapped_record(
+        "CreateVpcEndpoint",
+        {"VpcId": VPC, "ServiceName": f"com.amazonaws.vpce.{REGION}.{SERVICE}"},
+        {"vpcEndpoint": {"vpcEndpointId": ENDPOINT, "vpcId": VPC, "ownerId": ACCOUNT}},
+    )
+    change = parse_record(detail)
+    assert change.resource_ids == {VPC, ENDPOINT, SERVICE}
+    assert change.vpc_ids == {VPC}
+    assert change.service_ids == frozenset()
 
 
 @pytest.mark.parametrize(

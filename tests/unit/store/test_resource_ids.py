@@ -69,6 +69,7 @@ def test_every_id_that_an_event_may_name() -> None:
         prefix_lists={each.id: each for each in lists},
     )
     assert collect_resource_ids(snapshot) == {
+        SCOPE.subject,
         "rtb-0a",
         "igw-edge",
         "rtbassoc-0a",

@@ -14,6 +14,7 @@ from typing import Any
 from posture.changes.event_names import SERVICE_EVENTS, explain_left_out
 from posture.changes.record_shapes import (
     find_ids,
+    find_other_vpcs,
     find_owners,
     format_scalar,
     list_members,
@@ -88,6 +89,7 @@ def _parse(record: Any) -> Change:
         vpc_ids=frozenset(filter(VPC_ID.fullmatch, ids)),
         service_ids=services if name in SERVICE_EVENTS else frozenset(),
         resource_ids=ids,
+        other_vpc_ids=_find_other_vpcs(detail, account),
         outcome=ChangeOutcome.IGNORED if ignored else ChangeOutcome.APPLIED,
         ignored_because=ignored,
         request=None if ignored else read_request(name, parameters, response, failed),
@@ -166,6 +168,11 @@ def _find_failed_ids(detail: Mapping[str, Any]) -> frozenset[str]:
 def _find_ids(detail: Mapping[str, Any], account: str) -> frozenset[str]:
     blocks = (unwrap(detail.get(name)) for name in ("requestParameters", "responseElements"))
     return frozenset(each for block in blocks for each in find_ids(block, account))
+
+
+def _find_other_vpcs(detail: Mapping[str, Any], account: str) -> frozenset[str]:
+    blocks = (unwrap(detail.get(name)) for name in ("requestParameters", "responseElements"))
+    return frozenset(each for block in blocks for each in find_other_vpcs(block, account))
 
 
 def _get_identity(detail: Mapping[str, Any], path: str, *, ignored: bool) -> Mapping[str, Any]:

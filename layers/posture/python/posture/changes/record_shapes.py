@@ -18,6 +18,10 @@ ID = re.compile(
     r"(?:vpc|subnet|rtb|rtbassoc|vpce|vpce-svc|sg|sgr|acl|aclassoc|eni|pl|nat|igw|eigw|vgw|pcx|"
     r"tgw|tgw-attach|cagw|lgw|rs|vpc-cidr-assoc|subnet-cidr-assoc)-[0-9a-z]{8,17}"
 )
+# The name of an endpoint service of a customer, which ends with its id.
+SERVICE_NAME = re.compile(
+    r"(?:[a-z]+\.)?com\.amazonaws\.vpce\.[a-z0-9-]+\.(vpce-svc-[0-9a-f]{8,17})"
+)
 DIGITS = re.compile(r"[0-9a-z]*[0-9][0-9a-z]*")
 
 # Text that users write freely may look like an id.
@@ -76,13 +80,17 @@ def is_id(value: str) -> bool:
 def find_ids(block: Any, account: str) -> Iterator[str]:
     """Find every id in a request or response.
 
+    The id of an endpoint service is also found in its name.
+
     Ids of another account's VPCs and security groups are left out, for example those of a peering
     connection. So are the VPCs of security groups that a rule refers to, because the call changes
     the VPC of the group with the rule, and ids in tags and other free text.
     """
     if isinstance(block, str):
-        if is_id(block):
-            yield block
+        service = SERVICE_NAME.fullmatch(block)
+        name = service[1] if service else block
+        if is_id(name):
+            yield name
     elif isinstance(block, list):
         for member in block:
             yield from find_ids(member, account)
@@ -95,6 +103,26 @@ def find_ids(block: Any, account: str) -> Iterator[str]:
                 yield from (
                     each for each in find_ids(value, account) if not each.startswith(left_out)
                 )
+
+
+def find_other_vpcs(block: Any, account: str, *, external: bool = False) -> Iterator[str]:
+    """Find the VPCs of other accounts that a request or response names with their owner.
+
+    Such as the other side of a peering connection, or the VPC that is attached to a transit
+    gateway. VPCs of security groups that a rule refers to are left out, as in `find_ids`.
+    """
+    if isinstance(block, str):
+        if external and block.startswith("vpc-") and is_id(block):
+            yield block
+    elif isinstance(block, list):
+        for member in block:
+            yield from find_other_vpcs(member, account, external=external)
+    elif isinstance(block, Mapping):
+        if any(parse_account_id(block.get(name)) for name in OWNERS):
+            external = _is_external(block, account)
+        for name, value in block.items():
+            if str(name).casefold() not in PEERS | FREE_TEXT:
+                yield from find_other_vpcs(value, account, external=external)
 
 
 def find_owners(block: Any) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Resolving changes to the scopes that they concern, by EC2 and by the resource index.
 
 EC2 knows the resources that exist, the index those that were deleted. Both are asked about all
-changes of a batch at once, EC2 with one paginated request for each type of id.
+changes of a batch at once, EC2 with one paginated request for each type of id. EC2 is asked in the
+account of the change only; scopes of other accounts come from the index.
 Filters: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html
 """
 
@@ -12,6 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
 
 from posture.ec2.describe import Reading, chunked, list_rows, read_concurrently, read_unless_denied
 from posture.model.change import Change
@@ -64,6 +67,11 @@ SHARED: Mapping[str, Lookup] = {
 }
 ONLY_INDEXED = frozenset({"cagw", "lgw"})  # no filter finds them; the index does
 KINDS: Mapping[str, Lookup] = {**INSIDE, **SHARED}
+# Scopes of other accounts that one change evaluates. A prefix list may be shared with a whole
+# organization; the sweep evaluates the others.
+MAX_OTHERS = 200
+
+logger = Logger()
 
 Known = Mapping[str, frozenset[Scope]]  # by the id of a resource
 
@@ -82,11 +90,24 @@ class ResolvedScopes:
 
 
 class ScopeResolver:
-    """Resolves changes to scopes; `ec2_of` returns the EC2 client of an account's region."""
+    """Resolves changes to scopes.
 
-    def __init__(self, ec2_of: Callable[[Region], EC2Client], ownership: ResourceIndex) -> None:
+    Args:
+        ec2_of: Returns the EC2 client of an account's region.
+        ownership: The resource index.
+        accounts: The accounts that are watched beside the one of a change, whose scopes the change
+            may concern, too.
+    """
+
+    def __init__(
+        self,
+        ec2_of: Callable[[Region], EC2Client],
+        ownership: ResourceIndex,
+        accounts: Collection[str] = (),
+    ) -> None:
         self._ec2_of = ec2_of
         self._ownership = ownership
+        self._accounts = frozenset(accounts)
 
     def resolve(self, changes: Sequence[Change]) -> ResolvedScopes:
         """Resolve changes to scopes, or to their region where that is not possible.
@@ -100,17 +121,20 @@ class ScopeResolver:
         looked_up = {
             region: find_in_ec2(self._ec2_of(region), region, ids) for region, ids in wanted.items()
         }
+        ids = {name for change in changes for name in self._index_ids(change)}
+        indexed = self._ownership.find_scopes(ids) if ids else {}
         known = {
-            region: self._known(region, ids, looked_up[region].known)
+            region: _select_known(region, ids, indexed, looked_up[region].known)
             for region, ids in wanted.items()
         }
         scopes: dict[Scope, list[Change]] = defaultdict(list)
         regions: dict[Region, list[Change]] = defaultdict(list)
         for change in changes:
             found = known[change.region]
-            for scope in sorted(find_scopes(change, found)):
+            others = self._select_related(change, indexed)
+            for scope in sorted(find_scopes(change, found) | others):
                 scopes[scope].append(change)
-            if is_unresolved(change, found):
+            if is_unresolved(change, found, others):
                 regions[change.region].append(change)
         return ResolvedScopes(
             {scope: tuple(found) for scope, found in scopes.items()},
@@ -122,17 +146,45 @@ class ScopeResolver:
             },
         )
 
-    def _known(self, region: Region, ids: Collection[str], existing: Known) -> Known:
-        """Find the scopes of ids in one region of one account, in the index and in EC2."""
-        indexed = self._ownership.find_scopes(ids) if ids else {}
-        return {
-            each: frozenset(
-                scope
-                for scope in indexed.get(each, frozenset()) | existing.get(each, frozenset())
-                if (scope.account, scope.region) == (region.account, region.name)
-            )
-            for each in ids
+    def _index_ids(self, change: Change) -> frozenset[str]:
+        others = list_other_ids(change) if self._accounts else frozenset()
+        return lookup_ids(change) | list_service_ids(change) | others
+
+    def _select_related(self, change: Change, indexed: Known) -> frozenset[Scope]:
+        """Select the endpoint services, and the scopes of other accounts, that a change concerns.
+
+        A consumer may be in the account of the endpoint service that it connects to.
+        """
+        own = change.region.account
+        services = {
+            each
+            for name in list_service_ids(change)
+            for each in indexed.get(name, ())
+            if each.account == own and _is_service(each.subject)
         }
+        others = {
+            each
+            for name in (list_other_ids(change) if self._accounts else ())
+            for each in indexed.get(name, ())
+            if each.account != own and each.account in self._accounts
+        }
+        here = sorted(it for it in services | others if it.region == change.region.name)
+        if len(here) > MAX_OTHERS:
+            left = {"event_id": change.event_id, "scopes": len(here) - MAX_OTHERS}
+            logger.warning("scopes of other accounts left to the sweep", extra=left)
+        return frozenset(here[:MAX_OTHERS])
+
+
+def _select_known(region: Region, ids: Collection[str], indexed: Known, existing: Known) -> Known:
+    """Select the VPCs of ids in one region of one account, in the index and in EC2."""
+    return {
+        each: frozenset(
+            scope
+            for scope in indexed.get(each, frozenset()) | existing.get(each, frozenset())
+            if (scope.account, scope.region) == (region.account, region.name) and scope.vpc_id
+        )
+        for each in ids
+    }
 
 
 def lookup_ids(change: Change) -> frozenset[str]:
@@ -150,6 +202,28 @@ def lookup_ids(change: Change) -> frozenset[str]:
     return inside or frozenset(each for each in ids if resource_type(each) in shared)
 
 
+def list_service_ids(change: Change) -> frozenset[str]:
+    """List the ids that may lead to endpoint services of the same account.
+
+    They are those of services that a consumer connects to, and of endpoints that are connected.
+    """
+    services = filter(_is_service, change.resource_ids - change.service_ids)
+    return lookup_ids(change).union(services)
+
+
+def list_other_ids(change: Change) -> frozenset[str]:
+    """List the ids that may lead to scopes of other accounts.
+
+    Those of resources that many VPCs share are among them only for a change that names nothing
+    else: a new route to a transit gateway does not concern the other VPCs with such a route.
+    """
+    ids = change.resource_ids | change.other_vpc_ids
+    direct = INSIDE.keys() | {"vpc", "vpce-svc"}
+    named = frozenset(each for each in ids if resource_type(each) in direct)
+    shared = SHARED.keys() | ONLY_INDEXED
+    return named or frozenset(each for each in ids if resource_type(each) in shared)
+
+
 def find_scopes(change: Change, known: Known) -> frozenset[Scope]:
     """Return the known scopes that a change concerns."""
     region = change.region
@@ -160,17 +234,23 @@ def find_scopes(change: Change, known: Known) -> frozenset[Scope]:
     return frozenset(named).union(*(known[each] for each in lookup_ids(change)))
 
 
-def is_unresolved(change: Change, known: Known) -> bool:
+def is_unresolved(change: Change, known: Known, related: frozenset[Scope] = frozenset()) -> bool:
     """Whether a change names something without a known scope, so that its region must be swept.
+
+    `related` are the scopes of other accounts that it concerns.
 
     One call can delete endpoints of several VPCs, so each endpoint must be resolved, except those
     of an endpoint service's consumers, which may be in any account.
     """
-    if change.sweeps or not find_scopes(change, known):
+    if change.sweeps or not (find_scopes(change, known) or related):
         return True
     if change.service_ids:
         return False
     return any(not known[each] for each in lookup_ids(change) if resource_type(each) == "vpce")
+
+
+def _is_service(resource: str) -> bool:
+    return resource_type(resource) == "vpce-svc"
 
 
 def resource_type(resource: str) -> str:

@@ -27,12 +27,14 @@ COMMANDS = {
     "history": "list what changed, when and by whom",
     "diff": "compare the findings of two times",
     "report": "write the posture as one HTML page",
+    "export": "write findings, history and paths as JSON lines, for SQL",
     "verify": "check that the history and the findings were not altered",
     "baseline": "what your organization requires: show, validate, apply",
     "waiver": "accept a risk for a limited time: add, approve, list, revoke",
     "policy": "decide what an endpoint policy allows",
+    "controls": "count what passes and fails each control of PCI DSS, NIST, SOC 2 …",
     "rules": "list the rules",
-    "events": "list the EC2 calls that the monitor handles",
+    "events": "list the calls that the monitor handles, and those that it ignores",
 }
 
 

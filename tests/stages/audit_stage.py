@@ -34,6 +34,7 @@ NAMED_TABLES = {
     "diff": ON_TABLES,
     "findings": ON_TABLES,
     "report": ON_TABLES,
+    "export": ON_TABLES,
     "controls": ON_TABLES,
 }
 

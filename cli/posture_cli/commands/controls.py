@@ -1,0 +1,218 @@
+"""`posture controls`: counts what passes and fails each control of published frameworks."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from posture.model.scope import Scope
+from posture.rules.control_counts import (
+    CONTROLS,
+    ControlState,
+    ControlTally,
+    ScopeOutcome,
+    build_control_record,
+    list_outcomes,
+)
+from posture.rules.controls import Control
+from posture_cli import exit_codes, options
+from posture_cli.audit.controls import ScopeResult, read_past_results, read_results
+from posture_cli.audit.finding_filter import FindingFilter
+from posture_cli.audit.no_match import choose_scopes
+from posture_cli.audit.observed import format_instant, read_period
+from posture_cli.audit.open_tables import OpenTables, open_tables
+from posture_cli.command import CommandGroup
+from posture_cli.console import open_stderr, print_note
+from posture_cli.options import Output, option
+from posture_cli.render.records import escape_markdown, write_records
+from posture_cli.suggest import suggest
+
+COLUMNS = ("framework", "id", "state", "passed", "failed", "waived", "not_evaluated")
+CSV_COLUMNS = (*COLUMNS, "unknown", "unrecorded", "out_of_scope", "rules", "text", "source")
+SCOPE_COLUMNS = ("framework", "id", "outcome", "scope")
+MAPPING_COLUMNS = ("framework", "id", "rules", "text")
+DECIDED = frozenset({ScopeOutcome.PASSED, ScopeOutcome.WAIVED, ScopeOutcome.OUT_OF_SCOPE})
+
+INTRODUCTION = """# Controls
+
+Which rules help to show which control of a published framework, and the page that gives the line.
+`make docs` generates this page from `posture.rules.controls`; `make check` fails when it is out of
+date. `posture controls` counts the VPCs and endpoint services that pass and fail each.
+
+A rule is mapped to a control only where a published text gives the line: the words of the control
+ask for what the rule checks, or AWS Security Hub relates its own check of the same fact to it. A
+rule written `RULE/SERVICE` counts only for the endpoint of that AWS service. A control that passes
+is not proven to be met: each requires more than private paths to AWS services.
+
+The CIS AWS Foundations Benchmark is not among them: none of its
+[recommendations](https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html)
+is about endpoints.
+"""
+
+app = CommandGroup()
+
+
+@app.add(
+    "posture controls",
+    'posture controls --framework "PCI DSS"',
+    "posture controls --framework FedRAMP --output csv > controls.csv",
+    "posture controls --control EC2.57 --scopes",
+    "posture controls --as-of 2026-09-30 --account 111122223333",
+    "posture controls --mapping --output json",
+)
+def controls(
+    *,
+    framework: Annotated[
+        str | None, option("NAME", "A framework: its name or a part of it.")
+    ] = None,
+    control: Annotated[
+        str | None, option("ID", "The number of a control, as in EC2.57 or SC-7.")
+    ] = None,
+    by_scope: Annotated[
+        bool, typer.Option("--scopes", help="List each VPC and endpoint service with its outcome.")
+    ] = False,
+    mapping: Annotated[
+        bool,
+        typer.Option("--mapping", help="Show the rules, text and source of each; read no stack."),
+    ] = False,
+    stack: options.StackOption = "posture",
+    region: options.RegionsOption = None,
+    scopes: options.ScopeOptions,
+    as_of: options.AsOfOption = None,
+    tables: options.FindingTableOptions,
+    output: options.OutputOption = Output.TABLE,
+) -> None:
+    """Count the scopes that pass and fail each control, and those that were not evaluated for it.
+
+    A scope is a VPC, an endpoint service, or a Region of an account. It counts once for each
+    control that concerns it, by its worst result. The state of a control is fail if one scope
+    fails; not evaluated if one could not be decided; waived if the only failures are accepted by
+    waivers; otherwise pass.
+
+    Not evaluated are scopes of which a fact could not be read or decided (unknown), of which only
+    failures are stored (unrecorded: every time before the latest evaluation), and which have
+    nothing that the control is about (out_of_scope: the baseline does not require the service, for
+    example). JSON and CSV show the three numbers.
+
+    A control that passes is not proven to be met: each requires more than private paths. With
+    --mapping, JSON and CSV name the page that gives each line.
+
+    Exit code: 0 when no control fails and every scope could be decided, 1 otherwise, 2 on error.
+    """
+    chosen = _choose(framework, control)
+    if mapping:
+        _write_mapping(chosen, output)
+        return
+    named = tables.named("findings", "history") if as_of else tables.named("findings")
+    stacks = [open_tables(stack, each, named) for each in dict.fromkeys(region or (None,))]
+    where = FindingFilter(**vars(scopes))
+    with open_stderr().status("reading findings"):
+        listed = choose_scopes(stacks, where)
+        observed = read_period(listed, as_of, as_of) if as_of else None
+        if observed:
+            observed.require_begun(observed.until)
+        results = [it for each, found in listed for it in _read(each, found, as_of)]
+    if observed and as_of:
+        print_note(observed.describe())
+        print_note(f"which checks passed at {format_instant(as_of)} is not stored")
+    decided = (
+        _write_scopes(results, chosen, output) if by_scope else _write(results, chosen, output)
+    )
+    print_note(f"{len(results)} {'scope was' if len(results) == 1 else 'scopes were'} counted")
+    for each in stacks:
+        each.print_cost(verbose=tables.verbose)
+    if not decided:
+        raise typer.Exit(exit_codes.FINDINGS)
+
+
+def _read(
+    tables: OpenTables, scopes: Sequence[Scope], as_of: datetime | None
+) -> Iterator[ScopeResult]:
+    return read_past_results(tables, scopes, as_of) if as_of else read_results(tables, scopes)
+
+
+def _choose(framework: str | None, number: str | None) -> Sequence[Control]:
+    """Return the controls to show.
+
+    Raises:
+        BadParameter: There is no such framework or control.
+    """
+    named = [it for it in CONTROLS if _squash(framework or "") in _squash(it.framework)]
+    if not named:
+        known = suggest(framework or "", (it.framework for it in CONTROLS))
+        raise typer.BadParameter(f"no framework is named {framework!r}{known}")
+    wanted = (number or "").casefold()
+    found = [it for it in named if wanted in {"", it.id.casefold(), str(it).casefold()}]
+    if not found:
+        known = suggest(number or "", (it.id for it in named))
+        raise typer.BadParameter(f"no control is numbered {number!r}{known}")
+    return found
+
+
+def _squash(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _write(results: Sequence[ScopeResult], chosen: Sequence[Control], output: Output) -> bool:
+    """Write the counts; return whether nothing failed and everything was decided."""
+    tally = ControlTally()
+    for each in results:
+        tally.add(each.scope, each.bad, each.passed)
+    counts = [each for each in tally.count() if each.control in chosen]
+    write_records(map(build_control_record, counts), COLUMNS, output, CSV_COLUMNS)
+    failed = any(each.state is ControlState.FAIL for each in counts)
+    return not failed and all(
+        outcome in DECIDED for each in counts for outcome, number in each.scopes.items() if number
+    )
+
+
+def _write_scopes(
+    results: Sequence[ScopeResult], chosen: Sequence[Control], output: Output
+) -> bool:
+    """Write each scope's outcome for each control; return as `_write`."""
+    outcomes = sorted(
+        (order, str(it.scope), control, outcome)
+        for it in results
+        for control, outcome in list_outcomes(it.scope, it.bad, it.passed)
+        if control in chosen
+        for order in [chosen.index(control)]
+    )
+    records = (
+        {"framework": it.framework, "id": it.id, "outcome": outcome.value, "scope": scope}
+        for _, scope, it, outcome in outcomes
+    )
+    write_records(records, SCOPE_COLUMNS, output)
+    return all(outcome in DECIDED for *_, outcome in outcomes)
+
+
+def _write_mapping(chosen: Sequence[Control], output: Output) -> None:
+    if output is Output.MARKDOWN:
+        sys.stdout.write(format_controls_page(chosen))
+        return
+    records = (
+        {
+            "framework": each.framework,
+            "id": each.id,
+            "rules": [str(check) for check in CONTROLS[each]],
+            "text": each.text,
+            "source": each.source,
+        }
+        for each in chosen
+    )
+    write_records(records, MAPPING_COLUMNS, output, (*MAPPING_COLUMNS, "source"))
+
+
+def format_controls_page(chosen: Sequence[Control]) -> str:
+    """Format the page about controls, with one section per framework."""
+    lines = [INTRODUCTION]
+    for framework, members in groupby(chosen, key=lambda control: control.framework):
+        lines += [f"## {framework}", "", "| control | text | rules |", "| --- | --- | --- |"]
+        for each in members:
+            rules = ", ".join(f"`{check}`" for check in CONTROLS[each])
+            text = f"{escape_markdown(each.text)} ([source]({each.source}))"
+            lines.append(f"| {each.id} | {text} | {rules} |")
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,111 @@
+"""`posture export`: writes what the tables hold as JSON lines, for SQL."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from posture.model.instant import format_iso
+from posture_cli import exit_codes
+from posture_cli.audit.exported_ends import ExportedEnds
+from posture_cli.audit.finding_filter import FindingFilter
+from posture_cli.audit.no_match import choose_scopes
+from posture_cli.audit.open_tables import open_tables
+from posture_cli.audit.verify import describe_verification
+from posture_cli.command import CommandGroup
+from posture_cli.console import open_stderr, print_note
+from posture_cli.export.read import ExportedScope, ExportPeriod, export_stack, observe_period
+from posture_cli.export.sql import build_athena_statements, build_duckdb_script
+from posture_cli.export.write import open_export
+from posture_cli.options import (
+    AllTableOptions,
+    RegionsOption,
+    ScopeOptions,
+    StackOption,
+    TimeOptions,
+    argument,
+    option,
+)
+
+app = CommandGroup()
+
+
+@app.add(
+    "posture export evidence/",
+    "posture export evidence/ --since 2026-07-01 --until 2026-09-30",
+    "posture export s3://evidence-bucket/posture --region eu-west-1 --region us-east-1",
+    "posture export evidence/ --athena s3://evidence-bucket/posture",
+)
+def export(
+    target: Annotated[str, argument("FOLDER|s3://BUCKET/PREFIX", "Where to write.")],
+    *,
+    athena: Annotated[
+        str | None,
+        option(
+            "s3://BUCKET/PREFIX",
+            "Also write the statements for Athena: for an export that you copy there.",
+        ),
+    ] = None,
+    times: TimeOptions,
+    scopes: ScopeOptions,
+    stack: StackOption = "posture",
+    region: RegionsOption = None,
+    tables: AllTableOptions,
+) -> None:
+    """Export findings, history, scopes, paths, controls and waivers as JSON lines, for SQL.
+
+    Each is a folder with compressed JSON lines. The folder `athena` has the statements that create
+    tables and views for auditors in Athena, one in each file; duckdb.sql does the same in DuckDB,
+    in the folder of the export. manifest.json says what was exported, since when it speaks, and
+    whether the history is intact: every row is verified while it is read.
+
+    --since and --until select the rows of history. With --until the findings are those of that
+    time, without paths, because the monitor stores only the latest ones. An export replaces the
+    former one in the same place. A stack monitors one region: repeat --region for several.
+
+    Exit code: 0 when everything is written, 1 when the history is not intact, 2 on error.
+    """
+    now = datetime.now(UTC)
+    period = ExportPeriod(times.since, min(times.until or now, now), latest=times.until is None)
+    opened = [
+        open_tables(stack, each, tables.all_named()) for each in dict.fromkeys(region or (None,))
+    ]
+    location = target if target.startswith("s3://") else athena
+    exported: list[ExportedScope] = []
+    with (
+        open_stderr().status("reading findings and history") as status,
+        open_export(target, opened[0].client.meta.region_name) as folder,
+    ):
+        for each, listed in choose_scopes(opened, FindingFilter(**vars(scopes))):
+            with folder.open(f"{stack}-{each.client.meta.region_name}"):
+                for scope in export_stack(each, listed, period, folder):
+                    exported.append(scope)
+                    status.update(f"read {len(exported)} scopes")
+        observed = observe_period(period, exported)
+        observed.require_begun(period.until)
+        results = [scope.result for scope in exported]
+        faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
+        verification = list(describe_verification(results, ExportedEnds()))
+        manifest = {
+            "exported_at": format_iso(now),
+            "stack": stack,
+            "history_since": format_iso(period.since) if period.since else None,
+            "as_of": format_iso(period.until),
+            "observed": observed.describe(),
+            "verification": verification,
+            "faults": faults,
+            "rows": folder.counts,
+        }
+        folder.add_text("manifest.json", json.dumps(manifest, indent=2) + "\n")
+        folder.add_text("duckdb.sql", build_duckdb_script())
+        for name, statement in build_athena_statements(location) if location else ():
+            folder.add_text(f"athena/{name}", statement)
+    for sentence in (observed.describe(), *verification):
+        print_note(sentence)
+    rows = ", ".join(f"{number} {name}" for name, number in sorted(folder.counts.items()))
+    print_note(f"wrote {target}: {rows}")
+    for each in opened:
+        each.print_cost(verbose=tables.verbose)
+    if faults:
+        raise typer.Exit(exit_codes.FINDINGS)

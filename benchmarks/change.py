@@ -1,8 +1,7 @@
 """Measure one change in a region of 100 VPCs in a warm process, by part.
 
 `new`: a VPC that was never observed. `changed`: a known VPC whose default route was deleted, so
-findings are resolved and opened. `same`: the same VPC without a change, as in the second evaluation
-of every change.
+findings are resolved and opened. `same`: the second evaluation of that change, five minutes later.
 
 Run: `.venv/bin/python benchmarks/change.py [LATENCY [RESOLVED]]`; prints one JSON object, medians
 in milliseconds of CPU without the synthetic AWS's own. RESOLVED is how many findings of each VPC
@@ -14,6 +13,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -79,15 +79,31 @@ def build_route_deletion(table: str, number: int) -> Json:
     }
 
 
+def format_now(age: timedelta) -> str:
+    """Return the time of an event of this age."""
+    return f"{datetime.now(UTC) - age:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def settle(aws: SyntheticAws, vpcs: Sequence[str]) -> None:
+    """Make the scope records those of an hour later, when no event amends a cause any more."""
+    for vpc in vpcs:
+        record = aws.tables["findings"][str(Scope(ACCOUNT, REGION, vpc))]["#head"]
+        record.pop("unsettled_at", None)
+
+
 def measure(
-    evaluator: Evaluator, aws: SyntheticAws, timer: PartTimer, records: Sequence[Json]
+    evaluator: Evaluator,
+    aws: SyntheticAws,
+    timer: PartTimer,
+    records: Sequence[Json],
+    age: timedelta,
 ) -> Json:
-    """Evaluate one change after the other; return the median of each part."""
+    """Evaluate one change of this age after the other; return the median of each part."""
     runs: dict[str, list[float]] = defaultdict(list)
     for at, record in enumerate(records):
         timer.spent.clear()
         aws.calls.clear()
-        event = build_queue_event([record])
+        event = build_queue_event([{**record, "eventTime": format_now(age)}])
         wall, started = time.perf_counter(), timer.now()
         evaluated = evaluator.evaluate(event)
         timer.spent["total"] = timer.now() - started
@@ -122,11 +138,22 @@ def main(latency: float, resolved: int) -> None:
     evaluator, observer = build_evaluator(session), Observer(session.client("ec2"), HOME)
     number = RUNS + WARM
     vpcs = [row["VpcId"] for row in aws.rows("DescribeVpcs")[:number]]
-    tables = {row["VpcId"]: row["RouteTableId"] for row in aws.rows("DescribeRouteTables")}
+    tables = {
+        row["VpcId"]: row["RouteTableId"]
+        for row in aws.rows("DescribeRouteTables")
+        if any(route.get("DestinationCidrBlock") == "0.0.0.0/0" for route in row["Routes"])
+    }
     unchanged = [build_change(vpc, at) for at, vpc in enumerate(vpcs)]
     routes = [build_route_deletion(tables[vpc], number + at) for at, vpc in enumerate(vpcs)]
     results: Json = {"latency": latency, "resolved": resolved}
-    for name, records in (("new", unchanged), ("changed", routes), ("same", unchanged)):
+    seconds, minutes = timedelta(seconds=5), timedelta(minutes=5)
+    for name, records, age in (
+        ("new", unchanged, seconds),
+        ("changed", routes, seconds),
+        ("same", routes, minutes),
+    ):
+        if name != "new":
+            settle(aws, vpcs)
         if name == "changed":
             aws.delete_default_routes()
             add_resolved(aws, vpcs, resolved)
@@ -134,7 +161,7 @@ def main(latency: float, resolved: int) -> None:
         for vpc in vpcs:  # builds the synthetic answers, so that this is not measured
             observer.collect_vpc(Scope(ACCOUNT, REGION, vpc))
         aws.latency = latency
-        results[name] = measure(evaluator, aws, timer, records)
+        results[name] = measure(evaluator, aws, timer, records, age)
     print(json.dumps(results))
 
 

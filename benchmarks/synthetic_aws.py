@@ -218,6 +218,8 @@ class SyntheticAws:
         if condition.startswith("attribute_not_exists"):
             return not item
         for left, compare, right in re.findall(r"(#\w+) (<=|<|=) ([#:]\w+)", condition):
+            if f"attribute_not_exists({left}) OR" in condition and names[left] not in item:
+                continue
             given = values.get(right) or item.get(names.get(right, ""))
             sides = _bare(item.get(names[left])), _bare(given)
             if None in sides or not COMPARED[compare](*sides):

@@ -6,11 +6,9 @@ are then named, or named anew (docs/decisions/0077-amend-causes.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from aws_lambda_powertools import Logger
 
 from posture.attribution.calls import BIRTHS
 from posture.attribution.causes import (
@@ -29,7 +27,6 @@ from posture.attribution.events import (
 )
 from posture.attribution.states import State, Trace, resolve_for, trace_states
 from posture.attribution.verdicts import StateVerdicts
-from posture.errors import CorruptItemError
 from posture.evaluation.recorder import EvaluatedScope
 from posture.model.change import Change, ChangeOutcome
 from posture.model.finding import (
@@ -51,8 +48,6 @@ MAX_VERSIONS = 5  # of the baseline that are followed one by one
 MAX_WINDOWS = 3  # evaluations whose causes one observation amends
 INSTANT = timedelta(seconds=1)
 
-logger = Logger()
-
 
 @dataclass(frozen=True, slots=True)
 class Amendments:
@@ -69,10 +64,17 @@ class CauseFinder:
     It remembers what it read, for the case that the scope was written meanwhile.
     """
 
-    def __init__(self, store: Store, baselines: BaselineTable, evaluated: EvaluatedScope) -> None:
+    def __init__(
+        self,
+        store: Store,
+        baselines: BaselineTable,
+        evaluated: EvaluatedScope,
+        load: Callable[[datetime], StoredSnapshot | None],
+    ) -> None:
         self._store = store
         self._baselines = baselines
         self._evaluated = evaluated
+        self._load = load
         self._attributors: dict[datetime | None, tuple[Earlier, Attributor] | None] = {}
         self._versions: dict[int, BaselineVersion | None] = {}
         self.unsettled: tuple[tuple[str, str], ...] = ()
@@ -133,15 +135,6 @@ class CauseFinder:
         states = StateVerdicts(trace, it.context)
         verdicts = select_worst(it.verdicts)
         return earlier, Attributor(trace, states, verdicts, it.scope.subject)
-
-    def _load(self, at: datetime) -> StoredSnapshot | None:
-        """Load a snapshot; one that cannot be read counts as missing, as causes alone need it."""
-        scope = self._evaluated.scope
-        try:
-            return self._store.snapshots.load(scope, at)
-        except CorruptItemError:
-            logger.exception("stored snapshot not read", extra={"scope": str(scope)})
-            return None
 
     def _find_earlier(
         self,

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, cast
 
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
-from posture.model.network import Facet, PrefixList, Snapshot
+from posture.model.network import Endpoint, Facet, NatGateway, PrefixList, Snapshot
 from posture.model.region_access import AnySnapshot, RegionAccess
 
 # The parts of a VPC's snapshot that hold resources by id, with the facet that returns them.
@@ -164,7 +164,7 @@ def _list_in_part(
     part: str, before: Mapping[str, Any], after: Mapping[str, Any], owners: Mapping[str, str]
 ) -> Iterator[Difference]:
     for name in sorted(before.keys() | after.keys()):
-        was, now = before.get(name), after.get(name)
+        was, now = _find_existing(before, name), _find_existing(after, name)
         if was is now or was == now or _is_shared(was) or _is_shared(now):
             continue
         if was is None or now is None:
@@ -175,6 +175,14 @@ def _list_in_part(
         for each in _list_fields(part, name, was, now, names):
             owner = owners.get(name)
             yield replace(each, texts=each.texts | {owner}) if owner else each
+
+
+def _find_existing(resources: Mapping[str, Any], name: str) -> Any:
+    """Find a resource; EC2 lists a deleted endpoint or NAT gateway for a while."""
+    resource = resources.get(name)
+    is_gone = isinstance(resource, Endpoint) and resource.deleted
+    is_gone |= isinstance(resource, NatGateway) and resource.state == "deleted"
+    return None if is_gone else resource
 
 
 def _is_shared(resource: Any) -> bool:

@@ -11,7 +11,10 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from aws_lambda_powertools import Logger
+
 from posture.attribution.events import READING
+from posture.errors import CorruptItemError
 from posture.lifecycle.waiving import Waivers
 from posture.model.change import Change, ChangeOutcome
 from posture.model.finding import Transition
@@ -27,6 +30,8 @@ from posture.store.snapshots import KEPT, Remembered, StoredSnapshot
 if TYPE_CHECKING:
     from posture.evaluation.cause_finder import Amendments, CauseFinder
     from posture.evaluation.transient_finder import Followed
+
+logger = Logger()
 
 MAX_CHANGES = 100  # that are stored with a snapshot
 
@@ -98,6 +103,7 @@ class Recorder:
         self._finder: CauseFinder | None = None
         self._amended: tuple[int, Amendments] | None = None
         self._is_new = False  # whether the snapshot was evaluated, not only what was unsettled
+        self._loaded: dict[datetime, StoredSnapshot | None] = {}
         self._followed: dict[tuple[int, bool], tuple[StoredSnapshot, Followed] | None] = {}
 
     def amends(self, state: ScopeState) -> bool:
@@ -124,7 +130,7 @@ class Recorder:
         amended = self._find_amendments(state)
         steps = {each.finding.id: each for each in amended.steps} if amended else {}
         followed = self._follow(state, is_new=self._is_new)
-        transient = self._drop_waived(followed[1].steps) if followed else ()
+        transient = followed[1].steps if followed else ()
         if find is None:
             return (*steps.values(), *transient)
         known = {name: step.finding for name, step in steps.items() if name in state.findings}
@@ -186,13 +192,14 @@ class Recorder:
             return None
         key = record.revision, is_new
         if key not in self._followed:
-            latest = self._store.snapshots.load(it.scope, record.snapshot_at)
+            latest = self.load(record.snapshot_at)
             self._followed[key] = None
             if latest:
                 from posture.evaluation.transient_finder import TransientFinder  # noqa: PLC0415
 
-                finder = TransientFinder(self._store, it)
-                self._followed[key] = latest, finder.find(state, latest, is_new=is_new)
+                found = TransientFinder(self._store, it).find(state, latest, is_new=is_new)
+                steps = self._store.drop_recorded(it.scope, self._drop_waived(found.steps))
+                self._followed[key] = latest, replace(found, steps=steps)
         return self._followed[key]
 
     def _find_amendments(self, state: ScopeState) -> Amendments | None:
@@ -210,9 +217,24 @@ class Recorder:
             self._amended = record.revision, self._get_finder().amend(state)
         return self._amended[1]
 
+    def load(self, at: datetime) -> StoredSnapshot | None:
+        """Load a stored snapshot of the scope, once."""
+        if at not in self._loaded:
+            self._loaded[at] = load_snapshot(self._store, self._evaluated.scope, at)
+        return self._loaded[at]
+
     def _get_finder(self) -> CauseFinder:
         if self._finder is None:
             from posture.evaluation.cause_finder import CauseFinder  # noqa: PLC0415
 
-            self._finder = CauseFinder(self._store, self._baselines, self._evaluated)
+            self._finder = CauseFinder(self._store, self._baselines, self._evaluated, self.load)
         return self._finder
+
+
+def load_snapshot(store: Store, scope: Scope, at: datetime) -> StoredSnapshot | None:
+    """Load a stored snapshot; one that cannot be read counts as missing: only causes need it."""
+    try:
+        return store.snapshots.load(scope, at)
+    except CorruptItemError:
+        logger.exception("stored snapshot not read", extra={"scope": str(scope)})
+        return None

@@ -211,18 +211,18 @@ class Store(StoredTable):
             findings[finding.id], keys[finding.id] = finding, str(item["item"].get("S"))
         return replace(state, findings=findings, keys=keys) if items else None
 
-    def _drop_recorded(self, scope: Scope, steps: Sequence[Transition]) -> tuple[Transition, ...]:
+    def drop_recorded(self, scope: Scope, steps: Sequence[Transition]) -> tuple[Transition, ...]:
         """Leave out the transient findings that were recorded before: events come more than once.
 
-        The condition of the commit on the scope record holds for what is read here as well.
+        If the scope's record was read before, the condition of the commit on it holds for what is
+        read here as well.
         """
-        marks = [transient_key(it) if it.step is Step.TRANSIENT else "" for it in steps]
-        keys = sorted(set(marks) - {""})
-        items = self._get_all({"scope": str(scope), "item": key} for key in keys)
+        marks = list(map(transient_key, steps))
+        items = self._get_all({"scope": str(scope), "item": key} for key in sorted(set(marks)))
         known = {str(item["item"].get("S")) for item in items}
         kept: list[Transition] = []
         for step, mark in zip(steps, marks, strict=True):
-            if not mark or mark not in known:
+            if mark not in known:
                 kept.append(step)
                 known.add(mark)
         return tuple(kept)
@@ -276,7 +276,6 @@ class Store(StoredTable):
                 steps = tuple(compare(state))
                 if state.record and (known := self._add_resolved(state, steps)):
                     state, steps = known, tuple(compare(known))
-                steps = self._drop_recorded(evaluation.scope, steps)
                 observed = self._observed_fields(state, evaluation, steps)
                 result = self._commit(state, evaluation, steps, observed)
                 return replace(result, was_ahead=was_ahead)

@@ -156,7 +156,7 @@ def test_a_policy_that_was_open_for_a_minute_is_found() -> None:
         assert identify(step) == (finding.id, opened.event_id)
 
 
-REVOKE = {"GroupId": "sg-endpoints", "IpPermissions": WORLD}
+REVOKE: dict[str, Any] = {"GroupId": "sg-endpoints", "IpPermissions": WORLD}
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ notifier = Notifier(
         if settings.security_hub
         else None,
         stack=settings.stack,
+        chat=settings.chat,
     ),
     rules,
 )

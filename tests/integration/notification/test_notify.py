@@ -55,7 +55,7 @@ def test_each_commit_has_its_own_message(stage: Stage) -> None:
     body = [(subject.split("]")[0], subject.split()[-3]) for subject in subjects]
     assert body == [
         ("[HIGH", "vpc-0a1b2c3d4e5f60718"),
-        ("[RESOLVED", "vpc-0a1b2c3d4e5f60718"),
+        ("[RESOLVED, HIGH", "vpc-0a1b2c3d4e5f60718"),
         ("[HIGH", "vpc-0fedcba9876543210"),
     ]
 

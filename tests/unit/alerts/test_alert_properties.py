@@ -6,7 +6,9 @@ import unicodedata
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alert_schemas import validate_alert, validate_notification
 from finding_builders import SCOPE, at, find_caused_transitions
+from posture.alerts.digest import compose_digests
 from posture.alerts.formatting import UNSAFE
 from posture.alerts.message import compose
 from posture.model.change import Actor, Change
@@ -78,9 +80,21 @@ def test_every_message_is_accepted_by_sns(
     ][:49]
     steps = find_caused_transitions(SCOPE, {}, many, observed_at=at(0), changes=causes)
     message = compose(
-        steps, commit="2026-01-31T12:00:00.000000Z#1", parts=1, observed_at=at(0), rules={}
+        steps,
+        commit="2026-01-31T12:00:00.000000Z#1",
+        parts=1,
+        observed_at=at(0),
+        rules={},
+        chat=True,
     )
     assert message.size <= 262_144
+    assert message.attributes["severity"]["StringValue"].upper() in message.subject
+    validate_alert(json.loads(message.json))
+    validate_notification(json.loads(json.loads(message.body)["https"]))
+    for digest in compose_digests(steps, {}, chat=True):
+        assert digest.size <= 262_144
+        validate_alert(json.loads(digest.json))
+        validate_notification(json.loads(json.loads(digest.body)["https"]))
     assert 0 < len(message.subject) < 100
     assert message.subject.isascii()
     assert message.subject.isprintable()

@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from finding_builders import SCOPE, at, opened, verdict
-from posture.alerts.digest import compose_digests
+from finding_builders import SCOPE, at, change, opened, verdict
+from posture.alerts.digest import compose_digests, split_into_digests
 from posture.alerts.message import Message
+from posture.attribution.events import build_cause
 from posture.lifecycle.diff import apply_transitions, find_transitions
-from posture.model.finding import FindingStatus, Step, Transition
+from posture.model.finding import Attribution, FindingStatus, Step, Transition
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
@@ -77,9 +78,9 @@ def test_the_text_counts_by_rule_cause_and_vpc() -> None:
     assert message.subject == "[CRITICAL] Digest: 200 findings opened in 200 VPCs"
     assert "BY RULE\n     200  opened: route-missing" in message.text
     assert "and 140 more" in message.text
-    command = "posture findings --severity critical --status open --since 2026-"
-    assert f"  {command}" in message.text
-    assert message.text.endswith("Z --stack posture --region eu-west-1\n")
+    name = json.loads(message.json)["digest"]
+    command = f"posture history --digest {name} --stack posture --region eu-west-1"
+    assert message.text.endswith(f"List them all with\n  {command}\n")
     assert len(message.text.splitlines()) < 100
 
 
@@ -91,12 +92,35 @@ def test_a_digest_of_resolutions_says_so() -> None:
     assert message.subject == "[RESOLVED, HIGH] Digest: 1 finding resolved in 1 VPC"
 
 
-def test_a_digest_of_transient_findings_names_the_history() -> None:
+def test_a_digest_of_transient_findings_is_listed_as_any_other() -> None:
     """They are not among the findings, as they were over when they were recorded."""
     (step,) = opened(verdict())
     finding = replace(step.finding, status=FindingStatus.RESOLVED, version=0)
     (digest,) = compose_digests([Transition(Step.TRANSIENT, finding, "put back")], {})
     assert digest.subject.startswith("[HIGH] Digest: 1 finding transient")
-    assert "posture history --since 2026-01-31T12:00:00.000000Z" in digest.text
-    (both,) = compose_digests([Transition(Step.TRANSIENT, finding), step], {})
-    assert "posture findings --severity high --status open" in both.text
+    assert "posture history --digest d-" in digest.text
+
+
+def test_the_order_of_the_transitions_does_not_matter() -> None:
+    """Who reads them again from the history gets the same digests, parts and names."""
+    steps = many_transitions(200, 8)
+    digests = split_into_digests(steps, {})
+    assert split_into_digests(steps[::-1], {}) == digests
+    assert [each["digest"] for each in bodies(compose_digests(steps, {}))] == [
+        each.name for each in digests
+    ]
+
+
+def test_many_causes_fit_as_well() -> None:
+    """Each cause is listed once in each message that has findings of it."""
+    steps = [
+        replace(step, finding=replace(step.finding, caused_by=Attribution(cause)))
+        for number, step in enumerate(many_transitions(500, 4))
+        for cause in [build_cause(change(f"e-{number // 2:04}-{'a' * 32}"))]
+    ]
+    messages = compose_digests(steps, {}, chat=True)
+    assert max(each.size for each in messages) <= 262_144
+    for body in bodies(messages):
+        listed = [each["event_id"] for each in body["causes"]]
+        assert len(listed) == len(set(listed))
+        assert set(listed) == {each["cause"] for each in body["findings"]}

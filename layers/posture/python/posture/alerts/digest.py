@@ -8,6 +8,7 @@ severity get exactly the findings of that severity.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,6 @@ from posture.alerts.alert import (
     DEFAULT_STACK,
     MAX_NAME,
     build_filters,
-    build_list_command,
     count_steps,
     format_count,
     format_counts,
@@ -29,20 +29,22 @@ from posture.alerts.attributions import (
     build_cause_record,
     name_attribution,
 )
-from posture.alerts.formatting import format_ascii_line, format_line, format_time
+from posture.alerts.chat import build_notification, plain
+from posture.alerts.formatting import format_ascii_line, format_line, format_named, format_time
 from posture.alerts.json_body import SCHEMA, build_reference
 from posture.alerts.message import Message, build_attributes
 from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import LIMIT as SUBJECT
 from posture.alerts.text_body import UNKNOWN_CAUSE
 from posture.alerts.titles import format_title
-from posture.model.finding import Attribution, Cause, FindingStatus, Step, Transition
+from posture.model.finding import Attribution, Cause, Step, Transition
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.verdict import Severity
 
 MAX_BYTES = 200_000  # of a message's transitions, which leaves space for its text
 MAX_ROWS = 20  # rules and causes that the text lists
+MAX_CHAT_ROWS = 10  # rules and VPCs that a chat message lists
 MAX_SCOPES = 60  # VPCs that the text lists
 FACT = 300
 LISTS = {"account": "accounts", "region": "regions", "vpc": "vpcs"}  # fields that are lists here
@@ -50,14 +52,23 @@ LISTS = {"account": "accounts", "region": "regions", "vpc": "vpcs"}  # fields th
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The transitions of one severity in one message, `part` (from 1) of `parts`."""
+    """The transitions of one severity in one message, `part` (from 1) of `parts`.
+
+    `batch` names all transitions that were reported together.
+    """
 
     severity: Severity
     transitions: tuple[Transition, ...]
     part: int
     parts: int
     rules: RuleTexts
+    batch: str = ""
     stack: str = DEFAULT_STACK
+
+    @property
+    def name(self) -> str:
+        """The name of the digest, as in `d-0123456789abcdef.high.1`."""
+        return f"{self.batch}.{self.severity}.{self.part}"
 
     @property
     def scopes(self) -> dict[Scope, list[Transition]]:
@@ -69,17 +80,48 @@ class Digest:
 
 
 def compose_digests(
-    transitions: Iterable[Transition], rules: RuleTexts, stack: str = DEFAULT_STACK
+    transitions: Iterable[Transition],
+    rules: RuleTexts,
+    stack: str = DEFAULT_STACK,
+    *,
+    chat: bool = False,
 ) -> tuple[Message, ...]:
-    """Compose the digests of many commits' transitions, the worst severity first."""
+    """Compose the digests of many commits' transitions, the worst severity first.
+
+    Args:
+        transitions: The transitions of all commits, at least one.
+        rules: The titles of the rules, by id.
+        stack: The name of the monitor's stack, for the commands.
+        chat: Whether HTTPS subscribers receive the form that Amazon Q Developer shows in chat.
+    """
+    digests = split_into_digests(transitions, rules)
+    return tuple(_message(replace(digest, stack=stack), chat=chat) for digest in digests)
+
+
+def split_into_digests(transitions: Iterable[Transition], rules: RuleTexts) -> tuple[Digest, ...]:
+    """Split transitions into digests: the same transitions, in any order, into the same ones."""
     by_severity: dict[Severity, list[Transition]] = {}
-    for step in sort_worst_first(transitions):
+    steps = sort_worst_first(sorted(transitions, key=_reference_key))
+    for step in steps:
         by_severity.setdefault(step.finding.severity, []).append(step)
+    batch = name_batch(steps)
     return tuple(
-        _message(replace(digest, stack=stack))
+        replace(digest, batch=batch)
         for severity in sorted(by_severity, key=lambda each: each.rank)
         for digest in _parts(severity, by_severity[severity], rules)
     )
+
+
+def name_batch(transitions: Iterable[Transition]) -> str:
+    """Name the transitions that are reported together: a digest of their ids and versions."""
+    keys = sorted("#".join(map(str, _reference_key(step))) for step in transitions)
+    return f"d-{hashlib.sha256(chr(10).join(keys).encode('utf-8', 'replace')).hexdigest()[:16]}"
+
+
+def _reference_key(step: Transition) -> tuple[str, str, int, str, str]:
+    finding = step.finding
+    updated_at = format_iso(finding.updated_at)
+    return str(finding.scope), finding.id, finding.version, updated_at, step.step.value
 
 
 def _parts(severity: Severity, steps: Sequence[Transition], rules: RuleTexts) -> Iterator[Digest]:
@@ -108,7 +150,7 @@ def _weigh(record: Mapping[str, Any]) -> int:
     return len(json.dumps(json.dumps(record)))
 
 
-def _message(digest: Digest) -> Message:
+def _message(digest: Digest, *, chat: bool) -> Message:
     scopes = digest.scopes
     location: dict[str, str | list[str]] = {
         "account": sorted({format_line(each.account, MAX_NAME) for each in scopes}),
@@ -119,6 +161,7 @@ def _message(digest: Digest) -> Message:
     body = {
         "schema": SCHEMA,
         "kind": "digest",
+        "digest": digest.name,
         **{LISTS.get(name, name): value for name, value in filters.items()},
         "part": digest.part,
         "parts": digest.parts,
@@ -127,12 +170,33 @@ def _message(digest: Digest) -> Message:
         "findings": [_reference(step) for step in digest.transitions],
         "more": _more(digest),
     }
+    subject = _subject(digest)
     return Message(
-        subject=_subject(digest),
+        subject=subject,
         text="\n".join(_lines(digest)) + "\n",
         json=json.dumps(body),
         attributes=build_attributes(filters),
+        chat=_chat(digest, subject) if chat else "",
     )
+
+
+def _chat(digest: Digest, subject: str) -> str:
+    scopes = list(digest.scopes.values())
+    rules = Counter(_title(digest, step) for step in digest.transitions)
+    lines = [f"• {number} {plain(title)}" for title, number in rules.most_common(MAX_CHAT_ROWS)]
+    lines += [f"{plain(_name(it))}: {format_counts(it)}" for it in scopes[:MAX_CHAT_ROWS]]
+    if len(scopes) > MAX_CHAT_ROWS:
+        lines.append(f"and {len(scopes) - MAX_CHAT_ROWS} more VPCs")
+    steps = [f"List them all: `{_more(digest)}`"]
+    return build_notification(subject, lines, next_steps=steps, thread=digest.name)
+
+
+def _name(steps: Sequence[Transition]) -> str:
+    """Name a scope with the names of its VPC and account."""
+    finding = steps[0].finding
+    scope, names = finding.scope, finding.names
+    account = format_named(scope.account, names.account, FACT)
+    return f"{account} {scope.region} {format_named(scope.subject, names.subject, FACT)}"
 
 
 def _reference(step: Transition) -> dict[str, Any]:
@@ -172,12 +236,12 @@ def _lines(digest: Digest) -> Iterator[str]:
     )
     yield ""
     yield "BY VPC"
-    for scope, steps in list(scopes.items())[:MAX_SCOPES]:
-        yield f"  {format_line(str(scope), FACT)}: {format_counts(steps)}"
+    for steps in list(scopes.values())[:MAX_SCOPES]:
+        yield f"  {_name(steps)}: {format_counts(steps)}"
     if len(scopes) > MAX_SCOPES:
         yield f"  and {len(scopes) - MAX_SCOPES} more"
     yield ""
-    yield "List all findings with"
+    yield "List them all with"
     yield f"  {_more(digest)}"
 
 
@@ -210,18 +274,6 @@ def _list_causes(transitions: Iterable[Transition]) -> list[Cause]:
 
 
 def _more(digest: Digest) -> str:
-    """Build the command that lists what the digest counts; transient findings are history."""
-    lasting = [step for step in digest.transitions if step.step is not Step.TRANSIENT]
-    findings = [step.finding for step in lasting or digest.transitions]
-    statuses = [each for each in FindingStatus if each in {it.status for it in findings}]
-    times = [each.updated_at for each in findings]
-    if not lasting:
-        region, since = findings[0].scope.region, format_iso(min(times))
-        return f"posture history --since {since} --stack {digest.stack} --region {region}"
-    return build_list_command(
-        findings[0].scope.region,
-        digest.stack,
-        f"--severity {digest.severity}",
-        *(f"--status {status}" for status in statuses),
-        f"--since {format_iso(min(times))} --until {format_iso(max(times))}",
-    )
+    """Build the command that lists what the digest counts, whatever happened since."""
+    region = digest.transitions[0].finding.scope.region
+    return f"posture history --digest {digest.name} --stack {digest.stack} --region {region}"

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from posture.alerts.alert import DEFAULT_STACK, Alert, sort_worst_first
+from posture.alerts.chat import format_alert
 from posture.alerts.json_body import format_json
 from posture.alerts.rule_texts import RuleTexts
 from posture.alerts.subject import format_subject
-from posture.alerts.text_body import format_text
+from posture.alerts.text_body import format_text, list_scope_command
 from posture.model.finding import Transition
 
 LIMIT = 262_144
@@ -25,12 +26,16 @@ Attribute = Mapping[str, str]  # DataType and StringValue, as in the SNS API
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An SNS message in all formats; `attributes` are for subscription filter policies."""
+    """An SNS message in all formats.
+
+    `attributes` are for subscription filter policies; `chat`, if any, is for HTTPS subscribers.
+    """
 
     subject: str
     text: str
     json: str
     attributes: Mapping[str, Attribute]
+    chat: str = ""
 
     @property
     def body(self) -> str:
@@ -39,7 +44,8 @@ class Message:
         SQS, HTTPS, Lambda and Firehose subscribers receive `default`: a copy for each protocol
         would leave space for a fifth of the findings.
         """
-        return json.dumps({"default": self.json, "email": self.text, "sms": self.subject})
+        chat = {"https": self.chat} if self.chat else {}
+        return json.dumps({"default": self.json, "email": self.text, "sms": self.subject, **chat})
 
     @property
     def size(self) -> int:
@@ -61,6 +67,7 @@ def compose(  # noqa: PLR0913 - what one message says
     rows: int = 0,
     row_digest: str = "",
     stack: str = DEFAULT_STACK,
+    chat: bool = False,
 ) -> Message:
     """Compose the message of one commit.
 
@@ -77,6 +84,7 @@ def compose(  # noqa: PLR0913 - what one message says
         row_digest: The digest of the last of them. Whoever keeps the message can later prove that
             these rows were neither altered nor removed.
         stack: The name of the monitor's stack, for the commands.
+        chat: Whether HTTPS subscribers receive the form that Amazon Q Developer shows in chat.
     """
     ordered = sort_worst_first(transitions)
     alert = Alert(
@@ -91,17 +99,19 @@ def compose(  # noqa: PLR0913 - what one message says
         row_digest=row_digest,
         stack=stack,
     )
-    while (message := _message(alert)).size > LIMIT and alert.shown_count:
+    while (message := _message(alert, chat=chat)).size > LIMIT and alert.shown_count:
         alert = replace(alert, shown_count=alert.shown_count * 3 // 4)
     return message
 
 
-def _message(alert: Alert) -> Message:
+def _message(alert: Alert, *, chat: bool) -> Message:
+    subject = format_subject(alert)
     return Message(
-        subject=format_subject(alert),
+        subject=subject,
         text=format_text(alert),
         json=format_json(alert),
         attributes=build_attributes(alert.filters),
+        chat=format_alert(alert, subject, list_scope_command(alert)) if chat else "",
     )
 
 

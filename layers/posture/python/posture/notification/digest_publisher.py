@@ -13,9 +13,10 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
 )
 
-from posture.alerts.digest import compose_digests
+from posture.alerts.digest import compose_digests, name_batch
 from posture.alerts.rule_texts import RuleTexts
 from posture.notification.ports import NotificationPorts, build_commit_key, load_entries
+from posture.store.digest_batches import build_batch_key, list_commits
 from posture.store.items import CommitReference, Entry
 
 MAX_WORKERS = 8  # each uses one connection; the connection pool holds ten
@@ -86,8 +87,13 @@ class DigestPublisher:
             raise
 
     def _publish(self, entries: Sequence[Entry]) -> list[str]:
+        transitions = [entry.transition for entry in entries]
+        # Before it is published: whoever reads it can list what it counts at once.
+        self._ports.idempotency.save_success(
+            build_batch_key(name_batch(transitions)), list_commits(entries)
+        )
         messages = compose_digests(
-            [entry.transition for entry in entries], self._rules, self._ports.stack
+            transitions, self._rules, self._ports.stack, chat=self._ports.chat
         )
         message_ids = [self._ports.topic.publish(each) for each in messages]
         self._ports.measure(entries, self._ports.now())

@@ -19,7 +19,8 @@ from posture.alerts.message import compose
 from posture.alerts.rule_texts import RuleTexts
 from posture.model.scope import Scope
 from posture.notification.digest_publisher import DigestPublisher
-from posture.notification.ports import KEY_PREFIX, NotificationPorts, build_commit_key, load_entries
+from posture.notification.ports import NotificationPorts, build_commit_key, load_entries
+from posture.store.digest_batches import KEY_PREFIX
 from posture.store.items import CommitReference, Entry, parse_stream_record
 
 RETENTION = 30 * 24 * 3600  # seconds; longer than a queue or stream can redeliver a record
@@ -98,6 +99,7 @@ class Notifier:
             rows=(last := max(entries, key=lambda entry: entry.number)).number,
             row_digest=last.digest,
             stack=self._ports.stack,
+            chat=self._ports.chat,
         )
         message_id = self._ports.topic.publish(message)
         self._ports.measure(entries, self._ports.now())

@@ -22,8 +22,6 @@ from posture.store.items import CommitReference, Entry
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-KEY_PREFIX = "alert"  # of the idempotency records of reported commits
-
 
 class Topic:
     """Publishes messages to the alert topic."""
@@ -57,6 +55,7 @@ class NotificationPorts:
         security_hub: Imports findings as well, where configured.
         pause: Waits for a number of seconds.
         stack: The name of the monitor's stack, for the commands in messages.
+        chat: Whether HTTPS subscribers receive the form that Amazon Q Developer shows in chat.
     """
 
     history: History
@@ -67,6 +66,7 @@ class NotificationPorts:
     security_hub: SecurityHub | None = None
     pause: Callable[[float], None] = sleep
     stack: str = DEFAULT_STACK
+    chat: bool = False
 
 
 def build_commit_key(commit: CommitReference) -> dict[str, str]:

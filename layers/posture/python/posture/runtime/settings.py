@@ -61,6 +61,7 @@ EXPECTED = {
     "RESOLVED_FINDING_DAYS": (re.compile(r"\d{1,4}"), "a number of days, or 0 for no limit"),
     "EVIDENCE_BUCKET": (re.compile(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of a bucket"),
     "EVIDENCE_BUCKET_OWNER": (re.compile(rf"|{ACCOUNT.pattern}"), "a 12-digit account ID"),
+    "HTTPS_ALERT_FORMAT": (re.compile("|json|amazon-q"), "json or amazon-q"),
     "SECURITY_HUB": (re.compile("|off|on|by-your-endpoint"), "off, on or by-your-endpoint"),
 }
 EXPECTED_WITH_MEMBERS = EXPECTED | {
@@ -85,6 +86,7 @@ class Settings:
     stack: str
     members: MemberAccess = MemberAccess()
     security_hub: bool = False
+    chat: bool = False  # whether HTTPS subscribers receive the form of Amazon Q Developer
     evidence: EvidenceBucket | None = None
     keep_resolved: timedelta | None = None  # how long resolved findings stay in the findings table
 
@@ -127,6 +129,7 @@ class Settings:
             keep_resolved=timedelta(days=days) if days else None,
             evidence=_read_evidence(environ),
             security_hub=environ.get("SECURITY_HUB", "") not in {"", "off"},
+            chat=environ.get("HTTPS_ALERT_FORMAT", "") == "amazon-q",
         )
 
 

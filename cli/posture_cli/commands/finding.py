@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from posture.model.finding import Finding, FindingStatus
+from posture.alerts.attributions import describe_attribution
+from posture.model.finding import CauseKind, Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.store.items import Entry
 from posture_cli import exit_codes, options
@@ -68,7 +69,7 @@ def _finding_lines(finding: Finding, life: Sequence[Entry]) -> Iterator[str]:
     yield make_printable(verdict.summary)
     yield ""
     for name, value in _facts(finding):
-        yield make_printable(f"{name.ljust(10)} {value}")
+        yield make_printable(f"{name.ljust(11)} {value}")
     yield from list_verdict_lines(verdict)
     yield from ("", "History")
     yield from (make_printable(_format_step(entry)) for entry in life)
@@ -79,9 +80,13 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "resource", finding.resource
     yield "scope", str(finding.scope)
     yield "opened", format_iso(finding.opened_at)
+    yield "opened by", describe_attribution(finding.opened_by)
     yield "updated", f"{format_iso(finding.updated_at)} (version {finding.version})"
-    if cause := finding.cause:
-        yield "actor", f"{cause.actor} ({cause.identity})" if cause.identity else cause.actor
+    if finding.resolved_by:
+        yield "resolved by", describe_attribution(finding.resolved_by)
+    elif finding.caused_by != finding.opened_by:
+        yield "changed by", describe_attribution(finding.caused_by)
+    if (cause := finding.cause) and cause.kind is CauseKind.CALL:
         yield "call", f"{cause.event_name} at {format_iso(cause.time)}, event {cause.event_id}"
         yield "from", f"{cause.source_ip} {cause.user_agent}".strip()
 
@@ -90,11 +95,12 @@ def _format_step(entry: Entry) -> str:
     step, finding = entry.transition, entry.transition.finding
     words = [
         format_iso(entry.observed_at),
-        step.step.value.ljust(8),
+        step.step.value.ljust(9),
         finding.severity.value.ljust(8),
     ]
     if step.reason:
         words.append(f"({step.reason})")
-    if finding.cause:
-        words.append(f"by {finding.cause.actor}, {finding.cause.event_name}")
+    described = [describe_attribution(each) for each in step.attributions if each.possible]
+    if described:
+        words.append(f"by {' and by '.join(described)}")
     return "  " + " ".join(words)

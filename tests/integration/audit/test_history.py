@@ -74,8 +74,10 @@ def test_a_finding_is_shown_whole() -> None:
         "subnet-0a reaches S3",
         "Route table rtb-0a",
         "modify-vpc-endpoint",
-        "opened   low      by arn:aws:iam::111122223333:user/alice",
-        "changed  high     by arn:aws:iam::111122223333:user/bob",
+        "opened by   arn:aws:iam::111122223333:user/alice with DeleteRoute at 2026-01-31 11:59",
+        "resolved by unknown",
+        "opened    low      by arn:aws:iam::111122223333:user/alice with DeleteRoute at",
+        "changed   high     by arn:aws:iam::111122223333:user/bob with DeleteRoute at",
         "(resource gone)",
     ):
         assert expected in result.stdout

@@ -21,7 +21,7 @@ from posture_cli.audit.past import (
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.options import Output, argument
-from posture_cli.render.findings import build_finding_record
+from posture_cli.render.findings import FINDING_CSV, build_finding_record
 from posture_cli.render.records import write_records
 from posture_cli.times import parse_past, parse_start
 
@@ -29,7 +29,7 @@ COLUMNS = (
     "change", "was", "is", "severity", "rule", "resource", "vpc", "opened_by", "resolved_by",
     "summary",
 )  # fmt: skip
-CSV_COLUMNS = (*COLUMNS, "account", "region", "id", "updated_at", "actor")
+CSV_COLUMNS = ("change", "was", "is", *FINDING_CSV)
 
 app = CommandGroup()
 

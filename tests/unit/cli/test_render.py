@@ -17,6 +17,7 @@ from posture_cli.render.findings import choose_screen_columns
 from posture_cli.render.records import build_table, write_records
 from posture_cli.text import make_lines_printable, make_printable
 
+FULL_WIDTH = "\N{FULLWIDTH EQUALS SIGN}1+1"
 COLUMNS = ("severity", "resource", "summary")
 HOSTILE = "\x1b[31mred\x1b[0m\n\u202e[bold]markup[/bold]\x07"
 
@@ -58,7 +59,40 @@ def test_csv_reads_back(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(row["evidence"]) == [{"a": 1}]
 
 
-@pytest.mark.parametrize("formula", ["=1+1", "+cmd", "-2", "@SUM(A1)"])
+def test_csv_has_text_where_json_has_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sentences, lists with commas, and members of an object as columns of their own."""
+    nested = {
+        "evidence": [{"text": "one", "record": {"a": 1}}, {"text": "=two", "record": {}}],
+        "remediation": {"text": "Do it", "command": "aws ec2 x", "verified": "resolves this"},
+        "opened_by": {"text": "alice", "cause": {"event_name": "CreateRoute"}, "candidates": []},
+        "resolved_by": None,
+        "controls": ["SOC 2 CC6.7", "PCI DSS 4.0.1 1.3.2"],
+    }
+    columns = (*nested, "command", "verified", "opened_event", "resolved_event")
+    write_records([nested], columns, Output.CSV)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row == {
+        "evidence": "one; =two",
+        "remediation": "Do it",
+        "opened_by": "alice",
+        "resolved_by": "",
+        "controls": "SOC 2 CC6.7, PCI DSS 4.0.1 1.3.2",
+        "command": "aws ec2 x",
+        "verified": "resolves this",
+        "opened_event": "CreateRoute",
+        "resolved_event": "",
+    }
+
+
+def test_csv_holds_no_cell_that_is_too_long(capsys: pytest.CaptureFixture[str]) -> None:
+    """A spreadsheet would go on in the next row."""
+    write_records([record("x" * 40_000)], COLUMNS, Output.CSV)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert len(row["summary"]) == 32_767
+    assert row["summary"].endswith("x … (cut; JSON has all of it)")
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+cmd", "-2", "@SUM(A1)", FULL_WIDTH])
 def test_csv_holds_no_formula(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A cell that a spreadsheet would execute is marked as text."""
     write_records([record(formula)], COLUMNS, Output.CSV)
@@ -92,18 +126,20 @@ FINDING = {
 }
 
 
-@pytest.mark.parametrize(("width", "drawn"), [(200, True), (150, True), (100, False), (60, False)])
-def test_a_terminal_breaks_no_id(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int, *, drawn: bool
+@pytest.mark.parametrize("width", [200, 150, 100, 80, 60, 40])
+def test_a_terminal_breaks_no_id_and_names_every_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
 ) -> None:
-    """Where a table has no room, records stand below each other, and what is copied is whole."""
+    """What has no room beside the others stands below, with its heading; ids stay whole."""
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("NO_COLOR", "1")
     write_records([FINDING, FINDING | {"actor": ""}], tuple(FINDING), Output.TABLE)
     text = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
-    assert ("RULE" in text) is drawn
+    for column in FINDING:
+        assert column.upper() in text
     assert max(map(len, text.splitlines())) <= width
+    assert text.split()[0] == "SEVERITY"
     for name in ("rule", "resource"):
         assert text.count(f" {FINDING[name]}") >= 2
 

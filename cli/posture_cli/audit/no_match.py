@@ -69,7 +69,9 @@ def choose_scopes(
         typer.BadParameter: A filter names what cannot exist.
         CommandError: There is no such scope.
     """
-    listed = [(each, list(list_scopes(each.findings, chosen))) for each in stacks]
+    listed: list[tuple[OpenTables, Sequence[Scope]]] = [
+        (each, list(list_scopes(each.findings, chosen))) for each in stacks
+    ]
     if chosen.scope and not any(map(_is_recorded, *zip(*listed, strict=True))):
         refuse_unknown(chosen, stacks)
     if not any(scopes for _, scopes in listed):

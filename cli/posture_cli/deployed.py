@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from posture.runtime.settings import Tables
+from posture_cli.completion import remember_accounts
 from posture_cli.failure import CommandError
 from posture_cli.suggest import suggest
 
@@ -74,7 +75,16 @@ def _read_outputs(stack: str, region: str | None) -> Mapping[str, str]:
         if nearest := _suggest_region(where):
             raise CommandError(f"there is no region {where}{nearest}") from error
         raise
+    remember_accounts(_list_accounts(described))
     return {it["OutputKey"]: it["OutputValue"] for it in described.get("Outputs", [])}
+
+
+def _list_accounts(stack: Mapping[str, Any]) -> Iterator[str]:
+    """List the account of a stack and its member accounts, for completion."""
+    yield stack["StackId"].split(":")[4]
+    for parameter in stack.get("Parameters", ()):
+        if parameter["ParameterKey"] == "MemberAccounts":
+            yield from filter(None, parameter.get("ParameterValue", "").split(","))
 
 
 def _suggest_region(region: str) -> str:

@@ -15,10 +15,11 @@ from posture_cli import options
 from posture_cli.audit.open_tables import VpcMatrix, open_tables
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
-from posture_cli.console import open_stderr, print_note
+from posture_cli.console import print_note
 from posture_cli.failure import CommandError
 from posture_cli.live import collect_vpcs, open_observers, require_service
 from posture_cli.options import Output, option
+from posture_cli.progress import show_progress
 from posture_cli.render.coverage import (
     CSV_COLUMNS,
     build_coverage_document,
@@ -79,11 +80,18 @@ def coverage(
                 "a deployed monitor has its own tables",
                 param_hint="--from with --stack or --table",
             )
+        if options.EVERY_REGION in (source.region or ()):
+            raise typer.BadParameter(
+                "name the regions of the stacks", param_hint="--region all with --stack or --table"
+            )
         matrices = _read_stored(stack or "", table, source.region or (), vpc or ())
     else:
         matrices = _read_now(source, vpc or (), service or (), baseline)
-    with open_stderr().status("reading VPCs"):
-        found = list(matrices)
+    found = []
+    with show_progress("reading VPCs") as progress:
+        for matrix in matrices:
+            found.append(matrix)
+            progress.describe(f"read {len(found)} VPCs, last {matrix.scope}")
     if not found:
         print_note("no VPC found")
     if output is Output.JSON:

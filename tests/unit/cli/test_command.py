@@ -1,13 +1,21 @@
 """What all commands have in common: their help, and that a repeated option is an error."""
 
 import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from posture_cli.app import COMMANDS, app
+from posture_cli.completion import list_accounts, remember_accounts
 from posture_cli.failure import describe_failure
 
+SETTINGS = """
+[profile audit]
+role_arn = arn:aws:iam::111122223333:role/Audit
+[profile sso]
+sso_account_id = 444455556666
+"""
 GROUPS = {
     "baseline": ("example", "validate", "show", "apply"),
     "waiver": ("add", "approve", "revoke", "list"),
@@ -19,7 +27,7 @@ GROUPS = {
 @pytest.mark.parametrize(
     ("arguments", "option"),
     [
-        ("report --html page.html --region eu-west-1 --region us-east-1", "--region"),
+        ("verify --region eu-west-1 --region us-east-1", "--region"),
         ("history --region eu-west-1 -r us-east-1", "--region"),
         ("findings --rule a --rule=b", "--rule"),
         ("waiver list --stack one --stack two", "--stack"),
@@ -66,17 +74,47 @@ def test_each_command_that_calls_aws_takes_a_profile(
         ("posture findings --rule endpoint-single", ["endpoint-single-availability-zone"]),
         ("posture findings --severity hi", ["high"]),
         ("posture scan --output mark", ["markdown"]),
+        ("posture scan --region eu-cen", ["eu-central-1", "eu-central-2"]),
+        ("posture findings --account 1111", ["111122223333", "111144445555"]),
+        ("posture scan --accounts 4", ["444455556666"]),
+        ("posture findings --profile au", ["audit"]),
     ],
 )
 def test_values_are_completed(
-    words: str, completed: list[str], monkeypatch: pytest.MonkeyPatch
+    words: str, completed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As bash asks for it."""
+    """As bash asks for it; accounts are those of earlier commands and of the AWS settings."""
+    settings = tmp_path / "config"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    remember_accounts(["111144445555", "777788889999"])
     monkeypatch.setenv("_POSTURE_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
     result = CliRunner().invoke(app, [], prog_name="posture")
     assert result.stdout.split() == completed
+
+
+def test_a_cache_that_cannot_be_used_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Completion then knows what the settings name, which may be nothing."""
+    folder = tmp_path / "file"
+    folder.write_text("", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    settings = tmp_path / "config"
+    settings.write_bytes(b"[profile audit\nnothing\xff")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    remember_accounts(["111122223333"])
+    assert list_accounts("") == []
+
+
+def test_the_regions_of_stacks_are_named() -> None:
+    """No stack is looked for in every region there is."""
+    result = CliRunner().invoke(app, ["coverage", "--stack", "posture", "--region", "all"])
+    assert result.exit_code == 2
+    assert "name the regions of the stacks" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", ["rules --output csv", "rules -o csv", "rules"])

@@ -34,6 +34,7 @@ COMMANDS = {
     "policy": "decide what an endpoint policy allows",
     "controls": "count what passes and fails each control of PCI DSS, NIST, SOC 2 …",
     "rules": "list the rules",
+    "schema": "print the JSON Schema of alerts and events",
     "events": "list the calls that the monitor handles, and those that it ignores",
 }
 

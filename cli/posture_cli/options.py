@@ -188,6 +188,7 @@ LimitOption = Annotated[
 ]
 BaselineTableOption = Annotated[str | None, _table_option("baseline")]
 HistoryTableOption = Annotated[str | None, _table_option("history")]
+IdempotencyTableOption = Annotated[str | None, _table_option("idempotency")]
 
 
 @dataclass(frozen=True)

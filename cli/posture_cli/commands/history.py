@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import chain, islice
+from typing import Annotated
 
 import typer
 
 from posture.model.scope import Scope
 from posture_cli import options
 from posture_cli.audit.actor_options import ActorOption
+from posture_cli.audit.digest_rows import EXPECTED, NAME, load_digest_rows
 from posture_cli.audit.finding_filter import FindingFilter, list_scopes
 from posture_cli.audit.no_match import require_match
 from posture_cli.audit.observed import read_period
@@ -21,6 +23,15 @@ from posture_cli.render.records import write_records
 
 app = CommandGroup()
 
+DigestOption = Annotated[
+    str | None,
+    options.option(
+        "NAME",
+        "Only what this digest counts; its message has the name.",
+        parser=options.build_parser(NAME.pattern, EXPECTED),
+    ),
+]
+
 
 @app.add(
     "posture history --since 2026-07-01 --until 2026-09-30 --output csv > q3.csv",
@@ -29,6 +40,7 @@ app = CommandGroup()
     "posture history --actor arn:aws:sts::111122223333:assumed-role/Deploy/alice",
     "posture history --actor Deploy --since 30d",
     "posture history --scope 111122223333/eu-west-1/vpc-0123456789abcdef0 --until 2026-09-30",
+    "posture history --digest d-0123456789abcdef.high.1",
 )
 def history(
     *,
@@ -37,9 +49,11 @@ def history(
     resource: options.ResourceOption = None,
     account: options.AccountOption = None,
     actor: ActorOption = None,
+    digest: DigestOption = None,
     times: options.TimeOptions,
     limit: options.LimitOption = None,
     where: options.StackOptions,
+    idempotency_table: options.IdempotencyTableOption = None,
     tables: options.FindingTableOptions,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
@@ -50,7 +64,8 @@ def history(
     all scopes is searched. Without one the history of all scopes is written as it is read, one
     scope after the other, the oldest change of each first; --account selects the scopes of an
     account. A change that several can have caused is listed for each of them, as "one of".
-    A time is a day, a time or an age, as in `posture findings`.
+    A time is a day, a time or an age, as in `posture findings`. --digest lists exactly the changes
+    that a digest counts, for 30 days after it was sent.
 
     Exit code: 0, or 2 on error.
     """
@@ -58,6 +73,11 @@ def history(
         raise typer.BadParameter("give at most one of --scope, --vpc, --resource and --actor")
     if account and (scope or resource or actor):
         raise typer.BadParameter("--account selects among all scopes; leave out the other filter")
+    if digest:
+        if any((scope, vpc, resource, account, actor, times.since, times.until)):
+            raise typer.BadParameter("--digest says which changes; leave out the other filters")
+        _list_digest(digest, idempotency_table, limit, where, tables, output)
+        return
     by_key = scope or resource or (actor and actor.caller)
     with_findings = tables.findings_table or not by_key
     needed = ("findings", "history") if with_findings else ("history",)
@@ -80,6 +100,21 @@ def history(
     found = require_match(found, chosen, [opened], "change")
     records = map(build_entry_record, islice(found, limit))
     write_records(records, ENTRY_COLUMNS, output, ENTRY_CSV)
+    opened.print_cost(verbose=tables.verbose)
+
+
+def _list_digest(  # noqa: PLR0913 - the options of the command
+    digest: str,
+    idempotency_table: str | None,
+    limit: int | None,
+    where: options.StackOptions,
+    tables: options.FindingTableOptions,
+    output: Output,
+) -> None:
+    named = {**tables.named("history"), "idempotency": idempotency_table}
+    opened = open_tables(where.stack, where.region, named)
+    rows = load_digest_rows(opened, digest)[:limit]
+    write_records(map(build_entry_record, rows), ENTRY_COLUMNS, output, ENTRY_CSV)
     opened.print_cost(verbose=tables.verbose)
 
 

@@ -3,8 +3,10 @@
 https://schema.ocsf.io/1.5.0/classes/compliance_finding
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
+from ipaddress import ip_address
 from typing import Any
 
 from posture.alerts.asff import build_resource
@@ -62,6 +64,7 @@ def build_ocsf_event(finding: Finding) -> dict[str, Any]:
         "compliance": _compliance(finding),
         "resources": [_resource(finding)],
         **({"remediation": {"desc": " ".join(describe_remediation(fix))}} if fix else {}),
+        **({"evidences": evidences} if (evidences := list(_list_evidences(finding))) else {}),
         "unmapped": _unmapped(finding),
     }
 
@@ -123,6 +126,35 @@ def _resource(finding: Finding) -> dict[str, Any]:
         "cloud_partition": get_partition(finding.scope.region),
         "labels": [f"scope={finding.scope}"],
     }
+
+
+def _list_evidences(finding: Finding) -> Iterator[dict[str, Any]]:
+    """List who opened and resolved it: the event, its caller, and where the call came from."""
+    for name, attribution in (
+        ("opened by", finding.opened_by),
+        ("resolved by", finding.resolved_by),
+    ):
+        for cause in attribution.possible if attribution else ():
+            certain = bool(attribution and attribution.cause)
+            evidence: dict[str, Any] = {
+                "name": name if certain else f"possibly {name}",
+                "api": {"operation": cause.event_name or cause.kind.value},
+            }
+            if cause.event_id:
+                evidence["uid"] = cause.event_id
+            if cause.actor:
+                evidence["actor"] = {"user": {"uid": cause.actor}}
+            if cause.source_ip:
+                evidence["src_endpoint"] = _endpoint(cause.source_ip)
+            yield evidence
+
+
+def _endpoint(source: str) -> dict[str, str]:
+    """Build where a call came from: an address, or the AWS service that made it."""
+    try:
+        return {"ip": str(ip_address(source))}
+    except ValueError:
+        return {"svc_name": source}
 
 
 def _unmapped(finding: Finding) -> dict[str, Any]:

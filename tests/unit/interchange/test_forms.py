@@ -12,12 +12,14 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 from finding_builders import SCOPE, at, change, opened, verdict
 from posture.alerts.asff import build_asff
 from posture.alerts.rule_texts import load_rule_texts
-from posture.model.finding import Finding, FindingStatus
+from posture.model.finding import Attribution, Cause, CauseKind, Finding, FindingStatus
 from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Severity, Status
 from posture.rules.rule_catalogue import RULES_BY_ID
@@ -132,6 +134,51 @@ def test_arns_are_of_the_regions_partition(region: str, partition: str) -> None:
     record = build_asff(about, load_rule_texts())
     assert record["Resources"][0]["Id"].startswith(f"arn:{partition}:ec2:{region}:")
     assert record["Resources"][0]["Type"] == "AwsEc2Subnet"
+
+
+@pytest.fixture(scope="module")
+def published() -> Draft202012Validator:
+    """Return the schema of a Compliance Finding as OCSF publishes it, without further members."""
+    schemas = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=ocsf.VERSION))
+    return Draft202012Validator(schemas.get_class_schema("compliance_finding", profiles=["cloud"]))
+
+
+@pytest.mark.parametrize(
+    "source", ["198.51.100.7", "2001:db8::7", "cloudformation.amazonaws.com", ""]
+)
+@pytest.mark.parametrize("status", FindingStatus)
+def test_ocsf_is_valid_by_the_published_schema(
+    published: Draft202012Validator, status: FindingStatus, source: str
+) -> None:
+    """With who opened and who resolved it as evidences, certain or possible."""
+    first, second = (
+        Cause(event, "DeleteRoute", "arn:aws:iam::111122223333:user/alice", at(0), source)
+        for event in ("e-1", "e-2")
+    )
+    clock = Cause("", "GracePeriodEnded", "", at(0), kind=CauseKind.CLOCK)
+    for attribution in (Attribution(first), Attribution(None, (second, first)), Attribution(clock)):
+        resolved_by = attribution if status is FindingStatus.RESOLVED else None
+        about = finding(status, opened_by=attribution, resolved_by=resolved_by)
+        event = json.loads(json.dumps(ocsf.build_ocsf_event(about)))
+        assert [error.message for error in published.iter_errors(event)] == []
+        names = [each["name"] for each in event["evidences"]]
+        prefix = "" if attribution.cause else "possibly "
+        assert names[0] == f"{prefix}opened by"
+        assert (f"{prefix}resolved by" in names) == (status is FindingStatus.RESOLVED)
+
+
+def test_the_published_schema_refuses_what_it_does_not_know(
+    published: Draft202012Validator,
+) -> None:
+    """So an event that it takes has no member of ours outside `unmapped`."""
+    event = json.loads(json.dumps(ocsf.build_ocsf_event(finding())))
+    for changed in (
+        event | {"colour": "red"},
+        event | {"severity_id": 77},
+        event | {"finding_info": event["finding_info"] | {"colour": "red"}},
+        {name: value for name, value in event.items() if name != "time"},
+    ):
+        assert not published.is_valid(changed)
 
 
 @pytest.mark.parametrize("status", FindingStatus)

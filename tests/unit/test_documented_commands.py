@@ -59,7 +59,9 @@ def find_lines(text: str) -> Iterator[str]:
 
 def split(line: str) -> list[str]:
     """Split a command line as a shell does; what follows a pipe, > or # is no part of it."""
-    words = shlex.shlex(re.sub(r"\$\(.*?\)", "x", line), posix=True, punctuation_chars="|;&<>")
+    words = shlex.shlex(
+        re.sub(r"\$\(.*?\)", "111122223333", line), posix=True, punctuation_chars="|;&<>"
+    )
     words.whitespace_split = True
     words.commenters = "#"
     arguments: list[str] = []
@@ -106,7 +108,7 @@ def parse(line: str) -> None:
 def is_a_mention(line: str) -> bool:
     """Whether a page only names a verb, or shows the form of its arguments."""
     words = line.split()
-    return len(words) == 1 or any(mark in line for mark in ("[", "…", "STACK", "FINDING"))
+    return len(words) == 1 or any(mark in line for mark in ("[", "…", "STACK", "FINDING", " NAME"))
 
 
 def parse_mention(line: str) -> None:

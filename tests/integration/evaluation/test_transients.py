@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor_stage import ALICE, Stage, shared_session
-from posture.attribution.transients import POSSIBLE, PUT_BACK
+from posture.attribution.transients import NOT_FOLLOWED, POSSIBLE, PUT_BACK
 from posture.model.finding import Step, Transition
 from posture.model.waiver import Waiver
 from posture.store.history import History
@@ -197,3 +197,20 @@ def test_its_mark_is_reported_once_and_the_history_verifies(watched: Stage) -> N
     verifier = Verifier(watched.dynamodb, TABLES, watched.clock)
     (result,) = verifier.verify_scopes([watched.network.scope])
     assert result.fault is None
+
+
+def test_what_was_followed_before_is_not_counted_again(
+    watched: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group that is opened and closed all the time leaves each time once, and no entry more."""
+    monkeypatch.setattr("posture.attribution.transients.MAX_FOLLOWED", 4)
+    for _ in range(4):
+        watched.evaluate(*flap(watched))
+    assert [name(step) for step in list_transients(watched)] == [CERTAIN] * 4
+    assert list_transients(watched, NOT_FOLLOWED) == []
+    many = [record for _ in range(4) for record in flap(watched)]
+    watched.evaluate(*many)
+    (step,) = list_transients(watched, NOT_FOLLOWED)
+    assert step.reason == f"{POSSIBLE}3 changes were not followed"
+    watched.evaluate(*many)
+    assert len(list_transients(watched, NOT_FOLLOWED)) == 1

@@ -66,7 +66,11 @@ class _Run:
 
 
 def find_transients(
-    states: StateVerdicts, observed: Observed, *, now: datetime | None = None
+    states: StateVerdicts,
+    observed: Observed,
+    *,
+    now: datetime | None = None,
+    known: frozenset[str] = frozenset(),
 ) -> tuple[Transition, ...]:
     """Find what was open in a state between, and neither before nor after it.
 
@@ -74,6 +78,7 @@ def find_transients(
         states: The verdicts on the states, the earlier snapshot's first.
         observed: The observation at the end of the states.
         now: The time of the present observation, where that is a later one.
+        known: The ids of the changes that an earlier evaluation followed.
 
     Returns:
         A transition for each, whose finding says who opened it and who put it back, the most severe
@@ -81,15 +86,19 @@ def find_transients(
         to have put back is left out until it is HELD old. If there were too many states, one more
         transition says how many changes were not followed.
     """
-    begin = _find_begin(states)
-    known = len(states.trace.states)
+    number = len(states.trace.states)
     found = [
         _build(states, observed, run, verdict)
         for run, verdict in _list_runs(states, observed)
-        if run.end < known or (now or observed.at) - states.trace.states[run.first].at >= HELD
+        if run.end < number or (now or observed.at) - states.trace.states[run.first].at >= HELD
     ]
     found.sort(key=lambda step: (step.finding.severity.rank, step.finding.opened_at))
-    return (*found, *([_count_unfollowed(states, observed, begin)] if begin else ()))
+    skipped = [
+        state
+        for state in states.trace.states[1 : _find_begin(states) + 1]
+        if state.change is None or state.change.event_id not in known
+    ]
+    return (*found, *([_count_unfollowed(skipped, observed)] if skipped else ()))
 
 
 def identify(step: Transition) -> tuple[str, ...]:
@@ -219,9 +228,9 @@ def _is_ordered(states: StateVerdicts, run: _Run) -> bool:
     return False
 
 
-def _count_unfollowed(states: StateVerdicts, observed: Observed, count: int) -> Transition:
+def _count_unfollowed(skipped: Sequence[State], observed: Observed) -> Transition:
     """Say that the states after the first changes were not evaluated."""
-    skipped: Sequence[State] = states.trace.states[1 : count + 1]
+    count = len(skipped)
     scope, noun = observed.scope, "change" if count == 1 else "changes"
     verdict = Verdict(
         NOT_FOLLOWED,

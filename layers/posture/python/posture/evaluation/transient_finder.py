@@ -23,11 +23,13 @@ from posture.model.finding import FindingStatus, Transition
 from posture.model.region_access import AnySnapshot
 from posture.remedies.effect import select_worst
 from posture.store.scope_store import ScopeState, Store
-from posture.store.snapshots import KEPT, StoredSnapshot, add_shared
+from posture.store.snapshots import StoredSnapshot, add_shared
 
 MAX_WINDOWS = 3  # that one evaluation follows for late events
 # A record's time is a whole second, and the clocks of EC2 and of the monitor differ a little.
 BLUR = timedelta(seconds=2)
+# How long the changes of an unchanged scope are known: CloudTrail delivers within some 15 minutes.
+LATE = timedelta(minutes=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class TransientFinder:
         snapshots: list[StoredSnapshot] = []
         for stored, before, new in self._list_windows(latest):
             changes = merge_changes(stored.changes, new)
-            steps += self._follow_former(state, before, replace(stored, changes=changes))
+            steps += self._follow_former(state, before, stored, changes)
             snapshots.append(replace(stored, changes=changes))
         found, held = self._follow_present(latest, is_new=is_new)
         steps += found
@@ -76,7 +78,7 @@ class TransientFinder:
         )
         base = late or latest
         later = merge_changes(latest.later, self._select_since(latest))
-        later = tuple(it for it in later if it.time > self._evaluated.observed_at - KEPT)
+        later = tuple(it for it in later if it.time > self._evaluated.observed_at - LATE)
         if not is_new and {each.event_id for each in later} - {it.event_id for it in latest.later}:
             snapshots = [replace(base, later=later), *(it for it in snapshots if it is not late)]
         return Followed(tuple(steps), tuple(snapshots), held)
@@ -116,10 +118,14 @@ class TransientFinder:
             stored = before
 
     def _follow_former(
-        self, state: ScopeState, before: StoredSnapshot, stored: StoredSnapshot
+        self,
+        state: ScopeState,
+        before: StoredSnapshot,
+        stored: StoredSnapshot,
+        changes: Sequence[Change],
     ) -> list[Transition]:
         """Follow the changes of a former window; what is open by now was not put back."""
-        changes = merge_changes(before.later, stored.changes)
+        changes = merge_changes(before.later, changes)
         states = self._trace(before, stored.snapshot, stored.observed_at, changes)
         if states is None:
             return []
@@ -127,7 +133,9 @@ class TransientFinder:
         observed = self._observe(states, stored.snapshot, stored.observed_at)
         return [
             each
-            for each in find_transients(states, observed, now=self._evaluated.observed_at)
+            for each in find_transients(
+                states, observed, now=self._evaluated.observed_at, known=_list_ids(before, stored)
+            )
             if each.finding.resolved_by is None
             or each.finding.resolved_by.possible
             or each.finding.id not in is_open
@@ -145,7 +153,8 @@ class TransientFinder:
             observed = Observed(it.scope, it.observed_at, select_worst(it.verdicts), it.names)
         else:
             observed = self._observe(states, it.snapshot, it.observed_at)
-        return find_transients(states, observed), find_held(states, observed)
+        known = frozenset(each.event_id for each in latest.later)
+        return find_transients(states, observed, known=known), find_held(states, observed)
 
     def _trace(
         self,
@@ -182,3 +191,8 @@ class TransientFinder:
         )  # fmt: skip
         verdicts: Verdicts = states.evaluate(last)
         return Observed(it.scope, at, verdicts, it.names)
+
+
+def _list_ids(before: StoredSnapshot, stored: StoredSnapshot) -> frozenset[str]:
+    """List the ids of the changes that were known of a window."""
+    return frozenset(each.event_id for each in (*before.later, *stored.changes))

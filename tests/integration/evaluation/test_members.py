@@ -168,6 +168,21 @@ def test_a_members_change_is_found_in_its_account_alone(organization: Organizati
     assert organization.assumed[0]["ExternalId"] == "our-external-id"
 
 
+def test_a_change_of_one_account_concerns_another(organization: Organization) -> None:
+    """Its group is associated with the other account's VPC, which is evaluated at once."""
+    organization.sweep()
+    theirs = organization.networks[OTHER].scope.subject
+    scope = Scope(OTHER, REGION, theirs)
+    group = frozenset({organization.networks[ONE].group})
+    organization.stage.store.resource_index.remember(scope, group, organization.stage.clock())
+    organization.open_group(OTHER)  # no event of it arrives
+    record = organization.open_group(ONE)
+    assert organization.evaluate(record) == ()
+    assert "endpoint-security-group-open" in {it.rule for it in organization.findings(OTHER)}
+    organization.lose(OTHER)
+    assert organization.evaluate(record) == ()  # that account's trouble is not this change's
+
+
 def test_a_change_of_an_account_that_is_no_member_is_dropped(organization: Organization) -> None:
     """Nobody outside fills the dead-letter queue; the rest of the batch goes on."""
     unlisted = organization.open_group(ONE) | {"recipientAccountId": "333333333333"}
@@ -230,6 +245,31 @@ def test_a_member_that_does_not_answer_is_named_and_the_others_are_swept(
     result = organization.sweep()
     assert [region.account for region in result.failed_regions] == [ONE]
     assert {each.scope.account for each in result.results} == {ACCOUNT, OTHER}
+
+
+@pytest.mark.parametrize("operation", ["DescribeVpcs", "DescribeSubnets"])
+def test_a_member_that_is_throttled_is_not_clean(
+    organization: Organization, operation: str
+) -> None:
+    """Whether nothing is listed or nothing can be read: one finding says so until it can."""
+
+    def throttled(**_: Any) -> None:
+        error: Any = {"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}
+        raise ClientError(error, operation)
+
+    organization.sweep()
+    events, event = organization.members[ONE].ec2.meta.events, f"before-call.ec2.{operation}"
+    events.register(event, throttled)
+    for _ in range(2):
+        assert [it.account for it in organization.sweep().failed_regions] == [ONE]
+        (finding,) = organization.unread(ONE)
+    assert finding.version == 1
+    assert "RequestLimitExceeded" in finding.verdict.evidence[0].text
+    assert operation in finding.verdict.evidence[0].text
+    events.unregister(event, throttled)
+    assert not organization.sweep().failed_regions
+    assert organization.unread(ONE) == []
+    assert organization.unread(OTHER) == []
 
 
 def test_an_endpoint_service_of_a_member_that_denies_access_is_unknown(

@@ -57,3 +57,18 @@ def test_parts_are_joined() -> None:
         HOME, failed={one: "no"}, failed_regions={MEMBER: "denied"}, remaining=(two,)
     )
     assert len(whole.describe_missing()) == 3
+
+
+def test_a_message_is_bounded_however_much_failed() -> None:
+    """Of each reason five accounts are named, and ten reasons are given, each cut short."""
+    accounts = [Region(f"{number:012}", HOME.name) for number in range(1_000)]
+    alike = SweepResult(HOME, failed_regions=dict.fromkeys(accounts, "AccessDenied"))
+    with pytest.raises(SweepIncompleteError, match="000000000004/eu-west-1 and 995 more") as raised:
+        alike.require_complete()
+    assert "000000000005/" not in str(raised.value)
+    different = SweepResult(HOME, failed_regions={it: f"{it} " + "x" * 9_999 for it in accounts})
+    with pytest.raises(
+        SweepIncompleteError, match=r"^1000 not swept .* for 990 more reasons$"
+    ) as it:
+        different.require_complete()
+    assert len(str(it.value)) < 5_000

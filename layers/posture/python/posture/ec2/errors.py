@@ -84,6 +84,20 @@ def describe_closed(error: Exception, operation: str) -> str | None:
     return None
 
 
+def describe_failure(error: Exception, operation: str) -> str:
+    """Describe why a call failed for good, in words that stay the same while it does.
+
+    Throttling, server errors and timeouts are among the reasons: the retries are over. Messages are
+    left out, because they may hold a request id. `operation` is named where the error names none.
+    """
+    if not isinstance(error, ClientError):
+        return f"{type(error).__name__}: ec2:{operation} failed in spite of retries"
+    operation = error.operation_name or operation
+    said = describe_denial(error, operation) or describe_closed(error, operation)
+    failed = f"{get_error_code(error)}: {_name_call(error, operation)} failed in spite of retries"
+    return said or failed
+
+
 def describe_failed_call(error: Exception, operation: str) -> str | None:
     """Describe a call that has no answer; None if the error is an answer.
 

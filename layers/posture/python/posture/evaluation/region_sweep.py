@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 
 from posture.ec2.dns_attributes import CHANGE_EVENT, UNLIMITED, DnsCache
 from posture.ec2.endpoint_services import ServicesSnapshot
-from posture.ec2.errors import describe_closed, is_busy
+from posture.ec2.errors import describe_failure, is_busy
 from posture.ec2.observer import Observer
 from posture.ec2.region import RegionSnapshot, VpcListing
 from posture.errors import describe_error
@@ -100,14 +100,18 @@ class RegionSweep:
                 known=[scope.subject for scope in records if not scope.vpc_id]
             )
         except Exception as error:
-            if reason := describe_closed(error, Facet.VPC):
-                closed: Denied = {Facet.VPC: reason, ServiceFacet.CONFIGURATION: reason}
-                self._record_access(evaluator, closed, access, self._observer.now())
+            # Whatever the reason is, throttling included: what is not listed is not evaluated.
+            reason = describe_failure(error, Facet.VPC)
+            unlisted: Denied = {Facet.VPC: reason, ServiceFacet.CONFIGURATION: reason}
+            self._record_access(evaluator, unlisted, access, self._observer.now())
             raise
         denied = _find_denied(listing, services)
-        unrecorded = self._record_access(evaluator, denied, access, listing.observed_at)
+        unrecorded: dict[Scope, str] = {}
+        is_read = bool(denied) or not listing.ids
+        if is_read:
+            unrecorded = self._record_access(evaluator, denied, access, listing.observed_at)
         reasons = "; ".join(dict.fromkeys(denied.values()))
-        failed_regions = {self.region: reasons} if denied else {}
+        failed_regions: dict[Region, str] = {self.region: reasons} if denied else {}
         pass_ = _Pass(
             observer=self._observer,
             evaluator=evaluator,
@@ -125,6 +129,12 @@ class RegionSweep:
             failed, unrecorded = unrecorded, {}
             read, unread = pass_.read(ids, cache, deadline or Deadline())
             failed |= unread
+            if not is_read and (read or number == len(slices)):
+                # A region that lists its VPCs but lets none of them be read is not read, either.
+                is_read = True
+                lost: Denied = {} if read else {Facet.VPC: next(iter(unread.values()))}
+                failed_regions |= {self.region: each for each in lost.values()}
+                failed |= self._record_access(evaluator, lost, access, listing.observed_at)
             for part, vpcs in read.items():
                 observed += [pass_.observe(each, vpcs) for each in vpcs.vpcs.values()]
                 tasks |= pass_.end_deleted(vpcs, part)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 from posture.errors import SweepIncompleteError
 from posture.evaluation.scope import ScopeResult
+from posture.lifecycle.bounds import truncate
 from posture.model.scope import Region, Scope
 from posture.store.scope_store import WriteOutcome
 
 NO_TIME = "no time was left"
-MAX_NAMED = 5  # scopes that a message names; it counts the others
+MAX_NAMED = 5  # scopes or accounts that a message names for each reason; it counts the others
+MAX_REASONS = 10  # that a message gives
+MAX_REASON = 300  # characters of one; an error's message may be a whole web page
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,19 @@ class SweepResult:
     remaining: tuple[Scope, ...] = ()
 
     def describe_missing(self) -> tuple[str, ...]:
-        """Describe what was not evaluated or recorded, and why; empty when all is done."""
-        by_reason: dict[str, list[Scope]] = defaultdict(list)
-        for scope, reason in self.failed.items():
-            by_reason[reason].append(scope)
-        described = [f"{where}: {reason}" for where, reason in self.failed_regions.items()]
-        described += [f"{_named(scopes)}: {reason}" for reason, scopes in by_reason.items()]
+        """Describe what was not evaluated or recorded, and why; empty when all is done.
+
+        A thousand accounts of which each failed differently take no more room than a few.
+        """
+        by_reason: dict[str, list[Region | Scope]] = defaultdict(list)
+        for place, reason in (*self.failed_regions.items(), *self.failed.items()):
+            by_reason[truncate(reason, MAX_REASON)].append(place)
         if self.remaining:
-            described.append(f"{_named(self.remaining)}: {NO_TIME}")
-        return tuple(described)
+            by_reason[NO_TIME] += self.remaining
+        described = [f"{_named(places)}: {reason}" for reason, places in by_reason.items()]
+        more = len(described) - MAX_REASONS
+        rest = [f"and for {more} more reasons"] if more > 0 else []
+        return (*described[:MAX_REASONS], *rest)
 
     def require_complete(self) -> None:
         """Raise an error if anything is missing.
@@ -78,7 +85,7 @@ def merge_results(region: Region, parts: Iterable[SweepResult]) -> SweepResult:
     )
 
 
-def _named(scopes: Sequence[Scope]) -> str:
-    more = len(scopes) - MAX_NAMED
-    named = ", ".join(map(str, scopes[:MAX_NAMED]))
+def _named(places: Sequence[Region | Scope]) -> str:
+    more = len(places) - MAX_NAMED
+    named = ", ".join(map(str, places[:MAX_NAMED]))
     return f"{named} and {more} more" if more > 0 else named

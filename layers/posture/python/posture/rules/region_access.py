@@ -24,7 +24,7 @@ def _access(context: RegionAccessContext) -> Iterator[RuleResult]:
     nouns = " and ".join(noun for facet, noun in NOUNS.items() if facet in access.unreadable)
     yield undecided(
         resource=account,
-        summary=f"The {nouns} of account {account} in {region} could not be listed since "
+        summary=f"The {nouns} of account {account} in {region} could not be read since "
         f"{format_iso(access.since)}: what was created or changed since then is not evaluated",
         evidence=tuple(
             Evidence(f"{facet}: {reason}", {"operation": facet.value, "reason": reason})
@@ -32,7 +32,8 @@ def _access(context: RegionAccessContext) -> Iterator[RuleResult]:
         ),
         remediation=Remediation(
             "Check that the monitor's role exists in the account, that its trust policy allows the "
-            "monitor, and that no policy, such as a service control policy, denies the calls."
+            "monitor, and that no policy, such as a service control policy, denies the calls. Where "
+            "EC2 throttles them, find in CloudTrail what else calls EC2 so often in the account."
         ),
     )
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from posture.model.finding import finding_id
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status, Verdict
+from posture.rules.controls import list_controls
 from posture.rules.rule import Rule
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli.interchange import ScopedVerdict, describe_remediation
@@ -43,7 +44,9 @@ def build_sarif(
         "semanticVersion": version("vpc-endpoint-posture"),
         "rules": [_rule(catalogue[rule]) for rule in rules],
     }
-    results = [_result(scope, verdict, rules) for scope, verdict in verdicts]
+    results = [
+        _result(scope, verdict, rules, catalogue[verdict.rule]) for scope, verdict in verdicts
+    ]
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -66,7 +69,9 @@ def _rule(rule: Rule[Any]) -> dict[str, Any]:
     }
 
 
-def _result(scope: Scope, verdict: Verdict, rules: Sequence[str]) -> dict[str, Any]:
+def _result(
+    scope: Scope, verdict: Verdict, rules: Sequence[str], rule: Rule[Any]
+) -> dict[str, Any]:
     failed = verdict.status is Status.FAIL
     place = "/".join(filter(None, (str(scope), verdict.resource)))
     return {
@@ -82,6 +87,7 @@ def _result(scope: Scope, verdict: Verdict, rules: Sequence[str]) -> dict[str, A
             }
         ],
         "partialFingerprints": {"finding": finding_id(scope, verdict.rule, verdict.resource)},
+        "properties": {"tags": list(map(str, list_controls(rule, verdict.resource)))},
     }
 
 

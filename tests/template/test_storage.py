@@ -74,7 +74,7 @@ def test_the_tests_use_the_tables_that_are_deployed(name: str) -> None:
 
 
 def test_the_region_index_projects_what_a_sweep_reads() -> None:
-    """The by-region index omits coverage, chain, snapshot digest and first observation.
+    """The by-region index omits what one evaluation needs: coverage, chain, snapshots, checks.
 
     A scope in it exists: it is the key of the index that is missing from the others.
     """
@@ -87,6 +87,10 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
         "snapshot_digest",
         "first_observed_at",
         "exists",
+        "passed",
+        "snapshot_at",
+        "unsettled_at",
+        "held_at",
     }
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from ipaddress import ip_address, ip_network
 from threading import RLock
@@ -35,6 +36,7 @@ from moto.ec2.models.internet_gateways import InternetGateway
 from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend
 from moto.ec2.models.route_tables import Route
 from moto.ec2.models.vpcs import VPCEndPoint
+from moto.events.models import EventPattern
 
 from posture_cli.embedded.cloudtrail import PARAMETERS, JsonObject, remember_parameters
 from posture_cli.embedded.partiql import PartiqlError, is_select, translate_select
@@ -65,6 +67,32 @@ def patch_moto() -> None:
     setattr(Route, "state", property(_find_route_state))  # noqa: B010 - replaces a property
     setattr(DynamoHandler, "call_action", _call_action_locked)  # noqa: B010 - replaces a method
     setattr(DynamoHandler, "execute_statement", _execute_statement)  # noqa: B010 - as above
+    setattr(EventPattern, "_flatten_dict", staticmethod(flatten_event))  # noqa: B010 - as above
+
+
+def flatten_event(
+    node: Mapping[str, Any], prefix: str = "", result: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Flatten an event to its values by path; the members of an array share a path.
+
+    moto ignores the structures in arrays.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html
+    """
+    result = {} if result is None else result
+    for name, value in node.items():
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, Mapping) and value:
+            flatten_event(value, path, result)
+        elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+            found: dict[str, list[Any]] = {}
+            structures = (each for each in value if isinstance(each, Mapping))
+            for each in structures:
+                for inner, held in flatten_event(each, path).items():
+                    found.setdefault(inner, []).extend(held if isinstance(held, list) else [held])
+            result |= found
+        else:
+            result[path] = value
+    return result
 
 
 def _call_action_locked(self: DynamoHandler) -> Any:

@@ -3,7 +3,11 @@
 import json
 
 import botocore.session
+import pytest
+from moto.events.models import EventPattern
 
+from change_records import build_record
+from posture.changes.cloudtrail import parse_record
 from posture.changes.event_names import (
     EVENT_SOURCE,
     HANDLED,
@@ -14,6 +18,8 @@ from posture.changes.event_names import (
     explain_left_out,
     format_markdown,
 )
+from posture.model.change import ChangeOutcome
+from posture_cli.embedded.moto_patches import patch_moto
 
 CANDIDATES = 166
 # The services' names in botocore, by the first part of their event source.
@@ -68,3 +74,38 @@ def test_the_page_contains_every_reason() -> None:
     """It lists each event with its reason."""
     page = format_markdown()
     assert all(group.reason in page for group in (*HANDLED, *IGNORED, *IGNORED_ELSEWHERE))
+
+
+@pytest.mark.parametrize(
+    ("ids", "matched"),
+    [
+        (["vpc-0a1b2c3d4e5f60718"], True),
+        (["i-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60718"], True),
+        (["vpce-svc-0a1b2c3d4e5f60718"], True),
+        (["i-0a1b2c3d4e5f60718"], False),
+        (["vol-0a1b2c3d4e5f60718", "vpce-0a1b2c3d4e5f60718"], False),
+    ],
+    ids=["a VPC", "a subnet among others", "an endpoint service", "an instance", "others"],
+)
+def test_tags_are_read_by_what_is_tagged(ids: list[str], matched: bool) -> None:
+    """The pattern selects them, and a record that comes another way is ignored alike."""
+    patch_moto()
+    request = {
+        "resourcesSet": {"items": [{"resourceId": each} for each in ids]},
+        "tagSet": {"items": [{"key": "stage", "value": "vpc-0b1b2c3d4e5f60718"}]},
+    }
+    record = build_record("CreateTags", request, {"_return": True})
+    pattern = build_event_patterns()[-1]
+    event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": record}
+    assert EventPattern(json.dumps(pattern), pattern).matches_event(event) is matched
+    change = parse_record(record)
+    assert (change.outcome is ChangeOutcome.APPLIED) is matched
+    assert "vpc-0b1b2c3d4e5f60718" not in change.vpc_ids
+
+
+def test_the_tags_of_a_service_concern_the_service() -> None:
+    """And not its Region."""
+    request = {"resourcesSet": {"items": [{"resourceId": "vpce-svc-0a1b2c3d4e5f60718"}]}}
+    assert parse_record(build_record("DeleteTags", request)).service_ids == {
+        "vpce-svc-0a1b2c3d4e5f60718"
+    }

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from posture.changes.event_names import SERVICE_EVENTS, explain_left_out
+from posture.changes.event_names import SERVICE_EVENTS, TAGGED, TAGS, explain_left_out
 from posture.changes.record_shapes import (
     find_ids,
     find_other_vpcs,
@@ -75,6 +75,8 @@ def _parse(record: Any) -> Change:
     if not ignored and failed and not ids:
         ignored = "the call failed for every resource"
     name = _find_name(detail) or require(detail, "eventName", path)
+    if not ignored and name in TAGS.names and not any(each.startswith(TAGGED) for each in ids):
+        ignored = "no VPC, subnet or endpoint service was tagged"
     services = frozenset(each for each in ids if each.startswith("vpce-svc-"))
     parameters, response = detail.get("requestParameters"), detail.get("responseElements")
     return Change(
@@ -87,7 +89,7 @@ def _parse(record: Any) -> Change:
         source_ip=format_scalar(detail.get("sourceIPAddress")),
         user_agent=format_scalar(detail.get("userAgent")),
         vpc_ids=frozenset(filter(VPC_ID.fullmatch, ids)),
-        service_ids=services if name in SERVICE_EVENTS else frozenset(),
+        service_ids=services if name in SERVICE_EVENTS or name in TAGS.names else frozenset(),
         resource_ids=ids,
         other_vpc_ids=_find_other_vpcs(detail, account),
         outcome=ChangeOutcome.IGNORED if ignored else ChangeOutcome.APPLIED,

@@ -33,7 +33,7 @@ def _group(family: str, reason: str, names: str, source: str = EVENT_SOURCE) -> 
     return EventGroup(family, reason, tuple(names.split()), source)
 
 
-HANDLED = (
+HANDLED_BY_NAME = (
     _group(
         "Endpoints",
         "Creates, modifies or deletes an endpoint.",
@@ -113,6 +113,17 @@ HANDLED = (
         "CreateVpnConnectionRoute DeleteVpnConnectionRoute ModifyVpnConnection DeleteVpnConnection",
     ),
 )
+
+# Tags are set on every kind of resource; only those of these resources are read. A pattern of its
+# own selects them, so that no other call invokes a function.
+TAGS = _group(
+    "Tags",
+    "Baseline overrides may select VPCs and endpoint services by tag, and subnets for "
+    "infrastructure. Tags of other resources are ignored.",
+    "CreateTags DeleteTags",
+)
+TAGGED = ("vpc-", "subnet-", "vpce-svc-")
+HANDLED = (*HANDLED_BY_NAME, TAGS)
 
 IGNORED = (
     _group(
@@ -226,11 +237,6 @@ IGNORED = (
         "Requires encryption independently of routes, or hides resources of AWS services.",
         "CreateVpcEncryptionControl ModifyVpcEncryptionControl DeleteVpcEncryptionControl "
         "ModifyAccountVpcEncryptionControl ModifyManagedResourceVisibility",
-    ),
-    _group(
-        "Tags",
-        "Occurs for every resource; a baseline override by tag applies from the next sweep.",
-        "CreateTags DeleteTags",
     ),
     _group("Flow logs", "Logs traffic and does not change it.", "CreateFlowLogs DeleteFlowLogs"),
 )
@@ -359,7 +365,7 @@ def build_event_patterns() -> tuple[dict[str, Any], ...]:
     They do not match a call that failed, which has an `errorCode`. The source `aws.ec2` implies
     the event source, which would only use up characters.
     """
-    return tuple(_pattern(names) for names in _split_names())
+    return (*map(_pattern, _split_names()), _build_tag_pattern())
 
 
 def format_markdown() -> str:
@@ -385,6 +391,17 @@ def format_markdown() -> str:
     return "\n".join(lines)
 
 
+def _build_tag_pattern() -> dict[str, Any]:
+    """Build the pattern that selects the calls by the prefixes of the ids of what is tagged.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+    pattern = _pattern(list(TAGS.names))
+    ids = {"resourceId": [{"prefix": each} for each in TAGGED]}
+    pattern["detail"]["requestParameters"] = {"resourcesSet": {"items": ids}}
+    return pattern
+
+
 def _pattern(names: list[str]) -> dict[str, Any]:
     return {
         "source": [SOURCE],
@@ -399,7 +416,7 @@ def _pattern(names: list[str]) -> dict[str, Any]:
 def _split_names() -> Iterator[list[str]]:
     """Split the names so that each pattern is within the limit."""
     names: list[str] = []
-    for group in HANDLED:
+    for group in HANDLED_BY_NAME:
         for name in group.names:
             if len(json.dumps(_pattern([*names, name]))) > PATTERN_LIMIT:
                 yield names

@@ -121,9 +121,8 @@ def _add_alerts(name: str, documents: Iterable[Any], ends: ExportedEnds) -> None
     """Add the ends in alerts, and in the digests of many alerts."""
     found = 0
     for number, document in enumerate(documents):
-        history = document.get("history")
-        listed = history if isinstance(history, list) else [history]
-        for each in listed:
+        histories = document.get("histories")  # of a digest
+        for each in histories if isinstance(histories, list) else [document.get("history")]:
             if isinstance(each, dict):  # older alerts and digests have none
                 scope = each.get("scope", document.get("scope"))
                 raw = {"scope": scope, "length": each.get("rows"), "tip": each.get("digest")}

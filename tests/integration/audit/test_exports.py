@@ -265,7 +265,7 @@ def test_several_witnesses_are_compared_with(dynamodb: "DynamoDBClient", tmp_pat
         {"scope": str(SCOPE), "rows": 2, "digest": second},
         {"scope": str(SCOPE), "rows": 3, "digest": third},
     ]
-    digest = {"kind": "digest", "history": ends}
+    digest = {"kind": "digest", "histories": ends}
     mailbox = tmp_path / "alerts.ndjson"
     mailbox.write_text(f"{json.dumps(alert)}\n{json.dumps(digest)}\n", encoding="utf-8")
     given = ["--against", AGAINST, "--against", str(heads), "--against", str(mailbox)]

@@ -112,3 +112,21 @@ def test_a_filter_by_severity_delivers_all_of_it(stage: Stage) -> None:
     (message,) = stage.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     message = json.loads(json.loads(message["Body"])["Message"])
     assert (message["severity"], len(message["findings"])) == ("low", VPCS)
+
+
+def test_a_digest_names_the_last_row_of_each_history(stage: Stage) -> None:
+    """As a single alert does, so that who keeps it has a witness."""
+    open_findings(stage)
+    stage.notify(stage.records())
+    ends: dict[str, tuple[int, str]] = {}
+    for row in stage.dynamodb.scan(TableName="history")["Items"]:
+        if "digest" in row:
+            end = int(row["number"]["N"]), row["digest"]["S"]
+            scope = row["scope"]["S"]
+            ends[scope] = max(ends.get(scope, end), end)
+    for body in (json.loads(each["Message"]) for each in stage.inbox()):
+        for each in body["histories"]:
+            assert (each["rows"], each["digest"]) == ends[each["scope"]]
+        assert {each["scope"] for each in body["histories"]} == {
+            each["scope"] for each in body["findings"]
+        }

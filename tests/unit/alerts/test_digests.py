@@ -124,3 +124,18 @@ def test_many_causes_fit_as_well() -> None:
         listed = [each["event_id"] for each in body["causes"]]
         assert len(listed) == len(set(listed))
         assert set(listed) == {each["cause"] for each in body["findings"]}
+
+
+def test_a_digest_holds_the_ends_of_its_histories() -> None:
+    """Those of its scopes, as witnesses of their rows, in the room that is kept for them."""
+    steps = many_transitions(900, 4)
+    ends = {step.finding.scope: (10**9, "0" * 64) for step in steps[4:]}
+    messages = compose_digests(steps, {}, ends=ends)
+    assert max(each.size for each in messages) <= 262_144
+    assert [each["digest"] for each in bodies(messages)] == [
+        each["digest"] for each in bodies(compose_digests(steps, {}))
+    ]
+    for body in bodies(messages):
+        scopes = {each["scope"] for each in body["findings"]} & set(map(str, ends))
+        assert {each["scope"] for each in body["histories"]} == scopes
+        assert len(body["histories"]) == len(scopes)

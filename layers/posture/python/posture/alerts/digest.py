@@ -47,7 +47,11 @@ MAX_ROWS = 20  # rules and causes that the text lists
 MAX_CHAT_ROWS = 10  # rules and VPCs that a chat message lists
 MAX_SCOPES = 60  # VPCs that the text lists
 FACT = 300
+# The largest end of a history, so that what a part holds does not depend on what is known of it.
+LARGEST_END = (10**9, "0" * 64)
 LISTS = {"account": "accounts", "region": "regions", "vpc": "vpcs"}  # fields that are lists here
+
+HistoryEnd = tuple[int, str]  # the number of rows of a scope, and the digest of the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def compose_digests(
     stack: str = DEFAULT_STACK,
     *,
     chat: bool = False,
+    ends: Mapping[Scope, HistoryEnd] | None = None,
 ) -> tuple[Message, ...]:
     """Compose the digests of many commits' transitions, the worst severity first.
 
@@ -93,9 +98,13 @@ def compose_digests(
         rules: The titles of the rules, by id.
         stack: The name of the monitor's stack, for the commands.
         chat: Whether HTTPS subscribers receive the form that Amazon Q Developer shows in chat.
+        ends: Where the history of each scope ended, as far as it is known. Whoever keeps the
+            message can later prove that the rows were neither altered nor removed.
     """
     digests = split_into_digests(transitions, rules)
-    return tuple(_message(replace(digest, stack=stack), chat=chat) for digest in digests)
+    return tuple(
+        _message(replace(digest, stack=stack), ends or {}, chat=chat) for digest in digests
+    )
 
 
 def split_into_digests(transitions: Iterable[Transition], rules: RuleTexts) -> tuple[Digest, ...]:
@@ -126,21 +135,24 @@ def _reference_key(step: Transition) -> tuple[str, str, int, str, str]:
 
 def _parts(severity: Severity, steps: Sequence[Transition], rules: RuleTexts) -> Iterator[Digest]:
     chunks: list[list[Transition]] = [[]]
-    causes: set[Cause] = set()  # of the last chunk
+    shared: set[Cause | Scope] = set()  # of the last chunk, which names each once
     size = 0
     for step in steps:
         weight = _weigh(_reference(step)) + len(step.finding.scope.subject) + 8
-        cause = step.finding.cause
-        added = _weigh(build_cause_record(cause)) if cause and cause not in causes else 0
+        weights: dict[Cause | Scope, int] = {
+            step.finding.scope: _weigh(_format_end(step.finding.scope, LARGEST_END))
+        }
+        if cause := step.finding.cause:
+            weights[cause] = _weigh(build_cause_record(cause))
+        added = sum(bytes_ for each, bytes_ in weights.items() if each not in shared)
         if chunks[-1] and size + weight + added > MAX_BYTES:
             chunks.append([])
-            causes.clear()
-            added = _weigh(build_cause_record(cause)) if cause else 0
+            shared.clear()
+            added = sum(weights.values())
             size = 0
         chunks[-1].append(step)
         size += weight + added
-        if cause:
-            causes.add(cause)
+        shared |= weights.keys()
     for part, chunk in enumerate(chunks, 1):
         yield Digest(severity, tuple(chunk), part, len(chunks), rules)
 
@@ -150,7 +162,12 @@ def _weigh(record: Mapping[str, Any]) -> int:
     return len(json.dumps(json.dumps(record)))
 
 
-def _message(digest: Digest, *, chat: bool) -> Message:
+def _format_end(scope: Scope, end: HistoryEnd) -> dict[str, Any]:
+    rows, digest = end
+    return {"scope": str(scope), "rows": rows, "digest": digest}
+
+
+def _message(digest: Digest, ends: Mapping[Scope, HistoryEnd], *, chat: bool) -> Message:
     scopes = digest.scopes
     location: dict[str, str | list[str]] = {
         "account": sorted({format_line(each.account, MAX_NAME) for each in scopes}),
@@ -168,6 +185,7 @@ def _message(digest: Digest, *, chat: bool) -> Message:
         "counts": count_steps(digest.transitions),
         "causes": [build_cause_record(each) for each in _list_causes(digest.transitions)],
         "findings": [_reference(step) for step in digest.transitions],
+        "histories": [_format_end(each, ends[each]) for each in scopes if each in ends],
         "more": _more(digest),
     }
     subject = _subject(digest)

@@ -13,8 +13,9 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
 )
 
-from posture.alerts.digest import compose_digests, name_batch
+from posture.alerts.digest import HistoryEnd, compose_digests, name_batch
 from posture.alerts.rule_texts import RuleTexts
+from posture.model.scope import Scope
 from posture.notification.ports import NotificationPorts, build_commit_key, load_entries
 from posture.store.digest_batches import build_batch_key, list_commits
 from posture.store.items import CommitReference, Entry
@@ -93,7 +94,11 @@ class DigestPublisher:
             build_batch_key(name_batch(transitions)), list_commits(entries)
         )
         messages = compose_digests(
-            transitions, self._rules, self._ports.stack, chat=self._ports.chat
+            transitions,
+            self._rules,
+            self._ports.stack,
+            chat=self._ports.chat,
+            ends=_find_ends(entries),
         )
         message_ids = [self._ports.topic.publish(each) for each in messages]
         self._ports.measure(entries, self._ports.now())
@@ -108,6 +113,16 @@ class DigestPublisher:
 
     def _release(self, commit: CommitReference, *, error: Exception) -> None:
         self._ports.idempotency.delete_record(build_commit_key(commit), error)
+
+
+def _find_ends(entries: Iterable[Entry]) -> dict[Scope, HistoryEnd]:
+    """Find where the history of each scope ends, of the rows that are reported."""
+    ends: dict[Scope, HistoryEnd] = {}
+    for entry in entries:
+        scope = entry.transition.finding.scope
+        if entry.number > ends.get(scope, (0, ""))[0]:
+            ends[scope] = entry.number, entry.digest
+    return ends
 
 
 def run_concurrently(

@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from posture_cli.console import open_stderr
 
@@ -44,16 +45,16 @@ def show_progress(text: str, things: str = "", total: int = 1) -> Iterator[Progr
         total: How many there are; with several, a bar and an estimate of the time left are shown.
     """
     bar = (
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.completed} of {task.total} {task.fields[things]}"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
+        TimeRemainingColumn(table_column=Column(min_width=8)),
+        TextColumn("left", table_column=Column(min_width=4)),
     )
     console = open_stderr()
     with Progress(
         SpinnerColumn(),
         *(bar if total > 1 else ()),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         console=console,
         transient=True,
         disable=not console.is_terminal,

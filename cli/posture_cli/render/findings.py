@@ -17,7 +17,9 @@ from posture.store.items import Entry
 from posture_cli.render.records import Record
 from posture_cli.text import make_lines_printable, make_printable
 
-VERDICT_COLUMNS = ("severity", "status", "rule", "resource", "vpc", "region", "summary")
+VERDICT_COLUMNS = (
+    "severity", "status", "rule", "resource", "vpc", "account", "region", "summary",
+)  # fmt: skip
 FINDING_COLUMNS = (
     "severity", "status", "rule", "resource", "vpc", "opened_at", "opened_by", "resolved_by",
     "summary",
@@ -44,8 +46,12 @@ _load_texts = cache(load_rule_texts)
 
 
 def choose_screen_columns(records: Sequence[Record]) -> tuple[str, ...]:
-    """Choose what fits a terminal: a summary names the resource, a single VPC needs no column."""
-    same = {name for name in ("vpc", "region") if len({each[name] for each in records}) == 1}
+    """Choose what fits a terminal.
+
+    A summary names the resource; a single VPC, account or region needs no column.
+    """
+    names = ("vpc", "account", "region")
+    same = {name for name in names if len({each[name] for each in records}) == 1}
     return tuple(name for name in VERDICT_COLUMNS if name not in {"resource", *same})
 
 

@@ -164,7 +164,9 @@ def test_lines_keeps_line_breaks() -> None:
 
 def test_a_screen_has_no_column_for_what_is_the_same_everywhere() -> None:
     """The resource has no column, as the summary names it; a column whose values differ stays."""
-    one = {"vpc": "vpc-1", "region": "eu-west-1"}
-    other = {"vpc": "vpc-2", "region": "eu-west-1"}
+    one = {"vpc": "vpc-1", "account": "111122223333", "region": "eu-west-1"}
+    other = {"vpc": "vpc-2", "account": "111122223333", "region": "eu-west-1"}
+    abroad = {**other, "account": "444455556666", "region": "eu-central-1"}
     assert choose_screen_columns([one, one]) == ("severity", "status", "rule", "summary")
     assert choose_screen_columns([one, other]) == ("severity", "status", "rule", "vpc", "summary")
+    assert choose_screen_columns([one, abroad])[-3:] == ("account", "region", "summary")

@@ -395,3 +395,15 @@ def test_a_cause_that_is_no_call_has_no_cloudtrail_event(cause: Cause, lines: st
     composed = alert([replace(step, finding=replace(step.finding, caused_by=by, opened_by=by))])
     assert lines in composed.text
     assert "CloudTrail" not in composed.text
+
+
+def test_an_amended_cause_is_a_line_of_its_own() -> None:
+    """It says what is known now, and neither repeats the evidence nor looks like a new finding."""
+    (step,) = opened(verdict(), changes=[ALICE])
+    reason = "what opened it is known now"
+    composed = alert([Transition(Step.AMENDED, replace(step.finding, version=2), reason)])
+    assert composed.subject.startswith("[CAUSE AMENDED, HIGH] S3 uses NAT gateway")
+    assert f"1. [CAUSE AMENDED, HIGH] {reason}: S3 uses NAT gateway, subnet-0a" in composed.text
+    assert "It was opened by arn:aws:iam::111122223333:user/alice with DeleteRoute" in composed.text
+    assert "Evidence" not in composed.text
+    assert "Fix" not in composed.text

@@ -39,10 +39,13 @@ def format_time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+LABELS = {Step.RESOLVED: "RESOLVED", Step.AMENDED: "CAUSE AMENDED"}
+
+
 def format_label(step: Transition) -> str:
     """Format the label in brackets: the severity, and whether the finding is resolved."""
     severity = step.finding.severity.upper()
-    return f"RESOLVED, {severity}" if step.step is Step.RESOLVED else severity
+    return f"{LABELS[step.step]}, {severity}" if step.step in LABELS else severity
 
 
 def format_named(name: str, label: str, limit: int) -> str:

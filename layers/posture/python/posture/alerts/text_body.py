@@ -136,7 +136,7 @@ def _finding(number: int, step: Transition, title: str, fixes: dict[str, int]) -
     yield f"  {was}{format_line(finding.verdict.summary, SENTENCE)}"
     yield f"  Since {format_time(finding.opened_at)}{_until(step)}"
     yield from _opened_and_resolved(step)
-    if step.step is not Step.RESOLVED:
+    if step.step not in {Step.RESOLVED, Step.AMENDED}:
         yield from _evidence(finding)
         yield from _fix(number, finding, fixes)
     if finding.resource != finding.scope.subject:
@@ -160,14 +160,16 @@ def _opened_and_resolved(step: Transition) -> Iterator[str]:
         yield f"  It had been opened by {opened_by}"
         how = HOW.get(step.step) or ("repaired" if step.reason == REPAIRED else "resolved")
         yield f"  It was {how} by {format_line(resolved_by, FACT)}"
-    elif finding.caused_by != finding.opened_by:
+    elif finding.caused_by != finding.opened_by or step.step is Step.AMENDED:
         yield f"  It was opened by {opened_by}"
+    if step.step is Step.AMENDED and finding.resolved_by:
+        yield f"  It was resolved by {format_line(describe_attribution(finding.resolved_by), FACT)}"
 
 
 def _what(step: Transition) -> str:
-    """Format the label and the step, as in `[HIGH] opened` or `[RESOLVED] repaired`."""
-    if step.step is Step.RESOLVED:
-        return f"[{format_label(step)}] {format_line(step.reason, FACT) or 'resolved'}"
+    """Format the label and the step, as in `[HIGH] opened` or `[RESOLVED, HIGH] repaired`."""
+    if step.step in {Step.RESOLVED, Step.AMENDED}:
+        return f"[{format_label(step)}] {format_line(step.reason, FACT) or step.step}"
     ending = f" ({format_line(step.reason, FACT)})" if step.reason else ""
     return f"[{format_label(step)}] {step.step}{ending}"
 
@@ -199,7 +201,7 @@ def _evidence(finding: Finding) -> Iterator[str]:
     if evidence:
         yield "  Evidence:"
     for fact in evidence[:MAX_FACTS]:
-        yield f"    - {format_line(fact.text, FACT)}"
+        yield f"    - {format_line(fact.text, SENTENCE)}"
     if len(evidence) > MAX_FACTS:
         yield f"    - and {len(evidence) - MAX_FACTS} more, stored with the finding"
 

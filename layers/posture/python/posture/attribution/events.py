@@ -103,7 +103,7 @@ def build_cause(change: Change) -> Cause:
 
 def build_baseline_cause(version: BaselineVersion, at: datetime) -> Cause:
     """Build the cause of what a version of the baseline did; `at` if its time is not known."""
-    name = f"baseline version {version.number}"
+    name = str(version.number)
     time = version.applied_at or at
     return Cause(name, PUT_BASELINE, version.applied_by, time, kind=CauseKind.BASELINE)
 
@@ -128,9 +128,9 @@ def list_clock_events(earlier: Earlier, present: Present, baseline: Baseline) ->
         each for each in (earlier.snapshot, present.snapshot) if isinstance(each, Snapshot)
     ]
     endpoints = {name: each for it in snapshots for name, each in it.endpoints.items()}
-    for name, endpoint in endpoints.items():
+    for endpoint in endpoints.values():
         if endpoint.created_at and since < endpoint.created_at + grace <= until:
             end = endpoint.created_at + grace
-            yield Event(Cause(name, GRACE_ENDED, "", end, kind=CauseKind.CLOCK))
+            yield Event(Cause("", GRACE_ENDED, "", end, kind=CauseKind.CLOCK))
     if any(depends_on_time(each.policy or "") for each in endpoints.values()):
         yield Event(Cause("", DATE_REACHED, "", until, kind=CauseKind.CLOCK))

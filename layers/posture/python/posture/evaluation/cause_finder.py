@@ -347,9 +347,7 @@ def _amend_finding(finding: Finding, at: datetime, ask: _Ask) -> tuple[Transitio
     if was_opened and was_updated and finding.status is not FindingStatus.WAIVED and not resolved:
         amended = replace(amended, caused_by=amended.opened_by)
     amended = replace(amended, version=finding.version + 1)
-    return Transition(
-        Step.AMENDED, amended, f"cause amended: what {' and '.join(what)} it"
-    ), settled
+    return Transition(Step.AMENDED, amended, f"what {' and '.join(what)} it is known now"), settled
 
 
 def _is_better(answer: Attribution, known: Attribution) -> bool:

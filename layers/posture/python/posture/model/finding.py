@@ -50,7 +50,7 @@ class Cause:
         event_id: The id of the CloudTrail event, waiver or baseline version; the digest of the
             code after an upgrade; "" for the end of a grace period.
         event_name: The call; for other kinds `PutBaseline`, `ApproveWaiver`, `RevokeWaiver`,
-            `WaiverExpired`, `GracePeriodEnded` or `RulesUpgraded`.
+            `WaiverExpired`, `GracePeriodEnded`, `PolicyDateReached` or `RulesUpgraded`.
         actor: Who made the call, published the baseline or decided on the waiver; "" for the clock
             and an upgrade.
         time: When it happened; for an upgrade, when it was first seen.

@@ -94,6 +94,27 @@ def test_asff_tells_how_a_finding_stands(
     )
 
 
+@pytest.mark.parametrize(
+    ("service", "control"), [("secretsmanager", None), ("ecr.api", "Security Hub EC2.55")]
+)
+def test_a_missing_endpoint_concerns_the_control_of_its_own_service_only(
+    service: str, control: str | None
+) -> None:
+    """In each form that names controls."""
+    name = f"com.amazonaws.{SCOPE.region}.{service}"
+    answer = verdict("required-service-without-endpoint", name)
+    [step] = opened(answer)
+    asff = build_asff(step.finding, load_rule_texts())["Compliance"]["RelatedRequirements"]
+    event = ocsf.build_ocsf_event(step.finding)["compliance"]
+    (result,) = sarif.build_sarif([(SCOPE, answer)])["runs"][0]["results"]
+    for named in (asff, event["requirements"], result["properties"]["tags"]):
+        assert "NIST SP 800-53 r5 SC-7" in named
+        assert [each for each in named if each.startswith("Security Hub")] == [
+            each for each in [control] if each
+        ]
+    assert ("Security Hub" in event["standards"]) is bool(control)
+
+
 def test_asff_stays_within_its_bounds() -> None:
     """However much a finding has to say."""
     long = verdict(RULE, summary="€" * 900, evidence=["€" * 900] * 40)

@@ -13,11 +13,12 @@ from posture.policy.parse import parse_policy
 from posture.policy.request import CallerKind, Request
 from posture_cli.demo.demo_run import DemoRun
 from posture_cli.embedded.aws import EmbeddedAws
-from recorded_calls import Use, recording
+from recorded_calls import Use, create_bucket, recording
 from stack_template import PATH
 
 UNTRUSTED = "999988887777"
-GATEWAY = "dynamodb"
+GATEWAYS = {"dynamodb", "s3"}
+BUCKET = "evidence-bucket"
 
 
 class Deployed:
@@ -39,7 +40,7 @@ class Deployed:
     def allows(self, request: Request) -> bool:
         """Return whether the endpoint of the request's service allows it."""
         service = request.action.partition(":")[0]
-        return evaluate(self.policies[service], request, gateway=service == GATEWAY).allowed
+        return evaluate(self.policies[service], request, gateway=service in GATEWAYS).allowed
 
     def _request(self, function: str, use: Use) -> Request:
         account = self._aws.account
@@ -68,6 +69,9 @@ class Deployed:
         name, slash, index = use.resource.partition("/")
         if use.action == "ec2:GetManagedPrefixListEntries":
             return f"arn:aws:ec2:{aws.region}:{aws.account}:prefix-list/pl-0123456789abcdef0"
+        if use.action == "s3:PutObject":
+            prefix = f"{aws.stack.name}/{aws.account}/{aws.region}"
+            return f"arn:aws:s3:::{BUCKET}/{prefix}/2026/01/31/120000.000000Z.ndjson.gz"
         if name == "*":
             return "*"
         found = aws.stack.physical_id(name)
@@ -79,7 +83,9 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[Deployed]:
     """Deploy the stack and run the demo."""
-    with EmbeddedAws(PATH.parent) as aws, recording(aws) as recorder:
+    parameters = {"EvidenceBucket": BUCKET}
+    with EmbeddedAws(PATH.parent, parameters=parameters) as aws, recording(aws) as recorder:
+        create_bucket(aws, BUCKET)
         demo = DemoRun(aws)
         demo.build()
         list(demo.run())

@@ -11,11 +11,11 @@ from posture.runtime import clients
 from posture_cli.demo.demo_run import DemoRun
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
-from recorded_calls import Recorder, Use, recording
+from recorded_calls import Recorder, Use, create_bucket, recording
 from sample_events import list_events, read_event
 from stack_template import PATH, RESOURCES, as_list, list_allowed, list_identity_statements
 
-FUNCTIONS = ("evaluate", "sweep", "notify")
+FUNCTIONS = ("evaluate", "sweep", "notify", "export")
 # Lambda itself uses these with the role: to poll, log, trace, attach to the VPC and send failures.
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
 BY_LAMBDA = {
@@ -33,17 +33,21 @@ ALL_FEATURES = {  # parameters that enable every optional feature
     "OrganizationId": "o-exampleorgid",
     "MemberAccounts": "210987654321",  # of events/evaluate/cross-account.json
     "MemberExternalId": "our-external-id",
+    "EvidenceBucket": "evidence-bucket",
 }
-BY_SERVICES = {"UseKeyThroughServices"}  # used by DynamoDB, SQS and SNS, as the condition says
+# Used by DynamoDB, SQS, SNS and S3, as the conditions say.
+BY_SERVICES = {"UseKeyThroughServices", "EncryptExports"}
 
 
 @pytest.fixture(scope="module")
 def recorder() -> Iterator[Recorder]:
     """Run every case that the monitor handles, and record its calls."""
     with EmbeddedAws(PATH.parent, parameters=ALL_FEATURES) as aws, recording(aws) as recorder:
+        create_bucket(aws, ALL_FEATURES["EvidenceBucket"])
         demo = DemoRun(aws)
         demo.build()
         list(demo.run())
+        aws.functions["posture-export"]({})
         _create_endpoint_service(aws)
         for folder in ("calls", "evaluate"):
             for name in list_events(folder):
@@ -129,21 +133,25 @@ def _lose_race(aws: EmbeddedAws, function: str, payload: Any) -> None:
     """Let another writer change a scope record at the moment of the function's write."""
     calls = []
 
-    def refuse(params: Any, **_: Any) -> None:
+    def refuse(params: Any, model: Any, **_: Any) -> None:
         # An unchanged snapshot is refused as well, so that the function evaluates the rules.
         unchanged = b"#picture = :picture AND" in params["body"]
         calls.extend([1] * (not unchanged))
         if unchanged or len(calls) == 1:
-            error: Any = {"Code": "ConditionalCheckFailedException", "Message": "moved"}
-            dynamodb = clients.dynamodb()
-            raise dynamodb.exceptions.ConditionalCheckFailedException(
-                {"Error": error}, "UpdateItem"
-            )
+            response: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "x"}}
+            exceptions = clients.dynamodb().exceptions
+            if model.name == "UpdateItem":
+                raise exceptions.ConditionalCheckFailedException(response, model.name)
+            response["CancellationReasons"] = [{"Code": "ConditionalCheckFailed"}]
+            raise exceptions.TransactionCanceledException(response, model.name)
 
     events = clients.dynamodb().meta.events
-    events.register_first("before-call.dynamodb.UpdateItem", refuse)
+    names = [f"before-call.dynamodb.{name}" for name in ("UpdateItem", "TransactWriteItems")]
+    for name in names:
+        events.register_first(name, refuse)
     aws.functions[function](payload)
-    events.unregister("before-call.dynamodb.UpdateItem", refuse)
+    for name in names:
+        events.unregister(name, refuse)
     assert calls
 
 
@@ -193,7 +201,7 @@ def test_a_role_allows_nothing_its_function_does_not_use(
 
 def test_every_call_has_valid_parameters(recorder: Recorder) -> None:
     """By botocore's validation, which the functions' own clients disable."""
-    assert len(recorder.uses) == 3
+    assert len(recorder.uses) == len(FUNCTIONS)
     assert recorder.invalid == []
 
 

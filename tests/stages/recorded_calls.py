@@ -71,6 +71,13 @@ class Recorder:
             yield Use(f"{service}:{operation}", "*")
 
 
+def create_bucket(aws: EmbeddedAws, name: str) -> None:
+    """Create the bucket of somebody else that chain ends are exported to."""
+    aws.session.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": cast("Any", aws.region)}
+    )
+
+
 @contextmanager
 def recording(aws: EmbeddedAws) -> Iterator[Recorder]:
     """Record the calls of the stack's functions, which must not have run before."""

@@ -28,6 +28,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from moto.cloudformation import parsing
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.ec2 import utils
@@ -53,6 +54,7 @@ INBOUND_ONLY = "PrivateDnsOnlyForInboundResolverEndpoint"
 RESERVED = 4  # addresses at the start of a subnet that AWS reserves
 
 _TABLES = RLock()
+_CLEAN_JSON = parsing.clean_json
 _CALL_ACTION = DynamoHandler.call_action
 _EXECUTE_STATEMENT = DynamoHandler.execute_statement
 _CREATE_ACL = NetworkAclBackend.create_network_acl
@@ -63,6 +65,7 @@ def patch_moto() -> None:
     """Patch moto's classes; calling it again changes nothing."""
     for kind, name in ((VPCEndPoint, "vpc_endpoint_id"), (NetworkAcl, "network_acl_id")):
         setattr(kind, name, property(lambda self: self.id))  # read by moto's filters
+    setattr(parsing, "clean_json", _clean_json)  # noqa: B010 - it calls itself by this name
     setattr(NetworkAclBackend, "create_network_acl", _create_acl)  # noqa: B010
     setattr(Route, "state", property(_find_route_state))  # noqa: B010 - replaces a property
     setattr(DynamoHandler, "call_action", _call_action_locked)  # noqa: B010 - replaces a method
@@ -128,6 +131,12 @@ def _execute_statement(self: DynamoHandler) -> Any:
         page["LastEvaluatedKey"] = last
         page["NextToken"] = b64encode(json.dumps(last).encode()).decode()
     return DynamoResult(page)
+
+
+def _clean_json(value: Any, resources: Any) -> Any:
+    """Resolve functions of a template; a list loses the members that are `AWS::NoValue`."""
+    cleaned = _CLEAN_JSON(value, resources)
+    return [each for each in cleaned if each is not None] if isinstance(cleaned, list) else cleaned
 
 
 def _create_acl(self: Any, vpc_id: str, tags: Any = None, default: bool = False) -> Any:

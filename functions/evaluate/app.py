@@ -42,6 +42,7 @@ evaluator = Evaluator(
         store=store,
         baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),
         rejections=Rejections(clients.dynamodb(), settings.tables.history),
+        own_vpc=os.environ.get("MONITOR_VPC_ID", ""),
     )
 )
 # The objects above live as long as the process, so the garbage collector skips them.
@@ -55,5 +56,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     evaluated = evaluator.evaluate(event, deadline)
     for name, number in evaluated.count_metrics().items():
-        metrics.add_metric(name, MetricUnit.Count, number)
+        if number:  # CloudWatch bills a metric for each hour that it has a value in
+            metrics.add_metric(name, MetricUnit.Count, number)
+    for delay in evaluated.heartbeat_delays:
+        metrics.add_metric("HeartbeatLatency", MetricUnit.Seconds, delay)
     return evaluated.build_response()

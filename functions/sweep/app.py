@@ -37,6 +37,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     result = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
     for name, number in result.count_metrics().items():
-        metrics.add_metric(name, MetricUnit.Count, number)
+        if number:  # CloudWatch bills a metric for each hour that it has a value in
+            metrics.add_metric(name, MetricUnit.Count, number)
     result.require_complete()
     return result.count_metrics()

@@ -149,8 +149,9 @@ def use_one_zone(resources: Resources) -> None:
 
 
 def drop_endpoint(resources: Resources) -> None:
-    """Remove the SNS endpoint, and the rule that names it."""
-    del resources["SnsEndpoint"], resources["TamperingNetworkRule"]
+    """Remove the SNS endpoint, and what names it."""
+    for name in ("SnsEndpoint", "TamperingNetworkRule", "OwnEndpointsPolicy"):
+        del resources[name]
     without = {"Fn::GetAtt": ["TamperingNetworkRule", "Arn"]}
     for name in ("AlertTopicPolicy", "AlarmTopicPolicy", "UndeliveredQueuePolicy"):
         for statement in resources[name]["Properties"]["PolicyDocument"]["Statement"]:

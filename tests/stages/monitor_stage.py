@@ -88,6 +88,7 @@ class Stage:
                 store=self.store,
                 baselines=BaselineTable(self.dynamodb, TABLES.baseline),
                 rejections=Rejections(self.dynamodb, TABLES.history),
+                own_vpc=self.network.vpc,
             )
         )
 

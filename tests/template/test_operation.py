@@ -151,6 +151,7 @@ FREE = {  # https://aws.amazon.com/eventbridge/pricing/: events of AWS services,
     "AWS::IAM::Role",
     "AWS::KMS::Alias",
     "AWS::Lambda::Permission",
+    "AWS::Scheduler::Schedule",  # 14 million invocations a month are free
     "AWS::SNS::Subscription",  # e-mails: the first 1,000 a month, then 2 dollars for 100,000
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",

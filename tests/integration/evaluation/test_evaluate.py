@@ -1,7 +1,7 @@
 """A batch of changes leads to the current state, in whatever order its records arrive."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from posture.model.verdict import Verdict
 from posture.rules.engine import evaluate_context
 from posture.rules.rule import VpcContext
 from posture.store.scope_store import WriteOutcome
+from stack_tables import TABLES
 
 
 def outcomes(evaluated: Any) -> list[WriteOutcome]:
@@ -44,6 +45,30 @@ def test_a_finding_keeps_the_name_of_its_vpc(stage: Stage) -> None:
     assert stage.evaluate().failed == ()
     (finding,) = stage.about(stage.network.group)
     assert finding.names == ScopeNames("payments")
+
+
+def test_a_tag_of_the_monitors_own_vpc_is_a_heartbeat(stage: Stage) -> None:
+    """Its delay is measured once it is evaluated; a tag of another VPC is no heartbeat."""
+    tags: Any = [{"Key": "posture-heartbeat", "Value": "posture"}]
+    for vpc in (stage.network.vpc, stage.network.bare):
+        stage.alice.create_tags(Resources=[vpc], Tags=tags)
+    records = stage.taken()
+    stage.clock.time += timedelta(seconds=20)
+    evaluated = stage.evaluate(*records)
+    assert evaluated.failed == ()
+    assert len(evaluated.results) == 2
+    (delay,) = evaluated.heartbeat_delays
+    called = datetime.fromisoformat(records[0]["eventTime"])
+    assert 20 <= delay <= (stage.clock.time - called).total_seconds()
+    assert evaluated.count_metrics()["Heartbeats"] == 1
+
+
+def test_a_heartbeat_that_cannot_be_evaluated_does_not_count(stage: Stage) -> None:
+    """The alarm is raised as well when EC2 or the findings table cannot be reached."""
+    tags: Any = [{"Key": "posture-heartbeat", "Value": "posture"}]
+    stage.alice.create_tags(Resources=[stage.network.vpc], Tags=tags)
+    stage.dynamodb.delete_table(TableName=TABLES.findings)
+    assert stage.evaluate().heartbeat_delays == ()
 
 
 def test_a_change_of_a_group_of_another_vpc_reaches_the_endpoint_that_has_it(stage: Stage) -> None:

@@ -53,7 +53,7 @@ class EvaluationPorts:
     """What the evaluator works with.
 
     `observer` reads the monitor's own account and region, `members` the same region of other
-    accounts, by account.
+    accounts, by account. `own_vpc` is the VPC of the functions, whose tag a schedule sets.
     """
 
     observer: Observer
@@ -62,6 +62,7 @@ class EvaluationPorts:
     baselines: BaselineTable
     rejections: Rejections
     members: Mapping[str, Observer] = field(default_factory=dict)
+    own_vpc: str = ""
 
     def observer_of(self, account: str) -> Observer:
         """Return the observer of an account; KeyError where it is not monitored."""

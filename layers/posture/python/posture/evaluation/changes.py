@@ -6,7 +6,7 @@ its batch. The queue hands out a failed message again, and at last to its dead-l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from posture.model.change import ChangeOutcome
 from posture.runtime.deadline import Deadline
 from posture.store.rejections import LAST_TRY
 from posture.store.scope_store import WriteOutcome
+
+HEARTBEAT = "CreateTags"  # the call of the stack's HeartbeatSchedule
 
 logger = Logger()
 
@@ -35,6 +37,7 @@ class BatchResult:
     changes: int = 0
     ignored: int = 0
     unmonitored: int = 0
+    heartbeat_delays: tuple[float, ...] = ()  # seconds from the call to the end of its evaluation
     rejected: int = 0
     regions_swept: int = 0
     results: tuple[ScopeResult, ...] = ()
@@ -51,6 +54,7 @@ class BatchResult:
         """Count the batch's metrics, by name."""
         outcomes = [each.outcome for each in self.results]
         return {
+            "Heartbeats": len(self.heartbeat_delays),
             "ChangesReceived": self.changes,
             "ChangesIgnored": self.ignored,
             "ChangesRejected": self.rejected,
@@ -100,10 +104,24 @@ class Evaluator:
             ignored=len(batch.received) - len(applied),
             unmonitored=len(parsed.received) - len(batch.received),
             rejected=len(batch.rejected),
+            heartbeat_delays=tuple(self._measure_heartbeats(applied, failures)),
             regions_swept=evaluation.regions_swept,
             results=tuple(evaluation.results),
             failed=(*(each.message_id for each in batch.rejected), *failed),
         )
+
+    def _measure_heartbeats(
+        self, applied: Iterable[ReceivedChange], failures: Failures
+    ) -> Iterator[float]:
+        """Yield the delays of the tags that a schedule sets on the monitor's own VPC.
+
+        Its alarm is raised when none comes out here, whatever lost it: the trail, EventBridge, the
+        queue, this function, its access to EC2 or to the findings table.
+        """
+        own = frozenset({self._ports.own_vpc} - {""})
+        for change in (each.change for each in applied if each.change.event_id not in failures):
+            if change.event_name == HEARTBEAT and change.vpc_ids == own:
+                yield (self._ports.observer.now() - change.time).total_seconds()
 
     def _drop_unmonitored(self, batch: ChangeBatch) -> ChangeBatch:
         """Drop changes of accounts and Regions that this monitor does not monitor."""

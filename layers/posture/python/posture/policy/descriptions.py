@@ -89,7 +89,8 @@ def describe_request(request: Request, policy: Policy, *, can_call: str = "can c
     parts += [f"lacks {absent}"] if absent else []
     when = f", when the request {' and '.join(parts)}" if parts else ""
     call = f"{can_call} {request.action} {describe_resource(request, policy)}"
-    return f"{describe_caller(request)} {call}{when}{_describe_examples(request, policy)}"
+    # Before the conditions: where a long text is cut, it still says which names are examples.
+    return f"{describe_caller(request)} {call}{_describe_examples(request, policy)}{when}"
 
 
 def _describe_examples(request: Request, policy: Policy) -> str:

@@ -19,7 +19,7 @@ SCHEMA = 4
 
 # Of the texts and evidence of verdicts. Raise it when rules word what they found in another way:
 # the findings that are stored are then taken for unchanged, and an upgrade raises no alert.
-WORDING = 1
+WORDING = 2
 
 Fields = Mapping[str, Any]  # an item in plain Python
 Step = Callable[[Fields], Fields]

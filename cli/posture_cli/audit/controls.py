@@ -18,11 +18,15 @@ UNRESOLVED = frozenset(FindingStatus) - {FindingStatus.RESOLVED}
 
 @dataclass(frozen=True, slots=True)
 class ScopeResult:
-    """The findings of a scope that are not resolved, and the checks that passed, if known."""
+    """The findings of a scope that are not resolved, and the checks that passed, if known.
+
+    `observed_at` is when the scope was last observed; None for a past time.
+    """
 
     scope: Scope
     bad: tuple[Shortcoming, ...]
     passed: frozenset[Check] | None
+    observed_at: datetime | None = None
 
 
 def read_results(tables: OpenTables, scopes: Iterable[Scope]) -> Iterator[ScopeResult]:
@@ -35,7 +39,7 @@ def read_results(tables: OpenTables, scopes: Iterable[Scope]) -> Iterator[ScopeR
         if record.exists:
             passed = record.passed
             checks = None if passed is None else frozenset(map(Check.parse, passed))
-            yield ScopeResult(record.scope, tuple(bad[record.scope]), checks)
+            yield ScopeResult(record.scope, tuple(bad[record.scope]), checks, record.observed_at)
 
 
 def read_past_results(

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from posture.model.scope import Scope
 from posture.rules.control_counts import (
     CONTROLS,
-    ControlState,
+    ControlCount,
     ControlTally,
     ScopeOutcome,
     build_control_record,
@@ -22,7 +22,7 @@ from posture_cli import exit_codes, options
 from posture_cli.audit.controls import ScopeResult, read_past_results, read_results
 from posture_cli.audit.finding_filter import FindingFilter
 from posture_cli.audit.no_match import choose_scopes
-from posture_cli.audit.observed import format_instant, read_period
+from posture_cli.audit.observed import EXPECTED, format_instant, read_period
 from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
@@ -115,13 +115,24 @@ def controls(
         if observed:
             observed.require_begun(observed.until)
         results = [it for each, found in listed for it in _read(each, found, as_of)]
+    tally = ControlTally()
+    for it in results:
+        tally.add(it.scope, it.bad, it.passed)
+    results += [ScopeResult(scope, (), passed) for scope, passed in tally.list_regions()]
+    if by_scope:
+        decided = _write_scopes(results, chosen, output)
+    else:
+        decided = _write([it for it in tally.count() if it.control in chosen], output)
+    print_note(f"{len(results)} {'scope was' if len(results) == 1 else 'scopes were'} counted")
     if observed and as_of:
         print_note(observed.describe())
         print_note(f"which checks passed at {format_instant(as_of)} is not stored")
-    decided = (
-        _write_scopes(results, chosen, output) if by_scope else _write(results, chosen, output)
-    )
-    print_note(f"{len(results)} {'scope was' if len(results) == 1 else 'scopes were'} counted")
+    elif old := [it for it in results if it.observed_at and it.observed_at < _yesterday()]:
+        last = min(it.observed_at for it in old if it.observed_at)
+        number = "1 scope was" if len(old) == 1 else f"{len(old)} scopes were"
+        print_note(
+            f"{number} not observed for a day or more, the oldest since {format_instant(last)}"
+        )
     for each in stacks:
         each.print_cost(verbose=tables.verbose)
     if not decided:
@@ -156,17 +167,15 @@ def _squash(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
-def _write(results: Sequence[ScopeResult], chosen: Sequence[Control], output: Output) -> bool:
+def _yesterday() -> datetime:
+    return datetime.now(UTC) - EXPECTED
+
+
+def _write(counts: Sequence[ControlCount], output: Output) -> bool:
     """Write the counts; return whether nothing failed and everything was decided."""
-    tally = ControlTally()
-    for each in results:
-        tally.add(each.scope, each.bad, each.passed)
-    counts = [each for each in tally.count() if each.control in chosen]
     write_records(map(build_control_record, counts), COLUMNS, output, CSV_COLUMNS)
-    failed = any(each.state is ControlState.FAIL for each in counts)
-    return not failed and all(
-        outcome in DECIDED for each in counts for outcome, number in each.scopes.items() if number
-    )
+    outcomes = (it for each in counts for it, number in each.scopes.items() if number)
+    return all(outcome in DECIDED for outcome in outcomes)
 
 
 def _write_scopes(

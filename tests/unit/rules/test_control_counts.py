@@ -24,7 +24,7 @@ from posture.rules.control_counts import (
     list_passed_checks,
 )
 from posture.rules.engine import evaluate_vpc
-from posture.rules.rule_catalogue import SERVICE_RULES, VPC_RULES
+from posture.rules.rule_catalogue import ACCESS_RULES, SERVICE_RULES, VPC_RULES
 
 REQUIRED = "required-service-without-endpoint"
 VPC = Scope("111122223333", "eu-west-1", "vpc-1")
@@ -111,6 +111,21 @@ def test_a_region_that_cannot_be_read_leaves_every_control_undecided() -> None:
     assert counts["Security Hub EC2.57"].state is ControlState.NOT_EVALUATED
 
 
+def test_a_region_whose_scopes_were_evaluated_can_be_read() -> None:
+    """It counts once, without a finding or record of its own; not before passes are recorded."""
+    monitored = "NIST SP 800-53 r5 CA-7"
+    counts = _count((VPC, [], _passed()), (SERVICE, [], _passed()))
+    assert counts[monitored].scopes == {ScopeOutcome.PASSED: 1}
+    assert counts[monitored].state is ControlState.PASS
+    assert _count((VPC, [], _passed()), (OTHER, [], None))[monitored].scopes == {
+        ScopeOutcome.UNRECORDED: 1
+    }
+    lost = _bad("111122223333", UNKNOWN, "account-region-not-readable")
+    assert _count((VPC, [], _passed()), (REGION, [lost], None))[monitored].scopes == {
+        ScopeOutcome.UNKNOWN: 1
+    }
+
+
 def test_passes_that_were_not_recorded_are_not_assumed() -> None:
     """A record of a former version, or a past time, says only what failed."""
     counts = _count((VPC, [_bad(SSM)], None))
@@ -174,6 +189,7 @@ def test_every_scope_counts_once_for_each_control_that_concerns_it(scopes: list[
     for count in _count(*scopes).values():
         rules = {each.rule for each in count.checks}
         concerned = [it for it, _, _ in scopes if rules & kinds[bool(it.vpc_id)]]
-        assert sum(count.scopes.values()) == len(concerned)
+        regions = bool(scopes) and bool(rules & {it.id for it in ACCESS_RULES})
+        assert sum(count.scopes.values()) == len(concerned) + regions
         if count.state is ControlState.PASS:
             assert set(count.scopes) <= {ScopeOutcome.PASSED, ScopeOutcome.OUT_OF_SCOPE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from posture.errors import SweepIncompleteError
 from posture.evaluation.scope import ScopeResult
@@ -38,7 +39,9 @@ class SweepResult:
         A thousand accounts of which each failed differently take no more room than a few.
         """
         by_reason: dict[str, list[Region | Scope]] = defaultdict(list)
-        for place, reason in (*self.failed_regions.items(), *self.failed.items()):
+        failed: Iterable[tuple[Region | Scope, str]]
+        failed = chain(self.failed_regions.items(), self.failed.items())
+        for place, reason in failed:
             by_reason[truncate(reason, MAX_REASON)].append(place)
         if self.remaining:
             by_reason[NO_TIME] += self.remaining

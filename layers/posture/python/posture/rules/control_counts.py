@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from posture.model.finding import FindingStatus
-from posture.model.scope import Scope
+from posture.model.scope import Region, Scope
 from posture.model.service_names import short_name
 from posture.model.verdict import Status, Verdict
 from posture.rules.controls import Control
@@ -95,10 +95,15 @@ class ControlCount:
 
 
 class ControlTally:
-    """Counts controls over scopes: `add` each scope, then `count`."""
+    """Counts controls over scopes: `add` each scope, then `count`.
+
+    The Region of an account whose scopes were evaluated can be read, so it counts as well.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[Control, Counter[ScopeOutcome]] = {each: Counter() for each in CONTROLS}
+        self._added: set[Scope] = set()  # Regions of accounts
+        self._read: dict[Scope, bool] = {}  # whether what passed in them is known
 
     def add(
         self, scope: Scope, bad: Iterable[Shortcoming], passed: frozenset[Check] | None
@@ -111,13 +116,28 @@ class ControlTally:
             passed: The checks that at least one of its resources passed, as `list_passed_checks`
                 returns them; None where that is not known.
         """
+        region = Region(scope.account, scope.region).scope
+        if scope.is_region:
+            self._added.add(region)
+        else:
+            self._read[region] = self._read.get(region, True) and passed is not None
         for control, outcome in list_outcomes(scope, bad, passed):
             self._counts[control][outcome] += 1
 
     def count(self) -> Sequence[ControlCount]:
         """Return the counts of every control, by framework and number."""
+        counts = {control: Counter(found) for control, found in self._counts.items()}
+        for scope, passed in self.list_regions():
+            for control, outcome in list_outcomes(scope, (), passed):
+                counts[control][outcome] += 1
+        return [ControlCount(control, CONTROLS[control], counts[control]) for control in CONTROLS]
+
+    def list_regions(self) -> Sequence[tuple[Scope, frozenset[Check] | None]]:
+        """List the Regions of accounts that count beside the added scopes, as `add` takes them."""
         return [
-            ControlCount(control, CONTROLS[control], self._counts[control]) for control in CONTROLS
+            (scope, frozenset() if known else None)
+            for scope, known in sorted(self._read.items())
+            if scope not in self._added
         ]
 
 
@@ -134,7 +154,7 @@ def list_outcomes(
         if each.status is not FindingStatus.RESOLVED
     )
     if scope.is_region:
-        return _list_unread(bool(seen))
+        return _list_access(unread=bool(seen), unrecorded=passed is None)
     return _list_outcomes(bool(scope.vpc_id), seen, passed)
 
 
@@ -242,13 +262,14 @@ def _list_outcomes(
     return outcomes
 
 
-@lru_cache(maxsize=2)
-def _list_unread(unread: bool) -> Sequence[tuple[Control, ScopeOutcome]]:
+@lru_cache(maxsize=4)
+def _list_access(*, unread: bool, unrecorded: bool) -> Sequence[tuple[Control, ScopeOutcome]]:
     """List the outcomes of an account's Region: everything in it is unknown while it is unread."""
     if unread:
         return [(control, ScopeOutcome.UNKNOWN) for control in CONTROLS]
+    outcome = ScopeOutcome.UNRECORDED if unrecorded else ScopeOutcome.PASSED
     return [
-        (control, ScopeOutcome.PASSED)
+        (control, outcome)
         for control, checks in CONTROLS.items()
         if any(each.rule in ACCESS_IDS for each in checks)
     ]

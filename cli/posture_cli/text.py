@@ -8,7 +8,10 @@ HARMFUL = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 def make_printable(text: object) -> str:
     r"""Return text on one line, with `\x1b` and the like for what a terminal would obey."""
-    return "".join(_escape(character) for character in str(text))
+    plain = str(text)
+    if plain.isascii() and plain.isprintable():
+        return plain
+    return "".join(_escape(character) for character in plain)
 
 
 def _escape(character: str) -> str:

@@ -407,3 +407,29 @@ def test_an_amended_cause_is_a_line_of_its_own() -> None:
     assert "It was opened by arn:aws:iam::111122223333:user/alice with DeleteRoute" in composed.text
     assert "Evidence" not in composed.text
     assert "Fix" not in composed.text
+
+
+def test_an_account_that_cannot_be_read_is_named_once() -> None:
+    """The title of the rule says it already, and the location is the Region."""
+    scope = Scope("111122223333", "eu-west-1", "eu-west-1")
+    unread = verdict("account-region-not-readable", "111122223333", Status.UNKNOWN)
+    title = RuleText("Account cannot be read in a Region")
+    message = compose(
+        opened(unread, scope=scope),
+        commit=COMMIT,
+        parts=1,
+        observed_at=at(0),
+        rules={"account-region-not-readable": title},
+        chat=True,
+    )
+    subject = "[HIGH] Account cannot be read in a Region - 111122223333 eu-west-1"
+    assert message.subject == subject
+    description = json.loads(message.chat)["content"]["description"]
+    assert description.startswith("account 111122223333, eu-west-1\nCause unknown\n")
+
+
+def test_nobody_is_called_unknown() -> None:
+    """Who opened a finding is known or not."""
+    steps = find_transitions(SCOPE, findings(verdict()), [], observed_at=at(9))
+    assert "It had been opened; by whom is not known" in alert(steps).text
+    assert "by unknown" not in alert(steps).text

@@ -14,9 +14,10 @@ from posture.alerts.alert import Alert, format_count
 from posture.alerts.attributions import describe_attribution
 from posture.alerts.console import link_resource
 from posture.alerts.formatting import format_command, format_label, format_line, format_named
+from posture.alerts.text_body import OVER
 from posture.alerts.titles import format_title
 from posture.lifecycle.bounds import CUT
-from posture.model.finding import Step, Transition
+from posture.model.finding import Attribution, Step, Transition
 from posture.model.instant import format_iso
 
 DESCRIPTION = 2_900  # characters; a text block of Slack holds 3,000
@@ -40,11 +41,10 @@ def format_alert(alert: Alert, subject: str, more: str) -> str:
         more: The command that lists the findings of its scope.
     """
     names, scope, lead = alert.names, alert.scope, alert.lead.finding
-    place = (
-        f"{format_named(scope.subject, names.subject, LINE)} in account "
-        f"{format_named(scope.account, names.account, LINE)}, {scope.region}"
-    )
-    causes = [f"Caused by {plain(describe_attribution(each))}" for each in alert.by_cause()]
+    account = f"account {format_named(scope.account, names.account, LINE)}, {scope.region}"
+    subject_name = format_named(scope.subject, names.subject, LINE)
+    place = account if scope.is_region else f"{subject_name} in {account}"
+    causes = [_describe_cause(each) for each in alert.by_cause()]
     lines = [plain(place), *causes[:MAX_CAUSES]]
     shown = alert.transitions[:MAX_FINDINGS]
     lines += [_describe(alert, step) for step in shown]
@@ -103,9 +103,15 @@ def plain(text: str) -> str:
 def _describe(alert: Alert, step: Transition) -> str:
     title = format_title(alert.rules, step.finding)
     label = format_label(step)
-    if step.step is not Step.RESOLVED:
+    if step.step in {Step.OPENED, Step.CHANGED, Step.TRANSIENT}:
         label = f"{label}, {step.step}"
-    return f"• *{plain(title)}* ({label}): {plain(step.finding.verdict.summary)}"
+    was = "previously, " if step.step in OVER else ""
+    return f"• *{plain(title)}* ({label}): {was}{plain(step.finding.verdict.summary)}"
+
+
+def _describe_cause(attribution: Attribution) -> str:
+    known = attribution.possible
+    return f"Caused by {plain(describe_attribution(attribution))}" if known else "Cause unknown"
 
 
 def _list_fixes(shown: Sequence[Transition]) -> list[str]:
@@ -113,7 +119,7 @@ def _list_fixes(shown: Sequence[Transition]) -> list[str]:
     fixes: dict[str, None] = {}
     for step in shown:
         remedy = step.finding.verdict.remediation
-        if remedy is None or step.step in {Step.RESOLVED, Step.TRANSIENT}:
+        if remedy is None or step.step in OVER:
             continue
         exact = len(format_command(remedy.command, COMMAND)) == 1
         command = f" `{_code(remedy.command)}`" if exact and "`" not in remedy.command else ""

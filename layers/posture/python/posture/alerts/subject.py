@@ -26,12 +26,15 @@ def format_subject(alert: Alert) -> str:
     """
     scope, names = alert.scope, alert.names
     before = f"[{format_label(alert.lead)}] "
-    account = format_ascii_line(f"{scope.subject} {scope.account}", LIMIT)
-    named = format_ascii_line(
-        f"{format_named(scope.subject, names.subject, NAME)} "
-        f"{format_named(scope.account, names.account, NAME)}",
-        LIMIT,
+    subject, named_subject = (
+        f"{scope.subject} ",
+        f"{format_named(scope.subject, names.subject, NAME)} ",
     )
+    if scope.is_region:  # which the location ends with
+        subject = named_subject = ""
+    account = format_ascii_line(f"{subject}{scope.account}", LIMIT)
+    named_account = format_named(scope.account, names.account, NAME)
+    named = format_ascii_line(f"{named_subject}{named_account}", LIMIT)
     region = format_ascii_line(scope.region, LIMIT)
     title = format_ascii_line(format_title(alert.rules, alert.lead.finding), LIMIT)
     impact = next(

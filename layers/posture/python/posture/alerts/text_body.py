@@ -154,16 +154,21 @@ def _link(address: str, indent: str) -> Iterator[str]:
 def _opened_and_resolved(step: Transition) -> Iterator[str]:
     """Say who had opened a finding and who resolved it, where the alert's cause does not."""
     finding = step.finding
-    opened_by = format_line(describe_attribution(finding.opened_by), FACT)
     if step.step in OVER:
-        resolved_by = describe_attribution(finding.resolved_by or finding.caused_by)
-        yield f"  It had been opened by {opened_by}"
+        yield _by("It had been opened", finding.opened_by)
         how = HOW.get(step.step) or ("repaired" if step.reason == REPAIRED else "resolved")
-        yield f"  It was {how} by {format_line(resolved_by, FACT)}"
+        yield _by(f"It was {how}", finding.resolved_by or finding.caused_by)
     elif finding.caused_by != finding.opened_by or step.step is Step.AMENDED:
-        yield f"  It was opened by {opened_by}"
+        yield _by("It was opened", finding.opened_by)
     if step.step is Step.AMENDED and finding.resolved_by:
-        yield f"  It was resolved by {format_line(describe_attribution(finding.resolved_by), FACT)}"
+        yield _by("It was resolved", finding.resolved_by)
+
+
+def _by(happened: str, attribution: Attribution) -> str:
+    """Say who did it, as far as it is known."""
+    if not attribution.possible:
+        return f"  {happened}; by whom is not known"
+    return f"  {happened} by {format_line(describe_attribution(attribution), FACT)}"
 
 
 def _what(step: Transition) -> str:

@@ -133,8 +133,18 @@ def _group_by_finding(rows: Iterable[Entry]) -> Iterator[Sequence[Entry]]:
     """Group rows by finding, each in the order of the chain."""
     lives: dict[str, list[Entry]] = {}
     for row in sort_rows(rows):
-        lives.setdefault(row.transition.finding.id, []).append(row)
+        life = lives.setdefault(row.transition.finding.id, [])
+        if not row.transition.is_lasting and row.transition.step is Step.AMENDED:
+            life[:] = [each for each in life if not _is_amended(each, row)]
+            row = replace(row, transition=replace(row.transition, step=Step.TRANSIENT))  # noqa: PLW2901
+        life.append(row)
     yield from lives.values()
+
+
+def _is_amended(row: Entry, later: Entry) -> bool:
+    """Return whether a later row amends this one of a transient finding: they began together."""
+    opened = row.transition.finding.opened_by
+    return not row.transition.is_lasting and opened == later.transition.finding.opened_by
 
 
 def _split_into_episodes(life: Iterable[Entry]) -> Sequence[Sequence[Entry]]:

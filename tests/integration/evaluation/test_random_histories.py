@@ -96,8 +96,9 @@ def _list_episodes(history: RandomHistory, key: VerdictKey) -> Iterator[tuple[in
 
 def find_wrong_transients(history: RandomHistory, rows: list[Entry]) -> Iterator[str]:
     """Find transient findings that were none, that name others, or that are there twice."""
-    found = [row.transition for row in rows if row.transition.step is Step.TRANSIENT]
-    marks = Counter(transient_key(each) for each in found)
+    over = [row.transition for row in rows if not row.transition.is_lasting]
+    marks = Counter(transient_key(each) for each in over if each.step is Step.TRANSIENT)
+    found = {transient_key(each): each for each in over}.values()  # as amended last
     yield from (
         f"{mark} is recorded {number} times" for mark, number in marks.items() if number > 1
     )

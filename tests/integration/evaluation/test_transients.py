@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from posture.model.waiver import Waiver
 from posture.store.history import History
 from posture.store.items import parse_stream_record
 from posture.store.waivers import WaiverTable
+from posture_cli.audit.past import find_episodes
 from posture_cli.audit.verify import Verifier
 from posture_cli.embedded.cloudtrail import ApiCaller, record_calls
 from sample_network import ACCOUNT
@@ -214,3 +215,36 @@ def test_what_was_followed_before_is_not_counted_again(
     assert step.reason == f"{POSSIBLE}3 changes were not followed"
     watched.evaluate(*many)
     assert len(list_transients(watched, NOT_FOLLOWED)) == 1
+
+
+def test_a_call_that_is_known_later_amends_who_put_it_back(watched: Stage) -> None:
+    """Alice opened it twice and Bob closed it twice; the calls in between come late."""
+    first, second = flap(watched), flap(watched)
+    watched.evaluate(first[0], second[1])
+    (step,) = list_transients(watched)
+    assert step.finding.updated_at > list_times(first)[1]
+    watched.clock.time += timedelta(minutes=2)
+    watched.evaluate(first[1], second[0])
+    history = History(watched.dynamodb, TABLES.history)
+    rows = list(history.find_by_scope(watched.network.scope))
+    found = [row.transition for row in rows if row.transition.finding.rule == OPEN]
+    times = [list_times(first), list_times(second)]
+    told = {(it.step, it.finding.opened_at, it.finding.updated_at) for it in found}
+    assert told == {
+        (Step.TRANSIENT, times[0][0], times[1][1]),
+        (Step.AMENDED, *times[0]),
+        (Step.TRANSIENT, *times[1]),
+    }
+    (result,) = Verifier(watched.dynamodb, TABLES, watched.clock).verify_scopes(
+        [watched.network.scope]
+    )
+    assert result.fault is None
+    since, until = step.finding.opened_at, watched.clock.time
+    episodes = [it for it in find_episodes(rows, since, until) if it.finding.rule == OPEN]
+    assert sorted((it.finding.opened_at, it.finding.updated_at) for it in episodes) == times
+
+
+def list_times(records: tuple[Record, Record]) -> tuple[datetime, datetime]:
+    """Return when the calls were made."""
+    first, last = (datetime.fromisoformat(each["eventTime"]) for each in records)
+    return first, last

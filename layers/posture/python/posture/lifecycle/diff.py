@@ -188,7 +188,7 @@ def is_bad(finding: Finding) -> bool:
 
 def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str, Finding]:
     """Return the findings after the transitions."""
-    lasting = (step.finding for step in steps if step.step is not Step.TRANSIENT)
+    lasting = (step.finding for step in steps if step.is_lasting)
     return {**stored, **{finding.id: finding for finding in lasting}}
 
 

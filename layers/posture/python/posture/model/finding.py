@@ -162,6 +162,11 @@ class Transition:
     reason: str = ""  # why the finding resolved, such as `repaired`
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether it changes the finding: a transient one is over, and has the version 0."""
+        return self.finding.version > 0
+
+    @property
     def attributions(self) -> tuple[Attribution, ...]:
         """What caused it: both ends of a transient finding, all that is known once amended."""
         finding = self.finding

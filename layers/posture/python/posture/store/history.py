@@ -8,7 +8,7 @@ from heapq import merge
 from typing import Literal
 
 from posture.model.change import THROUGH
-from posture.model.finding import Finding, Step
+from posture.model.finding import Finding
 from posture.model.scope import Scope
 from posture.store.attribute_values import StoredItem
 from posture.store.items import SEVERAL, Entry, parse_history_entry
@@ -27,7 +27,7 @@ def keep_latest(latest: dict[str, Entry], row: Entry) -> None:
     Times do not tell: a clock that was ahead dates a row too late. Rows from before chains existed
     are told apart by the finding's version.
     """
-    if row.transition.step is Step.TRANSIENT:
+    if not row.transition.is_lasting:
         return
     finding = row.transition.finding
     before = latest.get(finding.id)

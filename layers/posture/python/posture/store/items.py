@@ -101,7 +101,7 @@ def build_items(
             finding, so that it is `updated_at`.
     """
     finding = transition.finding
-    if transition.step is Step.TRANSIENT:
+    if not transition.is_lasting:
         return _build_transient(transition, observed_at or finding.updated_at)
     key = item_key(finding)
     updated_at = format_iso(finding.updated_at)
@@ -143,6 +143,7 @@ def _build_transient(transition: Transition, observed_at: datetime) -> Transitio
     mark = {
         "item": name,
         "kind": "transient",
+        "until": format_iso(finding.updated_at),
         "expires_at": int((observed_at + MARK_KEPT).timestamp()),
     }
     row = {

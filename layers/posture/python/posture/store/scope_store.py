@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 ATTEMPTS = 5
+PUT_BACK_BY = "who put it back is known now"
 UNRESOLVED_ITEMS = KeyRange("item", "#", "}")  # the scope record, and the findings before RESOLVED
 MAX_FORMER = 1_000  # items of a former version that one evaluation rewrites
 
@@ -201,7 +202,7 @@ class Store(StoredTable):
 
     def _add_resolved(self, state: ScopeState, steps: Iterable[Transition]) -> ScopeState | None:
         """Add the resolved findings that come back, so that their versions continue."""
-        lasting = (step.finding for step in steps if step.step is not Step.TRANSIENT)
+        lasting = (step.finding for step in steps if step.is_lasting)
         new = (finding for finding in lasting if finding.id not in state.findings)
         wanted = {key for finding in new for key in _resolved_keys(finding, state)}
         items = self._get_all({"scope": str(state.scope), "item": key} for key in sorted(wanted))
@@ -214,17 +215,21 @@ class Store(StoredTable):
     def drop_recorded(self, scope: Scope, steps: Sequence[Transition]) -> tuple[Transition, ...]:
         """Leave out the transient findings that were recorded before: events come more than once.
 
-        If the scope's record was read before, the condition of the commit on it holds for what is
-        read here as well.
+        What was put back earlier than is recorded, as a later event says, amends the record. If the
+        scope's record was read before, the condition of the commit on it holds for what is read
+        here as well.
         """
         marks = list(map(transient_key, steps))
         items = self._get_all({"scope": str(scope), "item": key} for key in sorted(set(marks)))
-        known = {str(item["item"].get("S")) for item in items}
+        known = {str(it["item"].get("S")): str(it.get("until", {}).get("S", "")) for it in items}
         kept: list[Transition] = []
         for step, mark in zip(steps, marks, strict=True):
-            if mark not in known:
-                kept.append(step)
-                known.add(mark)
+            until = format_iso(step.finding.updated_at)
+            if mark in known and until >= known[mark]:
+                continue
+            amends = mark in known
+            kept.append(replace(step, step=Step.AMENDED, reason=PUT_BACK_BY) if amends else step)
+            known[mark] = until
         return tuple(kept)
 
     def load_record(self, scope: Scope) -> ScopeRecord | None:

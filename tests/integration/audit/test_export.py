@@ -11,7 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from audit_stage import ALICE, TableWriter, format_time, posture
+from audit_stage import ALICE, TableWriter, format_time, posture, rows
 from finding_builders import SCOPE, at, verdict
 from posture.model.scope import Scope
 from posture.model.verdict import Severity, Status
@@ -197,7 +197,7 @@ def test_athena_reads_the_same_columns_as_duckdb() -> None:
 @pytest.mark.usefixtures("writer")
 def test_altered_history_is_written_and_said(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:
     """With code 1: the rows are evidence, too."""
-    row: dict[str, Any] = dynamodb.scan(TableName="history")["Items"][0]
+    row = rows(dynamodb, "history")[0]
     dynamodb.put_item(TableName="history", Item={**row, "summary": {"S": "all is well"}})
     export(tmp_path, code=1)
     manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))

@@ -1,11 +1,11 @@
 """`posture report`: what it reads, shows and refuses."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from audit_stage import TableWriter, format_time, posture, record_evaluation
+from audit_stage import TableWriter, format_time, posture, record_evaluation, rows
 from finding_builders import SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.verdict import Severity
@@ -55,7 +55,7 @@ def test_it_says_that_history_was_altered(
 ) -> None:
     """A report on forged rows names the first of them."""
     record_evaluation(store, 0, verdict())
-    row: dict[str, Any] = dynamodb.scan(TableName="history")["Items"][0]
+    row = rows(dynamodb, "history")[0]
     dynamodb.put_item(TableName="history", Item={**row, "summary": {"S": "all is well"}})
     page = reported(tmp_path / "r.html")
     assert "The history was altered" in page

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from audit_stage import rows
 from finding_builders import SCOPE, at, change, find_caused_transitions, opened, verdict
 from former_version import rewrite_as_former_version, scan
 from posture.errors import CorruptItemError
@@ -201,7 +202,7 @@ def test_rows_of_another_version_are_read_or_refused_alike(
 ) -> None:
     """History is never written again, so its rows keep the form they had."""
     evaluate(store, 0, verdict())
-    (row,) = dynamodb.scan(TableName="history")["Items"]
+    (row,) = rows(dynamodb, "history")
     dynamodb.put_item(TableName="history", Item={**row, "schema": {"N": "1"}})
     history = History(dynamodb, "history")
     (entry,) = history.find_by_scope(SCOPE)

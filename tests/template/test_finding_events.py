@@ -103,7 +103,8 @@ def validate(schema: Mapping[str, Any], document: Any) -> None:
 def matches(pattern: Any, event: Mapping[str, Any]) -> bool:
     """Return whether EventBridge's pattern matches an event."""
     read = json.loads(pattern) if isinstance(pattern, str) else pattern
-    return bool(EventPattern(json.dumps(read), read).matches_event(dict(event)))
+    document: Any = dict(event)
+    return bool(EventPattern(json.dumps(read), read).matches_event(document))
 
 
 @each_transition

@@ -1,65 +1,150 @@
-"""What the page shows of the findings of a period."""
+"""What the report collects from history: counts, order, controls, names, transients."""
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from datetime import timedelta
 
-from finding_builders import SCOPE, at, verdict
-from posture.lifecycle.diff import find_transitions
-from posture.model.finding import FindingStatus, Step, Transition
-from posture.model.verdict import Severity
-from posture.store.hash_chain import Chain
+from finding_builders import SCOPE, at, opened, verdict
+from posture.model.finding import Attribution, Cause, FindingStatus, Step, Transition
+from posture.model.scope import Region, ScopeNames
+from posture.model.verdict import Severity, Status
+from posture.rules.control_counts import ScopeOutcome
 from posture.store.items import Entry
-from posture_cli.audit.scope_reader import ReadScope
-from posture_cli.audit.verify import VerificationResult
+from posture.store.scope_record import ScopeRecord
 from posture_cli.report.collect import FIELDS, CollectedFindings, FindingCollector, ReportPeriod
+from posture_cli.report.networks import find_private_share
+from posture_cli.report.pack import CHUNK, DetailStore, unpack
+from report_material import read_scope
 
-if TYPE_CHECKING:
-    from posture_cli.audit.open_tables import OpenTables
-
-PERIOD = ReportPeriod(at(0), at(60))
+PERIOD = ReportPeriod(at(0), at(100))
+[OPENED] = opened(verdict("endpoint-security-group-open", "vpce-0a", severity=Severity.HIGH))
 
 
-def collect(*rows: tuple[float, Transition]) -> CollectedFindings:
-    """Collect rows of one scope, each observed at its minute."""
+def entry(step: Transition, minute: float, number: int) -> Entry:
+    """Return a row of history."""
+    return Entry(step, f"c-{number}", 1, at(minute), number)
+
+
+def resolve(step: Transition, minute: float) -> Transition:
+    """Return its resolution."""
+    by = Attribution(Cause("e-9", "CreateRoute", "arn:aws:iam::111122223333:user/bob", at(minute)))
+    finding = replace(
+        step.finding,
+        status=FindingStatus.RESOLVED,
+        version=2,
+        updated_at=at(minute),
+        resolved_by=by,
+    )
+    return Transition(Step.RESOLVED, finding, "repaired")
+
+
+def collect(*rows: Entry, record: ScopeRecord | None = None) -> CollectedFindings:
+    """Collect the rows of one scope."""
     collector = FindingCollector(PERIOD)
-    collector.begin()
-    for number, (minute, step) in enumerate(rows, 1):
-        collector.add(Entry(step, f"c#{number}", 1, at(minute), number))
-    result = VerificationResult(str(SCOPE), Chain(len(rows), "tip"))
-    collector.finish(ReadScope(cast("OpenTables", None), SCOPE, result, None))
+    for row in rows:
+        collector.add(row)
+    collector.finish(read_scope(SCOPE, record))
     return collector.collect()
 
 
-def transient(opened: float, closed: float, severity: Severity = Severity.CRITICAL) -> Transition:
-    """Return a finding that was bad between two observations."""
-    [step] = find_transitions(SCOPE, {}, [verdict(severity=severity)], observed_at=at(opened))
-    finding = replace(step.finding, status=FindingStatus.RESOLVED, updated_at=at(closed))
-    return Transition(Step.TRANSIENT, finding)
+def list_rows(found: CollectedFindings) -> list[dict[str, str]]:
+    """Return the rows of the page."""
+    return [dict(zip(FIELDS, unpack_row(row), strict=True)) for row in found.rows]
 
 
-def test_a_transient_finding_is_a_peak_and_a_row() -> None:
-    """Although no observation saw it, and though it was recorded after the period."""
-    found = collect((75, transient(30, 31)))
-    assert max(point.total for point in found.trend) == 1
-    assert any(point.counts == {Severity.CRITICAL: 1} for point in found.trend)
-    assert found.trend[-1].total == 0
-    assert found.transient == 1
-    [row] = found.rows
-    assert json.loads(row)[FIELDS.index("status")] == "transient"
+def unpack_row(row: str) -> list[str]:
+    """Return the values of a row."""
+    values: list[str] = json.loads(row)
+    return values
 
 
-def test_one_outside_the_period_is_not_on_the_page() -> None:
-    """Neither before nor after it."""
-    found = collect((3, transient(-9, -8)), (90, transient(70, 71)))
-    assert not found.rows
-    assert max(point.total for point in found.trend) == 0
+def test_what_is_forgotten_does_not_count() -> None:
+    """A scope that is read again because it was written meanwhile."""
+    collector = FindingCollector(PERIOD)
+    collector.add(entry(OPENED, 10, 1))
+    collector.begin()
+    collector.finish(read_scope(SCOPE, None))
+    found = collector.collect()
+    assert (found.rows, found.opened, found.affected) == ([], 0, 0)
+    assert {point.total for point in found.trend} == {0}
 
 
-def test_a_finding_that_was_more_severe_for_a_while_is_counted_once() -> None:
-    """As its severity then."""
-    [opened] = find_transitions(SCOPE, {}, [verdict(severity=Severity.LOW)], observed_at=at(5))
-    found = collect((5, opened), (40, transient(30, 31)))
-    assert max(point.total for point in found.trend) == 1
-    assert any(Severity.CRITICAL in point.counts for point in found.trend)
-    assert found.trend[-1].counts == {Severity.LOW: 1}
+def test_what_is_later_than_the_period_does_not_count() -> None:
+    """The report shows the findings of its end."""
+    found = collect(entry(OPENED, 10, 1), entry(resolve(OPENED, 101), 101, 2))
+    assert [row["status"] for row in list_rows(found)] == ["open"]
+    assert (found.opened, found.resolved, found.resolution) == (1, 0, None)
+
+
+def test_a_resolution_is_counted_with_its_time_and_who() -> None:
+    """A finding that was resolved in the period is listed."""
+    found = collect(entry(OPENED, 0, 1), entry(resolve(OPENED, 40), 40, 2))
+    (row,) = list_rows(found)
+    assert (row["status"], row["resolved_by"]) == ("resolved", "arn:aws:iam::111122223333:user/bob")
+    assert found.resolution == timedelta(minutes=40)
+    (detail,) = unpack(found.details[0])
+    assert [step[1] for step in detail["steps"]] == ["opened", "resolved"]
+    assert "PCI DSS 4.0.1 1.3.1" in detail["controls"]
+
+
+def test_controls_count_the_scope_by_what_was_evaluated() -> None:
+    """Without a record of what passed, nothing passes."""
+    unknown = collect(entry(OPENED, 10, 1))
+    outcomes = {outcome for count in unknown.controls for outcome in count.scopes}
+    assert outcomes == {ScopeOutcome.FAILED, ScopeOutcome.UNRECORDED}
+    record = ScopeRecord(SCOPE, at(50), 1, passed=frozenset({"endpoint-security-group-open"}))
+    passed = collect(record=record)
+    assert any(ScopeOutcome.PASSED in count.scopes for count in passed.controls)
+
+
+def test_a_scope_that_is_gone_is_not_counted() -> None:
+    """Neither as a VPC nor for a control; what happened in it is listed."""
+    gone = ScopeRecord(SCOPE, at(50), 1, exists=False)
+    found = collect(entry(OPENED, 0, 1), entry(resolve(OPENED, 40), 40, 2), record=gone)
+    assert len(found.rows) == 1
+    assert found.places[Region(SCOPE.account, SCOPE.region)].scopes == 0
+    assert not any(count.scopes for count in found.controls)
+
+
+def test_the_latest_names_are_shown() -> None:
+    """Of a VPC and its account."""
+    named = replace(OPENED.finding, names=ScopeNames("payments", "prod"))
+    found = collect(entry(Transition(Step.OPENED, named), 10, 1))
+    assert found.names == {SCOPE.subject: "payments", SCOPE.account: "prod"}
+
+
+def test_findings_are_in_the_order_of_what_to_do_first() -> None:
+    """Not resolved before resolved, then by severity, then the oldest."""
+    low, unknown, critical = (
+        opened(verdict("no-policy", f"vpce-{name}", status, severity=severity))[0]
+        for name, status, severity in (
+            ("0b", Status.FAIL, Severity.LOW),
+            ("0c", Status.UNKNOWN, Severity.HIGH),
+            ("0d", Status.FAIL, Severity.CRITICAL),
+        )
+    )
+    done = resolve(critical, 40)
+    rows = [low, unknown, OPENED, critical, done]
+    found = collect(*(entry(step, 1, number) for number, step in enumerate(rows, 1)))
+    resources = [row["resource"] for row in list_rows(found)]
+    assert resources == ["vpce-0a", "vpce-0c", "vpce-0b", "vpce-0d"]
+    assert (found.unresolved, found.affected) == (3, 1)
+
+
+def test_details_are_packed_in_order_and_in_chunks() -> None:
+    """Whatever the order in which they came."""
+    store = DetailStore()
+    for number in range(CHUNK + 5):
+        store.add({"number": number, "text": "€ </script>" * 3})
+    first, second = store.pack(reversed(range(CHUNK + 5)))
+    numbers = [each["number"] for each in (*unpack(first), *unpack(second))]
+    assert numbers == list(reversed(range(CHUNK + 5)))
+    assert "<" not in first
+
+
+def test_a_subnet_without_a_route_is_neither_private_nor_not() -> None:
+    """An unknown path is not private."""
+    assert find_private_share({"good": 3, "idle": 9}) == 100
+    assert find_private_share({"good": 3, "idle": 9, "unknown": 1}) == 75
+    assert find_private_share({"good": 1, "bad": 1, "other": 1, "warn": 1}) == 25
+    assert find_private_share({"idle": 4}) is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -42,6 +42,8 @@ from posture.model.region_access import AnySnapshot
 from posture.model.scope import Scope
 
 MAX_CALLS = 100
+MAX_TRIED = 5  # of the calls around the reading, that are left out or added
+SECOND = timedelta(seconds=1)  # the resolution of CloudTrail's times
 Resource = tuple[str, str]  # the part of the snapshot, and the id
 
 
@@ -98,6 +100,21 @@ def trace_states(earlier: Earlier, present: Present, changes: Iterable[Change]) 
         changes: The known changes of the scope; those that belong to another time are left out.
     """
     calls = select_calls(earlier, present, changes)
+    # A snapshot may lack calls of the second of its reading, and may have some of those after it.
+    until = sum(each.time <= present.observed_at for each in calls)
+    since = sum(each.time <= present.observed_at - SECOND for each in calls)
+    longer = range(until + 1, min(len(calls), until + MAX_TRIED) + 1)
+    shorter = range(until - 1, max(since, until - MAX_TRIED) - 1, -1)
+    best = _trace(earlier, present, calls[:until])
+    for number in (*longer, *shorter):
+        if not best.unexplained:
+            break
+        other = _trace(earlier, present, calls[:number])
+        best = other if len(other.unexplained) < len(best.unexplained) else best
+    return best
+
+
+def _trace(earlier: Earlier, present: Present, calls: Sequence[Change]) -> Trace:
     first = _Run(earlier, present, calls)
     left = list_differences(first.snapshot, present.snapshot)
     if not left:

@@ -71,14 +71,16 @@ def _check(
         return
     numbers = [it for it in range(1, len(bad)) if bad[it] is opens and bad[it - 1] is not opens]
     named = {each.event_id for each in by.possible if each.kind is CauseKind.CALL} if by else set()
-    truth = {history.made[it - 1].change.event_id for it in numbers}
+    # Within one second the order of calls is not known.
+    times = {history.made[it - 1].change.time for it in numbers}
+    truth = {each.change.event_id for each in history.made if each.change.time in times}
     cause = by.cause if by else None
     if named and not named & truth and (truth or cause):
         yield f"{key}: {finding.status} by {sorted(named)}, not by one of {sorted(truth)}"
     if cause and numbers:
         last = history.made[numbers[-1] - 1].change
         seen = finding.opened_at if opens else finding.updated_at
-        if cause.event_id != last.event_id and last.time < seen:
+        if cause.time != last.time and last.time < seen:
             yield f"{key}: {finding.status} by {cause.event_id}, but last by {last.event_id}"
 
 

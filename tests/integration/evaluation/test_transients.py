@@ -248,3 +248,13 @@ def list_times(records: tuple[Record, Record]) -> tuple[datetime, datetime]:
     """Return when the calls were made."""
     first, last = (datetime.fromisoformat(each["eventTime"]) for each in records)
     return first, last
+
+
+def test_a_late_event_is_followed_although_the_scope_is_settled(watched: Stage) -> None:
+    """The other one was followed long before, and nothing else changed since."""
+    opened, closed = flap(watched)
+    watched.evaluate(closed)
+    watched.clock.time += timedelta(minutes=9)
+    watched.evaluate(opened)
+    (step,) = list_transients(watched)
+    assert name(step) == CERTAIN

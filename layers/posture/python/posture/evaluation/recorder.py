@@ -24,6 +24,7 @@ from posture.model.verdict import Verdict
 from posture.rules.rule import VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import AppliedBaseline, BaselineTable
+from posture.store.scope_record import digest_changes
 from posture.store.scope_store import ScopeState, Store
 from posture.store.snapshots import KEPT, Remembered, StoredSnapshot
 
@@ -166,7 +167,8 @@ class Recorder:
         if not self._is_new or (it.snapshot is None and not steps):
             if followed is None and record:
                 held_at = record.held_at
-            return Remembered(None, snapshots, unsettled_at, held_at)
+            known = self._digest_known(state, followed and followed[0], snapshots)
+            return Remembered(None, snapshots, unsettled_at, held_at, known)
         later = followed[0].later if followed else ()
         unsettled = self._finder.unsettled if self._finder and steps else ()
         stored = StoredSnapshot(
@@ -181,7 +183,22 @@ class Recorder:
             unsettled=unsettled,
         )
         at = it.observed_at if unsettled else unsettled_at
-        return Remembered(stored, snapshots, at, held_at)
+        known = self._digest_known(state, followed and followed[0], (*snapshots, stored))
+        return Remembered(stored, snapshots, at, held_at, known)
+
+    def _digest_known(
+        self,
+        state: ScopeState,
+        latest: StoredSnapshot | None,
+        snapshots: Iterable[StoredSnapshot],
+    ) -> str:
+        """Digest the changes that are known by now: events that come again say nothing new."""
+        listed = [*snapshots, *([latest] if latest else [])]
+        changes = [it for each in listed for it in (*each.changes, *each.later)]
+        if latest is None and state.record and not listed:
+            return state.record.known_changes
+        latest_ones = merge_changes(changes, self._evaluated.changes)
+        return digest_changes(each.event_id for each in latest_ones)
 
     def _follow(self, state: ScopeState, *, is_new: bool) -> tuple[StoredSnapshot, Followed] | None:
         """Follow the changes between observations; None where no request says what one did."""

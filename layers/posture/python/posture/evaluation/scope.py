@@ -191,7 +191,7 @@ class ScopeEvaluator:
         matches = not was_ahead and state.matches(observation.snapshot_digest)
         if matches and (amended := self._amend(observed, state)):
             return amended
-        if matches and last_observed.advance(replace(observation, since=None)):
+        if matches and last_observed.advance(replace(observation, since=None, changes=frozenset())):
             return unchanged(scope)
         if record and record.is_newer_than(observation.observed_at, observation.dns, latest):
             return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead)
@@ -224,7 +224,9 @@ class ScopeEvaluator:
         return ObservedScope(
             snapshot,
             waivers,
-            Observation(scope, at, digest, dns, _find_oldest(changes)),
+            Observation(
+                scope, at, digest, dns, _find_oldest(changes), _list_with_requests(changes)
+            ),
             changes,
             names,
         )
@@ -386,6 +388,11 @@ def _compare(
         replace(step, finding=replace(step.finding, names=observed.names))
         for step in results.prove(steps)
     )
+
+
+def _list_with_requests(changes: Sequence[Change]) -> frozenset[str]:
+    """List the ids of the changes that say what they did."""
+    return frozenset(each.event_id for each in changes if each.request is not None)
 
 
 def _find_oldest(changes: Sequence[Change]) -> datetime | None:

@@ -34,6 +34,7 @@ class Observation:
 
     `dns` are the DNS attributes, with when they were read; those read earlier are not written.
     `since` is the time of the oldest change that led to the observation, None where none did.
+    `changes` are the ids of those that say what they did.
     """
 
     scope: Scope
@@ -41,6 +42,7 @@ class Observation:
     snapshot_digest: str
     dns: DnsAttributes | None = None
     since: datetime | None = None
+    changes: frozenset[str] = frozenset()
 
 
 class LastObservedTimes(StoredTable):
@@ -49,7 +51,8 @@ class LastObservedTimes(StoredTable):
     def advance(self, observation: Observation) -> bool:
         """Advance one time; False where the record holds another digest or a later time.
 
-        It is also False where a change since `since` may amend a cause.
+        It is also False where a change since `since` may amend a cause, and where one of `changes`
+        is not known: it may have opened something that was put back.
 
         Raises:
             ConflictError: others kept holding the record.
@@ -100,5 +103,5 @@ class LastObservedTimes(StoredTable):
             "picture_at": format_iso(observation.observed_at),
             **dns_fields(observation.dns, observation.observed_at),
         }
-        guard = when_unchanged(observation.snapshot_digest, observation.since)
+        guard = when_unchanged(observation.snapshot_digest, observation.since, observation.changes)
         return build_record_update(self._table, observation.scope, fields, guard, revise=False)

@@ -7,8 +7,9 @@ the older snapshot is dropped, whichever is written last. The item is stored und
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,8 @@ class ScopeRecord:
     are; "" where they are not the complete result of one snapshot. `snapshot_at` is the time of the
     stored snapshot, None where none is. `unsettled_at` is the time of the latest evaluation whose
     causes an event may still amend. `held_at` is the time of the latest change whose second
-    evaluation is to look for what put it back.
+    evaluation is to look for what put it back. `known_changes` are the digests of the changes that
+    were followed lately.
 
     `first_observed_at` is no later than `observed_at`; records that were last written by a version
     that did not store it have none, and those first written by one hold a time too late.
@@ -73,6 +75,7 @@ class ScopeRecord:
     snapshot_at: datetime | None = None
     unsettled_at: datetime | None = None
     held_at: datetime | None = None
+    known_changes: str = ""
     first_observed_at: datetime | None = None
     exists: bool = True
     passed: frozenset[str] | None = None
@@ -132,7 +135,15 @@ def when_following(commit: str, chain: Chain) -> Guard:
     )
 
 
-def when_unchanged(snapshot_digest: str, since: datetime | None = None) -> Guard:
+def digest_changes(event_ids: Iterable[str]) -> str:
+    """Digest the ids of changes, so that the scope record can hold those that were followed."""
+    digests = (hashlib.sha256(each.encode()).hexdigest()[:8] for each in sorted(event_ids))
+    return " ".join(digests)
+
+
+def when_unchanged(
+    snapshot_digest: str, since: datetime | None = None, changes: Iterable[str] = ()
+) -> Guard:
     """Allow the last-observed time to advance while the record holds this digest.
 
     `picture_at` differs from `observed_at` where a version that stores no digest advanced it.
@@ -141,6 +152,7 @@ def when_unchanged(snapshot_digest: str, since: datetime | None = None) -> Guard
         snapshot_digest: The digest.
         since: The time of the oldest change that led to the observation. It may amend the causes of
             an evaluation since then that are not settled. None for no change.
+        changes: The ids of changes that must be known already.
     """
     condition = (
         "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at"
@@ -150,6 +162,9 @@ def when_unchanged(snapshot_digest: str, since: datetime | None = None) -> Guard
         for name in ("#unsettled_at", "#held_at"):
             condition += f" AND (attribute_not_exists({name}) OR {name} < :since)"
         values[":since"] = format_iso(since)
+    for number, digest in enumerate(digest_changes(changes).split()):
+        condition += f" AND contains(#known_changes, :change{number})"
+        values[f":change{number}"] = digest
     return Guard(condition, values)
 
 
@@ -252,6 +267,7 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             snapshot_at=_read_time(fields.get("snapshot_at")),
             unsettled_at=_read_time(fields.get("unsettled_at")),
             held_at=_read_time(fields.get("held_at")),
+            known_changes=str(fields.get("known_changes") or ""),
             first_observed_at=_first_observed_at(fields),
             exists="head_of" in fields,
             passed=_passed(fields.get("passed")),

@@ -87,12 +87,14 @@ class Remembered:
         unsettled_at: The time of the latest evaluation whose causes an event may still amend.
         held_at: When the latest change was made whose second evaluation is to look for what put it
             back.
+        known_changes: The digests of the changes that were followed lately.
     """
 
     snapshot: StoredSnapshot | None = None
     amended: tuple[StoredSnapshot, ...] = ()
     unsettled_at: datetime | None = None
     held_at: datetime | None = None
+    known_changes: str = ""
 
     def to_attributes(self, former: datetime | None) -> dict[str, Any]:
         """Return the scope record's attributes; `former` is the time of the latest so far."""
@@ -101,6 +103,7 @@ class Remembered:
             "snapshot_at": latest and format_iso(latest),
             "unsettled_at": self.unsettled_at and format_iso(self.unsettled_at),
             "held_at": self.held_at and format_iso(self.held_at),
+            "known_changes": self.known_changes or None,
         }
 
 

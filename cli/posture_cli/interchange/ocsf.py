@@ -12,6 +12,7 @@ from typing import Any
 from posture.alerts.asff import build_resource
 from posture.alerts.attributions import build_attribution_record
 from posture.alerts.json_body import build_verdict_texts
+from posture.alerts.titles import NOT_CHECKED, is_undecided
 from posture.model.finding import Finding, FindingStatus
 from posture.model.service_names import get_partition
 from posture.model.verdict import Severity
@@ -93,7 +94,7 @@ def _info(finding: Finding) -> dict[str, Any]:
     title = rule.title if rule else finding.rule
     return {
         "uid": finding.id,
-        "title": title,
+        "title": f"{NOT_CHECKED}: {title}" if is_undecided(finding.verdict) else title,
         "desc": finding.verdict.summary,
         "created_time": _time(finding.opened_at),
         "first_seen_time": _time(finding.opened_at),

@@ -8,6 +8,7 @@ from typing import Any
 from posture.alerts.attributions import build_attribution_records, build_cause_record
 from posture.alerts.json_body import build_verdict_texts
 from posture.alerts.rule_texts import load_rule_texts
+from posture.alerts.titles import format_verdict_title
 from posture.model.finding import Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
@@ -60,7 +61,7 @@ def build_verdict_record(scope: Scope, verdict: Verdict) -> dict[str, Any]:
     text = _load_texts().get(verdict.rule)
     return {
         "rule": verdict.rule,
-        "title": text.title if text else None,
+        "title": format_verdict_title(_load_texts(), verdict) if text else None,
         "status": verdict.status.value,
         "severity": verdict.severity.value,
         "resource": verdict.resource,

@@ -97,7 +97,8 @@ def may_explain(change: Change, difference: Difference, *, applied: bool) -> boo
         parts, by_id = FIELDS[change.event_name]
         mentioned = mentioned or not by_id or bool(change.resource_ids & difference.texts)
         return mentioned and (field in parts or ("*", difference.name) in parts)
-    if change.event_name in PROPAGATION and field == ("route_tables", "routes"):
+    if field == ("route_tables", "routes") and change.event_name in PROPAGATION | VPN_ROUTES:
+        mentioned = mentioned or change.event_name in VPN_ROUTES  # which name no gateway
         return mentioned and getattr(difference.element, "origin", None) is not RouteOrigin.STATIC
     return mentioned and difference.part != "vpc"
 
@@ -136,6 +137,15 @@ PROPAGATION = frozenset(
         "DisableRouteServerPropagation",
         "AssociateRouteServer",
         "DisassociateRouteServer",
+    }
+)
+# Static routes of a VPN connection are propagated from its gateway.
+VPN_ROUTES = frozenset(
+    {
+        "CreateVpnConnectionRoute",
+        "DeleteVpnConnectionRoute",
+        "ModifyVpnConnection",
+        "DeleteVpnConnection",
     }
 )
 

@@ -90,7 +90,7 @@ def _scan_target(target: AnyTarget, scan: Scan, progress: ProgressLine) -> Regio
 def _scan_region(
     observer: Observer, scan: Scan, result: RegionResult, progress: ProgressLine
 ) -> None:
-    for snapshot in _read_vpcs(observer, scan.vpcs, result):
+    for snapshot in _read_vpcs(observer, scan, result):
         progress.describe(f"evaluating {snapshot.scope}")
         result.vpcs.add(snapshot.scope.subject)
         result.evaluated["VPC"] += 1
@@ -103,13 +103,14 @@ def _scan_region(
         result.verdicts += _evaluate(service, scan)
 
 
-def _read_vpcs(observer: Observer, vpcs: Sequence[str], result: RegionResult) -> Iterator[Snapshot]:
+def _read_vpcs(observer: Observer, scan: Scan, result: RegionResult) -> Iterator[Snapshot]:
     """Read VPCs; if they cannot be listed, those that other resources name."""
-    if not vpcs:
-        for part in observer.collect_region(DnsCache(budget=UNLIMITED)):
+    if not scan.vpcs:
+        cache = DnsCache(budget=UNLIMITED, only_where_used=not scan.prove)
+        for part in observer.collect_region(cache):
             result.reason = part.unreadable.get(Facet.VPC, result.reason)
             yield from part.vpcs.values()
-    for vpc in sorted(set(vpcs)):
+    for vpc in sorted(set(scan.vpcs)):
         snapshot = observer.collect_vpc(Scope(observer.region.account, observer.region.name, vpc))
         if snapshot is None:
             continue
@@ -128,7 +129,7 @@ def _evaluate(snapshot: Snapshot | EndpointServiceSnapshot, scan: Scan) -> Itera
         return
     context: AnyContext
     if isinstance(snapshot, Snapshot):
-        context = VpcContext(snapshot, baseline)
+        context = VpcContext(snapshot, baseline, proposes=scan.prove)
         verdicts = evaluate_context(context)
     else:
         context = EndpointServiceContext(snapshot, baseline)

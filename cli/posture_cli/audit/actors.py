@@ -10,6 +10,7 @@ from itertools import chain
 
 from posture.model.change import IDENTITY_CENTER_USER, THROUGH
 from posture.model.finding import Attribution, Cause, Finding, Transition
+from posture.model.waiver import Waiver
 
 EXPECTED = (
     "an ARN, the name of a role, session or user (Deploy, alice, Deploy/alice), "
@@ -108,8 +109,17 @@ class ActorFilter:
         """Whether an actor that is meant caused a transition, or can have caused it."""
         return any(map(self.matches, transition.attributions))
 
+    def matches_waiver(self, waiver: Waiver) -> bool:
+        """Whether an actor that is meant requested, approved or revoked a waiver."""
+        return any(map(self.matches_actor, list_persons(waiver)))
+
     def _matches_cause(self, cause: Cause) -> bool:
         return self.matches_actor(cause.actor, cause.identity)
+
+
+def list_persons(waiver: Waiver) -> Iterator[str]:
+    """List who requested, approved and revoked a waiver."""
+    return filter(None, (waiver.requested_by, waiver.approved_by, waiver.revoked_by))
 
 
 def list_names(actor: str, identity: str = "") -> Iterator[str]:

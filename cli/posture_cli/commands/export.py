@@ -8,9 +8,10 @@ import typer
 
 from posture.model.instant import format_iso
 from posture_cli import exit_codes
+from posture_cli.audit.actor_options import ActorOptions
 from posture_cli.audit.exported_ends import ExportedEnds
 from posture_cli.audit.finding_filter import FindingFilter
-from posture_cli.audit.no_match import choose_scopes
+from posture_cli.audit.no_match import choose_scopes, require_match
 from posture_cli.audit.open_tables import open_tables
 from posture_cli.audit.verify import describe_verification
 from posture_cli.command import CommandGroup
@@ -34,6 +35,7 @@ app = CommandGroup()
 @app.add(
     "posture export evidence/",
     "posture export evidence/ --since 2026-07-01 --until 2026-09-30",
+    "posture export evidence/ --actor Deploy --as opener",
     "posture export s3://evidence-bucket/posture --region eu-west-1 --region us-east-1",
     "posture export evidence/ --athena s3://evidence-bucket/posture",
 )
@@ -49,6 +51,7 @@ def export(
     ] = None,
     times: TimeOptions,
     scopes: ScopeOptions,
+    actors: ActorOptions,
     stack: StackOption = "posture",
     region: RegionsOption = None,
     tables: AllTableOptions,
@@ -62,12 +65,16 @@ def export(
 
     --since and --until select the rows of history. With --until the findings are those of that
     time, without paths, because the monitor stores only the latest ones. An export replaces the
-    former one in the same place. A stack monitors one region: repeat --region for several.
+    former one in the same place. --actor exports the findings, history and waivers of one actor
+    only, as in posture findings; the other data sets stay whole, and manifest.json names the actor.
+    A stack monitors one region: repeat --region for several.
 
     Exit code: 0 when everything is written, 1 when the history is not intact, 2 on error.
     """
     now = datetime.now(UTC)
-    period = ExportPeriod(times.since, min(times.until or now, now), latest=times.until is None)
+    latest = times.until is None
+    period = ExportPeriod(times.since, min(times.until or now, now), latest, **vars(actors))
+    chosen = FindingFilter(**vars(scopes), **vars(actors))
     opened = [
         open_tables(stack, each, tables.all_named()) for each in dict.fromkeys(region or (None,))
     ]
@@ -77,13 +84,15 @@ def export(
         open_stderr().status("reading findings and history") as status,
         open_export(target, opened[0].client.meta.region_name) as folder,
     ):
-        for each, listed in choose_scopes(opened, FindingFilter(**vars(scopes))):
+        for each, listed in choose_scopes(opened, chosen):
             with folder.open(f"{stack}-{each.client.meta.region_name}"):
                 for scope in export_stack(each, listed, period, folder):
                     exported.append(scope)
                     status.update(f"read {len(exported)} scopes")
         observed = observe_period(period, exported)
         observed.require_begun(period.until)
+        if actors.actor and not any(map(folder.counts.get, ("findings", "history", "waivers"))):
+            require_match((), chosen, opened)
         results = [scope.result for scope in exported]
         faults = [f"{it.scope} {it.fault.entry}: {it.fault.problem}" for it in results if it.fault]
         verification = list(describe_verification(results, ExportedEnds()))
@@ -92,6 +101,8 @@ def export(
             "stack": stack,
             "history_since": format_iso(period.since) if period.since else None,
             "as_of": format_iso(period.until),
+            "actor": actors.actor.text if actors.actor else None,
+            "role": actors.role.value if actors.actor else None,
             "observed": observed.describe(),
             "verification": verification,
             "faults": faults,

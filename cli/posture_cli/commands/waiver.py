@@ -16,7 +16,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.waivers import WaiverTable
 from posture_cli import deployed, options
 from posture_cli.audit.actor_options import ActorOption
-from posture_cli.audit.actors import ActorFilter, list_names
+from posture_cli.audit.actors import ActorFilter, list_names, list_persons
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.options import Output, argument, option, parse_rule
@@ -147,7 +147,7 @@ def list_waivers(
         waiver
         for waiver in stored
         if (everything or waiver.state(now) in {"requested", "in force"})
-        and (actor is None or _involves(waiver, actor))
+        and (actor is None or actor.matches_waiver(waiver))
     ]
     if not listed:
         _refuse_unknown_person(actor, stored)
@@ -156,17 +156,9 @@ def list_waivers(
     write_records(records, COLUMNS, output, CSV_COLUMNS)
 
 
-def _involves(waiver: Waiver, actor: ActorFilter) -> bool:
-    return any(map(actor.matches_actor, _list_persons(waiver)))
-
-
-def _list_persons(waiver: Waiver) -> list[str]:
-    return list(filter(None, (waiver.requested_by, waiver.approved_by, waiver.revoked_by)))
-
-
 def _refuse_unknown_person(actor: ActorFilter | None, waivers: Iterable[Waiver]) -> None:
     """Refuse an actor that no waiver names, unless it is one of an account that they name."""
-    persons = {person for each in waivers for person in _list_persons(each)}
+    persons = {person for each in waivers for person in list_persons(each)}
     if actor is None or not persons or any(map(actor.matches_actor, persons)):
         return
     names = {name for each in persons for name in list_names(each) if name}

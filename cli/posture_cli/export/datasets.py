@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from posture.alerts.attributions import name_attribution
+from posture.alerts.rule_texts import load_rule_texts
+from posture.alerts.titles import format_title
 from posture.analysis.matrix import list_row_answers
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Attribution, Finding, FindingStatus
@@ -24,6 +26,7 @@ from posture.store.scope_record import ScopeRecord
 Columns = Mapping[str, str]  # the type of each in Athena
 Row = dict[str, Any]
 
+RULE_TEXTS = load_rule_texts()
 TEXT, NUMBER, TEXTS, FLAG = "string", "bigint", "array<string>", "boolean"
 PLACE: Columns = dict.fromkeys(("scope", "account", "region", "subject"), TEXT)
 FINDING: Columns = {
@@ -88,7 +91,7 @@ def build_finding_row(finding: Finding) -> Row:
         "status": finding.status.value,
         "severity": finding.severity.value,
         "rule": finding.rule,
-        "title": rule.title if rule else finding.rule,
+        "title": format_title(RULE_TEXTS, finding),
         "resource": finding.resource,
         **_place(finding.scope),
         "account_name": finding.names.account or None,

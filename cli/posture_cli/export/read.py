@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Protocol
 
 from posture.lifecycle.diff import is_bad
+from posture.model.finding import Finding
 from posture.model.scope import Scope
 from posture.store.history import rebuild_findings
 from posture.store.items import Entry
 from posture.store.waivers import WaiverTable
+from posture_cli.audit.actors import ActorFilter, ActorRole
 from posture_cli.audit.observed import ObservedPeriod, ObservedScope
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.audit.scope_reader import ReadScope, read_scopes
@@ -29,12 +31,24 @@ from posture_cli.export.datasets import (
 class ExportPeriod:
     """The time of an export; only if it ends now (`latest`) are paths and passes stored.
 
-    `since` selects the rows of history; None stands for all.
+    `since` selects the rows of history; None stands for all. `actor` selects the findings that it
+    opened, resolved or changed last, or can have, as `role` says, and the rows of what it caused.
     """
 
     since: datetime | None
     until: datetime
     latest: bool
+    actor: ActorFilter | None = None
+    role: ActorRole = ActorRole.ANY
+
+    def holds_finding(self, finding: Finding) -> bool:
+        """Whether a finding is exported."""
+        return self.actor is None or self.actor.matches_finding(finding, self.role)
+
+    def holds_row(self, row: Entry) -> bool:
+        """Whether a row of history is exported."""
+        in_time = self.since is None or row.observed_at >= self.since
+        return in_time and (self.actor is None or self.actor.matches_transition(row.transition))
 
 
 class RowSink(Protocol):
@@ -83,7 +97,8 @@ def export_stack(
         yield ExportedScope(observed, read.result)
     if tables.tables.baseline:
         for waiver in WaiverTable(tables.client, tables.tables.baseline).load():
-            if waiver.requested_at <= period.until:
+            named = period.actor is None or period.actor.matches_waiver(waiver)
+            if named and waiver.requested_at <= period.until:
                 sink.add("waivers", build_waiver_row(waiver, period.until))
 
 
@@ -99,11 +114,10 @@ def _build_rows(
 ) -> Iterator[tuple[str, Row]]:
     """Build the rows of a scope: its findings as of the end, its history in the period."""
     findings = list(rebuild_findings(history).values())
-    for finding in findings:
+    for finding in filter(period.holds_finding, findings):
         yield "findings", build_finding_row(finding)
-    for entry in history:
-        if period.since is None or entry.observed_at >= period.since:
-            yield "history", build_history_row(entry)
+    for entry in filter(period.holds_row, history):
+        yield "history", build_history_row(entry)
     result, record = read.result, read.record
     row = build_scope_row(read.scope, record, findings, first)
     intact = {"history_rows": result.chain.length, "history_intact": result.fault is None}

@@ -51,6 +51,7 @@ class ExportFolder:
         """Open the files of all data sets, called by the name of the export."""
         with ExitStack() as files:
             for dataset in DATASETS:
+                self.counts[dataset] += 0  # so that it is listed if it is empty
                 file = self.path / dataset / f"{name}.json.gz"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 packed = files.enter_context(gzip.GzipFile(file, "wb", mtime=0))

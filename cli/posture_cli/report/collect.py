@@ -13,6 +13,8 @@ from statistics import median
 from typing import Any
 
 from posture.alerts.attributions import name_attribution
+from posture.alerts.rule_texts import load_rule_texts
+from posture.alerts.titles import format_title
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding, FindingStatus, Step
 from posture.model.instant import format_iso
@@ -31,12 +33,13 @@ from posture_cli.render.records import format_csv_row
 from posture_cli.report.pack import DetailStore, dump
 from posture_cli.report.trend import OpenCounter, TrendPoint
 
+RULE_TEXTS = load_rule_texts()
 LAST_STEPS = 10  # the last steps of a finding that the page shows
 UNSEEN = frozenset({Step.TRANSIENT, Step.AMENDED})  # rows that change no status
 # What the page filters, sorts and searches by, in the order of each row.
 FIELDS = (
     "id", "severity", "status", "rule", "resource", "account", "region", "subject", "opened",
-    "updated", "opened_by", "resolved_by", "summary",
+    "updated", "opened_by", "resolved_by", "summary", "title",
 )  # fmt: skip
 
 
@@ -264,6 +267,7 @@ def _build_row(finding: Finding, status: str) -> tuple[str, ...]:
         name_attribution(finding.opened_by),
         name_attribution(resolved_by) if resolved_by else "",
         finding.verdict.summary,
+        format_title(RULE_TEXTS, finding),
     )
 
 

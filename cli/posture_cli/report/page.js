@@ -82,7 +82,7 @@
     const all = rows.map((_, number) => number);
     const search = byId("search"), sort = byId("sort"), shown = byId("shown"), none = byId("none");
     const texts = [];
-    const textOf = (number) => (texts[number] ??= [...rows[number], meta.rules[rows[number][at.rule]]?.title, meta.names[rows[number][at.subject]], meta.names[rows[number][at.account]]].join(" ").toLowerCase());
+    const textOf = (number) => (texts[number] ??= [...rows[number], meta.names[rows[number][at.subject]], meta.names[rows[number][at.account]]].join(" ").toLowerCase());
     const value = (number, field) => rows[number][at[field]];
 
     function ageOf(number) {
@@ -95,11 +95,10 @@
     function row(number) {
       const get = (field) => value(number, field);
       const status = get("status");
-      const title = meta.rules[get("rule")]?.title ?? get("rule");
       return el("details", { class: "finding", id: get("id"), "data-severity": get("severity"), "data-status": status },
         el("summary", {},
           badge(get("severity"), get("severity")),
-          el("span", { class: "title" }, title, status === "open" ? "" : " ", status === "open" ? "" : badge(status, status)),
+          el("span", { class: "title" }, get("title"), status === "open" ? "" : " ", status === "open" ? "" : badge(status, status)),
           el("code", { class: "resource" }, get("resource")),
           named("where", get("subject")),
           el("span", { class: "age" }, ageOf(number))));
@@ -107,7 +106,7 @@
 
     function body(number, detail) {
       const { record } = detail;
-      const rule = meta.rules[record.rule];
+      const rationale = meta.rationales[record.rule];
       const fix = record.remediation;
       const evidence = record.evidence.map((fact) => el("li", {}, fact.text, Object.keys(fact.record || {}).length ? pairs("facts-of", Object.entries(fact.record)) : ""));
       const who = [];
@@ -133,7 +132,7 @@
             el("h4", {}, "Evidence"),
             el("ul", { class: "evidence" }, evidence.length ? evidence : el("li", {}, "No further evidence.")),
             fix ? [el("h4", {}, "Remediation"), el("p", {}, fix.text), fix.command ? el("pre", { tabindex: "0" }, el("code", {}, fix.command)) : "", fix.verified ? el("p", { class: "verified" }, `Verified: ${fix.verified}`) : ""] : [],
-            rule ? [el("h4", {}, "Why it matters"), el("p", {}, rule.rationale)] : []),
+            rationale ? [el("h4", {}, "Why it matters"), el("p", {}, rationale)] : []),
           el("div", {},
             el("h4", {}, "Who and when"), pairs("who", who),
             detail.controls.length ? [el("h4", {}, "Supports controls"), el("ul", { class: "tags" }, detail.controls.map((each) => el("li", {}, each)))] : [],

@@ -78,7 +78,6 @@ def build_report_model(data: ReportData) -> dict[str, Any]:
         "listed": len(rows),
         "networks": len(networks),
         "first": [dict(zip(FIELDS, json.loads(row), strict=True)) for row in rows[:WITHOUT_SCRIPT]],
-        "titles": {name: rule.title for name, rule in RULES_BY_ID.items()},
         "meta": _build_meta(data),
         "packs": {
             "findings": pack_array(rows),
@@ -99,11 +98,7 @@ def _build_meta(data: ReportData) -> Mapping[str, Any]:
         "colours": WORST,
         "csv": format_csv_row({column: column for column in FINDING_CSV}, FINDING_CSV),
         "names": data.names,
-        "rules": {
-            name: {"title": rule.title, "rationale": rule.rationale}
-            for name, rule in RULES_BY_ID.items()
-            if name in used
-        },
+        "rationales": {name: rule.rationale for name, rule in RULES_BY_ID.items() if name in used},
     }
 
 

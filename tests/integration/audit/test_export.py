@@ -215,3 +215,21 @@ def test_a_wrong_target_is_named(tmp_path: Path, target: str, problem: str) -> N
     (tmp_path / "file").write_text("", encoding="utf-8")
     result = posture("export", target.format(file=tmp_path / "file"))
     assert problem in str(result.exception)
+
+
+def test_one_actor_is_exported_by_every_form(writer: TableWriter, tmp_path: Path) -> None:
+    """Findings, history and waivers; the manifest says that the rest was left out."""
+    deploy = "arn:aws:sts::111122223333:assumed-role/Deploy/bob"
+    writer.record(300, verdict("no-policy", "vpce-0c"), scope=QUIET, actor=deploy)
+    for form in (deploy, "Deploy", "bob"):
+        folder = tmp_path / form.replace("/", "_")
+        export(folder, "--actor", form, "--as", "opener")
+        [found] = read(folder, "findings")
+        assert found["resource"] == "vpce-0c"
+        assert [row["resource"] for row in read(folder, "history")] == ["vpce-0c"]
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        assert (manifest["actor"], manifest["role"]) == (form, "opener")
+        assert not manifest["rows"].get("waivers")
+    refused = export(tmp_path / "none", "--actor", "bbo", code=2)
+    assert "did you mean bob" in refused.stderr
+    assert not (tmp_path / "none/manifest.json").exists()

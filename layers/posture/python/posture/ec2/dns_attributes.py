@@ -42,10 +42,15 @@ class DnsReading:
 
 @dataclass(frozen=True, slots=True)
 class DnsCache:
-    """DNS attributes of earlier observations by VPC id, and how many VPCs may be read again."""
+    """DNS attributes of earlier observations by VPC id, and how many VPCs may be read again.
+
+    With `only_where_used`, those of VPCs that have gateway endpoints only are not read: no rule
+    asks for them. A remediation that creates an endpoint does.
+    """
 
     known: Mapping[str, DnsAttributes] = field(default_factory=dict)
     budget: int = BUDGET
+    only_where_used: bool = False
 
     def share(self, part: float) -> DnsCache:
         """Return the cache with the share of the budget for a part of the region."""
@@ -84,21 +89,33 @@ def _join(readings: Sequence[Reading[bool]], observed_at: datetime) -> DnsReadin
 def resolve_attributes(
     ec2: EC2Client,
     vpc_ids: Collection[str],
-    endpoints: Iterable[Endpoint],
+    endpoints: Reading[Endpoint],
     cache: DnsCache,
     observed_at: datetime,
 ) -> dict[str, DnsReading]:
     """Return the DNS attributes of each VPC: read now if it is due, else cached, else unknown."""
+    if cache.only_where_used:
+        vpc_ids = _choose_where_used(vpc_ids, endpoints)
     current = {
         vpc_id: dns
         for vpc_id in vpc_ids
         if (dns := cache.known.get(vpc_id)) and is_current(dns, observed_at)
     }
-    due = choose_vpcs_to_read(vpc_ids, endpoints, current, cache.budget)
+    due = choose_vpcs_to_read(vpc_ids, endpoints.items, current, cache.budget)
     return {
         **{vpc_id: DnsReading(current.get(vpc_id)) for vpc_id in vpc_ids},
         **read_attributes(ec2, due, observed_at),
     }
+
+
+def _choose_where_used(vpc_ids: Iterable[str], endpoints: Reading[Endpoint]) -> list[str]:
+    """Choose the VPCs that have an endpoint other than a gateway endpoint, or may have one."""
+    used = {
+        each.vpc_id
+        for each in endpoints.items
+        if each.type is not EndpointType.GATEWAY and not each.deleted
+    }
+    return [each for each in vpc_ids if each in used or endpoints.why_incomplete(each)]
 
 
 def is_current(dns: DnsAttributes, now: datetime) -> bool:

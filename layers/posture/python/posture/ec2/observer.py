@@ -194,7 +194,7 @@ class Observer:
     ) -> RegionSnapshot:
         resources, results = self._read_resources(vpc_ids, others)
         by_vpc = group_by_vpc(resources, known)
-        dns = resolve_attributes(self.ec2, by_vpc, resources.endpoints.items, cache, observed_at)
+        dns = resolve_attributes(self.ec2, by_vpc, resources.endpoints, cache, observed_at)
         related = self._read_related(resources, results, dns)
         account, region = self.region.account, self.region.name
         return RegionSnapshot(

@@ -35,6 +35,7 @@ CUSTOM_SERVICE_NAME = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def short_name(service_name: str) -> str:
     """Return the part of an AWS service's name after the region; any other name is unchanged.
 

@@ -111,7 +111,9 @@ def _evaluate_rule(
         return [_missing_input(subject, denied)]
     try:
         results = list(rule.evaluate(context))
-        return results if context.is_trial else list(map(_propose, results))
+        if context.is_trial or not context.proposes:
+            return results
+        return list(map(_propose, results))
     except Exception as error:  # noqa: BLE001 - an error in one rule must not hide the others
         return [_internal_error(subject, error)]
 
@@ -134,7 +136,8 @@ def _to_verdict(rule: Rule[ContextT], result: RuleResult, region: str | None) ->
     if region and result.status in {Status.FAIL, Status.UNKNOWN}:
         stated = (result.remediation or Remediation(rule.remediation), *result.alternatives)
         candidates = tuple(
-            replace(each, command=_add_region(each.command, region)) for each in stated
+            replace(each, command=_add_region(each.command, region)) if each.command else each
+            for each in stated
         )
     return Verdict(
         rule=rule.id,

@@ -61,13 +61,15 @@ class VpcContext:
 
     The analyses are cached properties, computed once for each VPC. `policy_units` is the work that
     all its endpoint policies together may take. `former` is the same VPC before a change: what the
-    change does not concern is taken from it, and no remediation is needed of its findings.
+    change does not concern is taken from it, and no remediation is needed of its findings. Unless
+    it `proposes`, a finding has the sentence of its rule as remediation, and no command is built.
     """
 
     snapshot: Snapshot
     baseline: Baseline
     policy_units: int = VPC_POLICY_UNITS
     former: VpcContext | None = None
+    proposes: bool = True
 
     @property
     def is_trial(self) -> bool:
@@ -181,6 +183,7 @@ class EndpointServiceContext:
     snapshot: EndpointServiceSnapshot
     baseline: Baseline
     is_trial: bool = False
+    proposes: bool = True
 
     @property
     def id(self) -> str:
@@ -195,6 +198,7 @@ class RegionAccessContext:
     snapshot: RegionAccess
     baseline: Baseline
     is_trial: bool = False
+    proposes: bool = True
 
 
 ContextT = TypeVar("ContextT", VpcContext, EndpointServiceContext, RegionAccessContext)

@@ -1,0 +1,34 @@
+"""A scan reads DNS attributes only where a rule asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+
+from network_strategies import snapshots
+from posture.model.baseline import Baseline
+from posture.model.network import EndpointType, Snapshot
+from posture.rules.engine import evaluate_context
+from posture.rules.rule import VpcContext
+
+REQUIRED = Baseline(required_services=("s3", "kms"))
+
+
+@settings(max_examples=20)
+@given(snapshots())
+def test_no_verdict_of_a_vpc_with_gateway_endpoints_only_depends_on_them(
+    snapshot: Snapshot,
+) -> None:
+    """Whatever they are, and if they are not known."""
+    endpoints = {
+        name: each
+        for name, each in snapshot.endpoints.items()
+        if each.type is EndpointType.GATEWAY or each.deleted
+    }
+    answers = set()
+    for value in (None, True, False):
+        vpc = replace(snapshot.vpc, dns_support=value, dns_hostnames=value)
+        known = replace(snapshot, vpc=vpc, endpoints=endpoints)
+        answers.add(repr(evaluate_context(VpcContext(known, REQUIRED, proposes=False))))
+    assert len(answers) == 1

@@ -7,7 +7,6 @@ from posture_cli import exit_codes
 from posture_cli.app import app
 from posture_cli.failure import describe_failure
 
-
 # A command ends soon and keeps most of what it reads. With Python's own thresholds the collector
 # takes a sixth of the time of a scan, and finds little.
 GARBAGE_THRESHOLDS = (50_000, 20, 50)

@@ -1,8 +1,10 @@
 """`posture report`: what it reads, shows and refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
 from audit_stage import TableWriter, format_time, posture, record_evaluation, rows
@@ -11,6 +13,7 @@ from posture.lifecycle.diff import find_transitions
 from posture.model.verdict import Severity
 from posture.store.scope_store import Evaluation, Store
 from report_material import matrix, read_whole
+from stack_tables import TABLES, create_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -83,3 +86,18 @@ def test_nothing_known_is_no_empty_page(tmp_path: Path) -> None:
     result = posture("report", "--html", str(tmp_path / "r.html"))
     assert "nothing was evaluated" in str(result.exception)
     assert not (tmp_path / "r.html").exists()
+
+
+def test_several_regions_are_one_page(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+    """With a row for each account and Region, and the findings of all."""
+    TableWriter(dynamodb).record(0, verdict(severity=Severity.LOW))
+    other = boto3.client("dynamodb", region_name="us-east-1")
+    create_tables(other)
+    scope = replace(SCOPE, account="444455556666", region="us-east-1")
+    TableWriter(other).record(0, verdict("no-policy", "vpce-0f"), scope=scope)
+    regions = ("--region", "eu-west-1", "--region", "us-east-1")
+    page = reported(tmp_path / "r.html", *regions, "--baseline-table", TABLES.baseline)
+    assert "2 accounts · 2 regions" in page
+    assert "Unresolved findings by account and region" in page
+    assert "vpce-0f" in page
+    assert "rtb-0a" in page

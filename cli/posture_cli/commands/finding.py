@@ -81,7 +81,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "scope", str(finding.scope)
     yield "opened", format_iso(finding.opened_at)
     yield "opened by", describe_attribution(finding.opened_by)
-    yield "updated", f"{format_iso(finding.updated_at)} (version {finding.version})"
+    version = f" (version {finding.version})" if finding.version else ""  # 0: it was transient
+    yield "updated", f"{format_iso(finding.updated_at)}{version}"
     if finding.resolved_by:
         yield "resolved by", describe_attribution(finding.resolved_by)
     elif finding.caused_by != finding.opened_by:

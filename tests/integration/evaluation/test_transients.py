@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -258,3 +259,22 @@ def test_a_late_event_is_followed_although_the_scope_is_settled(watched: Stage) 
     watched.evaluate(opened)
     (step,) = list_transients(watched)
     assert name(step) == CERTAIN
+
+
+def test_the_permissions_of_an_endpoint_service_are_followed_as_well(watched: Stage) -> None:
+    """Everybody could connect for a minute."""
+    made = watched.network.ec2.create_vpc_endpoint_service_configuration(
+        NetworkLoadBalancerArns=[watched.load_balancer()], AcceptanceRequired=True
+    )
+    service = made["ServiceConfiguration"]["ServiceId"]
+    watched.sweep()
+    watched.clock.time += timedelta(hours=1)
+    for verb in ("Add", "Remove"):
+        more: Any = {f"{verb}AllowedPrincipals": ["*"]}
+        watched.alice.modify_vpc_endpoint_service_permissions(ServiceId=service, **more)
+        watched.clock.time += timedelta(minutes=1)
+    watched.evaluate()
+    history = History(watched.dynamodb, TABLES.history)
+    rows = history.find_by_scope(replace(watched.network.scope, subject=service))
+    steps = {(row.transition.step, row.transition.finding.rule) for row in rows}
+    assert (Step.TRANSIENT, "endpoint-service-allows-untrusted-principal") in steps

@@ -91,6 +91,7 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
         "snapshot_at",
         "unsettled_at",
         "held_at",
+        "known_changes",
     }
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 

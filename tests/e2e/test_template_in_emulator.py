@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from posture.changes.event_names import EVENT_NAMES, IGNORED
+from posture_cli.embedded.moto_patches import patch_moto
 from posture_cli.embedded.stack import Stack, deploy_stack
 from stack_template import PATH
 
@@ -22,6 +23,7 @@ REGION = "eu-west-1"
 @pytest.fixture(scope="module")
 def aws() -> Iterator[None]:
     """An account of the emulator's, empty."""
+    patch_moto()
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         environment.setenv("AWS_ACCESS_KEY_ID", "example")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "example")
@@ -52,7 +54,10 @@ def call(name: str, **more: Any) -> "PutEventsRequestEntryTypeDef":
         "awsRegion": REGION,
         "sourceIPAddress": "198.51.100.7",
         "userAgent": "aws-cli/2.31.0",
-        "requestParameters": {"routeTableId": "rtb-0123456789abcdef0"},
+        "requestParameters": {
+            "routeTableId": "rtb-0123456789abcdef0",
+            "resourcesSet": {"items": [{"resourceId": "vpc-0123456789abcdef0"}]},  # of tags
+        },
         "responseElements": {"requestId": "59dbff89-35bd-4eac-99ed-be587ed81825", "_return": True},
         "eventID": "6bcfcf8a-1d5a-4d1b-8c9c-1f3e6a7b8c9d",
         "readOnly": False,

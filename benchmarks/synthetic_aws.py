@@ -281,7 +281,8 @@ def _ids(row: Any) -> set[str]:
 
 
 def _xml(operation: str, shape: Shape | None, answer: Json) -> bytes:
-    return f"<{operation}Response>{_member(shape, answer)}</{operation}Response>".encode()
+    content = f"<requestId>r</requestId>{_member(shape, answer)}"
+    return f"<{operation}Response>{content}</{operation}Response>".encode()
 
 
 def _member(shape: Shape | None, value: Any) -> str:

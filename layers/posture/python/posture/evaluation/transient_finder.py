@@ -72,7 +72,7 @@ class TransientFinder:
             steps += self._follow_former(state, before, stored, changes)
             snapshots.append(replace(stored, changes=changes))
         found, held = self._follow_present(latest, is_new=is_new)
-        steps += found
+        steps = self._drop_reported([*steps, *found])
         late = (
             snapshots[0] if snapshots and snapshots[0].observed_at == latest.observed_at else None
         )
@@ -82,6 +82,25 @@ class TransientFinder:
         if not is_new and {each.event_id for each in later} - {it.event_id for it in latest.later}:
             snapshots = [replace(base, later=later), *(it for it in snapshots if it is not late)]
         return Followed(tuple(steps), tuple(snapshots), held)
+
+    def _drop_reported(self, steps: Sequence[Transition]) -> list[Transition]:
+        """Drop what was reported as an open finding, which the same call had opened.
+
+        The times of records are whole seconds: two calls of one second after a snapshot was taken
+        look like two calls before it.
+        """
+        if not steps:
+            return []
+        keys = [(each.finding.rule, each.finding.resource) for each in steps]
+        stored = self._store.load_findings(self._evaluated.scope, keys)
+        opened = {(each.id, it.event_id) for each in stored if (it := each.opened_by.cause)}
+        return [
+            each
+            for each in steps
+            if not any(
+                (each.finding.id, it.event_id) in opened for it in each.finding.opened_by.possible
+            )
+        ]
 
     def _select_since(self, stored: StoredSnapshot) -> tuple[Change, ...]:
         """Select the changes of the last window, and of those the ones that say what they did."""

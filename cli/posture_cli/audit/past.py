@@ -104,7 +104,8 @@ def find_differences(
         if between and (kind := _compare(was, between)):
             if kind is Difference.OPENED and between[0].observed_at == begins:
                 kind = Difference.FIRST_OBSERVED
-            yield FindingDifference(kind, was and was.status, between[-1].transition.finding)
+            status = was.status if was else None
+            yield FindingDifference(kind, status, between[-1].transition.finding)
         for row in life:
             if row.transition.step is Step.TRANSIENT and row.transition.finding.updated_at >= first:
                 yield FindingDifference(Difference.TRANSIENT, None, row.transition.finding)

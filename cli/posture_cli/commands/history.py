@@ -76,7 +76,10 @@ def history(
     if digest:
         if any((scope, vpc, resource, account, actor, times.since, times.until)):
             raise typer.BadParameter("--digest says which changes; leave out the other filters")
-        _list_digest(digest, idempotency_table, limit, where, tables, output)
+        named = {**tables.named("history"), "idempotency": idempotency_table}
+        opened = open_tables(where.stack, where.region, named)
+        _list_digest(opened, digest, limit, output)
+        opened.print_cost(verbose=tables.verbose)
         return
     by_key = scope or resource or (actor and actor.caller)
     with_findings = tables.findings_table or not by_key
@@ -103,19 +106,9 @@ def history(
     opened.print_cost(verbose=tables.verbose)
 
 
-def _list_digest(  # noqa: PLR0913 - the options of the command
-    digest: str,
-    idempotency_table: str | None,
-    limit: int | None,
-    where: options.StackOptions,
-    tables: options.FindingTableOptions,
-    output: Output,
-) -> None:
-    named = {**tables.named("history"), "idempotency": idempotency_table}
-    opened = open_tables(where.stack, where.region, named)
+def _list_digest(opened: OpenTables, digest: str, limit: int | None, output: Output) -> None:
     rows = load_digest_rows(opened, digest)[:limit]
     write_records(map(build_entry_record, rows), ENTRY_COLUMNS, output, ENTRY_CSV)
-    opened.print_cost(verbose=tables.verbose)
 
 
 def _print_observed(

@@ -12,6 +12,7 @@ from posture.baseline.document import BaselineDocument, Match, Override
 from posture.evaluation import recorder, scope
 from posture.model.finding import Attribution, CauseKind, Finding, FindingStatus, Step
 from posture.model.scope import Scope
+from posture.rules.engine import evaluate_context
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.scope_store import WriteOutcome
@@ -247,7 +248,7 @@ def test_an_upgrade_is_the_cause_of_what_it_judges_in_another_way(
 ) -> None:
     """Nobody changed the network."""
     stored = watched.store.load_all(watched.network.scope).findings.values()
-    evaluate = scope.evaluate_context
+    evaluate = evaluate_context
 
     def judge(case: Any) -> Any:
         return tuple(

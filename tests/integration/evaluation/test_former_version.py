@@ -132,7 +132,7 @@ def test_later_sweeps_write_nothing_more(former: Stage) -> None:
 
 
 def test_a_real_change_is_reported_as_ever(former: Stage, notifier: NotifyStage) -> None:
-    """The first evaluation after the upgrade resolves what was repaired, by a call that may have."""
+    """The first evaluation after the upgrade resolves what was repaired, and names the call."""
     before, rows, records = stored(former), former.rows(), len(notifier.records())
     former.close_group()
     former.evaluate()

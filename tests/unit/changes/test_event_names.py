@@ -1,6 +1,7 @@
 """Which events the monitor handles."""
 
 import json
+from typing import Any
 
 import botocore.session
 import pytest
@@ -96,7 +97,8 @@ def test_tags_are_read_by_what_is_tagged(ids: list[str], matched: bool) -> None:
     }
     record = build_record("CreateTags", request, {"_return": True})
     pattern = build_event_patterns()[-1]
-    event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": record}
+    name = "AWS API Call via CloudTrail"
+    event: Any = {"source": "aws.ec2", "detail-type": name, "detail": record}
     assert EventPattern(json.dumps(pattern), pattern).matches_event(event) is matched
     change = parse_record(record)
     assert (change.outcome is ChangeOutcome.APPLIED) is matched

@@ -27,10 +27,10 @@ def build_matrix_record(coverage: Coverage, analysis: Analysis) -> Json:
     """Build the JSON record of a matrix.
 
     Returns:
-        `name` (of the VPC, "" without one), `services` (the columns, with what their names resolve to), `subnets` (the rows, with the
-        route table and network ACL they use), `answers` (each distinct one once), `cells` (by
-        subnet id, the number of the answer for each service, in the order of the services) and
-        `unreadable` (by EC2 operation, the reason why it failed).
+        `name` (of the VPC, "" without one), `services` (the columns, with what their names resolve
+        to), `subnets` (the rows, with the route table and network ACL they use), `answers` (each
+        distinct one once), `cells` (by subnet id, the number of the answer for each service, in the
+        order of the services) and `unreadable` (by EC2 operation, the reason why it failed).
     """
     answers = _Answers()
     cells = {

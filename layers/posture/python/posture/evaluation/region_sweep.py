@@ -132,8 +132,10 @@ class RegionSweep:
             if not is_read and (read or number == len(slices)):
                 # A region that lists its VPCs but lets none of them be read is not read, either.
                 is_read = True
-                lost: Denied = {} if read else {Facet.VPC: next(iter(unread.values()))}
-                failed_regions |= {self.region: each for each in lost.values()}
+                lost: Denied = {}
+                if unread and not read:
+                    reason = next(iter(unread.values()))
+                    lost, failed_regions[self.region] = {Facet.VPC: reason}, reason
                 failed |= self._record_access(evaluator, lost, access, listing.observed_at)
             for part, vpcs in read.items():
                 observed += [pass_.observe(each, vpcs) for each in vpcs.vpcs.values()]

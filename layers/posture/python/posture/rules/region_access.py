@@ -32,8 +32,8 @@ def _access(context: RegionAccessContext) -> Iterator[RuleResult]:
         ),
         remediation=Remediation(
             "Check that the monitor's role exists in the account, that its trust policy allows the "
-            "monitor, and that no policy, such as a service control policy, denies the calls. Where "
-            "EC2 throttles them, find in CloudTrail what else calls EC2 so often in the account."
+            "monitor, and that no policy, such as a service control policy, denies the calls. "
+            "Where EC2 throttles them, find in CloudTrail what else calls EC2 so often."
         ),
     )
 

@@ -17,7 +17,7 @@ from posture.baseline.document import BaselineDocument
 from posture.lifecycle.diff import find_transitions
 from posture.model.baseline import Baseline
 from posture.model.change import Change
-from posture.model.finding import Cause
+from posture.model.finding import Cause, Step
 from posture.model.network import (
     Route,
     RouteTable,
@@ -237,6 +237,40 @@ def test_the_cause_is_what_can_have_produced_the_verdict(
     candidates = ", ".join(each.event_name for each in answer.attribution.candidates)
     assert (f"= {certain.event_name}" if certain else candidates) == named
     assert answer.settled is settled
+
+
+@pytest.mark.parametrize(
+    ("second", "id_of_b", "named"),
+    [(-4, "rtb-1", "b, a"), (-4, "rtb-2", "= a"), (-3, "rtb-1", "= a")],
+    ids=["on one route", "on another table", "a minute later"],
+)
+def test_calls_of_one_second_that_change_the_same_are_candidates(
+    second: int, id_of_b: str, named: str
+) -> None:
+    """Which of them came first is not known."""
+    states = [State(None, None, at(-9), network(), Baseline())]
+    for event, minute, resource in (("a", -4, "rtb-1"), ("b", second, id_of_b)):
+        cause, did = Cause(event, event, "arn", at(minute)), replace(UNSEEN, id=resource)
+        states.append(State(cause, None, cause.time, None, Baseline(), True, (did,)))
+    found = Trace(tuple(states))
+    (step,) = find_transitions(SCOPE, {}, [verdict()], observed_at=at(0))
+    answer = Attributor(found, Judged(found, ".xx", ""), {}, VPC).attribute(step).attribution
+    candidates = ", ".join(each.event_name for each in answer.candidates)
+    assert (f"= {answer.cause.event_name}" if answer.cause else candidates) == named
+
+
+def test_a_refused_call_of_the_same_second_is_a_candidate() -> None:
+    """Delivered the other way round, it would have been the one: EC2 did not refuse it."""
+    delete = call("DeleteSecurityGroup", {"GroupId": "sg-1"}, "sg-1")
+    gone = network(security_groups={})
+    found = trace(opened(network()), gone, delete, close_group())
+    attributor = Attributor(found, Judged(found, "x.", ""), {}, VPC)
+    (step,) = find_transitions(SCOPE, {}, [verdict()], observed_at=at(0))
+    answer = attributor.attribute(replace(step, step=Step.RESOLVED)).attribution
+    assert {each.event_name for each in answer.possible} == {
+        "DeleteSecurityGroup",
+        "RevokeSecurityGroupIngress",
+    }
 
 
 def test_the_calls_are_bounded() -> None:

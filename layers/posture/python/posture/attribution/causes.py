@@ -100,6 +100,8 @@ class Attributor:
         last = states[-1]
         if last.cause is None:
             return Answer(UNKNOWN_CAUSE, settled=not trace.unexplained)
+        if any(self._list_together(last)):
+            return None
         return Answer(Attribution(last.cause), settled=last.exact)
 
     def _list_tests(self, step: Transition, key: VerdictKey) -> Sequence[Shows]:
@@ -156,11 +158,25 @@ class Attributor:
         state = self._trace.states[number]
         if state.cause is None:
             return Answer(UNKNOWN_CAUSE, settled=True)
-        rivals = () if state.exact else tuple(self._list_rivals(state))
+        rivals = tuple(self._list_together(state) if state.exact else self._list_rivals(state))
         if rivals or alone:
             return Answer(select_candidates((state.cause, *rivals)), settled=False)
         settled = state.exact and not self._trace.unexplained
         return Answer(Attribution(state.cause), settled=settled)
+
+    def _list_together(self, state: State) -> Iterable[Cause]:
+        """List the calls of the same second that did the same, or were refused after it.
+
+        Their order is not known, so that any of them may have come first.
+        """
+        for other in self._trace.states[1:]:
+            same_time = other is not state and other.at == state.at
+            if same_time and other.cause and _overlap(other, state):
+                yield other.cause
+        ids = {each for _, each in state.changed}
+        for change in self._trace.unapplied:
+            if change.time == state.at and (change.resource_ids - change.vpc_ids) & ids:
+                yield build_cause(change)
 
     def _list_rivals(self, state: State) -> Iterable[Cause]:
         """List the other calls that may have done what was read off the present snapshot."""

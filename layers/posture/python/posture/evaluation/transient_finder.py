@@ -91,7 +91,7 @@ class TransientFinder:
         """
         if not steps:
             return []
-        keys = [(each.finding.rule, each.finding.resource) for each in steps]
+        keys = sorted({(each.finding.rule, each.finding.resource) for each in steps})
         stored = self._store.load_findings(self._evaluated.scope, keys)
         opened = {(each.id, it.event_id) for each in stored if (it := each.opened_by.cause)}
         return [

@@ -167,11 +167,17 @@ class Attributor:
     def _list_together(self, state: State) -> Iterable[Cause]:
         """List the calls of the same second that did the same, or were refused after it.
 
-        Their order is not known, so that any of them may have come first.
+        Their order is not known, so that any of them may have come first. A call that creates or
+        deletes a resource has its place before or after those that change it.
         """
+        did = {
+            (it.part, it.id, it.name, it.element) for it in state.differences if it.name != WHOLE
+        }
         for other in self._trace.states[1:]:
             same_time = other is not state and other.at == state.at
-            if same_time and other.cause and _overlap(other, state):
+            if not same_time or other.cause is None:
+                continue
+            if any((it.part, it.id, it.name, it.element) in did for it in other.differences):
                 yield other.cause
         ids = {each for _, each in state.changed}
         for change in self._trace.unapplied:

@@ -170,7 +170,7 @@ def test_what_the_store_wrote_is_rebuilt_too(store: Store, dynamodb: "DynamoDBCl
 @pytest.mark.parametrize("seed", [1, 2])
 def test_what_held_then_is_what_was_seen_then(dynamodb: "DynamoDBClient", seed: int) -> None:
     """Rebuilt from history, at every instant of a long random life and between them."""
-    truth = list(simulate(dynamodb, 60, seed))
+    truth = list(simulate(dynamodb, 20, seed))
     findings, history = Findings(dynamodb, TABLES.findings), History(dynamodb, TABLES.history)
 
     def rebuilt(instant: datetime) -> dict[str, Finding]:

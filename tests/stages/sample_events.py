@@ -51,7 +51,7 @@ EXPECTED = {
     ),
     "evaluate/failed-call": Expected(),
     "evaluate/aws-service": Expected(opens=frozenset({MOVED})),
-    "evaluate/cross-account": Expected(failed=("6bcfcf8a-1d5a-4d1b-8c9c-1f3e6a7b8d09",)),
+    "evaluate/cross-account": Expected(),
     "sweep/schedule": Expected(opens=frozenset({LEAK, KMS, MOVED})),
     "notify/opened": Expected(alert=rf"\[HIGH\] .+ - {PAYMENTS} .+"),
     "notify/resolved": Expected(alert=rf"\[RESOLVED\] .+ - {PAYMENTS} .+"),

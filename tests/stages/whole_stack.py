@@ -119,12 +119,14 @@ def adapt_template(built: str) -> dict[str, Any]:
     * It passes a number in a parameter to the event source mapping as a string.
     * It has no TLS, so statements that require TLS would deny every request.
     * It rejects `aws.` event sources from customers, as AWS does, so the rule gets another source.
+    * It evaluates no expression in an alarm, and no request in it comes through an endpoint.
     """
     template: dict[str, Any] = yaml_parse(built)
     resources: dict[str, Any] = template["Resources"]
     changes = resources["EvaluateFunction"]["Properties"]["Events"]["Changes"]["Properties"]
     changes["ScalingConfig"]["MaximumConcurrency"] = 5
     resources["ChangesRule"]["Properties"]["EventPattern"]["source"].append(OWN_SOURCE)
+    del resources["AlertSubscribersAlarm"], resources["OwnEndpointsPolicy"]
     for name, resource in list(resources.items()):
         statements = resource["Properties"].get("PolicyDocument", {}).get("Statement", [None])
         statements[:] = [it for it in statements if not it or it.get("Sid") != "TlsOnly"]

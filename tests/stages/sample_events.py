@@ -54,7 +54,7 @@ EXPECTED = {
     "evaluate/cross-account": Expected(),
     "sweep/schedule": Expected(opens=frozenset({LEAK, KMS, MOVED})),
     "notify/opened": Expected(alert=rf"\[HIGH\] .+ - {PAYMENTS} .+"),
-    "notify/resolved": Expected(alert=rf"\[RESOLVED\] .+ - {PAYMENTS} .+"),
+    "notify/resolved": Expected(alert=rf"\[RESOLVED, HIGH\] .+ - {PAYMENTS} .+"),
     "notify/duplicate": Expected(),
     "notify/malformed": Expected(failed=("111000000000000000000000",)),
 }

@@ -35,7 +35,6 @@ from posture.attribution.transients import (
     PUT_BACK,
     Observed,
     find_transients,
-    identify,
 )
 from posture.attribution.verdicts import StateVerdicts
 from posture.baseline.document import BaselineDocument
@@ -153,7 +152,7 @@ def test_a_policy_that_was_open_for_a_minute_is_found() -> None:
         assert (finding.status, finding.opened_at) == (FindingStatus.RESOLVED, at(10))
         assert finding.updated_at == at(70)
         assert finding.verdict.remediation is None
-        assert identify(step) == (finding.id, opened.event_id)
+        assert step.origin == (finding.id, opened.event_id)
 
 
 REVOKE: dict[str, Any] = {"GroupId": "sg-endpoints", "IpPermissions": WORLD}
@@ -277,7 +276,7 @@ def test_each_time_is_an_entry_of_its_own() -> None:
         for number, verb in enumerate(["Authorize", "Revoke"] * 3)
     ]
     steps = [it for it in find(calls) if it.finding.rule == "endpoint-security-group-open"]
-    assert len({identify(each) for each in steps}) == len(steps) == 3
+    assert len({each.origin for each in steps}) == len(steps) == 3
 
 
 def test_duplicates_and_their_order_do_not_matter() -> None:

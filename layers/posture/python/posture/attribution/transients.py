@@ -101,14 +101,6 @@ def find_transients(
     return (*found, *([_count_unfollowed(skipped, observed)] if skipped else ()))
 
 
-def identify(step: Transition) -> tuple[str, ...]:
-    """Return what tells a transient finding from others: the finding, and the event it began with.
-
-    Duplicates of its events, and others that arrive later, lead to the same.
-    """
-    return step.finding.id, *(each.event_id for each in step.finding.opened_by.possible)
-
-
 def find_held(states: StateVerdicts, observed: Observed) -> datetime | None:
     """Find when the latest change was made that nobody is known to have put back yet."""
     known = states.trace.states

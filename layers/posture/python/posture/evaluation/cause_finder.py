@@ -61,7 +61,7 @@ class Amendments:
 class CauseFinder:
     """Finds the causes of one evaluation's transitions.
 
-    It remembers what it read, for the case that the scope was written meanwhile.
+    It remembers what it read, for all transitions of the evaluation.
     """
 
     def __init__(

@@ -95,20 +95,25 @@ class EvaluatedScope:
 
 
 class Recorder:
-    """Names the causes of one evaluation's transitions, and says what is stored for later ones."""
+    """Names the causes of one evaluation's transitions, and says what is stored for later ones.
+
+    It remembers what it read and found, until it is asked about a state that others wrote.
+    """
 
     def __init__(self, store: Store, baselines: BaselineTable, evaluated: EvaluatedScope) -> None:
         self._store = store
         self._baselines = baselines
         self._evaluated = evaluated
         self._finder: CauseFinder | None = None
-        self._amended: tuple[int, Amendments] | None = None
+        self._amended: Amendments | None = None
         self._is_new = False  # whether the snapshot was evaluated, not only what was unsettled
         self._loaded: dict[datetime, StoredSnapshot | None] = {}
-        self._followed: dict[tuple[int, bool], tuple[StoredSnapshot, Followed] | None] = {}
+        self._followed: dict[bool, tuple[StoredSnapshot, Followed] | None] = {}
+        self._revision: int | None = None
 
     def amends(self, state: ScopeState) -> bool:
         """Whether the changes say more than was known of what happened before."""
+        self._begin(state)
         found, followed = self._find_amendments(state), self._follow(state, is_new=False)
         if followed and state.record:
             _, it = followed
@@ -127,6 +132,7 @@ class Recorder:
             state: What is stored.
             find: Finds the transitions; None where the stored findings are those of the snapshot.
         """
+        self._begin(state)
         self._is_new = find is not None
         amended = self._find_amendments(state)
         steps = {each.finding.id: each for each in amended.steps} if amended else {}
@@ -140,6 +146,14 @@ class Recorder:
             found = self._get_finder().name_causes(state, found)
         others = steps.keys() - {each.finding.id for each in found}
         return (*found, *(steps[name] for name in steps if name in others), *transient)
+
+    def _begin(self, state: ScopeState) -> None:
+        """Forget what was read and found if others wrote the scope since."""
+        revision = state.record.revision if state.record else None
+        if revision != self._revision:
+            self._revision, self._finder, self._amended = revision, None, None
+            self._loaded.clear()
+            self._followed.clear()
 
     def _drop_waived(self, steps: Sequence[Transition]) -> tuple[Transition, ...]:
         """Leave out what a waiver accepts."""
@@ -207,17 +221,16 @@ class Recorder:
             return None
         if all(each.request is None for each in it.changes):
             return None
-        key = record.revision, is_new
-        if key not in self._followed:
+        if is_new not in self._followed:
             latest = self.load(record.snapshot_at)
-            self._followed[key] = None
+            self._followed[is_new] = None
             if latest:
                 from posture.evaluation.transient_finder import TransientFinder  # noqa: PLC0415
 
-                found = TransientFinder(self._store, it).find(state, latest, is_new=is_new)
+                found = TransientFinder(it, self.load).find(state, latest, is_new=is_new)
                 steps = self._store.drop_recorded(it.scope, self._drop_waived(found.steps))
-                self._followed[key] = latest, replace(found, steps=steps)
-        return self._followed[key]
+                self._followed[is_new] = latest, replace(found, steps=steps)
+        return self._followed[is_new]
 
     def _find_amendments(self, state: ScopeState) -> Amendments | None:
         """Find what the changes say of earlier transitions; None where they cannot."""
@@ -230,9 +243,9 @@ class Recorder:
             if each.outcome is ChangeOutcome.APPLIED
         ):
             return None
-        if self._amended is None or self._amended[0] != record.revision:
-            self._amended = record.revision, self._get_finder().amend(state)
-        return self._amended[1]
+        if self._amended is None:
+            self._amended = self._get_finder().amend(state)
+        return self._amended
 
     def load(self, at: datetime) -> StoredSnapshot | None:
         """Load a stored snapshot of the scope, once."""

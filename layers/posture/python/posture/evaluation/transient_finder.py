@@ -8,7 +8,7 @@ them arrives first, the snapshots keep the changes that are known of their windo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,12 +17,12 @@ from posture.attribution.states import resolve_for, trace_states
 from posture.attribution.transients import Observed, find_held, find_transients
 from posture.attribution.verdicts import StateVerdicts, Verdicts
 from posture.evaluation.cause_finder import to_version
-from posture.evaluation.recorder import EvaluatedScope, load_snapshot, merge_changes, select_applied
+from posture.evaluation.recorder import EvaluatedScope, merge_changes, select_applied
 from posture.model.change import Change
 from posture.model.finding import FindingStatus, Transition
 from posture.model.region_access import AnySnapshot
 from posture.remedies.effect import select_worst
-from posture.store.scope_store import ScopeState, Store
+from posture.store.scope_store import ScopeState
 from posture.store.snapshots import StoredSnapshot, add_shared
 
 MAX_WINDOWS = 3  # that one evaluation follows for late events
@@ -51,9 +51,11 @@ class Followed:
 class TransientFinder:
     """Finds the transient findings of one evaluation of a scope."""
 
-    def __init__(self, store: Store, evaluated: EvaluatedScope) -> None:
-        self._store = store
+    def __init__(
+        self, evaluated: EvaluatedScope, load: Callable[[datetime], StoredSnapshot | None]
+    ) -> None:
         self._evaluated = evaluated
+        self._load = load
         self._changes = select_applied(evaluated.changes)
         self._version = to_version(evaluated.baseline)
 
@@ -72,7 +74,7 @@ class TransientFinder:
             steps += self._follow_former(state, before, stored, changes)
             snapshots.append(replace(stored, changes=changes))
         found, held = self._follow_present(latest, is_new=is_new)
-        steps = self._drop_reported([*steps, *found])
+        steps += found
         late = (
             snapshots[0] if snapshots and snapshots[0].observed_at == latest.observed_at else None
         )
@@ -82,25 +84,6 @@ class TransientFinder:
         if not is_new and {each.event_id for each in later} - {it.event_id for it in latest.later}:
             snapshots = [replace(base, later=later), *(it for it in snapshots if it is not late)]
         return Followed(tuple(steps), tuple(snapshots), held)
-
-    def _drop_reported(self, steps: Sequence[Transition]) -> list[Transition]:
-        """Drop what was reported as an open finding, which the same call had opened.
-
-        The times of records are whole seconds: two calls of one second after a snapshot was taken
-        look like two calls before it.
-        """
-        if not steps:
-            return []
-        keys = sorted({(each.finding.rule, each.finding.resource) for each in steps})
-        stored = self._store.load_findings(self._evaluated.scope, keys)
-        opened = {(each.id, it.event_id) for each in stored if (it := each.opened_by.cause)}
-        return [
-            each
-            for each in steps
-            if not any(
-                (each.finding.id, it.event_id) in opened for it in each.finding.opened_by.possible
-            )
-        ]
 
     def _select_since(self, stored: StoredSnapshot) -> tuple[Change, ...]:
         """Select the changes of the last window, and of those the ones that say what they did."""
@@ -122,7 +105,7 @@ class TransientFinder:
         for _ in range(MAX_WINDOWS):
             if stored is None or stored.previous is None or oldest > stored.observed_at + BLUR:
                 return
-            before = load_snapshot(self._store, stored.scope, stored.previous)
+            before = self._load(stored.previous)
             if before is None:
                 return
             known = {it.event_id for it in (*stored.changes, *before.changes)}

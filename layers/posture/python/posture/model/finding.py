@@ -167,6 +167,14 @@ class Transition:
         return self.finding.version > 0
 
     @property
+    def origin(self) -> tuple[str, ...]:
+        """What tells a transient finding from others: its id, and the event it began with.
+
+        Duplicates of its events, and others that arrive later, lead to the same.
+        """
+        return self.finding.id, *(each.event_id for each in self.finding.opened_by.possible)
+
+    @property
     def attributions(self) -> tuple[Attribution, ...]:
         """What caused it: both ends of a transient finding, all that is known once amended."""
         finding = self.finding

@@ -159,12 +159,8 @@ def _build_transient(transition: Transition, observed_at: datetime) -> Transitio
 
 
 def transient_key(step: Transition) -> str:
-    """Return the sort key of the mark of a transient finding: its id, and the event it began with.
-
-    Duplicates of its events, and others that arrive later, lead to the same.
-    """
-    begun = (each.event_id for each in step.finding.opened_by.possible)
-    digest = hashlib.sha256("|".join((step.finding.id, *begun)).encode()).hexdigest()
+    """Return the sort key of the mark of a transient finding, by its origin."""
+    digest = hashlib.sha256("|".join(step.origin).encode()).hexdigest()
     return f"{TRANSIENT}{digest[:20]}"
 
 
@@ -191,14 +187,20 @@ def item_key(finding: Finding) -> str:
     return resolved_key(finding) if finding.status is FindingStatus.RESOLVED else open_key(finding)
 
 
+def list_finding_keys(rule: str, resource: str) -> tuple[str, str]:
+    """Return the sort keys that a finding has until it is resolved, and once it is."""
+    key = f"{rule}#{resource}"
+    return key, f"{RESOLVED}{key}"
+
+
 def open_key(finding: Finding) -> str:
     """Return the sort key that a finding has until it is resolved."""
-    return f"{finding.rule}#{finding.resource}"
+    return list_finding_keys(finding.rule, finding.resource)[0]
 
 
 def resolved_key(finding: Finding) -> str:
     """Return the sort key that a finding has once it is resolved."""
-    return f"{RESOLVED}{open_key(finding)}"
+    return list_finding_keys(finding.rule, finding.resource)[1]
 
 
 def with_commit(item: Item, commit: str, parts: int | None = None) -> Item:

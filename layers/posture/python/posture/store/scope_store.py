@@ -24,9 +24,9 @@ from posture.store.conditional_writes import ConditionFailedError, transact, upd
 from posture.store.former_items import build_carry_over
 from posture.store.hash_chain import Chain
 from posture.store.items import (
-    RESOLVED,
     build_items,
     is_finding_key,
+    list_finding_keys,
     open_key,
     parse_finding,
     resolved_key,
@@ -215,22 +215,43 @@ class Store(StoredTable):
     def drop_recorded(self, scope: Scope, steps: Sequence[Transition]) -> tuple[Transition, ...]:
         """Leave out the transient findings that were recorded before: events come more than once.
 
-        What was put back earlier than is recorded, as a later event says, amends the record. If the
-        scope's record was read before, the condition of the commit on it holds for what is read
-        here as well.
+        So is what the same call had opened as a lasting finding: the times of records are whole
+        seconds, so that two calls right after a snapshot look like two calls before it. What was
+        put back earlier than is recorded, as a later event says, amends the record. If the scope's
+        record was read before, the condition of the commit on it holds for what is read here as
+        well.
         """
-        marks = list(map(transient_key, steps))
-        items = self._get_all({"scope": str(scope), "item": key} for key in sorted(set(marks)))
-        known = {str(it["item"].get("S")): str(it.get("until", {}).get("S", "")) for it in items}
+        known, opened = self._read_recorded(scope, steps)
         kept: list[Transition] = []
-        for step, mark in zip(steps, marks, strict=True):
-            until = format_iso(step.finding.updated_at)
+        for step in steps:
+            mark, until = transient_key(step), format_iso(step.finding.updated_at)
+            name, *begun = step.origin
+            if any((name, event_id) in opened for event_id in begun):
+                continue
             if mark in known and until >= known[mark]:
                 continue
             amends = mark in known
             kept.append(replace(step, step=Step.AMENDED, reason=PUT_BACK_BY) if amends else step)
             known[mark] = until
         return tuple(kept)
+
+    def _read_recorded(
+        self, scope: Scope, steps: Iterable[Transition]
+    ) -> tuple[dict[str, str], set[tuple[str, str]]]:
+        """Read the ends of the transient findings by mark, and which call opened which finding."""
+        keys: set[str] = set()
+        for step in steps:
+            finding = step.finding
+            keys |= {transient_key(step), *list_finding_keys(finding.rule, finding.resource)}
+        ends: dict[str, str] = {}
+        opened: set[tuple[str, str]] = set()
+        for item in self._get_all({"scope": str(scope), "item": key} for key in sorted(keys)):
+            key = str(item["item"].get("S"))
+            if not is_finding_key(key):
+                ends[key] = str(item.get("until", {}).get("S", ""))
+            elif (finding := parse_finding(item)).opened_by.cause:
+                opened.add((finding.id, finding.opened_by.cause.event_id))
+        return ends, opened
 
     def load_record(self, scope: Scope) -> ScopeRecord | None:
         """Read a scope's record, consistently.
@@ -305,9 +326,9 @@ class Store(StoredTable):
     def load_findings(self, scope: Scope, keys: Iterable[tuple[str, str]]) -> tuple[Finding, ...]:
         """Read findings by rule and resource, resolved or not."""
         wanted = (
-            {"scope": str(scope), "item": f"{prefix}{rule}#{resource}"}
+            {"scope": str(scope), "item": key}
             for rule, resource in keys
-            for prefix in ("", RESOLVED)
+            for key in list_finding_keys(rule, resource)
         )
         return tuple(map(parse_finding, self._get_all(wanted)))
 

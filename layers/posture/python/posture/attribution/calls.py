@@ -220,7 +220,7 @@ def _is_all(rule: SecurityGroupRule | AclEntry) -> bool:
 
 
 def _name_created(before: AnySnapshot, after: AnySnapshot, change: Change) -> AnySnapshot:
-    """Give what an edit created the id that the response names, or one that nothing else has."""
+    """Name what an edit created by the id in the response, or by one that nothing else has."""
     if not isinstance(before, Snapshot) or not isinstance(after, Snapshot):
         return after
     kind = OPERATIONS[change.event_name]

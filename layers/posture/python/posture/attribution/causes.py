@@ -7,15 +7,15 @@ did not. It is certain only if what no known event explains cannot have produced
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from posture.attribution.differences import WHOLE
-from posture.attribution.events import build_cause
+from posture.attribution.events import build_cause, select_applied
 from posture.attribution.states import State, Trace
 from posture.attribution.verdicts import StateVerdicts, Verdicts
 from posture.lifecycle.diff import get_material
-from posture.model.change import Change, ChangeOutcome
+from posture.model.change import Change
 from posture.model.finding import (
     MAX_CANDIDATES,
     UNKNOWN_CAUSE,
@@ -56,9 +56,8 @@ def list_touching(changes: Iterable[Change], about: frozenset[str], subject: str
     near = about - {subject}
     return select_candidates(
         build_cause(each)
-        for each in changes
-        if each.outcome is ChangeOutcome.APPLIED
-        and (each.resource_ids & near or each.resource_ids == {subject})
+        for each in select_applied(changes)
+        if each.resource_ids & near or each.resource_ids == {subject}
     )
 
 
@@ -164,35 +163,34 @@ class Attributor:
         settled = state.exact and not self._trace.unexplained
         return Answer(Attribution(state.cause), settled=settled)
 
-    def _list_together(self, state: State) -> Iterable[Cause]:
+    def _list_together(self, state: State) -> Iterator[Cause]:
         """List the calls of the same second that did the same, or were refused after it.
 
         Their order is not known, so that any of them may have come first. A call that creates or
         deletes a resource has its place before or after those that change it.
         """
-        did = {
-            (it.part, it.id, it.name, it.element) for it in state.differences if it.name != WHOLE
-        }
+        did = _list_elements(state)
         for other in self._trace.states[1:]:
             same_time = other is not state and other.at == state.at
-            if not same_time or other.cause is None:
-                continue
-            if any((it.part, it.id, it.name, it.element) in did for it in other.differences):
+            if same_time and other.cause and did & _list_elements(other):
                 yield other.cause
-        ids = {each for _, each in state.changed}
-        for change in self._trace.unapplied:
-            if change.time == state.at and (change.resource_ids - change.vpc_ids) & ids:
-                yield build_cause(change)
+        yield from (
+            build_cause(each) for each in self._list_refused(state) if each.time == state.at
+        )
 
-    def _list_rivals(self, state: State) -> Iterable[Cause]:
+    def _list_rivals(self, state: State) -> Iterator[Cause]:
         """List the other calls that may have done what was read off the present snapshot."""
         for other in self._trace.states[1:]:
             if other is not state and other.cause and _overlap(other, state):
                 yield other.cause
+        yield from map(build_cause, self._list_refused(state))
+
+    def _list_refused(self, state: State) -> Iterator[Change]:
+        """List the calls without an effect here that name what an event changed."""
         ids = {each for _, each in state.changed}
         for change in self._trace.unapplied:
             if (change.resource_ids - change.vpc_ids) & ids:
-                yield build_cause(change)
+                yield change
 
     def _list_unapplied(self, key: VerdictKey, about: frozenset[str]) -> Attribution:
         """List the calls without a known effect, where a fact could not be read before or now."""
@@ -230,6 +228,12 @@ def _opens(step: Transition) -> bool:
 
 def _is_new(finding: Finding) -> bool:
     return finding.opened_at == finding.updated_at
+
+
+def _list_elements(state: State) -> set[tuple[object, ...]]:
+    """List the parts of resources that an event changed, without whole resources."""
+    parts = (each for each in state.differences if each.name != WHOLE)
+    return {(each.part, each.id, each.name, each.element) for each in parts}
 
 
 def _overlap(one: State, other: State) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from posture.baseline.document import BaselineDocument
 from posture.lifecycle.bounds import truncate
 from posture.model.baseline import Baseline
-from posture.model.change import Change
+from posture.model.change import Change, ChangeOutcome
 from posture.model.finding import Cause, CauseKind
 from posture.model.network import Snapshot
 from posture.model.region_access import AnySnapshot
@@ -86,6 +87,20 @@ class Event:
     def time(self) -> datetime:
         """When it happened."""
         return self.cause.time
+
+
+def select_applied(
+    changes: Iterable[Change], *, since: datetime | None = None, until: datetime | None = None
+) -> tuple[Change, ...]:
+    """Select the changes that were made, of a period if one is given: each once, in its order."""
+    applied = {
+        each.event_id: each
+        for each in changes
+        if each.outcome is ChangeOutcome.APPLIED
+        and (since is None or since <= each.time)
+        and (until is None or each.time <= until)
+    }
+    return tuple(sorted(applied.values(), key=attrgetter("time")))
 
 
 def build_cause(change: Change) -> Cause:

@@ -31,11 +31,12 @@ from posture.attribution.events import (
     build_upgrade_cause,
     list_clock_events,
     list_versions,
+    select_applied,
 )
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.model.baseline import Baseline
-from posture.model.change import Change, ChangeOutcome
+from posture.model.change import Change
 from posture.model.finding import Cause
 from posture.model.network import Snapshot
 from posture.model.region_access import AnySnapshot
@@ -138,12 +139,7 @@ def select_calls(
 ) -> tuple[Change, ...]:
     """Select the calls that may lie between two snapshots, each once, in order of time."""
     since, until = earlier.confirmed_at - LAG, present.observed_at + READING
-    known = {
-        each.event_id: each
-        for each in changes
-        if each.outcome is ChangeOutcome.APPLIED and since <= each.time <= until
-    }
-    return tuple(sorted(known.values(), key=attrgetter("time"))[-MAX_CALLS:])
+    return select_applied(changes, since=since, until=until)[-MAX_CALLS:]
 
 
 class _Run:

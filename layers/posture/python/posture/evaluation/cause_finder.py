@@ -24,11 +24,12 @@ from posture.attribution.events import (
     Earlier,
     Present,
     build_baseline_cause,
+    select_applied,
 )
 from posture.attribution.states import State, Trace, resolve_for, trace_states
 from posture.attribution.verdicts import StateVerdicts
 from posture.evaluation.recorder import EvaluatedScope
-from posture.model.change import Change, ChangeOutcome
+from posture.model.change import Change
 from posture.model.finding import (
     UNKNOWN_CAUSE,
     Attribution,
@@ -107,7 +108,7 @@ class CauseFinder:
             return known[1].attribute(step)
         about = step.finding.verdict.concerns | {step.finding.resource}
         subject = self._evaluated.scope.subject
-        changes = _select(self._evaluated.changes, self._evaluated.observed_at)
+        changes = select_applied(self._evaluated.changes, until=self._evaluated.observed_at)
         return Answer(list_touching(changes, about, subject), settled=False)
 
     def _find_attributor(self, state: ScopeState) -> tuple[Earlier, Attributor] | None:
@@ -160,7 +161,7 @@ class CauseFinder:
             )
         births = [
             each.time
-            for each in _select(changes, present.observed_at + READING)
+            for each in select_applied(changes, until=present.observed_at + READING)
             if each.event_name in BIRTHS
             and present.scope.subject in {*each.vpc_ids, *each.service_ids, each.created}
         ]
@@ -218,7 +219,7 @@ class CauseFinder:
         """
         record = state.record
         unsettled_at = record.unsettled_at if record else None
-        changes = _select(self._evaluated.changes)
+        changes = select_applied(self._evaluated.changes)
         if unsettled_at is None or not changes:
             return Amendments(unsettled_at=unsettled_at)
         steps: dict[str, Transition] = {}
@@ -288,7 +289,7 @@ class CauseFinder:
     ) -> _Ask:
         subject = present.scope.subject
         if earlier is None:
-            return _Ask(None, tuple(_select(changes, present.observed_at)), subject)
+            return _Ask(None, select_applied(changes, until=present.observed_at), subject)
         trace = trace_states(earlier, present, changes)
         states = StateVerdicts(trace, self._evaluated.context)
         baseline = resolve_for(present.versions[-1].document, present.scope, present.snapshot)
@@ -355,17 +356,7 @@ def _is_better(answer: Attribution, known: Attribution) -> bool:
     return answer not in {UNKNOWN_CAUSE, known}
 
 
-def _select(changes: Iterable[Change], until: datetime | None = None) -> list[Change]:
-    """Select the changes that were applied, until a time."""
-    return [
-        each
-        for each in changes
-        if each.outcome is ChangeOutcome.APPLIED and (until is None or each.time <= until)
-    ]
-
-
 def to_version(applied: AppliedBaseline) -> BaselineVersion:
-    """Return an applied baseline as a version of it."""
     """Return a version of the baseline as events name it."""
     at = parse_iso(applied.applied_at) if applied.applied_at else None
     return BaselineVersion(applied.version, applied.document, at, applied.applied_by)

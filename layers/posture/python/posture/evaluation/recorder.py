@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from posture.attribution.events import READING
+from posture.attribution.events import READING, select_applied
 from posture.errors import CorruptItemError
 from posture.lifecycle.waiving import Waivers
-from posture.model.change import Change, ChangeOutcome
+from posture.model.change import Change
 from posture.model.finding import Transition
 from posture.model.region_access import AnySnapshot
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
@@ -35,12 +34,6 @@ if TYPE_CHECKING:
 logger = Logger()
 
 MAX_CHANGES = 100  # that are stored with a snapshot
-
-
-def select_applied(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Select the changes that were made, each once, in order of time."""
-    applied = {it.event_id: it for it in changes if it.outcome is ChangeOutcome.APPLIED}
-    return tuple(sorted(applied.values(), key=attrgetter("time")))
 
 
 def merge_changes(known: Iterable[Change], new: Iterable[Change]) -> tuple[Change, ...]:
@@ -237,11 +230,7 @@ class Recorder:
         record = state.record
         if record is None or record.unsettled_at is None:
             return None
-        if not any(
-            each.time <= record.unsettled_at + READING
-            for each in self._evaluated.changes
-            if each.outcome is ChangeOutcome.APPLIED
-        ):
+        if not select_applied(self._evaluated.changes, until=record.unsettled_at + READING):
             return None
         if self._amended is None:
             self._amended = self._get_finder().amend(state)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from posture.attribution.events import Earlier, Present
+from posture.attribution.events import Earlier, Present, select_applied
 from posture.attribution.states import resolve_for, trace_states
 from posture.attribution.transients import Observed, find_held, find_transients
 from posture.attribution.verdicts import StateVerdicts, Verdicts
 from posture.evaluation.cause_finder import to_version
-from posture.evaluation.recorder import EvaluatedScope, merge_changes, select_applied
+from posture.evaluation.recorder import EvaluatedScope, merge_changes
 from posture.model.change import Change
 from posture.model.finding import FindingStatus, Transition
 from posture.model.region_access import AnySnapshot

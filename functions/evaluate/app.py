@@ -16,6 +16,7 @@ from posture.evaluation.changes import Evaluator
 from posture.evaluation.scope_resolver import ScopeResolver
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
+from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
@@ -42,7 +43,7 @@ evaluator = Evaluator(
         store=store,
         baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),
         rejections=Rejections(clients.dynamodb(), settings.tables.history),
-        own_vpc=os.environ.get("MONITOR_VPC_ID", ""),
+        own_vpc=settings.own_vpc,
     )
 )
 # The objects above live as long as the process, so the garbage collector skips them.
@@ -55,9 +56,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[
     """Evaluate a batch of changes; return those to retry."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     evaluated = evaluator.evaluate(event, deadline)
-    for name, number in evaluated.count_metrics().items():
-        if number:  # CloudWatch bills a metric for each hour that it has a value in
-            metrics.add_metric(name, MetricUnit.Count, number)
+    add_counts(metrics, evaluated.count_metrics())
     for delay in evaluated.heartbeat_delays:
         metrics.add_metric("HeartbeatLatency", MetricUnit.Seconds, delay)
     return evaluated.build_response()

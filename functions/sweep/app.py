@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from posture.ec2.members import assume_member_roles
@@ -14,6 +13,7 @@ from posture.ec2.observer import Observer
 from posture.evaluation.account_sweep import sweep_accounts
 from posture.runtime import clients
 from posture.runtime.deadline import Deadline
+from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
 from posture.store.scope_store import Store
@@ -36,8 +36,6 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:
     """Sweep the region in all accounts; fail when it is incomplete, so that Lambda retries."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     result = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
-    for name, number in result.count_metrics().items():
-        if number:  # CloudWatch bills a metric for each hour that it has a value in
-            metrics.add_metric(name, MetricUnit.Count, number)
+    add_counts(metrics, result.count_metrics())
     result.require_complete()
     return result.count_metrics()

@@ -58,6 +58,7 @@ EXPECTED = {
         re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}"),
         "the name of a CloudFormation stack",
     ),
+    "MONITOR_VPC_ID": (re.compile(r"|vpc-[0-9a-z]+"), "the ID of the functions' VPC"),
     "RESOLVED_FINDING_DAYS": (re.compile(r"\d{1,4}"), "a number of days, or 0 for no limit"),
     "EVIDENCE_BUCKET": (re.compile(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of a bucket"),
     "EVIDENCE_BUCKET_OWNER": (re.compile(rf"|{ACCOUNT.pattern}"), "a 12-digit account ID"),
@@ -84,6 +85,7 @@ class Settings:
     tables: Tables
     topic_arn: str
     stack: str
+    own_vpc: str = ""  # the VPC of the functions
     members: MemberAccess = MemberAccess()
     security_hub: bool = False
     chat: bool = False  # whether HTTPS subscribers receive the form of Amazon Q Developer
@@ -125,6 +127,7 @@ class Settings:
             ),
             topic_arn=environ["ALERT_TOPIC_ARN"],
             stack=environ["STACK_NAME"],
+            own_vpc=environ.get("MONITOR_VPC_ID", ""),
             members=members,
             keep_resolved=timedelta(days=days) if days else None,
             evidence=_read_evidence(environ),

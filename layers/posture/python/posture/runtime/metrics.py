@@ -1,0 +1,18 @@
+"""Metrics that functions count, in the CloudWatch embedded metric format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+
+def add_counts(metrics: Metrics, counts: Mapping[str, int]) -> None:
+    """Add counts by name, without those that are 0.
+
+    CloudWatch bills a metric for each hour in which it has a value.
+    """
+    for name, number in counts.items():
+        if number:
+            metrics.add_metric(name, MetricUnit.Count, number)

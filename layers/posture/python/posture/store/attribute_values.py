@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
+
+from posture.model.instant import parse_iso
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -90,6 +93,15 @@ def require_text(fields: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{name} is not text")  # noqa: TRY004 - a wrong value of a stored item
     return value
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Return the time of an optional attribute.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    return parse_iso(text) if text else None
 
 
 def require_int(fields: Mapping[str, Any], name: str) -> int:

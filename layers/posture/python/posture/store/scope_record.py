@@ -20,6 +20,7 @@ from posture.model.scope import Region, Scope
 from posture.store.attribute_values import (
     StoredItem,
     deserialize,
+    read_time,
     require_int,
     require_text,
     serialize,
@@ -264,9 +265,9 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             dns=_dns(fields.get("dns")),
             chain=parse_chain(fields),
             snapshot_digest=_snapshot_digest(fields),
-            snapshot_at=_read_time(fields.get("snapshot_at")),
-            unsettled_at=_read_time(fields.get("unsettled_at")),
-            held_at=_read_time(fields.get("held_at")),
+            snapshot_at=read_time(fields.get("snapshot_at")),
+            unsettled_at=read_time(fields.get("unsettled_at")),
+            held_at=read_time(fields.get("held_at")),
             known_changes=str(fields.get("known_changes") or ""),
             first_observed_at=_first_observed_at(fields),
             exists="head_of" in fields,
@@ -284,10 +285,6 @@ def _first_observed_at(fields: Mapping[str, Any]) -> datetime | None:
         return None
     first, last = (parse_iso(require_text(fields, name)) for name in (FIRST, "observed_at"))
     return min(first, last)  # a clock that was ahead may have dated the first one
-
-
-def _read_time(text: str | None) -> datetime | None:
-    return parse_iso(text) if text else None
 
 
 def _coverage(packed: bytes | None) -> Json | None:

@@ -24,6 +24,7 @@ from posture.model.scope import Scope
 from posture.store.attribute_values import (
     StoredItem,
     deserialize,
+    read_time,
     require_int,
     require_text,
     serialize,
@@ -212,8 +213,8 @@ def parse_snapshot(item: StoredItem) -> StoredSnapshot:
             version=require_int(fields, "version"),
             code=require_text(fields, "code"),
             changes=content.changes,
-            previous=_read_time(fields.get("previous")),
-            confirmed_at=_read_time(fields.get("confirmed_at")),
+            previous=read_time(fields.get("previous")),
+            confirmed_at=read_time(fields.get("confirmed_at")),
             unsettled=content.unsettled,
             later=content.later,
         )
@@ -242,7 +243,3 @@ def add_shared(snapshot: AnySnapshot, present: AnySnapshot | None) -> AnySnapsho
 
 def _expire(at: datetime) -> int:
     return int((at + KEPT).timestamp())
-
-
-def _read_time(text: str | None) -> datetime | None:
-    return parse_iso(text) if text else None

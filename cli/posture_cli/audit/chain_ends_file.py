@@ -43,22 +43,6 @@ def write_chain_ends(
     path.write_bytes(gzip.compress(body, mtime=0) if path.suffix == ".gz" else body)
 
 
-def read_chain_ends(path: Path, table: str = "") -> ExportedEnds:
-    """Read the ends of the chains from an export or from alerts.
-
-    Args:
-        path: The file.
-        table: The history table that is verified; "" for any.
-
-    Raises:
-        CommandError: The file is malformed.
-        OSError: The file cannot be read.
-    """
-    ends = ExportedEnds()
-    parse_chain_ends(str(path), path.read_bytes(), ends, table)
-    return ends
-
-
 def parse_chain_ends(name: str, body: bytes, ends: ExportedEnds, table: str = "") -> None:
     """Parse an export or alerts, and add what they hold.
 

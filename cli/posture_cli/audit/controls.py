@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from posture.model.finding import Finding, FindingStatus
+from posture.model.finding import FindingStatus
 from posture.model.scope import Scope
-from posture.rules.control_counts import Check, Shortcoming
+from posture.rules.control_counts import Check, Shortcoming, parse_checks
 from posture_cli.audit.finding_filter import FindingFilter, find_past_findings
 from posture_cli.audit.open_tables import OpenTables
 
@@ -34,11 +34,10 @@ def read_results(tables: OpenTables, scopes: Iterable[Scope]) -> Iterator[ScopeR
     bad: dict[Scope, list[Shortcoming]] = defaultdict(list)
     for status in sorted(UNRESOLVED):
         for finding in tables.findings.find_by_status(status):
-            bad[finding.scope].append(_shortcoming(finding))
+            bad[finding.scope].append(Shortcoming.of(finding))
     for record in tables.findings.read_records(scopes):
         if record.exists:
-            passed = record.passed
-            checks = None if passed is None else frozenset(map(Check.parse, passed))
+            checks = parse_checks(record.passed)
             yield ScopeResult(record.scope, tuple(bad[record.scope]), checks, record.observed_at)
 
 
@@ -53,10 +52,6 @@ def read_past_results(
     chosen = FindingFilter(statuses=UNRESOLVED)
     for scope in scopes:
         found = find_past_findings(tables.history, [scope], chosen, instant)
-        bad = tuple(map(_shortcoming, found))
+        bad = tuple(map(Shortcoming.of, found))
         if bad or (scope not in gone and not scope.is_region):
             yield ScopeResult(scope, bad, None)
-
-
-def _shortcoming(finding: Finding) -> Shortcoming:
-    return Shortcoming(finding.rule, finding.resource, finding.status)

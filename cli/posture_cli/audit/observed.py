@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from posture.model.scope import Region, Scope
+from posture.store.scope_record import ScopeRecord
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.failure import CommandError
 
@@ -148,14 +149,20 @@ def read_observed(
     listed = sorted(set(scopes))
     records = {record.scope: record for record in tables.findings.read_records(listed)}
     for scope in listed:
-        record = records.get(scope)
+        record, row = records.get(scope), None
         first = record.first_observed_at if record else None
         if first is None or first > since:
             row = tables.history.find_first(scope)
-            known = [first, row.observed_at if row else None]
-            first = min((at for at in known if at), default=None)
-        last = record.observed_at if record else None
-        yield ObservedScope(scope, first, last, bool(record and record.exists))
+        yield build_observed(scope, record, row.observed_at if row else None)
+
+
+def build_observed(
+    scope: Scope, record: ScopeRecord | None, first_row: datetime | None
+) -> ObservedScope:
+    """Build when a scope was observed: first at the latest when its first row was written."""
+    known = filter(None, (record.first_observed_at if record else None, first_row))
+    last = record.observed_at if record else None
+    return ObservedScope(scope, min(known, default=None), last, bool(record and record.exists))
 
 
 def format_instant(instant: datetime) -> str:

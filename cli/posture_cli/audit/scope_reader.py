@@ -7,7 +7,7 @@ from datetime import datetime
 from posture.model.scope import Scope
 from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import Store
-from posture_cli.audit.observed import ObservedScope
+from posture_cli.audit.observed import ObservedScope, build_observed
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.audit.verify import RowVisitor, VerificationResult, Verifier
 
@@ -24,13 +24,13 @@ class ReadScope:
     record: ScopeRecord | None
 
     def observe(self, first_row: datetime | None) -> ObservedScope:
-        """Say when it was observed: first at the latest when its first row was written."""
-        record = self.record
-        known = filter(None, (first_row, record.first_observed_at if record else None))
-        last = record.observed_at if record else None
-        return ObservedScope(
-            self.scope, min(known, default=None), last, bool(record and record.exists)
-        )
+        """Return when it was observed, with the time of its first row."""
+        return build_observed(self.scope, self.record, first_row)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it no longer exists, as far as is known."""
+        return self.record is not None and not self.record.exists
 
 
 def read_scopes(stacks: Stacks, visitor: RowVisitor, until: datetime) -> Iterator[ReadScope]:

@@ -17,7 +17,7 @@ from posture.model.finding import Attribution, Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture.model.waiver import Waiver
-from posture.rules.control_counts import Check, Shortcoming, list_outcomes
+from posture.rules.control_counts import Shortcoming, list_outcomes, parse_checks
 from posture.rules.controls import list_controls
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.items import Entry
@@ -163,9 +163,8 @@ def build_control_rows(
     scope: Scope, findings: Iterable[Finding], passed: frozenset[str] | None
 ) -> Iterator[Row]:
     """Build a row for each control that a scope concerns: what its rules say of the scope."""
-    bad = (Shortcoming(it.rule, it.resource, it.status) for it in findings if is_bad(it))
-    checks = None if passed is None else frozenset(map(Check.parse, passed))
-    for control, outcome in list_outcomes(scope, bad, checks):
+    bad = map(Shortcoming.of, filter(is_bad, findings))
+    for control, outcome in list_outcomes(scope, bad, parse_checks(passed)):
         yield {
             **_place(scope),
             "framework": control.framework,

@@ -122,8 +122,8 @@ def _build_rows(
     row = build_scope_row(read.scope, record, findings, first)
     intact = {"history_rows": result.chain.length, "history_intact": result.fault is None}
     yield "scopes", {**row, **intact}
-    if record and not record.exists and not any(map(is_bad, findings)):
-        return  # it is gone
+    if read.is_gone and not any(map(is_bad, findings)):
+        return
     passed = record.passed if record and period.latest else None
     for row in build_control_rows(read.scope, findings, passed):
         yield "controls", row

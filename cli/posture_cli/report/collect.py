@@ -20,12 +20,11 @@ from posture.model.finding import Finding, FindingStatus, Step
 from posture.model.instant import format_iso
 from posture.model.scope import Region, Scope
 from posture.model.verdict import Severity
-from posture.rules.control_counts import Check, ControlCount, ControlTally, Shortcoming
+from posture.rules.control_counts import ControlCount, ControlTally, Shortcoming, parse_checks
 from posture.rules.controls import list_controls
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture.store.history import keep_latest
 from posture.store.items import Entry
-from posture.store.scope_record import ScopeRecord
 from posture_cli.audit.observed import ObservedScope
 from posture_cli.audit.scope_reader import ReadScope
 from posture_cli.render.findings import FINDING_CSV, build_finding_record
@@ -169,7 +168,6 @@ class FindingCollector:
 
     def finish(self, read: ReadScope) -> None:
         """Keep what the page shows of a scope."""
-        scope, record = read.scope, read.record
         for instant, step in self._rows:
             self._steps[step] += instant >= self._period.since
         for instant, opened, closed in self._changes:
@@ -177,8 +175,8 @@ class FindingCollector:
         self._durations += self._ended
         latest = [row.transition.finding for row in self._latest.values()]
         self._observed.append(read.observe(self._rows[0][0] if self._rows else None))
-        self._name(scope)
-        self._count(scope, latest, record)
+        self._name(read.scope)
+        self._count(read, latest)
         for finding in latest:
             if is_bad(finding) or finding.updated_at >= self._period.since:
                 self._list(finding, finding.status.value, self._lives[finding.id].steps)
@@ -187,7 +185,8 @@ class FindingCollector:
                 self._list(row.transition.finding, Step.TRANSIENT.value, [row])
         self.begin()
 
-    def _count(self, scope: Scope, findings: Sequence[Finding], record: ScopeRecord | None) -> None:
+    def _count(self, read: ReadScope, findings: Sequence[Finding]) -> None:
+        scope, record = read.scope, read.record
         place = self._places.setdefault(Region(scope.account, scope.region), PlaceCounts())
         bad = [it for it in findings if is_bad(it)]
         severities = [it.severity for it in bad if it.status is FindingStatus.OPEN]
@@ -195,13 +194,11 @@ class FindingCollector:
         place.unknown += sum(it.status is FindingStatus.UNKNOWN for it in bad)
         place.waived += sum(it.status is FindingStatus.WAIVED for it in bad)
         self._affected += bool(severities)
-        if record and not record.exists and not bad:
-            return  # it is gone
+        if read.is_gone and not bad:
+            return
         place.scopes += not scope.is_region
         passed = record.passed if record and self._period.latest else None
-        checks = None if passed is None else frozenset(map(Check.parse, passed))
-        failed = (Shortcoming(it.rule, it.resource, it.status) for it in bad)
-        self._controls.add(scope, failed, checks)
+        self._controls.add(scope, map(Shortcoming.of, bad), parse_checks(passed))
 
     def _list(self, finding: Finding, status: str, steps: Sequence[Entry]) -> None:
         """Keep what the page shows of a finding, if it lists it."""

@@ -16,7 +16,7 @@ from posture.model.verdict import Severity, Status
 from posture.store.chain_ends import ChainEnd
 from posture.store.hash_chain import Chain, append_to_chain, digest_row
 from posture.store.scope_store import Evaluation, ScopeState, Store, WriteOutcome
-from posture_cli.audit.chain_ends_file import read_chain_ends
+from posture_cli.audit.chain_ends_file import parse_chain_ends
 from posture_cli.audit.exported_ends import ExportedEnds
 from posture_cli.audit.verify import VerificationResult, Verifier
 from posture_cli.failure import CommandError
@@ -313,6 +313,13 @@ def test_the_verb_walks_every_scope(store: Store, dynamodb: "DynamoDBClient") ->
         str(OTHER): ("altered", row["entry"]["S"]),
     }
     assert run_verify("--scope", str(SCOPE))[0] == 0
+
+
+def read_chain_ends(file: Path) -> ExportedEnds:
+    """Read the ends of the chains from an export."""
+    ends = ExportedEnds()
+    parse_chain_ends(str(file), file.read_bytes(), ends)
+    return ends
 
 
 def test_heads_are_exported_and_asked_for(

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from posture.model.finding import FindingStatus
+from posture.model.finding import Finding, FindingStatus
 from posture.model.scope import Region, Scope
 from posture.model.service_names import short_name
 from posture.model.verdict import Status, Verdict
@@ -63,6 +63,11 @@ class Check:
         return cls(*text.partition("/")[::2])
 
 
+def parse_checks(passed: frozenset[str] | None) -> frozenset[Check] | None:
+    """Parse the checks that passed in a scope, as its record has them; None if it has none."""
+    return None if passed is None else frozenset(map(Check.parse, passed))
+
+
 @dataclass(frozen=True, slots=True)
 class Shortcoming:
     """A finding that is not resolved, by its rule, resource and status."""
@@ -70,6 +75,11 @@ class Shortcoming:
     rule: str
     resource: str
     status: FindingStatus
+
+    @classmethod
+    def of(cls, finding: Finding) -> Shortcoming:
+        """Return what a finding says of its rule."""
+        return cls(finding.rule, finding.resource, finding.status)
 
 
 @dataclass(frozen=True, slots=True)

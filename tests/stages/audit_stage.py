@@ -39,6 +39,16 @@ NAMED_TABLES = {
 }
 
 
+def set_chain_end(client: "DynamoDBClient", chain: Chain) -> None:
+    """Set the end of the chain in the scope record."""
+    client.update_item(
+        TableName=TABLES.findings,
+        Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
+        UpdateExpression="SET chain_length = :length, chain_tip = :tip",
+        ExpressionAttributeValues={":length": {"N": str(chain.length)}, ":tip": {"S": chain.tip}},
+    )
+
+
 def record_evaluation(
     store: Store,
     minute: float,

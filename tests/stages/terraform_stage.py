@@ -106,11 +106,11 @@ def run_case(case: Path) -> Run:
         base = None
         if before.exists():
             shutil.copy(before, work / "main.tf")
-            _initialise(work)
+            initialise(work)
             _run(work, "apply", "-auto-approve", "-input=false", "-no-color")
             base = _record(url)
         shutil.copy(case / "main.tf", work / "main.tf")
-        _initialise(work)
+        initialise(work)
         _run(work, "plan", "-input=false", "-no-color", "-out=saved")
         plan = json.loads(_run(work, "show", "-json", "saved"))
         _run(work, "apply", "-input=false", "-no-color", "saved")
@@ -156,23 +156,29 @@ def _patches() -> EndpointPatches:
     return EndpointPatches(ACCOUNT, REGION)
 
 
-def _initialise(work: Path) -> None:
+def initialise(work: Path) -> None:
+    """Initialise a folder.
+
+    Raises:
+        TerraformUnavailableError: Terraform or its provider is missing.
+    """
     if shutil.which("terraform") is None:
         raise TerraformUnavailableError("terraform is not installed")
-    done = _start(work, "init", "-input=false", "-no-color")
+    done = start_terraform(work, "init", "-input=false", "-no-color")
     if done.returncode:
         reason = " ".join(done.stderr.split())[:300]
         raise TerraformUnavailableError(f"terraform init finds no provider hashicorp/aws: {reason}")
 
 
 def _run(work: Path, *arguments: str) -> str:
-    done = _start(work, *arguments)
+    done = start_terraform(work, *arguments)
     if done.returncode:
         raise RuntimeError(f"terraform {arguments[0]} of {work.name}: {done.stderr}")
     return done.stdout
 
 
-def _start(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start_terraform(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Terraform in a folder."""
     return subprocess.run(  # noqa: S603 - fixed arguments
         ["terraform", *arguments],  # noqa: S607 - as installed
         cwd=work,

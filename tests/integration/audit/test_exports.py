@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from audit_stage import posture, record_evaluation, rows
+from audit_stage import posture, record_evaluation, rows, set_chain_end
 from finding_builders import OTHER, SCOPE, at, verdict
+from locked_bucket import create_locked_bucket
 from posture.evidence.export import LockedBucket, export_chain_ends
 from posture.model.scope import Scope
 from posture.runtime.settings import EvidenceBucket
@@ -35,19 +36,7 @@ CHAINED = {"digest", "number", "previous"}
 @pytest.fixture
 def bucket(dynamodb: "DynamoDBClient") -> "S3Client":
     """Return S3 with a bucket that has Object Lock, and two scopes that were evaluated."""
-    client = boto3.client("s3")
-    client.create_bucket(
-        Bucket=BUCKET,
-        ObjectLockEnabledForBucket=True,
-        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
-    )
-    client.put_object_lock_configuration(
-        Bucket=BUCKET,
-        ObjectLockConfiguration={
-            "ObjectLockEnabled": "Enabled",
-            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 9}},
-        },
-    )
+    client = create_locked_bucket(BUCKET, Days=9)
     store = Store(dynamodb, TABLES)
     record_evaluation(store, 0, verdict(), verdict(resource="subnet-0b"))
     record_evaluation(store, 1, verdict())
@@ -84,16 +73,6 @@ def remove_whole(client: "DynamoDBClient", scope: Scope) -> None:
             client.delete_item(TableName=table, Key={name: row[name] for name in ("scope", key)})
 
 
-def set_end(client: "DynamoDBClient", chain: Chain) -> None:
-    """Set the end of the chain in the scope record."""
-    client.update_item(
-        TableName="findings",
-        Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
-        UpdateExpression="SET chain_length = :length, chain_tip = :tip",
-        ExpressionAttributeValues={":length": {"N": str(chain.length)}, ":tip": {"S": chain.tip}},
-    )
-
-
 def rewrite(client: "DynamoDBClient", **changed: Any) -> None:
     """Rewrite the whole chain, its end and the findings, as who can write both tables could."""
     chain = Chain()
@@ -101,7 +80,7 @@ def rewrite(client: "DynamoDBClient", **changed: Any) -> None:
         bare = {name: row[name] for name in row if name not in CHAINED}
         forged, chain = append_to_chain({**bare, **changed}, chain)
         client.put_item(TableName="history", Item=forged)
-    set_end(client, chain)
+    set_chain_end(client, chain)
 
 
 @pytest.mark.usefixtures("bucket")
@@ -190,7 +169,7 @@ def test_an_end_that_was_set_back_is_given_away(dynamodb: "DynamoDBClient") -> N
     export(dynamodb, at(10))
     *kept, last = chain_of(dynamodb)
     dynamodb.delete_item(TableName="history", Key={name: last[name] for name in ("scope", "entry")})
-    set_end(dynamodb, Chain(len(kept), kept[-1]["digest"]["S"]))
+    set_chain_end(dynamodb, Chain(len(kept), kept[-1]["digest"]["S"]))
     resolved = next(
         item for item in rows(dynamodb, "findings") if item["item"]["S"].startswith("~resolved#")
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from audit_stage import posture, record_evaluation, rows
+from audit_stage import posture, record_evaluation, rows, set_chain_end
 from finding_builders import OTHER, SCOPE, at, verdict
 from posture.lifecycle.diff import find_transitions
 from posture.model.finding import Transition
@@ -59,16 +59,6 @@ def put(client: "DynamoDBClient", row: Row) -> None:
 def drop(client: "DynamoDBClient", row: Row) -> None:
     """Delete a row."""
     client.delete_item(TableName="history", Key={key: row[key] for key in ("scope", "entry")})
-
-
-def set_head(client: "DynamoDBClient", chain: Chain) -> None:
-    """Let the head end the chain somewhere else."""
-    client.update_item(
-        TableName="findings",
-        Key={"scope": {"S": str(SCOPE)}, "item": {"S": "#head"}},
-        UpdateExpression="SET chain_length = :length, chain_tip = :tip",
-        ExpressionAttributeValues={":length": {"N": str(chain.length)}, ":tip": {"S": chain.tip}},
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +150,7 @@ def test_a_chain_written_anew_is_given_away_by_an_exported_head(
         bare = {name: row[name] for name in row if name not in {"digest", "number", "previous"}}
         forged, chain = append_to_chain({**bare, "actor": {"S": "mallory"}}, chain)
         put(dynamodb, forged)
-    set_head(dynamodb, chain)
+    set_chain_end(dynamodb, chain)
     assert prove(dynamodb).fault is None
     assert problem(dynamodb, exported) == ("altered", "")
 
@@ -171,7 +161,7 @@ def test_a_shorter_chain_is_given_away_by_an_exported_head(dynamodb: "DynamoDBCl
     exported = prove(dynamodb).chain
     *kept, last = in_chain(dynamodb)
     drop(dynamodb, last)
-    set_head(dynamodb, Chain(len(kept), kept[-1]["digest"]["S"]))
+    set_chain_end(dynamodb, Chain(len(kept), kept[-1]["digest"]["S"]))
     assert problem(dynamodb, exported) == ("removed", "")
 
 
@@ -440,7 +430,7 @@ def test_an_alert_gives_a_shorter_chain_away(dynamodb: "DynamoDBClient", tmp_pat
     assert run_verify("--against", str(mailbox))[0] == 0
     for row in chained[-4:]:
         drop(dynamodb, row)
-    set_head(dynamodb, Chain(len(chained) - 4, chained[-5]["digest"]["S"]))
+    set_chain_end(dynamodb, Chain(len(chained) - 4, chained[-5]["digest"]["S"]))
     kept = {row["id"]["S"]: row for row in chained[:-4]}
     for item in rows(dynamodb, "findings"):
         if item["kind"] == {"S": "finding"}:

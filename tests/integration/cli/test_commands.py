@@ -11,11 +11,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from typer.testing import CliRunner, Result
 
+from command_runner import posture
 from posture.ec2.endpoint_services import ServicesSnapshot
 from posture.rules.rule_catalogue import RULES, SERVICE_RULES
-from posture_cli.app import app
 from posture_cli.main import run
 from sample_network import REGION, SampleNetwork, build_sample_network
 from stack_tables import TABLES, create_tables
@@ -50,11 +49,6 @@ def network() -> Iterator[SampleNetwork]:
     with mock_aws():
         create_tables(boto3.client("dynamodb"))
         yield build_sample_network(boto3.client("ec2"))
-
-
-def posture(*arguments: str) -> Result:
-    """Run the command."""
-    return CliRunner().invoke(app, list(arguments))
 
 
 def failed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -10,15 +10,14 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from typer.testing import CliRunner, Result
 
+from command_runner import posture
 from posture.analysis.coverage import Analysis
 from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
 from posture.model.scope import Scope
 from posture.store.scope_store import Evaluation, Store
 from posture_cli import live
-from posture_cli.app import app
 from posture_cli.main import run
 from posture_cli.options import SourceOptions
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
@@ -37,11 +36,6 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleNetwork]:
     with mock_aws():
         create_tables(boto3.client("dynamodb"))
         yield build_sample_network(boto3.client("ec2"))
-
-
-def posture(*arguments: str) -> Result:
-    """Run the command."""
-    return CliRunner().invoke(app, list(arguments))
 
 
 def fail(

@@ -8,9 +8,8 @@ import boto3
 import pytest
 import yaml
 from moto import mock_aws
-from typer.testing import CliRunner, Result
 
-from posture_cli.app import app
+from command_runner import posture
 from posture_cli.main import run
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network, create_endpoint
 
@@ -39,11 +38,6 @@ def baseline(tmp_path: Path) -> str:
     file = tmp_path / "baseline.yaml"
     file.write_text(BASELINE)
     return str(file)
-
-
-def posture(*arguments: str) -> Result:
-    """Run the command."""
-    return CliRunner().invoke(app, list(arguments))
 
 
 def test_a_policy_is_generated_for_the_endpoint_of_a_vpc(

@@ -17,10 +17,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
-from typer.testing import CliRunner, Result
 from urllib3 import HTTPResponse
 
-from posture_cli.app import app
+from command_runner import posture
 from posture_cli.completion import list_accounts
 from posture_cli.failure import describe_failure
 from sample_network import REGION, SampleNetwork, build_sample_network
@@ -67,11 +66,6 @@ def break_call(monkeypatch: pytest.MonkeyPatch) -> Break:
         monkeypatch.setattr(botocore.session, "BUILTIN_HANDLERS", handlers, raising=False)
 
     return register
-
-
-def posture(*arguments: str) -> Result:
-    """Run the command."""
-    return CliRunner().invoke(app, list(arguments))
 
 
 def scan(*arguments: str) -> list[dict[str, Any]]:

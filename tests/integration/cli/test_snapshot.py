@@ -14,9 +14,9 @@ from botocore import xform_name
 from moto import mock_aws
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from posture_cli.app import app
+from command_runner import posture
 from posture_cli.main import run
 from posture_cli.recorded.operations import OPERATIONS
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
@@ -37,11 +37,6 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleNetwork]:
         sample.add_cross_region_endpoint()
         sample.associate_dhcp_options("10.0.0.2", "10.9.9.9")
         yield sample
-
-
-def posture(*arguments: str) -> Result:
-    """Run the command."""
-    return CliRunner().invoke(app, list(arguments))
 
 
 def run_without_aws(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:

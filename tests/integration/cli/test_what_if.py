@@ -10,9 +10,8 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from typer.testing import CliRunner, Result
 
-from posture_cli.app import app
+from command_runner import posture
 from posture_cli.main import run
 from sample_network import ACCOUNT, REGION, SampleNetwork, build_sample_network
 
@@ -44,11 +43,6 @@ def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SampleN
     (tmp_path / "policy.json").write_text(json.dumps(OWN_ONLY))
     with mock_aws():
         yield build_sample_network(boto3.client("ec2"))
-
-
-def posture(*arguments: str) -> Result:
-    """Run the command."""
-    return CliRunner().invoke(app, list(arguments))
 
 
 def ask(*arguments: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The emulated region that the monitor watches."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -17,3 +18,11 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     with staged() as stage:
         yield stage
+
+
+@pytest.fixture
+def watched(stage: Stage) -> Stage:
+    """Return a stage that the monitor has observed, an hour ago."""
+    stage.sweep()
+    stage.clock.time += timedelta(hours=1)
+    return stage

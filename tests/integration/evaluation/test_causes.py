@@ -23,14 +23,6 @@ OPEN = "endpoint-security-group-open"
 ALICE = "arn:aws:iam::111122223333:user/alice"
 
 
-@pytest.fixture
-def watched(stage: Stage) -> Stage:
-    """Return a stage that the monitor has observed, an hour ago."""
-    stage.sweep()
-    stage.clock.time += timedelta(hours=1)
-    return stage
-
-
 def require(stage: Stage, **settings: Any) -> None:
     """Apply another version of the baseline, with these settings for all scopes."""
     table = BaselineTable(stage.dynamodb, TABLES.baseline)

@@ -26,14 +26,6 @@ BOB = ApiCaller(ACCOUNT, "NetworkAdmin", "bob")
 Record = dict[str, Any]
 
 
-@pytest.fixture
-def watched(stage: Stage) -> Stage:
-    """Return a stage that the monitor has observed, an hour ago."""
-    stage.sweep()
-    stage.clock.time += timedelta(hours=1)
-    return stage
-
-
 def flap(stage: Stage, seconds: float = 30) -> tuple[Record, Record]:
     """Let Alice open the group, and Bob close it; return the records of both calls."""
     stage.open_group()

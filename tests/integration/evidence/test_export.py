@@ -16,6 +16,7 @@ from moto import mock_aws
 
 from audit_stage import TableWriter
 from finding_builders import OTHER, SCOPE, verdict
+from locked_bucket import create_locked_bucket
 from posture.errors import SettingsError
 from posture.evidence.export import LockedBucket, build_key, export_chain_ends
 from posture.model.scope import Scope
@@ -59,20 +60,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Client]":
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
         create_tables(boto3.client("dynamodb"))
-        client = boto3.client("s3")
-        client.create_bucket(
-            Bucket=BUCKET,
-            ObjectLockEnabledForBucket=True,
-            CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
-        )
-        client.put_object_lock_configuration(
-            Bucket=BUCKET,
-            ObjectLockConfiguration={
-                "ObjectLockEnabled": "Enabled",
-                "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Years": 3}},
-            },
-        )
-        yield client
+        yield create_locked_bucket(BUCKET, Years=3)
 
 
 def run_function(**settings: str) -> Any:

@@ -7,7 +7,7 @@ from hypothesis import settings
 
 # No test needs an AMI, and loading moto's takes most of the time to create a region.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-# The command remembers accounts for completion; not in the cache of whoever runs the tests.
+# The command remembers accounts for completion; not in the cache of the person who runs the tests.
 os.environ["XDG_CACHE_HOME"] = os.path.join(tempfile.gettempdir(), "posture-tests")  # noqa: PTH118
 # No deadline per example, so that no test fails on a busy machine.
 settings.register_profile("untimed", deadline=None)

@@ -72,7 +72,7 @@ class Recorder:
 
 
 def create_bucket(aws: EmbeddedAws, name: str) -> None:
-    """Create the bucket of somebody else that chain ends are exported to."""
+    """Create the bucket of another account that chain ends are exported to."""
     aws.session.client("s3").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": cast("Any", aws.region)}
     )

@@ -268,7 +268,7 @@ def test_pagerduty_and_servicenow_open_and_close_one_alert(severity: Severity) -
 
 
 def test_slack_gets_what_was_opened_and_how_it_ended() -> None:
-    """As plain text, in which nobody is notified by a name."""
+    """As plain text, in which a name notifies no one."""
     [request] = send("slack", TRANSITIONS["opened"][0])
     texts = json.dumps(request)
     assert "subnet-0a reaches S3 through a NAT gateway" in texts

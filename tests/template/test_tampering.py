@@ -166,7 +166,7 @@ def test_two_rules_report_that_one_of_them_is_disabled(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_each_rule_publishes_to_both_topics(rule: str) -> None:
-    """Whoever removes one topic is reported through the other; the text needs no function."""
+    """The removal of one topic is reported through the other; the text needs no function."""
     pattern = RULES[rule]["Properties"]["EventPattern"]
     targets = RULES[rule]["Properties"]["Targets"]
     own_or_given = [{"Ref": "AlarmTopic"}, {"Ref": "AlarmTopicArn"}]

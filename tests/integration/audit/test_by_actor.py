@@ -51,7 +51,7 @@ def attribute(dice: random.Random) -> Attribution:
 
 
 def live(client: "DynamoDBClient", dice: random.Random) -> None:
-    """Let findings open, change, be transient and be resolved, each by somebody."""
+    """Let findings open, change, be transient and be resolved, each by an actor."""
     writer = TableWriter(client)
     for minute in range(40):
         scope = dice.choice([SCOPE, OTHER])

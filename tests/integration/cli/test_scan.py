@@ -91,7 +91,7 @@ FAULTS: dict[str, Callable[..., AWSResponse]] = {
     "a web page that is no XML": lambda **_: answer(403, UNCLOSED),
     "throttled": lambda **_: answer(503, ERROR.format("RequestLimitExceeded")),
     "an error of EC2": lambda **_: answer(500, ERROR.format("InternalError")),
-    "a code nobody knows": lambda **_: answer(400, ERROR.format("Peculiar")),
+    "an unknown code": lambda **_: answer(400, ERROR.format("Peculiar")),
 }
 
 

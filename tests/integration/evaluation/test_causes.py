@@ -238,7 +238,7 @@ def test_a_tag_that_exempts_a_vpc_is_a_call_of_its_own(stage: Stage) -> None:
 def test_an_upgrade_is_the_cause_of_what_it_judges_in_another_way(
     watched: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody changed the network."""
+    """The network did not change."""
     stored = watched.store.load_all(watched.network.scope).findings.values()
     evaluate = evaluate_context
 

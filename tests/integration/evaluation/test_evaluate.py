@@ -220,7 +220,7 @@ def test_a_refused_message_keeps_one_reason(stage: Stage) -> None:
 
 
 def test_another_accounts_change_is_dropped(stage: Stage) -> None:
-    """It is counted, and does not come again: nobody outside can fill the dead-letter queue."""
+    """It is counted, and does not come again: no other account can fill the dead-letter queue."""
     stage.open_group()
     (record,) = stage.taken()
     evaluated = stage.evaluate({**record, "recipientAccountId": "444455556666"})

@@ -184,7 +184,7 @@ def test_a_change_of_one_account_concerns_another(organization: Organization) ->
 
 
 def test_a_change_of_an_account_that_is_no_member_is_dropped(organization: Organization) -> None:
-    """Nobody outside fills the dead-letter queue; the rest of the batch goes on."""
+    """No other account fills the dead-letter queue; the rest of the batch goes on."""
     unlisted = organization.open_group(ONE) | {"recipientAccountId": "333333333333"}
     organization.stage.open_group()
     (home,) = organization.stage.taken()

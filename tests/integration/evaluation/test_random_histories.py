@@ -124,7 +124,7 @@ def find_wrong_transients(history: RandomHistory, rows: list[Entry]) -> Iterator
 
 def find_lost_transients(history: RandomHistory, rows: list[Entry]) -> Iterator[str]:
     """Find what no look saw, and no transient finding tells."""
-    told = {
+    reported = {
         (row.transition.finding.rule, row.transition.finding.resource, cause.event_id)
         for row in rows
         for cause in row.transition.finding.opened_by.possible
@@ -137,7 +137,7 @@ def find_lost_transients(history: RandomHistory, rows: list[Entry]) -> Iterator[
             if first == 0 or any(first <= look < last for look in history.looks):
                 continue
             opener = history.made[first - 1].change
-            if (*key, opener.event_id) not in told:
+            if (*key, opener.event_id) not in reported:
                 closer = history.made[last - 1].change
                 yield (
                     f"{key}: lost, open from call {first} {opener.event_name} {opener.request} at "

@@ -222,8 +222,8 @@ def test_a_call_that_is_known_later_amends_who_put_it_back(watched: Stage) -> No
     rows = list(history.find_by_scope(watched.network.scope))
     found = [row.transition for row in rows if row.transition.finding.rule == OPEN]
     times = [list_times(first), list_times(second)]
-    told = {(it.step, it.finding.opened_at, it.finding.updated_at) for it in found}
-    assert told == {
+    reported = {(it.step, it.finding.opened_at, it.finding.updated_at) for it in found}
+    assert reported == {
         (Step.TRANSIENT, times[0][0], times[1][1]),
         (Step.AMENDED, *times[0]),
         (Step.TRANSIENT, *times[1]),
@@ -254,7 +254,7 @@ def test_a_late_event_is_followed_although_the_scope_is_settled(watched: Stage) 
 
 
 def test_the_permissions_of_an_endpoint_service_are_followed_as_well(watched: Stage) -> None:
-    """Everybody could connect for a minute."""
+    """Any account could connect for a minute."""
     made = watched.network.ec2.create_vpc_endpoint_service_configuration(
         NetworkLoadBalancerArns=[watched.load_balancer()], AcceptanceRequired=True
     )

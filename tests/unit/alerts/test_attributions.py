@@ -71,7 +71,7 @@ def call(actor: str, event_id: str = "e-1", name: str = "DeleteRoute") -> Cause:
     ],
 )
 def test_who_is_named(attribution: Attribution, expected: str, actor: str | None) -> None:
-    """An actor stands alone only where nobody else can have caused it."""
+    """An actor stands alone only where no other caller can have caused it."""
     assert name_attribution(attribution) == expected
     record = build_attribution_record(attribution)
     assert (record["text"], record["actor"]) == (expected, actor)

@@ -91,7 +91,7 @@ def build_filters(
     """Build the values that subscribers filter by, from transitions with the worst one first."""
     steps = list(transitions)
     severities = {step.finding.severity for step in steps}
-    # Whoever is told of what opens is also told of what was open for a while.
+    # Subscribers who receive what opens also receive what was open for a while.
     statuses = {
         FindingStatus.OPEN if step.step is Step.TRANSIENT else step.finding.status for step in steps
     }

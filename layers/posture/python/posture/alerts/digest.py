@@ -98,7 +98,7 @@ def compose_digests(
         rules: The titles of the rules, by id.
         stack: The name of the monitor's stack, for the commands.
         chat: Whether HTTPS subscribers receive the form that Amazon Q Developer shows in chat.
-        ends: Where the history of each scope ended, as far as it is known. Whoever keeps the
+        ends: Where the history of each scope ended, as far as it is known. A reader who keeps the
             message can later prove that the rows were neither altered nor removed.
     """
     digests = split_into_digests(transitions, rules)

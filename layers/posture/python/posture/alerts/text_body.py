@@ -69,7 +69,7 @@ def _lines(alert: Alert) -> Iterator[str]:
         yield f"  {list_scope_command(alert)}"
     yield from _why(alert)
     if alert.rows:
-        # Whoever keeps this message can prove that the history up to here was not rewritten.
+        # A reader who keeps this message can prove that the history up to here was not rewritten.
         yield ""
         yield f"History: row {alert.rows} of this scope has the digest {alert.row_digest}"
 

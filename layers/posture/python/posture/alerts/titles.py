@@ -11,7 +11,7 @@ ABOUT_READING = {"account-region-not-readable"}  # rules whose titles say it the
 
 
 def format_title(rules: RuleTexts, finding: Finding) -> str:
-    """Format the title of a finding; it accuses nobody if the rule could not be decided."""
+    """Format the title of a finding; it states no problem if the rule could not be decided."""
     return format_verdict_title(rules, finding.verdict)
 
 

@@ -52,7 +52,7 @@ class Difference:
         id: The id of the resource; that of the scope for what is no resource of its own.
         name: The field of the resource, WHOLE where the resource is missing in one of them.
         element: The key of the element where the field is a collection, or else None.
-        after: What the second snapshot has; None for nothing.
+        after: What the second snapshot has; None where it has none.
         texts: All text on both sides, the ids among them.
     """
 
@@ -64,7 +64,7 @@ class Difference:
     texts: frozenset[str]
 
 
-# How the elements of a field are told apart. A change of what the key leaves out is none.
+# How the elements of a field are distinguished. A change of what the key leaves out is none.
 KEYS: Mapping[tuple[str, str], Callable[[Any], Hashable]] = {
     ("route_tables", "routes"): lambda route: route,
     ("security_groups", "ingress"): lambda rule: replace(rule, description=""),

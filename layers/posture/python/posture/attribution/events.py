@@ -31,7 +31,7 @@ READING = timedelta(minutes=1)  # what happens while a snapshot is read may be p
 
 @dataclass(frozen=True, slots=True)
 class BaselineVersion:
-    """A version of the baseline document; `number` 0 is the default, which nobody applied."""
+    """A version of the baseline document; `number` 0 is the default until one is applied."""
 
     number: int
     document: BaselineDocument

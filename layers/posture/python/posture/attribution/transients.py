@@ -82,9 +82,9 @@ def find_transients(
 
     Returns:
         A transition for each, whose finding says who opened it and who put it back, the most severe
-        first. Its reason begins with POSSIBLE unless the requests say it all. What nobody is known
-        to have put back is left out until it is HELD old. If there were too many states, one more
-        transition says how many changes were not followed.
+        first. Its reason begins with POSSIBLE unless the requests say it all. What no
+        caller is known to have put back is left out until it is HELD old. If there were too many
+        states, one more transition says how many changes were not followed.
     """
     number = len(states.trace.states)
     found = [
@@ -102,7 +102,7 @@ def find_transients(
 
 
 def find_held(states: StateVerdicts, observed: Observed) -> datetime | None:
-    """Find when the latest change was made that nobody is known to have put back yet."""
+    """Find when the latest change was made that no caller is known to have put back yet."""
     known = states.trace.states
     held = (known[run.first].at for run, _ in _list_runs(states, observed) if run.end >= len(known))
     return max((each for each in held if observed.at - each < HELD), default=None)

@@ -31,7 +31,7 @@ class BatchResult:
     """The result of a batch. `failed` are the ids of the messages to retry.
 
     `unmonitored` counts changes of accounts and Regions for which the monitor is not responsible.
-    They are dropped: nobody outside can fill its dead-letter queue or keep an alarm raised.
+    They are dropped: no other account can fill its dead-letter queue or keep an alarm raised.
     """
 
     changes: int = 0

@@ -39,8 +39,8 @@ class Followed:
     Attributes:
         steps: The transient findings.
         snapshots: The stored snapshots, with changes that were not known of their windows.
-        held_at: When the latest change was made that nobody is known to have put back, although it
-            was; its second evaluation is to look again.
+        held_at: When the latest change was made that no caller is known to have put back, although
+            it was; its second evaluation is to look again.
     """
 
     steps: tuple[Transition, ...] = ()

@@ -98,7 +98,7 @@ class Attribution:
 
     @property
     def actor(self) -> str | None:
-        """Who caused it for certain; None if several can have caused it, or nobody is known.
+        """Who caused it for certain; None if several can have caused it, or no caller is known.
 
         All candidates may be calls of one actor. A full list of candidates may lack another one.
         """
@@ -192,7 +192,7 @@ class Transition:
 
     @property
     def actor(self) -> str | None:
-        """Who caused it for certain, alone; None if several did or can have, or nobody is known."""
+        """Who caused it for certain, alone; None if several did or can have, or none is known."""
         sure = {each.actor for each in self.attributions}
         return sure.pop() if len(sure) == 1 else None
 

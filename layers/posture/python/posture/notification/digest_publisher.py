@@ -89,7 +89,7 @@ class DigestPublisher:
 
     def _publish(self, entries: Sequence[Entry]) -> list[str]:
         transitions = [entry.transition for entry in entries]
-        # Before it is published: whoever reads it can list what it counts at once.
+        # Before it is published: its reader can list what it counts at once.
         self._ports.idempotency.save_success(
             build_batch_key(name_batch(transitions)), list_commits(entries)
         )

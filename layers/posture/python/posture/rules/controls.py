@@ -232,7 +232,7 @@ DEFAULT_DENY = (
     *ACCESS,
     *_controls(PCI, 'The access control system is set to "deny all" by default.', "7.3.3"),
 )
-# What nobody needs is not there.
+# What no workload needs is not there.
 UNNEEDED = (
     *_nist("SC-7(3)", "CM-7"),
     *_controls(

@@ -1,4 +1,4 @@
-"""The ends of all hash chains as lines of JSON, to be kept where nobody of the monitor can write.
+"""The ends of all hash chains as lines of JSON, to be kept where the monitor cannot change them.
 
 The first line says what was exported and when, the last one how much. Between them, each line holds
 the end of one chain: how many rows it has and the digest of the last one. A scope without rows has

@@ -48,7 +48,7 @@ TRANSIENT = "~transient#"  # begins the sort key of a mark that a transient find
 OTHERS = ("#", "~")  # begin the sort keys of items that are no findings, and RESOLVED
 MARK_KEPT = timedelta(days=1)  # longer than the events of a transient finding are compared
 SEVERAL = "several"  # the `actor` of a row of history that several did cause, or can have caused
-REPORTED = {"finding", "transient"}  # the kinds of items that are told of
+REPORTED = {"finding", "transient"}  # the kinds of items that alerts report
 CAUSE_TEXTS = ("event_id", "event_name", "actor", "source_ip", "user_agent")
 
 

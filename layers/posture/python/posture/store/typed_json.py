@@ -132,7 +132,7 @@ def _build_union_reader(choices: frozenset[Any]) -> Convert:
         members = {member.value: member for each in some for member in each}
         read = members.__getitem__
     else:
-        raise TypeError(f"{choices} cannot be told apart in JSON")
+        raise TypeError(f"{choices} cannot be distinguished in JSON")
     if types.NoneType not in choices:
         return read
     return lambda value: None if value is None else read(value)

@@ -41,7 +41,7 @@ from posture.runtime import clients
 from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
-from posture.store.items import Entry
+from posture.store.items import REPORTED, Entry
 from posture.store.rejections import Rejections
 from posture.store.scope_record import parse_scope_record
 from posture.store.scope_store import Store
@@ -309,7 +309,7 @@ class FaultyMonitor:
         self._read += [
             each
             for each in fresh
-            if each["dynamodb"].get("NewImage", {}).get("kind") == {"S": "finding"}
+            if each["dynamodb"].get("NewImage", {}).get("kind", {}).get("S") in REPORTED
             and each["dynamodb"].get("OldImage") != each["dynamodb"]["NewImage"]
         ]
         return self._read

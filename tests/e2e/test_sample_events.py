@@ -4,8 +4,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+from samcli.local.lambdafn.env_vars import EnvironmentVariables
 
 from posture.model.finding import FindingStatus
+from posture.runtime.settings import Settings
 from posture.store.findings import Findings
 from posture_cli.demo.sample_environment import SampleEnvironment
 from posture_cli.embedded.aws import EmbeddedAws
@@ -48,7 +52,26 @@ def test_a_call_is_evaluated(aws: EmbeddedAws, name: str) -> None:
 
 
 def test_env_json_has_the_names_of_the_emulator(aws: EmbeddedAws) -> None:
-    """The variables that sam local sets are those of the stack's functions."""
+    """The variables that sam local sets are those of the stack's functions.
+
+    The ID of the emulator's VPC is another one at each start, so sam local sets none.
+    """
     made = aws.stack.environment("EvaluateFunction")
-    named = {key: value for key, value in ENVIRONMENT.items() if key != "AWS_ENDPOINT_URL"}
+    unnamed = {"AWS_ENDPOINT_URL", "MONITOR_VPC_ID"}
+    named = {key: value for key, value in ENVIRONMENT.items() if key not in unnamed}
     assert {key: made[key] for key in named} == named
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of SAM
+def test_the_functions_start_with_the_variables_of_sam_local() -> None:
+    """SAM resolves a reference to a resource to its name in the template; env.json replaces it."""
+    stacks, _ = SamLocalStackProvider.get_stacks(str(PATH))
+    for function in SamFunctionProvider(stacks).get_all():
+        declared = function.environment["Variables"]
+        variables = EnvironmentVariables(
+            function.name,
+            variables=declared,
+            override_values=ENVIRONMENT,
+            aws_creds={"region": "eu-west-1"},
+        ).resolve()
+        assert Settings.from_env(variables).tables.findings == ENVIRONMENT["FINDINGS_TABLE"]

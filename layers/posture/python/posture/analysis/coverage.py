@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from posture.analysis.acls import cut_range, get_starts, split_ports
 from posture.analysis.addresses import AddressSet
+from posture.analysis.central.answers import CentralPath
 from posture.analysis.descriptions import (
     describe_acl_obstacle,
     describe_outcomes,
@@ -37,6 +39,9 @@ from posture.model.network import (
     Subnet,
 )
 
+if TYPE_CHECKING:
+    from posture.model.shared_network import SharedNetwork
+
 TCP_PORTS = (1, 65535)
 
 
@@ -49,7 +54,8 @@ class Cell:
     then `reaches` says how the subnet reaches their interfaces, `own_zone` whether one is in the
     subnet's Availability Zone, and `missing` which could not be read. `obstacles` are what the
     subnet's network ACL blocks of the traffic to a gateway endpoint, and what the workload's
-    security groups, if known, do not allow of all paths.
+    security groups, if known, do not allow of all paths. `central` are the paths to interfaces of
+    endpoints in other VPCs.
     """
 
     outcome: PathOutcome
@@ -60,6 +66,7 @@ class Cell:
     own_zone: bool | None = None
     missing: tuple[str, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
+    central: tuple[CentralPath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +131,17 @@ class Analysis:
         snapshot: The snapshot.
         former: The analyses of the same VPC before a change: those that the change does not
             concern are shared.
+        shared: The network that the organization's VPCs share; None where it is not read.
     """
 
-    def __init__(self, snapshot: Snapshot, former: Analysis | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        former: Analysis | None = None,
+        shared: SharedNetwork | None = None,
+    ) -> None:
         self.snapshot = snapshot
+        self.shared = shared
         same = find_same_parts(former.snapshot, snapshot) if former else frozenset()
         routed = former if same >= ROUTED else None
         gated = former if same >= GATED else None

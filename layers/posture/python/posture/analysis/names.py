@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from posture.analysis.central.answers import NameAnswer
 from posture.model.dns import AMAZON_DNS
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot, Vpc
 from posture.model.service_names import CUSTOM_SERVICE_NAME, get_partition, short_name
@@ -45,7 +46,8 @@ class NameResolution:
     """What a service's DNS names resolve to in a VPC, and why.
 
     `endpoints` are those the names resolve to, `ip_versions` the IP versions of the addresses they
-    return. `caveat` describes what is not evaluated and could change the answer.
+    return. `caveat` describes what is not evaluated and could change the answer. `names` are the
+    answers for each name; the whole is the one that they have in common.
     """
 
     resolves_to: ResolvesTo
@@ -53,6 +55,7 @@ class NameResolution:
     endpoints: tuple[Endpoint, ...] = ()
     ip_versions: frozenset[int] = frozenset()
     caveat: str = ""
+    names: tuple[NameAnswer, ...] = ()
 
 
 def resolve_names(  # noqa: PLR0911 - one return for each case

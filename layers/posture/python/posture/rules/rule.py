@@ -28,6 +28,7 @@ from posture.model.network import (
     Subnet,
 )
 from posture.model.region_access import RegionAccess
+from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Severity
 from posture.policy import (
     DecidedPolicy,
@@ -63,6 +64,7 @@ class VpcContext:
     all its endpoint policies together may take. `former` is the same VPC before a change: what the
     change does not concern is taken from it, and no remediation is needed of its findings. Unless
     it `proposes`, a finding has the sentence of its rule as remediation, and no command is built.
+    `shared` is the network that the organization's VPCs share; None where it is not read.
     """
 
     snapshot: Snapshot
@@ -70,6 +72,7 @@ class VpcContext:
     policy_units: int = VPC_POLICY_UNITS
     former: VpcContext | None = None
     proposes: bool = True
+    shared: SharedNetwork | None = None
 
     @property
     def is_trial(self) -> bool:
@@ -114,7 +117,7 @@ class VpcContext:
     @cached_property
     def analysis(self) -> Analysis:
         """The paths, names and reachability of the VPC."""
-        return Analysis(self.snapshot, self.former.analysis if self.former else None)
+        return Analysis(self.snapshot, self.former.analysis if self.former else None, self.shared)
 
     @cached_property
     def coverage(self) -> Coverage:

@@ -1,0 +1,1 @@
+"""How a VPC reaches endpoints in other VPCs: names, routes and gates at both ends. Pure."""

@@ -1,0 +1,114 @@
+"""The answers about central endpoints: what a name resolves to, and a path step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from posture.analysis.addresses import NOTHING, AddressSet
+from posture.model.network import Address, Endpoint, NetworkInterface
+
+
+class StepKind(StrEnum):
+    """What one step of a path to a central endpoint depends on, in the order of the path."""
+
+    DNS_SERVERS = "DNS servers"
+    NAME = "name"
+    ENDPOINT = "endpoint"
+    ROUTE = "route"
+    PEERING = "peering connection"
+    ATTACHMENT = "attachment"
+    TRANSIT_ROUTE = "transit gateway route"
+    NETWORK_ACL = "network ACL"
+    SECURITY_GROUP = "security group"
+    RETURN_ROUTE = "return route"
+
+
+class StepStatus(StrEnum):
+    """Whether a step lets traffic through."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    PARTLY = "partly"  # for some addresses, names or ports only
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CentralStep:
+    """One step: the resource that decides it, its account, and a sentence.
+
+    `missing` names the fact that could not be read where the step is unknown.
+    """
+
+    kind: StepKind
+    status: StepStatus
+    subject: str  # the id of the zone, route table, attachment, group and so on
+    text: str
+    account: str = ""
+    missing: str = ""
+
+
+class NameOutcome(StrEnum):
+    """What a name resolves to."""
+
+    ENDPOINT = "endpoint"
+    PUBLIC = "public addresses"
+    OTHER = "other private addresses"
+    NOWHERE = "does not resolve"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class NameAnswer:
+    """What one DNS name resolves to in a VPC, with the steps that lead there.
+
+    `endpoint_ids` are those whose interfaces the name leads to, in this VPC or a central one;
+    `addresses` are given where records name addresses themselves. Several are possible answers.
+    """
+
+    name: str
+    outcome: NameOutcome
+    why: str
+    endpoint_ids: tuple[str, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    versions: frozenset[int] = frozenset()
+    steps: tuple[CentralStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CentralPath:
+    """The path from a subnet to one network interface of an endpoint in another VPC, and back.
+
+    `sources` are the subnet's addresses, `reaching` those of them that reach the interface.
+    """
+
+    endpoint: Endpoint
+    interface: NetworkInterface
+    vpc_id: str  # of the endpoint
+    account: str  # that owns it
+    steps: tuple[CentralStep, ...] = ()
+    sources: AddressSet = field(default=NOTHING)
+    reaching: AddressSet = field(default=NOTHING)
+
+    @property
+    def status(self) -> StepStatus:
+        """The whole: broken by any broken step, else unknown or partly by the first such step."""
+        found = {each.status for each in self.steps}
+        for status in (StepStatus.BROKEN, StepStatus.UNKNOWN, StepStatus.PARTLY):
+            if status in found:
+                return status
+        return StepStatus.HOLDS
+
+    @property
+    def deciding(self) -> CentralStep | None:
+        """The first step that decides the status; None where every step holds."""
+        status = self.status
+        if status is StepStatus.HOLDS:
+            return None
+        return next(each for each in self.steps if each.status is status)
+
+
+def list_missing(steps: tuple[CentralStep, ...]) -> Iterator[str]:
+    """List the facts that could not be read, each once."""
+    return iter(dict.fromkeys(each.missing for each in steps if each.missing))

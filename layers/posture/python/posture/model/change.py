@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from posture.model.scope import Region
+from posture.model.shared_kind import SharedKind
 
 THROUGH = " (through "  # follows a caller for whom an AWS service made the call
 IDENTITY_CENTER_USER = "IAM Identity Center user"
@@ -18,6 +19,7 @@ class ChangeOutcome(StrEnum):
     """Whether a call can have changed the posture of a scope."""
 
     APPLIED = "applied"
+    SURVEYED = "surveyed"  # changed the shared network alone, which a survey reads
     IGNORED = "ignored"  # failed, a dry run, read-only or not monitored
 
 
@@ -60,6 +62,10 @@ class Change:
     `request` holds the call's parameters as boto3 takes them, without resources for which the call
     failed; None if the record has them in no form that can be read, or no edit models the call.
     `created` is the id of what the call created, "" if the record names none.
+
+    `kinds` are the facts of the shared network that the call may have changed, which a survey reads
+    again: in the account of `region`, and if it `spreads` in every other account that sees them.
+    The Region of a call to a global service is that of its events, such as us-east-1.
     """
 
     event_id: str
@@ -79,3 +85,5 @@ class Change:
     ignored_because: str = ""
     request: Mapping[str, Any] | None = field(default=None, hash=False)
     created: str = ""
+    kinds: frozenset[SharedKind] = frozenset()
+    spreads: bool = False

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from posture.baseline.document import BaselineDocument, Match, Override
 from posture.baseline.parse import dump_document, parse_document
 from posture.errors import BaselineError
-from posture.model.baseline import Baseline
+from posture.model.baseline import Baseline, CentralEndpoints, VpcSelector
 from posture.model.scope import Scope, ScopeNames
 
 FULL: dict[str, Any] = {
@@ -30,6 +30,14 @@ FULL: dict[str, Any] = {
         "allowed_actions": ["s3:Get*"],
         "aws_owned_resources": ["ecr", "amazon-linux"],
         "infrastructure_subnets": {"tier": ["firewall", "transit"]},
+        "central_endpoints": [
+            {
+                "hubs": {"tags": {"role": ["endpoints"]}, "accounts": ["111122223333"]},
+                "services": ["kms", "ecr.dkr"],
+                "spokes": {"organizational_units": ["ou-ab12-11111111"]},
+            },
+            {"hubs": {"vpcs": ["vpc-0aaaaaaaaaaaaaaa1"]}},
+        ],
         "evaluate_unused_default_vpcs": True,
         "pending_grace_minutes": 30,
     },
@@ -64,6 +72,16 @@ def test_a_full_document_is_read() -> None:
         allowed_actions=frozenset({"s3:Get*"}),
         aws_owned_resources=("ecr", "amazon-linux"),
         infrastructure_subnets={"tier": frozenset({"firewall", "transit"})},
+        central_endpoints=(
+            CentralEndpoints(
+                hubs=VpcSelector(
+                    accounts=frozenset({"111122223333"}), tags={"role": frozenset({"endpoints"})}
+                ),
+                services=("kms", "ecr.dkr"),
+                spokes=VpcSelector(organizational_units=frozenset({"ou-ab12-11111111"})),
+            ),
+            CentralEndpoints(hubs=VpcSelector(vpcs=frozenset({"vpc-0aaaaaaaaaaaaaaa1"}))),
+        ),
         evaluate_unused_default_vpcs=True,
         pending_grace_minutes=30,
     )
@@ -141,6 +159,44 @@ def test_everything_may_be_left_out(raw: dict[str, Any]) -> None:
         ({"default": {"trusted_organizations": ["r-1"]}}, "expected an organization id"),
         ({"default": {"organization": ["o-a1b2c3d4e5"]}}, "expected the organization of"),
         ({"default": {"organization": "o-a1b2c3d4e5/ou-1"}}, "expected the organization of"),
+        (
+            {"default": {"central_endpoints": {}}},
+            "default.central_endpoints: expected a list, each with hubs, services, spokes, got {}",
+        ),
+        (
+            {"default": {"central_endpoints": [{"services": ["kms"]}]}},
+            "central_endpoints[0].hubs: expected the VPCs with the endpoints, got nothing",
+        ),
+        (
+            {"default": {"central_endpoints": [{"hubs": {}}]}},
+            "central_endpoints[0].hubs: expected at least one of accounts, vpcs, tags, got {}",
+        ),
+        (
+            {
+                "default": {
+                    "central_endpoints": [{"hubs": {"vpcs": ["vpce-svc-0123456789abcdef0"]}}]
+                }
+            },
+            "central_endpoints[0].hubs.vpcs[0]: expected a VPC id",
+        ),
+        (
+            {"default": {"central_endpoints": [{"hub": {"vpcs": []}}]}},
+            "central_endpoints[0].hub: expected one of hubs, services, spokes; did you mean hubs?",
+        ),
+        (
+            {"default": {"central_endpoints": ["vpc-0aaaaaaaaaaaaaaa1"]}},
+            "central_endpoints[0]: expected an object with hubs, services, spokes",
+        ),
+        (
+            {
+                "default": {
+                    "central_endpoints": [
+                        {"hubs": {"tags": {"a": "b"}}, "spokes": {"organizational_units": ["x"]}}
+                    ]
+                }
+            },
+            "spokes.organizational_units[0]: expected an organizational unit, as in ou-ab12-1111",
+        ),
         ({"default": {"pending_grace_minutes": -1}}, "a whole number from 0 to 1440, got -1"),
         ({"default": {"pending_grace_minutes": True}}, "a whole number from 0 to 1440, got True"),
         ({"default": {"pending_grace_minutes": "15"}}, "a whole number from 0 to 1440, got '15'"),

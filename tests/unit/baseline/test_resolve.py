@@ -81,3 +81,57 @@ def test_the_own_account_is_always_trusted() -> None:
         {"overrides": [override({"accounts": [OWN]}, trusted_accounts=["444455556666"])]}
     )
     assert resolve_baseline(document, SCOPE, {}).trusted_accounts == {OWN, "444455556666"}
+
+
+UNIT = "ou-ab12-11111111"
+IN_UNIT = f"o-a1b2c3d4e5/r-ab12/{UNIT}/ou-ab12-22222222/"
+OTHER = "444455556666"
+
+
+@pytest.mark.parametrize(
+    ("spokes", "account", "tags", "path", "expected"),
+    [
+        ({}, OWN, {}, "", True),
+        ({"accounts": [OWN]}, OWN, {}, "", True),
+        ({"accounts": [OWN]}, OTHER, {}, "", False),
+        ({"vpcs": [SCOPE.subject]}, OTHER, {}, "", True),
+        ({"vpcs": ["vpc-0bbbbbbbbbbbbbbb1"]}, OWN, {}, "", False),
+        ({"tags": {"stage": "*"}}, OWN, {"stage": "prod"}, "", True),
+        ({"tags": {"stage": "*"}}, OWN, {}, "", False),
+        ({"organizational_units": [UNIT]}, OWN, {}, IN_UNIT, True),
+        ({"organizational_units": [UNIT]}, OWN, {}, "o-a1b2c3d4e5/r-ab12/", False),
+        ({"organizational_units": [UNIT]}, OWN, {}, "o-a1b2c3d4e5", None),
+        ({"organizational_units": [UNIT]}, OWN, {}, "", None),
+        ({"organizational_units": [UNIT], "accounts": [OTHER]}, OWN, {}, "", False),
+    ],
+)
+def test_spokes_meet_every_condition(
+    spokes: dict[str, Any], account: str, tags: dict[str, str], path: str, *, expected: bool | None
+) -> None:
+    """An organizational unit counts with all units in it; without the path it is not known."""
+    entry: dict[str, Any] = {"hubs": {"vpcs": ["vpc-0ccccccccccccccc1"]}}
+    if spokes:
+        entry["spokes"] = spokes
+    document = parse_document({"default": {"central_endpoints": [entry]}})
+    (central,) = resolve_baseline(document, SCOPE, {}).central_endpoints
+    assert central.spokes.selects(SCOPE.subject, account, tags, path) is expected
+
+
+def test_paths_of_accounts_are_known_where_units_decide() -> None:
+    """From overrides by account, the default for all others, and the scope's own one."""
+    by_tag = override({"tags": {"stage": "prod"}}, "tag", organization="o-a1b2c3d4e5/r-ab12/")
+    by_account = override({"accounts": [OTHER]}, "account", organization=IN_UNIT)
+    central = {
+        "hubs": {"vpcs": ["vpc-0ccccccccccccccc1"]},
+        "spokes": {"organizational_units": [UNIT]},
+    }
+    raw = {
+        "default": {"organization": "o-a1b2c3d4e5", "central_endpoints": [central]},
+        "overrides": [by_account, by_tag],
+    }
+    found = resolve_baseline(parse_document(raw), SCOPE, {"stage": "prod"})
+    assert found.find_account_path(OWN) == "o-a1b2c3d4e5/r-ab12/"
+    assert found.find_account_path(OTHER) == IN_UNIT
+    assert found.find_account_path("777788889999") == "o-a1b2c3d4e5"
+    raw["default"]["central_endpoints"] = []  # type: ignore[index]
+    assert resolve_baseline(parse_document(raw), SCOPE, {}).account_paths == {}

@@ -56,6 +56,17 @@ class BaselineDocument:
     waivers: tuple[Waiver, ...] = ()
     account_names: Mapping[str, str] = field(default_factory=dict)
 
+    def list_account_paths(self) -> dict[str, str]:
+        """Return the paths in the organization that are stated for accounts; `*` for all others.
+
+        Those are of the default, and of overrides that match by accounts only.
+        """
+        found = {"*": self.default.organization}
+        for each in self.overrides:
+            if "organization" in each.settings and each.match == Match(each.match.accounts):
+                found |= dict.fromkeys(each.match.accounts, each.settings["organization"])
+        return found
+
     def name_scope(self, scope: Scope, tags: Tags) -> ScopeNames:
         """Return the names of a scope's subject, from its tags, and of its account."""
         return ScopeNames(tags.get("Name", ""), self.account_names.get(scope.account, ""))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from posture.model.baseline import CentralEndpoints, VpcSelector
 from posture.model.features import FEATURE_NAMES
 
 ACCOUNT = re.compile(r"\d{12}")
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 VPC = re.compile(r"vpc-[0-9a-f]{8,17}|vpce-svc-[0-9a-f]{8,17}")
+VPC_ONLY = re.compile(r"vpc-[0-9a-f]{8,17}")
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
+UNIT = re.compile(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}")
 ORGANIZATION_PATH = re.compile(
     r"(o-[a-z0-9]{10,32}(/r-[a-z0-9]{4,32}/(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}/)*)?)?"
 )
@@ -130,10 +133,84 @@ def parse_features(value: Any, path: str, mistakes: Mistakes) -> tuple[str, ...]
     return tuple(dict.fromkeys(each for each in value if each in FEATURE_NAMES))
 
 
+def parse_members(
+    raw: Any, known: Iterable[str], path: str, mistakes: Mistakes
+) -> Mapping[str, Any]:
+    """Return the members of an object; an unknown member is a mistake."""
+    where = path or "baseline"
+    if not isinstance(raw, Mapping):
+        mistakes.expect(where, "an object with " + ", ".join(known), raw)
+        return {}
+    names = list(known)
+    for name in raw:
+        if name not in names:
+            near = get_close_matches(str(name), names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            full = f"{path}.{name}" if path else str(name)
+            mistakes.found.append(f"{full}: expected one of {', '.join(names)}{hint}")
+    return {str(name): value for name, value in raw.items() if name in names}
+
+
+def parse_fields(
+    raw: Any, fields: Mapping[str, Field], path: str, mistakes: Mistakes
+) -> dict[str, Any]:
+    """Parse an object with these fields; one that is left out is not in the result."""
+    members = parse_members(raw, fields, path, mistakes)
+    return {
+        name: fields[name](value, f"{path}.{name}", mistakes) for name, value in members.items()
+    }
+
+
+def parse_selector(conditions: Mapping[str, Field]) -> Field:
+    """Build the field of an object with at least one of these conditions on VPCs."""
+
+    def parse(value: Any, path: str, mistakes: Mistakes) -> VpcSelector:
+        found = parse_fields(value, conditions, path, mistakes)
+        if isinstance(value, Mapping) and not any(found.values()):
+            mistakes.expect(path, "at least one of " + ", ".join(conditions), {})
+        return VpcSelector(**found)
+
+    return parse
+
+
+def parse_central_endpoints(
+    value: Any, path: str, mistakes: Mistakes
+) -> tuple[CentralEndpoints, ...]:
+    """Parse a list of hubs, each with the services and VPCs that its endpoints are for."""
+    if not isinstance(value, list):
+        mistakes.expect(path, "a list, each with " + ", ".join(CENTRAL_ENDPOINTS), value)
+        return ()
+    found = []
+    for number, each in enumerate(value):
+        where = f"{path}[{number}]"
+        entry = parse_fields(each, CENTRAL_ENDPOINTS, where, mistakes)
+        if isinstance(each, Mapping) and "hubs" not in each:
+            mistakes.expect(f"{where}.hubs", "the VPCs with the endpoints", None)
+        found.append(CentralEndpoints(**{"hubs": VpcSelector(), **entry}))
+    return tuple(found)
+
+
+parse_services = texts(
+    SHORT_SERVICE, "the short name of a service, as in kms or ecr.dkr", ordered=True
+)
+HUBS: Mapping[str, Field] = {
+    "accounts": texts(ACCOUNT, "an account of 12 digits"),
+    "vpcs": texts(VPC_ONLY, "a VPC id, as in vpc-0123456789abcdef0"),
+    "tags": parse_tags,
+}
+SPOKES: Mapping[str, Field] = {
+    "accounts": HUBS["accounts"],
+    "organizational_units": texts(UNIT, "an organizational unit, as in ou-ab12-11111111"),
+    "vpcs": HUBS["vpcs"],
+    "tags": parse_tags,
+}
+CENTRAL_ENDPOINTS: Mapping[str, Field] = {
+    "hubs": parse_selector(HUBS),
+    "services": parse_services,
+    "spokes": parse_selector(SPOKES),
+}
 REQUIREMENTS: Mapping[str, Field] = {
-    "required_services": texts(
-        SHORT_SERVICE, "the short name of a service, as in kms or ecr.dkr", ordered=True
-    ),
+    "required_services": parse_services,
     "accept_fips_endpoints": parse_flag,
     "trusted_accounts": texts(ACCOUNT, "an account of 12 digits"),
     "trusted_organizations": texts(ORGANIZATION, "an organization id, as in o-a1b2c3d4e5"),
@@ -151,6 +228,7 @@ REQUIREMENTS: Mapping[str, Field] = {
     "allowed_actions": texts(ACTION, "an IAM action, as in s3:Get*"),
     "aws_owned_resources": parse_features,
     "infrastructure_subnets": parse_tags,
+    "central_endpoints": parse_central_endpoints,
     "evaluate_unused_default_vpcs": parse_flag,
     "pending_grace_minutes": integer(0, 24 * 60),
     "waiver_approval": parse_flag,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from posture.baseline.document import BaselineDocument, Match, Override
 from posture.baseline.fields import (
+    CENTRAL_ENDPOINTS,
     CONDITIONS,
     EXEMPTION,
     NONE,
     REQUIREMENTS,
-    Field,
+    SPOKES,
     Mistakes,
     parse_account_names,
+    parse_fields,
+    parse_members,
     parse_sentence,
 )
 from posture.errors import BaselineError
-from posture.model.baseline import Baseline
+from posture.model.baseline import Baseline, CentralEndpoints, VpcSelector
 
 VERSION = 1
 MEMBERS = ("version", "account_names", "default", "overrides")
@@ -57,11 +59,11 @@ def dump_document(document: BaselineDocument) -> dict[str, Any]:
 
 
 def _document(raw: Any, mistakes: Mistakes) -> BaselineDocument:
-    members = _members(raw, MEMBERS, "", mistakes)
+    members = parse_members(raw, MEMBERS, "", mistakes)
     if "version" in members and members["version"] != VERSION:
         mistakes.expect("version", str(VERSION), members["version"])
     names = parse_account_names(members.get("account_names", {}), "account_names", mistakes)
-    default = _fields(members.get("default", {}), REQUIREMENTS, "default", mistakes)
+    default = parse_fields(members.get("default", {}), REQUIREMENTS, "default", mistakes)
     overrides = members.get("overrides", [])
     if not isinstance(overrides, list):
         mistakes.expect("overrides", "a list", overrides)
@@ -74,38 +76,17 @@ def _document(raw: Any, mistakes: Mistakes) -> BaselineDocument:
 
 
 def _override(raw: Any, path: str, mistakes: Mistakes) -> Override:
-    members = _members(raw, OVERRIDE, path, mistakes)
+    members = parse_members(raw, OVERRIDE, path, mistakes)
     name = parse_sentence(members.get("name"), f"{path}.name", mistakes)
-    match = _fields(members.get("match"), CONDITIONS, f"{path}.match", mistakes)
+    match = parse_fields(members.get("match"), CONDITIONS, f"{path}.match", mistakes)
     if isinstance(members.get("match"), Mapping) and not any(match.values()):
         mistakes.expect(f"{path}.match", "at least one of " + ", ".join(CONDITIONS), {})
-    settings = _fields(members.get("set"), {**REQUIREMENTS, **EXEMPTION}, f"{path}.set", mistakes)
+    settings = parse_fields(
+        members.get("set"), {**REQUIREMENTS, **EXEMPTION}, f"{path}.set", mistakes
+    )
     if settings.get("exempt") and not settings.get("exempt_reason"):
         mistakes.expect(f"{path}.set.exempt_reason", "the reason of the exemption", None)
     return Override(name, Match(**match), settings)
-
-
-def _members(raw: Any, known: Iterable[str], path: str, mistakes: Mistakes) -> Mapping[str, Any]:
-    """Return the members of an object; an unknown member is a mistake."""
-    where = path or "baseline"
-    if not isinstance(raw, Mapping):
-        mistakes.expect(where, "an object with " + ", ".join(known), raw)
-        return {}
-    names = list(known)
-    for name in raw:
-        if name not in names:
-            near = get_close_matches(str(name), names, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            full = f"{path}.{name}" if path else str(name)
-            mistakes.found.append(f"{full}: expected one of {', '.join(names)}{hint}")
-    return {str(name): value for name, value in raw.items() if name in names}
-
-
-def _fields(raw: Any, fields: Mapping[str, Field], path: str, mistakes: Mistakes) -> dict[str, Any]:
-    members = _members(raw, fields, path, mistakes)
-    return {
-        name: fields[name](value, f"{path}.{name}", mistakes) for name, value in members.items()
-    }
 
 
 def _unique(names: Iterable[str], mistakes: Mistakes) -> None:
@@ -116,7 +97,9 @@ def _unique(names: Iterable[str], mistakes: Mistakes) -> None:
         seen.add(name)
 
 
-def _stated(holder: Baseline | Match, fields: Iterable[str]) -> dict[str, Any]:
+def _stated(
+    holder: Baseline | Match | CentralEndpoints | VpcSelector, fields: Iterable[str]
+) -> dict[str, Any]:
     """Return the fields that are not empty."""
     values = {name: _dump(name, getattr(holder, name)) for name in fields}
     return {name: value for name, value in values.items() if value not in ([], {}, None)}
@@ -128,8 +111,12 @@ def _dump(name: str, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, CentralEndpoints):
+        return _stated(value, CENTRAL_ENDPOINTS)
+    if isinstance(value, VpcSelector):
+        return _stated(value, SPOKES)
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

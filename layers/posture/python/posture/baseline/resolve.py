@@ -19,4 +19,7 @@ def resolve_baseline(document: BaselineDocument, scope: Scope, tags: Tags) -> Ba
     for override in document.overrides:
         if override.match.matches(scope, tags):
             baseline = replace(baseline, **override.settings)
+    if any(each.spokes.organizational_units for each in baseline.central_endpoints):
+        paths = {**document.list_account_paths(), scope.account: baseline.organization}
+        baseline = replace(baseline, account_paths=paths)
     return replace(baseline, trusted_accounts=baseline.trusted_accounts | {scope.account})

@@ -104,6 +104,38 @@ def test_an_unrelated_event_that_arrives_first_is_not_named(watched: Stage) -> N
     assert len(rows(watched)) == 2
 
 
+def test_an_earlier_call_that_did_the_same_arrives_later(watched: Stage) -> None:
+    """The second call changed nothing, so that the first one had made private DNS ineffective."""
+    for _ in range(2):
+        watched.clock.time += timedelta(seconds=20)
+        watched.alice.modify_vpc_attribute(
+            VpcId=watched.network.vpc, EnableDnsHostnames={"Value": False}
+        )
+    first, second = watched.taken()
+    for late, cause in ((second, second), (first, first)):
+        watched.clock.time += timedelta(minutes=4)
+        watched.evaluate(late)
+        opened = find(watched, "endpoint-private-dns-ineffective").opened_by.cause
+        assert opened is not None
+        assert opened.event_id == cause["eventID"]
+
+
+def test_a_later_call_that_did_it_again_arrives_later(watched: Stage) -> None:
+    """What the first call opened was closed again before the third one opened it."""
+    watched.open_group()
+    watched.clock.time += timedelta(seconds=20)
+    watched.close_group()
+    watched.clock.time += timedelta(seconds=20)
+    watched.open_group()
+    first, *others = watched.taken()
+    watched.evaluate(first)
+    watched.clock.time += timedelta(minutes=4)
+    watched.evaluate(*others)
+    opened = find(watched).opened_by.cause
+    assert opened is not None
+    assert opened.event_id == others[-1]["eventID"]
+
+
 def test_the_cause_of_what_a_sweep_found_is_amended(watched: Stage) -> None:
     """The sweep comes before the event."""
     watched.open_group()

@@ -35,7 +35,10 @@ Shows = Callable[[Verdict | None], bool]  # whether a state's verdict is the new
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The cause of a transition; not `settled` where an event that is known later may matter."""
+    """The cause of a transition; not `settled` where an event that is known later may matter.
+
+    The event of another call always may: an earlier one that did the same, or one in between.
+    """
 
     attribution: Attribution
     settled: bool
@@ -101,7 +104,7 @@ class Attributor:
             return Answer(UNKNOWN_CAUSE, settled=not trace.unexplained)
         if any(self._list_together(last)):
             return None
-        return Answer(Attribution(last.cause), settled=last.exact)
+        return Answer(Attribution(last.cause), settled=last.change is None and last.exact)
 
     def _list_tests(self, step: Transition, key: VerdictKey) -> Sequence[Shows]:
         """List what tells a state with the new verdict, the most exact test first."""
@@ -160,7 +163,7 @@ class Attributor:
         rivals = tuple(self._list_together(state) if state.exact else self._list_rivals(state))
         if rivals or alone:
             return Answer(select_candidates((state.cause, *rivals)), settled=False)
-        settled = state.exact and not self._trace.unexplained
+        settled = state.change is None and state.exact and not self._trace.unexplained
         return Answer(Attribution(state.cause), settled=settled)
 
     def _list_together(self, state: State) -> Iterator[Cause]:

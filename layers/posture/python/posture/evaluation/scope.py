@@ -191,7 +191,9 @@ class ScopeEvaluator:
         matches = not was_ahead and state.matches(observation.snapshot_digest)
         if matches and (amended := self._amend(observed, state)):
             return amended
-        if matches and last_observed.advance(replace(observation, since=None, changes=frozenset())):
+        if matches and last_observed.advance(
+            replace(observation, since=None, silent_since=None, changes=frozenset())
+        ):
             return unchanged(scope)
         if record and record.is_newer_than(observation.observed_at, observation.dns, latest):
             return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead)
@@ -225,7 +227,13 @@ class ScopeEvaluator:
             snapshot,
             waivers,
             Observation(
-                scope, at, digest, dns, _find_oldest(changes), _list_with_requests(changes)
+                scope,
+                at,
+                digest,
+                dns,
+                since=_find_oldest(changes),
+                silent_since=_find_oldest(each for each in changes if each.request is None),
+                changes=_list_with_requests(changes),
             ),
             changes,
             names,
@@ -395,7 +403,7 @@ def _list_with_requests(changes: Sequence[Change]) -> frozenset[str]:
     return frozenset(each.event_id for each in changes if each.request is not None)
 
 
-def _find_oldest(changes: Sequence[Change]) -> datetime | None:
+def _find_oldest(changes: Iterable[Change]) -> datetime | None:
     """Return the time since which evaluations may have seen the effect of the changes."""
     return min((each.time - READING for each in changes), default=None)
 

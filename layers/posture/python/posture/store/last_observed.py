@@ -34,7 +34,8 @@ class Observation:
 
     `dns` are the DNS attributes, with when they were read; those read earlier are not written.
     `since` is the time of the oldest change that led to the observation, None where none did.
-    `changes` are the ids of those that say what they did.
+    `changes` are the ids of those that say what they did; `silent_since` is the time of the oldest
+    one that does not.
     """
 
     scope: Scope
@@ -42,6 +43,7 @@ class Observation:
     snapshot_digest: str
     dns: DnsAttributes | None = None
     since: datetime | None = None
+    silent_since: datetime | None = None
     changes: frozenset[str] = frozenset()
 
 
@@ -51,8 +53,9 @@ class LastObservedTimes(StoredTable):
     def advance(self, observation: Observation) -> bool:
         """Advance one time; False where the record holds another digest or a later time.
 
-        It is also False where a change since `since` may amend a cause, and where one of `changes`
-        is not known: it may have opened something that was put back.
+        It is also False where a change is to be followed a second time, where one that does not say
+        what it did may amend a cause, and where one of `changes` is not known: it may amend a cause
+        or have opened something that was put back.
 
         Raises:
             ConflictError: others kept holding the record.
@@ -103,5 +106,10 @@ class LastObservedTimes(StoredTable):
             "picture_at": format_iso(observation.observed_at),
             **dns_fields(observation.dns, observation.observed_at),
         }
-        guard = when_unchanged(observation.snapshot_digest, observation.since, observation.changes)
+        guard = when_unchanged(
+            observation.snapshot_digest,
+            observation.since,
+            observation.silent_since,
+            observation.changes,
+        )
         return build_record_update(self._table, observation.scope, fields, guard, revise=False)

@@ -143,7 +143,10 @@ def digest_changes(event_ids: Iterable[str]) -> str:
 
 
 def when_unchanged(
-    snapshot_digest: str, since: datetime | None = None, changes: Iterable[str] = ()
+    snapshot_digest: str,
+    since: datetime | None = None,
+    silent_since: datetime | None = None,
+    changes: Iterable[str] = (),
 ) -> Guard:
     """Allow the last-observed time to advance while the record holds this digest.
 
@@ -151,18 +154,22 @@ def when_unchanged(
 
     Args:
         snapshot_digest: The digest.
-        since: The time of the oldest change that led to the observation. It may amend the causes of
-            an evaluation since then that are not settled. None for no change.
-        changes: The ids of changes that must be known already.
+        since: The time of the oldest change that led to the observation: a change that is to be
+            followed a second time must be older. None for no change.
+        silent_since: That of the oldest change that does not say what it did. It may amend the
+            causes of an evaluation since then that are not settled.
+        changes: The ids of the other changes. They must be known: then they amend nothing.
     """
     condition = (
         "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at"
     )
     values = {":picture": snapshot_digest}
-    if since:
-        for name in ("#unsettled_at", "#held_at"):
-            condition += f" AND (attribute_not_exists({name}) OR {name} < :since)"
-        values[":since"] = format_iso(since)
+    times = {"#held_at": since, "#unsettled_at": silent_since}
+    for name, time in times.items():
+        if time:
+            value = f":before_{name.removeprefix('#')}"
+            condition += f" AND (attribute_not_exists({name}) OR {name} < {value})"
+            values[value] = format_iso(time)
     for number, digest in enumerate(digest_changes(changes).split()):
         condition += f" AND contains(#known_changes, :change{number})"
         values[f":change{number}"] = digest

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from posture.analysis.acls import cut_range, get_starts, split_ports
 from posture.analysis.addresses import AddressSet
-from posture.analysis.central.answers import CentralPath
+from posture.analysis.central.answers import CentralPath, CentralStep, find_deciding_step
 from posture.analysis.descriptions import (
     describe_acl_obstacle,
     describe_outcomes,
@@ -67,6 +67,16 @@ class Cell:
     missing: tuple[str, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
     central: tuple[CentralPath, ...] = ()
+
+    @property
+    def deciding(self) -> CentralStep | None:
+        """The step that decides whether the names and the paths lead to a central endpoint.
+
+        Names come first: no path matters where a name leads elsewhere.
+        """
+        names = (step for each in self.resolution.names for step in each.steps)
+        paths = (step for each in self.central for step in each.steps)
+        return find_deciding_step((*names, *paths))
 
 
 @dataclass(frozen=True, slots=True)

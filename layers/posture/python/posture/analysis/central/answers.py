@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -94,19 +94,23 @@ class CentralPath:
     @property
     def status(self) -> StepStatus:
         """The whole: broken by any broken step, else unknown or partly by the first such step."""
-        found = {each.status for each in self.steps}
-        for status in (StepStatus.BROKEN, StepStatus.UNKNOWN, StepStatus.PARTLY):
-            if status in found:
-                return status
-        return StepStatus.HOLDS
+        deciding = self.deciding
+        return deciding.status if deciding else StepStatus.HOLDS
 
     @property
     def deciding(self) -> CentralStep | None:
         """The first step that decides the status; None where every step holds."""
-        status = self.status
-        if status is StepStatus.HOLDS:
-            return None
-        return next(each for each in self.steps if each.status is status)
+        return find_deciding_step(self.steps)
+
+
+def find_deciding_step(steps: Iterable[CentralStep]) -> CentralStep | None:
+    """Find the first broken step, else the first unknown or partial one; None if all hold."""
+    listed = tuple(steps)
+    for status in (StepStatus.BROKEN, StepStatus.UNKNOWN, StepStatus.PARTLY):
+        for each in listed:
+            if each.status is status:
+                return each
+    return None
 
 
 def list_missing(steps: tuple[CentralStep, ...]) -> Iterator[str]:

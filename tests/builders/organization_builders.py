@@ -78,13 +78,20 @@ ENDPOINTS_GROUP = "sg-hub-endpoints"
 # The private DNS names of services as DescribeVpcEndpointServices returns them.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 NAMES: Mapping[str, tuple[str, ...]] = {
+    "codeartifact.repositories": (
+        "d.codeartifact.{region}.amazonaws.com",
+        "*.d.codeartifact.{region}.amazonaws.com",
+    ),
     "ec2messages": ("ec2messages.{region}.amazonaws.com",),
     "ecr.api": ("api.ecr.{region}.amazonaws.com",),
     "ecr.dkr": ("dkr.ecr.{region}.amazonaws.com", "*.dkr.ecr.{region}.amazonaws.com"),
+    "ecs-agent": ("ecs-a.{region}.amazonaws.com",),
+    "ecs-telemetry": ("ecs-t.{region}.amazonaws.com",),
     "eks-auth": ("eks-auth.{region}.api.aws",),
     "kms": ("kms.{region}.amazonaws.com",),
     "logs": ("logs.{region}.amazonaws.com",),
     "monitoring": ("monitoring.{region}.amazonaws.com", "monitoring.{region}.api.aws"),
+    "rum-dataplane": ("dataplane.rum.{region}.amazonaws.com",),
     "secretsmanager": ("secretsmanager.{region}.amazonaws.com",),
     "sns": ("sns.{region}.amazonaws.com",),
     "sqs": ("sqs.{region}.amazonaws.com",),

@@ -3,6 +3,7 @@
 import sys
 
 from posture.changes.event_names import HANDLED, IGNORED, IGNORED_ELSEWHERE, format_markdown
+from posture.changes.shared_events import NOT_SURVEYED, SURVEYED
 from posture_cli.command import CommandGroup
 from posture_cli.options import Output, OutputOption
 from posture_cli.render.records import write_records
@@ -17,20 +18,25 @@ app = CommandGroup()
 def events(*, output: OutputOption = Output.TABLE) -> None:
     """List the calls that can change posture: which the monitor handles, which not, and why.
 
-    The markdown format is the page docs/events.md.
+    Surveys of the shared network listen only if the stack's parameter SharedNetwork is on. The
+    markdown format is the page docs/events.md.
     """
     if output is Output.MARKDOWN:
         sys.stdout.write(format_markdown())
         return
     records = [
         {
-            "listened_to": "yes" if handled else "no",
+            "listened_to": listened_to,
             "source": group.source,
             "family": group.family,
             "event": name,
             "reason": group.reason,
         }
-        for handled, groups in ((True, HANDLED), (False, (*IGNORED, *IGNORED_ELSEWHERE)))
+        for listened_to, groups in (
+            ("yes", HANDLED),
+            ("by surveys", SURVEYED),
+            ("no", (*IGNORED, *NOT_SURVEYED, *IGNORED_ELSEWHERE)),
+        )
         for group in groups
         for name in group.names
     ]

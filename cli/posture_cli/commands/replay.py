@@ -18,6 +18,7 @@ from posture_cli.options import Output, OutputOption, StackOptions, argument
 from posture_cli.render.records import write_records
 
 MALFORMED = "malformed"
+WITH_SURVEYS = "read by a survey if the stack's parameter SharedNetwork is on"
 COLUMNS = ("time", "event", "outcome", "account", "region", "looks_at", "actor", "reason")
 CSV_COLUMNS = ("file", "place", "event_id", *COLUMNS, "identity")
 
@@ -84,7 +85,9 @@ def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
     # The VPCs and services that the monitor evaluates, or the resources whose owner it does.
     named = sorted(change.vpc_ids | change.service_ids) or sorted(change.resource_ids)
     ignored = change.outcome is ChangeOutcome.IGNORED
+    surveyed = change.outcome is ChangeOutcome.SURVEYED
     evaluated = "" if ignored else ", ".join(named) or "the whole region"
+    kinds = ", ".join(sorted(change.kinds))
     return {
         "file": file,
         "place": received.message_id,
@@ -97,8 +100,9 @@ def build_change_record(file: str, received: ReceivedChange) -> dict[str, Any]:
         "vpcs": sorted(change.vpc_ids),
         "services": sorted(change.service_ids),
         "resources": sorted(change.resource_ids),
-        "looks_at": evaluated,
+        "looks_at": f"the shared network: {kinds}" if surveyed else evaluated,
         "actor": str(change.actor),
         "identity": change.actor.describe_identity(change.region.account),
-        "reason": change.ignored_because,
+        "kinds": sorted(change.kinds),
+        "reason": WITH_SURVEYS if surveyed else change.ignored_because,
     }

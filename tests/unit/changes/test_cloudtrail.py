@@ -412,8 +412,8 @@ def test_times_are_utc(time: str) -> None:
         ({"eventSource": "rds.amazonaws.com"}, "does not handle DeleteVpc of rds.amazonaws.com"),
         ({"eventName": "TerminateInstances"}, "Auto Scaling causes thousands of these calls"),
         (
-            {"eventSource": "ram.amazonaws.com", "eventName": "DisassociateResourceShare"},
-            "keep working when it is no longer shared",
+            {"eventSource": "ram.amazonaws.com", "eventName": "UpdateResourceShare"},
+            "not what is shared with whom",
         ),
     ],
 )

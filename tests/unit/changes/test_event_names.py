@@ -22,7 +22,7 @@ from posture.changes.event_names import (
 from posture.model.change import ChangeOutcome
 from posture_cli.embedded.moto_patches import patch_moto
 
-CANDIDATES = 166
+CANDIDATES = 148
 # The services' names in botocore, by the first part of their event source.
 SERVICES = {"elasticloadbalancing": "elbv2"}
 

@@ -7,21 +7,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
-from posture.changes.event_names import SERVICE_EVENTS, TAGGED, TAGS, explain_left_out
+from posture.changes.event_groups import NO_FACTS
+from posture.changes.event_names import (
+    SERVICE_EVENTS,
+    TAGGED,
+    TAGS,
+    explain_left_out,
+    is_handled,
+)
+from posture.changes.network_events import is_network_event, parse_network_event
+from posture.changes.record_fields import parse_time, quote, require_text
 from posture.changes.record_shapes import (
     find_ids,
     find_other_vpcs,
     find_owners,
+    find_shared_ids,
     format_scalar,
     list_members,
     parse_account_id,
     unwrap,
 )
 from posture.changes.requests import find_created, read_request
+from posture.changes.shared_events import find_facts
 from posture.errors import MalformedChangeError
 from posture.model.change import IDENTITY_CENTER_USER, Actor, Change, ChangeOutcome
 from posture.model.scope import Region
@@ -46,7 +55,8 @@ def parse_record(record: Any) -> Change:
 
     Returns:
         The change. If the call cannot have changed anything, its outcome is `ignored`, and
-        `ignored_because` says why; fields that its record lacks are then empty.
+        `ignored_because` says why; fields that its record lacks are then empty. If it concerns the
+        shared network alone, its outcome is `surveyed`.
 
     Raises:
         MalformedChangeError: a field is missing or has another type; the message names it.
@@ -59,15 +69,17 @@ def parse_record(record: Any) -> Change:
 
 def _parse(record: Any) -> Change:
     if not isinstance(record, Mapping):
-        raise MalformedChangeError(f"record: expected an object, got {_quote(record)}")
+        raise MalformedChangeError(f"record: expected an object, got {quote(record)}")
+    if is_network_event(record):
+        return parse_network_event(record)
     detail, path = _get_detail(record)
     ignored = _explain_ignored(detail)
-    require = _get_text if ignored else _require_text
+    require = _get_text if ignored else require_text
     account = _find_account(record, detail)
     if not account and not ignored:
         raise MalformedChangeError(
             f"{path}recipientAccountId: expected a 12-digit account ID, "
-            f"got {_quote(detail.get('recipientAccountId'))}"
+            f"got {quote(detail.get('recipientAccountId'))}"
         )
     region = Region(account, _find_region(record, detail) or require(detail, "awsRegion", path))
     failed = _find_failed_ids(detail)
@@ -77,13 +89,16 @@ def _parse(record: Any) -> Change:
     name = _find_name(detail) or require(detail, "eventName", path)
     if not ignored and name in TAGS.names and not any(each.startswith(TAGGED) for each in ids):
         ignored = "no VPC, subnet or endpoint service was tagged"
+    source = require(detail, "eventSource", path)
+    facts = NO_FACTS if ignored else find_facts(source, name)
+    outcome = ChangeOutcome.APPLIED if is_handled(source, name) else ChangeOutcome.SURVEYED
     services = frozenset(each for each in ids if each.startswith("vpce-svc-"))
     parameters, response = detail.get("requestParameters"), detail.get("responseElements")
     return Change(
         event_id=require(detail, "eventID", path),
         event_name=name,
-        event_source=require(detail, "eventSource", path),
-        time=_parse_time(detail, path),
+        event_source=source,
+        time=parse_time(detail, "eventTime", path),
         region=region,
         actor=_parse_actor(_get_identity(detail, path, ignored=bool(ignored))),
         source_ip=format_scalar(detail.get("sourceIPAddress")),
@@ -92,10 +107,12 @@ def _parse(record: Any) -> Change:
         service_ids=services if name in SERVICE_EVENTS or name in TAGS.names else frozenset(),
         resource_ids=ids,
         other_vpc_ids=_find_other_vpcs(detail, account),
-        outcome=ChangeOutcome.IGNORED if ignored else ChangeOutcome.APPLIED,
+        outcome=ChangeOutcome.IGNORED if ignored else outcome,
         ignored_because=ignored,
         request=None if ignored else read_request(name, parameters, response, failed),
         created="" if ignored else find_created(name, response),
+        kinds=facts.kinds,
+        spreads=facts.spreads,
     )
 
 
@@ -105,7 +122,7 @@ def _get_detail(record: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
         return record, ""
     detail = record.get("detail")
     if not isinstance(detail, Mapping):
-        raise MalformedChangeError(f"detail: expected a CloudTrail record, got {_quote(detail)}")
+        raise MalformedChangeError(f"detail: expected a CloudTrail record, got {quote(detail)}")
     return detail, "detail."
 
 
@@ -168,8 +185,11 @@ def _find_failed_ids(detail: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _find_ids(detail: Mapping[str, Any], account: str) -> frozenset[str]:
-    blocks = (unwrap(detail.get(name)) for name in ("requestParameters", "responseElements"))
-    return frozenset(each for block in blocks for each in find_ids(block, account))
+    blocks = [unwrap(detail.get(name)) for name in ("requestParameters", "responseElements")]
+    found = {each for block in blocks for each in find_ids(block, account)}
+    if not is_handled(_get_text(detail, "eventSource"), _get_text(detail, "eventName")):
+        found |= {each for block in blocks for each in find_shared_ids(block)}
+    return frozenset(found)
 
 
 def _find_other_vpcs(detail: Mapping[str, Any], account: str) -> frozenset[str]:
@@ -183,7 +203,7 @@ def _get_identity(detail: Mapping[str, Any], path: str, *, ignored: bool) -> Map
         return identity
     if identity is None or ignored:  # some publishers remove it
         return {}
-    raise MalformedChangeError(f"{path}userIdentity: expected an object, got {_quote(identity)}")
+    raise MalformedChangeError(f"{path}userIdentity: expected an object, got {quote(identity)}")
 
 
 def _parse_actor(identity: Mapping[str, Any]) -> Actor:
@@ -206,22 +226,6 @@ def _parse_actor(identity: Mapping[str, Any]) -> Actor:
     )
 
 
-def _parse_time(detail: Mapping[str, Any], path: str) -> datetime:
-    value = detail.get("eventTime")
-    if isinstance(value, str):
-        with suppress(ValueError, OverflowError):  # no time, or out of range in UTC
-            time = datetime.fromisoformat(value)
-            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    raise MalformedChangeError(f"{path}eventTime: expected an ISO 8601 time, got {_quote(value)}")
-
-
-def _require_text(detail: Mapping[str, Any], name: str, path: str) -> str:
-    value = detail.get(name)
-    if not isinstance(value, str) or not value:
-        raise MalformedChangeError(f"{path}{name}: expected a string, got {_quote(value)}")
-    return value
-
-
 def _get_object(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = detail.get(name)
     return value if isinstance(value, Mapping) else {}
@@ -229,7 +233,3 @@ def _get_object(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _get_text(detail: Mapping[str, Any], name: str, _path: str = "") -> str:
     return format_scalar(detail.get(name))
-
-
-def _quote(value: Any) -> str:
-    return "nothing" if value is None else repr(value)[:80]

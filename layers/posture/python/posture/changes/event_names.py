@@ -1,7 +1,8 @@
 """Which calls the monitor handles, and why.
 
-Of EC2's operations, 166 might change the posture of an endpoint, and some of other services. A call
-is ignored if it cannot change a verdict or if the scheduled sweep finds its effect. An event
+Some of EC2's operations might change the posture of an endpoint, and some of other services. A call
+is ignored if it cannot change a verdict or if the scheduled sweep finds its effect. Those that
+change the shared network are in `posture.changes.shared_events`. An event
 pattern is limited to 2,048 characters:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 """
@@ -10,27 +11,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from posture.changes.event_groups import EC2, EventGroup
+from posture.changes.event_groups import build_group as _group
+from posture.changes.shared_events import NETWORK_EVENTS, NOT_SURVEYED, OF_VPCS, SURVEYED
+
 SOURCE = "aws.ec2"
-EVENT_SOURCE = "ec2.amazonaws.com"
+EVENT_SOURCE = EC2
 DETAIL_TYPE = "AWS API Call via CloudTrail"
 PATTERN_LIMIT = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class EventGroup:
-    """Event names of one family that are handled or ignored for the same reason."""
-
-    family: str
-    reason: str
-    names: tuple[str, ...]
-    source: str = EVENT_SOURCE
-
-
-def _group(family: str, reason: str, names: str, source: str = EVENT_SOURCE) -> EventGroup:
-    return EventGroup(family, reason, tuple(names.split()), source)
 
 
 HANDLED_BY_NAME = (
@@ -217,18 +207,10 @@ IGNORED = (
     ),
     _group(
         "Other networks",
-        "Changes routing beyond the gateway, which is not evaluated; the sweep finds routes that "
-        "are withdrawn from a route table.",
-        "ModifyTransitGatewayVpcAttachment CreateTransitGatewayRoute "
-        "ReplaceTransitGatewayRoute DeleteTransitGatewayRoute CreateTransitGatewayRouteTable "
-        "DeleteTransitGatewayRouteTable AssociateTransitGatewayRouteTable "
-        "DisassociateTransitGatewayRouteTable EnableTransitGatewayRouteTablePropagation "
-        "DisableTransitGatewayRouteTablePropagation CreateTransitGatewayPrefixListReference "
-        "ModifyTransitGatewayPrefixListReference DeleteTransitGatewayPrefixListReference "
-        "ModifyTransitGateway CreateTransitGatewayPeeringAttachment "
-        "AcceptTransitGatewayPeeringAttachment DeleteTransitGatewayPeeringAttachment "
-        "RejectTransitGatewayPeeringAttachment CreateLocalGatewayRoute ModifyLocalGatewayRoute "
-        "DeleteLocalGatewayRoute CreateLocalGatewayRouteTableVpcAssociation "
+        "Changes routing on an Outpost or for clients outside AWS, which is not evaluated; the "
+        "sweep finds routes that are withdrawn from a route table.",
+        "CreateLocalGatewayRoute ModifyLocalGatewayRoute DeleteLocalGatewayRoute "
+        "CreateLocalGatewayRouteTableVpcAssociation "
         "DeleteLocalGatewayRouteTableVpcAssociation CreateClientVpnRoute DeleteClientVpnRoute "
         "ApplySecurityGroupsToClientVpnTargetNetwork",
     ),
@@ -241,47 +223,8 @@ IGNORED = (
     _group("Flow logs", "Logs traffic and does not change it.", "CreateFlowLogs DeleteFlowLogs"),
 )
 
-# Calls of other services. Route 53 is global: its events are in us-east-1 only.
+# Calls of services that hold no facts of the shared network.
 IGNORED_ELSEWHERE = (
-    # https://docs.aws.amazon.com/vpc/latest/userguide/work-with-shared-prefixes.html
-    # https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-share.html
-    # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-share-prerequisites.html
-    _group(
-        "Resource shares",
-        "Sharing changes who can see and use a prefix list, a transit gateway or a subnet. Routes, "
-        "rules, attachments and network interfaces that use it keep working when it is no longer "
-        "shared; a new use of it is an event of EC2. The sweep finds what an account sees of it.",
-        "CreateResourceShare UpdateResourceShare DeleteResourceShare AssociateResourceShare "
-        "DisassociateResourceShare AssociateResourceSharePermission "
-        "DisassociateResourceSharePermission AcceptResourceShareInvitation "
-        "RejectResourceShareInvitation",
-        "ram.amazonaws.com",
-    ),
-    _group(
-        "DNS",
-        "Private hosted zones are not read. Where one could decide a path, the answer is unknown "
-        "or names it.",
-        "CreateHostedZone DeleteHostedZone AssociateVPCWithHostedZone "
-        "DisassociateVPCFromHostedZone ChangeResourceRecordSets",
-        "route53.amazonaws.com",
-    ),
-    _group(
-        "DNS",
-        "Rules and firewalls of Route 53 Resolver are not read, so they change no answer: names of "
-        "AWS services are evaluated as Resolver answers them without such rules.",
-        "CreateResolverRule UpdateResolverRule DeleteResolverRule AssociateResolverRule "
-        "DisassociateResolverRule AssociateFirewallRuleGroup DisassociateFirewallRuleGroup "
-        "UpdateResolverConfig",
-        "route53resolver.amazonaws.com",
-    ),
-    _group(
-        "DNS",
-        "A Route 53 Profile associates private hosted zones and Resolver rules, which are not "
-        "read.",
-        "AssociateProfile DisassociateProfile AssociateResourceToProfile "
-        "DisassociateResourceFromProfile",
-        "route53profiles.amazonaws.com",
-    ),
     _group(
         "Firewalls",
         "What a firewall forwards is not evaluated. Its endpoints and the routes to them are, and "
@@ -305,14 +248,6 @@ IGNORED_ELSEWHERE = (
         "DeleteServiceNetworkResourceAssociation UpdateResourceConfiguration "
         "DeleteResourceConfiguration PutResourcePolicy PutAuthPolicy",
         "vpc-lattice.amazonaws.com",
-    ),
-    _group(
-        "Other networks",
-        "Changes routing beyond the core network, which is not evaluated; the sweep finds a route "
-        "whose attachment was removed.",
-        "CreateVpcAttachment UpdateVpcAttachment AcceptAttachment RejectAttachment "
-        "DeleteAttachment ExecuteCoreNetworkChangeSet",
-        "networkmanager.amazonaws.com",
     ),
     _group(
         "Other networks",
@@ -342,19 +277,25 @@ SERVICE_EVENTS = frozenset(
 
 _REASONS = {
     (group.source, name): group.reason
-    for group in (*IGNORED, *IGNORED_ELSEWHERE)
+    for group in (*IGNORED, *NOT_SURVEYED, *IGNORED_ELSEWHERE)
     for name in group.names
 }
+_SURVEYED = {(group.source, name) for group in SURVEYED for name in group.names}
+
+
+def is_handled(source: str, name: str) -> bool:
+    """Whether a call may change the posture of the scopes that it concerns by itself."""
+    return source == EVENT_SOURCE and name in EVENT_NAMES
 
 
 def explain_left_out(source: str, name: str) -> str:
-    """Explain why a call is not handled; "" if it is.
+    """Explain why a call is neither handled nor leads to a survey; "" if it is or does.
 
     Args:
         source: The `eventSource` of the record, as in `ec2.amazonaws.com`.
         name: Its `eventName`.
     """
-    if source == EVENT_SOURCE and name in EVENT_NAMES:
+    if is_handled(source, name) or (source, name) in _SURVEYED:
         return ""
     return _REASONS.get((source, name)) or f"the monitor does not handle {name} of {source}"
 
@@ -386,6 +327,23 @@ def format_markdown() -> str:
         "",
         *_table(f"Handled ({len(EVENT_NAMES)})", HANDLED),
         *_table(f"Ignored ({sum(len(group.names) for group in IGNORED)})", IGNORED),
+        "## The shared network",
+        "",
+        "With the stack's parameter `SharedNetwork` set to `on`, these calls lead to a survey,",
+        "which reads the facts again that they may have changed: in the account of the call, or",
+        "in all accounts if others see the change as well. Events of Route 53 are in us-east-1",
+        "only, and those of Network Manager in us-west-2: `shared-events.yaml` forwards them. With",
+        "`off` there is no survey, and an answer that would need its facts is unknown and names",
+        "the parameter. The calls of the first table are handled for their VPCs in either case.",
+        "",
+        *_table("Surveyed, and handled", OF_VPCS),
+        *_table(f"Surveyed ({sum(len(group.names) for group in SURVEYED)})", SURVEYED),
+        "Network Manager sends events of its own about gateways of a global network, also about",
+        "propagated routes, which no call shows: "
+        + ", ".join(f"`{each}`" for each in NETWORK_EVENTS)
+        + ".",
+        "",
+        *_table(f"Not surveyed ({sum(len(g.names) for g in NOT_SURVEYED)})", NOT_SURVEYED),
         *_table("Ignored, of other services", IGNORED_ELSEWHERE),
     ]
     return "\n".join(lines)

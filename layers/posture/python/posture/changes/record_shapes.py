@@ -22,6 +22,13 @@ ID = re.compile(
 SERVICE_NAME = re.compile(
     r"(?:[a-z]+\.)?com\.amazonaws\.vpce\.[a-z0-9-]+\.(vpce-svc-[0-9a-f]{8,17})"
 )
+# Ids of the shared network, alone or at the end of an ARN.
+SHARED_ID = re.compile(
+    r"(?:arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d*:(?:[a-z0-9-]+/)+)?"
+    r"((?:rslvr-rr|rslvr-in|rslvr-out|rslvr-rrassoc|rp|rpassoc|rpr|tgw-rtb|tgw-attach|tgw|"
+    r"core-network|global-network|attachment)-[0-9a-z]{8,32})"
+)
+ZONE = re.compile(r"(?:/hostedzone/)?(Z[0-9A-Z]{1,31})")
 DIGITS = re.compile(r"[0-9a-z]*[0-9][0-9a-z]*")
 
 # Text that users write freely may look like an id.
@@ -103,6 +110,32 @@ def find_ids(block: Any, account: str) -> Iterator[str]:
                 yield from (
                     each for each in find_ids(value, account) if not each.startswith(left_out)
                 )
+
+
+def find_shared_ids(block: Any) -> Iterator[str]:
+    """Find the ids of zones, rules, Profiles, transit gateways and core networks in a request.
+
+    A zone is named by the request itself: in a record it is the one that an alias points to.
+    """
+    if isinstance(block, Mapping):
+        created = block.get("hostedZone")
+        zone = created.get("id") if isinstance(created, Mapping) else None
+        names = (block.get("hostedZoneId"), block.get("id"), zone)
+        yield from (found[1] for each in names if (found := ZONE.fullmatch(format_scalar(each))))
+    yield from _find_shared(block)
+
+
+def _find_shared(block: Any) -> Iterator[str]:
+    if isinstance(block, str):
+        if found := SHARED_ID.fullmatch(block):
+            yield found[1]
+    elif isinstance(block, list):
+        for member in block:
+            yield from _find_shared(member)
+    elif isinstance(block, Mapping):
+        for name, value in block.items():
+            if str(name).casefold() not in FREE_TEXT:
+                yield from _find_shared(value)
 
 
 def find_other_vpcs(block: Any, account: str, *, external: bool = False) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from posture.analysis.addresses import AddressSet
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.descriptions import describe_addresses, describe_path, describe_ports
+from posture.analysis.explain_central import explain_central
 from posture.analysis.explain_interfaces import explain_acl, explain_interfaces
 from posture.analysis.explain_policies import explain_policies
 from posture.analysis.gates import HTTPS, Gate
@@ -65,6 +66,7 @@ def explain(
         *_explain_routes(analysis, subnet, service, cell),
         *_explain_outbound_rules(service, cell, workload_groups),
         *explain_interfaces(analysis, subnet, cell, workload_groups),
+        *explain_central(analysis, cell, baseline),
         *explain_policies(analysis.snapshot, service, baseline),
     )
     return Explanation(subnet, service, cell, steps)

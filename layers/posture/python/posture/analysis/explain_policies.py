@@ -38,10 +38,11 @@ def explain_policies(
     """Explain what the policy of each endpoint of a service allows, and what it stops."""
     for _, endpoint in sorted(snapshot.endpoints.items()):
         if endpoint.service_name == service.name and endpoint.type in TYPES_WITH_POLICY:
-            yield _explain_policy(snapshot, endpoint, baseline)
+            yield explain_policy(snapshot, endpoint, baseline)
 
 
-def _explain_policy(snapshot: Snapshot, endpoint: Endpoint, baseline: Baseline) -> ExplanationStep:
+def explain_policy(snapshot: Snapshot, endpoint: Endpoint, baseline: Baseline) -> ExplanationStep:
+    """Explain what the policy of an endpoint allows, and what it stops."""
     unsupported = supports_policy(snapshot, endpoint) is False
     if unsupported or endpoint.policy is None:
         why = "the service does not support policies" if unsupported else "EC2 returns no policy"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from posture.analysis.addresses import AddressSet
+from posture.analysis.central.record import build_central_record, build_name_record
 from posture.analysis.coverage import Analysis, Cell, Coverage
 from posture.analysis.gates import Obstacle
 from posture.analysis.path import Path
@@ -68,8 +69,8 @@ class _Answers:
 
     def add(self, cell: Cell, service: Service) -> int:
         # Cells share objects that the analysis keeps, so comparing identities is quick and safe.
-        parts = id(cell.paths), id(cell.reaches), id(cell.obstacles), cell.missing
-        key = (cell.outcome, cell.summary, cell.own_zone, *parts)
+        parts = id(cell.paths), id(cell.reaches), id(cell.obstacles), id(cell.central)
+        key = (cell.outcome, cell.summary, cell.own_zone, cell.missing, *parts)
         if key not in self._known:
             answer = build_cell_record(cell, service)
             text = json.dumps(answer, sort_keys=True)
@@ -93,7 +94,7 @@ def build_cell_record(cell: Cell, service: Service) -> Json:
         record["obstacles"] = [_build_obstacle(each, None) for each in cell.obstacles]
     if cell.missing:
         record["missing"] = list(cell.missing)
-    return record
+    return record | build_central_record(cell)
 
 
 def _build_path(path: Path, *, exact: bool) -> Json:
@@ -154,7 +155,7 @@ def _build_obstacle(obstacle: Obstacle, sources: AddressSet | None) -> Json:
 
 def _build_service(analysis: Analysis, service: Service) -> Json:
     resolution = analysis.resolve_names(service)
-    return {
+    record: Json = {
         "name": service.name,
         "short": _build_heading(analysis, service),
         "names": list(service.private_dns_names),
@@ -163,6 +164,9 @@ def _build_service(analysis: Analysis, service: Service) -> Json:
         "but": resolution.caveat,
         "endpoints": [each.id for each in resolution.endpoints],
     }
+    if resolution.names:
+        record["answers"] = [build_name_record(each) for each in resolution.names]
+    return record
 
 
 def _build_heading(analysis: Analysis, service: Service) -> str:

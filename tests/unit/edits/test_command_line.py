@@ -20,12 +20,14 @@ from posture.edits import edit
 from posture.edits.command_line import (
     ACL_PROTOCOLS,
     COMMANDS,
+    SERVICE_NAMES,
     format_command,
     format_sequence,
     parse_command,
 )
 from posture.edits.options import list_options
-from posture.edits.requests import name_parameter, parse_request
+from posture.edits.requests import name_member, parse_request
+from posture.edits.shared_edit import find_service
 from posture.errors import MalformedRequestError
 from posture.model.network import EndpointType, GroupReference, SecurityGroupRule
 
@@ -169,8 +171,8 @@ def test_a_policy_is_given_in_full_or_as_a_file() -> None:
     ("text", "message"),
     [
         ("", "expected a command such as aws ec2 delete-route …"),
-        ("aws s3 ls", "line 1, column 5: s3: expected ec2 after aws"),
-        ("aws", "expected ec2 after aws"),
+        ("aws s3 ls", "line 1, column 5: s3: expected ec2, route53, route53resolver or route53profiles after"),
+        ("aws", "expected ec2, route53, route53resolver or route53profiles after aws"),
         ("aws ec2", "line 1, column 5: expected an operation after ec2, such as delete-route"),
         ("terraform apply", "line 1, column 1: terraform: expected an AWS CLI command"),
         ("aws ec2 delete-rout --x y", "delete-rout: expected an operation .* Did you mean delete-route?"),
@@ -301,26 +303,32 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
 
 
 def list_model_options() -> dict[str, dict[str, Any]]:
-    """Return the options of each operation, from AWS's own description of EC2."""
-    model = botocore.session.get_session().get_service_model("ec2")
+    """Return the options of each operation, from AWS's own description of its service."""
+    session = botocore.session.get_session()
+    models = {name: session.get_service_model(name) for name in SERVICE_NAMES}
     return {
-        name: dict(getattr(model.operation_model(name).input_shape, "members", {}))
-        for name in (kind.__name__ for kind in COMMANDS.values())
+        kind.__name__: dict(
+            getattr(
+                models[find_service(kind)].operation_model(kind.__name__).input_shape, "members", {}
+            )
+        )
+        for kind in COMMANDS.values()
     }
 
 
-def test_operations_and_parameters_are_those_of_ec2() -> None:
+def test_operations_and_parameters_are_those_of_aws() -> None:
     """The fields of edits are named as the AWS CLI names them."""
     known = list_model_options()
-    for kind in COMMANDS.values():
+    for name, kind in COMMANDS.items():
         members = known[kind.__name__]
+        assert botocore.xform_name(kind.__name__, "-") == name
         for option, hint in list_options(kind).items():
-            name = name_parameter(option.replace("-", "_"))
-            if name == "TransitGatewayId" and "Delete" in kind.__name__:
+            parameter = name_member(kind.__dataclass_fields__[option.replace("-", "_")])
+            if parameter == "TransitGatewayId" and "Delete" in kind.__name__:
                 continue
-            assert botocore.xform_name(name, "-") == option
-            assert name in members, f"{kind.__name__}.{name}"
-            assert (members[name].type_name == "list") == (get_origin(hint) is tuple)
+            assert botocore.xform_name(parameter, "-") == option
+            assert parameter in members, f"{kind.__name__}.{parameter}"
+            assert (members[parameter].type_name == "list") == (get_origin(hint) is tuple)
 
 
 # The examples of the AWS CLI's own pages and other spellings, with what the AWS CLI 1.46.3 makes

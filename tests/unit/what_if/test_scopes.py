@@ -21,11 +21,10 @@ from network_builders import (
     table,
 )
 from posture.edits.command_line import parse_command
-from posture.errors import RefusedEditError
+from posture.errors import RefusedEditError, UndecidedEditError
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
-from posture_cli.failure import CommandError
 from posture_cli.what_if.scopes import Applied, apply_to_all
 
 SHARED_LIST = prefix_list("pl-shared", "10.9.0.0/16", owner="111122223333")
@@ -116,7 +115,7 @@ def test_one_call_may_delete_endpoints_of_two_vpcs() -> None:
     ]
 
 
-def test_what_two_vpcs_create_is_numbered_in_each() -> None:
+def test_what_two_vpcs_create_is_numbered_over_both() -> None:
     """Later calls name it by shell variables."""
     create = "$(aws ec2 create-security-group --group-name g --description d --vpc-id vpc-{} \
 --query GroupId --output text)"
@@ -131,11 +130,13 @@ def test_what_two_vpcs_create_is_numbered_in_each() -> None:
         open_443.format("ONE", 1),
     )
     created = [
-        str(each.security_groups["sg-new-1"].ingress[0].cidr)
+        (group.id, str(group.ingress[0].cidr))
         for each in found.snapshots
         if isinstance(each, Snapshot)
+        for group in each.security_groups.values()
+        if "new" in group.id
     ]
-    assert created == ["10.1.0.0/16", "10.2.0.0/16"]
+    assert created == [("sg-new-1", "10.1.0.0/16"), ("sg-new-2", "10.2.0.0/16")]
 
 
 def test_an_internet_gateway_belongs_to_the_vpc_that_it_is_attached_to() -> None:
@@ -188,7 +189,7 @@ def test_what_was_not_read_is_named() -> None:
     command = (
         "aws ec2 accept-vpc-endpoint-connections --service-id vpce-svc-9 --vpc-endpoint-ids vpce-1"
     )
-    with pytest.raises(CommandError, match="vpce-svc-9: nothing of this kind was read"):
+    with pytest.raises(UndecidedEditError, match="vpce-svc-9: nothing of this kind was read"):
         apply(command)
 
 

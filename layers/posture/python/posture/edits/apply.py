@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
@@ -61,7 +62,7 @@ def apply_edits(snapshot: AnyNetwork, edits: Iterable[Edit]) -> Application[AnyN
     """
     handlers, draft = _prepare(snapshot)
     for edit in edits:
-        _apply_one(draft, handlers, edit)
+        apply_one(draft, handlers, edit)
     return Application(cast("AnyNetwork", draft.freeze()), tuple(draft.assumptions))
 
 
@@ -73,14 +74,21 @@ def _prepare(
     return SERVICE_HANDLERS, ServiceDraft(snapshot)
 
 
-def _apply_one(draft: Draft | ServiceDraft, handlers: Handlers, edit: Edit) -> None:
-    operation = type(edit).__name__
+def apply_one(draft: Draft | ServiceDraft, handlers: Handlers, edit: Edit) -> None:
+    """Apply one edit to a working copy; an error names its operation."""
     handle = handlers.get(type(edit))
-    try:
+    with name_errors(type(edit).__name__):
         if handle is None:
             subject = draft.snapshot.scope.subject
             raise refuse("InvalidParameterValue", f"it does not concern {subject}")
         handle(draft, edit)
+
+
+@contextmanager
+def name_errors(operation: str) -> Iterator[None]:
+    """Name the operation in the errors of its application."""
+    try:
+        yield
     except RefusedEditError as error:
         raise RefusedEditError(error.code, f"{operation}: {error.message}") from None
     except UndecidedEditError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from difflib import get_close_matches
 from typing import Any, cast
 
@@ -21,7 +21,8 @@ from posture.edits.options import (
     read_text,
     read_values,
 )
-from posture.edits.requests import OPERATIONS, WITHOUT_EFFECT, name_parameter, parse_request
+from posture.edits.requests import OPERATIONS, WITHOUT_EFFECT, name_member, parse_request
+from posture.edits.shared_edit import SERVICES, find_service
 from posture.edits.shell import ShellCall, Word, split_calls
 from posture.edits.single_rule import GROUP_RULES, RULE_OPTIONS, build_permission
 from posture.errors import MalformedRequestError
@@ -29,6 +30,7 @@ from posture.errors import MalformedRequestError
 __all__ = ["format_command", "format_sequence", "parse_command"]
 
 COMMANDS: Mapping[str, type[Edit]] = {name_operation(each): each for each in OPERATIONS.values()}
+SERVICE_NAMES = ("ec2", *dict.fromkeys(SERVICES.values()))
 
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
 GLOBAL = frozenset(
@@ -221,17 +223,20 @@ class _Options:
         """Return the operation and where it is."""
         names = self._names
         service = names[0][1] if names else ""
-        if service != "ec2":
+        if service not in SERVICE_NAMES:
             at = f"{names[0][0].place}: {service}: " if names else ""
-            raise MalformedRequestError(f"{at}expected ec2 after aws")
+            expected = f"{', '.join(SERVICE_NAMES[:-1])} or {SERVICE_NAMES[-1]}"
+            raise MalformedRequestError(f"{at}expected {expected} after aws")
+        known = [name for name, each in COMMANDS.items() if find_service(each) == service]
         if len(names) == 1:
             raise MalformedRequestError(
-                f"{names[0][0].place}: expected an operation after ec2, such as delete-route"
+                f"{names[0][0].place}: expected an operation after {service}, such as "
+                f"{'delete-route' if service == 'ec2' else known[0]}"
             )
         word, operation = names[1]
-        if operation not in COMMANDS:
-            near = get_close_matches(operation, COMMANDS, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]}?" if near else f"For example {next(iter(COMMANDS))}."
+        if operation not in known:
+            near = get_close_matches(operation, known, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else f"For example {known[0]}."
             raise MalformedRequestError(
                 f"{word.place}: {operation}: expected an operation that changes the network of a "
                 f"VPC or its endpoints. {hint}"
@@ -268,13 +273,14 @@ def _read_parameter(kind: type[Edit], name: str, values: Sequence[str]) -> dict[
         value = read_values(known[name], values)
     if name == "protocol":
         value = ACL_PROTOCOLS.get(value, value)
-    parameter = name_parameter(name.replace("-", "_"))
-    return {parameter: {"Value": value} if _is_wrapped(kind, name) else value}
+    member = _get_member(kind, name)
+    return {name_member(member): {"Value": value} if "member" in member.metadata else value}
 
 
-def _is_wrapped(kind: type[Edit], name: str) -> bool:
-    members: Mapping[str, Any] = cast("Any", kind).__dataclass_fields__
-    return "member" in members[name.replace("-", "_")].metadata
+def _get_member(kind: type[Edit], option: str) -> Field[Any]:
+    """Return the field of an edit that an option sets."""
+    members: Mapping[str, Field[Any]] = cast("Any", kind).__dataclass_fields__
+    return members[option.replace("-", "_")]
 
 
 def _expect_option(kind: type[Edit], name: str) -> str:
@@ -295,7 +301,7 @@ def _name_option(kind: type[Edit], message: str) -> str:
     """Name the option instead of the parameter at the beginning of a message."""
     rest = message.removeprefix(f"{kind.__name__}: ")
     for option in list_options(kind):
-        parameter = name_parameter(option.replace("-", "_"))
+        parameter = name_member(_get_member(kind, option))
         if re.match(rf"{parameter}\b", rest):
             return f"--{option}{rest.removeprefix(parameter)}"
     return rest

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from posture.edits import edit
 from posture.edits.edit import Edit
+from posture.edits.shared_edit import CreateHostedZone
 
 Renamed = TypeVar("Renamed")
 
@@ -33,6 +34,7 @@ CREATED: Mapping[type[Edit], Created] = {
     edit.CreateEgressOnlyInternetGateway: Created(
         "eigw", "EgressOnlyInternetGateway.EgressOnlyInternetGatewayId", "EGRESS_GATEWAY"
     ),
+    CreateHostedZone: Created("Z", "HostedZone.Id", "ZONE"),
     edit.CreateInternetGateway: Created("igw", "InternetGateway.InternetGatewayId", "GATEWAY"),
     edit.CreateNatGateway: Created("nat", "NatGateway.NatGatewayId", "NAT"),
     edit.CreateNetworkAcl: Created("acl", "NetworkAcl.NetworkAclId", "ACL"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from posture.errors import RefusedEditError, UndecidedEditError
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
@@ -24,6 +24,9 @@ from posture.model.network import (
     Vpc,
 )
 from posture.model.scope import Scope
+
+if TYPE_CHECKING:
+    from posture.edits.shared_draft import SharedDraft
 
 T = TypeVar("T")
 
@@ -48,7 +51,8 @@ class Draft:
     """A copy of a snapshot's parts that edits change in place, and what they assume.
 
     `gateways` are the gateways and connections that the snapshot does not list, but that are known
-    to exist from routes or from earlier edits, with whether they are attached to the VPC.
+    to exist from routes or from earlier edits, with whether they are attached to the VPC. `shared`
+    is the working copy of the network that VPCs share; None where it is not read.
     """
 
     snapshot: Snapshot
@@ -67,6 +71,7 @@ class Draft:
     attachments: dict[str, str] = field(default_factory=dict)  # transit gateway by attachment
     assumptions: dict[str, None] = field(default_factory=dict)
     created: dict[str, int] = field(default_factory=dict)
+    shared: SharedDraft | None = None
 
     @classmethod
     def copy(cls, snapshot: Snapshot) -> Draft:

@@ -1,4 +1,4 @@
-"""The changes of a network: one frozen class for each EC2 operation, and named after it.
+"""The changes of a network: one frozen class for each operation, and named after it.
 
 A field is named after the parameter of the operation (`route_table_id` for `RouteTableId`), so that
 requests, CloudTrail records and AWS CLI commands lead to the same edit. A parameter that was not
@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from posture.edits.shared_edit import SharedEdit
 from posture.model.network import EndpointType, Network, SecurityGroupRule
 
 Ids = tuple[str, ...]
@@ -573,4 +574,5 @@ Edit = (
     | ModifyVpcEndpointServiceConfiguration
     | AcceptVpcEndpointConnections
     | RejectVpcEndpointConnections
+    | SharedEdit
 )

@@ -11,8 +11,9 @@ from typing import Any
 from posture.edits.created import CREATED
 from posture.edits.edit import Edit
 from posture.edits.parameters import build_parameters
+from posture.edits.shared_edit import find_service
 
-WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Texts that shorthand can state without quotes; the others are printed as JSON.
 PLAIN = re.compile(r"[A-Za-z0-9_.:/*@+-]+")
 NOTHING: Mapping[str, str] = {}
@@ -92,7 +93,8 @@ def _format(edit: Edit, symbols: Mapping[str, str], region: str) -> str:
         for part in _format_option(name_operation(name), value, symbols)
     ]
     where = ["--region", region] if region else []
-    return " ".join(["aws", "ec2", name_operation(type(edit)), *options, *where])
+    kind = type(edit)
+    return " ".join(["aws", find_service(kind), name_operation(kind), *options, *where])
 
 
 def _format_option(name: str, value: Any, symbols: Mapping[str, str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from posture.edits.permissions import PEERS, PORTS
-from posture.edits.requests import name_parameter
+from posture.edits.requests import name_member
 from posture.edits.shorthand import parse_shorthand
 from posture.errors import MalformedRequestError
 from posture.model.network import SecurityGroupRule
@@ -119,7 +119,8 @@ def convert(hint: Any, value: Any) -> Any:
         item = get_args(hint)[0]
         return [convert(item, each) for each in (value if isinstance(value, list) else [value])]
     if is_dataclass(hint) and isinstance(value, dict):
-        hints = {name_parameter(name): each for name, each in get_type_hints(hint).items()}
+        types_ = get_type_hints(hint)
+        hints = {name_member(each): types_[each.name] for each in fields(hint)}
         return {
             name: convert(_unwrap(hints[name]), each) if name in hints else each
             for name, each in value.items()

@@ -1,4 +1,4 @@
-"""Builds the parameters of an edit's request to EC2, as boto3 takes them."""
+"""Builds the parameters of an edit's request, as boto3 takes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from posture.edits.edit import DeleteTransitGatewayVpcAttachment, Edit
-from posture.edits.requests import name_parameter
+from posture.edits.requests import name_member
 from posture.model.network import GroupReference, SecurityGroupRule
 
 
@@ -26,7 +26,7 @@ def _list_members(structure: Any) -> Iterable[tuple[str, Any]]:
         if value is None or value in ((), ""):
             continue
         wrapper = each.metadata.get("member")
-        yield name_parameter(each.name), {wrapper: value} if wrapper else _build(value)
+        yield name_member(each), {wrapper: value} if wrapper else _build(value)
 
 
 def _build(value: Any) -> Any:

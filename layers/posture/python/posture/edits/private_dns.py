@@ -52,10 +52,22 @@ def require_private_dns(
     for other in draft.endpoints.values():
         if other.id != endpoint.id and other.private_dns and not other.deleted:
             _require_other_names(draft, other, service)
-    names = ", ".join(service.private_dns_names)
     if is_new:
-        draft.assume(f"no private hosted zone for {names} is associated with {vpc.id}")
+        _require_no_zone(draft, service)
     return _require_gateway(draft, endpoint, service)
+
+
+def _require_no_zone(draft: Draft, service: Service) -> None:
+    vpc_id, names = draft.vpc.id, service.private_dns_names
+    zones = draft.shared.list_zone_names(vpc_id) if draft.shared else None
+    if zones is None:
+        draft.assume(f"no private hosted zone for {', '.join(names)} is associated with {vpc_id}")
+        return
+    if conflict := zones & {each.removeprefix("*.") for each in names}:
+        raise _invalid(
+            "private-dns-enabled cannot be set because there is already a conflicting DNS domain "
+            f"for {min(conflict)} in the VPC {vpc_id}: a private hosted zone"
+        )
 
 
 def _require_other_names(draft: Draft, other: Endpoint, service: Service) -> None:

@@ -1,4 +1,4 @@
-"""Parses the parameters of a request to EC2, as boto3 takes them, to an edit.
+"""Parses the parameters of a request, as boto3 takes them, to an edit.
 
 The fields of the edit's class say which parameters the operation has and what they hold.
 """
@@ -22,7 +22,7 @@ OPERATIONS: Mapping[str, type[Edit]] = {each.__name__: each for each in get_args
 
 # Parameters of many operations that have no effect on a network.
 WITHOUT_EFFECT = frozenset(
-    {"TagSpecifications", "TagSpecification", "ClientToken", "DryRun", "Description"}
+    {"TagSpecifications", "TagSpecification", "Tags", "ClientToken", "DryRun", "Description"}
 )
 ADDRESS_TYPES = (IPv4Address, IPv6Address)
 NETWORK_TYPES = (IPv4Network, IPv6Network)
@@ -30,7 +30,7 @@ EXPECTED = {str: "text", bool: "true or false", int: "a whole number"}
 
 
 def parse_request(operation: str, params: Mapping[str, Any]) -> Edit:
-    """Parse a request to EC2.
+    """Parse a request to EC2, Route 53, its Resolver or its Profiles.
 
     Args:
         operation: The operation's name, such as `CreateRoute`.
@@ -57,6 +57,11 @@ def name_parameter(field_name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in field_name.split("_"))
 
 
+def name_member(member: Field[Any]) -> str:
+    """Return the name of the parameter that a field holds, with the capitals of its service."""
+    return str(member.metadata.get("name") or name_parameter(member.name))
+
+
 def _item_types(kind: type) -> set[Any]:
     return {argument for hint in _hints(kind).values() for argument in get_args(hint)}
 
@@ -69,9 +74,7 @@ def _hints(kind: type) -> dict[str, Any]:
 def _read_members(kind: Any, params: Mapping[str, Any], place: str) -> Any:
     """Read the members of a structure; `place` is where it is, for errors."""
     members = {
-        name_parameter(each.name): each
-        for each in fields(kind)
-        if each.metadata.get("parameter", True)
+        name_member(each): each for each in fields(kind) if each.metadata.get("parameter", True)
     }
     for name in params:
         if name not in members and name not in WITHOUT_EFFECT:

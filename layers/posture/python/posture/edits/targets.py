@@ -90,6 +90,8 @@ def require_gateway(draft: Draft, target: Target) -> None:
     """Require a gateway or connection to be attached to the VPC, or note that it is assumed."""
     known = find_gateways(draft, target.kind)
     attached = known.get(target.id)
+    if draft.shared and not attached:
+        attached = draft.shared.is_attached(target, draft.vpc.id)
     if attached:
         return
     if attached is False or (target.kind in SINGLE and any(known.values())):

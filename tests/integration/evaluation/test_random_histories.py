@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from posture.attribution.transients import NOT_FOLLOWED, POSSIBLE
+from posture.attribution.transients import POSSIBLE
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Attribution, CauseKind, Finding, FindingStatus, Step
 from posture.model.verdict import Status, Verdict
 from posture.remedies.effect import VerdictKey
+from posture.rules.record import CHANGES_NOT_FOLLOWED
 from posture.store.items import Entry, transient_key
 from posture_cli.audit.verify import Verifier
 from random_history import RandomHistory, begin_history, rate
@@ -108,7 +109,7 @@ def find_wrong_transients(history: RandomHistory, rows: list[Entry]) -> Iterator
     for step in found:
         finding = step.finding
         key = finding.rule, finding.resource
-        if finding.rule == NOT_FOLLOWED or step.reason.startswith(POSSIBLE):
+        if finding.rule == CHANGES_NOT_FOLLOWED.id or step.reason.startswith(POSSIBLE):
             continue
         ratings = [rate(each) for each in history.list_verdicts(key)]
         opened = finding.opened_by.cause
@@ -129,7 +130,7 @@ def find_lost_transients(history: RandomHistory, rows: list[Entry]) -> Iterator[
         for row in rows
         for cause in row.transition.finding.opened_by.possible
     }
-    if any(row.transition.finding.rule == NOT_FOLLOWED for row in rows):
+    if any(row.transition.finding.rule == CHANGES_NOT_FOLLOWED.id for row in rows):
         return
     keys = {key for each in history.made for key in each.verdicts}
     for key in sorted(keys):

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from monitor_stage import ALICE, Stage, shared_session
-from posture.attribution.transients import NOT_FOLLOWED, POSSIBLE, PUT_BACK
+from posture.attribution.transients import POSSIBLE, PUT_BACK
 from posture.model.finding import Step, Transition
 from posture.model.waiver import Waiver
+from posture.rules.record import CHANGES_NOT_FOLLOWED
 from posture.store.history import History
 from posture.store.items import parse_stream_record
 from posture.store.waivers import WaiverTable
@@ -201,13 +202,13 @@ def test_what_was_followed_before_is_not_counted_again(
     for _ in range(4):
         watched.evaluate(*flap(watched))
     assert [name(step) for step in list_transients(watched)] == [CERTAIN] * 4
-    assert list_transients(watched, NOT_FOLLOWED) == []
+    assert list_transients(watched, CHANGES_NOT_FOLLOWED.id) == []
     many = [record for _ in range(4) for record in flap(watched)]
     watched.evaluate(*many)
-    (step,) = list_transients(watched, NOT_FOLLOWED)
+    (step,) = list_transients(watched, CHANGES_NOT_FOLLOWED.id)
     assert step.reason == f"{POSSIBLE}3 changes were not followed"
     watched.evaluate(*many)
-    assert len(list_transients(watched, NOT_FOLLOWED)) == 1
+    assert len(list_transients(watched, CHANGES_NOT_FOLLOWED.id)) == 1
 
 
 def test_a_call_that_is_known_later_amends_who_put_it_back(watched: Stage) -> None:

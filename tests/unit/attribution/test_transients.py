@@ -30,7 +30,6 @@ from posture.attribution.events import BaselineVersion, Earlier, Present
 from posture.attribution.states import trace_states
 from posture.attribution.transients import (
     MAX_FOLLOWED,
-    NOT_FOLLOWED,
     POSSIBLE,
     PUT_BACK,
     Observed,
@@ -46,6 +45,7 @@ from posture.model.network import Snapshot
 from posture.model.scope import Region
 from posture.remedies.effect import select_worst
 from posture.rules.engine import evaluate_vpc
+from posture.rules.record import CHANGES_NOT_FOLLOWED
 
 OPEN_POLICY = (
     '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}'
@@ -340,6 +340,6 @@ def test_too_many_changes_are_counted() -> None:
     after = apply(
         build_network(), [parse_request(each.event_name, each.request or {}) for each in calls]
     )
-    (step,) = (it for it in find(calls, after=after) if it.finding.rule == NOT_FOLLOWED)
+    (step,) = (it for it in find(calls, after=after) if it.finding.rule == CHANGES_NOT_FOLLOWED.id)
     assert step.reason == f"{POSSIBLE}{more - 1} changes were not followed"
     assert (step.finding.opened_at, step.finding.updated_at) == (at(10), at(10 + more - 2))

@@ -8,6 +8,7 @@ from posture.rules.rule_catalogue import RULES, RULES_BY_ID
 REQUIRED = RULES_BY_ID["required-service-without-endpoint"]
 # Rules about availability, costs and validity, for which no published text gives a line.
 WITHOUT_CONTROL = {
+    "changes-not-followed",
     "endpoint-not-available",
     "endpoint-policy-blocks-required-service",
     "endpoint-policy-malformed",

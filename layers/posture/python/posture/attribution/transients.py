@@ -25,6 +25,7 @@ from posture.model.finding import (
 )
 from posture.model.scope import NO_NAMES, Scope, ScopeNames
 from posture.model.verdict import Severity, Status, Verdict
+from posture.rules.record import CHANGES_NOT_FOLLOWED
 
 MAX_FOLLOWED = 24  # states between, that one evaluation of a scope follows
 # How long to wait for the call that put something back: every change is evaluated again after five
@@ -32,7 +33,6 @@ MAX_FOLLOWED = 24  # states between, that one evaluation of a scope follows
 HELD = timedelta(minutes=4)
 PUT_BACK = "put back between two observations"
 POSSIBLE = "possible: "
-NOT_FOLLOWED = "changes-not-followed"  # the rule that stands for what was not evaluated
 LOWEST = len(Severity)
 
 
@@ -225,10 +225,10 @@ def _count_unfollowed(skipped: Sequence[State], observed: Observed) -> Transitio
     count = len(skipped)
     scope, noun = observed.scope, "change" if count == 1 else "changes"
     verdict = Verdict(
-        NOT_FOLLOWED,
+        CHANGES_NOT_FOLLOWED.id,
         scope.subject,
         Status.FAIL,
-        Severity.LOW,
+        CHANGES_NOT_FOLLOWED.severity,
         f"{count} {noun} of {scope.subject} between two observations were not followed one by one: "
         "what they opened and others put back is not known",
     )

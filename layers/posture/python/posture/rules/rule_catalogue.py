@@ -13,6 +13,7 @@ from posture.rules import (
     gateway_bypass,
     gateway_routes,
     interfaces,
+    record,
     region_access,
     shadowed_routes,
     trust,
@@ -35,5 +36,5 @@ VPC_RULES: tuple[Rule[VpcContext], ...] = (
 SERVICE_RULES: tuple[Rule[EndpointServiceContext], ...] = endpoint_services.RULES
 ACCESS_RULES: tuple[Rule[RegionAccessContext], ...] = region_access.RULES
 AnyRule = Rule[VpcContext] | Rule[EndpointServiceContext] | Rule[RegionAccessContext]
-RULES: tuple[AnyRule, ...] = (*VPC_RULES, *SERVICE_RULES, *ACCESS_RULES)
+RULES: tuple[AnyRule, ...] = (*VPC_RULES, *SERVICE_RULES, *ACCESS_RULES, *record.RULES)
 RULES_BY_ID: Mapping[str, AnyRule] = {rule.id: rule for rule in RULES}

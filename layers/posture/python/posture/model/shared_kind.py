@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from posture.model.shared_network import SharedFacet
 
 
 class SharedKind(StrEnum):
@@ -17,3 +20,45 @@ class SharedKind(StrEnum):
     TRANSIT = "transit"  # transit gateways, attachments, route tables and routes
     PEERINGS = "peerings"  # VPC peering connections
     CORE = "core"  # core networks of Cloud WAN, their attachments and routes
+
+
+# The operations that a survey of each kind needs.
+FACETS: Mapping[SharedKind, tuple[SharedFacet, ...]] = {
+    SharedKind.ZONES: (
+        SharedFacet.ZONES,
+        SharedFacet.ZONE,
+        SharedFacet.ZONES_OF_VPC,
+        SharedFacet.RECORDS,
+        SharedFacet.VPCS,
+        SharedFacet.SERVICE_NAMES,
+    ),
+    SharedKind.RESOLVER: (
+        SharedFacet.RULES,
+        SharedFacet.RULE_ASSOCIATIONS,
+        SharedFacet.RESOLVER_ENDPOINTS,
+        SharedFacet.RESOLVER_ADDRESSES,
+    ),
+    SharedKind.PROFILES: (
+        SharedFacet.PROFILES,
+        SharedFacet.PROFILE_ASSOCIATIONS,
+        SharedFacet.PROFILE_RESOURCES,
+    ),
+    SharedKind.TRANSIT: (
+        SharedFacet.TRANSIT_GATEWAYS,
+        SharedFacet.ATTACHMENTS,
+        SharedFacet.VPC_ATTACHMENTS,
+        SharedFacet.PEERING_ATTACHMENTS,
+        SharedFacet.TRANSIT_ROUTE_TABLES,
+        SharedFacet.TRANSIT_ROUTES,
+        SharedFacet.PREFIX_LIST_REFERENCES,
+        SharedFacet.PREFIX_LISTS,
+    ),
+    SharedKind.PEERINGS: (SharedFacet.PEERINGS,),
+    SharedKind.CORE: (
+        SharedFacet.CORE_NETWORKS,
+        SharedFacet.CORE_NETWORK,
+        SharedFacet.CORE_ATTACHMENTS,
+        SharedFacet.CORE_VPC_ATTACHMENT,
+        SharedFacet.CORE_ROUTES,
+    ),
+}

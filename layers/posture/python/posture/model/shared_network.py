@@ -41,8 +41,11 @@ class SharedFacet(StrEnum):
     PREFIX_LISTS = "ec2:GetManagedPrefixListEntries"
     PEERINGS = "ec2:DescribeVpcPeeringConnections"
     VPCS = "ec2:DescribeVpcs"
+    SERVICE_NAMES = "ec2:DescribeVpcEndpointServices"
     CORE_NETWORKS = "networkmanager:ListCoreNetworks"
+    CORE_NETWORK = "networkmanager:GetCoreNetwork"
     CORE_ATTACHMENTS = "networkmanager:ListAttachments"
+    CORE_VPC_ATTACHMENT = "networkmanager:GetVpcAttachment"
     CORE_ROUTES = "networkmanager:GetNetworkRoutes"
     CENTRAL_VPC = "the VPC's own evaluation"  # of a VPC in `central_vpcs`
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     )
 
 TABLES = Tables("findings", "history", "baseline", "ownership", "idempotency")
+NETWORK = "network"  # the table of the shared network, which exists if it is switched on
 
 KEYS = {
     "findings": ("scope", "item"),
@@ -20,6 +21,7 @@ KEYS = {
     "baseline": ("kind", "name"),
     "ownership": ("resource", "scope"),
     "idempotency": ("id",),
+    NETWORK: ("region", "item"),
 }
 INDEXES = {
     "findings": {

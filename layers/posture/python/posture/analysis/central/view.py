@@ -1,0 +1,444 @@
+"""What the answers of a VPC can depend on in the shared network, and who uses central VPCs. Pure.
+
+The view of a VPC holds just the facts that lead from it: the zones, rules and Profiles that its
+names are resolved by, the central VPCs that they name or that it can reach, and the routes between.
+Its digest is part of the digest of the scope, so that a changed fact concerns a scope if and only
+if its view changed (docs/decisions/0098-dependents-from-views.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from posture.analysis.central.links import Named, NetworkIndex, index_network
+from posture.model.fingerprint import fingerprint
+from posture.model.network import Address, Network, Snapshot, Tags, TargetKind
+from posture.model.shared_network import (
+    ResolverRule,
+    SharedNetwork,
+    SharedVpc,
+    TransitAttachment,
+)
+
+GATEWAYS = frozenset({TargetKind.TRANSIT_GATEWAY, TargetKind.CORE_NETWORK, TargetKind.PEERING})
+
+Fact = TypeVar("Fact")
+
+
+@dataclass(frozen=True, slots=True)
+class VpcLinks:
+    """What a VPC's snapshot says of where its view begins.
+
+    `target_ids` are the transit gateways, core networks and peering connections of its routes.
+    """
+
+    vpc_id: str
+    account: str
+    dns_servers: tuple[str, ...] = ()
+    target_ids: tuple[str, ...] = ()
+    cidrs: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkUser:
+    """A VPC that uses the endpoints of a central one: names lead there, or routes do.
+
+    It `resolves` if its names may lead to one of the endpoints, and is `routed` if routes of
+    transit gateways or a peering connection lead to the central VPC.
+    """
+
+    vpc_id: str
+    account: str
+    cidrs: tuple[Network, ...]
+    resolves: bool
+    routed: bool
+    tags: Tags = field(default_factory=dict, hash=False)
+
+
+def find_links(snapshot: Snapshot) -> VpcLinks:
+    """Find where the view of a VPC begins."""
+    targets = {
+        route.target.id.rpartition("/")[2]  # of a core network, a route holds the ARN
+        for table in snapshot.route_tables.values()
+        for route in table.routes
+        if route.target.kind in GATEWAYS
+    }
+    vpc = snapshot.vpc
+    return VpcLinks(
+        vpc.id,
+        snapshot.scope.account,
+        vpc.dns_servers or (),
+        tuple(sorted(targets)),
+        (*vpc.cidrs, *vpc.ipv6_cidrs),
+    )
+
+
+def restrict(shared: SharedNetwork, snapshot: Snapshot) -> SharedNetwork:
+    """Return just the facts that the answers of a VPC can depend on."""
+    return build_view(shared, find_links(snapshot)).network
+
+
+def build_view(shared: SharedNetwork, links: VpcLinks) -> View:
+    """Return the view of the VPC with these links."""
+    return View(index_network(shared), links)
+
+
+def list_users(shared: SharedNetwork, vpc_id: str) -> tuple[NetworkUser, ...]:
+    """List the VPCs that use the endpoints of a central VPC by name or route, sorted by id."""
+    index = index_network(shared)
+    resolving = _find_resolving(index, vpc_id)
+    users = []
+    for name, vpc in sorted(shared.vpcs.items()):
+        routed = index.reaches(name, vpc_id)
+        if name != vpc_id and (routed or name in resolving):
+            resolves = name in resolving
+            users.append(NetworkUser(name, vpc.account, vpc.cidrs, resolves, routed, vpc.tags))
+    return tuple(users)
+
+
+def strip_central(snapshot: Snapshot) -> Snapshot:
+    """Return the part of a central VPC's snapshot that other VPCs can depend on."""
+    services = {each.service_name for each in snapshot.endpoints.values()}
+    lists = {
+        each.prefix_list_id for table in snapshot.route_tables.values() for each in table.routes
+    } | {
+        rule.prefix_list_id for group in snapshot.security_groups.values() for rule in group.ingress
+    }
+    return replace(
+        snapshot,
+        nat_gateways={},
+        services={name: it for name, it in snapshot.services.items() if name in services},
+        prefix_lists={name: it for name, it in snapshot.prefix_lists.items() if name in lists},
+    )
+
+
+def is_central(shared: SharedNetwork, snapshot: Snapshot) -> bool:
+    """Whether some shared fact names an endpoint, an address or a Resolver endpoint of a VPC.
+
+    A VPC that was central stays so: what names its former endpoints leads nowhere since.
+    """
+    vpc_id = snapshot.vpc.id
+    if vpc_id in shared.central_vpcs:
+        return True
+    named = index_network(shared).named
+    interfaces = snapshot.network_interfaces
+    return (
+        not named.endpoint_ids.isdisjoint(snapshot.endpoints)
+        or any(
+            not named.addresses.isdisjoint(interfaces[name].addresses)
+            for each in snapshot.endpoints.values()
+            for name in each.network_interface_ids
+            if name in interfaces
+        )
+        or any(each.vpc_id == vpc_id for each in shared.resolvers.values())
+    )
+
+
+class View:
+    """The part of a shared network that the answers of one VPC can depend on."""
+
+    def __init__(self, index: NetworkIndex, links: VpcLinks) -> None:
+        self._index = index
+        self._shared = index.shared
+        self._links = links
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the facts, whenever they were read.
+
+        That of the VPC itself, if it is central, is part of its own snapshot.
+        """
+        network, digests = self.network, self._index.digests
+        facts: dict[str, Any] = {
+            name: {key: _digest_once(each, digests) for key, each in sorted(mapping.items())}
+            for name, mapping in _list_mappings(network)
+        }
+        facts["tables"] = network.tables  # each view has other routes of them
+        facts["central_vpcs"] = {
+            name: _digest_central(snapshot, digests)
+            for name, snapshot in sorted(network.central_vpcs.items())
+            if name != self._links.vpc_id
+        }
+        return fingerprint({**facts, "accounts": network.accounts, "unread": network.unread})
+
+    @cached_property
+    def network(self) -> SharedNetwork:
+        """The facts."""
+        shared, links = self._shared, self._links
+        users = self._users
+        names = self._names
+        attachments, blocks = self._attachments, self._blocks
+        central = self._central_ids
+        tables = {each.table_id for each in attachments.values() if each.table_id}
+        kept: dict[str, Any] = {
+            "zones": _select(shared.zones, names.zone_ids),
+            "rules": _select(shared.rules, names.rule_ids),
+            "resolvers": {
+                each.id: each
+                for each in shared.resolvers.values()
+                if each.id in names.resolver_ids or each.vpc_id == links.vpc_id
+            },
+            "profiles": _select(shared.profiles, names.profile_ids),
+            "gateways": _select(
+                shared.gateways,
+                {each.gateway_id for each in attachments.values()} | {*links.target_ids},
+            ),
+            "attachments": attachments,
+            "tables": {
+                name: self._index.select_routes(table, blocks)
+                for name, table in _select(shared.tables, tables).items()
+            },
+            "peerings": self._peerings,
+            "vpcs": _select(shared.vpcs, {links.vpc_id, *names.vpc_ids, *central, *users}),
+            "central_vpcs": _select(shared.central_vpcs, central),
+        }
+        lists = {
+            route.prefix_list_id
+            for table in kept["tables"].values()
+            for route in table.routes or ()
+            if route.prefix_list_id
+        }
+        kept["prefix_lists"] = _select(shared.prefix_lists, lists)
+        ids = {links.vpc_id, *(name for mapping in kept.values() for name in mapping)}
+        accounts = frozenset(_list_accounts(links, kept))
+        return replace(
+            shared,
+            **kept,
+            accounts=shared.accounts & accounts,
+            unread=tuple(
+                each
+                for each in shared.unread
+                if each.account in {"", *accounts}
+                and (each.subject in ids or each.subject not in self._index.known_ids)
+            ),
+        )
+
+    @cached_property
+    def _users(self) -> Mapping[str, NetworkUser]:
+        """The VPCs that use this one, if it is central."""
+        vpc_id = self._links.vpc_id
+        if vpc_id not in self._shared.central_vpcs:
+            return {}
+        return {each.vpc_id: each for each in list_users(self._shared, vpc_id)}
+
+    @cached_property
+    def _names(self) -> _Names:
+        """What names may be resolved by: in the VPC, in those it forwards to, and in its users."""
+        addresses = [ip_address(each) for each in self._links.dns_servers if _is_address(each)]
+        names = _Names(self._index)
+        names.follow([self._links.vpc_id], addresses)
+        names.follow([each.vpc_id for each in self._users.values() if each.resolves])
+        return names
+
+    @cached_property
+    def _central_ids(self) -> frozenset[str]:
+        """The central VPCs that names or routes lead to."""
+        shared, index, vpc_id = self._shared, self._index, self._links.vpc_id
+        found = index.find_owners(self._names.named) | self._names.vpc_ids | {vpc_id}
+        lost = self._names.named.endpoint_ids - index.vpc_of_endpoint.keys()
+        owners = {shared.zones[each].owner for each in self._names.zone_ids if lost}
+        owners |= {shared.profiles[each].owner for each in self._names.profile_ids if lost}
+        return frozenset(
+            name
+            for name, snapshot in shared.central_vpcs.items()
+            if name in found or snapshot.scope.account in owners or index.reaches(vpc_id, name)
+        )
+
+    @cached_property
+    def _blocks(self) -> tuple[Network, ...]:
+        """The addresses at both ends of all paths: of the central VPCs, the VPC and its users."""
+        blocks = list(self._links.cidrs)
+        for name in sorted(self._central_ids):
+            blocks += self._index.central_blocks[name]
+        for user in self._users.values():
+            blocks += user.cidrs
+        return tuple(dict.fromkeys(blocks))
+
+    @cached_property
+    def _attachments(self) -> dict[str, TransitAttachment]:
+        """The attachments at both ends of all paths, and all that routes between them lead to."""
+        ends = {self._links.vpc_id, *self._central_ids, *self._users}
+        first = [it for name in ends for it in self._index.attachments_of.get(name, ())]
+        tables = [each.table_id for each in first if each.table_id]
+        found = {each.id: each for each in first}
+        found |= {each.id: each for each in self._index.walk(tables, self._blocks)}
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def _peerings(self) -> dict[str, Any]:
+        """The peering connections of the VPC, and those that routes back to it name."""
+        links, shared = self._links, self._shared
+        named = {*links.target_ids} | {
+            each.id for each in self._index.peerings_of.get(links.vpc_id, ())
+        }
+        back = links.cidrs + tuple(it for each in self._users.values() for it in each.cidrs)
+        for name in self._central_ids:
+            named |= self._index.list_targets(name, back)
+        return _select(shared.peerings, named)
+
+
+class _Names:
+    """The zones, rules and Profiles that names may be resolved by, however they are forwarded."""
+
+    def __init__(self, index: NetworkIndex) -> None:
+        self._index = index
+        self._shared = index.shared
+        self.vpc_ids: set[str] = set()
+        self.zone_ids: set[str] = set()
+        self.rule_ids: set[str] = set()
+        self.profile_ids: set[str] = set()
+        self.resolver_ids: set[str] = set()
+
+    @cached_property
+    def named(self) -> Named:
+        """The endpoints and addresses that they name."""
+        named = Named()
+        for name in self.zone_ids:
+            named |= self._index.named_by_zone[name]
+        for name in self.profile_ids:
+            named |= Named(frozenset(self._shared.profiles[name].endpoint_ids))
+        return named
+
+    def follow(self, vpc_ids: Iterable[str], addresses: Iterable[Address] = ()) -> None:
+        """Add what the Resolvers of VPCs and of inbound endpoints at these addresses use."""
+        waiting = [*vpc_ids, *self._ask(addresses)]
+        while waiting:
+            vpc_id = waiting.pop()
+            if vpc_id in self.vpc_ids:
+                continue
+            self.vpc_ids.add(vpc_id)
+            vpc = self._shared.vpcs.get(vpc_id)
+            if vpc is None:
+                continue
+            zones, rules = _list_associated(self._shared, vpc)
+            self.profile_ids |= {
+                each.profile_id for each in vpc.profiles if each.profile_id in self._shared.profiles
+            }
+            self.zone_ids |= zones & self._shared.zones.keys()
+            known = rules & self._shared.rules.keys()
+            for name in known - self.rule_ids:
+                waiting += self._ask(self._shared.rules[name].targets)
+            self.rule_ids |= known
+
+    def _ask(self, addresses: Iterable[Address]) -> Iterator[str]:
+        """Yield the VPCs whose Resolvers answer at these addresses."""
+        for address in addresses:
+            for resolver in self._index.resolvers_at.get(address, ()):
+                self.resolver_ids.add(resolver.id)
+                yield resolver.vpc_id
+
+
+def _list_associated(shared: SharedNetwork, vpc: SharedVpc) -> tuple[set[str], set[str]]:
+    """List the zones and rules that a VPC uses, also by a Profile."""
+    zones, rules = set(vpc.zone_ids), set(vpc.rule_ids)
+    for use in vpc.profiles:
+        if profile := shared.profiles.get(use.profile_id):
+            zones.update(profile.zone_ids)
+            rules.update(profile.rule_ids)
+    return zones, rules
+
+
+def _find_resolving(index: NetworkIndex, vpc_id: str) -> frozenset[str]:
+    """Return the VPCs whose names may lead to an endpoint of a central VPC.
+
+    Names that are forwarded to an inbound Resolver endpoint are resolved as in its VPC.
+    """
+    shared = index.shared
+    zones = {
+        name for name, named in index.named_by_zone.items() if vpc_id in index.find_owners(named)
+    }
+    profiles = {
+        name
+        for name, each in shared.profiles.items()
+        if vpc_id in index.find_owners(Named(frozenset(each.endpoint_ids)))
+    }
+    resolving = {vpc_id}
+    while True:
+        answering = {it.id for it in shared.resolvers.values() if it.vpc_id in resolving}
+        more = {
+            name
+            for name, vpc in shared.vpcs.items()
+            if name not in resolving and _resolves(index, vpc, zones, profiles, answering)
+        }
+        if not more:
+            return frozenset(resolving - {vpc_id})
+        resolving |= more
+
+
+def _resolves(
+    index: NetworkIndex, vpc: SharedVpc, zones: set[str], profiles: set[str], answering: set[str]
+) -> bool:
+    own_zones, own_rules = _list_associated(index.shared, vpc)
+    if not zones.isdisjoint(own_zones):
+        return True
+    if any(each.profile_id in profiles for each in vpc.profiles):
+        return True
+    rules = (index.shared.rules.get(name) for name in own_rules)
+    return any(_asks(index, rule, answering) for rule in rules if rule)
+
+
+def _asks(index: NetworkIndex, rule: ResolverRule, answering: set[str]) -> bool:
+    resolvers = (it for target in rule.targets for it in index.resolvers_at.get(target, ()))
+    return any(each.id in answering for each in resolvers)
+
+
+def _select(facts: Mapping[str, Fact], names: Iterable[str]) -> dict[str, Fact]:
+    return {name: facts[name] for name in sorted(names) if name in facts}
+
+
+def _list_mappings(network: SharedNetwork) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """List the facts that are digested once for all views."""
+    for name in ("vpcs", "zones", "rules", "resolvers", "profiles", "gateways", "attachments"):
+        yield name, getattr(network, name)
+    yield "peerings", network.peerings
+    yield "prefix_lists", network.prefix_lists
+
+
+def _digest_once(fact: Any, digests: dict[int, str]) -> str:
+    """Digest a fact of an index's own network, which lives as long as the index."""
+    known = digests.get(id(fact))
+    if known is None:
+        known = digests[id(fact)] = fingerprint(fact)
+    return known
+
+
+def _digest_central(snapshot: Snapshot, digests: dict[int, str]) -> str:
+    known = digests.get(id(snapshot))
+    if known is None:
+        known = digests[id(snapshot)] = digest_central(snapshot)
+    return known
+
+
+def digest_central(snapshot: Snapshot) -> str:
+    """Digest a central VPC's snapshot, whenever it was taken."""
+    facts = {name: getattr(snapshot, name) for name in snapshot.__slots__ if name != "observed_at"}
+    return fingerprint(facts)
+
+
+def _list_accounts(links: VpcLinks, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """List the accounts that own one of the facts, or are named by one."""
+    yield links.account
+    for mapping in kept.values():
+        for each in mapping.values():
+            for name in ("owner", "account", "resource_owner"):
+                yield getattr(each, name, "")
+    for attachment in kept["attachments"].values():
+        if attachment.peer:
+            yield attachment.peer.owner
+    for peering in kept["peerings"].values():
+        yield peering.requester.account
+        yield peering.accepter.account
+    for snapshot in kept["central_vpcs"].values():
+        yield snapshot.scope.account
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:  # such as AmazonProvidedDNS
+        return False
+    return True

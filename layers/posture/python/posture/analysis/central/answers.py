@@ -53,6 +53,7 @@ class NameOutcome(StrEnum):
     """What a name resolves to."""
 
     ENDPOINT = "endpoint"
+    PARTLY = "endpoint and elsewhere"  # by records of which any may answer
     PUBLIC = "public addresses"
     OTHER = "other private addresses"
     NOWHERE = "does not resolve"

@@ -1,0 +1,310 @@
+"""List the rules and zones that match a name in a VPC, and put them into their order.
+
+https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-overview-forward-vpc-to-network-domain-name-matches.html
+https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html
+https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/profiles.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from posture.analysis.central.known_endpoints import (
+    KnownEndpoint,
+    find_endpoint,
+    list_private_dns_zones,
+)
+from posture.analysis.central.records import count_labels, get_domain, matches
+from posture.analysis.central.unread import describe_unread, list_unread
+from posture.model.network import EndpointType, Facet, Snapshot
+from posture.model.shared_network import (
+    HostedZone,
+    ProfileUse,
+    ResolverRule,
+    RuleKind,
+    SharedFacet,
+    SharedNetwork,
+    SharedVpc,
+)
+
+
+class Rank(IntEnum):
+    """What decides between matches of the same name: a lower rank goes first.
+
+    https://repost.aws/knowledge-center/route-53-override-reverse-dns-rules
+    """
+
+    RULE = 0
+    ZONE = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """A rule or zone that covers a name in a VPC.
+
+    `use` is the association of the Profile that brings it, None if the VPC itself is associated.
+    `endpoint` is the endpoint whose private DNS the zone belongs to. `doubt` says why it may not
+    apply.
+    """
+
+    rank: Rank
+    domain: str
+    subject: str
+    account: str
+    use: ProfileUse | None = None
+    rule: ResolverRule | None = None
+    zone: HostedZone | None = None
+    endpoint: KnownEndpoint | None = None
+    doubt: str = ""
+
+    @property
+    def labels(self) -> int:
+        """How specific the match is."""
+        return count_labels(self.domain)
+
+
+class Affected(IntEnum):
+    """What an unread fact could add, in order of what a known match excludes."""
+
+    PROFILES = 0  # anything of a Profile
+    ZONES = 1  # a zone, associated with the VPC or of its endpoints
+    RULES = 2  # a rule, associated with the VPC
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A fact that could not be read, which could add a match."""
+
+    affected: Affected
+    subject: str
+    account: str
+    text: str
+    missing: str
+
+
+@dataclass(slots=True)
+class Matches:
+    """The matches of a name, and what could not be read of them.
+
+    `delegates` is whether a rule makes the Resolver follow NS records of zones.
+    """
+
+    name: str
+    found: list[Match] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    delegates: bool = False
+
+
+def list_matches(
+    name: str, snapshot: Snapshot, shared: SharedNetwork, *, zones: bool, inbound: bool
+) -> Matches:
+    """List what matches a name in a VPC.
+
+    Args:
+        name: The name.
+        snapshot: The snapshot of the VPC whose Resolver answers.
+        shared: The shared network.
+        zones: Whether the VPC's DNS attributes let zones apply.
+        inbound: Whether the query comes through an inbound Resolver endpoint.
+    """
+    result = Matches(name)
+    _Listing(result, snapshot, shared, zones=zones, inbound=inbound).add_all()
+    result.found = [each for each in result.found if matches(name, each.domain)]
+    return result
+
+
+@dataclass(slots=True)
+class _Listing:
+    result: Matches
+    snapshot: Snapshot
+    shared: SharedNetwork
+    zones: bool
+    inbound: bool
+
+    def add_all(self) -> None:
+        vpc = self.shared.vpcs.get(self.snapshot.vpc.id)
+        if self.zones:
+            self._add_local_endpoints()
+        if vpc is None:
+            self._miss_vpc()
+            return
+        for rule_id in vpc.rule_ids:
+            self._add_rule(rule_id, None, Affected.RULES)
+        if self.zones:
+            for zone_id in vpc.zone_ids:
+                self._add_zone(zone_id, None, Affected.ZONES)
+        for use in vpc.profiles:
+            self._add_profile(use)
+        self._add_unread(vpc)
+
+    def _add_local_endpoints(self) -> None:
+        snapshot = self.snapshot
+        for endpoint, zone in list_private_dns_zones(snapshot):
+            if endpoint.private_dns is False or not matches(self.result.name, zone.name):
+                continue
+            if endpoint.private_dns_only_for_inbound_resolver and not self.inbound:
+                continue
+            doubt = ""
+            if endpoint.private_dns is None:
+                doubt = f"EC2 does not report whether private DNS is enabled for {endpoint.id}"
+            known = KnownEndpoint(endpoint, snapshot)
+            account = snapshot.scope.account
+            self.result.found.append(
+                Match(Rank.ZONE, zone.name, endpoint.id, account, None, None, zone, known, doubt)
+            )
+        if why := snapshot.unreadable.get(Facet.ENDPOINTS):
+            self._miss(
+                Affected.ZONES,
+                snapshot.vpc.id,
+                snapshot.scope.account,
+                f"the endpoints of {snapshot.vpc.id} could not be read: {why}",
+                f"ec2:{Facet.ENDPOINTS} in account {snapshot.scope.account}",
+            )
+        owner = snapshot.vpc.owner
+        if owner and owner != snapshot.scope.account:
+            self._miss(
+                Affected.ZONES,
+                snapshot.vpc.id,
+                owner,
+                f"{snapshot.vpc.id} belongs to {owner}, whose endpoints cannot be read here",
+                f"ec2:{Facet.ENDPOINTS} in account {owner}",
+            )
+
+    def _add_rule(self, rule_id: str, use: ProfileUse | None, affected: Affected) -> None:
+        rule = self.shared.rules.get(rule_id)
+        if rule is None:
+            missing = describe_unread(self.shared, [SharedFacet.RULES], rule_id)
+            self._miss(affected, rule_id, "", f"Resolver rule {rule_id} could not be read", missing)
+            return
+        if rule.kind is RuleKind.DELEGATE:  # it applies where records of a zone delegate
+            self.result.delegates = True
+        elif rule.kind is not RuleKind.RECURSIVE or rule.name:  # `.` is AWS's own rule
+            match = Match(Rank.RULE, rule.name, rule.id, rule.owner, use, rule=rule)
+            self.result.found.append(match)
+
+    def _add_zone(self, zone_id: str, use: ProfileUse | None, affected: Affected) -> None:
+        zone = self.shared.zones.get(zone_id)
+        if zone is None:
+            missing = describe_unread(self.shared, [SharedFacet.ZONES], zone_id)
+            text = f"private hosted zone {zone_id} could not be read"
+            self._miss(affected, zone_id, "", text, missing)
+            return
+        self.result.found.append(Match(Rank.ZONE, zone.name, zone.id, zone.owner, use, zone=zone))
+
+    def _add_profile(self, use: ProfileUse) -> None:
+        profile = self.shared.profiles.get(use.profile_id)
+        if profile is None or not profile.resources_read:
+            facets = [SharedFacet.PROFILE_RESOURCES, SharedFacet.PROFILES]
+            missing = describe_unread(self.shared, facets, use.profile_id)
+            owner = profile.owner if profile else ""
+            text = f"the resources of Profile {use.profile_id} could not be read"
+            self._miss(Affected.PROFILES, use.profile_id, owner, text, missing)
+        if profile is None:
+            return
+        for rule_id in profile.rule_ids:
+            self._add_rule(rule_id, use, Affected.PROFILES)
+        if self.zones:
+            for zone_id in profile.zone_ids:
+                self._add_zone(zone_id, use, Affected.PROFILES)
+            for endpoint_id in profile.endpoint_ids:
+                self._add_profile_endpoint(endpoint_id, use)
+
+    def _add_profile_endpoint(self, endpoint_id: str, use: ProfileUse) -> None:
+        known = find_endpoint(endpoint_id, self.snapshot, self.shared)
+        if known is None:
+            missing = describe_unread(self.shared, [SharedFacet.CENTRAL_VPC], endpoint_id)
+            text = f"{endpoint_id} of Profile {use.profile_id} is in no VPC that is watched"
+            self._miss(Affected.PROFILES, endpoint_id, "", text, missing)
+            return
+        endpoint = known.endpoint
+        if endpoint.type is not EndpointType.INTERFACE:
+            return
+        doubt = ""
+        if endpoint.private_dns is not True:
+            doubt = (
+                f"private DNS is not enabled for {endpoint_id}, and AWS does not document whether "
+                "a Profile then makes the names of its service lead to it"
+            )
+        elif endpoint.private_dns_only_for_inbound_resolver:
+            doubt = (
+                f"private DNS of {endpoint_id} is only for inbound Resolver endpoints, and AWS "
+                "does not document what a Profile makes of that"
+            )
+        for each, zone in list_private_dns_zones(known.snapshot):
+            if each is endpoint:
+                self.result.found.append(
+                    Match(
+                        Rank.ZONE, zone.name, each.id, known.account, use, None, zone, known, doubt
+                    )
+                )
+
+    def _add_unread(self, vpc: SharedVpc) -> None:
+        facets = {
+            SharedFacet.ZONES_OF_VPC: (Affected.ZONES, "private hosted zones"),
+            SharedFacet.RULE_ASSOCIATIONS: (Affected.RULES, "Resolver rules"),
+            SharedFacet.PROFILE_ASSOCIATIONS: (Affected.PROFILES, "Profiles"),
+        }
+        for facet, (affected, nouns) in facets.items():
+            if not self.zones and affected is Affected.ZONES:
+                continue
+            for each in list_unread(self.shared, [facet], (vpc.account,), vpc.id):
+                text = f"the {nouns} that {vpc.id} is associated with could not be read: {each.why}"
+                missing = f"{facet} in account {each.account}"
+                self._miss(affected, vpc.id, each.account, text, missing)
+
+    def _miss_vpc(self) -> None:
+        vpc, account = self.snapshot.vpc, self.snapshot.vpc.owner or self.snapshot.scope.account
+        missing = describe_unread(self.shared, [SharedFacet.VPCS], vpc.id, account)
+        text = f"the zones, rules and Profiles that {vpc.id} is associated with were not read"
+        self._miss(Affected.RULES, vpc.id, account, text, missing)
+
+    def _miss(
+        self, affected: Affected, subject: str, account: str, text: str, missing: str
+    ) -> None:
+        self.result.unread.append(Unread(affected, subject, account, text, missing))
+
+
+def list_first(found: Sequence[Match]) -> tuple[tuple[Match, ...], ...]:
+    """List what may decide a name, most likely first: each one or several equal matches.
+
+    The most specific name goes first; of the same name, what the VPC itself is associated with,
+    then rules, then the Profile of the lower priority. Where AWS does not document the order, there
+    are several possible results: a zone of the VPC against a rule of a Profile of the same name,
+    and a more specific match of a Profile of lower precedence.
+    """
+    uses = {each.use.priority for each in found if each.use}
+    leading = [each for each in found if each.use is None or each.use.priority == min(uses)]
+    readings = (
+        _find_first(counted, rules_first=rules_first)
+        for counted in (found, leading)
+        for rules_first in (False, True)
+    )
+    return tuple(filter(None, dict.fromkeys(readings)))
+
+
+def _find_first(found: Sequence[Match], *, rules_first: bool) -> tuple[Match, ...]:
+
+    def order(match: Match) -> tuple[int, ...]:
+        local = (match.use is not None, match.rank)
+        ranked = local[::-1] if rules_first else local
+        return (-match.labels, *ranked, match.use.priority if match.use else 0)
+
+    least = min(map(order, found), default=())
+    return tuple(each for each in found if order(each) == least)
+
+
+def keep_deciding(listed: Matches, first: Match | None) -> tuple[Unread, ...]:
+    """Keep the unread facts that could add a match that goes before the first known one.
+
+    What the VPC itself is associated with by the very name goes before what any Profile brings, and
+    a VPC is not associated with two zones of one name. Private DNS of the VPC's own endpoint
+    decides for the same name, whatever rules could not be read: without the shared network no rule
+    is read at all.
+    """
+    if first is None or first.use or first.domain != get_domain(listed.name):
+        return tuple(listed.unread)
+    if first.rank is Rank.RULE or first.endpoint:
+        return ()
+    return tuple(each for each in listed.unread if each.affected is Affected.RULES)

@@ -1,0 +1,217 @@
+"""Decide where records of a private hosted zone lead: to an endpoint, or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from posture.analysis.central.answers import (
+    CentralStep,
+    NameAnswer,
+    NameOutcome,
+    StepKind,
+    StepStatus,
+)
+from posture.analysis.central.combine import combine_possible
+from posture.analysis.central.known_endpoints import (
+    KnownEndpoint,
+    contains,
+    find_endpoint,
+    find_holders,
+    get_endpoint_id,
+    list_snapshots,
+)
+from posture.analysis.central.records import ADDRESS_TYPES, look_up, matches
+from posture.analysis.central.unread import describe_unread, list_unread
+from posture.analysis.endpoint_dns import list_ip_versions
+from posture.model.network import Address, Facet, Snapshot
+from posture.model.shared_network import DnsRecord, HostedZone, SharedFacet, SharedNetwork
+
+MAX_ALIASES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAnswers:
+    """The answers of records for a name that hosts of a VPC ask."""
+
+    name: str
+    asker: Snapshot
+    shared: SharedNetwork
+
+    def answer(self, record: DnsRecord, zone: HostedZone, hops: int = 0) -> list[NameAnswer]:
+        """Answer by an A or AAAA record of a zone; no answer means that it returns no address."""
+        what = f"record {record.name} ({record.type}) of {zone.id}"
+        if not record.alias:
+            found = [self._answer_address(each, zone, what) for each in record.values]
+            return [combine_possible(found)] if found else []
+        endpoint_id = get_endpoint_id(record.alias)
+        if endpoint_id:
+            text = f"{what} is an alias of {record.alias}"
+            holds = CentralStep(StepKind.NAME, StepStatus.HOLDS, zone.id, text, zone.owner)
+            steps = () if endpoint_id == zone.id else (holds,)  # a zone that AWS manages
+            version = ADDRESS_TYPES[record.type]
+            return self._answer_endpoint(record.alias, {version}, zone.owner, steps)
+        if matches(record.alias, zone.name) and hops < MAX_ALIASES:
+            targets = look_up(zone, record.alias).list_of(record.type)
+            return [it for each in targets for it in self.answer(each, zone, hops + 1)]
+        text = f"{what} is an alias of {record.alias}, which is not an endpoint"
+        return [self._miss(zone.id, zone.owner, text, f"where {record.alias} leads")]
+
+    def answer_own_name(self, query: str, account: str) -> list[NameAnswer]:
+        """Answer by public DNS, which knows the own names of endpoints; no answer for another name.
+
+        https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html#dns-name-resolution
+        """
+        versions = set(ADDRESS_TYPES.values())
+        return self._answer_endpoint(query, versions, account) if get_endpoint_id(query) else []
+
+    def _answer_endpoint(
+        self,
+        target: str,
+        versions: set[int],
+        owner: str,
+        steps: tuple[CentralStep, ...] = (),
+    ) -> list[NameAnswer]:
+        """Answer with an endpoint, of which the target is the id or a DNS name.
+
+        Args:
+            target: The id or DNS name.
+            versions: The IP versions that are asked for.
+            owner: The account that names the endpoint.
+            steps: The steps that lead to it.
+        """
+        endpoint_id = get_endpoint_id(target)
+        known = find_endpoint(endpoint_id, self.asker, self.shared)
+        if known is None:
+            return [self._miss_endpoint(endpoint_id, owner, steps)]
+        returned = versions.intersection(list_ip_versions(known.endpoint))
+        addresses = known.find_zonal_addresses(target)
+        chosen = tuple(each for each in addresses if each.version in returned)
+        text = f"the name leads to {endpoint_id}"
+        step = CentralStep(StepKind.NAME, StepStatus.HOLDS, endpoint_id, text, known.account)
+        found = NameAnswer(
+            name=self.name,
+            outcome=NameOutcome.ENDPOINT,
+            why="; ".join(each.text for each in steps) or text,
+            endpoint_ids=(endpoint_id,),
+            addresses=chosen,
+            versions=frozenset(returned),
+            steps=(*steps, step),
+        )
+        return [found] if returned else []
+
+    def _miss_endpoint(
+        self, endpoint_id: str, owner: str, steps: tuple[CentralStep, ...]
+    ) -> NameAnswer:
+        """Answer for an endpoint that is not known: deleted, or in a VPC that was not evaluated.
+
+        It counts as deleted if endpoints of the account that names it are known.
+        """
+        facets = [SharedFacet.CENTRAL_VPC]
+        known = [each for each in self.shared.central_vpcs.values() if each.scope.account == owner]
+        unread = any(Facet.ENDPOINTS in each.unreadable for each in known)
+        if known and not unread and not any(list_unread(self.shared, facets, (owner,))):
+            text = (
+                f"{endpoint_id} is in no VPC that is watched: it was deleted, or its account is "
+                "not watched"
+            )
+            step = CentralStep(StepKind.ENDPOINT, StepStatus.BROKEN, endpoint_id, text, owner)
+            return NameAnswer(self.name, NameOutcome.NOWHERE, text, steps=(*steps, step))
+        missing = describe_unread(self.shared, facets, endpoint_id)
+        text = f"{endpoint_id} is in no VPC that was evaluated"
+        return self._miss(endpoint_id, owner, text, missing, steps)
+
+    def _answer_address(self, value: str, zone: HostedZone, what: str) -> NameAnswer:
+        try:
+            address = ip_address(value)
+        except ValueError:
+            text = f"{what} has the value {value!r}, which is no address"
+            return self._miss(zone.id, zone.owner, text, "an address")
+        holders = find_holders(address, self.asker, self.shared)
+        if holders:
+            return self._answer_holders(address, holders, zone, what)
+        if address.is_global:
+            text = f"{what} has the public address {address}"
+            return self._answer_other(NameOutcome.PUBLIC, address, zone, text)
+        unknown = self._find_unknown_vpc(address)
+        if unknown is None:
+            text = f"{what} has {address}, which belongs to no VPC that is watched"
+            missing = f"what has the address {address}"
+            return self._miss(zone.id, zone.owner, text, missing)
+        if unknown:
+            text = f"{what} has {address}, and the endpoints of {unknown} were not read"
+            missing = describe_unread(self.shared, [SharedFacet.CENTRAL_VPC], unknown)
+            return self._miss(zone.id, zone.owner, text, missing)
+        text = f"{what} has {address}, which no endpoint has"
+        return self._answer_other(NameOutcome.OTHER, address, zone, text)
+
+    def _answer_holders(
+        self, address: Address, holders: tuple[KnownEndpoint, ...], zone: HostedZone, what: str
+    ) -> NameAnswer:
+        ids = tuple(each.endpoint.id for each in holders)
+        text = f"{what} has {address}, an address of {' or '.join(ids)}"
+        return NameAnswer(
+            name=self.name,
+            outcome=NameOutcome.ENDPOINT,
+            why=text,
+            endpoint_ids=ids,
+            addresses=(address,),
+            versions=frozenset({address.version}),
+            steps=(CentralStep(StepKind.NAME, StepStatus.HOLDS, zone.id, text, zone.owner),),
+        )
+
+    def _answer_other(
+        self, outcome: NameOutcome, address: Address, zone: HostedZone, text: str
+    ) -> NameAnswer:
+        """Answer with an address that no endpoint has."""
+        private = outcome is NameOutcome.OTHER
+        kind, subject = (StepKind.ENDPOINT, str(address)) if private else (StepKind.NAME, zone.id)
+        step = CentralStep(kind, StepStatus.BROKEN, subject, text, zone.owner)
+        return NameAnswer(
+            self.name,
+            outcome,
+            text,
+            addresses=(address,),
+            versions=frozenset({address.version}),
+            steps=(step,),
+        )
+
+    def _find_unknown_vpc(self, address: Address) -> str | None:
+        """Find a VPC that may have an endpoint of this address, which was not read.
+
+        Returns:
+            Its id, "" if the endpoints of all VPCs of the address are known, or None if the address
+            belongs to no VPC that is watched.
+        """
+        known = {each.vpc.id: each for each in list_snapshots(self.asker, self.shared)}
+        ids = {each.vpc.id for each in known.values() if contains(each, address)}
+        if contains(self.asker, address):
+            ids = {self.asker.vpc.id}
+        else:
+            ids |= set(self._list_vpcs(address))
+        return next(
+            (each for each in sorted(ids) if not _is_read(known.get(each))), "" if ids else None
+        )
+
+    def _list_vpcs(self, address: Address) -> Iterator[str]:
+        for vpc in self.shared.vpcs.values():
+            if any(address in block for block in vpc.cidrs):
+                yield vpc.id
+
+    def _miss(
+        self,
+        subject: str,
+        account: str,
+        text: str,
+        missing: str,
+        steps: tuple[CentralStep, ...] = (),
+    ) -> NameAnswer:
+        step = CentralStep(StepKind.NAME, StepStatus.UNKNOWN, subject, text, account, missing)
+        return NameAnswer(self.name, NameOutcome.UNKNOWN, text, steps=(*steps, step))
+
+
+def _is_read(snapshot: Snapshot | None) -> bool:
+    """Return whether the addresses of a VPC's endpoints are known."""
+    facets = (Facet.ENDPOINTS, Facet.NETWORK_INTERFACES)
+    return snapshot is not None and snapshot.unreadable.keys().isdisjoint(facets)

@@ -22,6 +22,7 @@ LINE, PADDING, GAP, TOP = 16.0, 14.0, 14.0, 26.0
 MARGIN = 22.0  # of a box, left and right together
 LETTER, SMALL_LETTER = 7.3, 6.2  # the widest letters that names usually have
 NAMES = 3  # lines for names in a box
+CENTRAL = "central endpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,11 @@ def draw_vpc(record: Record) -> Drawing:
     targets = sorted({target for _, target in routes}, key=lambda it: _rank(it, routes))
     drawn = (
         {group.name: _build_subnet_box(group) for group in groups},
-        {f"table:{it}": _build_box(TABLES, "table", [it], ["route table"], "") for it in tables},
+        {f"table:{it}": build_box(TABLES, "table", [it], ["route table"], "") for it in tables},
         {each: _build_target_box(each, routes, record) for each in targets},
     )
     height = TOP + max(sum(box.height + GAP for box in column.values()) for column in drawn)
-    boxes = {name: box for column in drawn for name, box in _place_column(column, height)}
+    boxes = {name: box for column in drawn for name, box in place_column(column, height)}
     bad = sum(len(group.subnets) for group in groups if group.colour == "bad")
     title = (
         f"{_count(len(record['subnets']))}, of which {bad} send traffic to AWS services over the "
@@ -133,6 +134,9 @@ def _find_routes(groups: Sequence[_Group], services: Sequence[str]) -> Routes:
                 key = group.name, f"endpoint:{service}"
                 found[key].append((find_outcome_colour(answer), service))
                 continue
+            for hub in dict.fromkeys(str(each["vpc"]) for each in answer.get("central", ())):
+                key = f"table:{group.table}", f"{CENTRAL}:{hub}"
+                found[key].append((find_outcome_colour(answer), service))
             for path in answer.get("paths", ()):
                 key = f"table:{group.table}", _target(path)
                 found[key].append((find_path_colour(path, answer), service))
@@ -154,7 +158,7 @@ def _rank(target: str, routes: Routes) -> tuple[int, str]:
     return -WORST.index(choose_worst(colours)), target
 
 
-def _place_column(boxes: Boxes, height: float) -> Iterator[tuple[str, Box]]:
+def place_column(boxes: Boxes, height: float) -> Iterator[tuple[str, Box]]:
     """Place boxes below each other, centred vertically."""
     used = sum(box.height + GAP for box in boxes.values())
     y = TOP + (height - TOP - used) / 2
@@ -163,7 +167,7 @@ def _place_column(boxes: Boxes, height: float) -> Iterator[tuple[str, Box]]:
         y += box.height + GAP
 
 
-def _build_box(
+def build_box(
     place: tuple[float, float], kind: str, names: Sequence[str], detail: Sequence[str], colour: str
 ) -> Box:
     """Build a box; `detail` is the start of its small line, and the names that follow."""
@@ -184,7 +188,7 @@ def _build_box(
 def _build_subnet_box(group: _Group) -> Box:
     names = [str(each["name"] or each["id"]) for each in group.subnets]
     zones = sorted({str(each["zone"]) for each in group.subnets})
-    return _build_box(SUBNETS, "subnet", names, ["", *zones], group.colour)
+    return build_box(SUBNETS, "subnet", names, ["", *zones], group.colour)
 
 
 def _build_target_box(target: str, routes: Routes, record: Record) -> Box:
@@ -198,21 +202,22 @@ def _build_target_box(target: str, routes: Routes, record: Record) -> Box:
     else:
         words = kind.replace("-", " ")
         names, detail = [name or words], [f"{words}: ", *services]
-    return _build_box(TARGETS, kind, names, detail, colour)
+    return build_box(TARGETS, kind, names, detail, colour)
 
 
 def _draw_edges(groups: Sequence[_Group], routes: Routes, boxes: Boxes) -> Iterator[Edge]:
     """Draw the associations of subnets with route tables, then the routes, the worst on top."""
     for group in groups:
         title = f"{_count(len(group.subnets))} in {group.table}"
-        yield Edge(_format_curve(boxes[group.name], boxes[f"table:{group.table}"]), "link", title)
+        yield Edge(format_curve(boxes[group.name], boxes[f"table:{group.table}"]), "link", title)
     ordered = sorted(routes.items(), key=lambda item: -WORST.index(item[1][0]))
     for (source, target), (colour, services) in ordered:
         title = f"{', '.join(services)} to {target.replace(':', ' ').strip()}"
-        yield Edge(_format_curve(boxes[source], boxes[target]), colour, title)
+        yield Edge(format_curve(boxes[source], boxes[target]), colour, title)
 
 
-def _format_curve(start: Box, end: Box) -> str:
+def format_curve(start: Box, end: Box) -> str:
+    """Format the path of a line from the right of a box to the left of another."""
     x1, y1 = start.x + start.width, start.y + start.height / 2
     x2, y2 = end.x, end.y + end.height / 2
     bend = (x2 - x1) / 2

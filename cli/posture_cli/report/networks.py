@@ -5,7 +5,7 @@ the page unpacks them when the VPC is opened.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from posture.analysis.matrix import list_row_answers
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
 from posture_cli.audit.open_tables import VpcMatrix
+from posture_cli.hubs.relations import Relation, find_uses
 from posture_cli.report.drawing import draw_vpc
+from posture_cli.report.hops import list_chains
 from posture_cli.report.outcome_colours import WORST, find_outcome_colour
 from posture_cli.report.pack import pack
 from posture_cli.report.templates import TEMPLATES
@@ -31,6 +33,7 @@ class VpcPaths:
         observed_at: When its paths were observed.
         counts: The number of paths by colour.
         packed: Its table and drawing.
+        uses: What it uses of central endpoints.
     """
 
     scope: Scope
@@ -38,6 +41,7 @@ class VpcPaths:
     observed_at: str
     counts: Mapping[str, int]
     packed: str
+    uses: Sequence[Relation] = ()
 
     def build_row(self) -> list[Any]:
         """Build its row in the list of the page."""
@@ -64,6 +68,7 @@ def build_vpc_paths(matrix: VpcMatrix, name: str) -> VpcPaths:
         services=[str(each["short"]) for each in record["services"]],
         rows=rows,
         drawing=draw_vpc(record) if drawable else None,
+        chains=list_chains(record),
     )
     return VpcPaths(
         scope=matrix.scope,
@@ -71,6 +76,7 @@ def build_vpc_paths(matrix: VpcMatrix, name: str) -> VpcPaths:
         observed_at=format_iso(matrix.observed_at),
         counts=Counter(colour for _, row in rows for colour, _ in row),
         packed=pack(html),
+        uses=tuple(find_uses(matrix)),
     )
 
 

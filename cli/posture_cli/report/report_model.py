@@ -12,10 +12,13 @@ from posture.model.verdict import Severity
 from posture.rules.control_counts import ControlCount, build_control_record
 from posture.rules.rule_catalogue import RULES_BY_ID
 from posture_cli.audit.observed import ObservedPeriod
+from posture_cli.hubs.groups import describe_groups, group_spokes
+from posture_cli.hubs.relations import place_uses
 from posture_cli.render.findings import FINDING_CSV
 from posture_cli.render.records import format_csv_row
 from posture_cli.report.collect import FIELDS, CollectedFindings, ReportPeriod
 from posture_cli.report.networks import VpcPaths, find_private_share
+from posture_cli.report.organization_drawing import build_rows, draw_organization
 from posture_cli.report.outcome_colours import WORST
 from posture_cli.report.pack import CHUNK, pack, pack_array
 from posture_cli.report.trend import stack_bands
@@ -77,6 +80,7 @@ def build_report_model(data: ReportData) -> dict[str, Any]:
         "choices": _list_choices(data),
         "listed": len(rows),
         "networks": len(networks),
+        "organization": _build_organization(data.networks),
         "first": [dict(zip(FIELDS, json.loads(row), strict=True)) for row in rows[:WITHOUT_SCRIPT]],
         "meta": _build_meta(data),
         "packs": {
@@ -85,6 +89,19 @@ def build_report_model(data: ReportData) -> dict[str, Any]:
             "networks": pack([each.build_row() for each in networks]),
             **{f"network-{number}": each.packed for number, each in enumerate(networks)},
         },
+    }
+
+
+def _build_organization(networks: Iterable[VpcPaths]) -> Mapping[str, Any] | None:
+    """Build what the page shows of central endpoints; None if no VPC uses any."""
+    groups = group_spokes(place_uses(use for each in networks for use in each.uses))
+    if not groups:
+        return None
+    sentence = describe_groups(groups)
+    return {
+        "sentence": sentence,
+        "rows": build_rows(groups),
+        "drawing": draw_organization(groups, sentence),
     }
 
 

@@ -1,0 +1,1 @@
+"""How the VPCs of an organization use the central endpoints of others."""

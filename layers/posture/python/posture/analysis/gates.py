@@ -61,12 +61,12 @@ def find_acl_obstacles(
         port: The TCP port of the service.
     """
     if here:
-        yield from _find_forward_obstacles(here, Gate.OUT, target, sources, port)
+        yield from find_forward_obstacles(here, Gate.OUT, target, sources, port)
     if there:
-        yield from _find_forward_obstacles(there, Gate.IN, sources, sources, port)
-        yield from _find_return_obstacles(there, Gate.BACK_OUT, sources, sources)
+        yield from find_forward_obstacles(there, Gate.IN, sources, sources, port)
+        yield from find_return_obstacles(there, Gate.BACK_OUT, sources, sources)
     if here:
-        yield from _find_return_obstacles(here, Gate.BACK_IN, target, sources)
+        yield from find_return_obstacles(here, Gate.BACK_IN, target, sources)
 
 
 def find_egress_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator[Obstacle]:
@@ -74,11 +74,11 @@ def find_egress_obstacles(acl: NetworkAcl, destinations: AddressSet) -> Iterator
 
     The obstacles' addresses are destinations here, not addresses of the subnet.
     """
-    yield from _find_forward_obstacles(acl, Gate.OUT, destinations, destinations)
-    yield from _find_return_obstacles(acl, Gate.BACK_IN, destinations, destinations)
+    yield from find_forward_obstacles(acl, Gate.OUT, destinations, destinations)
+    yield from find_return_obstacles(acl, Gate.BACK_IN, destinations, destinations)
 
 
-def _find_forward_obstacles(
+def find_forward_obstacles(
     acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet, port: int = HTTPS
 ) -> Iterator[Obstacle]:
     """Find what an ACL denies of requests to a port."""
@@ -88,7 +88,7 @@ def _find_forward_obstacles(
             yield Obstacle(blocked, gate, acl.id, _describe_denial(decision))
 
 
-def _find_return_obstacles(
+def find_return_obstacles(
     acl: NetworkAcl, gate: Gate, peers: AddressSet, sources: AddressSet
 ) -> Iterator[Obstacle]:
     """Find what an ACL denies of return traffic to the clients' ports: all ports, or some."""

@@ -143,7 +143,7 @@ class Reachability:
         for each in {interface.subnet_id, subnet.id if subnet else interface.subnet_id}:
             if acl := self._acls.get(each):
                 yield from (AddressSet.of([entry.cidr]) for entry in acl.entries)
-            yield from (detour.addresses for detour in self._find_detours(each))
+            yield from (detour.addresses for detour in self.find_subnet_detours(each))
         if workload_groups:
             yield self.find_allowed_destinations(workload_groups).addresses
 
@@ -158,12 +158,12 @@ class Reachability:
         if here is None or there is None:
             return None
         target = self.find_addresses(interface)
-        detours = (each.addresses for each in self._find_detours(subnet.id))
+        detours = (each.addresses for each in self.find_subnet_detours(subnet.id))
         ahead = (self._find_denied(here, outbound=True), *detours)
         if not all(target.isdisjoint(each) for each in ahead):
             return None
         allowed = self._find_allowed_peers(interface.security_group_ids).addresses
-        behind = (each.addresses for each in self._find_detours(interface.subnet_id))
+        behind = (each.addresses for each in self.find_subnet_detours(interface.subnet_id))
         denied = self._find_denied(there, outbound=False)
         return AddressSet.union([denied, self.vpc_addresses - allowed, *behind])
 
@@ -176,7 +176,7 @@ class Reachability:
     def get_gate_key(self, subnet: Subnet) -> tuple[str, str]:
         """Return a key of the subnet's gates; subnets with equal keys are treated alike."""
         if subnet.id not in self._gate_keys:
-            acl, detours = self._acls.get(subnet.id), self._find_detours(subnet.id)
+            acl, detours = self._acls.get(subnet.id), self.find_subnet_detours(subnet.id)
             detoured = ",".join(f"{it.table_id} {it.description}" for it in detours)
             self._gate_keys[subnet.id] = acl.id if acl else subnet.id, detoured
         return self._gate_keys[subnet.id]
@@ -328,16 +328,16 @@ class Reachability:
         self, subnet: Subnet, interface: NetworkInterface
     ) -> Iterator[tuple[Gate, AddressSet, Detour]]:
         """List the detours of requests to an interface and of the return traffic."""
-        if there := self._find_detours(subnet.id):
+        if there := self.find_subnet_detours(subnet.id):
             target = self.find_addresses(interface)
             yield from ((Gate.ROUTE, target, each) for each in there if each.addresses & target)
-        if back := self._find_detours(interface.subnet_id):
+        if back := self.find_subnet_detours(interface.subnet_id):
             sources = self._find_sources(subnet, interface)
             for each in back:
                 if diverted := each.addresses & sources:
                     yield Gate.BACK_ROUTE, diverted, each
 
-    def _find_detours(self, subnet_id: str) -> tuple[Detour, ...]:
+    def find_subnet_detours(self, subnet_id: str) -> tuple[Detour, ...]:
         """Find the detours out of a subnet, computed once per route table."""
         if subnet_id not in self._detours:
             table = find_route_table(self._snapshot, subnet_id)

@@ -36,7 +36,7 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CentralStep:
-    """One step: the resource that decides it, its account, and a sentence.
+    """One step: the resource that decides it, its account, and a clause.
 
     `missing` names the fact that could not be read where the step is unknown.
     """
@@ -82,6 +82,7 @@ class CentralPath:
     """The path from a subnet to one network interface of an endpoint in another VPC, and back.
 
     `sources` are the subnet's addresses, `reaching` those of them that reach the interface.
+    `groups` are security groups of which a workload needs one. Nothing follows a broken step.
     """
 
     endpoint: Endpoint
@@ -91,6 +92,7 @@ class CentralPath:
     steps: tuple[CentralStep, ...] = ()
     sources: AddressSet = field(default=NOTHING)
     reaching: AddressSet = field(default=NOTHING)
+    groups: frozenset[str] = frozenset()
 
     @property
     def status(self) -> StepStatus:

@@ -38,3 +38,12 @@ def describe_unread(
         return "; ".join(f"{each.facet} in account {each.account} ({each.why})" for each in exact)
     where = f"account {account}" if account else "the account that owns it, which is not watched"
     return f"{' and '.join(facets)} of {subject} in {where}"
+
+
+def find_gap(
+    shared: SharedNetwork, facets: Collection[SharedFacet], subject: str, account: str
+) -> str:
+    """Describe why a fact of an account may be missing; "" if the account's facts were read."""
+    if account in shared.accounts and not any(list_unread(shared, facets, (account,), subject)):
+        return ""
+    return describe_unread(shared, facets, subject, account)

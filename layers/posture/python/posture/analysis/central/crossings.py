@@ -1,0 +1,167 @@
+"""Judge what traffic passes where it leaves and enters a VPC: network ACLs and route tables.
+
+By a transit gateway, it passes the subnet that the attachment has in an Availability Zone. Traffic
+stays in the zone where it began, as long as the other attachment has a subnet there.
+https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html#tgw-az-overview
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
+from posture.analysis.central.gates import Flow, Judged, judge_acl
+from posture.analysis.central.routes import Branch, Link, VpcEnd
+from posture.analysis.gates import Gate
+from posture.model.network import Subnet
+from posture.model.shared_network import SharedFacet, TransitAttachment
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A VPC and the subnet in it where traffic begins or ends."""
+
+    end: VpcEnd
+    subnet: Subnet
+
+
+def list_crossings(  # noqa: PLR0913, PLR0917 - both sides, the traffic and its routes
+    here: VpcEnd,
+    subnet: Subnet,
+    there: VpcEnd,
+    home: Subnet,
+    flow: Flow,
+    out: Branch,
+    back: Sequence[Branch],
+) -> Iterator[Judged]:
+    """Judge what traffic passes on its way out of one VPC into another, and back.
+
+    Args:
+        here: The VPC of the workload.
+        subnet: The subnet of the workload.
+        there: The VPC of the endpoint.
+        home: The subnet of the endpoint's interface.
+        flow: The traffic.
+        out: The route of the traffic.
+        back: The routes of the return traffic, by parts of the subnet.
+    """
+    near, far = _Side(here, subnet), _Side(there, home)
+    yield from _leave(near, out.exit, flow, (Gate.OUT, Gate.IN))
+    yield from _enter(near, far, out.entry, flow, (Gate.OUT, Gate.IN))
+    for branch in back:
+        part = replace(flow, sources=flow.sources & branch.addresses)
+        found = [
+            *_leave(far, branch.exit, part, (Gate.BACK_OUT, Gate.BACK_IN)),
+            *_enter(far, near, branch.entry, part, (Gate.BACK_OUT, Gate.BACK_IN)),
+        ]
+        for each in found:
+            whole = part.sources >= flow.sources or each.step.status is not StepStatus.BROKEN
+            step = each.step if whole else replace(each.step, status=StepStatus.PARTLY)
+            yield replace(each, step=step)
+
+
+def _leave(
+    side: _Side, link: Link | None, flow: Flow, gates: tuple[Gate, Gate]
+) -> Iterator[Judged]:
+    """Judge what filters traffic on its way out of a VPC.
+
+    `gates` are outbound and inbound. The attachment's subnet is the one in the same zone.
+    """
+    outbound, inbound = gates
+    yield judge_acl(side.end, side.subnet.id, outbound, flow)
+    if not isinstance(link, TransitAttachment):
+        return
+    if side.subnet.id in link.subnet_ids:
+        yield judge_acl(side.end, side.subnet.id, inbound, flow)
+        return
+    known = side.end.snapshot.subnets
+    for each in link.subnet_ids:
+        if each in known and known[each].zone == side.subnet.zone:
+            yield judge_acl(side.end, each, inbound, flow)
+
+
+def _enter(
+    origin: _Side, side: _Side, link: Link | None, flow: Flow, gates: tuple[Gate, Gate]
+) -> Iterator[Judged]:
+    """Judge what traffic passes on its way from the attachment's subnet to its destination.
+
+    Which of the attachment's subnets it passes is not known if the VPCs belong to several
+    accounts, since the names of zones mean different zones there, or if appliance mode chooses a
+    zone for each flow. Then all of them count.
+    """
+    outbound, inbound = gates
+    if not isinstance(link, TransitAttachment):
+        yield judge_acl(side.end, side.subnet.id, inbound, flow)
+        return
+    subnet_ids = _list_entries(origin, side, link)
+    if not subnet_ids:
+        text = f"the subnets of {link.id} could not be read"
+        missing = f"{SharedFacet.VPC_ATTACHMENTS} in account {link.resource_owner}"
+        step = CentralStep(
+            StepKind.ATTACHMENT, StepStatus.UNKNOWN, link.id, text, link.resource_owner, missing
+        )
+        yield Judged(step)
+        yield judge_acl(side.end, side.subnet.id, inbound, flow)
+        return
+    choices = []
+    for each in subnet_ids:
+        found = list(_find_detours(side, each, flow, gates))
+        if each != side.subnet.id:
+            found.append(judge_acl(side.end, each, outbound, flow))
+            found.append(judge_acl(side.end, side.subnet.id, inbound, flow))
+        choices.append(found)
+    yield from _merge_choices(subnet_ids, choices)
+
+
+def _list_entries(origin: _Side, side: _Side, link: TransitAttachment) -> tuple[str, ...]:
+    """List the subnets by which traffic may enter a VPC."""
+    known = side.end.snapshot.subnets
+    same = [
+        each for each in link.subnet_ids if each in known and known[each].zone == origin.subnet.zone
+    ]
+    comparable = origin.end.account == side.end.account and not link.appliance_mode
+    return tuple(same) if same and comparable else link.subnet_ids
+
+
+def _find_detours(
+    side: _Side, subnet_id: str, flow: Flow, gates: tuple[Gate, Gate]
+) -> Iterator[Judged]:
+    """Judge routes that send traffic from the attachment's subnet to a middlebox in the VPC."""
+    back = gates[0] is Gate.BACK_OUT
+    destination = flow.sources if back else flow.target
+    for each in side.end.reachability.find_subnet_detours(subnet_id):
+        if diverted := each.addresses & destination:
+            kind = StepKind.RETURN_ROUTE if back else StepKind.ROUTE
+            whole = diverted >= destination
+            status = StepStatus.UNKNOWN
+            if each.dropped:
+                status = StepStatus.BROKEN if whole else StepStatus.PARTLY
+            missing = "" if each.dropped else each.description
+            step = CentralStep(
+                kind, status, each.table_id, each.description, side.end.account, missing
+            )
+            stopped = diverted if back else flow.sources
+            yield Judged(step, stopped) if each.dropped else Judged(step)
+
+
+def _merge_choices(
+    subnet_ids: Sequence[str], choices: Sequence[Sequence[Judged]]
+) -> Iterator[Judged]:
+    """Merge what traffic passes by each subnet that it may enter by: what holds for all of them."""
+    answers = {frozenset((it.step.status, it.stopped) for it in each) for each in choices}
+    broken = [any(it.step.status is StepStatus.BROKEN for it in each) for each in choices]
+    holding = all(it.step.status is StepStatus.HOLDS for each in choices for it in each)
+    if holding:
+        yield from (each for found in choices for each in found)
+        return
+    if all(broken) or len(answers) == 1:
+        yield from choices[0]
+        return
+    for subnet_id, found in zip(subnet_ids, choices, strict=True):
+        for each in found:
+            if each.step.status is StepStatus.HOLDS:
+                yield each
+                continue
+            missing = each.step.missing or f"whether the traffic enters by {subnet_id}"
+            yield Judged(replace(each.step, status=StepStatus.UNKNOWN, missing=missing))

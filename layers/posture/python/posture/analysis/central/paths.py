@@ -1,0 +1,366 @@
+"""Trace the paths from a subnet to the interfaces of an endpoint in another VPC, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.central.answers import CentralPath, CentralStep, StepKind, StepStatus
+from posture.analysis.central.crossings import list_crossings
+from posture.analysis.central.gates import Flow, Judged, judge_groups, judge_outbound
+from posture.analysis.central.routes import VpcEnd, get_end, get_transit
+from posture.analysis.endpoint_dns import WORKING
+from posture.analysis.paths import PathFinder
+from posture.analysis.reach import PortRange
+from posture.analysis.reachability import Reachability
+from posture.analysis.routing import may_use_nat64
+from posture.analysis.security_groups import find_allowed_peers
+from posture.model.network import Endpoint, Facet, NetworkInterface, Snapshot, Subnet
+from posture.model.shared_network import SharedNetwork, VpcPeering
+
+HTTPS_ONLY: tuple[PortRange, ...] = ((443, 443),)
+BOTH = frozenset({4, 6})
+FAMILIES = (IPV4, IPV6)
+
+
+def trace_central_paths(  # noqa: PLR0913 - one argument for each fact
+    snapshot: Snapshot,
+    subnet: Subnet,
+    endpoint_id: str,
+    shared: SharedNetwork,
+    ports: tuple[PortRange, ...] = HTTPS_ONLY,
+    *,
+    versions: frozenset[int] = BOTH,
+    groups: frozenset[str] = frozenset(),
+) -> tuple[CentralPath, ...]:
+    """Trace the paths from a subnet to each interface of an endpoint in another VPC, and back.
+
+    Args:
+        snapshot: The VPC of the subnet.
+        subnet: The subnet that the traffic comes from.
+        endpoint_id: The id of an interface endpoint.
+        shared: The network that the VPCs share, with the endpoint's VPC among `central_vpcs`.
+        ports: The TCP ports of the service, in ranges that every gate treats alike.
+        versions: The IP versions of the addresses that the names return.
+        groups: The ids of the workload's security groups, if known.
+
+    Returns:
+        One path for each interface; none if the endpoint is in this VPC, or in none that was read.
+    """
+    end = get_end(snapshot)
+    tracer = CentralTracer(snapshot, shared, end.paths, end.reachability)
+    return tracer.trace(subnet, endpoint_id, ports, versions=versions, groups=groups)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What decides a path, apart from the addresses of the interface."""
+
+    subnet: Subnet = field(compare=False)  # has tags, which cannot be hashed
+    source_id: str
+    vpc_id: str  # of the endpoint
+    subnet_id: str  # of the interface
+    group_ids: tuple[str, ...]
+    ports: tuple[PortRange, ...]
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """The steps of a path to some addresses, the sources that it has and those that arrive."""
+
+    steps: tuple[CentralStep, ...]
+    sources: AddressSet = NOTHING
+    reaching: AddressSet = NOTHING
+    groups: frozenset[str] = frozenset()
+
+    @property
+    def statuses(self) -> frozenset[StepStatus]:
+        """The statuses of the steps."""
+        return frozenset(each.status for each in self.steps)
+
+
+class CentralTracer:
+    """Traces paths out of one VPC; those that no gate or route tells apart are traced once."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        shared: SharedNetwork,
+        paths: PathFinder,
+        reachability: Reachability,
+    ) -> None:
+        self._here = VpcEnd(snapshot, paths, reachability)
+        self._transit = get_transit(shared)
+        self._traced: dict[tuple[_Question, AddressSet], _Trace] = {}
+        self._parts: dict[tuple[_Question, AddressSet], tuple[AddressSet, ...]] = {}
+        self._cutters: dict[str, tuple[AddressSet, ...]] = {}
+
+    def find_endpoint(self, endpoint_id: str) -> tuple[VpcEnd, Endpoint] | None:
+        """Find an endpoint in another VPC that was read."""
+        there = self._transit.find_endpoint_vpc(endpoint_id)
+        if there is None or there.vpc_id == self._here.vpc_id:
+            return None
+        return there, there.snapshot.endpoints[endpoint_id]
+
+    def trace(
+        self,
+        subnet: Subnet,
+        endpoint_id: str,
+        ports: tuple[PortRange, ...] = HTTPS_ONLY,
+        *,
+        versions: frozenset[int] = BOTH,
+        groups: frozenset[str] = frozenset(),
+    ) -> tuple[CentralPath, ...]:
+        """Trace the paths as `trace_central_paths` does."""
+        if not (found := self.find_endpoint(endpoint_id)):
+            return ()
+        there, endpoint = found
+        state = _judge_state(there, endpoint)
+        paths = []
+        for interface_id in endpoint.network_interface_ids or ("",):
+            interface = there.snapshot.network_interfaces.get(interface_id)
+            if interface is None:
+                step = _describe_unread(there, endpoint, interface_id)
+                interface, traced = NetworkInterface(interface_id, "", "", (), ()), _Trace((step,))
+            elif state.status is StepStatus.BROKEN:
+                traced = _Trace(())
+            else:
+                group_ids = endpoint.security_group_ids or interface.security_group_ids
+                question = _Question(
+                    subnet,
+                    subnet.id,
+                    there.vpc_id,
+                    interface.subnet_id,
+                    group_ids,
+                    ports,
+                    groups,
+                )
+                traced = self._trace_interface(question, there, _restrict(interface, versions))
+            paths.append(
+                CentralPath(
+                    endpoint,
+                    interface,
+                    there.vpc_id,
+                    there.account,
+                    (state, *traced.steps),
+                    traced.sources,
+                    traced.reaching,
+                    traced.groups,
+                )
+            )
+        return tuple(paths)
+
+    def _trace_interface(
+        self, question: _Question, there: VpcEnd, interface: NetworkInterface
+    ) -> _Trace:
+        """Trace the paths to an interface's addresses of each IP version that the subnet has."""
+        addresses = there.reachability.find_addresses(interface)
+        own = AddressSet.of(question.subnet.blocks)
+        found = []
+        for family in FAMILIES:
+            target, sources = addresses & family, own & family
+            if target and sources:
+                parts = self._divide(question, there, target)
+                traces = [self._trace_part(question, there, each, sources) for each in parts]
+                found.append(_merge_alternatives(interface, traces))
+        if not found:
+            return _Trace((self._judge_versions(question.subnet, there, interface),))
+        if len(found) == 1:
+            return found[0]
+        return _Trace(
+            tuple(dict.fromkeys(step for each in found for step in each.steps)),
+            AddressSet.union(each.sources for each in found),
+            AddressSet.union(each.reaching for each in found),
+            frozenset(group for each in found for group in each.groups),
+        )
+
+    def _judge_versions(
+        self, subnet: Subnet, there: VpcEnd, interface: NetworkInterface
+    ) -> CentralStep:
+        text = f"{subnet.id} and {interface.id} share no IP version"
+        status, missing = StepStatus.BROKEN, ""
+        if may_use_nat64(subnet) and not subnet.cidr:
+            status = StepStatus.UNKNOWN
+            missing = f"whether a NAT gateway translates traffic to {interface.id} (NAT64)"
+        return CentralStep(StepKind.ENDPOINT, status, interface.id, text, there.account, missing)
+
+    def _divide(
+        self, question: _Question, there: VpcEnd, target: AddressSet
+    ) -> tuple[AddressSet, ...]:
+        """Return the parts of the interface's subnet that hold its addresses.
+
+        No gate and no route tells the addresses of a part apart, so all interfaces in a part have
+        the same path. Usually the subnet is one part.
+        """
+        home = there.snapshot.subnets.get(question.subnet_id)
+        version = FAMILIES[0] if target & IPV4 else FAMILIES[1]
+        whole = target | (AddressSet.of(home.blocks if home else ()) & version)
+        key = replace(question, group_ids=()), whole
+        if key not in self._parts:
+            self._parts[key] = self._cut(question, there, whole)
+        return tuple(each for each in self._parts[key] if not each.isdisjoint(target))
+
+    def _cut(self, question: _Question, there: VpcEnd, whole: AddressSet) -> tuple[AddressSet, ...]:
+        branches = self._transit.trace(self._here, question.subnet, whole, there.vpc_id, back=False)
+        parts = [whole]
+        cutters = (
+            *(each.addresses for each in branches),
+            *self._list_cutters(there),
+            *self._list_allowed(question),
+        )
+        for cutter in cutters:
+            parts = [part for each in parts for part in (each & cutter, each - cutter) if part]
+        return tuple(parts)
+
+    def _list_cutters(self, there: VpcEnd) -> tuple[AddressSet, ...]:
+        """List what network ACLs and the detours of the endpoint's VPC tell apart."""
+        if there.vpc_id not in self._cutters:
+            blocks = {
+                entry.cidr
+                for end in (self._here, there)
+                for acl in end.snapshot.network_acls.values()
+                for entry in acl.entries
+                if entry.cidr.prefixlen
+            }
+            detours = {
+                each.addresses
+                for subnet_id in there.snapshot.subnets
+                for each in there.reachability.find_subnet_detours(subnet_id)
+            }
+            self._cutters[there.vpc_id] = (*(AddressSet.of([each]) for each in blocks), *detours)
+        return self._cutters[there.vpc_id]
+
+    def _list_allowed(self, question: _Question) -> Iterator[AddressSet]:
+        """List what the outbound rules of a workload's groups allow on each port."""
+        known = self._here.snapshot.security_groups
+        own = [known[each] for each in sorted(question.groups) if each in known]
+        lists = self._here.snapshot.prefix_lists
+        for first, _ in question.ports if own else ():
+            yield find_allowed_peers(own, lists, egress=True, port=first).addresses
+
+    def _trace_part(
+        self, question: _Question, there: VpcEnd, target: AddressSet, sources: AddressSet
+    ) -> _Trace:
+        key = question, target
+        if key not in self._traced:
+            flow = Flow(sources, target, question.ports)
+            self._traced[key] = self._follow(question, there, flow)
+        return self._traced[key]
+
+    def _follow(self, question: _Question, there: VpcEnd, flow: Flow) -> _Trace:
+        """Follow traffic there and back, to the first step that stops all of it."""
+        here, subnet = self._here, question.subnet
+        out = self._transit.trace(here, subnet, flow.target, there.vpc_id, back=False)[0]
+        if out.broken:
+            return _cut_at_broken(_Trace(out.steps, flow.sources))
+        home = there.snapshot.subnets.get(question.subnet_id)
+        if home is None:
+            step = CentralStep(
+                StepKind.ENDPOINT,
+                StepStatus.UNKNOWN,
+                question.subnet_id,
+                f"{question.subnet_id} could not be read",
+                there.account,
+                f"ec2:{Facet.SUBNETS} in account {there.account}",
+            )
+            return _Trace((*out.steps, step), flow.sources, flow.sources)
+        back = self._transit.trace(there, home, flow.sources, here.vpc_id, back=True)
+        peering = out.entry if isinstance(out.entry, VpcPeering) else None
+        judged: list[Judged] = list(list_crossings(here, subnet, there, home, flow, out, back))
+        if question.groups:
+            judged.append(judge_outbound(here, question.groups, flow, peering, question.group_ids))
+        judged.append(judge_groups(there, question.group_ids, flow, peering, question.groups))
+        for branch in back:
+            whole = branch.addresses >= flow.sources
+            judged += [
+                Judged(each if whole else _weaken(each), branch.addresses)
+                if each.status is StepStatus.BROKEN
+                else Judged(each)
+                for each in branch.steps
+            ]
+        stopped = AddressSet.union(each.stopped for each in judged)
+        steps = (*out.steps, *(each.step for each in judged))
+        groups = frozenset(group for each in judged for group in each.groups)
+        reaching = flow.sources - stopped
+        if not reaching:
+            steps = _strengthen(steps)
+        return _cut_at_broken(_Trace(steps, flow.sources, reaching, groups))
+
+
+def _restrict(interface: NetworkInterface, versions: frozenset[int]) -> NetworkInterface:
+    """Return an interface with its addresses of the IP versions that the names return."""
+    addresses = tuple(each for each in interface.addresses if each.version in versions)
+    if addresses == interface.addresses:
+        return interface
+    unknown = interface.unknown_versions & versions
+    return replace(interface, addresses=addresses, unknown_versions=unknown)
+
+
+def _judge_state(there: VpcEnd, endpoint: Endpoint) -> CentralStep:
+    state = endpoint.state or "unknown"
+    if endpoint.state in WORKING:
+        status, text = StepStatus.HOLDS, f"{endpoint.id} in {there.vpc_id} is {state}"
+    else:
+        status, text = StepStatus.BROKEN, f"the state of {endpoint.id} is {state}"
+    return CentralStep(StepKind.ENDPOINT, status, endpoint.id, text, there.account)
+
+
+def _describe_unread(there: VpcEnd, endpoint: Endpoint, interface_id: str) -> CentralStep:
+    named = interface_id or f"the network interfaces of {endpoint.id}"
+    return CentralStep(
+        StepKind.ENDPOINT,
+        StepStatus.UNKNOWN,
+        endpoint.id,
+        f"{named} could not be read",
+        there.account,
+        f"ec2:{Facet.NETWORK_INTERFACES} in account {there.account}",
+    )
+
+
+def _merge_alternatives(interface: NetworkInterface, traces: list[_Trace]) -> _Trace:
+    """Merge the answers for each address that an interface may get: what holds for all of them."""
+    first = traces[0]
+    broken = [StepStatus.BROKEN in each.statuses for each in traces]
+    if all(broken) or all(each.statuses == {StepStatus.HOLDS} for each in traces):
+        return first
+    if len(traces) == 1:
+        return first
+    text = f"the address that {interface.id} gets in {interface.subnet_id} decides the path"
+    step = CentralStep(
+        StepKind.ENDPOINT,
+        StepStatus.UNKNOWN,
+        interface.id,
+        text,
+        missing=f"the address of {interface.id}",
+    )
+    reaching = first.reaching
+    for each in traces:
+        reaching &= each.reaching
+    return _Trace((step,), first.sources, reaching)
+
+
+def _weaken(step: CentralStep) -> CentralStep:
+    return replace(step, status=StepStatus.PARTLY)
+
+
+def _strengthen(steps: tuple[CentralStep, ...]) -> tuple[CentralStep, ...]:
+    """Call the first step that stops a part broken, if the steps together stop all sources."""
+    if any(each.status is StepStatus.BROKEN for each in steps):
+        return steps
+    for index, each in enumerate(steps):
+        if each.status is StepStatus.PARTLY:
+            broken = replace(each, status=StepStatus.BROKEN)
+            return (*steps[:index], broken, *steps[index + 1 :])
+    return steps
+
+
+def _cut_at_broken(trace: _Trace) -> _Trace:
+    """Leave out the steps behind the first that stops all traffic, and repetitions."""
+    steps: list[CentralStep] = []
+    for each in dict.fromkeys(trace.steps):
+        steps.append(each)
+        if each.status is StepStatus.BROKEN:
+            return replace(trace, steps=tuple(steps), reaching=NOTHING)
+    return replace(trace, steps=tuple(steps))

@@ -1,0 +1,462 @@
+"""Follow traffic out of a VPC by transit gateways, core networks and VPC peering into another VPC.
+
+A transit gateway looks traffic up in the one route table that is associated with the attachment
+the traffic comes from. The most specific route wins; of equally specific ones a static route, then
+one for a prefix list, then a propagated one. Without a route the traffic is dropped. A core network
+does the same with a route table for each segment and Region.
+https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html
+https://docs.aws.amazon.com/network-manager/latest/cloudwan/cloudwan-how-routing-works.html
+
+VPC peering has no transit: a connection carries traffic between its two VPCs only.
+https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from posture.analysis.addresses import IPV6, AddressSet
+from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
+from posture.analysis.central.attachments import Attachments, is_working
+from posture.analysis.central.identity import cache_by_identity
+from posture.analysis.central.unread import describe_unread, find_gap
+from posture.analysis.descriptions import describe_addresses, describe_path
+from posture.analysis.detours import list_vpc_blocks
+from posture.analysis.path import DROPPED, INTERNET, OTHER_NETWORKS, Path, PathKind
+from posture.analysis.paths import PathFinder
+from posture.analysis.reachability import Reachability
+from posture.analysis.routing import Leg, Router
+from posture.model.network import (
+    PrefixList,
+    Route,
+    RouteOrigin,
+    RouteTable,
+    Snapshot,
+    Subnet,
+    Target,
+    TargetKind,
+)
+from posture.model.shared_network import (
+    AttachmentKind,
+    SharedFacet,
+    SharedNetwork,
+    TransitAttachment,
+    TransitRoute,
+    TransitRouteTable,
+    VpcPeering,
+)
+
+MOST_HOPS = 16  # route tables of gateways that traffic is followed through
+GATEWAYS = frozenset({PathKind.TRANSIT_GATEWAY, PathKind.CORE_NETWORK})
+NOWHERE = DROPPED | INTERNET | {PathKind.LOCAL}  # where private addresses of another VPC are lost
+OUTSIDE = {
+    AttachmentKind.VPN: "a VPN connection",
+    AttachmentKind.DIRECT_CONNECT: "a Direct Connect gateway",
+    AttachmentKind.CONNECT: "a Connect attachment",
+    AttachmentKind.CLIENT_VPN: "a Client VPN endpoint",
+    AttachmentKind.NETWORK_FUNCTION: "a firewall, whose rules are not read",
+}
+
+Link = TransitAttachment | VpcPeering
+
+
+@dataclass(frozen=True, slots=True)
+class VpcEnd:
+    """A VPC at one end of a path, with its analyses."""
+
+    snapshot: Snapshot
+    paths: PathFinder
+    reachability: Reachability
+
+    @property
+    def account(self) -> str:
+        """The account that the VPC was read in."""
+        return self.snapshot.scope.account
+
+    @property
+    def vpc_id(self) -> str:
+        """The id of the VPC."""
+        return self.snapshot.vpc.id
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Some addresses of a destination, and the steps of the traffic to them.
+
+    It leaves one VPC by `exit` and enters the other by `entry`; None where it does not get there.
+    """
+
+    addresses: AddressSet
+    steps: tuple[CentralStep, ...]
+    exit: Link | None = None
+    entry: Link | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether none of the traffic arrives."""
+        return any(each.status is StepStatus.BROKEN for each in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The VPC that traffic is followed to, whether it is return traffic, and the tables passed."""
+
+    wanted: str
+    back: bool
+    tables: tuple[str, ...] = ()
+
+    def build_step(  # noqa: PLR0913, PLR0917 - the parts of a step
+        self,
+        kind: StepKind,
+        status: StepStatus,
+        subject: str,
+        text: str,
+        account: str,
+        missing: str = "",
+    ) -> CentralStep:
+        """Build a step; all steps of return traffic are of one kind."""
+        found = StepKind.RETURN_ROUTE if self.back else kind
+        return CentralStep(found, status, subject, text, account, missing)
+
+
+class Transit:
+    """Follows traffic between VPCs; what many VPCs share is computed once."""
+
+    def __init__(self, shared: SharedNetwork) -> None:
+        self._shared = shared
+        self.attachments = Attachments(shared)
+        self._followed: dict[tuple[str, AddressSet, str, bool], tuple[Branch, ...]] = {}
+        self._routers: dict[str, Router] = {}
+        self._of_endpoints = {
+            endpoint_id: vpc_id
+            for vpc_id, snapshot in shared.central_vpcs.items()
+            for endpoint_id in snapshot.endpoints
+        }
+
+    def find_endpoint_vpc(self, endpoint_id: str) -> VpcEnd | None:
+        """Find the central VPC of an endpoint."""
+        return self.find_end(self._of_endpoints.get(endpoint_id, ""))
+
+    def find_end(self, vpc_id: str) -> VpcEnd | None:
+        """Find a central VPC with its analyses."""
+        snapshot = self._shared.central_vpcs.get(vpc_id)
+        return get_end(snapshot) if snapshot else None
+
+    def trace(
+        self, end: VpcEnd, subnet: Subnet, destination: AddressSet, wanted: str, *, back: bool
+    ) -> tuple[Branch, ...]:
+        """Divide a destination in another VPC by how traffic from a subnet gets there.
+
+        Args:
+            end: The VPC of the subnet.
+            subnet: The subnet that the traffic comes from.
+            destination: Addresses in the other VPC.
+            wanted: The id of the other VPC.
+            back: Whether this is return traffic.
+        """
+        walk = _Walk(wanted, back)
+        return tuple(
+            branch
+            for path in end.paths.trace(subnet, destination)
+            for branch in self._leave(end, subnet, path, walk)
+        )
+
+    def _leave(self, end: VpcEnd, subnet: Subnet, path: Path, walk: _Walk) -> Iterator[Branch]:
+        """Follow traffic out of a VPC by the route of its subnet's route table."""
+        if path.route is None or path.kind not in {*GATEWAYS, PathKind.PEERING}:
+            yield Branch(path.addresses, (_judge_other_path(end, path, walk),))
+            return
+        text = f"{path.table_id} routes {path.route.destination} to {path.target}"
+        first = walk.build_step(StepKind.ROUTE, StepStatus.HOLDS, path.table_id, text, end.account)
+        if path.kind is PathKind.PEERING:
+            step, peering = self._judge_peering(end, path.target, walk)
+            yield Branch(path.addresses, (first, step), peering, peering)
+            return
+        gateway_id = _get_gateway_id(path.target)
+        onward = self._enter_gateway(end, subnet, gateway_id, path.addresses, walk)
+        yield from _put_before((first,), onward)
+
+    def _judge_peering(
+        self, end: VpcEnd, peering_id: str, walk: _Walk
+    ) -> tuple[CentralStep, VpcPeering | None]:
+        peering = self._shared.peerings.get(peering_id)
+        missing, status = "", StepStatus.BROKEN
+        if peering is None:
+            facets = (SharedFacet.PEERINGS,)
+            missing = find_gap(self._shared, facets, peering_id, end.account)
+            status = StepStatus.UNKNOWN if missing else StepStatus.BROKEN
+            text = f"{peering_id} {'could not be read' if missing else 'does not exist'}"
+        elif not peering.active:
+            text = f"{peering_id} is not active"
+        else:
+            sides = {each.vpc_id for each in (peering.requester, peering.accepter)}
+            other = next(iter(sides - {end.vpc_id}), "")
+            if sides == {end.vpc_id, walk.wanted}:
+                status, text = StepStatus.HOLDS, f"{peering_id} connects {end.vpc_id} with {other}"
+            else:
+                text = (
+                    f"{peering_id} connects {end.vpc_id} with {other}, and VPC peering does not "
+                    f"forward traffic on to {walk.wanted}"
+                )
+        step = walk.build_step(StepKind.PEERING, status, peering_id, text, end.account, missing)
+        return step, peering if status is StepStatus.HOLDS else None
+
+    def _enter_gateway(
+        self, end: VpcEnd, subnet: Subnet, gateway_id: str, addresses: AddressSet, walk: _Walk
+    ) -> Iterator[Branch]:
+        attachment, found = self.attachments.judge(end.snapshot, subnet, gateway_id)
+        kind = StepKind.RETURN_ROUTE if walk.back else StepKind.ATTACHMENT
+        step = replace(found, kind=kind)
+        if attachment is None or step.status is StepStatus.BROKEN:
+            yield Branch(addresses, (step,), attachment)
+            return
+        for branch in _put_before((step,), self._look_up(attachment, addresses, walk)):
+            yield replace(branch, exit=attachment)
+
+    def _look_up(
+        self, attachment: TransitAttachment, addresses: AddressSet, walk: _Walk
+    ) -> tuple[Branch, ...]:
+        """Route traffic by the table that is associated with the attachment it comes from."""
+        key = (attachment.table_id or attachment.id, addresses, walk.wanted, walk.back)
+        if walk.tables:
+            return tuple(self._route(attachment, addresses, walk))
+        if key not in self._followed:
+            self._followed[key] = tuple(self._route(attachment, addresses, walk))
+        return self._followed[key]
+
+    def _route(
+        self, attachment: TransitAttachment, addresses: AddressSet, walk: _Walk
+    ) -> Iterator[Branch]:
+        owner = self.attachments.find_owner(attachment.gateway_id)
+        table_id = attachment.table_id
+        table = self._shared.tables.get(table_id or "")
+
+        def build(status: StepStatus, subject: str, text: str, missing: str = "") -> CentralStep:
+            return walk.build_step(StepKind.TRANSIT_ROUTE, status, subject, text, owner, missing)
+
+        if table_id == "":
+            text = f"{attachment.id} is not associated with a route table"
+            yield Branch(addresses, (build(StepStatus.BROKEN, attachment.id, text),))
+            return
+        if table is None or table.routes is None:
+            named = table_id or f"the route table associated with {attachment.id}"
+            subject = table_id or attachment.id
+            facets = _list_route_facets(attachment.gateway_id)
+            missing = describe_unread(self._shared, facets, subject, owner)
+            text = f"the routes of {named} could not be read"
+            yield Branch(addresses, (build(StepStatus.UNKNOWN, subject, text, missing),))
+            return
+        if table.id in walk.tables or len(walk.tables) >= MOST_HOPS:
+            loop = " to ".join((*walk.tables, table.id))
+            text = f"the routes form a loop from {loop}"
+            yield Branch(addresses, (build(StepStatus.BROKEN, table.id, text),))
+            return
+        routing = self._find_router(table).route(addresses)
+        if routing.unread:
+            lists = ", ".join(each.destination for each in routing.unread)
+            missing = describe_unread(self._shared, (SharedFacet.PREFIX_LISTS,), lists, owner)
+            text = f"the entries of {lists}, which {table.id} routes, could not be read"
+            yield Branch(addresses, (build(StepStatus.UNKNOWN, table.id, text, missing),))
+            return
+        onward = replace(walk, tables=(*walk.tables, table.id))
+        for leg in routing.legs:
+            yield from self._follow_leg(table, leg, owner, onward)
+
+    def _find_router(self, table: TransitRouteTable) -> Router:
+        if table.id not in self._routers:
+            by_list = any(each.prefix_list_id for each in table.routes or ())
+            self._routers[table.id] = (
+                _build_router(table, self._shared.prefix_lists) if by_list else _get_router(table)
+            )
+        return self._routers[table.id]
+
+    def _follow_leg(
+        self, table: TransitRouteTable, leg: Leg, owner: str, walk: _Walk
+    ) -> tuple[Branch, ...]:
+        """Follow traffic along each route that it may take."""
+        named = describe_addresses(leg.addresses)
+
+        def stop(status: StepStatus, text: str) -> tuple[Branch, ...]:
+            step = walk.build_step(StepKind.TRANSIT_ROUTE, status, table.id, text, owner)
+            return (Branch(leg.addresses, (step,)),)
+
+        if not leg.routes:
+            return stop(StepStatus.BROKEN, f"{table.id} has no route to {named}")
+        choices: list[tuple[Branch, ...]] = []
+        for route in leg.routes:
+            if route.blackhole:
+                text = f"the route {route.destination} of {table.id} is a blackhole"
+                choices.append(stop(StepStatus.BROKEN, text))
+                continue
+            for attachment_id in route.target.id.split():
+                origin = "propagated" if route.origin is RouteOrigin.PROPAGATED else "static"
+                text = f"{table.id} routes {route.destination} to {attachment_id} ({origin})"
+                step = walk.build_step(
+                    StepKind.TRANSIT_ROUTE, StepStatus.HOLDS, table.id, text, owner
+                )
+                onward = self._forward(attachment_id, leg.addresses, owner, walk)
+                choices.append(tuple(_put_before((step,), onward)))
+        if not choices:
+            text = f"the route {leg.routes[0].destination} of {table.id} has no attachment"
+            return stop(StepStatus.BROKEN, text)
+        if len(choices) == 1 or all(branch.broken for each in choices for branch in each):
+            return choices[0]
+        targets = " or ".join(dict.fromkeys(" or ".join(it.target.id.split()) for it in leg.routes))
+        text = f"{table.id} has equal routes to {named}, by {targets}"
+        return stop(StepStatus.UNKNOWN, text)
+
+    def _forward(
+        self, attachment_id: str, addresses: AddressSet, owner: str, walk: _Walk
+    ) -> Iterable[Branch]:
+        """Follow traffic out of a gateway by an attachment."""
+        attachment = self._shared.attachments.get(attachment_id)
+
+        def stop(status: StepStatus, text: str, missing: str = "") -> tuple[Branch, ...]:
+            step = walk.build_step(StepKind.ATTACHMENT, status, attachment_id, text, owner, missing)
+            return (Branch(addresses, (step,)),)
+
+        if attachment is None:
+            facets = (SharedFacet.ATTACHMENTS,)
+            missing = describe_unread(self._shared, facets, attachment_id, owner)
+            return stop(StepStatus.UNKNOWN, f"{attachment_id} could not be read", missing)
+        if not is_working(attachment):
+            return stop(StepStatus.BROKEN, f"the state of {attachment_id} is {attachment.state}")
+        if attachment.kind is AttachmentKind.PEERING:
+            far, missing = self.attachments.find_peer(attachment)
+            text = f"the other end of {attachment_id} is not read"
+            found = self._look_up(far, addresses, walk) if far else ()
+            return found or stop(StepStatus.UNKNOWN, text, missing)
+        if attachment.kind is not AttachmentKind.VPC:
+            kind = OUTSIDE.get(attachment.kind, "an attachment of an unknown type")
+            missing = f"the routes behind {attachment.resource_id or attachment_id}"
+            text = f"{attachment_id} leads to {kind}".removesuffix(" ")
+            return stop(StepStatus.UNKNOWN, text, missing)
+        if attachment.resource_id == walk.wanted:
+            return (Branch(addresses, (), entry=attachment),)
+        return self._pass_vpc(attachment, addresses, owner, walk)
+
+    def _pass_vpc(
+        self, attachment: TransitAttachment, addresses: AddressSet, owner: str, walk: _Walk
+    ) -> Iterator[Branch]:
+        """Follow traffic into a VPC on the way, which has the address itself or inspects traffic.
+
+        The route tables of the attachment's subnets say whether it leaves again, usually through
+        firewall endpoints.
+        https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-appliance-scenario.html
+        """
+        vpc_id = attachment.resource_id
+        known, end = self._shared.vpcs.get(vpc_id), self.find_end(vpc_id)
+        blocks = list_vpc_blocks(end.snapshot) if end else known.cidrs if known else ()
+        inside = addresses & AddressSet.of(blocks)
+
+        def build(status: StepStatus, text: str, missing: str = "") -> CentralStep:
+            return walk.build_step(StepKind.ATTACHMENT, status, attachment.id, text, owner, missing)
+
+        if inside:
+            text = f"{attachment.id} leads to {vpc_id}, which has {describe_addresses(inside)} too"
+            yield Branch(inside, (build(StepStatus.BROKEN, text),))
+        if not (outside := addresses - inside):
+            return
+        missing = f"the firewall rules and route tables of {vpc_id}"
+        text = f"{attachment.id} leads through {vpc_id}, whose firewall rules are not read"
+        step = build(StepStatus.UNKNOWN, text, missing)
+        found = [
+            tuple(self._pass_subnet(end, end.snapshot.subnets[each], outside, walk))
+            for each in (attachment.subnet_ids if end else ())
+            if end and each in end.snapshot.subnets
+        ]
+        if end and found and all(each.broken for branches in found for each in branches):
+            yield from found[0]
+        elif found and all(len(each) == 1 and each[0].entry for each in found):
+            yield Branch(outside, (step, *found[0][0].steps), entry=found[0][0].entry)
+        else:
+            yield Branch(outside, (step,))
+
+    def _pass_subnet(
+        self, end: VpcEnd, subnet: Subnet, addresses: AddressSet, walk: _Walk
+    ) -> Iterator[Branch]:
+        """Follow traffic out of a subnet of a VPC on the way, behind its firewall endpoints."""
+        for path in end.paths.trace(subnet, addresses):
+            for last in path.ends:
+                leaving = replace(path, kind=last.kind, target=last.target, onward=())
+                if last.kind in GATEWAYS:
+                    gateway_id = _get_gateway_id(last.target)
+                    yield from self._enter_gateway(end, subnet, gateway_id, last.addresses, walk)
+                else:
+                    yield Branch(last.addresses, (_judge_other_path(end, leaving, walk),))
+
+
+def _judge_other_path(end: VpcEnd, path: Path, walk: _Walk) -> CentralStep:
+    """Judge traffic that leaves otherwise than to another VPC."""
+    named = describe_addresses(path.addresses)
+    ends = {each.kind for each in path.ends}
+    by_internet = ends & INTERNET and path.addresses & IPV6
+    lost = ends <= NOWHERE and not by_internet
+    status = StepStatus.BROKEN if lost else StepStatus.UNKNOWN
+    missing = ""
+    if path.kind is PathKind.NONE:
+        text = f"{path.table_id} has no route to {named}"
+    elif path.kind is PathKind.LOCAL:
+        text = (
+            f"{named} is also in the CIDR blocks of {end.vpc_id}, so {path.table_id} delivers the "
+            "traffic inside the VPC"
+        )
+    else:
+        by = f" by {path.table_id}" if path.table_id else ""
+        text = f"traffic to {named} {describe_path(path)}{by}"
+    if not lost:
+        last = next((each for each in path.ends if each.kind not in NOWHERE), path)
+        behind = "the routes behind" if last.kind in OTHER_NETWORKS else "what is forwarded by"
+        missing = last.why or f"{behind} {last.target}"
+    subject = path.table_id or path.target
+    return walk.build_step(StepKind.ROUTE, status, subject, text, end.account, missing)
+
+
+def _put_before(steps: tuple[CentralStep, ...], branches: Iterable[Branch]) -> Iterator[Branch]:
+    for each in branches:
+        yield replace(each, steps=(*steps, *each.steps))
+
+
+def _get_gateway_id(target: str) -> str:
+    """Return the id of a route's target: a route to a core network has its ARN."""
+    return target.rpartition("/")[2]
+
+
+def _list_route_facets(gateway_id: str) -> tuple[SharedFacet, ...]:
+    core = gateway_id.startswith("core-network-")
+    return (SharedFacet.CORE_ROUTES,) if core else (SharedFacet.TRANSIT_ROUTES,)
+
+
+@cache_by_identity(maxsize=4)
+def get_transit(shared: SharedNetwork) -> Transit:
+    """Return what follows traffic in a shared network, built once for all VPCs that use it."""
+    return Transit(shared)
+
+
+@cache_by_identity(maxsize=32)
+def get_end(snapshot: Snapshot) -> VpcEnd:
+    """Return a VPC with its analyses, built once for all VPCs that have paths to it."""
+    return VpcEnd(snapshot, PathFinder(snapshot), Reachability(snapshot))
+
+
+@cache_by_identity(maxsize=64)
+def _get_router(table: TransitRouteTable) -> Router:
+    """Return the router of a table that references no prefix list, built once."""
+    return _build_router(table, {})
+
+
+def _build_router(table: TransitRouteTable, prefix_lists: Mapping[str, PrefixList]) -> Router:
+    """Build a router: a gateway prefers routes in the same order as a VPC's route table does."""
+    routes = tuple(map(_convert, table.routes or ()))
+    return Router(RouteTable(table.id, "", False, (), (), {}, routes), prefix_lists)
+
+
+def _convert(route: TransitRoute) -> Route:
+    return Route(
+        route.cidr,
+        route.prefix_list_id,
+        Target(TargetKind.UNKNOWN, " ".join(route.attachment_ids)),
+        route.blackhole,
+        RouteOrigin.STATIC if route.static else RouteOrigin.PROPAGATED,
+    )

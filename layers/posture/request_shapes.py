@@ -28,7 +28,11 @@ FIRST_NAMES = {"Protocol": "aclProtocol"}
 def write_shapes() -> Shapes:
     """Return the parameters of each operation, and where the response names what it created."""
     model = botocore.session.get_session().get_service_model("ec2")
-    own = {name for name, kind in OPERATIONS.items() if find_service(kind) == model.service_name}
+    own = {
+        name
+        for name, kind in OPERATIONS.items()
+        if find_service(kind) == model.service_name and not name.startswith("Describe")
+    }
     names = sorted({*own, *OTHERS})
     inputs = {name: model.operation_model(name).input_shape for name in names}
     requests = {name: _write(shape) for name, shape in inputs.items() if shape}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jmespath
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -117,10 +118,7 @@ def make_calls(
 
 def _read_id(answer: Mapping[str, Any], edit: Edit) -> str:
     """Return the id of what a call created, from where the operation's output has it."""
-    found: Any = answer
-    for name in CREATED[type(edit)].query.split("."):
-        found = found[name]
-    return str(found)
+    return str(jmespath.search(CREATED[type(edit)].query, answer))
 
 
 def _name_symbols(edits: Sequence[Edit]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What operations create: the symbol of its id, and where the AWS CLI's output has it."""
+"""What operations create or look up: the symbol of its id, and where the output has it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Renamed = TypeVar("Renamed")
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What an operation creates.
+    """What an operation creates or looks up.
 
     Attributes:
         prefix: The prefix of its id, such as `sg`: the first one's symbol is `sg-new-1`.
@@ -46,6 +46,9 @@ CREATED: Mapping[type[Edit], Created] = {
     edit.CreateVpcEndpoint: Created("vpce", "VpcEndpoint.VpcEndpointId", "ENDPOINT"),
     edit.CreateVpcPeeringConnection: Created(
         "pcx", "VpcPeeringConnection.VpcPeeringConnectionId", "PEERING"
+    ),
+    edit.DescribeVpcEndpoints: Created(
+        "dns-zone", "VpcEndpoints[0].DnsEntries[0].HostedZoneId", "DNS_ZONE"
     ),
     edit.ReplaceNetworkAclAssociation: Created("aclassoc", "NewAssociationId", "ASSOCIATION"),
     edit.ReplaceRouteTableAssociation: Created("rtbassoc", "NewAssociationId", "ASSOCIATION"),

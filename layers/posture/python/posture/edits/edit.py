@@ -189,6 +189,16 @@ class DeleteVpcEndpoints:
     vpc_endpoint_ids: Ids
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeVpcEndpoints:
+    """Look up the hosted zone of an endpoint's names (`dns-zone-new-1`), which an alias names.
+
+    It changes nothing; which zone a Region has is not published.
+    """
+
+    vpc_endpoint_ids: Ids
+
+
 # Security groups
 
 
@@ -541,6 +551,7 @@ Edit = (
     | CreateVpcEndpoint
     | ModifyVpcEndpoint
     | DeleteVpcEndpoints
+    | DescribeVpcEndpoints
     | CreateSecurityGroup
     | DeleteSecurityGroup
     | AuthorizeSecurityGroupIngress

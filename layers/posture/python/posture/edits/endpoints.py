@@ -13,6 +13,7 @@ from posture.edits.draft import Draft, Handlers, refuse
 from posture.edits.edit import (
     CreateVpcEndpoint,
     DeleteVpcEndpoints,
+    DescribeVpcEndpoints,
     DnsOptions,
     ModifyVpcEndpoint,
 )
@@ -356,7 +357,15 @@ def _invalid(message: str) -> Exception:
     return refuse("InvalidParameter", message)
 
 
+def _look_up(draft: Draft, edit: DescribeVpcEndpoints) -> None:
+    """Require endpoints, and number the hosted zone of their names."""
+    for endpoint_id in edit.vpc_endpoint_ids:
+        draft.get_endpoint(endpoint_id)
+    draft.create_id("dns-zone")
+
+
 HANDLERS: Handlers = {
+    DescribeVpcEndpoints: _look_up,
     CreateVpcEndpoint: _create,
     ModifyVpcEndpoint: _modify,
     DeleteVpcEndpoints: _delete,

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from posture.edits.created import CREATED
@@ -30,17 +31,14 @@ def format_command(edit: Edit) -> str:
     return _format(edit, NOTHING, "")
 
 
-def format_sequence(edits: Sequence[Edit], region: str = "") -> str:
-    """Format edits as one command that stops at the first refusal.
-
-    Args:
-        edits: The edits in their order.
-        region: The Region to name in each call, or "".
-    """
-    return " && ".join(format_calls(edits, region))
+def format_sequence(edits: Sequence[Edit], region: str = "", profiles: Sequence[str] = ()) -> str:
+    """Format edits as one command that stops at the first refusal. See `format_calls`."""
+    return " && ".join(format_calls(edits, region, profiles))
 
 
-def format_calls(edits: Sequence[Edit], region: str = "") -> list[str]:
+def format_calls(
+    edits: Sequence[Edit], region: str = "", profiles: Sequence[str] = ()
+) -> list[str]:
     """Format each edit of a sequence.
 
     The id of what an edit creates is kept in a shell variable if a later edit names it.
@@ -48,16 +46,20 @@ def format_calls(edits: Sequence[Edit], region: str = "") -> list[str]:
     Args:
         edits: The edits in their order.
         region: The Region to name in each call, or "".
+        profiles: The AWS CLI's profile to name in each call, or ""; none for all.
     """
     symbols = _name_variables(edits)
     created: dict[str, int] = {}
     calls: list[str] = []
-    for each in edits:
+    for each, profile in zip_longest(edits, profiles, fillvalue=""):
         call = _format(each, symbols, region)
+        if profile:
+            call = f"{call} --profile {shlex.quote(profile)}"
         if what := CREATED.get(type(each)):
             created[what.prefix] = created.get(what.prefix, 0) + 1
             if name := symbols.get(f"{what.prefix}-new-{created[what.prefix]}"):
-                call = f"{name}=$({call} --query {what.query} --output text)"
+                query = shlex.quote(what.query)
+                call = f"{name}=$({call} --query {query} --output text)"
         calls.append(call)
     return calls
 
@@ -115,7 +117,7 @@ def _format_option(name: str, value: Any, symbols: Mapping[str, str]) -> Iterato
 
 def _format_structure(value: Mapping[str, Any]) -> str:
     """Format a structure as shorthand, or as JSON if a text needs quotes in shorthand."""
-    if all(PLAIN.fullmatch(each) for each in _list_texts(value)):
+    if value and all(PLAIN.fullmatch(each) for each in _list_texts(value)):
         return ",".join(f"{name}={_format_member(each)}" for name, each in value.items())
     return json.dumps(value, separators=(",", ":"))
 

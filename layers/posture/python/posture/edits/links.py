@@ -27,7 +27,8 @@ Effect = Callable[[SharedDraft, Any, str], None]  # with the symbol of what the 
 
 
 def _attach(draft: SharedDraft, edit: CreateTransitGatewayVpcAttachment, created: str) -> None:
-    """Add an attachment; which route table the transit gateway associates is not known."""
+    """Add an attachment, which a transit gateway may associate with its default route table."""
+    draft.assume(f"{edit.transit_gateway_id} has no default association route table")
     draft.attachments[created] = TransitAttachment(
         created,
         edit.transit_gateway_id,
@@ -35,7 +36,7 @@ def _attach(draft: SharedDraft, edit: CreateTransitGatewayVpcAttachment, created
         edit.vpc_id,
         draft.find_account(edit.vpc_id),
         "available",
-        None,
+        "",
         edit.subnet_ids,
     )
 

@@ -9,6 +9,7 @@ from posture.edits.draft import Draft, ServiceDraft
 from posture.edits.edit import Edit
 from posture.edits.shared_draft import SharedDraft
 from posture.edits.shared_edit import (
+    AcceptTransitGatewayVpcAttachment,
     AssociateProfile,
     AssociateResolverRule,
     AssociateResourceToProfile,
@@ -118,7 +119,16 @@ def _of_profile(draft: SharedDraft, edit: Any) -> str:
 
 def _of_table(draft: SharedDraft, edit: Any) -> str:
     table = draft.get_table(edit.transit_gateway_route_table_id)
-    gateway = draft.shared.gateways.get(table.gateway_id)
+    return _get_gateway_owner(draft, table.gateway_id)
+
+
+def _of_gateway(draft: SharedDraft, edit: Any) -> str:
+    attachment = draft.get_attachment(edit.transit_gateway_attachment_id)
+    return _get_gateway_owner(draft, attachment.gateway_id)
+
+
+def _get_gateway_owner(draft: SharedDraft, gateway_id: str) -> str:
+    gateway = draft.shared.gateways.get(gateway_id)
     return gateway.owner if gateway else ""
 
 
@@ -147,6 +157,7 @@ _OWNERS: Mapping[type, Callable[[SharedDraft, Any], str]] = {
     DisassociateTransitGatewayRouteTable: _of_table,
     EnableTransitGatewayRouteTablePropagation: _of_table,
     DisableTransitGatewayRouteTablePropagation: _of_table,
+    AcceptTransitGatewayVpcAttachment: _of_gateway,
     ModifyTransitGatewayVpcAttachment: _of_attachment,
 }
 

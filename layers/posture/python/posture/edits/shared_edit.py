@@ -261,6 +261,13 @@ class DisableTransitGatewayRouteTablePropagation(_TableAndAttachment):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptTransitGatewayVpcAttachment:
+    """Accept an attachment of another account's VPC."""
+
+    transit_gateway_attachment_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransitAttachmentOptions:
     """The options of a VPC attachment: `enable` or `disable` each."""
 
@@ -299,6 +306,7 @@ SharedEdit = (
     | DisassociateTransitGatewayRouteTable
     | EnableTransitGatewayRouteTablePropagation
     | DisableTransitGatewayRouteTablePropagation
+    | AcceptTransitGatewayVpcAttachment
     | ModifyTransitGatewayVpcAttachment
 )
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from posture.edits.draft import Handlers, refuse
 from posture.edits.shared_draft import SharedDraft
 from posture.edits.shared_edit import (
+    AcceptTransitGatewayVpcAttachment,
     AssociateTransitGatewayRouteTable,
     CreateTransitGatewayRoute,
     DeleteTransitGatewayRoute,
@@ -219,6 +220,13 @@ def _disable(draft: SharedDraft, edit: DisableTransitGatewayRouteTablePropagatio
 # Attachments
 
 
+def _accept(draft: SharedDraft, edit: AcceptTransitGatewayVpcAttachment) -> None:
+    attachment = draft.get_attachment(edit.transit_gateway_attachment_id)
+    if attachment.state != "pendingAcceptance":
+        raise refuse("IncorrectState", f"{attachment.id} is in the state {attachment.state}.")
+    draft.attachments[attachment.id] = replace(attachment, state="available")
+
+
 def _modify(draft: SharedDraft, edit: ModifyTransitGatewayVpcAttachment) -> None:
     attachment = draft.get_attachment(edit.transit_gateway_attachment_id)
     if attachment.kind is not AttachmentKind.VPC:
@@ -262,5 +270,6 @@ HANDLERS: Handlers = {
     DisassociateTransitGatewayRouteTable: _disassociate,
     EnableTransitGatewayRouteTablePropagation: _enable,
     DisableTransitGatewayRouteTablePropagation: _disable,
+    AcceptTransitGatewayVpcAttachment: _accept,
     ModifyTransitGatewayVpcAttachment: _modify,
 }

@@ -14,10 +14,6 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-# Of a new session, in case the caller brings no lock of its own: botocore creates clients in one
-# thread at a time only.
-_creating = Lock()
-
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -67,6 +63,8 @@ class Pace:
 class ServiceClients:
     """The clients of an account in a Region, by service name; created at their first use.
 
+    One thread uses them. Their requests keep to the rates of the services.
+
     Args:
         create: Creates the client of a service, such as `route53resolver`.
         pace: Creates the pace of a service from its rate.
@@ -83,10 +81,9 @@ class ServiceClients:
         Raises:
             ClientError, BotoCoreError: The account's credentials are not available.
         """
-        with _creating:
-            if service not in self._clients:
-                client = self._create(service)
-                pace = self._pace(RATES[service])
-                client.meta.events.register("before-call", lambda **_: pace.wait())
-                self._clients[service] = client
+        if service not in self._clients:
+            client = self._create(service)
+            pace = self._pace(RATES[service])
+            client.meta.events.register("before-call", lambda **_: pace.wait())
+            self._clients[service] = client
         return self._clients[service]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from posture.ec2.errors import (
     CLOSED,
@@ -12,6 +12,7 @@ from posture.ec2.errors import (
     NOT_RECORDED,
     get_error_code,
 )
+from posture.errors import describe_error
 from posture.model.shared_network import SharedFacet
 
 # What was listed was deleted since, so there is nothing to read.
@@ -41,10 +42,13 @@ def describe_denial(error: Exception, facet: SharedFacet) -> str | None:
 
 
 def describe_failure(error: Exception, what: str) -> str:
-    """Describe why a read failed in spite of retries, in words that stay the same while it does."""
+    """Describe why a read failed for good, in words that stay the same while it does."""
     if isinstance(error, ClientError):
-        return f"{get_error_code(error)}: {what} failed in spite of retries"
-    return f"{type(error).__name__}: {what} failed in spite of retries"
+        code = get_error_code(error)
+        return f"{code}: {error.operation_name or what} failed in spite of retries"
+    if isinstance(error, BotoCoreError):
+        return f"{type(error).__name__}: {what} failed in spite of retries"
+    return describe_error(error)
 
 
 def is_gone(error: Exception) -> bool:

@@ -15,6 +15,7 @@ from posture.model.shared_network import SharedFacet, SharedNetwork, UnreadFact
 from posture.organization.clients import ServiceClients
 from posture.organization.failures import describe_denial, has_no_endpoint, is_gone
 from posture.organization.parse.fields import Row
+from posture.runtime import clients
 
 T = TypeVar("T")
 
@@ -30,8 +31,8 @@ PAGE_OF_LISTS = 100  # GetManagedPrefixListEntries accepts no more
 class Reader:
     """Reads facts of an account, and collects which could not be read.
 
-    `accounts` are all that are watched: what another of them owns is read there. `former` holds the
-    facts of the same kind that were read in the account before.
+    `accounts` are all that are watched: what another of them owns is read there. `former` is the
+    network of the surveys before, and `read_at` when this kind was last read in this account.
     """
 
     account: str
@@ -40,6 +41,7 @@ class Reader:
     now: datetime
     accounts: Collection[str]
     former: SharedNetwork | None = None
+    read_at: datetime | None = None
     unread: list[UnreadFact] = field(default_factory=list)
 
     def offers(self, service: str) -> bool:
@@ -115,16 +117,9 @@ class Reader:
 
         Where it knows none and none answers, AWS does not offer the service.
         """
-        meta = self.clients.get(service).meta
         partition = get_partition(self.region)
-        regions = meta.config and _list_regions(service, partition)
+        regions = clients.session().get_available_regions(service, partition)
         return not regions or self.region in regions
-
-
-def _list_regions(service: str, partition: str) -> list[str]:
-    from posture.runtime import clients  # noqa: PLC0415 - needed only where an endpoint is missing
-
-    return clients.session().get_available_regions(service, partition)
 
 
 def _list_pages(client: Any, operation: str, parameters: Mapping[str, object]) -> Iterator[Row]:

@@ -22,9 +22,11 @@ from posture.organization.reader import Reader
 from posture.organization.resolver import read_resolver
 from posture.organization.transit import read_peerings, read_transit
 from posture.organization.zones import read_zones
+from posture.runtime.deadline import Deadline
 
 AT_ONCE = 8  # accounts
 ALL_KINDS = frozenset(SharedKind)
+NO_TIME = "no time was left"
 
 ClientsOf = Callable[[str], ServiceClients]  # called with the account
 TimeSource = Callable[[], datetime]
@@ -38,22 +40,24 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class SurveyPlan:
-    """Which kinds are read in which accounts.
+    """Which kinds are read in which accounts, in this order.
 
-    `accounts` are all that are watched, whether they are read now or not. `former` are the parts
-    of the survey before, by kind and account, `changed` VPCs that a change names.
+    `accounts` are all that are watched, whether they are read now or not. `former` is the network
+    of the surveys before, `read_at` when each part of it was read, and `changed` are VPCs that a
+    change names.
     """
 
     region: str
     accounts: frozenset[str]
     kinds: Mapping[str, frozenset[SharedKind]]  # by account
-    former: Mapping[PartKey, SurveyPart] = field(default_factory=dict)
+    former: SharedNetwork | None = None
+    read_at: Mapping[PartKey, datetime] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class AccountSurvey:
-    """What was read in one account, and why the other kinds failed in spite of retries."""
+    """What was read in one account, and why the other kinds were not."""
 
     account: str
     parts: tuple[SurveyPart, ...]
@@ -61,7 +65,10 @@ class AccountSurvey:
 
 
 def survey_accounts(
-    clients_of: ClientsOf, plan: SurveyPlan, now: TimeSource = utc_now
+    clients_of: ClientsOf,
+    plan: SurveyPlan,
+    now: TimeSource = utc_now,
+    deadline: Deadline | None = None,
 ) -> Iterator[AccountSurvey]:
     """Survey accounts, some at once; yield each when it is read. One that fails stops no other.
 
@@ -69,29 +76,40 @@ def survey_accounts(
         clients_of: Returns the clients of an account; they are dropped when it is read.
         plan: What is read where.
         now: The current time.
+        deadline: When it allows no more, the remaining accounts fail for lack of time.
     """
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="survey")
     try:
-        read = partial(_survey_account, clients_of, plan, now)
-        for done in as_completed([pool.submit(read, each) for each in sorted(plan.kinds)]):
+        survey = _Survey(clients_of, plan, now, deadline or Deadline())
+        for done in as_completed([pool.submit(survey.read, each) for each in plan.kinds]):
             yield done.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _survey_account(
-    clients_of: ClientsOf, plan: SurveyPlan, now: TimeSource, account: str
-) -> AccountSurvey:
-    clients = clients_of(account)
-    parts: list[SurveyPart] = []
-    failed: dict[SharedKind, str] = {}
-    for kind in sorted(plan.kinds[account]):
-        try:
-            parts.append(read_part(clients, plan, kind, account, now()))
-        except Exception as error:  # noqa: BLE001 - one kind that fails must not lose the others
-            what = getattr(error, "operation_name", "") or f"the survey of {kind}"
-            failed[kind] = describe_failure(error, what)
-    return AccountSurvey(account, tuple(parts), failed)
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    clients_of: ClientsOf
+    plan: SurveyPlan
+    now: TimeSource
+    deadline: Deadline
+
+    def read(self, account: str) -> AccountSurvey:
+        """Read an account, as long as there is time for the next kind."""
+        parts: list[SurveyPart] = []
+        failed: dict[SharedKind, str] = {}
+        clients: ServiceClients | None = None
+        for kind in sorted(self.plan.kinds[account]):
+            if not self.deadline.allows():
+                failed[kind] = NO_TIME
+                continue
+            try:
+                clients = clients or self.clients_of(account)
+                with self.deadline.step():
+                    parts.append(read_part(clients, self.plan, kind, account, self.now()))
+            except Exception as error:  # noqa: BLE001 - one that fails must not lose the others
+                failed[kind] = describe_failure(error, f"the survey of {kind}")
+        return AccountSurvey(account, tuple(parts), failed)
 
 
 def read_part(
@@ -102,9 +120,14 @@ def read_part(
     Raises:
         ClientError, BotoCoreError: Throttling or a failure outlasted the retries.
     """
-    former = plan.former.get((kind, account))
     reader = Reader(
-        account, plan.region, clients, now, plan.accounts, former.network if former else None
+        account=account,
+        region=plan.region,
+        clients=clients,
+        now=now,
+        accounts=plan.accounts,
+        former=plan.former,
+        read_at=plan.read_at.get((kind, account)),
     )
     readers: Mapping[SharedKind, Callable[[Reader], SharedNetwork]] = {
         SharedKind.ZONES: partial(read_zones, changed=plan.changed),
@@ -142,7 +165,9 @@ def survey_network(  # noqa: PLR0913 - what a caller chooses, two of them with a
     Returns:
         The shared network, without the snapshots of central VPCs.
     """
-    plan = SurveyPlan(region, frozenset(accounts), dict.fromkeys(accounts, frozenset(kinds)))
+    plan = SurveyPlan(
+        region, frozenset(accounts), dict.fromkeys(sorted(accounts), frozenset(kinds))
+    )
     parts: list[SurveyPart] = []
     for survey in survey_accounts(clients_of, plan, now):
         parts += survey.parts

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
-from itertools import islice
 from zlib import crc32
 
 from posture.model.shared_network import (
@@ -32,8 +30,10 @@ from posture.organization.parse.zones import (
 )
 from posture.organization.reader import Reader
 
-HOURS = 24  # in which every VPC is asked once; a survey reads those of its hour
+HOUR = 3600  # seconds
+HOURS = 24  # in which every VPC is asked once
 MAX_VPCS = 2000  # that one survey asks in one account: four minutes at the rate of Route 53
+NOT_ASKED = "this survey asked for the zones of as many VPCs as it may; the next one goes on"
 
 
 def read_zones(reader: Reader, changed: Collection[str] = ()) -> SharedNetwork:
@@ -169,13 +169,14 @@ def _read_other_zones(
     relevance = Relevance(names or ())
     former = reader.former or SharedNetwork(reader.region, reader.now)
     own = [each.id for each in vpcs.values() if each.account == reader.account]
-    asked = choose_vpcs(own, former.vpcs, changed, reader.now)
     zones: dict[str, HostedZone] = {}
     uses: list[tuple[str, str]] = []
-    for vpc_id in own:
-        if vpc_id in asked:
+    asked, left = choose_vpcs(own, _find_known(reader), changed, list_hours(reader))
+    for vpc_id in (*asked, *sorted(set(own) - set(asked))):
+        found: Iterable[HostedZone] | None = None
+        if vpc_id in asked and not _is_denied(reader):
             found = _read_zones_of_vpc(reader, vpc_id)
-        else:
+        if found is None:
             known = former.vpcs.get(vpc_id)
             ids = known.zone_ids if known else ()
             found = [former.zones[each] for each in ids if each in former.zones]
@@ -183,29 +184,65 @@ def _read_other_zones(
             if zone.owner not in reader.accounts and (names is None or relevance.covers(zone.name)):
                 zones[zone.id] = zone
                 uses.append((vpc_id, zone.id))
+    for vpc_id in left:
+        reader.miss(SharedFacet.ZONES_OF_VPC, NOT_ASKED, vpc_id)
     return zones, uses
 
 
-def _read_zones_of_vpc(reader: Reader, vpc_id: str) -> Iterable[HostedZone]:
+def _read_zones_of_vpc(reader: Reader, vpc_id: str) -> Iterable[HostedZone] | None:
+    """Read the zones of a VPC, whoever owns them; None if the account may not."""
     facet = SharedFacet.ZONES_OF_VPC
-    rows = reader.read_rows(
-        facet, "HostedZoneSummaries", vpc_id, VPCId=vpc_id, VPCRegion=reader.region
+    rows = reader.read_rows(facet, "HostedZoneSummaries", VPCId=vpc_id, VPCRegion=reader.region)
+    if rows is None:
+        return None
+    return list(reader.parse_rows(facet, rows, parse_zone_of_vpc, vpc_id))
+
+
+def _is_denied(reader: Reader) -> bool:
+    """Whether the zones of a VPC were denied in this survey: then they are of every other one."""
+    return any(
+        each.facet is SharedFacet.ZONES_OF_VPC and not each.subject for each in reader.unread
     )
-    return reader.parse_rows(facet, rows, parse_zone_of_vpc, vpc_id)
+
+
+def _find_known(reader: Reader) -> frozenset[str]:
+    """Find the VPCs of the account whose zones an earlier survey listed."""
+    if reader.former is None or reader.read_at is None:
+        return frozenset()
+    unread = {
+        each.subject
+        for each in reader.former.unread
+        if each.facet is SharedFacet.ZONES_OF_VPC and each.account == reader.account
+    }
+    return frozenset(
+        each.id
+        for each in reader.former.vpcs.values()
+        if each.account == reader.account and "" not in unread and each.id not in unread
+    )
+
+
+def list_hours(reader: Reader) -> frozenset[int]:
+    """List the hours of the day that began since the account's zones were last read."""
+    now = int(reader.now.timestamp()) // HOUR
+    last = int(reader.read_at.timestamp()) // HOUR if reader.read_at else now - HOURS
+    return frozenset(hour % HOURS for hour in range(max(last, now - HOURS) + 1, now + 1))
 
 
 def choose_vpcs(
-    own: Collection[str], known: Collection[str], changed: Collection[str], now: datetime
-) -> frozenset[str]:
-    """Choose the VPCs whose zones are listed now: the changed, the new, and those of this hour.
+    own: Collection[str], known: Collection[str], changed: Collection[str], hours: Collection[int]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Choose the VPCs whose zones are listed now: the changed, the new, and those of some hours.
 
-    Of more than `MAX_VPCS`, the rest has its turn in its own hour.
+    Each VPC has its hour, so that all have their turn in a day. Of more than `MAX_VPCS`, those are
+    left that have no former answer, and others have their turn in a day.
+
+    Returns:
+        The chosen ones, and those that are still to be asked.
     """
-    hour = int(now.timestamp()) // 3600 % HOURS
-    due = sorted(own, key=lambda each: (each not in changed, each in known, each))
-    chosen = (
+    due = [
         each
-        for each in due
-        if each in changed or each not in known or crc32(each.encode()) % HOURS == hour
-    )
-    return frozenset(islice(chosen, MAX_VPCS))
+        for each in sorted(own, key=lambda it: (it not in changed, it in known, it))
+        if each in changed or each not in known or crc32(each.encode()) % HOURS in hours
+    ]
+    left = [each for each in due[MAX_VPCS:] if each not in known]
+    return tuple(due[:MAX_VPCS]), tuple(left)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache, partial
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
     from mypy_boto3_sns import SNSClient
 
+MODELS = Path(__file__).parent.parent / "models"
+_creating = Lock()
 CONCURRENCY = 10  # concurrent requests; the connection pool has the same size
 
 CONFIG = Config(
@@ -43,7 +47,18 @@ class BundledModels(Loader):
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's name
         """List the services that this module creates clients of."""
-        return ["dynamodb", "ec2", "s3", "securityhub", "sns", "sts"]
+        return [
+            "dynamodb",
+            "ec2",
+            "networkmanager",
+            "route53",
+            "route53profiles",
+            "route53resolver",
+            "s3",
+            "securityhub",
+            "sns",
+            "sts",
+        ]
 
 
 @lru_cache(maxsize=1)
@@ -73,6 +88,32 @@ def member_ec2(role_arn: str, external_id: str, region: str) -> EC2Client:
     """
     member = assume_role(session(), role_arn, external_id=external_id)
     return cast("EC2Client", _create(member, "ec2", region))
+
+
+def create_client(of: Session, service: str, region: str) -> Any:
+    """Create a client of a session, one thread at a time: botocore is not made for several."""
+    with _creating:
+        return _create(of, service, region)
+
+
+def open_member_session(role_arn: str, external_id: str) -> Session:
+    """Open a session with the role of a member account, which is assumed at the first request."""
+    with _creating:
+        return assume_role(session(), role_arn, external_id=external_id)
+
+
+def complete_models(of: Session) -> Session:
+    """Let a session know members of responses that botocore's own models still lack.
+
+    They are `sdk-extras` beside the models of the functions, which find them by `AWS_DATA_PATH`.
+    Behind botocore's folders, the reduced models there take the place of none.
+    https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZoneFeatures.html
+    https://docs.aws.amazon.com/Route53/latest/APIReference/API_route53profiles_ProfileAssociation.html
+    """
+    paths = of.get_component("data_loader").search_paths
+    if str(MODELS) not in paths:
+        paths.append(str(MODELS))
+    return of
 
 
 def assume_role(

@@ -24,8 +24,8 @@ from posture.model.fingerprint import fingerprint
 from posture.model.instant import format_iso, parse_iso
 from posture.model.network import Snapshot
 from posture.model.scope import ACCOUNT
-from posture.model.shared_kind import SharedKind
-from posture.model.shared_network import SharedFacet, SharedNetwork, UnreadFact
+from posture.model.shared_kind import FACETS, SharedKind
+from posture.model.shared_network import SharedNetwork, UnreadFact
 from posture.model.survey import SurveyPart, merge_parts
 from posture.store.attribute_values import (
     Item,
@@ -66,43 +66,6 @@ MAX_BYTES = 3_000_000
 LEVEL = 1  # of zlib: three times as fast as the default, and a tenth larger
 TICK = timedelta(microseconds=1)
 NOT_SURVEYED = "the survey of the shared network has not read it yet"
-# What an account's part of each kind consists of: what is missing until it is surveyed.
-FACETS: Mapping[SharedKind, tuple[SharedFacet, ...]] = {
-    SharedKind.ZONES: (
-        SharedFacet.ZONES,
-        SharedFacet.ZONE,
-        SharedFacet.ZONES_OF_VPC,
-        SharedFacet.RECORDS,
-        SharedFacet.VPCS,
-    ),
-    SharedKind.RESOLVER: (
-        SharedFacet.RULES,
-        SharedFacet.RULE_ASSOCIATIONS,
-        SharedFacet.RESOLVER_ENDPOINTS,
-        SharedFacet.RESOLVER_ADDRESSES,
-    ),
-    SharedKind.PROFILES: (
-        SharedFacet.PROFILES,
-        SharedFacet.PROFILE_ASSOCIATIONS,
-        SharedFacet.PROFILE_RESOURCES,
-    ),
-    SharedKind.TRANSIT: (
-        SharedFacet.TRANSIT_GATEWAYS,
-        SharedFacet.ATTACHMENTS,
-        SharedFacet.VPC_ATTACHMENTS,
-        SharedFacet.PEERING_ATTACHMENTS,
-        SharedFacet.TRANSIT_ROUTE_TABLES,
-        SharedFacet.TRANSIT_ROUTES,
-        SharedFacet.PREFIX_LIST_REFERENCES,
-        SharedFacet.PREFIX_LISTS,
-    ),
-    SharedKind.PEERINGS: (SharedFacet.PEERINGS,),
-    SharedKind.CORE: (
-        SharedFacet.CORE_NETWORKS,
-        SharedFacet.CORE_ATTACHMENTS,
-        SharedFacet.CORE_ROUTES,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +153,19 @@ class SharedNetworkTable(StoredTable):
         fields = deserialize(item)
         with naming_item("shared network", region, HEAD):
             return parse_iso(require_text(upgrade(fields), "changed_at"))
+
+    def load_times(self, region: str) -> dict[tuple[SharedKind, str], datetime]:
+        """Load when each part was last read, by its kind and account.
+
+        A part that cannot be parsed is left out, and so is read again.
+        """
+        items = self._query("region", region, between=KeyRange("item", PART, f"{PART}~"))
+        return {
+            (SharedKind(kind), account): each.observed_at
+            for each in map(_parse_former, items)
+            if each.observed_at
+            for _, kind, account in [each.name.split("#")]
+        }
 
     def write(self, region: str, parts: Iterable[SurveyPart], now: datetime) -> int:
         """Write what a survey read, except what is stored as it is or was read later.

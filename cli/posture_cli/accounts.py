@@ -31,15 +31,19 @@ if TYPE_CHECKING:
 DEFAULT_ROLE = "OrganizationAccountAccessRole"
 # The session may do only what both this and the role's policies allow.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
-READ_ONLY = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Action": ["ec2:Describe*", "ec2:GetManagedPrefixListEntries"],
-            "Resource": "*",
-        },
-    }
+READ_VPCS = ("ec2:Describe*", "ec2:GetManagedPrefixListEntries")
+READ_SHARED_NETWORK = (
+    *READ_VPCS,
+    "ec2:GetTransitGatewayPrefixListReferences",
+    "ec2:SearchTransitGatewayRoutes",
+    "networkmanager:Get*",
+    "networkmanager:List*",
+    "route53:Get*",
+    "route53:List*",
+    "route53profiles:Get*",
+    "route53profiles:List*",
+    "route53resolver:Get*",
+    "route53resolver:List*",
 )
 HOME = "us-east-1"  # asked which regions there are, if the caller's settings name none
 OPENED_AT_ONCE = 10  # accounts
@@ -52,6 +56,7 @@ class Target:
 
     region: Region
     open_observer: Callable[[], Observer]
+    open_client: Callable[[str], Any] | None = None  # of a service by its name; None of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +105,13 @@ def find_caller(regions: Sequence[str], profile: str | None = None) -> Caller:
     return Caller(session, identity["Account"], partition, home, names)
 
 
-def open_targets(caller: Caller, options: AccountsOptions) -> list[AnyTarget]:
+def open_targets(
+    caller: Caller, options: AccountsOptions, actions: Sequence[str] = READ_VPCS
+) -> list[AnyTarget]:
     """Open the regions of the accounts that the options name, or of the caller's own.
 
-    An account that cannot be opened is a target with the reason, and hinders no other.
+    An account that cannot be opened is a target with the reason, and hinders no other. `actions`
+    are all that the sessions of other accounts may do.
 
     Raises:
         CommandError: The options contradict each other, or the accounts cannot be listed.
@@ -112,7 +120,8 @@ def open_targets(caller: Caller, options: AccountsOptions) -> list[AnyTarget]:
     role = _choose_role(options, others=set(accounts) - {caller.account})
     remember_accounts(accounts)
     with ThreadPoolExecutor(OPENED_AT_ONCE, thread_name_prefix="account") as pool:
-        opened = list(pool.map(partial(_open_account, caller, role, options.external_id), accounts))
+        assume = partial(_assume_role, caller, role, options.external_id, _allow(actions))
+        opened = list(pool.map(partial(_open_account, caller, role, assume), accounts))
     return [target for targets in opened for target in targets]
 
 
@@ -160,28 +169,51 @@ def _choose_role(options: AccountsOptions, *, others: Iterable[str]) -> str:
     raise CommandError("--accounts needs --role: the role to assume in each account")
 
 
+def _allow(actions: Sequence[str]) -> str:
+    """Write the session policy that allows actions."""
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
+
+
 def _open_account(
-    caller: Caller, role: str, external_id: str | None, account: str
+    caller: Caller, role: str, assume: Callable[[str], Session], account: str
 ) -> Sequence[AnyTarget]:
     session, using = caller.session, ""
     try:
         if account != caller.account:
             using = f" (role {role})"
-            arn = f"arn:{caller.partition}:iam::{account}:role/{role}"
-            with _creating:
-                session = assume_role(
-                    caller.session, arn, caller.home, external_id=external_id, policy=READ_ONLY
-                )
-            cast("Any", session.get_credentials()).get_frozen_credentials()  # assumes the role
+            session = assume(account)
         regions = caller.regions or list_regions(session, caller.home)
     except (ClientError, BotoCoreError) as error:
         reason = f"{_describe(error)}{using}"
         names = caller.regions or (EVERY_REGION,)
         return [UnreadableTarget(Region(account, each), reason) for each in names]
     return [
-        Target(Region(account, each), partial(_open_observer, session, Region(account, each)))
+        Target(
+            Region(account, each),
+            partial(_open_observer, session, Region(account, each)),
+            partial(_open_client, session, each),
+        )
         for each in regions
     ]
+
+
+def _assume_role(
+    caller: Caller, role: str, external_id: str | None, policy: str, account: str
+) -> Session:
+    arn = f"arn:{caller.partition}:iam::{account}:role/{role}"
+    with _creating:
+        session = assume_role(
+            caller.session, arn, caller.home, external_id=external_id, policy=policy
+        )
+    cast("Any", session.get_credentials()).get_frozen_credentials()  # assumes the role
+    return session
+
+
+def _open_client(session: Session, region: str, service: str) -> Any:
+    """Open a client; botocore knows which services have one endpoint for all regions."""
+    with _creating:
+        return cast("Any", session).create_client(service, region, config=CONFIG)
 
 
 def _open_observer(session: Session, region: Region) -> Observer:

@@ -255,6 +255,16 @@ class AccountsOptions(OptionGroup):
         return any((self.org, self.accounts, self.role, self.external_id))
 
 
+SharedNetworkOption = Annotated[
+    bool,
+    typer.Option(
+        "--shared-network",
+        help="Also read what VPCs share: private hosted zones, Resolver rules, Route 53 Profiles, "
+        "transit gateways, peering connections. Then endpoints in other VPCs count.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class StackOptions(OptionGroup):
     """Where the monitor is deployed."""

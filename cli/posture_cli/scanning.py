@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
@@ -15,6 +17,7 @@ from posture.errors import describe_error
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Region, Scope
+from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Severity, Status, Verdict
 from posture.remedies.prove import SCAN_LIMITS, AnyContext, drop_unproven_command, prove_verdicts
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
@@ -26,6 +29,7 @@ from posture_cli.interchange import ScopedVerdict
 from posture_cli.live import UnreadableServices, collect_endpoint_services
 from posture_cli.options import EVERY_REGION
 from posture_cli.progress import ProgressLine
+from posture_cli.survey import survey_regions
 
 AT_ONCE = 8  # account-regions
 
@@ -38,11 +42,13 @@ class Scan:
         document: The baseline.
         vpcs: Only these VPCs, and no endpoint services; empty: everything.
         prove: Whether remediations are proven, which takes longer than the evaluation.
+        shared_network: Whether the network that VPCs share is read, too.
     """
 
     document: BaselineDocument
     vpcs: Sequence[str] = ()
     prove: bool = False
+    shared_network: bool = False
 
 
 @dataclass(slots=True)
@@ -59,42 +65,115 @@ class RegionResult:
 def scan_targets(
     targets: Sequence[AnyTarget], scan: Scan, progress: ProgressLine
 ) -> Iterator[RegionResult]:
-    """Evaluate targets, some at once; yield the result of each when it is there."""
+    """Evaluate targets, some at once; yield the result of each when it is there.
+
+    With the shared network, all are read before the first is evaluated.
+    """
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scan")
     try:
-        for done in as_completed(
-            [pool.submit(_scan_target, each, scan, progress) for each in targets]
-        ):
+        if scan.shared_network:
+            evaluating = _evaluate_together(pool, targets, scan, progress)
+        else:
+            evaluating = [pool.submit(_scan_target, each, scan, progress) for each in targets]
+        for done in as_completed(evaluating):
             progress.advance()
             yield done.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _evaluate_together(
+    pool: ThreadPoolExecutor, targets: Sequence[AnyTarget], scan: Scan, progress: ProgressLine
+) -> list[Future[RegionResult]]:
+    """Read all targets and the network that they share, then begin to evaluate each."""
+    everything = replace(scan, vpcs=())  # a VPC that is not evaluated may be a hub
+    read = list(pool.map(lambda each: _read_target(each, everything), targets))
+    shared = survey_regions(targets, chain.from_iterable(it.snapshots for it in read), progress)
+    return [
+        pool.submit(_evaluate_target, each, scan, progress, shared.get(each.result.region.name))
+        for each in read
+    ]
+
+
+@dataclass(slots=True)
+class _ReadTarget:
+    """A target of which all VPCs were read, or with the reason in its result."""
+
+    result: RegionResult
+    observer: Observer | None = None
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+
+def _read_target(target: AnyTarget, scan: Scan) -> _ReadTarget:
+    """Read the VPCs of a target; those before a failure are kept."""
+    read = _ReadTarget(RegionResult(target.region))
+    with _keep_reason(read.result):
+        read.observer = _open(target, read.result)
+        if read.observer:
+            read.snapshots.extend(_read_vpcs(read.observer, scan, read.result))
+    return read
+
+
+def _evaluate_target(
+    read: _ReadTarget, scan: Scan, progress: ProgressLine, shared: SharedNetwork | None
+) -> RegionResult:
+    """Evaluate what was read of a target, with the shared network of its region."""
+    result = read.result
+    with _keep_reason(result):
+        chosen = [it for it in read.snapshots if not scan.vpcs or it.vpc.id in scan.vpcs]
+        _evaluate_vpcs(chosen, scan, result, progress, shared)
+        if read.observer:
+            _evaluate_services(read.observer, scan, result)
+    return _finish(result)
+
+
 def _scan_target(target: AnyTarget, scan: Scan, progress: ProgressLine) -> RegionResult:
     """Evaluate a target; what was evaluated before a failure is kept."""
     result = RegionResult(target.region)
+    with _keep_reason(result):
+        if observer := _open(target, result):
+            _evaluate_vpcs(_read_vpcs(observer, scan, result), scan, result, progress)
+            _evaluate_services(observer, scan, result)
+    return _finish(result)
+
+
+def _open(target: AnyTarget, result: RegionResult) -> Observer | None:
     if isinstance(target, UnreadableTarget):
         result.reason = target.reason
-    else:
-        try:
-            observer = target.open_observer()
-            _scan_region(observer, scan, result, progress)
-        except Exception as error:  # noqa: BLE001 - one that fails must not lose the others
-            result.reason = describe_failure(error) or describe_error(error)
+        return None
+    return target.open_observer()
+
+
+@contextmanager
+def _keep_reason(result: RegionResult) -> Iterator[None]:
+    """Keep why something failed in the result: one target that fails must not lose the others."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - as above
+        result.reason = describe_failure(error) or describe_error(error)
+
+
+def _finish(result: RegionResult) -> RegionResult:
     if result.reason:
         result.verdicts.append(_report_unreadable_region(result))
     return result
 
 
-def _scan_region(
-    observer: Observer, scan: Scan, result: RegionResult, progress: ProgressLine
+def _evaluate_vpcs(
+    snapshots: Iterable[Snapshot],
+    scan: Scan,
+    result: RegionResult,
+    progress: ProgressLine,
+    shared: SharedNetwork | None = None,
 ) -> None:
-    for snapshot in _read_vpcs(observer, scan, result):
+    for snapshot in snapshots:
         progress.describe(f"evaluating {snapshot.scope}")
         result.vpcs.add(snapshot.scope.subject)
         result.evaluated["VPC"] += 1
-        result.verdicts += _evaluate(snapshot, scan)
+        result.verdicts += _evaluate(snapshot, scan, shared)
+
+
+def _evaluate_services(observer: Observer, scan: Scan, result: RegionResult) -> None:
     for service in () if scan.vpcs else collect_endpoint_services([observer]):
         if isinstance(service, UnreadableServices):
             result.verdicts += _report_unreadable_services(service)
@@ -106,7 +185,8 @@ def _scan_region(
 def _read_vpcs(observer: Observer, scan: Scan, result: RegionResult) -> Iterator[Snapshot]:
     """Read VPCs; if they cannot be listed, those that other resources name."""
     if not scan.vpcs:
-        cache = DnsCache(budget=UNLIMITED, only_where_used=not scan.prove)
+        needed = scan.prove or scan.shared_network  # names may lead to endpoints of other VPCs
+        cache = DnsCache(budget=UNLIMITED, only_where_used=not needed)
         for part in observer.collect_region(cache):
             result.reason = part.unreadable.get(Facet.VPC, result.reason)
             yield from part.vpcs.values()
@@ -121,7 +201,9 @@ def _read_vpcs(observer: Observer, scan: Scan, result: RegionResult) -> Iterator
             yield snapshot
 
 
-def _evaluate(snapshot: Snapshot | EndpointServiceSnapshot, scan: Scan) -> Iterator[ScopedVerdict]:
+def _evaluate(
+    snapshot: Snapshot | EndpointServiceSnapshot, scan: Scan, shared: SharedNetwork | None = None
+) -> Iterator[ScopedVerdict]:
     """Evaluate a VPC or an endpoint service, unless the baseline exempts it."""
     tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
     baseline = resolve_baseline(scan.document, snapshot.scope, tags)
@@ -129,7 +211,7 @@ def _evaluate(snapshot: Snapshot | EndpointServiceSnapshot, scan: Scan) -> Itera
         return
     context: AnyContext
     if isinstance(snapshot, Snapshot):
-        context = VpcContext(snapshot, baseline, proposes=scan.prove)
+        context = VpcContext(snapshot, baseline, proposes=scan.prove, shared=shared)
         verdicts = evaluate_context(context)
     else:
         context = EndpointServiceContext(snapshot, baseline)

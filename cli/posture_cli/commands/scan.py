@@ -11,7 +11,14 @@ from posture.ec2.observer import Observer
 from posture.model.scope import Region
 from posture.model.verdict import Status
 from posture_cli import exit_codes, options
-from posture_cli.accounts import AnyTarget, Target, find_caller, open_targets
+from posture_cli.accounts import (
+    READ_SHARED_NETWORK,
+    READ_VPCS,
+    AnyTarget,
+    Target,
+    find_caller,
+    open_targets,
+)
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
@@ -30,6 +37,7 @@ from posture_cli.render.findings import (
 )
 from posture_cli.render.records import write_json, write_records
 from posture_cli.scanning import RegionResult, Scan, scan_targets
+from posture_cli.survey import NOT_IN_A_FILE
 
 ORDER = {Status.FAIL: 0, Status.UNKNOWN: 1, Status.PASS: 2}
 
@@ -48,6 +56,7 @@ app = CommandGroup()
     "posture scan --region all",
     "posture scan --org --region eu-west-1 --region us-east-1 --output csv > posture.csv",
     "posture scan --accounts 111122223333,444455556666 --role SecurityAudit --region all",
+    "posture scan --org --region eu-west-1 --shared-network",
     "posture scan --region eu-west-1 --output sarif > posture.sarif",
 )
 def scan(
@@ -56,6 +65,7 @@ def scan(
     vpc: options.VpcsOption = None,
     accounts: options.AccountsOptions,
     baseline: options.BaselineOption = None,
+    shared_network: options.SharedNetworkOption = False,
     everything: Annotated[bool, typer.Option("--all", help="Also list what passes.")] = False,
     fixes: Annotated[
         bool, typer.Option(help="Look for commands that are verified to resolve each finding.")
@@ -71,6 +81,10 @@ def scan(
     role is assumed for reading only, whatever it allows. An account or region that cannot be read
     is listed as unknown with the reason, beside the findings of all others.
 
+    With --shared-network, a service may be reached by an endpoint in another VPC, and what breaks
+    the way there is a finding. Give the accounts of the hub and of the transit gateway as well:
+    what no account may read stays unknown.
+
     Without --vpc the endpoint services of the region are evaluated as well. What cannot be read or
     decided is listed as unknown.
 
@@ -84,9 +98,12 @@ def scan(
     Exit code: 0 when everything passes, 1 when something fails or is unknown, 2 on error.
     """
     chosen = tuple(dict.fromkeys(vpc or ()))
-    scan = Scan(load_baseline(baseline), chosen, prove=fixes and output in SHOWS_REMEDIATION)
+    if shared_network and (source.file or source.account):
+        raise typer.BadParameter(NOT_IN_A_FILE, param_hint="--shared-network with --from")
+    prove = fixes and output in SHOWS_REMEDIATION
+    scan = Scan(load_baseline(baseline), chosen, prove=prove, shared_network=shared_network)
     with show_progress("opening the accounts"):
-        targets = _open_targets(source, accounts)
+        targets = _open_targets(source, accounts, shared_network=shared_network)
     with show_progress("reading VPCs", "account-regions", len(targets)) as progress:
         results = list(scan_targets(targets, scan, progress))
     _require_vpcs(chosen, results)
@@ -98,9 +115,12 @@ def scan(
         raise typer.Exit(exit_codes.FINDINGS)
 
 
-def _open_targets(source: SourceOptions, accounts: AccountsOptions) -> Sequence[AnyTarget]:
+def _open_targets(
+    source: SourceOptions, accounts: AccountsOptions, *, shared_network: bool
+) -> Sequence[AnyTarget]:
     if not source.file and not source.account:
-        return open_targets(find_caller(source.region or ()), accounts)
+        actions = READ_SHARED_NETWORK if shared_network else READ_VPCS
+        return open_targets(find_caller(source.region or ()), accounts, actions)
     if accounts.are_given:
         raise typer.BadParameter(
             "a file has its own accounts", param_hint="--org, --accounts and --role with --from"

@@ -95,8 +95,9 @@ def _explain_subnet(analysis: Analysis, subnet: Subnet) -> ExplanationStep:
 def _explain_names(snapshot: Snapshot, service: Service, cell: Cell) -> ExplanationStep:
     resolution = cell.resolution
     names = ", ".join(service.private_dns_names)
-    where = " and ".join(each.id for each in resolution.endpoints)
-    if not where:
+    leading = (*resolution.endpoints, *resolution.central)
+    where = " and ".join(each.id for each in leading)
+    if resolution.resolves_to is not ResolvesTo.ENDPOINT:
         unknown = resolution.resolves_to is ResolvesTo.UNKNOWN
         where = "unknown addresses" if unknown else resolution.resolves_to.value
         lists = [each.id for each in list_service_prefix_lists(snapshot, service)]
@@ -111,8 +112,8 @@ def _explain_names(snapshot: Snapshot, service: Service, cell: Cell) -> Explanat
             "service": service.name,
             "names": names or f"the names of {service.name}",
             "leads_to": resolution.resolves_to.value,
-            "endpoints": ", ".join(each.id for each in resolution.endpoints),
-            "records": ", ".join(name for each in resolution.endpoints for name in each.dns_names),
+            "endpoints": ", ".join(each.id for each in leading),
+            "records": ", ".join(name for each in leading for name in each.dns_names),
             "dns_support": str(snapshot.vpc.dns_support),
             "dns_hostnames": str(snapshot.vpc.dns_hostnames),
         },

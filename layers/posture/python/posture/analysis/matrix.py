@@ -162,7 +162,7 @@ def _build_service(analysis: Analysis, service: Service) -> Json:
         "leads_to": resolution.resolves_to.value,
         "why": resolution.why,
         "but": resolution.caveat,
-        "endpoints": [each.id for each in resolution.endpoints],
+        "endpoints": [each.id for each in (*resolution.endpoints, *resolution.central)],
     }
     if resolution.names:
         record["answers"] = [build_name_record(each) for each in resolution.names]

@@ -6,16 +6,26 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/interface-endpoints.html#dns-
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from posture.analysis.central.answers import NameAnswer
-from posture.model.dns import AMAZON_DNS
-from posture.model.network import Endpoint, EndpointType, Service, Snapshot, Vpc
+from posture.analysis.endpoint_dns import WORKING, list_ip_versions, list_other_servers
+from posture.model.network import (
+    Endpoint,
+    EndpointType,
+    Service,
+    Snapshot,
+    TargetKind,
+    Vpc,
+)
 from posture.model.service_names import CUSTOM_SERVICE_NAME, get_partition, short_name
 
-WORKING = frozenset({"available", "pending"})
+if TYPE_CHECKING:
+    from posture.model.shared_network import SharedNetwork
+
 # https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
 # Names without a Region, which private DNS of a Region's endpoint does not cover. Older SDKs use
 # those of STS and, in us-east-1, S3; clients without a Region use the others.
@@ -29,15 +39,30 @@ GLOBAL_NAMES = {
     "s3": "s3.amazonaws.com",
     "sts": "sts.amazonaws.com",
 }
-RESOLVER_ADDRESSES = frozenset({AMAZON_DNS, "169.254.169.253", "fd00:ec2::253"})
-IPV4_ONLY, IPV6_ONLY, DUAL_STACK = "ipv4", "ipv6", "dualstack"
+# What leads to other networks, where central endpoints may be.
+OTHER_NETWORKS = frozenset(
+    {
+        TargetKind.TRANSIT_GATEWAY,
+        TargetKind.CORE_NETWORK,
+        TargetKind.PEERING,
+        TargetKind.VIRTUAL_PRIVATE_GATEWAY,
+    }
+)
+# What reads zones, rules, Profiles and the routes between VPCs.
+SWITCH = "parameter SharedNetwork = on (scan: --shared-network)"
+UNEVALUATED = (
+    "a private hosted zone would take precedence; such zones are not evaluated without " + SWITCH
+)
 
 
 class ResolvesTo(StrEnum):
     """What names resolve to."""
 
     ENDPOINT = "endpoint"
+    PARTLY = "different places"  # some names, or some records of a name
     PUBLIC = "public addresses"
+    OTHER = "other private addresses"
+    NOWHERE = "no address"
     UNKNOWN = "unknown"
 
 
@@ -45,9 +70,11 @@ class ResolvesTo(StrEnum):
 class NameResolution:
     """What a service's DNS names resolve to in a VPC, and why.
 
-    `endpoints` are those the names resolve to, `ip_versions` the IP versions of the addresses they
-    return. `caveat` describes what is not evaluated and could change the answer. `names` are the
-    answers for each name; the whole is the one that they have in common.
+    `endpoints` are those of the VPC that the names resolve to, `central` those of other VPCs, and
+    `ip_versions` the IP versions of the addresses they return. `caveat` describes what is not
+    evaluated and could change the answer, and which names of some clients lead elsewhere. `names`
+    are the answers for each name, if the shared network is read; the whole is the one that the
+    names of clients by default have in common.
     """
 
     resolves_to: ResolvesTo
@@ -56,22 +83,66 @@ class NameResolution:
     ip_versions: frozenset[int] = frozenset()
     caveat: str = ""
     names: tuple[NameAnswer, ...] = ()
+    central: tuple[Endpoint, ...] = ()
 
 
-def resolve_names(  # noqa: PLR0911 - one return for each case
-    snapshot: Snapshot, service: Service
+def resolve_names(
+    snapshot: Snapshot, service: Service, shared: SharedNetwork | None = None
 ) -> NameResolution:
     """Decide what a service's DNS names resolve to in a VPC.
 
-    A private hosted zone with the same name takes precedence over public DNS. Private hosted zones
-    are not evaluated, which the answer states. It is unknown if an endpoint of the service has
-    private DNS disabled, because such zones are used with such endpoints.
+    A private hosted zone with the same name takes precedence over public DNS, and so do Resolver
+    rules and Profiles. They are evaluated with the shared network. Without it, the answer is
+    unknown where they are likely: if an endpoint of the service has private DNS disabled, or if the
+    names would be public in a VPC that has routes to other networks. Services with gateway
+    endpoints keep their answer, because there is little reason to share interface endpoints for
+    them.
+    https://docs.aws.amazon.com/whitepapers/latest/building-scalable-secure-multi-vpc-network-infrastructure/centralized-access-to-vpc-private-endpoints.html
+
+    Args:
+        snapshot: The snapshot of the VPC.
+        service: The service.
+        shared: The network that the organization's VPCs share; None where it is not read.
+    """
+    endpoints = _list_interface_endpoints(snapshot, service)
+    if shared is not None:
+        from posture.analysis.central.service_names import (  # noqa: PLC0415 - few VPCs need it
+            resolve_service_names,
+        )
+
+        if found := resolve_service_names(snapshot, service, shared, endpoints):
+            return found
+    resolution = _resolve_alone(snapshot, service, endpoints)
+    named = any(each.private_dns for each in endpoints)
+    if shared is not None or named or resolution.resolves_to is not ResolvesTo.PUBLIC:
+        return resolution
+    if EndpointType.GATEWAY in service.types or not (route := find_other_network(snapshot)):
+        return resolution
+    why = (
+        f"{resolution.why}; but {route}, and private hosted zones and central endpoints there are "
+        f"not evaluated without {SWITCH}"
+    )
+    return NameResolution(ResolvesTo.UNKNOWN, why)
+
+
+def find_other_network(snapshot: Snapshot) -> str:
+    """Find a route of a VPC to another network, where central endpoints may be; "" for none."""
+    for _, table in sorted(snapshot.route_tables.items()):
+        for route in table.routes:
+            if route.target.kind in OTHER_NETWORKS and not route.blackhole:
+                return f"{table.id} has a route to {route.target.id}"
+    return ""
+
+
+def _resolve_alone(  # noqa: PLR0911 - one return for each case
+    snapshot: Snapshot, service: Service, endpoints: Sequence[Endpoint]
+) -> NameResolution:
+    """Decide what the names resolve to by the VPC's own endpoints alone.
 
     A service that EC2 lists without private DNS names keeps its public names; its endpoints have
     names of their own. Only a service of another account has no other names than those.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html
     """
-    endpoints = _list_interface_endpoints(snapshot, service)
     ids = ", ".join(each.id for each in endpoints)
     named = [each for each in endpoints if each.private_dns]
     if named:
@@ -90,7 +161,7 @@ def resolve_names(  # noqa: PLR0911 - one return for each case
             ResolvesTo.PUBLIC,
             f"EC2 lists no private DNS names for {service.name}; only clients that use the "
             f"endpoint-specific names of {ids} reach it",
-            caveat="a private hosted zone would take precedence; such zones are not evaluated",
+            caveat=UNEVALUATED,
         )
     if any(each.private_dns is None for each in endpoints):
         why = f"EC2 does not report whether private DNS is enabled for {ids}"
@@ -100,7 +171,7 @@ def resolve_names(  # noqa: PLR0911 - one return for each case
             ResolvesTo.UNKNOWN,
             f"private DNS is disabled for {ids}, so the names resolve to public addresses unless a "
             "private hosted zone points them to the endpoint",
-            caveat="such zones are not evaluated",
+            caveat=f"such zones are not evaluated without {SWITCH}",
         )
     owner = snapshot.vpc.owner
     if owner and owner != snapshot.scope.account:
@@ -109,7 +180,7 @@ def resolve_names(  # noqa: PLR0911 - one return for each case
     return NameResolution(
         ResolvesTo.PUBLIC,
         "the VPC has no interface endpoint with private DNS for the service",
-        caveat="a private hosted zone would take precedence; such zones are not evaluated",
+        caveat=UNEVALUATED,
     )
 
 
@@ -148,9 +219,8 @@ def _resolve_private_dns(
     ids = ", ".join(each.id for each in inside)
     why = f"private DNS is enabled for {ids}, and both DNS attributes of {vpc.id} are enabled"
     resolution = _resolve_to_endpoints(inside, why)
-    general = GLOBAL_NAMES.get(short_name(service.name), "")
-    partition = get_partition(snapshot.scope.region)
-    if not general or general in service.private_dns_names or partition != "aws":
+    general = find_general_name(snapshot, service)
+    if not general:
         return resolution
     caveat = (
         f"{general}, which older SDKs or clients without a Region use, still resolves to public "
@@ -159,19 +229,21 @@ def _resolve_private_dns(
     return replace(resolution, caveat=caveat)
 
 
-def find_dns_doubt(vpc: Vpc) -> str:
-    """Find why the VPC's hosts may not ask the VPC's own Resolver, which alone knows private DNS.
+def find_general_name(snapshot: Snapshot, service: Service) -> str:
+    """Find the name without a Region that some clients use, unless EC2 lists it; "" for none."""
+    general = GLOBAL_NAMES.get(short_name(service.name), "")
+    partition = get_partition(snapshot.scope.region)
+    return "" if general in service.private_dns_names or partition != "aws" else general
 
-    Its addresses are the base of the primary IPv4 block plus two, and two link-local ones.
-    https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
-    """
+
+def find_dns_doubt(vpc: Vpc) -> str:
+    """Find why hosts may not ask the VPC's own Resolver, which alone knows private DNS."""
     named = f"DHCP option set {vpc.dhcp_options_id or 'of the VPC'}"
     if vpc.dns_servers is None:
         return f"the DNS servers of {named} could not be read"
     if not vpc.dns_servers:
         return f"{named} names no DNS server"
-    own = RESOLVER_ADDRESSES | {str(each[2]) for each in vpc.cidrs[:1]}
-    others = [each for each in vpc.dns_servers if each not in own]
+    others = list_other_servers(vpc)
     if not others:
         return ""
     return f"{named} names the DNS servers {', '.join(others)}, which decide what names resolve to"
@@ -191,18 +263,3 @@ def _resolves_outside_only(endpoint: Endpoint, service: Service) -> bool:
     """
     gateway_too = EndpointType.GATEWAY in service.types
     return gateway_too and endpoint.private_dns_only_for_inbound_resolver is True
-
-
-def list_ip_versions(endpoint: Endpoint) -> Iterator[int]:
-    """List the IP versions of the addresses that the endpoint's names return.
-
-    `service-defined`, or no value, means the IP address type of the endpoint.
-    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DnsOptionsSpecification.html
-    """
-    kind = endpoint.dns_record_ip_type
-    if kind not in {IPV4_ONLY, IPV6_ONLY, DUAL_STACK}:
-        kind = endpoint.ip_address_type
-    if kind != IPV6_ONLY:
-        yield 4
-    if kind in {IPV6_ONLY, DUAL_STACK}:
-        yield 6

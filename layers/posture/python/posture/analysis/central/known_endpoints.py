@@ -14,7 +14,7 @@ from posture.analysis.central.private_names import list_names, list_own_names
 from posture.analysis.central.records import build_managed_zones
 from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.services import get_service
-from posture.model.network import Address, Endpoint, EndpointType, Snapshot
+from posture.model.network import Address, Endpoint, EndpointType, Network, Snapshot
 from posture.model.shared_network import HostedZone, SharedNetwork
 
 # Regional and zonal names; those of S3 begin with a wildcard.
@@ -97,7 +97,7 @@ def find_holders(
 
 def contains(snapshot: Snapshot, address: Address) -> bool:
     """Return whether an address belongs to a VPC."""
-    blocks = (*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs)
+    blocks: tuple[Network, ...] = (*snapshot.vpc.cidrs, *snapshot.vpc.ipv6_cidrs)
     return any(address in each for each in blocks)
 
 

@@ -231,9 +231,9 @@ class _Resolver:
         step = _hold(StepKind.NAME, match.subject, _describe_match(match, place), match.account)
         if match.rule:
             return _prepend(step, self._answer_rule(query, place, listed, match))
-        if match.zone:
-            return _prepend(step, self._answer_zone(query, place, listed, match.zone))
-        raise AssertionError(match)
+        zone = match.zone or HostedZone(match.subject, match.domain, match.account, None)
+        answer = _prepend(step, self._answer_zone(query, place, listed, zone))
+        return replace(answer, why=step.text) if match.endpoint else answer
 
     def _answer_rule(self, query: str, place: _Place, listed: Matches, match: Match) -> NameAnswer:
         rule = match.rule

@@ -35,6 +35,10 @@ class ConflictError(PostureError):
     """Concurrent writes to the same scope kept failing this one; a later retry may succeed."""
 
 
+class OutdatedFactsError(PostureError):
+    """A scope was evaluated with later facts of the shared network meanwhile."""
+
+
 class CorruptItemError(PostureError):
     """A stored item cannot be parsed, so it was edited by hand; the message names table and key."""
 
@@ -45,6 +49,10 @@ class MissingHistoryError(PostureError):
 
 class SweepIncompleteError(PostureError):
     """Some scopes of a region could not be recorded; a later sweep will record them."""
+
+
+class SurveyIncompleteError(PostureError):
+    """Parts of the shared network could not be read; a later survey will read them."""
 
 
 class EditError(PostureError):

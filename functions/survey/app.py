@@ -1,0 +1,54 @@
+"""The survey of the shared network: what a batch of changes concerns, or all of it on schedule."""
+
+import gc
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from posture.errors import SettingsError
+from posture.organization.members import open_members
+from posture.runtime import clients
+from posture.runtime.deadline import Deadline
+from posture.runtime.metrics import add_counts
+from posture.runtime.settings import Settings
+from posture.store.shared_network import SharedNetworkTable
+from posture.survey.surveyor import Surveyor
+
+logger = Logger()
+metrics = Metrics()
+settings = Settings.from_env(os.environ)
+metrics.set_default_dimensions(stack=settings.stack)
+if not settings.network_table:
+    raise SettingsError("NETWORK_TABLE: expected the name of a DynamoDB table")
+surveyor = Surveyor(
+    SharedNetworkTable(clients.dynamodb(), settings.network_table),
+    open_members(settings.region, settings.members, settings.partition),
+    settings.region,
+    frozenset({settings.region.account, *settings.members.accounts}),
+)
+# The objects above live as long as the process, so the garbage collector skips them.
+gc.freeze()
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Survey what a batch of changes concerns and return the messages to retry.
+
+    The schedule's event is empty: then everything is surveyed, and what could not be read is an
+    error, so that Lambda retries.
+    """
+    deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    if "Records" in event or "detail" in event:
+        result = surveyor.survey_changes(event, deadline)
+        add_counts(metrics, result.count_metrics())
+        return result.build_response()
+    result = surveyor.survey_all(deadline)
+    add_counts(metrics, result.count_metrics())
+    metrics.add_metric("SharedNetworkAge", MetricUnit.Seconds, result.age)
+    result.require_complete()
+    return result.count_metrics()

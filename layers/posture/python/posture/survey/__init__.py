@@ -1,0 +1,1 @@
+"""The use case of the survey: what changed in the shared network is read again and stored."""

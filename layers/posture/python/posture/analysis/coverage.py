@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from posture.analysis.acls import cut_range, get_starts, split_ports
 from posture.analysis.addresses import AddressSet
 from posture.analysis.central.answers import CentralPath, CentralStep, find_deciding_step
 from posture.analysis.descriptions import (
@@ -26,10 +25,10 @@ from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.analysis.path import Path, PathKind
 from posture.analysis.path_outcome import PathOutcome, summarize_by_ports, summarize_paths
 from posture.analysis.paths import PathFinder
+from posture.analysis.port_ranges import list_port_ranges
 from posture.analysis.reach import PortRange, Reach
 from posture.analysis.reachability import Reachability
-from posture.analysis.security_groups import get_port_range
-from posture.analysis.services import get_service, list_endpoint_ports, list_ports
+from posture.analysis.services import get_service, list_ports
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -40,9 +39,8 @@ from posture.model.network import (
 )
 
 if TYPE_CHECKING:
+    from posture.analysis.central.paths import CentralTracer
     from posture.model.shared_network import SharedNetwork
-
-TCP_PORTS = (1, 65535)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,8 @@ class Cell:
     subnet's Availability Zone, and `missing` which could not be read. `obstacles` are what the
     subnet's network ACL blocks of the traffic to a gateway endpoint, and what the workload's
     security groups, if known, do not allow of all paths. `central` are the paths to interfaces of
-    endpoints in other VPCs.
+    endpoints in other VPCs, and `deciding` is the step that decides about the names and the paths
+    to them; None where every step holds.
     """
 
     outcome: PathOutcome
@@ -67,16 +66,7 @@ class Cell:
     missing: tuple[str, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
     central: tuple[CentralPath, ...] = ()
-
-    @property
-    def deciding(self) -> CentralStep | None:
-        """The step that decides whether the names and the paths lead to a central endpoint.
-
-        Names come first: no path matters where a name leads elsewhere.
-        """
-        names = (step for each in self.resolution.names for step in each.steps)
-        paths = (step for each in self.central for step in each.steps)
-        return find_deciding_step((*names, *paths))
+    deciding: CentralStep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +77,9 @@ class Coverage:
     subnets: tuple[Subnet, ...]
     cells: Mapping[str, Mapping[str, Cell]]
 
+
+# What is evaluated by the network that VPCs share.
+BEYOND = frozenset({ResolvesTo.PARTLY, ResolvesTo.OTHER, ResolvesTo.NOWHERE})
 
 # The parts of a snapshot on which paths depend, and those on which gates between subnets depend.
 ROUTED = frozenset(
@@ -161,9 +154,11 @@ class Analysis:
             gated._on_ports if gated else {(HTTPS, HTTPS): self.reachability}  # noqa: SLF001 - own class
         )
         self._resolutions: dict[str, NameResolution] = {}
+        same_network = former is not None and former.shared is shared
         self._cells: dict[tuple[str, str], Cell] = (
-            routed._cells if routed and gated else {}  # noqa: SLF001 - own class
+            routed._cells if routed and gated and same_network else {}  # noqa: SLF001 - own class
         )
+        self._tracer: CentralTracer | None = None
         self._obstructed: dict[tuple[str, str, str], tuple[frozenset[int], AddressSet] | None] = {}
         self._summed: dict[int, tuple[PathOutcome, str]] = {}
         self._open_cells: dict[tuple[str, str], Cell] = {}
@@ -200,7 +195,7 @@ class Analysis:
     def resolve_names(self, service: Service) -> NameResolution:
         """Decide what a service's DNS names resolve to."""
         if service.name not in self._resolutions:
-            self._resolutions[service.name] = resolve_names(self.snapshot, service)
+            self._resolutions[service.name] = resolve_names(self.snapshot, service, self.shared)
         return self._resolutions[service.name]
 
     def evaluate_reaches(
@@ -213,7 +208,7 @@ class Analysis:
         """
         interfaces, _ = self.resolve_interfaces(endpoint)
         answers: dict[object, tuple[Reach, ...]] = {}
-        for ports in self._list_port_ranges(endpoint, groups):
+        for ports in list_port_ranges(endpoint, self.snapshot, self.snapshot, groups):
             reachability = self._get_reachability(ports)
             found = tuple(reachability.evaluate(subnet, each, groups) for each in interfaces)
             key = tuple(
@@ -231,29 +226,6 @@ class Analysis:
         if ports not in self._on_ports:
             self._on_ports[ports] = Reachability(self.snapshot, ports)
         return self._on_ports[ports]
-
-    def _list_port_ranges(
-        self, endpoint: Endpoint, groups: frozenset[str] = frozenset()
-    ) -> tuple[PortRange, ...]:
-        """List the ports of an endpoint's service, or all TCP ports, in ranges treated alike.
-
-        `groups` are the ids of the workload's security groups, if known.
-        """
-        if known := list_endpoint_ports(endpoint):
-            return tuple((port, port) for port in known)
-        named = self.snapshot.security_groups
-        inbound = (named[each].ingress for each in endpoint.security_group_ids if each in named)
-        outbound = (named[each].egress for each in groups if each in named)
-        starts = {
-            start
-            for rules in (*inbound, *outbound)
-            for rule in rules
-            for start in get_starts(get_port_range(rule))
-        }
-        for acl in self.snapshot.network_acls.values():
-            for egress in (False, True):
-                starts |= {first for first, _ in split_ports(acl, TCP_PORTS, egress=egress)}
-        return cut_range(TCP_PORTS, starts)
 
     def is_unobstructed(self, subnet: Subnet, endpoint: Endpoint) -> bool:
         """Return quickly whether nothing at all blocks a subnet from an endpoint.
@@ -279,7 +251,7 @@ class Analysis:
             return None
         found = [
             self._get_reachability(ports).find_obstructed(subnet, each)
-            for ports in self._list_port_ranges(endpoint)
+            for ports in list_port_ranges(endpoint, self.snapshot, self.snapshot)
             for each in interfaces
         ]
         known = [each for each in found if each is not None]
@@ -310,6 +282,8 @@ class Analysis:
         self, subnet: Subnet, service: Service, groups: frozenset[str] = frozenset()
     ) -> Cell:
         resolution = self.resolve_names(service)
+        if resolution.resolves_to in BEYOND or resolution.central:
+            return self._evaluate_central(subnet, service, groups)
         if resolution.resolves_to is ResolvesTo.ENDPOINT:
             if not groups and all(
                 self.is_unobstructed(subnet, each) for each in resolution.endpoints
@@ -317,20 +291,33 @@ class Analysis:
                 return self._build_open_cell(subnet, service, resolution)
             return self._evaluate_interfaces(subnet, resolution, groups)
         paths = self.paths.find_paths(subnet, service)
+        exact = EndpointType.GATEWAY in service.types
+        steps = (step for each in resolution.deciding_names for step in each.steps)
+        deciding = None if exact else find_deciding_step(steps)
         if resolution.resolves_to is ResolvesTo.UNKNOWN:
-            return Cell(PathOutcome.UNKNOWN, resolution.why, resolution, paths)
+            return Cell(PathOutcome.UNKNOWN, resolution.why, resolution, paths, deciding=deciding)
         if paths is None:
             why = "the service's addresses or the subnet's route table could not be read"
             return Cell(PathOutcome.UNKNOWN, why, resolution)
-        exact = EndpointType.GATEWAY in service.types
         key = id(paths)  # the paths themselves are kept, and shared by many cells
         if key not in self._summed:
             self._summed[key] = summarize_paths(paths), describe_paths(paths, exact=exact)
-        cell = Cell(*self._summed[key], resolution, paths)
+        cell = Cell(*self._summed[key], resolution, paths, deciding=deciding)
         if exact:
             cell = self._apply_acl(subnet, cell)
         ports = list_ports(service.name) or (HTTPS,)
         return self._apply_groups(cell, groups, ports, exact=exact) if groups else cell
+
+    def _evaluate_central(self, subnet: Subnet, service: Service, groups: frozenset[str]) -> Cell:
+        """Evaluate names that lead to other VPCs, or to no address; few VPCs need it."""
+        from posture.analysis.central.cells import evaluate_central_cell  # noqa: PLC0415
+        from posture.analysis.central.paths import CentralTracer  # noqa: PLC0415
+
+        if self.shared is None:
+            raise AssertionError(service.name)
+        if self._tracer is None:
+            self._tracer = CentralTracer(self.snapshot, self.shared, self.paths, self.reachability)
+        return evaluate_central_cell(self, self._tracer, subnet, service, groups)
 
     def _build_open_cell(
         self, subnet: Subnet, service: Service, resolution: NameResolution

@@ -74,7 +74,7 @@ class NameResolution:
     `ip_versions` the IP versions of the addresses they return. `caveat` describes what is not
     evaluated and could change the answer, and which names of some clients lead elsewhere. `names`
     are the answers for each name, if the shared network is read; the whole is the one that the
-    names of clients by default have in common.
+    names of clients by default have in common, those that are not `optional`.
     """
 
     resolves_to: ResolvesTo
@@ -84,6 +84,12 @@ class NameResolution:
     caveat: str = ""
     names: tuple[NameAnswer, ...] = ()
     central: tuple[Endpoint, ...] = ()
+    optional: frozenset[str] = frozenset()
+
+    @property
+    def deciding_names(self) -> tuple[NameAnswer, ...]:
+        """The answers for the names that clients use by default."""
+        return tuple(each for each in self.names if each.name not in self.optional)
 
 
 def resolve_names(

@@ -15,7 +15,7 @@ class PathOutcome(StrEnum):
     PRIVATE = "endpoint"  # all of it reaches an endpoint
     BY_SECURITY_GROUP = "by security group"  # as above, but only from certain security groups
     PARTLY = "partly"  # part of it reaches an endpoint, part takes another path or is dropped
-    BLOCKED = "blocked"  # it is sent to an endpoint and blocked on the way
+    BLOCKED = "blocked"  # it is blocked on the way to an endpoint, or its names do not resolve
     INTERNET = "internet"  # all or part of it leaves through a NAT or internet gateway
     OTHER_NETWORK = "other network"  # it is routed to another network, where the analysis ends
     NO_ROUTE = "no route"  # it has no route or is dropped

@@ -23,6 +23,8 @@ ATTACHMENTS = (
     SharedFacet.ATTACHMENTS,
     SharedFacet.CORE_ATTACHMENTS,
 )
+# By these, appliances connect with a gateway.
+APPLIANCES = frozenset({AttachmentKind.VPN, AttachmentKind.CONNECT, AttachmentKind.UNKNOWN})
 
 
 def is_working(attachment: TransitAttachment) -> bool:
@@ -42,6 +44,17 @@ class Attachments:
                 self._of_vpcs[each.gateway_id, each.resource_id] = each
             elif each.peer:
                 self._of_peers[each.gateway_id, each.peer.gateway_id] = each
+
+    @property
+    def may_bypass(self) -> bool:
+        """Whether an appliance in a VPC may forward traffic otherwise than by its attachment."""
+        return any(each.kind in APPLIANCES for each in self._shared.attachments.values())
+
+    def list_exits(self, vpc_id: str) -> tuple[TransitAttachment, ...]:
+        """List the attachments by which a VPC may forward traffic."""
+        return tuple(
+            each for (_, of), each in self._of_vpcs.items() if of == vpc_id and is_working(each)
+        )
 
     def find_owner(self, gateway_id: str) -> str:
         """Return the account that owns a gateway; "" if it is not known."""

@@ -237,7 +237,9 @@ class Transit:
 
         if table_id == "":
             text = f"{attachment.id} is not associated with a route table"
-            yield Branch(addresses, (build(StepStatus.BROKEN, attachment.id, text),))
+            kind = StepKind.RETURN_ROUTE if walk.back else StepKind.ATTACHMENT
+            step = replace(build(StepStatus.BROKEN, attachment.id, text), kind=kind)
+            yield Branch(addresses, (step,))
             return
         if table is None or table.routes is None:
             named = table_id or f"the route table associated with {attachment.id}"
@@ -313,7 +315,9 @@ class Transit:
         attachment = self._shared.attachments.get(attachment_id)
 
         def stop(status: StepStatus, text: str, missing: str = "") -> tuple[Branch, ...]:
-            step = walk.build_step(StepKind.ATTACHMENT, status, attachment_id, text, owner, missing)
+            step = walk.build_step(
+                StepKind.TRANSIT_ROUTE, status, attachment_id, text, owner, missing
+            )
             return (Branch(addresses, (step,)),)
 
         if attachment is None:
@@ -341,8 +345,8 @@ class Transit:
     ) -> Iterator[Branch]:
         """Follow traffic into a VPC on the way, which has the address itself or inspects traffic.
 
-        The route tables of the attachment's subnets say whether it leaves again, usually through
-        firewall endpoints.
+        What it forwards comes back by an attachment of its own, or through a VPN connection or
+        Connect attachment of an appliance.
         https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-appliance-scenario.html
         """
         vpc_id = attachment.resource_id
@@ -351,40 +355,33 @@ class Transit:
         inside = addresses & AddressSet.of(blocks)
 
         def build(status: StepStatus, text: str, missing: str = "") -> CentralStep:
-            return walk.build_step(StepKind.ATTACHMENT, status, attachment.id, text, owner, missing)
+            return walk.build_step(
+                StepKind.TRANSIT_ROUTE, status, attachment.id, text, owner, missing
+            )
 
         if inside:
             text = f"{attachment.id} leads to {vpc_id}, which has {describe_addresses(inside)} too"
             yield Branch(inside, (build(StepStatus.BROKEN, text),))
         if not (outside := addresses - inside):
             return
+        exits = self.attachments.list_exits(vpc_id)
+        found = [self._look_up(each, outside, walk) for each in exits]
+        whole = next((each[0] for each in found if len(each) == 1 and each[0].entry), None)
+        lost = all(each.broken for branches in found for each in branches)
+        if lost and not self.attachments.may_bypass and not self._is_peered(vpc_id, walk.wanted):
+            text = f"{attachment.id} leads to {vpc_id}, and no route from there to {walk.wanted}"
+            yield Branch(outside, (build(StepStatus.BROKEN, text),))
+            return
         missing = f"the firewall rules and route tables of {vpc_id}"
         text = f"{attachment.id} leads through {vpc_id}, whose firewall rules are not read"
         step = build(StepStatus.UNKNOWN, text, missing)
-        found = [
-            tuple(self._pass_subnet(end, end.snapshot.subnets[each], outside, walk))
-            for each in (attachment.subnet_ids if end else ())
-            if end and each in end.snapshot.subnets
-        ]
-        if end and found and all(each.broken for branches in found for each in branches):
-            yield from found[0]
-        elif found and all(len(each) == 1 and each[0].entry for each in found):
-            yield Branch(outside, (step, *found[0][0].steps), entry=found[0][0].entry)
-        else:
-            yield Branch(outside, (step,))
+        yield replace(whole, steps=(step, *whole.steps)) if whole else Branch(outside, (step,))
 
-    def _pass_subnet(
-        self, end: VpcEnd, subnet: Subnet, addresses: AddressSet, walk: _Walk
-    ) -> Iterator[Branch]:
-        """Follow traffic out of a subnet of a VPC on the way, behind its firewall endpoints."""
-        for path in end.paths.trace(subnet, addresses):
-            for last in path.ends:
-                leaving = replace(path, kind=last.kind, target=last.target, onward=())
-                if last.kind in GATEWAYS:
-                    gateway_id = _get_gateway_id(last.target)
-                    yield from self._enter_gateway(end, subnet, gateway_id, last.addresses, walk)
-                else:
-                    yield Branch(last.addresses, (_judge_other_path(end, leaving, walk),))
+    def _is_peered(self, one: str, other: str) -> bool:
+        return any(
+            each.active and {each.requester.vpc_id, each.accepter.vpc_id} == {one, other}
+            for each in self._shared.peerings.values()
+        )
 
 
 def _judge_other_path(end: VpcEnd, path: Path, walk: _Walk) -> CentralStep:

@@ -62,6 +62,7 @@ def resolve_service_names(
         caveat=_describe_others(answers, others),
         names=(*answers, *others),
         central=tuple(each.endpoint for each in known if each.snapshot is not snapshot),
+        optional=frozenset(each.name for each in others),
     )
 
 

@@ -16,7 +16,7 @@ from botocore.session import Session
 from posture.ec2.errors import describe_denial, get_error_code
 from posture.ec2.observer import Observer
 from posture.model.scope import Region
-from posture.runtime.clients import CONFIG, assume_role
+from posture.runtime.clients import CONFIG, assume_role, complete_models
 from posture_cli.completion import remember_accounts
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError, describe_failure
@@ -92,7 +92,7 @@ def find_caller(regions: Sequence[str], profile: str | None = None) -> Caller:
         NoRegionError: No region is given, and the caller's AWS settings name none.
         ClientError, BotoCoreError: The credentials are missing or not accepted.
     """
-    session = Session(profile=profile)
+    session = complete_models(Session(profile=profile))
     own = session.get_config_variable("region")
     every = EVERY_REGION in regions
     names = () if every else tuple(dict.fromkeys(regions or filter(None, [own])))

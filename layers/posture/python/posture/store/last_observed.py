@@ -35,7 +35,8 @@ class Observation:
     `dns` are the DNS attributes, with when they were read; those read earlier are not written.
     `since` is the time of the oldest change that led to the observation, None where none did.
     `changes` are the ids of those that say what they did; `silent_since` is the time of the oldest
-    one that does not.
+    one that does not. `shared_at` is the time of the facts of the shared network, None where they
+    are not read.
     """
 
     scope: Scope
@@ -45,6 +46,7 @@ class Observation:
     since: datetime | None = None
     silent_since: datetime | None = None
     changes: frozenset[str] = frozenset()
+    shared_at: datetime | None = None
 
 
 class LastObservedTimes(StoredTable):
@@ -106,10 +108,13 @@ class LastObservedTimes(StoredTable):
             "picture_at": format_iso(observation.observed_at),
             **dns_fields(observation.dns, observation.observed_at),
         }
+        if observation.shared_at:
+            fields["shared_at"] = format_iso(observation.shared_at)
         guard = when_unchanged(
             observation.snapshot_digest,
             observation.since,
             observation.silent_since,
             observation.changes,
+            observation.shared_at,
         )
         return build_record_update(self._table, observation.scope, fields, guard, revise=False)

@@ -46,6 +46,23 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class UsedNetwork:
+    """What an evaluation used of the shared network.
+
+    Attributes:
+        changed_at: The time of the network's latest change, which orders its states.
+        view: The digest of the facts that the scope depends on.
+        links: Where these facts begin, as JSON: they are found again without the snapshot.
+        catalogue: The digest of what all VPCs of the Region share: services and AWS's lists.
+    """
+
+    changed_at: datetime
+    view: str
+    links: str
+    catalogue: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScopeRecord:
     """The record as stored. `commit` names the last transaction, "" before the first one.
 
@@ -58,6 +75,8 @@ class ScopeRecord:
 
     `first_observed_at` is no later than `observed_at`; records that were last written by a version
     that did not store it have none, and those first written by one hold a time too late.
+
+    `shared` is what the evaluation used of the shared network; None where that is not read.
 
     `passed` are the checks that resources of the scope passed in the latest evaluation, as
     `posture.rules.control_counts` names them; None where a former version did not store them.
@@ -80,19 +99,38 @@ class ScopeRecord:
     first_observed_at: datetime | None = None
     exists: bool = True
     passed: frozenset[str] | None = None
+    shared: UsedNetwork | None = None
 
     def is_newer_than(
-        self, observed_at: datetime, dns: DnsAttributes | None, latest: datetime = ANY_TIME
+        self,
+        observed_at: datetime,
+        dns: DnsAttributes | None,
+        latest: datetime = ANY_TIME,
+        shared_at: datetime | None = None,
     ) -> bool:
         """Whether it holds a snapshot as new as this one, or newer DNS attributes.
 
-        A time after `latest` is ignored: no snapshot was taken then.
+        The same snapshot is newer with later facts of the shared network. A time after `latest` is
+        ignored: no snapshot was taken then.
         """
+        if observed_at == self.observed_at <= latest and self._lacks(shared_at, latest):
+            return False
         if observed_at <= self.observed_at <= latest:
             return True
         if self.dns is None or dns is None:
             return False
         return dns.observed_at < self.dns.observed_at <= latest
+
+    def has_later_facts(self, shared_at: datetime | None, latest: datetime = ANY_TIME) -> bool:
+        """Whether later facts of the shared network were used than those of this time."""
+        known = self.shared.changed_at if self.shared else None
+        return shared_at is not None and known is not None and shared_at < known <= latest
+
+    def _lacks(self, shared_at: datetime | None, latest: datetime) -> bool:
+        """Whether the facts of this time are later than what was used."""
+        if shared_at is None:
+            return False
+        return self.shared is None or not shared_at <= self.shared.changed_at <= latest
 
     def is_ahead_of(self, latest: datetime) -> bool:
         """Whether it holds a time after `latest`: a clock was wrong, or the item was edited."""
@@ -112,15 +150,27 @@ def when_absent() -> Guard:
     return Guard("attribute_not_exists(#scope)")
 
 
-def when_newer_than(record: ScopeRecord, latest: datetime = ANY_TIME) -> Guard:
+def when_newer_than(
+    record: ScopeRecord, latest: datetime = ANY_TIME, shared_at: datetime | None = None
+) -> Guard:
     """Allow a write that is newer than a record, while the stored one is still that record.
 
-    A record with a time after `latest` may be written while it has such a time.
+    A record with a time after `latest` may be written while it has such a time. With facts of the
+    shared network, of `shared_at`, neither they nor the snapshot may be older than the stored ones,
+    and one of them is newer.
     """
+    values: dict[str, Any] = {":read": record.revision}
+    newer, same = "#observed_at < :observed_at", "#observed_at = :observed_at"
     if record.observed_at > latest:
-        values = {":read": record.revision, ":latest": format_iso(latest)}
-        return Guard("#observed_at > :latest AND #revision = :read", values)
-    return Guard("#observed_at < :observed_at AND #revision = :read", {":read": record.revision})
+        values[":latest"] = format_iso(latest)
+        newer, same = "#observed_at > :latest", ""
+    if shared_at is None:
+        return Guard(f"{newer} AND #revision = :read", values)
+    values |= {":used": format_iso(shared_at), ":latest": format_iso(latest)}
+    unknown = "attribute_not_exists(#shared_at) OR #shared_at > :latest"
+    if same:
+        newer = f"({newer} OR ({same} AND ({unknown} OR #shared_at < :used)))"
+    return Guard(f"{newer} AND #revision = :read AND ({unknown} OR #shared_at <= :used)", values)
 
 
 def when_revision_is(revision: int) -> Guard:
@@ -147,6 +197,7 @@ def when_unchanged(
     since: datetime | None = None,
     silent_since: datetime | None = None,
     changes: Iterable[str] = (),
+    shared_at: datetime | None = None,
 ) -> Guard:
     """Allow the last-observed time to advance while the record holds this digest.
 
@@ -159,6 +210,8 @@ def when_unchanged(
         silent_since: That of the oldest change that does not say what it did. It may amend the
             causes of an evaluation since then that are not settled.
         changes: The ids of the other changes. They must be known: then they amend nothing.
+        shared_at: The time of the facts of the shared network, which must not be older than those
+            that were used. None where they are not read.
     """
     condition = (
         "#picture = :picture AND #picture_at = #observed_at AND #observed_at <= :observed_at"
@@ -173,6 +226,9 @@ def when_unchanged(
     for number, digest in enumerate(digest_changes(changes).split()):
         condition += f" AND contains(#known_changes, :change{number})"
         values[f":change{number}"] = digest
+    if shared_at:
+        condition += " AND (attribute_not_exists(#shared_at) OR #shared_at <= :used)"
+        values[":used"] = format_iso(shared_at)
     return Guard(condition, values)
 
 
@@ -247,6 +303,16 @@ def dns_fields(dns: DnsAttributes | None, observed_at: datetime) -> dict[str, An
     }
 
 
+def shared_fields(used: UsedNetwork | None) -> dict[str, Any]:
+    """Return what was used of the shared network; None removes what is stored."""
+    return {
+        "shared_at": used and format_iso(used.changed_at),
+        "shared_view": used and used.view,
+        "shared_links": used and used.links,
+        "catalogue": used and used.catalogue,
+    }
+
+
 def snapshot_fields(digest: str, at: datetime) -> dict[str, Any]:
     """Return the attributes of a snapshot digest; an empty one removes them."""
     return {"picture": digest or None, "picture_at": format_iso(at) if digest else None}
@@ -279,6 +345,7 @@ def parse_scope_record(item: StoredItem) -> ScopeRecord:
             first_observed_at=_first_observed_at(fields),
             exists="head_of" in fields,
             passed=_passed(fields.get("passed")),
+            shared=_parse_shared(fields),
         )
 
 
@@ -305,6 +372,14 @@ def _passed(packed: bytes | None) -> frozenset[str] | None:
     if packed is None:
         return None
     return frozenset(filter(None, gzip.decompress(packed).decode().split("\n")))
+
+
+def _parse_shared(fields: Mapping[str, Any]) -> UsedNetwork | None:
+    """Return what was used of the shared network; the last part of an evaluation writes it."""
+    if "shared_at" not in fields:
+        return None
+    texts = (str(fields.get(name, "")) for name in ("shared_view", "shared_links", "catalogue"))
+    return UsedNetwork(parse_iso(require_text(fields, "shared_at")), *texts)
 
 
 def _dns(fields: Mapping[str, Any] | None) -> DnsAttributes | None:

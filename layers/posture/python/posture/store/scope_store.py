@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from posture.errors import ConflictError
+from posture.errors import ConflictError, OutdatedFactsError
 from posture.lifecycle.diff import apply_transitions, digest_former_findings, is_bad
 from posture.model.dns import DnsAttributes
 from posture.model.finding import Finding, FindingStatus, Step, Transition
@@ -41,6 +41,7 @@ from posture.store.scope_record import (
     Guard,
     Json,
     ScopeRecord,
+    UsedNetwork,
     build_record_update,
     coverage_fields,
     dns_fields,
@@ -48,6 +49,7 @@ from posture.store.scope_record import (
     parse_scope_record,
     passed_fields,
     record_key,
+    shared_fields,
     snapshot_fields,
     when_absent,
     when_following,
@@ -107,6 +109,7 @@ class Evaluation:
         passed: The checks that passed.
         latest: The latest time that can be stored by now. A scope record with a later one is
             overwritten as if it were older: it would make every evaluation stale.
+        shared: What it used of the shared network; None where that is not read.
         remember: Returns what is stored of the snapshot with the transitions from a state; None
             leaves what is stored as it is.
     """
@@ -121,7 +124,29 @@ class Evaluation:
     verdicts: Sequence[Verdict] = ()
     passed: frozenset[str] = frozenset()
     latest: datetime = ANY_TIME
+    shared: UsedNetwork | None = None
     remember: Callable[[ScopeState, Sequence[Transition]], Remembered] | None = None
+
+    @property
+    def shared_at(self) -> datetime | None:
+        """The time of the facts of the shared network."""
+        return self.shared.changed_at if self.shared else None
+
+    @property
+    def at(self) -> datetime:
+        """When what it found was so: the snapshot, and the facts of the shared network."""
+        return max(self.observed_at, self.shared_at or self.observed_at)
+
+    @property
+    def name(self) -> str:
+        """The rest of the names of its commits.
+
+        Two evaluations may be of one time: of one snapshot with other facts, or the reverse.
+        """
+        if self.shared_at is None:
+            return ""
+        other = self.shared_at if self.at == self.observed_at else self.observed_at
+        return f"#{format_iso(other)}"
 
 
 class WriteOutcome(StrEnum):
@@ -290,12 +315,14 @@ class Store(StoredTable):
         Raises:
             ConflictError: others kept writing; the evaluation may be tried again.
             CorruptItemError: a stored item cannot be read.
+            OutdatedFactsError: later facts of the shared network were used meanwhile.
         """
         for _ in range(ATTEMPTS):
             state = state or self.load(evaluation.scope)
             was_ahead = state.record is not None and state.record.is_ahead_of(evaluation.latest)
             if state.record and _is_stale(evaluation, state.record):
                 return WriteResult(WriteOutcome.STALE, was_ahead=was_ahead)
+            _require_facts(evaluation, state.record)
             try:
                 if self._carry_over(state, evaluation.verdicts):
                     state = self.load(evaluation.scope)
@@ -316,8 +343,12 @@ class Store(StoredTable):
 
         Raises:
             ConflictError: the scope was written since it was read; it may be tried again.
+            OutdatedFactsError: later facts of the shared network were used meanwhile.
         """
-        observed = snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at)
+        observed = {
+            **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
+            **_shared_fields(state, evaluation),
+        }
         try:
             return self._commit(state, evaluation, steps, observed)
         except ConditionFailedError as error:
@@ -364,6 +395,7 @@ class Store(StoredTable):
                 else {}
             ),
             **dns_fields(evaluation.dns, evaluation.observed_at),
+            **_shared_fields(state, evaluation),
         }
         ids = evaluation.resource_ids
         if ids is None:
@@ -384,7 +416,7 @@ class Store(StoredTable):
     ) -> WriteResult:
         guard = when_absent()
         if state.record:
-            guard = when_newer_than(state.record, evaluation.latest)
+            guard = when_newer_than(state.record, evaluation.latest, evaluation.shared_at)
         remembered = evaluation.remember(state, steps) if evaluation.remember else None
         others: Sequence[TransactWriteItemTypeDef] = ()
         if remembered:
@@ -404,11 +436,11 @@ class Store(StoredTable):
                 step,
                 state.keys.get(step.finding.id, ""),
                 self._keep_resolved,
-                evaluation.observed_at,
+                evaluation.at,
             )
             for step in steps
         )
-        for part in split_into_parts(items, evaluation.observed_at, chain):
+        for part in split_into_parts(items, evaluation.at, chain, evaluation.name):
             last = part.is_last
             if not self._write(
                 evaluation, part, observed if last else {}, guard, others if last else ()
@@ -456,6 +488,7 @@ class Store(StoredTable):
                 return True  # it was written, and only the answer was lost
             if stored and _is_stale(evaluation, stored):
                 return False
+            _require_facts(evaluation, stored)
             if part and part.number > 1:
                 raise ConflictError(f"{evaluation.scope}: lost after {part.commit}") from None
             raise
@@ -471,13 +504,33 @@ def _resolved_keys(finding: Finding, state: ScopeState) -> Iterator[str]:
 
 
 def _is_stale(evaluation: Evaluation, record: ScopeRecord) -> bool:
-    return record.is_newer_than(evaluation.observed_at, evaluation.dns, evaluation.latest)
+    return record.is_newer_than(
+        evaluation.observed_at, evaluation.dns, evaluation.latest, evaluation.shared_at
+    )
+
+
+def _require_facts(evaluation: Evaluation, record: ScopeRecord | None) -> None:
+    """Require facts of the shared network that are no older than those that were used before.
+
+    Raises:
+        OutdatedFactsError: They are older.
+    """
+    if record and record.has_later_facts(evaluation.shared_at, evaluation.latest):
+        raise OutdatedFactsError(f"{evaluation.scope}: evaluated with later shared facts")
+
+
+def _shared_fields(state: ScopeState, evaluation: Evaluation) -> dict[str, Any]:
+    """Return the fields on the shared network; none where it was never read for the scope."""
+    known = evaluation.shared or (state.record and state.record.shared)
+    return shared_fields(evaluation.shared) if known else {}
 
 
 def _time_fields(evaluation: Evaluation) -> dict[str, Any]:
     """Return the fields of every write; the snapshot digest follows once all is written."""
+    used = evaluation.shared_at
     return {
         **index_fields(evaluation.scope, exists=evaluation.exists),
         **snapshot_fields("", evaluation.observed_at),
         "observed_at": format_iso(evaluation.observed_at),
+        **({"shared_at": format_iso(used)} if used else {}),
     }

@@ -15,14 +15,15 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError, CorruptItemError, PostureError
+from posture.model.change import Change
 from posture.model.fingerprint import fingerprint
 from posture.model.instant import format_iso, parse_iso
-from posture.model.network import Snapshot
+from posture.model.network import PrefixList, Service, Snapshot
 from posture.model.scope import ACCOUNT
 from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import SharedNetwork, UnreadFact
@@ -31,6 +32,7 @@ from posture.store.attribute_values import (
     Item,
     StoredItem,
     deserialize,
+    read_time,
     require_int,
     require_text,
     serialize,
@@ -64,8 +66,20 @@ LIMIT = 350_000  # bytes of one item, which holds 400 KB
 MAX_WRITES = 90
 MAX_BYTES = 3_000_000
 LEVEL = 1  # of zlib: three times as fast as the default, and a tenth larger
+CATALOGUE = "catalogue#"  # begins the sort keys of catalogues, by their digest
+KEPT = timedelta(hours=1)  # calls; CloudTrail delivers an event within some 15 minutes
+MAX_CALLS = 20  # of an entry, the latest ones
 TICK = timedelta(microseconds=1)
 NOT_SURVEYED = "the survey of the shared network has not read it yet"
+
+
+@dataclass(frozen=True, slots=True)
+class FactChange:
+    """When an entry last changed, and the calls that its survey or evaluation was told of."""
+
+    name: str
+    changed_at: datetime
+    calls: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,30 @@ class StoredNetwork:
 
     network: SharedNetwork
     changed_at: datetime | None = None
+    changes: tuple[FactChange, ...] = ()
+
+    def list_calls(self, since: datetime | None) -> tuple[Change, ...]:
+        """List the calls that may have led to the changes since a time, each once."""
+        calls = {
+            call.event_id: call
+            for each in self.changes
+            if since is None or each.changed_at > since
+            for call in each.calls
+        }
+        return tuple(calls.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What all VPCs of a Region share: the endpoint services, and AWS's prefix lists."""
+
+    services: Mapping[str, Service] = field(default_factory=dict)
+    prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    calls: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +122,15 @@ class _Entry:
     observed_at: datetime
     digest: str
     content: SharedNetwork | Snapshot
+    calls: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The head's stored time as text, "" for none, and the time that it is to be moved to."""
+
+    former: str
+    next: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +142,8 @@ class _Stored:
     observed_text: str
     digest: str
     chunks: int
+    changed_at: datetime | None = None
+    calls: tuple[Change, ...] = ()
 
     def is_later_than(self, observed_at: datetime, now: datetime) -> bool:
         """Whether it was read at that time or later; a time that has not come is ignored."""
@@ -112,6 +161,7 @@ class SharedNetworkTable(StoredTable):
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         super().__init__(client, table)
         self._loaded: dict[tuple[str, frozenset[str]], StoredNetwork] = {}
+        self._catalogues: dict[tuple[str, str], Catalogue] = {}
         # The digest and content of each entry, by Region and name.
         self._contents: dict[tuple[str, str], tuple[str, Any]] = {}
 
@@ -132,12 +182,12 @@ class SharedNetworkTable(StoredTable):
             if known and changed_at and known.changed_at == changed_at:
                 return known
             try:
-                network = self._read(region, key[1], now)
+                network, changes = self._read(region, key[1], now)
             except CorruptItemError:
                 if self.load_head(region) == changed_at:
                     raise
                 continue  # it was replaced while it was read
-            self._loaded[key] = StoredNetwork(network, changed_at)
+            self._loaded[key] = StoredNetwork(network, changed_at, changes)
             return self._loaded[key]
         raise ConflictError(f"the shared network of {region} changed {ATTEMPTS} times meanwhile")
 
@@ -167,11 +217,36 @@ class SharedNetworkTable(StoredTable):
             for _, kind, account in [each.name.split("#")]
         }
 
-    def write(self, region: str, parts: Iterable[SurveyPart], now: datetime) -> int:
+    def load_parts(self, region: str) -> dict[tuple[SharedKind, str], SurveyPart]:
+        """Load what surveys read, by kind and account, without parts that cannot be read."""
+        parts = {}
+        for item in self._query("region", region, between=KeyRange("item", PART, f"{PART}~")):
+            try:
+                entry = _parse_entry(item, region)
+                content = self._load_contents(region, [entry])[entry.name]
+            except CorruptItemError:
+                continue
+            _, kind, account = entry.name.split("#")
+            parts[SharedKind(kind), account] = SurveyPart(SharedKind(kind), account, content)
+        return parts
+
+    def write(
+        self,
+        region: str,
+        parts: Iterable[SurveyPart],
+        now: datetime,
+        changes: Iterable[Change] = (),
+    ) -> int:
         """Write what a survey read, except what is stored as it is or was read later.
 
         Facts that others name come first, so that a name never leads to a fact that is not there
         yet.
+
+        Args:
+            region: The Region.
+            parts: What was read.
+            now: The current time.
+            changes: The calls that led to the survey, which may be causes of what changed.
 
         Returns:
             The number of parts that changed.
@@ -179,25 +254,29 @@ class SharedNetworkTable(StoredTable):
         Raises:
             ConflictError: Others kept writing.
         """
-        order = list(SharedKind)
+        order, calls = list(SharedKind), tuple(changes)
         entries = [
             _Entry(
                 name_part(each.kind, each.account),
                 each.observed_at,
                 digest_part(each.network),
                 each.network,
+                tuple(it for it in calls if _concerns(it, each)),
             )
             for each in sorted(parts, key=lambda it: (order.index(it.kind), it.account))
         ]
         return self._write(region, entries, now)
 
-    def write_central(self, snapshot: Snapshot, digest: str, now: datetime) -> bool:
+    def write_central(
+        self, snapshot: Snapshot, digest: str, now: datetime, changes: Iterable[Change] = ()
+    ) -> bool:
         """Write the snapshot of a central VPC, unless it is stored as it is or a later one is.
 
         Args:
             snapshot: The part of it that other VPCs can depend on.
             digest: Its digest, which is the same whenever it was taken.
             now: The current time.
+            changes: The calls that led to its evaluation.
 
         Returns:
             Whether it changed.
@@ -206,7 +285,7 @@ class SharedNetworkTable(StoredTable):
             ConflictError: Others kept writing.
         """
         name = f"{CENTRAL}{snapshot.vpc.id}"
-        entry = _Entry(name, snapshot.observed_at, digest, snapshot)
+        entry = _Entry(name, snapshot.observed_at, digest, snapshot, tuple(changes))
         return bool(self._write(snapshot.scope.region, [entry], now))
 
     def remove_central(
@@ -223,12 +302,43 @@ class SharedNetworkTable(StoredTable):
             if stored is None or stored.is_later_than(observed_at, now):
                 return False
             names = [name, *_name_data(name, range(stored.chunks))]
+            deletes = [self._build_delete(region, each) for each in names]
             try:
-                self._transact(region, [self._build_delete(region, each) for each in names], now)
+                self._transact(region, deletes, self._read_head(region, now))
             except ConditionFailedError:
                 continue
             return True
         raise ConflictError(f"others kept writing the shared network of {region}")
+
+    def keep_catalogue(self, region: str, digest: str, catalogue: Catalogue, now: datetime) -> None:
+        """Store a catalogue under its digest, once in the life of this object."""
+        key = (region, digest)
+        if key in self._catalogues:
+            return
+        text = json.dumps(to_json(catalogue), ensure_ascii=False, separators=(",", ":"))
+        fields = {"kind": "shared-catalogue", "schema": SCHEMA, "kept_at": format_iso(now)}
+        data = zlib.compress(text.encode(), LEVEL)
+        if len(data) <= LIMIT:
+            item = _key(region, f"{CATALOGUE}{digest}")
+            put = build_put(self._table, {**item, **serialize({**fields, "data": data})})
+            self._client.put_item(**put)
+        self._catalogues[key] = catalogue
+
+    def load_catalogue(self, region: str, digest: str) -> Catalogue | None:
+        """Load a catalogue by its digest; None where it is not stored.
+
+        Raises:
+            CorruptItemError: It cannot be read.
+        """
+        key, name = (region, digest), f"{CATALOGUE}{digest}"
+        if key not in self._catalogues:
+            item = self._get(_key(region, name)) if digest else None
+            if item is None:
+                return None
+            with naming_item("shared network", region, name):
+                text = _decompress([deserialize(item)["data"]])
+                self._catalogues[key] = from_json(Catalogue, json.loads(text))
+        return self._catalogues[key]
 
     def _write(self, region: str, entries: Sequence[_Entry], now: datetime) -> int:
         """Write entries, as many in one transaction as it holds."""
@@ -247,7 +357,9 @@ class SharedNetworkTable(StoredTable):
                     changed.append(each)
             try:
                 for batch in _split(changed):
-                    self._transact(region, self._build_writes(region, batch, stored), now)
+                    head = self._read_head(region, now)
+                    writes = self._build_writes(region, batch, stored, head.next)
+                    self._transact(region, writes, head)
                     written |= {each.name for each, _ in batch}
             except ConditionFailedError:
                 continue  # others wrote meanwhile: what is stored is compared again
@@ -259,6 +371,7 @@ class SharedNetworkTable(StoredTable):
         region: str,
         batch: Iterable[tuple[_Entry, Sequence[bytes]]],
         stored: Mapping[str, _Stored],
+        at: datetime,
     ) -> list[TransactWriteItemTypeDef]:
         writes: list[TransactWriteItemTypeDef] = []
         for entry, chunks in batch:
@@ -269,6 +382,8 @@ class SharedNetworkTable(StoredTable):
                 "observed_at": format_iso(entry.observed_at),
                 "digest": entry.digest,
                 "chunks": len(chunks),
+                "changed_at": format_iso(at),
+                "calls": _pack_calls(entry, former, at),
             }
             item = {**_key(region, entry.name), **serialize(fields)}
             condition, values = "attribute_not_exists(#item)", {}
@@ -287,29 +402,35 @@ class SharedNetworkTable(StoredTable):
     def _build_delete(self, region: str, name: str) -> TransactWriteItemTypeDef:
         return {"Delete": {"TableName": self._table, "Key": _key(region, name)}}
 
-    def _transact(
-        self, region: str, writes: Sequence[TransactWriteItemTypeDef], now: datetime
-    ) -> None:
-        """Write entries, and move the head to a later time.
+    def _read_head(self, region: str, now: datetime) -> _Head:
+        """Read the head, and the time that it is to be moved to.
 
         Of two changes in one microsecond, or by a clock that is behind, the second one is later as
         well. A stored time that has not come yet is ignored.
-
-        Raises:
-            ConditionFailedError: Others wrote meanwhile.
         """
         former = self._get(_key(region, HEAD))
         text = str(former.get("changed_at", {}).get("S", "")) if former else ""
         at = _read_believable(text, now)
+        return _Head(text, max(now, at + TICK) if at else now)
+
+    def _transact(
+        self, region: str, writes: Sequence[TransactWriteItemTypeDef], head: _Head
+    ) -> None:
+        """Write entries, and move the head to a later time.
+
+        Raises:
+            ConditionFailedError: Others wrote meanwhile.
+        """
+        text = head.former
         condition = "#changed_at = :former" if text else "attribute_not_exists(#changed_at)"
         expression = "SET #kind = :kind, #schema = :schema, #changed_at = :changed_at"
         values: dict[str, Any] = {
             ":kind": "shared-head",
             ":schema": SCHEMA,
-            ":changed_at": format_iso(max(now, at + TICK) if at else now),
+            ":changed_at": format_iso(head.next),
             **({":former": text} if text else {}),
         }
-        head: UpdateTypeDef = {
+        move: UpdateTypeDef = {
             "TableName": self._table,
             "Key": _key(region, HEAD),
             "UpdateExpression": expression,
@@ -317,7 +438,7 @@ class SharedNetworkTable(StoredTable):
             "ExpressionAttributeNames": name_attributes(f"{expression} {condition}"),
             "ExpressionAttributeValues": serialize(values),
         }
-        transact(self._client, [*writes, {"Update": head}])
+        transact(self._client, [*writes, {"Update": move}])
 
     def _confirm(self, region: str, entry: _Entry, former: _Stored) -> None:
         """Record that an entry was read again as it is stored, so that no older one replaces it."""
@@ -342,12 +463,28 @@ class SharedNetworkTable(StoredTable):
         )
         return {each.name: each for each in map(_parse_former, items)}
 
-    def _read(self, region: str, accounts: Collection[str], now: datetime) -> SharedNetwork:
+    def _read(
+        self, region: str, accounts: Collection[str], now: datetime
+    ) -> tuple[SharedNetwork, tuple[FactChange, ...]]:
         """Read the entries, and the content of those that are not known by their digest."""
         entries = [
             _parse_entry(item, region) for item in self._query("region", region, between=ENTRIES)
         ]
         entries = [each for each in entries if each.is_of(accounts)]
+        contents = self._load_contents(region, entries)
+        changes = tuple(
+            FactChange(each.name, each.changed_at, each.calls)
+            for each in entries
+            if each.changed_at
+        )
+        return _build_network(region, accounts, contents, now), changes
+
+    def _load_contents(self, region: str, entries: Sequence[_Stored]) -> dict[str, Any]:
+        """Load the content of entries, those that are not known by their digest.
+
+        Raises:
+            CorruptItemError: One cannot be read.
+        """
         known = {name: it for name, it in self._contents.items() if name[0] == region}
         lacking = [
             each for each in entries if known.get((region, each.name), ("",))[0] != each.digest
@@ -360,8 +497,7 @@ class SharedNetworkTable(StoredTable):
         data = {str(item["item"].get("S")): item for item in self._get_all(keys)}
         for each in lacking:
             self._contents[region, each.name] = each.digest, _parse_content(region, each, data)
-        contents = {each.name: self._contents[region, each.name][1] for each in entries}
-        return _build_network(region, accounts, contents, now)
+        return {each.name: self._contents[region, each.name][1] for each in entries}
 
 
 def digest_part(network: SharedNetwork) -> str:
@@ -463,7 +599,9 @@ def _parse_entry(item: StoredItem, region: str) -> _Stored:
             if not SharedKind(kind) or not ACCOUNT.fullmatch(account):
                 raise ValueError(f"{name!r} names no account")
         digest, chunks = require_text(fields, "digest"), require_int(fields, "chunks")
-        return _Stored(name, parse_iso(text), text, digest, chunks)
+        changed_at = read_time(fields.get("changed_at"))
+        calls = _unpack_calls(fields["calls"]) if "calls" in fields else ()
+        return _Stored(name, parse_iso(text), text, digest, chunks, changed_at, calls)
 
 
 def _parse_former(item: StoredItem) -> _Stored:
@@ -489,12 +627,36 @@ def _parse_content(region: str, entry: _Stored, data: Mapping[str, StoredItem]) 
             if require_text(fields, "digest") != entry.digest:
                 raise ValueError(f"{name} has another digest")
             chunks.append(fields["data"])
-        try:
-            text = zlib.decompress(b"".join(chunks))
-        except zlib.error as error:
-            raise ValueError(str(error)) from error
+        text = _decompress(chunks)
         kind: Any = Snapshot if entry.name.startswith(CENTRAL) else SharedNetwork
         return from_json(kind, json.loads(text))
+
+
+def _decompress(chunks: Iterable[bytes]) -> bytes:
+    try:
+        return zlib.decompress(b"".join(chunks))
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+
+
+def _concerns(call: Change, part: SurveyPart) -> bool:
+    """Whether a call may have changed what a survey read of a kind in an account."""
+    return part.kind in call.kinds and (call.spreads or call.region.account == part.account)
+
+
+def _pack_calls(entry: _Entry, former: _Stored | None, at: datetime) -> bytes | None:
+    """Compress the calls of an entry with the former ones of the last hour, without requests."""
+    known = [each for each in (former.calls if former else ()) if each.time > at - KEPT]
+    calls = {each.event_id: replace(each, request=None) for each in (*known, *entry.calls)}
+    latest = sorted(calls.values(), key=lambda each: (each.time, each.event_id))[-MAX_CALLS:]
+    if not latest:
+        return None
+    text = json.dumps(to_json(_Calls(tuple(latest))), ensure_ascii=False, separators=(",", ":"))
+    return zlib.compress(text.encode(), LEVEL)
+
+
+def _unpack_calls(data: bytes) -> tuple[Change, ...]:
+    return from_json(_Calls, json.loads(_decompress([data]))).calls
 
 
 def _read_believable(text: str, now: datetime) -> datetime | None:

@@ -52,13 +52,16 @@ class TransactionPart:
 
 
 def split_into_parts(
-    steps: Iterable[TransitionItems], observed_at: datetime, chain: Chain
+    steps: Iterable[TransitionItems], at: datetime, chain: Chain, name: str = ""
 ) -> tuple[TransactionPart, ...]:
-    """Split transitions into transactions, in their order, continuing a chain."""
+    """Split transitions into transactions, in their order, continuing a chain.
+
+    The names of the transactions begin with the time of the rows, and end with `name`.
+    """
     chunks = list(_chunks(steps))
     parts = []
     for number, chunk in enumerate(chunks, 1):
-        commit = f"{format_iso(observed_at)}#{number}"
+        commit = f"{format_iso(at)}#{number}{name}"
         rows = []
         for items in chunk:
             row, chain = append_to_chain(with_commit(items.row, commit, len(chunks)), chain)

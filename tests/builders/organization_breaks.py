@@ -42,6 +42,7 @@ from tests.builders.organization_edits import (
     edit_vpc_dns,
     edit_zone,
     forbid_reading,
+    leave_out_hub,
     point_to,
     rename_zone,
     replace_acl,
@@ -131,14 +132,6 @@ ZONES: Mapping[str, Break] = {
         vpcs=EVERY_VPC,
         services=("kms",),
     ),
-    "zone of the second name is missing": Break(
-        "whitepaper",
-        edit_zone(f"Z-monitoring.{REGION}.api.aws", lambda _: None),
-        StepKind.NAME,
-        EVERY_VPC,
-        vpcs=EVERY_VPC,
-        services=("monitoring",),
-    ),
     "zone is not associated with the spoke": Break(
         "whitepaper",
         lambda organization: edit_vpc_dns(
@@ -180,7 +173,7 @@ ZONES: Mapping[str, Break] = {
     "record points to the endpoint of another service": Break(
         "whitepaper",
         point_to("logs"),
-        StepKind.NAME,
+        StepKind.ENDPOINT,
         (KMS_ZONE, "vpce-00000000000000004"),
         vpcs=EVERY_VPC,
         services=("kms",),
@@ -188,8 +181,8 @@ ZONES: Mapping[str, Break] = {
     "record has an address that no endpoint has": Break(
         "whitepaper",
         edit_records(KMS_ZONE, lambda _: (DnsRecord(KMS_NAME, "A", ("10.0.0.250",)),)),
-        StepKind.NAME,
-        (KMS_ZONE,),
+        StepKind.ENDPOINT,
+        ("10.0.0.250",),
         vpcs=EVERY_VPC,
         services=("kms",),
     ),
@@ -336,7 +329,10 @@ RESOLVERS: Mapping[str, Break] = {
         "forwarding",
         lambda organization: organization.edit_shared(resolvers={RESOLVER: None}),
         StepKind.NAME,
-        tuple(f"rslvr-rr-{each}" for each in (KMS_NAME,)),
+        tuple(
+            f"rslvr-rr-{each}.{REGION}.amazonaws.com"
+            for each in ("api.ecr", "dkr.ecr", "kms", "logs", "sts")
+        ),
         vpcs=BOTH,
         services=ALL,
         status=StepStatus.UNKNOWN,
@@ -351,7 +347,7 @@ RESOLVERS: Mapping[str, Break] = {
     "DNS hostnames are disabled": Break(
         "whitepaper",
         edit_vpc(SPOKE, dns_hostnames=False),
-        StepKind.DNS_SERVERS,
+        StepKind.NAME,
         (SPOKE,),
     ),
     "DNS support is disabled": Break(
@@ -427,6 +423,13 @@ ATTACHMENTS: Mapping[str, Break] = {
     "attachment of the hub has no route table": Break(
         "whitepaper",
         edit_attachment("hub", table_id=""),
+        StepKind.RETURN_ROUTE,
+        ("tgw-attach-hub",),
+        vpcs=BOTH,
+    ),
+    "attachment of the hub does not cover a zone": Break(
+        "whitepaper",
+        edit_attachment("hub", subnet_ids=("subnet-hub-tgw-a",)),
         StepKind.RETURN_ROUTE,
         ("tgw-attach-hub",),
         vpcs=BOTH,
@@ -622,27 +625,27 @@ ENDPOINTS: Mapping[str, Break] = {
         edit_endpoint("kms", state="pendingacceptance"),
         StepKind.ENDPOINT,
         ("vpce-00000000000000003",),
-        vpcs=EVERY_VPC,
+        vpcs=BOTH,
         services=("kms",),
     ),
     "endpoint failed": Break(
         "Ministry of Justice, endpoints",
         edit_endpoint("kms", state="failed"),
-        StepKind.ENDPOINT,
-        ("vpce-00000000000000004",),
+        StepKind.NAME,
+        EVERY_VPC,
         vpcs=EVERY_VPC,
         services=("kms",),
     ),
-    "hub is not evaluated": Break(
+    "account of the hub is not watched": Break(
         "whitepaper",
         forbid_reading(
             SharedFacet.CENTRAL_VPC,
             HUB,
             HUB_ACCOUNT,
-            lambda organization: organization.edit_shared(central_vpcs={HUB: None}),
+            leave_out_hub,
         ),
-        StepKind.ENDPOINT,
-        (HUB, "vpce-00000000000000003"),
+        StepKind.NAME,
+        tuple(f"vpce-{number:017x}" for number in range(1, 10)),
         vpcs=BOTH,
         status=StepStatus.UNKNOWN,
         missing="own evaluation",
@@ -670,8 +673,8 @@ def list_intact_variants() -> Mapping[str, Edit]:
         "zone of a parent domain beside the zones": add_zone(
             HostedZone("Z-parent", "amazonaws.com", HUB_ACCOUNT, ()), SPOKE
         ),
-        "attachment of the hub in one zone": edit_attachment(
-            "hub", subnet_ids=("subnet-hub-tgw-a",)
+        "zone of the dual-stack name is missing": edit_zone(
+            f"Z-monitoring.{REGION}.api.aws", lambda _: None
         ),
         "Profile that carries nothing": lambda organization: edit_vpc_dns(
             profiles=(ProfileUse(PROFILE, 200),)

@@ -78,10 +78,6 @@ ENDPOINTS_GROUP = "sg-hub-endpoints"
 # The private DNS names of services as DescribeVpcEndpointServices returns them.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "codeartifact.repositories": (
-        "d.codeartifact.{region}.amazonaws.com",
-        "*.d.codeartifact.{region}.amazonaws.com",
-    ),
     "ec2messages": ("ec2messages.{region}.amazonaws.com",),
     "ecr.api": ("api.ecr.{region}.amazonaws.com",),
     "ecr.dkr": ("dkr.ecr.{region}.amazonaws.com", "*.dkr.ecr.{region}.amazonaws.com"),
@@ -112,6 +108,16 @@ MEMBERS = {
     },
 }
 ORGANIZATION_ONLY = json.dumps({"Statement": [MEMBERS]})
+# Documents of AWS, which Session Manager and Run Command read.
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/documents.html
+DOCUMENTS = {
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": ["ssm:DescribeDocument", "ssm:GetDocument"],
+    "Resource": "arn:aws:ssm:*::document/*",
+    "Condition": {"StringEquals": {"aws:PrincipalOrgID": ORGANIZATION}},
+}
+POLICIES = {"ssm": json.dumps({"Statement": [MEMBERS, DOCUMENTS]})}
 
 
 class Names(StrEnum):
@@ -253,17 +259,24 @@ class _Place:
 
 
 def _write_gateway_policy(region: str) -> str:
-    """Write a policy that also allows the image layers of Amazon ECR, which AWS owns.
+    """Write a policy that also allows the buckets of AWS that the services read.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/ssm-agent-technical-details.html
     """
-    layers = {
+    buckets = (
+        f"prod-{region}-starport-layer-bucket",
+        f"aws-ssm-{region}",
+        f"amazon-ssm-{region}",
+        f"{region}-birdwatcher-prod",
+    )
+    objects = {
         "Effect": "Allow",
         "Principal": "*",
         "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::prod-{region}-starport-layer-bucket/*",
+        "Resource": [f"arn:aws:s3:::{each}/*" for each in buckets],
     }
-    return json.dumps({"Statement": [MEMBERS, layers]})
+    return json.dumps({"Statement": [MEMBERS, objects]})
 
 
 def _list_services(services: Iterable[str], region: str) -> Iterable[Service]:
@@ -409,7 +422,7 @@ def _build_hub(place: _Place, spokes: int) -> Snapshot:
             HUB,
             f"com.amazonaws.{place.region}.{short}",
             "available",
-            policy=ORGANIZATION_ONLY,
+            policy=POLICIES.get(short, ORGANIZATION_ONLY),
             subnet_ids=tuple(each.subnet_id for each in own),
             security_group_ids=(ENDPOINTS_GROUP,),
             network_interface_ids=tuple(each.id for each in own),

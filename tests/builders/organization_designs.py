@@ -95,7 +95,6 @@ def build_peered_whitepaper() -> Organization:
 # What the accelerator calls the zones of services, and whether it adds a wildcard.
 # https://github.com/awslabs/landing-zone-accelerator-on-aws
 ACCELERATOR_ZONES: Mapping[str, tuple[str, bool]] = {
-    "codeartifact.repositories": ("d.codeartifact.{region}.amazonaws.com", True),
     "ec2messages": ("ec2messages.{region}.amazonaws.com", False),
     "ecr.api": ("api.ecr.{region}.amazonaws.com", False),
     "ecr.dkr": ("dkr.ecr.{region}.amazonaws.com", True),

@@ -241,6 +241,12 @@ def forbid_reading(facet: SharedFacet, subject: str, account: str, change: Edit)
     return edit
 
 
+def leave_out_hub(organization: Organization) -> Organization:
+    """Leave the hub out, as if no account that is watched owned it."""
+    kept = {key: each for key, each in organization.snapshots.items() if key != HUB}
+    return Organization(kept, replace(organization.shared, central_vpcs={}))
+
+
 def admit(*peers: str) -> Edit:
     """Replace what the group of the endpoints admits."""
     return lambda organization: organization.edit_vpc(HUB, lambda hub: replace_ingress(hub, *peers))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.analysis.central.answers import CentralPath, CentralStep, NameAnswer, StepStatus
+from posture.analysis.central.record import find_cell_step
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.explain_policies import explain_policy
 from posture.analysis.step import ExplanationStep
 from posture.model.baseline import Baseline
+from posture.model.network import Service
 
 MARKS = {
     StepStatus.HOLDS: "",
@@ -19,13 +21,13 @@ MARKS = {
 
 
 def explain_central(
-    analysis: Analysis, cell: Cell, baseline: Baseline
+    analysis: Analysis, service: Service, cell: Cell, baseline: Baseline
 ) -> Iterator[ExplanationStep]:
     """Explain each name, each path to an interface of a central endpoint, and its policy.
 
     Interfaces that are reached by the same steps are explained once. The step that decides says so.
     """
-    deciding = cell.deciding
+    deciding = find_cell_step(cell, service)
     for answer in cell.resolution.names:
         yield from _explain_name(answer, deciding)
     for steps, paths in _group_paths(cell.central).items():
@@ -90,7 +92,7 @@ def _describe_status(status: StepStatus) -> str:
 
 
 def _explain_step(step: CentralStep, deciding: CentralStep | None) -> ExplanationStep:
-    decides = step is deciding
+    decides = step == deciding
     text = f"{MARKS[step.status]}{_end(step.text)}"
     if step.missing and step.missing not in text:
         text += f" Missing: {step.missing}."

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.central.record import build_central_record, build_name_record
 from posture.analysis.coverage import Analysis, Cell, Coverage
 from posture.analysis.gates import Obstacle
 from posture.analysis.path import Path
@@ -94,7 +93,11 @@ def build_cell_record(cell: Cell, service: Service) -> Json:
         record["obstacles"] = [_build_obstacle(each, None) for each in cell.obstacles]
     if cell.missing:
         record["missing"] = list(cell.missing)
-    return record | build_central_record(cell)
+    if cell.central or cell.resolution.names:
+        from posture.analysis.central.record import build_central_record  # noqa: PLC0415 - if used
+
+        record |= build_central_record(cell, service)
+    return record
 
 
 def _build_path(path: Path, *, exact: bool) -> Json:
@@ -165,6 +168,8 @@ def _build_service(analysis: Analysis, service: Service) -> Json:
         "endpoints": [each.id for each in (*resolution.endpoints, *resolution.central)],
     }
     if resolution.names:
+        from posture.analysis.central.record import build_name_record  # noqa: PLC0415 - if used
+
         record["answers"] = [build_name_record(each) for each in resolution.names]
     return record
 

@@ -149,18 +149,12 @@ def _merge_choices(
     subnet_ids: Sequence[str], choices: Sequence[Sequence[Judged]]
 ) -> Iterator[Judged]:
     """Merge what traffic passes by each subnet that it may enter by: what holds for all of them."""
-    answers = {frozenset((it.step.status, it.stopped) for it in each) for each in choices}
-    broken = [any(it.step.status is StepStatus.BROKEN for it in each) for each in choices]
-    holding = all(it.step.status is StepStatus.HOLDS for each in choices for it in each)
-    if holding:
-        yield from (each for found in choices for each in found)
-        return
-    if all(broken) or len(answers) == 1:
+    if all(any(it.step.status is StepStatus.BROKEN for it in each) for each in choices):
         yield from choices[0]
         return
     for subnet_id, found in zip(subnet_ids, choices, strict=True):
         for each in found:
-            if each.step.status is StepStatus.HOLDS:
+            if each.step.status is StepStatus.HOLDS or all(each in it for it in choices):
                 yield each
                 continue
             missing = each.step.missing or f"whether the traffic enters by {subnet_id}"

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from posture.edits.created import CREATED
@@ -51,7 +50,7 @@ def format_calls(
     symbols = _name_variables(edits)
     created: dict[str, int] = {}
     calls: list[str] = []
-    for each, profile in zip_longest(edits, profiles, fillvalue=""):
+    for each, profile in zip(edits, profiles or [""] * len(edits), strict=True):
         call = _format(each, symbols, region)
         if profile:
             call = f"{call} --profile {shlex.quote(profile)}"

@@ -151,7 +151,10 @@ def _create_attachment(draft: Draft, edit: CreateTransitGatewayVpcAttachment) ->
         if subnet.zone in zones:
             raise refuse("DuplicateSubnetsInSameZone", f"More than one subnet is in {subnet.zone}")
         zones.add(subnet.zone)
-    if find_gateways(draft, gateway.kind).get(gateway.id):
+    attached = draft.shared.is_attached(gateway, edit.vpc_id) if draft.shared else None
+    if attached is None:
+        attached = find_gateways(draft, gateway.kind).get(gateway.id)
+    if attached:
         raise refuse(
             "DuplicateTransitGatewayAttachment",
             f"{gateway.id} has non-deleted Transit Gateway Attachments with same VPC ID.",

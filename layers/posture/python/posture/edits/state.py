@@ -13,7 +13,13 @@ from posture.edits import resolver, transit, zones
 from posture.edits.apply import SERVICE_HANDLERS, VPC_HANDLERS, apply_edits, apply_one, name_errors
 from posture.edits.created import CREATED
 from posture.edits.draft import Draft, Handlers, ServiceDraft
-from posture.edits.edit import CreateDhcpOptions, CreateInternetGateway, DeleteVpcEndpoints, Edit
+from posture.edits.edit import (
+    AcceptVpcPeeringConnection,
+    CreateDhcpOptions,
+    CreateInternetGateway,
+    DeleteVpcEndpoints,
+    Edit,
+)
 from posture.edits.links import EFFECTS
 from posture.edits.owners import find_owner, find_owner_ids, holds
 from posture.edits.shared_draft import SharedDraft
@@ -124,7 +130,14 @@ class _StateDraft:
         return accounts.pop() if len(accounts) == 1 else self._find_caller(edit)
 
     def _find_caller(self, edit: Edit) -> str:
-        """Return the account of an edit that concerns VPCs of several: that of its first VPC."""
+        """Return the account of an edit that concerns VPCs of several.
+
+        That of the first VPC creates a peering connection, that of the other one accepts it.
+        """
+        if isinstance(edit, AcceptVpcPeeringConnection):
+            peerings = self.shared.peerings if self.shared else {}
+            found = peerings.get(edit.vpc_peering_connection_id)
+            return found.accepter.account if found else ""
         vpc_id = getattr(edit, "vpc_id", "")
         return next((each.account for each in self.drafts if each.subject == vpc_id), "")
 

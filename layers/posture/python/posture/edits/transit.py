@@ -195,6 +195,7 @@ def _enable(draft: SharedDraft, edit: EnableTransitGatewayRouteTablePropagation)
             f"Propagation from attachment {attachment.id} to route table {table.id} is already "
             "enabled.",
         )
+    routes = tuple(each for each in routes if each.static or not _is_stale(draft, each))
     propagated = [each.cidr for each in routes if not each.static and each.cidr]
     new = (
         TransitRoute(cidr, None, (attachment.id,), static=False)
@@ -202,6 +203,11 @@ def _enable(draft: SharedDraft, edit: EnableTransitGatewayRouteTablePropagation)
         if not any(cidr.version == it.version and cidr.overlaps(it) for it in propagated)
     )
     _set_routes(draft, table, (*routes, *new))
+
+
+def _is_stale(draft: SharedDraft, route: TransitRoute) -> bool:
+    """Return whether a route was propagated by attachments that are gone."""
+    return draft.attachments.keys().isdisjoint(route.attachment_ids)
 
 
 def _disable(draft: SharedDraft, edit: DisableTransitGatewayRouteTablePropagation) -> None:

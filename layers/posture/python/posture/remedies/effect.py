@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from posture.model.verdict import Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute, list_cell_changes, list_lost_routes
@@ -82,6 +82,16 @@ class Effect:
     def lost_cells(self) -> tuple[CellChange, ...]:
         """The cells in which less traffic reaches the service than before, or less privately."""
         return tuple(each for each in self.cells if each.is_lost)
+
+    def join(self, other: Effect) -> Effect:
+        """Add what the change breaks of another scope; what it resolves there is left out."""
+        return replace(
+            self,
+            opened=_sort((*self.opened, *other.opened)),
+            changed=(*self.changed, *other.changed),
+            cells=(*self.cells, *other.cells),
+            lost_routes=(*self.lost_routes, *other.lost_routes),
+        )
 
     @property
     def is_worse(self) -> bool:

@@ -17,11 +17,16 @@ from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command
 from posture.edits.edit import Edit
 from posture.edits.format import name_operation
+from posture.edits.shared_edit import find_service
+from posture.edits.state import NetworkState, apply_to_state
 from posture.errors import EditError, MalformedRequestError, RefusedEditError, describe_error
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
+from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Remediation, Verdict
 from posture.policy.decide import MAX_UNITS
+from posture.remedies.central import find_central_effects
+from posture.remedies.changed_rules import POLICY_RULES, evaluate_changed
 from posture.remedies.descriptions import (
     describe_lost_cells,
     describe_lost_routes,
@@ -41,11 +46,9 @@ from posture.remedies.effect import (
     select_worst,
 )
 from posture.remedies.policies import find_denials
-from posture.rules import endpoint_policies
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.evidence import join_names
 from posture.rules.rule import EndpointServiceContext, VpcContext
-from posture.rules.rule_catalogue import VPC_RULES
 
 NO_COMMAND = "No command is given"
 NOT_CHECKED = (
@@ -53,12 +56,8 @@ NOT_CHECKED = (
     "posture scan --vpc checks those of one VPC"
 )
 
-# A command that sets policies only concerns these rules, and no other command does: tests show
-# that no other rule reads a policy, and that these read nothing else.
-POLICY_RULES = {rule.id: rule for rule in endpoint_policies.RULES}
-OTHER_RULES = tuple(rule for rule in VPC_RULES if rule.id not in POLICY_RULES)
-
 AnyContext = VpcContext | EndpointServiceContext
+_Applied = tuple[Snapshot | EndpointServiceSnapshot, SharedNetwork | None, tuple[str, ...]]
 _Evaluated = tuple[Effect, tuple[Verdict, ...], str]
 ANY_SEVERITY = 0  # the rank of damage that no finding is worth
 
@@ -201,66 +200,76 @@ class Prover:
 
     def _make_trial(self, command: str) -> _Trial:
         """Apply a command and evaluate what it leads to."""
-        snapshot = self._context.snapshot
+        scope = self._context.snapshot.scope
         try:
-            edits = parse_command(command, region=snapshot.scope.region)
+            edits = parse_command(command, region=scope.region)
         except MalformedRequestError as error:
             return _Trial(problem=f"its effect cannot be checked ({error})")
         subject = _name_operations(edits)
         try:
-            applied = apply_edits(snapshot, edits)
+            snapshot, shared, assumptions = self._apply(edits)
         except RefusedEditError as error:
-            return _Trial(subject, problem=f"EC2 would refuse {subject} ({error})")
+            who = "EC2" if all(find_service(type(each)) == "ec2" for each in edits) else "AWS"
+            return _Trial(subject, problem=f"{who} would refuse {subject} ({error})")
         except EditError as error:
             return _Trial(subject, problem=f"the effect of {subject} is not known ({error})")
-        effect, verdicts, problem = self._evaluate(applied.snapshot)
+        effect, verdicts, problem = self._evaluate(snapshot, shared)
         return _Trial(
             subject,
-            describe_proof(effect, applied.assumptions),
+            describe_proof(effect, assumptions),
             problem,
             frozenset(map(get_key, effect.resolved)),
             tuple(_list_damage(effect, subject)),
             select_worst(each for each in verdicts if each.status not in GOOD),
         )
 
-    def _evaluate(self, snapshot: Snapshot | EndpointServiceSnapshot) -> _Evaluated:
+    def _apply(self, edits: Sequence[Edit]) -> _Applied:
+        """Apply edits to the scope, and to the network that it shares with others if it is read."""
+        context = self._context
+        if isinstance(context, VpcContext) and context.shared:
+            applied = apply_to_state(NetworkState((context.snapshot,), context.shared), edits)
+            return applied.state.snapshots[0], applied.state.shared, applied.assumptions
+        alone = apply_edits(context.snapshot, edits)
+        return alone.snapshot, None, alone.assumptions
+
+    def _evaluate(
+        self, snapshot: Snapshot | EndpointServiceSnapshot, shared: SharedNetwork | None
+    ) -> _Evaluated:
         before = self._context
         if isinstance(before, VpcContext) and isinstance(snapshot, Snapshot):
-            return self._evaluate_vpc(before, snapshot)
+            effect, verdicts, problem = self._evaluate_vpc(before, snapshot, shared)
+            for other in find_central_effects(before, shared):
+                effect = effect.join(other.effect)
+                self._pay_more(other.answers)
+            return effect, verdicts, problem
         assert isinstance(snapshot, EndpointServiceSnapshot)  # noqa: S101 - by its context
         verdicts = evaluate_endpoint_service(snapshot, before.baseline)
         self._pay(len(verdicts), 0)
         return compare_verdicts(self._verdicts, verdicts), verdicts, ""
 
-    def _evaluate_vpc(self, before: VpcContext, snapshot: Snapshot) -> _Evaluated:
+    def _evaluate_vpc(
+        self, before: VpcContext, snapshot: Snapshot, shared: SharedNetwork | None
+    ) -> _Evaluated:
         units = min(before.policy_units, self._left.policy_units)
-        after = VpcContext(snapshot, before.baseline, units, former=before)
-        if find_same_parts(before.snapshot, snapshot) >= PARTS:
+        after = VpcContext(snapshot, before.baseline, units, former=before, shared=shared)
+        if shared is before.shared and find_same_parts(before.snapshot, snapshot) >= PARTS:
             others = (each for each in self._verdicts if each.rule not in POLICY_RULES)
             verdicts = (*others, *evaluate_context(after, POLICY_RULES.values()))
             effect, cells = compare_verdicts(self._verdicts, verdicts), 0
         else:
-            verdicts = self._evaluate_rules(before, after)
+            verdicts = evaluate_changed(before, after, self._verdicts)
             effect = compare_contexts(before, after, self._verdicts, verdicts)
             cells = len(after.analysis.subnets) * len(after.coverage.services)
         denials = find_denials(before, after)
         self._pay(cells + len(verdicts), denials.units)
         return effect, verdicts, next(iter(denials.clauses), "")
 
-    def _evaluate_rules(self, before: VpcContext, after: VpcContext) -> tuple[Verdict, ...]:
-        """Evaluate all rules, except those about policies if no policy is concerned."""
-        if (
-            before.is_unused_default
-            or after.is_unused_default
-            or not _have_same_policies(before, after)
-        ):
-            return evaluate_context(after)
-        known = (each for each in self._verdicts if each.rule in POLICY_RULES)
-        return (*evaluate_context(after, OTHER_RULES), *known)
-
     def _pay(self, answers: int, units: int) -> None:
         left = self._left
         self._left = ProofLimits(left.trials - 1, left.answers - answers, left.policy_units - units)
+
+    def _pay_more(self, answers: int) -> None:
+        self._left = replace(self._left, answers=self._left.answers - answers)
 
 
 def prove_verdicts(
@@ -280,17 +289,6 @@ def drop_unproven_command(verdict: Verdict) -> Verdict:
     if remedy is None or remedy.verified or not (remedy.command or verdict.alternatives):
         return verdict
     return replace(verdict, remediation=replace(remedy, command=""), alternatives=())
-
-
-def _have_same_policies(before: VpcContext, after: VpcContext) -> bool:
-    """Return whether the same endpoints have the same policies, with the same meaning."""
-    if after.changed_policies or before.snapshot.services != after.snapshot.services:
-        return False
-    was, now = (
-        [(each.id, each.type, each.service_name, each.state, each.policy) for each in it.endpoints]
-        for it in (before, after)
-    )
-    return was == now
 
 
 def _name_operations(edits: Sequence[Edit]) -> str:

@@ -37,7 +37,7 @@ FUNCTION_sweep := SweepFunction
 FUNCTION_notify := NotifyFunction
 
 scan: $(CHECKOV) ## scan the templates with checkov; they contain the skipped checks and the reasons
-	$(VENV)/checkov/bin/checkov --framework cloudformation --file template.yaml member.yaml remediation.yaml \
+	$(VENV)/checkov/bin/checkov --framework cloudformation --file template.yaml member.yaml shared-events.yaml remediation.yaml \
 	  --compact --quiet --skip-download
 
 image: $(DEV) ## build a replacement for Lambda's base image (needs root, debootstrap and Docker)
@@ -73,7 +73,7 @@ check: $(DEV) ## lint, format, types, import contracts, templates, generated pag
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=layers/posture/python:cli $(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml member.yaml remediation.yaml docs/samples/*.yaml
+	$(BIN)/cfn-lint template.yaml member.yaml shared-events.yaml remediation.yaml docs/samples/*.yaml
 	$(BIN)/posture rules --output markdown | diff docs/rules.md -
 	$(BIN)/posture controls --mapping --output markdown | diff docs/controls.md -
 	$(BIN)/posture events --output markdown | diff docs/events.md -
@@ -115,7 +115,7 @@ release: $(DEV) ## build what is published: the stack, the command and their che
 	rm -rf dist
 	mkdir -p $(RELEASE)
 	$(BIN)/sam build --no-cached --build-dir $(RELEASE)/stack
-	cp -R member.yaml remediation.yaml samconfig.toml terraform README.md CHANGELOG.md LICENSE $(RELEASE)/
+	cp -R member.yaml shared-events.yaml remediation.yaml samconfig.toml terraform README.md CHANGELOG.md LICENSE $(RELEASE)/
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	cd dist && python3 -m zipfile -c $(notdir $(RELEASE)).zip $(notdir $(RELEASE)) && rm -r $(notdir $(RELEASE))
 	cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS

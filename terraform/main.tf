@@ -28,9 +28,16 @@ resource "aws_s3_object" "template" {
 resource "aws_cloudformation_stack" "posture" {
   name         = var.stack_name
   template_url = "https://${data.aws_s3_bucket.packages.bucket_regional_domain_name}/${aws_s3_object.template.key}"
-  parameters   = var.parameters
+  parameters   = merge(var.shared_network ? { SharedNetwork = "on" } : {}, var.parameters)
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
   tags         = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = !var.shared_network || lookup(var.parameters, "SharedNetwork", "on") == "on"
+      error_message = "shared_network is true, but parameters has another SharedNetwork: remove one of them."
+    }
+  }
 }
 
 data "aws_s3_bucket" "packages" {

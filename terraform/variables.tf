@@ -25,6 +25,12 @@ variable "parameters" {
   default     = {}
 }
 
+variable "shared_network" {
+  description = "Whether to read hosted zones, Profiles, transit gateways and so on, which lead to endpoints in other VPCs."
+  type        = bool
+  default     = false
+}
+
 variable "tags" {
   description = "Tags of the stack and of its resources."
   type        = map(string)

@@ -2,7 +2,8 @@
 
 botocore's EC2 model is 4 MB of JSON with 800 operations, and its endpoints file 1.2 MB with 400
 services; loading them takes a third of a cold start. The models written here hold only operations
-for which the template grants permission. `AWS_DATA_PATH` in the template points to them.
+for which the template grants permission. `AWS_DATA_PATH` in the template points to them. The survey
+of the shared network has models of its own, so that no other function loads what only it uses.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import botocore.session
 ROOT = Path(__file__).parent.parent.parent
 TEMPLATE = ROOT / "template.yaml"
 MODELS = ROOT / "layers/posture/python/posture/models"
+SURVEY_MODELS = ROOT / "layers/posture/python/posture/survey/models"
 VERSIONS = {
     "dynamodb": "2012-08-10",
     "ec2": "2016-11-15",
@@ -27,6 +30,14 @@ VERSIONS = {
     "sns": "2010-03-31",
     "sts": "2011-06-15",
 }
+SURVEY_VERSIONS = {
+    "ec2": VERSIONS["ec2"],
+    "networkmanager": "2019-07-05",
+    "route53": "2013-04-01",
+    "route53profiles": "2018-05-10",
+    "route53resolver": "2018-04-01",
+}
+SURVEY_ROLE = re.compile(r"^  SurveyRole:.*?^(?=  \S)", re.DOTALL | re.MULTILINE)
 ACTION = re.compile(r"\b([a-z0-9]+):([A-Z][A-Za-z]+)")
 # A transaction requires the permissions of its writes and no permission of its own.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
@@ -35,23 +46,36 @@ IMPLIED = {("dynamodb", "PutItem"): ("dynamodb", "TransactWriteItems")}
 Json = dict[str, Any]
 
 
-def build_models(template: str) -> dict[str, Json]:
-    """Build the models by path below `models`, with the operations that a template permits."""
+def build_models(template: str) -> dict[Path, Json]:
+    """Build the models by path, with the operations that a template permits."""
+    others = SURVEY_ROLE.sub("", template)
+    of_survey = "".join(SURVEY_ROLE.findall(template))
+    return {
+        **_build_folder(MODELS, others, VERSIONS, VERSIONS),
+        # The survey finds the rest of what it uses in the other folder.
+        **_build_folder(SURVEY_MODELS, of_survey, SURVEY_VERSIONS, VERSIONS | SURVEY_VERSIONS),
+    }
+
+
+def _build_folder(
+    folder: Path, template: str, versions: Mapping[str, str], located: Iterable[str]
+) -> dict[Path, Json]:
+    """Build the models of services, and the endpoints of those that are `located` with them."""
     loader = botocore.session.get_session().get_component("data_loader")
     permitted = set(ACTION.findall(template))
     permitted |= {implied for action, implied in IMPLIED.items() if action in permitted}
     models = {
-        f"{service}/{version}/service-2": _build_model(
+        folder / f"{service}/{version}/service-2.json.gz": _build_model(
             loader.load_service_model(service, "service-2", version),
             {action for name, action in permitted if name == service},
         )
-        for service, version in VERSIONS.items()
+        for service, version in versions.items()
     }
-    endpoints = loader.load_data("endpoints")
+    endpoints = deepcopy(loader.load_data("endpoints"))
     for partition in endpoints["partitions"]:
-        known = sorted(VERSIONS.keys() & partition["services"].keys())
+        known = sorted({*located} & partition["services"].keys())
         partition["services"] = {name: partition["services"][name] for name in known}
-    return models | {"endpoints": endpoints}
+    return models | {folder / "endpoints.json.gz": endpoints}
 
 
 def _build_model(whole: Json, permitted: set[str]) -> Json:
@@ -63,11 +87,6 @@ def _build_model(whole: Json, permitted: set[str]) -> Json:
         "operations": operations,
         "shapes": dict(sorted(_find_shapes(whole["shapes"], operations))),
     }
-
-
-def get_path(name: str) -> Path:
-    """Return the path of a model in the layer."""
-    return MODELS / f"{name}.json.gz"
 
 
 def compress(model: Json) -> bytes:
@@ -108,6 +127,6 @@ def _remove_documentation(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for name, model in build_models(TEMPLATE.read_text(encoding="utf-8")).items():
-        get_path(name).parent.mkdir(parents=True, exist_ok=True)
-        get_path(name).write_bytes(compress(model))
+    for path, model in build_models(TEMPLATE.read_text(encoding="utf-8")).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(compress(model))

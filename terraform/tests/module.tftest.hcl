@@ -26,6 +26,36 @@ run "deploys_the_template_from_the_bucket" {
   }
 }
 
+run "reads_the_shared_network_only_if_asked_to" {
+  assert {
+    condition     = !contains(keys(aws_cloudformation_stack.posture.parameters), "SharedNetwork")
+    error_message = "The template's default must hold."
+  }
+}
+
+run "reads_the_shared_network" {
+  variables {
+    shared_network = true
+  }
+  assert {
+    condition     = aws_cloudformation_stack.posture.parameters["SharedNetwork"] == "on"
+    error_message = "The variable must reach the stack."
+  }
+  assert {
+    condition     = aws_cloudformation_stack.posture.parameters["AlertEmail"] == "security@example.com"
+    error_message = "The other parameters must stay."
+  }
+}
+
+run "rejects_a_shared_network_that_is_on_and_off" {
+  command = plan
+  variables {
+    shared_network = true
+    parameters     = { SharedNetwork = "off" }
+  }
+  expect_failures = [aws_cloudformation_stack.posture]
+}
+
 run "rejects_a_name_that_makes_function_names_too_long" {
   command = plan
   variables {

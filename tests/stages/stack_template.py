@@ -26,6 +26,16 @@ def properties_by_type(kind: str) -> dict[str, dict[str, Any]]:
     return {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == kind}
 
 
+def list_rules(resources: Mapping[str, Mapping[str, Any]], queue: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of the event rules whose first target is a queue, by logical id."""
+    return {
+        name: it["Properties"]
+        for name, it in resources.items()
+        if it["Type"] == "AWS::Events::Rule"
+        and it["Properties"]["Targets"][0]["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
+    }
+
+
 def as_list(value: Any) -> list[Any]:
     """Return a policy element as a list."""
     return value if isinstance(value, list) else [value]
@@ -53,11 +63,12 @@ def list_endpoint_statements(endpoint: str) -> list[Statement]:
 
 def list_allowed(role: str) -> list[Statement]:
     """Return the Allow statements of a role and of its managed policies."""
-    shared = {it["Ref"] for it in RESOURCES[role]["Properties"]["ManagedPolicyArns"]}
+    shared = {it["Ref"] for it in RESOURCES[role]["Properties"].get("ManagedPolicyArns", [])}
     shared |= {
         name
         for name, policy in properties_by_type("AWS::IAM::ManagedPolicy").items()
-        if {"Ref": role} in policy.get("Roles", [])
+        for it in policy.get("Roles", [])
+        if {"Ref": role} in (it, it.get("Fn::If", [it, it])[1])
     }
     return [
         statement

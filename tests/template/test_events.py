@@ -5,17 +5,13 @@ import json
 import pytest
 
 from posture.changes.event_names import build_event_patterns
-from stack_template import MEMBER, MEMBERS_BUS, RESOURCES, as_list, properties_by_type
+from stack_template import MEMBER, MEMBERS_BUS, RESOURCES, as_list, list_rules
 
 PATTERN_LIMIT = (
     2048  # characters: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 )
 
-RULES = {
-    name: rule
-    for name, rule in properties_by_type("AWS::Events::Rule").items()
-    if "EventPattern" in rule and not name.startswith("Tampering")
-}
+RULES = list_rules(RESOURCES, "ChangesQueue")
 OWN_RULES = {name: rule for name, rule in RULES.items() if "EventBusName" not in rule}
 
 
@@ -29,7 +25,7 @@ def test_member_accounts_forward_the_same_events() -> None:
     rules = [
         it["Properties"]
         for name, it in MEMBER.items()
-        if it["Type"] == "AWS::Events::Rule" and not name.startswith("Tampering")
+        if it["Type"] == "AWS::Events::Rule" and not name.startswith(("Tampering", "Survey"))
     ]
     assert list(build_event_patterns()) == [rule["EventPattern"] for rule in rules]
     assert all(rule["Targets"][0]["Arn"] == MEMBERS_BUS for rule in rules)

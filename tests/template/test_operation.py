@@ -8,11 +8,12 @@ import pytest
 from posture.evaluation.changes import BatchResult
 from posture.evaluation.sweep_result import SweepResult
 from posture.model.scope import Region
+from posture.survey.surveyor import SurveyResult
 from stack_template import PATH, RESOURCES, TEMPLATE, properties_by_type
 
 INTERFACE = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
 ALARMS = properties_by_type("AWS::CloudWatch::Alarm")
-WORK = {"ChangesQueue", "SecondLooksQueue"}
+WORK = {"ChangesQueue", "SecondLooksQueue", "SurveyQueue", "SecondSurveyQueue"}
 DEAD_LETTERS = [name for name in properties_by_type("AWS::SQS::Queue") if name not in WORK]
 OF_THE_STACK = {"Name": "stack", "Value": {"Ref": "AWS::StackName"}}
 FUNCTIONS = list(properties_by_type("AWS::Serverless::Function"))
@@ -64,13 +65,13 @@ def test_every_function_has_an_alarm(metric: str) -> None:
 @pytest.mark.parametrize(
     ("metric", "watched"),
     [
-        ("ApproximateAgeOfOldestMessage", {"ChangesQueue"}),
-        ("IteratorAge", {"NotifyFunction"}),
-        ("Invocations", {"SweepFunction", "ExportFunction"}),
+        ("ApproximateAgeOfOldestMessage", {"ChangesQueue", "SurveyQueue"}),
+        ("IteratorAge", {"NotifyFunction", "RefreshFunction"}),
+        ("Invocations", {"SweepFunction", "ExportFunction", "SurveyFunction"}),
     ],
 )
 def test_delays_have_an_alarm(metric: str, watched: set[str]) -> None:
-    """A backlog of changes, a backlog of alerts, and a day without a sweep or an export."""
+    """A backlog of changes or of alerts, and a day without a sweep, an export or a survey."""
     assert watched == alarmed(metric)
 
 
@@ -124,6 +125,17 @@ def test_the_costs_count_every_metric_with_an_alarm() -> None:
     )
     handbook = (PATH.parent / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"| alarms | {metrics} metrics with an alarm" in handbook
+
+
+@pytest.mark.parametrize(
+    ("condition", "parameter"),
+    [("SharesNetwork", "SharedNetwork=on"), ("ExportsChainEnds", "EvidenceBucket")],
+)
+def test_the_costs_count_the_alarms_of_optional_features(condition: str, parameter: str) -> None:
+    """In the row of the feature."""
+    alarms = sum(RESOURCES[name].get("Condition") == condition for name in ALARMS)
+    handbook = (PATH.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"| `{parameter}` | {alarms} metrics with an alarm × $0.10" in handbook
 
 
 PRICED = {  # the row of the costs in docs/operations.md that counts a kind of resource
@@ -183,11 +195,16 @@ def test_the_network_has_no_internet_access() -> None:
 
 def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
     """It is JSON, and its custom metrics are those that the functions count."""
-    text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body, more = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    shared = more["SharedNetwork"]["Fn::If"]
+    text = body.replace("${SharedNetwork}", shared[1]["Fn::Sub"])
+    assert shared[0] == "SharesNetwork"
+    assert json.loads(body.replace("${SharedNetwork}", shared[2]))
     widgets = json.loads(text)["widgets"]
     counted = {
         *BatchResult().count_metrics(),
         *SweepResult(Region("111122223333", "eu-west-1")).count_metrics(),
+        *SurveyResult(Region("111122223333", "eu-west-1")).count_metrics(),
     }
     counted |= {"DetectionLatency"}
     drawn: list[str] = []

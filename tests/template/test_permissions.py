@@ -22,7 +22,7 @@ from stack_template import (
 )
 
 EVALUATORS = ("EvaluateRole", "SweepRole")
-ROLES = (*EVALUATORS, "NotifyRole", "ExportRole")
+ROLES = (*EVALUATORS, "NotifyRole", "ExportRole", "RefreshRole")  # in the VPC
 ENDPOINTS = ("DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint", "StsEndpoint", "S3Endpoint")
 
 THROUGH_OWN_ENDPOINTS = [
@@ -34,6 +34,9 @@ ON_ALL_RESOURCES = {
     ("FunctionsPolicy", "NotFromFunctionCode"),
     ("FunctionsPolicy", "SendTraces"),
     ("EvaluationPolicy", "DescribeNetworks"),
+    ("SurveyRole", "SendTraces"),
+    ("SurveyRole", "ListGlobalNetwork"),
+    ("SurveyRole", "ListRegionalNetwork"),
     *(("OwnEndpointsPolicy", it["Sid"]) for it in THROUGH_OWN_ENDPOINTS),
 }
 STATEMENTS = [
@@ -81,6 +84,7 @@ def test_the_evaluators_can_make_the_calls_that_rules_need_and_no_others() -> No
 
 # Lambda makes these calls with the roles, from its own network.
 OF_LAMBDA = ("ListStreams", "DescribeStream", "GetRecords", "GetShardIterator")
+STREAMS = {"ReadFindingsStream", "ListFindingsStreams", "ReadNetworkStream", "ListNetworkStreams"}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -111,6 +115,8 @@ def test_what_the_functions_do_is_denied_outside_the_stacks_endpoints(role: str)
         ("SweepRole", {"dynamodb:PutItem"}),
         ("NotifyRole", {"dynamodb:Query"}),
         ("ExportRole", set()),
+        ("RefreshRole", {"dynamodb:PutItem"}),
+        ("SurveyRole", set()),
     ],
 )
 def test_history_is_append_only(role: str, actions: set[str]) -> None:
@@ -119,7 +125,7 @@ def test_history_is_append_only(role: str, actions: set[str]) -> None:
     assert actions == select_actions(about, "dynamodb")
 
 
-@pytest.mark.parametrize("role", EVALUATORS)
+@pytest.mark.parametrize("role", [*EVALUATORS, "RefreshRole"])
 def test_evaluators_only_read_the_baseline(role: str) -> None:
     """Only people change the baseline."""
     about = [it for it in list_allowed(role) if "BaselineTable" in name_resources(it)]
@@ -153,14 +159,16 @@ def test_no_role_is_assumed_without_member_accounts() -> None:
 
 
 def test_member_accounts_grant_read_access_only() -> None:
-    """The permissions of the central account, with the external id, for two roles."""
+    """The permissions of the central account, with the external id, for its functions' roles."""
     role = MEMBER["LookRole"]["Properties"]
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"]["StringEquals"] == {"sts:ExternalId": {"Ref": "ExternalId"}}
     callers = "arn:${AWS::Partition}:iam::${MonitorAccountId}:role${MonitorRolePath}"
+    survey = {"Fn::Sub": callers + "${MonitorStackName}-SurveyRole-*"}
     assert trust["Condition"]["ArnLike"]["aws:PrincipalArn"] == [
         {"Fn::Sub": callers + "${MonitorStackName}-EvaluateRole-*"},
         {"Fn::Sub": callers + "${MonitorStackName}-SweepRole-*"},
+        {"Fn::If": ["SharesNetwork", survey, {"Ref": "AWS::NoValue"}]},
     ]
     there = role["Policies"][0]["PolicyDocument"]["Statement"]
     home = [it for where, it in list_identity_statements() if where == "EvaluationPolicy"]
@@ -215,9 +223,7 @@ def test_endpoint_policies_allow_what_roles_allow(role: str, endpoint: str, serv
         for where, it in list_identity_statements()
         if where != "FunctionsPolicy" and it in list_allowed(role)
     ]
-    of_code = [
-        it for it in purposes if it["Sid"] not in {"ReadFindingsStream", "ListFindingsStreams"}
-    ]
+    of_code = [it for it in purposes if it["Sid"] not in STREAMS]
     through = [
         it
         for it in list_endpoint_statements(endpoint)
@@ -245,7 +251,7 @@ def _pairs(statements: list[Statement], service: str) -> set[tuple[str, str]]:
 def test_the_key_is_used_only_through_services_that_encrypt_with_it() -> None:
     """No function's code can decrypt data directly."""
     users = {where: it for where, it in list_identity_statements() if select_actions([it], "kms")}
-    assert users.keys() == {"ExportRole", "FindingsPipeRole", "FunctionsPolicy"}
+    assert users.keys() == {"ExportRole", "FindingsPipeRole", "FunctionsPolicy", "SurveyRole"}
     exports, statement = users["ExportRole"], users["FunctionsPolicy"]
     assert exports["Action"] == "kms:GenerateDataKey"
     assert exports["Resource"] == {"Ref": "EvidenceKeyArn"}

@@ -13,6 +13,7 @@ TABLES = properties_by_type("AWS::DynamoDB::Table")
 RETAINED = ("FindingsTable", "HistoryTable", "BaselineTable")
 TOPICS = properties_by_type("AWS::SNS::Topic")
 QUEUES = properties_by_type("AWS::SQS::Queue")
+WORK = {"ChangesQueue", "SecondLooksQueue", "SurveyQueue", "SecondSurveyQueue"}
 each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
 
@@ -96,8 +97,11 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 
 
-def test_only_findings_and_events_are_streamed() -> None:
-    """Alerts need the old and the new image; events need the rows that are added to the history."""
+def test_only_findings_events_and_facts_are_streamed() -> None:
+    """Alerts need the old and the new image; events need the rows that are added to the history.
+
+    Of the shared network the stream says only that something changed.
+    """
     streams = {
         name: it["StreamSpecification"]
         for name, it in TABLES.items()
@@ -105,6 +109,7 @@ def test_only_findings_and_events_are_streamed() -> None:
     }
     assert streams == {
         "FindingsTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "NetworkTable": {"StreamViewType": "KEYS_ONLY"},
         "HistoryTable": {
             "Fn::If": [
                 "PublishFindings",
@@ -149,7 +154,7 @@ def test_queues_and_topics_require_tls(name: str) -> None:
     assert deny["Principal"] == "*"
 
 
-@pytest.mark.parametrize("name", sorted(QUEUES.keys() - {"ChangesQueue", "SecondLooksQueue"}))
+@pytest.mark.parametrize("name", sorted(QUEUES.keys() - WORK))
 def test_dead_letters_have_the_longest_retention(name: str) -> None:
     """SQS keeps messages for 14 days at most."""
     assert QUEUES[name]["MessageRetentionPeriod"] == 14 * 86400

@@ -77,6 +77,20 @@ def test_every_amount_follows_from_its_calculation(
     assert sums == pytest.approx(read_sum(page, heading), abs=0.51)
 
 
+def test_every_optional_feature_follows_from_its_calculation() -> None:
+    """Of the features whose amounts are exact; the alarms are those of the template."""
+    exact = [
+        row
+        for row in read_rows("operations.md", "item | if | calculation | more")
+        if re.fullmatch(r"[\d.]+(, [\d.]+, [\d.]+)?", row[3])
+    ]
+    assert len(exact) >= 7
+    for name, _, calculation, more in exact:
+        amounts = [amount(each) for each in more.split(", ")]
+        computed = [compute(calculation, at) for at in range(len(amounts))]
+        assert computed == pytest.approx(amounts, abs=CENT), name
+
+
 def test_variants_follow_from_the_sum_and_the_sweeps() -> None:
     """What a variant saves is computed from the lines that it changes."""
     rows = read_rows("scale.md", "variant | calculation | dollars a month | cents per account")

@@ -1,4 +1,4 @@
-"""Dead letters of the changes queue and of EventBridge."""
+"""Dead letters of the queues of changes, and of EventBridge."""
 
 from __future__ import annotations
 
@@ -78,22 +78,47 @@ class UndeliveredDeadLetters:
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Return the event's fields; the schedule's invocation of the sweep has none."""
-        return {"event": "sweep"} if _is_for_sweep(message) else describe_event(message)
+        return {"event": "sweep"} if _is_for_function(message) else describe_event(message)
 
     def explain(self, message: DeadLetterMessage) -> str:
         """Return EventBridge's error code and message."""
-        names = [name for name in ("ERROR_CODE", "ERROR_MESSAGE") if name in message.attributes]
-        return ": ".join(message.attributes[name] for name in names) or UNKNOWN
+        return _explain_undelivered(message) or UNKNOWN
 
     def reprocess(self, message: DeadLetterMessage) -> str:
         """Send the event to the changes queue, or start the sweep that was due."""
-        if _is_for_sweep(message):
+        if _is_for_function(message):
             return self.sweep.start_once()
         return self.changes.send(message)
 
 
-def _is_for_sweep(message: DeadLetterMessage) -> bool:
-    """Return whether the target was a function: rules target only one, the sweep."""
+@dataclass(frozen=True, slots=True)
+class SurveyDeadLetters:
+    """Changes of the shared network that were not surveyed; a new survey reads all of it."""
+
+    survey: DeployedFunction
+    outcome: str = "covered by a new survey"
+
+    def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
+        """Return the event's fields; the schedule's invocation of the survey has none."""
+        return {"event": "survey"} if _is_for_function(message) else describe_event(message)
+
+    def explain(self, message: DeadLetterMessage) -> str:
+        """Return EventBridge's error, or where the reason is."""
+        return _explain_undelivered(message) or "see the log of the survey function"
+
+    def reprocess(self, message: DeadLetterMessage) -> str:  # noqa: ARG002 - one survey serves all
+        """Start a survey, unless one was started before."""
+        return self.survey.start_once()
+
+
+def _explain_undelivered(message: DeadLetterMessage) -> str:
+    """Return EventBridge's error code and message; "" if the event was delivered."""
+    names = [name for name in ("ERROR_CODE", "ERROR_MESSAGE") if name in message.attributes]
+    return ": ".join(message.attributes[name] for name in names)
+
+
+def _is_for_function(message: DeadLetterMessage) -> bool:
+    """Return whether the target was a function: only schedules have one as their target."""
     return ":function:" in message.attributes.get("TARGET_ARN", "")
 
 
@@ -101,5 +126,6 @@ def describe_event(message: DeadLetterMessage) -> Mapping[str, Any]:
     """Return an EventBridge event's fields, with the API call's name as `event`."""
     event = message.parse_body()
     detail = event.get("detail")
-    name = detail.get("eventName") if isinstance(detail, dict) else None
-    return {**event, "event": name or "unreadable"}
+    # The second name is that of Network Manager's own events.
+    names = [detail.get("eventName"), detail.get("changeType")] if isinstance(detail, dict) else []
+    return {**event, "event": next(filter(None, names), "unreadable")}

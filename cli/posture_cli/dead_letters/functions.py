@@ -86,17 +86,18 @@ class DeployedFunction:
 
 @dataclass(frozen=True, slots=True)
 class SweepDeadLetters:
-    """Lambda's records of failed sweeps; one new sweep makes up for all of them."""
+    """Lambda's records of failed sweeps or refreshes; one new sweep makes up for all of them."""
 
     sweep: DeployedFunction
+    event: str = "sweep"
     outcome: str = "covered by a new sweep"
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
-        """Return where and when the sweep failed."""
-        return describe_invocation(message, "sweep")
+        """Return where and when the invocation failed."""
+        return describe_invocation(message, self.event)
 
     def explain(self, message: DeadLetterMessage) -> str:
-        """Return the sweep's own error, which names the scopes that it could not record."""
+        """Return the function's own error, which names the scopes that it could not record."""
         return describe_failure(message)
 
     def reprocess(self, message: DeadLetterMessage) -> str:  # noqa: ARG002 - one sweep serves all

@@ -11,7 +11,12 @@ import boto3
 from posture.store.findings import Findings
 from posture.store.history import History
 from posture_cli.dead_letters.alerts import AlertDeadLetters
-from posture_cli.dead_letters.changes import ChangeDeadLetters, ChangesQueue, UndeliveredDeadLetters
+from posture_cli.dead_letters.changes import (
+    ChangeDeadLetters,
+    ChangesQueue,
+    SurveyDeadLetters,
+    UndeliveredDeadLetters,
+)
 from posture_cli.dead_letters.functions import DeployedFunction, SweepDeadLetters
 from posture_cli.dead_letters.queue import DeadLetterQueue
 from posture_cli.deployed import read_stack_output
@@ -24,6 +29,8 @@ QUEUES: Mapping[str, str] = {
     "undelivered": "UndeliveredQueueUrl",
     "sweeps": "SweepFailuresQueueUrl",
     "alerts": "AlertFailuresQueueUrl",
+    "surveys": "SurveyDeadLetterQueueUrl",
+    "refreshes": "RefreshFailuresQueueUrl",
 }
 
 
@@ -48,6 +55,10 @@ def open_queue(name: str, stack: str, region: str | None) -> DeadLetterQueue:
         kind = UndeliveredDeadLetters(changes, function("SweepFunctionName"))
     elif name == "sweeps":
         kind = SweepDeadLetters(function("SweepFunctionName"))
+    elif name == "surveys":
+        kind = SurveyDeadLetters(function("SurveyFunctionName"))
+    elif name == "refreshes":
+        kind = SweepDeadLetters(function("SweepFunctionName"), "refresh")
     else:
         kind = AlertDeadLetters(
             Findings(dynamodb, output("FindingsTableName")),

@@ -140,7 +140,7 @@ class StreamMapping:
 
     def _matches(self, record: Any) -> bool:
         images = record["dynamodb"]
-        if images.get("OldImage") == images.get("NewImage"):
+        if "NewImage" in images and images.get("OldImage") == images["NewImage"]:
             return False  # AWS writes no stream record for a write that changes nothing; moto does
         return not self._patterns or any(p.matches_event(record) for p in self._patterns)
 

@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from sample_network import NOW, REGION, SampleNetwork
 
 ROOT = Path(__file__).parents[3]
 MODELS = ROOT / "layers/posture/python/posture/models"
+SURVEY_MODELS = ROOT / "layers/posture/python/posture/survey/models"
 
 
 def import_generator() -> Any:
@@ -46,10 +48,11 @@ def test_the_models_are_those_of_the_template_and_the_locked_botocore() -> None:
     """If this fails, run `make docs`."""
     module = import_generator()
     models = module.build_models(module.TEMPLATE.read_text())
-    stored = {name: gzip.decompress(module.get_path(name).read_bytes()) for name in models}
-    assert {name: json.loads(text) for name, text in stored.items()} == models
-    present = {path.relative_to(MODELS) for path in MODELS.rglob("*") if path.is_file()}
-    assert present == {module.get_path(name).relative_to(MODELS) for name in models}
+    stored = {path: gzip.decompress(path.read_bytes()) for path in models}
+    assert {path: json.loads(text) for path, text in stored.items()} == models
+    folders = (MODELS, SURVEY_MODELS)
+    present = {path for folder in folders for path in folder.rglob("*.gz") if path.is_file()}
+    assert present == models.keys()
 
 
 def test_every_shape_that_a_model_refers_to_is_in_it() -> None:
@@ -61,16 +64,23 @@ def test_every_shape_that_a_model_refers_to_is_in_it() -> None:
 
 
 SERVICES = ["dynamodb", "ec2", "securityhub", "sns", "sts"]
+SURVEYED = ["ec2", "networkmanager", "route53", "route53profiles", "route53resolver", "sts"]
 REGIONS = ["eu-west-1", "us-east-1", "cn-north-1", "us-gov-west-1", "ap-future-9"]
 
 
 @pytest.mark.parametrize("region", REGIONS)
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    ("service", "folders"),
+    [
+        *((service, [MODELS]) for service in SERVICES),
+        *((service, [SURVEY_MODELS, MODELS]) for service in SURVEYED),
+    ],
+)
 def test_a_client_has_the_endpoint_and_signature_of_the_complete_models(
-    service: str, region: str, monkeypatch: pytest.MonkeyPatch
+    service: str, folders: list[Path], region: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This also holds in regions that botocore does not know yet."""
-    monkeypatch.setenv("AWS_DATA_PATH", str(MODELS))
+    """This also holds in regions that botocore does not know yet, and for the survey's services."""
+    monkeypatch.setenv("AWS_DATA_PATH", os.pathsep.join(map(str, folders)))
     clients.session.cache_clear()
     slim = clients.session().create_client(service, region, config=clients.CONFIG)
     clients.session.cache_clear()
@@ -83,6 +93,24 @@ def test_a_client_has_the_endpoint_and_signature_of_the_complete_models(
     assert set(slim.meta.service_model.operation_names) < set(
         whole.meta.service_model.operation_names
     )
+
+
+@pytest.mark.parametrize(
+    ("service", "shape", "member"),
+    [
+        ("route53", "HostedZoneFeatures", "PublicDNSFallbackStatus"),
+        ("route53profiles", "ProfileAssociation", "Priority"),
+    ],
+)
+def test_the_survey_knows_members_that_botocore_lacks(
+    service: str, shape: str, member: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are merged into the smaller models, too."""
+    monkeypatch.setenv("AWS_DATA_PATH", os.pathsep.join(map(str, [SURVEY_MODELS, MODELS])))
+    clients.session.cache_clear()
+    client = clients.session().create_client(service, REGION, config=clients.CONFIG)
+    assert member in client.meta.service_model.shape_for(shape).members
+    clients.session.cache_clear()
 
 
 def test_every_lookup_operation_is_in_the_model() -> None:

@@ -336,23 +336,21 @@ def find_facts(source: str, name: str) -> SurveyedFacts:
 
 
 def build_survey_patterns() -> dict[str, dict[str, Any]]:
-    """Build the EventBridge patterns of the calls that lead to a survey, by the stack's rule."""
-    of_names = [ROUTE53, RESOLVER, PROFILES, RAM]
+    """Build the EventBridge patterns of what leads to a survey, by the stack's rule."""
+    calls = _build_pattern([NETWORK_MANAGER], SURVEYED)
+    source = calls.pop("source")
     return {
         "SurveyNetworkRule": _build_pattern([EC2], (*OF_VPCS, *SURVEYED)),
-        "SurveyNamesRule": _build_pattern(of_names, SURVEYED),
-        "SurveyCoreRule": _build_pattern([NETWORK_MANAGER], SURVEYED),
-        "SurveyEventsRule": {"source": [_name(NETWORK_MANAGER)], "detail-type": [*NETWORK_EVENTS]},
+        "SurveyNamesRule": _build_pattern([ROUTE53, RESOLVER, PROFILES, RAM], SURVEYED),
+        "SurveyCoreRule": {"source": source, "$or": [calls, {"detail-type": [*NETWORK_EVENTS]}]},
     }
 
 
 def build_forward_patterns() -> dict[str, dict[str, Any]]:
     """Build the patterns of the events of global services, by the rule of shared-events.yaml."""
-    patterns = build_survey_patterns()
     return {
         "ZonesRule": _build_pattern([ROUTE53], SURVEYED),
-        "CoreRule": patterns["SurveyCoreRule"],
-        "EventsRule": patterns["SurveyEventsRule"],
+        "CoreRule": build_survey_patterns()["SurveyCoreRule"],
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_securityhub import SecurityHubClient
     from mypy_boto3_sns import SNSClient
 
-MODELS = Path(__file__).parent.parent / "models"
+SURVEY_MODELS = Path(__file__).parent.parent / "survey" / "models"
 _creating = Lock()
 CONCURRENCY = 10  # concurrent requests; the connection pool has the same size
 
@@ -105,14 +105,14 @@ def open_member_session(role_arn: str, external_id: str) -> Session:
 def complete_models(of: Session) -> Session:
     """Let a session know members of responses that botocore's own models still lack.
 
-    They are `sdk-extras` beside the models of the functions, which find them by `AWS_DATA_PATH`.
+    They are `sdk-extras` beside the models of the survey, which finds them by `AWS_DATA_PATH`.
     Behind botocore's folders, the reduced models there take the place of none.
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_HostedZoneFeatures.html
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_route53profiles_ProfileAssociation.html
     """
     paths = of.get_component("data_loader").search_paths
-    if str(MODELS) not in paths:
-        paths.append(str(MODELS))
+    if str(SURVEY_MODELS) not in paths:
+        paths.append(str(SURVEY_MODELS))
     return of
 
 

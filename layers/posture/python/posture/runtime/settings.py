@@ -59,6 +59,10 @@ EXPECTED = {
         "the name of a CloudFormation stack",
     ),
     "MONITOR_VPC_ID": (re.compile(r"|vpc-[0-9a-z]+"), "the ID of the functions' VPC"),
+    "NETWORK_TABLE": (
+        re.compile(rf"|{TABLE[0].pattern}"),
+        "the name of a DynamoDB table, or empty",
+    ),
     "RESOLVED_FINDING_DAYS": (re.compile(r"\d{1,4}"), "a number of days, or 0 for no limit"),
     "EVIDENCE_BUCKET": (re.compile(r"|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"), "the name of a bucket"),
     "EVIDENCE_BUCKET_OWNER": (re.compile(rf"|{ACCOUNT.pattern}"), "a 12-digit account ID"),
@@ -90,6 +94,7 @@ class Settings:
     security_hub: bool = False
     chat: bool = False  # whether HTTPS subscribers receive the form of Amazon Q Developer
     evidence: EvidenceBucket | None = None
+    network_table: str = ""  # of the facts of the shared network; "" if it is not read
     keep_resolved: timedelta | None = None  # how long resolved findings stay in the findings table
 
     @property
@@ -129,6 +134,7 @@ class Settings:
             stack=environ["STACK_NAME"],
             own_vpc=environ.get("MONITOR_VPC_ID", ""),
             members=members,
+            network_table=environ.get("NETWORK_TABLE", ""),
             keep_resolved=timedelta(days=days) if days else None,
             evidence=_read_evidence(environ),
             security_hub=environ.get("SECURITY_HUB", "") not in {"", "off"},

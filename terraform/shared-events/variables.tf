@@ -1,0 +1,32 @@
+variable "template_file" {
+  description = "The path of shared-events.yaml."
+  type        = string
+}
+
+variable "monitor_account_id" {
+  description = "The account of the central stack."
+  type        = string
+}
+
+variable "monitor_region" {
+  description = "The region of the central stack."
+  type        = string
+}
+
+variable "monitor_stack_name" {
+  description = "The name of the central stack."
+  type        = string
+  default     = "posture"
+}
+
+variable "stack_name" {
+  description = "The name of the CloudFormation stack."
+  type        = string
+  default     = "posture-events"
+}
+
+variable "tags" {
+  description = "Tags of the stack and of its resources."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,16 @@
+mock_provider "aws" {}
+
+run "forwards_the_events_of_global_services" {
+  module {
+    source = "./shared-events"
+  }
+  variables {
+    template_file      = "main.tf" # any file: only its text is uploaded
+    monitor_account_id = "111122223333"
+    monitor_region     = "eu-west-1"
+  }
+  assert {
+    condition     = aws_cloudformation_stack.events.parameters["MonitorRegion"] == "eu-west-1"
+    error_message = "The events must go to the region of the central stack."
+  }
+}

@@ -1,0 +1,73 @@
+"""How `posture redrive` reads messages about the shared network, and what makes up for them."""
+
+import json
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from change_records import build_event, build_record
+from posture_cli.dead_letters.changes import SurveyDeadLetters
+from posture_cli.dead_letters.functions import DeployedFunction, SweepDeadLetters
+from posture_cli.dead_letters.queue import DeadLetterMessage
+
+CALL = build_event(build_record("ChangeResourceRecordSets", eventSource="route53.amazonaws.com"))
+ROUTE = build_event({"changeType": "TGW-ROUTE-INSTALLED"}, source="aws.networkmanager")
+
+
+def build_message(body: Any, **attributes: str) -> DeadLetterMessage:
+    """Build a message that was received once."""
+    return DeadLetterMessage("1", "receipt", json.dumps(body), attributes, 1)
+
+
+@pytest.fixture
+def lambda_() -> Mock:
+    """Return a client of Lambda that only takes notes."""
+    return Mock()
+
+
+@pytest.mark.parametrize(
+    ("message", "event", "reason"),
+    [
+        (build_message(CALL), "ChangeResourceRecordSets", "see the log of the survey function"),
+        (build_message(ROUTE), "TGW-ROUTE-INSTALLED", "see the log of the survey function"),
+        (
+            build_message(CALL, ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="denied"),
+            "ChangeResourceRecordSets",
+            "NO_PERMISSIONS: denied",
+        ),
+        (
+            build_message({}, TARGET_ARN="arn:aws:lambda:eu-west-1:1:function:posture-survey"),
+            "survey",
+            "see the log of the survey function",
+        ),
+        (build_message([]), "unreadable", "see the log of the survey function"),
+    ],
+    ids=["a call", "an event of Network Manager", "undelivered", "the schedule", "unreadable"],
+)
+def test_a_message_that_was_not_surveyed_is_named_with_its_reason(
+    lambda_: Mock, message: DeadLetterMessage, event: str, reason: str
+) -> None:
+    """EventBridge says why it could not deliver one; the survey's log has all else."""
+    letters = SurveyDeadLetters(DeployedFunction(lambda_, "posture-survey"))
+    assert letters.describe(message)["event"] == event
+    assert letters.explain(message) == reason
+
+
+def test_one_survey_makes_up_for_all_messages(lambda_: Mock) -> None:
+    """It reads everything, so that no message needs to be sent again."""
+    letters = SurveyDeadLetters(DeployedFunction(lambda_, "posture-survey"))
+    assert [letters.reprocess(build_message(CALL)) for _ in range(3)] == ["", "", ""]
+    lambda_.invoke.assert_called_once_with(
+        FunctionName="posture-survey", InvocationType="Event", Payload=b"{}"
+    )
+
+
+def test_one_sweep_makes_up_for_failed_refreshes(lambda_: Mock) -> None:
+    """It evaluates every VPC with the facts that are stored."""
+    letters = SweepDeadLetters(DeployedFunction(lambda_, "posture-sweep"), "refresh")
+    message = build_message({"requestContext": {"condition": "RetryAttemptsExhausted"}})
+    assert letters.describe(message)["event"] == "refresh"
+    assert letters.explain(message) == "RetryAttemptsExhausted"
+    assert letters.reprocess(message) == ""
+    assert lambda_.invoke.call_args.kwargs["FunctionName"] == "posture-sweep"

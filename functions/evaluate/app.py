@@ -31,6 +31,12 @@ home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
 # With a single account no change concerns another one's scopes, and none is looked for.
 watched = frozenset({settings.region.account, *members}) if members else frozenset()
+shared = None
+if settings.network_table:
+    # Imported where it is switched on: a cold start of the others need not wait for it.
+    from posture.evaluation.shared_facts import build_shared_facts
+
+    shared = build_shared_facts(clients.dynamodb(), settings, home.now)
 evaluator = Evaluator(
     EvaluationPorts(
         observer=home,
@@ -44,6 +50,7 @@ evaluator = Evaluator(
         baselines=BaselineTable(clients.dynamodb(), settings.tables.baseline),
         rejections=Rejections(clients.dynamodb(), settings.tables.history),
         own_vpc=settings.own_vpc,
+        shared=shared,
     )
 )
 # The objects above live as long as the process, so the garbage collector skips them.

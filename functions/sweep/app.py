@@ -26,6 +26,12 @@ home = Observer(clients.ec2(settings.region.name), settings.region)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
+shared = None
+if settings.network_table:
+    # Imported where it is switched on: a cold start of the others need not wait for it.
+    from posture.evaluation.shared_facts import build_shared_facts
+
+    shared = build_shared_facts(clients.dynamodb(), settings, home.now)
 # The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()
 
@@ -35,7 +41,9 @@ gc.freeze()
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
     """Sweep the region in all accounts; fail when it is incomplete, so that Lambda retries."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
-    result = sweep_accounts(home, members.values(), store, baselines, deadline=deadline)
+    result = sweep_accounts(
+        home, members.values(), store, baselines, deadline=deadline, shared=shared
+    )
     add_counts(metrics, result.count_metrics())
     result.require_complete()
     return result.count_metrics()

@@ -74,6 +74,8 @@ def build_cause_record(cause: Cause) -> dict[str, Any]:
 def _name_cause(cause: Cause) -> str:
     if cause.kind is CauseKind.UPGRADE:
         return "an upgrade of the monitor's rules"
+    if cause.kind is CauseKind.SHARED_NETWORK:
+        return "a change of the network that VPCs share"
     if cause.event_name == "PolicyDateReached":
         return "a date in an endpoint policy"
     if cause.kind is CauseKind.CLOCK:

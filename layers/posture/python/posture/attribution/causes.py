@@ -102,6 +102,8 @@ class Attributor:
         last = states[-1]
         if last.cause is None:
             return Answer(UNKNOWN_CAUSE, settled=not trace.unexplained)
+        if last.candidates:
+            return Answer(select_candidates(last.candidates), settled=True)
         if any(self._list_together(last)):
             return None
         return Answer(Attribution(last.cause), settled=last.change is None and last.exact)
@@ -160,6 +162,8 @@ class Attributor:
         state = self._trace.states[number]
         if state.cause is None:
             return Answer(UNKNOWN_CAUSE, settled=True)
+        if state.candidates:
+            return Answer(select_candidates(state.candidates), settled=True)
         rivals = tuple(self._list_together(state) if state.exact else self._list_rivals(state))
         if rivals or alone:
             return Answer(select_candidates((state.cause, *rivals)), settled=False)

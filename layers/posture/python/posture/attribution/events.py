@@ -21,6 +21,7 @@ WORDS = 500  # bytes; a user agent is any text that its sender chooses
 PUT_BASELINE = "PutBaseline"
 UPGRADED = "RulesUpgraded"
 GRACE_ENDED = "GracePeriodEnded"
+SHARED_CHANGED = "SharedNetworkChanged"
 DATE_REACHED = "PolicyDateReached"
 # A call that is older than an observation without its effect by more than this is no cause: EC2
 # returns changes after a couple of seconds, sometimes after minutes.
@@ -61,11 +62,23 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedChange:
+    """The facts of the shared network that a scope depends on changed, or are read since then.
+
+    `at` is when they were stored, `calls` what may have changed them.
+    """
+
+    at: datetime
+    calls: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
     """What is known now: the snapshot, None if the scope is gone, and what it is judged by.
 
     `versions` are those of the baseline from the earlier snapshot's on, in order; the last one is
-    in force. The earlier snapshot's is missing where it is not known.
+    in force. The earlier snapshot's is missing where it is not known. `shared` is set where facts
+    of the shared network changed since the earlier snapshot.
     """
 
     scope: Scope
@@ -73,6 +86,7 @@ class Present:
     snapshot: AnySnapshot | None
     versions: Sequence[BaselineVersion]
     code: str
+    shared: SharedChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,12 @@ def build_baseline_cause(version: BaselineVersion, at: datetime) -> Cause:
 def build_upgrade_cause(present: Present) -> Cause:
     """Build the cause of what this version of the monitor judges in another way."""
     return Cause(present.code, UPGRADED, "", present.observed_at, kind=CauseKind.UPGRADE)
+
+
+def list_shared_causes(change: SharedChange) -> tuple[Cause, ...]:
+    """List what can have changed the facts of the shared network: calls, as far as some are known."""
+    calls = tuple(map(build_cause, change.calls))
+    return calls or (Cause("", SHARED_CHANGED, "", change.at, kind=CauseKind.SHARED_NETWORK),)
 
 
 def list_versions(earlier: Earlier, present: Present) -> Iterator[Event]:

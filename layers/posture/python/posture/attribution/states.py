@@ -30,6 +30,7 @@ from posture.attribution.events import (
     build_cause,
     build_upgrade_cause,
     list_clock_events,
+    list_shared_causes,
     list_versions,
     select_applied,
 )
@@ -53,7 +54,8 @@ class State:
     """A scope after an event.
 
     Attributes:
-        cause: The event. Of the first state: the upgrade of the monitor since, or None.
+        cause: The event. Of the first state: the upgrade of the monitor since, the change of the
+            shared network since, or None. Their former state is not known, so they come first.
         change: The call, where the event is one.
         at: When it happened.
         snapshot: The snapshot then; None where the scope does not exist.
@@ -61,6 +63,8 @@ class State:
         exact: Whether the effect of the event is known. It is only possible where it was read off
             the present snapshot.
         differences: What the event changed.
+        candidates: All events that can have led to the first state, where there are several, or
+            where one is a call that may have changed the shared network.
     """
 
     cause: Cause | None
@@ -70,6 +74,7 @@ class State:
     baseline: Baseline
     exact: bool = True
     differences: tuple[Difference, ...] = ()
+    candidates: tuple[Cause, ...] = ()
 
     @property
     def changed(self) -> frozenset[Resource]:
@@ -162,7 +167,19 @@ class _Run:
         upgraded = build_upgrade_cause(present) if earlier.code != present.code else None
         if earlier.version not in known:
             upgraded = upgraded or build_baseline_cause(self._version, present.observed_at)
-        self._states = [State(upgraded, None, earlier.observed_at, self.snapshot, self._resolve())]
+        shared = list_shared_causes(present.shared) if present.shared else ()
+        causes = (*((upgraded,) if upgraded else ()), *shared)
+        certain = len(causes) <= 1 and not (present.shared and present.shared.calls)
+        self._states = [
+            State(
+                causes[0] if causes else None,
+                None,
+                earlier.observed_at,
+                self.snapshot,
+                self._resolve(),
+                candidates=() if certain else causes,
+            )
+        ]
         current = resolve_for(present.versions[-1].document, present.scope, present.snapshot)
         others = (
             *(list_versions(earlier, present) if earlier.version in known else ()),

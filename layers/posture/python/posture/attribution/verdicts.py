@@ -68,7 +68,7 @@ class StateVerdicts:
             return select_worst(evaluate_endpoint_service(snapshot, baseline))
         if isinstance(snapshot, Snapshot):
             context = VpcContext(snapshot, baseline, former=self._present)
-            if self._present:
-                context = replace(context, policy_units=self._present.policy_units)
+            if present := self._present:
+                context = replace(context, policy_units=present.policy_units, shared=present.shared)
             return select_worst(evaluate_context(context))
         return select_worst(evaluate_region_access(snapshot, baseline))

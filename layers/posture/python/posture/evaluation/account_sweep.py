@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
@@ -18,6 +19,9 @@ from posture.model.scope import Region, Scope
 from posture.runtime.deadline import Deadline
 from posture.store.baselines import BaselineTable
 from posture.store.scope_store import Store
+
+if TYPE_CHECKING:
+    from posture.evaluation.shared_facts import SharedFacts
 
 DAY = timedelta(days=1)
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -35,15 +39,17 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     *,
     deadline: Deadline | None = None,
     chance: Chance = random.random,
+    shared: SharedFacts | None = None,
 ) -> SweepResult:
     """Sweep the home account and all members; one that fails does not stop the others.
 
     Accounts take turns, one slice each, the least recently observed first, until all are done or
     the deadline forbids another slice. So neither a large account nor one that always fails delays
-    the others; what remains comes first in the next sweep.
+    the others; what remains comes first in the next sweep. `shared` is the network that VPCs share,
+    None where it is not read.
     """
     deadline = deadline or Deadline()
-    sweeps = [RegionSweep(observer, store, baselines) for observer in (home, *members)]
+    sweeps = [RegionSweep(observer, store, baselines, shared) for observer in (home, *members)]
     ordered = _sort_by_last_observed(sweeps, home.now(), chance)
     turns = deque((each.region, each.run_slices(deadline=deadline)) for each in ordered)
     remaining: dict[Region, Sequence[Scope]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
@@ -36,6 +36,9 @@ from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
 
+if TYPE_CHECKING:
+    from posture.evaluation.shared_facts import SharedFacts
+
 SETTLED = timedelta(minutes=4)  # an older change was evaluated before: it comes again after 5
 SCOPES_AT_ONCE = 4  # each sends ten EC2 requests at once
 TOGETHER = 2  # from so many VPCs of an account on, shared requests are fewer
@@ -53,7 +56,8 @@ class EvaluationPorts:
     """What the evaluator works with.
 
     `observer` reads the monitor's own account and region, `members` the same region of other
-    accounts, by account. `own_vpc` is the VPC of the functions, whose tag a schedule sets.
+    accounts, by account. `own_vpc` is the VPC of the functions, whose tag a schedule sets. `shared`
+    is the network that VPCs share; None where it is not read.
     """
 
     observer: Observer
@@ -63,6 +67,7 @@ class EvaluationPorts:
     rejections: Rejections
     members: Mapping[str, Observer] = field(default_factory=dict)
     own_vpc: str = ""
+    shared: SharedFacts | None = None
 
     def observer_of(self, account: str) -> Observer:
         """Return the observer of an account; KeyError where it is not monitored."""
@@ -94,9 +99,8 @@ class BatchEvaluation:
 
         Scopes whose endpoint policies take long come last, one by one, as far as time allows.
         """
-        evaluator = ScopeEvaluator(
-            self._ports.store, self._ports.baselines, self._ports.observer.now
-        )
+        ports = self._ports
+        evaluator = ScopeEvaluator(ports.store, ports.baselines, ports.observer.now, ports.shared)
         resolved, failures = self._resolve_changes()
         for scopes, vpcs in self._read_groups(resolved.scopes):
             failures |= self._evaluate_group(evaluator, scopes, vpcs, resolved.scopes)
@@ -136,9 +140,8 @@ class BatchEvaluation:
         events = [each.event_id for each in changes]
         observer = ports.observer_of(region.account)
         try:
-            result = RegionSweep(observer, ports.store, ports.baselines).run(
-                changes, self._deadline
-            )
+            sweep = RegionSweep(observer, ports.store, ports.baselines, ports.shared)
+            result = sweep.run(changes, self._deadline)
         except CAUGHT as error:
             logger.exception("region not swept", extra={"event_ids": events})
             return dict.fromkeys(events, describe_error(error))

@@ -23,6 +23,7 @@ from posture.attribution.events import (
     BaselineVersion,
     Earlier,
     Present,
+    SharedChange,
     build_baseline_cause,
     select_applied,
 )
@@ -125,6 +126,7 @@ class CauseFinder:
             stored = self._load(record.snapshot_at)
         number = stored.version if stored else it.baseline.version
         present = self._build_present(number, it.baseline, it.snapshot, it.observed_at, it.code)
+        present = replace(present, shared=it.find_shared_change(record))
         confirmed = record.observed_at if record and record.snapshot_digest else None
         earlier = self._find_earlier(
             stored, present, it.changes, confirmed, is_first=record is None
@@ -271,13 +273,16 @@ class CauseFinder:
         earlier = self._find_earlier(
             before, present, changes, stored.confirmed_at, is_first=stored.previous is None
         )
+        if before and before.view != stored.view and stored.shared_at:
+            change = SharedChange(stored.shared_at, stored.shared_calls)
+            present = replace(present, shared=change)
         ask = self._prepare(earlier, present, changes)
         keys = [(key[0], key[1]) for key in stored.unsettled]
         findings = self._store.load_findings(scope, keys)
         found: list[Transition] = []
         left: list[tuple[str, ...]] = []
         for finding in findings:
-            amended, is_settled = _amend_finding(finding, stored.observed_at, ask)
+            amended, is_settled = _amend_finding(finding, stored.at, ask)
             if amended:
                 found.append(amended)
             if not is_settled:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from posture.attribution.events import READING, select_applied
+from posture.attribution.events import READING, SharedChange, select_applied
 from posture.errors import CorruptItemError
 from posture.lifecycle.waiving import Waivers
 from posture.model.change import Change
@@ -23,12 +23,13 @@ from posture.model.verdict import Verdict
 from posture.rules.rule import VpcContext
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import AppliedBaseline, BaselineTable
-from posture.store.scope_record import digest_changes
+from posture.store.scope_record import ScopeRecord, digest_changes
 from posture.store.scope_store import ScopeState, Store
 from posture.store.snapshots import KEPT, Remembered, StoredSnapshot
 
 if TYPE_CHECKING:
     from posture.evaluation.cause_finder import Amendments, CauseFinder
+    from posture.evaluation.shared_facts import ScopeFacts
     from posture.evaluation.transient_finder import Followed
 
 logger = Logger()
@@ -69,6 +70,7 @@ class EvaluatedScope:
         verdicts: The verdicts.
         context: What they were evaluated in, if the scope is a VPC.
         names: The names of the scope.
+        facts: What it depends on in the shared network; None where that is not read.
     """
 
     scope: Scope
@@ -80,11 +82,23 @@ class EvaluatedScope:
     verdicts: Sequence[Verdict] = ()
     context: VpcContext | None = None
     names: ScopeNames = NO_NAMES
+    facts: ScopeFacts | None = None
 
     @property
     def code(self) -> str:
         """The digest of the code that evaluates it."""
         return compute_code_digest()
+
+    def find_shared_change(self, record: ScopeRecord | None) -> SharedChange | None:
+        """Find whether what it depends on in the shared network changed since it was recorded."""
+        known = record.shared if record else None
+        if self.facts is None:
+            return SharedChange(self.observed_at) if known and self.snapshot else None
+        used = self.facts.used
+        if record is None or (known and known.view == used.view):
+            return None
+        calls = self.facts.list_calls(known.changed_at) if known else ()
+        return SharedChange(used.changed_at, calls)
 
 
 class Recorder:
@@ -177,7 +191,16 @@ class Recorder:
             known = self._digest_known(state, followed and followed[0], snapshots)
             return Remembered(None, snapshots, unsettled_at, held_at, known)
         later = followed[0].later if followed else ()
-        unsettled = self._finder.unsettled if self._finder and steps else ()
+        unsettled: tuple[tuple[str, ...], ...] = ()
+        if self._finder and steps:
+            unsettled = self._finder.unsettled
+        previous = record.snapshot_at if record else None
+        if previous == it.observed_at:  # the same snapshot, with other facts of the shared network
+            same = self.load(previous)
+            previous = same.previous if same else None
+            later = same.changes if same else later
+            unsettled = tuple(dict.fromkeys((*(same.unsettled if same else ()), *unsettled)))
+        shared = it.find_shared_change(record)
         stored = StoredSnapshot(
             scope=it.scope,
             observed_at=it.observed_at,
@@ -185,9 +208,12 @@ class Recorder:
             version=it.baseline.version,
             code=it.code,
             changes=merge_changes(later, it.changes),
-            previous=record.snapshot_at if record else None,
+            previous=previous,
             confirmed_at=record.observed_at if record and record.snapshot_digest else None,
             unsettled=unsettled,
+            shared_at=it.facts.used.changed_at if it.facts else None,
+            view=it.facts.used.view if it.facts else "",
+            shared_calls=shared.calls if shared else (),
         )
         at = it.observed_at if unsettled else unsettled_at
         known = self._digest_known(state, followed and followed[0], (*snapshots, stored))

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
@@ -42,6 +43,9 @@ from posture.store.baselines import BaselineTable
 from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import Store
 
+if TYPE_CHECKING:
+    from posture.evaluation.shared_facts import SharedFacts
+
 MAX_FAILED_READS = 16  # of a slice; halving finds one of 200 VPCs that cannot be read in eight
 WRITERS = 8  # scopes recorded at once; the connection pool holds ten DynamoDB calls
 
@@ -54,8 +58,16 @@ Denied = Mapping[Facet | ServiceFacet, str]  # why the region's scopes cannot be
 class RegionSweep:
     """Sweeps the region of one observer."""
 
-    def __init__(self, observer: Observer, store: Store, baselines: BaselineTable) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        store: Store,
+        baselines: BaselineTable,
+        shared: SharedFacts | None = None,
+    ) -> None:
+        """Create a sweep; `shared` is the network that VPCs share, None where it is not read."""
         self.region = observer.region
+        self._shared = shared
         self._observer = observer
         self._store = store
         self._baselines = baselines
@@ -91,7 +103,7 @@ class RegionSweep:
         A listing that is denied fails the region: the scopes that it would name are not swept.
         """
         records = {each.scope: each for each in self._store.load_region_records(self.region)}
-        evaluator = ScopeEvaluator(self._store, self._baselines, self._observer.now)
+        evaluator = ScopeEvaluator(self._store, self._baselines, self._observer.now, self._shared)
         latest = evaluator.latest()
         access = records.pop(self.region.scope, None)
         try:
@@ -138,7 +150,9 @@ class RegionSweep:
                     lost, failed_regions[self.region] = {Facet.VPC: reason}, reason
                 failed |= self._record_access(evaluator, lost, access, listing.observed_at)
             for part, vpcs in read.items():
-                observed += [pass_.observe(each, vpcs) for each in vpcs.vpcs.values()]
+                seen, unseen = pass_.observe_all(vpcs)
+                observed += seen
+                failed |= unseen
                 tasks |= pass_.end_deleted(vpcs, part)
             same = _find_unchanged(evaluator, observed, records, latest)
             tasks |= {
@@ -274,6 +288,18 @@ class _Pass:
         """Digest a snapshot; `vpcs` is the slice that a VPC was read with."""
         dns = vpcs.dns.get(snapshot.scope.subject) if vpcs else None
         return self.evaluator.observe(snapshot, self.changes, dns)
+
+    def observe_all(self, vpcs: RegionSnapshot) -> tuple[list[ObservedScope], dict[Scope, str]]:
+        """Digest the VPCs of a slice; one that fails does not stop the others."""
+        observed: list[ObservedScope] = []
+        failed: dict[Scope, str] = {}
+        for each in vpcs.vpcs.values():
+            try:
+                observed.append(self.observe(each, vpcs))
+            except Exception as error:
+                logger.exception("VPC not observed", extra={"scope": str(each.scope)})
+                failed[each.scope] = describe_error(error)
+        return observed, failed
 
     def end_deleted(self, vpcs: RegionSnapshot, ids: Sequence[str]) -> Iterator[tuple[Scope, Task]]:
         """Resolve the findings of VPCs that were deleted since they were listed."""

@@ -20,6 +20,7 @@ from posture.analysis.matrix import build_matrix_record
 from posture.attribution.events import READING
 from posture.baseline.resolve import resolve_baseline
 from posture.ec2.region_catalogue import TimeSource
+from posture.errors import ConflictError, OutdatedFactsError
 from posture.evaluation.recorder import EvaluatedScope, Recorder
 from posture.lifecycle.diff import READABLE_AGAIN, find_transitions, resolve_all
 from posture.lifecycle.snapshot_digest import digest_snapshot
@@ -55,6 +56,7 @@ from posture.store.scope_store import (
 )
 
 if TYPE_CHECKING:
+    from posture.evaluation.shared_facts import ScopeFacts, SharedFacts
     from posture.remedies.prove import Prover
 
 logger = Logger()
@@ -62,6 +64,7 @@ logger = Logger()
 VPC_GONE = "VPC gone"
 SERVICE_GONE = "endpoint service gone"
 EXEMPT = "exempt"
+ATTEMPTS = 3  # with later facts of the shared network each time
 FIRST_POLICY_UNITS = VPC_POLICY_UNITS // 8  # a VPC whose policies take more is evaluated last
 # Where one of these is denied, the ids that lead to the scope are not all known.
 IDENTIFYING = frozenset(Facet) - {
@@ -97,6 +100,7 @@ class ObservedScope:
     observation: Observation
     changes: Sequence[Change]
     names: ScopeNames = NO_NAMES
+    facts: ScopeFacts | None = None  # of the shared network, for a VPC where it is read
 
     @property
     def scope(self) -> Scope:
@@ -148,17 +152,26 @@ class ScopeEvaluator:
     again, and `CorruptItemError` when a stored item cannot be read.
     """
 
-    def __init__(self, store: Store, baselines: BaselineTable, now: TimeSource) -> None:
-        """Read the baseline in force.
+    def __init__(
+        self,
+        store: Store,
+        baselines: BaselineTable,
+        now: TimeSource,
+        shared: SharedFacts | None = None,
+    ) -> None:
+        """Read the baseline in force, and the shared network if it is used.
 
         Raises:
-            CorruptItemError: it cannot be read.
+            ConflictError: the shared network was written each time while it was read.
+            CorruptItemError: one of them cannot be read.
         """
         self._store = store
         self._baselines = baselines
         self._baseline = baselines.load_applied()
         self._document = self._baseline.document
         self._now = now
+        self._shared = shared
+        self._network = shared.load() if shared else None
 
     def evaluate(
         self,
@@ -179,26 +192,60 @@ class ScopeEvaluator:
             policy_units: The work that the endpoint policies of a VPC may take.
 
         Raises:
+            ConflictError: Others kept evaluating it with later facts of the shared network.
             CostlyPoliciesError: They take more, and may take more when its turn comes again.
         """
+        for _ in range(ATTEMPTS):
+            try:
+                result, is_first = self._evaluate(observed, settled, is_new, policy_units)
+            except OutdatedFactsError:
+                is_new = False
+            else:
+                if not is_first or not self._must_repeat(observed):
+                    return result
+            observed = self._observe_again(observed)
+        raise ConflictError(f"{observed.scope}: others kept evaluating it with later facts")
+
+    def _evaluate(
+        self, observed: ObservedScope, settled: bool, is_new: bool, policy_units: int
+    ) -> tuple[ScopeResult, bool]:
+        """Evaluate a scope once; return the result, and whether nothing was stored of it."""
         scope, observation = observed.scope, observed.observation
         last_observed = self._store.last_observed
         if settled and observation.snapshot_digest and last_observed.advance(observation):
-            return unchanged(scope)
+            return unchanged(scope), False
         state = ScopeState(scope, None, {}) if is_new else self._store.load(scope)
         latest, record = self.latest(), state.record
         was_ahead = record is not None and record.is_ahead_of(latest)
         matches = not was_ahead and state.matches(observation.snapshot_digest)
         if matches and (amended := self._amend(observed, state)):
-            return amended
+            return amended, False
         if matches and last_observed.advance(
             replace(observation, since=None, silent_since=None, changes=frozenset())
         ):
-            return unchanged(scope)
-        if record and record.is_newer_than(observation.observed_at, observation.dns, latest):
-            return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead)
+            return unchanged(scope), False
+        at, shared_at = observation.observed_at, observation.shared_at
+        if record and record.is_newer_than(at, observation.dns, latest, shared_at):
+            return ScopeResult(scope, WriteOutcome.STALE, was_ahead=was_ahead), False
+        if record and record.has_later_facts(shared_at, latest):
+            raise OutdatedFactsError(f"{scope}: evaluated with later shared facts")
         results = evaluate_rules(observed, policy_units, is_first=record is None)
-        return self._record(observed, results, state)
+        return self._record(observed, results, state), record is None
+
+    def _must_repeat(self, observed: ObservedScope) -> bool:
+        """Whether the shared network changed before the scope was known, so that nothing else will.
+
+        Once it is, what a changed fact concerns is evaluated again.
+        """
+        return bool(
+            observed.facts and self._shared and self._shared.has_changed(observed.facts.stored)
+        )
+
+    def _observe_again(self, observed: ObservedScope) -> ObservedScope:
+        """Observe a scope with the present shared network."""
+        if self._shared:
+            self._network = self._shared.load()
+        return self.observe(observed.snapshot, observed.changes, observed.observation.dns)
 
     def observe(
         self,
@@ -214,11 +261,14 @@ class ScopeEvaluator:
             dns: The DNS attributes to store, with when they were read.
         """
         scope, at = snapshot.scope, snapshot.observed_at
+        facts = self._restrict(snapshot, changes)
+        since = max(at, facts.used.changed_at) if facts else at
         tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
         baseline = resolve_baseline(self._document, scope, tags)
-        waivers = Waivers(scope, at, self._document.waivers, baseline)
+        waivers = Waivers(scope, since, self._document.waivers, baseline)
+        view = facts.used.view if facts else ""
         try:
-            digest = digest_snapshot(snapshot, waivers, compute_code_digest())
+            digest = digest_snapshot(snapshot, waivers, compute_code_digest(), view)
         except Exception:
             logger.exception("snapshot not digested", extra={"scope": str(scope)})
             digest = ""  # the scope is evaluated now, and again the next time
@@ -234,10 +284,18 @@ class ScopeEvaluator:
                 since=_find_oldest(changes),
                 silent_since=_find_oldest(each for each in changes if each.request is None),
                 changes=_list_with_requests(changes),
+                shared_at=facts.used.changed_at if facts else None,
             ),
             changes,
             names,
+            facts,
         )
+
+    def _restrict(self, snapshot: AnySnapshot, changes: Sequence[Change]) -> ScopeFacts | None:
+        """Return what a VPC depends on in the shared network; None where that is not read."""
+        if self._shared is None or self._network is None or not isinstance(snapshot, Snapshot):
+            return None
+        return self._shared.restrict(self._network, snapshot, changes)
 
     def latest(self) -> datetime:
         """Return the latest time that can be stored by now."""
@@ -253,6 +311,8 @@ class ScopeEvaluator:
         """Resolve all findings of a scope that is gone, or of a region that can be read again."""
         reason = VPC_GONE if scope.vpc_id else SERVICE_GONE
         reason = READABLE_AGAIN if scope.is_region else reason
+        if self._shared and self._network:
+            self._shared.remove_central(self._network, scope, observed_at)
         evaluated = EvaluatedScope(scope, observed_at, None, changes, self._baseline)
         recorder = Recorder(self._store, self._baselines, evaluated)
         recorded = self._store.record(
@@ -281,6 +341,7 @@ class ScopeEvaluator:
             observation.observed_at,
             snapshot_digest=observation.snapshot_digest,
             latest=self.latest(),
+            shared=observed.facts.used if observed.facts else None,
             remember=recorder.remember,
         )
         steps = recorder.compare(state)
@@ -300,6 +361,7 @@ class ScopeEvaluator:
             results.verdicts if results else (),
             results.context if results and isinstance(results.context, VpcContext) else None,
             observed.names,
+            observed.facts,
         )
         return Recorder(self._store, self._baselines, evaluated)
 
@@ -307,6 +369,9 @@ class ScopeEvaluator:
         self, observed: ObservedScope, results: RuleResults, state: ScopeState
     ) -> ScopeResult:
         observation, recorder = observed.observation, self._build_recorder(observed, results)
+        facts, snapshot = observed.facts, observed.snapshot
+        if facts and self._shared and isinstance(snapshot, Snapshot):
+            self._shared.keep_catalogue(snapshot, facts.used.catalogue)
         evaluation = Evaluation(
             observed.scope,
             observation.observed_at,
@@ -317,6 +382,7 @@ class ScopeEvaluator:
             verdicts=results.verdicts,
             passed=frozenset(map(str, list_passed_checks(results.verdicts))),
             latest=self.latest(),
+            shared=facts.used if facts else None,
             remember=recorder.remember,
         )
         recorded = self._store.record(
@@ -360,7 +426,9 @@ def evaluate_rules(
         return RuleResults(verdicts, None, repeatable, service, is_first)
     if isinstance(snapshot, RegionAccess):
         return RuleResults(evaluate_region_access(snapshot, baseline))
-    context = VpcContext(snapshot, baseline, policy_units)
+    shared = observed.facts.network if observed.facts else None
+    whole = observed.facts.stored.network if observed.facts else None
+    context = VpcContext(snapshot, baseline, policy_units, shared=shared, whole=whole)
     if policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
         raise CostlyPoliciesError("its endpoint policies take long to decide")
     coverage, verdicts = _coverage(context), evaluate_context(context)

@@ -29,13 +29,16 @@ CATALOGUES = 16  # of services; one an account
 LISTS = 1024
 
 
-def digest_snapshot(snapshot: AnySnapshot, waivers: Waivers, code: str = "") -> str:
+def digest_snapshot(
+    snapshot: AnySnapshot, waivers: Waivers, code: str = "", shared: str = ""
+) -> str:
     """Digest all that the findings of a snapshot depend on.
 
     Args:
         snapshot: The snapshot; its time counts only where something depends on it.
         waivers: The waivers, with the baseline of the scope.
         code: The digest of this version of the monitor.
+        shared: The digest of what it depends on in the shared network; "" where that is not read.
     """
     facts = {
         each.name: getattr(snapshot, each.name)
@@ -54,8 +57,16 @@ def digest_snapshot(snapshot: AnySnapshot, waivers: Waivers, code: str = "") -> 
             "waivers": waivers.list_active(),
             "day": _day(snapshot.scope, snapshot.observed_at),
             "code": code,
+            **({"shared": shared} if shared else {}),
         }
     )
+
+
+def digest_catalogue(snapshot: Snapshot) -> str:
+    """Digest what all VPCs of a Region share: the endpoint services, and AWS's prefix lists."""
+    lists = snapshot.prefix_lists.items()
+    aws = {name: _of_list(_Same(each)) for name, each in lists if each.aws_managed}
+    return fingerprint({"services": _of_catalogue(_Same(snapshot.services)), "lists": aws})
 
 
 def is_same_day(scope: Scope, before: datetime, now: datetime) -> bool:

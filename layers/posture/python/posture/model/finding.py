@@ -40,6 +40,7 @@ class CauseKind(StrEnum):
     WAIVER = "waiver"  # its approval or revocation
     CLOCK = "clock"  # a waiver expired, or a grace period ended
     UPGRADE = "upgrade"  # of the monitor's rules
+    SHARED_NETWORK = "shared-network"  # a fact that several VPCs share changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,13 @@ class Cause:
 
     Attributes:
         event_id: The id of the CloudTrail event, waiver or baseline version; the digest of the
-            code after an upgrade; "" for the end of a grace period.
+            code after an upgrade; "" for the end of a grace period and the shared network.
         event_name: The call; for other kinds `PutBaseline`, `ApproveWaiver`, `RevokeWaiver`,
-            `WaiverExpired`, `GracePeriodEnded`, `PolicyDateReached` or `RulesUpgraded`.
-        actor: Who made the call, published the baseline or decided on the waiver; "" for the clock
-            and an upgrade.
-        time: When it happened; for an upgrade, when it was first seen.
+            `WaiverExpired`, `GracePeriodEnded`, `PolicyDateReached`, `RulesUpgraded` or
+            `SharedNetworkChanged`.
+        actor: Who made the call, published the baseline or decided on the waiver; "" for the other
+            kinds.
+        time: When it happened; for an upgrade and the shared network, when it was first seen.
         source_ip: Where the call came from; "" for other kinds.
         user_agent: The program that made the call; "" for other kinds.
         kind: The kind of event.

@@ -64,6 +64,9 @@ class StoredSnapshot:
         confirmed_at: When the scope was last observed as it was before.
         unsettled: The findings, by rule and resource, whose cause an event may still amend.
         later: The changes since, as long as the scope was observed as it is here.
+        shared_at: The time of the facts of the shared network; None where they were not read.
+        view: The digest of those that the scope depends on.
+        shared_calls: The calls that may have changed them since the snapshot before.
     """
 
     scope: Scope
@@ -76,6 +79,14 @@ class StoredSnapshot:
     confirmed_at: datetime | None = None
     unsettled: tuple[tuple[str, ...], ...] = ()
     later: tuple[Change, ...] = ()
+    shared_at: datetime | None = None
+    view: str = ""
+    shared_calls: tuple[Change, ...] = ()
+
+    @property
+    def at(self) -> datetime:
+        """The time of the transitions of its evaluation."""
+        return max(self.observed_at, self.shared_at or self.observed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +129,7 @@ class _Content:
     changes: tuple[Change, ...] = ()
     unsettled: tuple[tuple[str, ...], ...] = field(default=())
     later: tuple[Change, ...] = ()
+    shared_calls: tuple[Change, ...] = ()
 
 
 class SnapshotTable(StoredTable):
@@ -151,7 +163,8 @@ class SnapshotTable(StoredTable):
         writes: list[TransactWriteItemTypeDef] = [
             {"Put": {"TableName": self._table, "Item": item}} for item in items if item
         ]
-        if latest and former and former not in {each.observed_at for each in remembered.amended}:
+        kept = {each.observed_at for each in (latest, *remembered.amended) if each}
+        if latest and former and former not in kept:
             writes.append({"Update": self._build_expiry(scope, former, at)})
         return tuple(writes)
 
@@ -177,7 +190,11 @@ def build_item(stored: StoredSnapshot, former_at: datetime | None = None) -> dic
     form = next((name for name, kind in FORMS.items() if isinstance(snapshot, kind)), "")
     content: dict[str, Any] = {form: drop_shared(snapshot)} if form and snapshot else {}
     packed = _Content(
-        changes=stored.changes, unsettled=stored.unsettled, later=stored.later, **content
+        changes=stored.changes,
+        unsettled=stored.unsettled,
+        later=stored.later,
+        shared_calls=stored.shared_calls,
+        **content,
     )
     text = json.dumps(to_json(packed), ensure_ascii=False, separators=(",", ":"))
     data = zlib.compress(text.encode(), LEVEL)
@@ -192,6 +209,8 @@ def build_item(stored: StoredSnapshot, former_at: datetime | None = None) -> dic
         "previous": stored.previous and format_iso(stored.previous),
         "confirmed_at": stored.confirmed_at and format_iso(stored.confirmed_at),
         "observed_at": format_iso(stored.observed_at),
+        "shared_at": stored.shared_at and format_iso(stored.shared_at),
+        "view": stored.view or None,
         "expires_at": expires and _expire(expires),
     }
     return {**snapshot_key(stored.scope, stored.observed_at), **serialize(fields)}
@@ -217,6 +236,9 @@ def parse_snapshot(item: StoredItem) -> StoredSnapshot:
             confirmed_at=read_time(fields.get("confirmed_at")),
             unsettled=content.unsettled,
             later=content.later,
+            shared_at=read_time(fields.get("shared_at")),
+            view=str(fields.get("view", "")),
+            shared_calls=content.shared_calls,
         )
     except (*UNREADABLE, zlib.error) as error:
         key = f"{fields.get('scope')} / {fields.get('item')}"

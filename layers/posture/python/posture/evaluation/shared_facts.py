@@ -1,0 +1,156 @@
+"""The facts of the shared network that evaluations use; imported only where they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from posture.analysis.central.view import (
+    VpcLinks,
+    build_view,
+    digest_central,
+    find_links,
+    is_central,
+    strip_central,
+)
+from posture.ec2.region_catalogue import TimeSource
+from posture.lifecycle.snapshot_digest import digest_catalogue
+from posture.model.change import Change
+from posture.model.network import Snapshot
+from posture.model.scope import Scope
+from posture.model.shared_network import SharedNetwork
+from posture.store.scope_record import UsedNetwork
+from posture.store.shared_network import Catalogue, SharedNetworkTable, StoredNetwork
+from posture.store.typed_json import from_json, to_json
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from posture.runtime.settings import Settings
+
+NOTHING_READ = datetime(1970, 1, 1, tzinfo=UTC)  # before the first survey
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFacts:
+    """The facts that one VPC's answers can depend on, and what is recorded of them."""
+
+    network: SharedNetwork
+    used: UsedNetwork
+    stored: StoredNetwork
+
+    def list_calls(self, since: datetime | None) -> tuple[Change, ...]:
+        """List the calls that may have led to what changed since a time.
+
+        Calls that name facts of the network count only if one of them belongs to the VPC's.
+        """
+        own, known = _list_ids(self.network), _list_ids(self.stored.network)
+        return tuple(
+            each
+            for each in self.stored.list_calls(since)
+            if each.resource_ids & own or not each.resource_ids & known
+        )
+
+
+class SharedFacts:
+    """The shared network of a Region, as the table holds it for the watched accounts."""
+
+    def __init__(
+        self, table: SharedNetworkTable, region: str, accounts: Iterable[str], now: TimeSource
+    ) -> None:
+        self.table = table
+        self._region = region
+        self._accounts = frozenset(accounts)
+        self._now = now
+
+    def load(self) -> StoredNetwork:
+        """Load the network, if it changed.
+
+        Raises:
+            ConflictError: It was written each time while it was read.
+            CorruptItemError: An item cannot be read.
+        """
+        return self.table.load(self._region, self._accounts, self._now())
+
+    def has_changed(self, stored: StoredNetwork) -> bool:
+        """Whether the network was changed since it was loaded."""
+        return self.table.load_head(self._region) != stored.changed_at
+
+    def restrict(
+        self, stored: StoredNetwork, snapshot: Snapshot, changes: Sequence[Change] = ()
+    ) -> ScopeFacts:
+        """Restrict the network to what a VPC depends on.
+
+        If other VPCs can use its endpoints, what they depend on of its snapshot is stored before
+        it is evaluated: so it is never missing, whatever fails afterwards.
+        """
+        network = stored.network
+        if is_central(network, snapshot):
+            network = self._keep_central(network, snapshot, changes)
+        links = find_links(snapshot)
+        view = build_view(network, links)
+        used = UsedNetwork(
+            stored.changed_at or NOTHING_READ,
+            view.digest,
+            write_links(links),
+            digest_catalogue(snapshot),
+        )
+        return ScopeFacts(view.network, used, stored)
+
+    def _keep_central(
+        self, network: SharedNetwork, snapshot: Snapshot, changes: Sequence[Change]
+    ) -> SharedNetwork:
+        vpc_id, central = snapshot.vpc.id, strip_central(snapshot)
+        known, digest = network.central_vpcs.get(vpc_id), digest_central(central)
+        if known is not None and digest_central(known) == digest:
+            return network
+        self.table.write_central(central, digest, self._now(), changes)
+        return replace(network, central_vpcs={**network.central_vpcs, vpc_id: central})
+
+    def remove_central(self, stored: StoredNetwork, scope: Scope, observed_at: datetime) -> None:
+        """Remove the snapshot of a central VPC that is gone."""
+        if scope.subject in stored.network.central_vpcs:
+            self.table.remove_central(scope.region, scope.subject, observed_at, self._now())
+
+    def keep_catalogue(self, snapshot: Snapshot, digest: str) -> None:
+        """Store what all VPCs of the Region share, so that the VPC can be evaluated without EC2."""
+        lists = {name: it for name, it in snapshot.prefix_lists.items() if it.aws_managed}
+        catalogue = Catalogue(snapshot.services, lists)
+        self.table.keep_catalogue(snapshot.scope.region, digest, catalogue, self._now())
+
+
+def build_shared_facts(client: DynamoDBClient, settings: Settings, now: TimeSource) -> SharedFacts:
+    """Build the facts that a function uses: those of its Region and of all watched accounts."""
+    table = SharedNetworkTable(client, settings.network_table)
+    accounts = (settings.region.account, *settings.members.accounts)
+    return SharedFacts(table, settings.region.name, accounts, now)
+
+
+def write_links(links: VpcLinks) -> str:
+    """Write where the view of a VPC begins as JSON."""
+    return json.dumps(to_json(links), separators=(",", ":"))
+
+
+def read_links(text: str) -> VpcLinks:
+    """Read where the view of a VPC begins.
+
+    Raises:
+        ValueError, TypeError, KeyError: It is not what `write_links` returns.
+    """
+    return from_json(VpcLinks, json.loads(text))
+
+
+def _list_ids(network: SharedNetwork) -> frozenset[str]:
+    mappings = (
+        network.vpcs, network.zones, network.rules, network.resolvers, network.profiles,
+        network.gateways, network.attachments, network.tables, network.peerings,
+        network.prefix_lists,
+    )  # fmt: skip
+    ids = {name for mapping in mappings for name in mapping}
+    for snapshot in network.central_vpcs.values():
+        ids |= {snapshot.vpc.id, *snapshot.endpoints, *snapshot.security_groups}
+        ids |= {*snapshot.route_tables, *snapshot.network_acls, *snapshot.subnets}
+    return frozenset(ids)

@@ -16,6 +16,7 @@ COMMANDS = {
     "scan": "evaluate VPCs and endpoint services now, read-only",
     "coverage": "show the path from each subnet to each AWS service",
     "explain": "explain one path: the routes, names and rules that decide it",
+    "network": "show which VPCs use the endpoints of others, and what breaks the way",
     "what-if": "show what a change would do, before it is made",
     "fix": "apply the proven remediation of a finding, after you confirm it",
     "snapshot": "save the network to a file, which other commands read",

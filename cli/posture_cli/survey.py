@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import groupby
+
+import typer
 
 from posture.analysis.central.view import is_central
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
@@ -13,9 +15,18 @@ from posture.model.network import EndpointType, Facet, Snapshot
 from posture.model.shared_network import SharedNetwork
 from posture.organization.clients import ServiceClients
 from posture.organization.survey import survey_network
-from posture_cli.accounts import AnyTarget, Target, UnreadableTarget
+from posture_cli.accounts import (
+    READ_SHARED_NETWORK,
+    AnyTarget,
+    Target,
+    UnreadableTarget,
+    find_caller,
+    open_targets,
+)
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError, describe_failure
+from posture_cli.live import collect_vpcs, open_observers
+from posture_cli.options import AccountsOptions, SourceOptions
 from posture_cli.progress import ProgressLine
 
 NOT_IN_A_FILE = (
@@ -24,27 +35,75 @@ NOT_IN_A_FILE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOrganization:
-    """The VPCs of all accounts that were read, and the network that those of a region share."""
-
-    snapshots: Sequence[Snapshot]
-    shared: Mapping[str, SharedNetwork] = field(default_factory=dict)
+SharedSnapshot = tuple[Snapshot, SharedNetwork | None]
 
 
-def read_organization(targets: Sequence[AnyTarget], progress: ProgressLine) -> ReadOrganization:
-    """Read all VPCs of the targets, then the network that they share.
+def read_snapshots(
+    source: SourceOptions,
+    accounts: AccountsOptions,
+    vpcs: Sequence[str],
+    progress: ProgressLine,
+    *,
+    shared_network: bool,
+) -> Iterator[SharedSnapshot]:
+    """Read VPCs, with the network that they share if it is wanted.
+
+    Args:
+        source: The regions, or a file.
+        accounts: The accounts, whose hubs and transit gateways count.
+        vpcs: Only these; empty: all.
+        progress: Where to show what is read.
+        shared_network: Whether the shared network is read.
+
+    Raises:
+        CommandError: A VPC does not exist, or no account can be read.
+        typer.BadParameter: The options contradict each other.
+        ScopeUnreadableError: The caller may not list VPCs.
+    """
+    if not shared_network:
+        require_shared_network(accounts)
+        for snapshot in collect_vpcs(open_observers(source), vpcs):
+            yield snapshot, None
+        return
+    found = read_organization(source, accounts, progress)
+    missing = set(vpcs).difference(each.vpc.id for each, _ in found)
+    if missing:
+        raise CommandError(f"there is no {', '.join(sorted(missing))} in the accounts read")
+    yield from (pair for pair in found if not vpcs or pair[0].vpc.id in vpcs)
+
+
+def require_shared_network(accounts: AccountsOptions) -> None:
+    """Require that no other accounts are named, as nothing of them would be read.
+
+    Raises:
+        typer.BadParameter: Some are.
+    """
+    if accounts.are_given:
+        raise typer.BadParameter(
+            "other accounts are read for their hubs and transit gateways: add --shared-network",
+            param_hint="--org, --accounts and --role",
+        )
+
+
+def read_organization(
+    source: SourceOptions, accounts: AccountsOptions, progress: ProgressLine
+) -> Sequence[SharedSnapshot]:
+    """Read all VPCs of the accounts, then the network that they share.
 
     An account that cannot be read is noted, and hinders no other.
 
     Raises:
         CommandError: No account can be read.
+        typer.BadParameter: A file is given.
     """
+    if source.file or source.account:
+        raise typer.BadParameter(NOT_IN_A_FILE, param_hint="--shared-network with --from")
+    targets = open_targets(find_caller(source.region or ()), accounts, READ_SHARED_NETWORK)
     snapshots = [each for target in targets for each in _read_vpcs(target, progress)]
-    opened = [each for each in targets if isinstance(each, Target)]
-    if not opened:
+    if all(isinstance(each, UnreadableTarget) for each in targets):
         raise CommandError("no account could be read")
-    return ReadOrganization(snapshots, survey_regions(opened, snapshots, progress))
+    shared = survey_regions(targets, snapshots, progress)
+    return [(each, shared.get(each.scope.region)) for each in snapshots]
 
 
 def survey_regions(

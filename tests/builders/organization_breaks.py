@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from tests.builders.network_builders import REGION, allow, deny
-from tests.builders.organization_builders import (
+from network_builders import REGION, allow, deny
+from organization_builders import (
     CORE,
     ENDPOINTS_GROUP,
     EVERYWHERE,
@@ -19,7 +19,7 @@ from tests.builders.organization_builders import (
     get_block,
     get_spoke_account,
 )
-from tests.builders.organization_edits import (
+from organization_edits import (
     ATTACHED,
     KMS_ZONE,
     SPOKE,
@@ -47,7 +47,6 @@ from tests.builders.organization_edits import (
     rename_zone,
     replace_acl,
 )
-
 from posture.analysis.central.answers import StepKind, StepStatus
 from posture.model.shared_network import (
     AttachmentKind,

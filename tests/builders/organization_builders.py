@@ -13,7 +13,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from tests.builders.network_builders import (
+from network_builders import (
     ANYWHERE,
     AWS_LISTS,
     DYNAMODB,
@@ -24,7 +24,6 @@ from tests.builders.network_builders import (
     allow,
     route,
 )
-
 from posture.model.baseline import Baseline
 from posture.model.dns import AMAZON_DNS
 from posture.model.network import (

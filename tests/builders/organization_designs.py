@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import cache
 from ipaddress import IPv4Network, ip_network
 
-from tests.builders.network_builders import REGION, admits, route
-from tests.builders.organization_builders import (
+from network_builders import REGION, admits, route
+from organization_builders import (
     ENDPOINTS_GROUP,
     EVERYWHERE,
     GATEWAY,
@@ -20,7 +20,6 @@ from tests.builders.organization_builders import (
     build_organization,
     list_records,
 )
-
 from posture.model.network import Route, RouteOrigin, RouteTable, Snapshot
 from posture.model.shared_network import (
     AttachmentKind,

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
-from tests.builders.network_builders import REGION, route
-from tests.builders.organization_builders import HUB, Organization, get_block
-from tests.builders.organization_designs import edit_routes, replace_ingress
-
+from network_builders import REGION, route
+from organization_builders import HUB, Organization, get_block
+from organization_designs import edit_routes, replace_ingress
 from posture.model.network import AclEntry, NetworkAcl, Snapshot
 from posture.model.shared_network import (
     DnsRecord,

@@ -1,14 +1,14 @@
 """`posture coverage`: shows the path from each subnet to each AWS service."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from posture.analysis.matrix import build_matrix_record
 from posture.analysis.services import list_covered_services
+from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.rules.rule import VpcContext
 from posture_cli import options
@@ -17,7 +17,7 @@ from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
 from posture_cli.console import print_note
 from posture_cli.failure import CommandError
-from posture_cli.live import collect_vpcs, open_observers, require_service
+from posture_cli.live import require_service
 from posture_cli.options import Output, option
 from posture_cli.progress import show_progress
 from posture_cli.render.coverage import (
@@ -27,6 +27,7 @@ from posture_cli.render.coverage import (
     draw_matrices,
 )
 from posture_cli.render.records import write_json, write_records
+from posture_cli.survey import SharedSnapshot, read_snapshots
 
 app = CommandGroup()
 
@@ -37,12 +38,15 @@ app = CommandGroup()
     "posture coverage --stack posture --output csv",
     "posture coverage --stack posture --region eu-west-1 --region us-east-1",
     "posture coverage --output json | jq '.[].cells'",
+    "posture coverage --org --region eu-west-1 --shared-network --vpc vpc-0123456789abcdef0",
     "posture coverage --from network.json",
 )
 def coverage(
     *,
     source: options.SourceOptions,
     vpc: options.VpcsOption = None,
+    accounts: options.AccountsOptions,
+    shared_network: options.SharedNetworkOption = False,
     service: Annotated[
         list[str] | None,
         option(
@@ -64,31 +68,24 @@ def coverage(
     file with --from. The columns are the services that have a gateway endpoint, those of your
     interface endpoints, those that the baseline requires, and those of --service.
 
+    With --shared-network, endpoints in other VPCs count. --org, or --accounts and --role, read the
+    accounts that own hubs and transit gateways as well.
+
     With --stack it shows what the monitor observed last, with the monitor's columns. A stack
     monitors one region: repeat --region to read the stacks of several regions.
 
     Exit code: 0, or 2 on error.
     """
-    if stack or table:
-        if service or baseline:
-            raise typer.BadParameter(
-                "the columns of a deployed monitor are set by its own baseline",
-                param_hint="--service and --baseline with --stack or --table",
-            )
-        if source.file:
-            raise typer.BadParameter(
-                "a deployed monitor has its own tables",
-                param_hint="--from with --stack or --table",
-            )
-        if options.EVERY_REGION in (source.region or ()):
-            raise typer.BadParameter(
-                "name the regions of the stacks", param_hint="--region all with --stack or --table"
-            )
-        matrices = _read_stored(stack or "", table, source.region or (), vpc or ())
-    else:
-        matrices = _read_now(source, vpc or (), service or (), baseline)
     found = []
     with show_progress("reading VPCs") as progress:
+        if stack or table:
+            _require_stored(source, accounts, monitored=not (shared_network or service or baseline))
+            matrices = _read_stored(stack or "", table, source.region or (), vpc or ())
+        else:
+            snapshots = read_snapshots(
+                source, accounts, vpc or (), progress, shared_network=shared_network
+            )
+            matrices = _build_matrices(snapshots, service or (), load_baseline(baseline))
         for matrix in matrices:
             found.append(matrix)
             progress.describe(f"read {len(found)} VPCs, last {matrix.scope}")
@@ -102,20 +99,47 @@ def coverage(
         draw_matrices(found)
 
 
-def _read_now(
-    source: options.SourceOptions,
-    vpcs: Sequence[str],
-    services: Sequence[str],
-    baseline: Path | None,
+def _require_stored(
+    source: options.SourceOptions, accounts: options.AccountsOptions, *, monitored: bool
+) -> None:
+    """Require that no option contradicts what a deployed monitor decides itself.
+
+    Raises:
+        typer.BadParameter: One does.
+    """
+    if accounts.are_given or not monitored:
+        raise typer.BadParameter(
+            "the columns and accounts of a deployed monitor are set by its own baseline and "
+            "parameters",
+            param_hint="--service, --baseline, --shared-network and accounts with --stack or "
+            "--table",
+        )
+    if source.file:
+        raise typer.BadParameter(
+            "a deployed monitor has its own tables", param_hint="--from with --stack or --table"
+        )
+    if options.EVERY_REGION in (source.region or ()):
+        raise typer.BadParameter(
+            "name the regions of the stacks", param_hint="--region all with --stack or --table"
+        )
+
+
+def build_matrix(context: VpcContext, services: Sequence[str] = ()) -> VpcMatrix:
+    """Build the matrix of a VPC, also for these services by their full names."""
+    wanted = (*context.baseline.required_services, *context.central_services, *services)
+    covered = context.analysis.build_coverage(list_covered_services(context.snapshot, wanted))
+    record = build_matrix_record(covered, context.analysis)
+    return VpcMatrix(context.snapshot.scope, context.snapshot.observed_at, record)
+
+
+def _build_matrices(
+    snapshots: Iterable[SharedSnapshot], services: Sequence[str], document: BaselineDocument
 ) -> Iterator[VpcMatrix]:
-    document = load_baseline(baseline)
-    for snapshot in collect_vpcs(open_observers(source), vpcs):
+    for snapshot, shared in snapshots:
         named = [require_service(snapshot, each).name for each in services]
-        case = VpcContext(snapshot, resolve_baseline(document, snapshot.scope, snapshot.vpc.tags))
-        required = (*case.baseline.required_services, *named)
-        covered = case.analysis.build_coverage(list_covered_services(snapshot, required))
-        record = build_matrix_record(covered, case.analysis)
-        yield VpcMatrix(snapshot.scope, snapshot.observed_at, record)
+        baseline = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)
+        case = VpcContext(snapshot, baseline, shared=shared)
+        yield build_matrix(case, named)
 
 
 def _read_stored(

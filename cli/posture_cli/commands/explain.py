@@ -15,11 +15,15 @@ from posture.model.service_names import short_name
 from posture_cli import options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
-from posture_cli.console import open_stderr, open_stdout
+from posture_cli.console import open_stdout
+from posture_cli.failure import CommandError
 from posture_cli.live import collect_vpc_of_subnet, open_observers, require_service
 from posture_cli.options import Output, argument, build_parser, option
+from posture_cli.progress import ProgressLine, show_progress
 from posture_cli.render.coverage import LEGEND
 from posture_cli.render.records import write_json, write_records
+from posture_cli.suggest import suggest
+from posture_cli.survey import SharedSnapshot, read_organization, require_shared_network
 from posture_cli.text import make_printable
 
 _GROUP = "A security group of the workload; repeat for several."
@@ -37,6 +41,7 @@ app = CommandGroup()
     "posture explain subnet-0123456789abcdef0 ecr.dkr --group sg-0123456789abcdef0",
     "posture explain subnet-0123456789abcdef0 s3 --baseline baseline.yaml",
     "posture explain subnet-0123456789abcdef0 s3 --output json",
+    "posture explain subnet-0123456789abcdef0 kms --org --region eu-west-1 --shared-network",
     "posture explain subnet-0123456789abcdef0 s3 --from network.json",
 )
 def explain(
@@ -50,6 +55,8 @@ def explain(
         list[str] | None,
         option("GROUP", _GROUP, "--group", "-g", parser=_parse_group),
     ] = None,
+    accounts: options.AccountsOptions,
+    shared_network: options.SharedNetworkOption = False,
     baseline: options.BaselineOption = None,
     output: options.OutputOption = Output.TABLE,
 ) -> None:
@@ -60,18 +67,22 @@ def explain(
     command reads the VPC now, read-only, with your own credentials, or from a file with --from.
     Without --group it assumes that the workload's own security groups allow all outbound traffic.
 
+    With --shared-network, the path to an endpoint in another VPC is explained, across accounts: the
+    zone, the attachment, each table of the transit gateway, the endpoint's groups and the way back.
+    --org, or --accounts and --role, read the accounts that own them.
+
     A deployed monitor cannot answer this: it stores what blocks traffic, but not what allows it.
     To see what it observed last: posture coverage --stack STACK --vpc VPC --output json
 
     Exit code: 0, or 2 on error.
     """
     document = load_baseline(baseline)
-    with open_stderr().status(f"reading the VPC of {subnet}"):
-        snapshot = collect_vpc_of_subnet(subnet, open_observers(source))
+    with show_progress(f"reading the VPC of {subnet}") as progress:
+        snapshot, shared = _read_vpc(subnet, source, accounts, progress, shared=shared_network)
         destination = require_service(snapshot, service)
     required = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)
     explanation = explain_path(
-        Analysis(snapshot),
+        Analysis(snapshot, shared=shared),
         snapshot.subnets[subnet],
         destination,
         frozenset(group or ()),
@@ -84,6 +95,30 @@ def explain(
         write_records(record["steps"], CSV_COLUMNS, output)
     else:
         print_explanation(snapshot, explanation)
+
+
+def _read_vpc(
+    subnet: str,
+    source: options.SourceOptions,
+    accounts: options.AccountsOptions,
+    progress: ProgressLine,
+    *,
+    shared: bool,
+) -> SharedSnapshot:
+    """Read the VPC of a subnet, with the network that it shares if it is wanted.
+
+    Raises:
+        CommandError: There is no such subnet.
+        typer.BadParameter: Accounts are given, and their shared network is not wanted.
+    """
+    if not shared:
+        require_shared_network(accounts)
+        return collect_vpc_of_subnet(subnet, open_observers(source)), None
+    read = read_organization(source, accounts, progress)
+    if found := next((pair for pair in read if subnet in pair[0].subnets), None):
+        return found
+    known = [each for snapshot, _ in read for each in snapshot.subnets]
+    raise CommandError(f"there is no {subnet} in the accounts read{suggest(subnet, known)}")
 
 
 def build_explanation_record(snapshot: Snapshot, found: Explanation) -> dict[str, Any]:

@@ -73,12 +73,16 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """The use of one service, as an answer of a matrix has it."""
+    """The use of one service, as an answer of a matrix has it.
+
+    `step` is what its step is about, its status and its subject. Its sentence may name the blocks
+    of each subnet, which make no other use.
+    """
 
     hub: str
     hub_account: str
     link: str
-    step: tuple[tuple[str, str], ...]
+    step: tuple[str, ...]
 
 
 def find_relations(matrices: Iterable[VpcMatrix]) -> list[Relation]:
@@ -116,13 +120,15 @@ def find_uses(matrix: VpcMatrix) -> Iterator[Relation]:
     """Find what one VPC uses; services that are used alike share one relation."""
     record = matrix.record
     services: dict[_Use, dict[str, None]] = defaultdict(dict)
+    steps: dict[_Use, Record] = {}
     for subnet in record.get("subnets", ()):
         answers = list_row_answers(record, subnet["id"])
         for column, answer in zip(record["services"], answers, strict=True):
             for use in _list_uses(answer):
                 services[use][str(column["short"])] = None
+                steps.setdefault(use, answer.get("deciding", {}))
     for use, named in services.items():
-        step = dict(use.step)
+        step = steps[use]
         yield Relation(
             matrix.scope,
             str(record.get("name") or ""),
@@ -136,12 +142,13 @@ def find_uses(matrix: VpcMatrix) -> Iterator[Relation]:
 
 
 def _list_uses(answer: Record) -> Iterator[_Use]:
-    step = tuple(sorted(answer.get("deciding", {}).items()))
+    step = answer.get("deciding", {})
+    key = tuple(str(step[name]) for name in ("about", "status", "subject") if step)
     paths: Sequence[Record] = answer.get("central", ())
     for path in paths:
-        yield _Use(str(path["vpc"]), str(path["account"]), _find_link(path), step)
+        yield _Use(str(path["vpc"]), str(path["account"]), _find_link(path), key)
     if step and not paths:
-        yield _Use("", "", "", step)
+        yield _Use("", "", "", key)
 
 
 def _find_link(path: Record) -> str:

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 
 import pytest
-from tests.builders.organization_breaks import BREAKS, Break, list_intact_variants
-from tests.builders.organization_builders import Link, Names, Organization, build_organization
-from tests.builders.organization_designs import (
+
+from organization_breaks import BREAKS, Break, list_intact_variants
+from organization_builders import Link, Names, Organization, build_organization
+from organization_designs import (
     DESIGNS,
     build_justice,
     build_network_hub,
     build_reversed_names,
 )
-from tests.builders.organization_edits import Edit
-
+from organization_edits import Edit
 from posture.analysis.central.record import find_cell_step
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.path_outcome import PathOutcome

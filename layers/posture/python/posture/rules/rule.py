@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from posture.analysis.coverage import Analysis, Coverage
 from posture.analysis.endpoint_contexts import (
@@ -15,13 +15,18 @@ from posture.analysis.endpoint_contexts import (
     supports_policy,
 )
 from posture.analysis.path import Path
-from posture.analysis.services import list_covered_services, list_relevant_gateway_services
+from posture.analysis.services import (
+    list_covered_services,
+    list_relevant_gateway_services,
+    list_service_forms,
+)
 from posture.model.baseline import Baseline, has_tags
 from posture.model.endpoint_service import EndpointServiceSnapshot, ServiceFacet
 from posture.model.network import (
     Endpoint,
     EndpointType,
     Facet,
+    RouteOrigin,
     RouteTable,
     Service,
     Snapshot,
@@ -41,6 +46,12 @@ from posture.policy.required import build_policy_check
 from posture.rules.controls import Control, ServiceControls
 from posture.rules.result import RuleResult
 
+if TYPE_CHECKING:
+    from posture.analysis.central.sources import Source
+    from posture.analysis.central.view import NetworkUser
+    from posture.rules.central.use import CentralUse
+
+SMALLEST_SUBNET = 28  # the longest prefix of a subnet's IPv4 block
 VPC_POLICY_UNITS = 8 * MAX_UNITS  # of work on the endpoint policies of one VPC
 
 
@@ -50,6 +61,7 @@ class Family(StrEnum):
     PATHS = "Paths"
     ENDPOINTS = "Endpoints"
     INTERFACES = "Interface endpoints"
+    CENTRAL = "Central endpoints"
     COSTS = "Costs"
     TRUST = "Trust"
     SERVICES = "Endpoint services"
@@ -64,7 +76,8 @@ class VpcContext:
     all its endpoint policies together may take. `former` is the same VPC before a change: what the
     change does not concern is taken from it, and no remediation is needed of its findings. Unless
     it `proposes`, a finding has the sentence of its rule as remediation, and no command is built.
-    `shared` is the network that the organization's VPCs share; None where it is not read.
+    `shared` is the network that the organization's VPCs share; None where it is not read. `whole`
+    is all of it where `shared` has only what the VPC depends on: remediations may need more.
     """
 
     snapshot: Snapshot
@@ -73,6 +86,7 @@ class VpcContext:
     former: VpcContext | None = None
     proposes: bool = True
     shared: SharedNetwork | None = None
+    whole: SharedNetwork | None = None
 
     @property
     def is_trial(self) -> bool:
@@ -97,10 +111,43 @@ class VpcContext:
 
     @cached_property
     def infrastructure_subnets(self) -> tuple[Subnet, ...]:
-        """The subnets that hold no workloads according to the baseline, sorted by id."""
-        wanted = self.baseline.infrastructure_subnets
-        subnets = self.analysis.subnets if wanted else ()
-        return tuple(each for each in subnets if has_tags(each.tags, wanted))
+        """The subnets that hold no workloads, sorted by id.
+
+        These are the ones that the baseline names, and those that only hold the attachment of a
+        transit gateway or core network.
+        """
+        wanted, attached = self.baseline.infrastructure_subnets, self.attachment_subnet_ids
+        if not wanted and not attached:
+            return ()
+        return tuple(
+            each
+            for each in self.analysis.subnets
+            if (wanted and has_tags(each.tags, wanted)) or each.id in attached
+        )
+
+    @cached_property
+    def attachment_subnet_ids(self) -> frozenset[str]:
+        """The ids of the subnets that only hold the attachment of a transit gateway.
+
+        AWS recommends a separate, small subnet for each attachment, as small as subnets can be. A
+        larger one counts if its route table leads nowhere.
+        https://docs.aws.amazon.com/vpc/latest/tgw/tgw-best-design-practices.html
+        """
+        if self.shared is None:
+            return frozenset()
+        from posture.analysis.central.links import index_network  # noqa: PLC0415 - if it is read
+
+        attachments = index_network(self.shared).attachments_of.get(self.snapshot.vpc.id, ())
+        held = {each for attachment in attachments for each in attachment.subnet_ids}
+        return frozenset(filter(self._has_no_workloads, held & self.snapshot.subnets.keys()))
+
+    def _has_no_workloads(self, subnet_id: str) -> bool:
+        cidr = self.snapshot.subnets[subnet_id].cidr
+        if cidr and cidr.prefixlen >= SMALLEST_SUBNET:
+            return True
+        table = self.tables[subnet_id]
+        local = RouteOrigin.TABLE
+        return table is not None and all(each.origin is local for each in table.routes)
 
     @property
     def is_unused_default(self) -> bool:
@@ -120,10 +167,48 @@ class VpcContext:
         return Analysis(self.snapshot, self.former.analysis if self.former else None, self.shared)
 
     @cached_property
+    def required_forms(self) -> Mapping[str, tuple[Service, ...]]:
+        """The services that meet each requirement of the baseline, the service itself first."""
+        fips = self.baseline.accept_fips_endpoints
+        return {
+            short: list_service_forms(self.snapshot, short, fips=fips)
+            for short in self.baseline.required_services
+        }
+
+    @cached_property
+    def central_sources(self) -> Mapping[str, tuple[Source, ...]]:
+        """The zones, rules and Profiles that are meant for each service, by its name."""
+        if self.shared is None:
+            return {}
+        from posture.analysis.central.sources import list_sources  # noqa: PLC0415 - if it is read
+
+        return list_sources(self.snapshot, self.shared)
+
+    @cached_property
+    def central_uses(self) -> dict[str, CentralUse]:
+        """How the VPC uses the central endpoints of services, by name, as far as it was asked."""
+        return {}
+
+    @cached_property
     def coverage(self) -> Coverage:
         """The coverage matrix of all subnets and the covered services."""
-        services = list_covered_services(self.snapshot, self.baseline.required_services)
-        return self.analysis.build_coverage(services)
+        wanted = (*self.baseline.required_services, *self.central_services)
+        return self.analysis.build_coverage(list_covered_services(self.snapshot, wanted))
+
+    @cached_property
+    def central_services(self) -> tuple[str, ...]:
+        """The full names of the services that the VPC reaches by endpoints of other VPCs."""
+        central = self.shared.central_vpcs.values() if self.shared else ()
+        names = {
+            endpoint.service_name
+            for each in central
+            for endpoint in each.endpoints.values()
+            if endpoint.type is EndpointType.INTERFACE
+        }
+        listed = (self.snapshot.services.get(each) for each in sorted(names))
+        return tuple(
+            each.name for each in listed if each and self.analysis.resolve_names(each).central
+        )
 
     @cached_property
     def policies(self) -> Mapping[str, DecidedPolicy | MalformedPolicyError]:
@@ -150,9 +235,29 @@ class VpcContext:
         }
 
     def build_policy_check(self, endpoint: Endpoint) -> PolicyCheck:
-        """Return the endpoint and the trusted accounts that its policy is checked against."""
+        """Return the endpoint and the trusted accounts that its policy is checked against.
+
+        The policy of an interface endpoint may allow the accounts of the VPCs that use it.
+        """
         endpoint_context = build_endpoint_context(self.snapshot, endpoint)
-        return build_policy_check(endpoint_context, self.baseline, self.snapshot.observed_at)
+        baseline = self.baseline
+        if endpoint.type is EndpointType.INTERFACE and self.users_of_endpoints:
+            accounts = {each.account for each in self.users_of_endpoints}
+            trusted = baseline.trusted_accounts | accounts
+            baseline = replace(baseline, trusted_accounts=trusted)
+        return build_policy_check(endpoint_context, baseline, self.snapshot.observed_at)
+
+    @cached_property
+    def users_of_endpoints(self) -> tuple[NetworkUser, ...]:
+        """The other VPCs that may use the VPC's endpoints: names or routes lead them there.
+
+        Where the baseline (`central_endpoints`) names the VPC as a hub, only its spokes may.
+        """
+        if self.shared is None:
+            return ()
+        from posture.rules.central.users import list_permitted_users  # noqa: PLC0415 - as above
+
+        return list_permitted_users(self)
 
     @cached_property
     def tables(self) -> Mapping[str, RouteTable | None]:

@@ -1,0 +1,129 @@
+"""`posture network`: shows which VPCs use whose central endpoints, and what breaks the way."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from posture.analysis.central.answers import StepStatus
+from posture.baseline.document import BaselineDocument
+from posture.baseline.resolve import resolve_baseline
+from posture.rules.rule import VpcContext
+from posture_cli import exit_codes, options
+from posture_cli.audit.open_tables import VpcMatrix, open_tables
+from posture_cli.baseline_file import load_baseline
+from posture_cli.command import CommandGroup
+from posture_cli.commands.coverage import build_matrix
+from posture_cli.console import open_stdout, print_note
+from posture_cli.hubs.groups import SpokeGroup, describe_groups, group_spokes
+from posture_cli.hubs.relations import find_relations
+from posture_cli.options import Output, option
+from posture_cli.progress import show_progress
+from posture_cli.render.records import write_records
+from posture_cli.survey import SharedSnapshot, read_organization
+from posture_cli.text import make_printable
+
+CSV_COLUMNS = (
+    "account", "region", "vpc", "name", "hub", "hub_account", "link", "services", "status", "step",
+    "subject", "subject_account", "why", "missing",
+)  # fmt: skip
+STYLES = {
+    StepStatus.HOLDS: "green",
+    StepStatus.PARTLY: "yellow",
+    StepStatus.UNKNOWN: "magenta",
+    StepStatus.BROKEN: "red",
+}
+NAMED = 4  # VPCs, services or resources that a cell names
+
+app = CommandGroup()
+
+
+@app.add(
+    "posture network --org --region eu-west-1",
+    "posture network --accounts 111122223333,444455556666 --role SecurityAudit --region eu-west-1",
+    "posture network --stack posture",
+    "posture network --org --region eu-west-1 --output json",
+)
+def network(
+    *,
+    region: options.LiveRegionsOption = None,
+    accounts: options.AccountsOptions,
+    baseline: options.BaselineOption = None,
+    stack: Annotated[
+        str | None, option("NAME", "Show what this deployed monitor observed last; read no VPC.")
+    ] = None,
+    output: options.OutputOption = Output.TABLE,
+) -> None:
+    """Show which VPCs use the endpoints of others, and the step that breaks the way there.
+
+    The table has a row for VPCs that use a hub in the same way, what is broken first. The other
+    formats have a row for each VPC. A VPC whose names lead past the endpoints is listed if the
+    baseline requires the service of it.
+
+    The command reads the VPCs and what they share now, read-only, with your own credentials, or
+    with --stack what the monitor observed last.
+
+    Exit code: 0 when every path holds, 1 when one is broken or unknown, 2 on error.
+    """
+    with show_progress("reading VPCs") as progress:
+        if stack:
+            if accounts.are_given or baseline or options.EVERY_REGION in (region or ()):
+                raise typer.BadParameter(
+                    "a deployed monitor has its own accounts, regions and baseline",
+                    param_hint="accounts, --baseline and --region all with --stack",
+                )
+            matrices = _read_stored(stack, region or ())
+        else:
+            read = read_organization(options.SourceOptions(region), accounts, progress)
+            matrices = _build_matrices(read, load_baseline(baseline))
+        relations = find_relations(matrices)
+    if output is Output.TABLE:
+        _print_groups(group_spokes(relations))
+    else:
+        write_records([each.build_record() for each in relations], CSV_COLUMNS, output)
+    if not relations:
+        print_note("no VPC uses the endpoints of another")
+    if any(each.status is not StepStatus.HOLDS for each in relations):
+        raise typer.Exit(exit_codes.FINDINGS)
+
+
+def _build_matrices(
+    read: Iterable[SharedSnapshot], document: BaselineDocument
+) -> Iterable[VpcMatrix]:
+    for snapshot, shared in read:
+        baseline = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)
+        yield build_matrix(VpcContext(snapshot, baseline, shared=shared))
+
+
+def _read_stored(stack: str, regions: Sequence[str]) -> Iterable[VpcMatrix]:
+    opened = [open_tables(stack, each, {}) for each in dict.fromkeys(regions) or (None,)]
+    return chain.from_iterable(
+        each.read_matrices(it for it in each.list_scopes() if it.vpc_id) for each in opened
+    )
+
+
+def _print_groups(groups: Sequence[SpokeGroup]) -> None:
+    if not groups:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("VPCS", "ENDPOINTS IN", "STATUS", "SERVICES", "STEP THAT DECIDES"):
+        table.add_column(name)
+    for each in groups:
+        table.add_row(
+            f"{_name_some(each.vpcs)}\n{each.accounts} account{'s'[: each.accounts > 1]}",
+            make_printable(f"{each.hub or 'unknown'}\n{each.hub_account}".rstrip()),
+            Text(each.status.value, STYLES[each.status]),
+            _name_some(each.services),
+            make_printable(f"{each.about}: {each.why}") if each.why else _name_some(each.links),
+        )
+    console = open_stdout()
+    console.print(table)
+    console.print(Text(f"\n{describe_groups(groups)}"))
+
+
+def _name_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return make_printable(", ".join(names[:NAMED])) + more

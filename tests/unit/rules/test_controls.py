@@ -8,14 +8,20 @@ from posture.rules.rule_catalogue import RULES, RULES_BY_ID
 REQUIRED = RULES_BY_ID["required-service-without-endpoint"]
 # Rules about availability, costs and validity, for which no published text gives a line.
 WITHOUT_CONTROL = {
+    "central-endpoint-return-path-missing",
+    "central-endpoint-unreachable",
     "changes-not-followed",
+    "endpoint-beside-central-endpoint",
     "endpoint-not-available",
     "endpoint-policy-blocks-required-service",
     "endpoint-policy-malformed",
     "endpoint-service-private-dns-unverified",
     "endpoint-unreachable-from-subnet",
     "gateway-endpoint-blocked-by-network-acl",
+    "gateway-endpoint-bypassed-by-names",
     "gateway-endpoint-route-blackholed",
+    "hosted-zone-overruled",
+    "hosted-zone-without-record",
     "interface-endpoint-charges-avoidable",
     "nat-gateway-charges-avoidable",
     "network-acl-blocks-return-traffic",

@@ -63,10 +63,6 @@ class CentralEndpoints:
     services: tuple[str, ...] = ()
     spokes: VpcSelector = field(default_factory=VpcSelector)
 
-    def names_service(self, short: str) -> bool:
-        """Return whether the endpoints of a service are meant."""
-        return not self.services or short in self.services
-
 
 @dataclass(frozen=True, slots=True)
 class Baseline:

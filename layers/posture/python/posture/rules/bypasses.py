@@ -19,6 +19,9 @@ from posture.rules.endpoint_lookups import (
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.rule import VpcContext
 
+# Names that lead to an interface endpoint here or in another VPC, or to no public address at all.
+NOT_PUBLIC = frozenset({ResolvesTo.ENDPOINT, ResolvesTo.OTHER, ResolvesTo.NOWHERE})
+
 
 @dataclass(frozen=True, slots=True)
 class Bypass:
@@ -70,8 +73,8 @@ def find_bypasses(
     reasons: list[str] = []
     for service in vpc.gateway_services:
         resolution = vpc.analysis.resolve_names(service)
-        if resolution.resolves_to is ResolvesTo.ENDPOINT:
-            continue  # the service's names resolve to an interface endpoint, whatever the routes
+        if resolution.resolves_to in NOT_PUBLIC:
+            continue  # no client gets a public address, whatever the routes
         paths = vpc.paths[subnet.id, service.name]
         if paths is None:
             text = f"The addresses of {service.name} or the route table of {subnet.id} are unknown."

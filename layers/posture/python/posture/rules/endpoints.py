@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
 from posture.analysis.grace import is_within_grace_period
-from posture.analysis.services import list_service_forms
 from posture.edits.edit import DeleteVpcEndpoints
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.rules.central.required import evaluate_central_presence
 from posture.rules.controls import FLOW, PRESENCE, PRIVATE_PATH
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names
 from posture.rules.remediation import build_remediation, list_remediations
@@ -41,8 +42,7 @@ CROSS_REGION = (
 
 
 def _required(vpc: VpcContext) -> Iterator[RuleResult]:
-    for short in vpc.baseline.required_services:
-        forms = list_service_forms(vpc.snapshot, short, fips=vpc.baseline.accept_fips_endpoints)
+    for short, forms in vpc.required_forms.items():
         yield _presence(vpc, *forms) if forms else _not_offered(vpc, short)
 
 
@@ -91,6 +91,9 @@ def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult
         )
         remedy = Remediation(f"Evaluate {vpc_id} in account {owner}, which shares its subnets.")
         return undecided(service.name, summary, remediation=remedy, concerns=concerns)
+    create = partial(_create, vpc, service, existing)
+    if central := evaluate_central_presence(vpc, (service, *others), create):
+        return replace(central, concerns=central.concerns | concerns)
     return failed(
         resource=service.name,
         summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline "
@@ -102,7 +105,7 @@ def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult
             ),
             *map(endpoint_evidence, existing),
         ),
-        propose=partial(_create, vpc, service, existing),
+        propose=create,
         concerns=concerns,
     )
 

@@ -51,7 +51,9 @@ NEEDED = frozenset(
 def _over_internet(vpc: VpcContext) -> Iterator[RuleResult]:
     endpoints = find_gateway_endpoints(vpc)
     for subnet in vpc.infrastructure_subnets:
-        summary = f"{subnet.id} holds no workloads (infrastructure_subnets in the baseline)"
+        attached = subnet.id in vpc.attachment_subnet_ids
+        why = "only an attachment" if attached else "infrastructure_subnets in the baseline"
+        summary = f"{subnet.id} holds no workloads ({why})"
         yield not_applicable(subnet.id, summary)
     for subnet in vpc.subnets:
         found = find_bypasses(vpc, subnet, endpoints, lambda path: bool(path.to_internet))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from posture.rules import (
+    central,
     costs,
     default_vpcs,
     endpoint_policies,
@@ -29,7 +30,9 @@ VPC_RULES: tuple[Rule[VpcContext], ...] = (
     *default_vpcs.RULES,
     *endpoints.RULES,
     *interfaces.RULES,
+    *central.RULES,
     *costs.RULES,
+    *central.COST_RULES,
     *trust.RULES,
     *endpoint_policies.RULES,
 )

@@ -28,6 +28,7 @@ from posture.model.network import (
     SecurityGroupRule,
 )
 from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.rules.central.outsiders import Outsiders
 from posture.rules.controls import INBOUND
 from posture.rules.endpoint_lookups import find_interface_endpoints
 from posture.rules.evidence import (
@@ -49,6 +50,9 @@ from posture.rules.result import RuleResult, failed, not_applicable, passed, und
 from posture.rules.rule import Family, Rule, VpcContext
 
 FAMILIES = (IPV4, IPV6)
+# Inbound rules of a security group, by default, for each IP version.
+# https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+MOST_RULES = 60
 # https://www.rfc-editor.org/rfc/rfc1918, rfc6598 and rfc4193
 PRIVATE_USE = AddressSet.of(
     map(ip_network, ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"])
@@ -62,6 +66,7 @@ WHITEPAPER = (
 
 
 def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
+    outsiders = Outsiders(vpc)
     for endpoint in find_interface_endpoints(vpc):
         interfaces, missing = vpc.analysis.resolve_interfaces(endpoint)
         port = find_port(endpoint)
@@ -75,7 +80,9 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
         facts: list[Evidence] = []
         allowed = NOTHING
         for interface in interfaces:
-            addresses, evidence, unread = _find_external_sources(vpc, interface, groups, port)
+            addresses, evidence, unread = _find_external_sources(
+                vpc, interface, groups, port, outsiders
+            )
             allowed |= addresses
             facts += evidence
             unknown += unread
@@ -92,6 +99,10 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
         result = _to_result(
             endpoint, allowed, tuple(distinct.values()), tuple(dict.fromkeys(unknown)), concerns
         )
+        if result.status is Status.PASS and vpc.users_of_endpoints:
+            count = len(vpc.users_of_endpoints)
+            summary = f"{format_endpoint(endpoint)} can be used from its own VPC and {count} users"
+            result = replace(result, summary=summary)
         if result.status is Status.FAIL:
             result = replace(result, propose=partial(_keep_to_vpc, vpc, endpoint))
         yield result
@@ -120,21 +131,23 @@ def _to_result(
 
 
 def _keep_to_vpc(vpc: VpcContext, endpoint: Endpoint) -> tuple[Remediation, ...]:
-    """List what leaves the groups of an endpoint to the VPC: its blocks, then no one else."""
+    """List what leaves the groups of an endpoint to the VPC and its users, then to no one else."""
+    users = tuple(block for each in vpc.users_of_endpoints for block in each.cidrs)
+    whose = "this VPC's CIDR blocks" + (" and those of the VPCs that use it" if users else "")
     what = (
-        "Allow inbound traffic only from this VPC's CIDR blocks. If the endpoint is shared on "
-        "purpose, add a waiver, and restrict the principals in its policy."
+        f"Allow inbound traffic only from {whose}. If the endpoint is shared on purpose, add a "
+        "waiver, and restrict the principals in its policy."
     )
     network, known = vpc.snapshot.vpc, vpc.snapshot.security_groups
-    own = AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
+    own = AddressSet.of((*network.cidrs, *network.ipv6_cidrs, *users))
     ports = list_ports([endpoint])
     edits: list[Edit] = []
     for group in (known[each] for each in endpoint.security_group_ids if each in known):
         outside = [each for each in group.ingress if _is_outside(vpc, each, own)]
         if outside:
-            networks = list_networks(vpc, endpoint.ip_address_type)
+            networks = (*list_networks(vpc, endpoint.ip_address_type), *users)
             edits += (*allow_networks(group, networks, ports), revoke_rules(group.id, outside))
-    return list_remediations((what, edits), otherwise=what)
+    return list_remediations((what, edits if len(users) <= MOST_RULES else None), otherwise=what)
 
 
 def _is_outside(vpc: VpcContext, rule: SecurityGroupRule, own: AddressSet) -> bool:
@@ -150,6 +163,7 @@ def _find_external_sources(
     interface: NetworkInterface,
     groups: Sequence[SecurityGroup],
     port: int | None,
+    outsiders: Outsiders,
 ) -> tuple[AddressSet, list[Evidence], list[str]]:
     """Return the addresses of other networks that reach an interface, the evidence, the unread."""
     subnet = vpc.snapshot.subnets.get(interface.subnet_id)
@@ -163,7 +177,7 @@ def _find_external_sources(
     network = vpc.snapshot.vpc
     external = admitted - AddressSet.of((*network.cidrs, *network.ipv6_cidrs))
     allowed, facts, unread = NOTHING, [], []
-    for path in vpc.analysis.paths.trace(subnet, external):
+    for path in vpc.analysis.paths.trace(subnet, outsiders.select(subnet, external)):
         for end in _list_ends(path):
             route = end.route or path.route
             likely = _likely_sources(route, end.addresses)
@@ -184,6 +198,7 @@ def _find_external_sources(
                     table = vpc.snapshot.route_tables[hop.table_id]
                     facts.append(route_evidence(table, hop.route))
             facts.append(_source_evidence(groups, route, sources, port))
+            facts += outsiders.describe(subnet, sources)
     return allowed, facts, unread
 
 
@@ -249,11 +264,14 @@ def _format_port(port: int | None) -> str:
 def _external_group_evidence(
     vpc: VpcContext, groups: Sequence[SecurityGroup], port: int | None
 ) -> Iterator[Evidence]:
-    """Yield the rules that allow a security group of a peered VPC."""
+    """Yield the rules that allow a security group of a peered VPC that is no user."""
+    users = {each.vpc_id for each in vpc.users_of_endpoints}
     for group in groups:
         for rule in group.ingress:
             peer = rule.group
             if peer is None or not covers_port(rule, "tcp", port or get_port_range(rule)[0]):
+                continue
+            if peer.vpc_id in users:
                 continue
             if peer.peering_id or peer.vpc_id not in {None, vpc.snapshot.vpc.id}:
                 origin = f"{peer.vpc_id or 'another VPC'} over {peer.peering_id or 'peering'}"
@@ -269,13 +287,15 @@ RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="endpoint-open-to-other-networks",
         title="Endpoint can be used from other networks",
-        requirement="Interface endpoints can be used only from their own VPC",
+        requirement="Interface endpoints can be used only from their own VPC and its users",
         family=Family.INTERFACES,
         severity=Severity.LOW,
         rationale=(
             "Unlike a gateway endpoint, an interface endpoint is reachable over VPC peering, "
             "transit gateways and VPNs, if a route leads back and its security group allows the "
-            "source. Hosts there use the endpoint under this VPC's endpoint policy."
+            "source. Hosts there use the endpoint under this VPC's endpoint policy. With the "
+            "shared network, VPCs that use a central endpoint are no finding, and addresses that "
+            "no network has do not count; the finding names who else can use it."
         ),
         remediation="Allow inbound traffic only from this VPC's CIDR blocks.",
         evaluate=_external_access,

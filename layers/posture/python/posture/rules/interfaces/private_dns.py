@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from posture.analysis.descriptions import describe_paths
-from posture.analysis.names import find_dns_doubt
+from posture.analysis.names import SWITCH, find_dns_doubt
 from posture.analysis.services import get_service
 from posture.edits.edit import DnsOptions, ModifyVpcEndpoint
 from posture.model.network import Endpoint, EndpointType, Facet, Service
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.central.hub_names import evaluate_central_names, evaluate_other_answer
 from posture.rules.controls import BOUNDARY, FLOW
 from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import format_endpoint, join_names
@@ -40,7 +41,9 @@ def _private_dns_disabled(vpc: VpcContext) -> Iterator[RuleResult]:
         yield _private_dns(vpc, endpoint, service)
 
 
-def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -> RuleResult:
+def _private_dns(  # noqa: PLR0911 - one return for each case
+    vpc: VpcContext, endpoint: Endpoint, service: Service | None
+) -> RuleResult:
     name = format_endpoint(endpoint)
     if endpoint.private_dns:
         return passed(endpoint.id, f"{name} has private DNS enabled")
@@ -55,6 +58,8 @@ def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -
         summary = f"{name} has private DNS disabled; {other.id} serves the service's DNS names"
         concerns = frozenset({endpoint.id, other.id})
         return not_applicable(endpoint.id, summary, concerns=concerns)
+    if central := evaluate_central_names(vpc, endpoint, service):
+        return central
     names = ", ".join(service.private_dns_names)
     return failed(
         resource=endpoint.id,
@@ -66,14 +71,23 @@ def _private_dns(vpc: VpcContext, endpoint: Endpoint, service: Service | None) -
                 {"endpoint": endpoint.id, "names": names, "private_dns": "off"},
             ),
             *_public_paths(vpc, service),
-            Evidence(
-                "A private hosted zone can still resolve the names to the endpoint. The monitor "
-                "does not read private hosted zones.",
-                {"private_hosted_zones": "not read"},
-            ),
+            _describe_zones(vpc),
             estimate_interface_hours(len(endpoint.network_interface_ids or endpoint.subnet_ids)),
         ),
         propose=partial(_enable, vpc, endpoint),
+    )
+
+
+def _describe_zones(vpc: VpcContext) -> Evidence:
+    if vpc.shared is None:
+        return Evidence(
+            "A private hosted zone can still resolve the names to the endpoint. The monitor does "
+            f"not read private hosted zones without {SWITCH}.",
+            {"private_hosted_zones": "not read"},
+        )
+    return Evidence(
+        "No private hosted zone and no Route 53 Profile leads the names to the endpoint.",
+        {"private_hosted_zones": "none"},
     )
 
 
@@ -166,6 +180,8 @@ def _dns_attributes(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
     off = [name for name, value in attributes.items() if value is False]
     unread = [name for name, value in attributes.items() if value is None]
     if not off and not unread:
+        if other := evaluate_other_answer(vpc, endpoint):
+            return other
         if doubt := find_dns_doubt(network):
             return _dns_servers(vpc, endpoint, doubt)
         return passed(endpoint.id, f"private DNS of {name} is effective", concerns=concerns)

@@ -23,6 +23,8 @@ from posture.rules.remediation.interfaces import (
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
+MOST_USERS = 4  # that a summary names
+
 CREATE = "https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html"
 
 
@@ -43,6 +45,8 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         summary = f"{name}: {join_names(missing)} could not be found"
         return undecided(endpoint.id, summary, concerns=concerns)
     zone = next(iter(held))
+    if not others and (spread := _find_spread_users(vpc)):
+        return _fail_for_users(endpoint, name, zone, spread, concerns)
     if not others:
         summary = f"{name} is in {zone}; no other zone of this VPC offers the service"
         return not_applicable(endpoint.id, summary, concerns=concerns)
@@ -64,6 +68,45 @@ def _zone_count(vpc: VpcContext, endpoint: Endpoint) -> RuleResult:
         ),
         propose=partial(_add_zones, vpc, endpoint, elsewhere),
         concerns=concerns,
+    )
+
+
+def _find_spread_users(vpc: VpcContext) -> tuple[str, ...]:
+    """Find the other VPCs that use the endpoints from more than one Availability Zone.
+
+    An attachment has a network interface in one subnet of each zone that it covers. Traffic from
+    other zones reaches a central endpoint, but depends on the zone that the endpoint is in.
+    https://docs.aws.amazon.com/vpc/latest/tgw/tgw-vpc-attachments.html
+    """
+    if vpc.shared is None:
+        return ()
+    users = {each.vpc_id for each in vpc.users_of_endpoints}
+    return tuple(
+        dict.fromkeys(
+            each.resource_id
+            for _, each in sorted(vpc.shared.attachments.items())
+            if each.resource_id in users and len(each.subnet_ids) > 1
+        )
+    )
+
+
+def _fail_for_users(
+    endpoint: Endpoint, name: str, zone: str, users: Sequence[str], concerns: frozenset[str]
+) -> RuleResult:
+    shown = join_names(users[:MOST_USERS]) + (" and others" * (len(users) > MOST_USERS))
+    return failed(
+        resource=endpoint.id,
+        summary=f"{name} is in {zone} only, but {shown} use it from several Availability Zones",
+        evidence=(
+            Evidence(
+                f"{len(users)} VPCs use the endpoint by attachments in several Availability Zones.",
+                {"endpoint": endpoint.id, "zone": zone, "users": ", ".join(users)},
+            ),
+        ),
+        remediation=Remediation(
+            "Create a subnet in another Availability Zone, and add it to the endpoint."
+        ),
+        concerns=concerns | {*users},
     )
 
 

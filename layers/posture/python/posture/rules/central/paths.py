@@ -1,0 +1,101 @@
+"""Rules about the paths to central endpoints and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from posture.analysis.central.answers import StepStatus
+from posture.model.service_names import short_name
+from posture.model.verdict import Severity
+from posture.rules.central.names import NEEDED, REPORTED, WHITEPAPER
+from posture.rules.central.steps import (
+    build_evidence,
+    build_failure,
+    build_unknown,
+    describe_break,
+    is_decided_by_names,
+)
+from posture.rules.central.use import Break, CentralUse, list_lacking, list_uses
+from posture.rules.result import RuleResult, not_applicable, passed
+from posture.rules.rule import Family, Rule, VpcContext
+
+TRANSIT = "https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html"
+
+
+def _unreachable(vpc: VpcContext) -> Iterator[RuleResult]:
+    for use, reported in _list_used(vpc):
+        name, resource = short_name(use.service.name), next(iter(use.endpoints))
+        if reported:
+            yield not_applicable(resource, f"{resource} ({name}): {REPORTED}")
+        elif use.broken is Break.PATH:
+            yield _fail(vpc, use, resource)
+        elif use.status is StepStatus.UNKNOWN and not is_decided_by_names(use):
+            yield build_unknown(vpc, use, resource)
+        elif use.broken is Break.RETURN:
+            summary = f"{resource} ({name}): reported by central-endpoint-return-path-missing"
+            yield not_applicable(resource, summary)
+        else:
+            summary = f"{vpc.snapshot.vpc.id} reaches {resource} ({name})"
+            yield passed(resource, summary, tuple(build_evidence(use)), concerns=use.concerns)
+
+
+def _no_return(vpc: VpcContext) -> Iterator[RuleResult]:
+    for use, reported in _list_used(vpc):
+        name, resource = short_name(use.service.name), next(iter(use.endpoints))
+        if reported and use.broken:
+            yield not_applicable(resource, f"{resource} ({name}): {REPORTED}")
+        elif use.broken is Break.RETURN:
+            yield _fail(vpc, use, resource)
+        elif use.broken is None and use.status is not StepStatus.UNKNOWN:
+            summary = f"a path leads from {resource} ({name}) back to {vpc.snapshot.vpc.id}"
+            yield passed(resource, summary, concerns=use.concerns)
+
+
+def _list_used(vpc: VpcContext) -> Iterator[tuple[CentralUse, bool]]:
+    """List the uses of central endpoints, and whether the rule about required services has each."""
+    lacking = list_lacking(vpc)
+    for use in list_uses(vpc):
+        if use.endpoints:
+            broken = use.broken is not None or use.status is StepStatus.UNKNOWN
+            yield use, broken and use.service.name in lacking
+
+
+def _fail(vpc: VpcContext, use: CentralUse, resource: str) -> RuleResult:
+    found = build_failure(vpc, use, resource, describe_break(vpc, use))
+    partly = use.status is StepStatus.PARTLY
+    return replace(found, severity=Severity.MEDIUM if partly else None)
+
+
+_rule = partial(Rule, family=Family.CENTRAL, reads=NEEDED, references=(TRANSIT, WHITEPAPER))
+RULES: tuple[Rule[VpcContext], ...] = (
+    _rule(
+        id="central-endpoint-unreachable",
+        title="Central endpoint is not reachable",
+        requirement="VPCs whose names lead to an endpoint in another VPC reach it",
+        severity=Severity.HIGH,
+        rationale=(
+            "Names that lead to an endpoint in another VPC have no other address: without a path "
+            "to it, the service cannot be reached at all. The evidence has each step of the path, "
+            "from the subnet's route table over the transit gateway or peering connection to the "
+            "endpoint's security group, up to the first one that is broken. A required service is "
+            "reported by required-service-without-endpoint instead."
+        ),
+        remediation="Repair the step of the path that the finding names.",
+        evaluate=_unreachable,
+    ),
+    _rule(
+        id="central-endpoint-return-path-missing",
+        title="No path leads back from a central endpoint",
+        requirement="Traffic from endpoints in other VPCs has a path back",
+        severity=Severity.HIGH,
+        rationale=(
+            "Requests arrive at the endpoint, but its responses are dropped, so clients run into "
+            "timeouts. The subnets of the endpoint need a route to the VPC, and so does the route "
+            "table that is associated with the attachment of the endpoint's VPC."
+        ),
+        remediation="Route the VPC's CIDR blocks back from the VPC of the endpoint.",
+        evaluate=_no_return,
+    ),
+)

@@ -1,0 +1,105 @@
+"""Required services that a VPC without an endpoint of its own reaches by central ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from posture.analysis.central.answers import StepStatus
+from posture.analysis.names import ResolvesTo
+from posture.model.network import Service
+from posture.model.verdict import Remediation, Severity
+from posture.rules.central.offers import Offer, list_offers
+from posture.rules.central.steps import (
+    build_evidence,
+    build_failure,
+    build_unknown,
+    describe_break,
+    describe_endpoints,
+    is_decided_by_names,
+    propose_repairs,
+)
+from posture.rules.central.use import CentralUse, evaluate_use
+from posture.rules.evidence import join_names
+from posture.rules.prices import compare_central_charges
+from posture.rules.result import RuleResult, passed, undecided
+from posture.rules.rule import VpcContext
+
+SWITCH = "Set the parameter SharedNetwork to on, or scan with the option --shared-network."
+
+
+def evaluate_central_presence(
+    vpc: VpcContext,
+    forms: Sequence[Service],
+    create: Callable[[], Sequence[Remediation]],
+) -> RuleResult | None:
+    """Evaluate whether a VPC reaches a required service by a central endpoint.
+
+    Args:
+        vpc: The VPC, which has no endpoint for the service.
+        forms: The service and its other forms that meet the requirement.
+        create: Lists what creates an endpoint in the VPC.
+
+    Returns:
+        None where the names of the service lead to no other network, certainly.
+    """
+    service, vpc_id = forms[0], vpc.snapshot.vpc.id
+    if vpc.shared is None:
+        resolution = vpc.analysis.resolve_names(service)
+        if resolution.resolves_to is not ResolvesTo.UNKNOWN:
+            return None
+        return undecided(
+            resource=service.name,
+            summary=f"{vpc_id} has no endpoint for {service.name}, which the baseline requires; "
+            f"whether it uses one in another network is not known: {resolution.why}",
+            remediation=Remediation(SWITCH),
+            concerns=frozenset({vpc_id}),
+        )
+    uses = [evaluate_use(vpc, each) for each in forms]
+    for use in uses:
+        if use.status is StepStatus.HOLDS and use.endpoints:
+            return _pass(vpc, use, service)
+    use = next((each for each in uses if each.is_central), uses[0])
+    if use.status is StepStatus.UNKNOWN:
+        return build_unknown(vpc, use, service.name)
+    offers = list_offers(vpc, service)
+    if use.broken is None or not (use.is_central or offers):
+        return None
+    return _fail(vpc, use, offers, create)
+
+
+def _pass(vpc: VpcContext, use: CentralUse, service: Service) -> RuleResult:
+    by = f" ({use.service.name})" if use.service.name != service.name else ""
+    summary = (
+        f"{vpc.snapshot.vpc.id} reaches {service.name} by {describe_endpoints(use)}{by}, from "
+        "every subnet with workloads"
+    )
+    concerns = use.concerns | {vpc.snapshot.vpc.id}
+    return passed(service.name, summary, tuple(build_evidence(use)), concerns=concerns)
+
+
+def _fail(
+    vpc: VpcContext,
+    use: CentralUse,
+    offers: Sequence[Offer],
+    create: Callable[[], Sequence[Remediation]],
+) -> RuleResult:
+    """Build the failure with the first broken step; an endpoint in the VPC is the last remedy."""
+    service, summary = use.service, describe_break(vpc, use)
+    if not use.is_central:
+        there = join_names(f"{each.endpoint.id} in {each.vpc_id}" for each in offers)
+        summary = (
+            f"{vpc.snapshot.vpc.id} has no available endpoint for {service.name}, which the "
+            f"baseline requires, and its names do not lead to {there}"
+        )
+        summary += f": {use.deciding.text}" if use.deciding else ""
+    found = build_failure(vpc, use, service.name, summary)
+    some = use.status is StepStatus.PARTLY and not is_decided_by_names(use)
+    costs = compare_central_charges(len({each.zone for each in vpc.subnets}))
+    return replace(
+        found,
+        severity=Severity.MEDIUM if some else None,
+        evidence=(*found.evidence, costs),
+        concerns=found.concerns | {each.endpoint.id for each in offers},
+        propose=lambda: (*propose_repairs(vpc, use), *create()),
+    )

@@ -13,6 +13,7 @@ from posture.remedies.changed_rules import evaluate_changed
 from posture.remedies.effect import Effect, compare_contexts
 from posture.rules.engine import evaluate_context
 from posture.rules.rule import VpcContext
+from posture.rules.trial import get_network
 
 KEPT = 4  # central VPCs whose verdicts are kept: many VPCs are evaluated beside the same ones
 
@@ -34,9 +35,7 @@ class _Evaluated:
 _EVALUATED: deque[_Evaluated] = deque(maxlen=KEPT)
 
 
-def find_central_effects(
-    before: VpcContext, shared: SharedNetwork | None
-) -> Iterator[CentralEffect]:
+def find_central_effects(before: VpcContext, shared: SharedNetwork) -> Iterator[CentralEffect]:
     """Find what a change does to the central VPCs other than the one that was asked about.
 
     They are evaluated by the baseline of that VPC, as the one of their own is not known here.
@@ -45,12 +44,13 @@ def find_central_effects(
         before: The VPC that was asked about, before the change.
         shared: The shared network after the change.
     """
-    if shared is None or before.shared is None or shared is before.shared:
+    network = get_network(before)
+    if network is None or shared is network:
         return
     for vpc_id, snapshot in sorted(shared.central_vpcs.items()):
-        if vpc_id == before.snapshot.vpc.id or snapshot is before.shared.central_vpcs.get(vpc_id):
+        if vpc_id == before.snapshot.vpc.id or snapshot is network.central_vpcs.get(vpc_id):
             continue
-        former = _evaluate(before.shared, vpc_id, before.baseline)
+        former = _evaluate(network, vpc_id, before.baseline)
         after = VpcContext(snapshot, before.baseline, former=former.context, shared=shared)
         verdicts = evaluate_changed(former.context, after, former.verdicts)
         effect = compare_contexts(former.context, after, former.verdicts, verdicts)

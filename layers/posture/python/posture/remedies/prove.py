@@ -49,6 +49,7 @@ from posture.remedies.policies import find_denials
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.evidence import join_names
 from posture.rules.rule import EndpointServiceContext, VpcContext
+from posture.rules.trial import build_trial, get_network
 
 NO_COMMAND = "No command is given"
 NOT_CHECKED = (
@@ -226,8 +227,10 @@ class Prover:
     def _apply(self, edits: Sequence[Edit]) -> _Applied:
         """Apply edits to the scope, and to the network that it shares with others if it is read."""
         context = self._context
-        if isinstance(context, VpcContext) and context.shared:
-            applied = apply_to_state(NetworkState((context.snapshot,), context.shared), edits)
+        network = get_network(context) if isinstance(context, VpcContext) else None
+        if network:
+            state = NetworkState((context.snapshot,), network)
+            applied = apply_to_state(state, edits)
             return applied.state.snapshots[0], applied.state.shared, applied.assumptions
         alone = apply_edits(context.snapshot, edits)
         return alone.snapshot, None, alone.assumptions
@@ -238,7 +241,7 @@ class Prover:
         before = self._context
         if isinstance(before, VpcContext) and isinstance(snapshot, Snapshot):
             effect, verdicts, problem = self._evaluate_vpc(before, snapshot, shared)
-            for other in find_central_effects(before, shared):
+            for other in find_central_effects(before, shared) if shared else ():
                 effect = effect.join(other.effect)
                 self._pay_more(other.answers)
             return effect, verdicts, problem
@@ -251,8 +254,8 @@ class Prover:
         self, before: VpcContext, snapshot: Snapshot, shared: SharedNetwork | None
     ) -> _Evaluated:
         units = min(before.policy_units, self._left.policy_units)
-        after = VpcContext(snapshot, before.baseline, units, former=before, shared=shared)
-        if shared is before.shared and find_same_parts(before.snapshot, snapshot) >= PARTS:
+        after = build_trial(before, snapshot, shared, units)
+        if after.shared is before.shared and find_same_parts(before.snapshot, snapshot) >= PARTS:
             others = (each for each in self._verdicts if each.rule not in POLICY_RULES)
             verdicts = (*others, *evaluate_context(after, POLICY_RULES.values()))
             effect, cells = compare_verdicts(self._verdicts, verdicts), 0

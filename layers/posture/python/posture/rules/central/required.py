@@ -101,5 +101,13 @@ def _fail(
         severity=Severity.MEDIUM if some else None,
         evidence=(*found.evidence, costs),
         concerns=found.concerns | {each.endpoint.id for each in offers},
-        propose=lambda: (*propose_repairs(vpc, use), *create()),
+        propose=lambda: _propose(vpc, use, create),
     )
+
+
+def _propose(
+    vpc: VpcContext, use: CentralUse, create: Callable[[], Sequence[Remediation]]
+) -> tuple[Remediation, ...]:
+    """List what repairs the use, and an endpoint of the VPC's own only if nothing does."""
+    repairs = propose_repairs(vpc, use)
+    return repairs if any(each.command for each in repairs) else (*repairs, *create())

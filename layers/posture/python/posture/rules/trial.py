@@ -1,0 +1,41 @@
+"""Builds the context of a VPC after a change of its snapshot and of the shared network."""
+
+from __future__ import annotations
+
+from posture.model.network import Snapshot
+from posture.model.shared_network import SharedNetwork
+from posture.rules.rule import VPC_POLICY_UNITS, VpcContext
+
+
+def get_network(vpc: VpcContext) -> SharedNetwork | None:
+    """Return all that is known of the shared network, to which edits are applied."""
+    return vpc.whole or vpc.shared
+
+
+def build_trial(
+    before: VpcContext,
+    snapshot: Snapshot,
+    network: SharedNetwork | None,
+    policy_units: int = VPC_POLICY_UNITS,
+) -> VpcContext:
+    """Build the context of a VPC after a change, to be evaluated as it is before.
+
+    Args:
+        before: The VPC before.
+        snapshot: Its snapshot after the change.
+        network: The network of `get_network` after the change.
+        policy_units: The work that all its endpoint policies together may take.
+    """
+    if before.whole is None or network is None:
+        return VpcContext(snapshot, before.baseline, policy_units, former=before, shared=network)
+    from posture.analysis.central.view import find_links, restrict  # noqa: PLC0415 - if it is read
+
+    same = network is before.whole and find_links(snapshot) == find_links(before.snapshot)
+    return VpcContext(
+        snapshot,
+        before.baseline,
+        policy_units,
+        former=before,
+        shared=before.shared if same else restrict(network, snapshot),
+        whole=network,
+    )

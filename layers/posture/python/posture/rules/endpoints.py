@@ -265,12 +265,16 @@ RULES: tuple[Rule[VpcContext], ...] = (
     Rule(
         id="required-service-without-endpoint",
         title="Required service has no endpoint",
-        requirement="Every service that the baseline requires has an available endpoint",
+        requirement="Required services have an available endpoint, here or where names lead",
         family=Family.ENDPOINTS,
         severity=Severity.HIGH,
         rationale=(
             "Without an endpoint, traffic to the service uses the internet, and workloads without "
-            "internet access cannot reach the service."
+            "internet access cannot reach the service. An endpoint in another VPC counts if the "
+            "names of the service lead there and every subnet with workloads reaches it and is "
+            "answered; otherwise the finding names the first step that is broken. Without the "
+            "shared network (SharedNetwork), that is not known for a VPC with a route to another "
+            "network."
         ),
         remediation="Create an endpoint for the service.",
         evaluate=_required,

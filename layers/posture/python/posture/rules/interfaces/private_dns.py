@@ -313,7 +313,9 @@ RULES: tuple[Rule[VpcContext], ...] = (
         severity=Severity.MEDIUM,
         rationale=(
             "Without private DNS, the service's DNS names resolve to public addresses. Clients "
-            "that do not use the endpoint-specific DNS names bypass the endpoint."
+            "that do not use the endpoint-specific DNS names bypass the endpoint. An endpoint that "
+            "private hosted zones or a Route 53 Profile lead the names to passes, which only the "
+            "shared network shows."
         ),
         remediation="Let every subnet reach the endpoint, then enable private DNS for it.",
         evaluate=_private_dns_disabled,

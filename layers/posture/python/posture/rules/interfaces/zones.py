@@ -222,7 +222,8 @@ ONE_ZONE = _rule(
     severity=Severity.LOW,
     rationale=(
         "If the Availability Zone of its only network interface fails, every subnet loses access "
-        "to the service. Until then, traffic from other zones has a higher latency."
+        "to the service. Until then, traffic from other zones has a higher latency. In a VPC with "
+        "subnets in one zone, it fails if VPCs with attachments in several zones use the endpoint."
     ),
     remediation="Add a subnet in another Availability Zone to the endpoint.",
     evaluate=_single_zone,

@@ -94,6 +94,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "ssmmessages": ("ssmmessages.{region}.amazonaws.com",),
     "sts": ("sts.{region}.amazonaws.com",),
 }
+GROUP_RULES = 60
 WORKLOAD_PREFIX = 24  # of subnets for workloads; those of attachments are smaller
 SERVICES = ("ecr.api", "ecr.dkr", "kms")
 
@@ -439,7 +440,7 @@ def _build_hub(place: _Place, spokes: int) -> Snapshot:
         ENDPOINTS_GROUP,
         "endpoints",
         HUB,
-        tuple(admits(str(get_block(each))) for each in range(spokes + 1)),
+        tuple(map(admits, _list_peers(spokes))),
         ANYWHERE,
     )
     return _build_snapshot(
@@ -452,6 +453,16 @@ def _build_hub(place: _Place, spokes: int) -> Snapshot:
         network_interfaces=interfaces,
         security_groups={group.id: group},
     )
+
+
+def _list_peers(spokes: int) -> Iterable[str]:
+    """List the blocks that the group admits; it holds 60 rules.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+    """
+    if spokes + 1 > GROUP_RULES:
+        return [EVERYWHERE]
+    return [str(get_block(each)) for each in range(spokes + 1)]
 
 
 def _build_shared(place: _Place, snapshots: Mapping[str, Snapshot]) -> SharedNetwork:

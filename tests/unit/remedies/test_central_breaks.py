@@ -25,7 +25,7 @@ from posture.rules.remediation.central import propose_central
 from posture.rules.rule import VpcContext
 
 # No call of AWS mends these at once: an endpoint must be created again or accepted by its service,
-# a policy of a core network changed, a peering connection replaced. No zone has a CNAME at its apex.
+# a policy of a core network changed, a peering connection replaced. No zone has a CNAME as apex.
 WITHOUT = {
     "endpoint failed",
     "endpoint waits for acceptance",

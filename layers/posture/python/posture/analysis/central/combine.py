@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from posture.analysis.central.answers import CentralStep, NameAnswer, NameOutcome, StepStatus
+from posture.model.network import Address
 
 
 def combine_possible(answers: Sequence[NameAnswer]) -> NameAnswer:
@@ -14,7 +15,7 @@ def combine_possible(answers: Sequence[NameAnswer]) -> NameAnswer:
     Args:
         answers: The answers, at least one, for one name.
     """
-    if len({_get_key(each) for each in answers}) == 1:
+    if len({_get_details(each) for each in answers}) == 1:
         return answers[0]
     outcomes = {each.outcome for each in answers}
     steps = merge_steps(answers)
@@ -31,24 +32,24 @@ def combine_possible(answers: Sequence[NameAnswer]) -> NameAnswer:
         outcome=outcome,
         why="; or ".join(dict.fromkeys(each.why for each in answers)),
         endpoint_ids=tuple(dict.fromkeys(it for each in answers for it in each.endpoint_ids)),
-        addresses=tuple(dict.fromkeys(it for each in answers for it in each.addresses)),
+        addresses=_join_addresses(answers),
         versions=frozenset().union(*(each.versions for each in answers)),
         steps=steps,
     )
 
 
 def combine_doubtful(answers: Sequence[NameAnswer], doubt: CentralStep) -> NameAnswer:
-    """Return the answer that all have in common, or an unknown one with the step in doubt.
+    """Return where all answers lead, or an unknown answer with the step in doubt.
 
     Args:
         answers: The answers, at least one, of which one is right.
         doubt: The step that does not say which one.
     """
-    if len({_get_key(each) for each in answers}) == 1:
-        return answers[0]
     unknown = [each for each in answers if each.outcome is NameOutcome.UNKNOWN]
     if unknown:
         return replace(unknown[0], steps=merge_steps(unknown))
+    if len({(each.outcome, frozenset(each.endpoint_ids)) for each in answers}) == 1:
+        return combine_possible(answers)
     return NameAnswer(answers[0].name, NameOutcome.UNKNOWN, doubt.text, steps=(doubt,))
 
 
@@ -65,7 +66,15 @@ def _join_outcomes(outcomes: set[NameOutcome]) -> NameOutcome:
     return NameOutcome.PUBLIC if NameOutcome.PUBLIC in outcomes else NameOutcome.OTHER
 
 
-def _get_key(answer: NameAnswer) -> tuple[object, ...]:
+def _join_addresses(answers: Sequence[NameAnswer]) -> tuple[Address, ...]:
+    """Join the addresses that records choose of endpoints; an answer without any means all."""
+    leading = [each for each in answers if each.endpoint_ids]
+    if not all(each.addresses for each in leading):
+        return ()
+    return tuple(dict.fromkeys(it for each in answers for it in each.addresses))
+
+
+def _get_details(answer: NameAnswer) -> tuple[object, ...]:
     ids, addresses = frozenset(answer.endpoint_ids), frozenset(answer.addresses)
     unknown = answer.why if answer.outcome is NameOutcome.UNKNOWN else ""
     return answer.outcome, ids, addresses, answer.versions, unknown

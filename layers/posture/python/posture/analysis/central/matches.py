@@ -97,20 +97,27 @@ class Matches:
     delegates: bool = False
 
 
-def list_matches(
-    name: str, snapshot: Snapshot, shared: SharedNetwork, *, zones: bool, inbound: bool
+def list_matches(  # noqa: PLR0913 - one argument for each fact
+    name: str,
+    snapshot: Snapshot,
+    asker: Snapshot,
+    shared: SharedNetwork,
+    *,
+    zones: bool,
+    inbound: bool,
 ) -> Matches:
     """List what matches a name in a VPC.
 
     Args:
         name: The name.
         snapshot: The snapshot of the VPC whose Resolver answers.
+        asker: The snapshot of the VPC whose hosts ask.
         shared: The shared network.
         zones: Whether the VPC's DNS attributes let zones apply.
         inbound: Whether the query comes through an inbound Resolver endpoint.
     """
     result = Matches(name)
-    _Listing(result, snapshot, shared, zones=zones, inbound=inbound).add_all()
+    _Listing(result, snapshot, asker, shared, zones=zones, inbound=inbound).add_all()
     result.found = [each for each in result.found if matches(name, each.domain)]
     return result
 
@@ -119,6 +126,7 @@ def list_matches(
 class _Listing:
     result: Matches
     snapshot: Snapshot
+    asker: Snapshot
     shared: SharedNetwork
     zones: bool
     inbound: bool
@@ -212,7 +220,7 @@ class _Listing:
                 self._add_profile_endpoint(endpoint_id, use)
 
     def _add_profile_endpoint(self, endpoint_id: str, use: ProfileUse) -> None:
-        known = find_endpoint(endpoint_id, self.snapshot, self.shared)
+        known = find_endpoint(endpoint_id, self.asker, self.shared)
         if known is None:
             missing = describe_unread(self.shared, [SharedFacet.CENTRAL_VPC], endpoint_id)
             text = f"{endpoint_id} of Profile {use.profile_id} is in no VPC that is watched"

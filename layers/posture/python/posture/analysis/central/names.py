@@ -180,7 +180,12 @@ class _Resolver:
     def _decide(self, query: str, place: _Place, *, zones: bool) -> NameAnswer:
         """Answer by the first of the rules and zones that match."""
         listed = list_matches(
-            query, place.snapshot, self.shared, zones=zones, inbound=place.inbound
+            query,
+            place.snapshot,
+            self.asker,
+            self.shared,
+            zones=zones,
+            inbound=place.inbound,
         )
         first = next((each for group in list_first(listed.found) for each in group), None)
         if unread := keep_deciding(listed, first):

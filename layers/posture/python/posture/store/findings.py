@@ -22,6 +22,10 @@ SUMMARY = (
     "scope", "item", "kind", "schema", "head_of", "revision", "commit", "observed_at",
     "first_observed_at", "chain_length", "chain_tip", "passed",
 )  # fmt: skip
+# Those that say what was evaluated.
+EVALUATED = (
+    "picture", "picture_at", "snapshot_at", "shared_at", "shared_view", "shared_links", "catalogue",
+)  # fmt: skip
 
 
 class Findings(StoredTable):
@@ -37,12 +41,17 @@ class Findings(StoredTable):
         for item in self._query("listed", LISTED, index="all-scopes"):
             yield Scope.parse(require_text({"scope": item["scope"].get("S")}, "scope"))
 
-    def read_records(self, scopes: Iterable[Scope]) -> Iterator[ScopeRecord]:
-        """Read the records of scopes, without coverage; a scope without a record is left out."""
+    def read_records(
+        self, scopes: Iterable[Scope], also: tuple[str, ...] = ()
+    ) -> Iterator[ScopeRecord]:
+        """Read the records of scopes, without coverage; a scope without a record is left out.
+
+        `also` are further attributes, such as EVALUATED.
+        """
         remaining = iter(scopes)
         while some := list(islice(remaining, BATCH)):
             keys = ({"scope": str(each), "item": RECORD_KEY} for each in some)
-            yield from map(parse_scope_record, self._get_all(keys, attributes=SUMMARY))
+            yield from map(parse_scope_record, self._get_all(keys, attributes=SUMMARY + also))
 
     def find(self, scope: Scope, rule: str, resource: str) -> Finding | None:
         """Find the finding of a rule on a resource, read consistently; None if none is stored.

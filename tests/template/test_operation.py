@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from posture.evaluation.changes import BatchResult
+from posture.evaluation.refresh import RefreshResult
 from posture.evaluation.sweep_result import SweepResult
 from posture.model.scope import Region
 from posture.survey.surveyor import SurveyResult
@@ -205,6 +206,7 @@ def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
         *BatchResult().count_metrics(),
         *SweepResult(Region("111122223333", "eu-west-1")).count_metrics(),
         *SurveyResult(Region("111122223333", "eu-west-1")).count_metrics(),
+        *RefreshResult(SweepResult(Region("111122223333", "eu-west-1"))).count_metrics(),
     }
     counted |= {"DetectionLatency"}
     drawn: list[str] = []

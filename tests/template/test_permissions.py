@@ -21,8 +21,8 @@ from stack_template import (
     select_actions,
 )
 
-EVALUATORS = ("EvaluateRole", "SweepRole")
-ROLES = (*EVALUATORS, "NotifyRole", "ExportRole", "RefreshRole")  # in the VPC
+EVALUATORS = ("EvaluateRole", "SweepRole", "RefreshRole")
+ROLES = (*EVALUATORS, "NotifyRole", "ExportRole")  # in the VPC
 ENDPOINTS = ("DynamoDbEndpoint", "Ec2Endpoint", "SnsEndpoint", "StsEndpoint", "S3Endpoint")
 
 THROUGH_OWN_ENDPOINTS = [
@@ -125,7 +125,7 @@ def test_history_is_append_only(role: str, actions: set[str]) -> None:
     assert actions == select_actions(about, "dynamodb")
 
 
-@pytest.mark.parametrize("role", [*EVALUATORS, "RefreshRole"])
+@pytest.mark.parametrize("role", EVALUATORS)
 def test_evaluators_only_read_the_baseline(role: str) -> None:
     """Only people change the baseline."""
     about = [it for it in list_allowed(role) if "BaselineTable" in name_resources(it)]
@@ -164,11 +164,15 @@ def test_member_accounts_grant_read_access_only() -> None:
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"]["StringEquals"] == {"sts:ExternalId": {"Ref": "ExternalId"}}
     callers = "arn:${AWS::Partition}:iam::${MonitorAccountId}:role${MonitorRolePath}"
-    survey = {"Fn::Sub": callers + "${MonitorStackName}-SurveyRole-*"}
+    survey, refresh = (
+        {"Fn::Sub": f"{callers}${{MonitorStackName}}-{name}-*"}
+        for name in ("SurveyRole", "RefreshRole")
+    )
     assert trust["Condition"]["ArnLike"]["aws:PrincipalArn"] == [
         {"Fn::Sub": callers + "${MonitorStackName}-EvaluateRole-*"},
         {"Fn::Sub": callers + "${MonitorStackName}-SweepRole-*"},
         {"Fn::If": ["SharesNetwork", survey, {"Ref": "AWS::NoValue"}]},
+        {"Fn::If": ["SharesNetwork", refresh, {"Ref": "AWS::NoValue"}]},
     ]
     there = role["Policies"][0]["PolicyDocument"]["Statement"]
     home = [it for where, it in list_identity_statements() if where == "EvaluationPolicy"]
@@ -207,8 +211,7 @@ def test_endpoint_policies_allow_the_stacks_roles_only(endpoint: str) -> None:
                 "aws:ResourceOrgID",
             }
             continue
-        callers = as_list(statement["Condition"]["ArnEquals"]["aws:PrincipalArn"])
-        assert {it["Fn::GetAtt"][0] for it in callers} <= set(ROLES)
+        assert list_callers(statement) <= set(ROLES)
 
 
 @pytest.mark.parametrize(
@@ -224,17 +227,15 @@ def test_endpoint_policies_allow_what_roles_allow(role: str, endpoint: str, serv
         if where != "FunctionsPolicy" and it in list_allowed(role)
     ]
     of_code = [it for it in purposes if it["Sid"] not in STREAMS]
-    through = [
-        it
-        for it in list_endpoint_statements(endpoint)
-        if [role, "Arn"]
-        in [
-            arn["Fn::GetAtt"]
-            for arn in as_list(it["Condition"].get("ArnEquals", {}).get("aws:PrincipalArn", []))
-        ]
-    ]
+    through = [it for it in list_endpoint_statements(endpoint) if role in list_callers(it)]
     assert _pairs(of_code, service) <= _pairs(through, service)
     assert select_actions(of_code, service) == select_actions(through, service)
+
+
+def list_callers(statement: Statement) -> set[str]:
+    """Return the roles that a statement of an endpoint policy names."""
+    callers = as_list(statement["Condition"].get("ArnEquals", {}).get("aws:PrincipalArn", []))
+    return {it.get("Fn::If", ["", it])[1]["Fn::GetAtt"][0] for it in callers}
 
 
 def _pairs(statements: list[Statement], service: str) -> set[tuple[str, str]]:

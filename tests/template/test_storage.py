@@ -93,6 +93,7 @@ def test_the_region_index_projects_what_a_sweep_reads() -> None:
         "unsettled_at",
         "held_at",
         "known_changes",
+        "shared",
     }
     assert set(by_region["Projection"]["NonKeyAttributes"]) == needed
 

@@ -171,10 +171,41 @@ def waiver(*, hostile: bool) -> dict[str, str]:
     }
 
 
+def central_answer(status: str, name: str) -> dict[str, Any]:
+    """Return the answer of a service that an endpoint in another VPC serves."""
+    steps = [
+        ["route", "rtb-0a", "holds", "111122223333"],
+        ["transit gateway route", f"tgw-rtb-{name}", status, "444455556666"],
+        ["return route", "rtb-0hub", "holds", "444455556666"],
+    ]
+    path = {
+        "endpoint": "vpce-0logs",
+        "interfaces": ["eni-3"],
+        "vpc": "vpc-0a1b2c3d4e5f60719",
+        "account": "444455556666",
+        "status": status,
+        "steps": steps,
+    }
+    answer: dict[str, Any] = {
+        "outcome": "endpoint" if status == "holds" else "blocked",
+        "summary": "resolves to vpce-0logs in vpc-0a1b2c3d4e5f60719",
+        "central": [path],
+    }
+    if status != "holds":
+        answer["deciding"] = {
+            "about": "transit gateway route",
+            "status": status,
+            "subject": f"tgw-rtb-{name}",
+            "account": "444455556666",
+            "text": f"tgw-rtb-{name} has no route to 10.9.0.0/24",
+        }
+    return answer
+
+
 def matrix(*, hostile: bool) -> dict[str, Any]:
     """Return a recorded matrix in which everything occurs."""
     name = HOSTILE[0] if hostile else "payments"
-    services = ["dynamodb", "s3", "kms", "sqs", "ecr.dkr"]
+    services = ["dynamodb", "s3", "kms", "sqs", "ecr.dkr", "logs"]
     dynamodb, s3, nat, blackhole = (
         {"path": path, "target": target}
         for path, target in (
@@ -208,12 +239,14 @@ def matrix(*, hostile: bool) -> dict[str, Any]:
             "paths": [blackhole],
         },
         {"outcome": "endpoint", "summary": "all traffic is routed to vpce-0s3", "paths": [s3]},
+        central_answer("holds", name),
+        central_answer("broken", name),
     ]
     rows = {
-        "private-a": [0, 6, 2, 3, 4],
-        "private-b": [0, 6, 2, 2, 5],
-        "private-c": [0, 6, 2, 2, 5],
-        "legacy-a": [0, 1, 2, 3, 5],
+        "private-a": [0, 6, 2, 3, 4, 7],
+        "private-b": [0, 6, 2, 2, 5, 7],
+        "private-c": [0, 6, 2, 2, 5, 7],
+        "legacy-a": [0, 1, 2, 3, 5, 8],
     }
     return {
         "schema": 1,

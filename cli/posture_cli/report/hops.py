@@ -27,6 +27,11 @@ class Hop:
     colour: str
     decides: bool = False
 
+    @property
+    def returns(self) -> bool:
+        """Whether it is on the way back."""
+        return self.about == StepKind.RETURN_ROUTE
+
 
 @dataclass(slots=True)
 class Chain:
@@ -40,6 +45,16 @@ class Chain:
     subnets: dict[str, None] = field(default_factory=dict)
     services: dict[str, None] = field(default_factory=dict)
     endpoints: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def forward(self) -> tuple[Hop, ...]:
+        """The hops from the subnets to the endpoints."""
+        return tuple(each for each in self.hops if not each.returns)
+
+    @property
+    def back(self) -> tuple[Hop, ...]:
+        """The hops of the way back."""
+        return tuple(each for each in self.hops if each.returns)
 
     @property
     def source(self) -> str:

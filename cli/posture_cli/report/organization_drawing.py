@@ -127,8 +127,9 @@ def _build_link(groups: Sequence[SpokeGroup]) -> Box:
 def _build_hub(name: str, groups: Sequence[SpokeGroup]) -> Box:
     services = sorted({service for each in groups for service in each.services})
     account = next((each.hub_account for each in groups if each.hub_account), "")
-    names = [f"{name} {account}".rstrip()] if name != "unknown" else ["no hub is known"]
-    return build_box(TARGETS, "hub", names, ["endpoints: ", *services], "")
+    names = [name] if name != "unknown" else ["no hub is known"]
+    owner = f"{account}: " if account else ""
+    return build_box(TARGETS, "hub", names, [owner, *services], "")
 
 
 def _describe_size(group: SpokeGroup) -> str:

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from network_builders import admits, allow, deny, prefix_list, route
 from organization_builders import (
-    CORE,
     ENDPOINTS_GROUP,
     GATEWAY,
     HUB,
@@ -117,7 +116,8 @@ def split_gateway(organization: Organization) -> Organization:
 def choose_block(random: Random) -> str:
     """Choose a block that is a VPC's, larger or smaller."""
     block = get_block(random.randrange(3))
-    smaller = next(block.subnets(new_prefix=24)), next(block.subnets(new_prefix=25))
+    first, second, third, *_ = block.subnets(new_prefix=25)
+    smaller = next(block.subnets(new_prefix=24)), random.choice((first, second, third))
     larger = ip_network("10.0.0.0/8"), ip_network("0.0.0.0/0")
     return str(random.choice((block, block, *smaller, *larger)))
 
@@ -125,7 +125,8 @@ def choose_block(random: Random) -> str:
 def change_route(random: Random, organization: Organization) -> Organization:
     """Add, replace or delete a route of a VPC."""
     vpc_id, block = random.choice(VPCS), choose_block(random)
-    target = random.choice((GATEWAY, SECOND, CORE, "pcx-spoke1", "pcx-spoke2", "vgw-1", ""))
+    targets = sorted({*organization.shared.gateways, *organization.shared.peerings})
+    target = random.choice((*targets, *targets, "vgw-1", ""))
     added = (route(block, target, blackhole=random.random() < 0.2),) if target else ()
 
     def change(snapshot: Snapshot) -> Snapshot:
@@ -135,8 +136,6 @@ def change_route(random: Random, organization: Organization) -> Organization:
             return snapshot  # EC2 refuses it: only a middlebox takes traffic inside the VPC
         return replace(snapshot, route_tables={table.id: replace(table, routes=(*kept, *added))})
 
-    if target.startswith("pcx-") and target not in organization.shared.peerings:
-        return organization
     return organization.edit_vpc(vpc_id, change)
 
 
@@ -243,9 +242,18 @@ def change_peering(random: Random, organization: Organization) -> Organization:
     return organization.edit_shared(peerings={chosen.id: replace(chosen, active=False)})
 
 
+def overlap(_: Random, organization: Organization) -> Organization:
+    """Give another VPC the blocks of the hub."""
+    block = get_block(0)
+    known = replace(organization.shared.vpcs[OTHER], cidrs=(block,))
+    return organization.edit_vpc(
+        OTHER, lambda it: replace(it, vpc=replace(it.vpc, cidrs=(block,)))
+    ).edit_shared(vpcs={OTHER: known})
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     *(change_route, change_route, change_transit_route, change_transit_route, change_attachment),
-    *(change_attachment, change_acl, change_acl, change_group, change_peering),
+    *(change_attachment, change_acl, change_acl, change_group, change_peering, overlap),
 )
 
 

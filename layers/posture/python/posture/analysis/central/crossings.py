@@ -66,17 +66,13 @@ def _leave(
 ) -> Iterator[Judged]:
     """Judge what filters traffic on its way out of a VPC.
 
-    `gates` are outbound and inbound. The attachment's subnet is the one in the same zone.
+    `gates` are outbound and inbound. The attachment's subnet is the one in the same zone, which may
+    be the sender's own.
     """
     outbound, inbound = gates
     yield judge_acl(side.end, side.subnet.id, outbound, flow)
-    if not isinstance(link, TransitAttachment):
-        return
-    if side.subnet.id in link.subnet_ids:
-        yield judge_acl(side.end, side.subnet.id, inbound, flow)
-        return
     known = side.end.snapshot.subnets
-    for each in link.subnet_ids:
+    for each in link.subnet_ids if isinstance(link, TransitAttachment) else ():
         if each in known and known[each].zone == side.subnet.zone:
             yield judge_acl(side.end, each, inbound, flow)
 

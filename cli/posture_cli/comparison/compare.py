@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from posture.analysis.addresses import AddressSet
+from posture.analysis.central.view import build_view, find_links
 from posture.baseline.document import BaselineDocument
 from posture.baseline.resolve import resolve_baseline
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
+from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Status, Verdict
 from posture.remedies.cells import CellChange, LostRoute
 from posture.remedies.effect import Effect, compare_contexts, compare_verdicts
@@ -84,11 +86,36 @@ class Comparison:
         return any(each.is_worse for each in self.scopes)
 
 
+@dataclass(frozen=True, slots=True)
+class SharedChange:
+    """The network that the VPCs of a region share, before and after; None where it is not read."""
+
+    before: SharedNetwork | None = None
+    after: SharedNetwork | None = None
+
+    def concerns(self, before: ScopeSnapshot | None, after: ScopeSnapshot | None) -> bool:
+        """Whether it changed in what a VPC depends on."""
+        if self.before is None or self.after is None or self.before is self.after:
+            return False
+        if not isinstance(before, Snapshot) or not isinstance(after, Snapshot):
+            return False
+        views = (
+            build_view(shared, find_links(snapshot))
+            for shared, snapshot in ((self.before, before), (self.after, after))
+        )
+        return len({each.digest for each in views}) > 1
+
+
+NOT_SHARED = SharedChange()
+NO_EFFECT = Effect()
+
+
 def compare_snapshots(
     before: Iterable[ScopeSnapshot],
     after: Iterable[ScopeSnapshot],
     document: BaselineDocument,
     notes: Sequence[str] = (),
+    shared: SharedChange = NOT_SHARED,
 ) -> Comparison:
     """Compare the VPCs and endpoint services of regions before and after a change.
 
@@ -97,21 +124,30 @@ def compare_snapshots(
         after: The snapshots after; a scope that is only here is created.
         document: The baseline by which both are evaluated.
         notes: Sentences about what could not be compared.
+        shared: The network that the VPCs share.
     """
     was = {each.scope: each for each in before}
     now = {each.scope: each for each in after}
     found: list[ScopeComparison] = []
     exempt: list[Scope] = []
     scopes = sorted({*was, *now})
-    changed = [each for each in scopes if not _is_same(was.get(each), now.get(each))]
+    changed = [
+        each
+        for each in scopes
+        if not _is_same(was.get(each), now.get(each))
+        or shared.concerns(was.get(each), now.get(each))
+    ]
     for scope in changed:
-        first = _Side.of(was.get(scope), document)
-        last = _Side.of(now.get(scope), document)
+        first = _Side.of(was.get(scope), document, shared.before)
+        last = _Side.of(now.get(scope), document, shared.after)
         if first.exempt or last.exempt:
             exempt.append(scope)
-        else:
-            found.append(_compare_sides(scope, first, last))
-    return Comparison(tuple(found), len(scopes) - len(changed), tuple(exempt), tuple(notes))
+            continue
+        compared = _compare_sides(scope, first, last)
+        if compared.effect != NO_EFFECT or not _is_same(was.get(scope), now.get(scope)):
+            found.append(compared)
+    unchanged = len(scopes) - len(found) - len(exempt)
+    return Comparison(tuple(found), unchanged, tuple(exempt), tuple(notes))
 
 
 def _is_same(before: ScopeSnapshot | None, after: ScopeSnapshot | None) -> bool:
@@ -136,7 +172,12 @@ class _Side:
         return self.context.snapshot if self.context else None
 
     @classmethod
-    def of(cls, snapshot: ScopeSnapshot | None, document: BaselineDocument) -> _Side:
+    def of(
+        cls,
+        snapshot: ScopeSnapshot | None,
+        document: BaselineDocument,
+        shared: SharedNetwork | None,
+    ) -> _Side:
         """Evaluate a snapshot, unless the baseline exempts it."""
         if snapshot is None:
             return cls()
@@ -147,7 +188,7 @@ class _Side:
         if not isinstance(snapshot, Snapshot):
             verdicts = evaluate_endpoint_service(snapshot, baseline)
             return cls(snapshot, verdicts=tuple(map(drop_unproven_command, verdicts)))
-        context = VpcContext(snapshot, baseline)
+        context = VpcContext(snapshot, baseline, shared=shared)
         verdicts = evaluate_context(context)
         return cls(snapshot, context, tuple(map(drop_unproven_command, verdicts)))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from posture.edits.edit import Edit
+from posture.edits.format import name_operation
 from posture.edits.owners import SHARED, find_owner_ids
 from posture.edits.state import AnyNetwork, NetworkState, apply_to_state
 from posture.model.shared_network import SharedNetwork
@@ -49,4 +50,14 @@ def apply_to_all(
         owners = map(find_owner_ids, listed)
         ids = sorted({each for name, some in owners if name in SHARED for each in some})
         notes += [f"Only the VPCs of --vpc were read: {each} may concern others." for each in ids]
+    notes += _name_accounts(listed, applied.accounts) if shared else []
     return Applied(applied.state.snapshots, tuple(notes), applied.state.shared)
+
+
+def _name_accounts(edits: Sequence[Edit], accounts: Sequence[str]) -> list[str]:
+    """Say in which account each call is made, as they may be several."""
+    made = (
+        f"{name_operation(type(edit))} in account {account or '(unknown)'}"
+        for edit, account in zip(edits, accounts, strict=True)
+    )
+    return [f"Calls: {', '.join(dict.fromkeys(made))}."]

@@ -400,6 +400,14 @@ ZONAL = ip_address("10.0.0.12")
             ENDPOINT,
             (),
         ),
+        (
+            [
+                DnsRecord(KMS, "A", alias=GONE, policy="weighted"),
+                DnsRecord(KMS, "A", ("52.94.1.1",), policy="weighted"),
+            ],
+            PUBLIC,
+            None,
+        ),
         ([DnsRecord(KMS, "MX", ("10 mail",))], NOWHERE, ()),
     ],
 )
@@ -654,6 +662,16 @@ def test_facts_that_cannot_change_the_answer_may_be_missing(unread: UnreadFact) 
     """A zone of the very name that the VPC itself is associated with decides."""
     organization = build_organization().edit_shared(unread=(unread,))
     assert ask(organization).outcome is ENDPOINT
+
+
+def test_a_rule_of_the_very_name_decides_whatever_was_not_read() -> None:
+    """A VPC has no two rules of one name, and a rule goes before a zone."""
+    organization = build_organization()
+    zones, rules = [zone(KMS, alias(organization, KMS))], [rule(KMS, SYSTEM)]
+    organization = associate(organization, zones=zones, rules=rules)
+    organization = organization.edit_shared(unread=(deny(SharedFacet.RULE_ASSOCIATIONS),))
+    assert ask(organization).outcome is ENDPOINT
+    assert ask(organization, API).outcome is UNKNOWN
 
 
 def add_own_endpoint(snapshot: Snapshot) -> Snapshot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -134,17 +133,25 @@ class RecordAnswers:
         if address.is_global:
             text = f"{what} has the public address {address}"
             return self._answer_other(NameOutcome.PUBLIC, address, zone, text)
-        unknown = self._find_unknown_vpc(address)
-        if unknown is None:
-            text = f"{what} has {address}, which belongs to no VPC that is watched"
+        vpcs = self._list_vpcs(address)
+        unread = next((each for each in vpcs if not _is_read(each)), None)
+        if unread or not vpcs:
+            where = f"of {unread.vpc.id}" if unread else f"of the VPC that {address} belongs to"
+            text = f"{what} has {address}, and the endpoints {where} are not known"
             missing = f"what has the address {address}"
             return self._miss(zone.id, zone.owner, text, missing)
-        if unknown:
-            text = f"{what} has {address}, and the endpoints of {unknown} were not read"
-            missing = describe_unread(self.shared, [SharedFacet.CENTRAL_VPC], unknown)
-            return self._miss(zone.id, zone.owner, text, missing)
-        text = f"{what} has {address}, which no endpoint has"
+        text = f"{what} has {address}, which no endpoint in {vpcs[0].vpc.id} has"
         return self._answer_other(NameOutcome.OTHER, address, zone, text)
+
+    def _list_vpcs(self, address: Address) -> list[Snapshot]:
+        """List the VPCs with known endpoints that an address belongs to, by the local route first.
+
+        Central VPCs are known; an address of any other VPC may be that of an endpoint.
+        """
+        if contains(self.asker, address):
+            return [self.asker]
+        known = list_snapshots(self.asker, self.shared)
+        return [each for each in known if contains(each, address)]
 
     def _answer_holders(
         self, address: Address, holders: tuple[KnownEndpoint, ...], zone: HostedZone, what: str
@@ -177,28 +184,6 @@ class RecordAnswers:
             steps=(step,),
         )
 
-    def _find_unknown_vpc(self, address: Address) -> str | None:
-        """Find a VPC that may have an endpoint of this address, which was not read.
-
-        Returns:
-            Its id, "" if the endpoints of all VPCs of the address are known, or None if the address
-            belongs to no VPC that is watched.
-        """
-        known = {each.vpc.id: each for each in list_snapshots(self.asker, self.shared)}
-        ids = {each.vpc.id for each in known.values() if contains(each, address)}
-        if contains(self.asker, address):
-            ids = {self.asker.vpc.id}
-        else:
-            ids |= set(self._list_vpcs(address))
-        return next(
-            (each for each in sorted(ids) if not _is_read(known.get(each))), "" if ids else None
-        )
-
-    def _list_vpcs(self, address: Address) -> Iterator[str]:
-        for vpc in self.shared.vpcs.values():
-            if any(address in block for block in vpc.cidrs):
-                yield vpc.id
-
     def _miss(
         self,
         subject: str,
@@ -211,7 +196,7 @@ class RecordAnswers:
         return NameAnswer(self.name, NameOutcome.UNKNOWN, text, steps=(*steps, step))
 
 
-def _is_read(snapshot: Snapshot | None) -> bool:
+def _is_read(snapshot: Snapshot) -> bool:
     """Return whether the addresses of a VPC's endpoints are known."""
     facets = (Facet.ENDPOINTS, Facet.NETWORK_INTERFACES)
-    return snapshot is not None and snapshot.unreadable.keys().isdisjoint(facets)
+    return snapshot.unreadable.keys().isdisjoint(facets)

@@ -4,13 +4,15 @@ Where the service is required, it is that of the rule about required services; o
 has its rule. Whole designs are the subject of test_public_designs.py.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.builders.network_builders import REGION, verdict_text
-from tests.builders.organization_breaks import TO_DATA_CENTER
-from tests.builders.organization_builders import (
+
+from network_builders import REGION, verdict_text
+from organization_breaks import TO_DATA_CENTER
+from organization_builders import (
     HUB,
     HUB_ACCOUNT,
     Names,
@@ -19,7 +21,7 @@ from tests.builders.organization_builders import (
     build_organization,
     get_spoke_account,
 )
-from tests.builders.organization_edits import (
+from organization_edits import (
     KMS_ZONE,
     SPOKE,
     Edit,
@@ -28,6 +30,7 @@ from tests.builders.organization_edits import (
     admit,
     delete_endpoint,
     drop_routes,
+    edit_endpoint,
     edit_records,
     edit_vpc,
     edit_zone,
@@ -35,7 +38,6 @@ from tests.builders.organization_edits import (
     point_to,
     rename_zone,
 )
-
 from posture.model.baseline import Baseline, CentralEndpoints, VpcSelector
 from posture.model.shared_network import DnsRecord, HostedZone, SharedFacet, UnreadFact
 from posture.model.verdict import Severity, Status, Verdict
@@ -88,6 +90,19 @@ def judge(
     return {each.resource: each for each in found if each.rule == rule}
 
 
+ANY = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+
+
+def write_policy(**more: object) -> str:
+    """Write a policy with one statement."""
+    return json.dumps({"Statement": {**ANY, **more}})
+
+
+def allow_accounts(*accounts: str) -> str:
+    """Write a policy that allows these accounts only."""
+    return write_policy(Condition={"StringEquals": {"aws:PrincipalAccount": accounts}})
+
+
 BROKEN: Mapping[str, tuple[Organization, Edit, str, str]] = {
     PAST: (
         ORGANIZATION,
@@ -107,8 +122,14 @@ BROKEN: Mapping[str, tuple[Organization, Edit, str, str]] = {
     DANGLING: (ORGANIZATION, delete_endpoint("kms"), KMS_ZONE, f"to {ENDPOINT}, which does not"),
     UNREACHABLE: (ORGANIZATION, drop_routes(SPOKE), ENDPOINT, "rtb-spoke1 has no route to"),
     RETURN: (ORGANIZATION, drop_routes(HUB), ENDPOINT, "rtb-hub has no route to"),
+    "policy": (
+        ORGANIZATION,
+        edit_endpoint("kms", policy=allow_accounts(HUB_ACCOUNT, get_spoke_account(2))),
+        ENDPOINT,
+        f"the policy of {ENDPOINT} allows no request of account {get_spoke_account(1)}",
+    ),
 }
-RULE_OF = {"to another service": PAST, "misnamed": RECORD}
+RULE_OF = {"to another service": PAST, "misnamed": RECORD, "policy": UNREACHABLE}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -228,6 +249,22 @@ def test_a_rule_in_conflict_with_a_zone_is_reported_although_its_answer_is_not_k
     (verdict,) = list_bad(add_rule(TO_DATA_CENTER)(ORGANIZATION))
     assert (verdict.rule, verdict.resource) == (OVERRULED, KMS_ZONE)
     assert TO_DATA_CENTER.id in verdict.summary
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"),
+    [
+        (allow_accounts(HUB_ACCOUNT, get_spoke_account(1)), Status.PASS),
+        (allow_accounts(HUB_ACCOUNT), Status.FAIL),
+        (write_policy(), Status.PASS),
+        (write_policy(Resource=f"arn:aws:kms:*:{HUB_ACCOUNT}:key/*"), Status.PASS),
+        (f'{{"Statement": "{HUB_ACCOUNT}"', Status.UNKNOWN),
+    ],
+)
+def test_the_policy_of_the_endpoint_is_the_last_step(policy: str, status: Status) -> None:
+    """It fails only if the policy allows no request at all of the VPC's account."""
+    organization = edit_endpoint("kms", policy=policy)(ORGANIZATION)
+    assert judge(organization, UNREACHABLE)[ENDPOINT].status is status
 
 
 def test_a_zone_that_wins_to_the_same_effect_is_no_conflict() -> None:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.builders.network_builders import REGION, S3
-from tests.builders.organization_builders import (
+
+from network_builders import REGION, S3
+from organization_builders import (
     HUB,
     HUB_ACCOUNT,
     HUB_TABLE,
@@ -17,7 +18,7 @@ from tests.builders.organization_builders import (
     get_spoke_account,
     list_records,
 )
-from tests.builders.organization_edits import (
+from organization_edits import (
     KMS_ZONE,
     SPOKE,
     Edit,
@@ -30,7 +31,6 @@ from tests.builders.organization_edits import (
     edit_zone,
     forbid_reading,
 )
-
 from posture.model.baseline import Baseline
 from posture.model.network import EndpointType
 from posture.model.shared_network import (

@@ -23,6 +23,7 @@ class StepKind(StrEnum):
     NETWORK_ACL = "network ACL"
     SECURITY_GROUP = "security group"
     RETURN_ROUTE = "return route"
+    POLICY = "endpoint policy"
 
 
 class StepStatus(StrEnum):

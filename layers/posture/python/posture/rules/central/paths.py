@@ -79,8 +79,9 @@ RULES: tuple[Rule[VpcContext], ...] = (
             "Names that lead to an endpoint in another VPC have no other address: without a path "
             "to it, the service cannot be reached at all. The evidence has each step of the path, "
             "from the subnet's route table over the transit gateway or peering connection to the "
-            "endpoint's security group, up to the first one that is broken. A required service is "
-            "reported by required-service-without-endpoint instead."
+            "endpoint's security group, up to the first one that is broken. The last step is the "
+            "endpoint policy, which has to allow some request of the VPC's account. A required "
+            "service is reported by required-service-without-endpoint instead."
         ),
         remediation="Repair the step of the path that the finding names.",
         evaluate=_unreachable,

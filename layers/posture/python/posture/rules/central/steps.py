@@ -33,6 +33,7 @@ ADVICE: Mapping[StepKind, str] = {
     "security group of the central endpoint.",
     StepKind.RETURN_ROUTE: "Route the CIDR blocks of the VPC back from the endpoint's subnets, and "
     "in the route table that is associated with the attachment of their VPC.",
+    StepKind.POLICY: "Allow principals of the VPC's account in the policy of the central endpoint.",
 }
 UNKNOWN_ADVICE = "Let the monitor read what is missing"
 

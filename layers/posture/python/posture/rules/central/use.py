@@ -24,6 +24,7 @@ from posture.analysis.central.known_endpoints import find_endpoint
 from posture.analysis.central.private_names import list_names, split_names
 from posture.analysis.central.sources import Source
 from posture.model.network import EndpointType, Service
+from posture.rules.central.policies import judge_policy
 from posture.rules.rule import VpcContext
 
 AVAILABLE = "available"
@@ -136,8 +137,10 @@ def _evaluate(vpc: VpcContext, service: Service) -> CentralUse:
     )
     counted = [each for each in names if each.name in default]
     use = replace(use, optional=tuple(each for each in names if each.name not in default))
-    by_names = _judge_names(vpc, use, counted)
-    return by_names or _judge_paths(use, {name: each.summary for name, each in cells.items()})
+    if by_names := _judge_names(vpc, use, counted):
+        return by_names
+    by_paths = _judge_paths(use, {name: each.summary for name, each in cells.items()})
+    return by_paths if by_paths.deciding else _judge_policies(vpc, by_paths)
 
 
 def _locate(vpc: VpcContext, endpoint_id: str) -> str:
@@ -212,13 +215,17 @@ def _judge_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:
     every = [(subnet_id, path) for subnet_id, found in use.paths.items() for path in found]
     missing = [subnet_id for subnet_id, found in use.paths.items() if not found]
     failing = [(name, path, path.deciding) for name, path in every if path.deciding]
-    if missing:
+    if not failing and missing:
         subject, text = missing[0], summaries[missing[0]]
         step = CentralStep(StepKind.ROUTE, StepStatus.UNKNOWN, subject, text)
-        unknown = replace(use, status=StepStatus.UNKNOWN, deciding=step, steps=(*before, step))
+        return replace(
+            use,
+            status=StepStatus.UNKNOWN,
+            deciding=step,
+            steps=(*before, step),
+            affected=tuple(missing),
+        )
     if not failing:
-        if missing:
-            return replace(unknown, affected=tuple(missing))
         steps = (*before, *(every[0][1].steps if every else ()))
         return replace(use, steps=tuple(dict.fromkeys(steps)))
     broken = [each for each in failing if each[2].status is not StepStatus.UNKNOWN]
@@ -236,6 +243,33 @@ def _judge_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:
         steps=tuple(dict.fromkeys((*before, *_list_until(path.steps, step)))),
         broken=kind if broken else None,
         affected=tuple(affected),
+    )
+
+
+def _judge_policies(vpc: VpcContext, use: CentralUse) -> CentralUse:
+    """Judge whether the policies of the central endpoints let requests of the VPC's account in."""
+    account = vpc.snapshot.scope.account
+    steps: list[CentralStep] = []
+    for endpoint_id in use.endpoints:
+        known = find_endpoint(endpoint_id, vpc.snapshot, vpc.shared) if vpc.shared else None
+        step = judge_policy(known.endpoint, known.snapshot, account) if known else None
+        if step:
+            steps.append(step)
+    use = replace(use, steps=(*use.steps, *(it for it in steps if it.status is StepStatus.HOLDS)))
+    deciding = find_deciding_step(steps)
+    if deciding is None:
+        return use
+    broken = [each for each in steps if each.status is StepStatus.BROKEN]
+    status = deciding.status
+    if broken and len(broken) < len(use.endpoints):
+        status = StepStatus.PARTLY
+    return replace(
+        use,
+        status=status,
+        deciding=deciding,
+        steps=(*use.steps, deciding),
+        broken=Break.PATH if broken else None,
+        affected=tuple(use.paths),
     )
 
 

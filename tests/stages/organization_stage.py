@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.builders.organization_builders import HUB, HUB_ACCOUNT, Organization, build_baseline
-
+from organization_builders import HUB, HUB_ACCOUNT, Organization, build_baseline
 from posture.baseline.document import BaselineDocument, Match, Override
 from posture.evaluation.batch import EvaluationPorts
 from posture.evaluation.refresh import Refresher, RefreshResult

@@ -109,7 +109,8 @@ def test_the_survey_knows_members_that_botocore_lacks(
     monkeypatch.setenv("AWS_DATA_PATH", os.pathsep.join(map(str, [SURVEY_MODELS, MODELS])))
     clients.session.cache_clear()
     client = clients.session().create_client(service, REGION, config=clients.CONFIG)
-    assert member in client.meta.service_model.shape_for(shape).members
+    found: Any = client.meta.service_model.shape_for(shape)
+    assert member in found.members
     clients.session.cache_clear()
 
 

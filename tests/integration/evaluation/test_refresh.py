@@ -6,13 +6,13 @@ from dataclasses import replace
 import boto3
 import pytest
 from moto import mock_aws
-from tests.builders.organization_builders import (
+
+from organization_builders import (
     HUB,
     HUB_TABLE,
     Organization,
     build_organization,
 )
-
 from organization_stage import OrganizationStage
 from posture.model.finding import CauseKind
 from posture.model.shared_network import HostedZone

@@ -14,6 +14,8 @@
 * Filters select endpoints and network ACLs by their ids.
 * DynamoDB transactions are isolated from concurrent requests.
 * PartiQL reads indexes, and knows the functions and operators of conditions (`partiql.py`).
+* Transit gateways propagate, endpoints have their DNS names (`transit_gateways.py`), and there are
+  Route 53 Profiles (`profiles.py`).
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ from moto.events.models import EventPattern
 
 from posture_cli.embedded.cloudtrail import PARAMETERS, JsonObject, remember_parameters
 from posture_cli.embedded.partiql import PartiqlError, is_select, translate_select
+from posture_cli.embedded.profiles import add_profiles
+from posture_cli.embedded.transit_gateways import name_endpoint, patch_shared_network
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -63,6 +67,8 @@ FINAL_DENY = {"0.0.0.0/0": 32767, "::/0": 32768}  # the numbers of a network ACL
 
 def patch_moto() -> None:
     """Patch moto's classes; calling it again changes nothing."""
+    patch_shared_network()
+    add_profiles()
     for kind, name in ((VPCEndPoint, "vpc_endpoint_id"), (NetworkAcl, "network_acl_id")):
         setattr(kind, name, property(lambda self: self.id))  # read by moto's filters
     setattr(parsing, "clean_json", _clean_json)  # noqa: B010 - it calls itself by this name
@@ -197,6 +203,7 @@ class EndpointPatches:
 
     def __init__(self, account: str, region: str) -> None:
         self._ec2: Any = ec2_backends[account][region]
+        self._region = region
 
     def attach(self, client: EC2Client) -> None:
         """Complete the endpoint calls that a client makes from now on."""
@@ -292,6 +299,12 @@ class EndpointPatches:
                 blocks = interface.subnet.ipv6_cidr_block_associations.values()
                 block = ip_network(next(iter(blocks))["ipv6CidrBlock"])
                 interface.ipv6_addresses = [str(block[RESERVED + len(self._ec2.enis)])]
+        if endpoint.vpc_endpoint_type == "Interface":
+            name_endpoint(endpoint, self._region, self._list_zones(endpoint))
+
+    def _list_zones(self, endpoint: Any) -> list[str]:
+        interfaces = (self._ec2.enis[each] for each in endpoint.network_interface_ids)
+        return sorted({each.subnet.availability_zone for each in interfaces})
 
     def _address(self, interface: Any) -> str:
         """Return the interface's address if it is in its subnet, else the first free address."""

@@ -15,7 +15,7 @@ def combine_possible(answers: Sequence[NameAnswer]) -> NameAnswer:
     Args:
         answers: The answers, at least one, for one name.
     """
-    if len({_get_details(each) for each in answers}) == 1:
+    if len(answers) == 1 or len({_get_details(each) for each in answers}) == 1:
         return answers[0]
     outcomes = {each.outcome for each in answers}
     steps = merge_steps(answers)
@@ -45,6 +45,8 @@ def combine_doubtful(answers: Sequence[NameAnswer], doubt: CentralStep) -> NameA
         answers: The answers, at least one, of which one is right.
         doubt: The step that does not say which one.
     """
+    if len(answers) == 1:
+        return answers[0]
     unknown = [each for each in answers if each.outcome is NameOutcome.UNKNOWN]
     if unknown:
         return replace(unknown[0], steps=merge_steps(unknown))

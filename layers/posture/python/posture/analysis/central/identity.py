@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-Value = TypeVar("Value")
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 class _Same:
-    """Equal only to itself with the same object; the object is kept, so its id is not reused."""
+    """Equal only to itself with the same objects; they are kept, so no id is reused."""
 
-    __slots__ = ("value",)
+    __slots__ = ("values",)
 
-    def __init__(self, value: object) -> None:
-        self.value = value
+    def __init__(self, values: tuple[object, ...]) -> None:
+        self.values = values
 
     def __hash__(self) -> int:
-        return id(self.value)
+        return hash(tuple(map(id, self.values)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
+        return isinstance(other, _Same) and all(
+            mine is its for mine, its in zip(self.values, other.values, strict=True)
+        )
 
 
 def cache_by_identity(
     maxsize: int,
-) -> Callable[[Callable[[Value], Result]], Callable[[Value], Result]]:
-    """Cache a function of one immutable argument by the argument's identity."""
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Cache a function of immutable positional arguments by their identity."""
 
-    def decorate(function: Callable[[Value], Result]) -> Callable[[Value], Result]:
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         @lru_cache(maxsize)
         def compute(same: _Same) -> Result:
-            return function(same.value)  # type: ignore[arg-type]
+            return function(*same.values)  # type: ignore[call-arg, arg-type]
 
         @wraps(function)
-        def call(value: Value) -> Result:
-            return compute(_Same(value))
+        def call(*values: Parameters.args, **named: Parameters.kwargs) -> Result:
+            if named:
+                raise TypeError(named)
+            return compute(_Same(values))
 
         return call
 

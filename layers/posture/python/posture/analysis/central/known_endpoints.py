@@ -113,19 +113,18 @@ def _index_addresses(snapshot: Snapshot) -> Mapping[Address, tuple[str, ...]]:
 
 
 @cache_by_identity(maxsize=256)
-def list_private_dns_zones(snapshot: Snapshot) -> tuple[tuple[Endpoint, HostedZone], ...]:
-    """List the zones of a VPC's interface endpoints, managed by AWS or possible.
+def map_private_dns_zones(snapshot: Snapshot) -> Mapping[str, tuple[HostedZone, ...]]:
+    """Map the ids of a VPC's working interface endpoints to the zones of private DNS.
 
-    An endpoint whose private DNS is off has no such zone in its VPC, but a Profile may name it.
+    An endpoint whose private DNS is off has no such zones in its VPC, but a Profile may name it.
     """
-    return tuple(
-        (endpoint, zone)
-        for _, endpoint in sorted(snapshot.endpoints.items())
-        if endpoint.type is EndpointType.INTERFACE and endpoint.state in WORKING
-        for zone in build_managed_zones(
+    return {
+        endpoint_id: build_managed_zones(
             endpoint, _list_private_names(snapshot, endpoint), snapshot.scope.account
         )
-    )
+        for endpoint_id, endpoint in sorted(snapshot.endpoints.items())
+        if endpoint.type is EndpointType.INTERFACE and endpoint.state in WORKING
+    }
 
 
 def _list_private_names(snapshot: Snapshot, endpoint: Endpoint) -> tuple[str, ...]:

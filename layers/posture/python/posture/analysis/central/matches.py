@@ -7,16 +7,17 @@ https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/profiles.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
+from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import (
     KnownEndpoint,
     find_endpoint,
-    list_private_dns_zones,
+    map_private_dns_zones,
 )
-from posture.analysis.central.records import count_labels, get_domain, matches
+from posture.analysis.central.records import count_labels, get_domain
 from posture.analysis.central.unread import describe_unread, list_unread
 from posture.model.network import EndpointType, Facet, Snapshot
 from posture.model.shared_network import (
@@ -84,54 +85,55 @@ class Unread:
     missing: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Matches:
-    """The matches of a name, and what could not be read of them.
+    """The matches of a name.
 
-    `delegates` is whether a rule makes the Resolver follow NS records of zones.
+    `unread` are the facts that could not be read and could add a match. `delegates` is whether a
+    rule makes the Resolver follow NS records of zones.
     """
 
     name: str
-    found: list[Match] = field(default_factory=list)
-    unread: list[Unread] = field(default_factory=list)
-    delegates: bool = False
+    found: tuple[Match, ...]
+    unread: tuple[Unread, ...]
+    delegates: bool
 
 
-def list_matches(  # noqa: PLR0913 - one argument for each fact
-    name: str,
-    snapshot: Snapshot,
-    asker: Snapshot,
-    shared: SharedNetwork,
-    *,
-    zones: bool,
-    inbound: bool,
-) -> Matches:
-    """List what matches a name in a VPC.
+class MatchIndex:
+    """All rules and zones that apply in a VPC, by their domains: see `list_matches`."""
 
-    Args:
-        name: The name.
-        snapshot: The snapshot of the VPC whose Resolver answers.
-        asker: The snapshot of the VPC whose hosts ask.
-        shared: The shared network.
-        zones: Whether the VPC's DNS attributes let zones apply.
-        inbound: Whether the query comes through an inbound Resolver endpoint.
-    """
-    result = Matches(name)
-    _Listing(result, snapshot, asker, shared, zones=zones, inbound=inbound).add_all()
-    result.found = [each for each in result.found if matches(name, each.domain)]
-    return result
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        asker: Snapshot,
+        shared: SharedNetwork,
+        *,
+        zones: bool,
+        inbound: bool,
+    ) -> None:
+        self.snapshot = snapshot
+        self.asker = asker
+        self.shared = shared
+        self.zones = zones
+        self.inbound = inbound
+        self._found: dict[str, list[Match]] = {}
+        self._unread: list[Unread] = []
+        self._delegates = False
+        self._add_all()
 
+    def list_matches(self, name: str) -> Matches:
+        """List what matches a name."""
+        found = [*self._found.get(name, ())]
+        domain = name
+        while domain:
+            domain = domain.partition(".")[2]
+            found += self._found.get(domain, ())
+        return Matches(name, tuple(found), tuple(self._unread), self._delegates)
 
-@dataclass(slots=True)
-class _Listing:
-    result: Matches
-    snapshot: Snapshot
-    asker: Snapshot
-    shared: SharedNetwork
-    zones: bool
-    inbound: bool
+    def _add(self, match: Match) -> None:
+        self._found.setdefault(match.domain, []).append(match)
 
-    def add_all(self) -> None:
+    def _add_all(self) -> None:
         vpc = self.shared.vpcs.get(self.snapshot.vpc.id)
         if self.zones:
             self._add_local_endpoints()
@@ -149,19 +151,15 @@ class _Listing:
 
     def _add_local_endpoints(self) -> None:
         snapshot = self.snapshot
-        for endpoint, zone in list_private_dns_zones(snapshot):
-            if endpoint.private_dns is False or not matches(self.result.name, zone.name):
-                continue
-            if endpoint.private_dns_only_for_inbound_resolver and not self.inbound:
+        for endpoint_id, zones in map_private_dns_zones(snapshot).items():
+            endpoint = snapshot.endpoints[endpoint_id]
+            only_inbound = endpoint.private_dns_only_for_inbound_resolver
+            if endpoint.private_dns is False or (only_inbound and not self.inbound):
                 continue
             doubt = ""
             if endpoint.private_dns is None:
-                doubt = f"EC2 does not report whether private DNS is enabled for {endpoint.id}"
-            known = KnownEndpoint(endpoint, snapshot)
-            account = snapshot.scope.account
-            self.result.found.append(
-                Match(Rank.ZONE, zone.name, endpoint.id, account, None, None, zone, known, doubt)
-            )
+                doubt = f"EC2 does not report whether private DNS is enabled for {endpoint_id}"
+            self._add_endpoint(KnownEndpoint(endpoint, snapshot), zones, None, doubt)
         if why := snapshot.unreadable.get(Facet.ENDPOINTS):
             self._miss(
                 Affected.ZONES,
@@ -187,10 +185,9 @@ class _Listing:
             self._miss(affected, rule_id, "", f"Resolver rule {rule_id} could not be read", missing)
             return
         if rule.kind is RuleKind.DELEGATE:  # it applies where records of a zone delegate
-            self.result.delegates = True
+            self._delegates = True
         elif rule.kind is not RuleKind.RECURSIVE or rule.name:  # `.` is AWS's own rule
-            match = Match(Rank.RULE, rule.name, rule.id, rule.owner, use, rule=rule)
-            self.result.found.append(match)
+            self._add(Match(Rank.RULE, rule.name, rule.id, rule.owner, use, rule=rule))
 
     def _add_zone(self, zone_id: str, use: ProfileUse | None, affected: Affected) -> None:
         zone = self.shared.zones.get(zone_id)
@@ -199,7 +196,7 @@ class _Listing:
             text = f"private hosted zone {zone_id} could not be read"
             self._miss(affected, zone_id, "", text, missing)
             return
-        self.result.found.append(Match(Rank.ZONE, zone.name, zone.id, zone.owner, use, zone=zone))
+        self._add(Match(Rank.ZONE, zone.name, zone.id, zone.owner, use, zone=zone))
 
     def _add_profile(self, use: ProfileUse) -> None:
         profile = self.shared.profiles.get(use.profile_id)
@@ -240,13 +237,19 @@ class _Listing:
                 f"private DNS of {endpoint_id} is only for inbound Resolver endpoints, and AWS "
                 "does not document what a Profile makes of that"
             )
-        for each, zone in list_private_dns_zones(known.snapshot):
-            if each is endpoint:
-                self.result.found.append(
-                    Match(
-                        Rank.ZONE, zone.name, each.id, known.account, use, None, zone, known, doubt
-                    )
-                )
+        zones = map_private_dns_zones(known.snapshot).get(endpoint_id, ())
+        self._add_endpoint(known, zones, use, doubt)
+
+    def _add_endpoint(
+        self,
+        known: KnownEndpoint,
+        zones: Iterable[HostedZone],
+        use: ProfileUse | None,
+        doubt: str,
+    ) -> None:
+        for zone in zones:
+            subject, account = known.endpoint.id, known.account
+            self._add(Match(Rank.ZONE, zone.name, subject, account, use, None, zone, known, doubt))
 
     def _add_unread(self, vpc: SharedVpc) -> None:
         facets = {
@@ -271,7 +274,36 @@ class _Listing:
     def _miss(
         self, affected: Affected, subject: str, account: str, text: str, missing: str
     ) -> None:
-        self.result.unread.append(Unread(affected, subject, account, text, missing))
+        self._unread.append(Unread(affected, subject, account, text, missing))
+
+
+@cache_by_identity(maxsize=8)
+def _get_index(
+    snapshot: Snapshot, asker: Snapshot, shared: SharedNetwork, zones: object, inbound: object
+) -> MatchIndex:
+    return MatchIndex(snapshot, asker, shared, zones=bool(zones), inbound=bool(inbound))
+
+
+def list_matches(  # noqa: PLR0913 - one argument for each fact
+    name: str,
+    snapshot: Snapshot,
+    asker: Snapshot,
+    shared: SharedNetwork,
+    *,
+    zones: bool,
+    inbound: bool,
+) -> Matches:
+    """List what matches a name in a VPC.
+
+    Args:
+        name: The name.
+        snapshot: The snapshot of the VPC whose Resolver answers.
+        asker: The snapshot of the VPC whose hosts ask.
+        shared: The shared network.
+        zones: Whether the VPC's DNS attributes let zones apply.
+        inbound: Whether the query comes through an inbound Resolver endpoint.
+    """
+    return _get_index(snapshot, asker, shared, zones, inbound).list_matches(name)
 
 
 def list_first(found: Sequence[Match]) -> tuple[tuple[Match, ...], ...]:
@@ -282,14 +314,18 @@ def list_first(found: Sequence[Match]) -> tuple[tuple[Match, ...], ...]:
     are several possible results: a zone of the VPC against a rule of a Profile of the same name,
     and a more specific match of a Profile of lower precedence.
     """
+    if not found:
+        return ()
     uses = {each.use.priority for each in found if each.use}
+    if not uses:
+        return (_find_first(found, rules_first=False),)
     leading = [each for each in found if each.use is None or each.use.priority == min(uses)]
     readings = (
         _find_first(counted, rules_first=rules_first)
         for counted in (found, leading)
         for rules_first in (False, True)
     )
-    return tuple(filter(None, dict.fromkeys(readings)))
+    return tuple(dict.fromkeys(readings))
 
 
 def _find_first(found: Sequence[Match], *, rules_first: bool) -> tuple[Match, ...]:
@@ -299,7 +335,7 @@ def _find_first(found: Sequence[Match], *, rules_first: bool) -> tuple[Match, ..
         ranked = local[::-1] if rules_first else local
         return (-match.labels, *ranked, match.use.priority if match.use else 0)
 
-    least = min(map(order, found), default=())
+    least = min(map(order, found))
     return tuple(each for each in found if order(each) == least)
 
 

@@ -248,8 +248,8 @@ class _Resolver:
         if (
             rule.kind is not RuleKind.FORWARD
         ):  # the Resolver itself answers, by the zones that match
-            rest = [each for each in listed.found if not each.rule or each.labels > match.labels]
-            return self._answer_first(query, place, replace(listed, found=rest))
+            rest = (each for each in listed.found if not each.rule or each.labels > match.labels)
+            return self._answer_first(query, place, replace(listed, found=tuple(rest)))
         answers = []
         for target in rule.targets:
             found = self._find_resolvers(str(target))

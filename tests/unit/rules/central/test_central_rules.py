@@ -39,6 +39,7 @@ from organization_edits import (
     rename_zone,
 )
 from posture.model.baseline import Baseline, CentralEndpoints, VpcSelector
+from posture.model.network import Facet
 from posture.model.shared_network import DnsRecord, HostedZone, SharedFacet, UnreadFact
 from posture.model.verdict import Severity, Status, Verdict
 from posture.rules import central
@@ -396,3 +397,35 @@ def test_every_rule_about_central_endpoints_is_tested_here_or_with_costs() -> No
     """A new rule needs its networks."""
     here = {PAST, OVERRULED, RECORD, DANGLING, UNREACHABLE, RETURN, UNLISTED}
     assert {each.id for each in central.RULES} == here
+
+
+@pytest.mark.parametrize("facet", Facet)
+def test_a_part_of_the_vpc_that_could_not_be_read_is_never_a_pass(facet: Facet) -> None:
+    """As far as the path depends on it, the required service is not reported as reached."""
+    empty = {
+        Facet.SUBNETS: {"subnets": {}},
+        Facet.ROUTE_TABLES: {"route_tables": {}},
+        Facet.NETWORK_ACLS: {"network_acls": {}},
+        Facet.ENDPOINTS: {"endpoints": {}},
+        Facet.SERVICES: {"services": {}},
+    }
+    unread = ORGANIZATION.edit_vpc(
+        SPOKE, lambda it: replace(it, unreadable={facet: "denied"}, **empty.get(facet, {}))
+    )
+    if facet is Facet.DNS_ATTRIBUTES:
+        unread = edit_vpc(SPOKE, dns_support=None, dns_hostnames=None)(unread)
+    if facet is Facet.DHCP_OPTIONS:
+        unread = edit_vpc(SPOKE, dns_servers=None)(unread)
+    found = judge(unread, REQUIRED, baseline=require(ORGANIZATION, "kms"))
+    statuses = {each.status for each in found.values()}
+    decides = {*empty, Facet.DNS_ATTRIBUTES, Facet.DHCP_OPTIONS}
+    assert statuses == {Status.UNKNOWN if facet in decides else Status.PASS}
+
+
+def test_a_vpc_without_a_route_to_others_fails_whatever_could_not_be_read() -> None:
+    """Its names may lead to another VPC, but it reaches nothing there."""
+    organization = edit_zone(KMS_ZONE, lambda zone: replace(zone, records=None))(ORGANIZATION)
+    baseline = require(organization, "kms")
+    assert judge(organization, REQUIRED, baseline=baseline)[KMS].status is Status.UNKNOWN
+    lonely = judge(drop_routes(SPOKE)(organization), REQUIRED, baseline=baseline)
+    assert lonely[KMS].status is Status.FAIL

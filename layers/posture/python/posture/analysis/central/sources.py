@@ -16,8 +16,8 @@ from posture.analysis.central.known_endpoints import find_endpoint, find_holders
 from posture.analysis.central.links import list_named
 from posture.analysis.central.matches import Match, list_first, list_matches
 from posture.analysis.central.records import matches
-from posture.model.network import Service, Snapshot
-from posture.model.service_names import REGION
+from posture.model.network import EndpointType, Service, Snapshot
+from posture.model.service_names import REGION, find_region, short_name
 from posture.model.shared_network import HostedZone, RuleKind, SharedNetwork
 
 DOMAINS_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".aws", ".api.amazonwebservices.com.cn")
@@ -52,9 +52,9 @@ def list_sources(snapshot: Snapshot, shared: SharedNetwork) -> Mapping[str, tupl
         zone = shared.zones.get(source.id)
         for name in _list_named_services(zone, snapshot, shared) if zone else ():
             service = snapshot.services.get(name)
-            if service is None or not service.private_dns_names or name in covered:
+            if service is None or name in covered or not (names := _list_names(service)):
                 continue
-            wrong = not any(_concerns(each, source.domain) for each in service.private_dns_names)
+            wrong = not any(_concerns(each, source.domain) for each in names)
             if not wrong or source.domain.endswith(DOMAINS_OF_AWS):
                 found[name].append(replace(source, misnamed=wrong))
         for name in covered:
@@ -82,7 +82,7 @@ def _list_all(snapshot: Snapshot, shared: SharedNetwork) -> Iterator[Source]:
         for endpoint_id in profile.endpoint_ids:
             known = find_endpoint(endpoint_id, snapshot, shared)
             service = snapshot.services.get(known.endpoint.service_name) if known else None
-            for name in service.private_dns_names if known and service else ():
+            for name in _list_names(service) if known and service else ():
                 domain = name.removeprefix("*.")
                 yield Source(endpoint_id, known.account if known else "", domain, profile.id)
 
@@ -118,6 +118,14 @@ def _list_named_services(
     return frozenset(each.endpoint.service_name for each in (*known, *held) if each)
 
 
+def _list_names(service: Service) -> tuple[str, ...]:
+    """List the private DNS names of a service, or the public one of one with gateway endpoints."""
+    region, short = find_region(service.name), short_name(service.name)
+    if service.private_dns_names or EndpointType.GATEWAY not in service.types or region is None:
+        return service.private_dns_names
+    return (f"{short}.{region}.amazonaws.com",)
+
+
 def _concerns(name: str, domain: str) -> bool:
     """Return whether a zone of a domain covers a name, or the name is above it."""
     base = name.removeprefix("*.")
@@ -132,7 +140,7 @@ def _index_domains(services: Mapping[str, Service]) -> Mapping[str, frozenset[st
     """
     found: dict[str, set[str]] = defaultdict(set)
     for service in services.values():
-        for name in service.private_dns_names:
+        for name in _list_names(service):
             domain = name.lower().rstrip(".").removeprefix("*.")
             while "." in domain and not REGION.fullmatch(domain.partition(".")[0]):
                 if f".{domain}" in DOMAINS_OF_AWS:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from posture.analysis.central.answers import NameAnswer, NameOutcome
+from posture.analysis.services import list_service_forms
 from posture.model.baseline import CentralEndpoints
 from posture.model.network import EndpointType, Service
 from posture.model.service_names import short_name
@@ -148,6 +149,5 @@ def _list_services(
         for endpoint in central[vpc_id].endpoints.values()
         if endpoint.type is EndpointType.INTERFACE and not endpoint.deleted
     }
-    for name, service in sorted(vpc.snapshot.services.items()):
-        if name in offered if not entry.services else short_name(name) in entry.services:
-            yield service
+    for short in entry.services or sorted(offered):
+        yield from list_service_forms(vpc.snapshot, short)[:1]

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from posture.analysis.central.links import index_network
-from posture.analysis.names import SWITCH, ResolvesTo, find_other_network
+from posture.analysis.names import (
+    SWITCH,
+    ResolvesTo,
+    find_dns_doubt,
+    find_other_network,
+)
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, Service
 from posture.model.shared_network import SharedFacet, SharedNetwork
@@ -15,7 +20,7 @@ from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import VpcContext
 
-FACETS = frozenset(
+NAME_FACETS = frozenset(
     {
         SharedFacet.ZONES,
         SharedFacet.ZONES_OF_VPC,
@@ -56,7 +61,7 @@ def evaluate_central_names(
     if found.covering:
         summary = (
             f"{name} has private DNS disabled; the names of the service are decided by "
-            f"{join_names(found.covering)} (see hosted-zone-without-record)"
+            f"{join_names(found.covering)}"
         )
         return not_applicable(endpoint.id, summary)
     if found.unread:
@@ -85,7 +90,10 @@ def evaluate_other_answer(vpc: VpcContext, endpoint: Endpoint) -> RuleResult | N
     if endpoint in resolution.endpoints and resolution.resolves_to is ResolvesTo.ENDPOINT:
         return passed(endpoint.id, f"private DNS of {name} is effective", concerns=concerns)
     if resolution.resolves_to is ResolvesTo.UNKNOWN:
-        return None
+        if find_dns_doubt(vpc.snapshot.vpc):
+            return None
+        summary = f"{name}: whether private DNS is effective is not known: {resolution.why}"
+        return undecided(endpoint.id, summary, concerns=concerns)
     return failed(
         resource=endpoint.id,
         summary=f"{name} has private DNS enabled, but names of the service lead elsewhere: "
@@ -121,5 +129,7 @@ def _find_name_sources(
     profiles = [each.id for each in shared.profiles.values() if endpoint.id in each.endpoint_ids]
     bases = {name.removeprefix("*.") for name in service.private_dns_names}
     covering = [each.id for each in shared.zones.values() if each.name in bases]
-    unread = {f"{each.facet} in {each.account}" for each in shared.unread if each.facet in FACETS}
+    unread = {
+        f"{each.facet} in {each.account}" for each in shared.unread if each.facet in NAME_FACETS
+    }
     return _NameSources((*zones, *profiles), tuple(covering), tuple(sorted(unread)))

@@ -80,13 +80,12 @@ def _judge(vpc: VpcContext, use: CentralUse) -> RuleResult:
 
 
 def _has_endpoint(vpc: VpcContext, use: CentralUse) -> bool:
-    """Return whether there is an endpoint that the names of a service could lead to."""
-    own = (each for each in vpc.endpoints_of(EndpointType.INTERFACE) if each.state in WORKING)
-    return bool(
-        use.endpoints
-        or list_offers(vpc, use.service)
-        or any(each.service_name == use.service.name for each in own)
-    )
+    """Return whether there is an interface endpoint that names could lead to, and should."""
+    working = (each for each in vpc.endpoints if each.service_name == use.service.name)
+    own = [each for each in working if each.state in WORKING]
+    if any(each.type is EndpointType.GATEWAY for each in own):
+        return False  # it carries the traffic to the public addresses privately
+    return bool(use.endpoints or list_offers(vpc, use.service) or own)
 
 
 def _list_past(vpc: VpcContext, use: CentralUse) -> list[str]:

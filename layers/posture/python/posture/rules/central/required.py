@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from posture.analysis.central.answers import StepStatus
-from posture.analysis.names import ResolvesTo
-from posture.model.network import Service
+from posture.analysis.names import ResolvesTo, find_other_network
+from posture.model.network import Facet, Service
 from posture.model.verdict import Remediation, Severity
 from posture.rules.central.offers import Offer, list_offers
 from posture.rules.central.steps import (
@@ -61,7 +61,9 @@ def evaluate_central_presence(
             return _pass(vpc, use, service)
     use = next((each for each in uses if each.is_central), uses[0])
     if use.status is StepStatus.UNKNOWN:
-        return build_unknown(vpc, use, service.name)
+        # Wherever the names lead, a VPC without a route to other networks reaches nothing there.
+        reaches = find_other_network(vpc.snapshot) or Facet.ROUTE_TABLES in vpc.snapshot.unreadable
+        return build_unknown(vpc, use, service.name) if reaches else None
     offers = list_offers(vpc, service)
     if use.broken is None or not (use.is_central or offers):
         return None

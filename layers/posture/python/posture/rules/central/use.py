@@ -23,7 +23,7 @@ from posture.analysis.central.answers import (
 from posture.analysis.central.known_endpoints import find_endpoint
 from posture.analysis.central.private_names import list_names, split_names
 from posture.analysis.central.sources import Source
-from posture.model.network import EndpointType, Service
+from posture.model.network import EndpointType, Facet, Service
 from posture.rules.central.policies import judge_policy
 from posture.rules.rule import VpcContext
 
@@ -139,6 +139,8 @@ def _evaluate(vpc: VpcContext, service: Service) -> CentralUse:
     use = replace(use, optional=tuple(each for each in names if each.name not in default))
     if by_names := _judge_names(vpc, use, counted):
         return by_names
+    if why := vpc.snapshot.unreadable.get(Facet.SUBNETS):
+        return _miss_subnets(vpc, use, why)
     by_paths = _judge_paths(use, {name: each.summary for name, each in cells.items()})
     return by_paths if by_paths.deciding else _judge_policies(vpc, by_paths)
 
@@ -206,6 +208,14 @@ def _classify(use: CentralUse, answer: NameAnswer, step: CentralStep) -> Break:
         return Break.DANGLING
     misnamed = any(each.misnamed for each in use.sources)
     return Break.RECORD if misnamed or answer.outcome is NameOutcome.NOWHERE else Break.NAMES
+
+
+def _miss_subnets(vpc: VpcContext, use: CentralUse, why: str) -> CentralUse:
+    vpc_id, account = vpc.snapshot.vpc.id, vpc.snapshot.scope.account
+    text = f"the subnets of {vpc_id} could not be read: {why}"
+    missing = f"ec2:{Facet.SUBNETS} in {account}"
+    step = CentralStep(StepKind.ROUTE, StepStatus.UNKNOWN, vpc_id, text, account, missing)
+    return replace(use, status=StepStatus.UNKNOWN, deciding=step, steps=(step,))
 
 
 def _judge_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:

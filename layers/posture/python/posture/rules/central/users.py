@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_network
 
+from posture.analysis.addresses import AddressSet
 from posture.analysis.central.view import NetworkUser, is_central, list_users
 from posture.model.network import Facet
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation, Severity
+from posture.rules.central.hub_names import NAME_FACETS
 from posture.rules.central.names import WHITEPAPER
 from posture.rules.central.offers import list_own_entries
 from posture.rules.controls import INBOUND
@@ -20,17 +23,32 @@ def list_permitted_users(vpc: VpcContext) -> tuple[NetworkUser, ...]:
     """List the users of a central VPC that may use its endpoints.
 
     Without a word in the baseline, these are the VPCs of monitored accounts that names or routes
-    lead to the central one.
+    lead to the central one, which is no hub unless names of some do.
     """
     shared = _include_self(vpc)
     if shared is None:
         return ()
     named = any(True for _ in list_own_entries(vpc))
+    users = list_users(shared, vpc.snapshot.vpc.id)
+    if not (named or any(each.resolves for each in users) or _may_serve(vpc, shared)):
+        return ()
     return tuple(
         each
-        for each in list_users(shared, vpc.snapshot.vpc.id)
+        for each in users
         if each.account in shared.accounts and (not named or is_spoke(vpc, each) is not False)
     )
+
+
+def _may_serve(vpc: VpcContext, shared: SharedNetwork) -> bool:
+    """Return whether names of other VPCs may lead to a VPC although none is known to.
+
+    Something could not be read, or rules forward to addresses of the VPC that no Resolver endpoint
+    has any more.
+    """
+    blocks = AddressSet.of((*vpc.snapshot.vpc.cidrs, *vpc.snapshot.vpc.ipv6_cidrs))
+    targets = {ip_network(it) for each in shared.rules.values() for it in each.targets}
+    unread = any(each.facet in NAME_FACETS for each in shared.unread)
+    return unread or not blocks.isdisjoint(AddressSet.of(targets))
 
 
 def _include_self(vpc: VpcContext) -> SharedNetwork | None:

@@ -86,11 +86,20 @@ def require_shared_network(accounts: AccountsOptions) -> None:
 
 
 def read_organization(
-    source: SourceOptions, accounts: AccountsOptions, progress: ProgressLine
+    source: SourceOptions,
+    accounts: AccountsOptions,
+    progress: ProgressLine,
+    profile: str | None = None,
 ) -> Sequence[SharedSnapshot]:
     """Read all VPCs of the accounts, then the network that they share.
 
     An account that cannot be read is noted, and hinders no other.
+
+    Args:
+        source: The regions; a file is an error.
+        accounts: The accounts.
+        progress: Where to show what is read.
+        profile: A profile of the caller's AWS settings; None: the one that is in use.
 
     Raises:
         CommandError: No account can be read.
@@ -98,7 +107,8 @@ def read_organization(
     """
     if source.file or source.account:
         raise typer.BadParameter(NOT_IN_A_FILE, param_hint="--shared-network with --from")
-    targets = open_targets(find_caller(source.region or ()), accounts, READ_SHARED_NETWORK)
+    caller = find_caller(source.region or (), profile)
+    targets = open_targets(caller, accounts, READ_SHARED_NETWORK)
     snapshots = [each for target in targets for each in _read_vpcs(target, progress)]
     if all(isinstance(each, UnreadableTarget) for each in targets):
         raise CommandError("no account could be read")

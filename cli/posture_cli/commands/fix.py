@@ -6,8 +6,9 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +19,7 @@ from posture.model.finding import Finding, FindingStatus
 from posture.model.instant import format_iso
 from posture.store.baselines import BaselineTable
 from posture_cli import exit_codes, live, options
+from posture_cli.accounts import Caller, find_caller
 from posture_cli.audit.open_tables import OpenTables, open_tables
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
@@ -33,10 +35,19 @@ from posture_cli.fix.network import (
     propose,
     read_network,
 )
-from posture_cli.fix.subject import Subject, find_live, find_recorded, require_command
+from posture_cli.fix.subject import (
+    Subject,
+    find_live,
+    find_recorded,
+    find_shared,
+    refuse_shared,
+    require_command,
+)
 from posture_cli.fix.wait import wait_until
 from posture_cli.fix.write import Outcome, Result, show_proposal, write_result
 from posture_cli.options import Output, argument, option, output_option, parse_rule
+from posture_cli.progress import show_progress
+from posture_cli.survey import read_organization
 from posture_cli.text import make_printable
 
 FINDING_ID = re.compile(r"f-[0-9a-f]{20}")
@@ -68,6 +79,8 @@ def fix(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply it without a question.")] = False,
     wait: Annotated[int, option("SECONDS", "How long to wait until it is resolved.", min=0)] = WAIT,
     vpc: options.VpcOption = None,
+    accounts: options.AccountsOptions,
+    shared_network: options.SharedNetworkOption = False,
     baseline: options.BaselineOption = None,
     account_profile: Annotated[
         str | None,
@@ -88,6 +101,9 @@ def fix(
     With --live no monitor is needed: FINDING is RULE/RESOURCE of posture scan, --region that of the
     network, and this command evaluates the network again by itself.
 
+    With --live and --shared-network the remediation may concern central endpoints. Calls of another
+    account than that of the VPC are never made: the command says in which account each one runs.
+
     Exit code: 0 when the finding is resolved, 1 when it is not (--dry-run, declined, or not within
     --wait), 2 on error: nothing is proven, or a call failed.
     """
@@ -96,7 +112,14 @@ def fix(
             "standard input is not a terminal, so nobody can confirm: use --yes to apply it, or "
             "--dry-run to see it; nothing was applied"
         )
-    if live_:
+    if live_ and shared_network:
+        reader = _SharedReader(
+            where.region, account_profile, accounts, vpc, load_baseline(baseline)
+        )
+        case = _open_shared(finding, reader)
+    elif accounts.are_given or shared_network:
+        raise typer.BadParameter("other accounts are read with --live and --shared-network")
+    elif live_:
         case = _open_live(finding, where.region, account_profile, vpc, baseline)
     elif vpc or baseline:
         raise typer.BadParameter("--vpc and --baseline are for --live")
@@ -119,7 +142,8 @@ class _Case:
     """A finding with all that is needed to fix it.
 
     `tables` are those of the monitor that recorded it; None with --live. `network` is the first
-    reading where there was one; `observer` is None where nothing is to be read.
+    reading where there was one; `observer` is None where nothing is to be read, or the `reader`
+    reads it with the network that VPCs share.
     """
 
     subject: Subject
@@ -127,11 +151,22 @@ class _Case:
     observer: Observer | None = None
     network: Network | None = None
     tables: OpenTables | None = None
+    reader: _SharedReader | None = None
 
     def read(self) -> Network:
         """Read the network as it is now."""
+        it = self.subject
+        if self.reader:
+            return self.reader.read(f"{it.rule}/{it.resource}")[1]
         assert self.observer  # noqa: S101 - a case that is resolved reads nothing
-        return read_network(self.observer, self.subject.scope, self.document)
+        return read_network(self.observer, it.scope, self.document)
+
+    def open_client(self, service: str) -> Any:
+        """Open the client of a service in the account and Region of the network."""
+        if self.reader:
+            return self.reader.open_client(service)
+        assert self.observer  # noqa: S101 - as above
+        return self.observer.ec2
 
     def is_resolved(self) -> bool:
         """Return whether the monitor recorded that it is resolved, or a new reading shows it."""
@@ -148,16 +183,54 @@ def _is_resolved(finding: Finding | None) -> bool:
 def _open_live(
     text: str, region: str | None, profile: str | None, vpc: str | None, baseline: Path | None
 ) -> _Case:
+    wanted = _parse_subject(text)
+    document = load_baseline(baseline)
+    with open_stderr().status("reading VPCs"):
+        (observer,) = live.open_live_observers([region] if region else (), profile)
+        subject, network = find_live(observer, wanted, document, vpc)
+    return _Case(subject, document, observer, network)
+
+
+@dataclass(frozen=True)
+class _SharedReader:
+    """Reads the VPCs of an account with the network that they share with those of others."""
+
+    region: str | None
+    profile: str | None
+    accounts: options.AccountsOptions
+    vpc: str | None
+    document: BaselineDocument
+
+    def read(self, text: str) -> tuple[Subject, Network]:
+        """Read all accounts, and find a finding in the caller's own."""
+        source = options.SourceOptions(region=[self.region] if self.region else None)
+        with show_progress("reading VPCs") as progress:
+            pairs = read_organization(source, self.accounts, progress, self.profile)
+        return find_shared(pairs, self._caller.account, text, self.document, self.vpc)
+
+    def open_client(self, service: str) -> Any:
+        """Open a client with the caller's own credentials."""
+        caller = self._caller
+        return caller.session.create_client(service, caller.home)
+
+    @cached_property
+    def _caller(self) -> Caller:
+        return find_caller([self.region] if self.region else (), self.profile)
+
+
+def _open_shared(text: str, reader: _SharedReader) -> _Case:
+    subject, network = reader.read(_parse_subject(text))
+    return _Case(subject, reader.document, network=network, reader=reader)
+
+
+def _parse_subject(text: str) -> str:
+    """Return RULE/RESOURCE, with the present id of the rule."""
     rule, slash, resource = text.partition("/")
     if not (rule and slash and resource):
         raise typer.BadParameter(
             f"{text!r} is not RULE/RESOURCE, as posture scan lists them", param_hint="FINDING"
         )
-    document = load_baseline(baseline)
-    with open_stderr().status("reading VPCs"):
-        (observer,) = live.open_live_observers([region] if region else (), profile)
-        subject, network = find_live(observer, f"{parse_rule(rule)}/{resource}", document, vpc)
-    return _Case(subject, document, observer, network)
+    return f"{parse_rule(rule)}/{resource}"
 
 
 def _open_recorded(
@@ -176,7 +249,7 @@ def _open_recorded(
     if _is_resolved(subject.recorded):
         return _Case(subject, document, tables=opened)
     assert subject.recorded  # noqa: S101 - it is open
-    require_command(subject.recorded)
+    refuse_shared(subject.recorded, require_command(subject.recorded))
     (observer,) = live.open_live_observers([subject.scope.region], profile)
     if observer.region.account != subject.scope.account:
         raise CommandError(
@@ -188,7 +261,7 @@ def _open_recorded(
 
 def _fix(case: _Case, *, dry_run: bool, yes: bool, wait: int, output: Output) -> Result:
     subject = case.subject
-    if case.observer is None:
+    if case.observer is None and case.reader is None:
         print_note(f"{subject.id} is resolved; nothing was applied")
         return Result(subject, Outcome.RESOLVED)
     with open_stderr().status("reading the network"):
@@ -203,6 +276,12 @@ def _fix(case: _Case, *, dry_run: bool, yes: bool, wait: int, output: Output) ->
     if dry_run:
         print_note("dry run: nothing was applied")
         return Result(subject, Outcome.PROPOSED, proposal)
+    if proposal.foreign:
+        raise CommandError(
+            f"other accounts than {subject.scope.account} make calls of this remediation "
+            f"({'; '.join(proposal.foreign)}), and this command has the credentials of one; "
+            f"nothing was applied. Run them there: {proposal.remediation.command}"
+        )
     if not yes:
         if output is Output.JSON:
             print_note(make_printable(proposal.remediation.command))
@@ -298,10 +377,9 @@ def _confirm_again(case: _Case, proposal: Proposal) -> Proposal:
 
 
 def _apply(case: _Case, proposal: Proposal, output: Output) -> list[Made]:
-    assert case.observer  # noqa: S101 - the network was read
     try:
         with open_stderr().status("applying") as progress:
-            made = make_calls(case.observer.ec2, proposal.edits, _tell(progress.update))
+            made = make_calls(case.open_client, proposal.edits, _tell(progress.update))
     except CallFailedError as error:
         if output is Output.JSON:
             failed = Result(case.subject, Outcome.FAILED, proposal, error.made, error.left)

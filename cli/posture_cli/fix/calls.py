@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jmespath
+import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -21,6 +21,7 @@ from posture.edits.created import CREATED, rename_symbols
 from posture.edits.edit import Edit
 from posture.edits.format import format_calls, name_operation
 from posture.edits.parameters import build_parameters
+from posture.edits.shared_edit import find_service
 from posture_cli.failure import CommandError, describe_failure
 
 # A new resource may not be known everywhere yet. EC2 recommends to wait and repeat.
@@ -81,12 +82,14 @@ def list_calls(edits: Sequence[Edit]) -> list[Call]:
 
 
 def make_calls(
-    ec2: Any, edits: Sequence[Edit], begin: Callable[[str], object] = lambda _: None
+    open_client: Callable[[str], Any],
+    edits: Sequence[Edit],
+    begin: Callable[[str], object] = lambda _: None,
 ) -> list[Made]:
     """Make the calls of edits in their order.
 
     Args:
-        ec2: The EC2 client, of the account and Region of the network.
+        open_client: Opens the client of a service, of the account and Region of the network.
         edits: The edits.
         begin: Is called with the operation before each call.
 
@@ -104,10 +107,11 @@ def make_calls(
         operation = name_operation(type(edit))
         begin(operation)
         try:
-            answer = _make(ec2, edit, frozenset(ids.values()))
+            client = open_client(find_service(type(edit)))
+            answer = _make(client, edit, frozenset(ids.values()))
         except (ClientError, _RefusedError, BotoCoreError) as error:
-            left = format_calls(rest, ec2.meta.region_name)[number:]
-            raise _describe(error, operation, made, left) from error
+            left = format_calls(rest, open_client("ec2").meta.region_name)[number:]
+            raise _describe(error, edit, made, left) from error
         created = _read_id(answer, edit) if symbol else ""
         if created:
             ids[symbol] = created
@@ -131,14 +135,14 @@ def _name_symbols(edits: Sequence[Edit]) -> Iterator[str]:
         yield f"{what.prefix}-new-{count[what.prefix]}" if what else ""
 
 
-def _make(ec2: Any, edit: Edit, new: frozenset[str]) -> Mapping[str, Any]:
+def _make(client: Any, edit: Edit, new: frozenset[str]) -> Mapping[str, Any]:
     """Make one call; repeat it while EC2 does not know yet what was just created."""
     parameters = build_parameters(edit)
     operation = type(edit).__name__
-    members = ec2.meta.service_model.operation_model(operation).input_shape.members
+    members = client.meta.service_model.operation_model(operation).input_shape.members
     if "ClientToken" in members:  # botocore's own retries then create nothing twice
         parameters["ClientToken"] = str(uuid.uuid4())
-    call = getattr(ec2, xform_name(operation))
+    call = getattr(client, xform_name(operation))
     for pause in (*PAUSES, 0):
         try:
             answer: Mapping[str, Any] = call(**parameters)
@@ -177,15 +181,17 @@ def _check(answer: Mapping[str, Any]) -> None:
 
 
 def _describe(
-    error: Exception, operation: str, made: Sequence[Made], left: Sequence[str]
+    error: Exception, edit: Edit, made: Sequence[Made], left: Sequence[str]
 ) -> CallFailedError:
+    operation = name_operation(type(edit))
+    who = "EC2" if find_service(type(edit)) == "ec2" else "AWS"
     reason = describe_failure(error) if isinstance(error, BotoCoreError) else _explain(error)
     if _is_uncertain(error):
         what = f"whether {operation} took effect is not known ({reason})"
     elif isinstance(error, BotoCoreError):
         what = f"{operation} was not sent ({reason})"
     else:
-        what = f"EC2 refused {operation} ({reason})"
+        what = f"{who} refused {operation} ({reason})"
     before = (
         f"made before it: {', '.join(map(str, made))}" if made else "nothing was made before it"
     )

@@ -13,16 +13,18 @@ from posture.edits.command_line import parse_command
 from posture.edits.created import CREATED, rename_symbols
 from posture.edits.edit import CreateSecurityGroup, CreateVpcEndpoint, Edit
 from posture.edits.format import format_sequence, name_operation
+from posture.edits.state import NetworkState, apply_to_state
 from posture.errors import EditError, RefusedEditError
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
+from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Remediation, Verdict
 from posture.remedies.effect import GOOD, select_worst
 from posture.remedies.prove import SCAN_LIMITS, AnyContext, Prover
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import EndpointServiceContext, VpcContext
-from posture_cli.comparison.compare import Comparison, compare_snapshots
+from posture_cli.comparison.compare import Comparison, SharedChange, compare_snapshots
 from posture_cli.failure import CommandError
 from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs
 
@@ -49,6 +51,16 @@ class Network:
     def scope(self) -> Scope:
         """What was read."""
         return self.snapshot.scope
+
+    @property
+    def shared(self) -> SharedNetwork | None:
+        """The network that VPCs share; None where it is not read."""
+        return self.context.shared if isinstance(self.context, VpcContext) else None
+
+    def list_central(self) -> tuple[Snapshot, ...]:
+        """List the other VPCs whose endpoints are central."""
+        central = self.shared.central_vpcs if self.shared else {}
+        return tuple(each for each in central.values() if each.scope != self.scope)
 
     def find_bad(self, rule: str, resource: str) -> Verdict | None:
         """Return the verdict that fails or is unknown; None if there is none."""
@@ -81,6 +93,7 @@ class Proposal:
         edits: The calls of the command, in their order.
         done: What of the recorded command is done already, as an earlier run leaves it.
         effect: What the calls do.
+        accounts: The account that each call runs in.
     """
 
     network: Network
@@ -88,6 +101,17 @@ class Proposal:
     edits: tuple[Edit, ...]
     done: tuple[Edit, ...]
     effect: Comparison
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """The calls that run in another account, each with the account."""
+        own = self.network.scope.account
+        return tuple(
+            f"{name_operation(type(edit))} in account {account or '(unknown)'}"
+            for edit, account in zip(self.edits, self.accounts, strict=True)
+            if account != own
+        )
 
     @property
     def remediation(self) -> Remediation:
@@ -121,14 +145,16 @@ def read_network(observer: Observer, scope: Scope, document: BaselineDocument) -
     return network
 
 
-def evaluate_network(snapshot: AnySnapshot, document: BaselineDocument) -> Network | None:
-    """Evaluate a snapshot; None if the baseline exempts it."""
+def evaluate_network(
+    snapshot: AnySnapshot, document: BaselineDocument, shared: SharedNetwork | None = None
+) -> Network | None:
+    """Evaluate a snapshot, with the network that VPCs share; None if the baseline exempts it."""
     tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
     baseline = resolve_baseline(document, snapshot.scope, tags)
     if baseline.exempt:
         return None
     if isinstance(snapshot, Snapshot):
-        context = VpcContext(snapshot, baseline)
+        context = VpcContext(snapshot, baseline, shared=shared)
         return Network(snapshot, context, tuple(evaluate_context(context)))
     verdicts = evaluate_endpoint_service(snapshot, baseline)
     return Network(snapshot, EndpointServiceContext(snapshot, baseline), tuple(verdicts))
@@ -173,10 +199,12 @@ def propose(
         alternatives=(),
     )
     edits = parse_command(left, region=network.scope.region)
-    after = apply_edits(network.snapshot, edits)
+    before = NetworkState((network.snapshot, *network.list_central()), network.shared)
+    after = apply_to_state(before, edits)
     notes = tuple(f"Assumed: {each}." for each in after.assumptions)
-    effect = compare_snapshots([network.snapshot], [after.snapshot], document, notes)
-    return Proposal(network, prover.prove(wanted), edits, done, effect)
+    shared = SharedChange(network.shared, after.state.shared)
+    effect = compare_snapshots(before.snapshots, after.state.snapshots, document, notes, shared)
+    return Proposal(network, prover.prove(wanted), edits, done, effect, after.accounts)
 
 
 def _skip_done(snapshot: AnySnapshot, command: str) -> tuple[tuple[Edit, ...], str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
 from posture.baseline.document import BaselineDocument
 from posture.ec2.observer import Observer
+from posture.edits.command_line import parse_command
+from posture.edits.state import SHARED_HANDLERS
 from posture.model.finding import Finding, FindingStatus, finding_id
 from posture.model.scope import Scope
 from posture_cli.audit.open_tables import OpenTables
 from posture_cli.failure import CommandError
 from posture_cli.fix.network import Network, evaluate_network
 from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs
+from posture_cli.survey import SharedSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,23 @@ def require_command(finding: Finding) -> str:
     return remedy.command
 
 
+def refuse_shared(finding: Finding, command: str) -> None:
+    """Refuse a command that changes what VPCs share, or runs in another account.
+
+    Raises:
+        CommandError: It does.
+    """
+    edits = parse_command(command)
+    if "--profile" in command or any(type(each) in SHARED_HANDLERS for each in edits):
+        raise CommandError(
+            f"the remediation of {finding.id} changes the network that VPCs share, or runs in "
+            "another account; nothing was applied. Run it in the accounts that it names: "
+            f"{command}. To prove it now: posture fix --live {finding.rule}/{finding.resource} "
+            f"--region {finding.scope.region} --vpc {finding.scope.subject} --shared-network --org "
+            "--dry-run"
+        )
+
+
 def find_live(
     observer: Observer, text: str, document: BaselineDocument, vpc: str | None
 ) -> tuple[Subject, Network]:
@@ -77,22 +98,49 @@ def find_live(
     Raises:
         CommandError: No VPC or endpoint service has it, or several have.
     """
-    rule, _, resource = text.partition("/")
     services = () if vpc else collect_endpoint_services([observer])
-    found: list[Network] = []
-    for snapshot in chain(collect_vpcs([observer], [vpc] if vpc else ()), services):
-        if isinstance(snapshot, UnreadableServices):
-            continue
-        network = evaluate_network(snapshot, document)
-        if network and (network.find_bad(rule, resource) or network.find_good(rule, resource)):
-            found.append(network)
+    snapshots = chain(collect_vpcs([observer], [vpc] if vpc else ()), services)
+    evaluated = (
+        evaluate_network(each, document)
+        for each in snapshots
+        if not isinstance(each, UnreadableServices)
+    )
+    return _choose(evaluated, text, vpc or observer.region.name)
+
+
+def find_shared(
+    pairs: Iterable[SharedSnapshot],
+    account: str,
+    text: str,
+    document: BaselineDocument,
+    vpc: str | None,
+) -> tuple[Subject, Network]:
+    """Find a finding of a scan in an account's own VPCs, read with what they share.
+
+    Raises:
+        CommandError: No VPC has it, or several have.
+    """
+    evaluated = (
+        evaluate_network(snapshot, document, shared)
+        for snapshot, shared in pairs
+        if snapshot.scope.account == account and vpc in {None, snapshot.vpc.id}
+    )
+    return _choose(evaluated, text, vpc or f"the VPCs of account {account}")
+
+
+def _choose(evaluated: Iterable[Network | None], text: str, where: str) -> tuple[Subject, Network]:
+    rule, _, resource = text.partition("/")
+    found = [
+        each
+        for each in evaluated
+        if each and (each.find_bad(rule, resource) or each.find_good(rule, resource))
+    ]
     bad = [each for each in found if each.find_bad(rule, resource)] or found
     if not bad:
         raise CommandError(
-            f"{rule} has no result on {resource} in {vpc or observer.region.name}; "
-            "posture scan lists what there is"
+            f"{rule} has no result on {resource} in {where}; posture scan lists what there is"
         )
     if len(bad) > 1:
-        where = ", ".join(each.scope.subject for each in bad)
-        raise CommandError(f"{rule} concerns {resource} in {where}: choose one with --vpc")
+        several = ", ".join(each.scope.subject for each in bad)
+        raise CommandError(f"{rule} concerns {resource} in {several}: choose one with --vpc")
     return Subject(bad[0].scope, rule, resource), bad[0]

@@ -69,6 +69,9 @@ def _list_lines(subject: Subject, proposal: Proposal) -> Iterator[str]:
             yield f"Changed since it was recorded at {format_iso(recorded.updated_at)}"
             yield from (make_printable(f"  - {each}") for each in changes)
             yield ""
+    if proposal.foreign:
+        yield f"Calls of other accounts: {'; '.join(proposal.foreign)}"
+        yield ""
     if proposal.done:
         yield f"Done already, and left out: {name_done(proposal.done)}"
         yield ""
@@ -94,8 +97,9 @@ def write_result(result: Result) -> None:
                     "operation": each.operation,
                     "parameters": dict(each.parameters),
                     "creates": each.creates,
+                    "account": account,
                 }
-                for each in list_calls(proposal.edits)
+                for each, account in zip(list_calls(proposal.edits), proposal.accounts, strict=True)
             ],
             "effect": build_comparison_record(proposal.effect),
         }

@@ -68,7 +68,7 @@ def ec2(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
 def fail(ec2: Stubber, command: str) -> CallFailedError:
     """Make the calls of a command, and return the failure."""
     with pytest.raises(CallFailedError) as caught:
-        make_calls(ec2.client, parse_command(command))
+        make_calls(lambda _: ec2.client, parse_command(command))
     return caught.value
 
 
@@ -78,7 +78,7 @@ def test_what_a_call_creates_takes_the_place_of_its_symbol(ec2: Stubber) -> None
     ec2.add_response("authorize_security_group_ingress", {"Return": True}, RULE)
     ec2.add_response("modify_vpc_endpoint", {"Return": True}, ADDED)
     told: list[str] = []
-    assert make_calls(ec2.client, parse_command(SEQUENCE), told.append) == [
+    assert make_calls(lambda _: ec2.client, parse_command(SEQUENCE), told.append) == [
         Made("create-security-group", NEW),
         Made("authorize-security-group-ingress"),
         Made("modify-vpc-endpoint"),
@@ -117,7 +117,7 @@ def test_what_was_just_created_may_not_be_known_yet(ec2: Stubber) -> None:
         )
     ec2.add_response("authorize_security_group_ingress", {"Return": True}, RULE)
     ec2.add_response("modify_vpc_endpoint", {"Return": True}, ADDED)
-    assert len(make_calls(ec2.client, parse_command(SEQUENCE))) == 3
+    assert len(make_calls(lambda _: ec2.client, parse_command(SEQUENCE))) == 3
     assert ec2.pauses == [1, 2]  # type: ignore[attr-defined]
 
 
@@ -203,7 +203,7 @@ def test_a_lost_answer_leaves_open_what_happened(
     monkeypatch.setattr(client, "modify_vpc_endpoint", lose)
     edits = parse_command("aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-1 --reset-policy")
     with pytest.raises(CallFailedError) as caught:
-        make_calls(client, edits)
+        make_calls(lambda _: client, edits)
     assert said in str(caught.value)
     assert caught.value.left
 
@@ -221,7 +221,7 @@ def test_a_repeated_request_creates_nothing_twice(ec2: Stubber) -> None:
         },
     )
     made = make_calls(
-        ec2.client,
+        lambda _: ec2.client,
         parse_command(
             "aws ec2 create-vpc-endpoint --vpc-id vpc-1 --service-name com.amazonaws.eu-west-1.s3"
         ),

@@ -77,9 +77,11 @@ def test_a_zone_of_another_account_takes_two_accounts() -> None:
     assert not found.scopes
     spoke = get_spoke_account(1)
     assert found.notes == (
-        f"Calls: disassociate-vpc-from-hosted-zone in account {spoke}, "
-        f"create-vpc-association-authorization in account {HUB_ACCOUNT}, "
-        f"associate-vpc-with-hosted-zone in account {spoke}.",
+        (
+            f"Calls: disassociate-vpc-from-hosted-zone in account {spoke}, "
+            f"create-vpc-association-authorization in account {HUB_ACCOUNT}, "
+            f"associate-vpc-with-hosted-zone in account {spoke}."
+        ),
     )
 
 

@@ -81,7 +81,8 @@ def evaluate_central_cell(
         outcome = _join(outcomes)
         if past:
             outcome = _join_with_names(outcome, bool(certain))
-        deciding = deciding or find_deciding_step(step for each in central for step in each.steps)
+        if not deciding and outcome is not PathOutcome.PRIVATE:
+            deciding = find_deciding_step(step for each in central for step in each.steps)
         detail = describe_reaches(reaches, missing) if resolution.endpoints else ""
         detail = f", but {deciding.text}" if deciding else detail
         summary = f"resolves to {_describe_endpoints(resolution, central)}{detail}"

@@ -81,6 +81,37 @@ class _Trace:
         return frozenset(each.status for each in self.steps)
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """An endpoint whose interfaces paths lead to, at the addresses of some IP versions."""
+
+    there: VpcEnd
+    endpoint: Endpoint
+    state: CentralStep
+    interfaces: tuple[NetworkInterface, ...]
+    versions: frozenset[int]
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What endpoints have in common that are reached alike; empty for one that is not."""
+        known = self.there.snapshot.subnets
+        if self.state.status is StepStatus.BROKEN or any(
+            each.subnet_id not in known for each in self.interfaces
+        ):
+            return ()
+        return (
+            self.there.vpc_id,
+            self.endpoint.security_group_ids,
+            *(
+                (it.subnet_id, self._list_versions(it), it.security_group_ids)
+                for it in self.interfaces
+            ),
+        )
+
+    def _list_versions(self, interface: NetworkInterface) -> frozenset[int]:
+        return self.versions.intersection(each.version for each in interface.addresses)
+
+
 class CentralTracer:
     """Traces paths out of one VPC; those that no gate or route tells apart are traced once."""
 
@@ -96,6 +127,8 @@ class CentralTracer:
         self._traced: dict[tuple[_Question, AddressSet], _Trace] = {}
         self._parts: dict[tuple[_Question, AddressSet], tuple[AddressSet, ...]] = {}
         self._cutters: dict[str, tuple[AddressSet, ...]] = {}
+        self._targets: dict[tuple[str, frozenset[int]], _Target | None] = {}
+        self._alike: dict[tuple[object, ...], tuple[_Trace, ...]] = {}
 
     def find_endpoint(self, endpoint_id: str) -> tuple[VpcEnd, Endpoint] | None:
         """Find an endpoint in another VPC that was read."""
@@ -114,82 +147,108 @@ class CentralTracer:
         groups: frozenset[str] = frozenset(),
     ) -> tuple[CentralPath, ...]:
         """Trace the paths as `trace_central_paths` does."""
-        if not (found := self.find_endpoint(endpoint_id)):
+        key = endpoint_id, versions
+        if key not in self._targets:
+            self._targets[key] = self._find_target(endpoint_id, versions)
+        target = self._targets[key]
+        if target is None:
             return ()
+        there, endpoint, state = target.there, target.endpoint, target.state
+        return tuple(
+            CentralPath(
+                endpoint,
+                interface,
+                there.vpc_id,
+                there.account,
+                (state, *found.steps),
+                found.sources,
+                found.reaching,
+                found.groups,
+            )
+            for interface, found in zip(
+                target.interfaces, self._trace_target(subnet, target, ports, groups), strict=True
+            )
+        )
+
+    def _find_target(self, endpoint_id: str, versions: frozenset[int]) -> _Target | None:
+        if not (found := self.find_endpoint(endpoint_id)):
+            return None
         there, endpoint = found
-        state = _judge_state(there, endpoint)
-        paths = []
-        for interface_id in endpoint.network_interface_ids or ("",):
-            interface = there.snapshot.network_interfaces.get(interface_id)
-            if interface is None:
-                step = _describe_unread(there, endpoint, interface_id)
-                interface, traced = NetworkInterface(interface_id, "", "", (), ()), _Trace((step,))
-            elif state.status is StepStatus.BROKEN:
-                traced = _Trace(())
+        known = there.snapshot.network_interfaces
+        return _Target(
+            there,
+            endpoint,
+            _judge_state(there, endpoint),
+            tuple(
+                known.get(each) or NetworkInterface(each, "", "", (), ())
+                for each in endpoint.network_interface_ids or ("",)
+            ),
+            versions,
+        )
+
+    def _trace_target(
+        self,
+        subnet: Subnet,
+        target: _Target,
+        ports: tuple[PortRange, ...],
+        groups: frozenset[str],
+    ) -> tuple[_Trace, ...]:
+        """Trace the paths to each interface, once for all endpoints that are reached alike."""
+        key = subnet.id, target.signature, ports, groups
+        if found := self._alike.get(key):
+            return found
+        traces, alike = [], True
+        for interface in target.interfaces:
+            if not interface.subnet_id:
+                step = _describe_unread(target.there, target.endpoint, interface.id)
+                traces.append(_Trace((step,)))
+            elif target.state.status is StepStatus.BROKEN:
+                traces.append(_Trace(()))
             else:
-                group_ids = endpoint.security_group_ids or interface.security_group_ids
                 question = _Question(
                     subnet,
                     subnet.id,
-                    there.vpc_id,
+                    target.there.vpc_id,
                     interface.subnet_id,
-                    group_ids,
+                    target.endpoint.security_group_ids or interface.security_group_ids,
                     ports,
                     groups,
                 )
-                traced = self._trace_interface(question, there, _restrict(interface, versions))
-            paths.append(
-                CentralPath(
-                    endpoint,
-                    interface,
-                    there.vpc_id,
-                    there.account,
-                    (state, *traced.steps),
-                    traced.sources,
-                    traced.reaching,
-                    traced.groups,
-                )
-            )
-        return tuple(paths)
+                restricted = _restrict(interface, target.versions)
+                trace, whole = self._trace_interface(question, target.there, restricted)
+                traces.append(trace)
+                alike = alike and whole
+        if alike and target.signature:
+            self._alike[key] = tuple(traces)
+        return tuple(traces)
 
     def _trace_interface(
         self, question: _Question, there: VpcEnd, interface: NetworkInterface
-    ) -> _Trace:
-        """Trace the paths to an interface's addresses of each IP version that the subnet has."""
+    ) -> tuple[_Trace, bool]:
+        """Trace the paths to an interface's addresses of each IP version that the subnet has.
+
+        Returns:
+            The paths, and whether all addresses of the interface's subnet have the same.
+        """
         addresses = there.reachability.find_addresses(interface)
         own = AddressSet.of(question.subnet.blocks)
-        found = []
+        found, whole = [], True
         for family in FAMILIES:
             target, sources = addresses & family, own & family
             if target and sources:
                 parts = self._divide(question, there, target)
-                traces = [self._trace_part(question, there, each, sources) for each in parts]
+                chosen = [each for each in parts if not each.isdisjoint(target)]
+                traces = [self._trace_part(question, there, each, sources) for each in chosen]
                 found.append(_merge_alternatives(interface, traces))
+                whole = whole and len(parts) == 1
         if not found:
-            return _Trace((self._judge_versions(question.subnet, there, interface),))
-        if len(found) == 1:
-            return found[0]
-        return _Trace(
-            tuple(dict.fromkeys(step for each in found for step in each.steps)),
-            AddressSet.union(each.sources for each in found),
-            AddressSet.union(each.reaching for each in found),
-            frozenset(group for each in found for group in each.groups),
-        )
-
-    def _judge_versions(
-        self, subnet: Subnet, there: VpcEnd, interface: NetworkInterface
-    ) -> CentralStep:
-        text = f"{subnet.id} and {interface.id} share no IP version"
-        status, missing = StepStatus.BROKEN, ""
-        if may_use_nat64(subnet) and not subnet.cidr:
-            status = StepStatus.UNKNOWN
-            missing = f"whether a NAT gateway translates traffic to {interface.id} (NAT64)"
-        return CentralStep(StepKind.ENDPOINT, status, interface.id, text, there.account, missing)
+            return _Trace((_judge_versions(question, there),)), whole
+        return _merge_versions(found), whole
 
     def _divide(
         self, question: _Question, there: VpcEnd, target: AddressSet
     ) -> tuple[AddressSet, ...]:
-        """Return the parts of the interface's subnet that hold its addresses.
+        """Return the parts of the interface's subnet that have the same paths.
 
         No gate and no route tells the addresses of a part apart, so all interfaces in a part have
         the same path. Usually the subnet is one part.
@@ -200,7 +259,7 @@ class CentralTracer:
         key = replace(question, group_ids=()), whole
         if key not in self._parts:
             self._parts[key] = self._cut(question, there, whole)
-        return tuple(each for each in self._parts[key] if not each.isdisjoint(target))
+        return self._parts[key]
 
     def _cut(self, question: _Question, there: VpcEnd, whole: AddressSet) -> tuple[AddressSet, ...]:
         branches = self._transit.trace(self._here, question.subnet, whole, there.vpc_id, back=False)
@@ -316,6 +375,35 @@ def _describe_unread(there: VpcEnd, endpoint: Endpoint, interface_id: str) -> Ce
         f"{named} could not be read",
         there.account,
         f"ec2:{Facet.NETWORK_INTERFACES} in account {there.account}",
+    )
+
+
+def _judge_versions(question: _Question, there: VpcEnd) -> CentralStep:
+    """Judge an interface without an address of the subnet's IP versions; NAT64 may translate."""
+    subnet = question.subnet
+    text = f"{subnet.id} and the endpoint share no IP version"
+    status, missing = StepStatus.BROKEN, ""
+    if may_use_nat64(subnet) and not subnet.cidr:
+        status, missing = StepStatus.UNKNOWN, "whether a NAT gateway translates the traffic (NAT64)"
+    return CentralStep(StepKind.ENDPOINT, status, subnet.id, text, there.account, missing)
+
+
+def _merge_versions(found: list[_Trace]) -> _Trace:
+    """Merge the paths of both IP versions, of which clients may use either."""
+    if len(found) == 1:
+        return found[0]
+    broken = all(StepStatus.BROKEN in each.statuses for each in found)
+    return _Trace(
+        tuple(
+            dict.fromkeys(
+                step if broken or step.status is not StepStatus.BROKEN else _weaken(step)
+                for each in found
+                for step in each.steps
+            )
+        ),
+        AddressSet.union(each.sources for each in found),
+        AddressSet.union(each.reaching for each in found),
+        frozenset(group for each in found for group in each.groups),
     )
 
 

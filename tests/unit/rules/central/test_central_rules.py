@@ -7,11 +7,12 @@ has its rule. Whole designs are the subject of test_public_designs.py.
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from network_builders import REGION, verdict_text
-from organization_breaks import TO_DATA_CENTER
+from organization_breaks import BREAKS, TO_DATA_CENTER, Break
 from organization_builders import (
     HUB,
     HUB_ACCOUNT,
@@ -21,6 +22,7 @@ from organization_builders import (
     build_organization,
     get_spoke_account,
 )
+from organization_designs import DESIGNS
 from organization_edits import (
     KMS_ZONE,
     SPOKE,
@@ -44,7 +46,7 @@ from posture.model.shared_network import DnsRecord, HostedZone, SharedFacet, Unr
 from posture.model.verdict import Severity, Status, Verdict
 from posture.rules import central
 from posture.rules.engine import evaluate_context
-from posture.rules.rule_catalogue import RULES_BY_ID
+from posture.rules.rule_catalogue import RULES_BY_ID, VPC_RULES
 
 REQUIRED = "required-service-without-endpoint"
 PAST = "names-bypass-central-endpoint"
@@ -159,6 +161,21 @@ def test_a_required_service_is_reported_once(name: str) -> None:
     assert found[0].status is Status.FAIL
     rule = RULE_OF.get(name, name)
     assert judge(broken, rule, baseline=baseline)[resource].status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("broken", BREAKS.values(), ids=BREAKS)
+def test_no_broken_link_is_reported_twice(broken: Break) -> None:
+    """Each VPC has at most one finding for each service, required or not, known or not."""
+    intact = DESIGNS[broken.design]()
+    organization = broken.edit(intact)
+    services = len(broken.services or intact.endpoints)
+    rules = [each for each in VPC_RULES if each.id == REQUIRED or each in central.RULES]
+    for baseline in (ANY_SERVICE, build_baseline(intact)):
+        for vpc_id in organization.snapshots:
+            context = replace(organization.build_context(vpc_id, baseline), proposes=False)
+            found = evaluate_context(context, rules)
+            about = [each.summary for each in found if each.status in BAD]
+            assert len(about) <= services, about
 
 
 @pytest.mark.parametrize("rule", [PAST, OVERRULED, RECORD, DANGLING, UNREACHABLE, RETURN])
@@ -402,7 +419,7 @@ def test_every_rule_about_central_endpoints_is_tested_here_or_with_costs() -> No
 @pytest.mark.parametrize("facet", Facet)
 def test_a_part_of_the_vpc_that_could_not_be_read_is_never_a_pass(facet: Facet) -> None:
     """As far as the path depends on it, the required service is not reported as reached."""
-    empty = {
+    empty: dict[Facet, dict[str, Any]] = {
         Facet.SUBNETS: {"subnets": {}},
         Facet.ROUTE_TABLES: {"route_tables": {}},
         Facet.NETWORK_ACLS: {"network_acls": {}},

@@ -2,22 +2,32 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from finding_builders import change
 from organization_builders import (
     HUB,
+    HUB_ACCOUNT,
     HUB_TABLE,
     Organization,
     build_organization,
 )
 from organization_stage import OrganizationStage
+from posture.evaluation.refresh import Refresher
+from posture.evaluation.scope import ScopeEvaluator
 from posture.model.finding import CauseKind
+from posture.model.network import Snapshot
+from posture.model.scope import Region
+from posture.model.shared_kind import SharedKind
 from posture.model.shared_network import HostedZone
 from posture.runtime.deadline import Deadline
+from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import WriteOutcome
+from posture_cli.embedded.moto_patches import patch_moto
 
 SPOKES = ("vpc-spoke1", "vpc-spoke2", "vpc-spoke3")
 
@@ -26,6 +36,7 @@ SPOKES = ("vpc-spoke1", "vpc-spoke2", "vpc-spoke3")
 def stage() -> Iterator[OrganizationStage]:
     """Return a surveyed organization whose VPCs were evaluated."""
     with mock_aws():
+        patch_moto()
         client = boto3.client(
             "dynamodb", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="a"
         )
@@ -156,3 +167,99 @@ def test_a_vpc_without_a_stored_snapshot_is_read(stage: OrganizationStage) -> No
     result = stage.refresh()
     assert (stage.observer.read, result.read_anew) == (["vpc-spoke1"], 1)
     assert len(result.swept.results) == 4
+
+
+def test_a_newer_read_with_older_facts_is_evaluated_with_the_newer_ones(
+    stage: OrganizationStage,
+) -> None:
+    """An invocation loaded the network before it changed; its read of EC2 is newer."""
+    slow = stage.build_evaluator()
+    stage.organization = empty_zone(stage.organization)
+    stage.survey()
+    stage.refresh()
+    known = stage.list_open("vpc-spoke1").keys()
+    view = stage.load("vpc-spoke1").shared
+    result = stage.evaluate("vpc-spoke1", slow)
+    record = stage.load("vpc-spoke1")
+    assert result.outcome is not WriteOutcome.STALE
+    assert (record.observed_at, record.shared) == (stage.now, view)
+    assert stage.list_open("vpc-spoke1").keys() == known
+
+
+def test_a_read_during_the_refresh_is_neither_lost_nor_left_with_older_facts(
+    stage: OrganizationStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow invocation records a newer snapshot, with older facts, while its VPC is refreshed."""
+    slow = stage.build_evaluator()
+    stage.organization = empty_zone(stage.organization)
+    stage.survey()
+    load, read_at = Refresher._load, []
+
+    def load_late(self: Refresher, record: ScopeRecord) -> Snapshot | None:
+        found = load(self, record)
+        if record.scope.subject == "vpc-spoke1" and not read_at:
+            stage.evaluate("vpc-spoke1", slow)
+            read_at.append(stage.now)
+        return found
+
+    monkeypatch.setattr(Refresher, "_load", load_late)
+    result = stage.refresh()
+    assert result.build_response() == {"batchItemFailures": []}
+    record = stage.load("vpc-spoke1")
+    assert record.shared
+    assert (record.observed_at, record.shared.changed_at) == (
+        read_at[0],
+        stage.table.load_head(stage.organization.shared.region),
+    )
+    assert stage.refresh().dependents == 0
+
+
+def test_a_vpc_whose_first_evaluation_used_older_facts_is_evaluated_again(
+    stage: OrganizationStage,
+) -> None:
+    """The refresh did not know it yet, so nothing else would."""
+    slow = stage.build_evaluator()
+    stage.organization = empty_zone(stage.organization)
+    stage.survey()
+    stage.refresh()
+    added = build_organization(spokes=4).snapshots["vpc-spoke4"]
+    stage.organization = Organization(
+        {**stage.organization.snapshots, "vpc-spoke4": added}, stage.organization.shared
+    )
+    stage.evaluate("vpc-spoke4", slow)
+    assert stage.refresh().dependents == 0
+
+
+def test_the_calls_that_led_to_the_survey_are_candidates(stage: OrganizationStage) -> None:
+    """Whoever emptied the zone is named; a call about another zone is not."""
+    zone = "Z-kms.eu-west-1.amazonaws.com"
+    stage.organization = empty_zone(stage.organization).edit_shared(
+        zones={"Z-other": HostedZone("Z-other", "example.com", HUB_ACCOUNT, ())}
+    )
+    region = Region(HUB_ACCOUNT, "eu-west-1")
+    kinds = frozenset({SharedKind.ZONES})
+    stage.survey(
+        [replace(change(name, name), region=region, kinds=kinds) for name in (zone, "Z-other")]
+    )
+    stage.refresh()
+    opened = [each.opened_by for each in stage.list_open("vpc-spoke1").values()]
+    named = {cause.event_id for each in opened for cause in each.candidates}
+    assert named == {zone}
+
+
+def test_a_vpc_that_is_gone_is_no_central_one_any_more(stage: OrganizationStage) -> None:
+    """What others depended on of it is removed, and they are evaluated again."""
+    scope = stage.organization.snapshots[HUB].scope
+    stage.now += timedelta(seconds=1)
+    stage.build_evaluator().end(scope, stage.now)
+    assert stage.build_facts().load().network.central_vpcs == {}
+    assert stage.refresh().dependents == len(SPOKES)
+
+
+def test_without_the_table_nothing_is_recorded_of_the_shared_network(
+    stage: OrganizationStage,
+) -> None:
+    """Switched off, a VPC is evaluated as if there were no shared network."""
+    evaluator = ScopeEvaluator(stage.store, stage.baselines, lambda: stage.now)
+    stage.evaluate("vpc-spoke1", evaluator)
+    assert stage.load("vpc-spoke1").shared is None

@@ -81,6 +81,12 @@ def build_evidence(use: CentralUse) -> Iterator[Evidence]:
     """Build the evidence for each step, then for names that clients opt for and that lead past."""
     for each in use.steps:
         yield _describe_step(each)
+    for source in use.overruled:
+        text = f"{source.id} ({source.domain}) is not used: {source.overruled_by} goes first."
+        yield Evidence(text, {"resource": source.id, "overruled_by": source.overruled_by})
+    if use.broken is Break.RECORD and (text := describe_misnamed(use)):
+        zones = ", ".join(each.id for each in use.sources if each.misnamed)
+        yield Evidence(f"{text[0].upper()}{text[1:]}.", {"resource": zones})
     for name, text in list_uncovered(use):
         yield Evidence(
             f"Only clients that are configured for it use {name}: {text}.",
@@ -128,9 +134,8 @@ def describe_break(vpc: VpcContext, use: CentralUse) -> str:
     text = use.deciding.text if use.deciding else ""
     if is_decided_by_names(use):
         found = describe_misnamed(use) if use.broken is Break.RECORD else ""
-        return f"{vpc_id} reaches no endpoint for {service} by {describe_affected(use)}: " + (
-            found or text
-        )
+        named = describe_affected(use)
+        return f"{vpc_id} reaches no endpoint for {service} with {named}: {found or text}"
     subnets = describe_affected(use, (each.id for each in vpc.subnets))
     where = f"{service} by {describe_endpoints(use)}"
     if use.status is StepStatus.PARTLY and not subnets:
@@ -159,5 +164,5 @@ def _describe_step(step: CentralStep) -> Evidence:
         "missing": step.missing,
     }
     where = f" (account {step.account})" if step.account else ""
-    text = f"{step.kind.value[0].upper()}{step.kind.value[1:]} {step.status.value}: {step.text}"
+    text = f"{step.kind.value[0].upper()}{step.kind.value[1:]}, {step.status.value}: {step.text}"
     return Evidence(f"{text}{where}.", {name: value for name, value in record.items() if value})

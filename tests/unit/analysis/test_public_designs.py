@@ -13,7 +13,6 @@ from organization_designs import (
     build_reversed_names,
 )
 from organization_edits import Edit
-from posture.analysis.central.record import find_cell_step
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.path_outcome import PathOutcome
 from posture.model.network import Endpoint
@@ -68,12 +67,11 @@ def test_a_broken_link_is_the_step_that_decides(broken: Break) -> None:
     """Just the cells that depend on the link are no longer private, and they name it."""
     intact = DESIGNS[broken.design]()
     changed: set[Key] = set()
-    for key, cell, analysis in evaluate_cells(broken.edit(intact), intact.endpoints):
+    for key, cell, _ in evaluate_cells(broken.edit(intact), intact.endpoints):
         if cell.outcome is PathOutcome.PRIVATE:
             continue
         changed.add(key)
-        services = analysis.snapshot.services
-        step = find_cell_step(cell, services[intact.endpoints[key[2]].service_name])
+        step = cell.deciding
         assert step is not None, cell.summary
         assert (step.kind, step.status) == (broken.step, broken.status), step
         assert step.subject in broken.subjects

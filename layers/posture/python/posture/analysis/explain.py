@@ -66,7 +66,7 @@ def explain(
         *_explain_routes(analysis, subnet, service, cell),
         *_explain_outbound_rules(service, cell, workload_groups),
         *explain_interfaces(analysis, subnet, cell, workload_groups),
-        *explain_central(analysis, service, cell, baseline),
+        *explain_central(analysis, cell, baseline),
         *explain_policies(analysis.snapshot, service, baseline),
     )
     return Explanation(subnet, service, cell, steps)

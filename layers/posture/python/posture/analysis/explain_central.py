@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.analysis.central.answers import CentralPath, CentralStep, NameAnswer, StepStatus
-from posture.analysis.central.record import find_cell_step
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.explain_policies import explain_policy
 from posture.analysis.step import ExplanationStep
 from posture.model.baseline import Baseline
-from posture.model.network import Service
 
 MARKS = {
     StepStatus.HOLDS: "",
@@ -21,13 +19,13 @@ MARKS = {
 
 
 def explain_central(
-    analysis: Analysis, service: Service, cell: Cell, baseline: Baseline
+    analysis: Analysis, cell: Cell, baseline: Baseline
 ) -> Iterator[ExplanationStep]:
     """Explain each name, each path to an interface of a central endpoint, and its policy.
 
     Interfaces that are reached by the same steps are explained once. The step that decides says so.
     """
-    deciding = find_cell_step(cell, service)
+    deciding = cell.deciding
     for answer in cell.resolution.names:
         yield from _explain_name(answer, deciding)
     for steps, paths in _group_paths(cell.central).items():

@@ -96,7 +96,7 @@ def build_cell_record(cell: Cell, service: Service) -> Json:
     if cell.central or cell.resolution.names:
         from posture.analysis.central.record import build_central_record  # noqa: PLC0415 - if used
 
-        record |= build_central_record(cell, service)
+        record |= build_central_record(cell)
     return record
 
 

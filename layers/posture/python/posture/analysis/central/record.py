@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from posture.analysis.central.answers import (
-    CentralPath,
-    CentralStep,
-    NameAnswer,
-    find_deciding_step,
-)
-from posture.analysis.central.private_names import split_names
+from posture.analysis.central.answers import CentralPath, CentralStep, NameAnswer
 from posture.analysis.coverage import Cell
-from posture.analysis.path_outcome import PathOutcome
-from posture.model.network import Service
 
 Json = dict[str, Any]
 
 
-def build_central_record(cell: Cell, service: Service) -> Json:
+def build_central_record(cell: Cell) -> Json:
     """Build what a cell's record says of central endpoints; empty if none is concerned.
 
     Returns:
@@ -29,24 +21,9 @@ def build_central_record(cell: Cell, service: Service) -> Json:
     record: Json = {}
     if cell.central:
         record["central"] = _build_paths(cell.central)
-    if deciding := find_cell_step(cell, service):
+    if deciding := cell.deciding:
         record["deciding"] = build_step_record(deciding)
     return record
-
-
-def find_cell_step(cell: Cell, service: Service) -> CentralStep | None:
-    """Find the step that keeps a cell's traffic from an endpoint; None if there is none.
-
-    Names that lead to public addresses need no path to a central endpoint: then it is the step by
-    which they do.
-    """
-    if cell.deciding or cell.outcome is PathOutcome.PRIVATE:
-        return cell.deciding
-    answers = cell.resolution.names
-    default, _ = split_names(service, [each.name for each in answers])
-    return find_deciding_step(
-        step for each in answers if each.name in default for step in each.steps
-    )
 
 
 def build_step_record(step: CentralStep) -> Json:

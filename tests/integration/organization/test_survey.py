@@ -31,6 +31,7 @@ from posture.model.shared_network import (
     ProfileUse,
     SharedFacet,
     SharedNetwork,
+    TransitPeer,
     TransitRoute,
     TransitRouteTable,
 )
@@ -223,21 +224,28 @@ def test_what_is_denied_is_an_unread_fact_of_its_account(facet: SharedFacet) -> 
         if "esolver" in facet
         else Names.ZONES
     )
-    services, shared = write(_add_reference(build_organization(link=links, names=names)))
+    services, shared = write(_add_rare_parts(build_organization(link=links, names=names)))
     services.fail(HUB_ACCOUNT, "AccessDeniedException", facet.split(":")[1])
     found = survey(services, shared)
     assert {(each.facet, each.account) for each in found.unread} == {(facet, HUB_ACCOUNT)}
     assert all("AccessDenied" in each.why and facet in each.why for each in found.unread)
 
 
-def _add_reference(organization: Organization) -> Organization:
-    """Let the gateway refer to a prefix list, if there is one."""
+def _add_rare_parts(organization: Organization) -> Organization:
+    """Add what a survey reads only where it is needed: a list, a peer, a zone of another name."""
+    zone = HostedZone("Z-corp", "corp.internal", HUB_ACCOUNT, None)
+    organization = organization.edit_shared(zones={zone.id: zone})
     if GATEWAY not in organization.shared.gateways:
         return organization
     table = organization.shared.tables[SPOKES_TABLE]
     reference = TransitRoute(None, "pl-1", ("tgw-attach-hub",))
     changed = replace(table, routes=(*(table.routes or ()), reference))
-    return organization.edit_shared(tables={SPOKES_TABLE: changed})
+    peer = TransitPeer("tgw-2", "tgw-attach-there", "us-east-1", STRANGER)
+    hub = organization.shared.attachments["tgw-attach-hub"]
+    peering = replace(hub, id="tgw-attach-peer", kind=AttachmentKind.PEERING, peer=peer)
+    return organization.edit_shared(
+        tables={SPOKES_TABLE: changed}, attachments={peering.id: peering}
+    )
 
 
 def test_what_cannot_be_read_is_none_and_not_empty() -> None:

@@ -21,7 +21,7 @@ from organization_builders import (
 )
 from posture.errors import SurveyIncompleteError
 from posture.model.scope import Region
-from posture.model.shared_kind import SharedKind
+from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import SharedFacet, SharedNetwork
 from posture.organization.survey import NO_TIME
 from posture.runtime.deadline import Deadline
@@ -159,6 +159,34 @@ def test_a_failure_of_the_schedule_is_an_error_and_shows_in_the_age(stage: Stage
     stage.services.errors.clear()
     again = stage.surveyor.survey_all()
     assert (again.read, again.failed) == (1, {})
+
+
+def test_facts_that_cannot_be_read_again_are_used_for_a_day(stage: Stage) -> None:
+    """Then they are unread, with the reason and their age, until a survey reads them."""
+    stage.surveyor.survey_all()
+    stage.services.fail(HUB_ACCOUNT, "ThrottlingException", "ListHostedZones")
+    stage.at += timedelta(hours=24)
+    stage.surveyor.survey_all()
+    assert stage.load().zones
+    stage.at += timedelta(hours=1)
+    stage.surveyor.survey_all()
+    found = stage.load()
+    assert found.zones == {}
+    assert {each.facet for each in found.unread} == set(FACETS[SharedKind.ZONES])
+    assert "the facts of 2026-11-28T10:30:00" in found.unread[0].why
+    stage.services.errors.clear()
+    stage.at += timedelta(hours=1)
+    stage.surveyor.survey_all()
+    assert (bool(stage.load().zones), stage.load().unread) == (True, ())
+
+
+def test_a_first_failure_is_named(stage: Stage) -> None:
+    """Rather than that no survey has read the account yet."""
+    stage.services.fail(HUB_ACCOUNT, "ThrottlingException", "ListHostedZones")
+    stage.surveyor.survey_all()
+    assert {each.why for each in stage.load().unread} == {
+        "ThrottlingException: ListHostedZones failed in spite of retries"
+    }
 
 
 def test_access_that_is_denied_is_stored_as_unread(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from posture.ec2.parse.fields import parse_networks, parse_values
 from posture.model.network import Network, PrefixList
 from posture.model.shared_network import (
+    AttachmentKind,
     SharedFacet,
     SharedNetwork,
     TransitAttachment,
@@ -78,7 +79,9 @@ def _read_attachments(reader: Reader) -> dict[str, TransitAttachment]:
     of_vpcs = _drop_gone(reader.read_rows(facet, "TransitGatewayVpcAttachments"))
     by_id = {str(row.get("TransitGatewayAttachmentId")): row for row in of_vpcs}
     facet = SharedFacet.PEERING_ATTACHMENTS
-    of_peers = _drop_gone(reader.read_rows(facet, "TransitGatewayPeeringAttachments"))
+    has_peers = any(each.kind is AttachmentKind.PEERING for each in parsed)
+    peered = reader.read_rows(facet, "TransitGatewayPeeringAttachments") if has_peers else None
+    of_peers = _drop_gone(peered)
     peers = {
         key: peer
         for found in reader.parse_rows(facet, of_peers, list_peers)

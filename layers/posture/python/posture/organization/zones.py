@@ -44,10 +44,16 @@ def read_zones(reader: Reader, changed: Collection[str] = ()) -> SharedNetwork:
         changed: VPCs that a change names.
     """
     vpcs = _read_vpcs(reader)
-    names = _read_service_names(reader)
     listed = {each.id: each for each in _list_zones(reader)}
+    found = _find_other_zones(reader, vpcs, changed)
+    others = {each.id: each for _, each in found}
+    names = _read_service_names(reader, [*listed.values(), *others.values()])
     zones, uses = _read_used_zones(reader, listed, names)
-    others, other_uses = _read_other_zones(reader, vpcs, names, changed)
+    relevance = Relevance(names or ())
+    others = {
+        name: zone for name, zone in others.items() if names is None or relevance.covers(zone.name)
+    }
+    other_uses = [(vpc_id, zone.id) for vpc_id, zone in found if zone.id in others]
     merged: dict[str, set[str]] = {}
     for vpc_id, zone_id in (*uses, *other_uses):
         merged.setdefault(vpc_id, set()).add(zone_id)
@@ -69,8 +75,14 @@ def _read_vpcs(reader: Reader) -> dict[str, SharedVpc]:
     return {each.id: each for each in parsed if not reader.watches(each.account)}
 
 
-def _read_service_names(reader: Reader) -> frozenset[str] | None:
-    """Read the private DNS names of all endpoint services; None if they could not be read."""
+def _read_service_names(reader: Reader, zones: Iterable[HostedZone]) -> frozenset[str] | None:
+    """Read the private DNS names of all endpoint services; None if they could not be read.
+
+    Those of AWS are known to end in a few names. Others are asked for, half a megabyte, if a zone
+    of another name may hold them.
+    """
+    if all(Relevance(()).contains(each.name) for each in zones):
+        return frozenset()
     rows = reader.read_rows(SharedFacet.SERVICE_NAMES, "ServiceDetails")
     if rows is None:
         return None
@@ -156,21 +168,16 @@ def _read_records(reader: Reader, zone_id: str) -> tuple[DnsRecord, ...] | None:
     return records if len(reader.unread) == before else None
 
 
-def _read_other_zones(
-    reader: Reader,
-    vpcs: Mapping[str, SharedVpc],
-    names: frozenset[str] | None,
-    changed: Collection[str],
-) -> tuple[dict[str, HostedZone], list[tuple[str, str]]]:
-    """Find the zones of owners that are not watched, with the VPCs that they are associated with.
+def _find_other_zones(
+    reader: Reader, vpcs: Mapping[str, SharedVpc], changed: Collection[str]
+) -> list[tuple[str, HostedZone]]:
+    """Find the zones of owners that are not watched, each with a VPC that it is associated with.
 
     What is not asked now is taken from the former survey.
     """
-    relevance = Relevance(names or ())
     former = reader.former or SharedNetwork(reader.region, reader.now)
     own = [each.id for each in vpcs.values() if each.account == reader.account]
-    zones: dict[str, HostedZone] = {}
-    uses: list[tuple[str, str]] = []
+    others: list[tuple[str, HostedZone]] = []
     asked, left = choose_vpcs(own, _find_known(reader), changed, list_hours(reader))
     for vpc_id in (*asked, *sorted(set(own) - set(asked))):
         found: Iterable[HostedZone] | None = None
@@ -180,13 +187,10 @@ def _read_other_zones(
             known = former.vpcs.get(vpc_id)
             ids = known.zone_ids if known else ()
             found = [former.zones[each] for each in ids if each in former.zones]
-        for zone in found:
-            if zone.owner not in reader.accounts and (names is None or relevance.covers(zone.name)):
-                zones[zone.id] = zone
-                uses.append((vpc_id, zone.id))
+        others += ((vpc_id, it) for it in found if it.owner not in reader.accounts)
     for vpc_id in left:
         reader.miss(SharedFacet.ZONES_OF_VPC, NOT_ASKED, vpc_id)
-    return zones, uses
+    return others
 
 
 def _read_zones_of_vpc(reader: Reader, vpc_id: str) -> Iterable[HostedZone] | None:

@@ -1,29 +1,34 @@
 """Surveys the shared network for a batch of changes, or all of it for the schedule.
 
-An account or kind that cannot be read hinders no other. What was stored of it stays, with the time
-at which it was read, so the network as a whole is as old as its oldest part. Access that is denied
-is no failure: it is stored as an unread fact, and what would need the fact is unknown.
+An account or kind that cannot be read hinders no other. What was stored of it stays for a day, with
+the time at which it was read, so the network as a whole is as old as its oldest part; after that it
+is unread. Access that is denied is no failure: it is stored as an unread fact at once, and what
+would need the fact is unknown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
 from posture.changes.batch import ReceivedChange, RejectedRecord, parse_sqs_event
 from posture.errors import CorruptItemError, SurveyIncompleteError
+from posture.model.instant import format_iso
 from posture.model.scope import Region
 from posture.model.shared_kind import SharedKind
 from posture.model.shared_network import SharedNetwork
+from posture.model.survey import SurveyPart
 from posture.organization.survey import (
+    NO_TIME,
     AccountSurvey,
     ClientsOf,
     PartKey,
     SurveyPlan,
     TimeSource,
+    build_unread_part,
     survey_accounts,
     utc_now,
 )
@@ -38,6 +43,7 @@ from posture.survey.selection import (
     sort_accounts,
 )
 
+KEPT = timedelta(days=1)  # how long facts are used that could not be read again
 MAX_NAMED = 5  # parts that a message names
 WRITTEN_AT_ONCE = 20  # accounts; what was written is kept if time runs out
 
@@ -192,6 +198,7 @@ class Surveyor:
         for some in _batch(surveys, WRITTEN_AT_ONCE):
             parts = [part for each in some for part in each.parts]
             result.read += len(parts)
+            parts += self._expire(plan, some)
             result.changed += self.table.write(self.home.name, parts, self.now())
             result.unread += sum(len(part.network.unread) for part in parts)
             for each in some:
@@ -199,6 +206,18 @@ class Surveyor:
                     result.failed[kind, each.account] = why
                     extra = {"account": each.account, "kind": str(kind), "reason": why}
                     logger.error("part of the shared network not read", extra=extra)
+
+    def _expire(self, plan: SurveyPlan, surveys: Iterable[AccountSurvey]) -> Iterator[SurveyPart]:
+        """Yield parts without facts in place of those that could not be read again for too long."""
+        now = self.now()
+        for each in surveys:
+            for kind, why in each.failed.items():
+                read_at = plan.read_at.get((kind, each.account))
+                if read_at is None and why != NO_TIME:
+                    yield build_unread_part(plan, kind, each.account, why, now)
+                elif read_at is not None and read_at < now - KEPT:
+                    since = f"{why}; the facts of {format_iso(read_at)} are too old to be used"
+                    yield build_unread_part(plan, kind, each.account, since, now)
 
     def _reject(self, result: SurveyResult, rejected: Iterable[RejectedRecord]) -> None:
         """Report messages that cannot be parsed; the queue moves them to its dead-letter queue."""

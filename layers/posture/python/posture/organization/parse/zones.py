@@ -136,6 +136,11 @@ class Relevance:
         labels = _split(zone)
         return any(_begins(each, labels) or _begins(labels, each) for each in self._names)
 
+    def contains(self, zone: str) -> bool:
+        """Whether a zone is at or below one of the names."""
+        labels = _split(zone)
+        return any(_begins(labels, each) for each in self._names)
+
     def select_records(self, zone: str, records: Iterable[DnsRecord]) -> tuple[DnsRecord, ...]:
         """Select the records of a zone that can decide a name, sorted.
 

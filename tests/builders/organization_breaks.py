@@ -624,7 +624,7 @@ ENDPOINTS: Mapping[str, Break] = {
         edit_endpoint("kms", state="pendingacceptance"),
         StepKind.ENDPOINT,
         ("vpce-00000000000000003",),
-        vpcs=BOTH,
+        vpcs=EVERY_VPC,
         services=("kms",),
     ),
     "endpoint failed": Break(

@@ -369,6 +369,7 @@ ZONAL = ip_address("10.0.0.12")
         ([DnsRecord(KMS, "A", ("52.94.1.1",))], PUBLIC, None),
         ([DnsRecord(KMS, "A", ("x",))], UNKNOWN, None),
         ([DnsRecord(KMS, "A", alias=GONE)], NOWHERE, ()),
+        ([DnsRecord(KMS, "A", alias=GONE.replace("eu-west-1", "us-east-1"))], UNKNOWN, ()),
         ([DnsRecord(KMS, "CNAME", (GONE,))], UNKNOWN, ()),
         ([DnsRecord(KMS, "AAAA", alias=get_target())], NOWHERE, ()),  # the endpoint has IPv4 only
         ([DnsRecord(KMS, "A", alias="internal-1.eu-west-1.elb.amazonaws.com")], UNKNOWN, ()),
@@ -510,6 +511,15 @@ def test_a_record_that_leads_to_an_endpoint_of_another_service() -> None:
     assert (found.resolves_to, found.central) == (ResolvesTo.OTHER, ())
     assert "is an endpoint for ecr.api, not for kms" in found.why
     assert found.names[0].steps[-1].status is StepStatus.BROKEN
+
+
+def test_a_record_that_leads_to_an_endpoint_of_the_vpc_that_failed() -> None:
+    """The state of an endpoint in another VPC is a step of the path to it."""
+    organization = edit_endpoint(build_organization(), "kms", state="failed")
+    assert resolve(organization, "kms").resolves_to is ResolvesTo.ENDPOINT
+    found = resolve(organization, "kms", HUB)
+    assert (found.resolves_to, found.endpoints) == (ResolvesTo.OTHER, ())
+    assert "is failed" in found.why
 
 
 @pytest.mark.parametrize(
@@ -775,6 +785,20 @@ def test_without_the_shared_network_names_beyond_the_vpc_are_unknown() -> None:
     assert without_shared(organization, "s3").resolves_to is ResolvesTo.PUBLIC
     own = without_shared(organization.edit_vpc(SPOKE, add_own_endpoint), "kms")
     assert own.resolves_to is ResolvesTo.ENDPOINT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"vpcs": {SPOKE: None}}, {"unread": (deny(SharedFacet.ZONES_OF_VPC),)}],
+)
+def test_a_vpc_that_reaches_no_other_network_keeps_its_answer(change: dict[str, Any]) -> None:
+    """What could not be read of it changes nothing that clients can reach."""
+    organization = associate(build_organization()).edit_shared(**change)
+    found = resolve(organization, "kms")
+    assert found.resolves_to is ResolvesTo.UNKNOWN
+    assert f"in account {SPOKE_ACCOUNT}" in found.why
+    alone = edit_routes(organization, blackhole=True)
+    assert resolve(alone, "kms") == without_shared(alone, "kms")
 
 
 def test_an_address_of_the_vpc_itself_is_its_own() -> None:

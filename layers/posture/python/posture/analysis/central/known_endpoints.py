@@ -18,7 +18,9 @@ from posture.model.network import Address, Endpoint, EndpointType, Network, Snap
 from posture.model.shared_network import HostedZone, SharedNetwork
 
 # Regional and zonal names; those of S3 begin with a wildcard.
-ENDPOINT_NAME = re.compile(r"(?:^|\.)(vpce-[^.]+)\.(?:[^.]+\.)+vpce\.amazonaws\.com(?:\.cn)?$")
+ENDPOINT_NAME = re.compile(
+    r"(?:^|\.)(vpce-[^.]+)\.(?:[^.]+\.)*([^.]+)\.vpce\.amazonaws\.com(?:\.cn)?$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ def get_endpoint_label(name: str) -> str:
     """Return the label of a DNS name that begins with an endpoint's id; "" for another name."""
     found = ENDPOINT_NAME.search(name)
     return found.group(1) if found else ""
+
+
+def find_endpoint_region(name: str) -> str:
+    """Find the Region in a DNS name of an endpoint; "" for another name."""
+    found = ENDPOINT_NAME.search(name)
+    return found.group(2) if found else ""
 
 
 def get_endpoint_id(name: str) -> str:

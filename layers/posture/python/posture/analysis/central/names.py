@@ -231,7 +231,7 @@ class _Resolver:
 
     def _answer_match(self, query: str, place: _Place, listed: Matches, match: Match) -> NameAnswer:
         if match.doubt:
-            missing = "what private DNS does here"
+            missing = f"whether {match.subject} answers for {match.domain}"
             return self._miss(StepKind.NAME, match.subject, match.account, match.doubt, missing)
         step = _hold(StepKind.NAME, match.subject, _describe_match(match, place), match.account)
         if match.rule:

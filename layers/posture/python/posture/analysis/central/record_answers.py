@@ -17,6 +17,7 @@ from posture.analysis.central.known_endpoints import (
     KnownEndpoint,
     contains,
     find_endpoint,
+    find_endpoint_region,
     find_holders,
     get_endpoint_id,
     list_snapshots,
@@ -83,7 +84,7 @@ class RecordAnswers:
         endpoint_id = get_endpoint_id(target)
         known = find_endpoint(endpoint_id, self.asker, self.shared)
         if known is None:
-            return [self._miss_endpoint(endpoint_id, owner, steps)]
+            return [self._miss_endpoint(target, owner, steps)]
         returned = versions.intersection(list_ip_versions(known.endpoint))
         addresses = known.find_zonal_addresses(target)
         chosen = tuple(each for each in addresses if each.version in returned)
@@ -100,13 +101,16 @@ class RecordAnswers:
         )
         return [found] if returned else []
 
-    def _miss_endpoint(
-        self, endpoint_id: str, owner: str, steps: tuple[CentralStep, ...]
-    ) -> NameAnswer:
+    def _miss_endpoint(self, target: str, owner: str, steps: tuple[CentralStep, ...]) -> NameAnswer:
         """Answer for an endpoint that is not known: deleted, or in a VPC that was not evaluated.
 
-        It counts as deleted if endpoints of the account that names it are known.
+        It counts as deleted if endpoints of the account that names it are known in its Region.
         """
+        endpoint_id, region = get_endpoint_id(target), find_endpoint_region(target)
+        if region not in {"", self.shared.region}:
+            text = f"{endpoint_id} is in {region}, and VPCs of other Regions are not evaluated here"
+            missing = f"the evaluation of {endpoint_id} in {region}"
+            return self._miss(endpoint_id, owner, text, missing, steps)
         facets = [SharedFacet.CENTRAL_VPC]
         known = [each for each in self.shared.central_vpcs.values() if each.scope.account == owner]
         unread = any(Facet.ENDPOINTS in each.unreadable for each in known)

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from posture.analysis.central.answers import CentralStep, NameAnswer, NameOutcome, StepKind
-from posture.analysis.central.answers import StepStatus as Status
+from posture.analysis.central.answers import (
+    CentralStep,
+    NameAnswer,
+    NameOutcome,
+    StepKind,
+    StepStatus,
+    list_missing,
+)
 from posture.analysis.central.known_endpoints import KnownEndpoint, find_endpoint
 from posture.analysis.central.names import resolve_name
 from posture.analysis.central.private_names import list_names, list_own_names, split_names
-from posture.analysis.names import NameResolution, ResolvesTo, find_general_name
+from posture.analysis.central.unread import list_unread
+from posture.analysis.endpoint_dns import WORKING
+from posture.analysis.names import (
+    NameResolution,
+    ResolvesTo,
+    find_general_name,
+    find_other_network,
+)
 from posture.model.network import Endpoint, Service, Snapshot
 from posture.model.service_names import short_name
-from posture.model.shared_network import SharedNetwork
+from posture.model.shared_network import SharedFacet, SharedNetwork
 
 RESULTS = {
     NameOutcome.ENDPOINT: ResolvesTo.ENDPOINT,
@@ -23,6 +36,11 @@ RESULTS = {
     NameOutcome.NOWHERE: ResolvesTo.NOWHERE,
     NameOutcome.UNKNOWN: ResolvesTo.UNKNOWN,
 }
+ASSOCIATIONS = (
+    SharedFacet.ZONES_OF_VPC,
+    SharedFacet.RULE_ASSOCIATIONS,
+    SharedFacet.PROFILE_ASSOCIATIONS,
+)
 
 
 def resolve_service_names(
@@ -40,7 +58,9 @@ def resolve_service_names(
         endpoints: The VPC's own interface endpoints for the service.
 
     Returns:
-        The answer for the service; None if the service has no names that are known.
+        The answer for the service. None if the service has no names that are known, or if what the
+        VPC is associated with could not be read and the VPC reaches no other network: then its own
+        endpoints decide, as they do without the shared network.
     """
     own = (name for each in endpoints if each.private_dns for name in list_own_names(each))
     names = list_names(snapshot, service) or tuple(dict.fromkeys(own))
@@ -51,6 +71,8 @@ def resolve_service_names(
     others = [_resolve(name, snapshot, service, shared) for name in opted]
     known = _list_known(answers, snapshot, shared)
     result = _join(answers)
+    if result is ResolvesTo.UNKNOWN and _is_unread(snapshot, shared):
+        return None
     general = find_general_name(snapshot, service)
     if general and result is ResolvesTo.ENDPOINT:
         others.append(_resolve(general, snapshot, service, shared))
@@ -67,26 +89,42 @@ def resolve_service_names(
 
 
 def _resolve(name: str, snapshot: Snapshot, service: Service, shared: SharedNetwork) -> NameAnswer:
-    """Resolve a name; an endpoint of another service does not answer for it."""
+    """Resolve a name; neither an endpoint of another service nor one that failed answers for it."""
     answer = resolve_name(name, snapshot, shared)
     for endpoint_id in answer.endpoint_ids:
         known = find_endpoint(endpoint_id, snapshot, shared)
-        if known and not _serves(known, service, name):
-            text = (
-                f"{endpoint_id} is an endpoint for {short_name(known.endpoint.service_name)}, not "
-                f"for {short_name(service.name)}"
+        text = _find_fault(known, snapshot, service, name) if known else ""
+        if known and text:
+            step = CentralStep(
+                StepKind.ENDPOINT, StepStatus.BROKEN, endpoint_id, text, known.account
             )
-            step = CentralStep(StepKind.ENDPOINT, Status.BROKEN, endpoint_id, text, known.account)
             steps = (*answer.steps, step)
             return replace(answer, outcome=NameOutcome.OTHER, why=text, steps=steps)
     return answer
 
 
-def _serves(known: KnownEndpoint, service: Service, name: str) -> bool:
-    if known.endpoint.service_name == service.name:
-        return True
-    listed = known.snapshot.services.get(known.endpoint.service_name)
-    return listed is not None and name in list_names(known.snapshot, listed)
+def _is_unread(snapshot: Snapshot, shared: SharedNetwork) -> bool:
+    if find_other_network(snapshot):
+        return False
+    vpc = shared.vpcs.get(snapshot.vpc.id)
+    return vpc is None or any(list_unread(shared, ASSOCIATIONS, (vpc.account,), vpc.id))
+
+
+def _find_fault(known: KnownEndpoint, snapshot: Snapshot, service: Service, name: str) -> str:
+    """Find why an endpoint does not answer for a name; "" if it does.
+
+    The state of an endpoint in another VPC is a step of the path to it.
+    """
+    endpoint = known.endpoint
+    if known.snapshot is snapshot and endpoint.state not in WORKING:
+        return f"the state of {endpoint.id} is {endpoint.state}"
+    listed = known.snapshot.services.get(endpoint.service_name)
+    if endpoint.service_name == service.name or (
+        listed is not None and name in list_names(known.snapshot, listed)
+    ):
+        return ""
+    other = short_name(endpoint.service_name)
+    return f"{endpoint.id} is an endpoint for {other}, not for {short_name(service.name)}"
 
 
 def _list_known(
@@ -120,7 +158,9 @@ def _describe(answers: Sequence[NameAnswer]) -> str:
         return "; ".join(_describe_each(answers))
     alike = len(answers) - 1
     also = f"; likewise for {alike} other name{'s'[: alike > 1]}" if alike else ""
-    return f"{first.why}{also}"
+    missing = next(list_missing(first.steps), "")
+    lacking = f"; missing: {missing}" if first.outcome is NameOutcome.UNKNOWN and missing else ""
+    return f"{first.why}{lacking}{also}"
 
 
 def _describe_each(answers: Sequence[NameAnswer]) -> Iterator[str]:

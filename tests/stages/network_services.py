@@ -72,7 +72,7 @@ class NetworkServices:
     def __init__(self, region: str = "eu-west-1") -> None:
         self.region = region
         self.rows: dict[tuple[str, str, str], list[Json]] = defaultdict(list)
-        self.errors: dict[tuple[str, str], str] = {}
+        self.errors: dict[tuple[str, str], str | Exception] = {}
         self.calls: Counter[tuple[str, str]] = Counter()
         self.page = PAGE
         self._lock = Lock()
@@ -85,10 +85,10 @@ class NetworkServices:
         """Replace the rows that an account sees by an operation."""
         self.rows[account, operation, of] = list(rows)
 
-    def fail(self, account: str, code: str, *operations: str) -> None:
-        """Let operations of an account answer with an error code."""
+    def fail(self, account: str, error: str | Exception, *operations: str) -> None:
+        """Let operations of an account answer with an error code, or raise an exception."""
         for each in operations:
-            self.errors[account, each] = code
+            self.errors[account, each] = error
 
     def open_account(self, account: str) -> ServiceClients:
         """Open the clients of an account, as the survey asks for them."""
@@ -105,9 +105,11 @@ class NetworkServices:
         name = model.name
         with self._lock:
             self.calls[account, name] += 1
-        if code := self.errors.get((account, name)):
+        if error := self.errors.get((account, name)):
+            if isinstance(error, Exception):
+                raise error
             response: Any = {
-                "Error": {"Code": code, "Message": "as the test asks for"},
+                "Error": {"Code": error, "Message": "as the test asks for"},
                 "ResponseMetadata": {"HTTPStatusCode": 400, "RequestId": "1"},
             }
             raise ClientError(response, name)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 import organization_designs as designs
 from network_services import NetworkServices, count_calls
@@ -359,6 +360,19 @@ def test_cloud_wan_is_not_missing_where_aws_does_not_offer_it() -> None:
     found = survey_network(services.open_account, "cn-north-1", [HUB_ACCOUNT], now=lambda: NOW)
     assert found.unread == ()
     assert services.calls[HUB_ACCOUNT, "ListCoreNetworks"] == 0
+
+
+@pytest.mark.parametrize(("region", "unread"), [("eu-west-1", 3), ("ap-future-9", 0)])
+def test_a_service_without_an_endpoint_in_the_region_has_nothing_there(
+    region: str, unread: int
+) -> None:
+    """Where botocore knows one, the failure is one."""
+    services = NetworkServices(region)
+    error = EndpointConnectionError(endpoint_url=f"https://route53profiles.{region}")
+    services.fail(HUB_ACCOUNT, error, "ListProfiles", "ListProfileAssociations")
+    found = survey_network(services.open_account, region, [HUB_ACCOUNT], now=lambda: NOW)
+    assert len(found.unread) == unread
+    assert {each.facet for each in found.unread} <= set(FACETS[SharedKind.PROFILES])
 
 
 def test_segments_of_a_core_network_have_tables_by_edge_location() -> None:

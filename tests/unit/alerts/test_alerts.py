@@ -183,6 +183,8 @@ def test_the_part_is_shown() -> None:
     assert "Part 2 of 3" in composed.text
     assert "2/3" in composed.subject
     assert (json.loads(composed.json)["part"], json.loads(composed.json)["parts"]) == (2, 3)
+    with_facts = COMMIT.replace("#1", "#2") + "#2026-01-31T11:59:00.000000Z"
+    assert json.loads(alert(opened(verdict()), commit=with_facts, parts=3).json)["part"] == 2
 
 
 def test_attributes_serve_filter_policies() -> None:

@@ -46,8 +46,11 @@ class Alert:
 
     @property
     def part(self) -> int:
-        """The number of this transaction, from 1."""
-        return int(self.commit.rpartition("#")[2])
+        """The number of this transaction, from 1.
+
+        With the shared network, the time of its facts follows in the name of a commit.
+        """
+        return int(self.commit.split("#")[1])
 
     @property
     def shown(self) -> tuple[Transition, ...]:

@@ -64,6 +64,8 @@ def test_a_finding_names_the_step_that_decides(broken: Break) -> None:
         texts = list(map(verdict_text, bad[vpc_id]))
         assert all("internal error" not in text for text in texts)
         assert any(subject in text for text in texts for subject in broken.subjects)
+        facts = [each.evidence[0].text for each in bad[vpc_id] if each.evidence]
+        assert any(subject in fact for fact in facts for subject in broken.subjects)
         assert any(broken.missing in text for text in texts)
         shown = {it.status for it in bad[vpc_id]}
         assert Status.UNKNOWN in shown if broken.missing else shown

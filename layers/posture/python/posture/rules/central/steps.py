@@ -78,8 +78,11 @@ def propose_repairs(vpc: VpcContext, use: CentralUse) -> tuple[Remediation, ...]
 
 
 def build_evidence(use: CentralUse) -> Iterator[Evidence]:
-    """Build the evidence for each step, then for names that clients opt for and that lead past."""
-    for each in use.steps:
+    """Build the evidence for each step, then for names that clients opt for and that lead past.
+
+    The step that decides comes first, as an alert has no room for a long path.
+    """
+    for each in sorted(use.steps, key=lambda step: step != use.deciding):
         yield _describe_step(each)
     for source in use.overruled:
         text = f"{source.id} ({source.domain}) is not used: {source.overruled_by} goes first."

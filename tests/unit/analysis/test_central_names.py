@@ -631,6 +631,11 @@ UNREAD_PROFILE = Profile(PROFILE, HUB_ACCOUNT, resources_read=False)
          f"route53resolver:ListResolverRuleAssociations in account {SPOKE_ACCOUNT}"),
         (Names.PROFILE, {"unread": (deny(SharedFacet.PROFILE_ASSOCIATIONS),)},
          f"route53profiles:ListProfileAssociations in account {SPOKE_ACCOUNT}"),
+        (Names.PROFILE, {"unread": (deny(SharedFacet.ZONES, HUB_ACCOUNT),)},
+         f"route53:ListHostedZones in account {HUB_ACCOUNT}"),
+        (Names.PROFILE, {"zones": {"Z9": zone(KMS, zone_id="Z9")},
+                         "unread": (deny(SharedFacet.ZONE, HUB_ACCOUNT, "Z9"),)},
+         f"route53:GetHostedZone in account {HUB_ACCOUNT}"),
         (Names.ZONES, {"vpcs": {SPOKE: None}}, f"ec2:DescribeVpcs of {SPOKE}"),
         (Names.ZONES, {"zones": {ZONE_ID: None}}, f"route53:ListHostedZones of {ZONE_ID}"),
         (Names.ZONES, {"zones": {ZONE_ID: HostedZone(ZONE_ID, KMS, HUB_ACCOUNT, None)},
@@ -666,12 +671,34 @@ def test_a_missing_fact_is_named_with_account_and_permission(
         deny(SharedFacet.ZONES_OF_VPC, subject="vpc-other"),
         deny(SharedFacet.ZONES_OF_VPC),  # a VPC has no two zones of one name
         deny(SharedFacet.PROFILE_ASSOCIATIONS),  # the VPC's own zone of this name goes first
+        deny(SharedFacet.ZONES, HUB_ACCOUNT),
+        deny(SharedFacet.ZONE, HUB_ACCOUNT, ZONE_ID),
     ],
 )
 def test_facts_that_cannot_change_the_answer_may_be_missing(unread: UnreadFact) -> None:
     """A zone of the very name that the VPC itself is associated with decides."""
     organization = build_organization().edit_shared(unread=(unread,))
     assert ask(organization).outcome is ENDPOINT
+
+
+def test_the_zone_of_a_profile_may_be_associated_with_the_vpc_too() -> None:
+    """It makes no difference, so which VPCs it is associated with may be unknown."""
+    unread = deny(SharedFacet.ZONE, HUB_ACCOUNT, ZONE_ID)
+    organization = build_organization(names=Names.PROFILE).edit_shared(unread=(unread,))
+    assert ask(organization).outcome is ENDPOINT
+
+
+def test_zones_of_accounts_that_could_not_be_read() -> None:
+    """They count where the VPC is connected with the account, and a zone for its names only."""
+    organization = build_organization()
+    lost = associate(organization)
+    assert ask(lost).outcome is PUBLIC
+    for account, outcome in ((HUB_ACCOUNT, UNKNOWN), (get_spoke_account(2), PUBLIC)):
+        denied = lost.edit_shared(unread=(deny(SharedFacet.ZONES, account),))
+        assert ask(denied).outcome is outcome
+    one = lost.edit_shared(unread=(deny(SharedFacet.ZONE, HUB_ACCOUNT, ZONE_ID),))
+    assert ask(one).outcome is UNKNOWN
+    assert ask(one, API).outcome is PUBLIC
 
 
 def test_a_rule_of_the_very_name_decides_whatever_was_not_read() -> None:

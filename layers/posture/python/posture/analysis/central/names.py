@@ -17,12 +17,12 @@ from posture.analysis.central.answers import (
     StepStatus,
 )
 from posture.analysis.central.combine import combine_doubtful, combine_possible
+from posture.analysis.central.match_index import list_matches
 from posture.analysis.central.matches import (
     Match,
     Matches,
     keep_deciding,
     list_first,
-    list_matches,
 )
 from posture.analysis.central.private_names import list_names
 from posture.analysis.central.record_answers import RecordAnswers

@@ -11,7 +11,7 @@ def list_unread(
     shared: SharedNetwork,
     facets: Collection[SharedFacet],
     accounts: Collection[str] = (),
-    subject: str = "",
+    subject: str | None = "",
 ) -> Iterator[UnreadFact]:
     """List the facts of these kinds that could not be read.
 
@@ -19,11 +19,13 @@ def list_unread(
         shared: The shared network.
         facets: The kinds of facts.
         accounts: The accounts concerned; all if empty.
-        subject: The id of what they concern; facts about a whole account concern it as well.
+        subject: The id of what they concern, None for anything; facts about a whole account concern
+            it as well.
     """
     for each in shared.unread:
         concerned = not accounts or not each.account or each.account in accounts
-        if each.facet in facets and concerned and each.subject in {"", subject}:
+        about = subject is None or each.subject in {"", subject}
+        if each.facet in facets and concerned and about:
             yield each
 
 

@@ -16,6 +16,7 @@ from aws_lambda_powertools import Logger
 
 from posture.changes.batch import ReceivedChange, RejectedRecord, parse_sqs_event
 from posture.errors import CorruptItemError, SurveyIncompleteError
+from posture.model.change import Change
 from posture.model.instant import format_iso
 from posture.model.scope import Region
 from posture.model.shared_kind import SharedKind
@@ -169,7 +170,7 @@ class Surveyor:
         kinds = sort_accounts(kinds, times)
         changed = frozenset(name for each in wanted for name in each.change.resource_ids)
         plan = SurveyPlan(self.home.name, self.accounts, kinds, former, times, changed)
-        self._survey(result, plan, deadline)
+        self._survey(result, plan, deadline, [each.change for each in wanted])
         for each, concerned in zip(wanted, accounts, strict=True):
             why = next(
                 (
@@ -193,13 +194,20 @@ class Surveyor:
             logger.exception("stored network not read")
             return None
 
-    def _survey(self, result: SurveyResult, plan: SurveyPlan, deadline: Deadline) -> None:
+    def _survey(
+        self,
+        result: SurveyResult,
+        plan: SurveyPlan,
+        deadline: Deadline,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """Survey as planned, and write what was read with the calls that may have changed it."""
         surveys = survey_accounts(self.clients_of, plan, self.now, deadline)
         for some in _batch(surveys, WRITTEN_AT_ONCE):
             parts = [part for each in some for part in each.parts]
             result.read += len(parts)
             parts += self._expire(plan, some)
-            result.changed += self.table.write(self.home.name, parts, self.now())
+            result.changed += self.table.write(self.home.name, parts, self.now(), changes)
             result.unread += sum(len(part.network.unread) for part in parts)
             for each in some:
                 for kind, why in each.failed.items():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from network_builders import REGION, S3
+from organization_breaks import BREAKS
 from organization_builders import (
     HUB,
     HUB_ACCOUNT,
@@ -18,6 +19,7 @@ from organization_builders import (
     get_spoke_account,
     list_records,
 )
+from organization_designs import DESIGNS
 from organization_edits import (
     KMS_ZONE,
     SPOKE,
@@ -31,6 +33,7 @@ from organization_edits import (
     edit_zone,
     forbid_reading,
 )
+from posture.analysis.central.view import restrict
 from posture.model.baseline import Baseline
 from posture.model.network import EndpointType
 from posture.model.shared_network import (
@@ -40,10 +43,13 @@ from posture.model.shared_network import (
     ResolverRule,
     RuleKind,
     SharedFacet,
+    SharedNetwork,
 )
 from posture.model.verdict import Status, Verdict
 from posture.rules import central
 from posture.rules.engine import evaluate_context
+from posture.rules.rule import Family, VpcContext
+from posture.rules.rule_catalogue import VPC_RULES
 
 NO_PRIVATE_DNS = "endpoint-private-dns-disabled"
 NO_EFFECT = "endpoint-private-dns-ineffective"
@@ -128,8 +134,8 @@ def test_blocks_of_the_users_are_no_other_networks() -> None:
     assert {each.status for each in wide.values()} == {Status.PASS}
 
 
-def test_networks_behind_a_vpn_that_the_group_admits_are_named() -> None:
-    """They are no users, and a route leads back to them."""
+def add_vpn() -> Organization:
+    """Let the group admit everyone in the organization, and route a block to a VPN connection."""
     admitted = admit("10.0.0.0/8")(ORGANIZATION)
     attachment = replace(
         admitted.shared.attachments["tgw-attach-hub"],
@@ -138,10 +144,14 @@ def test_networks_behind_a_vpn_that_the_group_admits_are_named() -> None:
         resource_id="vpn-0001",
         subnet_ids=(),
     )
-    organization = add_transit_route(HUB_TABLE, "10.200.0.0/16", attachment.id)(
+    return add_transit_route(HUB_TABLE, "10.200.0.0/16", attachment.id)(
         admitted.edit_shared(attachments={attachment.id: attachment})
     )
-    verdict = judge(organization, OPEN)[KMS.id]
+
+
+def test_networks_behind_a_vpn_that_the_group_admits_are_named() -> None:
+    """They are no users, and a route leads back to them."""
+    verdict = judge(add_vpn(), OPEN)[KMS.id]
     assert verdict.status is Status.FAIL
     assert verdict.summary.endswith("can be used from other networks: 10.200.0.0/16")
     assert any("tgw-attach-vpn" in each.text for each in verdict.evidence)
@@ -288,6 +298,27 @@ def test_an_endpoint_beside_a_central_one_is_a_cost() -> None:
     records = (DnsRecord(KMS_NAME, "A", alias=f"{own.id}-x.kms.{REGION}.vpce.amazonaws.com"),)
     used = edit_records(KMS_ZONE, lambda _: records)(organization)
     assert judge(used, BESIDE, SPOKE)[own.id].status is Status.PASS
+
+
+def list_answers(organization: Organization, vpc_id: str, shared: SharedNetwork) -> list[object]:
+    """List what all rules answer, but their remediation."""
+    context = VpcContext(organization.snapshots[vpc_id], PLAIN, proposes=False, shared=shared)
+    rules = [each for each in VPC_RULES if each.family is not Family.TRUST]
+    return [
+        (each.rule, each.resource, each.status, each.severity, each.summary, each.evidence)
+        for each in evaluate_context(context, rules)
+    ]
+
+
+@pytest.mark.parametrize("name", [*BREAKS, "VPN"])
+def test_the_facts_that_a_vpc_depends_on_are_all_that_rules_need(name: str) -> None:
+    """The monitor evaluates a VPC with these alone, and again only if they change."""
+    broken = BREAKS.get(name)
+    organization = broken.edit(DESIGNS[broken.design]()) if broken else add_vpn()
+    for vpc_id in {HUB, SPOKE} & organization.snapshots.keys():
+        view = restrict(organization.shared, organization.snapshots[vpc_id])
+        answers = list_answers(organization, vpc_id, organization.shared)
+        assert list_answers(organization, vpc_id, view) == answers
 
 
 def test_every_rule_about_costs_of_central_endpoints_is_tested() -> None:

@@ -11,19 +11,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
 from posture.analysis.central.links import Named, NetworkIndex, index_network
 from posture.model.fingerprint import fingerprint
 from posture.model.network import Address, Network, Snapshot, Tags, TargetKind
 from posture.model.shared_network import (
+    AttachmentKind,
     ResolverRule,
+    SharedFacet,
     SharedNetwork,
     SharedVpc,
     TransitAttachment,
 )
 
+EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+# What says to which endpoints names of a VPC lead.
+NAME_FACETS = frozenset(
+    {
+        SharedFacet.ZONES,
+        SharedFacet.ZONES_OF_VPC,
+        SharedFacet.RECORDS,
+        SharedFacet.PROFILES,
+        SharedFacet.PROFILE_RESOURCES,
+    }
+)
 GATEWAYS = frozenset({TargetKind.TRANSIT_GATEWAY, TargetKind.CORE_NETWORK, TargetKind.PEERING})
 
 Fact = TypeVar("Fact")
@@ -176,7 +189,7 @@ class View:
         tables = {each.table_id for each in attachments.values() if each.table_id}
         kept: dict[str, Any] = {
             "zones": _select(shared.zones, names.zone_ids),
-            "rules": _select(shared.rules, names.rule_ids),
+            "rules": _select(shared.rules, names.rule_ids | self._inward_rules),
             "resolvers": {
                 each.id: each
                 for each in shared.resolvers.values()
@@ -189,7 +202,9 @@ class View:
             ),
             "attachments": attachments,
             "tables": {
-                name: self._index.select_routes(table, blocks)
+                name: table
+                if name in self._outward_tables
+                else self._index.select_routes(table, blocks)
                 for name, table in _select(shared.tables, tables).items()
             },
             "peerings": self._peerings,
@@ -212,16 +227,51 @@ class View:
             unread=tuple(
                 each
                 for each in shared.unread
-                if each.account in {"", *accounts}
-                and (each.subject in ids or each.subject not in self._index.known_ids)
+                if (self._is_central and each.facet in NAME_FACETS)
+                or (
+                    each.account in {"", *accounts}
+                    and (each.subject in ids or each.subject not in self._index.known_ids)
+                )
             ),
+        )
+
+    @property
+    def _is_central(self) -> bool:
+        """Whether others may use the VPC, so that it needs what shows who can."""
+        return self._links.vpc_id in self._shared.central_vpcs
+
+    @cached_property
+    def _inward_rules(self) -> frozenset[str]:
+        """The rules of any VPC that forward to an address of this one, if it is central."""
+        blocks = self._links.cidrs if self._is_central else ()
+        return frozenset(
+            name
+            for name, rule in self._shared.rules.items()
+            if any(target in block for target in rule.targets for block in blocks)
+        )
+
+    @cached_property
+    def _outward(self) -> tuple[TransitAttachment, ...]:
+        """All that the VPC's gateways route to, if it is central: whoever can use its endpoints."""
+        own = self._index.attachments_of.get(self._links.vpc_id, ()) if self._is_central else ()
+        tables = [each.table_id for each in own if each.table_id]
+        return (*own, *self._index.walk(tables, EVERYWHERE))
+
+    @cached_property
+    def _outward_tables(self) -> frozenset[str]:
+        """The tables of which a central VPC needs every route."""
+        own = self._links.vpc_id
+        return frozenset(
+            each.table_id
+            for each in self._outward
+            if each.table_id and (each.kind is AttachmentKind.PEERING or each.resource_id == own)
         )
 
     @cached_property
     def _users(self) -> Mapping[str, NetworkUser]:
         """The VPCs that use this one, if it is central."""
         vpc_id = self._links.vpc_id
-        if vpc_id not in self._shared.central_vpcs:
+        if not self._is_central:
             return {}
         return {each.vpc_id: each for each in list_users(self._shared, vpc_id)}
 
@@ -266,6 +316,7 @@ class View:
         tables = [each.table_id for each in first if each.table_id]
         found = {each.id: each for each in first}
         found |= {each.id: each for each in self._index.walk(tables, self._blocks)}
+        found |= {each.id: each for each in self._outward}
         return dict(sorted(found.items()))
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from posture.analysis.central.links import index_network
+from posture.analysis.central.view import NAME_FACETS
 from posture.analysis.names import (
     SWITCH,
     ResolvesTo,
@@ -13,22 +14,12 @@ from posture.analysis.names import (
 )
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, Service
-from posture.model.shared_network import SharedFacet, SharedNetwork
+from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation
 from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import VpcContext
-
-NAME_FACETS = frozenset(
-    {
-        SharedFacet.ZONES,
-        SharedFacet.ZONES_OF_VPC,
-        SharedFacet.RECORDS,
-        SharedFacet.PROFILES,
-        SharedFacet.PROFILE_RESOURCES,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

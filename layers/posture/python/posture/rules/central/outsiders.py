@@ -29,11 +29,12 @@ class Outsiders:
     def select(self, subnet: Subnet, addresses: AddressSet) -> AddressSet:
         """Select the addresses that return traffic from a subnet reaches outside the users.
 
-        Without the shared network, it is not known what is behind a gateway: all are selected.
+        Without the shared network, or for a VPC without users, all are selected: what is behind a
+        gateway is not known.
         """
-        shared = self._vpc.shared
-        if shared is None or not (left := addresses - self._users):
-            return addresses - self._users
+        left, shared = addresses - self._users, self._vpc.shared
+        if not left or not self._users or shared is None:
+            return left
         dropped = AddressSet.union(
             each.addresses
             for each in self._trace(subnet, left, shared)
@@ -44,7 +45,7 @@ class Outsiders:
     def describe(self, subnet: Subnet, addresses: AddressSet) -> Iterator[Evidence]:
         """Describe the networks that have some of the addresses."""
         shared = self._vpc.shared
-        if shared is None:
+        if shared is None or not self._users:
             return
         for (subnet_id, _), branches in self._traced.items():
             for each in branches if subnet_id == subnet.id else ():

@@ -7,11 +7,10 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.central.view import NetworkUser, is_central, list_users
+from posture.analysis.central.view import NAME_FACETS, NetworkUser, is_central, list_users
 from posture.model.network import Facet
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation, Severity
-from posture.rules.central.hub_names import NAME_FACETS
 from posture.rules.central.names import WHITEPAPER
 from posture.rules.central.offers import list_own_entries
 from posture.rules.controls import INBOUND

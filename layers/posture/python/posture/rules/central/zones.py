@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from posture.analysis.central.answers import StepStatus
 from posture.analysis.central.known_endpoints import find_endpoint
 from posture.analysis.central.links import list_named
 from posture.model.network import Facet
@@ -100,7 +99,7 @@ def _dangling_records(vpc: VpcContext) -> Iterator[RuleResult]:
             continue
         if uses and all(each.service.name in lacking for each in uses):
             yield not_applicable(zone.id, f"{zone.id}: {REPORTED}", concerns=concerns)
-        elif any(each.status is StepStatus.UNKNOWN for each in uses):
+        elif any(each.deciding for each in uses) and find_listing_doubt(vpc.shared, zone):
             summary = f"{zone.id} points to {join_names(lost)}, in no VPC that was read"
             yield not_applicable(zone.id, summary, concerns=concerns)
         elif doubt := find_listing_doubt(vpc.shared, zone):

@@ -281,6 +281,8 @@ def test_zones_need_both_dns_attributes(
     assert found.outcome is outcome
     if outcome is UNKNOWN:
         assert found.steps[-1].missing == f"ec2:DescribeVpcAttribute in account {SPOKE_ACCOUNT}"
+        unused = edit_vpc(associate(build_organization()), SPOKE, **{attribute: value})
+        assert ask(unused).outcome is PUBLIC
 
 
 # --- forwarding ----------------------------------------------------------------------------------

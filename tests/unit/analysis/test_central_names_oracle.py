@@ -136,13 +136,14 @@ def ask_vpc(query: Query) -> Results:
     if step in query.passed:
         return frozenset({NOTHING})
     vpc = query.world.snapshots[query.at].vpc
-    if vpc.dns_support is None:
-        raise Undecided("enableDnsSupport")
-    if not vpc.dns_support:
+    if vpc.dns_support is False:
         return frozenset({NOTHING})
     known = [vpc.dns_hostnames] if vpc.dns_hostnames is not None else [True, False]
     asked = replace(query, passed=(*query.passed, step), cancelled=None)
-    return agree(partial(ask_sources, replace(asked, zones=zones)) for zones in known)
+    found = agree(partial(ask_sources, replace(asked, zones=zones)) for zones in known)
+    if vpc.dns_support is None and classify(found) is not NameOutcome.PUBLIC:
+        raise Undecided("enableDnsSupport")
+    return found
 
 
 def ask_sources(query: Query) -> Results:

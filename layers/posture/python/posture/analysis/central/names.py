@@ -162,20 +162,28 @@ class _Resolver:
             return self._fail(NameOutcome.NOWHERE, StepKind.NAME, vpc.id, text, account)
         place = replace(place, trail=(*place.trail, key))
         missing = f"ec2:{Facet.DNS_ATTRIBUTES} in account {account}"
-        if vpc.dns_support is None:
-            text = f"enableDnsSupport of {vpc.id} could not be read"
-            return self._miss(StepKind.DNS_SERVERS, vpc.id, account, text, missing)
-        if not vpc.dns_support:
+        if vpc.dns_support is False:
             text = f"enableDnsSupport of {vpc.id} is disabled, so its Resolver does not answer"
             return self._fail(NameOutcome.NOWHERE, StepKind.DNS_SERVERS, vpc.id, text, account)
-        if vpc.dns_hostnames is None:
-            text = f"enableDnsHostnames of {vpc.id} could not be read"
-            answers = [self._decide(query, place, zones=zones) for zones in (True, False)]
-            unread = CentralStep(
-                StepKind.DNS_SERVERS, StepStatus.UNKNOWN, vpc.id, text, account, missing
+        known = [True, False] if vpc.dns_hostnames is None else [vpc.dns_hostnames]
+        answers = [self._decide(query, place, zones=zones) for zones in known]
+        unread = [
+            name
+            for name, value in (
+                ("enableDnsSupport", vpc.dns_support),
+                ("enableDnsHostnames", vpc.dns_hostnames),
             )
-            return combine_doubtful(answers, unread)
-        return self._decide(query, place, zones=vpc.dns_hostnames)
+            if value is None
+        ]
+        text = f"{' and '.join(unread)} of {vpc.id} could not be read"
+        doubt = CentralStep(
+            StepKind.DNS_SERVERS, StepStatus.UNKNOWN, vpc.id, text, account, missing
+        )
+        answer = combine_doubtful(answers, doubt)
+        if vpc.dns_support is None and answer.outcome is not NameOutcome.PUBLIC:
+            # A name that nothing answers privately is called public without this attribute too.
+            return NameAnswer(self.name, NameOutcome.UNKNOWN, text, steps=(doubt,))
+        return answer
 
     def _decide(self, query: str, place: _Place, *, zones: bool) -> NameAnswer:
         """Answer by the first of the rules and zones that match."""

@@ -254,6 +254,33 @@ def test_a_late_event_is_followed_although_the_scope_is_settled(watched: Stage) 
     assert name(step) == CERTAIN
 
 
+def test_a_late_event_is_followed_back_over_many_observations(watched: Stage) -> None:
+    """Each of them found another change, so that the snapshot of the time is not the latest."""
+    opened, closed = flap(watched)
+    watched.evaluate(closed)
+    for number in range(7):
+        block = f"10.0.{200 + number}.0/28"
+        watched.alice.create_subnet(VpcId=watched.network.vpc, CidrBlock=block)
+        watched.evaluate()
+        watched.clock.time += timedelta(seconds=40)
+    watched.evaluate(opened)
+    (step,) = list_transients(watched)
+    assert name(step) == CERTAIN
+
+
+def test_what_nobody_is_known_to_have_put_back_is_told_after_other_changes(watched: Stage) -> None:
+    """The second evaluation of the call comes when the latest snapshot is a later one."""
+    opened, _ = flap(watched)
+    watched.evaluate(opened)
+    assert list_transients(watched) == []
+    watched.alice.create_subnet(VpcId=watched.network.vpc, CidrBlock="10.0.200.0/28")
+    watched.evaluate()
+    watched.clock.time += timedelta(minutes=5)
+    watched.evaluate(opened)
+    (step,) = list_transients(watched)
+    assert (step.reason.startswith(POSSIBLE), step.finding.opened_by.actors) == (True, (ALICE.arn,))
+
+
 def test_the_permissions_of_an_endpoint_service_are_followed_as_well(watched: Stage) -> None:
     """Any account could connect for a minute."""
     made = watched.network.ec2.create_vpc_endpoint_service_configuration(

@@ -107,6 +107,18 @@ def test_calls_of_one_second_are_applied_in_an_order_that_ec2_accepts() -> None:
     ]
 
 
+def test_calls_of_one_second_are_applied_in_the_order_that_gives_the_snapshot() -> None:
+    """EC2 accepts both orders of two calls that set the same attribute."""
+    request = {"VpcId": VPC, "EnableDnsSupport": {"Value": False}}
+    off = call("ModifyVpcAttribute", request, VPC)
+    on = replace(off, event_id="on", request={**request, "EnableDnsSupport": {"Value": True}})
+    before = network(vpc=replace(network().vpc, dns_support=True))
+    for calls in ((off, on), (on, off)):
+        found = trace(before, before, *calls)
+        assert [each.change for each in found.states] == [None, off, on]
+        assert found.unexplained == ()
+
+
 def test_what_was_observed_since_is_not_attributed_to_an_older_call() -> None:
     """The scope was seen ten minutes ago without the effect of a call an hour ago."""
     found = trace(network(), opened(network()), open_group(-30))

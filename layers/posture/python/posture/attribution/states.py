@@ -7,10 +7,10 @@ state is then possible, not exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby, islice, permutations
 from operator import attrgetter
 
 from posture.attribution.calls import (
@@ -44,7 +44,7 @@ from posture.model.region_access import AnySnapshot
 from posture.model.scope import Scope
 
 MAX_CALLS = 100
-MAX_TRIED = 5  # of the calls around the reading, that are left out or added
+MAX_TRIED = 5  # orders of the calls of a second, and calls around the reading left out or added
 SECOND = timedelta(seconds=1)  # the resolution of CloudTrail's times
 Resource = tuple[str, str]  # the part of the snapshot, and the id
 
@@ -112,12 +112,24 @@ def trace_states(earlier: Earlier, present: Present, changes: Iterable[Change]) 
     longer = range(until + 1, min(len(calls), until + MAX_TRIED) + 1)
     shorter = range(until - 1, max(since, until - MAX_TRIED) - 1, -1)
     best = _trace(earlier, present, calls[:until])
-    for number in (*longer, *shorter):
+    unlike = frozenset(each.id for each in best.unexplained)
+    orders = islice(_list_orders(calls[:until], unlike), MAX_TRIED)
+    for tried in chain(orders, (calls[:number] for number in (*longer, *shorter))):
         if not best.unexplained:
             break
-        other = _trace(earlier, present, calls[:number])
+        other = _trace(earlier, present, tried)
         best = other if len(other.unexplained) < len(best.unexplained) else best
     return best
+
+
+def _list_orders(calls: Sequence[Change], ids: frozenset[str]) -> Iterator[Sequence[Change]]:
+    """List the other orders of the calls of one second that name the same of some resources."""
+    seconds = [tuple(each) for _, each in groupby(calls, attrgetter("time"))]
+    for number, together in enumerate(seconds):
+        naming = [each for each in together if each.resource_ids & ids]
+        others = [each for each in together if not each.resource_ids & ids]
+        for order in islice(permutations(naming), 1, None):
+            yield [*chain(*seconds[:number]), *others, *order, *chain(*seconds[number + 1 :])]
 
 
 def _trace(earlier: Earlier, present: Present, calls: Sequence[Change]) -> Trace:

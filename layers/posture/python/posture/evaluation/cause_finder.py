@@ -19,6 +19,7 @@ from posture.attribution.causes import (
     needs_cause,
 )
 from posture.attribution.events import (
+    LAG,
     READING,
     BaselineVersion,
     Earlier,
@@ -47,7 +48,8 @@ from posture.store.scope_store import ScopeState, Store
 from posture.store.snapshots import StoredSnapshot, add_shared
 
 MAX_VERSIONS = 5  # of the baseline that are followed one by one
-MAX_WINDOWS = 3  # evaluations whose causes one observation amends
+MAX_WINDOWS = 5  # evaluations whose causes one observation amends
+MAX_LOADED = 40  # snapshots, back to these evaluations
 INSTANT = timedelta(seconds=1)
 
 
@@ -243,16 +245,21 @@ class CauseFinder:
 
     def _load_windows(self, at: datetime) -> Iterator[StoredSnapshot]:
         """Load the snapshots from a time back whose causes are not settled, the latest first."""
-        since = min(each.time for each in self._evaluated.changes)
+        times = [each.time for each in self._evaluated.changes]
+        since, latest = min(times), max(times)
         when: datetime | None = at
-        for _ in range(MAX_WINDOWS):
-            if when is None or when + READING < since:
+        left = MAX_WINDOWS
+        for _ in range(MAX_LOADED):
+            if when is None or when + READING < since or not left:
                 return
             stored = self._load(when)
             if stored is None:
                 return
-            if stored.unsettled:
+            # A call is no cause of what an observation after it did not see.
+            seen_at = stored.confirmed_at
+            if stored.unsettled and (seen_at is None or latest > seen_at - LAG):
                 yield stored
+                left -= 1
             when = stored.previous
 
     def _amend_window(

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from posture.attribution.events import Earlier, Present, select_applied
 from posture.attribution.states import resolve_for, trace_states
-from posture.attribution.transients import Observed, find_held, find_transients
+from posture.attribution.transients import HELD, Observed, find_held, find_transients
 from posture.attribution.verdicts import StateVerdicts, Verdicts
 from posture.evaluation.cause_finder import to_version
 from posture.evaluation.recorder import EvaluatedScope, merge_changes
@@ -25,7 +25,8 @@ from posture.remedies.effect import select_worst
 from posture.store.scope_store import ScopeState
 from posture.store.snapshots import StoredSnapshot, add_shared
 
-MAX_WINDOWS = 3  # that one evaluation follows for late events
+MAX_WINDOWS = 5  # that one evaluation follows for late events
+MAX_LOADED = 40  # snapshots, back to the windows of late events
 # A record's time is a whole second, and the clocks of EC2 and of the monitor differ a little.
 BLUR = timedelta(seconds=2)
 # How long the changes of an unchanged scope are known: CloudTrail delivers within some 15 minutes.
@@ -69,10 +70,12 @@ class TransientFinder:
         """
         steps: list[Transition] = []
         snapshots: list[StoredSnapshot] = []
-        for stored, before, new in self._list_windows(latest):
+        held_at = state.record.held_at if state.record else None
+        for stored, before, new in self._list_windows(latest, held_at):
             changes = merge_changes(stored.changes, new)
             steps += self._follow_former(state, before, stored, changes)
-            snapshots.append(replace(stored, changes=changes))
+            if new:
+                snapshots.append(replace(stored, changes=changes))
         found, held = self._follow_present(latest, is_new=is_new)
         steps += found
         late = (
@@ -83,7 +86,13 @@ class TransientFinder:
         later = tuple(it for it in later if it.time > self._evaluated.observed_at - LATE)
         if not is_new and {each.event_id for each in later} - {it.event_id for it in latest.later}:
             snapshots = [replace(base, later=later), *(it for it in snapshots if it is not late)]
+        if held is None and held_at and not self._is_due(held_at):
+            held = held_at
         return Followed(tuple(steps), tuple(snapshots), held)
+
+    def _is_due(self, held_at: datetime) -> bool:
+        """Whether what was held then is told now, if no caller put it back."""
+        return self._evaluated.observed_at - held_at >= HELD
 
     def _select_since(self, stored: StoredSnapshot) -> tuple[Change, ...]:
         """Select the changes of the last window, and of those the ones that say what they did."""
@@ -95,15 +104,21 @@ class TransientFinder:
         )
 
     def _list_windows(
-        self, latest: StoredSnapshot
+        self, latest: StoredSnapshot, held_at: datetime | None
     ) -> Iterator[tuple[StoredSnapshot, StoredSnapshot, Sequence[Change]]]:
-        """List the former windows of which a change is new: end, beginning and the new changes."""
-        if not self._changes:
-            return
-        oldest = min(each.time for each in self._changes)
+        """List the former windows of which a change is new: end, beginning and the new changes.
+
+        So is the window of a change whose second evaluation is due.
+        """
+        held = held_at if held_at and self._is_due(held_at) else None
+        times = [*(each.time for each in self._changes), *([held] if held else [])]
+        oldest = min(times, default=None)
         stored: StoredSnapshot | None = latest
-        for _ in range(MAX_WINDOWS):
-            if stored is None or stored.previous is None or oldest > stored.observed_at + BLUR:
+        left = MAX_WINDOWS
+        for _ in range(MAX_LOADED):
+            if oldest is None or stored is None or stored.previous is None or not left:
+                return
+            if oldest > stored.observed_at + BLUR:
                 return
             before = self._load(stored.previous)
             if before is None:
@@ -115,8 +130,9 @@ class TransientFinder:
                 if each.event_id not in known
                 and before.observed_at - BLUR < each.time <= stored.observed_at + BLUR
             ]
-            if new:
+            if new or (held and before.observed_at < held <= stored.observed_at):
                 yield stored, before, new
+                left -= 1
             stored = before
 
     def _follow_former(

@@ -23,6 +23,21 @@ T = TypeVar("T")
 # nothing elsewhere, so nothing is missing.
 # https://docs.aws.amazon.com/network-manager/latest/tgwnm/what-are-global-networks.html
 ONLY_IN: Mapping[str, frozenset[str]] = {"networkmanager": frozenset({"aws", "aws-us-gov"})}
+# What is read only of what another operation lists: without the list it is unread as well.
+DEPENDENTS: Mapping[SharedFacet, tuple[SharedFacet, ...]] = {
+    SharedFacet.ZONES: (SharedFacet.ZONE, SharedFacet.RECORDS),
+    SharedFacet.RESOLVER_ENDPOINTS: (SharedFacet.RESOLVER_ADDRESSES,),
+    SharedFacet.PROFILES: (SharedFacet.PROFILE_RESOURCES,),
+    SharedFacet.TRANSIT_GATEWAYS: (SharedFacet.TRANSIT_ROUTE_TABLES,),
+    SharedFacet.TRANSIT_ROUTE_TABLES: (
+        SharedFacet.TRANSIT_ROUTES,
+        SharedFacet.PREFIX_LIST_REFERENCES,
+    ),
+    SharedFacet.ATTACHMENTS: (SharedFacet.VPC_ATTACHMENTS, SharedFacet.PEERING_ATTACHMENTS),
+    SharedFacet.CORE_NETWORKS: (SharedFacet.CORE_NETWORK, SharedFacet.CORE_ATTACHMENTS),
+    SharedFacet.CORE_NETWORK: (SharedFacet.CORE_ROUTES,),
+    SharedFacet.CORE_ATTACHMENTS: (SharedFacet.CORE_VPC_ATTACHMENT,),
+}
 PAGES: Mapping[str, int] = {"ec2": 1000}
 PAGE_OF_LISTS = 100  # GetManagedPrefixListEntries accepts no more
 
@@ -107,10 +122,12 @@ class Reader:
                     yield parsed
 
     def miss(self, facet: SharedFacet, why: str, subject: str = "", account: str = "") -> None:
-        """Record what could not be read."""
+        """Record what could not be read, and what would have been read of it."""
         fact = UnreadFact(facet, account or self.account, why, subject)
         if fact not in self.unread:
             self.unread.append(fact)
+        for dependent in DEPENDENTS.get(facet, ()):
+            self.miss(dependent, why, subject, account)
 
     def _has_region(self, service: str) -> bool:
         """Whether botocore knows an endpoint of a service in the Region.

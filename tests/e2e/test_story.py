@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from posture_cli.demo.demo_run import DemoRun, DemoStep, StepKind
-from posture_cli.demo.scenarios import SCENARIOS
+from posture_cli.demo.scenarios import SCENARIOS, SHARED_SCENARIOS
 from posture_cli.embedded.aws import EmbeddedAws
 from stack_template import PATH
 
@@ -18,7 +18,7 @@ SUBJECT_LIMIT = 100  # characters; SNS rejects longer subjects
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
     """Yield an emulated AWS with the stack."""
-    with EmbeddedAws(PATH.parent) as aws:
+    with EmbeddedAws(PATH.parent, parameters={"SharedNetwork": "on"}) as aws:
         yield aws
 
 
@@ -45,7 +45,7 @@ def find_step(steps: list[DemoStep], title: str, phase: StepKind = StepKind.BREA
 def test_every_change_is_detected_reported_and_resolved(steps: list[DemoStep]) -> None:
     """The demo's own checks find no fault."""
     assert [fault for each in steps for fault in each.faults] == []
-    assert len(steps) == 2 * len(SCENARIOS) + 2
+    assert len(steps) == 2 * len([*SCENARIOS, *SHARED_SCENARIOS]) + 2
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,7 @@ def test_every_change_is_detected_reported_and_resolved(steps: list[DemoStep]) -
         ("DNS hostnames are disabled", {"endpoint-private-dns-ineffective"}),
         ("A subnet moves", {"subnet-without-gateway-endpoint-route"}),
         ("The KMS endpoint", {"required-service-without-endpoint"}),
+        ("The transit gateway's route table", {"required-service-without-endpoint"}),
     ],
 )
 def test_each_scenario_opens_the_findings_of_its_misconfiguration(
@@ -86,6 +87,25 @@ def test_the_cause_is_the_call_that_did_it(steps: list[DemoStep]) -> None:
     (finding,) = find_step(steps, "A subnet moves").findings
     assert finding.cause is not None
     assert finding.cause.event_name == "ReplaceRouteTableAssociation"
+
+
+def test_a_lost_route_of_the_transit_gateway_is_named_with_its_remedy(
+    steps: list[DemoStep], demo: DemoRun
+) -> None:
+    """Each spoke has an alert: the step that decides first, the caller, and a proven command."""
+    hub = demo.organization.hub
+    assert hub is not None
+    step = find_step(steps, "The transit gateway's route table")
+    assert {alert.body["scope_name"] for alert in step.alerts} == {"orders", "billing"}
+    for alert in step.alerts:
+        evidence = alert.text.partition("Evidence:")[2].splitlines()[1]
+        assert f"Transit gateway route, broken: {hub.spokes_table} has no route to" in evidence
+        assert "with DeleteTransitGatewayRoute at" in alert.text
+        assert "aws ec2 enable-transit-gateway-route-table-propagation" in alert.text
+        assert "Verified: resolves this; opens nothing" in alert.text
+    repaired = find_step(steps, "The transit gateway's route table", StepKind.REPAIR)
+    assert {finding.status.value for finding in repaired.findings} == {"resolved"}
+    assert len(repaired.alerts) == 2
 
 
 def test_an_alert_has_all_parts(steps: list[DemoStep]) -> None:

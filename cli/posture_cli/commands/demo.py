@@ -44,8 +44,8 @@ def demo(
     """Run the whole monitor on this machine: no AWS account, network or container needed.
 
     The command starts an emulated AWS in its own process, creates the stack from template.yaml,
-    builds a small organization with three VPCs and breaks it with real API calls. For each change
-    it shows the findings and alerts of the monitor's Lambda functions, then repairs the change.
+    builds a small organization with six VPCs, of which two are spokes of a hub with endpoints, and
+    breaks it with real API calls. For each change it shows the findings and alerts of the monitor's Lambda functions, then repairs the change.
 
     Exit code: 0 when every change was found, reported and resolved, 1 when not, 2 on error.
     """
@@ -61,9 +61,9 @@ def _run(project: Path, pace: float, output: Output, report: Path | None) -> int
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
 
         status.update("creating the stack of template.yaml")
-        with EmbeddedAws(project) as aws:
+        with EmbeddedAws(project, parameters={"SharedNetwork": "on"}) as aws:
             run = DemoRun(aws)
-            status.update("building an organization with three VPCs")
+            status.update("building an organization with six VPCs")
             run.build()
             status.stop()
             faults = _print_run(run, pace, output)

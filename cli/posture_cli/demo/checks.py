@@ -28,13 +28,16 @@ def check_reported_once(
 
 
 def check_causes(records: Sequence[Mapping[str, Any]], changed: Sequence[Finding]) -> Iterator[str]:
-    """Check that findings opened, and that each names one of the calls as its cause."""
+    """Check that findings opened, and that each names one of the calls as a possible cause.
+
+    What several VPCs share has no certain cause: a call is a candidate.
+    """
     opened = [finding for finding in changed if finding.status in ACTIVE]
     if not opened:
         yield "no finding opened"
     events = {record["eventID"] for record in records}
     for finding in opened:
-        if finding.cause is None or finding.cause.event_id not in events:
+        if events.isdisjoint(each.event_id for each in finding.caused_by.possible):
             yield f"{finding.rule} on {finding.resource} does not name the call that caused it"
 
 

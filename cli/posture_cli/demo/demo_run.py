@@ -19,8 +19,9 @@ from posture.model.finding import Finding, FindingStatus
 from posture.store.baselines import BaselineTable
 from posture.store.findings import Findings
 from posture_cli.demo import checks
+from posture_cli.demo.hub import Hub, HubBuilder
 from posture_cli.demo.organization import BASELINE_DOCUMENT, Organization, OrganizationBuilder
-from posture_cli.demo.scenarios import SCENARIOS, Scenario
+from posture_cli.demo.scenarios import SCENARIOS, SHARED_SCENARIOS, Scenario
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller
 from posture_cli.embedded.mailbox import ReceivedAlert
@@ -78,7 +79,8 @@ class DemoRun:
 
     def build(self) -> Organization:
         """Build the organization, unrecorded, and apply its baseline."""
-        self.organization = OrganizationBuilder(self._aws.ec2(), self._aws.account).build()
+        builder = OrganizationBuilder(self._aws.ec2(), self._aws.account)
+        self.organization = builder.build()
         table = self._aws.stack.outputs["BaselineTableName"]
         BaselineTable(self._aws.session.client("dynamodb"), table).apply(
             parse_document(BASELINE_DOCUMENT),
@@ -86,7 +88,27 @@ class DemoRun:
             applied_at=datetime.now(UTC),
             applied_by=ApiCaller(self._aws.account, "SecurityTeam", "carol").arn,
         )
+        if self._reads_shared_network:
+            self.organization = replace(self.organization, hub=self._build_hub(builder.policy()))
         return self.organization
+
+    def _build_hub(self, policy: str) -> Hub:
+        """Build the hub with its spokes, survey the shared network, and evaluate the hub.
+
+        A spoke that is evaluated before its hub has unknown findings until then.
+        """
+        hub = HubBuilder(self._aws.ec2(), self._aws.session.client("route53"), policy).build()
+        self._aws.functions[self._aws.stack.physical_id("SurveyFunction")]({})
+        caller = ApiCaller(self._aws.account, "NetworkAdmin", "alice")
+        self._aws.ec2(caller).modify_vpc_attribute(VpcId=hub.id, EnableDnsHostnames={"Value": True})
+        self._aws.settle()
+        self._records = len(self._aws.trail)
+        return hub
+
+    @property
+    def _reads_shared_network(self) -> bool:
+        """Whether the stack reads the network that VPCs share (its parameter `SharedNetwork`)."""
+        return "SurveyFunction" in self._aws.stack.of_type("AWS::Lambda::Function")
 
     def run(self) -> Iterator[DemoStep]:
         """Run the demo; yield each step once it is complete."""
@@ -94,7 +116,8 @@ class DemoRun:
         self._aws.sweep()
         title = "The first sweep evaluates all VPCs of the region"
         yield _add_faults(self._complete(StepKind.SWEEP, title, "schedule", start))
-        for number, scenario in enumerate(SCENARIOS):
+        scenarios = [*SCENARIOS, *(SHARED_SCENARIOS if self._reads_shared_network else ())]
+        for number, scenario in enumerate(scenarios):
             role, session, address, service = CALLERS[number % len(CALLERS)]
             caller = ApiCaller(self._aws.account, role, session, address, invoked_by=service)
             yield from self._run_scenario(scenario, caller)

@@ -5,6 +5,7 @@
 * *analytics*: no internet access; a gateway endpoint for S3 and an interface endpoint for Glue;
   peered with payments.
 * *sandbox*: one subnet with an internet gateway.
+* With the shared network, a hub and two spokes (`hub.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from posture_cli.demo.hub import Hub
 from posture_cli.demo.network_builder import NetworkBuilder, build_https_permission, tag
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ BASELINE_DOCUMENT = {
             "match": {"tags": {"Name": "payments"}},
             "set": {"required_services": ["s3", "dynamodb", "kms", "secretsmanager"]},
         },
+        {
+            "name": "Queues of the spokes are reached by the central endpoint",
+            "match": {"tags": {"network": "spoke"}},
+            "set": {"required_services": ["sqs"]},
+        },
     ],
 }
 
@@ -53,11 +60,12 @@ class DemoVpc:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The organization's VPCs."""
+    """The organization's VPCs; `hub` is where the monitor reads the shared network."""
 
     payments: DemoVpc
     analytics: DemoVpc
     sandbox: DemoVpc
+    hub: Hub | None = None
 
 
 class OrganizationBuilder(NetworkBuilder):

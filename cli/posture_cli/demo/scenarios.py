@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from posture_cli.demo.hub import HUB_BLOCK
 from posture_cli.demo.network_builder import build_https_permission
 from posture_cli.demo.organization import Organization, OrganizationBuilder
 
@@ -29,13 +30,16 @@ class Scenario:
 
 
 SCENARIOS: list[Scenario] = []
+SHARED_SCENARIOS: list[Scenario] = []  # of the hub and its spokes
 
 
-def _scenario(name: str, title: str) -> Callable[[Misconfiguration], Misconfiguration]:
+def _scenario(
+    name: str, title: str, scenarios: list[Scenario] = SCENARIOS
+) -> Callable[[Misconfiguration], Misconfiguration]:
     """Add a function that misconfigures the network, yields, and repairs it."""
 
     def add(function: Misconfiguration) -> Misconfiguration:
-        SCENARIOS.append(Scenario(name, title, contextmanager(function)))
+        scenarios.append(Scenario(name, title, contextmanager(function)))
         return function
 
     return add
@@ -120,3 +124,25 @@ def _delete_endpoint(builder: OrganizationBuilder, organization: Organization) -
     builder.ec2.delete_vpc_endpoints(VpcEndpointIds=[vpc.endpoints["kms"]])
     yield
     builder.create_private_endpoint(vpc.id, vpc.private_subnets, "kms", vpc.endpoint_group)
+
+
+@_scenario(
+    "lost-transit-route",
+    "The transit gateway's route table for spokes loses the route to the central endpoints",
+    SHARED_SCENARIOS,
+)
+def _delete_transit_route(
+    builder: OrganizationBuilder, organization: Organization
+) -> Iterator[None]:
+    hub = organization.hub
+    if hub is None:
+        raise AssertionError(organization)
+    builder.ec2.delete_transit_gateway_route(
+        TransitGatewayRouteTableId=hub.spokes_table, DestinationCidrBlock=HUB_BLOCK
+    )
+    yield
+    builder.ec2.create_transit_gateway_route(
+        TransitGatewayRouteTableId=hub.spokes_table,
+        DestinationCidrBlock=HUB_BLOCK,
+        TransitGatewayAttachmentId=hub.attachment,
+    )

@@ -20,6 +20,7 @@ from organization_builders import (
 )
 from posture.analysis.central.answers import NameAnswer, NameOutcome, StepKind, StepStatus
 from posture.analysis.central.names import list_names, resolve_name
+from posture.analysis.central.private_names import split_names
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.model.network import Endpoint, EndpointType, Facet, NetworkInterface, Service, Snapshot
 from posture.model.shared_network import (
@@ -779,6 +780,32 @@ def test_all_names_of_s3_and_the_public_name_of_dynamodb() -> None:
         "aws.sagemaker.eu-west-1.notebook", frozenset({EndpointType.INTERFACE}), "amazon"
     )
     assert list_names(snapshot, other) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "opted"),
+    [
+        ("kms", (KMS,), ()),
+        ("kms", (KMS, "kms-fips.eu-west-1.amazonaws.com"), ("kms-fips.eu-west-1.amazonaws.com",)),
+        ("kms-fips", ("kms-fips.eu-west-1.amazonaws.com",), ()),
+        ("ecr.dkr", (DKR, ANY_DKR, "*.dkr-ecr.eu-west-1.on.aws"), ("*.dkr-ecr.eu-west-1.on.aws",)),
+        ("eks-auth", ("eks-auth.eu-west-1.api.aws",), ()),
+        (
+            "monitoring",
+            (f"monitoring-fips.{BASE}", f"monitoring.{BASE}", "monitoring.eu-west-1.api.aws"),
+            (f"monitoring-fips.{BASE}", "monitoring.eu-west-1.api.aws"),
+        ),
+    ],
+)
+def test_which_names_clients_opt_for(
+    name: str, names: tuple[str, ...], opted: tuple[str, ...]
+) -> None:
+    """A service that has no other names has these by default."""
+    types = frozenset({EndpointType.INTERFACE})
+    service = Service(f"com.amazonaws.eu-west-1.{name}", types, "amazon", names)
+    default, others = split_names(service, names)
+    assert others == opted
+    assert set(default) == set(names) - set(opted)
 
 
 def without_shared(organization: Organization, short: str, vpc_id: str = SPOKE) -> NameResolution:

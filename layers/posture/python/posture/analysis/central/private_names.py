@@ -11,7 +11,12 @@ from posture.model.network import Endpoint, EndpointType, Service, Snapshot
 from posture.model.service_names import CUSTOM_SERVICE_NAME, get_partition, short_name
 
 SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
-DUAL_STACK_SUFFIXES = ("api.aws", "api.amazonwebservices.com.cn")
+# https://docs.aws.amazon.com/general/latest/gr/rande.html#dual-stack-endpoints
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
+DUAL_STACK_SUFFIXES = (
+    *(".api.aws", ".on.aws"),
+    *(".api.amazonwebservices.com.cn", ".on.amazonwebservices.com.cn"),
+)
 # Names of buckets, access points and S3 Control, which private DNS of an S3 endpoint covers too.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
 S3_NAMES = (

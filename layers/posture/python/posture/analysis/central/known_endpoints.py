@@ -109,7 +109,7 @@ def contains(snapshot: Snapshot, address: Address) -> bool:
     return any(address in each for each in blocks)
 
 
-@cache_by_identity(maxsize=256)
+@cache_by_identity(maxsize=16)
 def _index_addresses(snapshot: Snapshot) -> Mapping[Address, tuple[str, ...]]:
     found: dict[Address, tuple[str, ...]] = {}
     for endpoint in snapshot.endpoints.values():
@@ -120,7 +120,7 @@ def _index_addresses(snapshot: Snapshot) -> Mapping[Address, tuple[str, ...]]:
     return found
 
 
-@cache_by_identity(maxsize=256)
+@cache_by_identity(maxsize=16)
 def map_private_dns_zones(snapshot: Snapshot) -> Mapping[str, tuple[HostedZone, ...]]:
     """Map the ids of a VPC's working interface endpoints to the zones of private DNS.
 

@@ -19,6 +19,8 @@ from organization_builders import (
     list_records,
 )
 from posture.analysis.central.answers import NameAnswer, NameOutcome, StepKind, StepStatus
+from posture.analysis.central.known_endpoints import get_endpoint_id
+from posture.analysis.central.links import list_named
 from posture.analysis.central.names import list_names, resolve_name
 from posture.analysis.central.private_names import split_names
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
@@ -862,3 +864,30 @@ def test_an_address_of_the_vpc_itself_is_its_own() -> None:
     organization = with_records(DnsRecord(KMS, "A", (str(ZONAL),)))
     overlapping = edit_vpc(organization, cidrs=(ip_network("10.0.0.0/16"),))
     assert ask(overlapping).outcome is OTHER
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint_id"),
+    [
+        ("vpce-0abc-1x2y.kms.eu-west-1.vpce.amazonaws.com", "vpce-0abc"),
+        ("vpce-0abc-1x2y-eu-west-1a.kms.eu-west-1.vpce.amazonaws.com", "vpce-0abc"),
+        ("*.vpce-0abc-1x2y.s3.eu-west-1.vpce.amazonaws.com", "vpce-0abc"),
+        ("bucket.vpce-0abc-1x2y.s3.eu-west-1.vpce.amazonaws.com", "vpce-0abc"),
+        ("vpce-0abc-1x2y.vpce-svc-0def.eu-west-1.vpce.amazonaws.com", "vpce-0abc"),
+        ("vpce-0abc-1x2y.kms.cn-north-1.vpce.amazonaws.com.cn", "vpce-0abc"),
+        ("vpce-0abc", "vpce-0abc"),
+        (KMS, ""),
+        ("vpce-0abc-1x2y.kms.example.com", ""),
+        ("", ""),
+    ],
+)
+def test_the_endpoint_that_a_dns_name_names(name: str, endpoint_id: str) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html."""
+    assert get_endpoint_id(name) == endpoint_id
+
+
+def test_a_central_vpc_is_found_by_an_alias_of_s3() -> None:
+    """The Regional name of an endpoint of S3 begins with a wildcard."""
+    target = "*.vpce-0aaaaaaaaaaaaaaaa-abcdefgh.s3.eu-west-1.vpce.amazonaws.com"
+    named = list_named(zone(f"s3.{BASE}", DnsRecord(f"s3.{BASE}", "A", alias=target)))
+    assert named.endpoint_ids == {"vpce-0aaaaaaaaaaaaaaaa"}

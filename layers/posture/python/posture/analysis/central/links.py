@@ -9,11 +9,13 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from ipaddress import ip_address
 from itertools import chain
 
 from posture.analysis.addresses import AddressSet
+from posture.analysis.central.identity import cache_by_identity
+from posture.analysis.central.known_endpoints import get_endpoint_id
 from posture.model.network import Address, Network
 from posture.model.shared_network import (
     AttachmentKind,
@@ -27,7 +29,6 @@ from posture.model.shared_network import (
     VpcPeering,
 )
 
-ENDPOINT_DOMAIN = ".vpce.amazonaws.com"
 NETWORKS = 4  # whose indexes are kept: the present one, and those of a trial
 
 Block = tuple[int, int, int]  # IP version, prefix length, and the bits of the prefix
@@ -45,27 +46,13 @@ class Named:
         return Named(self.endpoint_ids | other.endpoint_ids, self.addresses | other.addresses)
 
 
-def find_endpoint_id(name: str) -> str:
-    """Return the id of the endpoint that a DNS name of it names; "" for another name.
-
-    The first label of the name is the id with a suffix, such as `vpce-0abc-1x2y` or
-    `vpce-0abc-1x2y-eu-west-1a`.
-    https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html
-    """
-    label, _, domain = name.rstrip(".").partition(".")
-    parts = label.removeprefix("*.").split("-")
-    if not f".{domain}".endswith(ENDPOINT_DOMAIN) or parts[0] != "vpce" or len(parts) < 2:  # noqa: PLR2004
-        return ""
-    return f"vpce-{parts[1]}"
-
-
 def list_named(zone: HostedZone) -> Named:
     """List the endpoints and addresses that the records of a zone name."""
     ids: set[str] = set()
     addresses: set[Address] = set()
     for record in zone.records or ():
         for target in (record.alias, *record.values):
-            if endpoint_id := find_endpoint_id(target):
+            if endpoint_id := get_endpoint_id(target):
                 ids.add(endpoint_id)
             elif record.type in {"A", "AAAA"} and target and target != record.alias:
                 addresses.add(ip_address(target))
@@ -311,24 +298,7 @@ def _to_block(network: Network) -> Block:
     return network.version, network.prefixlen, int(network.network_address) >> shift
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Same:
-    """A shared network compared by identity."""
-
-    shared: SharedNetwork
-
-    def __hash__(self) -> int:
-        return id(self.shared)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.shared is other.shared
-
-
-@lru_cache(NETWORKS)
-def _build_index(same: _Same) -> NetworkIndex:
-    return NetworkIndex(same.shared)
-
-
+@cache_by_identity(NETWORKS)
 def index_network(shared: SharedNetwork) -> NetworkIndex:
     """Return the indexes of a shared network, computed once."""
-    return _build_index(_Same(shared))
+    return NetworkIndex(shared)

@@ -21,6 +21,7 @@ WITHOUT_CONTROL = {
     "gateway-endpoint-bypassed-by-names",
     "gateway-endpoint-route-blackholed",
     "hosted-zone-overruled",
+    "hosted-zone-record-dangling",
     "hosted-zone-without-record",
     "interface-endpoint-charges-avoidable",
     "nat-gateway-charges-avoidable",

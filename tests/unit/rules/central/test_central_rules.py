@@ -123,12 +123,12 @@ BROKEN: Mapping[str, tuple[Organization, Edit, str, str]] = {
         f"is named key.{REGION}.amazonaws.com, and clients ask for {KMS_NAME}",
     ),
     DANGLING: (ORGANIZATION, delete_endpoint("kms"), KMS_ZONE, f"to {ENDPOINT}, which does not"),
-    UNREACHABLE: (ORGANIZATION, drop_routes(SPOKE), ENDPOINT, "rtb-spoke1 has no route to"),
-    RETURN: (ORGANIZATION, drop_routes(HUB), ENDPOINT, "rtb-hub has no route to"),
+    UNREACHABLE: (ORGANIZATION, drop_routes(SPOKE), KMS, "rtb-spoke1 has no route to"),
+    RETURN: (ORGANIZATION, drop_routes(HUB), KMS, "rtb-hub has no route to"),
     "policy": (
         ORGANIZATION,
         edit_endpoint("kms", policy=allow_accounts(HUB_ACCOUNT, get_spoke_account(2))),
-        ENDPOINT,
+        KMS,
         f"the policy of {ENDPOINT} allows no request of account {get_spoke_account(1)}",
     ),
 }
@@ -282,7 +282,7 @@ def test_a_rule_in_conflict_with_a_zone_is_reported_although_its_answer_is_not_k
 def test_the_policy_of_the_endpoint_is_the_last_step(policy: str, status: Status) -> None:
     """It fails only if the policy allows no request at all of the VPC's account."""
     organization = edit_endpoint("kms", policy=policy)(ORGANIZATION)
-    assert judge(organization, UNREACHABLE)[ENDPOINT].status is status
+    assert judge(organization, UNREACHABLE)[KMS].status is status
 
 
 def test_a_zone_that_wins_to_the_same_effect_is_no_conflict() -> None:

@@ -93,7 +93,8 @@ def _presence(vpc: VpcContext, service: Service, *others: Service) -> RuleResult
         return undecided(service.name, summary, remediation=remedy, concerns=concerns)
     create = partial(_create, vpc, service, existing)
     if central := evaluate_central_presence(vpc, (service, *others), create):
-        return replace(central, concerns=central.concerns | concerns)
+        facts = (*central.evidence, *map(endpoint_evidence, existing))
+        return replace(central, concerns=central.concerns | concerns, evidence=facts)
     return failed(
         resource=service.name,
         summary=f"{vpc_id} has no available endpoint for {service.name}, which the baseline "

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from posture.analysis.central.links import index_network
 from posture.model.baseline import CentralEndpoints
-from posture.model.network import Endpoint, EndpointType, Service, Tags
+from posture.model.network import Endpoint, EndpointType, Service
 from posture.rules.rule import VpcContext
 
 AVAILABLE = "available"
@@ -18,21 +19,27 @@ class Offer:
 
     endpoint: Endpoint
     vpc_id: str
-    account: str
-    tags: Tags
 
 
 def list_offers(vpc: VpcContext, service: Service) -> tuple[Offer, ...]:
-    """List the available endpoints for a service in the central VPCs, other than the VPC itself."""
-    central = vpc.shared.central_vpcs if vpc.shared else {}
+    """List the available endpoints for a service that the VPC could use.
+
+    They are in central VPCs that routes lead to, and their private DNS is disabled: one that is
+    enabled is likely to be for the endpoint's own VPC.
+    """
+    if vpc.shared is None:
+        return ()
+    central, index = vpc.shared.central_vpcs, index_network(vpc.shared)
     return tuple(
-        Offer(endpoint, vpc_id, snapshot.scope.account, snapshot.vpc.tags)
+        Offer(endpoint, vpc_id)
         for vpc_id, snapshot in sorted(central.items())
         if vpc_id != vpc.snapshot.vpc.id
         for _, endpoint in sorted(snapshot.endpoints.items())
         if endpoint.type is EndpointType.INTERFACE
         and endpoint.service_name == service.name
         and endpoint.state == AVAILABLE
+        and endpoint.private_dns is False
+        and index.reaches(vpc.snapshot.vpc.id, vpc_id)
     )
 
 

@@ -18,6 +18,7 @@ from posture.rules.central.steps import (
     is_decided_by_names,
 )
 from posture.rules.central.use import Break, CentralUse, list_lacking, list_uses
+from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, not_applicable, passed
 from posture.rules.rule import Family, Rule, VpcContext
 
@@ -26,31 +27,33 @@ TRANSIT = "https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.
 
 def _unreachable(vpc: VpcContext) -> Iterator[RuleResult]:
     for use, reported in _list_used(vpc):
-        name, resource = short_name(use.service.name), next(iter(use.endpoints))
+        name, ids = use.service.name, join_names(use.endpoints)
         if reported:
-            yield not_applicable(resource, f"{resource} ({name}): {REPORTED}")
+            yield not_applicable(name, f"{ids} ({short_name(name)}): {REPORTED}")
         elif use.broken is Break.PATH:
-            yield _fail(vpc, use, resource)
+            yield _fail(vpc, use)
         elif use.status is StepStatus.UNKNOWN and not is_decided_by_names(use):
-            yield build_unknown(vpc, use, resource)
+            yield build_unknown(vpc, use, name)
         elif use.broken is Break.RETURN:
-            summary = f"{resource} ({name}): reported by central-endpoint-return-path-missing"
-            yield not_applicable(resource, summary)
+            summary = (
+                f"{ids} ({short_name(name)}): reported by central-endpoint-return-path-missing"
+            )
+            yield not_applicable(name, summary)
         else:
-            summary = f"{vpc.snapshot.vpc.id} reaches {resource} ({name})"
-            yield passed(resource, summary, tuple(build_evidence(use)), concerns=use.concerns)
+            summary = f"{vpc.snapshot.vpc.id} reaches {ids} ({short_name(name)})"
+            yield passed(name, summary, tuple(build_evidence(use)), concerns=use.concerns)
 
 
 def _no_return(vpc: VpcContext) -> Iterator[RuleResult]:
     for use, reported in _list_used(vpc):
-        name, resource = short_name(use.service.name), next(iter(use.endpoints))
+        name, ids = use.service.name, join_names(use.endpoints)
         if reported and use.broken:
-            yield not_applicable(resource, f"{resource} ({name}): {REPORTED}")
+            yield not_applicable(name, f"{ids} ({short_name(name)}): {REPORTED}")
         elif use.broken is Break.RETURN:
-            yield _fail(vpc, use, resource)
+            yield _fail(vpc, use)
         elif use.broken is None and use.status is not StepStatus.UNKNOWN:
-            summary = f"a path leads from {resource} ({name}) back to {vpc.snapshot.vpc.id}"
-            yield passed(resource, summary, concerns=use.concerns)
+            summary = f"a path leads from {ids} ({short_name(name)}) back to {vpc.snapshot.vpc.id}"
+            yield passed(name, summary, concerns=use.concerns)
 
 
 def _list_used(vpc: VpcContext) -> Iterator[tuple[CentralUse, bool]]:
@@ -62,8 +65,8 @@ def _list_used(vpc: VpcContext) -> Iterator[tuple[CentralUse, bool]]:
             yield use, broken and use.service.name in lacking
 
 
-def _fail(vpc: VpcContext, use: CentralUse, resource: str) -> RuleResult:
-    found = build_failure(vpc, use, resource, describe_break(vpc, use))
+def _fail(vpc: VpcContext, use: CentralUse) -> RuleResult:
+    found = build_failure(vpc, use, use.service.name, describe_break(vpc, use))
     partly = use.status is StepStatus.PARTLY
     return replace(found, severity=Severity.MEDIUM if partly else None)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from posture.analysis.central.answers import StepStatus
 from posture.analysis.names import ResolvesTo, find_other_network
-from posture.model.network import Facet, Service
+from posture.model.network import EndpointType, Facet, Service
 from posture.model.verdict import Remediation, Severity
 from posture.rules.central.offers import Offer, list_offers
 from posture.rules.central.steps import (
@@ -25,6 +25,7 @@ from posture.rules.prices import compare_central_charges
 from posture.rules.result import RuleResult, passed, undecided
 from posture.rules.rule import VpcContext
 
+MOST_OFFERS = 2  # central endpoints that a summary names
 SWITCH = "Set the parameter SharedNetwork to on, or scan with the option --shared-network."
 
 
@@ -64,10 +65,7 @@ def evaluate_central_presence(
         # Wherever the names lead, a VPC without a route to other networks reaches nothing there.
         reaches = find_other_network(vpc.snapshot) or Facet.ROUTE_TABLES in vpc.snapshot.unreadable
         return build_unknown(vpc, use, service.name) if reaches else None
-    offers = list_offers(vpc, service)
-    if use.broken is None or not (use.is_central or offers):
-        return None
-    return _fail(vpc, use, offers, create)
+    return _fail(vpc, use, list_offers(vpc, service), create) if use.broken else None
 
 
 def _pass(vpc: VpcContext, use: CentralUse, service: Service) -> RuleResult:
@@ -89,27 +87,44 @@ def _fail(
     """Build the failure with the first broken step; an endpoint in the VPC is the last remedy."""
     service, summary = use.service, describe_break(vpc, use)
     if not use.is_central:
-        there = join_names(f"{each.endpoint.id} in {each.vpc_id}" for each in offers)
         summary = (
             f"{vpc.snapshot.vpc.id} has no available endpoint for {service.name}, which the "
-            f"baseline requires, and its names do not lead to {there}"
+            "baseline requires"
         )
+        if offers:
+            summary += f", and its names do not lead to {_describe_offers(offers)}"
         summary += f": {use.deciding.text}" if use.deciding else ""
     found = build_failure(vpc, use, service.name, summary)
     some = use.status is StepStatus.PARTLY and not is_decided_by_names(use)
-    costs = compare_central_charges(len({each.zone for each in vpc.subnets}))
+    zones = len({each.zone for each in vpc.subnets})
+    costs = (compare_central_charges(zones),) if use.is_central or offers else ()
     return replace(
         found,
         severity=Severity.MEDIUM if some else None,
-        evidence=(*found.evidence, costs),
+        evidence=(*found.evidence, *costs),
         concerns=found.concerns | {each.endpoint.id for each in offers},
-        propose=lambda: _propose(vpc, use, create),
+        propose=lambda: _propose(vpc, use, create, sentence=use.is_central or bool(offers)),
     )
 
 
+def _describe_offers(offers: Sequence[Offer]) -> str:
+    named = [f"{each.endpoint.id} in {each.vpc_id}" for each in offers[:MOST_OFFERS]]
+    return join_names(named) + " or others" * (len(offers) > MOST_OFFERS)
+
+
 def _propose(
-    vpc: VpcContext, use: CentralUse, create: Callable[[], Sequence[Remediation]]
+    vpc: VpcContext,
+    use: CentralUse,
+    create: Callable[[], Sequence[Remediation]],
+    *,
+    sentence: bool,
 ) -> tuple[Remediation, ...]:
-    """List what repairs the use, and an endpoint of the VPC's own only if nothing does."""
+    """List what repairs the step, then what creates an endpoint in the VPC.
+
+    A gateway endpoint is free of charge, so it goes first.
+    """
     repairs = propose_repairs(vpc, use)
-    return repairs if any(each.command for each in repairs) else (*repairs, *create())
+    repairs = repairs if sentence else repairs[:-1]
+    if EndpointType.GATEWAY in use.service.types:
+        return (*create(), *repairs)
+    return (*repairs, *create())

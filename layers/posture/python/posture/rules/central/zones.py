@@ -15,7 +15,6 @@ from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.central.names import NEEDED, REPORTED, WHITEPAPER, ZONES
 from posture.rules.central.steps import build_failure, describe_affected, describe_misnamed
 from posture.rules.central.use import Break, CentralUse, list_lacking, list_uses
-from posture.rules.controls import BOUNDARY
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
@@ -210,7 +209,6 @@ RULES: tuple[Rule[VpcContext], ...] = (
         ),
         remediation="Point the record to an endpoint that exists, or delete it.",
         evaluate=_dangling_records,
-        controls=BOUNDARY,
         references=(TAKEOVER, ZONES),
     ),
 )

@@ -35,12 +35,14 @@ from posture.model.network import (
 )
 from posture.model.shared_network import (
     AttachmentKind,
+    PeeredVpc,
     SharedFacet,
     TransitAttachment,
     TransitPeer,
     TransitRoute,
     TransitRouteTable,
     UnreadFact,
+    VpcPeering,
 )
 
 SPOKE, OTHER = "vpc-spoke1", "vpc-spoke2"
@@ -272,6 +274,37 @@ def test_routes_that_lead_in_a_loop_lose_the_traffic() -> None:
     assert "loop" in step.text
 
 
+def test_gateways_are_followed_to_a_limit() -> None:
+    """A chain of peered gateways that is longer than any in use."""
+    region, changed = TRANSIT.shared.region, TRANSIT
+    for number in range(20):
+        near = GATEWAY if not number else f"tgw-{number}"
+        far = f"tgw-{number + 1}"
+        ends = {
+            each: TransitAttachment(
+                f"tgw-attach-{each}-{other}",
+                each,
+                AttachmentKind.PEERING,
+                other,
+                HUB_ACCOUNT,
+                "available",
+                f"tgw-rtb-{each}",
+                peer=TransitPeer(other, f"tgw-attach-{other}-{each}", region, HUB_ACCOUNT),
+            )
+            for each, other in ((near, far), (far, near))
+        }
+        table_id = f"tgw-rtb-{near}" if number else SPOKES_TABLE
+        routes = (TransitRoute(HUB_BLOCK, None, (ends[near].id,)),)
+        changed = changed.edit_shared(
+            attachments={each.id: each for each in ends.values()},
+            tables={table_id: TransitRouteTable(table_id, near, routes)},
+        )
+    step = trace(changed).deciding
+    assert step
+    assert step.status is StepStatus.UNKNOWN
+    assert step.subject == "tgw-rtb-tgw-16"
+
+
 def test_what_the_owner_of_the_gateway_did_not_let_be_read_is_named() -> None:
     """The permission, the account and the reason."""
     unread = UnreadFact(SharedFacet.TRANSIT_ROUTES, HUB_ACCOUNT, "AccessDenied", SPOKES_TABLE)
@@ -367,6 +400,31 @@ def test_an_inspection_vpc_makes_a_path_unknown_and_what_follows_can_break_it() 
     assert decide(changed)[:2] == (StepStatus.BROKEN, StepKind.TRANSIT_ROUTE)
 
 
+def test_an_inspection_vpc_may_forward_by_peering() -> None:
+    """The route tables of the VPC are not read."""
+    hub, other = (
+        PeeredVpc(each, HUB_ACCOUNT, TRANSIT.shared.region, TRANSIT.shared.vpcs[each].cidrs)
+        for each in (HUB, OTHER)
+    )
+    peered = inspect(TRANSIT).edit_shared(peerings={"pcx-1": VpcPeering("pcx-1", hub, other)})
+    assert decide(peered)[0] is StepStatus.UNKNOWN
+
+
+def test_a_peering_connection_that_is_missing_is_unknown_unless_the_account_was_read() -> None:
+    """Either account sees it: if one was read, it does not exist."""
+    gone = PEERED.edit_shared(peerings={"pcx-spoke1": None})
+    assert decide(gone) == (StepStatus.BROKEN, StepKind.PEERING, "pcx-spoke1")
+    unread = tuple(
+        UnreadFact(SharedFacet.PEERINGS, each, "AccessDenied")
+        for each in (get_spoke_account(1), HUB_ACCOUNT)
+    )
+    assert decide(gone.edit_shared(unread=unread[:1]))[0] is StepStatus.BROKEN
+    step = trace(gone.edit_shared(unread=unread)).deciding
+    assert step
+    assert step.status is StepStatus.UNKNOWN
+    assert "ec2:DescribeVpcPeeringConnections" in step.missing
+
+
 def test_an_appliance_behind_a_vpn_may_forward_what_no_attachment_does() -> None:
     """Its tunnels end at a VPN attachment."""
     vpn = TransitAttachment(
@@ -457,6 +515,90 @@ def reference(group_id: str, peering_id: str = "pcx-spoke1") -> SecurityGroupRul
     return SecurityGroupRule("tcp", 443, 443, group=peer)
 
 
+def test_a_blackhole_in_the_spoke_loses_answers_to_the_hosts_behind_it() -> None:
+    """The table of the attachment's subnet may have routes inside the VPC, to a middlebox."""
+    half = route("10.0.16.0/25", "eni-gone", blackhole=True)
+    path = trace(edit_routes(TRANSIT, SPOKE, half))
+    assert path.status is StepStatus.PARTLY
+    assert path.deciding
+    assert path.deciding.kind is StepKind.RETURN_ROUTE
+    assert str(path.reaching) == "10.0.16.128/25"
+
+
+def shut_entry(hub: Snapshot) -> Snapshot:
+    """Let nothing out of the hub's attachment subnet in zone b."""
+    open_acl = hub.network_acls["acl-hub"]
+    ids = ("subnet-hub-tgw-b",)
+    shut = replace(open_acl, id="acl-shut", subnet_ids=ids, entries=(allow(100),))
+    rest = tuple(each for each in open_acl.subnet_ids if each not in ids)
+    return replace(hub, network_acls={"acl-hub": replace(open_acl, subnet_ids=rest), shut.id: shut})
+
+
+def test_traffic_keeps_its_zone_in_one_account_unless_appliance_mode_is_on() -> None:
+    """The names of zones mean different zones in different accounts."""
+    several = TRANSIT.edit_vpc(HUB, shut_entry)
+    assert decide(several)[:2] == (StepStatus.UNKNOWN, StepKind.NETWORK_ACL)
+
+    def move(snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, scope=replace(snapshot.scope, account=HUB_ACCOUNT))
+
+    one = several.edit_vpc(SPOKE, move)
+    assert trace(one).status is StepStatus.HOLDS
+    assert trace(one, zone="b").status is StepStatus.BROKEN
+    assert decide(edit_attachment(one, "hub", appliance_mode=True))[0] is StepStatus.UNKNOWN
+
+
+def test_entries_and_rules_for_one_interface_decide_about_it_alone() -> None:
+    """The others in its subnet do not count."""
+    block = "10.0.0.8/29"  # has the address of the first interface
+
+    def narrow(snapshot: Snapshot) -> Snapshot:
+        acl = snapshot.network_acls["acl-spoke1"]
+        entries = (
+            allow(100, block, egress=True),
+            allow(110, str(SPOKE_BLOCK)),
+            allow(120, block),
+            allow(130, str(SPOKE_BLOCK), egress=True),
+        )
+        return replace(snapshot, network_acls={acl.id: replace(acl, entries=entries)})
+
+    narrowed = TRANSIT.edit_vpc(SPOKE, narrow)
+    assert trace(narrowed).status is StepStatus.HOLDS
+    assert trace(narrowed, interface=1).status is StepStatus.BROKEN
+    grouped = with_workload_group(TRANSIT, admits(block))
+    assert trace(grouped, groups=["sg-app"]).status is StepStatus.HOLDS
+    assert trace(grouped, interface=1, groups=["sg-app"]).status is StepStatus.BROKEN
+
+
+def test_endpoints_in_one_subnet_are_told_apart_by_routes_and_groups() -> None:
+    """Only what no gate or route tells apart is traced once."""
+    organization = build_organization(services=("kms", "sns"))
+    first = organization.endpoints["kms"]
+    address = organization.snapshots[HUB].network_interfaces["eni-kms-a"].addresses[0]
+    own = organization.shared.tables[SPOKES_TABLE].routes or ()
+    lost = TransitRoute(ip_network(address), None, (), blackhole=True)
+
+    def regroup(hub: Snapshot) -> Snapshot:
+        groups = ("sg-gone",)
+        return replace(
+            hub, endpoints={**hub.endpoints, first.id: replace(first, security_group_ids=groups)}
+        )
+
+    for changed in (
+        edit_table(organization, SPOKES_TABLE, *own, lost),
+        organization.edit_vpc(HUB, regroup),
+    ):
+        analysis = Analysis(changed.snapshots[SPOKE], shared=changed.shared)
+        outcomes = [
+            analysis.evaluate_cell(
+                analysis.subnets[0], analysis.snapshot.services[each.service_name]
+            ).outcome
+            for each in organization.endpoints.values()
+        ]
+        assert outcomes[0] in {PathOutcome.PARTLY, PathOutcome.UNKNOWN}
+        assert outcomes[1] is PathOutcome.PRIVATE
+
+
 def test_a_group_reference_works_over_peering_and_not_over_a_gateway() -> None:
     """AWS excludes endpoints from references over gateways."""
     over_gateway = trace(edit_group(TRANSIT, admits("sg-app"))).deciding
@@ -500,6 +642,8 @@ def test_the_workloads_own_groups_must_let_the_traffic_out_and_be_admitted() -> 
     assert trace(admitted, groups=["sg-app"]).status is StepStatus.HOLDS
     other = trace(admitted, groups=["sg-other"])
     assert other.status is StepStatus.BROKEN
+    to_group = with_workload_group(PEERED, reference(ENDPOINTS_GROUP))
+    assert trace(to_group, groups=["sg-app"]).status is StepStatus.HOLDS
     shut = with_workload_group(TRANSIT, admits("172.16.0.0/12"))
     step = trace(shut, groups=["sg-app"]).deciding
     assert step
@@ -617,3 +761,6 @@ def test_both_ip_versions_of_a_dual_stack_endpoint_count() -> None:
     assert path.deciding
     assert path.deciding.text == "rtb-spoke1 has no route to 2600:1f00:2::/64"
     assert str(path.reaching) == "10.0.16.0/24"
+    # IPv6 addresses are global: whether the interface answers from the internet is not evaluated.
+    abroad = trace(edit_routes(changed, SPOKE, route("::/0", "igw-1")))
+    assert abroad.status is StepStatus.UNKNOWN

@@ -249,10 +249,15 @@ class Transit:
             text = f"the routes of {named} could not be read"
             yield Branch(addresses, (build(StepStatus.UNKNOWN, subject, text, missing),))
             return
-        if table.id in walk.tables or len(walk.tables) >= MOST_HOPS:
+        if table.id in walk.tables:
             loop = " to ".join((*walk.tables, table.id))
             text = f"the routes form a loop from {loop}"
             yield Branch(addresses, (build(StepStatus.BROKEN, table.id, text),))
+            return
+        if len(walk.tables) == MOST_HOPS:
+            text = f"the traffic is not followed through more than {MOST_HOPS} route tables"
+            missing = f"where {table.id} routes it"
+            yield Branch(addresses, (build(StepStatus.UNKNOWN, table.id, text, missing),))
             return
         routing = self._find_router(table).route(addresses)
         if routing.unread:

@@ -207,7 +207,9 @@ def _build_record(draft: SharedDraft, zone: HostedZone, stated: ResourceRecordSe
         _require_alias_target(draft, zone, stated, alias)
     if kind == "CNAME":
         values = tuple(map(_normalize, values))
-    return DnsRecord(name, kind, values, alias, policy)
+    elif kind not in ADDRESSES:
+        values = ()  # they lead to no address, and are not kept
+    return DnsRecord(name, kind, tuple(sorted(values)), alias, policy)
 
 
 def _require_name(zone: HostedZone, stated: ResourceRecordSet) -> str:

@@ -16,6 +16,7 @@ from posture.edits.shared_edit import (
     CreateHostedZone,
     CreateVPCAssociationAuthorization,
     HostedVpc,
+    HostedZoneConfig,
     RecordChange,
     ResourceRecord,
     ResourceRecordSet,
@@ -102,6 +103,7 @@ def _create_zone(
         name=domain,
         caller_reference=f"{domain}-{place.id}",
         vpc=HostedVpc(vpc_region=place.region, vpc_id=place.id),
+        hosted_zone_config=HostedZoneConfig(private_zone=True),
     )
     listed = [each for each in names.names if each.removeprefix("*.") == domain]
     sets = [record for name in listed for record in _build_records(name, endpoint)]

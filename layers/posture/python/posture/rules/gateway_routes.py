@@ -128,6 +128,8 @@ def _routes_of(vpc: VpcContext, subnet: Subnet, endpoints: EndpointsByService) -
     if not lacking:
         summary = f"{subnet.id} has routes to the gateway endpoint for {names}"
         return passed(subnet.id, summary, concerns=concerns)
+    if why := vpc.explain_doubtful_subnet(subnet):
+        return undecided(subnet.id, why, concerns=concerns)
     kind = "main route table" if subnet.id not in table.subnet_ids else "route table"
     return failed(
         resource=subnet.id,

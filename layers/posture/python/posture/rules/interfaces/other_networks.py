@@ -28,6 +28,7 @@ from posture.model.network import (
     SecurityGroupRule,
 )
 from posture.model.verdict import Evidence, Remediation, Severity, Status
+from posture.rules.central.doubts import find_unread_users
 from posture.rules.central.outsiders import Outsiders
 from posture.rules.controls import INBOUND
 from posture.rules.endpoint_lookups import find_interface_endpoints
@@ -95,6 +96,9 @@ def _external_access(vpc: VpcContext) -> Iterator[RuleResult]:
             *missing,
             *find_allowed_peers(groups, vpc.snapshot.prefix_lists, port=port).unread,
         )
+        if facts and (doubts := find_unread_users(vpc)):
+            unknown += (f"whether they are its users: {join_names(doubts)}",)
+            facts.clear()
         distinct = {(fact.text, str(sorted(fact.record.items()))): fact for fact in facts}
         result = _to_result(
             endpoint, allowed, tuple(distinct.values()), tuple(dict.fromkeys(unknown)), concerns

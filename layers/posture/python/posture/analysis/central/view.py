@@ -218,8 +218,15 @@ class View:
             if route.prefix_list_id
         }
         kept["prefix_lists"] = _select(shared.prefix_lists, lists)
-        ids = {links.vpc_id, *(name for mapping in kept.values() for name in mapping)}
         accounts = frozenset(_list_accounts(links, kept))
+        # Zones that may be associated with the VPC, since their VPCs could not be read.
+        unsure = {
+            each.subject
+            for each in shared.unread
+            if each.facet is SharedFacet.ZONE and each.account in accounts
+        }
+        kept["zones"] = {**kept["zones"], **_select(shared.zones, unsure)}
+        ids = {links.vpc_id, *(name for mapping in kept.values() for name in mapping)}
         return replace(
             shared,
             **kept,

@@ -203,6 +203,16 @@ def test_access_that_is_denied_is_stored_as_unread(stage: Stage) -> None:
     }
 
 
+def test_a_permission_that_was_granted_is_used_at_once(stage: Stage) -> None:
+    """By the next survey, however soon it comes; what is complete is not read again so soon."""
+    stage.services.fail(HUB_ACCOUNT, "AccessDenied", "ListHostedZones")
+    stage.surveyor.survey_all()
+    stage.services.errors.clear()
+    stage.at += timedelta(minutes=1)
+    assert stage.surveyor.survey_all().read == 1
+    assert stage.load().unread == ()
+
+
 def test_without_time_the_oldest_are_read_first_and_the_rest_is_named(stage: Stage) -> None:
     """The next survey goes on with them."""
     left = iter([100.0] * 4)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from posture.changes.shared_events import NETWORK_MANAGER, RAM, ROUTE53
 from posture.model.change import Change
 from posture.model.scope import Region
-from posture.model.shared_kind import SharedKind
+from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import SharedNetwork
 
 GLOBAL = frozenset({ROUTE53, NETWORK_MANAGER})  # services whose events come from one Region only
@@ -85,14 +85,19 @@ def _list_users(network: SharedNetwork) -> Iterator[tuple[str, str]]:
 
 
 def select_all(
-    accounts: Iterable[str], times: PartTimes, now: datetime
+    accounts: Iterable[str], times: PartTimes, now: datetime, former: SharedNetwork | None = None
 ) -> dict[str, frozenset[SharedKind]]:
-    """Select every kind in all accounts, except what was just read, the oldest first."""
+    """Select every kind in all accounts, except what was just read completely, the oldest first.
+
+    What was denied is read again at once: the permission may have been granted since.
+    """
+    unread = {(each.facet, each.account) for each in former.unread} if former else set()
     kinds = {
         account: frozenset(
             kind
             for kind in SharedKind
             if not now - FRESH < times.get((kind, account), NEVER) <= now
+            or any((facet, account) in unread for facet in FACETS[kind])
         )
         for account in accounts
     }

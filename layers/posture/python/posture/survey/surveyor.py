@@ -125,8 +125,9 @@ class Surveyor:
         """
         result = SurveyResult(self.home)
         times = self.table.load_times(self.home.name)
-        kinds = select_all(self.accounts, times, self.now())
-        plan = SurveyPlan(self.home.name, self.accounts, kinds, self._load_former(), times)
+        former = self._load_former()
+        kinds = select_all(self.accounts, times, self.now(), former)
+        plan = SurveyPlan(self.home.name, self.accounts, kinds, former, times)
         self._survey(result, plan, deadline or Deadline())
         times = self.table.load_times(self.home.name)
         result.age = measure_age(times, self.accounts, self.now())

@@ -35,6 +35,8 @@ ALL_FEATURES = {  # parameters that enable every optional feature
     "MemberExternalId": "our-external-id",
     "EvidenceBucket": "evidence-bucket",
 }
+# Of the shared network, which test_shared_network.py reads.
+BY_SHARED_NETWORK = {"ReadFacts", "WriteCentralVpcs"}
 # Used by DynamoDB, SQS, SNS and S3, as the conditions say.
 BY_SERVICES = {"UseKeyThroughServices", "EncryptExports"}
 
@@ -160,7 +162,7 @@ def find_allowed(statements: list[Mapping[str, Any]]) -> set[Use]:
     return {
         Use(action, _find_logical_id(resource))
         for statement in statements
-        if statement["Sid"] not in BY_LAMBDA | BY_SERVICES
+        if statement["Sid"] not in BY_LAMBDA | BY_SERVICES | BY_SHARED_NETWORK
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }

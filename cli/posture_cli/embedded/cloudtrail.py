@@ -117,7 +117,7 @@ def build_event_entry(entry: JsonObject) -> PutEventsRequestEntryTypeDef:
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
     """
     return {
-        "Source": "aws.ec2",
+        "Source": f"aws.{entry['eventSource'].partition('.')[0]}",
         "DetailType": "AWS API Call via CloudTrail",
         "Time": datetime.fromisoformat(entry["eventTime"]),
         "Resources": [],

@@ -394,7 +394,9 @@ class Draw:
                 number,
                 name,
                 private_dns=private_dns,
-                private_dns_only_for_inbound_resolver=private_dns and name == S3 and choose((0, 1)),
+                private_dns_only_for_inbound_resolver=private_dns
+                and name == S3
+                and choose((False, True)),
                 network_interface_ids=(f"eni-{number}",),
                 dns_names=(f"vpce-{number}-abc.svc.{REGION}.vpce.amazonaws.com",),
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from posture.model.dns import AMAZON_DNS
-from posture.model.network import Endpoint, Vpc
+from posture.model.network import Endpoint, EndpointType, Service, Vpc
 
 WORKING = frozenset({"available", "pending"})
 RESOLVER_ADDRESSES = frozenset({AMAZON_DNS, "169.254.169.253", "fd00:ec2::253"})
@@ -23,6 +23,17 @@ def list_other_servers(vpc: Vpc) -> tuple[str, ...]:
     """
     own = RESOLVER_ADDRESSES | {str(each[2]) for each in vpc.cidrs[:1]}
     return tuple(each for each in vpc.dns_servers or () if each not in own)
+
+
+def resolves_outside_only(endpoint: Endpoint, service: Service) -> bool:
+    """Return whether the names resolve to the endpoint only for queries from outside the VPC.
+
+    Services that also have gateway endpoints offer this option: inside the VPC, their names keep
+    resolving to the public addresses that the gateway endpoint routes.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html#private-dns-s3
+    """
+    gateway_too = EndpointType.GATEWAY in service.types
+    return gateway_too and endpoint.private_dns_only_for_inbound_resolver is True
 
 
 def list_ip_versions(endpoint: Endpoint) -> Iterator[int]:

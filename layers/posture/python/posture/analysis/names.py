@@ -12,7 +12,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from posture.analysis.central.answers import NameAnswer
-from posture.analysis.endpoint_dns import WORKING, list_ip_versions, list_other_servers
+from posture.analysis.endpoint_dns import (
+    WORKING,
+    list_ip_versions,
+    list_other_servers,
+    resolves_outside_only,
+)
 from posture.model.network import (
     Endpoint,
     EndpointType,
@@ -215,7 +220,7 @@ def _resolve_private_dns(
         return NameResolution(ResolvesTo.UNKNOWN, why)
     if why := find_dns_doubt(vpc):
         return NameResolution(ResolvesTo.UNKNOWN, why)
-    inside = [each for each in named if not _resolves_outside_only(each, service)]
+    inside = [each for each in named if not resolves_outside_only(each, service)]
     if not inside:
         return NameResolution(
             ResolvesTo.PUBLIC,
@@ -258,14 +263,3 @@ def find_dns_doubt(vpc: Vpc) -> str:
 def _resolve_to_endpoints(endpoints: Sequence[Endpoint], why: str) -> NameResolution:
     versions = frozenset(version for each in endpoints for version in list_ip_versions(each))
     return NameResolution(ResolvesTo.ENDPOINT, why, tuple(endpoints), versions)
-
-
-def _resolves_outside_only(endpoint: Endpoint, service: Service) -> bool:
-    """Return whether the names resolve to the endpoint only for queries from outside the VPC.
-
-    Services that also have gateway endpoints offer this option: inside the VPC, their names keep
-    resolving to the public addresses that the gateway endpoint routes.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html#private-dns-s3
-    """
-    gateway_too = EndpointType.GATEWAY in service.types
-    return gateway_too and endpoint.private_dns_only_for_inbound_resolver is True

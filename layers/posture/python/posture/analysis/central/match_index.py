@@ -13,6 +13,8 @@ from posture.analysis.central.known_endpoints import (
 from posture.analysis.central.matches import Affected, Match, Matches, Rank, Unread
 from posture.analysis.central.records import matches
 from posture.analysis.central.unread import describe_unread, list_unread
+from posture.analysis.endpoint_dns import resolves_outside_only
+from posture.analysis.services import get_service
 from posture.model.network import EndpointType, Facet, Snapshot
 from posture.model.shared_network import (
     HostedZone,
@@ -79,7 +81,7 @@ class MatchIndex:
         snapshot = self.snapshot
         for endpoint_id, zones in map_private_dns_zones(snapshot).items():
             endpoint = snapshot.endpoints[endpoint_id]
-            only_inbound = endpoint.private_dns_only_for_inbound_resolver
+            only_inbound = resolves_outside_only(endpoint, get_service(snapshot, endpoint))
             if endpoint.private_dns is False or (only_inbound and not self.inbound):
                 continue
             doubt = ""
@@ -158,7 +160,7 @@ class MatchIndex:
                 f"private DNS is not enabled for {endpoint_id}, and AWS does not document whether "
                 "a Profile then makes the names of its service lead to it"
             )
-        elif endpoint.private_dns_only_for_inbound_resolver:
+        elif resolves_outside_only(endpoint, get_service(known.snapshot, endpoint)):
             doubt = (
                 f"private DNS of {endpoint_id} is only for inbound Resolver endpoints, and AWS "
                 "does not document what a Profile makes of that"

@@ -17,7 +17,6 @@ from botocore.model import ListShape, Shape, StructureShape
 from posture.changes.requests import PATH, Shapes
 from posture.edits.created import CREATED
 from posture.edits.requests import OPERATIONS
-from posture.edits.shared_edit import find_service
 
 # A tag may exempt a VPC from a requirement, although it is no part of a network.
 OTHERS = ("CreateTags", "DeleteTags")
@@ -28,11 +27,7 @@ FIRST_NAMES = {"Protocol": "aclProtocol"}
 def write_shapes() -> Shapes:
     """Return the parameters of each operation, and where the response names what it created."""
     model = botocore.session.get_session().get_service_model("ec2")
-    own = {
-        name
-        for name, kind in OPERATIONS.items()
-        if find_service(kind) == model.service_name and not name.startswith("Describe")
-    }
+    own = {name for name in OPERATIONS if not name.startswith("Describe")}
     names = sorted({*own, *OTHERS})
     inputs = {name: model.operation_model(name).input_shape for name in names}
     requests = {name: _write(shape) for name, shape in inputs.items() if shape}

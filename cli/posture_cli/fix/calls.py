@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from posture.edits.created import CREATED, rename_symbols
 from posture.edits.edit import Edit
 from posture.edits.format import format_calls, name_operation
+from posture.edits.operations import find_service
 from posture.edits.parameters import build_parameters
-from posture.edits.shared_edit import find_service
 from posture_cli.failure import CommandError, describe_failure
 
 # A new resource may not be known everywhere yet. EC2 recommends to wait and repeat.

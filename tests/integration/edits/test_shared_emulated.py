@@ -19,8 +19,8 @@ from moto import mock_aws
 from posture.ec2.observer import Observer
 from posture.edits.command_line import parse_command
 from posture.edits.edit import Edit
+from posture.edits.operations import find_service
 from posture.edits.parameters import build_parameters
-from posture.edits.shared_edit import find_service
 from posture.edits.state import NetworkState, apply_to_state
 from posture.model.network import Snapshot
 from posture.model.scope import Region, Scope

@@ -20,14 +20,13 @@ from posture.edits import edit
 from posture.edits.command_line import (
     ACL_PROTOCOLS,
     COMMANDS,
-    SERVICE_NAMES,
     format_command,
     format_sequence,
     parse_command,
 )
+from posture.edits.operations import SERVICE_NAMES
 from posture.edits.options import list_options
-from posture.edits.requests import name_member, parse_request
-from posture.edits.shared_edit import find_service
+from posture.edits.requests import find_kind, name_member, parse_request
 from posture.errors import MalformedRequestError
 from posture.model.network import EndpointType, GroupReference, SecurityGroupRule
 
@@ -274,7 +273,7 @@ def build_structures(kind: Any) -> st.SearchStrategy[Any]:
     return found.map(lambda values: kind(**values))
 
 
-EDITS = st.sampled_from(sorted(COMMANDS.values(), key=str)).flatmap(build_structures)
+EDITS = st.sampled_from(sorted(COMMANDS.values())).map(find_kind).flatmap(build_structures)
 
 
 def normalize(each: Any) -> Any:
@@ -302,32 +301,21 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
             continue
 
 
-def list_model_options() -> dict[str, dict[str, Any]]:
-    """Return the options of each operation, from AWS's own description of its service."""
-    session = botocore.session.get_session()
-    models = {name: session.get_service_model(name) for name in SERVICE_NAMES}
-    return {
-        kind.__name__: dict(
-            getattr(
-                models[find_service(kind)].operation_model(kind.__name__).input_shape, "members", {}
-            )
-        )
-        for kind in COMMANDS.values()
-    }
-
-
 def test_operations_and_parameters_are_those_of_aws() -> None:
     """The fields of edits are named as the AWS CLI names them."""
-    known = list_model_options()
-    for name, kind in COMMANDS.items():
-        members = known[kind.__name__]
-        assert botocore.xform_name(kind.__name__, "-") == name
+    session = botocore.session.get_session()
+    models = {name: session.get_service_model(name) for name in SERVICE_NAMES}
+    for (service, name), operation in COMMANDS.items():
+        kind: Any = find_kind(operation)
+        model = models[service].operation_model(operation)
+        members = getattr(model.input_shape, "members", {})
+        assert botocore.xform_name(operation, "-") == name
         for option, hint in list_options(kind).items():
             parameter = name_member(kind.__dataclass_fields__[option.replace("-", "_")])
-            if parameter == "TransitGatewayId" and "Delete" in kind.__name__:
+            if parameter == "TransitGatewayId" and "Delete" in operation:
                 continue
             assert botocore.xform_name(parameter, "-") == option
-            assert parameter in members, f"{kind.__name__}.{parameter}"
+            assert parameter in members, f"{operation}.{parameter}"
             assert (members[parameter].type_name == "list") == (get_origin(hint) is tuple)
 
 

@@ -378,7 +378,7 @@ def test_what_was_not_read_is_not_refused() -> None:
     ("command", "message"),
     [
         ("aws route53 delete-route --x", "expected an operation that changes"),
-        ("aws route53", "such as create-hosted-zone"),
+        ("aws route53", "such as associate-vpc-with-hosted-zone"),
         (f"aws route53 associate-vpc-with-hosted-zone --hosted-zone-id Z --vpc VPCId={SPOKE}", "VPCRegion is missing"),
         ("aws route53profiles associate-profile --name n --profile-id p", "--resource-id is missing"),
         (change("UPSERT", Colour="red"), "Colour: expected one of Name"),

@@ -14,6 +14,7 @@ from typing import Any, cast
 from posture.edits.created import CREATED
 from posture.edits.edit import Edit
 from posture.edits.format import format_command, format_sequence, name_operation
+from posture.edits.operations import EC2, SERVICE_NAMES, SHARED_OPERATIONS
 from posture.edits.options import (
     FileReader,
     list_options,
@@ -21,16 +22,24 @@ from posture.edits.options import (
     read_text,
     read_values,
 )
-from posture.edits.requests import OPERATIONS, WITHOUT_EFFECT, name_member, parse_request
-from posture.edits.shared_edit import SERVICES, find_service
+from posture.edits.requests import (
+    OPERATIONS,
+    WITHOUT_EFFECT,
+    find_kind,
+    name_member,
+    parse_request,
+)
 from posture.edits.shell import ShellCall, Word, split_calls
 from posture.edits.single_rule import GROUP_RULES, RULE_OPTIONS, build_permission
 from posture.errors import MalformedRequestError
 
 __all__ = ["format_command", "format_sequence", "parse_command"]
 
-COMMANDS: Mapping[str, type[Edit]] = {name_operation(each): each for each in OPERATIONS.values()}
-SERVICE_NAMES = ("ec2", *dict.fromkeys(SERVICES.values()))
+# The operation of each command, by its service and name.
+COMMANDS: Mapping[tuple[str, str], str] = {
+    **{(EC2, name_operation(each)): each for each in OPERATIONS},
+    **{(service, name_operation(each)): each for each, service in SHARED_OPERATIONS.items()},
+}
 
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
 GLOBAL = frozenset(
@@ -106,14 +115,14 @@ class _Parser:
         options = _Options(words[1:])
         place, operation = options.find_operation()
         try:
-            edit = self._build(operation, options)
+            edit = self._build(COMMANDS[operation], options)
         except MalformedRequestError as error:
-            raise MalformedRequestError(f"{place.place}: {operation}: {error}") from None
+            raise MalformedRequestError(f"{place.place}: {operation[1]}: {error}") from None
         self._keep_output(call, edit, options, place)
         return edit
 
     def _build(self, operation: str, options: _Options) -> Edit:
-        kind = COMMANDS[operation]
+        kind = cast("type[Edit]", find_kind(operation))
         params: dict[str, Any] = {}
         flat: dict[str, Any] = {}  # the options of a single rule of a security group
         for name, values in options.items():
@@ -219,15 +228,15 @@ class _Options:
         """Return the options by name, without the dashes."""
         return self._found.items()
 
-    def find_operation(self) -> tuple[Word, str]:
-        """Return the operation and where it is."""
+    def find_operation(self) -> tuple[Word, tuple[str, str]]:
+        """Return the service and operation, and where they are."""
         names = self._names
         service = names[0][1] if names else ""
         if service not in SERVICE_NAMES:
             at = f"{names[0][0].place}: {service}: " if names else ""
             expected = f"{', '.join(SERVICE_NAMES[:-1])} or {SERVICE_NAMES[-1]}"
             raise MalformedRequestError(f"{at}expected {expected} after aws")
-        known = [name for name, each in COMMANDS.items() if find_service(each) == service]
+        known = [name for each, name in COMMANDS if each == service]
         if len(names) == 1:
             raise MalformedRequestError(
                 f"{names[0][0].place}: expected an operation after {service}, such as "
@@ -241,7 +250,7 @@ class _Options:
                 f"{word.place}: {operation}: expected an operation that changes the network of a "
                 f"VPC or its endpoints. {hint}"
             )
-        return word, operation
+        return word, (service, operation)
 
 
 def _complete(kind: type[Edit], name: str) -> str:

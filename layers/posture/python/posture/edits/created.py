@@ -8,7 +8,6 @@ from typing import TypeVar, cast
 
 from posture.edits import edit
 from posture.edits.edit import Edit
-from posture.edits.shared_edit import CreateHostedZone
 
 Renamed = TypeVar("Renamed")
 
@@ -28,13 +27,12 @@ class Created:
     variable: str
 
 
-CREATED: Mapping[type[Edit], Created] = {
+CREATED: dict[type[Edit], Created] = {
     edit.AssociateRouteTable: Created("rtbassoc", "AssociationId", "ASSOCIATION"),
     edit.CreateDhcpOptions: Created("dopt", "DhcpOptions.DhcpOptionsId", "OPTIONS"),
     edit.CreateEgressOnlyInternetGateway: Created(
         "eigw", "EgressOnlyInternetGateway.EgressOnlyInternetGatewayId", "EGRESS_GATEWAY"
     ),
-    CreateHostedZone: Created("Z", "HostedZone.Id", "ZONE"),
     edit.CreateInternetGateway: Created("igw", "InternetGateway.InternetGatewayId", "GATEWAY"),
     edit.CreateNatGateway: Created("nat", "NatGateway.NatGatewayId", "NAT"),
     edit.CreateNetworkAcl: Created("acl", "NetworkAcl.NetworkAclId", "ACL"),

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TYPE_CHECKING, TypeAlias
 
-from posture.edits.shared_edit import SharedEdit
 from posture.model.network import EndpointType, Network, SecurityGroupRule
+
+if TYPE_CHECKING:  # few changes are of the shared network, and its classes take time to load
+    from posture.edits.shared_edit import SharedEdit
 
 Ids = tuple[str, ...]
 
@@ -539,7 +542,7 @@ class RejectVpcEndpointConnections:
     vpc_endpoint_ids: Ids
 
 
-Edit = (
+VpcEdit = (
     CreateRoute
     | ReplaceRoute
     | DeleteRoute
@@ -585,5 +588,5 @@ Edit = (
     | ModifyVpcEndpointServiceConfiguration
     | AcceptVpcEndpointConnections
     | RejectVpcEndpointConnections
-    | SharedEdit
 )
+Edit: TypeAlias = "VpcEdit | SharedEdit"

@@ -10,8 +10,8 @@ from typing import Any
 
 from posture.edits.created import CREATED
 from posture.edits.edit import Edit
+from posture.edits.operations import find_service
 from posture.edits.parameters import build_parameters
-from posture.edits.shared_edit import find_service
 
 WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Texts that shorthand can state without quotes; the others are printed as JSON.

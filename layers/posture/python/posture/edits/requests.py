@@ -12,13 +12,14 @@ from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
-from posture.edits.edit import Edit
+from posture.edits.edit import Edit, VpcEdit
+from posture.edits.operations import SHARED_OPERATIONS
 from posture.edits.permissions import normalize_rules, read_permissions
 from posture.errors import MalformedRequestError
 from posture.model.network import EndpointType, SecurityGroupRule
 
-# The class of each operation, by the operation's name.
-OPERATIONS: Mapping[str, type[Edit]] = {each.__name__: each for each in get_args(Edit)}
+# The class of each operation on a VPC, by the operation's name.
+OPERATIONS: Mapping[str, type[Edit]] = {each.__name__: each for each in get_args(VpcEdit)}
 
 # Parameters of many operations that have no effect on a network.
 WITHOUT_EFFECT = frozenset(
@@ -40,9 +41,9 @@ def parse_request(operation: str, params: Mapping[str, Any]) -> Edit:
         MalformedRequestError: The operation or a parameter is not known, is missing or has another
             form than EC2 expects; the message names it.
     """
-    kind = OPERATIONS.get(operation)
+    kind = find_kind(operation)
     if kind is None:
-        known = ", ".join(sorted(OPERATIONS))
+        known = ", ".join(sorted((*OPERATIONS, *SHARED_OPERATIONS)))
         raise MalformedRequestError(f"{operation}: expected one of the operations {known}")
     if params.get("DryRun"):
         raise MalformedRequestError(f"{operation}: DryRun: a dry run changes nothing")
@@ -50,6 +51,15 @@ def parse_request(operation: str, params: Mapping[str, Any]) -> Edit:
     if SecurityGroupRule in _item_types(kind):
         params = normalize_rules(operation, params)
     return cast("Edit", _read_members(kind, params, operation))
+
+
+def find_kind(operation: str) -> type[Edit] | None:
+    """Find the class of an operation by its name."""
+    if operation not in SHARED_OPERATIONS:
+        return OPERATIONS.get(operation)
+    from posture.edits import shared_edit  # noqa: PLC0415 - few requests are of these
+
+    return cast("type[Edit]", getattr(shared_edit, operation))
 
 
 def name_parameter(field_name: str) -> str:

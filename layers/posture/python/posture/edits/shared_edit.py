@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from posture.edits.created import CREATED, Created
 from posture.model.network import Network
 
 Ids = tuple[str, ...]
@@ -310,31 +311,5 @@ SharedEdit = (
     | ModifyTransitGatewayVpcAttachment
 )
 
-# The service of each operation that is not EC2's, as the AWS CLI and boto3 name it.
-SERVICES = {
-    **dict.fromkeys(
-        (
-            CreateHostedZone,
-            ChangeResourceRecordSets,
-            CreateVPCAssociationAuthorization,
-            AssociateVPCWithHostedZone,
-            DisassociateVPCFromHostedZone,
-        ),
-        "route53",
-    ),
-    **dict.fromkeys((AssociateResolverRule, DisassociateResolverRule), "route53resolver"),
-    **dict.fromkeys(
-        (
-            AssociateProfile,
-            DisassociateProfile,
-            AssociateResourceToProfile,
-            DisassociateResourceFromProfile,
-        ),
-        "route53profiles",
-    ),
-}
-
-
-def find_service(kind: type) -> str:
-    """Return the service of an operation, such as `ec2` or `route53`."""
-    return SERVICES.get(kind, "ec2")
+# Added here, as `created` has no need of this module.
+CREATED[CreateHostedZone] = Created("Z", "HostedZone.Id", "ZONE")

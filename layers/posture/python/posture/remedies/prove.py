@@ -11,21 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from posture.analysis.coverage import PARTS, find_same_parts
 from posture.edits.apply import apply_edits
 from posture.edits.command_line import parse_command
 from posture.edits.edit import Edit
 from posture.edits.format import name_operation
-from posture.edits.shared_edit import find_service
-from posture.edits.state import NetworkState, apply_to_state
+from posture.edits.operations import find_service
 from posture.errors import EditError, MalformedRequestError, RefusedEditError, describe_error
 from posture.model.endpoint_service import EndpointServiceSnapshot
 from posture.model.network import Snapshot
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Remediation, Verdict
 from posture.policy.decide import MAX_UNITS
-from posture.remedies.central import find_central_effects
 from posture.remedies.changed_rules import POLICY_RULES, evaluate_changed
 from posture.remedies.descriptions import (
     describe_lost_cells,
@@ -57,6 +56,9 @@ NOT_CHECKED = (
     "posture scan --vpc checks those of one VPC"
 )
 
+if TYPE_CHECKING:
+    from posture.remedies.central import CentralEffect
+
 AnyContext = VpcContext | EndpointServiceContext
 _Applied = tuple[Snapshot | EndpointServiceSnapshot, SharedNetwork | None, tuple[str, ...]]
 _Evaluated = tuple[Effect, tuple[Verdict, ...], str]
@@ -82,6 +84,7 @@ class ProofLimits:
 EVENT_LIMITS = ProofLimits(trials=24, answers=40_000, policy_units=MAX_UNITS)
 # Of the first evaluation of a scope, whose findings all open: no change waits for it.
 FIRST_LIMITS = ProofLimits(trials=200, answers=200_000, policy_units=4 * MAX_UNITS)
+NO_LIMITS = ProofLimits(trials=0, answers=0, policy_units=0)  # no command is checked
 SCAN_LIMITS = ProofLimits(trials=400, answers=1_000_000, policy_units=8 * MAX_UNITS)
 
 
@@ -229,6 +232,8 @@ class Prover:
         context = self._context
         network = get_network(context) if isinstance(context, VpcContext) else None
         if network:
+            from posture.edits.state import NetworkState, apply_to_state  # noqa: PLC0415 - if it is read
+
             state = NetworkState((context.snapshot,), network)
             applied = apply_to_state(state, edits)
             return applied.state.snapshots[0], applied.state.shared, applied.assumptions
@@ -241,7 +246,7 @@ class Prover:
         before = self._context
         if isinstance(before, VpcContext) and isinstance(snapshot, Snapshot):
             effect, verdicts, problem = self._evaluate_vpc(before, snapshot, shared)
-            for other in find_central_effects(before, shared) if shared else ():
+            for other in _list_central_effects(before, shared):
                 effect = effect.join(other.effect)
                 self._pay_more(other.answers)
             return effect, verdicts, problem
@@ -292,6 +297,16 @@ def drop_unproven_command(verdict: Verdict) -> Verdict:
     if remedy is None or remedy.verified or not (remedy.command or verdict.alternatives):
         return verdict
     return replace(verdict, remediation=replace(remedy, command=""), alternatives=())
+
+
+def _list_central_effects(
+    before: VpcContext, shared: SharedNetwork | None
+) -> Iterator[CentralEffect]:
+    if shared is not None:
+        # Few changes are of the shared network, and its edits take time to load.
+        from posture.remedies.central import find_central_effects  # noqa: PLC0415
+
+        yield from find_central_effects(before, shared)
 
 
 def _name_operations(edits: Sequence[Edit]) -> str:

@@ -16,6 +16,7 @@ from organization_breaks import BREAKS, TO_DATA_CENTER, Break
 from organization_builders import (
     HUB,
     HUB_ACCOUNT,
+    PROFILE,
     Names,
     Organization,
     build_baseline,
@@ -42,7 +43,14 @@ from organization_edits import (
 )
 from posture.model.baseline import Baseline, CentralEndpoints, VpcSelector
 from posture.model.network import Facet
-from posture.model.shared_network import DnsRecord, HostedZone, SharedFacet, UnreadFact
+from posture.model.shared_network import (
+    DnsRecord,
+    HostedZone,
+    Profile,
+    ProfileUse,
+    SharedFacet,
+    UnreadFact,
+)
 from posture.model.verdict import Severity, Status, Verdict
 from posture.rules import central
 from posture.rules.engine import evaluate_context
@@ -61,6 +69,7 @@ KMS = f"com.amazonaws.{REGION}.kms"
 KMS_NAME = f"kms.{REGION}.amazonaws.com"
 LEFT = HostedZone("Z-left", KMS_NAME, get_spoke_account(1), ())
 ENDPOINT = "vpce-00000000000000003"  # of KMS
+GONE = "vpce-0fffffffffffffff0"
 
 ORGANIZATION = build_organization()
 BY_PROFILE = build_organization(names=Names.PROFILE)
@@ -283,6 +292,45 @@ def test_the_policy_of_the_endpoint_is_the_last_step(policy: str, status: Status
     """It fails only if the policy allows no request at all of the VPC's account."""
     organization = edit_endpoint("kms", policy=policy)(ORGANIZATION)
     assert judge(organization, UNREACHABLE)[KMS].status is status
+
+
+@pytest.mark.parametrize(
+    ("other", "rule", "text"),
+    [
+        (DnsRecord(KMS_NAME, "A", ("52.94.5.1",), policy="weighted"), PAST, "only in part"),
+        (
+            DnsRecord(
+                KMS_NAME, "A", alias=f"{GONE}-x.kms.{REGION}.vpce.amazonaws.com", policy="weighted"
+            ),
+            DANGLING,
+            f"to {GONE}, which does not exist",
+        ),
+    ],
+)
+def test_each_record_with_a_routing_policy_counts(other: DnsRecord, rule: str, text: str) -> None:
+    """One of two leads elsewhere, so some clients do."""
+    first = replace(ORGANIZATION.shared.zones[KMS_ZONE].records[0], policy="weighted")  # type: ignore[index]
+    broken = edit_records(KMS_ZONE, lambda _: (first, other))(ORGANIZATION)
+    (verdict,) = list_bad(broken)
+    assert verdict.rule == rule
+    assert text in verdict.summary
+    (verdict,) = list_bad(broken, baseline=require(broken, "kms"))
+    assert verdict.rule == REQUIRED
+
+
+@pytest.mark.parametrize(("own", "other"), [(200, 100), (100, 200)])
+def test_of_two_profiles_the_lower_priority_decides(own: int, other: int) -> None:
+    """The zone of the other one has no effect."""
+    vpc = BY_PROFILE.shared.vpcs[SPOKE]
+    organization = BY_PROFILE.edit_shared(
+        zones={LEFT.id: LEFT},
+        profiles={"rp-0002": Profile("rp-0002", HUB_ACCOUNT, zone_ids=(LEFT.id,))},
+        vpcs={
+            SPOKE: replace(vpc, profiles=(ProfileUse(PROFILE, own), ProfileUse("rp-0002", other)))
+        },
+    )
+    found = [(each.rule, each.resource) for each in list_bad(organization)]
+    assert found == ([(OVERRULED, KMS_ZONE)] if other < own else [])
 
 
 def test_a_zone_that_wins_to_the_same_effect_is_no_conflict() -> None:

@@ -138,12 +138,20 @@ def describe_break(vpc: VpcContext, use: CentralUse) -> str:
     if is_decided_by_names(use):
         found = describe_misnamed(use) if use.broken is Break.RECORD else ""
         named = describe_affected(use)
-        return f"{vpc_id} reaches no endpoint for {service} with {named}: {found or text}"
+        what = f"only in part an endpoint for {service}"
+        what = what if _is_partial(use) else f"no endpoint for {service}"
+        return f"{vpc_id} reaches {what} with {named}: {found or text}"
     subnets = describe_affected(use, (each.id for each in vpc.subnets))
     where = f"{service} by {describe_endpoints(use)}"
     if use.status is StepStatus.PARTLY and not subnets:
         return f"{vpc_id} reaches {where} only in part: {text}"
     return f"{subnets or vpc_id} cannot reach {where}: {text}"
+
+
+def _is_partial(use: CentralUse) -> bool:
+    """Return whether a name leads to an endpoint by some of its records only."""
+    outcomes = {each.outcome for each in use.names if each.name in use.affected}
+    return outcomes == {NameOutcome.PARTLY}
 
 
 def describe_misnamed(use: CentralUse) -> str:

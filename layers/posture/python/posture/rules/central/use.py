@@ -161,7 +161,8 @@ def _judge_names(
         return None
     first = (certain or failing)[0]
     step = _find_step(vpc, first)
-    whole = len(certain) == len(names)
+    lost = [each for each in certain if each.outcome is not NameOutcome.PARTLY]
+    whole = len(lost) == len(names)
     status = step.status
     if certain:
         status = StepStatus.BROKEN if whole else StepStatus.PARTLY
@@ -171,7 +172,7 @@ def _judge_names(
         status=status,
         deciding=step,
         steps=_list_until(first.steps, step),
-        broken=_classify(use, first, step) if certain else None,
+        broken=_classify(vpc, use, first, step) if certain else None,
         affected=tuple(alike),
     )
 
@@ -198,13 +199,14 @@ def _list_until(steps: Iterable[CentralStep], deciding: CentralStep) -> tuple[Ce
     return (*dict.fromkeys(found), deciding)
 
 
-def _classify(use: CentralUse, answer: NameAnswer, step: CentralStep) -> Break:
+def _classify(vpc: VpcContext, use: CentralUse, answer: NameAnswer, step: CentralStep) -> Break:
     """Say what makes a name lead nowhere, or elsewhere."""
     if any(each.overruled_by == step.subject for each in use.sources):
         return Break.OVERRULED
     if step.kind is StepKind.DNS_SERVERS:
         return Break.NAMES
-    if step.kind is StepKind.ENDPOINT and answer.outcome is NameOutcome.NOWHERE:
+    gone = step.subject.startswith("vpce-") and not _locate(vpc, step.subject)
+    if step.kind is StepKind.ENDPOINT and gone:
         return Break.DANGLING
     misnamed = any(each.misnamed for each in use.sources)
     return Break.RECORD if misnamed or answer.outcome is NameOutcome.NOWHERE else Break.NAMES

@@ -35,6 +35,8 @@ FUNCTION_evaluate := EvaluateFunction
 FUNCTION_calls := EvaluateFunction
 FUNCTION_sweep := SweepFunction
 FUNCTION_notify := NotifyFunction
+FUNCTION_survey := SurveyFunction
+FUNCTION_refresh := RefreshFunction
 
 scan: $(CHECKOV) ## scan the templates with checkov; they contain the skipped checks and the reasons
 	$(VENV)/checkov/bin/checkov --framework cloudformation --file template.yaml member.yaml shared-events.yaml remediation.yaml \

@@ -8,12 +8,17 @@ from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 from samcli.local.lambdafn.env_vars import EnvironmentVariables
 
-from posture.model.finding import FindingStatus
 from posture.runtime.settings import Settings
-from posture.store.findings import Findings
 from posture_cli.demo.sample_environment import SampleEnvironment
 from posture_cli.embedded.aws import EmbeddedAws
-from sample_events import EXPECTED, failed_ids, find_function, list_events, read_event
+from sample_events import (
+    EXPECTED,
+    failed_ids,
+    find_function,
+    list_active,
+    list_events,
+    read_event,
+)
 from stack_template import PATH
 
 ENVIRONMENT = json.loads((PATH.parent / "env.json").read_text(encoding="utf-8"))["Parameters"]
@@ -27,21 +32,13 @@ def aws() -> Iterator[EmbeddedAws]:
         yield aws
 
 
-def opened(aws: EmbeddedAws) -> set[tuple[str, str]]:
-    """Return rule and resource of every open finding."""
-    table = aws.stack.outputs["FindingsTableName"]
-    client = aws.session.client("dynamodb")
-    findings = Findings(client, table).find_by_status(FindingStatus.OPEN)
-    return {(each.rule, each.resource) for each in findings}
-
-
 @pytest.mark.parametrize("name", EXPECTED)
 def test_an_event_has_the_described_result(aws: EmbeddedAws, name: str) -> None:
     """Its failed messages, and the findings that are open afterwards."""
     function = aws.functions[aws.stack.physical_id(find_function(name))]
     answer = function(read_event(name))
     assert EXPECTED[name].failed == failed_ids(answer)
-    assert EXPECTED[name].opens <= opened(aws)
+    assert EXPECTED[name].opens <= list_active(aws)
 
 
 @pytest.mark.parametrize("name", list_events("calls"))
@@ -57,7 +54,7 @@ def test_env_json_has_the_names_of_the_emulator(aws: EmbeddedAws) -> None:
     The ID of the emulator's VPC is another one at each start, so sam local sets none.
     """
     made = aws.stack.environment("EvaluateFunction")
-    unnamed = {"AWS_ENDPOINT_URL", "MONITOR_VPC_ID"}
+    unnamed = {"AWS_ENDPOINT_URL", "MONITOR_VPC_ID", "NETWORK_TABLE"}  # none by default
     named = {key: value for key, value in ENVIRONMENT.items() if key not in unnamed}
     assert {key: made[key] for key in named} == named
 

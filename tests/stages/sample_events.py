@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posture.model.finding import FindingStatus
+from posture.store.findings import Findings
+from posture_cli.embedded.aws import EmbeddedAws
 from stack_template import PATH
 
 FOLDER = PATH.parent / "events"
@@ -15,10 +18,12 @@ FUNCTIONS = {
     "sweep": "SweepFunction",
     "notify": "NotifyFunction",
 }
+SHARED_FUNCTIONS = {"survey": "SurveyFunction", "refresh": "RefreshFunction"}  # SharedNetwork=on
 PAYMENTS = "vpc-0aaaaaaaaaaaaaaa1"
 ANALYTICS = "vpc-0aaaaaaaaaaaaaaa2"
 LEAK = ("gateway-service-bypasses-endpoint", "subnet-0aaaaaaaaaaaaaaa2")
 KMS = ("required-service-without-endpoint", "com.amazonaws.eu-west-1.kms")
+LOST = ("required-service-without-endpoint", "com.amazonaws.eu-west-1.sqs")
 MOVED = ("subnet-without-gateway-endpoint-route", "subnet-0aaaaaaaaaaaaaaa5")
 
 
@@ -58,6 +63,20 @@ EXPECTED = {
     "notify/duplicate": Expected(),
     "notify/malformed": Expected(failed=("111000000000000000000000",)),
 }
+SHARED_EXPECTED = {
+    "survey/schedule": Expected(),
+    "survey/transit-route-deleted": Expected(),
+    "survey/zone-record-deleted": Expected(),
+    "survey/malformed": Expected(failed=("00000000-0000-4000-8000-000000000002",)),
+    "refresh/network-changed": Expected(opens=frozenset({LOST})),
+}
+
+
+def list_active(aws: EmbeddedAws) -> set[tuple[str, str]]:
+    """List rule and resource of every finding that is open or unknown."""
+    found = Findings(aws.session.client("dynamodb"), aws.stack.outputs["FindingsTableName"])
+    statuses = (FindingStatus.OPEN, FindingStatus.UNKNOWN)
+    return {(it.rule, it.resource) for each in statuses for it in found.find_by_status(each)}
 
 
 def read_event(name: str) -> Any:
@@ -72,7 +91,7 @@ def list_events(folder: str) -> list[str]:
 
 def find_function(name: str) -> str:
     """Return the logical id of an event's function."""
-    return FUNCTIONS[Path(name).parts[0]]
+    return {**FUNCTIONS, **SHARED_FUNCTIONS}[Path(name).parts[0]]
 
 
 def failed_ids(answer: Any) -> tuple[str, ...]:

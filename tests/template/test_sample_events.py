@@ -6,7 +6,16 @@ from posture.changes.batch import parse_sqs_event
 from posture.changes.event_names import EVENT_NAMES
 from posture.model.change import ChangeOutcome
 from posture.store.items import parse_stream_record
-from sample_events import EXPECTED, FOLDER, FUNCTIONS, list_events, list_readme_events, read_event
+from sample_events import (
+    EXPECTED,
+    FOLDER,
+    FUNCTIONS,
+    SHARED_EXPECTED,
+    SHARED_FUNCTIONS,
+    list_events,
+    list_readme_events,
+    read_event,
+)
 from stack_template import RESOURCES
 
 CALLS = list_events("calls")
@@ -31,9 +40,10 @@ def test_each_family_has_a_sample() -> None:
 
 def test_every_event_is_described_and_has_an_expected_result() -> None:
     """Files, rows of the README and expected results correspond."""
-    kinds = [name for folder in FUNCTIONS if folder != "calls" for name in list_events(folder)]
+    folders = {*FUNCTIONS, *SHARED_FUNCTIONS} - {"calls"}
+    kinds = [name for folder in folders for name in list_events(folder)]
     explained = list(list_readme_events((FOLDER / "README.md").read_text(encoding="utf-8")))
-    assert sorted(EXPECTED) == sorted(kinds) == sorted(explained)
+    assert sorted({**EXPECTED, **SHARED_EXPECTED}) == sorted(kinds) == sorted(explained)
 
 
 def test_each_function_has_samples() -> None:

@@ -45,7 +45,8 @@ def demo(
 
     The command starts an emulated AWS in its own process, creates the stack from template.yaml,
     builds a small organization with six VPCs, of which two are spokes of a hub with endpoints, and
-    breaks it with real API calls. For each change it shows the findings and alerts of the monitor's Lambda functions, then repairs the change.
+    breaks it with real API calls. For each change it shows the findings and alerts of the monitor's
+    Lambda functions, then repairs the change.
 
     Exit code: 0 when every change was found, reported and resolved, 1 when not, 2 on error.
     """

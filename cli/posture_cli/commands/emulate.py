@@ -26,6 +26,7 @@ app = CommandGroup()
 @app.add(
     "posture emulate",
     "posture emulate --host 0.0.0.0 --port 4566",
+    "posture emulate --shared-network",
 )
 def emulate(
     *,
@@ -35,6 +36,14 @@ def emulate(
     port: Annotated[
         int, option("NUMBER", "The port; 0 takes a free one.", min=0, max=65535)
     ] = 4566,
+    shared_network: Annotated[
+        bool,
+        typer.Option(
+            "--shared-network",
+            help="Deploy the stack with SharedNetwork=on, and build a hub with two spokes as well: "
+            "for the events of the functions survey and refresh.",
+        ),
+    ] = False,
 ) -> None:
     """Serve an emulated AWS that holds the stack, for `sam local invoke` and boto3.
 
@@ -52,7 +61,8 @@ def emulate(
         from posture_cli.embedded.aws import EmbeddedAws  # noqa: PLC0415
         from posture_cli.embedded.server import serve  # noqa: PLC0415
 
-        aws = EmbeddedAws(project)
+        parameters = {"SharedNetwork": "on"} if shared_network else {}
+        aws = EmbeddedAws(project, parameters=parameters)
     with aws, serve(host, port) as url:
         SampleEnvironment(aws).build()
         print_note(f"serving account {aws.account}, region {aws.region}")

@@ -5,7 +5,8 @@ and commits are the same in each run.
 
 * History, on the morning of 1 December 2025: a sweep; then the endpoint security group of payments
   was opened to 0.0.0.0/0 and closed again, both of which the monitor recorded.
-* Pending: the misconfigurations of some scenarios are made, and not repaired.
+* Pending: the misconfigurations of some scenarios are made, and not repaired. Where the stack reads
+  the shared network, the transit gateway has lost its route to the hub as well.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
 from posture_cli.demo.demo_run import DemoRun
 from posture_cli.demo.organization import Organization, OrganizationBuilder
-from posture_cli.demo.scenarios import SCENARIOS
+from posture_cli.demo.scenarios import SCENARIOS, SHARED_SCENARIOS
 from posture_cli.embedded.aws import EmbeddedAws
 from posture_cli.embedded.cloudtrail import ApiCaller, build_event_entry, record_calls
 from posture_cli.embedded.moto_patches import use_numbered_ids
@@ -88,13 +89,14 @@ class SampleEnvironment:
         self._evaluate_trail(CLOSED_AT)
 
     def _make_pending_changes(self) -> None:
-        for name in PENDING_SCENARIOS:
+        shared = [each.name for each in SHARED_SCENARIOS] if self.organization.hub else []
+        for name in (*PENDING_SCENARIOS, *shared):
             change = self._misconfigure(name)
             change.__enter__()
             self._pending.append(change)  # kept, since its end would repair the change
 
     def _misconfigure(self, name: str) -> AbstractContextManager[None]:
-        (scenario,) = (each for each in SCENARIOS if each.name == name)
+        (scenario,) = (each for each in (*SCENARIOS, *SHARED_SCENARIOS) if each.name == name)
         caller = ApiCaller(self._aws.account, "NetworkAdmin", "alice")
         ec2 = self._aws.ec2()
         record_calls(ec2, caller, self.trail.append)

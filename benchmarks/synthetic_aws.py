@@ -12,7 +12,9 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import cache
 from io import BytesIO
+from types import CodeType
 from typing import Any, cast
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -42,7 +44,7 @@ LISTS = {
     "DescribeNetworkInterfaces": "NetworkInterfaces",
 }
 
-COMPARED = {"<": operator.lt, "<=": operator.le, "=": operator.eq}
+COMPARED = {"<": operator.lt, "<=": operator.le, "=": operator.eq, ">": operator.gt}
 # The projection of index by-region in template.yaml.
 PROJECTED = {"scope", "item", "head_of", "observed_at", "revision", "commit", "counts"}
 PROJECTED |= {"ownership_digest", "dns"}
@@ -211,20 +213,24 @@ class SyntheticAws:
             raise DynamoDbError("TransactionCanceledException", CancellationReasons=reasons)
 
     def _meets_condition(self, request: Json) -> bool:
-        """Whether an update's condition holds: comparisons, all of which must."""
+        """Whether an update's condition holds."""
         item = self._find(request["TableName"], request["Key"])
         names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-        condition = request.get("ConditionExpression", "")
-        if condition.startswith("attribute_not_exists"):
-            return not item
-        for left, compare, right in re.findall(r"(#\w+) (<=|<|=) ([#:]\w+)", condition):
-            if f"attribute_not_exists({left}) OR" in condition and names[left] not in item:
-                continue
-            given = values.get(right) or item.get(names.get(right, ""))
-            sides = _bare(item.get(names[left])), _bare(given)
-            if None in sides or not COMPARED[compare](*sides):
-                return False
-        return True
+
+        def find(name: str) -> Any:
+            return _bare(values.get(name) or item.get(names.get(name, "")))
+
+        def compare(left: str, operation: str, right: str) -> bool:
+            sides = find(left), find(right)
+            return None not in sides and bool(COMPARED[operation](*sides))
+
+        functions = {
+            "absent": lambda name: names[name] not in item,
+            "contains": lambda name, part: find(part) in (find(name) or ""),
+            "compare": compare,
+        }
+        code = _compile_condition(request.get("ConditionExpression", ""))
+        return bool(eval(code, functions))  # noqa: S307 - of this program's own conditions
 
     def _query(self, request: Json) -> list[Json]:
         table = self.tables[request["TableName"]]
@@ -238,6 +244,8 @@ class SyntheticAws:
                 for each in records
                 if each.get("head_of", {}).get("S") == values[0]
             ]
+        if index == "all-scopes":
+            return [items["#head"] for items in table.values() if "#head" in items]
         if index == "by-scope":
             return list(self.tables["by-scope"][values[0]].values())
         items = table[values[0]]
@@ -262,6 +270,15 @@ class SyntheticAws:
         if "if_not_exists" in request["UpdateExpression"]:
             more = int(values.get(":one", {"N": "0"})["N"])
             item["revision"] = {"N": str(int(item.get("revision", {"N": "0"})["N"]) + more)}
+
+
+@cache
+def _compile_condition(condition: str) -> CodeType:
+    """Compile a condition expression as Python: function calls with `and`, `or` and brackets."""
+    text = re.sub(r"attribute_not_exists\((#\w+)\)", r"absent('\1')", condition)
+    text = re.sub(r"contains\((#\w+), (:\w+)\)", r"contains('\1', '\2')", text)
+    text = re.sub(r"([#:]\w+) (<=|<|>|=) ([#:]\w+)", r"compare('\1', '\2', '\3')", text)
+    return compile(text.replace("AND", "and").replace("OR", "or") or "True", "condition", "eval")
 
 
 def _bare(value: Json | None) -> Any:

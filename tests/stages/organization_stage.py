@@ -99,8 +99,11 @@ class StoredObserver:
 class OrganizationStage:
     """The tables of a monitor of an organization, and its evaluations."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", organization: Organization) -> None:
-        create_tables(dynamodb)
+    def __init__(
+        self, dynamodb: "DynamoDBClient", organization: Organization, *, create: bool = True
+    ) -> None:
+        if create:
+            create_tables(dynamodb)
         self.dynamodb = dynamodb
         self.organization = organization
         self.now = organization.shared.observed_at

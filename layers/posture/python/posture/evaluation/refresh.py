@@ -25,6 +25,7 @@ from posture.evaluation.batch import CAUGHT, EvaluationPorts
 from posture.evaluation.scope import (
     FIRST_POLICY_UNITS,
     CostlyPoliciesError,
+    ProofAllowance,
     ScopeEvaluator,
     ScopeResult,
 )
@@ -39,7 +40,10 @@ from posture.store.findings import EVALUATED, Findings
 from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import WriteOutcome
 
-SCOPES_AT_ONCE = 8
+SCOPES_AT_ONCE = 2  # the work is mostly of the processor
+# Scopes whose remediations are proven in one invocation: a proof takes longer than an evaluation, and
+# one change has the same remedy for all that it concerns.
+MAX_PROVEN = 10
 ATTEMPTS = 3  # others may evaluate the scope meanwhile
 UNREADABLE = (ValueError, TypeError, KeyError)
 
@@ -114,7 +118,13 @@ class Refresher:
         if not any(_is_of(each, region) for each in event["Records"]):
             return RefreshResult(SweepResult(region))
         ports = self._ports
-        evaluator = ScopeEvaluator(ports.store, ports.baselines, ports.observer.now, self._shared)
+        evaluator = ScopeEvaluator(
+            ports.store,
+            ports.baselines,
+            ports.observer.now,
+            self._shared,
+            ProofAllowance(MAX_PROVEN),
+        )
         dependents = self._find_dependents()
         progress = self._evaluate_all(evaluator, dependents, deadline)
         swept = SweepResult(

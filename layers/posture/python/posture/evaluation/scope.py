@@ -121,6 +121,7 @@ class RuleResults:
     repeatable: bool = True
     context: VpcContext | EndpointServiceContext | None = None
     is_first: bool = False  # of its scope, so that most of its findings are new
+    proofs: ProofAllowance | None = None  # None where there is no limit for many scopes
 
     def prove(self, steps: tuple[Transition, ...]) -> tuple[Transition, ...]:
         """Replace the remediations of findings that open or change by proven ones."""
@@ -134,11 +135,29 @@ class RuleResults:
     @cached_property
     def _prover(self) -> Prover:
         """The prover, which remembers what it tried if others wrote the scope meanwhile."""
-        from posture.remedies.prove import EVENT_LIMITS, FIRST_LIMITS, Prover  # noqa: PLC0415
+        from posture.remedies.prove import (  # noqa: PLC0415
+            EVENT_LIMITS,
+            FIRST_LIMITS,
+            NO_LIMITS,
+            Prover,
+        )
 
         assert self.context is not None  # noqa: S101 - as `prove` checks
         limits = FIRST_LIMITS if self.is_first else EVENT_LIMITS
+        if self.proofs and not self.proofs.take():
+            limits = NO_LIMITS
         return Prover(self.context, self.verdicts, limits)
+
+
+class ProofAllowance:
+    """The number of scopes whose remediations are proven, where one change concerns many scopes."""
+
+    def __init__(self, scopes: int) -> None:
+        self._left = iter(range(scopes))
+
+    def take(self) -> bool:
+        """Whether those of one more scope are proven."""
+        return next(self._left, None) is not None
 
 
 class CostlyPoliciesError(Exception):
@@ -158,6 +177,7 @@ class ScopeEvaluator:
         baselines: BaselineTable,
         now: TimeSource,
         shared: SharedFacts | None = None,
+        proofs: ProofAllowance | None = None,
     ) -> None:
         """Read the baseline in force, and the shared network if it is used.
 
@@ -170,6 +190,7 @@ class ScopeEvaluator:
         self._baseline = baselines.load_applied()
         self._document = self._baseline.document
         self._now = now
+        self._proofs = proofs
         self._shared = shared
         self._network = shared.load() if shared else None
 
@@ -230,6 +251,8 @@ class ScopeEvaluator:
         if record and record.has_later_facts(shared_at, latest):
             raise OutdatedFactsError(f"{scope}: evaluated with later shared facts")
         results = evaluate_rules(observed, policy_units, is_first=record is None)
+        if self._proofs:
+            results = replace(results, proofs=self._proofs)
         return self._record(observed, results, state), record is None
 
     def _must_repeat(self, observed: ObservedScope) -> bool:
@@ -295,7 +318,9 @@ class ScopeEvaluator:
         """Return what a VPC depends on in the shared network; None where that is not read."""
         if self._shared is None or self._network is None or not isinstance(snapshot, Snapshot):
             return None
-        return self._shared.restrict(self._network, snapshot, changes)
+        facts = self._shared.restrict(self._network, snapshot, changes)
+        self._network = facts.stored  # with a central VPC that others use
+        return facts
 
     def latest(self) -> datetime:
         """Return the latest time that can be stored by now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -87,11 +87,10 @@ class SharedFacts:
         If other VPCs can use its endpoints, what they depend on of its snapshot is stored before
         it is evaluated: so it is never missing, whatever fails afterwards.
         """
-        network = stored.network
-        if is_central(network, snapshot):
-            network = self._keep_central(network, snapshot, changes)
+        if is_central(stored.network, snapshot):
+            stored = self._keep_central(stored, snapshot, changes)
         links = find_links(snapshot)
-        view = build_view(network, links)
+        view = build_view(stored.network, links)
         used = UsedNetwork(
             stored.changed_at or NOTHING_READ,
             view.digest,
@@ -101,14 +100,16 @@ class SharedFacts:
         return ScopeFacts(view.network, used, stored)
 
     def _keep_central(
-        self, network: SharedNetwork, snapshot: Snapshot, changes: Sequence[Change]
-    ) -> SharedNetwork:
-        vpc_id, central = snapshot.vpc.id, strip_central(snapshot)
-        known, digest = network.central_vpcs.get(vpc_id), digest_central(central)
+        self, stored: StoredNetwork, snapshot: Snapshot, changes: Sequence[Change]
+    ) -> StoredNetwork:
+        """Store the snapshot of a central VPC if it changed; return the network with it."""
+        central = strip_central(snapshot)
+        known = stored.network.central_vpcs.get(snapshot.vpc.id)
+        digest = digest_central(central)
         if known is not None and digest_central(known) == digest:
-            return network
+            return stored
         self.table.write_central(central, digest, self._now(), changes)
-        return replace(network, central_vpcs={**network.central_vpcs, vpc_id: central})
+        return self.load()
 
     def remove_central(self, stored: StoredNetwork, scope: Scope, observed_at: datetime) -> None:
         """Remove the snapshot of a central VPC that is gone."""

@@ -56,6 +56,8 @@ def truncate(text: str, limit: int) -> str:
 
     A lone surrogate, which JSON can contain and UTF-8 cannot, becomes a question mark.
     """
+    if len(text) <= limit and text.isascii():
+        return text
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= limit:
         return encoded.decode()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from posture.lifecycle.bounds import bound_verdict
+from posture.lifecycle.bounds import RESOURCE, bound_verdict, truncate
 from posture.lifecycle.waiving import Waivers, attribute_approval, attribute_end
 from posture.model.finding import (
     REPAIRED,
@@ -193,11 +193,16 @@ def apply_transitions(stored: Findings, steps: Iterable[Transition]) -> dict[str
 
 
 def _by_finding(scope: Scope, verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
-    """Bound the verdicts; of several by one rule on one resource, keep the worst."""
+    """Bound the bad verdicts; of several by one rule on one resource, keep the worst.
+
+    Of the others, which are most, only the status counts.
+    """
     worst: dict[str, Verdict] = {}
-    for verdict in map(bound_verdict, verdicts):
-        name = finding_id(scope, verdict.rule, verdict.resource)
-        worst[name] = min(worst.get(name, verdict), verdict, key=_badness)
+    for each in verdicts:
+        verdict = bound_verdict(each) if each.status in BAD else each
+        name = finding_id(scope, verdict.rule, truncate(verdict.resource, RESOURCE))
+        known = worst.get(name)
+        worst[name] = min(known, verdict, key=_badness) if known else verdict
     return worst
 
 

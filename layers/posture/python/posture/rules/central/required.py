@@ -119,12 +119,15 @@ def _propose(
     *,
     sentence: bool,
 ) -> tuple[Remediation, ...]:
-    """List what repairs the step, then what creates an endpoint in the VPC.
+    """List what repairs the step, or else what creates an endpoint in the VPC.
 
-    A gateway endpoint is free of charge, so it goes first.
+    A gateway endpoint is free of charge, so it goes first. An interface endpoint is charged by the
+    hour, and the policy of a new one takes longer to generate than all else.
     """
     repairs = propose_repairs(vpc, use)
     repairs = repairs if sentence else repairs[:-1]
     if EndpointType.GATEWAY in use.service.types:
         return (*create(), *repairs)
+    if any(each.command for each in repairs):
+        return repairs
     return (*repairs, *create())

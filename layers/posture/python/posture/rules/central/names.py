@@ -134,9 +134,7 @@ def _judge_overruled(
     concerns = frozenset({source_id, vpc_id}).union(*(each.concerns for each in uses))
     if not uses:
         return passed(source_id, f"{source_id} is not overruled in {vpc_id}", concerns=concerns)
-    effective = [
-        each for each in uses if each.broken is Break.OVERRULED or each.status is StepStatus.UNKNOWN
-    ]
+    effective = [each for each in uses if each.overruled]
     if not effective:
         summary = f"{source_id} is overruled in {vpc_id}, to the same effect"
         return passed(source_id, summary, concerns=concerns)

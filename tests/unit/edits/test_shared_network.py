@@ -366,6 +366,8 @@ def test_what_was_not_read_is_not_refused() -> None:
     organization = ZONES.edit_shared(unread=(unread,))
     with pytest.raises(UndecidedEditError, match="999999999999"):
         run(organization, f"{ASSOCIATE.replace(ZONE, 'Z9')} {HERE}")
+    with pytest.raises(RefusedEditError, match="does not exist in the accounts that were read"):
+        run(organization, f"{ASSOCIATE} {HERE.replace('spoke1', 'none')}")
     records = ZONES.edit_shared(zones={ZONE: replace(ZONES.shared.zones[ZONE], records=None)})
     with pytest.raises(UndecidedEditError, match="could not be read"):
         run(records, change("UPSERT"))

@@ -13,10 +13,10 @@ from posture.model.shared_network import (
     HostedZone,
     Profile,
     ResolverRule,
+    SharedFacet,
     SharedNetwork,
     SharedVpc,
     TransitAttachment,
-    TransitGateway,
     TransitRouteTable,
     VpcPeering,
 )
@@ -84,27 +84,28 @@ class SharedDraft:
 
     def get_vpc(self, vpc_id: str, code: str = "InvalidVPCId") -> SharedVpc:
         """Look up a VPC of a watched account."""
-        return self._get(self.vpcs, vpc_id, code, "VPC")
+        return self._get(self.vpcs, vpc_id, code, "VPC", SharedFacet.VPCS)
 
     def get_zone(self, zone_id: str) -> HostedZone:
         """Look up a private hosted zone; the CLI also takes its id with the path before it."""
-        return self._get(
-            self.zones, zone_id.removeprefix("/hostedzone/"), "NoSuchHostedZone", "hosted zone"
-        )
+        facets = (SharedFacet.ZONES, SharedFacet.ZONE, SharedFacet.ZONES_OF_VPC)
+        bare = zone_id.removeprefix("/hostedzone/")
+        return self._get(self.zones, bare, "NoSuchHostedZone", "hosted zone", *facets)
 
     def get_rule(self, rule_id: str) -> ResolverRule:
         """Look up a Resolver rule."""
-        return self._get(self.rules, rule_id, "ResourceNotFoundException", "Resolver rule")
+        code = "ResourceNotFoundException"
+        return self._get(self.rules, rule_id, code, "Resolver rule", SharedFacet.RULES)
 
     def get_profile(self, profile_id: str) -> Profile:
         """Look up a Profile."""
-        return self._get(self.profiles, profile_id, "ResourceNotFoundException", "Profile")
+        code = "ResourceNotFoundException"
+        return self._get(self.profiles, profile_id, code, "Profile", SharedFacet.PROFILES)
 
     def get_table(self, table_id: str) -> TransitRouteTable:
         """Look up a route table of a transit gateway."""
-        return self._get(
-            self.tables, table_id, "InvalidRouteTableID.NotFound", "Transit Gateway Route Table"
-        )
+        code, facet = "InvalidRouteTableID.NotFound", SharedFacet.TRANSIT_ROUTE_TABLES
+        return self._get(self.tables, table_id, code, "Transit Gateway Route Table", facet)
 
     def get_attachment(self, attachment_id: str) -> TransitAttachment:
         """Look up an attachment that exists."""
@@ -114,12 +115,8 @@ class SharedDraft:
             if each.state not in {"deleted", "deleting"}
         }
         code = "InvalidTransitGatewayAttachmentID.NotFound"
-        return self._get(living, attachment_id, code, "Transit Gateway Attachment")
-
-    def get_gateway(self, gateway_id: str) -> TransitGateway:
-        """Look up a transit gateway."""
-        code = "InvalidTransitGatewayID.NotFound"
-        return self._get(self.shared.gateways, gateway_id, code, "Transit Gateway")
+        facets = (SharedFacet.ATTACHMENTS, SharedFacet.VPC_ATTACHMENTS)
+        return self._get(living, attachment_id, code, "Transit Gateway Attachment", *facets)
 
     def find_account(self, vpc_id: str) -> str:
         """Return the account of a VPC; "" if it is not known."""
@@ -166,14 +163,16 @@ class SharedDraft:
             return False if gateway_id in self.shared.gateways else None
         return None
 
-    def _get(self, items: Mapping[str, T], item_id: str, code: str, noun: str) -> T:
+    def _get(
+        self, items: Mapping[str, T], item_id: str, code: str, noun: str, *facets: SharedFacet
+    ) -> T:
         found = items.get(item_id)
         if found is not None:
             return found
-        if self.shared.unread:  # it may be in an account that could not be read
-            first = self.shared.unread[0]
-            raise UndecidedEditError(
-                f"the {noun} {item_id} was not read: {first.facet} in {first.account} failed "
-                f"({first.why})"
-            )
-        raise refuse(code, f"The {noun} '{item_id}' does not exist.")
+        for each in self.shared.unread:  # it may be what could not be read
+            if each.facet in facets:
+                raise UndecidedEditError(
+                    f"the {noun} {item_id} was not read: {each.facet} in account {each.account} "
+                    f"failed ({each.why})"
+                )
+        raise refuse(code, f"The {noun} '{item_id}' does not exist in the accounts that were read.")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from posture.analysis.central.answers import StepStatus
-from posture.analysis.names import ResolvesTo, find_other_network
+from posture.analysis.names import SWITCH, ResolvesTo, find_other_network
 from posture.model.network import EndpointType, Facet, Service
 from posture.model.verdict import Remediation, Severity
 from posture.rules.central.offers import Offer, list_offers
@@ -26,7 +26,6 @@ from posture.rules.result import RuleResult, passed, undecided
 from posture.rules.rule import VpcContext
 
 MOST_OFFERS = 2  # central endpoints that a summary names
-SWITCH = "Set the parameter SharedNetwork to on, or scan with the option --shared-network."
 
 
 def evaluate_central_presence(
@@ -53,7 +52,7 @@ def evaluate_central_presence(
             resource=service.name,
             summary=f"{vpc_id} has no endpoint for {service.name}, which the baseline requires; "
             f"whether it uses one in another network is not known: {resolution.why}",
-            remediation=Remediation(SWITCH),
+            remediation=Remediation(f"Let the monitor read the shared network: {SWITCH}."),
             concerns=frozenset({vpc_id}),
         )
     uses = [evaluate_use(vpc, each) for each in forms]

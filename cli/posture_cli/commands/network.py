@@ -114,7 +114,7 @@ def _print_groups(groups: Sequence[SpokeGroup]) -> None:
     for each in groups:
         table.add_row(
             f"{_name_some(each.vpcs)}\n{each.accounts} account{'s'[: each.accounts > 1]}",
-            make_printable(f"{each.hub or 'unknown'}\n{each.hub_account}".rstrip()),
+            f"{make_printable(each.hub or 'unknown')}\n{make_printable(each.hub_account)}".rstrip(),
             Text(each.status.value, STYLES[each.status]),
             _name_some(each.services),
             make_printable(f"{each.about}: {each.why}") if each.why else _name_some(each.links),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from posture.analysis.central.answers import CentralPath, CentralStep, NameAnswer, StepStatus
 from posture.analysis.coverage import Analysis, Cell
@@ -23,14 +23,16 @@ def explain_central(
 ) -> Iterator[ExplanationStep]:
     """Explain each name, each path to an interface of a central endpoint, and its policy.
 
-    Interfaces that are reached by the same steps are explained once. The step that decides says so.
+    Interfaces that are reached by the same resources are explained once. The step that decides says
+    so, and a resource of another account names it.
     """
+    home = analysis.snapshot.scope.account
     deciding = cell.deciding
     for answer in cell.resolution.names:
-        yield from _explain_name(answer, deciding)
-    for steps, paths in _group_paths(cell.central).items():
+        yield from _explain_name(answer, deciding, home)
+    for paths in _group_paths(cell.central):
         yield _explain_target(paths)
-        yield from (_explain_step(each, deciding) for each in steps)
+        yield from (_explain_step(each, deciding, home) for each in paths[0].steps)
     central = analysis.shared.central_vpcs if analysis.shared else {}
     for endpoint_id, path in {each.endpoint.id: each for each in cell.central}.items():
         hub = central.get(path.vpc_id)
@@ -38,7 +40,9 @@ def explain_central(
             yield explain_policy(hub, hub.endpoints[endpoint_id], baseline)
 
 
-def _explain_name(answer: NameAnswer, deciding: CentralStep | None) -> Iterator[ExplanationStep]:
+def _explain_name(
+    answer: NameAnswer, deciding: CentralStep | None, home: str
+) -> Iterator[ExplanationStep]:
     to = ", ".join((*answer.endpoint_ids, *map(str, answer.addresses))) or answer.outcome.value
     leads = to if answer.outcome.value == to else f"{answer.outcome.value}: {to}"
     yield ExplanationStep(
@@ -46,16 +50,16 @@ def _explain_name(answer: NameAnswer, deciding: CentralStep | None) -> Iterator[
         f"{answer.name} leads to {leads}. {_end(answer.why)}",
         {"name": answer.name, "leads_to": answer.outcome.value, "to": to},
     )
-    yield from (_explain_step(each, deciding) for each in answer.steps)
+    yield from (_explain_step(each, deciding, home) for each in answer.steps)
 
 
-def _group_paths(
-    paths: tuple[CentralPath, ...],
-) -> dict[tuple[CentralStep, ...], list[CentralPath]]:
-    found: dict[tuple[CentralStep, ...], list[CentralPath]] = {}
+def _group_paths(paths: tuple[CentralPath, ...]) -> Iterable[list[CentralPath]]:
+    """Group paths by the resources that they pass; only blocks of addresses may differ."""
+    found: dict[tuple[object, ...], list[CentralPath]] = {}
     for each in paths:
-        found.setdefault(each.steps, []).append(each)
-    return found
+        passed = ((it.kind, it.subject, it.status, it.account) for it in each.steps)
+        found.setdefault((each.endpoint.id, *passed), []).append(each)
+    return found.values()
 
 
 def _explain_target(paths: list[CentralPath]) -> ExplanationStep:
@@ -89,9 +93,10 @@ def _describe_status(status: StepStatus) -> str:
     }[status]
 
 
-def _explain_step(step: CentralStep, deciding: CentralStep | None) -> ExplanationStep:
+def _explain_step(step: CentralStep, deciding: CentralStep | None, home: str) -> ExplanationStep:
     decides = step == deciding
-    text = f"{MARKS[step.status]}{_end(step.text)}"
+    owner = f" (account {step.account})" if step.account not in {"", home} else ""
+    text = f"{MARKS[step.status]}{_end(step.text.rstrip('.') + owner)}"
     if step.missing and step.missing not in text:
         text += f" Missing: {step.missing}."
     if decides:

@@ -92,6 +92,8 @@ def _draw_matrix(console: Console, matrix: VpcMatrix) -> None:
     used = max(len(_label(each)) for each in subnets) + max(len(each["zone"]) for each in subnets)
     for columns in _split_columns(services, console.width - used - 2 * GAP):
         console.print(_build_grid(matrix, columns))
+    for line in _list_hubs(matrix):
+        console.print(line)
     for line in _reasons(matrix):
         console.print(line)
     for operation, reason in matrix.record.get("unreadable", {}).items():
@@ -133,6 +135,19 @@ def _split_columns(services: Sequence[Mapping[str, Any]], width: int) -> Iterato
         chunk.append(number)
         used += needed
     yield chunk
+
+
+def _list_hubs(matrix: VpcMatrix) -> Iterator[Text]:
+    """Format which services have their endpoints in other VPCs: a line for each of those."""
+    hubs: dict[tuple[str, str], dict[str, None]] = {}
+    for subnet in matrix.record["subnets"]:
+        row = list_row_answers(matrix.record, subnet["id"])
+        for service, answer in zip(matrix.record["services"], row, strict=True):
+            for path in answer.get("central", ()):
+                hubs.setdefault((path["vpc"], path["account"]), {})[service["short"]] = None
+    for (vpc, account), services in hubs.items():
+        named = make_printable(", ".join(services))
+        yield Text(f"  {named} by endpoints in {vpc} of account {account}")
 
 
 def _reasons(matrix: VpcMatrix) -> Iterator[Text]:

@@ -164,6 +164,9 @@ def test_the_matrix_has_the_services_of_the_hub(
     assert len(kms) == 4
     assert all(f"in {HUB}" in row for row in kms)
     assert "unknown: 999999999999 eu-west-1: AccessDenied" in result.stderr.replace("/", " ")
+    drawn = posture("coverage", "--org", "--shared-network", "--vpc", SPOKE).stdout
+    line = f"  ecr.api, ecr.dkr, kms by endpoints in {HUB} of account {HUB_ACCOUNT}"
+    assert line in drawn.splitlines()
 
 
 def test_a_path_is_explained_across_accounts(

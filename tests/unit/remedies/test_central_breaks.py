@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from organization_breaks import BREAKS, Break
-from organization_builders import Organization, build_baseline
+from organization_builders import build_baseline
 from organization_designs import DESIGNS
 from posture.analysis.central.answers import StepStatus
 from posture.analysis.central.view import restrict
@@ -38,11 +38,10 @@ KNOWN = {name: each for name, each in BREAKS.items() if each.status is not StepS
 MENDED = {name: each for name, each in KNOWN.items() if name not in WITHOUT}
 
 
-def break_design(broken: Break) -> tuple[Organization, VpcContext]:
-    """Break a link of a design, and return the first VPC that it concerns."""
+def break_design(broken: Break, vpc_id: str = "") -> VpcContext:
+    """Break a link of a design, and return the first VPC that it concerns, or another one."""
     intact = DESIGNS[broken.design]()
-    organization = broken.edit(intact)
-    return organization, organization.build_context(broken.vpcs[0], build_baseline(intact))
+    return broken.edit(intact).build_context(vpc_id or broken.vpcs[0], build_baseline(intact))
 
 
 def list_services(broken: Break) -> list[str]:
@@ -52,10 +51,10 @@ def list_services(broken: Break) -> list[str]:
 
 
 @cache
-def propose(name: str) -> tuple[VpcContext, tuple[Remediation, ...]]:
+def propose(name: str, vpc_id: str = "") -> tuple[VpcContext, tuple[Remediation, ...]]:
     """Propose remedies for the first service that a break concerns."""
     broken = BREAKS[name]
-    _, vpc = break_design(broken)
+    vpc = break_design(broken, vpc_id)
     use = evaluate_use(vpc, vpc.snapshot.services[list_services(broken)[0]])
     return vpc, propose_central(vpc, use)
 
@@ -69,11 +68,13 @@ def list_open(snapshot: Snapshot, shared: SharedNetwork, service: str) -> Iterat
             yield f"{subnet.id}: {cell.summary}"
 
 
-@pytest.mark.parametrize("name", MENDED)
-def test_the_first_remedy_makes_the_path_hold(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "vpc_id"), [(name, vpc_id) for name, each in MENDED.items() for vpc_id in each.vpcs]
+)
+def test_the_first_remedy_makes_the_path_hold(name: str, vpc_id: str) -> None:
     """Its command is parsed as a person types it, and applied to the VPC and the shared network."""
     broken = MENDED[name]
-    vpc, remedies = propose(name)
+    vpc, remedies = propose(name, vpc_id)
     edits = parse_command(remedies[0].command, region="eu-west-1")
     after = apply_to_state(NetworkState((vpc.snapshot,), vpc.shared), edits).state
     (snapshot,) = after.snapshots
@@ -142,7 +143,7 @@ FAILING = (
 @pytest.mark.parametrize("name", FAILING)
 def test_the_findings_of_a_break_get_a_proven_command(name: str) -> None:
     """One that resolves them and opens nothing, in the VPC and in that of the endpoints."""
-    _, vpc = break_design(BREAKS[name])
+    vpc = break_design(BREAKS[name])
     verdicts = evaluate_context(vpc)
     failing = [each for each in verdicts if each.status is Status.FAIL]
     proven = Prover(vpc, verdicts, SCAN_LIMITS).prove_all(failing)

@@ -55,10 +55,11 @@ def list_link_edits(problem: Problem) -> Iterator[Plan]:
     elif transit := shared.tables.get(subject):
         yield from _route_transit(ends, transit)
     elif attachment := shared.attachments.get(subject):
-        if attachment.resource_id == ends.source.vpc.id:
-            yield from mend_attachment(ends, attachment)
-        elif transit := _find_last_table(problem, shared):
-            yield from _route_transit(ends, transit)  # it leads to the attachment of another VPC
+        own = attachment.resource_id == ends.source.vpc.id
+        mending = [*mend_attachment(ends, attachment)] if own else []
+        yield from mending
+        if not mending and (transit := _find_last_table(problem, shared)):
+            yield from _route_transit(ends, transit)  # its routes lead to another attachment
     elif subject in shared.gateways:
         yield from attach(ends, subject)
     elif (peering := shared.peerings.get(subject)) and not peering.active:

@@ -133,11 +133,18 @@ def test_a_sweep_evaluates_every_vpc(aws: Deployed, outputs: Mapping[str, str]) 
 
 
 def test_updating_and_deleting_the_stack_leaves_the_retained_tables(aws: Deployed) -> None:
-    """After the deletion only the retained tables and their key exist."""
+    """After the deletion only the retained tables and their key exist.
+
+    The update switches the shared network off, whose table is deleted at once.
+    """
     before = {name: list_names(aws, name) for name in RESOURCE_KINDS}
-    first = aws.deploy("again")
-    second = aws.deploy("again", LogRetentionDays="30")
-    assert first == second
+    first = aws.deploy("again", SharedNetwork="on")
+    survey = aws.create_client("lambda").get_function_configuration(FunctionName="again-survey")
+    assert "VpcConfig" not in survey
+    assert survey["Environment"]["Variables"]["NETWORK_TABLE"] == first["NetworkTableName"]
+    second = aws.deploy("again", SharedNetwork="off", LogRetentionDays="30")
+    assert first.items() > second.items()
+    assert first["NetworkTableName"] not in list_names(aws, "tables")
     (group,) = aws.create_client("logs").describe_log_groups(
         logGroupNamePrefix="/aws/lambda/again-evaluate"
     )["logGroups"]

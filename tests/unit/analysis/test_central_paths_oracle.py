@@ -31,6 +31,7 @@ from organization_builders import (
 from packet_walker import Fate, Place, Walker
 from posture.analysis.central.answers import CentralPath, StepStatus
 from posture.analysis.central.paths import trace_central_paths
+from posture.analysis.central.view import restrict
 from posture.model.network import NetworkAcl, Snapshot
 from posture.model.shared_network import (
     AttachmentKind,
@@ -251,9 +252,26 @@ def overlap(_: Random, organization: Organization) -> Organization:
     ).edit_shared(vpcs={OTHER: known})
 
 
+def inspect(random: Random, organization: Organization) -> Organization:
+    """Send what leaves the spokes through another VPC, and back by a table of its own."""
+    shared = organization.shared
+    if "tgw-attach-spoke2" not in shared.attachments:
+        return organization
+    chosen = random.choice(sorted({"", *shared.tables}))
+    other = replace(shared.attachments["tgw-attach-spoke2"], table_id=chosen)
+    through = TransitRoute(ip_network("0.0.0.0/0"), None, (other.id,))
+    table = (
+        replace(shared.tables[SPOKES_TABLE], routes=(through,))
+        if SPOKES_TABLE in shared.tables
+        else None
+    )
+    changed = organization.edit_shared(attachments={other.id: other})
+    return changed.edit_shared(tables={table.id: table}) if table else changed
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     *(change_route, change_route, change_transit_route, change_transit_route, change_attachment),
-    *(change_attachment, change_acl, change_acl, change_group, change_peering, overlap),
+    *(change_attachment, change_acl, change_acl, change_group, change_peering, overlap, inspect),
 )
 
 
@@ -329,6 +347,23 @@ def test_every_path_is_what_single_packets_do(seed: int) -> None:
         endpoint = organization.endpoints["kms"]
         for path in trace_central_paths(snapshot, subnet, endpoint.id, organization.shared):
             check_path(organization, subnet_id, path)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32))
+def test_the_view_of_a_vpc_has_all_that_its_paths_depend_on(seed: int) -> None:
+    """The paths in the view are those in the whole network, step by step."""
+    organization = build_random(seed)
+    snapshot = organization.snapshots[SPOKE]
+    view = restrict(organization.shared, snapshot)
+    endpoint = organization.endpoints["kms"]
+    for subnet_id in ("subnet-spoke1-a", "subnet-spoke1-b"):
+        subnet = snapshot.subnets[subnet_id]
+        whole, part = (
+            trace_central_paths(snapshot, subnet, endpoint.id, each)
+            for each in (organization.shared, view)
+        )
+        assert [each.steps for each in part] == [each.steps for each in whole]
 
 
 def test_the_organizations_lead_to_every_status() -> None:

@@ -45,10 +45,13 @@ class Attachments:
             elif each.peer:
                 self._of_peers[each.gateway_id, each.peer.gateway_id] = each
 
-    @property
-    def may_bypass(self) -> bool:
-        """Whether an appliance in a VPC may forward traffic otherwise than by its attachment."""
-        return any(each.kind in APPLIANCES for each in self._shared.attachments.values())
+    def may_bypass(self, exits: Iterable[TransitAttachment]) -> bool:
+        """Whether an appliance in a VPC may forward traffic otherwise than by these attachments."""
+        gateways = {each.gateway_id for each in exits}
+        return any(
+            each.kind in APPLIANCES and each.gateway_id in gateways
+            for each in self._shared.attachments.values()
+        )
 
     def list_exits(self, vpc_id: str) -> tuple[TransitAttachment, ...]:
         """List the attachments by which a VPC may forward traffic."""

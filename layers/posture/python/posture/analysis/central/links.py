@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
 from itertools import chain
 
 from posture.analysis.addresses import AddressSet
+from posture.analysis.central.attachments import APPLIANCES
 from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import get_endpoint_id
 from posture.model.network import Address, Network
@@ -291,6 +292,41 @@ class NetworkIndex:
                 if other.table_id and other.table_id not in known:
                     known.add(other.table_id)
                     waiting.append(other.table_id)
+
+    def pass_vpcs(
+        self, ends: Collection[str], found: Iterable[TransitAttachment], blocks: Iterable[Network]
+    ) -> tuple[frozenset[str], dict[str, TransitAttachment]]:
+        """Follow traffic through VPCs on the way, such as those that inspect it.
+
+        Args:
+            ends: The VPCs at both ends, which forward nothing.
+            found: The attachments that routes between them lead to.
+            blocks: The addresses at both ends.
+
+        Returns:
+            The ids of the VPCs on the way, and all attachments that they may forward by.
+        """
+        blocks, waiting = tuple(blocks), list(found)
+        passed: set[str] = set()
+        kept: dict[str, TransitAttachment] = {}
+        while waiting:
+            each = waiting.pop()
+            vpc_id = each.resource_id
+            if each.kind is not AttachmentKind.VPC or vpc_id in ends or vpc_id in passed:
+                continue
+            passed.add(vpc_id)
+            exits = self.attachments_of.get(vpc_id, ())
+            onward = list(self.walk([it.table_id for it in exits if it.table_id], blocks))
+            waiting += onward
+            kept |= {it.id: it for it in (*exits, *onward)}
+            gateways = {it.gateway_id for it in exits}
+            kept |= {it.id: it for it in self._appliances if it.gateway_id in gateways}
+        return frozenset(passed), kept
+
+    @cached_property
+    def _appliances(self) -> tuple[TransitAttachment, ...]:
+        """The attachments by which an appliance in a VPC may forward traffic to a gateway."""
+        return tuple(it for it in self.shared.attachments.values() if it.kind in APPLIANCES)
 
 
 def _to_block(network: Network) -> Block:

@@ -373,7 +373,8 @@ class Transit:
         found = [self._look_up(each, outside, walk) for each in exits]
         whole = next((each[0] for each in found if len(each) == 1 and each[0].entry), None)
         lost = all(each.broken for branches in found for each in branches)
-        if lost and not self.attachments.may_bypass and not self._is_peered(vpc_id, walk.wanted):
+        bypass = self.attachments.may_bypass(exits) or self._is_peered(vpc_id, walk.wanted)
+        if lost and not bypass:
             text = f"{attachment.id} leads to {vpc_id}, and no route from there to {walk.wanted}"
             yield Branch(outside, (build(StepStatus.BROKEN, text),))
             return

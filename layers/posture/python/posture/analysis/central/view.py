@@ -91,7 +91,10 @@ def find_links(snapshot: Snapshot) -> VpcLinks:
 
 
 def restrict(shared: SharedNetwork, snapshot: Snapshot) -> SharedNetwork:
-    """Return just the facts that the answers of a VPC can depend on."""
+    """Return just the facts that the verdicts on a VPC can depend on.
+
+    Remediations may use further ones, such as a zone that the VPC is not associated with.
+    """
     return build_view(shared, find_links(snapshot)).network
 
 
@@ -102,6 +105,8 @@ def build_view(shared: SharedNetwork, links: VpcLinks) -> View:
 
 def list_users(shared: SharedNetwork, vpc_id: str) -> tuple[NetworkUser, ...]:
     """List the VPCs that use the endpoints of a central VPC by name or route, sorted by id."""
+    if vpc_id not in shared.central_vpcs:
+        return ()
     index = index_network(shared)
     resolving = _find_resolving(index, vpc_id)
     users = []
@@ -208,7 +213,10 @@ class View:
                 for name, table in _select(shared.tables, tables).items()
             },
             "peerings": self._peerings,
-            "vpcs": _select(shared.vpcs, {links.vpc_id, *names.vpc_ids, *central, *users}),
+            "vpcs": _select(
+                shared.vpcs,
+                {links.vpc_id, *names.vpc_ids, *central, *users, *self._passed[0]},
+            ),
             "central_vpcs": _select(shared.central_vpcs, central),
         }
         lists = {
@@ -316,14 +324,28 @@ class View:
         return tuple(dict.fromkeys(blocks))
 
     @cached_property
+    def _ends(self) -> dict[str, TransitAttachment]:
+        """The attachments of the VPCs at both ends of all paths."""
+        ends = {self._links.vpc_id, *self._central_ids, *self._users}
+        return {it.id: it for name in ends for it in self._index.attachments_of.get(name, ())}
+
+    @cached_property
+    def _between(self) -> dict[str, TransitAttachment]:
+        """The attachments that routes between the ends lead to."""
+        tables = [each.table_id for each in self._ends.values() if each.table_id]
+        return {each.id: each for each in self._index.walk(tables, self._blocks)}
+
+    @cached_property
+    def _passed(self) -> tuple[frozenset[str], dict[str, TransitAttachment]]:
+        """The VPCs on the way, such as those that inspect traffic, and what they forward by."""
+        ends = {self._links.vpc_id, *self._central_ids, *self._users}
+        return self._index.pass_vpcs(ends, self._between.values(), self._blocks)
+
+    @cached_property
     def _attachments(self) -> dict[str, TransitAttachment]:
         """The attachments at both ends of all paths, and all that routes between them lead to."""
-        ends = {self._links.vpc_id, *self._central_ids, *self._users}
-        first = [it for name in ends for it in self._index.attachments_of.get(name, ())]
-        tables = [each.table_id for each in first if each.table_id]
-        found = {each.id: each for each in first}
-        found |= {each.id: each for each in self._index.walk(tables, self._blocks)}
-        found |= {each.id: each for each in self._outward}
+        outward = {each.id: each for each in self._outward}
+        found = {**self._ends, **self._between, **self._passed[1], **outward}
         return dict(sorted(found.items()))
 
     @cached_property
@@ -336,6 +358,13 @@ class View:
         back = links.cidrs + tuple(it for each in self._users.values() for it in each.cidrs)
         for name in self._central_ids:
             named |= self._index.list_targets(name, back)
+        ends = {links.vpc_id, *self._central_ids}
+        for name in self._passed[0]:
+            named |= {
+                each.id
+                for each in self._index.peerings_of.get(name, ())
+                if not ends.isdisjoint({each.requester.vpc_id, each.accepter.vpc_id})
+            }
         return _select(shared.peerings, named)
 
 

@@ -131,6 +131,29 @@ def test_breaks_of_every_kind_are_mended_together() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("attachment", "connect"),
+    [
+        ("waits for acceptance", ["accept-transit-gateway-vpc-attachment"]),
+        (
+            "is gone",
+            [
+                "create-transit-gateway-vpc-attachment",
+                "associate-transit-gateway-route-table",
+                PROPAGATE,
+            ],
+        ),
+    ],
+)
+def test_a_vpc_is_attached_before_it_gets_a_route(attachment: str, connect: list[str]) -> None:
+    """EC2 refuses the route before."""
+    organization = DESIGNS["whitepaper"]()
+    for name in ("spoke has no route", f"attachment of the spoke {attachment}"):
+        organization = BREAKS[name].edit(organization)
+    found = [each.split()[0] for each in propose(organization)]
+    assert found == [*connect, "create-route"]
+
+
 WIDE = (
     "aws ec2 authorize-security-group-ingress --group-id sg-hub-endpoints --protocol tcp --port 443"
     " --cidr {}"

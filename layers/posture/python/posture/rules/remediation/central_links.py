@@ -80,8 +80,33 @@ def _find_last_table(problem: Problem, shared: SharedNetwork) -> TransitRouteTab
 
 def _route_table(ends: Ends, table: RouteTable) -> Iterator[Plan]:
     """Route the blocks of the other VPC, and nothing wider, to what connects both."""
-    for target in _list_targets(ends):
+    targets = [*_list_targets(ends)]
+    for target in targets:
         yield tuple(_route(table, block, target) for block in ends.blocks)
+    for gateway_id in () if targets else _list_far_gateways(ends):
+        target = Target(TargetKind.TRANSIT_GATEWAY, gateway_id)
+        routes = tuple(_route(table, block, target) for block in ends.blocks)
+        for connected in _connect(ends, gateway_id):
+            yield (*connected, *routes)
+
+
+def _connect(ends: Ends, gateway_id: str) -> Iterator[Plan]:
+    """Mend the VPC's attachment to a transit gateway, or attach it."""
+    own = [
+        each
+        for _, each in sorted(ends.shared.attachments.items())
+        if (each.gateway_id, each.resource_id) == (gateway_id, ends.source.vpc.id)
+    ]
+    for each in own:
+        yield from mend_attachment(ends, each)
+    if not own:
+        yield from attach(ends, gateway_id)
+
+
+def _list_far_gateways(ends: Ends) -> list[str]:
+    """List the transit gateways that the other VPC is attached to."""
+    far = {each.gateway_id for each in list_attachments(ends.shared, ends.destination.vpc.id)}
+    return sorted(each for each in far if each.startswith("tgw-"))
 
 
 def _route(table: RouteTable, block: Network, target: Target) -> Edit:

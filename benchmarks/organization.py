@@ -1,7 +1,7 @@
 """Measure an organization whose spokes use the endpoints of one hub; prints one JSON object.
 
-Run: `.venv/bin/python benchmarks/organization.py [SPOKES] [SERVICES] [worst]`. The snapshots of the VPCs
-are given, so that what it takes to read EC2 is not included: `throughput.py` measures that.
+Run: `.venv/bin/python benchmarks/organization.py [SPOKES] [SERVICES] [worst]`. The snapshots of the
+VPCs are given: `throughput.py` measures what it takes to read EC2.
 CPU seconds do not depend on other work of the machine.
 """
 

@@ -143,7 +143,7 @@ def build_upgrade_cause(present: Present) -> Cause:
 
 
 def list_shared_causes(change: SharedChange) -> tuple[Cause, ...]:
-    """List what can have changed the facts of the shared network: calls, as far as some are known."""
+    """List what can have changed the facts of the shared network: calls, if any is known."""
     calls = tuple(map(build_cause, change.calls))
     return calls or (Cause("", SHARED_CHANGED, "", change.at, kind=CauseKind.SHARED_NETWORK),)
 

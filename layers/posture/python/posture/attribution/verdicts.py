@@ -69,6 +69,11 @@ class StateVerdicts:
         if isinstance(snapshot, Snapshot):
             context = VpcContext(snapshot, baseline, former=self._present)
             if present := self._present:
-                context = replace(context, policy_units=present.policy_units, shared=present.shared)
+                context = replace(
+                    context,
+                    policy_units=present.policy_units,
+                    shared=present.shared,
+                    whole=present.whole,
+                )
             return select_worst(evaluate_context(context))
         return select_worst(evaluate_region_access(snapshot, baseline))

@@ -41,8 +41,8 @@ from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import WriteOutcome
 
 SCOPES_AT_ONCE = 2  # the work is mostly of the processor
-# Scopes whose remediations are proven in one invocation: a proof takes longer than an evaluation, and
-# one change has the same remedy for all that it concerns.
+# Scopes whose remediations are proven in one invocation: a proof takes longer than an evaluation,
+# and one change has the same remedy for all that it concerns.
 MAX_PROVEN = 10
 ATTEMPTS = 3  # others may evaluate the scope meanwhile
 UNREADABLE = (ValueError, TypeError, KeyError)

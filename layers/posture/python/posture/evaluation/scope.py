@@ -284,7 +284,7 @@ class ScopeEvaluator:
             dns: The DNS attributes to store, with when they were read.
         """
         scope, at = snapshot.scope, snapshot.observed_at
-        facts = self._restrict(snapshot, changes)
+        facts = self._find_facts(snapshot, changes)
         since = max(at, facts.used.changed_at) if facts else at
         tags = snapshot.vpc.tags if isinstance(snapshot, Snapshot) else snapshot.tags
         baseline = resolve_baseline(self._document, scope, tags)
@@ -314,11 +314,11 @@ class ScopeEvaluator:
             facts,
         )
 
-    def _restrict(self, snapshot: AnySnapshot, changes: Sequence[Change]) -> ScopeFacts | None:
+    def _find_facts(self, snapshot: AnySnapshot, changes: Sequence[Change]) -> ScopeFacts | None:
         """Return what a VPC depends on in the shared network; None where that is not read."""
         if self._shared is None or self._network is None or not isinstance(snapshot, Snapshot):
             return None
-        facts = self._shared.restrict(self._network, snapshot, changes)
+        facts = self._shared.find_facts(self._network, snapshot, changes)
         self._network = facts.stored  # with a central VPC that others use
         return facts
 
@@ -452,7 +452,7 @@ def evaluate_rules(
     if isinstance(snapshot, RegionAccess):
         return RuleResults(evaluate_region_access(snapshot, baseline))
     shared = observed.facts.network if observed.facts else None
-    whole = observed.facts.stored.network if observed.facts else None
+    whole = observed.facts.whole if observed.facts else None
     context = VpcContext(snapshot, baseline, policy_units, shared=shared, whole=whole)
     if policy_units < VPC_POLICY_UNITS and _has_unfinished_policies(context):
         raise CostlyPoliciesError("its endpoint policies take long to decide")

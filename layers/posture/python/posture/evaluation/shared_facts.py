@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from posture.analysis.central.view import (
+    View,
     VpcLinks,
     build_view,
     digest_central,
@@ -36,18 +37,32 @@ NOTHING_READ = datetime(1970, 1, 1, tzinfo=UTC)  # before the first survey
 
 @dataclass(frozen=True, slots=True)
 class ScopeFacts:
-    """The facts that one VPC's answers can depend on, and what is recorded of them."""
+    """The facts that one VPC is evaluated with, and what is recorded of them.
 
-    network: SharedNetwork
+    So its verdicts depend on these facts alone. Remediations may use others of the `whole` network,
+    such as a zone that the VPC is not associated with.
+    """
+
     used: UsedNetwork
     stored: StoredNetwork
+    view: View
+
+    @property
+    def network(self) -> SharedNetwork:
+        """The facts that the verdicts depend on."""
+        return self.view.network
+
+    @property
+    def whole(self) -> SharedNetwork:
+        """The whole network: what is computed of it once serves all VPCs."""
+        return self.stored.network
 
     def list_calls(self, since: datetime | None) -> tuple[Change, ...]:
         """List the calls that may have led to what changed since a time.
 
         Calls that name facts of the network count only if one of them belongs to the VPC's.
         """
-        own, known = _list_ids(self.network), _list_ids(self.stored.network)
+        own, known = _list_ids(self.network), _list_ids(self.whole)
         return tuple(
             each
             for each in self.stored.list_calls(since)
@@ -79,10 +94,10 @@ class SharedFacts:
         """Whether the network was changed since it was loaded."""
         return self.table.load_head(self._region) != stored.changed_at
 
-    def restrict(
+    def find_facts(
         self, stored: StoredNetwork, snapshot: Snapshot, changes: Sequence[Change] = ()
     ) -> ScopeFacts:
-        """Restrict the network to what a VPC depends on.
+        """Find what a VPC depends on in the network.
 
         If other VPCs can use its endpoints, what they depend on of its snapshot is stored before
         it is evaluated: so it is never missing, whatever fails afterwards.
@@ -97,7 +112,7 @@ class SharedFacts:
             write_links(links),
             digest_catalogue(snapshot),
         )
-        return ScopeFacts(view.network, used, stored)
+        return ScopeFacts(used, stored, view)
 
     def _keep_central(
         self, stored: StoredNetwork, snapshot: Snapshot, changes: Sequence[Change]

@@ -1,15 +1,19 @@
 """`posture fix` makes no call of another account, and says in which one each call runs."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from finding_builders import findings, verdict
 from organization_breaks import BREAKS
 from organization_designs import DESIGNS
 from posture_cli.app import app
 from posture_cli.commands import fix
+from posture_cli.failure import CommandError
+from posture_cli.fix.subject import refuse_shared
 
 SPOKE, HUB_ACCOUNT, SPOKE_ACCOUNT = "vpc-spoke1", "100000000001", "200000000001"
 KMS = "com.amazonaws.eu-west-1.kms"
@@ -101,3 +105,26 @@ def test_calls_of_the_own_account_are_made_by_their_service(
     found = run(name, monkeypatch, "--yes", "--wait", "0", baseline=baseline)
     assert session.made == ["route53profiles.associate_profile"], found.output
     assert found.exit_code == 1  # the network that is read stays as it was
+
+
+ROUTE = (
+    "aws ec2 create-route --route-table-id rtb-1 --destination-cidr-block 10.0.0.0/16 "
+    "--transit-gateway-id tgw-1"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "refused"),
+    [
+        (ROUTE, False),
+        (f"{ROUTE} --profile {HUB_ACCOUNT}", True),
+        ("aws route53profiles associate-profile --name n --profile-id p --resource-id vpc-1", True),
+    ],
+)
+def test_a_recorded_command_of_the_shared_network_is_left_to_its_accounts(
+    command: str, refused: bool
+) -> None:
+    """A monitor's stack reads one VPC; the message names the command that reads more."""
+    (recorded,) = findings(verdict(command=command)).values()
+    with pytest.raises(CommandError, match="--shared-network") if refused else nullcontext():
+        refuse_shared(recorded, command)

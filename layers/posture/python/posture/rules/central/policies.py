@@ -16,6 +16,7 @@ from posture.policy.automata import SearchBudget
 from posture.policy.decide import MAX_UNITS, Decider, QuestionResult
 
 ACCOUNT = re.compile(r"\d{12}")
+NEGATED = re.compile(r"Deny|Not")  # also in NotPrincipal and StringNotEquals
 # A policy treats all accounts alike that it does not name.
 UNNAMED = ("999999999999", "888888888888")
 
@@ -29,15 +30,17 @@ def judge_policy(endpoint: Endpoint, snapshot: Snapshot, account: str) -> Centra
         account: The account of the VPC that uses it.
 
     Returns:
-        None where the policy does not distinguish accounts, or names this one.
+        None where the policy does not distinguish accounts, or only allows this one by name.
     """
     text = endpoint.policy
     if text is None or supports_policy(snapshot, endpoint) is False:
         return None
-    if not ACCOUNT.search(text) or account in text or account == snapshot.scope.account:
+    if not ACCOUNT.search(text) or account == snapshot.scope.account:
         return None
-    stranger = next(each for each in UNNAMED if each not in text)
-    found = _decide(text, stranger, build_endpoint_context(snapshot, endpoint))
+    if account in text and not NEGATED.search(text):
+        return None
+    asked = account if account in text else next(each for each in UNNAMED if each not in text)
+    found = _decide(text, asked, build_endpoint_context(snapshot, endpoint))
     named = f"the policy of {endpoint.id}"
     status, said, missing = StepStatus.HOLDS, f"{named} lets requests of {account} through", ""
     if found.answer is PolicyAnswer.NO:

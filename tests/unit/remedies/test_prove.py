@@ -33,7 +33,8 @@ from posture.model.endpoint_service import Connection, EndpointServiceSnapshot
 from posture.model.network import Facet, Snapshot
 from posture.model.scope import Scope
 from posture.model.verdict import Remediation, Status, Verdict
-from posture.remedies.prove import EVENT_LIMITS, POLICY_RULES, ProofLimits, Prover
+from posture.remedies.changed_rules import POLICY_RULES
+from posture.remedies.prove import EVENT_LIMITS, ProofLimits, Prover
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import EndpointServiceContext, VpcContext
 from posture.rules.rule_catalogue import VPC_RULES

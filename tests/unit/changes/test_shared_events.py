@@ -6,6 +6,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from moto.events.models import EventPattern
 
 from change_records import ACCOUNT, OTHER, VPC, build_event, build_record, build_wrapped_record
 from posture.changes.cloudtrail import parse_record
@@ -16,12 +17,14 @@ from posture.changes.shared_events import (
     OF_VPCS,
     SERVICES,
     SURVEYED,
+    VPC_TAGS,
     build_forward_patterns,
     build_survey_patterns,
 )
 from posture.errors import MalformedChangeError
 from posture.model.change import Change, ChangeOutcome
 from posture.model.shared_kind import SharedKind
+from posture_cli.embedded.moto_patches import patch_moto
 
 LIMIT = 2048  # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 READS = ("List", "Get", "Describe", "Search", "Test")
@@ -93,7 +96,7 @@ def test_the_patterns_match_each_surveyed_call_once_within_the_limit() -> None:
     """EventBridge accepts each pattern, and one call leads to one message."""
     patterns = build_survey_patterns()
     matched = [pair for pattern in patterns.values() for pair in list_matched(pattern)]
-    for group in (*OF_VPCS, *SURVEYED):
+    for group in (*OF_VPCS, VPC_TAGS, *SURVEYED):
         for name in group.names:
             assert matched.count((f"aws.{group.source.partition('.')[0]}", name)) == 1, name
     assert {("aws.networkmanager", name) for name in NETWORK_EVENTS} <= set(matched)
@@ -232,6 +235,30 @@ def test_an_attachment_of_a_vpc_is_handled_and_surveyed() -> None:
     assert change.vpc_ids == {VPC}
     assert change.kinds == {SharedKind.TRANSIT}
     assert change.spreads
+
+
+@pytest.mark.parametrize(
+    ("tagged", "key", "matched", "surveyed"),
+    [
+        (VPC, "stage", True, True),
+        (VPC, "posture-heartbeat", False, True),
+        ("subnet-0aaaaaaaaaaaaaaa1", "stage", False, False),
+    ],
+    ids=["a VPC", "the heartbeat", "a subnet"],
+)
+def test_tags_of_vpcs_lead_to_a_survey(
+    tagged: str, key: str, matched: bool, surveyed: bool
+) -> None:
+    """The pattern leaves the heartbeat out, which sets its tag every ten minutes."""
+    patch_moto()
+    request = {
+        "resourcesSet": {"items": [{"resourceId": tagged}]},
+        "tagSet": {"items": [{"key": key, "value": "any"}]},
+    }
+    record = build_record("CreateTags", request, {"_return": True})
+    pattern = build_survey_patterns()["SurveyTagsRule"]
+    assert EventPattern(json.dumps(pattern), pattern).matches_event(build_event(record)) is matched
+    assert (parse_record(record).kinds == {SharedKind.ZONES}) is surveyed
 
 
 def test_a_failed_or_read_only_call_leads_to_no_survey() -> None:

@@ -90,7 +90,9 @@ def _parse(record: Any) -> Change:
     if not ignored and name in TAGS.names and not any(each.startswith(TAGGED) for each in ids):
         ignored = "no VPC, subnet or endpoint service was tagged"
     source = require(detail, "eventSource", path)
-    facts = NO_FACTS if ignored else find_facts(source, name)
+    vpcs = frozenset(filter(VPC_ID.fullmatch, ids))
+    surveyed = not ignored and (name not in TAGS.names or vpcs)
+    facts = find_facts(source, name) if surveyed else NO_FACTS
     outcome = ChangeOutcome.APPLIED if is_handled(source, name) else ChangeOutcome.SURVEYED
     services = frozenset(each for each in ids if each.startswith("vpce-svc-"))
     parameters, response = detail.get("requestParameters"), detail.get("responseElements")
@@ -103,7 +105,7 @@ def _parse(record: Any) -> Change:
         actor=_parse_actor(_get_identity(detail, path, ignored=bool(ignored))),
         source_ip=format_scalar(detail.get("sourceIPAddress")),
         user_agent=format_scalar(detail.get("userAgent")),
-        vpc_ids=frozenset(filter(VPC_ID.fullmatch, ids)),
+        vpc_ids=vpcs,
         service_ids=services if name in SERVICE_EVENTS or name in TAGS.names else frozenset(),
         resource_ids=ids,
         other_vpc_ids=_find_other_vpcs(detail, account),

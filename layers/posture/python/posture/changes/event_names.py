@@ -15,7 +15,13 @@ from typing import Any
 
 from posture.changes.event_groups import EC2, EventGroup
 from posture.changes.event_groups import build_group as _group
-from posture.changes.shared_events import NETWORK_EVENTS, NOT_SURVEYED, OF_VPCS, SURVEYED
+from posture.changes.shared_events import (
+    NETWORK_EVENTS,
+    NOT_SURVEYED,
+    OF_VPCS,
+    SURVEYED,
+    VPC_TAGS,
+)
 
 SOURCE = "aws.ec2"
 EVENT_SOURCE = EC2
@@ -336,7 +342,7 @@ def format_markdown() -> str:
         "`off` there is no survey, and an answer that would need its facts is unknown and names",
         "the parameter. The calls of the first table are handled for their VPCs in either case.",
         "",
-        *_table("Surveyed, and handled", OF_VPCS),
+        *_table("Surveyed, and handled", (*OF_VPCS, VPC_TAGS)),
         *_table(f"Surveyed ({sum(len(group.names) for group in SURVEYED)})", SURVEYED),
         "Network Manager sends events of its own about gateways of a global network, also about",
         "propagated routes, which no call shows: "

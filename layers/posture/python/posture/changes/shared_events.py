@@ -69,6 +69,16 @@ OF_VPCS = (
     ),
 )
 
+# A baseline selects central VPCs and their users by tags, which a pattern of its own selects. The
+# heartbeat, which sets the same tag every ten minutes, leads to no survey.
+VPC_TAGS = build_group(
+    "Tags",
+    "Tags of a VPC select it as a central one, or as a user of one. Other tags lead to no survey.",
+    "CreateTags DeleteTags",
+    survey=SurveyedFacts(_ZONES),
+)
+HEARTBEAT_TAG = "posture-heartbeat"
+
 # Calls that concern the shared network alone.
 SURVEYED = (
     build_group(
@@ -321,7 +331,9 @@ NOT_SURVEYED = (
 )
 
 _FACTS = {
-    (group.source, name): group.survey for group in (*OF_VPCS, *SURVEYED) for name in group.names
+    (group.source, name): group.survey
+    for group in (*OF_VPCS, VPC_TAGS, *SURVEYED)
+    for name in group.names
 }
 
 
@@ -341,6 +353,7 @@ def build_survey_patterns() -> dict[str, dict[str, Any]]:
     source = calls.pop("source")
     return {
         "SurveyNetworkRule": _build_pattern([EC2], (*OF_VPCS, *SURVEYED)),
+        "SurveyTagsRule": _build_tag_pattern(),
         "SurveyNamesRule": _build_pattern([ROUTE53, RESOLVER, PROFILES, RAM], SURVEYED),
         "SurveyCoreRule": {"source": source, "$or": [calls, {"detail-type": [*NETWORK_EVENTS]}]},
     }
@@ -352,6 +365,19 @@ def build_forward_patterns() -> dict[str, dict[str, Any]]:
         "ZonesRule": _build_pattern([ROUTE53], SURVEYED),
         "CoreRule": build_survey_patterns()["SurveyCoreRule"],
     }
+
+
+def _build_tag_pattern() -> dict[str, Any]:
+    """Build the pattern that selects tags of VPCs.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+    """
+    pattern = _build_pattern([EC2], [VPC_TAGS])
+    pattern["detail"]["requestParameters"] = {
+        "resourcesSet": {"items": {"resourceId": [{"prefix": "vpc-"}]}},
+        "tagSet": {"items": {"key": [{"anything-but": HEARTBEAT_TAG}]}},
+    }
+    return pattern
 
 
 def _build_pattern(sources: list[str], groups: Iterable[EventGroup]) -> dict[str, Any]:

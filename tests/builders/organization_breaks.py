@@ -395,6 +395,13 @@ ATTACHMENTS: Mapping[str, Break] = {
         ("tgw-attach-spoke1",),
         zone="b",
     ),
+    "attachment has left its subnet without routes": Break(
+        "Landing Zone Accelerator",
+        edit_attachment("spoke1", subnet_ids=("subnet-spoke1-tgw-a", "subnet-spoke1-tgw-b")),
+        StepKind.ATTACHMENT,
+        ("tgw-attach-spoke1",),
+        zone="c",
+    ),
     "attachment of the spoke is gone": Break(
         "whitepaper",
         drop_attachment("spoke1"),

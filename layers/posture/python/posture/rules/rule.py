@@ -130,7 +130,8 @@ class VpcContext:
         """The ids of the subnets that only hold the attachment of a transit gateway.
 
         AWS recommends a separate, small subnet for each attachment, as small as subnets can be. A
-        larger one counts if its route table leads nowhere.
+        larger one counts if its route table leads nowhere. So does a small one that the attachment
+        has left, if it has the route table of the others.
         https://docs.aws.amazon.com/vpc/latest/tgw/tgw-best-design-practices.html
         """
         if self.shared is None:
@@ -139,28 +140,27 @@ class VpcContext:
 
         attachments = index_network(self.shared).attachments_of.get(self.snapshot.vpc.id, ())
         held = {each for attachment in attachments for each in attachment.subnet_ids}
-        return frozenset(filter(self._has_no_workloads, held & self.snapshot.subnets.keys()))
-
-    def explain_doubtful_subnet(self, subnet: Subnet) -> str:
-        """Explain why a subnet may only hold an attachment, and which fact is missing; "" if none.
-
-        It looks like one, and the attachments of the VPC could not be read.
-        """
-        if self.shared is None or not self._has_no_workloads(subnet.id):
-            return ""
-        from posture.rules.central.doubts import find_unread_attachments  # noqa: PLC0415 - as above
-
-        missing = find_unread_attachments(self)
-        why = f"whether {subnet.id} only holds an attachment is not known ({missing})"
-        return why if missing else ""
+        present = held & self.snapshot.subnets.keys()
+        closed = {table.id for each in present if (table := self._find_closed_table(each))}
+        left = {
+            each.id
+            for each in self.analysis.subnets
+            if _is_smallest(each)
+            and (table := self._find_closed_table(each.id))
+            and table.id in closed
+        }
+        return frozenset({*filter(self._has_no_workloads, present), *left})
 
     def _has_no_workloads(self, subnet_id: str) -> bool:
-        cidr = self.snapshot.subnets[subnet_id].cidr
-        if cidr and cidr.prefixlen >= SMALLEST_SUBNET:
-            return True
+        small = _is_smallest(self.snapshot.subnets[subnet_id])
+        return small or self._find_closed_table(subnet_id) is not None
+
+    def _find_closed_table(self, subnet_id: str) -> RouteTable | None:
+        """Find the route table of a subnet if it leads nowhere; None if it does."""
         table = self.tables[subnet_id]
         local = RouteOrigin.TABLE
-        return table is not None and all(each.origin is local for each in table.routes)
+        closed = table is not None and all(each.origin is local for each in table.routes)
+        return table if closed else None
 
     @property
     def is_unused_default(self) -> bool:
@@ -295,6 +295,10 @@ class VpcContext:
             for subnet in self.subnets
             for service in self.gateway_services
         }
+
+
+def _is_smallest(subnet: Subnet) -> bool:
+    return subnet.cidr is not None and subnet.cidr.prefixlen >= SMALLEST_SUBNET
 
 
 @dataclass(frozen=True)

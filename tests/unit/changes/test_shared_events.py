@@ -257,7 +257,8 @@ def test_tags_of_vpcs_lead_to_a_survey(
     }
     record = build_record("CreateTags", request, {"_return": True})
     pattern = build_survey_patterns()["SurveyTagsRule"]
-    assert EventPattern(json.dumps(pattern), pattern).matches_event(build_event(record)) is matched
+    event: Any = build_event(record)
+    assert EventPattern(json.dumps(pattern), pattern).matches_event(event) is matched
     assert (parse_record(record).kinds == {SharedKind.ZONES}) is surveyed
 
 

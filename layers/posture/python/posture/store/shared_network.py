@@ -217,25 +217,14 @@ class SharedNetworkTable(StoredTable):
             for _, kind, account in [each.name.split("#")]
         }
 
-    def load_parts(self, region: str) -> dict[tuple[SharedKind, str], SurveyPart]:
-        """Load what surveys read, by kind and account, without parts that cannot be read."""
-        parts = {}
-        for item in self._query("region", region, between=KeyRange("item", PART, f"{PART}~")):
-            try:
-                entry = _parse_entry(item, region)
-                content = self._load_contents(region, [entry])[entry.name]
-            except CorruptItemError:
-                continue
-            _, kind, account = entry.name.split("#")
-            parts[SharedKind(kind), account] = SurveyPart(SharedKind(kind), account, content)
-        return parts
-
     def write(
         self,
         region: str,
         parts: Iterable[SurveyPart],
         now: datetime,
         changes: Iterable[Change] = (),
+        *,
+        rewrite: bool = False,
     ) -> int:
         """Write what a survey read, except what is stored as it is or was read later.
 
@@ -247,6 +236,8 @@ class SharedNetworkTable(StoredTable):
             parts: What was read.
             now: The current time.
             changes: The calls that led to the survey, which may be causes of what changed.
+            rewrite: Whether what is stored could not be read, so that it is written even if its
+                digest is the same.
 
         Returns:
             The number of parts that changed.
@@ -265,7 +256,7 @@ class SharedNetworkTable(StoredTable):
             )
             for each in sorted(parts, key=lambda it: (order.index(it.kind), it.account))
         ]
-        return self._write(region, entries, now)
+        return self._write(region, entries, now, rewrite=rewrite)
 
     def write_central(
         self, snapshot: Snapshot, digest: str, now: datetime, changes: Iterable[Change] = ()
@@ -340,7 +331,9 @@ class SharedNetworkTable(StoredTable):
                 self._catalogues[key] = from_json(Catalogue, json.loads(text))
         return self._catalogues[key]
 
-    def _write(self, region: str, entries: Sequence[_Entry], now: datetime) -> int:
+    def _write(
+        self, region: str, entries: Sequence[_Entry], now: datetime, *, rewrite: bool = False
+    ) -> int:
         """Write entries, as many in one transaction as it holds."""
         written: set[str] = set()
         for _ in pause_between(ATTEMPTS):
@@ -351,7 +344,9 @@ class SharedNetworkTable(StoredTable):
                 former = stored.get(each.name)
                 if former and former.is_later_than(each.observed_at, now):
                     continue
-                if former and former.digest == each.digest and has_head:
+                if each.name in written:
+                    continue
+                if former and former.digest == each.digest and has_head and not rewrite:
                     self._confirm(region, each, former)
                 else:
                     changed.append(each)
@@ -387,9 +382,11 @@ class SharedNetworkTable(StoredTable):
             }
             item = {**_key(region, entry.name), **serialize(fields)}
             condition, values = "attribute_not_exists(#item)", {}
-            if former:
+            if former and former.digest:
                 condition = "#digest = :former AND #observed_at = :read"
                 values = {":former": former.digest, ":read": former.observed_text}
+            elif former:
+                condition = ""  # it cannot be read; the head's condition keeps writers apart
             writes.append({"Put": build_put(self._table, item, condition, values)})
             for name, data in zip(_name_data(entry.name, range(len(chunks))), chunks, strict=True):
                 fields = {"kind": "shared-data", "digest": entry.digest, "data": data}
@@ -606,12 +603,10 @@ def _parse_entry(item: StoredItem, region: str) -> _Stored:
 
 def _parse_former(item: StoredItem) -> _Stored:
     """Parse an entry that is to be replaced, however it looks."""
-    name = str(item["item"].get("S"))
-    text, digest = (str(item.get(each, {}).get("S", "")) for each in ("observed_at", "digest"))
     try:
         return _parse_entry(item, "")
     except CorruptItemError:
-        return _Stored(name, None, text, digest, 0)
+        return _Stored(str(item["item"].get("S")), None, "", "", 0)
 
 
 def _parse_content(region: str, entry: _Stored, data: Mapping[str, StoredItem]) -> Any:

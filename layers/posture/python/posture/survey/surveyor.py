@@ -208,7 +208,9 @@ class Surveyor:
             parts = [part for each in some for part in each.parts]
             result.read += len(parts)
             parts += self._expire(plan, some)
-            result.changed += self.table.write(self.home.name, parts, self.now(), changes)
+            result.changed += self.table.write(
+                self.home.name, parts, self.now(), changes, rewrite=plan.former is None
+            )
             result.unread += sum(len(part.network.unread) for part in parts)
             for each in some:
                 for kind, why in each.failed.items():

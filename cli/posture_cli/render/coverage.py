@@ -28,7 +28,10 @@ LEGEND: Mapping[str, tuple[str, str]] = {
         "reaches an endpoint only from certain security groups",
     ),
     PathOutcome.PARTLY: ("yellow", "part of the traffic reaches an endpoint, part does not"),
-    PathOutcome.BLOCKED: ("red", "is routed to an endpoint and blocked"),
+    PathOutcome.BLOCKED: (
+        "red",
+        "is blocked on the way to an endpoint, or its names do not resolve",
+    ),
     PathOutcome.INTERNET: ("red", "is routed to an internet gateway or NAT gateway"),
     PathOutcome.OTHER_NETWORK: ("cyan", "is routed to another network or an appliance"),
     PathOutcome.NO_ROUTE: ("bright_black", "has no route or is dropped"),

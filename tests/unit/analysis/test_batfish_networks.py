@@ -16,8 +16,10 @@ import pytest
 from network_builders import ANYWHERE, NOW, REGION, admits, allow, route
 from posture.analysis.addresses import AddressSet
 from posture.analysis.central.answers import StepKind, StepStatus
+from posture.analysis.central.branches import Branch
+from posture.analysis.central.ends import get_end
 from posture.analysis.central.paths import trace_central_paths
-from posture.analysis.central.routes import Branch, get_end, get_transit
+from posture.analysis.central.routes import get_transit
 from posture.model.network import (
     Endpoint,
     EndpointType,

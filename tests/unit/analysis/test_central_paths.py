@@ -434,6 +434,23 @@ def test_an_appliance_behind_a_vpn_may_forward_what_no_attachment_does() -> None
     assert decide(changed)[0] is StepStatus.UNKNOWN
 
 
+def test_a_vpc_on_the_way_may_have_attachments_that_its_account_does_not_show() -> None:
+    """They may be to a gateway of another organization."""
+    accounts = TRANSIT.shared.accounts - {get_spoke_account(2)}
+    assert decide(inspect(TRANSIT).edit_shared(accounts=accounts))[0] is StepStatus.UNKNOWN
+
+
+def test_the_owner_of_a_shared_vpc_sees_its_attachments() -> None:
+    """An account that only has subnets of it does not."""
+    owned = TRANSIT.edit_vpc(
+        SPOKE, lambda it: replace(it, vpc=replace(it.vpc, owner="300000000001"))
+    ).edit_shared(attachments={"tgw-attach-spoke1": None})
+    step = trace(owned).deciding
+    assert step
+    assert step.status is StepStatus.UNKNOWN
+    assert "300000000001" in step.missing
+
+
 def test_a_vpc_with_the_same_addresses_takes_the_traffic() -> None:
     """It delivers the traffic inside."""
     vpc = replace(TRANSIT.shared.vpcs[OTHER], cidrs=(HUB_BLOCK,))

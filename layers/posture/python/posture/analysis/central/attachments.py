@@ -86,7 +86,8 @@ class Attachments:
         An attachment serves the Availability Zones that it has a subnet in, and no others.
         https://docs.aws.amazon.com/vpc/latest/tgw/tgw-vpc-attachments.html
         """
-        vpc_id, account = snapshot.vpc.id, snapshot.scope.account
+        vpc_id = snapshot.vpc.id
+        account = snapshot.vpc.owner or snapshot.scope.account  # who shares the VPC's subnets
         found = self._of_vpcs.get((gateway_id, vpc_id))
         if found is None:
             missing = find_gap(self._shared, ATTACHMENTS, gateway_id, account)
@@ -110,7 +111,7 @@ class Attachments:
         self, snapshot: Snapshot, subnet: Subnet, found: TransitAttachment
     ) -> CentralStep:
         """Judge an attachment that is not known to have a subnet in the Availability Zone."""
-        account = snapshot.scope.account
+        account = snapshot.vpc.owner or snapshot.scope.account
         missing = ""
         if not found.subnet_ids or not set(found.subnet_ids) <= snapshot.subnets.keys():
             missing = describe_unread(self._shared, ATTACHMENTS[:1], found.id, account)

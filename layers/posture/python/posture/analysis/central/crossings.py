@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
+from posture.analysis.central.branches import Branch, Link
+from posture.analysis.central.ends import VpcEnd
 from posture.analysis.central.gates import Flow, Judged, judge_acl
-from posture.analysis.central.routes import Branch, Link, VpcEnd
 from posture.analysis.gates import Gate
 from posture.model.network import Subnet
 from posture.model.shared_network import SharedFacet, TransitAttachment

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from posture.analysis.acls import find_unrestricted_versions
 from posture.analysis.addresses import IPV6, NOTHING, AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
-from posture.analysis.central.routes import VpcEnd
+from posture.analysis.central.ends import VpcEnd
 from posture.analysis.descriptions import describe_addresses, describe_ports
 from posture.analysis.gates import (
     RETURNING,

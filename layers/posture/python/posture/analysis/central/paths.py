@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
+from posture.analysis.addresses import IPV4, IPV6, AddressSet
 from posture.analysis.central.answers import CentralPath, CentralStep, StepKind, StepStatus
 from posture.analysis.central.crossings import list_crossings
+from posture.analysis.central.ends import VpcEnd, get_end
 from posture.analysis.central.gates import Flow, Judged, judge_groups, judge_outbound
-from posture.analysis.central.routes import VpcEnd, get_end, get_transit
-from posture.analysis.endpoint_dns import WORKING
+from posture.analysis.central.routes import get_transit
+from posture.analysis.central.targets import (
+    Target,
+    describe_unread_interface,
+    judge_state,
+    restrict,
+)
+from posture.analysis.central.traces import (
+    Trace,
+    cut_at_broken,
+    merge_alternatives,
+    merge_versions,
+    strengthen,
+    weaken,
+)
 from posture.analysis.paths import PathFinder
 from posture.analysis.reach import PortRange
 from posture.analysis.reachability import Reachability
@@ -66,52 +80,6 @@ class _Question:
     groups: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Trace:
-    """The steps of a path to some addresses, the sources that it has and those that arrive."""
-
-    steps: tuple[CentralStep, ...]
-    sources: AddressSet = NOTHING
-    reaching: AddressSet = NOTHING
-    groups: frozenset[str] = frozenset()
-
-    @property
-    def statuses(self) -> frozenset[StepStatus]:
-        """The statuses of the steps."""
-        return frozenset(each.status for each in self.steps)
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """An endpoint whose interfaces paths lead to, at the addresses of some IP versions."""
-
-    there: VpcEnd
-    endpoint: Endpoint
-    state: CentralStep
-    interfaces: tuple[NetworkInterface, ...]
-    versions: frozenset[int]
-
-    @property
-    def signature(self) -> tuple[object, ...]:
-        """What endpoints have in common that are reached alike; empty for one that is not."""
-        known = self.there.snapshot.subnets
-        if self.state.status is StepStatus.BROKEN or any(
-            each.subnet_id not in known for each in self.interfaces
-        ):
-            return ()
-        return (
-            self.there.vpc_id,
-            self.endpoint.security_group_ids,
-            *(
-                (it.subnet_id, self._list_versions(it), it.security_group_ids)
-                for it in self.interfaces
-            ),
-        )
-
-    def _list_versions(self, interface: NetworkInterface) -> frozenset[int]:
-        return self.versions.intersection(each.version for each in interface.addresses)
-
-
 class CentralTracer:
     """Traces paths out of one VPC; those that no gate or route tells apart are traced once."""
 
@@ -124,11 +92,11 @@ class CentralTracer:
     ) -> None:
         self._here = VpcEnd(snapshot, paths, reachability)
         self._transit = get_transit(shared)
-        self._traced: dict[tuple[_Question, AddressSet], _Trace] = {}
+        self._traced: dict[tuple[_Question, AddressSet], Trace] = {}
         self._parts: dict[tuple[_Question, AddressSet], tuple[AddressSet, ...]] = {}
         self._cutters: dict[str, tuple[AddressSet, ...]] = {}
-        self._targets: dict[tuple[str, frozenset[int]], _Target | None] = {}
-        self._alike: dict[tuple[object, ...], tuple[_Trace, ...]] = {}
+        self._targets: dict[tuple[str, frozenset[int]], Target | None] = {}
+        self._alike: dict[tuple[object, ...], tuple[Trace, ...]] = {}
 
     def find_endpoint(self, endpoint_id: str) -> tuple[VpcEnd, Endpoint] | None:
         """Find an endpoint in another VPC that was read."""
@@ -170,15 +138,15 @@ class CentralTracer:
             )
         )
 
-    def _find_target(self, endpoint_id: str, versions: frozenset[int]) -> _Target | None:
+    def _find_target(self, endpoint_id: str, versions: frozenset[int]) -> Target | None:
         if not (found := self.find_endpoint(endpoint_id)):
             return None
         there, endpoint = found
         known = there.snapshot.network_interfaces
-        return _Target(
+        return Target(
             there,
             endpoint,
-            _judge_state(there, endpoint),
+            judge_state(there, endpoint),
             tuple(
                 known.get(each) or NetworkInterface(each, "", "", (), ())
                 for each in endpoint.network_interface_ids or ("",)
@@ -189,10 +157,10 @@ class CentralTracer:
     def _trace_target(
         self,
         subnet: Subnet,
-        target: _Target,
+        target: Target,
         ports: tuple[PortRange, ...],
         groups: frozenset[str],
-    ) -> tuple[_Trace, ...]:
+    ) -> tuple[Trace, ...]:
         """Trace the paths to each interface, once for all endpoints that are reached alike."""
         key = subnet.id, target.signature, ports, groups
         if found := self._alike.get(key):
@@ -200,10 +168,10 @@ class CentralTracer:
         traces, alike = [], True
         for interface in target.interfaces:
             if not interface.subnet_id:
-                step = _describe_unread(target.there, target.endpoint, interface.id)
-                traces.append(_Trace((step,)))
+                step = describe_unread_interface(target.there, target.endpoint, interface.id)
+                traces.append(Trace((step,)))
             elif target.state.status is StepStatus.BROKEN:
-                traces.append(_Trace(()))
+                traces.append(Trace(()))
             else:
                 question = _Question(
                     subnet,
@@ -214,7 +182,7 @@ class CentralTracer:
                     ports,
                     groups,
                 )
-                restricted = _restrict(interface, target.versions)
+                restricted = restrict(interface, target.versions)
                 trace, whole = self._trace_interface(question, target.there, restricted)
                 traces.append(trace)
                 alike = alike and whole
@@ -224,7 +192,7 @@ class CentralTracer:
 
     def _trace_interface(
         self, question: _Question, there: VpcEnd, interface: NetworkInterface
-    ) -> tuple[_Trace, bool]:
+    ) -> tuple[Trace, bool]:
         """Trace the paths to an interface's addresses of each IP version that the subnet has.
 
         Returns:
@@ -239,11 +207,11 @@ class CentralTracer:
                 parts = self._divide(question, there, target)
                 chosen = [each for each in parts if not each.isdisjoint(target)]
                 traces = [self._trace_part(question, there, each, sources) for each in chosen]
-                found.append(_merge_alternatives(interface, traces))
+                found.append(merge_alternatives(interface, traces))
                 whole = whole and len(parts) == 1
         if not found:
-            return _Trace((_judge_versions(question, there),)), whole
-        return _merge_versions(found), whole
+            return Trace((_judge_versions(question, there),)), whole
+        return merge_versions(found), whole
 
     def _divide(
         self, question: _Question, there: VpcEnd, target: AddressSet
@@ -301,19 +269,19 @@ class CentralTracer:
 
     def _trace_part(
         self, question: _Question, there: VpcEnd, target: AddressSet, sources: AddressSet
-    ) -> _Trace:
+    ) -> Trace:
         key = question, target
         if key not in self._traced:
             flow = Flow(sources, target, question.ports)
             self._traced[key] = self._follow(question, there, flow)
         return self._traced[key]
 
-    def _follow(self, question: _Question, there: VpcEnd, flow: Flow) -> _Trace:
+    def _follow(self, question: _Question, there: VpcEnd, flow: Flow) -> Trace:
         """Follow traffic there and back, to the first step that stops all of it."""
         here, subnet = self._here, question.subnet
         out = self._transit.trace(here, subnet, flow.target, there.vpc_id, back=False)[0]
         if out.broken:
-            return _cut_at_broken(_Trace(out.steps, flow.sources))
+            return cut_at_broken(Trace(out.steps, flow.sources))
         home = there.snapshot.subnets.get(question.subnet_id)
         if home is None:
             step = CentralStep(
@@ -324,7 +292,7 @@ class CentralTracer:
                 there.account,
                 f"ec2:{Facet.SUBNETS} in account {there.account}",
             )
-            return _Trace((*out.steps, step), flow.sources, flow.sources)
+            return Trace((*out.steps, step), flow.sources, flow.sources)
         back = self._transit.trace(there, home, flow.sources, here.vpc_id, back=True)
         peering = out.entry if isinstance(out.entry, VpcPeering) else None
         judged: list[Judged] = list(list_crossings(here, subnet, there, home, flow, out, back))
@@ -334,7 +302,7 @@ class CentralTracer:
         for branch in back:
             whole = branch.addresses >= flow.sources
             judged += [
-                Judged(each if whole else _weaken(each), branch.addresses)
+                Judged(each if whole else weaken(each), branch.addresses)
                 if each.status is StepStatus.BROKEN
                 else Judged(each)
                 for each in branch.steps
@@ -344,38 +312,8 @@ class CentralTracer:
         groups = frozenset(group for each in judged for group in each.groups)
         reaching = flow.sources - stopped
         if not reaching:
-            steps = _strengthen(steps)
-        return _cut_at_broken(_Trace(steps, flow.sources, reaching, groups))
-
-
-def _restrict(interface: NetworkInterface, versions: frozenset[int]) -> NetworkInterface:
-    """Return an interface with its addresses of the IP versions that the names return."""
-    addresses = tuple(each for each in interface.addresses if each.version in versions)
-    if addresses == interface.addresses:
-        return interface
-    unknown = interface.unknown_versions & versions
-    return replace(interface, addresses=addresses, unknown_versions=unknown)
-
-
-def _judge_state(there: VpcEnd, endpoint: Endpoint) -> CentralStep:
-    state = endpoint.state or "unknown"
-    if endpoint.state in WORKING:
-        status, text = StepStatus.HOLDS, f"{endpoint.id} in {there.vpc_id} is {state}"
-    else:
-        status, text = StepStatus.BROKEN, f"the state of {endpoint.id} is {state}"
-    return CentralStep(StepKind.ENDPOINT, status, endpoint.id, text, there.account)
-
-
-def _describe_unread(there: VpcEnd, endpoint: Endpoint, interface_id: str) -> CentralStep:
-    named = interface_id or f"the network interfaces of {endpoint.id}"
-    return CentralStep(
-        StepKind.ENDPOINT,
-        StepStatus.UNKNOWN,
-        endpoint.id,
-        f"{named} could not be read",
-        there.account,
-        f"ec2:{Facet.NETWORK_INTERFACES} in account {there.account}",
-    )
+            steps = strengthen(steps)
+        return cut_at_broken(Trace(steps, flow.sources, reaching, groups))
 
 
 def _judge_versions(question: _Question, there: VpcEnd) -> CentralStep:
@@ -386,69 +324,3 @@ def _judge_versions(question: _Question, there: VpcEnd) -> CentralStep:
     if may_use_nat64(subnet) and not subnet.cidr:
         status, missing = StepStatus.UNKNOWN, "whether a NAT gateway translates the traffic (NAT64)"
     return CentralStep(StepKind.ENDPOINT, status, subnet.id, text, there.account, missing)
-
-
-def _merge_versions(found: list[_Trace]) -> _Trace:
-    """Merge the paths of both IP versions, of which clients may use either."""
-    if len(found) == 1:
-        return found[0]
-    broken = all(StepStatus.BROKEN in each.statuses for each in found)
-    return _Trace(
-        tuple(
-            dict.fromkeys(
-                step if broken or step.status is not StepStatus.BROKEN else _weaken(step)
-                for each in found
-                for step in each.steps
-            )
-        ),
-        AddressSet.union(each.sources for each in found),
-        AddressSet.union(each.reaching for each in found),
-        frozenset(group for each in found for group in each.groups),
-    )
-
-
-def _merge_alternatives(interface: NetworkInterface, traces: list[_Trace]) -> _Trace:
-    """Merge the answers for each address that an interface may get: what holds for all of them."""
-    first = traces[0]
-    broken = [StepStatus.BROKEN in each.statuses for each in traces]
-    if all(broken) or all(each.statuses == {StepStatus.HOLDS} for each in traces):
-        return first
-    if len(traces) == 1:
-        return first
-    text = f"the address that {interface.id} gets in {interface.subnet_id} decides the path"
-    step = CentralStep(
-        StepKind.ENDPOINT,
-        StepStatus.UNKNOWN,
-        interface.id,
-        text,
-        missing=f"the address of {interface.id}",
-    )
-    reaching = first.reaching
-    for each in traces:
-        reaching &= each.reaching
-    return _Trace((step,), first.sources, reaching)
-
-
-def _weaken(step: CentralStep) -> CentralStep:
-    return replace(step, status=StepStatus.PARTLY)
-
-
-def _strengthen(steps: tuple[CentralStep, ...]) -> tuple[CentralStep, ...]:
-    """Call the first step that stops a part broken, if the steps together stop all sources."""
-    if any(each.status is StepStatus.BROKEN for each in steps):
-        return steps
-    for index, each in enumerate(steps):
-        if each.status is StepStatus.PARTLY:
-            broken = replace(each, status=StepStatus.BROKEN)
-            return (*steps[:index], broken, *steps[index + 1 :])
-    return steps
-
-
-def _cut_at_broken(trace: _Trace) -> _Trace:
-    """Leave out the steps behind the first that stops all traffic, and repetitions."""
-    steps: list[CentralStep] = []
-    for each in dict.fromkeys(trace.steps):
-        steps.append(each)
-        if each.status is StepStatus.BROKEN:
-            return replace(trace, steps=tuple(steps), reaching=NOTHING)
-    return replace(trace, steps=tuple(steps))

@@ -13,43 +13,36 @@ https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from posture.analysis.addresses import IPV6, AddressSet
+from posture.analysis.addresses import AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
-from posture.analysis.central.attachments import Attachments, is_working
+from posture.analysis.central.attachments import ATTACHMENTS, Attachments, is_working
+from posture.analysis.central.branches import Branch, Walk, judge_other_path
+from posture.analysis.central.ends import VpcEnd, get_end
+from posture.analysis.central.gateway_tables import build_router, get_plain_router
 from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.unread import describe_unread, find_gap
-from posture.analysis.descriptions import describe_addresses, describe_path
+from posture.analysis.descriptions import describe_addresses
 from posture.analysis.detours import list_vpc_blocks
-from posture.analysis.path import DROPPED, INTERNET, OTHER_NETWORKS, Path, PathKind
-from posture.analysis.paths import PathFinder
-from posture.analysis.reachability import Reachability
+from posture.analysis.path import Path, PathKind
 from posture.analysis.routing import Leg, Router
 from posture.model.network import (
-    PrefixList,
-    Route,
     RouteOrigin,
-    RouteTable,
-    Snapshot,
     Subnet,
-    Target,
-    TargetKind,
 )
 from posture.model.shared_network import (
     AttachmentKind,
     SharedFacet,
     SharedNetwork,
     TransitAttachment,
-    TransitRoute,
     TransitRouteTable,
     VpcPeering,
 )
 
 MOST_HOPS = 16  # route tables of gateways that traffic is followed through
 GATEWAYS = frozenset({PathKind.TRANSIT_GATEWAY, PathKind.CORE_NETWORK})
-NOWHERE = DROPPED | INTERNET | {PathKind.LOCAL}  # where private addresses of another VPC are lost
 OUTSIDE = {
     AttachmentKind.VPN: "a VPN connection",
     AttachmentKind.DIRECT_CONNECT: "a Direct Connect gateway",
@@ -57,67 +50,6 @@ OUTSIDE = {
     AttachmentKind.CLIENT_VPN: "a Client VPN endpoint",
     AttachmentKind.NETWORK_FUNCTION: "a firewall, whose rules are not read",
 }
-
-Link = TransitAttachment | VpcPeering
-
-
-@dataclass(frozen=True, slots=True)
-class VpcEnd:
-    """A VPC at one end of a path, with its analyses."""
-
-    snapshot: Snapshot
-    paths: PathFinder
-    reachability: Reachability
-
-    @property
-    def account(self) -> str:
-        """The account that the VPC was read in."""
-        return self.snapshot.scope.account
-
-    @property
-    def vpc_id(self) -> str:
-        """The id of the VPC."""
-        return self.snapshot.vpc.id
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Some addresses of a destination, and the steps of the traffic to them.
-
-    It leaves one VPC by `exit` and enters the other by `entry`; None where it does not get there.
-    """
-
-    addresses: AddressSet
-    steps: tuple[CentralStep, ...]
-    exit: Link | None = None
-    entry: Link | None = None
-
-    @property
-    def broken(self) -> bool:
-        """Whether none of the traffic arrives."""
-        return any(each.status is StepStatus.BROKEN for each in self.steps)
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """The VPC that traffic is followed to, whether it is return traffic, and the tables passed."""
-
-    wanted: str
-    back: bool
-    tables: tuple[str, ...] = ()
-
-    def build_step(  # noqa: PLR0913, PLR0917 - the parts of a step
-        self,
-        kind: StepKind,
-        status: StepStatus,
-        subject: str,
-        text: str,
-        account: str,
-        missing: str = "",
-    ) -> CentralStep:
-        """Build a step; all steps of return traffic are of one kind."""
-        found = StepKind.RETURN_ROUTE if self.back else kind
-        return CentralStep(found, status, subject, text, account, missing)
 
 
 class Transit:
@@ -155,17 +87,17 @@ class Transit:
             wanted: The id of the other VPC.
             back: Whether this is return traffic.
         """
-        walk = _Walk(wanted, back)
+        walk = Walk(wanted, back)
         return tuple(
             branch
             for path in end.paths.trace(subnet, destination)
             for branch in self._leave(end, subnet, path, walk)
         )
 
-    def _leave(self, end: VpcEnd, subnet: Subnet, path: Path, walk: _Walk) -> Iterator[Branch]:
+    def _leave(self, end: VpcEnd, subnet: Subnet, path: Path, walk: Walk) -> Iterator[Branch]:
         """Follow traffic out of a VPC by the route of its subnet's route table."""
         if path.route is None or path.kind not in {*GATEWAYS, PathKind.PEERING}:
-            yield Branch(path.addresses, (_judge_other_path(end, path, walk),))
+            yield Branch(path.addresses, (judge_other_path(end, path, walk),))
             return
         text = f"{path.table_id} routes {path.route.destination} to {path.target}"
         first = walk.build_step(StepKind.ROUTE, StepStatus.HOLDS, path.table_id, text, end.account)
@@ -178,13 +110,13 @@ class Transit:
         yield from _put_before((first,), onward)
 
     def _judge_peering(
-        self, end: VpcEnd, peering_id: str, walk: _Walk
+        self, end: VpcEnd, peering_id: str, walk: Walk
     ) -> tuple[CentralStep, VpcPeering | None]:
         peering = self._shared.peerings.get(peering_id)
         missing, status = "", StepStatus.BROKEN
         if peering is None:
             facets = (SharedFacet.PEERINGS,)
-            missing = find_gap(self._shared, facets, peering_id, end.account)
+            missing = find_gap(self._shared, facets, peering_id, end.owner)
             status = StepStatus.UNKNOWN if missing else StepStatus.BROKEN
             text = f"{peering_id} {'could not be read' if missing else 'does not exist'}"
         elif not peering.active:
@@ -203,7 +135,7 @@ class Transit:
         return step, peering if status is StepStatus.HOLDS else None
 
     def _enter_gateway(
-        self, end: VpcEnd, subnet: Subnet, gateway_id: str, addresses: AddressSet, walk: _Walk
+        self, end: VpcEnd, subnet: Subnet, gateway_id: str, addresses: AddressSet, walk: Walk
     ) -> Iterator[Branch]:
         attachment, found = self.attachments.judge(end.snapshot, subnet, gateway_id)
         kind = StepKind.RETURN_ROUTE if walk.back else StepKind.ATTACHMENT
@@ -215,7 +147,7 @@ class Transit:
             yield replace(branch, exit=attachment)
 
     def _look_up(
-        self, attachment: TransitAttachment, addresses: AddressSet, walk: _Walk
+        self, attachment: TransitAttachment, addresses: AddressSet, walk: Walk
     ) -> tuple[Branch, ...]:
         """Route traffic by the table that is associated with the attachment it comes from."""
         key = (attachment.table_id or attachment.id, addresses, walk.wanted, walk.back)
@@ -226,7 +158,7 @@ class Transit:
         return self._followed[key]
 
     def _route(
-        self, attachment: TransitAttachment, addresses: AddressSet, walk: _Walk
+        self, attachment: TransitAttachment, addresses: AddressSet, walk: Walk
     ) -> Iterator[Branch]:
         owner = self.attachments.find_owner(attachment.gateway_id)
         table_id = attachment.table_id
@@ -274,12 +206,14 @@ class Transit:
         if table.id not in self._routers:
             by_list = any(each.prefix_list_id for each in table.routes or ())
             self._routers[table.id] = (
-                _build_router(table, self._shared.prefix_lists) if by_list else _get_router(table)
+                build_router(table, self._shared.prefix_lists)
+                if by_list
+                else get_plain_router(table)
             )
         return self._routers[table.id]
 
     def _follow_leg(
-        self, table: TransitRouteTable, leg: Leg, owner: str, walk: _Walk
+        self, table: TransitRouteTable, leg: Leg, owner: str, walk: Walk
     ) -> tuple[Branch, ...]:
         """Follow traffic along each route that it may take."""
         named = describe_addresses(leg.addresses)
@@ -314,7 +248,7 @@ class Transit:
         return stop(StepStatus.UNKNOWN, text)
 
     def _forward(
-        self, attachment_id: str, addresses: AddressSet, owner: str, walk: _Walk
+        self, attachment_id: str, addresses: AddressSet, owner: str, walk: Walk
     ) -> Iterable[Branch]:
         """Follow traffic out of a gateway by an attachment."""
         attachment = self._shared.attachments.get(attachment_id)
@@ -346,7 +280,7 @@ class Transit:
         return self._pass_vpc(attachment, addresses, owner, walk)
 
     def _pass_vpc(
-        self, attachment: TransitAttachment, addresses: AddressSet, owner: str, walk: _Walk
+        self, attachment: TransitAttachment, addresses: AddressSet, owner: str, walk: Walk
     ) -> Iterator[Branch]:
         """Follow traffic into a VPC on the way, which has the address itself or inspects traffic.
 
@@ -373,7 +307,11 @@ class Transit:
         found = [self._look_up(each, outside, walk) for each in exits]
         whole = next((each[0] for each in found if len(each) == 1 and each[0].entry), None)
         lost = all(each.broken for branches in found for each in branches)
-        bypass = self.attachments.may_bypass(exits) or self._is_peered(vpc_id, walk.wanted)
+        bypass = (
+            self.attachments.may_bypass(exits)
+            or self._is_peered(vpc_id, walk.wanted)
+            or find_gap(self._shared, ATTACHMENTS, vpc_id, attachment.resource_owner)
+        )
         if lost and not bypass:
             text = f"{attachment.id} leads to {vpc_id}, and no route from there to {walk.wanted}"
             yield Branch(outside, (build(StepStatus.BROKEN, text),))
@@ -388,32 +326,6 @@ class Transit:
             each.active and {each.requester.vpc_id, each.accepter.vpc_id} == {one, other}
             for each in self._shared.peerings.values()
         )
-
-
-def _judge_other_path(end: VpcEnd, path: Path, walk: _Walk) -> CentralStep:
-    """Judge traffic that leaves otherwise than to another VPC."""
-    named = describe_addresses(path.addresses)
-    ends = {each.kind for each in path.ends}
-    by_internet = ends & INTERNET and path.addresses & IPV6
-    lost = ends <= NOWHERE and not by_internet
-    status = StepStatus.BROKEN if lost else StepStatus.UNKNOWN
-    missing = ""
-    if path.kind is PathKind.NONE:
-        text = f"{path.table_id} has no route to {named}"
-    elif path.kind is PathKind.LOCAL:
-        text = (
-            f"{named} is also in the CIDR blocks of {end.vpc_id}, so {path.table_id} delivers the "
-            "traffic inside the VPC"
-        )
-    else:
-        by = f" by {path.table_id}" if path.table_id else ""
-        text = f"traffic to {named} {describe_path(path)}{by}"
-    if not lost:
-        last = next((each for each in path.ends if each.kind not in NOWHERE), path)
-        behind = "the routes behind" if last.kind in OTHER_NETWORKS else "what is forwarded by"
-        missing = last.why or f"{behind} {last.target}"
-    subject = path.table_id or path.target
-    return walk.build_step(StepKind.ROUTE, status, subject, text, end.account, missing)
 
 
 def _put_before(steps: tuple[CentralStep, ...], branches: Iterable[Branch]) -> Iterator[Branch]:
@@ -435,31 +347,3 @@ def _list_route_facets(gateway_id: str) -> tuple[SharedFacet, ...]:
 def get_transit(shared: SharedNetwork) -> Transit:
     """Return what follows traffic in a shared network, built once for all VPCs that use it."""
     return Transit(shared)
-
-
-@cache_by_identity(maxsize=32)
-def get_end(snapshot: Snapshot) -> VpcEnd:
-    """Return a VPC with its analyses, built once for all VPCs that have paths to it."""
-    return VpcEnd(snapshot, PathFinder(snapshot), Reachability(snapshot))
-
-
-@cache_by_identity(maxsize=64)
-def _get_router(table: TransitRouteTable) -> Router:
-    """Return the router of a table that references no prefix list, built once."""
-    return _build_router(table, {})
-
-
-def _build_router(table: TransitRouteTable, prefix_lists: Mapping[str, PrefixList]) -> Router:
-    """Build a router: a gateway prefers routes in the same order as a VPC's route table does."""
-    routes = tuple(map(_convert, table.routes or ()))
-    return Router(RouteTable(table.id, "", False, (), (), {}, routes), prefix_lists)
-
-
-def _convert(route: TransitRoute) -> Route:
-    return Route(
-        route.cidr,
-        route.prefix_list_id,
-        Target(TargetKind.UNKNOWN, " ".join(route.attachment_ids)),
-        route.blackhole,
-        RouteOrigin.STATIC if route.static else RouteOrigin.PROPAGATED,
-    )

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from posture.analysis.addresses import AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.attachments import is_working
-from posture.analysis.central.routes import Branch, get_end, get_transit
+from posture.analysis.central.branches import Branch
+from posture.analysis.central.ends import get_end
+from posture.analysis.central.routes import get_transit
 from posture.model.network import Subnet
 from posture.model.shared_network import AttachmentKind, SharedNetwork
 from posture.model.verdict import Evidence

@@ -179,8 +179,7 @@ class Verifier:
         now = self._now()
         for record in records:
             if record.is_ahead_of(now + CLOCK_TOLERANCE):
-                times = [record.observed_at, *([record.dns.observed_at] if record.dns else [])]
-                problem = f"altered: its time {format_iso(max(times))} is in the future"
+                problem = f"altered: its time {format_iso(max(record.times))} is in the future"
                 return ChainFault(RECORD_KEY, problem)
         return None
 

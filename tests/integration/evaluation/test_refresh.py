@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import boto3
 import pytest
@@ -27,7 +27,9 @@ from posture.model.shared_network import HostedZone
 from posture.runtime.deadline import Deadline
 from posture.store.scope_record import ScopeRecord
 from posture.store.scope_store import WriteOutcome
+from posture_cli.audit.verify import Verifier
 from posture_cli.embedded.moto_patches import patch_moto
+from stack_tables import TABLES
 
 SPOKES = ("vpc-spoke1", "vpc-spoke2", "vpc-spoke3")
 
@@ -263,3 +265,17 @@ def test_without_the_table_nothing_is_recorded_of_the_shared_network(
     evaluator = ScopeEvaluator(stage.store, stage.baselines, lambda: stage.now)
     stage.evaluate("vpc-spoke1", evaluator)
     assert stage.load("vpc-spoke1").shared is None
+
+
+def test_what_a_refresh_wrote_is_verified(stage: OrganizationStage) -> None:
+    """The chains hold, the rows are in order of time; a time in the future is named."""
+    stage.organization = empty_zone(stage.organization)
+    stage.survey()
+    stage.refresh()
+    stage.evaluate("vpc-spoke1")
+    verifier = Verifier(stage.dynamodb, TABLES, now=lambda: stage.now)
+    results = list(verifier.verify_all([]))
+    assert len(results) == len(SPOKES) + 1
+    assert [each.fault for each in results] == [None] * len(results)
+    late = Verifier(stage.dynamodb, TABLES, now=lambda: stage.now - timedelta(hours=1))
+    assert all(each.fault for each in late.verify_all([]))

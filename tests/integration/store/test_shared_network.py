@@ -20,6 +20,7 @@ from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import DnsRecord, HostedZone, SharedNetwork
 from posture.model.survey import SurveyPart, merge_parts
 from posture.store import shared_network
+from posture.store.conditional_writes import transact
 from posture.store.shared_network import Catalogue, SharedNetworkTable
 from stack_tables import NETWORK, create_tables
 
@@ -155,7 +156,6 @@ def test_a_crash_between_two_transactions_loses_nothing(
     """What was not written is written by the next survey, although it read the same."""
     monkeypatch.setattr(shared_network, "MAX_WRITES", 3)
     both = [part("Z-1"), part("Z-2", account=OTHER)]
-    transact = shared_network.transact
     calls: list[int] = []
 
     def crash(*given: Any) -> None:

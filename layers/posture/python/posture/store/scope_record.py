@@ -134,7 +134,13 @@ class ScopeRecord:
 
     def is_ahead_of(self, latest: datetime) -> bool:
         """Whether it holds a time after `latest`: a clock was wrong, or the item was edited."""
-        return self.observed_at > latest or (self.dns is not None and self.dns.observed_at > latest)
+        return max(self.times) > latest
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """The times of what it holds: the snapshot, DNS attributes and shared facts."""
+        dns = (self.dns.observed_at,) if self.dns else ()
+        return (self.observed_at, *dns, *((self.shared.changed_at,) if self.shared else ()))
 
 
 @dataclass(frozen=True, slots=True)

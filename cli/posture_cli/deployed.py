@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 SQS_BATCH = 10  # messages a SendMessageBatch call may hold
 
 
+# Outputs that a stack has only with a feature that is off by default.
+OPTIONAL = dict.fromkeys(
+    ("SurveyDeadLetterQueueUrl", "SurveyFunctionName", "RefreshFailuresQueueUrl"),
+    "its parameter SharedNetwork is off",
+)
+
+
 def read_stack_output(stack: str, output: str, region: str | None) -> str:
     """Return the value of an output of a stack: the name of a table, the URL of a queue.
 
@@ -56,7 +63,8 @@ def find_tables(stack: str, region: str | None, named: Mapping[str, str | None])
 
 def _require(outputs: Mapping[str, str], output: str, stack: str) -> None:
     if output not in outputs:
-        raise CommandError(f"stack {stack!r} has no output {output}: it is not a posture stack")
+        why = OPTIONAL.get(output, "it is not a posture stack")
+        raise CommandError(f"stack {stack!r} has no output {output}: {why}")
 
 
 def _read_outputs(stack: str, region: str | None) -> Mapping[str, str]:

@@ -68,6 +68,8 @@ def replay(
         with open_stderr().status(f"sending {len(applied)} changes to {url}"):
             send_messages(url, [each.body for each in applied], where.region)
         print_note(f"sent {len(applied)} changes to {url}")
+    if send and (surveyed := counts[ChangeOutcome.SURVEYED]):
+        print_note(f"{surveyed} changes of the shared network not sent: the next survey reads it")
     if counts[MALFORMED]:
         raise typer.Exit(exit_codes.FINDINGS)
 

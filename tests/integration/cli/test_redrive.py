@@ -107,8 +107,10 @@ def test_nothing_to_do_is_no_failure() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_error_names_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack that is not a posture stack is an error."""
+def test_the_error_names_the_stack_or_the_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack that does not exist, or whose shared network is not read, is an error."""
     monkeypatch.setenv("NO_COLOR", "1")
+    for queue in ("surveys", "refreshes"):
+        assert "its parameter SharedNetwork is off" in str(posture(queue).exception)
     result = posture("--stack", "nowhere")
     assert "there is no stack 'nowhere'" in str(result.exception)

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from posture.store.attribute_values import serialize
+from posture.store.rejections import PARTITION
+
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
 
     from posture_cli.dead_letters.queue import DeadLetterMessage
@@ -86,15 +90,14 @@ class DeployedFunction:
 
 @dataclass(frozen=True, slots=True)
 class SweepDeadLetters:
-    """Lambda's records of failed sweeps or refreshes; one new sweep makes up for all of them."""
+    """Lambda's records of failed sweeps; one new sweep makes up for all of them."""
 
     sweep: DeployedFunction
-    event: str = "sweep"
     outcome: str = "covered by a new sweep"
 
     def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
         """Return where and when the invocation failed."""
-        return describe_invocation(message, self.event)
+        return describe_invocation(message, "sweep")
 
     def explain(self, message: DeadLetterMessage) -> str:
         """Return the function's own error, which names the scopes that it could not record."""
@@ -103,6 +106,39 @@ class SweepDeadLetters:
     def reprocess(self, message: DeadLetterMessage) -> str:  # noqa: ARG002 - one sweep serves all
         """Start a sweep, unless one was started before."""
         return self.sweep.start_once()
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshDeadLetters:
+    """Lambda's records of batches of the shared network's stream; one sweep makes up for them.
+
+    A message holds the numbers of stream records; the history table has the reason by the first.
+    """
+
+    sweep: SweepDeadLetters
+    dynamodb: DynamoDBClient
+    history: str
+    outcome: str = "covered by a new sweep"
+
+    def describe(self, message: DeadLetterMessage) -> Mapping[str, Any]:
+        """Return where and when the invocation failed."""
+        return describe_invocation(message, "refresh")
+
+    def explain(self, message: DeadLetterMessage) -> str:
+        """Return the reason that the refresh function recorded, which names the VPCs."""
+        number = str(
+            _find_object(message.parse_body(), "DDBStreamBatchInfo").get("startSequenceNumber", "")
+        )
+        row: Mapping[str, Any] = {}
+        if number:
+            key = serialize({"scope": PARTITION, "entry": number})
+            row = self.dynamodb.get_item(TableName=self.history, Key=key).get("Item", {})
+        reason = row.get("reason", {}).get("S", "see the refresh function's log")
+        return f"{describe_failure(message)}: {reason}"
+
+    def reprocess(self, message: DeadLetterMessage) -> str:
+        """Start a sweep, unless one was started before."""
+        return self.sweep.reprocess(message)
 
 
 def _find_object(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -17,7 +17,11 @@ from posture_cli.dead_letters.changes import (
     SurveyDeadLetters,
     UndeliveredDeadLetters,
 )
-from posture_cli.dead_letters.functions import DeployedFunction, SweepDeadLetters
+from posture_cli.dead_letters.functions import (
+    DeployedFunction,
+    RefreshDeadLetters,
+    SweepDeadLetters,
+)
 from posture_cli.dead_letters.queue import DeadLetterQueue
 from posture_cli.deployed import read_stack_output
 
@@ -58,7 +62,8 @@ def open_queue(name: str, stack: str, region: str | None) -> DeadLetterQueue:
     elif name == "surveys":
         kind = SurveyDeadLetters(function("SurveyFunctionName"))
     elif name == "refreshes":
-        kind = SweepDeadLetters(function("SweepFunctionName"), "refresh")
+        sweeps = SweepDeadLetters(function("SweepFunctionName"))
+        kind = RefreshDeadLetters(sweeps, dynamodb, output("HistoryTableName"))
     else:
         kind = AlertDeadLetters(
             Findings(dynamodb, output("FindingsTableName")),

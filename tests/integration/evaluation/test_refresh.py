@@ -195,7 +195,8 @@ def test_a_read_during_the_refresh_is_neither_lost_nor_left_with_older_facts(
     slow = stage.build_evaluator()
     stage.organization = empty_zone(stage.organization)
     stage.survey()
-    load, read_at = Refresher._load, []
+    load = Refresher._load
+    read_at: list[datetime] = []
 
     def load_late(self: Refresher, record: ScopeRecord) -> Snapshot | None:
         found = load(self, record)

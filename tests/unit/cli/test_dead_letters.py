@@ -8,7 +8,11 @@ import pytest
 
 from change_records import build_event, build_record
 from posture_cli.dead_letters.changes import SurveyDeadLetters
-from posture_cli.dead_letters.functions import DeployedFunction, SweepDeadLetters
+from posture_cli.dead_letters.functions import (
+    DeployedFunction,
+    RefreshDeadLetters,
+    SweepDeadLetters,
+)
 from posture_cli.dead_letters.queue import DeadLetterMessage
 
 CALL = build_event(build_record("ChangeResourceRecordSets", eventSource="route53.amazonaws.com"))
@@ -65,9 +69,18 @@ def test_one_survey_makes_up_for_all_messages(lambda_: Mock) -> None:
 
 def test_one_sweep_makes_up_for_failed_refreshes(lambda_: Mock) -> None:
     """It evaluates every VPC with the facts that are stored."""
-    letters = SweepDeadLetters(DeployedFunction(lambda_, "posture-sweep"), "refresh")
-    message = build_message({"requestContext": {"condition": "RetryAttemptsExhausted"}})
+    sweeps = SweepDeadLetters(DeployedFunction(lambda_, "posture-sweep"))
+    dynamodb = Mock()
+    letters = RefreshDeadLetters(sweeps, dynamodb, "history")
+    context = {"requestContext": {"condition": "RetryAttemptsExhausted"}}
+    message = build_message({**context, "DDBStreamBatchInfo": {"startSequenceNumber": "17"}})
     assert letters.describe(message)["event"] == "refresh"
-    assert letters.explain(message) == "RetryAttemptsExhausted"
+    reason = "not evaluated again: 111122223333/eu-west-1/vpc-1: RuntimeError: no"
+    dynamodb.get_item.return_value = {"Item": {"reason": {"S": reason}}}
+    assert letters.explain(message) == f"RetryAttemptsExhausted: {reason}"
+    assert dynamodb.get_item.call_args.kwargs["Key"]["entry"] == {"S": "17"}
+    dynamodb.get_item.return_value = {}
+    unknown = "RetryAttemptsExhausted: see the refresh function's log"
+    assert letters.explain(message) == letters.explain(build_message(context)) == unknown
     assert letters.reprocess(message) == ""
     assert lambda_.invoke.call_args.kwargs["FunctionName"] == "posture-sweep"

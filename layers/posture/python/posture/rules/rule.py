@@ -151,6 +151,19 @@ class VpcContext:
         }
         return frozenset({*filter(self._has_no_workloads, present), *left})
 
+    def explain_doubtful_subnet(self, subnet: Subnet) -> str:
+        """Explain why a subnet may only hold an attachment, and which fact is missing; "" if none.
+
+        It looks like one, and the attachments of the VPC could not be read.
+        """
+        if self.shared is None or not self._has_no_workloads(subnet.id):
+            return ""
+        from posture.rules.central.doubts import find_unread_attachments  # noqa: PLC0415 - as above
+
+        missing = find_unread_attachments(self)
+        why = f"whether {subnet.id} only holds an attachment is not known ({missing})"
+        return why if missing else ""
+
     def _has_no_workloads(self, subnet_id: str) -> bool:
         small = _is_smallest(self.snapshot.subnets[subnet_id])
         return small or self._find_closed_table(subnet_id) is not None

@@ -138,14 +138,12 @@ def _list_chosen(answers: Iterable[NameAnswer]) -> frozenset[Address] | None:
 
 def _get_outcome(path: CentralPath) -> PathOutcome:
     """Return the outcome of one path; security groups may admit some workloads only."""
-    partial = [each.kind for each in path.steps if each.status is StepStatus.PARTLY]
-    if (
-        path.status is StepStatus.PARTLY
-        and path.groups
-        and set(partial) == {StepKind.SECURITY_GROUP}
-    ):
-        return PathOutcome.BY_SECURITY_GROUP
-    return OUTCOMES[path.status]
+    status = path.status
+    if status is StepStatus.PARTLY and path.groups:
+        partial = {each.kind for each in path.steps if each.status is status}
+        if partial == {StepKind.SECURITY_GROUP}:
+            return PathOutcome.BY_SECURITY_GROUP
+    return OUTCOMES[status]
 
 
 def _join(outcomes: set[PathOutcome]) -> PathOutcome:

@@ -402,6 +402,13 @@ ATTACHMENTS: Mapping[str, Break] = {
         ("tgw-attach-spoke1",),
         zone="c",
     ),
+    "attachment is gone, its subnets without routes are not": Break(
+        "Landing Zone Accelerator",
+        drop_attachment("spoke1"),
+        StepKind.ATTACHMENT,
+        ("tgw-attach-spoke1", GATEWAY, SPOKE),
+        zone="abc",
+    ),
     "attachment of the spoke is gone": Break(
         "whitepaper",
         drop_attachment("spoke1"),

@@ -31,6 +31,7 @@ from posture.model.network import (
     Service,
     Snapshot,
     Subnet,
+    TargetKind,
 )
 from posture.model.region_access import RegionAccess
 from posture.model.shared_network import SharedNetwork
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from posture.analysis.central.view import NetworkUser
     from posture.rules.central.use import CentralUse
 
+GATEWAYS = frozenset({TargetKind.TRANSIT_GATEWAY, TargetKind.CORE_NETWORK})
 SMALLEST_SUBNET = 28  # the longest prefix of a subnet's IPv4 block
 VPC_POLICY_UNITS = 8 * MAX_UNITS  # of work on the endpoint policies of one VPC
 
@@ -131,7 +133,8 @@ class VpcContext:
 
         AWS recommends a separate, small subnet for each attachment, as small as subnets can be. A
         larger one counts if its route table leads nowhere. So does a small one that the attachment
-        has left, if it has the route table of the others.
+        has left, if it has the route table of the others, or if the VPC routes to a transit gateway
+        that it is no longer attached to.
         https://docs.aws.amazon.com/vpc/latest/tgw/tgw-best-design-practices.html
         """
         if self.shared is None:
@@ -142,12 +145,13 @@ class VpcContext:
         held = {each for attachment in attachments for each in attachment.subnet_ids}
         present = held & self.snapshot.subnets.keys()
         closed = {table.id for each in present if (table := self._find_closed_table(each))}
+        detached = not attachments and self._routes_to_gateway and not self._unread_attachments
         left = {
             each.id
             for each in self.analysis.subnets
             if _is_smallest(each)
             and (table := self._find_closed_table(each.id))
-            and table.id in closed
+            and (detached or table.id in closed)
         }
         return frozenset({*filter(self._has_no_workloads, present), *left})
 
@@ -158,11 +162,22 @@ class VpcContext:
         """
         if self.shared is None or not self._has_no_workloads(subnet.id):
             return ""
-        from posture.rules.central.doubts import find_unread_attachments  # noqa: PLC0415 - as above
-
-        missing = find_unread_attachments(self)
+        missing = self._unread_attachments
         why = f"whether {subnet.id} only holds an attachment is not known ({missing})"
         return why if missing else ""
+
+    @property
+    def _unread_attachments(self) -> str:
+        """Which fact about the attachments of the VPC is missing; "" if none."""
+        from posture.rules.central.doubts import find_unread_attachments  # noqa: PLC0415 - if read
+
+        return find_unread_attachments(self)
+
+    @property
+    def _routes_to_gateway(self) -> bool:
+        """Whether a route of the VPC leads to a transit gateway or core network."""
+        tables = self.snapshot.route_tables.values()
+        return any(each.target.kind in GATEWAYS for table in tables for each in table.routes)
 
     def _has_no_workloads(self, subnet_id: str) -> bool:
         small = _is_smallest(self.snapshot.subnets[subnet_id])

@@ -5,7 +5,7 @@ run "forwards_the_events_of_global_services" {
     source = "./shared-events"
   }
   variables {
-    template_file      = "main.tf" # any file: only its text is uploaded
+    template_file      = "../shared-events.yaml"
     monitor_account_id = "111122223333"
     monitor_region     = "eu-west-1"
   }

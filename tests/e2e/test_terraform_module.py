@@ -12,7 +12,8 @@ MODULE = Path(__file__).parents[2] / "terraform"
 
 def test_the_module_passes_its_own_tests(tmp_path: Path) -> None:
     """`terraform test` checks what the module gives to the stack."""
-    folder = shutil.copytree(MODULE, tmp_path / "terraform")
+    folder = shutil.copytree(MODULE, tmp_path / MODULE.name)
+    shutil.copy(MODULE.with_name("shared-events.yaml"), tmp_path)
     try:
         initialise(folder)
     except TerraformUnavailableError as unavailable:

@@ -19,7 +19,7 @@ from posture.model.scope import Region
 from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import DnsRecord, HostedZone, SharedNetwork
 from posture.model.survey import SurveyPart, merge_parts
-from posture.store import shared_network
+from posture.store import shared_entries, shared_network
 from posture.store.conditional_writes import transact
 from posture.store.shared_network import Catalogue, SharedNetworkTable
 from stack_tables import NETWORK, create_tables
@@ -127,7 +127,7 @@ def test_parts_of_many_sizes_are_read_as_they_were(
     client: Any, table: SharedNetworkTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In chunks; those that are left over of a larger one are deleted."""
-    monkeypatch.setattr(shared_network, "LIMIT", 1_000)
+    monkeypatch.setattr(shared_entries, "LIMIT", 1_000)
     for second, records in enumerate((200, 1, 90, 0, 150)):
         written = part("Z-1", second=second, records=records)
         assert table.write(REGION, [written], START) == 1
@@ -145,7 +145,7 @@ def test_a_part_that_does_not_fit_is_refused_by_name(
     table: SharedNetworkTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A transaction holds 4 MB."""
-    monkeypatch.setattr(shared_network, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(shared_entries, "MAX_BYTES", 10_000)
     with pytest.raises(Exception, match=r"part#zones#100000000001 takes \d+ bytes"):
         table.write(REGION, [part("Z-1", records=600)], START)
 
@@ -154,7 +154,7 @@ def test_a_crash_between_two_transactions_loses_nothing(
     client: Any, table: SharedNetworkTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not written is written by the next survey, although it read the same."""
-    monkeypatch.setattr(shared_network, "MAX_WRITES", 3)
+    monkeypatch.setattr(shared_entries, "MAX_WRITES", 3)
     both = [part("Z-1"), part("Z-2", account=OTHER)]
     calls: list[int] = []
 

@@ -14,26 +14,21 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from posture.errors import ConflictError, CorruptItemError, PostureError
+from posture.errors import ConflictError, CorruptItemError
 from posture.model.change import Change
-from posture.model.fingerprint import fingerprint
 from posture.model.instant import format_iso, parse_iso
 from posture.model.network import PrefixList, Service, Snapshot
-from posture.model.scope import ACCOUNT
-from posture.model.shared_kind import FACETS, SharedKind
-from posture.model.shared_network import SharedNetwork, UnreadFact
-from posture.model.survey import SurveyPart, merge_parts
+from posture.model.shared_kind import SharedKind
+from posture.model.shared_network import SharedNetwork
+from posture.model.survey import SurveyPart
 from posture.store.attribute_values import (
     Item,
-    StoredItem,
     deserialize,
-    read_time,
-    require_int,
     require_text,
     serialize,
 )
@@ -50,6 +45,25 @@ from posture.store.items import naming_item
 from posture.store.queries import BATCH, KeyRange, StoredTable
 from posture.store.schema import SCHEMA, upgrade
 from posture.store.scope_record import CLOCK_TOLERANCE
+from posture.store.shared_entries import (
+    CENTRAL,
+    LEVEL,
+    LIMIT,
+    PART,
+    Entry,
+    StoredEntry,
+    build_network,
+    concerns,
+    decompress,
+    digest_part,
+    name_data,
+    name_part,
+    pack_calls,
+    parse_content,
+    parse_entry,
+    parse_former,
+    split_entries,
+)
 from posture.store.typed_json import from_json, to_json
 
 if TYPE_CHECKING:
@@ -57,20 +71,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
 
 HEAD = "#head"
-PART, CENTRAL = "part#", "central#"  # begin the sort keys of entries
-DATA = "~data#"  # begins those of their content, after all entries
 ENTRIES = KeyRange("item", CENTRAL, f"{PART}~")
-LIMIT = 350_000  # bytes of one item, which holds 400 KB
-# A transaction holds 100 items and 4 MB:
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-MAX_WRITES = 90
-MAX_BYTES = 3_000_000
-LEVEL = 1  # of zlib: three times as fast as the default, and a tenth larger
 CATALOGUE = "catalogue#"  # begins the sort keys of catalogues, by their digest
-KEPT = timedelta(hours=1)  # calls; CloudTrail delivers an event within some 15 minutes
-MAX_CALLS = 20  # of an entry, the latest ones
 TICK = timedelta(microseconds=1)
-NOT_SURVEYED = "the survey of the shared network has not read it yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,49 +113,11 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
-class _Calls:
-    calls: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What is to be stored under one name: a part, or the snapshot of a central VPC."""
-
-    name: str
-    observed_at: datetime
-    digest: str
-    content: SharedNetwork | Snapshot
-    calls: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _Head:
     """The head's stored time as text, "" for none, and the time that it is to be moved to."""
 
     former: str
     next: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What is stored of an entry besides its content."""
-
-    name: str
-    observed_at: datetime | None
-    observed_text: str
-    digest: str
-    chunks: int
-    changed_at: datetime | None = None
-    calls: tuple[Change, ...] = ()
-
-    def is_later_than(self, observed_at: datetime, now: datetime) -> bool:
-        """Whether it was read at that time or later; a time that has not come is ignored."""
-        mine = self.observed_at
-        return mine is not None and observed_at <= mine <= now + CLOCK_TOLERANCE
-
-    def is_of(self, accounts: Collection[str]) -> bool:
-        """Whether it is the part of one of these accounts, or a central VPC."""
-        return self.name.startswith(CENTRAL) or self.name.rpartition("#")[2] in accounts
 
 
 class SharedNetworkTable(StoredTable):
@@ -212,7 +177,7 @@ class SharedNetworkTable(StoredTable):
         items = self._query("region", region, between=KeyRange("item", PART, f"{PART}~"))
         return {
             (SharedKind(kind), account): each.observed_at
-            for each in map(_parse_former, items)
+            for each in map(parse_former, items)
             if each.observed_at
             for _, kind, account in [each.name.split("#")]
         }
@@ -247,12 +212,12 @@ class SharedNetworkTable(StoredTable):
         """
         order, calls = list(SharedKind), tuple(changes)
         entries = [
-            _Entry(
+            Entry(
                 name_part(each.kind, each.account),
                 each.observed_at,
                 digest_part(each.network),
                 each.network,
-                tuple(it for it in calls if _concerns(it, each)),
+                tuple(it for it in calls if concerns(it, each)),
             )
             for each in sorted(parts, key=lambda it: (order.index(it.kind), it.account))
         ]
@@ -276,7 +241,7 @@ class SharedNetworkTable(StoredTable):
             ConflictError: Others kept writing.
         """
         name = f"{CENTRAL}{snapshot.vpc.id}"
-        entry = _Entry(name, snapshot.observed_at, digest, snapshot, tuple(changes))
+        entry = Entry(name, snapshot.observed_at, digest, snapshot, tuple(changes))
         return bool(self._write(snapshot.scope.region, [entry], now))
 
     def remove_central(
@@ -292,7 +257,7 @@ class SharedNetworkTable(StoredTable):
             stored = self._load_entries(region, [name]).get(name)
             if stored is None or stored.is_later_than(observed_at, now):
                 return False
-            names = [name, *_name_data(name, range(stored.chunks))]
+            names = [name, *name_data(name, range(stored.chunks))]
             deletes = [self._build_delete(region, each) for each in names]
             try:
                 self._transact(region, deletes, self._read_head(region, now))
@@ -327,12 +292,12 @@ class SharedNetworkTable(StoredTable):
             if item is None:
                 return None
             with naming_item("shared network", region, name):
-                text = _decompress([deserialize(item)["data"]])
+                text = decompress([deserialize(item)["data"]])
                 self._catalogues[key] = from_json(Catalogue, json.loads(text))
         return self._catalogues[key]
 
     def _write(
-        self, region: str, entries: Sequence[_Entry], now: datetime, *, rewrite: bool = False
+        self, region: str, entries: Sequence[Entry], now: datetime, *, rewrite: bool = False
     ) -> int:
         """Write entries, as many in one transaction as it holds."""
         written: set[str] = set()
@@ -351,7 +316,7 @@ class SharedNetworkTable(StoredTable):
                 else:
                     changed.append(each)
             try:
-                for batch in _split(changed):
+                for batch in split_entries(changed):
                     head = self._read_head(region, now)
                     writes = self._build_writes(region, batch, stored, head.next)
                     self._transact(region, writes, head)
@@ -364,8 +329,8 @@ class SharedNetworkTable(StoredTable):
     def _build_writes(
         self,
         region: str,
-        batch: Iterable[tuple[_Entry, Sequence[bytes]]],
-        stored: Mapping[str, _Stored],
+        batch: Iterable[tuple[Entry, Sequence[bytes]]],
+        stored: Mapping[str, StoredEntry],
         at: datetime,
     ) -> list[TransactWriteItemTypeDef]:
         writes: list[TransactWriteItemTypeDef] = []
@@ -378,7 +343,7 @@ class SharedNetworkTable(StoredTable):
                 "digest": entry.digest,
                 "chunks": len(chunks),
                 "changed_at": format_iso(at),
-                "calls": _pack_calls(entry, former, at),
+                "calls": pack_calls(entry, former, at),
             }
             item = {**_key(region, entry.name), **serialize(fields)}
             condition, values = "attribute_not_exists(#item)", {}
@@ -388,12 +353,12 @@ class SharedNetworkTable(StoredTable):
             elif former:
                 condition = ""  # it cannot be read; the head's condition keeps writers apart
             writes.append({"Put": build_put(self._table, item, condition, values)})
-            for name, data in zip(_name_data(entry.name, range(len(chunks))), chunks, strict=True):
+            for name, data in zip(name_data(entry.name, range(len(chunks))), chunks, strict=True):
                 fields = {"kind": "shared-data", "digest": entry.digest, "data": data}
                 put = build_put(self._table, {**_key(region, name), **serialize(fields)})
                 writes.append({"Put": put})
             surplus = range(len(chunks), former.chunks if former else 0)
-            writes += [self._build_delete(region, name) for name in _name_data(entry.name, surplus)]
+            writes += [self._build_delete(region, name) for name in name_data(entry.name, surplus)]
         return writes
 
     def _build_delete(self, region: str, name: str) -> TransactWriteItemTypeDef:
@@ -437,7 +402,7 @@ class SharedNetworkTable(StoredTable):
         }
         transact(self._client, [*writes, {"Update": move}])
 
-    def _confirm(self, region: str, entry: _Entry, former: _Stored) -> None:
+    def _confirm(self, region: str, entry: Entry, former: StoredEntry) -> None:
         """Record that an entry was read again as it is stored, so that no older one replaces it."""
         expression, condition = "SET #observed_at = :observed_at", "#observed_at = :read"
         values = {":observed_at": format_iso(entry.observed_at), ":read": former.observed_text}
@@ -451,21 +416,21 @@ class SharedNetworkTable(StoredTable):
         }
         update(self._client, write)
 
-    def _load_entries(self, region: str, names: Collection[str]) -> dict[str, _Stored]:
+    def _load_entries(self, region: str, names: Collection[str]) -> dict[str, StoredEntry]:
         """Load what is stored of entries; one that cannot be read is replaced by the next write."""
         items = (
             self._get_all({"region": region, "item": name} for name in names)
             if len(names) <= BATCH
             else self._query("region", region, between=ENTRIES)
         )
-        return {each.name: each for each in map(_parse_former, items)}
+        return {each.name: each for each in map(parse_former, items)}
 
     def _read(
         self, region: str, accounts: Collection[str], now: datetime
     ) -> tuple[SharedNetwork, tuple[FactChange, ...]]:
         """Read the entries, and the content of those that are not known by their digest."""
         entries = [
-            _parse_entry(item, region) for item in self._query("region", region, between=ENTRIES)
+            parse_entry(item, region) for item in self._query("region", region, between=ENTRIES)
         ]
         entries = [each for each in entries if each.is_of(accounts)]
         contents = self._load_contents(region, entries)
@@ -474,9 +439,9 @@ class SharedNetworkTable(StoredTable):
             for each in entries
             if each.changed_at
         )
-        return _build_network(region, accounts, contents, now), changes
+        return build_network(region, accounts, contents, now), changes
 
-    def _load_contents(self, region: str, entries: Sequence[_Stored]) -> dict[str, Any]:
+    def _load_contents(self, region: str, entries: Sequence[StoredEntry]) -> dict[str, Any]:
         """Load the content of entries, those that are not known by their digest.
 
         Raises:
@@ -489,169 +454,12 @@ class SharedNetworkTable(StoredTable):
         keys = (
             {"region": region, "item": name}
             for each in lacking
-            for name in _name_data(each.name, range(each.chunks))
+            for name in name_data(each.name, range(each.chunks))
         )
         data = {str(item["item"].get("S")): item for item in self._get_all(keys)}
         for each in lacking:
-            self._contents[region, each.name] = each.digest, _parse_content(region, each, data)
+            self._contents[region, each.name] = each.digest, parse_content(region, each, data)
         return {each.name: self._contents[region, each.name][1] for each in entries}
-
-
-def digest_part(network: SharedNetwork) -> str:
-    """Digest what a survey read, whenever it was read."""
-    return fingerprint(
-        {each.name: getattr(network, each.name) for each in fields(network)} | {"observed_at": None}
-    )
-
-
-def name_part(kind: SharedKind, account: str) -> str:
-    """Return the name of what a survey read of a kind in an account."""
-    return f"{PART}{kind}#{account}"
-
-
-def list_missing(
-    kinds: Iterable[tuple[SharedKind, str]], accounts: Iterable[str]
-) -> tuple[UnreadFact, ...]:
-    """List what no survey has read yet in the watched accounts."""
-    known = set(kinds)
-    return tuple(
-        UnreadFact(facet, account, NOT_SURVEYED)
-        for account in sorted(accounts)
-        for kind in SharedKind
-        if (kind, account) not in known
-        for facet in FACETS[kind]
-    )
-
-
-def _build_network(
-    region: str, accounts: Collection[str], contents: Mapping[str, Any], now: datetime
-) -> SharedNetwork:
-    """Build the network of the watched accounts from its entries."""
-    parts = []
-    for name, content in contents.items():
-        if name.startswith(PART):
-            _, kind, account = name.split("#")
-            parts.append(SurveyPart(SharedKind(kind), account, content))
-    central = {
-        name.removeprefix(CENTRAL): content
-        for name, content in contents.items()
-        if name.startswith(CENTRAL)
-    }
-    missing = list_missing(((each.kind, each.account) for each in parts), accounts)
-    network = merge_parts(region, parts, now)
-    return replace(
-        network,
-        accounts=frozenset(accounts),
-        central_vpcs=central,
-        unread=(*network.unread, *missing),
-    )
-
-
-def _split(
-    entries: Iterable[_Entry],
-) -> Iterator[Sequence[tuple[_Entry, Sequence[bytes]]]]:
-    """Split entries into transactions, each with the chunks of its content."""
-    batch: list[tuple[_Entry, Sequence[bytes]]] = []
-    writes = size = 0
-    for entry in entries:
-        chunks = _pack(entry)
-        more, weight = 1 + 2 * len(chunks), sum(map(len, chunks))  # former chunks may be deleted
-        if batch and (writes + more > MAX_WRITES or size + weight > MAX_BYTES):
-            yield batch
-            batch, writes, size = [], 0, 0
-        batch.append((entry, chunks))
-        writes += more
-        size += weight
-    if batch:
-        yield batch
-
-
-def _pack(entry: _Entry) -> Sequence[bytes]:
-    """Compress the content of an entry into chunks.
-
-    Raises:
-        PostureError: It is too large for one transaction.
-    """
-    text = json.dumps(to_json(entry.content), ensure_ascii=False, separators=(",", ":"))
-    data = zlib.compress(text.encode(), LEVEL)
-    if len(data) > MAX_BYTES:
-        raise PostureError(
-            f"{entry.name} takes {len(data)} bytes, compressed: {MAX_BYTES} can be stored"
-        )
-    return [data[start : start + LIMIT] for start in range(0, len(data), LIMIT)]
-
-
-def _parse_entry(item: StoredItem, region: str) -> _Stored:
-    """Parse what is stored of an entry besides its content.
-
-    Raises:
-        CorruptItemError: It cannot be read.
-    """
-    stored = deserialize(item)
-    with naming_item("shared network", region, stored.get("item")):
-        fields = upgrade(stored)
-        name, text = require_text(fields, "item"), require_text(fields, "observed_at")
-        if name.startswith(PART):
-            _, kind, account = name.split("#")
-            if not SharedKind(kind) or not ACCOUNT.fullmatch(account):
-                raise ValueError(f"{name!r} names no account")
-        digest, chunks = require_text(fields, "digest"), require_int(fields, "chunks")
-        changed_at = read_time(fields.get("changed_at"))
-        calls = _unpack_calls(fields["calls"]) if "calls" in fields else ()
-        return _Stored(name, parse_iso(text), text, digest, chunks, changed_at, calls)
-
-
-def _parse_former(item: StoredItem) -> _Stored:
-    """Parse an entry that is to be replaced, however it looks."""
-    try:
-        return _parse_entry(item, "")
-    except CorruptItemError:
-        return _Stored(str(item["item"].get("S")), None, "", "", 0)
-
-
-def _parse_content(region: str, entry: _Stored, data: Mapping[str, StoredItem]) -> Any:
-    """Parse the content of an entry.
-
-    Raises:
-        CorruptItemError: It cannot be read, or its items are of different states of it.
-    """
-    with naming_item("shared network", region, entry.name):
-        chunks = []
-        for name in _name_data(entry.name, range(entry.chunks)):
-            fields = deserialize(data[name])
-            if require_text(fields, "digest") != entry.digest:
-                raise ValueError(f"{name} has another digest")
-            chunks.append(fields["data"])
-        text = _decompress(chunks)
-        kind: Any = Snapshot if entry.name.startswith(CENTRAL) else SharedNetwork
-        return from_json(kind, json.loads(text))
-
-
-def _decompress(chunks: Iterable[bytes]) -> bytes:
-    try:
-        return zlib.decompress(b"".join(chunks))
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-
-
-def _concerns(call: Change, part: SurveyPart) -> bool:
-    """Whether a call may have changed what a survey read of a kind in an account."""
-    return part.kind in call.kinds and (call.spreads or call.region.account == part.account)
-
-
-def _pack_calls(entry: _Entry, former: _Stored | None, at: datetime) -> bytes | None:
-    """Compress the calls of an entry with the former ones of the last hour, without requests."""
-    known = [each for each in (former.calls if former else ()) if each.time > at - KEPT]
-    calls = {each.event_id: replace(each, request=None) for each in (*known, *entry.calls)}
-    latest = sorted(calls.values(), key=lambda each: (each.time, each.event_id))[-MAX_CALLS:]
-    if not latest:
-        return None
-    text = json.dumps(to_json(_Calls(tuple(latest))), ensure_ascii=False, separators=(",", ":"))
-    return zlib.compress(text.encode(), LEVEL)
-
-
-def _unpack_calls(data: bytes) -> tuple[Change, ...]:
-    return from_json(_Calls, json.loads(_decompress([data]))).calls
 
 
 def _read_believable(text: str, now: datetime) -> datetime | None:
@@ -665,7 +473,3 @@ def _read_believable(text: str, now: datetime) -> datetime | None:
 
 def _key(region: str, name: str) -> Item:
     return serialize({"region": region, "item": name})
-
-
-def _name_data(name: str, numbers: Iterable[int]) -> Sequence[str]:
-    return [f"{DATA}{name}#{number:03}" for number in numbers]

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import typer
 
-from posture.analysis.central.view import is_central
+from posture.analysis.central.network_users import is_central
 from posture.ec2.dns_attributes import UNLIMITED, DnsCache
 from posture.errors import describe_error
 from posture.model.network import EndpointType, Facet, Snapshot

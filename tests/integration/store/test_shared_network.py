@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from finding_builders import change
 from organization_builders import HUB, HUB_ACCOUNT, build_organization
-from posture.analysis.central.view import digest_central, strip_central
+from posture.analysis.central.central_snapshot import digest_central, strip_central
 from posture.errors import CorruptItemError
 from posture.model.network import Service
 from posture.model.scope import Region

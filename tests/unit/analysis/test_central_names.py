@@ -20,8 +20,8 @@ from organization_builders import (
 )
 from posture.analysis.central.answers import NameAnswer, NameOutcome, StepKind, StepStatus
 from posture.analysis.central.known_endpoints import get_endpoint_id
-from posture.analysis.central.links import list_named
 from posture.analysis.central.names import list_names, resolve_name
+from posture.analysis.central.network_index import list_named
 from posture.analysis.central.private_names import split_names
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.model.network import Endpoint, EndpointType, Facet, NetworkInterface, Service, Snapshot

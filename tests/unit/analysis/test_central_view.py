@@ -19,15 +19,9 @@ from organization_builders import (
     build_organization,
 )
 from organization_designs import DESIGNS
-from posture.analysis.central.view import (
-    build_view,
-    digest_central,
-    find_links,
-    is_central,
-    list_users,
-    restrict,
-    strip_central,
-)
+from posture.analysis.central.central_snapshot import digest_central, strip_central
+from posture.analysis.central.network_users import is_central, list_users
+from posture.analysis.central.view import build_view, find_links, restrict
 from posture.model.network import Snapshot
 from posture.model.shared_network import SharedFacet, SharedNetwork, UnreadFact
 from posture.rules.engine import evaluate_context

@@ -8,15 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from posture.analysis.central.view import (
-    View,
-    VpcLinks,
-    build_view,
-    digest_central,
-    find_links,
-    is_central,
-    strip_central,
-)
+from posture.analysis.central.central_snapshot import digest_central, strip_central
+from posture.analysis.central.network_users import is_central
+from posture.analysis.central.view import View, VpcLinks, build_view, find_links
 from posture.ec2.region_catalogue import TimeSource
 from posture.lifecycle.snapshot_digest import digest_catalogue
 from posture.model.change import Change

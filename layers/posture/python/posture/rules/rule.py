@@ -48,8 +48,8 @@ from posture.rules.controls import Control, ServiceControls
 from posture.rules.result import RuleResult
 
 if TYPE_CHECKING:
+    from posture.analysis.central.network_users import NetworkUser
     from posture.analysis.central.sources import Source
-    from posture.analysis.central.view import NetworkUser
     from posture.rules.central.use import CentralUse
 
 GATEWAYS = frozenset({TargetKind.TRANSIT_GATEWAY, TargetKind.CORE_NETWORK})
@@ -139,7 +139,7 @@ class VpcContext:
         """
         if self.shared is None:
             return frozenset()
-        from posture.analysis.central.links import index_network  # noqa: PLC0415 - if it is read
+        from posture.analysis.central.network_index import index_network  # noqa: PLC0415 - if it is read
 
         attachments = index_network(self.shared).attachments_of.get(self.snapshot.vpc.id, ())
         held = {each for attachment in attachments for each in attachment.subnet_ids}

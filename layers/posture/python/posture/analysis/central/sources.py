@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import find_endpoint, find_holders
-from posture.analysis.central.links import list_named
 from posture.analysis.central.match_index import list_matches
 from posture.analysis.central.matches import Match, list_first
+from posture.analysis.central.network_index import list_named
 from posture.analysis.central.records import matches
 from posture.model.network import EndpointType, Service, Snapshot
 from posture.model.service_names import REGION, find_region, short_name

@@ -1,4 +1,4 @@
-"""What the answers of a VPC can depend on in the shared network, and who uses central VPCs. Pure.
+"""What the answers of a VPC can depend on in the shared network. Pure.
 
 The view of a VPC holds just the facts that lead from it: the zones, rules and Profiles that its
 names are resolved by, the central VPCs that they name or that it can reach, and the routes between.
@@ -9,20 +9,21 @@ if its view changed (docs/decisions/0098-dependents-from-views.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeVar
 
-from posture.analysis.central.links import Named, NetworkIndex, index_network
+from posture.analysis.central.central_snapshot import digest_central
+from posture.analysis.central.network_index import NetworkIndex, index_network
+from posture.analysis.central.network_users import NetworkUser, list_users
+from posture.analysis.central.view_names import ViewNames
 from posture.model.fingerprint import fingerprint
-from posture.model.network import Address, Network, Snapshot, Tags, TargetKind
+from posture.model.network import Network, Snapshot, TargetKind
 from posture.model.shared_network import (
     AttachmentKind,
-    ResolverRule,
     SharedFacet,
     SharedNetwork,
-    SharedVpc,
     TransitAttachment,
 )
 
@@ -56,22 +57,6 @@ class VpcLinks:
     cidrs: tuple[Network, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkUser:
-    """A VPC that uses the endpoints of a central one: names lead there, or routes do.
-
-    It `resolves` if its names may lead to one of the endpoints, and is `routed` if routes of
-    transit gateways or a peering connection lead to the central VPC.
-    """
-
-    vpc_id: str
-    account: str
-    cidrs: tuple[Network, ...]
-    resolves: bool
-    routed: bool
-    tags: Tags = field(default_factory=dict, hash=False)
-
-
 def find_links(snapshot: Snapshot) -> VpcLinks:
     """Find where the view of a VPC begins."""
     targets = {
@@ -101,59 +86,6 @@ def restrict(shared: SharedNetwork, snapshot: Snapshot) -> SharedNetwork:
 def build_view(shared: SharedNetwork, links: VpcLinks) -> View:
     """Return the view of the VPC with these links."""
     return View(index_network(shared), links)
-
-
-def list_users(shared: SharedNetwork, vpc_id: str) -> tuple[NetworkUser, ...]:
-    """List the VPCs that use the endpoints of a central VPC by name or route, sorted by id."""
-    if vpc_id not in shared.central_vpcs:
-        return ()
-    index = index_network(shared)
-    resolving = _find_resolving(index, vpc_id)
-    users = []
-    for name, vpc in sorted(shared.vpcs.items()):
-        routed = index.reaches(name, vpc_id)
-        if name != vpc_id and (routed or name in resolving):
-            resolves = name in resolving
-            users.append(NetworkUser(name, vpc.account, vpc.cidrs, resolves, routed, vpc.tags))
-    return tuple(users)
-
-
-def strip_central(snapshot: Snapshot) -> Snapshot:
-    """Return the part of a central VPC's snapshot that other VPCs can depend on."""
-    services = {each.service_name for each in snapshot.endpoints.values()}
-    lists = {
-        each.prefix_list_id for table in snapshot.route_tables.values() for each in table.routes
-    } | {
-        rule.prefix_list_id for group in snapshot.security_groups.values() for rule in group.ingress
-    }
-    return replace(
-        snapshot,
-        nat_gateways={},
-        services={name: it for name, it in snapshot.services.items() if name in services},
-        prefix_lists={name: it for name, it in snapshot.prefix_lists.items() if name in lists},
-    )
-
-
-def is_central(shared: SharedNetwork, snapshot: Snapshot) -> bool:
-    """Whether some shared fact names an endpoint, an address or a Resolver endpoint of a VPC.
-
-    A VPC that was central stays so: what names its former endpoints leads nowhere since.
-    """
-    vpc_id = snapshot.vpc.id
-    if vpc_id in shared.central_vpcs:
-        return True
-    named = index_network(shared).named
-    interfaces = snapshot.network_interfaces
-    return (
-        not named.endpoint_ids.isdisjoint(snapshot.endpoints)
-        or any(
-            not named.addresses.isdisjoint(interfaces[name].addresses)
-            for each in snapshot.endpoints.values()
-            for name in each.network_interface_ids
-            if name in interfaces
-        )
-        or any(each.vpc_id == vpc_id for each in shared.resolvers.values())
-    )
 
 
 class View:
@@ -291,10 +223,10 @@ class View:
         return {each.vpc_id: each for each in list_users(self._shared, vpc_id)}
 
     @cached_property
-    def _names(self) -> _Names:
+    def _names(self) -> ViewNames:
         """What names may be resolved by: in the VPC, in those it forwards to, and in its users."""
         addresses = [ip_address(each) for each in self._links.dns_servers if _is_address(each)]
-        names = _Names(self._index)
+        names = ViewNames(self._index)
         names.follow([self._links.vpc_id], addresses)
         names.follow([each.vpc_id for each in self._users.values() if each.resolves])
         return names
@@ -368,111 +300,6 @@ class View:
         return _select(shared.peerings, named)
 
 
-class _Names:
-    """The zones, rules and Profiles that names may be resolved by, however they are forwarded."""
-
-    def __init__(self, index: NetworkIndex) -> None:
-        self._index = index
-        self._shared = index.shared
-        self.vpc_ids: set[str] = set()
-        self.zone_ids: set[str] = set()
-        self.rule_ids: set[str] = set()
-        self.profile_ids: set[str] = set()
-        self.resolver_ids: set[str] = set()
-
-    @cached_property
-    def named(self) -> Named:
-        """The endpoints and addresses that they name."""
-        named = Named()
-        for name in self.zone_ids:
-            named |= self._index.named_by_zone[name]
-        for name in self.profile_ids:
-            named |= Named(frozenset(self._shared.profiles[name].endpoint_ids))
-        return named
-
-    def follow(self, vpc_ids: Iterable[str], addresses: Iterable[Address] = ()) -> None:
-        """Add what the Resolvers of VPCs and of inbound endpoints at these addresses use."""
-        waiting = [*vpc_ids, *self._ask(addresses)]
-        while waiting:
-            vpc_id = waiting.pop()
-            if vpc_id in self.vpc_ids:
-                continue
-            self.vpc_ids.add(vpc_id)
-            vpc = self._shared.vpcs.get(vpc_id)
-            if vpc is None:
-                continue
-            zones, rules = _list_associated(self._shared, vpc)
-            self.profile_ids |= {
-                each.profile_id for each in vpc.profiles if each.profile_id in self._shared.profiles
-            }
-            self.zone_ids |= zones & self._shared.zones.keys()
-            known = rules & self._shared.rules.keys()
-            for name in known - self.rule_ids:
-                waiting += self._ask(self._shared.rules[name].targets)
-            self.rule_ids |= known
-
-    def _ask(self, addresses: Iterable[Address]) -> Iterator[str]:
-        """Yield the VPCs whose Resolvers answer at these addresses."""
-        for address in addresses:
-            for resolver in self._index.resolvers_at.get(address, ()):
-                self.resolver_ids.add(resolver.id)
-                yield resolver.vpc_id
-
-
-def _list_associated(shared: SharedNetwork, vpc: SharedVpc) -> tuple[set[str], set[str]]:
-    """List the zones and rules that a VPC uses, also by a Profile."""
-    zones, rules = set(vpc.zone_ids), set(vpc.rule_ids)
-    for use in vpc.profiles:
-        if profile := shared.profiles.get(use.profile_id):
-            zones.update(profile.zone_ids)
-            rules.update(profile.rule_ids)
-    return zones, rules
-
-
-def _find_resolving(index: NetworkIndex, vpc_id: str) -> frozenset[str]:
-    """Return the VPCs whose names may lead to an endpoint of a central VPC.
-
-    Names that are forwarded to an inbound Resolver endpoint are resolved as in its VPC.
-    """
-    shared = index.shared
-    zones = {
-        name for name, named in index.named_by_zone.items() if vpc_id in index.find_owners(named)
-    }
-    profiles = {
-        name
-        for name, each in shared.profiles.items()
-        if vpc_id in index.find_owners(Named(frozenset(each.endpoint_ids)))
-    }
-    resolving = {vpc_id}
-    while True:
-        answering = {it.id for it in shared.resolvers.values() if it.vpc_id in resolving}
-        more = {
-            name
-            for name, vpc in shared.vpcs.items()
-            if name not in resolving and _resolves(index, vpc, zones, profiles, answering)
-        }
-        if not more:
-            return frozenset(resolving - {vpc_id})
-        resolving |= more
-
-
-def _resolves(
-    index: NetworkIndex, vpc: SharedVpc, zones: set[str], profiles: set[str], answering: set[str]
-) -> bool:
-    own_zones, own_rules = _list_associated(index.shared, vpc)
-    if not zones.isdisjoint(own_zones):
-        return True
-    if any(each.profile_id in profiles for each in vpc.profiles):
-        return True
-    rules = (index.shared.rules.get(name) for name in own_rules)
-    return any(_asks(index, rule, answering) for rule in rules if rule)
-
-
-def _asks(index: NetworkIndex, rule: ResolverRule, answering: set[str]) -> bool:
-    resolvers = (it for target in rule.targets for it in index.resolvers_at.get(target, ()))
-    return any(each.id in answering for each in resolvers)
-
-
 def _select(facts: Mapping[str, Fact], names: Iterable[str]) -> dict[str, Fact]:
     return {name: facts[name] for name in sorted(names) if name in facts}
 
@@ -498,12 +325,6 @@ def _digest_central(snapshot: Snapshot, digests: dict[int, str]) -> str:
     if known is None:
         known = digests[id(snapshot)] = digest_central(snapshot)
     return known
-
-
-def digest_central(snapshot: Snapshot) -> str:
-    """Digest a central VPC's snapshot, whenever it was taken."""
-    facts = {name: getattr(snapshot, name) for name in snapshot.__slots__ if name != "observed_at"}
-    return fingerprint(facts)
 
 
 def _list_accounts(links: VpcLinks, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from posture.analysis.central.links import index_network
-from posture.analysis.central.view import is_central, list_users
+from posture.analysis.central.network_index import index_network
+from posture.analysis.central.network_users import is_central, list_users
 from posture.model.shared_kind import FACETS
 from posture.model.shared_network import SharedFacet, SharedNetwork
 from posture.rules.rule import VpcContext

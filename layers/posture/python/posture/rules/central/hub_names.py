@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from posture.analysis.central.links import index_network
+from posture.analysis.central.network_index import index_network
 from posture.analysis.central.view import NAME_FACETS
 from posture.analysis.names import (
     SWITCH,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from posture.analysis.central.links import index_network
+from posture.analysis.central.network_index import index_network
 from posture.model.baseline import CentralEndpoints
 from posture.model.network import Endpoint, EndpointType, Service
 from posture.rules.rule import VpcContext

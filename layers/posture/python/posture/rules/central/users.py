@@ -7,7 +7,8 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from posture.analysis.addresses import AddressSet
-from posture.analysis.central.view import NAME_FACETS, NetworkUser, is_central, list_users
+from posture.analysis.central.network_users import NetworkUser, is_central, list_users
+from posture.analysis.central.view import NAME_FACETS
 from posture.model.network import Facet
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation, Severity

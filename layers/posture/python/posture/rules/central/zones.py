@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from posture.analysis.central.known_endpoints import find_endpoint
-from posture.analysis.central.links import list_named
+from posture.analysis.central.network_index import list_named
 from posture.model.network import Facet
 from posture.model.service_names import short_name
 from posture.model.shared_network import HostedZone, SharedFacet, SharedNetwork

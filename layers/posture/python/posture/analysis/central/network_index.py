@@ -22,7 +22,6 @@ from posture.model.shared_network import (
     AttachmentKind,
     HostedZone,
     InboundResolver,
-    Profile,
     SharedNetwork,
     TransitAttachment,
     TransitRoute,
@@ -210,13 +209,6 @@ class NetworkIndex:
             if any(address in block for block in blocks)
         )
         return frozenset(found - {""})
-
-    def name_profile(self, profile: Profile) -> Named:
-        """Return what a Profile and its zones name."""
-        named = Named(frozenset(profile.endpoint_ids))
-        for zone_id in profile.zone_ids:
-            named |= self.named_by_zone.get(zone_id, Named())
-        return named
 
     def routes_of(self, table: TransitRouteTable) -> RouteIndex:
         """Return the routes of a table by block."""

@@ -17,7 +17,8 @@ from network_builders import (
     interface,
     service,
 )
-from posture.analysis.names import NameResolution, ResolvesTo, list_ip_versions, resolve_names
+from posture.analysis.endpoint_dns import list_ip_versions
+from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.analysis.services import get_service
 from posture.model.network import Endpoint, Snapshot
 

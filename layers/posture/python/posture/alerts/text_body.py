@@ -125,8 +125,8 @@ def _source(cause: Cause, region: str) -> Iterator[str]:
     elif cause.kind is CauseKind.UPGRADE:
         yield "  A new version of the monitor evaluates otherwise"
     elif cause.kind is CauseKind.SHARED_NETWORK:
-        yield "  A hosted zone, Resolver rule, Route 53 Profile, transit gateway, peering connection or"
-        yield "  central VPC changed; this is when the monitor read it"
+        yield "  A hosted zone, Resolver rule, Route 53 Profile, transit gateway, peering"
+        yield "  connection or central VPC changed; this is when the monitor read it"
     elif name:
         yield f"  Waiver {name}"
 

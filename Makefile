@@ -10,7 +10,7 @@ INSTALL := pip install --quiet --disable-pip-version-check --no-deps --require-h
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo emulator invoke image scan test coverage faults bench compare check hooks format docs \
+.PHONY: help demo emulator invoke image scan test coverage faults mutants bench compare check hooks format docs \
   lock release clean
 
 help: ## list the targets
@@ -59,6 +59,9 @@ STORIES ?= 100
 SEED ?= 0
 faults: $(DEV) ## inject every fault into every AWS call, and into STORIES=100 random runs from SEED=0
 	FAULT_STORIES=$(STORIES) $(BIN)/pytest tests/faults -q --hypothesis-seed=$(SEED)
+
+mutants: $(DEV) ## plant faults in the pure core, each of which the tests must notice
+	$(BIN)/python tests/mutation/run.py
 
 bench: $(DEV) ## measure a burst of changes, a sweep, one change, a cold start and an alert digest
 	$(BIN)/python benchmarks/run.py

@@ -34,7 +34,13 @@ from posture.analysis.gates import Gate
 from posture.analysis.path_outcome import PathOutcome
 from posture.analysis.reach import Reach, ReachStatus
 from posture.analysis.reachability import Reachability
-from posture.model.network import AclEntry, NetworkAcl, SecurityGroupRule, Snapshot
+from posture.model.network import (
+    AclEntry,
+    GroupReference,
+    NetworkAcl,
+    SecurityGroupRule,
+    Snapshot,
+)
 
 HERE = "10.0.1.0/28"
 TARGET = "10.0.2.9"
@@ -352,6 +358,13 @@ def test_half_a_subnet() -> None:
 def test_a_security_group_rule(rule: SecurityGroupRule, answer: ReachStatus) -> None:
     """Protocols, ports, IP versions, prefix lists and group references."""
     assert reach(network(rule)).status is answer
+
+
+def test_a_group_of_a_peered_vpc_admits_nobody_of_this_one() -> None:
+    """Its id may even be that of no group of this VPC, so that no workload can have it."""
+    peered = GroupReference("sg-clients", "vpc-2", "pcx-1")
+    rule = replace(admits("sg-clients"), group=peered)
+    assert reach(network(rule)).status is ReachStatus.NO
 
 
 def test_a_stated_group_is_allowed() -> None:

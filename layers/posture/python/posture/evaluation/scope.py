@@ -364,6 +364,7 @@ class ScopeEvaluator:
         evaluation = Evaluation(
             observed.scope,
             observation.observed_at,
+            dns=observation.dns,
             snapshot_digest=observation.snapshot_digest,
             latest=self.latest(),
             shared=observed.facts.used if observed.facts else None,

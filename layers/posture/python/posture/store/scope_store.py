@@ -347,6 +347,7 @@ class Store(StoredTable):
         """
         observed = {
             **snapshot_fields(evaluation.snapshot_digest, evaluation.observed_at),
+            **dns_fields(evaluation.dns, evaluation.observed_at),
             **_shared_fields(state, evaluation),
         }
         try:

@@ -22,6 +22,10 @@ class PathOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+# All of the traffic reaches an endpoint.
+REACHED = frozenset({PathOutcome.PRIVATE, PathOutcome.BY_SECURITY_GROUP})
+
+
 def summarize_paths(paths: Iterable[Path]) -> PathOutcome:
     """Summarize paths that together carry all of the traffic."""
     found = {_get_outcome(end.kind) for path in paths for end in path.ends}

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from posture.analysis.addresses import IPV4, IPV6, NOTHING, AddressSet
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.path import DROPPED, UNKNOWN_ENDS, Path, PathKind
-from posture.analysis.path_outcome import PathOutcome
+from posture.analysis.path_outcome import REACHED, PathOutcome
 from posture.analysis.paths import find_service_addresses, list_gateway_services
 from posture.analysis.reach import Reach, ReachStatus
 from posture.model.network import Service, Snapshot, Subnet
 from posture.rules.rule import VpcContext
 
-PRIVATE = frozenset({PathOutcome.PRIVATE, PathOutcome.BY_SECURITY_GROUP})
 PUBLIC = frozenset({PathOutcome.INTERNET, PathOutcome.OTHER_NETWORK, PathOutcome.PARTLY})
 UNREACHED = frozenset({PathOutcome.BLOCKED, PathOutcome.NO_ROUTE})
 ALL = IPV4 | IPV6
@@ -40,7 +39,7 @@ class CellChange:
         """Whether less traffic reaches the service than before, or may, or less privately."""
         if self.before is None or self.after is None:
             return False
-        if self.before.outcome in PRIVATE and self.after.outcome in PUBLIC:
+        if self.before.outcome in REACHED and self.after.outcome in PUBLIC:
             return True
         return _is_lost(self.before, self.after)
 

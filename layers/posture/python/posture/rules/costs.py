@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from posture.analysis.addresses import IPV6, NOTHING
+from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import ResolvesTo
 from posture.analysis.path import DROPPED, Path, PathKind
 from posture.analysis.paths import find_service_addresses
@@ -16,7 +17,6 @@ from posture.model.network import Endpoint, EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.bypasses import find_bypasses
-from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import join_names, path_evidence
 from posture.rules.gateway_bypass import NAT_PRICES, NEEDED
 from posture.rules.prices import (

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from posture.analysis.endpoint_dns import WORKING
 from posture.model.network import Endpoint, EndpointType, Route, RouteTable
 from posture.model.service_names import short_name
 from posture.rules.evidence import join_names
 from posture.rules.rule import VpcContext
 
-WORKING = frozenset({"available", "pending"})
+AVAILABLE = "available"
+PENDING = frozenset({"pending", "pendingacceptance"})
+AWS_SERVICE_TYPES = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 # Endpoint types that have security groups; Gateway Load Balancer endpoints have none.
 GROUPED = (EndpointType.INTERFACE, EndpointType.RESOURCE, EndpointType.SERVICE_NETWORK)
 

@@ -14,6 +14,7 @@ from posture.model.service_names import find_region, short_name
 from posture.model.verdict import Evidence, Remediation, Severity, Status
 from posture.rules.central.required import evaluate_central_presence
 from posture.rules.controls import FLOW, PRESENCE, PRIVATE_PATH
+from posture.rules.endpoint_lookups import AVAILABLE, AWS_SERVICE_TYPES, PENDING
 from posture.rules.evidence import endpoint_evidence, format_endpoint, join_names
 from posture.rules.remediation import build_remediation, list_remediations
 from posture.rules.remediation.gateways import (
@@ -27,11 +28,8 @@ from posture.rules.remediation.interfaces import create_interface_endpoint, recr
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import Family, Rule, VpcContext
 
-AVAILABLE = "available"
-PENDING = frozenset({"pending", "pendingacceptance"})
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html
 FAILED = frozenset({"rejected", "failed", "expired", "partial"})
-AWS_SERVICE_TYPES = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 
 STATES = "https://docs.aws.amazon.com/vpc/latest/privatelink/concepts.html#concepts-vpc-endpoints"
 SUPPORT = "https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.paths import list_service_prefix_lists
 from posture.analysis.services import get_service
 from posture.edits.edit import DeleteVpcEndpoints
@@ -27,7 +28,6 @@ from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.controls import BOUNDARY, UNNEEDED
 from posture.rules.endpoint_lookups import (
-    WORKING,
     EndpointsByService,
     describe_missing_route,
     find_gateway_endpoints,

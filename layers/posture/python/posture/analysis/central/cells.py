@@ -21,7 +21,7 @@ from posture.analysis.central.paths import BOTH, CentralTracer
 from posture.analysis.coverage import Analysis, Cell
 from posture.analysis.descriptions import describe_paths, describe_reaches
 from posture.analysis.names import NameResolution, ResolvesTo
-from posture.analysis.path_outcome import PathOutcome, summarize_by_ports, summarize_paths
+from posture.analysis.path_outcome import REACHED, PathOutcome, summarize_by_ports, summarize_paths
 from posture.analysis.port_ranges import list_port_ranges
 from posture.model.network import Address, Endpoint, EndpointType, Service, Subnet
 
@@ -32,7 +32,6 @@ OUTCOMES = {
     StepStatus.PARTLY: PathOutcome.PARTLY,
     StepStatus.UNKNOWN: PathOutcome.UNKNOWN,
 }
-REACHED = frozenset({PathOutcome.PRIVATE, PathOutcome.BY_SECURITY_GROUP})
 
 
 def evaluate_central_cell(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import ResolvesTo
 from posture.analysis.services import get_service
 from posture.edits.edit import DeleteVpcEndpoints
@@ -11,7 +12,6 @@ from posture.model.network import EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.central.names import WHITEPAPER
-from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import join_names
 from posture.rules.prices import (
     compare_central_charges,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from posture.analysis.central.network_index import index_network
 from posture.analysis.central.view import NAME_FACETS
+from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import (
     SWITCH,
     ResolvesTo,
@@ -16,7 +17,6 @@ from posture.analysis.services import get_service
 from posture.model.network import Endpoint, Service
 from posture.model.shared_network import SharedNetwork
 from posture.model.verdict import Evidence, Remediation
-from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.result import RuleResult, failed, not_applicable, passed, undecided
 from posture.rules.rule import VpcContext

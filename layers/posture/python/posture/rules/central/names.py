@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from posture.analysis.central.answers import NameOutcome, StepStatus
+from posture.analysis.endpoint_dns import WORKING
 from posture.model.network import EndpointType, Facet
 from posture.model.service_names import short_name
 from posture.model.verdict import Severity
@@ -20,7 +21,6 @@ from posture.rules.central.steps import (
 )
 from posture.rules.central.use import Break, CentralUse, evaluate_use, list_lacking, list_uses
 from posture.rules.controls import BOUNDARY
-from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import join_names
 from posture.rules.result import RuleResult, not_applicable, passed
 from posture.rules.rule import Family, Rule, VpcContext

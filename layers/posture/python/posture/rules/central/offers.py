@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from posture.analysis.central.network_index import index_network
 from posture.model.baseline import CentralEndpoints
 from posture.model.network import Endpoint, EndpointType, Service
+from posture.rules.endpoint_lookups import AVAILABLE
 from posture.rules.rule import VpcContext
-
-AVAILABLE = "available"
 
 
 @dataclass(frozen=True, slots=True)

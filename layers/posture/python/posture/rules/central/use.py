@@ -23,13 +23,11 @@ from posture.analysis.central.answers import (
 from posture.analysis.central.known_endpoints import find_endpoint
 from posture.analysis.central.private_names import list_names, split_names
 from posture.analysis.central.sources import Source
-from posture.model.network import EndpointType, Facet, Service
+from posture.model.network import Facet, Service
 from posture.rules.central.policies import judge_policy
+from posture.rules.endpoint_lookups import AVAILABLE, AWS_SERVICE_TYPES, PENDING
 from posture.rules.rule import VpcContext
 
-AVAILABLE = "available"
-PENDING = frozenset({"pending", "pendingacceptance"})
-AWS_SERVICE_TYPES = (EndpointType.GATEWAY, EndpointType.INTERFACE)
 ORDER = {kind: number for number, kind in enumerate(StepKind)}
 
 
@@ -260,11 +258,13 @@ def _judge_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:
 
 def _judge_policies(vpc: VpcContext, use: CentralUse) -> CentralUse:
     """Judge whether the policies of the central endpoints let requests of the VPC's account in."""
-    account = vpc.snapshot.scope.account
+    organization = vpc.baseline.organization
     steps: list[CentralStep] = []
     for endpoint_id in use.endpoints:
         known = find_endpoint(endpoint_id, vpc.snapshot, vpc.shared) if vpc.shared else None
-        step = judge_policy(known.endpoint, known.snapshot, account) if known else None
+        if known is None:
+            continue
+        step = judge_policy(known.endpoint, known.snapshot, vpc.snapshot, organization)
         if step:
             steps.append(step)
     use = replace(use, steps=(*use.steps, *(it for it in steps if it.status is StepStatus.HOLDS)))

@@ -8,6 +8,7 @@ from functools import partial
 
 from posture.analysis.central.known_endpoints import find_endpoint
 from posture.analysis.central.network_index import list_named
+from posture.analysis.central.view_names import list_associated
 from posture.model.network import Facet
 from posture.model.service_names import short_name
 from posture.model.shared_network import HostedZone, SharedFacet, SharedNetwork
@@ -85,7 +86,7 @@ def _dangling_records(vpc: VpcContext) -> Iterator[RuleResult]:
     if vpc.shared is None:
         return
     lacking = list_lacking(vpc)
-    for zone, uses in _list_associated(vpc, vpc.shared):
+    for zone, uses in _list_associated_zones(vpc, vpc.shared):
         named = sorted(list_named(zone).endpoint_ids)
         lost = [each for each in named if find_endpoint(each, vpc.snapshot, vpc.shared) is None]
         concerns = frozenset({zone.id, *named})
@@ -108,14 +109,13 @@ def _dangling_records(vpc: VpcContext) -> Iterator[RuleResult]:
             yield _fail_dangling(vpc, zone, lost, concerns)
 
 
-def _list_associated(
+def _list_associated_zones(
     vpc: VpcContext, shared: SharedNetwork
 ) -> Iterator[tuple[HostedZone, list[CentralUse]]]:
     """List the zones that a VPC is associated with, with the services that they are meant for."""
     meant = {zone.id: uses for zone, uses in _list_zones(vpc)}
     known = shared.vpcs.get(vpc.snapshot.vpc.id)
-    profiles = [shared.profiles.get(each.profile_id) for each in (known.profiles if known else ())]
-    ids = {*(known.zone_ids if known else ())}.union(*(it.zone_ids for it in profiles if it))
+    ids, _ = list_associated(shared, known) if known else (set[str](), set[str]())
     for zone_id in sorted(ids & shared.zones.keys()):
         yield shared.zones[zone_id], meant.get(zone_id, [])
 

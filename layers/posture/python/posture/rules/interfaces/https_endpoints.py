@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.gates import RETURNING, Obstacle
 from posture.analysis.reach import Reach
 from posture.analysis.services import find_port
 from posture.model.network import Endpoint, EndpointType, Facet
-from posture.rules.endpoint_lookups import WORKING
 from posture.rules.rule import VpcContext
 
 NEEDED = frozenset(

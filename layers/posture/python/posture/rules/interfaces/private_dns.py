@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from posture.analysis.descriptions import describe_paths
+from posture.analysis.endpoint_dns import WORKING
 from posture.analysis.names import SWITCH, find_dns_doubt
 from posture.analysis.services import get_service
 from posture.edits.edit import DnsOptions, ModifyVpcEndpoint
@@ -14,7 +15,6 @@ from posture.model.service_names import short_name
 from posture.model.verdict import Evidence, Remediation, Severity
 from posture.rules.central.hub_names import evaluate_central_names, evaluate_other_answer
 from posture.rules.controls import BOUNDARY, FLOW
-from posture.rules.endpoint_lookups import WORKING
 from posture.rules.evidence import format_endpoint, join_names
 from posture.rules.prices import estimate_interface_hours
 from posture.rules.remediation import build_remediation, list_remediations

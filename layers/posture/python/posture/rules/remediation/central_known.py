@@ -18,9 +18,8 @@ from posture.analysis.central.private_names import list_names, list_own_names, s
 from posture.analysis.central.records import get_query, look_up, matches
 from posture.model.network import EndpointType
 from posture.model.shared_network import HostedZone, Profile, RuleKind, SharedNetwork, SharedVpc
+from posture.rules.endpoint_lookups import AVAILABLE
 from posture.rules.remediation.central_problem import Problem
-
-AVAILABLE = "available"
 
 
 @dataclass

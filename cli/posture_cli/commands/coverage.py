@@ -85,7 +85,7 @@ def coverage(
             snapshots = read_snapshots(
                 source, accounts, vpc or (), progress, shared_network=shared_network
             )
-            matrices = _build_matrices(snapshots, service or (), load_baseline(baseline))
+            matrices = build_matrices(snapshots, load_baseline(baseline), service or ())
         for matrix in matrices:
             found.append(matrix)
             progress.describe(f"read {len(found)} VPCs, last {matrix.scope}")
@@ -132,9 +132,10 @@ def build_matrix(context: VpcContext, services: Sequence[str] = ()) -> VpcMatrix
     return VpcMatrix(context.snapshot.scope, context.snapshot.observed_at, record)
 
 
-def _build_matrices(
-    snapshots: Iterable[SharedSnapshot], services: Sequence[str], document: BaselineDocument
+def build_matrices(
+    snapshots: Iterable[SharedSnapshot], document: BaselineDocument, services: Sequence[str] = ()
 ) -> Iterator[VpcMatrix]:
+    """Build the matrix of each VPC, also for these services by their short names."""
     for snapshot, shared in snapshots:
         named = [require_service(snapshot, each).name for each in services]
         baseline = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)

@@ -9,21 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from posture.analysis.central.answers import StepStatus
-from posture.baseline.document import BaselineDocument
-from posture.baseline.resolve import resolve_baseline
-from posture.rules.rule import VpcContext
 from posture_cli import exit_codes, options
 from posture_cli.audit.open_tables import VpcMatrix, open_tables
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
-from posture_cli.commands.coverage import build_matrix
+from posture_cli.commands.coverage import build_matrices
 from posture_cli.console import open_stdout, print_note
-from posture_cli.hubs.groups import SpokeGroup, describe_groups, group_spokes
+from posture_cli.hubs.groups import SpokeGroup, describe_groups, group_spokes, name_some
 from posture_cli.hubs.relations import find_relations
 from posture_cli.options import Output, option
 from posture_cli.progress import show_progress
 from posture_cli.render.records import write_records
-from posture_cli.survey import SharedSnapshot, read_organization
+from posture_cli.survey import read_organization
 from posture_cli.text import make_printable
 
 CSV_COLUMNS = (
@@ -36,7 +33,6 @@ STYLES = {
     StepStatus.UNKNOWN: "magenta",
     StepStatus.BROKEN: "red",
 }
-NAMED = 4  # VPCs, services or resources that a cell names
 
 app = CommandGroup()
 
@@ -78,7 +74,7 @@ def network(
             matrices = _read_stored(stack, region or ())
         else:
             read = read_organization(options.SourceOptions(region), accounts, progress)
-            matrices = _build_matrices(read, load_baseline(baseline))
+            matrices = build_matrices(read, load_baseline(baseline))
         relations = find_relations(matrices)
     if output is Output.TABLE:
         _print_groups(group_spokes(relations))
@@ -88,14 +84,6 @@ def network(
         print_note("no VPC uses the endpoints of another")
     if any(each.status is not StepStatus.HOLDS for each in relations):
         raise typer.Exit(exit_codes.FINDINGS)
-
-
-def _build_matrices(
-    read: Iterable[SharedSnapshot], document: BaselineDocument
-) -> Iterable[VpcMatrix]:
-    for snapshot, shared in read:
-        baseline = resolve_baseline(document, snapshot.scope, snapshot.vpc.tags)
-        yield build_matrix(VpcContext(snapshot, baseline, shared=shared))
 
 
 def _read_stored(stack: str, regions: Sequence[str]) -> Iterable[VpcMatrix]:
@@ -112,18 +100,14 @@ def _print_groups(groups: Sequence[SpokeGroup]) -> None:
     for name in ("VPCS", "ENDPOINTS IN", "STATUS", "SERVICES", "STEP THAT DECIDES"):
         table.add_column(name)
     for each in groups:
+        accounts = f"{each.accounts} account{'s'[: each.accounts > 1]}"
         table.add_row(
-            f"{_name_some(each.vpcs)}\n{each.accounts} account{'s'[: each.accounts > 1]}",
+            f"{make_printable(name_some(each.vpcs))}\n{accounts}",
             f"{make_printable(each.hub or 'unknown')}\n{make_printable(each.hub_account)}".rstrip(),
             Text(each.status.value, STYLES[each.status]),
-            _name_some(each.services),
-            make_printable(f"{each.about}: {each.why}") if each.why else _name_some(each.links),
+            make_printable(name_some(each.services)),
+            make_printable(f"{each.about}: {each.why}" if each.why else name_some(each.links)),
         )
     console = open_stdout()
     console.print(table)
     console.print(Text(f"\n{describe_groups(groups)}"))
-
-
-def _name_some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return make_printable(", ".join(names[:NAMED])) + more

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from posture.analysis.central.answers import StepStatus
 from posture_cli.hubs.relations import ORDER, Relation
 
+NAMED = 4  # VPCs, services or resources that a cell of a table names
+
 
 @dataclass(frozen=True, slots=True)
 class SpokeGroup:
@@ -89,6 +91,12 @@ def describe_groups(groups: Sequence[SpokeGroup]) -> str:
         f"{counts[StepStatus.HOLDS]:,} of {_count(len(spokes), 'VPC')} reach the central endpoints "
         f"of {_count(len(hubs), 'VPC')}{rest}."
     )
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Name the first few, and count the others."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _build_group(relations: list[Relation]) -> SpokeGroup:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from posture.analysis.central.answers import StepStatus
-from posture_cli.hubs.groups import SpokeGroup
+from posture_cli.hubs.groups import SpokeGroup, name_some
 from posture_cli.report.drawing import (
     GAP,
     SUBNETS,
@@ -23,7 +22,6 @@ from posture_cli.report.drawing import (
 from posture_cli.report.outcome_colours import WORST, choose_worst
 
 DRAWN = 12  # groups of spokes; the table below the drawing has all
-NAMED = 4  # VPCs that a row of the table names
 STATUS_COLOURS: Mapping[str, str] = {
     StepStatus.BROKEN: "bad",
     StepStatus.PARTLY: "warn",
@@ -60,13 +58,13 @@ def build_rows(groups: Sequence[SpokeGroup]) -> list[HubRow]:
         HubRow(
             STATUS_COLOURS[each.status],
             STATUS_WORDS[each.status],
-            _name_some(each.vpcs),
+            name_some(each.vpcs),
             _describe_size(each),
             each.hub,
             each.hub_account,
             ", ".join(each.services),
             each.about,
-            _name_some(each.subjects or each.links),
+            name_some(each.subjects or each.links),
             each.why,
         )
         for each in groups
@@ -100,7 +98,7 @@ def _draw_edges(groups: Sequence[SpokeGroup], boxes: Mapping[str, Box]) -> Itera
     for number, each in ordered:
         colour = STATUS_COLOURS[each.status]
         link = boxes[f"link:{_name_link(each)}"]
-        title = each.why or f"{_name_some(each.vpcs)} to {each.hub}: every step holds"
+        title = each.why or f"{name_some(each.vpcs)} to {each.hub}: every step holds"
         yield Edge(format_curve(boxes[f"spokes:{number}"], link), colour, title)
         if each.hub or each.status is not StepStatus.BROKEN:
             hub = boxes[f"hub:{each.hub or 'unknown'}"]
@@ -136,8 +134,3 @@ def _describe_size(group: SpokeGroup) -> str:
     vpcs, accounts = len(group.vpcs), group.accounts
     where = "1 account" if accounts == 1 else f"{accounts:,} accounts"
     return f"{'1 VPC' if vpcs == 1 else f'{vpcs:,} VPCs'} in {where}"
-
-
-def _name_some(names: Sequence[Any]) -> str:
-    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(map(str, names[:NAMED])) + rest

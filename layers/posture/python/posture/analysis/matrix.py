@@ -94,7 +94,7 @@ def build_cell_record(cell: Cell, service: Service) -> Json:
     if cell.missing:
         record["missing"] = list(cell.missing)
     if cell.central or cell.resolution.names:
-        from posture.analysis.central.record import build_central_record  # noqa: PLC0415 - if used
+        from posture.analysis.central.path_record import build_central_record  # noqa: PLC0415 - if used
 
         record |= build_central_record(cell)
     return record
@@ -168,7 +168,7 @@ def _build_service(analysis: Analysis, service: Service) -> Json:
         "endpoints": [each.id for each in (*resolution.endpoints, *resolution.central)],
     }
     if resolution.names:
-        from posture.analysis.central.record import build_name_record  # noqa: PLC0415 - if used
+        from posture.analysis.central.path_record import build_name_record  # noqa: PLC0415 - if used
 
         record["answers"] = [build_name_record(each) for each in resolution.names]
     return record

@@ -559,6 +559,7 @@ def _build_links(place: _Place, snapshots: Mapping[str, Snapshot]) -> dict[str, 
             "available",
             hub_table if vpc_id == HUB else spokes_table,
             tuple(each for each in snapshot.subnets if "-tgw-" in each),
+            carries_ipv6=True,
         )
         attachments[attachment.id] = attachment
         propagated[spokes_table if vpc_id == HUB else hub_table].append(

@@ -33,6 +33,7 @@ POLICIES: dict[str, Json] = {
     "multivalue": {"MultiValueAnswer": True},
 }
 GLOBAL_NETWORK = "global-network-0001"
+SWITCH = {True: "enable", False: "disable"}
 
 
 def write_network(services: NetworkServices, shared: SharedNetwork) -> None:
@@ -232,7 +233,9 @@ def _write_attachment(
         row["Association"] = table
     services.add(account, "DescribeTransitGatewayAttachments", row)
     if attachment.kind is AttachmentKind.VPC:
-        mode = "enable" if attachment.appliance_mode else "disable"
+        mode = SWITCH[attachment.appliance_mode]
+        known = attachment.carries_ipv6
+        ipv6 = {} if known is None else {"Ipv6Support": SWITCH[known]}
         services.add(
             account,
             "DescribeTransitGatewayVpcAttachments",
@@ -240,7 +243,7 @@ def _write_attachment(
                 "TransitGatewayAttachmentId": attachment.id,
                 "SubnetIds": list(attachment.subnet_ids),
                 "State": attachment.state,
-                "Options": {"ApplianceModeSupport": mode},
+                "Options": {"ApplianceModeSupport": mode, **ipv6},
             },
         )
     if peer := attachment.peer:
@@ -343,7 +346,10 @@ def _write_core_attachment(
     services.add(account, "ListAttachments", row, of=attachment.gateway_id)
     details = {
         "SubnetArns": [f"{place}:subnet/{each}" for each in attachment.subnet_ids],
-        "Options": {"ApplianceModeSupport": attachment.appliance_mode},
+        "Options": {
+            "ApplianceModeSupport": attachment.appliance_mode,
+            "Ipv6Support": attachment.carries_ipv6,
+        },
     }
     services.replace(account, "GetVpcAttachment", details, of=attachment.id)
 

@@ -400,7 +400,12 @@ def test_attachments_name_what_they_lead_to() -> None:
     organization = build_organization()
     hub = organization.shared.attachments["tgw-attach-hub"]
     vpn = replace(
-        hub, id="tgw-attach-vpn", kind=AttachmentKind.VPN, resource_id="vpn-1", subnet_ids=()
+        hub,
+        id="tgw-attach-vpn",
+        kind=AttachmentKind.VPN,
+        resource_id="vpn-1",
+        subnet_ids=(),
+        carries_ipv6=None,
     )
     function = replace(vpn, id="tgw-attach-nf", kind=AttachmentKind.NETWORK_FUNCTION)
     services, shared = write(

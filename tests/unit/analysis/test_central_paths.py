@@ -781,3 +781,56 @@ def test_both_ip_versions_of_a_dual_stack_endpoint_count() -> None:
     # IPv6 addresses are global: whether the interface answers from the internet is not evaluated.
     abroad = trace(edit_routes(changed, SPOKE, route("::/0", "igw-1")))
     assert abroad.status is StepStatus.UNKNOWN
+
+
+def build_ipv6() -> Organization:
+    """Build a spoke and a hub with IPv6 alone, and routes of the gateway to both."""
+    blocks = {SPOKE: "2600:1f00:1::/64", HUB: "2600:1f00:2::/64"}
+    changed = TRANSIT
+    for vpc_id, block in blocks.items():
+        changed = dual_stack(changed, vpc_id, block, only=True)
+        changed = edit_routes(changed, vpc_id, route("2600:1f00::/32", GATEWAY))
+        changed = changed.edit_vpc(vpc_id, allow_ipv6)
+    changed = changed.edit_vpc(HUB, lambda hub: use_ipv6(hub, "2600:1f00:2::10"))
+    for table, vpc_id in ((SPOKES_TABLE, HUB), (HUB_TABLE, SPOKE)):
+        name = f"tgw-attach-{vpc_id.removeprefix('vpc-')}"
+        routes = (TransitRoute(IPv6Network(blocks[vpc_id]), None, (name,), static=False),)
+        changed = changed.edit_shared(tables={table: TransitRouteTable(table, GATEWAY, routes)})
+    return changed
+
+
+def use_ipv6(hub: Snapshot, address: str) -> Snapshot:
+    """Give an interface of the hub an IPv6 address alone, and let all of IPv6 reach it."""
+    interface = replace(hub.network_interfaces["eni-kms-a"], addresses=(ip_address(address),))
+    group = hub.security_groups[ENDPOINTS_GROUP]
+    return replace(
+        hub,
+        network_interfaces={**hub.network_interfaces, interface.id: interface},
+        security_groups={group.id: replace(group, ingress=(admits("::/0"),))},
+    )
+
+
+def allow_ipv6(snapshot: Snapshot) -> Snapshot:
+    """Let the network ACLs of a VPC allow all of IPv6."""
+    entries = (allow(100, "::/0"), allow(100, "::/0", egress=True))
+    acls = {each.id: replace(each, entries=entries) for each in snapshot.network_acls.values()}
+    return replace(snapshot, network_acls=acls)
+
+
+@pytest.mark.parametrize("side", ["spoke1", "hub"])
+@pytest.mark.parametrize(
+    ("carries", "status"),
+    [(True, StepStatus.HOLDS), (False, StepStatus.BROKEN), (None, StepStatus.UNKNOWN)],
+)
+def test_an_attachment_carries_ipv6_only_if_that_is_enabled(
+    side: str, carries: bool | None, status: StepStatus
+) -> None:
+    """At either end. What could not be read is missing by name."""
+    changed = edit_attachment(build_ipv6(), side, carries_ipv6=carries)
+    path = trace(changed)
+    assert path.status is status
+    if path.deciding:
+        assert path.deciding.subject == f"tgw-attach-{side}"
+        assert path.deciding.kind is StepKind.ATTACHMENT
+        named = "ec2:DescribeTransitGatewayVpcAttachments" in path.deciding.missing
+        assert named == (carries is None)

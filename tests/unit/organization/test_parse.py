@@ -15,10 +15,14 @@ from posture.model.shared_network import (
     RuleKind,
     TransitPeer,
 )
+from posture.organization.parse.core_networks import (
+    complete_vpc_attachment as complete_core_attachment,
+)
 from posture.organization.parse.core_networks import parse_core_attachment, parse_core_route
 from posture.organization.parse.fields import MalformedRowError, get_domain_name, normalize_name
 from posture.organization.parse.resolver import parse_profile, parse_profile_use, parse_rule
 from posture.organization.parse.transit import (
+    complete_vpc_attachment,
     list_peers,
     parse_attachment,
     parse_peering,
@@ -211,6 +215,28 @@ def test_only_the_owner_of_a_gateway_sees_that_an_attachment_has_no_table(
     }
     attachment = parse_attachment(row, ACCOUNT)
     assert (attachment.table_id, attachment.kind) == (table, AttachmentKind.VPN)
+
+
+@pytest.mark.parametrize(
+    ("options", "carries"),
+    [({"Ipv6Support": "enable"}, True), ({"Ipv6Support": "disable"}, False), ({}, None)],
+)
+def test_an_attachment_says_whether_it_supports_ipv6(
+    options: dict[str, str], carries: bool | None
+) -> None:
+    """It is not known if AWS leaves the option out. A core network answers with a flag."""
+    row = {
+        "TransitGatewayAttachmentId": "a",
+        "TransitGatewayId": "tgw-1",
+        "TransitGatewayOwnerId": ACCOUNT,
+        "ResourceType": "vpc",
+        "State": "available",
+    }
+    attachment = parse_attachment(row, ACCOUNT)
+    assert attachment.carries_ipv6 is None
+    assert complete_vpc_attachment(attachment, {"Options": options}).carries_ipv6 is carries
+    flags = {name: value == "enable" for name, value in options.items()}
+    assert complete_core_attachment(attachment, {"Options": flags}).carries_ipv6 is carries
 
 
 def test_both_ends_of_a_peering_name_each_other() -> None:

@@ -38,6 +38,7 @@ def _attach(draft: SharedDraft, edit: CreateTransitGatewayVpcAttachment, created
         "available",
         "",
         edit.subnet_ids,
+        carries_ipv6=False,  # unless an option says so, which no edit has
     )
 
 

@@ -251,6 +251,9 @@ def _modify(draft: SharedDraft, edit: ModifyTransitGatewayVpcAttachment) -> None
     mode = SWITCHES.get((edit.options and edit.options.appliance_mode_support) or "")
     if mode is not None:
         changed = replace(changed, appliance_mode=mode)
+    ipv6 = SWITCHES.get((edit.options and edit.options.ipv6_support) or "")
+    if ipv6 is not None:
+        changed = replace(changed, carries_ipv6=ipv6)
     draft.attachments[attachment.id] = changed
 
 

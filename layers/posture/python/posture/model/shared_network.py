@@ -192,7 +192,8 @@ class TransitAttachment:
     """An attachment of a transit gateway or core network.
 
     `table_id` is the route table that its traffic is routed by: "" for none, None if it could not
-    be read. `subnet_ids` are those of a VPC that the attachment has a network interface in.
+    be read. `subnet_ids` are those of a VPC that the attachment has a network interface in;
+    `carries_ipv6` is whether IPv6 is enabled for it, None if that could not be read.
     """
 
     id: str
@@ -205,6 +206,7 @@ class TransitAttachment:
     subnet_ids: tuple[str, ...] = ()
     appliance_mode: bool = False
     peer: TransitPeer | None = None
+    carries_ipv6: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from posture.model.shared_network import (
 )
 from posture.organization.parse.core_networks import (
     build_table_id,
+    complete_vpc_attachment,
     list_segment_edges,
     parse_core_attachment,
     parse_core_network,
     parse_core_route,
-    parse_vpc_options,
 )
 from posture.organization.parse.fields import Row, get_row, get_text
 from posture.organization.parse.transit import sort_routes
@@ -60,14 +60,16 @@ def _read_attachments(reader: Reader, core: str) -> Iterator[TransitAttachment]:
 
 
 def _complete(reader: Reader, attachment: TransitAttachment) -> TransitAttachment:
-    """Complete the attachment of a VPC with its subnets."""
+    """Complete the attachment of a VPC with its subnets and options."""
     facet = SharedFacet.CORE_VPC_ATTACHMENT
     pages = reader.read_pages(facet, "VpcAttachment", attachment.id, AttachmentId=attachment.id)
-    options = reader.parse_rows(
-        facet, pages, lambda page: parse_vpc_options(get_row(page, "VpcAttachment")), attachment.id
+    completed = reader.parse_rows(
+        facet,
+        pages,
+        lambda page: complete_vpc_attachment(attachment, get_row(page, "VpcAttachment")),
+        attachment.id,
     )
-    subnets, mode = next(options, ((), False))
-    return replace(attachment, subnet_ids=subnets, appliance_mode=mode)
+    return next(completed, attachment)
 
 
 def _read_tables(reader: Reader, core: str) -> Iterator[TransitRouteTable]:

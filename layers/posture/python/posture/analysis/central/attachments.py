@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from posture.analysis.addresses import IPV6, AddressSet
 from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.unread import describe_unread, find_gap
 from posture.model.network import Snapshot, Subnet
@@ -106,6 +107,26 @@ class Attachments:
             text = f"{found.id} attaches {vpc_id} to {gateway_id} in {subnet.zone}"
             return found, _build_step(StepStatus.HOLDS, found.id, text, account)
         return found, self._judge_zone(snapshot, subnet, found)
+
+    def judge_ipv6(
+        self, attachment: TransitAttachment, addresses: AddressSet
+    ) -> CentralStep | None:
+        """Judge whether the attachment of a VPC carries IPv6; None if it does, or need not.
+
+        Without IPv6 support, its network interfaces have no IPv6 addresses.
+        https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTransitGatewayVpcAttachmentRequestOptions.html
+        """
+        if attachment.carries_ipv6 or not addresses & IPV6:
+            return None
+        account = attachment.resource_owner
+        if attachment.carries_ipv6 is None:
+            facets = (SharedFacet.VPC_ATTACHMENTS, SharedFacet.CORE_VPC_ATTACHMENT)
+            facet = facets[attachment.gateway_id.startswith("core-network-")]
+            missing = describe_unread(self._shared, (facet,), attachment.id, account)
+            text = f"whether {attachment.id} supports IPv6 is not known"
+            return _build_step(StepStatus.UNKNOWN, attachment.id, text, account, missing)
+        text = f"{attachment.id} does not support IPv6"
+        return _build_step(StepStatus.BROKEN, attachment.id, text, account)
 
     def _judge_zone(
         self, snapshot: Snapshot, subnet: Subnet, found: TransitAttachment

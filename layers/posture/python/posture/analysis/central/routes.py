@@ -143,8 +143,18 @@ class Transit:
         if attachment is None or step.status is StepStatus.BROKEN:
             yield Branch(addresses, (step,), attachment)
             return
-        for branch in _put_before((step,), self._look_up(attachment, addresses, walk)):
+        steps = (step, *self._judge_ipv6(attachment, addresses, walk))
+        if steps[-1].status is StepStatus.BROKEN:
+            yield Branch(addresses, steps, attachment)
+            return
+        for branch in _put_before(steps, self._look_up(attachment, addresses, walk)):
             yield replace(branch, exit=attachment)
+
+    def _judge_ipv6(
+        self, attachment: TransitAttachment, addresses: AddressSet, walk: Walk
+    ) -> Iterator[CentralStep]:
+        if found := self.attachments.judge_ipv6(attachment, addresses):
+            yield replace(found, kind=StepKind.RETURN_ROUTE) if walk.back else found
 
     def _look_up(
         self, attachment: TransitAttachment, addresses: AddressSet, walk: Walk
@@ -276,7 +286,8 @@ class Transit:
             text = f"{attachment_id} leads to {kind}".removesuffix(" ")
             return stop(StepStatus.UNKNOWN, text, missing)
         if attachment.resource_id == walk.wanted:
-            return (Branch(addresses, (), entry=attachment),)
+            steps = tuple(self._judge_ipv6(attachment, addresses, walk))
+            return (Branch(addresses, steps, entry=attachment),)
         return self._pass_vpc(attachment, addresses, owner, walk)
 
     def _pass_vpc(

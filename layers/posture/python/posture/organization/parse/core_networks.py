@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/networkmanager/latest/APIReference/API_Operations.ht
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from posture.model.shared_network import (
     AttachmentKind,
     TransitAttachment,
@@ -56,10 +58,16 @@ def parse_core_attachment(row: Row) -> TransitAttachment:
     )
 
 
-def parse_vpc_options(row: Row) -> tuple[tuple[str, ...], bool]:
-    """Parse the subnets of a VPC's attachment, and whether it is in appliance mode."""
+def complete_vpc_attachment(attachment: TransitAttachment, row: Row) -> TransitAttachment:
+    """Complete the attachment of a VPC by the one that GetVpcAttachment returns."""
     subnets = sorted(get_arn_resource(str(each)) for each in list_members(row, "SubnetArns"))
-    return tuple(subnets), get_flag(get_row(row, "Options"), "ApplianceModeSupport")
+    options = get_row(row, "Options")
+    return replace(
+        attachment,
+        subnet_ids=tuple(subnets),
+        appliance_mode=get_flag(options, "ApplianceModeSupport"),
+        carries_ipv6=get_flag(options, "Ipv6Support") if "Ipv6Support" in options else None,
+    )
 
 
 def list_segment_edges(row: Row) -> tuple[tuple[str, str], ...]:

@@ -74,11 +74,14 @@ def parse_attachment(row: Row, account: str) -> TransitAttachment:
 
 def complete_vpc_attachment(attachment: TransitAttachment, row: Row) -> TransitAttachment:
     """Complete the attachment of a VPC by its row of DescribeTransitGatewayVpcAttachments."""
-    mode = get_text(get_row(row, "Options"), "ApplianceModeSupport", "disable")
+    options = get_row(row, "Options")
+    mode = get_text(options, "ApplianceModeSupport", "disable")
+    ipv6 = get_text(options, "Ipv6Support", "")
     return replace(
         attachment,
         subnet_ids=tuple(sorted(map(str, list_members(row, "SubnetIds")))),
         appliance_mode=mode == "enable",
+        carries_ipv6=ipv6 == "enable" if ipv6 else None,
     )
 
 

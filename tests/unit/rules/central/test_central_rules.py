@@ -21,6 +21,7 @@ from organization_builders import (
     Organization,
     build_baseline,
     build_organization,
+    get_block,
     get_spoke_account,
 )
 from organization_designs import DESIGNS
@@ -108,6 +109,11 @@ ANY = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 def write_policy(**more: object) -> str:
     """Write a policy with one statement."""
     return json.dumps({"Statement": {**ANY, **more}})
+
+
+def allow_if(operator: str, key: str, *values: str) -> str:
+    """Write a policy that allows everything under a condition."""
+    return write_policy(Condition={operator: {key: list(values)}})
 
 
 def allow_accounts(*accounts: str) -> str:
@@ -286,10 +292,27 @@ def test_a_rule_in_conflict_with_a_zone_is_reported_although_its_answer_is_not_k
         (write_policy(), Status.PASS),
         (write_policy(Resource=f"arn:aws:kms:*:{HUB_ACCOUNT}:key/*"), Status.PASS),
         (f'{{"Statement": "{HUB_ACCOUNT}"', Status.UNKNOWN),
+        (f'["{HUB_ACCOUNT}"]', Status.UNKNOWN),
+        ('{"Statement": []}', Status.FAIL),
+        (allow_if("StringEquals", "aws:PrincipalOrgID", "o-zzzzzzzzzz"), Status.FAIL),
+        (
+            allow_if(
+                "StringEquals", "aws:PrincipalOrgID", "o-zzzzzzzzzz", ANY_SERVICE.organization
+            ),
+            Status.PASS,
+        ),
+        (allow_if("StringEquals", "aws:ResourceOrgID", "o-zzzzzzzzzz"), Status.PASS),
+        (allow_if("StringEquals", "aws:SourceVpc", HUB), Status.PASS),
+        (allow_if("StringEquals", "aws:SourceVpc", SPOKE), Status.FAIL),
+        (allow_if("IpAddress", "aws:VpcSourceIp", str(get_block(0))), Status.FAIL),
+        (allow_if("IpAddress", "aws:VpcSourceIp", "10.0.0.0/8"), Status.PASS),
     ],
 )
 def test_the_policy_of_the_endpoint_is_the_last_step(policy: str, status: Status) -> None:
-    """It fails only if the policy allows no request at all of the VPC's account."""
+    """It fails only if the policy allows no request at all of the VPC's account.
+
+    The VPC that a request comes from is that of the endpoint.
+    """
     organization = edit_endpoint("kms", policy=policy)(ORGANIZATION)
     assert judge(organization, UNREACHABLE)[KMS].status is status
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -16,31 +17,45 @@ from posture.policy.automata import SearchBudget
 from posture.policy.decide import MAX_UNITS, Decider, QuestionResult
 
 ACCOUNT = re.compile(r"\d{12}")
+ORGANIZATION = re.compile(r"\bo-[a-z0-9]{10,32}\b")
 NEGATED = re.compile(r"Deny|Not")  # also in NotPrincipal and StringNotEquals
+SOURCE = re.compile(r"aws:(?:source|vpcsource)", re.IGNORECASE)
+BLOCKS = re.compile(r"aws:vpcsourceip", re.IGNORECASE)
+ALLOWS = re.compile(r'"Allow"')
 # A policy treats all accounts alike that it does not name.
 UNNAMED = ("999999999999", "888888888888")
 
 
-def judge_policy(endpoint: Endpoint, snapshot: Snapshot, account: str) -> CentralStep | None:
-    """Judge whether the policy of an endpoint lets some request of an account through.
+def judge_policy(
+    endpoint: Endpoint, snapshot: Snapshot, user: Snapshot, organization: str = ""
+) -> CentralStep | None:
+    """Judge whether the policy of an endpoint lets some request from a VPC through.
 
     Args:
         endpoint: The endpoint.
         snapshot: Its VPC.
-        account: The account of the VPC that uses it.
+        user: The VPC that uses it.
+        organization: The organization of that VPC's account, or the account's path in it; "" if it
+            is not known.
 
     Returns:
-        None where the policy does not distinguish accounts, or only allows this one by name.
+        None where the policy does not distinguish accounts, organizations or sources, or only
+        allows this account by name.
     """
-    text = endpoint.policy
+    text, account = endpoint.policy, user.scope.account
+    own = organization.partition("/")[0]
     if text is None or supports_policy(snapshot, endpoint) is False:
         return None
-    if not ACCOUNT.search(text) or account == snapshot.scope.account:
+    foreign = bool(own) and bool(set(ORGANIZATION.findall(text)) - {own})
+    by_account = bool(ACCOUNT.search(text)) and account != snapshot.scope.account
+    by_source = bool(SOURCE.search(text)) or not ALLOWS.search(text)
+    if not foreign and not by_account and not by_source:
         return None
-    if account in text and not NEGATED.search(text):
+    if account in text and not NEGATED.search(text) and not foreign and not by_source:
         return None
     asked = account if account in text else next(each for each in UNNAMED if each not in text)
-    found = _decide(text, asked, build_endpoint_context(snapshot, endpoint))
+    limits = {"StringNotEquals": {"aws:PrincipalAccount": asked}}, *_list_limits(text, user, own)
+    found = _decide(text, json.dumps(limits), build_endpoint_context(snapshot, endpoint))
     named = f"the policy of {endpoint.id}"
     status, said, missing = StepStatus.HOLDS, f"{named} lets requests of {account} through", ""
     if found.answer is PolicyAnswer.NO:
@@ -52,26 +67,34 @@ def judge_policy(endpoint: Endpoint, snapshot: Snapshot, account: str) -> Centra
     return CentralStep(StepKind.POLICY, status, endpoint.id, said, owner, missing)
 
 
+def _list_limits(text: str, user: Snapshot, organization: str) -> Iterator[dict[str, Any]]:
+    """List conditions of requests that no principal and no host of the VPC makes."""
+    if organization:
+        yield {"StringNotEquals": {"aws:PrincipalOrgID": organization}}
+    if BLOCKS.search(text):
+        blocks = [str(each) for each in (*user.vpc.cidrs, *user.vpc.ipv6_cidrs)]
+        yield {"NotIpAddress": {"aws:VpcSourceIp": blocks}}
+
+
 @lru_cache(maxsize=512)
-def _decide(text: str, account: str, endpoint: EndpointContext) -> QuestionResult:
-    """Decide whether a policy that denies all other accounts allows anything."""
+def _decide(text: str, limits: str, endpoint: EndpointContext) -> QuestionResult:
+    """Decide whether a policy that denies all other requests allows anything."""
     try:
-        policy = parse(_deny_others(text, account))
+        policy = parse(_deny_others(text, limits))
     except (MalformedPolicyError, ValueError) as error:
         return QuestionResult(PolicyAnswer.UNKNOWN, reason=f"it cannot be parsed: {error}")
     check = PolicyCheck(endpoint, Trust())
     return Decider(policy, check, SearchBudget(MAX_UNITS // 4)).decide_anything()
 
 
-def _deny_others(text: str, account: str) -> str:
-    document: dict[str, Any] = json.loads(text)
+def _deny_others(text: str, limits: str) -> str:
+    document: Any = json.loads(text)
+    if not isinstance(document, dict):
+        raise MalformedPolicyError("it is no object")
     stated = document.get("Statement", [])
-    deny = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "*",
-        "Resource": "*",
-        "Condition": {"StringNotEquals": {"aws:PrincipalAccount": account}},
-    }
+    deny = (
+        {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": each}
+        for each in json.loads(limits)
+    )
     statements = stated if isinstance(stated, list) else [stated]
-    return json.dumps({**document, "Statement": [*statements, deny]})
+    return json.dumps({**document, "Statement": [*statements, *deny]})

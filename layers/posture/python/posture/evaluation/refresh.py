@@ -22,6 +22,7 @@ from posture.analysis.central.view import build_view
 from posture.changes.batch import RejectedRecord
 from posture.errors import ConflictError, CorruptItemError, describe_error
 from posture.evaluation.batch import CAUGHT, EvaluationPorts
+from posture.evaluation.central_first import store_central_vpcs
 from posture.evaluation.scope import (
     FIRST_POLICY_UNITS,
     CostlyPoliciesError,
@@ -43,7 +44,7 @@ from posture.store.scope_store import WriteOutcome
 SCOPES_AT_ONCE = 2  # the work is mostly of the processor
 # Scopes whose remediations are proven in one invocation: a proof takes longer than an evaluation,
 # and one change has the same remedy for all that it concerns.
-MAX_PROVEN = 10
+MAX_PROVEN = 3
 ATTEMPTS = 3  # others may evaluate the scope meanwhile
 UNREADABLE = (ValueError, TypeError, KeyError)
 
@@ -102,6 +103,7 @@ class Refresher:
     def refresh(self, event: Mapping[str, Any], deadline: Deadline) -> RefreshResult:
         """Evaluate the dependents of all changes until now.
 
+        A VPC that a new fact names is stored before those that use it are evaluated.
         One that fails does not stop the others. If any is left, the records are retried, and then
         only what is left is evaluated.
 
@@ -118,6 +120,8 @@ class Refresher:
         if not any(_is_of(each, region) for each in event["Records"]):
             return RefreshResult(SweepResult(region))
         ports = self._ports
+        observers = (ports.observer, *ports.members.values())
+        store_central_vpcs(self._shared, observers, deadline)
         evaluator = ScopeEvaluator(
             ports.store,
             ports.baselines,

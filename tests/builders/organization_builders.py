@@ -73,6 +73,7 @@ PROFILE = "rp-0001"
 RESOLVER = "rslvr-in-0001"
 EVERYWHERE = "10.0.0.0/8"
 ENDPOINTS_GROUP = "sg-hub-endpoints"
+RESOLVER_GROUP = "sg-hub-resolver"
 
 # The private DNS names of services as DescribeVpcEndpointServices returns them.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
@@ -443,6 +444,10 @@ def _build_hub(place: _Place, spokes: int) -> Snapshot:
         tuple(map(admits, _list_peers(spokes))),
         ANYWHERE,
     )
+    groups = {group.id: group}
+    if place.names is Names.FORWARDING:
+        queries = (admits(EVERYWHERE, (53, 53), "udp"), admits(EVERYWHERE, (53, 53)))
+        groups[RESOLVER_GROUP] = SecurityGroup(RESOLVER_GROUP, "resolver", HUB, queries, ANYWHERE)
     return _build_snapshot(
         place,
         "hub",
@@ -451,7 +456,7 @@ def _build_hub(place: _Place, spokes: int) -> Snapshot:
         back,
         endpoints=endpoints,
         network_interfaces=interfaces,
-        security_groups={group.id: group},
+        security_groups=groups,
     )
 
 
@@ -527,7 +532,7 @@ def _build_names(place: _Place, hub: Snapshot) -> dict[str, dict[str, Any]]:
             PROFILE, HUB_ACCOUNT, endpoint_ids=tuple(each.id for each in interfaces)
         ),
     }
-    resolver = InboundResolver(RESOLVER, HUB_ACCOUNT, HUB, addresses, (ENDPOINTS_GROUP,))
+    resolver = InboundResolver(RESOLVER, HUB_ACCOUNT, HUB, addresses, (RESOLVER_GROUP,))
     return {
         "zones": zones,
         "rules": rules,

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from network_builders import admits
 from organization_builders import (
     HUB,
     HUB_ACCOUNT,
     PROFILE,
     RESOLVER,
+    RESOLVER_GROUP,
     Names,
     Organization,
     build_organization,
@@ -312,6 +314,34 @@ def test_hosts_ask_the_servers_of_their_dhcp_options(
     found = ask(edit_vpc(organization, dns_servers=servers))
     assert found.outcome is outcome
     assert found.steps[0].kind is StepKind.DNS_SERVERS
+
+
+@pytest.mark.parametrize(
+    ("peer", "ports", "protocol", "outcome"),
+    [
+        ("10.0.0.0/8", (53, 53), "udp", ENDPOINT),
+        ("10.0.16.0/24", (0, 65535), "tcp", ENDPOINT),
+        ("10.0.32.0/20", (53, 53), "udp", NOWHERE),  # the other spoke
+        ("10.0.0.0/8", (443, 443), "tcp", NOWHERE),
+    ],
+)
+def test_the_groups_of_an_inbound_endpoint_let_the_queries_of_hosts_in(
+    peer: str, ports: tuple[int, int], protocol: str, outcome: NameOutcome
+) -> None:
+    """Hosts that ask it themselves get no answer otherwise."""
+    organization = edit_vpc(build_organization(names=Names.FORWARDING), dns_servers=("10.0.0.5",))
+
+    def admit(hub: Snapshot) -> Snapshot:
+        group = replace(
+            hub.security_groups[RESOLVER_GROUP], ingress=(admits(peer, ports, protocol),)
+        )
+        return replace(hub, security_groups={**hub.security_groups, group.id: group})
+
+    found = ask(organization.edit_vpc(HUB, admit))
+    assert found.outcome is outcome
+    if outcome is NOWHERE:
+        step = found.steps[-1]
+        assert (step.kind, step.subject) == (StepKind.DNS_SERVERS, RESOLVER_GROUP)
 
 
 def test_rules_that_forward_in_a_circle_lead_nowhere() -> None:

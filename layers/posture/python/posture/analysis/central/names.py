@@ -17,6 +17,7 @@ from posture.analysis.central.answers import (
     StepStatus,
 )
 from posture.analysis.central.combine import combine_doubtful, combine_possible
+from posture.analysis.central.dns_groups import is_closed
 from posture.analysis.central.match_index import list_matches
 from posture.analysis.central.matches import (
     Match,
@@ -118,10 +119,22 @@ class _Resolver:
             for resolver in found:
                 text = f"hosts of {vpc.id} ask {server} of {_describe_resolver(resolver)} ({named})"
                 step = _hold(StepKind.DNS_SERVERS, subject, text, account)
-                answers.append(_prepend(step, self._ask_inbound(query, resolver, ())))
+                closed = self._judge_groups(resolver)
+                answer = closed or self._ask_inbound(query, resolver, ())
+                answers.append(_prepend(step, answer))
         text = f"hosts may ask any of the DNS servers of {named}, which answer differently"
         doubt = CentralStep(StepKind.DNS_SERVERS, StepStatus.UNKNOWN, subject, text, account)
         return combine_doubtful(answers, doubt)
+
+    def _judge_groups(self, resolver: InboundResolver) -> NameAnswer | None:
+        """Return the failure of hosts whose queries an inbound endpoint's groups keep out."""
+        there = self.shared.central_vpcs.get(resolver.vpc_id)
+        if there is None or not is_closed(resolver, there, self.asker):
+            return None
+        by = ", ".join(resolver.security_group_ids)
+        text = f"no inbound rule of {by} allows DNS from {self.asker.vpc.id} to {resolver.id}"
+        account = there.scope.account
+        return self._fail(NameOutcome.NOWHERE, StepKind.DNS_SERVERS, by, text, account)
 
     def _find_resolvers(self, server: str) -> tuple[InboundResolver, ...]:
         try:

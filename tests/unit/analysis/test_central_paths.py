@@ -834,3 +834,14 @@ def test_an_attachment_carries_ipv6_only_if_that_is_enabled(
         assert path.deciding.kind is StepKind.ATTACHMENT
         named = "ec2:DescribeTransitGatewayVpcAttachments" in path.deciding.missing
         assert named == (carries is None)
+
+
+def test_of_equal_routes_the_one_that_is_taken_is_missing() -> None:
+    """A gateway spreads traffic over them."""
+    table = TRANSIT.shared.tables[SPOKES_TABLE]
+    both = TransitRoute(HUB_BLOCK, None, ("tgw-attach-hub", "tgw-attach-spoke2"))
+    changed = replace(table, routes=(both,))
+    step = trace(TRANSIT.edit_shared(tables={table.id: changed})).deciding
+    assert step
+    assert step.status is StepStatus.UNKNOWN
+    assert step.missing == f"by which of them {SPOKES_TABLE} sends the traffic"

@@ -1,6 +1,7 @@
 """Plans that mend several steps, and what is not proven because of the VPC of the endpoints."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
@@ -9,6 +10,7 @@ from organization_builders import (
     GATEWAY,
     HUB,
     HUB_ACCOUNT,
+    HUB_TABLE,
     SPOKES_TABLE,
     Organization,
     build_organization,
@@ -109,6 +111,27 @@ def test_all_tables_on_the_way_are_mended_in_one_plan() -> None:
         f"{CREATE} tgw-rtb-hub2",
         f"{PROPAGATE} tgw-rtb-p1",
     ]
+
+
+def test_no_remedy_leads_traffic_past_a_firewall() -> None:
+    """The route that the VPC on the way lacks belongs into the table behind it."""
+    organization = build_organization(spokes=1, services=("kms",))
+    tables = organization.shared.tables
+    firewall = replace(
+        organization.shared.attachments["tgw-attach-hub"],
+        id="tgw-attach-firewall",
+        resource_id="vpc-firewall",
+        table_id="tgw-rtb-firewall",
+    )
+    everything = TransitRoute(ip_network("0.0.0.0/0"), None, (firewall.id,))
+    broken = organization.edit_shared(
+        attachments={firewall.id: firewall},
+        tables={
+            SPOKES_TABLE: TransitRouteTable(SPOKES_TABLE, GATEWAY, (everything,)),
+            "tgw-rtb-firewall": replace(tables[HUB_TABLE], id="tgw-rtb-firewall"),
+        },
+    )
+    assert f"{PROPAGATE} {SPOKES_TABLE}" not in propose(broken)
 
 
 def test_breaks_of_every_kind_are_mended_together() -> None:

@@ -228,8 +228,8 @@ class Transit:
         """Follow traffic along each route that it may take."""
         named = describe_addresses(leg.addresses)
 
-        def stop(status: StepStatus, text: str) -> tuple[Branch, ...]:
-            step = walk.build_step(StepKind.TRANSIT_ROUTE, status, table.id, text, owner)
+        def stop(status: StepStatus, text: str, missing: str = "") -> tuple[Branch, ...]:
+            step = walk.build_step(StepKind.TRANSIT_ROUTE, status, table.id, text, owner, missing)
             return (Branch(leg.addresses, (step,)),)
 
         if not leg.routes:
@@ -255,7 +255,7 @@ class Transit:
             return choices[0]
         targets = " or ".join(dict.fromkeys(" or ".join(it.target.id.split()) for it in leg.routes))
         text = f"{table.id} has equal routes to {named}, by {targets}"
-        return stop(StepStatus.UNKNOWN, text)
+        return stop(StepStatus.UNKNOWN, text, f"by which of them {table.id} sends the traffic")
 
     def _forward(
         self, attachment_id: str, addresses: AddressSet, owner: str, walk: Walk

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+from posture.analysis.addresses import AddressSet
 from posture.analysis.central.attachments import is_working
 from posture.edits.edit import (
     AcceptVpcPeeringConnection,
@@ -58,12 +59,32 @@ def list_link_edits(problem: Problem) -> Iterator[Plan]:
         own = attachment.resource_id == ends.source.vpc.id
         mending = [*mend_attachment(ends, attachment)] if own else []
         yield from mending
-        if not mending and (transit := _find_last_table(problem, shared)):
-            yield from _route_transit(ends, transit)  # its routes lead to another attachment
+        for transit in () if mending else _list_tables(problem, ends, attachment):
+            yield from _route_transit(ends, transit)
     elif subject in shared.gateways:
         yield from attach(ends, subject)
     elif (peering := shared.peerings.get(subject)) and not peering.active:
         yield (AcceptVpcPeeringConnection(vpc_peering_connection_id=peering.id),)
+
+
+def _list_tables(
+    problem: Problem, ends: Ends, attachment: TransitAttachment
+) -> Iterator[TransitRouteTable]:
+    """List the tables that lead traffic wrong by an attachment that is not the VPC's own.
+
+    A VPC on the way inspects the traffic, so the route to it stays, and the tables behind it count.
+    """
+    passed = ends.shared.vpcs.get(attachment.resource_id)
+    blocks = AddressSet.of(passed.cidrs if passed else ())
+    inspects = attachment.kind is AttachmentKind.VPC and attachment.resource_id not in {
+        ends.source.vpc.id,
+        ends.destination.vpc.id,
+    }
+    if inspects and blocks.isdisjoint(AddressSet.of(ends.blocks)):
+        behind = [it.table_id for it in list_attachments(ends.shared, attachment.resource_id)]
+        yield from (ends.shared.tables[it] for it in behind if it in ends.shared.tables)
+    elif table := _find_last_table(problem, ends.shared):
+        yield table
 
 
 def _find_last_table(problem: Problem, shared: SharedNetwork) -> TransitRouteTable | None:

@@ -149,7 +149,7 @@ def _open_clients(target: Target) -> ServiceClients:
 
 
 def _has_interfaces(snapshot: Snapshot) -> bool:
-    """Whether a VPC has interface endpoints, which others may use; a deleted one counts, too."""
+    """Return whether a VPC has interface endpoints, also deleted ones, which others may use."""
     return any(each.type is EndpointType.INTERFACE for each in snapshot.endpoints.values())
 
 

@@ -195,7 +195,7 @@ def _list_zones_by_vpc(self: Any, vpc_id: str) -> list[Row]:
 
 
 def name_endpoint(endpoint: Any, region: str, zones: list[str]) -> None:
-    """Give an interface endpoint the DNS names that AWS gives it: of the Region, and of its zones.
+    """Add the DNS names of an interface endpoint: that of the Region, and those of its zones.
 
     One hosted zone of AWS holds the names of all endpoints of a Region.
     """

@@ -20,7 +20,7 @@ PLACES = ("region", "edgeLocation")  # members of `detail` that name the Region
 
 
 def is_network_event(record: Mapping[str, Any]) -> bool:
-    """Whether an EventBridge event is one of Network Manager."""
+    """Return whether an EventBridge event is one of Network Manager."""
     return record.get("detail-type") in NETWORK_EVENTS
 
 

@@ -52,7 +52,7 @@ def describe_failure(error: Exception, what: str) -> str:
 
 
 def is_gone(error: Exception) -> bool:
-    """Whether what was asked for does not exist any more."""
+    """Return whether what was asked for no longer exists."""
     if not isinstance(error, ClientError):
         return False
     code = get_error_code(error)
@@ -60,5 +60,5 @@ def is_gone(error: Exception) -> bool:
 
 
 def has_no_endpoint(error: Exception) -> bool:
-    """Whether the service's endpoint cannot be reached, as where AWS does not offer the service."""
+    """Return whether the service's endpoint cannot be reached, as where there is no service."""
     return isinstance(error, EndpointConnectionError)

@@ -60,11 +60,11 @@ class Reader:
     unread: list[UnreadFact] = field(default_factory=list)
 
     def offers(self, service: str) -> bool:
-        """Whether AWS offers a service in the partition of the Region."""
+        """Return whether AWS offers a service in the partition of the Region."""
         return get_partition(self.region) in ONLY_IN.get(service, {get_partition(self.region)})
 
     def watches(self, account: str) -> bool:
-        """Whether another watched account owns something, which is then read there."""
+        """Return whether another watched account owns something, which is then read there."""
         return account in self.accounts and account != self.account
 
     def read_rows(
@@ -130,7 +130,7 @@ class Reader:
             self.miss(dependent, why, subject, account)
 
     def _has_region(self, service: str) -> bool:
-        """Whether botocore knows an endpoint of a service in the Region.
+        """Return whether botocore knows an endpoint of a service in the Region.
 
         Where it knows none and none answers, AWS does not offer the service.
         """

@@ -114,7 +114,7 @@ def _is_private(row: Row) -> bool:
 
 
 def _knows_fallback(reader: Reader) -> bool:
-    """Whether botocore's model has the member that says whether a zone has public DNS fallback."""
+    """Return whether botocore's model has the member for public DNS fallback of a zone."""
     model = reader.clients.get("route53").meta.service_model
     return "PublicDNSFallbackStatus" in model.shape_for("HostedZoneFeatures").members
 
@@ -203,7 +203,7 @@ def _read_zones_of_vpc(reader: Reader, vpc_id: str) -> Iterable[HostedZone] | No
 
 
 def _is_denied(reader: Reader) -> bool:
-    """Whether the zones of a VPC were denied in this survey: then they are of every other one."""
+    """Return whether the zones of a VPC were denied: then they are of every other VPC."""
     return any(
         each.facet is SharedFacet.ZONES_OF_VPC and not each.subject for each in reader.unread
     )

@@ -75,12 +75,12 @@ class StoredEntry:
     calls: tuple[Change, ...] = ()
 
     def is_later_than(self, observed_at: datetime, now: datetime) -> bool:
-        """Whether it was read at that time or later; a time that has not come is ignored."""
+        """Return whether it was read at that time or later; a time that has not come is ignored."""
         mine = self.observed_at
         return mine is not None and observed_at <= mine <= now + CLOCK_TOLERANCE
 
     def is_of(self, accounts: Collection[str]) -> bool:
-        """Whether it is the part of one of these accounts, or a central VPC."""
+        """Return whether it is the part of one of these accounts, or a central VPC."""
         return self.name.startswith(CENTRAL) or self.name.rpartition("#")[2] in accounts
 
 
@@ -227,7 +227,7 @@ def decompress(chunks: Iterable[bytes]) -> bytes:
 
 
 def concerns(call: Change, part: SurveyPart) -> bool:
-    """Whether a call may have changed what a survey read of a kind in an account."""
+    """Return whether a call may have changed what a survey read of a kind in an account."""
     return part.kind in call.kinds and (call.spreads or call.region.account == part.account)
 
 

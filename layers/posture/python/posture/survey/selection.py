@@ -21,7 +21,7 @@ PartTimes = Mapping[tuple[SharedKind, str], datetime]
 
 
 def concerns(change: Change, home: Region, accounts: frozenset[str]) -> bool:
-    """Whether a survey of these accounts can see what a call changed.
+    """Return whether a survey of these accounts can see what a call changed.
 
     What an account that is not watched changes may concern the watched ones, if it spreads.
     """

@@ -241,7 +241,7 @@ class NetworkIndex:
         return other if other is not attachment else None
 
     def reaches(self, vpc_id: str, central_id: str) -> bool:
-        """Whether routes or a peering connection lead from a VPC to a central one.
+        """Return whether routes or a peering connection lead from a VPC to a central one.
 
         The route tables of the VPCs themselves are not considered.
         """
@@ -255,7 +255,7 @@ class NetworkIndex:
         )
 
     def _table_reaches(self, table_id: str, central_id: str) -> bool:
-        """Whether the routes of a table lead to a central VPC; each table is followed once."""
+        """Return whether the routes of a table lead to a central VPC; each is followed once."""
         key = (table_id, central_id)
         if key not in self._reach:
             self._reach[key] = any(

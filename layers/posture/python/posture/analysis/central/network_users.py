@@ -42,7 +42,7 @@ def list_users(shared: SharedNetwork, vpc_id: str) -> tuple[NetworkUser, ...]:
 
 
 def is_central(shared: SharedNetwork, snapshot: Snapshot) -> bool:
-    """Whether some shared fact names an endpoint, an address or a Resolver endpoint of a VPC.
+    """Return whether shared facts name an endpoint, an address or a Resolver endpoint of a VPC.
 
     A VPC that was central stays so: what names its former endpoints leads nowhere since.
     """

@@ -132,12 +132,12 @@ class Relevance:
         self._names = sorted({_split(each.removeprefix("*.")) for each in every})
 
     def covers(self, zone: str) -> bool:
-        """Whether a zone is above, at or below one of the names."""
+        """Return whether a zone is above, at or below one of the names."""
         labels = _split(zone)
         return any(_begins(each, labels) or _begins(labels, each) for each in self._names)
 
     def contains(self, zone: str) -> bool:
-        """Whether a zone is at or below one of the names."""
+        """Return whether a zone is at or below one of the names."""
         labels = _split(zone)
         return any(_begins(labels, each) for each in self._names)
 

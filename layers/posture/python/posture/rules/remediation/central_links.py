@@ -81,8 +81,9 @@ def _list_tables(
         ends.destination.vpc.id,
     }
     if inspects and blocks.isdisjoint(AddressSet.of(ends.blocks)):
-        behind = [it.table_id for it in list_attachments(ends.shared, attachment.resource_id)]
-        yield from (ends.shared.tables[it] for it in behind if it in ends.shared.tables)
+        for each in list_attachments(ends.shared, attachment.resource_id):
+            if table := ends.shared.tables.get(each.table_id or ""):
+                yield table
     elif table := _find_last_table(problem, ends.shared):
         yield table
 

@@ -370,6 +370,14 @@ def test_targets_in_several_vpcs_are_all_possible() -> None:
     assert ask(public).outcome is PARTLY
 
 
+def test_a_value_that_is_no_address_names_nothing() -> None:
+    """It is missing by name where it decides, and stops nothing else."""
+    record = DnsRecord(KMS, "A", ("banana", "10.0.0.10"))
+    assert list_named(zone(KMS, record)).addresses == {ip_address("10.0.0.10")}
+    found = ask(with_records(DnsRecord(KMS, "A", ("banana",))))
+    assert found.outcome is UNKNOWN
+
+
 # --- records -------------------------------------------------------------------------------------
 
 

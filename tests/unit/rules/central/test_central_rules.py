@@ -277,6 +277,23 @@ def test_what_is_not_known_is_unknown_once(edit: Edit, rule: str, resource: str,
     assert text in verdict.summary
 
 
+def test_what_aws_does_not_document_is_no_fact_that_could_be_read() -> None:
+    """So the advice is to make it certain: of two Profiles, one has a broader zone."""
+    zone = HostedZone("Z-broad", f"{REGION}.amazonaws.com", HUB_ACCOUNT, ())
+    vpc = BY_PROFILE.shared.vpcs[SPOKE]
+    uses = (ProfileUse(PROFILE, 100), ProfileUse("rp-0002", 50))
+    organization = BY_PROFILE.edit_shared(
+        zones={zone.id: zone},
+        profiles={"rp-0002": Profile("rp-0002", HUB_ACCOUNT, zone_ids=(zone.id,))},
+        vpcs={SPOKE: replace(vpc, profiles=uses)},
+    )
+    verdict = judge(organization, REQUIRED, baseline=require(organization, "kms"))[KMS]
+    assert verdict.status is Status.UNKNOWN
+    assert "does not document" in verdict.summary
+    assert verdict.remediation
+    assert "Remove all but one" in verdict.remediation.text
+
+
 def test_a_rule_in_conflict_with_a_zone_is_reported_although_its_answer_is_not_known() -> None:
     """The zone is certainly not used."""
     (verdict,) = list_bad(add_rule(TO_DATA_CENTER)(ORGANIZATION))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
@@ -55,7 +56,8 @@ def list_named(zone: HostedZone) -> Named:
             if endpoint_id := get_endpoint_id(target):
                 ids.add(endpoint_id)
             elif record.type in {"A", "AAAA"} and target and target != record.alias:
-                addresses.add(ip_address(target))
+                with suppress(ValueError):  # the answer for the name says that it is no address
+                    addresses.add(ip_address(target))
     return Named(frozenset(ids), frozenset(addresses))
 
 

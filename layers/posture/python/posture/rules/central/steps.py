@@ -36,6 +36,8 @@ ADVICE: Mapping[StepKind, str] = {
     StepKind.POLICY: "Allow principals of the VPC's account in the policy of the central endpoint.",
 }
 UNKNOWN_ADVICE = "Let the monitor read what is missing"
+# Everything was read, and AWS does not say, or does not fix, which of several answers.
+AMBIGUOUS_ADVICE = "Remove all but one of what may decide, or let them all lead to the endpoint."
 
 
 def build_failure(vpc: VpcContext, use: CentralUse, resource: str, summary: str) -> RuleResult:
@@ -56,7 +58,7 @@ def build_unknown(vpc: VpcContext, use: CentralUse, resource: str) -> RuleResult
     step = use.deciding
     missing = step.missing if step else ""
     text = step.text if step else "something could not be read"
-    wanted = f"{UNKNOWN_ADVICE}: {missing}." if missing else f"{UNKNOWN_ADVICE}."
+    wanted = f"{UNKNOWN_ADVICE}: {missing}." if missing else AMBIGUOUS_ADVICE
     return undecided(
         resource=resource,
         summary=f"whether {vpc.snapshot.vpc.id} reaches {short_name(use.service.name)} by "

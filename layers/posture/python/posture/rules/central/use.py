@@ -26,6 +26,7 @@ from posture.analysis.central.sources import Source
 from posture.model.network import Facet, Service
 from posture.rules.central.policies import judge_policy
 from posture.rules.endpoint_lookups import AVAILABLE, AWS_SERVICE_TYPES, PENDING
+from posture.rules.evidence import join_names
 from posture.rules.rule import VpcContext
 
 ORDER = {kind: number for number, kind in enumerate(StepKind)}
@@ -227,7 +228,8 @@ def _judge_paths(use: CentralUse, summaries: Mapping[str, str]) -> CentralUse:
     failing = [(name, path, path.deciding) for name, path in every if path.deciding]
     if not failing and missing:
         subject, text = missing[0], summaries[missing[0]]
-        step = CentralStep(StepKind.ROUTE, StepStatus.UNKNOWN, subject, text)
+        lacking = f"the network interfaces of {join_names(use.endpoints)}"
+        step = CentralStep(StepKind.ROUTE, StepStatus.UNKNOWN, subject, text, missing=lacking)
         return replace(
             use,
             status=StepStatus.UNKNOWN,

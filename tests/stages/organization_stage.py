@@ -1,6 +1,6 @@
 """An organization whose VPCs are evaluated from its snapshots: no call reaches EC2."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,11 @@ class StoredObserver:
         self.read.append(scope.subject)
         found = self.stage.organization.snapshots.get(scope.subject)
         return replace(found, observed_at=self.stage.now) if found else None
+
+    def find_vpcs_of_endpoints(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Find the VPCs of endpoints, whichever account they are in."""
+        listed = self.stage.organization.snapshots.items()
+        return {each: name for name, vpc in listed for each in ids if each in vpc.endpoints}
 
 
 class OrganizationStage:

@@ -120,6 +120,12 @@ class Observer:
         """Collect the endpoint services of the region, as `collect_services` does."""
         return collect_services(self.ec2, self.region, now=self.now, only=only, known=known)
 
+    def find_vpcs_of_endpoints(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Find the VPC of each of these endpoints that the account has."""
+        operation = VPC_RESOURCES["endpoints"]
+        found = describe_by_ids(self.ec2, operation, "vpc-endpoint-id", ids)
+        return {each.id: each.vpc_id for each in found.items}
+
     def _read_resources(
         self, vpc_ids: Collection[str], others: Reads
     ) -> tuple[VpcResources, dict[str, Any]]:

@@ -46,10 +46,13 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
     Accounts take turns, one slice each, the least recently observed first, until all are done or
     the deadline forbids another slice. So neither a large account nor one that always fails delays
     the others; what remains comes first in the next sweep. `shared` is the network that VPCs share,
-    None where it is not read.
+    None where it is not read; central VPCs of which it has no snapshot are read before all others.
     """
     deadline = deadline or Deadline()
-    sweeps = [RegionSweep(observer, store, baselines, shared) for observer in (home, *members)]
+    observers = (home, *members)
+    if shared:
+        _store_central(shared, observers, deadline)
+    sweeps = [RegionSweep(observer, store, baselines, shared) for observer in observers]
     ordered = _sort_by_last_observed(sweeps, home.now(), chance)
     turns = deque((each.region, each.run_slices(deadline=deadline)) for each in ordered)
     remaining: dict[Region, Sequence[Scope]] = {}
@@ -68,6 +71,16 @@ def sweep_accounts(  # noqa: PLR0913 - the ports, and two things that tests cont
         else:
             results.append(SweepResult(region, failed_regions={region: NO_TIME}))
     return merge_results(home.region, results)
+
+
+def _store_central(shared: SharedFacts, observers: Sequence[Observer], deadline: Deadline) -> None:
+    # Imported where the network is read: a cold start of the others need not wait for it.
+    from posture.evaluation.central_first import store_central_vpcs  # noqa: PLC0415
+
+    try:
+        store_central_vpcs(shared, observers, deadline)
+    except Exception:  # the sweep of each account reports what cannot be read
+        logger.exception("central VPCs not stored first")
 
 
 def _run_slice(region: Region, slices: Iterator[SweepResult]) -> SweepResult:

@@ -22,6 +22,7 @@ from posture.analysis.central.view import build_view
 from posture.changes.batch import RejectedRecord
 from posture.errors import ConflictError, CorruptItemError, describe_error
 from posture.evaluation.batch import CAUGHT, EvaluationPorts
+from posture.evaluation.central_first import store_central_vpcs
 from posture.evaluation.scope import (
     FIRST_POLICY_UNITS,
     CostlyPoliciesError,
@@ -102,6 +103,7 @@ class Refresher:
     def refresh(self, event: Mapping[str, Any], deadline: Deadline) -> RefreshResult:
         """Evaluate the dependents of all changes until now.
 
+        A VPC that a new fact names is stored before those that use it are evaluated.
         One that fails does not stop the others. If any is left, the records are retried, and then
         only what is left is evaluated.
 
@@ -118,6 +120,8 @@ class Refresher:
         if not any(_is_of(each, region) for each in event["Records"]):
             return RefreshResult(SweepResult(region))
         ports = self._ports
+        observers = (ports.observer, *ports.members.values())
+        store_central_vpcs(self._shared, observers, deadline)
         evaluator = ScopeEvaluator(
             ports.store,
             ports.baselines,

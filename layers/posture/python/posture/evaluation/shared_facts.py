@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from posture.model.change import Change
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
 from posture.model.shared_network import SharedNetwork
+from posture.store.catalogues import Catalogue
 from posture.store.scope_record import UsedNetwork
-from posture.store.shared_network import Catalogue, SharedNetworkTable, StoredNetwork
+from posture.store.shared_network import SharedNetworkTable, StoredNetwork
 from posture.store.typed_json import from_json, to_json
 
 if TYPE_CHECKING:
@@ -74,6 +76,11 @@ class SharedFacts:
         self._region = region
         self._accounts = frozenset(accounts)
         self._now = now
+        self._asked: defaultdict[str, set[str]] = defaultdict(set)
+
+    def asked_of(self, account: str) -> set[str]:
+        """Return the endpoints and VPCs that an account was asked for in this process."""
+        return self._asked[account]
 
     def load(self) -> StoredNetwork:
         """Load the network, if it changed.
@@ -107,6 +114,14 @@ class SharedFacts:
             digest_catalogue(snapshot),
         )
         return ScopeFacts(used, stored, view)
+
+    def keep_if_central(self, snapshot: Snapshot) -> bool:
+        """Store what others depend on of a VPC, if it is central; return whether it is."""
+        stored = self.load()
+        if not is_central(stored.network, snapshot):
+            return False
+        self._keep_central(stored, snapshot, ())
+        return True
 
     def _keep_central(
         self, stored: StoredNetwork, snapshot: Snapshot, changes: Sequence[Change]

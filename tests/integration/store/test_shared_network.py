@@ -20,8 +20,9 @@ from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import DnsRecord, HostedZone, SharedNetwork
 from posture.model.survey import SurveyPart, merge_parts
 from posture.store import shared_entries, shared_network
+from posture.store.catalogues import Catalogue
 from posture.store.conditional_writes import transact
-from posture.store.shared_network import Catalogue, SharedNetworkTable
+from posture.store.shared_network import SharedNetworkTable
 from stack_tables import NETWORK, create_tables
 
 REGION = "eu-west-1"

@@ -22,11 +22,13 @@ from posture.model.shared_kind import FACETS, SharedKind
 from posture.model.shared_network import SharedNetwork, UnreadFact
 from posture.model.survey import SurveyPart, merge_parts
 from posture.store.attribute_values import (
+    Item,
     StoredItem,
     deserialize,
     read_time,
     require_int,
     require_text,
+    serialize,
 )
 from posture.store.items import naming_item
 from posture.store.schema import upgrade
@@ -89,6 +91,11 @@ def digest_part(network: SharedNetwork) -> str:
     return fingerprint(
         {each.name: getattr(network, each.name) for each in fields(network)} | {"observed_at": None}
     )
+
+
+def build_key(region: str, name: str) -> Item:
+    """Build the key of an item."""
+    return serialize({"region": region, "item": name})
 
 
 def name_part(kind: SharedKind, account: str) -> str:

@@ -12,26 +12,24 @@ change by one record (docs/decisions/0097-shared-facts-and-their-order.md).
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from posture.errors import ConflictError, CorruptItemError
 from posture.model.change import Change
 from posture.model.instant import format_iso, parse_iso
-from posture.model.network import PrefixList, Service, Snapshot
+from posture.model.network import Snapshot
 from posture.model.shared_kind import SharedKind
 from posture.model.shared_network import SharedNetwork
 from posture.model.survey import SurveyPart
 from posture.store.attribute_values import (
-    Item,
     deserialize,
     require_text,
     serialize,
 )
+from posture.store.catalogues import CatalogueTable
 from posture.store.conditional_writes import (
     ATTEMPTS,
     ConditionFailedError,
@@ -42,19 +40,17 @@ from posture.store.conditional_writes import (
     update,
 )
 from posture.store.items import naming_item
-from posture.store.queries import BATCH, KeyRange, StoredTable
+from posture.store.queries import BATCH, KeyRange
 from posture.store.schema import SCHEMA, upgrade
 from posture.store.scope_record import CLOCK_TOLERANCE
 from posture.store.shared_entries import (
     CENTRAL,
-    LEVEL,
-    LIMIT,
     PART,
     Entry,
     StoredEntry,
+    build_key,
     build_network,
     concerns,
-    decompress,
     digest_part,
     name_data,
     name_part,
@@ -64,7 +60,6 @@ from posture.store.shared_entries import (
     parse_former,
     split_entries,
 )
-from posture.store.typed_json import from_json, to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -72,7 +67,6 @@ if TYPE_CHECKING:
 
 HEAD = "#head"
 ENTRIES = KeyRange("item", CENTRAL, f"{PART}~")
-CATALOGUE = "catalogue#"  # begins the sort keys of catalogues, by their digest
 TICK = timedelta(microseconds=1)
 
 
@@ -105,14 +99,6 @@ class StoredNetwork:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
-    """What all VPCs of a Region share: the endpoint services, and AWS's prefix lists."""
-
-    services: Mapping[str, Service] = field(default_factory=dict)
-    prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class _Head:
     """The head's stored time as text, "" for none, and the time that it is to be moved to."""
 
@@ -120,13 +106,12 @@ class _Head:
     next: datetime
 
 
-class SharedNetworkTable(StoredTable):
+class SharedNetworkTable(CatalogueTable):
     """The table of the shared network of all Regions that a monitor watches."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         super().__init__(client, table)
         self._loaded: dict[tuple[str, frozenset[str]], StoredNetwork] = {}
-        self._catalogues: dict[tuple[str, str], Catalogue] = {}
         # The digest and content of each entry, by Region and name.
         self._contents: dict[tuple[str, str], tuple[str, Any]] = {}
 
@@ -162,7 +147,7 @@ class SharedNetworkTable(StoredTable):
         Raises:
             CorruptItemError: It cannot be read.
         """
-        item = self._get(_key(region, HEAD))
+        item = self._get(build_key(region, HEAD))
         if item is None:
             return None
         fields = deserialize(item)
@@ -266,36 +251,6 @@ class SharedNetworkTable(StoredTable):
             return True
         raise ConflictError(f"others kept writing the shared network of {region}")
 
-    def keep_catalogue(self, region: str, digest: str, catalogue: Catalogue, now: datetime) -> None:
-        """Store a catalogue under its digest, once in the life of this object."""
-        key = (region, digest)
-        if key in self._catalogues:
-            return
-        text = json.dumps(to_json(catalogue), ensure_ascii=False, separators=(",", ":"))
-        fields = {"kind": "shared-catalogue", "schema": SCHEMA, "kept_at": format_iso(now)}
-        data = zlib.compress(text.encode(), LEVEL)
-        if len(data) <= LIMIT:
-            item = _key(region, f"{CATALOGUE}{digest}")
-            put = build_put(self._table, {**item, **serialize({**fields, "data": data})})
-            self._client.put_item(**put)
-        self._catalogues[key] = catalogue
-
-    def load_catalogue(self, region: str, digest: str) -> Catalogue | None:
-        """Load a catalogue by its digest; None where it is not stored.
-
-        Raises:
-            CorruptItemError: It cannot be read.
-        """
-        key, name = (region, digest), f"{CATALOGUE}{digest}"
-        if key not in self._catalogues:
-            item = self._get(_key(region, name)) if digest else None
-            if item is None:
-                return None
-            with naming_item("shared network", region, name):
-                text = decompress([deserialize(item)["data"]])
-                self._catalogues[key] = from_json(Catalogue, json.loads(text))
-        return self._catalogues[key]
-
     def _write(
         self, region: str, entries: Sequence[Entry], now: datetime, *, rewrite: bool = False
     ) -> int:
@@ -303,7 +258,7 @@ class SharedNetworkTable(StoredTable):
         written: set[str] = set()
         for _ in pause_between(ATTEMPTS):
             stored = self._load_entries(region, [each.name for each in entries])
-            has_head = self._get(_key(region, HEAD)) is not None
+            has_head = self._get(build_key(region, HEAD)) is not None
             changed = []
             for each in entries:
                 former = stored.get(each.name)
@@ -345,7 +300,7 @@ class SharedNetworkTable(StoredTable):
                 "changed_at": format_iso(at),
                 "calls": pack_calls(entry, former, at),
             }
-            item = {**_key(region, entry.name), **serialize(fields)}
+            item = {**build_key(region, entry.name), **serialize(fields)}
             condition, values = "attribute_not_exists(#item)", {}
             if former and former.digest:
                 condition = "#digest = :former AND #observed_at = :read"
@@ -355,14 +310,14 @@ class SharedNetworkTable(StoredTable):
             writes.append({"Put": build_put(self._table, item, condition, values)})
             for name, data in zip(name_data(entry.name, range(len(chunks))), chunks, strict=True):
                 fields = {"kind": "shared-data", "digest": entry.digest, "data": data}
-                put = build_put(self._table, {**_key(region, name), **serialize(fields)})
+                put = build_put(self._table, {**build_key(region, name), **serialize(fields)})
                 writes.append({"Put": put})
             surplus = range(len(chunks), former.chunks if former else 0)
             writes += [self._build_delete(region, name) for name in name_data(entry.name, surplus)]
         return writes
 
     def _build_delete(self, region: str, name: str) -> TransactWriteItemTypeDef:
-        return {"Delete": {"TableName": self._table, "Key": _key(region, name)}}
+        return {"Delete": {"TableName": self._table, "Key": build_key(region, name)}}
 
     def _read_head(self, region: str, now: datetime) -> _Head:
         """Read the head, and the time that it is to be moved to.
@@ -370,7 +325,7 @@ class SharedNetworkTable(StoredTable):
         Of two changes in one microsecond, or by a clock that is behind, the second one is later as
         well. A stored time that has not come yet is ignored.
         """
-        former = self._get(_key(region, HEAD))
+        former = self._get(build_key(region, HEAD))
         text = str(former.get("changed_at", {}).get("S", "")) if former else ""
         at = _read_believable(text, now)
         return _Head(text, max(now, at + TICK) if at else now)
@@ -394,7 +349,7 @@ class SharedNetworkTable(StoredTable):
         }
         move: UpdateTypeDef = {
             "TableName": self._table,
-            "Key": _key(region, HEAD),
+            "Key": build_key(region, HEAD),
             "UpdateExpression": expression,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": name_attributes(f"{expression} {condition}"),
@@ -408,7 +363,7 @@ class SharedNetworkTable(StoredTable):
         values = {":observed_at": format_iso(entry.observed_at), ":read": former.observed_text}
         write: UpdateTypeDef = {
             "TableName": self._table,
-            "Key": _key(region, entry.name),
+            "Key": build_key(region, entry.name),
             "UpdateExpression": expression,
             "ConditionExpression": f"{condition} AND #digest = :digest",
             "ExpressionAttributeNames": name_attributes(f"{expression} {condition} #digest"),
@@ -469,7 +424,3 @@ def _read_believable(text: str, now: datetime) -> datetime | None:
     except ValueError:
         return None
     return at if at <= now + CLOCK_TOLERANCE else None
-
-
-def _key(region: str, name: str) -> Item:
-    return serialize({"region": region, "item": name})

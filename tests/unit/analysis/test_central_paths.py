@@ -26,6 +26,7 @@ from posture.analysis.central.paths import trace_central_paths
 from posture.analysis.coverage import Analysis
 from posture.analysis.path_outcome import PathOutcome
 from posture.model.network import (
+    Facet,
     GroupReference,
     Route,
     SecurityGroupRule,
@@ -781,6 +782,20 @@ def test_both_ip_versions_of_a_dual_stack_endpoint_count() -> None:
     # IPv6 addresses are global: whether the interface answers from the internet is not evaluated.
     abroad = trace(edit_routes(changed, SPOKE, route("::/0", "igw-1")))
     assert abroad.status is StepStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(("vpc_id", "account"), [(SPOKE, get_spoke_account(1)), (HUB, HUB_ACCOUNT)])
+def test_route_tables_that_are_not_read_are_missing_by_call_and_account(
+    vpc_id: str, account: str
+) -> None:
+    """At either end."""
+    unread = {Facet.ROUTE_TABLES: "AccessDenied"}
+    changed = TRANSIT.edit_vpc(vpc_id, lambda it: replace(it, route_tables={}, unreadable=unread))
+    step = trace(changed).deciding
+    assert step
+    assert step.status is StepStatus.UNKNOWN
+    assert step.missing == f"ec2:DescribeRouteTables in account {account}"
+    assert step.subject
 
 
 def build_ipv6() -> Organization:

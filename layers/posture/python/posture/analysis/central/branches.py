@@ -9,6 +9,7 @@ from posture.analysis.central.answers import CentralStep, StepKind, StepStatus
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.descriptions import describe_addresses, describe_path
 from posture.analysis.path import DROPPED, INTERNET, OTHER_NETWORKS, UNKNOWN_ENDS, Path, PathKind
+from posture.model.network import Facet
 from posture.model.shared_network import TransitAttachment, VpcPeering
 
 NOWHERE = DROPPED | INTERNET | {PathKind.LOCAL}  # where private addresses of another VPC are lost
@@ -79,5 +80,7 @@ def judge_other_path(end: VpcEnd, path: Path, walk: Walk) -> CentralStep:
         first = path if path.kind in UNKNOWN_ENDS else last
         behind = "the routes behind" if first.kind in OTHER_NETWORKS else "what is forwarded by"
         missing = last.why or f"{behind} {first.target}"
-    subject = path.table_id or path.target
+        if not path.table_id and Facet.ROUTE_TABLES in end.snapshot.unreadable:
+            missing = f"ec2:{Facet.ROUTE_TABLES} in account {end.account}"
+    subject = path.table_id or path.target or end.vpc_id
     return walk.build_step(StepKind.ROUTE, status, subject, text, end.account, missing)

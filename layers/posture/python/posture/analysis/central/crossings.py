@@ -15,7 +15,7 @@ from posture.analysis.central.branches import Branch, Link
 from posture.analysis.central.ends import VpcEnd
 from posture.analysis.central.gates import Flow, Judged, judge_acl
 from posture.analysis.gates import Gate
-from posture.model.network import Subnet
+from posture.model.network import Facet, Subnet
 from posture.model.shared_network import SharedFacet, TransitAttachment
 
 
@@ -134,10 +134,12 @@ def _find_detours(
             status = StepStatus.UNKNOWN
             if each.dropped:
                 status = StepStatus.BROKEN if whole else StepStatus.PARTLY
-            missing = "" if each.dropped else each.description
-            step = CentralStep(
-                kind, status, each.table_id, each.description, side.end.account, missing
-            )
+            text, missing = each.description, "" if each.dropped else each.description
+            if not each.table_id:
+                text = f"the route table of {subnet_id} could not be read"
+                missing = f"ec2:{Facet.ROUTE_TABLES} in account {side.end.account}"
+            subject = each.table_id or subnet_id
+            step = CentralStep(kind, status, subject, text, side.end.account, missing)
             stopped = diverted if back else flow.sources
             yield Judged(step, stopped) if each.dropped else Judged(step)
 

@@ -25,6 +25,7 @@ from posture.analysis.central.known_endpoints import get_endpoint_id
 from posture.analysis.central.names import list_names, resolve_name
 from posture.analysis.central.network_index import list_named
 from posture.analysis.central.private_names import split_names
+from posture.analysis.central.sources import list_sources
 from posture.analysis.names import NameResolution, ResolvesTo, resolve_names
 from posture.model.network import Endpoint, EndpointType, Facet, NetworkInterface, Service, Snapshot
 from posture.model.shared_network import (
@@ -644,7 +645,10 @@ def test_a_zone_of_s3_bypasses_the_gateway_endpoint() -> None:
         )
         for each in ("s3", "s3-control", "s3-accesspoint")
     ]
-    found = resolve(associate(organization, zones=zones), "s3")
+    whole = associate(organization, zones=zones)
+    sources = list_sources(whole.snapshots[SPOKE], whole.shared)[S3]
+    assert {(each.id, each.misnamed) for each in sources} == {(it.id, False) for it in zones}
+    found = resolve(whole, "s3")
     assert found.resolves_to is ResolvesTo.ENDPOINT
     assert [each.id for each in found.central] == ["vpce-0aaaaaaaaaaaaaaaa"]
     found = resolve(associate(organization, zones=zones[:1]), "s3")

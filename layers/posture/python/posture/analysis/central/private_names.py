@@ -39,10 +39,16 @@ def list_names(snapshot: Snapshot, service: Service) -> tuple[str, ...]:
     place = f"{region}.{SUFFIXES.get(get_partition(region), 'amazonaws.com')}"
     short = short_name(service.name)
     if service.name == f"com.amazonaws.{region}.s3":
-        names += [each.format(place=place) for each in S3_NAMES]
+        names += list_s3_names(region)
     elif not names and EndpointType.GATEWAY in service.types and "-" not in short:
         names.append(f"{short}.{place}")
     return tuple(dict.fromkeys(each.lower().rstrip(".") for each in names))
+
+
+def list_s3_names(region: str) -> tuple[str, ...]:
+    """List the names of S3 in a Region that EC2 does not list, or not all of them."""
+    place = f"{region}.{SUFFIXES.get(get_partition(region), 'amazonaws.com')}"
+    return tuple(each.format(place=place) for each in S3_NAMES)
 
 
 def list_own_names(endpoint: Endpoint) -> tuple[str, ...]:

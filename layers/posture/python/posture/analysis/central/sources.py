@@ -16,6 +16,7 @@ from posture.analysis.central.known_endpoints import find_endpoint, find_holders
 from posture.analysis.central.match_index import list_matches
 from posture.analysis.central.matches import Match, list_first
 from posture.analysis.central.network_index import list_named
+from posture.analysis.central.private_names import list_s3_names
 from posture.analysis.central.records import matches
 from posture.model.network import EndpointType, Service, Snapshot
 from posture.model.service_names import REGION, find_region, short_name
@@ -122,6 +123,8 @@ def _list_named_services(
 def _list_names(service: Service) -> tuple[str, ...]:
     """List the private DNS names of a service, or the public one of one with gateway endpoints."""
     region, short = find_region(service.name), short_name(service.name)
+    if region and service.name == f"com.amazonaws.{region}.s3":
+        return (*service.private_dns_names, *list_s3_names(region))
     if service.private_dns_names or EndpointType.GATEWAY not in service.types or region is None:
         return service.private_dns_names
     return (f"{short}.{region}.amazonaws.com",)

@@ -157,7 +157,13 @@ def _is_partial(use: CentralUse) -> bool:
 
 
 def describe_misnamed(use: CentralUse) -> str:
-    """Say that a zone is named after the service rather than after its DNS name."""
+    """Say that a zone is named after the service rather than after its DNS name.
+
+    It is not what breaks names that another zone covers.
+    """
+    subject = use.deciding.subject if use.deciding else ""
+    if any(each.id == subject and not each.misnamed for each in use.sources):
+        return ""
     names = {each.removeprefix("*.") for each in use.service.private_dns_names}
     for each in use.sources:
         if each.misnamed:

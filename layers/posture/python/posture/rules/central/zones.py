@@ -61,7 +61,9 @@ def _lacks_record(use: CentralUse, zone: HostedZone) -> bool:
         return False
     if use.deciding and use.deciding.subject == zone.id:
         return True
-    return any(each.misnamed and each.id == zone.id for each in use.sources)
+    return bool(describe_misnamed(use)) and any(
+        each.misnamed and each.id == zone.id for each in use.sources
+    )
 
 
 def _fail_record(

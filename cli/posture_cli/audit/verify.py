@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from posture.ec2.observer import utc_now
-from posture.ec2.region_catalogue import TimeSource
 from posture.errors import ConflictError, CorruptItemError
 from posture.lifecycle.diff import is_bad
 from posture.model.finding import Finding
 from posture.model.instant import format_iso
 from posture.model.scope import Scope
+from posture.runtime.clock import TimeSource, utc_now
 from posture.store.hash_chain import Chain
 from posture.store.history import History, keep_latest
 from posture.store.items import Entry, parse_history_entry

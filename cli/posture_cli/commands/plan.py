@@ -8,7 +8,7 @@ from typing import Annotated
 import boto3
 import typer
 
-from posture.ec2.observer import utc_now
+from posture.runtime.clock import utc_now
 from posture_cli import exit_codes, options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup

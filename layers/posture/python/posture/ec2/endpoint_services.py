@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ec2 import EC2Client
 
-    from posture.ec2.region_catalogue import TimeSource
+    from posture.runtime.clock import TimeSource
 
 
 def _parse_id(row: Row) -> tuple[str, Row]:

@@ -59,11 +59,18 @@ def check_answer(answer: Mapping[str, Any], operation: str, member: str) -> None
 def describe_denial(error: Exception, operation: str) -> str | None:
     """Describe why a retry cannot succeed; None for throttling, server errors and timeouts.
 
-    `operation` is the operation's API name, such as `DescribeSubnets`. An emulator in this process
-    raises NotImplementedError.
+    `operation` is the operation's API name, such as `DescribeSubnets`.
+    """
+    return describe_call_denial(error, f"ec2:{operation}")
+
+
+def describe_call_denial(error: Exception, call: str) -> str | None:
+    """Describe why a retry of any service's call cannot succeed; None if it may.
+
+    An emulator in this process raises NotImplementedError.
     """
     if isinstance(error, NotImplementedError):
-        return f"NotImplemented: ec2:{operation} is not available here"
+        return f"NotImplemented: {call} is not available here"
     if not isinstance(error, ClientError):
         return None
     code = get_error_code(error)
@@ -71,16 +78,16 @@ def describe_denial(error: Exception, operation: str) -> str | None:
     if code == NOT_RECORDED:
         return str(error.response["Error"]["Message"])
     if code in DENIED:
-        return f"{code}: {_name_call(error, operation)} is denied"
+        return f"{code}: {name_failed_call(error, call)} is denied"
     if code in NOT_OFFERED or status == NOT_IMPLEMENTED:
-        return f"{code}: ec2:{operation} is not available here"
+        return f"{code}: {call} is not available here"
     return None
 
 
 def describe_closed(error: Exception, operation: str) -> str | None:
     """Describe why the whole account or Region cannot be read; None for any other error."""
     if isinstance(error, ClientError) and get_error_code(error) in CLOSED:
-        return f"{get_error_code(error)}: {_name_call(error, operation)} is rejected"
+        return f"{get_error_code(error)}: {name_failed_call(error, f'ec2:{operation}')} is rejected"
     return None
 
 
@@ -94,8 +101,8 @@ def describe_failure(error: Exception, operation: str) -> str:
         return f"{type(error).__name__}: ec2:{operation} failed in spite of retries"
     operation = error.operation_name or operation
     said = describe_denial(error, operation) or describe_closed(error, operation)
-    failed = f"{get_error_code(error)}: {_name_call(error, operation)} failed in spite of retries"
-    return said or failed
+    call = name_failed_call(error, f"ec2:{operation}")
+    return said or f"{get_error_code(error)}: {call} failed in spite of retries"
 
 
 def describe_failed_call(error: Exception, operation: str) -> str | None:
@@ -128,9 +135,9 @@ def is_denied(error: Exception) -> bool:
     return isinstance(error, ClientError) and get_error_code(error) in {*DENIED, NOT_RECORDED}
 
 
-def _name_call(error: ClientError, operation: str) -> str:
-    """Name the call that failed; a member's role is assumed before its first call to EC2."""
-    return "sts:AssumeRole" if error.operation_name == "AssumeRole" else f"ec2:{operation}"
+def name_failed_call(error: ClientError, call: str) -> str:
+    """Name the call that failed; a member's role is assumed before its first call."""
+    return "sts:AssumeRole" if error.operation_name == "AssumeRole" else call
 
 
 def is_not_found(error: Exception) -> bool:

@@ -9,7 +9,7 @@ the region, which takes one more if it may be unused.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,19 +45,15 @@ from posture.ec2.dns_attributes import DnsCache, DnsReading, read_attributes, re
 from posture.ec2.endpoint_services import ServicesSnapshot, collect_services
 from posture.ec2.prefix_lists import read_entries
 from posture.ec2.region import RegionSnapshot, VpcListing
-from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache, TimeSource
+from posture.ec2.region_catalogue import RegionCatalogue, RegionCatalogueCache
 from posture.model.network import NetworkInterface, Snapshot
 from posture.model.scope import Region, Scope
+from posture.runtime.clock import TimeSource, utc_now
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 Reads = Mapping[str, Callable[[], Any]]  # by the name of what is read
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
 
 
 class Observer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
@@ -15,11 +15,10 @@ from posture.ec2.errors import get_error_code
 from posture.ec2.parse.endpoints import parse_aws_prefix_list, parse_service
 from posture.ec2.prefix_lists import get_blocks, read_entries
 from posture.model.network import EndpointType, Facet, PrefixList, Service
+from posture.runtime.clock import TimeSource
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-
-TimeSource = Callable[[], datetime]
 
 LIFETIME = timedelta(hours=1)
 

@@ -19,7 +19,6 @@ from aws_lambda_powertools import Logger
 from posture.analysis.matrix import build_matrix_record
 from posture.attribution.events import READING
 from posture.baseline.resolve import resolve_baseline
-from posture.ec2.region_catalogue import TimeSource
 from posture.errors import ConflictError, OutdatedFactsError
 from posture.evaluation.recorder import EvaluatedScope, Recorder
 from posture.lifecycle.diff import READABLE_AGAIN, find_transitions, resolve_all
@@ -42,6 +41,7 @@ from posture.rules.engine import (
     is_rule_error,
 )
 from posture.rules.rule import VPC_POLICY_UNITS, EndpointServiceContext, VpcContext
+from posture.runtime.clock import TimeSource
 from posture.runtime.code_version import compute_code_digest
 from posture.store.baselines import BaselineTable
 from posture.store.last_observed import Observation

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from posture.analysis.central.central_snapshot import digest_central, strip_central
 from posture.analysis.central.network_users import is_central
 from posture.analysis.central.view import View, VpcLinks, build_view, find_links
-from posture.ec2.region_catalogue import TimeSource
 from posture.lifecycle.snapshot_digest import digest_catalogue
 from posture.model.change import Change
 from posture.model.network import Snapshot
 from posture.model.scope import Scope
 from posture.model.shared_network import SharedNetwork
+from posture.runtime.clock import TimeSource
 from posture.store.catalogues import Catalogue
 from posture.store.scope_record import UsedNetwork
 from posture.store.shared_network import SharedNetworkTable, StoredNetwork

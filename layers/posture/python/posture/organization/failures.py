@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
-from posture.ec2.errors import (
-    CLOSED,
-    DENIED,
-    NOT_IMPLEMENTED,
-    NOT_OFFERED,
-    NOT_RECORDED,
-    get_error_code,
-)
+from posture.ec2.errors import CLOSED, describe_call_denial, get_error_code, name_failed_call
 from posture.errors import describe_error
 from posture.model.shared_network import SharedFacet
 
@@ -20,25 +13,11 @@ GONE = frozenset({"NoSuchHostedZone", "ResourceNotFoundException", "InvalidVPCId
 
 
 def describe_denial(error: Exception, facet: SharedFacet) -> str | None:
-    """Describe why a read cannot succeed; None if a retry may.
-
-    An emulator in this process raises NotImplementedError.
-    """
-    if isinstance(error, NotImplementedError):
-        return f"NotImplemented: {facet} is not available here"
-    if not isinstance(error, ClientError):
-        return None
-    code = get_error_code(error)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    if code == NOT_RECORDED:
-        return str(error.response["Error"]["Message"])
-    call = "sts:AssumeRole" if error.operation_name == "AssumeRole" else str(facet)
-    effects = (
-        (code in DENIED, f"{call} is denied"),
-        (code in CLOSED, f"{call} is rejected"),
-        (code in NOT_OFFERED or status == NOT_IMPLEMENTED, f"{facet} is not available here"),
-    )
-    return next((f"{code}: {effect}" for applies, effect in effects if applies), None)
+    """Describe why a read cannot succeed; None if a retry may."""
+    call = str(facet)
+    if isinstance(error, ClientError) and get_error_code(error) in CLOSED:
+        return f"{get_error_code(error)}: {name_failed_call(error, call)} is rejected"
+    return describe_call_denial(error, call)
 
 
 def describe_failure(error: Exception, what: str) -> str:

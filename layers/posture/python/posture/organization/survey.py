@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from posture.model.shared_kind import FACETS, SharedKind
@@ -22,6 +22,7 @@ from posture.organization.reader import Reader
 from posture.organization.resolver import read_resolver
 from posture.organization.transit import read_peerings, read_transit
 from posture.organization.zones import read_zones
+from posture.runtime.clock import TimeSource, utc_now
 from posture.runtime.deadline import Deadline
 
 AT_ONCE = 8  # accounts
@@ -29,13 +30,7 @@ ALL_KINDS = frozenset(SharedKind)
 NO_TIME = "no time was left"
 
 ClientsOf = Callable[[str], ServiceClients]  # called with the account
-TimeSource = Callable[[], datetime]
 PartKey = tuple[SharedKind, str]  # the account
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

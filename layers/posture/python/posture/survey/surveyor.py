@@ -28,11 +28,10 @@ from posture.organization.survey import (
     ClientsOf,
     PartKey,
     SurveyPlan,
-    TimeSource,
     build_unread_part,
     survey_accounts,
-    utc_now,
 )
+from posture.runtime.clock import TimeSource, utc_now
 from posture.runtime.deadline import Deadline
 from posture.store.rejections import LAST_TRY
 from posture.store.shared_network import SharedNetworkTable

@@ -151,9 +151,6 @@ def _propagates(routes: Iterable[TransitRoute], attachment: TransitAttachment) -
     return any(not each.static and attachment.id in each.attachment_ids for each in routes)
 
 
-# Associations and propagations
-
-
 def _associate(draft: SharedDraft, edit: AssociateTransitGatewayRouteTable) -> None:
     table = draft.get_table(edit.transit_gateway_route_table_id)
     attachment = _get_attachment_of(draft, table, edit.transit_gateway_attachment_id)
@@ -221,9 +218,6 @@ def _disable(draft: SharedDraft, edit: DisableTransitGatewayRouteTablePropagatio
         )
     kept = (each for each in routes if each.static or attachment.id not in each.attachment_ids)
     _set_routes(draft, table, kept)
-
-
-# Attachments
 
 
 def _accept(draft: SharedDraft, edit: AcceptTransitGatewayVpcAttachment) -> None:

@@ -136,9 +136,6 @@ def _find_private_dns(draft: SharedDraft, name: str, vpc_id: str) -> str:
     return ""
 
 
-# Records
-
-
 def _change_records(draft: SharedDraft, edit: ChangeResourceRecordSets) -> None:
     """Change records, all or none.
 

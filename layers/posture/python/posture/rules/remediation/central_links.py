@@ -97,9 +97,6 @@ def _find_last_table(problem: Problem, shared: SharedNetwork) -> TransitRouteTab
     )
 
 
-# Routes of VPCs
-
-
 def _route_table(ends: Ends, table: RouteTable) -> Iterator[Plan]:
     """Route the blocks of the other VPC, and nothing wider, to what connects both."""
     targets = [*_list_targets(ends)]
@@ -188,9 +185,6 @@ def _list_peerings(ends: Ends) -> Iterator[Target]:
     for _, each in sorted(ends.shared.peerings.items()):
         if each.active and {each.requester.vpc_id, each.accepter.vpc_id} == sides:
             yield Target(TargetKind.PEERING, each.id)
-
-
-# Routes of transit gateways
 
 
 def _route_transit(ends: Ends, table: TransitRouteTable) -> Iterator[Plan]:

@@ -11,7 +11,7 @@ from posture.model.shared_network import SharedNetwork
 from posture_cli import exit_codes, options
 from posture_cli.baseline_file import load_baseline
 from posture_cli.command import CommandGroup
-from posture_cli.comparison.compare import SharedChange, compare_snapshots
+from posture_cli.comparison.compare import SharedComparison, compare_snapshots
 from posture_cli.comparison.write import OUTPUTS, write_comparison
 from posture_cli.live import (
     UnreadableServices,
@@ -112,7 +112,7 @@ def what_if(
             applied.snapshots,
             document,
             (*notes, *applied.notes),
-            SharedChange(shared, applied.shared),
+            SharedComparison(shared, applied.shared),
         )
     write_comparison(comparison, output)
     if comparison.is_worse:

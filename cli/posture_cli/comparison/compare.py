@@ -87,7 +87,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class SharedChange:
+class SharedComparison:
     """The network that the VPCs of a region share, before and after; None where it is not read."""
 
     before: SharedNetwork | None = None
@@ -106,7 +106,7 @@ class SharedChange:
         return len({each.digest for each in views}) > 1
 
 
-NOT_SHARED = SharedChange()
+NOT_SHARED = SharedComparison()
 NO_EFFECT = Effect()
 
 
@@ -115,7 +115,7 @@ def compare_snapshots(
     after: Iterable[ScopeSnapshot],
     document: BaselineDocument,
     notes: Sequence[str] = (),
-    shared: SharedChange = NOT_SHARED,
+    shared: SharedComparison = NOT_SHARED,
 ) -> Comparison:
     """Compare the VPCs and endpoint services of regions before and after a change.
 

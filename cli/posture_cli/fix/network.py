@@ -24,7 +24,7 @@ from posture.remedies.effect import GOOD, select_worst
 from posture.remedies.prove import SCAN_LIMITS, AnyContext, Prover
 from posture.rules.engine import evaluate_context, evaluate_endpoint_service
 from posture.rules.rule import EndpointServiceContext, VpcContext
-from posture_cli.comparison.compare import Comparison, SharedChange, compare_snapshots
+from posture_cli.comparison.compare import Comparison, SharedComparison, compare_snapshots
 from posture_cli.failure import CommandError
 from posture_cli.live import UnreadableServices, collect_endpoint_services, collect_vpcs
 
@@ -202,7 +202,7 @@ def propose(
     before = NetworkState((network.snapshot, *network.list_central()), network.shared)
     after = apply_to_state(before, edits)
     notes = tuple(f"Assumed: {each}." for each in after.assumptions)
-    shared = SharedChange(network.shared, after.state.shared)
+    shared = SharedComparison(network.shared, after.state.shared)
     effect = compare_snapshots(before.snapshots, after.state.snapshots, document, notes, shared)
     return Proposal(network, prover.prove(wanted), edits, done, effect, after.accounts)
 

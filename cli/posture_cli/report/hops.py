@@ -34,7 +34,7 @@ class Hop:
 
 
 @dataclass(slots=True)
-class Chain:
+class HopChain:
     """The path from subnets to the endpoints of a hub, which several services share."""
 
     hub: str
@@ -67,9 +67,9 @@ class Chain:
         return fit_list(list(self.endpoints), WIDTH)
 
 
-def list_chains(record: Record) -> list[Chain]:
+def list_chains(record: Record) -> list[HopChain]:
     """List the paths of a recorded matrix to other VPCs, what is broken first."""
-    found: dict[tuple[object, ...], Chain] = {}
+    found: dict[tuple[object, ...], HopChain] = {}
     for subnet in record["subnets"]:
         answers = list_row_answers(record, subnet["id"])
         for column, answer in zip(record["services"], answers, strict=True):
@@ -85,7 +85,7 @@ def list_chains(record: Record) -> list[Chain]:
     return sorted(found.values(), key=lambda it: worst.index(it.colour))
 
 
-def _build_chain(path: Record, deciding: Record) -> Chain:
+def _build_chain(path: Record, deciding: Record) -> HopChain:
     """Build the chain of one path; its names and its endpoint are not hops that it shares."""
     status = StepStatus(path["status"])
     hops: list[Hop] = []
@@ -98,7 +98,9 @@ def _build_chain(path: Record, deciding: Record) -> Chain:
         if hop not in hops:
             hops.append(hop)
     why = str(deciding.get("text", "")) if any(each.decides for each in hops) else ""
-    return Chain(str(path["vpc"]), str(path["account"]), tuple(hops), STATUS_COLOURS[status], why)
+    return HopChain(
+        str(path["vpc"]), str(path["account"]), tuple(hops), STATUS_COLOURS[status], why
+    )
 
 
 def _identify(deciding: Record) -> Sequence[Any]:

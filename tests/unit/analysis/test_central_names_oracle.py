@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from network_builders import NOW, REGION, eni, interface, service
 from posture.analysis.central.answers import NameOutcome
 from posture.analysis.central.names import resolve_name
-from posture.analysis.central.view import restrict
+from posture.analysis.central.view import restrict_network
 from posture.model.network import EndpointType, Snapshot, Vpc
 from posture.model.scope import Scope
 from posture.model.shared_network import (
@@ -487,7 +487,7 @@ def test_names_lead_where_one_query_after_the_other_leads() -> None:
     def collect(seed: int) -> None:
         world = Draw(Random(seed)).organization()  # noqa: S311 - no secret
         counts.update(compare(world, asked) for asked in ASKED)
-        spoke, view = world.snapshots[SPOKE], restrict(world.shared, world.snapshots[SPOKE])
+        spoke, view = world.snapshots[SPOKE], restrict_network(world.shared, world.snapshots[SPOKE])
         for asked in ASKED:  # the view has everything that decides
             assert resolve_name(asked, spoke, view) == resolve_name(asked, spoke, world.shared)
 

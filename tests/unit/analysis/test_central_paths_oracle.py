@@ -31,7 +31,7 @@ from organization_builders import (
 from packet_walker import Fate, Place, Walker
 from posture.analysis.central.answers import CentralPath, StepStatus
 from posture.analysis.central.paths import trace_central_paths
-from posture.analysis.central.view import restrict
+from posture.analysis.central.view import restrict_network
 from posture.model.network import NetworkAcl, Snapshot
 from posture.model.shared_network import (
     AttachmentKind,
@@ -355,7 +355,7 @@ def test_the_view_of_a_vpc_has_all_that_its_paths_depend_on(seed: int) -> None:
     """The paths in the view are those in the whole network, step by step."""
     organization = build_random(seed)
     snapshot = organization.snapshots[SPOKE]
-    view = restrict(organization.shared, snapshot)
+    view = restrict_network(organization.shared, snapshot)
     endpoint = organization.endpoints["kms"]
     for subnet_id in ("subnet-spoke1-a", "subnet-spoke1-b"):
         subnet = snapshot.subnets[subnet_id]

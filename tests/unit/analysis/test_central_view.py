@@ -21,7 +21,7 @@ from organization_builders import (
 from organization_designs import DESIGNS
 from posture.analysis.central.central_snapshot import digest_central, strip_central
 from posture.analysis.central.network_users import is_central, list_users
-from posture.analysis.central.view import build_view, find_links, restrict
+from posture.analysis.central.view import build_view, find_links, restrict_network
 from posture.model.network import Snapshot
 from posture.model.shared_network import SharedFacet, SharedNetwork, UnreadFact
 from posture.rules.engine import evaluate_context
@@ -168,7 +168,7 @@ def test_verdicts_depend_on_nothing_but_the_view(
         after = EDITS[edit](after, random)
     for vpc_id, snapshot in after.snapshots.items():
         full = evaluate(after, vpc_id, after.shared)
-        assert evaluate(after, vpc_id, restrict(after.shared, snapshot)) == full, vpc_id
+        assert evaluate(after, vpc_id, restrict_network(after.shared, snapshot)) == full, vpc_id
         if snapshot == before.snapshots[vpc_id] and digest(before, vpc_id) == digest(after, vpc_id):
             assert evaluate(before, vpc_id, before.shared) == full, (vpc_id, edits)
 
@@ -179,7 +179,9 @@ def test_the_views_of_public_designs_are_enough(name: str) -> None:
     organization = DESIGNS[name]()
     for vpc_id, snapshot in organization.snapshots.items():
         full = evaluate(organization, vpc_id, organization.shared)
-        assert evaluate(organization, vpc_id, restrict(organization.shared, snapshot)) == full
+        assert (
+            evaluate(organization, vpc_id, restrict_network(organization.shared, snapshot)) == full
+        )
 
 
 def _list_dependents(before: Organization, after: Organization) -> set[str]:
@@ -238,7 +240,7 @@ def test_all_spokes_use_the_hub(names: Names, link: Link) -> None:
     users = list_users(organization.shared, HUB)
     assert [each.vpc_id for each in users] == ["vpc-spoke1", "vpc-spoke2", "vpc-spoke3"]
     assert all(each.resolves and each.routed for each in users)
-    view = restrict(organization.shared, organization.snapshots[HUB])
+    view = restrict_network(organization.shared, organization.snapshots[HUB])
     assert list_users(view, HUB) == users
 
 

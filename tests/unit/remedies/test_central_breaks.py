@@ -9,7 +9,7 @@ from organization_breaks import BREAKS, Break
 from organization_builders import build_baseline
 from organization_designs import DESIGNS
 from posture.analysis.central.answers import StepStatus
-from posture.analysis.central.view import restrict
+from posture.analysis.central.view import restrict_network
 from posture.analysis.coverage import Analysis
 from posture.analysis.path_outcome import PathOutcome
 from posture.edits.command_line import parse_command
@@ -88,7 +88,7 @@ def test_the_monitor_proposes_the_same(name: str) -> None:
     """It evaluates a VPC with just the facts that it depends on, and keeps all of them."""
     vpc, remedies = propose(name)
     assert vpc.shared is not None
-    view = restrict(vpc.shared, vpc.snapshot)
+    view = restrict_network(vpc.shared, vpc.snapshot)
     monitored = VpcContext(vpc.snapshot, vpc.baseline, shared=view, whole=vpc.shared)
     service = vpc.snapshot.services[list_services(BREAKS[name])[0]]
     found = propose_central(monitored, evaluate_use(monitored, service))

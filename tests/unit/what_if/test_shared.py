@@ -14,7 +14,7 @@ from organization_builders import (
 from posture.baseline.parse import parse_document
 from posture.edits.command_line import parse_command
 from posture.errors import UndecidedEditError
-from posture_cli.comparison.compare import Comparison, SharedChange, compare_snapshots
+from posture_cli.comparison.compare import Comparison, SharedComparison, compare_snapshots
 from posture_cli.what_if.scopes import apply_to_all
 
 REQUIRED = {
@@ -28,7 +28,7 @@ def ask(organization: Organization, *commands: str) -> Comparison:
     networks = list(organization.snapshots.values())
     edits = parse_command("\n".join(commands))
     applied = apply_to_all(networks, edits, shared=organization.shared)
-    shared = SharedChange(organization.shared, applied.shared)
+    shared = SharedComparison(organization.shared, applied.shared)
     document = parse_document(REQUIRED)
     return compare_snapshots(networks, applied.snapshots, document, applied.notes, shared)
 

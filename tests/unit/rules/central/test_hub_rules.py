@@ -33,7 +33,7 @@ from organization_edits import (
     edit_zone,
     forbid_reading,
 )
-from posture.analysis.central.view import restrict
+from posture.analysis.central.view import restrict_network
 from posture.model.baseline import Baseline
 from posture.model.network import EndpointType
 from posture.model.shared_network import (
@@ -316,7 +316,7 @@ def test_the_facts_that_a_vpc_depends_on_are_all_that_rules_need(name: str) -> N
     broken = BREAKS.get(name)
     organization = broken.edit(DESIGNS[broken.design]()) if broken else add_vpn()
     for vpc_id in {HUB, SPOKE} & organization.snapshots.keys():
-        view = restrict(organization.shared, organization.snapshots[vpc_id])
+        view = restrict_network(organization.shared, organization.snapshots[vpc_id])
         answers = list_answers(organization, vpc_id, organization.shared)
         assert list_answers(organization, vpc_id, view) == answers
 

@@ -28,7 +28,7 @@ def build_trial(
     """
     if before.whole is None or network is None:
         return VpcContext(snapshot, before.baseline, policy_units, former=before, shared=network)
-    from posture.analysis.central.view import find_links, restrict  # noqa: PLC0415 - if it is read
+    from posture.analysis.central.view import find_links, restrict_network  # noqa: PLC0415 - if it is read
 
     same = network is before.whole and find_links(snapshot) == find_links(before.snapshot)
     return VpcContext(
@@ -36,6 +36,6 @@ def build_trial(
         before.baseline,
         policy_units,
         former=before,
-        shared=before.shared if same else restrict(network, snapshot),
+        shared=before.shared if same else restrict_network(network, snapshot),
         whole=network,
     )

@@ -12,10 +12,10 @@ from posture.analysis.central.ends import VpcEnd, get_end
 from posture.analysis.central.gates import Flow, Judged, judge_groups, judge_outbound
 from posture.analysis.central.routes import get_transit
 from posture.analysis.central.targets import (
-    Target,
+    CentralTarget,
     describe_unread_interface,
     judge_state,
-    restrict,
+    restrict_interface,
 )
 from posture.analysis.central.traces import (
     Trace,
@@ -95,7 +95,7 @@ class CentralTracer:
         self._traced: dict[tuple[_Question, AddressSet], Trace] = {}
         self._parts: dict[tuple[_Question, AddressSet], tuple[AddressSet, ...]] = {}
         self._cutters: dict[str, tuple[AddressSet, ...]] = {}
-        self._targets: dict[tuple[str, frozenset[int]], Target | None] = {}
+        self._targets: dict[tuple[str, frozenset[int]], CentralTarget | None] = {}
         self._alike: dict[tuple[object, ...], tuple[Trace, ...]] = {}
 
     def find_endpoint(self, endpoint_id: str) -> tuple[VpcEnd, Endpoint] | None:
@@ -138,12 +138,12 @@ class CentralTracer:
             )
         )
 
-    def _find_target(self, endpoint_id: str, versions: frozenset[int]) -> Target | None:
+    def _find_target(self, endpoint_id: str, versions: frozenset[int]) -> CentralTarget | None:
         if not (found := self.find_endpoint(endpoint_id)):
             return None
         there, endpoint = found
         known = there.snapshot.network_interfaces
-        return Target(
+        return CentralTarget(
             there,
             endpoint,
             judge_state(there, endpoint),
@@ -157,7 +157,7 @@ class CentralTracer:
     def _trace_target(
         self,
         subnet: Subnet,
-        target: Target,
+        target: CentralTarget,
         ports: tuple[PortRange, ...],
         groups: frozenset[str],
     ) -> tuple[Trace, ...]:
@@ -182,7 +182,7 @@ class CentralTracer:
                     ports,
                     groups,
                 )
-                restricted = restrict(interface, target.versions)
+                restricted = restrict_interface(interface, target.versions)
                 trace, whole = self._trace_interface(question, target.there, restricted)
                 traces.append(trace)
                 alike = alike and whole

@@ -11,7 +11,7 @@ from posture.model.network import Endpoint, Facet, NetworkInterface
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CentralTarget:
     """An endpoint whose interfaces paths lead to, at the addresses of some IP versions."""
 
     there: VpcEnd
@@ -41,7 +41,7 @@ class Target:
         return self.versions.intersection(each.version for each in interface.addresses)
 
 
-def restrict(interface: NetworkInterface, versions: frozenset[int]) -> NetworkInterface:
+def restrict_interface(interface: NetworkInterface, versions: frozenset[int]) -> NetworkInterface:
     """Return an interface with its addresses of the IP versions that the names return."""
     addresses = tuple(each for each in interface.addresses if each.version in versions)
     if addresses == interface.addresses:

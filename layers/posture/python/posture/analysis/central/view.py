@@ -75,7 +75,7 @@ def find_links(snapshot: Snapshot) -> VpcLinks:
     )
 
 
-def restrict(shared: SharedNetwork, snapshot: Snapshot) -> SharedNetwork:
+def restrict_network(shared: SharedNetwork, snapshot: Snapshot) -> SharedNetwork:
     """Return just the facts that the verdicts on a VPC can depend on.
 
     Remediations may use further ones, such as a zone that the VPC is not associated with.

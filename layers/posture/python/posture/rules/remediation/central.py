@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from posture.analysis.central.answers import NameOutcome, StepStatus
+from posture.analysis.central.answers import NameOutcome, StepKind, StepStatus
 from posture.analysis.central.identity import cache_by_identity
 from posture.edits.format import format_sequence
 from posture.edits.state import NetworkState, apply_to_state
@@ -21,6 +21,7 @@ from posture.rules.central.use import CentralUse, evaluate_use
 from posture.rules.remediation.central_gates import list_gate_edits
 from posture.rules.remediation.central_links import list_link_edits
 from posture.rules.remediation.central_names import list_name_edits
+from posture.rules.remediation.central_policies import list_policy_edits
 from posture.rules.remediation.central_problem import Plan, Problem
 from posture.rules.remediation.central_texts import describe_accounts, describe_plan
 from posture.rules.rule import VpcContext
@@ -158,6 +159,9 @@ def _try(vpc: VpcContext, edits: Plan) -> VpcContext | None:
 def _list_candidates(problem: Problem) -> Iterator[Plan]:
     """List what may mend the step that decides, the least first."""
     if problem.shared is None or problem.use.status is StepStatus.UNKNOWN:
+        return
+    if problem.step and problem.step.kind is StepKind.POLICY:
+        yield from list_policy_edits(problem)
         return
     if problem.path is None:
         yield from list_name_edits(problem)

@@ -14,6 +14,7 @@ from posture.edits.edit import (
     CreateTransitGatewayVpcAttachment,
     Edit,
     ModifyVpcAttribute,
+    ModifyVpcEndpoint,
     ReplaceRoute,
 )
 from posture.edits.shared_edit import (
@@ -126,6 +127,9 @@ TEXTS: Mapping[type, Describe] = {
     CreateNetworkAclEntry: _allow,
     AuthorizeSecurityGroupIngress: _authorize,
     ModifyVpcAttribute: _set_attribute,
+    ModifyVpcEndpoint: lambda it, _: (
+        f"add the account of the VPC to those that the policy of {it.vpc_endpoint_id} admits"
+    ),
     AcceptVpcPeeringConnection: lambda it, _: (
         f"accept the peering connection {it.vpc_peering_connection_id}"
     ),

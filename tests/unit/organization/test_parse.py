@@ -1,5 +1,6 @@
 """Rows of the shared network's services as parts of the model."""
 
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from itertools import pairwise
 from typing import Any
@@ -267,6 +268,13 @@ def test_a_route_to_several_attachments_names_them_all() -> None:
     route = parse_route(row)
     assert (route.cidr, route.attachment_ids) == (ip_network("10.0.0.0/8"), ("a", "b"))
     assert (route.static, route.blackhole) == (False, False)
+
+
+@pytest.mark.parametrize("parse", [parse_route, parse_core_route])
+def test_a_route_without_a_destination_is_malformed(parse: Callable[[Any], object]) -> None:
+    """It could be any, so the routes of its table are not known."""
+    with pytest.raises(MalformedRowError, match="PrefixListId"):
+        parse({"State": "active", "Type": "static", "DestinationCidrBlock": ""})
 
 
 @pytest.mark.parametrize(

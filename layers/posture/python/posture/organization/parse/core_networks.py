@@ -95,7 +95,7 @@ def parse_core_route(row: Row) -> TransitRoute:
     cidr = get_network(row, "DestinationCidrBlock")
     return TransitRoute(
         cidr=cidr,
-        prefix_list_id=get_text(row, "PrefixListId", "") or None if cidr is None else None,
+        prefix_list_id=get_text(row, "PrefixListId") if cidr is None else None,
         attachment_ids=tuple(
             sorted(filter(None, map(_name_destination, list_members(row, "Destinations"))))
         ),

@@ -118,7 +118,7 @@ def parse_route(row: Row) -> TransitRoute:
     cidr = get_network(row, "DestinationCidrBlock")
     return TransitRoute(
         cidr=cidr,
-        prefix_list_id=get_text(row, "PrefixListId", "") or None if cidr is None else None,
+        prefix_list_id=get_text(row, "PrefixListId") if cidr is None else None,
         attachment_ids=_list_attachments(list_members(row, "TransitGatewayAttachments")),
         blackhole=get_text(row, "State") == BLACKHOLE,
         static=get_text(row, "Type") == STATIC,

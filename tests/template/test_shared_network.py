@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from posture.changes.shared_events import SERVICES, build_forward_patterns, build_survey_patterns
+from posture.changes.shared_events import SERVICES
+from posture.changes.survey_patterns import build_forward_patterns, build_survey_patterns
 from posture.model.shared_network import SharedFacet
 from posture_cli.embedded.translation import read_template
 from stack_template import (

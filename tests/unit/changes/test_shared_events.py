@@ -18,9 +18,8 @@ from posture.changes.shared_events import (
     SERVICES,
     SURVEYED,
     VPC_TAGS,
-    build_forward_patterns,
-    build_survey_patterns,
 )
+from posture.changes.survey_patterns import build_forward_patterns, build_survey_patterns
 from posture.errors import MalformedChangeError
 from posture.model.change import Change, ChangeOutcome
 from posture.model.shared_kind import SharedKind

@@ -10,11 +10,9 @@ https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-networkmanager.htm
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
-from posture.changes.event_groups import EC2, NO_FACTS, EventGroup, SurveyedFacts, build_group
+from posture.changes.event_groups import NO_FACTS, SurveyedFacts, build_group
 from posture.model.shared_kind import SharedKind
 
 ROUTE53 = "route53.amazonaws.com"
@@ -69,15 +67,13 @@ OF_VPCS = (
     ),
 )
 
-# A baseline selects central VPCs and their users by tags, which a pattern of its own selects. The
-# heartbeat, which sets the same tag every ten minutes, leads to no survey.
+# A baseline selects central VPCs and their users by tags, which a pattern of its own selects.
 VPC_TAGS = build_group(
     "Tags",
     "Tags of a VPC select it as a central one, or as a user of one. Other tags lead to no survey.",
     "CreateTags DeleteTags",
     survey=SurveyedFacts(_ZONES),
 )
-HEARTBEAT_TAG = "posture-heartbeat"
 
 # Calls that concern the shared network alone.
 SURVEYED = (
@@ -345,50 +341,3 @@ def find_facts(source: str, name: str) -> SurveyedFacts:
         name: Its `eventName`.
     """
     return _FACTS.get((source, name), NO_FACTS)
-
-
-def build_survey_patterns() -> dict[str, dict[str, Any]]:
-    """Build the EventBridge patterns of what leads to a survey, by the stack's rule."""
-    calls = _build_pattern([NETWORK_MANAGER], SURVEYED)
-    source = calls.pop("source")
-    return {
-        "SurveyNetworkRule": _build_pattern([EC2], (*OF_VPCS, *SURVEYED)),
-        "SurveyTagsRule": _build_tag_pattern(),
-        "SurveyNamesRule": _build_pattern([ROUTE53, RESOLVER, PROFILES, RAM], SURVEYED),
-        "SurveyCoreRule": {"source": source, "$or": [calls, {"detail-type": [*NETWORK_EVENTS]}]},
-    }
-
-
-def build_forward_patterns() -> dict[str, dict[str, Any]]:
-    """Build the patterns of the events of global services, by the rule of shared-events.yaml."""
-    return {
-        "ZonesRule": _build_pattern([ROUTE53], SURVEYED),
-        "CoreRule": build_survey_patterns()["SurveyCoreRule"],
-    }
-
-
-def _build_tag_pattern() -> dict[str, Any]:
-    """Build the pattern that selects tags of VPCs.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
-    """
-    pattern = _build_pattern([EC2], [VPC_TAGS])
-    pattern["detail"]["requestParameters"] = {
-        "resourcesSet": {"items": {"resourceId": [{"prefix": "vpc-"}]}},
-        "tagSet": {"items": {"key": [{"anything-but": HEARTBEAT_TAG}]}},
-    }
-    return pattern
-
-
-def _build_pattern(sources: list[str], groups: Iterable[EventGroup]) -> dict[str, Any]:
-    names = [name for group in groups if group.source in sources for name in group.names]
-    return {
-        "source": [_name(each) for each in sources],
-        "detail-type": ["AWS API Call via CloudTrail"],
-        "detail": {"eventName": names, "errorCode": [{"exists": False}]},
-    }
-
-
-def _name(source: str) -> str:
-    """Return what EventBridge names the service of an `eventSource`."""
-    return f"aws.{source.partition('.')[0]}"

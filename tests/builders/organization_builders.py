@@ -35,6 +35,7 @@ from posture.model.network import (
     RouteOrigin,
     RouteTable,
     SecurityGroup,
+    SecurityGroupRule,
     Service,
     Snapshot,
     Subnet,
@@ -164,6 +165,15 @@ class Organization:
         return Organization(
             {**self.snapshots, vpc_id: changed}, replace(self.shared, central_vpcs=central)
         )
+
+    def edit_group(self, *rules: SecurityGroupRule) -> "Organization":
+        """Replace what the security group of the hub's endpoints admits."""
+
+        def change(hub: Snapshot) -> Snapshot:
+            group = replace(hub.security_groups[ENDPOINTS_GROUP], ingress=rules)
+            return replace(hub, security_groups={group.id: group})
+
+        return self.edit_vpc(HUB, change)
 
     def edit_shared(self, **parts: Any) -> "Organization":
         """Replace parts of the shared network; a mapping is merged, None removes its item."""

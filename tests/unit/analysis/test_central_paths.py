@@ -118,16 +118,6 @@ def edit_routes(organization: Organization, vpc_id: str, *routes: Route) -> Orga
     return organization.edit_vpc(vpc_id, change)
 
 
-def edit_group(organization: Organization, *rules: SecurityGroupRule) -> Organization:
-    """Replace what the security group of the endpoint admits."""
-
-    def change(hub: Snapshot) -> Snapshot:
-        group = replace(hub.security_groups[ENDPOINTS_GROUP], ingress=rules)
-        return replace(hub, security_groups={group.id: group})
-
-    return organization.edit_vpc(HUB, change)
-
-
 def test_a_path_has_each_step_there_and_back() -> None:
     """Each step names the resource that decides it, and the account that owns it."""
     path = trace(TRANSIT)
@@ -397,7 +387,7 @@ def test_an_inspection_vpc_makes_a_path_unknown_and_what_follows_can_break_it() 
     assert (
         step.text == "tgw-attach-spoke2 leads through vpc-spoke2, whose firewall rules are not read"
     )
-    assert decide(edit_group(onward))[:2] == (StepStatus.BROKEN, StepKind.SECURITY_GROUP)
+    assert decide(onward.edit_group())[:2] == (StepStatus.BROKEN, StepKind.SECURITY_GROUP)
     assert decide(changed)[:2] == (StepStatus.BROKEN, StepKind.TRANSIT_ROUTE)
 
 
@@ -619,11 +609,11 @@ def test_endpoints_in_one_subnet_are_told_apart_by_routes_and_groups() -> None:
 
 def test_a_group_reference_works_over_peering_and_not_over_a_gateway() -> None:
     """AWS excludes endpoints from references over gateways."""
-    over_gateway = trace(edit_group(TRANSIT, admits("sg-app"))).deciding
+    over_gateway = trace(TRANSIT.edit_group(admits("sg-app"))).deciding
     assert over_gateway
     assert over_gateway.status is StepStatus.BROKEN
     assert "does not work over a transit gateway" in over_gateway.text
-    peered = edit_group(PEERED, reference("sg-app"))
+    peered = PEERED.edit_group(reference("sg-app"))
     path = trace(peered)
     assert path.status is StepStatus.PARTLY
     assert path.groups == {"sg-app"}
@@ -636,7 +626,7 @@ def test_a_group_reference_does_not_work_between_regions() -> None:
     """Both VPCs must be in one Region."""
     peering = PEERED.shared.peerings["pcx-spoke1"]
     abroad = replace(peering, accepter=replace(peering.accepter, region="eu-west-2"))
-    changed = edit_group(PEERED, reference("sg-app")).edit_shared(peerings={abroad.id: abroad})
+    changed = PEERED.edit_group(reference("sg-app")).edit_shared(peerings={abroad.id: abroad})
     assert decide(changed)[:2] == (StepStatus.BROKEN, StepKind.SECURITY_GROUP)
 
 
@@ -656,7 +646,7 @@ def with_workload_group(organization: Organization, *egress: SecurityGroupRule) 
 
 def test_the_workloads_own_groups_must_let_the_traffic_out_and_be_admitted() -> None:
     """If they are known, they decide."""
-    admitted = with_workload_group(edit_group(PEERED, reference("sg-app")), admits("0.0.0.0/0"))
+    admitted = with_workload_group(PEERED.edit_group(reference("sg-app")), admits("0.0.0.0/0"))
     assert trace(admitted, groups=["sg-app"]).status is StepStatus.HOLDS
     other = trace(admitted, groups=["sg-other"])
     assert other.status is StepStatus.BROKEN
@@ -671,7 +661,7 @@ def test_the_workloads_own_groups_must_let_the_traffic_out_and_be_admitted() -> 
 
 def test_a_prefix_list_in_the_endpoints_group_must_be_read() -> None:
     """It may hold the subnet's blocks."""
-    changed = edit_group(TRANSIT, admits("pl-spokes"))
+    changed = TRANSIT.edit_group(admits("pl-spokes"))
     step = trace(changed).deciding
     assert step
     assert step.status is StepStatus.UNKNOWN
@@ -693,7 +683,7 @@ def test_a_prefix_list_in_the_endpoints_group_must_be_read() -> None:
 def test_ports_that_are_not_alike_decide_in_part_or_not_at_all() -> None:
     """Clients choose one of the known ports; an unknown port decides nothing."""
     smtp = ((25, 25), (587, 587))
-    changed = edit_group(TRANSIT, admits(str(SPOKE_BLOCK), (587, 587)))
+    changed = TRANSIT.edit_group(admits(str(SPOKE_BLOCK), (587, 587)))
     path = trace(changed, ports=smtp)
     assert path.status is StepStatus.PARTLY
     assert path.deciding

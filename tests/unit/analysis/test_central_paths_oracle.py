@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from network_builders import admits, allow, deny, prefix_list, route
 from organization_builders import (
-    ENDPOINTS_GROUP,
     GATEWAY,
     HUB,
     HUB_ACCOUNT,
@@ -226,12 +225,7 @@ def change_group(random: Random, organization: Organization) -> Organization:
         admits(choose_block(random), random.choice(((443, 443), (443, 443), (80, 80), (0, 65535))))
         for _ in range(random.randrange(3))
     )
-
-    def change(hub: Snapshot) -> Snapshot:
-        group = replace(hub.security_groups[ENDPOINTS_GROUP], ingress=rules)
-        return replace(hub, security_groups={group.id: group})
-
-    return organization.edit_vpc(HUB, change)
+    return organization.edit_group(*rules)
 
 
 def change_peering(random: Random, organization: Organization) -> Organization:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -108,7 +108,7 @@ def _dangling_records(vpc: VpcContext) -> Iterator[RuleResult]:
             summary = f"{zone.id} points to {join_names(lost)}, in no VPC that was read: {doubt}"
             yield undecided(zone.id, summary, concerns=concerns)
         else:
-            yield _fail_dangling(vpc, zone, lost, concerns)
+            yield _fail_dangling(vpc, zone, (uses, lost), concerns)
 
 
 def _list_associated_zones(
@@ -142,8 +142,12 @@ def find_listing_doubt(shared: SharedNetwork, zone: HostedZone) -> str:
 
 
 def _fail_dangling(
-    vpc: VpcContext, zone: HostedZone, lost: list[str], concerns: frozenset[str]
+    vpc: VpcContext,
+    zone: HostedZone,
+    found: tuple[list[CentralUse], list[str]],
+    concerns: frozenset[str],
 ) -> RuleResult:
+    uses, lost = found
     records = [
         each
         for each in zone.records or ()
@@ -168,11 +172,20 @@ def _fail_dangling(
             )
             for each in records
         ),
-        remediation=Remediation(
-            "Point the records to an endpoint that exists, or delete them with the zone."
-        ),
+        propose=lambda: _point_elsewhere(vpc, uses),
         concerns=concerns | {vpc.snapshot.vpc.id},
         root=f"private hosted zone {zone.id} points to deleted endpoints",
+    )
+
+
+def _point_elsewhere(vpc: VpcContext, uses: Iterable[CentralUse]) -> tuple[Remediation, ...]:
+    """Propose to lead the names to another endpoint, then a sentence."""
+    # Few findings need it, and it needs the edits.
+    from posture.rules.remediation.central import propose_central  # noqa: PLC0415
+
+    return (
+        *(found for use in uses if use.deciding for found in propose_central(vpc, use)),
+        Remediation("Point the records to an endpoint that exists, or delete them with the zone."),
     )
 
 

@@ -232,6 +232,19 @@ def test_when_facts_were_read_changes_no_digest() -> None:
     assert _list_dependents(before, after) == set()
 
 
+def test_a_zone_for_a_further_name_of_an_endpoint_is_in_the_view() -> None:
+    """The VPC may miss it, although no association leads there."""
+    before = build_organization(spokes=1, services=("monitoring",))
+    vpc = before.shared.vpcs["vpc-spoke1"]
+    optional = next(each for each in vpc.zone_ids if each.endswith(".api.aws"))
+    rest = tuple(each for each in vpc.zone_ids if each != optional)
+    after = before.edit_shared(vpcs={vpc.id: replace(vpc, zone_ids=rest)})
+    view = restrict_network(after.shared, after.snapshots[vpc.id])
+    full = evaluate(after, vpc.id, after.shared)
+    assert optional in view.zones
+    assert evaluate(after, vpc.id, view) == full
+
+
 @pytest.mark.parametrize("link", Link)
 @pytest.mark.parametrize("names", Names)
 def test_all_spokes_use_the_hub(names: Names, link: Link) -> None:

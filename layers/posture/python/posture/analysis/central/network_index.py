@@ -18,6 +18,7 @@ from posture.analysis.addresses import AddressSet
 from posture.analysis.central.attachments import APPLIANCES
 from posture.analysis.central.identity import cache_by_identity
 from posture.analysis.central.known_endpoints import get_endpoint_id
+from posture.analysis.central.private_names import DOMAINS_OF_AWS
 from posture.model.network import Address, Network
 from posture.model.shared_network import (
     AttachmentKind,
@@ -190,6 +191,21 @@ class NetworkIndex:
     def named_by_zone(self) -> Mapping[str, Named]:
         """What the records of each zone name."""
         return {name: list_named(zone) for name, zone in self.shared.zones.items()}
+
+    @cached_property
+    def _naming(self) -> Mapping[str, frozenset[str]]:
+        """The zones of AWS's domains whose records name each endpoint."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for zone_id, named in self.named_by_zone.items():
+            if not self.shared.zones[zone_id].name.endswith(DOMAINS_OF_AWS):
+                continue
+            for endpoint_id in named.endpoint_ids:
+                found[endpoint_id].add(zone_id)
+        return {name: frozenset(zone_ids) for name, zone_ids in found.items()}
+
+    def list_naming_zones(self, endpoint_ids: Iterable[str]) -> frozenset[str]:
+        """List the zones of AWS's domains whose records name one of these endpoints."""
+        return frozenset(it for each in endpoint_ids for it in self._naming.get(each, ()))
 
     @cached_property
     def named(self) -> Named:

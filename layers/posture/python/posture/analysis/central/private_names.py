@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from posture.model.network import Endpoint, EndpointType, Service, Snapshot
 from posture.model.service_names import CUSTOM_SERVICE_NAME, get_partition, short_name
 
+DOMAINS_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".aws", ".api.amazonwebservices.com.cn")
 SUFFIXES = {"aws-cn": "amazonaws.com.cn"}
 # https://docs.aws.amazon.com/general/latest/gr/rande.html#dual-stack-endpoints
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html

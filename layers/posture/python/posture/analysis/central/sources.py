@@ -16,13 +16,11 @@ from posture.analysis.central.known_endpoints import find_endpoint, find_holders
 from posture.analysis.central.match_index import list_matches
 from posture.analysis.central.matches import Match, list_first
 from posture.analysis.central.network_index import list_named
-from posture.analysis.central.private_names import list_s3_names
+from posture.analysis.central.private_names import DOMAINS_OF_AWS, list_s3_names
 from posture.analysis.central.records import matches
 from posture.model.network import EndpointType, Service, Snapshot
 from posture.model.service_names import REGION, find_region, short_name
 from posture.model.shared_network import HostedZone, RuleKind, SharedNetwork
-
-DOMAINS_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".aws", ".api.amazonwebservices.com.cn")
 
 
 @dataclass(frozen=True, slots=True)

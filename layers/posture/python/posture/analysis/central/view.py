@@ -165,7 +165,9 @@ class View:
             for each in shared.unread
             if each.facet is SharedFacet.ZONE and each.account in accounts
         }
-        kept["zones"] = {**kept["zones"], **_select(shared.zones, unsure)}
+        # Zones for further names of the endpoints that the VPC uses, which it may miss.
+        beside = self._index.list_naming_zones(names.named.endpoint_ids)
+        kept["zones"] = {**kept["zones"], **_select(shared.zones, {*unsure, *beside})}
         ids = {links.vpc_id, *(name for mapping in kept.values() for name in mapping)}
         return replace(
             shared,

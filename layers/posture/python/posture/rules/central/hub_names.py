@@ -47,7 +47,8 @@ def evaluate_central_names(
         return undecided(endpoint.id, summary, remediation=remedy)
     found = _find_name_sources(vpc, vpc.shared, endpoint, service)
     if found.leading:
-        summary = f"{name} has private DNS disabled; {join_names(found.leading)} leads names to it"
+        by = join_names(sorted(found.leading))
+        summary = f"{name} has private DNS disabled; {by} leads names to it"
         return passed(endpoint.id, summary, concerns=frozenset({endpoint.id, *found.leading}))
     if found.covering:
         summary = (

@@ -86,12 +86,12 @@ def lambda_client(options: list[str], shell: Mapping[str, str]) -> Iterator[Any]
 
 
 def opened(client: Any) -> set[tuple[str, str]]:
-    """Return rule and resource of every open finding in the emulator."""
+    """Return rule and resource of every finding in the emulator that is open or unknown."""
     stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
     findings = Findings(client("dynamodb"), outputs["FindingsTableName"])
-    stored = findings.find_by_status(FindingStatus.OPEN)
-    return {(each.rule, each.resource) for each in stored}
+    statuses = (FindingStatus.OPEN, FindingStatus.UNKNOWN)
+    return {(it.rule, it.resource) for each in statuses for it in findings.find_by_status(each)}
 
 
 def test_sam_local_invoke_runs_a_function_in_its_container(

@@ -21,7 +21,8 @@ from sample_events import (
 )
 from stack_template import PATH
 
-ENVIRONMENT = json.loads((PATH.parent / "env.json").read_text(encoding="utf-8"))["Parameters"]
+ENVIRONMENTS = json.loads((PATH.parent / "env.json").read_text(encoding="utf-8"))
+ENVIRONMENT = ENVIRONMENTS["Parameters"]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_the_functions_start_with_the_variables_of_sam_local() -> None:
         variables = EnvironmentVariables(
             function.name,
             variables=declared,
-            override_values=ENVIRONMENT,
+            override_values={**ENVIRONMENT, **ENVIRONMENTS.get(function.name, {})},
             aws_creds={"region": "eu-west-1"},
         ).resolve()
         assert Settings.from_env(variables).tables.findings == ENVIRONMENT["FINDINGS_TABLE"]

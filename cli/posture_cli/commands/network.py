@@ -87,7 +87,8 @@ def network(
 
 
 def _read_stored(stack: str, regions: Sequence[str]) -> Iterable[VpcMatrix]:
-    opened = [open_tables(stack, each, {}) for each in dict.fromkeys(regions) or (None,)]
+    named = {"findings": None}
+    opened = [open_tables(stack, each, named) for each in dict.fromkeys(regions) or (None,)]
     return chain.from_iterable(
         each.read_matrices(it for it in each.list_scopes() if it.vpc_id) for each in opened
     )

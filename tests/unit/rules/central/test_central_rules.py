@@ -308,6 +308,8 @@ def test_a_rule_in_conflict_with_a_zone_is_reported_although_its_answer_is_not_k
         (allow_accounts(HUB_ACCOUNT), Status.FAIL),
         (write_policy(), Status.PASS),
         (write_policy(Resource=f"arn:aws:kms:*:{HUB_ACCOUNT}:key/*"), Status.PASS),
+        (write_policy(Action=["sqs:*", "kms:Decrypt"]), Status.PASS),
+        (write_policy(Action="sqs:*"), Status.FAIL),
         (f'{{"Statement": "{HUB_ACCOUNT}"', Status.UNKNOWN),
         (f'["{HUB_ACCOUNT}"]', Status.UNKNOWN),
         ('{"Statement": []}', Status.FAIL),

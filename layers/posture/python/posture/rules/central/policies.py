@@ -15,6 +15,7 @@ from posture.policy import EndpointContext, MalformedPolicyError, PolicyAnswer, 
 from posture.policy import parse_policy as parse
 from posture.policy.automata import SearchBudget
 from posture.policy.decide import MAX_UNITS, Decider, QuestionResult
+from posture.policy.service_actions import find_action_prefixes
 
 ACCOUNT = re.compile(r"\d{12}")
 ORGANIZATION = re.compile(r"\bo-[a-z0-9]{10,32}\b")
@@ -39,8 +40,8 @@ def judge_policy(
             is not known.
 
     Returns:
-        None where the policy does not distinguish accounts, organizations or sources, or only
-        allows this account by name.
+        None where the policy does not distinguish accounts, organizations or sources and names
+        actions of the service, or only allows this account by name.
     """
     text, account = endpoint.policy, user.scope.account
     own = organization.partition("/")[0]
@@ -49,12 +50,22 @@ def judge_policy(
     foreign = bool(own) and bool(set(ORGANIZATION.findall(text)) - {own})
     by_account = bool(ACCOUNT.search(text)) and account != snapshot.scope.account
     by_source = bool(SOURCE.search(text)) or not ALLOWS.search(text)
-    if not foreign and not by_account and not by_source:
+    prefixes = find_action_prefixes(endpoint.service_name)
+    by_action = bool(prefixes) and not _allows_actions(text, prefixes)
+    if not foreign and not by_account and not by_source and not by_action:
         return None
-    if account in text and not NEGATED.search(text) and not foreign and not by_source:
+    if account in text and not (NEGATED.search(text) or foreign or by_source or by_action):
         return None
     asked = account if account in text else next(each for each in UNNAMED if each not in text)
-    limits = {"StringNotEquals": {"aws:PrincipalAccount": asked}}, *_list_limits(text, user, own)
+    limits = [
+        {"Action": "*", "Condition": each}
+        for each in (
+            {"StringNotEquals": {"aws:PrincipalAccount": asked}},
+            *_list_limits(text, user, own),
+        )
+    ]
+    if by_action:
+        limits.append({"NotAction": [f"{each}:*" for each in prefixes]})
     found = _decide(text, json.dumps(limits), build_endpoint_context(snapshot, endpoint))
     named = f"the policy of {endpoint.id}"
     status, said, missing = StepStatus.HOLDS, f"{named} lets requests of {account} through", ""
@@ -77,6 +88,19 @@ def _list_limits(text: str, user: Snapshot, organization: str) -> Iterator[dict[
 
 
 @lru_cache(maxsize=512)
+def _allows_actions(text: str, prefixes: tuple[str, ...]) -> bool:
+    """Return whether a policy may allow actions with these prefixes, or cannot be parsed."""
+    try:
+        allowing = [each for each in parse(text).statements if each.allows]
+    except (MalformedPolicyError, ValueError):
+        return True
+    named = {it.lower().partition(":")[0] for each in allowing for it in each.actions}
+    return any(each.excludes_actions for each in allowing) or any(
+        each in prefixes or "*" in each or "?" in each or "$" in each for each in named
+    )
+
+
+@lru_cache(maxsize=512)
 def _decide(text: str, limits: str, endpoint: EndpointContext) -> QuestionResult:
     """Decide whether a policy that denies all other requests allows anything."""
     try:
@@ -93,8 +117,7 @@ def _deny_others(text: str, limits: str) -> str:
         raise MalformedPolicyError("it is no object")
     stated = document.get("Statement", [])
     deny = (
-        {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": each}
-        for each in json.loads(limits)
+        {"Effect": "Deny", "Principal": "*", "Resource": "*", **each} for each in json.loads(limits)
     )
     statements = stated if isinstance(stated, list) else [stated]
     return json.dumps({**document, "Statement": [*statements, *deny]})

@@ -224,12 +224,11 @@ class CauseFinder:
         record = state.record
         unsettled_at = record.unsettled_at if record else None
         changes = select_applied(self._evaluated.changes)
-        if unsettled_at is None or not changes:
+        if record is None or unsettled_at is None or not changes:
             return Amendments(unsettled_at=unsettled_at)
         steps: dict[str, Transition] = {}
         snapshots: list[StoredSnapshot] = []
-        for stored in self._load_windows(unsettled_at):
-            known = {each.event_id for each in stored.changes}
+        for stored, known in self._load_windows(record.snapshot_at or unsettled_at):
             until = stored.observed_at + READING
             new = [each for each in changes if each.event_id not in known and each.time <= until]
             if not new:
@@ -243,22 +242,29 @@ class CauseFinder:
             unsettled_at = next((it.observed_at for it in snapshots if it.unsettled), None)
         return Amendments(tuple(steps.values()), tuple(snapshots), unsettled_at)
 
-    def _load_windows(self, at: datetime) -> Iterator[StoredSnapshot]:
-        """Load the snapshots from a time back whose causes are not settled, the latest first."""
+    def _load_windows(self, at: datetime) -> Iterator[tuple[StoredSnapshot, frozenset[str]]]:
+        """Load the snapshots from a time back whose causes are not settled, the latest first.
+
+        Each comes with the ids of the changes that it, a later one or the one before it knows: they
+        are not new, and CloudTrail's times are too coarse to tell which of them they belong to.
+        """
         times = [each.time for each in self._evaluated.changes]
         since, latest = min(times), max(times)
         when: datetime | None = at
-        left = MAX_WINDOWS
+        left, known = MAX_WINDOWS, frozenset[str]()
         for _ in range(MAX_LOADED):
             if when is None or when + READING < since or not left:
                 return
             stored = self._load(when)
             if stored is None:
                 return
+            before = self._load(stored.previous) if stored.previous else None
+            changes = (*stored.changes, *stored.later, *(before.changes if before else ()))
+            known |= {each.event_id for each in changes}
             # A call is no cause of what an observation after it did not see.
             seen_at = stored.confirmed_at
             if stored.unsettled and (seen_at is None or latest > seen_at - LAG):
-                yield stored
+                yield stored, known
                 left -= 1
             when = stored.previous
 

@@ -1,4 +1,4 @@
-"""A changed zone of Route 53 leads to a survey, and to an evaluation of the VPC that it serves.
+"""A changed zone of Route 53 leads to a survey, and to evaluations of the VPCs that it connects.
 
 By the rules, queues, tables and functions of the template, each with what its role allows.
 """
@@ -149,8 +149,8 @@ def _find_table(resource: Any) -> str:
 
 
 def test_a_changed_zone_evaluates_the_vpc_that_it_serves(story: Story) -> None:
-    """And no other: not the hub, and not the monitor's own VPC."""
-    assert set(story.evaluated) == {story.shared.spoke}
+    """The spoke, whose name leads to the endpoint now, and the hub, which has a user; no other."""
+    assert set(story.evaluated) == {story.shared.spoke, story.shared.hub}
 
 
 def test_the_calls_are_valid(story: Story) -> None:

@@ -32,5 +32,5 @@ def test_an_event_of_the_shared_network_has_the_described_result(
 
 def test_env_json_has_the_name_of_the_table_of_shared_facts(aws: EmbeddedAws) -> None:
     """The variable that sam local sets is that of the stack's functions."""
-    named = json.loads((PATH.parent / "env.json").read_text(encoding="utf-8"))["Parameters"]
+    named = json.loads((PATH.parent / "env.json").read_text(encoding="utf-8"))["SurveyFunction"]
     assert aws.stack.environment("SurveyFunction")["NETWORK_TABLE"] == named["NETWORK_TABLE"]

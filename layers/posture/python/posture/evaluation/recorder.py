@@ -181,13 +181,13 @@ class Recorder:
         if unsettled_at and it.observed_at - unsettled_at > KEPT:
             unsettled_at = None
         followed = self._follow(state, is_new=self._is_new)
-        held_at = followed[1].held_at if followed else None
+        held_at = record.held_at if record else None
+        if followed:
+            held_at = followed[1].held_at
         snapshots = _merge_snapshots(
             amended.snapshots if amended else (), followed[1].snapshots if followed else ()
         )
         if not self._is_new or (it.snapshot is None and not steps):
-            if followed is None and record:
-                held_at = record.held_at
             known = self._digest_known(state, followed and followed[0], snapshots)
             return Remembered(None, snapshots, unsettled_at, held_at, known)
         later = followed[0].later if followed else ()

@@ -114,7 +114,7 @@ class TransientFinder:
         times = [*(each.time for each in self._changes), *([held] if held else [])]
         oldest = min(times, default=None)
         stored: StoredSnapshot | None = latest
-        left = MAX_WINDOWS
+        left, known = MAX_WINDOWS, {each.event_id for each in latest.later}
         for _ in range(MAX_LOADED):
             if oldest is None or stored is None or stored.previous is None or not left:
                 return
@@ -123,7 +123,8 @@ class TransientFinder:
             before = self._load(stored.previous)
             if before is None:
                 return
-            known = {it.event_id for it in (*stored.changes, *before.changes)}
+            # A record's time does not tell a window from the next one: a later one may know it.
+            known |= _list_ids(before, stored) | {each.event_id for each in before.changes}
             new = [
                 each
                 for each in self._changes

@@ -124,7 +124,7 @@ def build_accelerator() -> Organization:
 
 
 def _separate_attachments(snapshot: Snapshot) -> Snapshot:
-    """Give the attachment subnets a route table without routes."""
+    """Add to the attachment subnets a route table without routes."""
     vpc_id = snapshot.vpc.id
     ids = tuple(each for each in snapshot.subnets if "-tgw-" in each)
     table = RouteTable(

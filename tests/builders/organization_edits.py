@@ -178,7 +178,7 @@ def edit_peering(**parts: object) -> Edit:
 
 
 def replace_acl(vpc_id: str, part: str, *entries: AclEntry) -> Edit:
-    """Give the workload or the attachment subnets of a VPC a network ACL of their own."""
+    """Associate the workload or attachment subnets of a VPC with a network ACL of their own."""
 
     def change(snapshot: Snapshot) -> Snapshot:
         name = vpc_id.removeprefix("vpc-")

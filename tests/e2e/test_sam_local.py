@@ -12,10 +12,8 @@ import pytest
 from botocore.config import Config
 
 from containers import find_missing
-from posture.model.finding import FindingStatus
-from posture.store.findings import Findings
 from processes import ROOT, TOOLS, build_environment, find_free_port, run_beside
-from sample_events import EXPECTED, Expected, failed_ids, find_function, read_event
+from sample_events import EXPECTED, Expected, failed_ids, find_function, list_active, read_event
 
 pytestmark = pytest.mark.skipif(bool(find_missing()), reason=f"sam local: {find_missing()}")
 
@@ -89,9 +87,7 @@ def opened(client: Any) -> set[tuple[str, str]]:
     """Return rule and resource of every finding in the emulator that is open or unknown."""
     stacks = client("cloudformation").describe_stacks(StackName="posture")["Stacks"]
     outputs = {it["OutputKey"]: it["OutputValue"] for it in stacks[0]["Outputs"]}
-    findings = Findings(client("dynamodb"), outputs["FindingsTableName"])
-    statuses = (FindingStatus.OPEN, FindingStatus.UNKNOWN)
-    return {(it.rule, it.resource) for each in statuses for it in findings.find_by_status(each)}
+    return list_active(client("dynamodb"), outputs["FindingsTableName"])
 
 
 def test_sam_local_invoke_runs_a_function_in_its_container(

@@ -27,7 +27,9 @@ def test_an_event_of_the_shared_network_has_the_described_result(
     function = aws.functions[aws.stack.physical_id(find_function(name))]
     answer = function(read_event(name))
     assert SHARED_EXPECTED[name].failed == failed_ids(answer)
-    assert SHARED_EXPECTED[name].opens <= list_active(aws)
+    assert SHARED_EXPECTED[name].opens <= list_active(
+        aws.session.client("dynamodb"), aws.stack.outputs["FindingsTableName"]
+    )
 
 
 def test_env_json_has_the_name_of_the_table_of_shared_facts(aws: EmbeddedAws) -> None:

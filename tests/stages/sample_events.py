@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posture.model.finding import FindingStatus
 from posture.store.findings import Findings
-from posture_cli.embedded.aws import EmbeddedAws
 from stack_template import PATH
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 FOLDER = PATH.parent / "events"
 FUNCTIONS = {
@@ -72,9 +74,9 @@ SHARED_EXPECTED = {
 }
 
 
-def list_active(aws: EmbeddedAws) -> set[tuple[str, str]]:
+def list_active(client: "DynamoDBClient", table: str) -> set[tuple[str, str]]:
     """List rule and resource of every finding that is open or unknown."""
-    found = Findings(aws.session.client("dynamodb"), aws.stack.outputs["FindingsTableName"])
+    found = Findings(client, table)
     statuses = (FindingStatus.OPEN, FindingStatus.UNKNOWN)
     return {(it.rule, it.resource) for each in statuses for it in found.find_by_status(each)}
 

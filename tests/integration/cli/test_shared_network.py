@@ -51,7 +51,7 @@ class SnapshotObserver:
 
 
 def rename(organization: Organization) -> Organization:
-    """Give the first spoke ids as AWS has them."""
+    """Replace the ids of the first spoke by such as AWS has."""
     spoke = organization.snapshots["vpc-spoke1"]
     subnet = replace(spoke.subnets["subnet-spoke1-a"], id=SUBNET, vpc_id=SPOKE)
     others = {key: it for key, it in spoke.subnets.items() if key != "subnet-spoke1-a"}

@@ -234,7 +234,7 @@ def test_a_vpc_whose_first_evaluation_used_older_facts_is_evaluated_again(
 
 
 def test_the_calls_that_led_to_the_survey_are_candidates(stage: OrganizationStage) -> None:
-    """Whoever emptied the zone is named; a call about another zone is not."""
+    """The caller that emptied the zone is named; a call about another zone is not."""
     zone = "Z-kms.eu-west-1.amazonaws.com"
     stage.organization = empty_zone(stage.organization).edit_shared(
         zones={"Z-other": HostedZone("Z-other", "example.com", HUB_ACCOUNT, ())}

@@ -41,7 +41,7 @@ from written_network import write_network
 
 NOW = datetime(2026, 11, 28, 10, 30, tzinfo=UTC)
 SPOKE = get_spoke_account(1)
-STRANGER = "999999999999"
+UNMONITORED = "999999999999"
 DESIGNS = [
     designs.build_whitepaper,
     designs.build_peered_whitepaper,
@@ -106,7 +106,7 @@ def write(organization: Organization) -> tuple[NetworkServices, SharedNetwork]:
 def test_a_survey_finds_the_network_that_the_accounts_share(
     build: Callable[[], Organization],
 ) -> None:
-    """Whoever owns its parts: zones, Profiles and gateways of the hub, VPCs of the spokes."""
+    """The owners of its parts: zones, Profiles and gateways of the hub, VPCs of the spokes."""
     services, shared = write(build())
     found = survey(services, shared)
     assert sort_parts(found) == sort_parts(shared)
@@ -172,9 +172,13 @@ def test_records_of_a_large_zone_are_kept_where_they_can_decide_a_name() -> None
 
 def test_zones_of_owners_that_are_not_watched_are_found_by_their_vpcs() -> None:
     """Their records are not known; those that AWS services own follow from the endpoints."""
-    zone = HostedZone("Z9", "kms.eu-west-1.amazonaws.com", STRANGER, (), public_fallback=None)
+    zone = HostedZone("Z9", "kms.eu-west-1.amazonaws.com", UNMONITORED, (), public_fallback=None)
     services, shared = write(build_organization(services=()))
-    summary = {"HostedZoneId": "Z9", "Name": f"{zone.name}.", "Owner": {"OwningAccount": STRANGER}}
+    summary = {
+        "HostedZoneId": "Z9",
+        "Name": f"{zone.name}.",
+        "Owner": {"OwningAccount": UNMONITORED},
+    }
     managed = {"HostedZoneId": "Z8", "Name": "x.", "Owner": {"OwningService": "efs.amazonaws.com"}}
     services.add(SPOKE, "ListHostedZonesByVPC", summary, managed, of="vpc-spoke1")
     found = survey(services, shared)
@@ -186,7 +190,7 @@ def test_zones_of_owners_that_are_not_watched_are_found_by_their_vpcs() -> None:
 def test_each_vpc_is_asked_for_its_zones_once_a_day() -> None:
     """The others keep their answer; one that a change names is asked at once."""
     services, shared = write(build_organization(spokes=30))
-    owned = {"HostedZoneId": "Z9", "Name": "aws.", "Owner": {"OwningAccount": STRANGER}}
+    owned = {"HostedZoneId": "Z9", "Name": "aws.", "Owner": {"OwningAccount": UNMONITORED}}
     for number in range(1, 31):
         account = get_spoke_account(number)
         services.add(account, "ListHostedZonesByVPC", owned, of=f"vpc-spoke{number}")
@@ -244,7 +248,7 @@ def _add_rare_parts(organization: Organization) -> Organization:
     table = organization.shared.tables[SPOKES_TABLE]
     reference = TransitRoute(None, "pl-1", ("tgw-attach-hub",))
     changed = replace(table, routes=(*(table.routes or ()), reference))
-    peer = TransitPeer("tgw-2", "tgw-attach-there", "us-east-1", STRANGER)
+    peer = TransitPeer("tgw-2", "tgw-attach-there", "us-east-1", UNMONITORED)
     hub = organization.shared.attachments["tgw-attach-hub"]
     peering = replace(hub, id="tgw-attach-peer", kind=AttachmentKind.PEERING, peer=peer)
     return organization.edit_shared(
@@ -396,7 +400,7 @@ def test_segments_of_a_core_network_have_tables_by_edge_location() -> None:
 
 
 def test_attachments_name_what_they_lead_to() -> None:
-    """Kinds that nobody follows are kept, so that the path is unknown by name."""
+    """Kinds that are not followed are kept, so that the path is unknown by name."""
     organization = build_organization()
     hub = organization.shared.attachments["tgw-attach-hub"]
     vpn = replace(

@@ -250,7 +250,7 @@ def test_a_catalogue_is_read_by_its_digest(client: Any, table: SharedNetworkTabl
 
 
 def test_each_field_is_taken_from_the_latest_account_that_sees_it() -> None:
-    """Whoever owns a gateway sees the table of an attachment, the owner of the VPC does not."""
+    """The owner of a gateway sees the table of an attachment, that of the VPC does not."""
     attachment = next(iter(ORGANIZATION.shared.attachments.values()))
     views = [replace(attachment, table_id=None, state="available"), attachment]
     parts = [

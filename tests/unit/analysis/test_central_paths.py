@@ -727,7 +727,7 @@ def test_entries_for_the_answers_need_the_clients_ports() -> None:
 
 
 def dual_stack(organization: Organization, vpc_id: str, block: str, *, only: bool) -> Organization:
-    """Give the workload subnet of a VPC an IPv6 block, and maybe no other."""
+    """Add an IPv6 block to the workload subnet of a VPC, which may have no other."""
 
     def change(snapshot: Snapshot) -> Snapshot:
         name = vpc_id.removeprefix("vpc-")
@@ -805,7 +805,7 @@ def build_ipv6() -> Organization:
 
 
 def use_ipv6(hub: Snapshot, address: str) -> Snapshot:
-    """Give an interface of the hub an IPv6 address alone, and let all of IPv6 reach it."""
+    """Set an IPv6 address alone for an interface of the hub, and admit all of IPv6."""
     interface = replace(hub.network_interfaces["eni-kms-a"], addresses=(ip_address(address),))
     group = hub.security_groups[ENDPOINTS_GROUP]
     return replace(

@@ -190,7 +190,7 @@ def change_attachment(random: Random, organization: Organization) -> Organizatio
 
 
 def change_acl(random: Random, organization: Organization) -> Organization:
-    """Give some subnets of a VPC a network ACL of their own."""
+    """Associate some subnets of a VPC with a network ACL of their own."""
     vpc_id = random.choice(VPCS)
 
     def change(snapshot: Snapshot) -> Snapshot:
@@ -238,7 +238,7 @@ def change_peering(random: Random, organization: Organization) -> Organization:
 
 
 def overlap(_: Random, organization: Organization) -> Organization:
-    """Give another VPC the blocks of the hub."""
+    """Set the blocks of the hub for another VPC."""
     block = get_block(0)
     known = replace(organization.shared.vpcs[OTHER], cidrs=(block,))
     return organization.edit_vpc(

@@ -102,6 +102,6 @@ def test_a_broken_link_is_the_step_that_decides(broken: Break) -> None:
 def test_zones_with_wrong_names_lead_past_the_endpoints(
     organization: Organization, passed: set[str]
 ) -> None:
-    """A zone that is called as the service instead of as its DNS name answers for nothing."""
+    """A zone that is called as the service instead of as its DNS name answers no query."""
     open_services = {service for (_, _, service), _ in list_open(organization)}
     assert open_services == passed

@@ -24,7 +24,7 @@ from posture.survey.selection import FRESH, concerns, select_accounts, select_al
 NOW = datetime(2026, 11, 28, 10, 30, tzinfo=UTC)
 HOME = Region(HUB_ACCOUNT, "eu-west-1")
 FIRST, SECOND = get_spoke_account(1), get_spoke_account(2)
-STRANGER = "999999999999"
+UNMONITORED = "999999999999"
 ACCOUNTS = frozenset({HUB_ACCOUNT, FIRST, SECOND})
 ROUTE53, RAM, EC2 = "route53.amazonaws.com", "ram.amazonaws.com", "ec2.amazonaws.com"
 
@@ -56,8 +56,8 @@ def build_change(*ids: str, account: str = FIRST, **more: Any) -> Change:
     ("more", "expected"),
     [
         ({}, True),
-        ({"account": STRANGER}, True),
-        ({"account": STRANGER, "spreads": False}, False),
+        ({"account": UNMONITORED}, True),
+        ({"account": UNMONITORED, "spreads": False}, False),
         ({"kinds": frozenset()}, False),
         ({"event_source": EC2}, False),
         ({"event_source": EC2, "region": Region(FIRST, "eu-west-1")}, True),
@@ -74,7 +74,7 @@ def test_a_change_that_does_not_spread_is_read_where_it_was_made() -> None:
     """And nowhere if that account is not watched."""
     shared = build_organization().shared
     assert select_accounts(build_change(spreads=False), shared, ACCOUNTS) == {FIRST}
-    change = build_change(account=STRANGER, spreads=False)
+    change = build_change(account=UNMONITORED, spreads=False)
     assert select_accounts(change, shared, ACCOUNTS) == frozenset()
 
 
@@ -113,7 +113,7 @@ def test_what_is_shared_by_ram_is_read_by_those_that_use_it() -> None:
 
 
 def test_a_new_peering_connection_is_read_by_the_owners_of_both_vpcs() -> None:
-    """Nobody else sees it, so it is not looked for elsewhere."""
+    """No other account sees it, so it is not looked for elsewhere."""
     shared = build_organization(link=Link.PEERING).shared
     kinds = frozenset({SharedKind.PEERINGS})
     change = build_change(

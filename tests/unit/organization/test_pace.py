@@ -1,4 +1,4 @@
-"""Requests keep to the rate of their service, whoever sends them."""
+"""Requests keep to the rate of their service, whichever client sends them."""
 
 from collections.abc import Callable
 from types import SimpleNamespace

@@ -62,7 +62,7 @@ def test_names_are_written_as_the_model_writes_them(text: str, name: str) -> Non
 def test_public_fallback_is_off_unless_a_model_that_knows_it_says_so(
     features: dict[str, str], knows: bool, expected: bool | None
 ) -> None:
-    """While it is switched, nobody knows where."""
+    """While it is switched, it is not known where."""
     row = {"Id": "/hostedzone/Z1", "Name": "x.", "Features": features}
     zone = parse_zone(row, ACCOUNT, knows_fallback=knows)
     assert (zone.id, zone.public_fallback) == ("Z1", expected)

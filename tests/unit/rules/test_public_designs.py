@@ -99,7 +99,7 @@ def build_policy(**condition: dict[str, str]) -> str:
         ),
         (build_policy(StringEquals={"aws:PrincipalAccount": "999999999999"}), set()),
     ],
-    ids=["all but the hub", "one spoke", "a stranger"],
+    ids=["all but the hub", "one spoke", "an unmonitored account"],
 )
 def test_a_policy_that_denies_the_account_of_a_spoke_breaks_its_path(
     policy: str, vpcs: set[str]

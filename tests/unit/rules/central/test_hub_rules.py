@@ -171,11 +171,11 @@ def allow_accounts(*accounts: str) -> str:
 
 def test_the_accounts_of_users_are_trusted_in_the_policies_of_the_hub_only() -> None:
     """Trust of the baseline is not widened for anything else, and not by other accounts."""
-    spoke, stranger = get_spoke_account(1), "999988887777"
+    spoke, other = get_spoke_account(1), "999988887777"
     alone = Baseline(trusted_accounts=frozenset({HUB_ACCOUNT}))
     users = edit_endpoint("kms", policy=allow_accounts(HUB_ACCOUNT, spoke))(ORGANIZATION)
     assert judge(users, PRINCIPALS, HUB, alone)[KMS.id].status is Status.PASS
-    others = edit_endpoint("kms", policy=allow_accounts(HUB_ACCOUNT, stranger))(ORGANIZATION)
+    others = edit_endpoint("kms", policy=allow_accounts(HUB_ACCOUNT, other))(ORGANIZATION)
     assert judge(others, PRINCIPALS, HUB, alone)[KMS.id].status is Status.FAIL
     context = replace(users.build_context(HUB, alone), shared=None)
     (verdict,) = (

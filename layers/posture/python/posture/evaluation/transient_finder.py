@@ -91,7 +91,7 @@ class TransientFinder:
         return Followed(tuple(steps), tuple(snapshots), held)
 
     def _is_due(self, held_at: datetime) -> bool:
-        """Whether what was held then is told now, if no caller put it back."""
+        """Whether what was held then is reported now, if no caller put it back."""
         return self._evaluated.observed_at - held_at >= HELD
 
     def _select_since(self, stored: StoredSnapshot) -> tuple[Change, ...]:

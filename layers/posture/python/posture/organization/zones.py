@@ -1,7 +1,7 @@
 """Reads private hosted zones, their records, and the VPCs that use them.
 
-An account's own zones come with their VPCs, whoever owns these. Zones of owners that are not
-watched are found by ListHostedZonesByVPC, one request for each VPC: of a new VPC and of one that a
+An account's own zones come with their VPCs in all accounts. Zones of owners that are not watched
+are found by ListHostedZonesByVPC, one request for each VPC: of a new VPC and of one that a
 change names at once, of the others once a day.
 """
 
@@ -194,7 +194,7 @@ def _find_other_zones(
 
 
 def _read_zones_of_vpc(reader: Reader, vpc_id: str) -> Iterable[HostedZone] | None:
-    """Read the zones of a VPC, whoever owns them; None if the account may not."""
+    """Read the zones of a VPC, of all owners; None if the account may not."""
     facet = SharedFacet.ZONES_OF_VPC
     rows = reader.read_rows(facet, "HostedZoneSummaries", VPCId=vpc_id, VPCRegion=reader.region)
     if rows is None:

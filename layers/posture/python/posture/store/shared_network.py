@@ -72,7 +72,7 @@ TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class FactChange:
-    """When an entry last changed, and the calls that its survey or evaluation was told of."""
+    """When an entry last changed, and the calls that its survey or evaluation knew of."""
 
     name: str
     changed_at: datetime

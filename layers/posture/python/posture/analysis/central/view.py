@@ -201,7 +201,7 @@ class View:
 
     @cached_property
     def _outward(self) -> tuple[TransitAttachment, ...]:
-        """All that the VPC's gateways route to, if it is central: whoever can use its endpoints."""
+        """All that the VPC's gateways route to, if it is central: what can use its endpoints."""
         own = self._index.attachments_of.get(self._links.vpc_id, ()) if self._is_central else ()
         tables = [each.table_id for each in own if each.table_id]
         return (*own, *self._index.walk(tables, EVERYWHERE))

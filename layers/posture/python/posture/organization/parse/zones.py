@@ -29,7 +29,7 @@ POLICIES = {
     "CidrRoutingConfig": "IP-based",
 }
 WITH_VALUES = frozenset({"A", "AAAA", "CNAME"})
-FALLBACK = {"ENABLED": True, "DISABLED": False}  # ENABLING and DISABLING: nobody knows where
+FALLBACK = {"ENABLED": True, "DISABLED": False}  # ENABLING and DISABLING: it is not known where
 # Every name of an AWS service is at or below one of these.
 # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 AWS_SUFFIXES = (
@@ -49,7 +49,7 @@ def parse_zone(row: Row, owner: str, *, knows_fallback: bool) -> HostedZone:
     """Parse a zone of ListHostedZones, without its records.
 
     A zone has no public DNS fallback unless it is switched on. A botocore that does not know the
-    member drops it from the response: then `knows_fallback` is false, and so nobody knows.
+    member drops it from the response: then `knows_fallback` is false, and so it is not known.
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-public-dns-fallback.html
     """
     status = get_text(get_row(row, "Features"), "PublicDNSFallbackStatus", "DISABLED")

@@ -126,10 +126,10 @@ RULES: tuple[Rule[VpcContext], ...] = (
         family=Family.CENTRAL,
         severity=Severity.MEDIUM,
         rationale=(
-            "Whoever may use a central endpoint acts under its endpoint policy and reaches what it "
-            "allows. The rule applies to hubs that the baseline names (central_endpoints): a VPC "
-            "whose names lead there has to be one of their spokes. Networks that only routes lead "
-            "to the endpoint are the subject of endpoint-open-to-other-networks."
+            "A network that may use a central endpoint acts under its endpoint policy and reaches "
+            "what it allows. The rule applies to hubs that the baseline names (central_endpoints): "
+            "a VPC whose names lead there has to be one of their spokes. Networks that only routes "
+            "lead to the endpoint are the subject of endpoint-open-to-other-networks."
         ),
         remediation="Disassociate the VPC from the zone or Profile, or name it in the baseline.",
         evaluate=_unlisted_users,

@@ -46,14 +46,15 @@ ANY_ADDRESS = {
 
 
 class Clock:
-    """A clock that advances by a second at each reading, so that no two snapshots have one time."""
+    """A clock that advances by a step at each reading, so that no two snapshots have one time."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 12, 1, 12, tzinfo=UTC)
+        self.step = timedelta(seconds=1)
 
     def __call__(self) -> datetime:
-        """Return the time, a second after the last one."""
-        self.time += timedelta(seconds=1)
+        """Return the time, a step after the last one."""
+        self.time += self.step
         return self.time
 
 

@@ -133,6 +133,41 @@ def test_what_was_observed_while_open_is_no_transient(watched: Stage) -> None:
     assert list_transients(watched, None) == []
 
 
+@pytest.mark.parametrize("gap", [0.2, 0.4, 0.6, 0.8])
+def test_what_was_observed_while_open_is_no_transient_of_a_later_window(
+    watched: Stage, gap: float
+) -> None:
+    """By whole seconds, both calls may lie in each of the windows that end soon after them."""
+    records: list[Record] = []
+    watched.clock.step = timedelta()
+
+    def observe(seconds: float) -> None:
+        watched.clock.time += timedelta(seconds=seconds)
+        records.extend(taken := watched.taken())
+        watched.evaluate(*taken)
+
+    watched.open_group()
+    observe(gap / 2)
+    watched.close_group()
+    observe(gap / 2)
+    for number in range(4):
+        block = f"10.0.{200 + number}.0/28"
+        watched.alice.create_subnet(VpcId=watched.network.vpc, CidrBlock=block)
+        observe(gap)
+    watched.clock.time += timedelta(minutes=1)
+    watched.open_group()  # the same finding, which another call opens now
+    observe(10)
+    watched.close_group()
+    observe(10)
+    before = watched.rows()
+    watched.clock.time += timedelta(minutes=1)
+    watched.evaluate(*records)
+    for record in reversed(records):
+        watched.evaluate(record)
+    assert list_transients(watched, None) == []
+    assert watched.rows() == before
+
+
 def test_what_another_call_hides_is_recorded(watched: Stage) -> None:
     """The endpoint that had the open group is gone at the look."""
     watched.open_group()

@@ -31,6 +31,7 @@ from posture.attribution.events import (
 from posture.attribution.states import State, Trace, resolve_for, trace_states
 from posture.attribution.verdicts import StateVerdicts
 from posture.evaluation.recorder import EvaluatedScope
+from posture.evaluation.windows import load_windows
 from posture.model.change import Change
 from posture.model.finding import (
     UNKNOWN_CAUSE,
@@ -49,7 +50,6 @@ from posture.store.snapshots import StoredSnapshot, add_shared
 
 MAX_VERSIONS = 5  # of the baseline that are followed one by one
 MAX_WINDOWS = 5  # evaluations whose causes one observation amends
-MAX_LOADED = 40  # snapshots, back to these evaluations
 INSTANT = timedelta(seconds=1)
 
 
@@ -228,9 +228,7 @@ class CauseFinder:
             return Amendments(unsettled_at=unsettled_at)
         steps: dict[str, Transition] = {}
         snapshots: list[StoredSnapshot] = []
-        for stored, known in self._load_windows(record.snapshot_at or unsettled_at):
-            until = stored.observed_at + READING
-            new = [each for each in changes if each.event_id not in known and each.time <= until]
+        for stored, new in self._select_windows(record.snapshot_at or unsettled_at, changes):
             if not new:
                 continue
             found, left = self._amend_window(stored, new)
@@ -242,31 +240,23 @@ class CauseFinder:
             unsettled_at = next((it.observed_at for it in snapshots if it.unsettled), None)
         return Amendments(tuple(steps.values()), tuple(snapshots), unsettled_at)
 
-    def _load_windows(self, at: datetime) -> Iterator[tuple[StoredSnapshot, frozenset[str]]]:
-        """Load the snapshots from a time back whose causes are not settled, the latest first.
-
-        Each comes with the ids of the changes that it, a later one or the one before it knows: they
-        are not new, and CloudTrail's times are too coarse to tell which of them they belong to.
-        """
-        times = [each.time for each in self._evaluated.changes]
-        since, latest = min(times), max(times)
-        when: datetime | None = at
-        left, known = MAX_WINDOWS, frozenset[str]()
-        for _ in range(MAX_LOADED):
-            if when is None or when + READING < since or not left:
-                return
-            stored = self._load(when)
-            if stored is None:
-                return
-            before = self._load(stored.previous) if stored.previous else None
-            changes = (*stored.changes, *stored.later, *(before.changes if before else ()))
-            known |= {each.event_id for each in changes}
+    def _select_windows(
+        self, latest: datetime, changes: Sequence[Change]
+    ) -> Iterator[tuple[StoredSnapshot, Sequence[Change]]]:
+        """Select the snapshots whose causes are not settled, with the changes that are new."""
+        times = [each.time for each in changes]
+        windows = load_windows(self._load, latest, min(times), READING)
+        left = MAX_WINDOWS
+        for window in windows.listed:
+            stored = window.end
             # A call is no cause of what an observation after it did not see.
             seen_at = stored.confirmed_at
-            if stored.unsettled and (seen_at is None or latest > seen_at - LAG):
-                yield stored, known
+            if not left:
+                return
+            if stored.unsettled and (seen_at is None or max(times) > seen_at - LAG):
+                until = stored.observed_at + READING
+                yield stored, [it for it in changes if windows.is_new(it) and it.time <= until]
                 left -= 1
-            when = stored.previous
 
     def _amend_window(
         self, stored: StoredSnapshot, new: Sequence[Change]

@@ -18,6 +18,7 @@ from posture.attribution.transients import HELD, Observed, find_held, find_trans
 from posture.attribution.verdicts import StateVerdicts, Verdicts
 from posture.evaluation.cause_finder import to_version
 from posture.evaluation.recorder import EvaluatedScope, merge_changes
+from posture.evaluation.windows import Window, Windows, load_windows
 from posture.model.change import Change
 from posture.model.finding import FindingStatus, Transition
 from posture.model.region_access import AnySnapshot
@@ -26,7 +27,6 @@ from posture.store.scope_store import ScopeState
 from posture.store.snapshots import StoredSnapshot, add_shared
 
 MAX_WINDOWS = 5  # that one evaluation follows for late events
-MAX_LOADED = 40  # snapshots, back to the windows of late events
 # A record's time is a whole second, and the clocks of EC2 and of the monitor differ a little.
 BLUR = timedelta(seconds=2)
 # How long the changes of an unchanged scope are known: CloudTrail delivers within some 15 minutes.
@@ -71,22 +71,30 @@ class TransientFinder:
         steps: list[Transition] = []
         snapshots: list[StoredSnapshot] = []
         held_at = state.record.held_at if state.record else None
-        for stored, before, new in self._list_windows(latest, held_at):
-            changes = merge_changes(stored.changes, new)
-            steps += self._follow_former(state, before, stored, changes)
+        due = held_at if held_at and self._is_due(held_at) else None
+        times = [*(each.time for each in self._changes), *([due] if due else [])]
+        since = min(times, default=self._evaluated.observed_at)
+        windows = load_windows(self._load, latest.observed_at, since, BLUR)
+        changes = [each for each in self._changes if windows.is_new(each)]
+        followed_later = {each.event_id for each in latest.later}
+        late = [each for each in changes if each.event_id not in followed_later]
+        for window, new in _select_windows(windows, late, due):
+            known = merge_changes(window.end.changes, new)
+            steps += self._follow_former(state, window, known)
             if new:
-                snapshots.append(replace(stored, changes=changes))
-        found, held = self._follow_present(latest, is_new=is_new)
+                snapshots.append(replace(window.end, changes=known))
+        new = [each for each in changes if each.time > latest.observed_at - BLUR]
+        later = merge_changes(latest.later, new)
+        found, held = self._follow_present(latest, later, is_new=is_new)
         steps += found
-        late = (
-            snapshots[0] if snapshots and snapshots[0].observed_at == latest.observed_at else None
-        )
-        base = late or latest
-        later = merge_changes(latest.later, self._select_since(latest))
-        later = tuple(it for it in later if it.time > self._evaluated.observed_at - LATE)
-        if not is_new and {each.event_id for each in later} - {it.event_id for it in latest.later}:
-            snapshots = [replace(base, later=later), *(it for it in snapshots if it is not late)]
-        if held is None and held_at and not self._is_due(held_at):
+        if not is_new:
+            recent = [it for it in later if it.time > self._evaluated.observed_at - LATE]
+            if {each.event_id for each in recent} - followed_later:
+                amended = {each.observed_at: each for each in snapshots}
+                base = amended.get(latest.observed_at, latest)
+                amended[latest.observed_at] = replace(base, later=tuple(recent))
+                snapshots = list(amended.values())
+        if held is None and held_at and not due:
             held = held_at
         return Followed(tuple(steps), tuple(snapshots), held)
 
@@ -94,56 +102,13 @@ class TransientFinder:
         """Whether what was held then is reported now, if no caller put it back."""
         return self._evaluated.observed_at - held_at >= HELD
 
-    def _select_since(self, stored: StoredSnapshot) -> tuple[Change, ...]:
-        """Select the changes of the last window, and of those the ones that say what they did."""
-        known = {each.event_id for each in stored.changes}
-        return tuple(
-            each
-            for each in self._changes
-            if each.event_id not in known and each.time > stored.observed_at - BLUR
-        )
-
-    def _list_windows(
-        self, latest: StoredSnapshot, held_at: datetime | None
-    ) -> Iterator[tuple[StoredSnapshot, StoredSnapshot, Sequence[Change]]]:
-        """List the former windows of which a change is new: end, beginning and the new changes.
-
-        So is the window of a change whose second evaluation is due.
-        """
-        held = held_at if held_at and self._is_due(held_at) else None
-        times = [*(each.time for each in self._changes), *([held] if held else [])]
-        oldest = min(times, default=None)
-        stored: StoredSnapshot | None = latest
-        left, known = MAX_WINDOWS, {each.event_id for each in latest.later}
-        for _ in range(MAX_LOADED):
-            if oldest is None or stored is None or stored.previous is None or not left:
-                return
-            if oldest > stored.observed_at + BLUR:
-                return
-            before = self._load(stored.previous)
-            if before is None:
-                return
-            # A record's time does not tell a window from the next one: a later one may know it.
-            known |= _list_ids(before, stored) | {each.event_id for each in before.changes}
-            new = [
-                each
-                for each in self._changes
-                if each.event_id not in known
-                and before.observed_at - BLUR < each.time <= stored.observed_at + BLUR
-            ]
-            if new or (held and before.observed_at < held <= stored.observed_at):
-                yield stored, before, new
-                left -= 1
-            stored = before
-
     def _follow_former(
-        self,
-        state: ScopeState,
-        before: StoredSnapshot,
-        stored: StoredSnapshot,
-        changes: Sequence[Change],
+        self, state: ScopeState, window: Window, changes: Sequence[Change]
     ) -> list[Transition]:
         """Follow the changes of a former window; what is open by now was not put back."""
+        before, stored = window.begin, window.end
+        if before is None:
+            return []
         changes = merge_changes(before.later, changes)
         states = self._trace(before, stored.snapshot, stored.observed_at, changes)
         if states is None:
@@ -153,7 +118,7 @@ class TransientFinder:
         return [
             each
             for each in find_transients(
-                states, observed, now=self._evaluated.observed_at, known=_list_ids(before, stored)
+                states, observed, now=self._evaluated.observed_at, known=window.known
             )
             if each.finding.resolved_by is None
             or each.finding.resolved_by.possible
@@ -161,10 +126,9 @@ class TransientFinder:
         ]
 
     def _follow_present(
-        self, latest: StoredSnapshot, *, is_new: bool
+        self, latest: StoredSnapshot, changes: Sequence[Change], *, is_new: bool
     ) -> tuple[tuple[Transition, ...], datetime | None]:
         it = self._evaluated
-        changes = merge_changes(latest.later, self._select_since(latest))
         states = self._trace(latest, it.snapshot, it.observed_at, changes)
         if states is None:
             return (), None
@@ -212,6 +176,20 @@ class TransientFinder:
         return Observed(it.scope, at, verdicts, it.names)
 
 
-def _list_ids(before: StoredSnapshot, stored: StoredSnapshot) -> frozenset[str]:
-    """List the ids of the changes that were known of a window."""
-    return frozenset(each.event_id for each in (*before.later, *stored.changes))
+def _select_windows(
+    windows: Windows, changes: Sequence[Change], due: datetime | None
+) -> Iterator[tuple[Window, Sequence[Change]]]:
+    """Select the windows of which a change is new, or was held and is due, with the new changes."""
+    left = MAX_WINDOWS
+    for window in windows.listed:
+        begin, end = window.begin, window.end
+        if begin is None or not left:
+            return
+        new = [
+            each
+            for each in changes
+            if begin.observed_at - BLUR < each.time <= end.observed_at + BLUR
+        ]
+        if new or (due and begin.observed_at < due <= end.observed_at):
+            yield window, new
+            left -= 1

@@ -198,6 +198,7 @@ def test_logs_contain_the_event_id_of_the_evaluation(
     about = [each for each in lines if record["eventID"] in each.get("event_ids", [])]
     assert any(each["message"] == "scope evaluated" for each in about)
     assert not [each for each in lines if each.get("level") in {"ERROR", "CRITICAL"}]
+    assert not [line for line in aws.logs() if line.startswith("[ERROR]")]
 
 
 def test_metrics_are_emitted(aws: EmbeddedAws, steps: list[DemoStep]) -> None:

@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import sys
+import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
@@ -48,11 +49,15 @@ class EmbeddedFunction:
         self._module: ModuleType | None = None
 
     def __call__(self, event: JsonObject) -> Any:
-        """Invoke the handler; its exceptions are not caught."""
+        """Invoke the handler; its exceptions are logged, as Lambda logs them, and not caught."""
         with patch.dict(os.environ, self._settings), redirect_stdout(self.log):
-            handler: Callable[[JsonObject, InvocationContext], Any] = self._load().handler
-            _redirect_loggers(self.log)
-            return handler(event, InvocationContext(self.name, self._arn))
+            try:
+                handler: Callable[[JsonObject, InvocationContext], Any] = self._load().handler
+                _redirect_loggers(self.log)
+                return handler(event, InvocationContext(self.name, self._arn))
+            except Exception:
+                self.log.write(f"[ERROR] {traceback.format_exc()}")
+                raise
 
     def _load(self) -> ModuleType:
         if self._module is None:

@@ -21,6 +21,7 @@ from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
+from posture.store.watched_accounts import open_watched_accounts
 
 logger = Logger()
 metrics = Metrics()
@@ -28,15 +29,14 @@ settings = Settings.from_env(os.environ)
 metrics.set_default_dimensions(stack=settings.stack)
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 home = Observer(clients.ec2(settings.region.name), settings.region)
-members = assume_member_roles(settings.region, settings.members, settings.partition)
-# With a single account no change concerns another one's scopes, and none is looked for.
-watched = frozenset({settings.region.account, *members}) if members else frozenset()
+watched = open_watched_accounts(clients.dynamodb(), settings)
+members = assume_member_roles(settings.region, settings.members, settings.partition, watched)
 shared = None
 if settings.network_table:
     # Imported where it is switched on: a cold start of the others need not wait for it.
     from posture.evaluation.shared_facts import build_shared_facts
 
-    shared = build_shared_facts(clients.dynamodb(), settings, home.now)
+    shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
 evaluator = Evaluator(
     EvaluationPorts(
         observer=home,
@@ -62,6 +62,7 @@ gc.freeze()
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Evaluate a batch of changes; return those to retry."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    watched.refresh()
     evaluated = evaluator.evaluate(event, deadline)
     add_counts(metrics, evaluated.count_metrics())
     for delay in evaluated.heartbeat_delays:

@@ -23,6 +23,7 @@ from posture.store.baselines import BaselineTable
 from posture.store.findings import Findings
 from posture.store.rejections import Rejections
 from posture.store.scope_store import Store
+from posture.store.watched_accounts import open_watched_accounts
 
 logger = Logger()
 metrics = Metrics()
@@ -32,8 +33,9 @@ if not settings.network_table:
     raise SettingsError("NETWORK_TABLE: expected the name of a DynamoDB table")
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 home = Observer(clients.ec2(settings.region.name), settings.region)
-members = assume_member_roles(settings.region, settings.members, settings.partition)
-shared = build_shared_facts(clients.dynamodb(), settings, home.now)
+watched = open_watched_accounts(clients.dynamodb(), settings)
+members = assume_member_roles(settings.region, settings.members, settings.partition, watched)
+shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
 refresher = Refresher(
     EvaluationPorts(
         observer=home,
@@ -58,6 +60,7 @@ gc.freeze()
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Evaluate the dependents of changed facts; return the stream records to retry."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    watched.refresh()
     result = refresher.refresh(event, deadline)
     add_counts(metrics, result.count_metrics())
     return result.build_response()

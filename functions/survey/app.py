@@ -16,6 +16,7 @@ from posture.runtime.deadline import Deadline
 from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.shared_network import SharedNetworkTable
+from posture.store.watched_accounts import open_watched_accounts
 from posture.survey.surveyor import Surveyor
 
 logger = Logger()
@@ -24,12 +25,9 @@ settings = Settings.from_env(os.environ)
 metrics.set_default_dimensions(stack=settings.stack)
 if not settings.network_table:
     raise SettingsError("NETWORK_TABLE: expected the name of a DynamoDB table")
-surveyor = Surveyor(
-    SharedNetworkTable(clients.dynamodb(), settings.network_table),
-    open_members(settings.region, settings.members, settings.partition),
-    settings.region,
-    frozenset({settings.region.account, *settings.members.accounts}),
-)
+watched = open_watched_accounts(clients.dynamodb(), settings)
+network = SharedNetworkTable(clients.dynamodb(), settings.network_table)
+clients_of = open_members(settings.region, settings.members, settings.partition)
 # The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()
 
@@ -43,6 +41,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     error, so that Lambda retries.
     """
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    watched.refresh()
+    surveyor = Surveyor(network, clients_of, settings.region, watched.ids)
     if "Records" in event or "detail" in event:
         result = surveyor.survey_changes(event, deadline)
         add_counts(metrics, result.count_metrics())

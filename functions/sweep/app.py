@@ -17,12 +17,14 @@ from posture.runtime.metrics import add_counts
 from posture.runtime.settings import Settings
 from posture.store.baselines import BaselineTable
 from posture.store.scope_store import Store
+from posture.store.watched_accounts import open_watched_accounts
 
 logger = Logger()
 metrics = Metrics()
 settings = Settings.from_env(os.environ)
 metrics.set_default_dimensions(stack=settings.stack)
 home = Observer(clients.ec2(settings.region.name), settings.region)
+watched = open_watched_accounts(clients.dynamodb(), settings)
 members = assume_member_roles(settings.region, settings.members, settings.partition)
 store = Store(clients.dynamodb(), settings.tables, settings.keep_resolved)
 baselines = BaselineTable(clients.dynamodb(), settings.tables.baseline)
@@ -31,7 +33,7 @@ if settings.network_table:
     # Imported where it is switched on: a cold start of the others need not wait for it.
     from posture.evaluation.shared_facts import build_shared_facts
 
-    shared = build_shared_facts(clients.dynamodb(), settings, home.now)
+    shared = build_shared_facts(clients.dynamodb(), settings, watched, home.now)
 # The objects above live as long as the process, so the garbage collector skips them.
 gc.freeze()
 
@@ -41,6 +43,7 @@ gc.freeze()
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
     """Sweep the region in all accounts; fail when it is incomplete, so that Lambda retries."""
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    watched.refresh()
     result = sweep_accounts(
         home, members.values(), store, baselines, deadline=deadline, shared=shared
     )

@@ -38,7 +38,6 @@ from posture.notification.notify import Notifier
 from posture.notification.ports import NotificationPorts, Topic
 from posture.rules.engine import evaluate_vpc
 from posture.runtime import clients
-from posture.runtime.settings import MemberAccess
 from posture.store.baselines import BaselineTable
 from posture.store.history import History
 from posture.store.items import REPORTED, Entry
@@ -280,8 +279,7 @@ class FaultyMonitor:
             self.injector.follow(client.meta.events)
             return client
 
-        access = MemberAccess((region.account,), "posture-look", "our-external-id")
-        observer = MemberObservers(HOME, access, client_of)[region.account]
+        observer = MemberObservers(HOME, (region.account,), client_of)[region.account]
         return RegionSweep(
             observer, Store(self.dynamodb, TABLES), BaselineTable(self.dynamodb, TABLES.baseline)
         )

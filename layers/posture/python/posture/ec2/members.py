@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from threading import RLock
+from typing import TYPE_CHECKING, Any, cast
 
 from posture.ec2.observer import Observer
 from posture.model.scope import Region
@@ -14,37 +17,94 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 ClientFactory = Callable[[str], "EC2Client"]  # called with the account id
+# Clients that are kept. One takes about a megabyte with its credentials and catalogue; a process that
+# lives for hours may read thousands of accounts.
+MAX_CLIENTS = 200
+
+
+class _LazyClient:
+    """A client that is created at its first use: most of 5,000 members are not read."""
+
+    def __init__(self, create: Callable[[], EC2Client]) -> None:
+        self._create = create
+        self._client: EC2Client | None = None
+        self._creating = RLock()
+
+    def __getattr__(self, name: str) -> Any:
+        with self._creating:
+            if self._client is None:
+                self._client = self._create()
+        return getattr(self._client, name)
 
 
 class MemberObservers(Mapping[str, Observer]):
-    """The observer of each member account, by account id; created at its first use and kept."""
+    """The observer of each member account, by account id; created at its first use and kept.
 
-    def __init__(self, home: Region, access: MemberAccess, create_client: ClientFactory) -> None:
-        self._region = home.name
-        self._accounts = [each for each in access.accounts if each != home.account]
+    Args:
+        home: The monitor's own account and Region.
+        accounts: The accounts that are watched, with or without the monitor's own. They may change.
+        create_client: Creates the client of an account.
+    """
+
+    def __init__(
+        self, home: Region, accounts: Collection[str], create_client: ClientFactory
+    ) -> None:
+        self._home = home
+        self._accounts = accounts
         self._create_client = create_client
         self._observers: dict[str, Observer] = {}
+        self._opened: OrderedDict[str, None] = OrderedDict()
+        self._lock = RLock()
 
     def __getitem__(self, account: str) -> Observer:
-        if account not in self._accounts:
+        if account not in self:
             raise KeyError(account)
-        if account not in self._observers:
-            region = Region(account, self._region)
-            self._observers[account] = Observer(self._create_client(account), region)
-        return self._observers[account]
+        return self.open(account)
+
+    def open(self, account: str) -> Observer:
+        """Return the observer of any account, whether it is watched or not."""
+        with self._lock:
+            if account not in self._observers:
+                client = cast("EC2Client", _LazyClient(partial(self._open_client, account)))
+                self._observers[account] = Observer(client, Region(account, self._home.name))
+            elif account in self._opened:
+                self._opened.move_to_end(account)
+            return self._observers[account]
+
+    def __contains__(self, account: object) -> bool:
+        return account != self._home.account and account in self._accounts
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._accounts)
+        return (each for each in self._accounts if each != self._home.account)
 
     def __len__(self) -> int:
-        return len(self._accounts)
+        return len(self._accounts) - (self._home.account in self._accounts)
+
+    def _open_client(self, account: str) -> EC2Client:
+        """Create a client, and drop the one that was used longest ago."""
+        with self._lock:
+            client = self._create_client(account)
+            self._opened[account] = None
+            if len(self._opened) > MAX_CLIENTS:
+                dropped, _ = self._opened.popitem(last=False)
+                self._observers.pop(dropped, None)
+        return client
 
 
-def assume_member_roles(home: Region, access: MemberAccess, partition: str) -> MemberObservers:
-    """Build the observers of the member accounts, which assume each account's role when used."""
+def assume_member_roles(
+    home: Region, access: MemberAccess, partition: str, accounts: Collection[str] | None = None
+) -> MemberObservers:
+    """Build the observers of the member accounts, which assume each account's role when used.
+
+    Args:
+        home: The monitor's own account and Region.
+        access: How the members are read.
+        partition: The AWS partition.
+        accounts: The accounts, where they may change; None: those of `access`.
+    """
 
     def create_client(account: str) -> EC2Client:
         role = f"arn:{partition}:iam::{account}:role/{access.role_name}"
         return clients.member_ec2(role, access.external_id, home.name)
 
-    return MemberObservers(home, access, create_client)
+    return MemberObservers(home, access.accounts if accounts is None else accounts, create_client)

@@ -95,8 +95,8 @@ class ScopeResolver:
     Args:
         ec2_of: Returns the EC2 client of an account's region.
         ownership: The resource index.
-        accounts: The accounts that are watched beside the one of a change, whose scopes the change
-            may concern, too.
+        accounts: All accounts that are watched, whose scopes a change of another one may concern,
+            too. They may change; none are looked for where there is one account only.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class ScopeResolver:
     ) -> None:
         self._ec2_of = ec2_of
         self._ownership = ownership
-        self._accounts = frozenset(accounts)
+        self._accounts = accounts
 
     def resolve(self, changes: Sequence[Change]) -> ResolvedScopes:
         """Resolve changes to scopes, or to their region where that is not possible.
@@ -147,8 +147,11 @@ class ScopeResolver:
         )
 
     def _index_ids(self, change: Change) -> frozenset[str]:
-        others = list_other_ids(change) if self._accounts else frozenset()
+        others = self._list_other_ids(change)
         return lookup_ids(change) | list_service_ids(change) | others
+
+    def _list_other_ids(self, change: Change) -> frozenset[str]:
+        return list_other_ids(change) if len(self._accounts) > 1 else frozenset()
 
     def _select_related(self, change: Change, indexed: Known) -> frozenset[Scope]:
         """Select the endpoint services, and the scopes of other accounts, that a change concerns.
@@ -164,7 +167,7 @@ class ScopeResolver:
         }
         others = {
             each
-            for name in (list_other_ids(change) if self._accounts else ())
+            for name in self._list_other_ids(change)
             for each in indexed.get(name, ())
             if each.account != own and each.account in self._accounts
         }

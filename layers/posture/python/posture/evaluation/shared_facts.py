@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -70,11 +70,12 @@ class SharedFacts:
     """The shared network of a Region, as the table holds it for the watched accounts."""
 
     def __init__(
-        self, table: SharedNetworkTable, region: str, accounts: Iterable[str], now: TimeSource
+        self, table: SharedNetworkTable, region: str, accounts: Collection[str], now: TimeSource
     ) -> None:
+        """Create the facts of a Region; `accounts` are the watched ones, which may change."""
         self.table = table
         self._region = region
-        self._accounts = frozenset(accounts)
+        self._accounts = accounts
         self._now = now
         self._asked: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -147,10 +148,11 @@ class SharedFacts:
         self.table.keep_catalogue(snapshot.scope.region, digest, catalogue, self._now())
 
 
-def build_shared_facts(client: DynamoDBClient, settings: Settings, now: TimeSource) -> SharedFacts:
+def build_shared_facts(
+    client: DynamoDBClient, settings: Settings, accounts: Collection[str], now: TimeSource
+) -> SharedFacts:
     """Build the facts that a function uses: those of its Region and of all watched accounts."""
     table = SharedNetworkTable(client, settings.network_table)
-    accounts = (settings.region.account, *settings.members.accounts)
     return SharedFacts(table, settings.region.name, accounts, now)
 
 

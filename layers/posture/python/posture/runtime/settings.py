@@ -13,11 +13,15 @@ from posture.model.scope import ACCOUNT, Region
 
 @dataclass(frozen=True, slots=True)
 class MemberAccess:
-    """The member accounts and the role through which each is observed."""
+    """The member accounts and the role through which each is observed.
+
+    `in_table` says that the baseline table holds the accounts, and not `accounts`.
+    """
 
     accounts: tuple[str, ...] = ()
     role_name: str = ""
     external_id: str = ""
+    in_table: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ EXPECTED = {
         re.compile(r"(\d{12}(,\d{12})*)?"),
         "12-digit account IDs, separated by commas",
     ),
+    "MEMBERS": (re.compile("|parameter|table"), "parameter or table"),
     "STACK_NAME": (
         re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}"),
         "the name of a CloudFormation stack",
@@ -110,20 +115,25 @@ class Settings:
             SettingsError: variables are missing or malformed; the message names each of them.
         """
         accounts = environ.get("MEMBER_ACCOUNTS", "")
+        in_table = environ.get("MEMBERS", "") == "table"
+        expected_of = EXPECTED_WITH_MEMBERS if accounts or in_table else EXPECTED
         mistakes = [
             f"{name}: expected {expected}, got {environ.get(name, '')!r}"
-            for name, (form, expected) in (EXPECTED_WITH_MEMBERS if accounts else EXPECTED).items()
+            for name, (form, expected) in expected_of.items()
             if not form.fullmatch(environ.get(name, ""))
         ]
+        if accounts and in_table:
+            mistakes.append(f"MEMBER_ACCOUNTS: expected none with MEMBERS=table, got {accounts!r}")
         if mistakes:
             raise SettingsError("; ".join(mistakes))
         days = int(environ["RESOLVED_FINDING_DAYS"])
         members = MemberAccess()
-        if accounts:
+        if accounts or in_table:
             members = MemberAccess(
-                tuple(dict.fromkeys(accounts.split(","))),
+                tuple(dict.fromkeys(accounts.split(","))) if accounts else (),
                 environ["MEMBER_ROLE_NAME"],
                 environ["MEMBER_EXTERNAL_ID"],
+                in_table,
             )
         return cls(
             region=Region(environ["MONITORED_ACCOUNT"], environ["AWS_REGION"]),

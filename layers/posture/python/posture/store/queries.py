@@ -78,7 +78,7 @@ class StoredTable:
                 raise ConflictError(f"items of {self._table} were not read in {ATTEMPTS} attempts")
         return tuple(found)
 
-    def _query(
+    def _query(  # noqa: PLR0913 - as a Query has
         self,
         key: str,
         value: str,
@@ -86,6 +86,7 @@ class StoredTable:
         between: KeyRange | None = None,
         index: str = "",
         consistent: bool = True,
+        attributes: Iterable[str] = (),
     ) -> Iterator[StoredItem]:
         """Query the table or an index, page by page as the items are consumed.
 
@@ -95,16 +96,20 @@ class StoredTable:
             between: The range of the sort key; None for all.
             index: The index to query; "" for the table itself.
             consistent: Whether the table is read consistently; an index never is.
+            attributes: What to read of each item; everything if empty.
         """
         condition, names, values = "#key = :key", {"#key": key}, {":key": value}
         if between:
             condition += " AND #sort BETWEEN :first AND :last"
             names["#sort"], values[":first"], values[":last"] = between
+        projected = {f"#{each}": each for each in attributes}
+        projection = {"ProjectionExpression": ", ".join(projected)} if projected else {}
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression=condition,
-            ExpressionAttributeNames=names,
+            ExpressionAttributeNames={**names, **projected},
             ExpressionAttributeValues=serialize(values),
+            **projection,
             **({"IndexName": index} if index else {"ConsistentRead": consistent}),
         )
         for page in pages:

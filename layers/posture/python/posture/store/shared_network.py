@@ -137,6 +137,8 @@ class SharedNetworkTable(CatalogueTable):
                 if self.load_head(region) == changed_at:
                     raise
                 continue  # it was replaced while it was read
+            for each in [it for it in self._loaded if it[0] == region]:
+                del self._loaded[each]  # members changed: the former network is not loaded again
             self._loaded[key] = StoredNetwork(network, changed_at, changes)
             return self._loaded[key]
         raise ConflictError(f"the shared network of {region} changed {ATTEMPTS} times meanwhile")

@@ -1,0 +1,170 @@
+"""The member accounts in the baseline table.
+
+AWS Organizations' list, or a person, writes who is a member; a sweep asks for members, and what
+sweeps them writes what became of it. Each of them writes attributes of its own, without reading
+the item: none of them can undo what another one wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from posture.lifecycle.bounds import truncate
+from posture.model.instant import format_iso
+from posture.model.member import Member, MemberSource, MemberState
+from posture.model.scope import ACCOUNT
+from posture.store.attribute_values import StoredItem, deserialize, require_text, serialize
+from posture.store.conditional_writes import ConditionFailedError, name_attributes, update
+from posture.store.items import naming_item
+from posture.store.queries import StoredTable
+from posture.store.schema import SCHEMA, upgrade
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
+
+KIND = "member"
+MAX_ERROR = 1_000  # characters that are kept of an error
+
+
+class MemberTable(StoredTable):
+    """The member accounts in the baseline table.
+
+    What reads raises `CorruptItemError` at an item that cannot be read: a member that cannot be
+    read is not taken for none.
+    """
+
+    def load_accounts(self) -> tuple[str, ...]:
+        """Read the ids of the accounts that are watched."""
+        items = self._query("kind", KIND, consistent=False, attributes=("name", "state"))
+        stored = map(_parse_account, items)
+        return tuple(account for account, state in stored if state is MemberState.ACTIVE)
+
+    def load(self) -> tuple[Member, ...]:
+        """Read all members by account, those that left included."""
+        return tuple(map(_parse_member, self._query("kind", KIND)))
+
+    def get(self, account: str) -> Member | None:
+        """Read one member; None if the account never was one."""
+        item = self._get(_key(account))
+        return _parse_member(item) if item else None
+
+    def put(
+        self, account: str, state: MemberState, source: MemberSource, now: datetime
+    ) -> Member | None:
+        """Make an account a member, or one that left.
+
+        Returns:
+            What was stored before.
+        """
+        before = self.get(account)
+        is_new = before is None or (state is MemberState.ACTIVE and not before.is_active)
+        self._update(
+            account,
+            "SET #schema = :schema, #state = :state, #source = :source, #last_seen = :now"
+            + (", #since = :now" if is_new else ""),
+            {":schema": SCHEMA, ":state": state, ":source": source, ":now": format_iso(now)},
+        )
+        return before
+
+    def ask(self, account: str, now: datetime) -> bool:
+        """Ask for a sweep of an account; False if it is in the table no more."""
+        changes = "SET #due_at = :now REMOVE #attempts"
+        return self._update_existing(account, changes, {":now": format_iso(now)})
+
+    def begin(self, member: Member) -> bool:
+        """Count a sweep that begins; False if the member is in the table no more.
+
+        So an account whose sweep ends the process is known by its number of attempts.
+        """
+        changes = "SET #attempts = :attempts"
+        return self._update_existing(member.account, changes, {":attempts": member.attempts + 1})
+
+    def complete(self, member: Member, began_at: datetime) -> None:
+        """Record that all of an account was swept, or that the findings of one that left ended."""
+        values = {":began": format_iso(began_at), ":state": member.state}
+        swept = "#swept_at = :began, " if member.is_active else ""
+        changes = f"SET {swept}#tried_at = :began, #tried_as = :state REMOVE #last_error, #attempts"
+        self._update_existing(member.account, changes, values)
+
+    def postpone(self, member: Member, reason: str) -> None:
+        """Record why a sweep was not complete; the account stays due."""
+        changes, values = "SET #last_error = :reason", {":reason": truncate(reason, MAX_ERROR)}
+        self._update_existing(member.account, changes, values)
+
+    def give_up(self, member: Member, began_at: datetime, reason: str) -> None:
+        """Record why the sweep was not complete; the account is due when a sweep asks again."""
+        values = {
+            ":began": format_iso(began_at),
+            ":state": member.state,
+            ":reason": truncate(reason, MAX_ERROR),
+        }
+        changes = "SET #last_error = :reason, #tried_at = :began, #tried_as = :state"
+        self._update_existing(member.account, f"{changes} REMOVE #attempts", values)
+
+    def _update_existing(self, account: str, changes: str, values: Mapping[str, Any]) -> bool:
+        try:
+            self._update(account, changes, values, "attribute_exists(#kind)")
+        except ConditionFailedError:
+            return False
+        return True
+
+    def _update(
+        self, account: str, changes: str, values: Mapping[str, Any], condition: str = ""
+    ) -> None:
+        write: UpdateTypeDef = {
+            "TableName": self._table,
+            "Key": _key(account),
+            "UpdateExpression": changes,
+            "ExpressionAttributeNames": name_attributes(f"{changes} {condition}"),
+            "ExpressionAttributeValues": serialize(values),
+        }
+        if condition:
+            write["ConditionExpression"] = condition
+        update(self._client, write)
+
+
+def _key(account: str) -> Any:
+    return serialize({"kind": KIND, "name": account})
+
+
+def _parse_account(item: StoredItem) -> tuple[str, MemberState]:
+    stored = deserialize(item)
+    with naming_item("baseline", KIND, stored.get("name")):
+        account = require_text(stored, "name")
+        if not ACCOUNT.fullmatch(account):
+            raise ValueError(f"name is {account!r}, not a 12-digit account ID")
+        return account, MemberState(require_text(stored, "state"))
+
+
+def _parse_member(item: StoredItem) -> Member:
+    account, state = _parse_account(item)
+    stored: Mapping[str, Any] = deserialize(item)
+    with naming_item("baseline", KIND, account):
+        stored = upgrade(stored)
+        return Member(
+            account=account,
+            state=state,
+            source=MemberSource(require_text(stored, "source")),
+            since=_parse_time(require_text(stored, "since")),
+            last_seen=_parse_time(require_text(stored, "last_seen")),
+            due_at=_read_time(stored, "due_at"),
+            swept_at=_read_time(stored, "swept_at"),
+            tried_at=_read_time(stored, "tried_at"),
+            tried_as=stored.get("tried_as", ""),
+            attempts=stored.get("attempts", 0),
+            last_error=stored.get("last_error", ""),
+        )
+
+
+def _read_time(stored: Mapping[str, Any], name: str) -> datetime | None:
+    return _parse_time(require_text(stored, name)) if name in stored else None
+
+
+def _parse_time(text: str) -> datetime:
+    """Parse a time with any number of digits of a second: Step Functions writes three of them."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return time.astimezone(UTC)

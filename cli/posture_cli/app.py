@@ -30,6 +30,7 @@ COMMANDS = {
     "report": "write the posture as one HTML page",
     "export": "write findings, history and paths as JSON lines, for SQL",
     "verify": "check that the history and the findings were not altered",
+    "tables": "restore the tables, or let a new stack take over those of a deleted one",
     "baseline": "what your organization requires: show, validate, apply",
     "waiver": "accept a risk for a limited time: add, approve, list, revoke",
     "policy": "decide what an endpoint policy allows",

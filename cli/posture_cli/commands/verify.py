@@ -1,6 +1,6 @@
 """`posture verify`: checks that the findings and their history were not altered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,21 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from posture.model.instant import format_iso
-from posture.model.scope import Scope
 from posture.store.chain_ends import ExportHeader
 from posture_cli import exit_codes, options
 from posture_cli.audit.chain_ends_file import parse_chain_ends, write_chain_ends
 from posture_cli.audit.evidence_bucket import is_bucket, read_bucket
 from posture_cli.audit.exported_ends import ExportedEnds
-from posture_cli.audit.open_tables import OpenTables, open_tables
-from posture_cli.audit.verify import VerificationResult, Verifier, describe_verification
+from posture_cli.audit.open_tables import open_tables
+from posture_cli.audit.verify import VerificationResult, describe_verification
+from posture_cli.audit.verify_tables import verify_tables
 from posture_cli.command import CommandGroup
 from posture_cli.console import open_stderr, print_note
 from posture_cli.deployed import open_s3
-from posture_cli.failure import CommandError
 from posture_cli.options import Output, option
 from posture_cli.render.records import write_records
-from posture_cli.suggest import suggest
 
 COLUMNS = ("verdict", "scope", "rows", "since", "until", "exported", "entry", "problem")
 CSV_COLUMNS = (
@@ -78,7 +76,7 @@ def verify(
     started = datetime.now(UTC)
     opened = open_tables(where.stack, where.region, tables.all_named())
     ends = _read_ends(against or (), where.region, opened.tables.history)
-    results = _verify(opened, scope, ends)
+    results = verify_tables(opened, scope, ends)
     write_records(map(_build_record, results), COLUMNS, output, CSV_COLUMNS)
     altered = sum(result.fault is not None for result in results)
     opened.print_cost(verbose=tables.verbose)
@@ -117,28 +115,6 @@ def _read_ends(locations: Iterable[str], region: str | None, table: str) -> Expo
             else:
                 parse_chain_ends(each, Path(each).read_bytes(), ends, table)
     return ends
-
-
-def _verify(
-    tables: OpenTables, scope: Scope | None, ends: ExportedEnds
-) -> Sequence[VerificationResult]:
-    results = []
-    with open_stderr().status("verifying the chains") as progress:
-        verifier = Verifier(tables.client, tables.tables)
-        found = (
-            verifier.verify_scopes([scope], ends.select(str(scope)))
-            if scope
-            else verifier.verify_all(tables.list_scopes(), ends)
-        )
-        for result in found:
-            results.append(result)
-            progress.update(f"verified {len(results)} chains, last {result.scope}")
-        if scope and not results[0].recorded and not results[0].chain.length and not ends.chains:
-            known = suggest(str(scope), map(str, tables.list_scopes()))
-            raise CommandError(f"{scope} was never observed{known}")
-        if tables.tables.baseline and not scope:
-            results.append(verifier.verify_waivers(ends))
-    return results
 
 
 def _build_record(result: VerificationResult) -> dict[str, Any]:

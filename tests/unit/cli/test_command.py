@@ -21,6 +21,7 @@ GROUPS = {
     "waiver": ("add", "approve", "revoke", "list"),
     "snapshot": ("save",),
     "policy": ("check",),
+    "tables": ("restore", "adopt"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Restores the tables of a monitor, and lets a new stack take them over."""

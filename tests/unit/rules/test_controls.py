@@ -24,6 +24,7 @@ WITHOUT_CONTROL = {
     "hosted-zone-record-dangling",
     "hosted-zone-without-record",
     "interface-endpoint-charges-avoidable",
+    "monitor-tampering",
     "nat-gateway-charges-avoidable",
     "network-acl-blocks-return-traffic",
 }

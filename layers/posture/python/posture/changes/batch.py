@@ -6,11 +6,12 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from posture.changes.cloudtrail import parse_record
+from posture.changes.tampering import is_tampering, parse_tampering
 from posture.errors import MalformedChangeError
 from posture.model.change import Change
 
@@ -74,18 +75,30 @@ def parse_sqs_event(event: Mapping[str, Any]) -> ChangeBatch:
         MalformedChangeError: the event is none of these.
     """
     if "Records" not in event and "detail" in event:
-        return _parse_all([(str(event.get("id", "")), event, 1)])
+        return _parse_all([(str(event.get("id", "")), event, 1)], parse_message)
     records = event.get("Records")
     if not isinstance(records, list) or not all(isinstance(each, Mapping) for each in records):
         raise MalformedChangeError("Records: expected a list of SQS messages")
     return _parse_all(
         (
-            str(each.get("messageId", f"record {number}")),
-            each.get("body", each),
-            _parse_receive_count(each.get("attributes")),
-        )
-        for number, each in enumerate(records, 1)
+            (
+                str(each.get("messageId", f"record {number}")),
+                each.get("body", each),
+                _parse_receive_count(each.get("attributes")),
+            )
+            for number, each in enumerate(records, 1)
+        ),
+        parse_message,
     )
+
+
+def parse_message(record: Any) -> Change:
+    """Parse a message of the queue: a change of a network, or a call that can stop the monitor.
+
+    Raises:
+        MalformedChangeError: It cannot be parsed; the message names the field.
+    """
+    return parse_tampering(record) if is_tampering(record) else parse_record(record)
 
 
 def parse_log_file(content: bytes) -> ChangeBatch:
@@ -152,12 +165,14 @@ def _parse_receive_count(attributes: Any) -> int:
     return int(count) if isinstance(count, str) and count.isdecimal() else 1
 
 
-def _parse_all(messages: Iterable[tuple[str, Any, int]]) -> ChangeBatch:
+def _parse_all(
+    messages: Iterable[tuple[str, Any, int]], parse: Callable[[Any], Change] = parse_record
+) -> ChangeBatch:
     received: list[ReceivedChange] = []
     rejected: list[RejectedRecord] = []
     for message_id, body, receive_count in messages:
         try:
-            change = parse_record(_parse_json(body))
+            change = parse(_parse_json(body))
             received.append(ReceivedChange(message_id, change, _format_body(body), receive_count))
         except MalformedChangeError as error:
             rejected.append(RejectedRecord(message_id, str(error), _format_body(body)))

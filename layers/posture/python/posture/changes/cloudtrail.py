@@ -72,16 +72,16 @@ def _parse(record: Any) -> Change:
         raise MalformedChangeError(f"record: expected an object, got {quote(record)}")
     if is_network_event(record):
         return parse_network_event(record)
-    detail, path = _get_detail(record)
+    detail, path = get_detail(record)
     ignored = _explain_ignored(detail)
     require = _get_text if ignored else require_text
-    account = _find_account(record, detail)
+    account = find_account(record, detail)
     if not account and not ignored:
         raise MalformedChangeError(
             f"{path}recipientAccountId: expected a 12-digit account ID, "
             f"got {quote(detail.get('recipientAccountId'))}"
         )
-    region = Region(account, _find_region(record, detail) or require(detail, "awsRegion", path))
+    region = Region(account, find_region(record, detail) or require(detail, "awsRegion", path))
     failed = _find_failed_ids(detail)
     ids = _find_ids(detail, region.account) - failed
     if not ignored and failed and not ids:
@@ -102,7 +102,7 @@ def _parse(record: Any) -> Change:
         event_source=source,
         time=parse_time(detail, "eventTime", path),
         region=region,
-        actor=_parse_actor(_get_identity(detail, path, ignored=bool(ignored))),
+        actor=parse_actor(_get_identity(detail, path, ignored=bool(ignored))),
         source_ip=format_scalar(detail.get("sourceIPAddress")),
         user_agent=format_scalar(detail.get("userAgent")),
         vpc_ids=vpcs,
@@ -118,7 +118,7 @@ def _parse(record: Any) -> Change:
     )
 
 
-def _get_detail(record: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+def get_detail(record: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     """Return the record, and the path to it for error messages."""
     if "detail-type" not in record and "detail" not in record:
         return record, ""
@@ -128,7 +128,7 @@ def _get_detail(record: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     return detail, "detail."
 
 
-def _find_account(record: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+def find_account(record: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     """Find the account of the changed resources, which may differ from the caller's.
 
     "" if the record does not say it.
@@ -142,7 +142,7 @@ def _find_account(record: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     return owners.pop() if len(owners) == 1 else caller
 
 
-def _find_region(record: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+def find_region(record: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     """Find the region of the event bus, if the record has none of its own; "" otherwise."""
     missing = detail.get("awsRegion") is None and detail is not record
     region = record.get("region")
@@ -208,7 +208,7 @@ def _get_identity(detail: Mapping[str, Any], path: str, *, ignored: bool) -> Map
     raise MalformedChangeError(f"{path}userIdentity: expected an object, got {quote(identity)}")
 
 
-def _parse_actor(identity: Mapping[str, Any]) -> Actor:
+def parse_actor(identity: Mapping[str, Any]) -> Actor:
     """Parse who made the call.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html

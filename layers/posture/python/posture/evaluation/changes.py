@@ -6,7 +6,7 @@ its batch. The queue hands out a failed message again, and at last to its dead-l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from posture.changes.batch import ChangeBatch, ReceivedChange, RejectedRecord, p
 from posture.errors import describe_error
 from posture.evaluation.batch import CAUGHT, BatchEvaluation, EvaluationPorts, Failures
 from posture.evaluation.scope import ScopeResult
-from posture.model.change import ChangeOutcome
+from posture.model.change import Change, ChangeOutcome
+from posture.model.scope import Region, Scope
 from posture.runtime.deadline import Deadline
 from posture.store.rejections import LAST_TRY
 from posture.store.scope_store import WriteOutcome
@@ -90,6 +91,11 @@ class Evaluator:
         batch = self._drop_unmonitored(parsed)
         self._reject(batch.rejected)
         applied = [each for each in batch.received if each.change.outcome is ChangeOutcome.APPLIED]
+        tampering = [
+            each for each in batch.received if each.change.outcome is ChangeOutcome.TAMPERING
+        ]
+        lost = self._record_tampering([each.change for each in tampering])
+        self._give_up(tampering, lost)
         changes = {each.change.event_id: each.change for each in applied}
         evaluation = BatchEvaluation(self._ports, list(changes.values()), deadline or Deadline())
         try:
@@ -98,10 +104,13 @@ class Evaluator:
             self._give_up(applied, dict.fromkeys(changes, describe_error(error)))
             raise
         self._give_up(applied, failures)
-        failed = [each.message_id for each in applied if each.change.event_id in failures]
+        failed = [
+            *(each.message_id for each in tampering if each.change.event_id in lost),
+            *(each.message_id for each in applied if each.change.event_id in failures),
+        ]
         return BatchResult(
             changes=len(parsed.received) + len(parsed.rejected),
-            ignored=len(batch.received) - len(applied),
+            ignored=len(batch.received) - len(applied) - len(tampering),
             unmonitored=len(parsed.received) - len(batch.received),
             rejected=len(batch.rejected),
             heartbeat_delays=tuple(self._measure_heartbeats(applied, failures)),
@@ -109,6 +118,34 @@ class Evaluator:
             results=tuple(evaluation.results),
             failed=(*(each.message_id for each in batch.rejected), *failed),
         )
+
+    def _record_tampering(self, calls: Sequence[Change]) -> Failures:
+        """Record calls that can stop the monitor; return those to try again, and why.
+
+        They come first, whatever else is in the batch.
+        """
+        by_scope: dict[Scope, list[Change]] = {}
+        home = self._ports.observer.region
+        for call in calls:
+            scope = Region(call.region.account, home.name).monitor
+            by_scope.setdefault(scope, []).append(call)
+        failures: dict[str, str] = {}
+        for scope, its in by_scope.items():
+            # Imported when there is such a call: a cold start of others need not wait for it.
+            from posture.evaluation.tampering import TamperingRecorder  # noqa: PLC0415
+
+            events = [each.event_id for each in its]
+            try:
+                ports = self._ports
+                recorder = TamperingRecorder(ports.store, ports.baselines, ports.observer.now)
+                recorder.record(scope, its)
+            except CAUGHT as error:
+                logger.exception("calls that can stop the monitor not recorded")
+                failures |= dict.fromkeys(events, describe_error(error))
+            else:
+                extra = {"scope": str(scope), "event_ids": events}
+                logger.warning("calls that can stop the monitor recorded", extra=extra)
+        return failures
 
     def _measure_heartbeats(
         self, applied: Iterable[ReceivedChange], failures: Failures
@@ -128,7 +165,12 @@ class Evaluator:
         home, received = self._ports.observer.region, []
         for each in batch.received:
             change = each.change
-            if change.outcome is ChangeOutcome.APPLIED and not self._ports.watches(change.region):
+            region = change.region
+            if change.outcome is ChangeOutcome.TAMPERING:
+                # The event is of another Region where a global service records its calls there.
+                region = Region(region.account, home.name)
+            concerned = change.outcome in {ChangeOutcome.APPLIED, ChangeOutcome.TAMPERING}
+            if concerned and not self._ports.watches(region):
                 extra = {"event_id": change.event_id, "of": str(change.region), "here": str(home)}
                 logger.warning("change of an unmonitored account or Region dropped", extra=extra)
             else:

@@ -96,16 +96,22 @@ class RegionSweep:
         return merge_results(self.region, [*done, results[-1]])
 
     def run_slices(
-        self, changes: Sequence[Change] = (), deadline: Deadline | None = None
+        self,
+        changes: Sequence[Change] = (),
+        deadline: Deadline | None = None,
+        since: datetime | None = None,
     ) -> Iterator[SweepResult]:
         """Sweep slice by slice; each result names what remains. Raises what `run` does.
 
         A listing that is denied fails the region: the scopes that it would name are not swept.
+        Slices of which every VPC was observed `since` a time are left out, but for the first one:
+        so a sweep that was stopped continues.
         """
         records = {each.scope: each for each in self._store.load_region_records(self.region)}
         evaluator = ScopeEvaluator(self._store, self._baselines, self._observer.now, self._shared)
         latest = evaluator.latest()
         access = records.pop(self.region.scope, None)
+        unrecorded = self._acknowledge(records.pop(self.region.monitor, None))
         try:
             listing = self._observer.list_vpcs()
             services = self._observer.collect_services(
@@ -118,10 +124,9 @@ class RegionSweep:
             self._record_access(evaluator, unlisted, access, self._observer.now())
             raise
         denied = _find_denied(listing, services)
-        unrecorded: dict[Scope, str] = {}
         is_read = bool(denied) or not listing.ids
         if is_read:
-            unrecorded = self._record_access(evaluator, denied, access, listing.observed_at)
+            unrecorded |= self._record_access(evaluator, denied, access, listing.observed_at)
         reasons = "; ".join(dict.fromkeys(denied.values()))
         failed_regions: dict[Region, str] = {self.region: reasons} if denied else {}
         pass_ = _Pass(
@@ -136,7 +141,7 @@ class RegionSweep:
         cache = _build_cache(believable, changes)
         observed = [pass_.observe(each) for each in services.services.values()]
         tasks = dict(pass_.end_missing(records, services))
-        slices = pass_.slices(believable)
+        slices = pass_.slices(believable, since)
         for number, ids in enumerate(slices, 1):
             failed, unrecorded = unrecorded, {}
             read, unread = pass_.read(ids, cache, deadline or Deadline())
@@ -174,6 +179,27 @@ class RegionSweep:
                 failed_regions=failed_regions,
                 remaining=remaining,
             )
+
+    def _acknowledge(self, known: ScopeRecord | None) -> dict[Scope, str]:
+        """Resolve the findings about the monitor that a person acknowledged; return why not."""
+        if known is None:
+            return {}
+        # Imported where something was found: most accounts need it in no sweep.
+        from posture.evaluation.tampering import TamperingRecorder  # noqa: PLC0415
+
+        recorder = TamperingRecorder(self._store, self._baselines, self._observer.now)
+        result = _attempt(known.scope, partial(recorder.record, known.scope))
+        return {known.scope: result} if isinstance(result, str) else {}
+
+    def end(self, reason: str, deadline: Deadline | None = None) -> SweepResult:
+        """Resolve all findings of the region, such as those of an account that is not watched."""
+        evaluator = ScopeEvaluator(self._store, self._baselines, self._observer.now, self._shared)
+        now = self._observer.now()
+        records = self._store.load_region_records(self.region)
+        tasks: dict[Scope, Task] = {
+            each.scope: partial(evaluator.end, each.scope, now, reason=reason) for each in records
+        }
+        return _run_tasks(self.region, tasks, (), deadline or Deadline())
 
     def _record_access(
         self,
@@ -214,6 +240,7 @@ class RegionSweep:
             CorruptItemError: a scope record cannot be read.
         """
         records = self._store.load_region_records(self.region)
+        records = tuple(each for each in records if not each.scope.is_monitor)
         return min((each.observed_at for each in records), default=None)
 
 
@@ -243,10 +270,15 @@ class _Pass:
             if not record.is_ahead_of(self.latest)
         }
 
-    def slices(self, believable: Mapping[str, ScopeRecord]) -> Sequence[Sequence[str]]:
+    def slices(
+        self, believable: Mapping[str, ScopeRecord], since: datetime | None
+    ) -> Sequence[Sequence[str]]:
         """Return the listed VPC ids in slices, the least recently observed first."""
         times = {vpc_id: record.observed_at for vpc_id, record in believable.items()}
-        return self.listing.slices(times)
+        first, *others = self.listing.slices(times)
+        if since:
+            others = [ids for ids in others if ids[0] not in times or times[ids[0]] < since]
+        return (first, *others)
 
     def read(
         self, ids: Sequence[str], cache: DnsCache, deadline: Deadline

@@ -19,6 +19,7 @@ class ChangeOutcome(StrEnum):
     """Whether a call can have changed the posture of a scope."""
 
     APPLIED = "applied"
+    TAMPERING = "tampering"  # can have stopped the monitor itself
     SURVEYED = "surveyed"  # changed the shared network alone, which a survey reads
     IGNORED = "ignored"  # failed, a dry run, read-only or not monitored
 

@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass
 
 ACCOUNT = re.compile(r"\d{12}")
+MONITOR = "monitor"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """One VPC or one endpoint service in one account and region, or that region itself.
+    """One VPC or endpoint service in one account and region, that region itself, or the monitor.
 
-    `subject` is the id of the VPC (`vpc-…`) or endpoint service (`vpce-svc-…`), or the region.
+    `subject` is the id of the VPC (`vpc-…`) or endpoint service (`vpce-svc-…`), the region, or
+    `monitor`: what the monitor consists of in the account.
     """
 
     account: str
@@ -29,8 +31,13 @@ class Scope:
 
     @property
     def is_region(self) -> bool:
-        """Whether the subject is the region itself."""
-        return self.subject == self.region
+        """Whether the subject is the region itself, or the monitor there: nothing of a network."""
+        return self.subject == self.region or self.is_monitor
+
+    @property
+    def is_monitor(self) -> bool:
+        """Whether the subject is the monitor itself."""
+        return self.subject == MONITOR
 
     @classmethod
     def parse(cls, text: str) -> Scope:
@@ -77,3 +84,8 @@ class Region:
     def scope(self) -> Scope:
         """The scope of the region itself, of which only the access to it is evaluated."""
         return Scope(self.account, self.name, self.name)
+
+    @property
+    def monitor(self) -> Scope:
+        """The scope of what the monitor itself consists of in the account."""
+        return Scope(self.account, self.name, MONITOR)

@@ -126,6 +126,8 @@ class ControlTally:
             passed: The checks that at least one of its resources passed, as `list_passed_checks`
                 returns them; None where that is not known.
         """
+        if scope.is_monitor:
+            return  # calls on the monitor say nothing of what it found
         region = Region(scope.account, scope.region).scope
         if scope.is_region:
             self._added.add(region)
@@ -163,6 +165,8 @@ def list_outcomes(
         for each in bad
         if each.status is not FindingStatus.RESOLVED
     )
+    if scope.is_monitor:
+        return ()
     if scope.is_region:
         return _list_access(unread=bool(seen), unrecorded=passed is None)
     return _list_outcomes(bool(scope.vpc_id), seen, passed)

@@ -17,6 +17,7 @@ from posture.rules import (
     record,
     region_access,
     shadowed_routes,
+    tampering,
     trust,
 )
 from posture.rules.interfaces import network_acls
@@ -39,5 +40,11 @@ VPC_RULES: tuple[Rule[VpcContext], ...] = (
 SERVICE_RULES: tuple[Rule[EndpointServiceContext], ...] = endpoint_services.RULES
 ACCESS_RULES: tuple[Rule[RegionAccessContext], ...] = region_access.RULES
 AnyRule = Rule[VpcContext] | Rule[EndpointServiceContext] | Rule[RegionAccessContext]
-RULES: tuple[AnyRule, ...] = (*VPC_RULES, *SERVICE_RULES, *ACCESS_RULES, *record.RULES)
+RULES: tuple[AnyRule, ...] = (
+    *VPC_RULES,
+    *SERVICE_RULES,
+    *ACCESS_RULES,
+    *record.RULES,
+    *tampering.RULES,
+)
 RULES_BY_ID: Mapping[str, AnyRule] = {rule.id: rule for rule in RULES}

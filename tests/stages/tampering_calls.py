@@ -1,0 +1,145 @@
+"""Calls that can stop the monitor, as CloudTrail records them and EventBridge delivers them."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from posture_cli.embedded.cloudtrail import ApiCaller
+from sample_network import ACCOUNT, REGION
+
+MALLORY = ApiCaller(ACCOUNT, "Admin", "mallory")
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/{}-ChangesQueue-AB12"
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:{}-AlertTopic-AB12"
+FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:{}-notify"
+TABLE = "arn:aws:dynamodb:eu-west-1:111122223333:table/{}-FindingsTable-AB12"
+POLICY = "arn:aws:iam::111122223333:policy/{}-FunctionsPolicy-AB12"
+CHANGE_SET = "arn:aws:cloudformation:eu-west-1:111122223333:changeSet/deploy-1/0a1b2c"
+
+# What a call names, with {} for the name of the stack whose resource it is, and that name alone.
+NAMED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+    ("events", "DisableRule", {"name": "{}-ChangesRule-AB12"}, "{}-ChangesRule-AB12"),
+    ("events", "PutRule", {"name": "{}-ChangesRule-AB12"}, "{}-ChangesRule-AB12"),
+    ("events", "DeleteRule", {"name": "{}-SweepRule-AB12"}, "{}-SweepRule-AB12"),
+    (
+        "events",
+        "RemoveTargets",
+        {"rule": "{}-ChangesRule-AB12", "ids": ["a"]},
+        "{}-ChangesRule-AB12",
+    ),
+    ("events", "PutTargets", {"rule": "{}-ChangesRule-AB12", "targets": []}, "{}-ChangesRule-AB12"),
+    ("events", "DeleteEventBus", {"name": "{}-members"}, "{}-members"),
+    ("events", "UpdateEventBus", {"name": "{}-members"}, "{}-members"),
+    ("events", "PutPermission", {"eventBusName": "{}-members"}, "{}-members"),
+    ("events", "RemovePermission", {"eventBusName": "{}-members"}, "{}-members"),
+    (
+        "scheduler",
+        "DeleteSchedule",
+        {"name": "{}-HeartbeatSchedule-AB12"},
+        "{}-HeartbeatSchedule-AB12",
+    ),
+    (
+        "scheduler",
+        "UpdateSchedule",
+        {"name": "{}-HeartbeatSchedule-AB12"},
+        "{}-HeartbeatSchedule-AB12",
+    ),
+    ("pipes", "StopPipe", {"name": "{}-FindingsPipe-AB12"}, "{}-FindingsPipe-AB12"),
+    ("pipes", "UpdatePipe", {"name": "{}-FindingsPipe-AB12"}, "{}-FindingsPipe-AB12"),
+    ("pipes", "DeletePipe", {"name": "{}-FindingsPipe-AB12"}, "{}-FindingsPipe-AB12"),
+    ("sqs", "DeleteQueue", {"queueUrl": QUEUE}, "{}-ChangesQueue-AB12"),
+    ("sqs", "PurgeQueue", {"queueUrl": QUEUE}, "{}-ChangesQueue-AB12"),
+    ("sqs", "SetQueueAttributes", {"queueUrl": QUEUE}, "{}-ChangesQueue-AB12"),
+    ("sqs", "AddPermission", {"queueUrl": QUEUE, "label": "x"}, "{}-ChangesQueue-AB12"),
+    ("sqs", "RemovePermission", {"queueUrl": QUEUE, "label": "x"}, "{}-ChangesQueue-AB12"),
+    ("sns", "DeleteTopic", {"topicArn": TOPIC}, "{}-AlertTopic-AB12"),
+    ("sns", "SetTopicAttributes", {"topicArn": TOPIC}, "{}-AlertTopic-AB12"),
+    ("sns", "PutDataProtectionPolicy", {"resourceArn": TOPIC}, "{}-AlertTopic-AB12"),
+    ("sns", "Unsubscribe", {"subscriptionArn": TOPIC + ":0a1b"}, "{}-AlertTopic-AB12"),
+    (
+        "sns",
+        "SetSubscriptionAttributes",
+        {"subscriptionArn": TOPIC + ":0a1b"},
+        "{}-AlertTopic-AB12",
+    ),
+    ("sns", "Subscribe", {"topicArn": TOPIC, "protocol": "https"}, "{}-AlertTopic-AB12"),
+    ("lambda", "UpdateFunctionCode20150331v2", {"functionName": "{}-evaluate"}, "{}-evaluate"),
+    ("lambda", "UpdateFunctionConfiguration20150331v2", {"functionName": FUNCTION}, "{}-notify"),
+    ("lambda", "DeleteFunction20150331", {"functionName": FUNCTION}, "{}-notify"),
+    ("lambda", "PutFunctionConcurrency20171031", {"functionName": "{}-notify"}, "{}-notify"),
+    ("lambda", "RemovePermission20150331v2", {"functionName": "{}-sweep"}, "{}-sweep"),
+    ("lambda", "PutFunctionEventInvokeConfig", {"functionName": "{}-sweep"}, "{}-sweep"),
+    ("lambda", "DeleteFunctionEventInvokeConfig", {"functionName": "{}-sweep"}, "{}-sweep"),
+    ("iam", "PutRolePolicy", {"roleName": "{}-EvaluateRole-AB12"}, "{}-EvaluateRole-AB12"),
+    ("iam", "DeleteRole", {"roleName": "{}-EvaluateRole-AB12"}, "{}-EvaluateRole-AB12"),
+    ("iam", "UpdateAssumeRolePolicy", {"roleName": "{}-SweepRole-AB12"}, "{}-SweepRole-AB12"),
+    (
+        "iam",
+        "DetachRolePolicy",
+        {"roleName": "{}-NotifyRole-A", "policyArn": POLICY},
+        "{}-NotifyRole-A",
+    ),
+    ("iam", "CreatePolicyVersion", {"policyArn": POLICY}, "{}-FunctionsPolicy-AB12"),
+    ("dynamodb", "DeleteTable", {"tableName": "{}-FindingsTable-AB12"}, "{}-FindingsTable-AB12"),
+    ("dynamodb", "UpdateTable", {"tableName": TABLE}, "{}-FindingsTable-AB12"),
+    ("dynamodb", "UpdateTimeToLive", {"tableName": TABLE}, "{}-FindingsTable-AB12"),
+    ("dynamodb", "UpdateContinuousBackups", {"tableName": TABLE}, "{}-FindingsTable-AB12"),
+    ("dynamodb", "PutResourcePolicy", {"resourceArn": TABLE}, "{}-FindingsTable-AB12"),
+    (
+        "logs",
+        "DeleteLogGroup",
+        {"logGroupName": "/aws/lambda/{}-evaluate"},
+        "/aws/lambda/{}-evaluate",
+    ),
+    (
+        "monitoring",
+        "DeleteAlarms",
+        {"alarmNames": ["{}-NotifyErrorsAlarm-A"]},
+        "{}-NotifyErrorsAlarm-A",
+    ),
+    ("monitoring", "DisableAlarmActions", {"alarmNames": ["{}-Missing-A"]}, "{}-Missing-A"),
+    ("monitoring", "SetAlarmState", {"alarmName": "{}-Missing-A"}, "{}-Missing-A"),
+    ("monitoring", "PutMetricAlarm", {"alarmName": "{}-Missing-A"}, "{}-Missing-A"),
+    ("cloudformation", "DeleteStack", {"stackName": "{}"}, "{}"),
+    ("cloudformation", "UpdateStack", {"stackName": "{}"}, "{}"),
+    ("cloudformation", "ExecuteChangeSet", {"stackName": "{}", "changeSetName": CHANGE_SET}, "{}"),
+)
+
+
+def fill(value: Any, stack: str) -> Any:
+    """Put a stack's name in the place of {}."""
+    return json.loads(json.dumps(value).replace("{}", stack))
+
+
+def build_event(
+    service: str,
+    call: str,
+    parameters: Mapping[str, Any] | None,
+    *,
+    event_id: str = "e-1",
+    time: datetime = datetime(2026, 12, 1, 12, tzinfo=UTC),
+    caller: ApiCaller = MALLORY,
+    response: Mapping[str, Any] | None = None,
+    **detail: Any,
+) -> dict[str, Any]:
+    """Build the event of a call, which EventBridge matches and delivers."""
+    return {
+        "source": f"aws.{service}",
+        "detail-type": "AWS API Call via CloudTrail",
+        "account": caller.account,
+        "region": REGION,
+        "detail": {
+            "eventSource": f"{service}.amazonaws.com",
+            "eventName": call,
+            "eventID": event_id,
+            "eventTime": f"{time:%Y-%m-%dT%H:%M:%SZ}",
+            "awsRegion": REGION,
+            "recipientAccountId": caller.account,
+            "userIdentity": caller.build_identity(),
+            "sourceIPAddress": caller.invoked_by or caller.source_ip,
+            "userAgent": caller.invoked_by or caller.user_agent,
+            "requestParameters": parameters,
+            "responseElements": response,
+            **detail,
+        },
+    }
